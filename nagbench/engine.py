@@ -1,0 +1,220 @@
+"""The two engines, numba and plain Python, that run the one loop, and the disk cache of what numba compiled.
+
+A kernel is compiled once behind an *entry*, a function of addresses and sizes that can be called through a pointer; the
+loops are compiled once against the type of such pointers. So problems and optimizers combine without compiling each
+pair, and the next process finds everything on disk. The cache lies in a folder named by a hash of the sources that a
+piece of code was made from, because numba itself does not see an edited helper in another file.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+import math
+import os
+import sys
+import tempfile
+import types as python_types
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+from numba import carray, float64, int64, typeof, types, void
+
+from nagbench import kernels, loop
+from nagbench.objective import Problem
+
+Function = Callable[..., Any]
+
+_FLOATS, _INTS, _MATRIX = types.CPointer(float64), types.CPointer(int64), float64[:, ::1]
+_POINT = (int64, _FLOATS, int64, _FLOATS, int64, _INTS, int64, _INTS)
+SIGNATURES = {
+    "value": float64(*_POINT),
+    "gradient": void(*_POINT, _FLOATS),
+    "update": void(int64, int64, _FLOATS, _FLOATS, _FLOATS, int64, _FLOATS, int64, _FLOATS),
+}
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A way to run the loop: its functions, and how a kernel of a given kind is made ready to be called by them."""
+
+    name: str
+    entry: Callable[[Function, str], Function]
+    count: Function
+    replay: Function
+    query: Function
+    evaluate: Function
+
+
+def kernel(*arguments: Any) -> Any:
+    """Stands in the templates below for the kernel that an entry is made for."""
+    raise NotImplementedError
+
+
+def _value_entry(n, x, data_size, data, shape_size, shape, rows_size, rows):  # type: ignore[no-untyped-def]
+    return kernel(carray(x, (n,)), carray(data, (data_size,)), carray(shape, (shape_size,)), carray(rows, (rows_size,)))
+
+
+def _gradient_entry(n, x, data_size, data, shape_size, shape, rows_size, rows, out):  # type: ignore[no-untyped-def]
+    kernel(
+        carray(x, (n,)),
+        carray(data, (data_size,)),
+        carray(shape, (shape_size,)),
+        carray(rows, (rows_size,)),
+        carray(out, (n,)),
+    )
+
+
+def _update_entry(k, n, slope, iterate, query, slot_count, slots, hyper_size, hyper):  # type: ignore[no-untyped-def]
+    kernel(
+        k,
+        carray(slope, (n,)),
+        carray(iterate, (n,)),
+        carray(query, (n,)),
+        carray(slots, (slot_count, n)),
+        carray(hyper, (hyper_size,)),
+    )
+
+
+_TEMPLATES = {"value": _value_entry, "gradient": _gradient_entry, "update": _update_entry}
+
+
+def _cache_root() -> Path:
+    """Where compiled code is kept: NAGBENCH_CACHE_DIR, else the user's cache folder, else a temporary one."""
+    named = os.environ.get("NAGBENCH_CACHE_DIR")
+    base = Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nagbench"
+    try:
+        base.mkdir(parents=True, exist_ok=True)
+        if os.access(base, os.W_OK):
+            return base
+    except OSError:
+        pass
+    return Path(tempfile.gettempdir()) / f"nagbench-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
+
+
+def _source_hash(*functions: Function) -> str:
+    """A hash of the files that hold these functions, of the helpers all kernels may call, and of numba's version."""
+    files = sorted({inspect.getfile(f) for f in functions} | {kernels.__file__, __file__})
+    digest = hashlib.blake2b(numba.__version__.encode(), digest_size=8)
+    for file in files:
+        digest.update(Path(file).read_bytes())
+    return digest.hexdigest()
+
+
+def _compile(function: Function, signature: Any, folder: str) -> Function:
+    """Compiles with numba, or loads from the cache's `folder`. Division by zero gives inf or nan, as in NumPy."""
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(_cache_root() / folder)
+    try:
+        compiled: Function = numba.njit(signature, cache=True, error_model="numpy")(function)
+    finally:
+        numba.config.CACHE_DIR = before
+    return compiled
+
+
+@functools.cache
+def _numba_entry(function: Function, kind: str) -> Function:
+    template = _TEMPLATES[kind]
+    name = f"{function.__module__}.{function.__qualname__}".replace("<", "").replace(">", "")
+    scope = {"kernel": numba.njit(error_model="numpy")(function), "carray": carray}
+    entry = python_types.FunctionType(template.__code__, scope, f"{kind}_of_{function.__name__}")
+    # The symbol's name comes from the qualified name: two kernels' entries must not share one.
+    entry.__qualname__ = f"{kind}_of_{name}".replace(".", "_")
+    entry.__module__ = __name__
+    digest = hashlib.blake2b(name.encode(), digest_size=4).hexdigest()
+    return _compile(entry, SIGNATURES[kind], f"{_source_hash(function)}-{digest}")
+
+
+@functools.cache
+def _python_entry(function: Function, kind: str) -> Function:
+    if kind == "value":
+        return lambda n, x, _d, data, _s, shape, _r, rows: function(x, data, shape, rows)
+    if kind == "gradient":
+        return lambda n, x, _d, data, _s, shape, _r, rows, out: function(x, data, shape, rows, out)
+    return lambda k, n, slope, iterate, query, _s, slots, _h, hyper: function(k, slope, iterate, query, slots, hyper)
+
+
+def _loop_signatures() -> dict[str, Any]:
+    value, gradient, update = (types.FunctionType(SIGNATURES[kind]) for kind in ("value", "gradient", "update"))
+    floats, ints = float64[::1], int64[::1]
+    formula = types.NamedTuple([floats, ints, float64, floats], loop.Formula)
+    draws = types.NamedTuple([int64, ints, ints, _MATRIX], loop.Draws)
+    rule = types.NamedTuple([int64, int64, floats, int64, int64, int64, int64], loop.Rule)
+    state = types.NamedTuple([floats, floats, _MATRIX, floats, floats, floats, floats, _MATRIX, floats], loop.State)
+    trace = types.NamedTuple([ints, typeof(np.zeros(1, loop.CURVE)), _MATRIX], loop.Trace)
+    progress, hits = typeof(np.zeros(1, loop.PROGRESS)), typeof(np.zeros((1, 1), loop.HIT))
+    return {
+        "count": int64(
+            value, gradient, update, formula, int64, ints, draws, rule, _MATRIX, _MATRIX, state, trace, progress, hits,
+            float64[:, :, ::1], int64,
+        ),
+        "replay": void(gradient, update, formula, ints, draws, floats, floats, state, int64, int64, int64),
+        "query": void(gradient, formula, ints, draws, state, int64, int64),
+        "evaluate": void(value, gradient, formula, ints, _MATRIX, floats, _MATRIX),
+    }  # fmt: skip
+
+
+@functools.cache
+def _numba_loop(name: str) -> Function:
+    function = getattr(loop, name)
+    return _compile(function, _loop_signatures()[name], _source_hash(function))
+
+
+def _late(name: str) -> Function:
+    """The compiled loop `name`, compiled or loaded at its first call."""
+    return lambda *arguments: _numba_loop(name)(*arguments)
+
+
+def _quiet(function: Function) -> Function:
+    """Overflow and nan are results here, not warnings."""
+
+    @functools.wraps(function)
+    def run(*arguments: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return function(*arguments)
+
+    return run
+
+
+_LOOPS = ("count", "replay", "query", "evaluate")
+NUMBA = Engine("numba", _numba_entry, *(_late(name) for name in _LOOPS))
+PYTHON = Engine("python", _python_entry, *(_quiet(getattr(loop, name)) for name in _LOOPS))
+ENGINES = {engine.name: engine for engine in (NUMBA, PYTHON)}
+
+
+def fingerprint(*functions: Function) -> str:
+    """A hash of what the modules of these functions do: their syntax trees without docstrings and comments."""
+    modules = sorted({f.__module__ for f in functions} | {kernels.__name__, loop.__name__})
+    digest = hashlib.blake2b(digest_size=8)
+    for name in modules:
+        digest.update(_module_code(name).encode())
+    return digest.hexdigest()
+
+
+@functools.cache
+def _module_code(name: str) -> str:
+    import ast
+
+    tree = ast.parse(Path(inspect.getfile(sys.modules[name])).read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if (
+            isinstance(body, list)
+            and body
+            and isinstance(body[0], ast.Expr)
+            and isinstance(body[0].value, ast.Constant)
+        ):
+            body[0].value.value = ""
+    return ast.dump(tree)
+
+
+def formula_of(problem: Problem) -> loop.Formula:
+    """A problem's data as the loop takes it."""
+    minimum = math.nan if problem.minimum is None else float(problem.minimum)
+    minimizers = np.zeros(0) if problem.minimizers is None else np.ascontiguousarray(problem.minimizers).ravel()
+    return loop.Formula(problem.data, problem.shape, minimum, minimizers)

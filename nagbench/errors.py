@@ -1,0 +1,19 @@
+"""The one kind of error that is the user's to mend: said in one line, with exit code 2."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UsageError(ValueError):
+    """Bad input. The message is one line that names the input, what is allowed and the nearest valid name."""
+
+
+def unknown(kind: str, name: str, valid: Iterable[str]) -> UsageError:
+    """The error for a name that nobody knows, with the nearest valid one and the whole list if it is short."""
+    names = sorted(valid)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    listed = ", ".join(names) if len(names) <= 20 else f"{len(names)} names, see `nagbench list`"
+    return UsageError(f"unknown {kind} {name!r}{hint} (known: {listed})")

@@ -1,0 +1,78 @@
+"""What compiled code may call: helpers that run in plain Python and inside numba alike, to the same bits.
+
+Sums over arrays are taken in eight interleaved lanes and the lanes are added pairwise. That order is fixed, so a
+result is reproducible, and it maps onto vector registers, so it is fast; `fastmath` would give up the first.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import types
+from numba.extending import intrinsic, overload, register_jitable
+
+jitable = register_jitable
+
+
+def pointer(array):  # type: ignore[no-untyped-def]
+    """The address of an array's first element in compiled code; the array itself in plain Python.
+
+    Kernels are called through function pointers. An array handed over whole costs seven arguments, an address one.
+    """
+    return array
+
+
+@intrinsic
+def _address(_context: Any, array: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return context.make_array(signature.args[0])(context, builder, arguments[0]).data
+
+    return types.CPointer(array.dtype)(array), generate
+
+
+@overload(pointer, inline="always")
+def _pointer_compiled(array):  # type: ignore[no-untyped-def]
+    return lambda array: _address(array)
+
+
+@jitable
+def blocked_sum(term: Any, n: int, a: Any, b: Any, c: Any) -> float:
+    """Σ term(i, a, b, c) over i < n, in eight lanes. `term` is a jitable function of the index and three arrays."""
+    whole = n - n % 8
+    s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0
+    for i in range(0, whole, 8):
+        s0 += term(i, a, b, c)
+        s1 += term(i + 1, a, b, c)
+        s2 += term(i + 2, a, b, c)
+        s3 += term(i + 3, a, b, c)
+        s4 += term(i + 4, a, b, c)
+        s5 += term(i + 5, a, b, c)
+        s6 += term(i + 6, a, b, c)
+        s7 += term(i + 7, a, b, c)
+    total = ((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7))
+    for i in range(whole, n):
+        total += term(i, a, b, c)
+    return total
+
+
+@jitable
+def _square(i: int, a: Any, _b: Any, _c: Any) -> Any:
+    return a[i] * a[i]
+
+
+@jitable
+def _squared_difference(i: int, a: Any, b: Any, offset: Any) -> Any:
+    return (a[i] - b[offset + i]) * (a[i] - b[offset + i])
+
+
+@jitable
+def norm(n: int, a: Any) -> Any:
+    """‖a‖₂ of the first n elements."""
+    return np.sqrt(blocked_sum(_square, n, a, a, a))
+
+
+@jitable
+def distance(n: int, a: Any, b: Any, offset: int) -> Any:
+    """‖a − b‖₂ of n elements, those of b from `offset` on."""
+    return np.sqrt(blocked_sum(_squared_difference, n, a, b, offset))

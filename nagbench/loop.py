@@ -1,0 +1,516 @@
+"""The loop: one iteration, written once; the counting pass, the bare replay and the evaluations made of it.
+
+Everything here is plain Python over arrays, so it runs as it stands for plain Python functions and libraries, and numba
+compiles the same source for the rest (`engine.py`). `value`, `gradient` and `update` are entries: functions that take
+addresses and sizes (see `kernels.pointer`). No function here allocates: the caller brings every array, so a call can
+stop after any iteration and the next one goes on from there.
+
+In compiled code an array, or a tuple of them, costs reference counting and copies at every call that it is passed to,
+more than a small problem's gradient. So the innermost loops take addresses out into plain variables and call the
+entries directly, word for word the same in each of them; helpers that see arrays are for what happens seldom.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nagbench.kernels import distance, jitable, norm, pointer
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+RUNNING, CONVERGED, DIVERGED, STALLED, BUDGET, ERROR = range(6)
+GRADIENT, VALUE, DISTANCE = range(3)
+BLOW_UP = 1e20
+SAMPLES = 256
+
+
+class Formula(NamedTuple):
+    """What a problem is, to the loop: its kernels' data, the known minimum, and the known minimisers one after another."""
+
+    data: Floats
+    shape: Ints
+    minimum: float
+    minimizers: Floats
+
+
+class Draws(NamedTuple):
+    """Random draws of the oracle for the iterations from `first` on: mini-batch j is rows[offsets[j]:offsets[j+1]]."""
+
+    first: int
+    rows: Ints
+    offsets: Ints
+    noise: Floats
+
+
+class Rule(NamedTuple):
+    """How a run is measured and when it ends. `tolerances` decrease; `every` is the iterations between measurements."""
+
+    measure: int
+    relative: int
+    tolerances: Floats
+    budget: int
+    every: int
+    autonomous: int
+    look_ahead: int
+
+
+class State(NamedTuple):
+    """The working memory of one run. Without look-ahead, `query` is the array `iterate` itself."""
+
+    iterate: Floats
+    query: Floats
+    slots: Floats
+    slope: Floats
+    gradient: Floats
+    saved_iterate: Floats
+    saved_query: Floats
+    saved_slots: Floats
+    samples: Floats
+
+
+class Trace(NamedTuple):
+    """Where to record: the scheduled iterations, the curve's rows, and the iterates (no rows: not kept)."""
+
+    schedule: Ints
+    curve: NDArray[Any]
+    path: Floats
+
+
+PROGRESS = np.dtype(
+    [
+        (name, np.int64)
+        for name in (
+            "cell",
+            "begun",
+            "k",
+            "due_at",
+            "sample_at",
+            "sampled",
+            "stride",
+            "reached",
+            "rises",
+            "power",
+            "lag",
+            "recorded",
+        )
+    ]
+    + [
+        (name, np.float64)
+        for name in ("work", "start_measure", "start_value", "previous", "least", "rise", "value", "measure")
+    ],
+    align=True,
+)
+HIT = np.dtype(
+    [(name, np.int64) for name in ("status", "iterations", "rises")]
+    + [(name, np.float64) for name in ("work", "value", "gradient_norm", "residual", "overshoot", "rate")],
+    align=True,
+)
+CURVE = np.dtype(
+    [("iteration", np.int64), ("value", np.float64), ("gradient_norm", np.float64), ("distance", np.float64)],
+    align=True,
+)
+
+
+@jitable
+def _sampled(draws: Any) -> bool:
+    return bool(draws.offsets.size > 1 or draws.noise.shape[0] > 0)
+
+
+@jitable
+def _batch(k: int, draws: Any, everything: Any) -> Any:
+    """The rows of iteration k's mini-batch."""
+    if draws.offsets.size > 1:
+        j = k - draws.first
+        return draws.rows[draws.offsets[j] : draws.offsets[j + 1]]
+    return everything
+
+
+@jitable
+def _add_noise(k: int, draws: Any, slope: Any) -> None:
+    if draws.noise.shape[0] > 0:
+        noise = draws.noise[k - draws.first]
+        for i in range(noise.size):
+            slope[i] += noise[i]
+
+
+@jitable
+def _nearest(n: int, x: Any, minimizers_size: int, minimizers: Any) -> float:
+    """‖x − x*‖₂ to the nearest known minimiser; nan where none is known."""
+    nearest = np.nan
+    for offset in range(0, minimizers_size, n):
+        away = distance(n, x, minimizers, offset)
+        if not away >= nearest:
+            nearest = away
+    return nearest
+
+
+@jitable
+def _reset(state: Any, start: Any) -> None:
+    state.iterate[:] = start
+    state.query[:] = start
+    state.slots[:, :] = 0.0
+
+
+@jitable
+def _remember(state: Any) -> None:
+    state.saved_iterate[:] = state.iterate
+    state.saved_query[:] = state.query
+    state.saved_slots[:, :] = state.slots
+
+
+@jitable
+def _same(n: int, a: Any, b: Any) -> bool:
+    for i in range(n):  # noqa: SIM110 (numba knows no generators here)
+        if a[i] != b[i]:
+            return False
+    return True
+
+
+@jitable
+def _same_whole(state: Any) -> bool:
+    for slot in range(state.slots.shape[0]):
+        if not _same(state.iterate.size, state.slots[slot], state.saved_slots[slot]):
+            return False
+    return _same(state.iterate.size, state.query, state.saved_query)
+
+
+@jitable
+def _begin(state: Any, start: Any, now: Any) -> None:
+    _reset(state, start)
+    _remember(state)
+    now["k"] = 0
+    now["begun"] = 1
+    now["due_at"] = 0
+    now["sample_at"] = 0
+    now["reached"] = 0
+    now["rises"] = 0
+    now["power"] = 1
+    now["lag"] = 0
+    now["sampled"] = 0
+    now["stride"] = 1
+    now["recorded"] = 0
+    now["work"] = 0.0
+    now["previous"] = np.inf
+    now["least"] = np.inf
+    now["rise"] = 0.0
+
+
+@jitable
+def _sample(samples: Any, now: Any, every: int, measure: float) -> None:
+    """Keeps the measure at evenly spaced iterations, at most SAMPLES of them: when full, every second one goes."""
+    if now["sampled"] == SAMPLES:
+        for i in range(SAMPLES // 2):
+            samples[i] = samples[2 * i]
+        now["sampled"] = SAMPLES // 2
+        now["stride"] *= 2
+    samples[now["sampled"]] = measure
+    now["sampled"] += 1
+    now["sample_at"] = now["sampled"] * now["stride"] * every
+
+
+@jitable
+def _rate(samples: Any, now: Any, every: int) -> float:
+    """Least-squares slope of ln(measure) per iteration over the second half of the samples; nan with fewer than two."""
+    count = t = y = tt = ty = 0.0
+    for i in range(now["sampled"] // 2, now["sampled"]):
+        if samples[i] > 0.0 and samples[i] < np.inf:
+            log = np.log(samples[i])
+            count += 1.0
+            t += i
+            y += log
+            tt += float(i) * i
+            ty += i * log
+    spread = count * tt - t * t
+    if spread <= 0.0:
+        return np.nan
+    return float((count * ty - t * y) / spread / (now["stride"] * every))
+
+
+@jitable
+def _watch(now: Any, f: float, measure: float) -> None:
+    """Notes the value and the measure of this iteration, and how f has risen."""
+    now["value"] = f
+    now["measure"] = measure
+    if now["k"] == 0:
+        now["start_measure"] = measure
+        now["start_value"] = f
+    if f > now["previous"]:
+        now["rises"] += 1
+    if f - now["least"] > now["rise"]:
+        now["rise"] = f - now["least"]
+    if f < now["least"]:
+        now["least"] = f
+    now["previous"] = f
+
+
+@jitable
+def _residual(now: Any, relative: int) -> Any:
+    if relative == 0:
+        return now["measure"]
+    if now["start_measure"] == 0.0:
+        return 0.0
+    return now["measure"] / now["start_measure"]
+
+
+@jitable
+def _blown_up(now: Any) -> bool:
+    measure, f = now["measure"], now["value"]
+    return not (np.isfinite(measure) and np.isfinite(f)) or measure > BLOW_UP * max(1.0, now["start_measure"])
+
+
+@jitable
+def _record(trace: Any, now: Any, gradient_norm: float, away: float, state: Any) -> None:
+    row = trace.curve[now["recorded"]]
+    row["iteration"] = now["k"]
+    row["value"] = now["value"]
+    row["gradient_norm"] = gradient_norm
+    row["distance"] = away
+    if trace.path.shape[0] > 0:
+        trace.path[now["recorded"]] = state.iterate
+    now["recorded"] += 1
+
+
+@jitable
+def _note(
+    hits: Any,
+    points: Any,
+    tolerance: int,
+    status: int,
+    now: Any,
+    gradient_norm: float,
+    residual: float,
+    minimum: float,
+    state: Any,
+) -> None:
+    row = hits[now["cell"], tolerance]
+    height = now["start_value"] - minimum
+    row["status"] = status
+    row["iterations"] = now["k"]
+    row["rises"] = now["rises"]
+    row["work"] = now["work"]
+    row["value"] = now["value"]
+    row["gradient_norm"] = gradient_norm
+    row["residual"] = residual
+    row["overshoot"] = now["rise"] / height if height > 0.0 else np.nan
+    points[now["cell"], tolerance] = state.iterate
+
+
+@jitable
+def _finish(
+    hits: Any,
+    points: Any,
+    status: int,
+    now: Any,
+    gradient_norm: float,
+    residual: float,
+    minimum: float,
+    state: Any,
+    rule: Any,
+) -> None:
+    """Fills the rows of the tolerances that were not met, and moves on to the next cell."""
+    for tolerance in range(now["reached"], rule.tolerances.size):
+        _note(hits, points, tolerance, status, now, gradient_norm, residual, minimum, state)
+    rate = _rate(state.samples, now, rule.every)
+    for tolerance in range(rule.tolerances.size):
+        row = hits[now["cell"], tolerance]
+        row["rate"] = rate
+    now["cell"] += 1
+    now["begun"] = 0
+
+
+def count(
+    value: Any,
+    gradient: Any,
+    update: Any,
+    formula: Any,
+    row_count: int,
+    everything: Any,
+    draws: Any,
+    rule: Any,
+    hypers: Any,
+    starts: Any,
+    state: Any,
+    trace: Any,
+    progress: Any,
+    hits: Any,
+    points: Any,
+    allowance: int,
+) -> int:
+    """Counts cells that share problem, method and rule, one after the other; returns how many are finished.
+
+    Goes on from `progress` and comes back after `allowance` iterations, finished or not. For cell c and tolerance t,
+    `hits[c, t]` says when the tolerance was first met or how the run ended, and `points[c, t]` is the iterate there.
+    A value or measure that is not finite at the start is an error, later a divergence.
+    """
+    now = progress[0]
+    n, slot_count = state.iterate.size, state.slots.shape[0]
+    x, q, slots, slope, slope_at_x = (
+        pointer(state.iterate), pointer(state.query), pointer(state.slots), pointer(state.slope), pointer(state.gradient)
+    )  # fmt: skip
+    saved, samples = pointer(state.saved_iterate), pointer(state.samples)
+    data_size, data, shape_size, shape = (
+        formula.data.size,
+        pointer(formula.data),
+        formula.shape.size,
+        pointer(formula.shape),
+    )
+    rows_size, rows = everything.size, pointer(everything)
+    stars_size, stars = formula.minimizers.size, pointer(formula.minimizers)
+    kind, relative, autonomous, budget, every = rule.measure, rule.relative, rule.autonomous, rule.budget, rule.every
+    scheduled, curved, sampled = trace.schedule.size, trace.curve.size > 0, _sampled(draws)
+    reuse = rule.look_ahead == 0 and kind == GRADIENT and not sampled
+    left = allowance
+    while now["cell"] < hypers.shape[0] and left > 0:
+        cell = now["cell"]
+        hyper = pointer(hypers[cell])
+        hyper_size = hypers.shape[1]
+        if now["begun"] == 0:
+            _begin(state, starts[cell], now)
+            left -= 1
+        while True:
+            k = now["k"]
+            if k == now["due_at"]:
+                now["due_at"] = min(k + every, budget) if k < budget else k + every
+                f = value(n, x, data_size, data, shape_size, shape, rows_size, rows)
+                if kind == GRADIENT:
+                    gradient(n, x, data_size, data, shape_size, shape, rows_size, rows, slope_at_x)
+                    measure = norm(n, slope_at_x)
+                elif kind == VALUE:
+                    measure = f - formula.minimum
+                else:
+                    measure = _nearest(n, x, stars_size, stars)
+                _watch(now, f, measure)
+                if k == now["sample_at"]:
+                    _sample(samples, now, every, measure)
+                residual = _residual(now, relative)
+                status = RUNNING
+                if _blown_up(now):
+                    status = DIVERGED if k > 0 else ERROR
+                elif residual <= rule.tolerances[now["reached"]]:
+                    status = CONVERGED
+                elif autonomous == 1 and k > 0:
+                    # Brent's cycle detection: the state is kept at powers of two, and compared with in every iteration.
+                    now["lag"] += 1
+                    if _same(n, x, saved) and _same_whole(state):
+                        status = STALLED
+                    elif now["lag"] == now["power"]:
+                        _remember(state)
+                        now["power"] *= 2
+                        now["lag"] = 0
+                if status == RUNNING and k >= budget:
+                    status = BUDGET
+                record = now["recorded"] < scheduled and trace.schedule[now["recorded"]] == k
+                if status != RUNNING or record:
+                    if kind != GRADIENT:
+                        gradient(n, x, data_size, data, shape_size, shape, rows_size, rows, slope_at_x)
+                    gradient_norm = norm(n, slope_at_x)
+                    while status == CONVERGED and residual <= rule.tolerances[now["reached"]]:
+                        _note(
+                            hits, points, now["reached"], status, now, gradient_norm, residual, formula.minimum, state
+                        )
+                        now["reached"] += 1
+                        if now["reached"] == rule.tolerances.size:
+                            break
+                    if status == CONVERGED and now["reached"] < rule.tolerances.size:
+                        status = RUNNING if k < budget else BUDGET
+                    if record or (curved and status != RUNNING):
+                        _record(trace, now, gradient_norm, _nearest(n, x, stars_size, stars), state)
+                    if status != RUNNING:
+                        _finish(hits, points, status, now, gradient_norm, residual, formula.minimum, state, rule)
+                        break
+            if left <= 0:
+                break
+            if reuse:
+                update(k, n, slope_at_x, x, q, slot_count, slots, hyper_size, hyper)
+                now["work"] += 1.0
+            else:
+                if sampled:
+                    batch = _batch(k, draws, everything)
+                    gradient(n, q, data_size, data, shape_size, shape, batch.size, pointer(batch), slope)
+                    _add_noise(k, draws, state.slope)
+                    now["work"] += batch.size / row_count if batch.size > 0 else 1.0
+                else:
+                    gradient(n, q, data_size, data, shape_size, shape, rows_size, rows, slope)
+                    now["work"] += 1.0
+                update(k, n, slope, x, q, slot_count, slots, hyper_size, hyper)
+            now["k"] = k + 1
+            left -= 1
+    return int(now["cell"])
+
+
+def replay(
+    gradient: Any,
+    update: Any,
+    formula: Any,
+    everything: Any,
+    draws: Any,
+    hypers: Any,
+    start: Any,
+    state: Any,
+    first: int,
+    last: int,
+    repeats: int,
+) -> None:
+    """Iterations first … last − 1, bare: nothing is measured. From 0 it resets to the start; `repeats` replays in a row."""
+    n, slot_count = state.iterate.size, state.slots.shape[0]
+    x, q, slots, slope = pointer(state.iterate), pointer(state.query), pointer(state.slots), pointer(state.slope)
+    data_size, data, shape_size, shape = (
+        formula.data.size,
+        pointer(formula.data),
+        formula.shape.size,
+        pointer(formula.shape),
+    )
+    rows_size, rows, hyper_size, hyper = everything.size, pointer(everything), hypers.size, pointer(hypers)
+    sampled = _sampled(draws)
+    for _ in range(repeats):
+        if first == 0:
+            _reset(state, start)
+        for k in range(first, last):
+            if sampled:
+                batch = _batch(k, draws, everything)
+                gradient(n, q, data_size, data, shape_size, shape, batch.size, pointer(batch), slope)
+                _add_noise(k, draws, state.slope)
+            else:
+                gradient(n, q, data_size, data, shape_size, shape, rows_size, rows, slope)
+            update(k, n, slope, x, q, slot_count, slots, hyper_size, hyper)
+
+
+def query(gradient: Any, formula: Any, everything: Any, draws: Any, state: Any, first: int, last: int) -> None:
+    """The oracle calls of iterations first … last − 1 alone, at one point: what a replay spends outside the update."""
+    n, q, slope = state.query.size, pointer(state.query), pointer(state.slope)
+    data_size, data, shape_size, shape = (
+        formula.data.size,
+        pointer(formula.data),
+        formula.shape.size,
+        pointer(formula.shape),
+    )
+    rows_size, rows, sampled = everything.size, pointer(everything), _sampled(draws)
+    for k in range(first, last):
+        if sampled:
+            batch = _batch(k, draws, everything)
+            gradient(n, q, data_size, data, shape_size, shape, batch.size, pointer(batch), slope)
+            _add_noise(k, draws, state.slope)
+        else:
+            gradient(n, q, data_size, data, shape_size, shape, rows_size, rows, slope)
+
+
+def evaluate(
+    value: Any, gradient: Any, formula: Any, everything: Any, points: Any, values: Any, gradients: Any
+) -> None:
+    """f and, where `gradients` has rows, ∇f at every row of `points`."""
+    n, rows_size, rows = points.shape[1], everything.size, pointer(everything)
+    data_size, data, shape_size, shape = (
+        formula.data.size,
+        pointer(formula.data),
+        formula.shape.size,
+        pointer(formula.shape),
+    )
+    for i in range(points.shape[0]):
+        x = pointer(points[i])
+        values[i] = value(n, x, data_size, data, shape_size, shape, rows_size, rows)
+        if gradients.shape[0] > 0:
+            gradient(n, x, data_size, data, shape_size, shape, rows_size, rows, pointer(gradients[i]))

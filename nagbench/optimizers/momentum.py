@@ -1,0 +1,38 @@
+"""Polyak's heavy ball."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from nagbench.registry import method
+from nagbench.updates import fraction, step_size
+
+
+def _polyak(L: float, mu: float) -> Mapping[str, float]:
+    root = math.sqrt(L / mu)
+    return {"step_size": 4.0 / (math.sqrt(L) + math.sqrt(mu)) ** 2, "momentum": ((root - 1.0) / (root + 1.0)) ** 2}
+
+
+@method(
+    "momentum",
+    slots=1,
+    hyperparameters={
+        "step_size": step_size(0.01, tuning=(1e-3, 4.0), unit="1/L"),
+        "momentum": fraction(0.9, tuning=(0.0, 0.9999)),
+    },
+    source="Polyak 1964",
+    theory=_polyak,
+)
+def momentum(k, gradient, iterate, query, slots, hyper):  # type: ignore[no-untyped-def]
+    """v ← m·v − s·∇f(x); x ← x + v (heavy ball).
+
+    Theory: s = 4/(√L + √μ)², m = ((√κ − 1)/(√κ + 1))², which is optimal on quadratics (rate (√κ − 1)/(√κ + 1)) and
+    may cycle on other strongly convex functions (Lessard, Recht & Packard 2016, sect. 4.6).
+    Stable on quadratics for s·λ < 2(1 + m).
+    """
+    step, friction = hyper[0], hyper[1]
+    velocity = slots[0]
+    for i in range(iterate.size):
+        velocity[i] = friction * velocity[i] - step * gradient[i]
+        iterate[i] += velocity[i]

@@ -1,0 +1,39 @@
+"""Nesterov's accelerated gradient."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from nagbench.registry import method
+from nagbench.updates import fraction, step_size
+
+
+def _strongly_convex(L: float, mu: float) -> Mapping[str, float]:
+    root = math.sqrt(L / mu)
+    return {"step_size": 1.0 / L, "momentum": (root - 1.0) / (root + 1.0)}
+
+
+@method(
+    "nesterov",
+    slots=1,
+    look_ahead=True,
+    hyperparameters={
+        "step_size": step_size(0.01, tuning=(1e-3, 4.0), unit="1/L"),
+        "momentum": fraction(0.9, tuning=(0.0, 0.9999)),
+    },
+    source="Nesterov 1983; this form: Sutskever et al. 2013, eq. 3–4; theory: Nesterov 2004, eq. 2.2.11",
+    theory=_strongly_convex,
+)
+def nesterov(k, gradient, iterate, query, slots, hyper):  # type: ignore[no-untyped-def]
+    """p = x + m·v; v ← m·v − s·∇f(p); x ← x + v (look-ahead form; tested at x, the gradient is taken at p).
+
+    Theory: s = 1/L, m = (√κ − 1)/(√κ + 1) for L-smooth, μ-strongly convex functions (rate √(1 − 1/√κ) guaranteed,
+    1 − 1/√κ on quadratics). Stable on quadratics for s·λ < 2(1 + m)/(1 + 2m).
+    """
+    step, friction = hyper[0], hyper[1]
+    velocity = slots[0]
+    for i in range(iterate.size):
+        velocity[i] = friction * velocity[i] - step * gradient[i]
+        iterate[i] += velocity[i]
+        query[i] = iterate[i] + friction * velocity[i]

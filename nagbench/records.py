@@ -1,0 +1,92 @@
+"""What goes in and what comes out, as plain frozen data: Cell, Run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Measure = Literal["gradient", "value", "distance"]
+MEASURES: tuple[Measure, ...] = ("gradient", "value", "distance")
+STATUSES = ("running", "converged", "diverged", "stalled", "budget", "error")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """Everything that decides a result, as plain data.
+
+    ``problem`` holds family, parameters and, where they replace the family's own, start and domain. ``start`` is 0 for
+    the problem's start and i for the i-th further one drawn from its domain. ``tolerances`` decrease. ``every`` is the
+    number of iterations between measurements.
+    """
+
+    problem: Mapping[str, Any]
+    optimizer: str
+    hyperparameters: Mapping[str, float]
+    start: int = 0
+    oracle: str = "exact"
+    seed: int = 0
+    dtype: str = "float64"
+    engine: str = "numba"
+    measure: Measure = "gradient"
+    relative: bool = False
+    tolerances: tuple[float, ...] = (1e-6,)
+    budget: int = 100_000
+    every: int = 1
+
+    @property
+    def key(self) -> str:
+        """Sixteen hexadecimal digits: a hash of the canonical JSON of all the above."""
+        return hashlib.blake2b(canonical(vars(self)).encode(), digest_size=8).hexdigest()
+
+    @property
+    def shared(self) -> str:
+        """What cells that can be counted in one batch have in common: all but hyperparameters, start and seed."""
+        apart = {"hyperparameters", "start", *(("seed",) if self.oracle == "exact" else ())}
+        return canonical({name: value for name, value in vars(self).items() if name not in apart})
+
+
+def canonical(thing: Any) -> str:
+    """JSON with sorted keys and no spaces; floats in Python's shortest exact form."""
+    return json.dumps(thing, sort_keys=True, separators=(",", ":"), default=_plain)
+
+
+def _plain(thing: Any) -> Any:
+    if isinstance(thing, Mapping):
+        return dict(thing)
+    if isinstance(thing, np.ndarray | np.generic):
+        return thing.tolist()
+    raise TypeError(f"{type(thing).__name__} is not plain data")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """The outcome of one cell at its tightest tolerance.
+
+    ``iterations`` is the first k at which the measure was within the tolerance, counting from 0 at the start; where
+    ``status`` is not "converged", the iteration at which the run ended. ``predicted_iterations`` is the same from
+    theory, where there is one. ``path`` has the start first and one iterate a row, if it was asked for; ``query`` is
+    the point at which the next gradient would be taken; ``curve`` holds value, gradient norm and distance.
+    """
+
+    cell: Cell
+    status: str
+    iterations: int
+    gradient_evaluations: float
+    value: float
+    gradient_norm: float
+    residual: float
+    rises: int
+    overshoot: float
+    rate: float
+    iterate: NDArray[np.float64]
+    query: NDArray[np.float64]
+    predicted_iterations: int | None = None
+    path: NDArray[np.float64] | None = None
+    curve: NDArray[Any] = field(repr=False, default_factory=lambda: np.zeros(0))
+    error: str = ""

@@ -1,0 +1,210 @@
+"""Names → objects: families and methods from their modules, problems from the TOML suites."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+import pkgutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from nagbench.errors import UsageError, unknown
+from nagbench.objective import Problem
+from nagbench.updates import Hyperparameter, Method, Optimizer, Tuning, Update
+
+Build = Callable[..., Problem]
+
+
+@dataclass(frozen=True)
+class Family:
+    """A function from parameters to a Problem, under a name."""
+
+    name: str
+    build: Build
+
+    @property
+    def parameters(self) -> Mapping[str, inspect.Parameter]:
+        """The parameters that it takes, by name."""
+        return inspect.signature(self.build).parameters
+
+    @property
+    def summary(self) -> str:
+        """The first line of its docstring."""
+        return (inspect.getdoc(self.build) or "").partition("\n")[0]
+
+
+def family(build: Build) -> Build:
+    """Marks a function as a family; its name with hyphens is the family's name."""
+    build.__family__ = Family(build.__name__.replace("_", "-"), build)  # type: ignore[attr-defined]
+    return build
+
+
+def method(
+    name: str,
+    *,
+    hyperparameters: Mapping[str, Hyperparameter],
+    slots: int = 0,
+    look_ahead: bool = False,
+    autonomous: bool = True,
+    tested_at: str = "x",
+    source: str = "",
+    theory: Tuning | None = None,
+) -> Callable[[Update], Update]:
+    """Marks a function as the update of a method of this name; see `Method` for what the arguments mean."""
+
+    def mark(update: Update) -> Update:
+        summary = (inspect.getdoc(update) or "").partition("\n")[0]
+        update.__method__ = Method(  # type: ignore[attr-defined]
+            name=name, update=update, hyperparameters=hyperparameters, slots=slots, look_ahead=look_ahead,
+            autonomous=autonomous, tested_at=tested_at, source=source, summary=summary, theory=theory,
+        )  # fmt: skip
+        return update
+
+    return mark
+
+
+def _modules(package: str) -> list[ModuleType]:
+    home = importlib.import_module(package)
+    return [importlib.import_module(f"{package}.{found.name}") for found in pkgutil.iter_modules(home.__path__)]
+
+
+def _marked(package: str, mark: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for module in _modules(package):
+        for thing in vars(module).values():
+            marked = getattr(thing, mark, None)
+            if marked is not None and thing.__module__ == module.__name__:
+                found[marked.name] = marked
+    return dict(sorted(found.items()))
+
+
+@functools.cache
+def families() -> Mapping[str, Family]:
+    """All families of the package, by name."""
+    return _marked("nagbench.families", "__family__")
+
+
+@functools.cache
+def methods() -> Mapping[str, Method]:
+    """All methods of the package, by name."""
+    return _marked("nagbench.optimizers", "__method__")
+
+
+def from_path(kind: str, path: str) -> Any:
+    """The object at "package.module:attribute"; the current folder counts as a place to import from."""
+    module_name, _, attribute = path.partition(":")
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        thing: Any = importlib.import_module(module_name)
+        for part in attribute.split("."):
+            thing = getattr(thing, part)
+    except Exception as error:
+        raise UsageError(f"{kind} {path!r} cannot be imported: {type(error).__name__}: {error}") from error
+    return thing
+
+
+def find_family(name: str) -> Family:
+    """The family of a name, or of "package.module:attribute". Raises UsageError."""
+    if name in families():
+        return families()[name]
+    if ":" in name:
+        build = from_path("family", name)
+        if not callable(build):
+            raise UsageError(f"family {name!r} is not a function that returns a Problem")
+        return Family(name, build)
+    raise unknown("family", name, families())
+
+
+def find_method(name: str) -> Method:
+    """The method of a name, or of "package.module:attribute". Raises UsageError."""
+    if name in methods():
+        return methods()[name]
+    if ":" in name:
+        update = from_path("optimizer", name)
+        found = getattr(update, "__method__", None)
+        if not isinstance(found, Method):
+            raise UsageError(f"optimizer {name!r} is not marked with nagbench.method(...)")
+        return replace(found, name=name)
+    raise unknown("optimizer", name, methods())
+
+
+def build_problem(family_name: str, parameters: Mapping[str, Any], **facts: Any) -> Problem:
+    """A family's problem with these parameters; `start`, `domain`, `name` and `source` replace the family's own.
+
+    Raises UsageError for unknown parameters, values that the family refuses, and a start of the wrong length.
+    """
+    found = find_family(family_name)
+    for name in parameters:
+        if name not in found.parameters:
+            raise unknown(f"parameter of family {found.name}", name, [*found.parameters, "start"])
+    try:
+        problem = found.build(**parameters)
+    except UsageError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"family {found.name}: {error}") from error
+    if not isinstance(problem, Problem):
+        raise UsageError(f"family {found.name} returned {type(problem).__name__}, not a Problem")
+    facts = {name: fact for name, fact in facts.items() if fact is not None}
+    for name in ("start", "domain"):
+        if name in facts:
+            facts[name] = np.array(facts[name], dtype=np.float64)
+    n = problem.dimension
+    if "start" in facts and facts["start"].shape != (n,):
+        raise UsageError(f"{facts.get('name', found.name)}: start has {facts['start'].size} coordinates, expected {n}")
+    if "domain" in facts and facts["domain"].shape != (n, 2):
+        raise UsageError(f"{facts.get('name', found.name)}: domain must be {n} pairs (low, high)")
+    given: dict[str, Any] = {name: facts[name].tolist() for name in ("start", "domain") if name in facts}
+    return replace(problem, parameters=dict(parameters), family=found.name, given=given, **facts)
+
+
+def problem(name: str, **parameters: Any) -> Problem:
+    """A problem by its name in the suites, or a family with parameters; "name:key=value,…" works too.
+
+    ``start`` and ``domain`` replace the problem's own; all else are the family's parameters.
+    Raises UsageError for unknown names, unknown parameters and values that are not valid.
+    """
+    from nagbench.suite import suites
+    from nagbench.text import parse
+
+    if name not in suites():
+        name, given = parse(name)
+        parameters = {**given, **parameters}
+    facts = {key: parameters.pop(key) for key in ("start", "domain") if key in parameters}
+    entry = suites().get(name)
+    if entry is not None:
+        return entry.problem(parameters, **facts)
+    if name not in families() and ":" not in name:
+        raise unknown("problem", name, [*suites(), *families()])
+    return build_problem(name, parameters, **facts)
+
+
+def optimizer(name: str, **hyperparameters: float) -> Optimizer:
+    """An optimizer by its method's name; hyperparameters not given take their defaults.
+
+    Raises UsageError for unknown names and values that are not valid.
+    """
+    from nagbench.text import parse
+
+    name, given = parse(name)
+    return Optimizer(find_method(name), {**given, **hyperparameters})
+
+
+def problems() -> list[str]:
+    """The names of all problems in the suites."""
+    from nagbench.suite import suites
+
+    return list(suites())
+
+
+def optimizers() -> list[str]:
+    """The names of all methods."""
+    return list(methods())

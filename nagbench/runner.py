@@ -1,0 +1,347 @@
+"""Runs cells: counts them, traces their curves, times their bare replays."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nagbench import loop
+from nagbench.engine import ENGINES, Engine, fingerprint, formula_of
+from nagbench.errors import UsageError, unknown
+from nagbench.objective import Floats, Problem
+from nagbench.oracle import Oracle, check_oracle, chunk_length, draws, parse_oracle
+from nagbench.records import MEASURES, STATUSES, Cell, Measure, Run
+from nagbench.registry import build_problem, find_method
+from nagbench.registry import optimizer as make_optimizer
+from nagbench.registry import problem as make_problem
+from nagbench.theory import predicted_iterations
+from nagbench.updates import Method, Optimizer
+
+_SLICE = 0.05
+Pulse = Callable[[], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Cells that differ in hyperparameters and start alone (and in the seed, where nothing is drawn)."""
+
+    problem: Problem
+    method: Method
+    cells: Sequence[Cell]
+
+    @property
+    def oracle(self) -> Oracle:
+        """The gradient oracle that they share."""
+        return parse_oracle(self.cells[0].oracle)
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that they share."""
+        return ENGINES[self.cells[0].engine]
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the sources that decide their results."""
+        return fingerprint(self.problem.value_kernel, self.problem.gradient_kernel, self.method.update)
+
+
+@dataclass(frozen=True, eq=False)
+class Counts:
+    """Outcomes of a batch: ``hits[c, t]`` (see `loop.HIT`), the iterates there, and what went wrong, by cell."""
+
+    hits: NDArray[Any]
+    points: Floats
+    errors: dict[int, str]
+
+
+def batch_of(cells: Sequence[Cell]) -> Batch:
+    """Looks up the problem and the method that these cells share. Raises UsageError where they cannot be found."""
+    first = cells[0]
+    facts = {name: first.problem[name] for name in ("start", "domain") if name in first.problem}
+    problem = build_problem(first.problem["family"], first.problem["parameters"], **facts)
+    return Batch(problem, find_method(first.optimizer), cells)
+
+
+def start_of(problem: Problem, index: int) -> Floats:
+    """Start 0 is the problem's own; start i > 0 is the i-th draw, uniform in its domain (around its start, if none)."""
+    if index == 0:
+        return problem.start.copy()
+    random = np.random.Generator(np.random.Philox(np.random.SeedSequence(0, spawn_key=(index,))))
+    if problem.domain is not None:
+        low, high = problem.domain.T
+    else:
+        reach = np.maximum(1.0, np.abs(problem.start))
+        low, high = problem.start - reach, problem.start + reach
+    return np.asarray(low + random.random(problem.dimension) * (high - low))
+
+
+def check_cell(cell: Cell, problem: Problem) -> None:
+    """Raises UsageError where the measure has no reference, a number is out of range, or the oracle does not fit."""
+    if cell.measure not in MEASURES:
+        raise unknown("measure", cell.measure, MEASURES)
+    if cell.measure == "value" and problem.minimum is None:
+        raise UsageError(
+            f"{problem.name}: the minimum is not known, so measure 'value' has no reference; use 'gradient'"
+        )
+    if cell.measure == "distance" and problem.minimizers is None:
+        raise UsageError(
+            f"{problem.name}: no minimiser is known, so measure 'distance' has no reference; use 'gradient'"
+        )
+    for tolerance in cell.tolerances:
+        if not 0.0 < tolerance < np.inf:
+            raise UsageError(f"tolerance {tolerance!r} is not valid; allowed: a finite number above 0")
+    if cell.budget < 0 or cell.every < 1:
+        raise UsageError(f"budget {cell.budget} and measure_every {cell.every} must be at least 0 and 1")
+    if cell.engine not in ENGINES:
+        raise unknown("engine", cell.engine, ENGINES)
+    if cell.dtype != "float64":
+        raise UsageError(f"dtype {cell.dtype!r} is not valid; allowed: float64")
+    check_oracle(parse_oracle(cell.oracle), problem)
+
+
+def _rule(cell: Cell, method: Method, oracle: Oracle) -> loop.Rule:
+    return loop.Rule(
+        measure=MEASURES.index(cell.measure),
+        relative=int(cell.relative),
+        tolerances=np.array(cell.tolerances),
+        budget=cell.budget,
+        every=cell.every,
+        autonomous=int(method.autonomous and oracle.exact),
+        look_ahead=int(method.look_ahead),
+    )
+
+
+def _state(n: int, method: Method) -> loop.State:
+    iterate = np.zeros(n)
+    slots = (max(method.slots, 1), n)
+    return loop.State(
+        iterate=iterate, query=np.zeros(n) if method.look_ahead else iterate, slots=np.zeros(slots), slope=np.zeros(n),
+        gradient=np.zeros(n), saved_iterate=np.zeros(n), saved_query=np.zeros(n), saved_slots=np.zeros(slots),
+        samples=np.zeros(loop.SAMPLES),
+    )  # fmt: skip
+
+
+def _no_trace(n: int) -> loop.Trace:
+    return loop.Trace(np.zeros(0, np.int64), np.zeros(0, loop.CURVE), np.zeros((0, n)))
+
+
+class Job:
+    """One batch being run: the arrays that the loop works in."""
+
+    def __init__(self, batch: Batch) -> None:
+        self.batch, self.engine, self.oracle = batch, batch.engine, batch.oracle
+        problem, method = batch.problem, batch.method
+        self.value = self.engine.entry(problem.value_kernel, "value")
+        self.gradient = self.engine.entry(problem.gradient_kernel, "gradient")
+        self.update = self.engine.entry(method.update, "update")
+        self.formula = formula_of(problem)
+        self.everything = np.zeros(0, np.int64)
+        self.hypers = np.array([Optimizer(method, cell.hyperparameters).hyper for cell in batch.cells])
+        self.hypers = self.hypers.reshape(len(batch.cells), -1)
+        self.starts = np.array([start_of(problem, cell.start) for cell in batch.cells])
+        self.state = _state(problem.dimension, method)
+        self._chunk: tuple[int, loop.Draws] | None = None
+
+    def draws(self, cell: Cell, k: int) -> tuple[loop.Draws, int]:
+        """The draws for iteration k on, and how many iterations they last."""
+        if self.oracle.exact:
+            return draws(self.oracle, self.batch.problem, cell, 0), np.iinfo(np.int64).max
+        length = chunk_length(self.oracle, self.batch.problem)
+        chunk = k // length
+        if self._chunk is None or self._chunk[0] != chunk:
+            self._chunk = chunk, draws(self.oracle, self.batch.problem, cell, chunk)
+        return self._chunk[1], (chunk + 1) * length - k
+
+
+def count(batch: Batch, *, trace: loop.Trace | None = None, pulse: Pulse = lambda: None) -> Counts:
+    """Counts a batch of cells. ``pulse`` is called about every 50 ms; what it raises ends the count.
+
+    What a kernel raises ends its cell as an error, never the batch. With a sampled oracle a batch is one cell.
+    """
+    return _count(Job(batch), trace, pulse)
+
+
+def _count(job: Job, trace: loop.Trace | None, pulse: Pulse) -> Counts:
+    batch, engine = job.batch, job.engine
+    cells, n = batch.cells, batch.problem.dimension
+    rule = _rule(cells[0], batch.method, job.oracle)
+    progress = np.zeros(1, loop.PROGRESS)
+    hits = np.zeros((len(cells), rule.tolerances.size), loop.HIT)
+    points = np.zeros((*hits.shape, n))
+    errors: dict[int, str] = {}
+    allowance = max(1, 100_000 // (n + 100))
+    while progress["cell"][0] < len(cells):
+        draw, lasts = job.draws(cells[int(progress["cell"][0])], int(progress["k"][0]) if progress["begun"][0] else 0)
+        began = time.perf_counter()
+        try:
+            engine.count(
+                job.value, job.gradient, job.update, job.formula, batch.problem.row_count, job.everything, draw, rule,
+                job.hypers, job.starts, job.state, trace or _no_trace(n), progress, hits, points, min(allowance, lasts),
+            )  # fmt: skip
+        except Exception as error:
+            _fail(progress, hits, errors, f"{type(error).__name__}: {error}")
+        allowance = _next_allowance(allowance, time.perf_counter() - began)
+        pulse()
+    for cell in np.flatnonzero((hits["status"] == loop.ERROR).any(axis=1)):
+        errors.setdefault(
+            int(cell), f"the value or the measure is not finite at the start (f = {hits['value'][cell, -1]})"
+        )
+    return Counts(hits, points, errors)
+
+
+def _fail(progress: NDArray[Any], hits: NDArray[Any], errors: dict[int, str], message: str) -> None:
+    cell, reached = int(progress["cell"][0]), int(progress["reached"][0]) if progress["begun"][0] else 0
+    errors[cell] = message
+    row = hits[cell, reached:]
+    row["status"], row["iterations"] = loop.ERROR, progress["k"][0] if progress["begun"][0] else 0
+    for name in ("value", "gradient_norm", "residual", "overshoot", "rate"):
+        row[name] = np.nan
+    progress["cell"] += 1
+    progress["begun"] = 0
+
+
+def _next_allowance(allowance: int, seconds: float) -> int:
+    return int(allowance * min(10.0, max(0.1, _SLICE / max(seconds, 1e-9)))) + 1
+
+
+def curve_schedule(last: int, dense: int = 100, per_decade: int = 40) -> NDArray[np.int64]:
+    """Every iteration up to ``dense``, from there ``per_decade`` a decade, up to ``last``."""
+    early = np.arange(min(dense, last) + 1)
+    if last <= dense:
+        return early
+    decades = np.log10(last / dense)
+    late = np.rint(np.geomspace(dense, last, max(2, int(per_decade * decades) + 1)))
+    return np.unique(np.concatenate([early, late]).astype(np.int64))
+
+
+def trace(batch: Batch, last: int, *, path: bool = False) -> tuple[NDArray[Any], Floats]:
+    """The curve of one cell that ends at iteration ``last``, and, with ``path``, every iterate (else no rows)."""
+    every = batch.cells[0].every
+    schedule = np.arange(0, last + 1) if path else curve_schedule(last)
+    schedule = np.unique(np.append(schedule[schedule % every == 0], last))
+    keep = np.empty((schedule.size if path else 0, batch.problem.dimension))
+    record = loop.Trace(schedule, np.zeros(schedule.size, loop.CURVE), keep)
+    count(batch, trace=record)
+    return record.curve, keep
+
+
+def digest(point: Floats) -> str:
+    """A short hash of a point, bit for bit."""
+    return hashlib.blake2b(np.ascontiguousarray(point).tobytes(), digest_size=8).hexdigest()
+
+
+def replay(job: Job, index: int, iterations: int, *, pulse: Pulse = lambda: None) -> Iterator[tuple[float, float]]:
+    """Replays one cell bare, in slices of about 50 ms; yields the wall and CPU seconds of each slice."""
+    cell, first = job.batch.cells[index], 0
+    allowance = max(1, 100_000 // (job.batch.problem.dimension + 100))
+    while first < iterations or first == 0:
+        draw, lasts = job.draws(cell, first)
+        last = min(iterations, first + min(allowance, lasts))
+        cpu, wall = time.process_time(), time.perf_counter()
+        job.engine.replay(
+            job.gradient, job.update, job.formula, job.everything, draw, job.hypers[index], job.starts[index],
+            job.state, first, last, 1,
+        )  # fmt: skip
+        took = time.perf_counter() - wall, time.process_time() - cpu
+        yield took
+        allowance, first = _next_allowance(allowance, took[0]), last
+        pulse()
+        if iterations == 0:
+            break
+
+
+def cell_of(problem: Problem, optimizer: Optimizer, **settings: Any) -> Cell:
+    """The cell of a problem and an optimizer, checked. Raises UsageError."""
+    spec = {"engine": problem.engine, **settings}
+    cell = Cell(problem=problem.spec, optimizer=optimizer.name, hyperparameters=dict(optimizer.hyperparameters), **spec)
+    check_cell(cell, problem)
+    return cell
+
+
+def run(
+    problem: Problem | str,
+    optimizer: Optimizer | str,
+    *,
+    measure: Measure = "gradient",
+    tolerance: float = 1e-6,
+    budget: int = 100_000,
+    oracle: str = "exact",
+    seed: int = 0,
+    start: ArrayLike | None = None,
+    path: bool = False,
+    relative: bool = False,
+    measure_every: int | None = None,
+    engine: str | None = None,
+) -> Run:
+    """Runs one optimizer on one problem until ``measure`` is within ``tolerance`` or ``budget`` iterations are made.
+
+    ``measure`` is "gradient" ‖∇f‖₂, "value" f − f* or "distance" ‖x − x*‖₂ to the nearest known minimiser, tested at
+    the method's iterate; with ``relative`` it is divided by its value at the start. ``path`` keeps every iterate.
+    With a sampled oracle the measure is taken every ``measure_every`` iterations (default: once an epoch, or 10).
+
+    Raises UsageError for unknown names, values that are not valid, and a measure whose reference is not known.
+    """
+    found = make_problem(problem) if isinstance(problem, str) else problem
+    chosen = make_optimizer(optimizer) if isinstance(optimizer, str) else optimizer
+    if start is not None:
+        point = np.array(start, dtype=np.float64)
+        if point.shape != found.start.shape or not np.isfinite(point).all():
+            raise UsageError(f"{found.name}: start must be {found.dimension} finite numbers")
+        found = replace(found, start=point, given={**found.given, "start": point.tolist()})
+    cell = cell_of(
+        found, chosen, measure=measure, tolerances=(check_number("tolerance", tolerance),), budget=budget,
+        oracle=oracle, seed=seed, relative=relative, every=measure_every or default_every(parse_oracle(oracle), found),
+        engine=engine or found.engine,
+    )  # fmt: skip
+    batch = Batch(found, chosen.method, [cell])
+    job = Job(batch)
+    counts = _count(job, None, lambda: None)
+    hit = counts.hits[0, -1]
+    steps = int(hit["iterations"])
+    curve, kept = (
+        trace(batch, steps, path=path)
+        if not counts.errors
+        else (np.zeros(0, loop.CURVE), np.zeros((0, found.dimension)))
+    )
+    exact = parse_oracle(oracle).exact
+    return Run(
+        cell=cell,
+        status=STATUSES[hit["status"]],
+        iterations=steps,
+        gradient_evaluations=float(hit["work"]),
+        value=float(hit["value"]),
+        gradient_norm=float(hit["gradient_norm"]),
+        residual=float(hit["residual"]),
+        rises=int(hit["rises"]),
+        overshoot=float(hit["overshoot"]),
+        rate=float(hit["rate"]),
+        iterate=counts.points[0, -1],
+        query=job.state.query.copy(),
+        predicted_iterations=predicted_iterations(found, chosen, measure, tolerance, budget, relative=relative)
+        if exact
+        else None,
+        path=kept if path else None,
+        curve=curve,
+        error=counts.errors.get(0, ""),
+    )
+
+
+def check_number(name: str, value: Any) -> float:
+    """The value as a float. Raises UsageError for what is no number."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise UsageError(f"{name} {value!r} is not a number") from None
+
+
+def default_every(oracle: Oracle, problem: Problem) -> int:
+    """Iterations between measurements: 1 with the exact oracle, an epoch with mini-batches, 10 with noise."""
+    if oracle.exact:
+        return 1
+    return -(-problem.row_count // oracle.batch) if oracle.batch else 10

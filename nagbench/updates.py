@@ -1,0 +1,127 @@
+"""A method (one update, its hyperparameters and what is known about them) and an optimizer (a method with values)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nagbench.errors import UsageError, unknown
+
+Update = Callable[..., None]
+Tuning = Callable[[float, float], Mapping[str, float]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hyperparameter:
+    """One number that a method takes: its default, where it is valid, and the range that tuning searches.
+
+    Valid is ``low_bound`` (excluded if ``open_below``) up to, not including, ``high_bound``. ``tuning`` is (low, high),
+    or None for one that is not tuned; ``scale`` says what is spread evenly over it: "log" ln p, "log-complement"
+    ln(1 − p). ``unit`` is "1/L" for step sizes that scale with the inverse of the smoothness constant.
+    """
+
+    default: float
+    low_bound: float = 0.0
+    high_bound: float = math.inf
+    open_below: bool = False
+    tuning: tuple[float, float] | None = None
+    scale: Literal["log", "log-complement"] = "log"
+    unit: Literal["1", "1/L"] = "1"
+
+    def check(self, method: str, name: str, value: float) -> float:
+        """The value as a float. Raises UsageError outside the valid interval."""
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            number = math.nan
+        above = number > self.low_bound if self.open_below else number >= self.low_bound
+        if isinstance(value, bool) or not (above and number < self.high_bound):
+            least = f"above {self.low_bound:g}" if self.open_below else f"at least {self.low_bound:g}"
+            most = "finite" if self.high_bound == math.inf else f"below {self.high_bound:g}"
+            raise UsageError(f"{method}: {name}={value!r} is not valid; allowed: a number {least} and {most}")
+        return number
+
+    def at(self, fraction: float, unit: float = 1.0) -> float:
+        """The value at a fraction in [0, 1] of the tuning range; ``unit`` is what one "1/L" is worth."""
+        assert self.tuning is not None
+        low, high = self.tuning
+        if self.scale == "log-complement":
+            low, high = 1.0 - low, 1.0 - high
+        spread = math.exp(math.log(low) + fraction * (math.log(high) - math.log(low)))
+        return 1.0 - spread if self.scale == "log-complement" else spread * (unit if self.unit == "1/L" else 1.0)
+
+
+def step_size(default: float, *, tuning: tuple[float, float], unit: Literal["1", "1/L"]) -> Hyperparameter:
+    """A step size: any positive number, tuned on a logarithmic scale."""
+    return Hyperparameter(default=default, open_below=True, tuning=tuning, unit=unit)
+
+
+def fraction(default: float, *, tuning: tuple[float, float] | None = None) -> Hyperparameter:
+    """A momentum or decay m in [0, 1), tuned on a logarithmic scale of 1 − m."""
+    return Hyperparameter(default=default, high_bound=1.0, tuning=tuning, scale="log-complement")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method:
+    """``update(k, gradient, iterate, query, slots, hyper)`` and what the loop and the tuner must know about it.
+
+    The update of iteration k consumes the gradient taken at ``query``, moves ``iterate``, keeps what it remembers in
+    the rows of ``slots`` (zero at first), and, with ``look_ahead``, writes the next query point; without, ``query`` is
+    ``iterate``. ``autonomous`` says that it does not depend on k. ``theory(L, mu)`` gives textbook hyperparameters.
+    """
+
+    name: str
+    update: Update
+    hyperparameters: Mapping[str, Hyperparameter]
+    slots: int
+    look_ahead: bool = False
+    autonomous: bool = True
+    tested_at: str = "x"
+    source: str = ""
+    summary: str = ""
+    theory: Tuning | None = None
+    library: str = "nagbench"
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """A method with a value for each of its hyperparameters; those not given take the default.
+
+    Raises UsageError for a name that the method does not have and for a value that is not valid.
+    """
+
+    method: Method
+    hyperparameters: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        known = self.method.hyperparameters
+        given = check_hyperparameters(self.method, self.hyperparameters)
+        values = {name: given.get(name, known[name].default) for name in known}
+        object.__setattr__(self, "hyperparameters", MappingProxyType(values))
+
+    @property
+    def name(self) -> str:
+        """The method's name."""
+        return self.method.name
+
+    @property
+    def hyper(self) -> NDArray[np.float64]:
+        """The values as the update takes them, in the method's order."""
+        return np.array(list(self.hyperparameters.values()), dtype=np.float64)
+
+    def __str__(self) -> str:
+        return f"{self.name}:" + ",".join(f"{name}={value:g}" for name, value in self.hyperparameters.items())
+
+
+def check_hyperparameters(method: Method, given: Mapping[str, Any]) -> dict[str, float]:
+    """The given values as valid floats. Raises UsageError for unknown names and values that are not valid."""
+    for name in given:
+        if name not in method.hyperparameters:
+            raise unknown(f"hyperparameter of {method.name}", name, method.hyperparameters)
+    return {name: method.hyperparameters[name].check(method.name, name, value) for name, value in given.items()}
