@@ -1,0 +1,44 @@
+"""Numbers and lists as people write them, for tables, pages and sentences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+_UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+
+
+def whole(count: float) -> str:
+    """12345 → "12,345"; a median between two counts keeps its half; missing and infinite counts are "–" and "∞"."""
+    if math.isnan(count):
+        return "–"
+    if math.isinf(count):
+        return "∞"
+    return f"{count:,.0f}" if float(count).is_integer() else f"{count:,.1f}"
+
+
+def seconds(time: float) -> str:
+    """A duration to three digits in the unit that suits it: 3.21 µs, 145 ms, 12.0 s."""
+    if not math.isfinite(time):
+        return whole(time)
+    if time == 0.0:
+        return "0 s"
+    size, unit = next(((size, unit) for size, unit in _UNITS if abs(time) >= 0.9995 * size), _UNITS[-1])
+    scaled = time / size
+    digits = max(0, 2 - math.floor(math.log10(abs(scaled) * 1.0005)))
+    return f"{scaled:,.{min(digits, 2)}f} {unit}"
+
+
+def number(value: float) -> str:
+    """Four significant digits, with an exponent where that is shorter."""
+    return "–" if math.isnan(value) else f"{value:.4g}".replace("inf", "∞").replace("-", "−")
+
+
+def listed(items: Sequence[str], most: int = 8) -> str:
+    """ "a", "a and b", "a, b and c"; beyond ``most``, "a, b and 7 more"."""
+    shown = list(items)
+    if len(shown) > most:
+        shown = [*shown[: most - 1], f"{len(shown) - most + 1} more"]
+    if len(shown) < 2:
+        return "".join(shown)
+    return f"{', '.join(shown[:-1])} and {shown[-1]}"
