@@ -175,7 +175,7 @@ def _same_whole(state: Any) -> bool:
     for slot in range(state.slots.shape[0]):
         if not _same(state.iterate.size, state.slots[slot], state.saved_slots[slot]):
             return False
-    return _same(state.iterate.size, state.query, state.saved_query)
+    return bool(_same(state.iterate.size, state.query, state.saved_query))
 
 
 @jitable

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 import numpy as np
@@ -20,12 +21,13 @@ STATUSES = ("running", "converged", "diverged", "stalled", "budget", "error")
 class Cell:
     """Everything that decides a result, as plain data.
 
-    ``problem`` holds family, parameters and, where they replace the family's own, start and domain. ``start`` is 0 for
+    ``problem`` is the canonical JSON of family, parameters and, where they replace the family's own, start and domain.
+    ``start`` is 0 for
     the problem's start and i for the i-th further one drawn from its domain. ``tolerances`` decrease. ``every`` is the
     number of iterations between measurements.
     """
 
-    problem: Mapping[str, Any]
+    problem: str
     optimizer: str
     hyperparameters: Mapping[str, float]
     start: int = 0
@@ -39,16 +41,18 @@ class Cell:
     budget: int = 100_000
     every: int = 1
 
-    @property
+    @functools.cached_property
     def key(self) -> str:
         """Sixteen hexadecimal digits: a hash of the canonical JSON of all the above."""
-        return hashlib.blake2b(canonical(vars(self)).encode(), digest_size=8).hexdigest()
+        content = canonical({field.name: getattr(self, field.name) for field in fields(self)})
+        return hashlib.blake2b(content.encode(), digest_size=8).hexdigest()
 
     @property
-    def shared(self) -> str:
+    def shared(self) -> tuple[Any, ...]:
         """What cells that can be counted in one batch have in common: all but hyperparameters, start and seed."""
         apart = {"hyperparameters", "start", *(("seed",) if self.oracle == "exact" else ())}
-        return canonical({name: value for name, value in vars(self).items() if name not in apart})
+        alone = () if self.oracle == "exact" else (self.key,)
+        return *(getattr(self, field.name) for field in fields(self) if field.name not in apart), *alone
 
 
 def canonical(thing: Any) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +18,7 @@ from nagbench.engine import ENGINES, Engine, fingerprint, formula_of
 from nagbench.errors import UsageError, unknown
 from nagbench.objective import Floats, Problem
 from nagbench.oracle import Oracle, check_oracle, chunk_length, draws, parse_oracle
-from nagbench.records import MEASURES, STATUSES, Cell, Measure, Run
+from nagbench.records import MEASURES, STATUSES, Cell, Measure, Run, canonical
 from nagbench.registry import build_problem, find_method
 from nagbench.registry import optimizer as make_optimizer
 from nagbench.registry import problem as make_problem
@@ -45,11 +47,6 @@ class Batch:
         """The engine that they share."""
         return ENGINES[self.cells[0].engine]
 
-    @property
-    def fingerprint(self) -> str:
-        """A hash of the sources that decide their results."""
-        return fingerprint(self.problem.value_kernel, self.problem.gradient_kernel, self.method.update)
-
 
 @dataclass(frozen=True, eq=False)
 class Counts:
@@ -60,12 +57,23 @@ class Counts:
     errors: dict[int, str]
 
 
+@functools.lru_cache(maxsize=256)
+def problem_of(spec: str) -> Problem:
+    """The problem of a cell's canonical JSON. Raises UsageError where it cannot be built."""
+    given = json.loads(spec)
+    return build_problem(given["family"], given["parameters"], start=given.get("start"), domain=given.get("domain"))
+
+
+@functools.lru_cache(maxsize=4096)
+def fingerprint_of(problem: str, optimizer: str) -> str:
+    """A hash of the sources that decide the results of this problem under this method."""
+    found = problem_of(problem)
+    return fingerprint(found.value_kernel, found.gradient_kernel, find_method(optimizer).update)
+
+
 def batch_of(cells: Sequence[Cell]) -> Batch:
     """Looks up the problem and the method that these cells share. Raises UsageError where they cannot be found."""
-    first = cells[0]
-    facts = {name: first.problem[name] for name in ("start", "domain") if name in first.problem}
-    problem = build_problem(first.problem["family"], first.problem["parameters"], **facts)
-    return Batch(problem, find_method(first.optimizer), cells)
+    return Batch(problem_of(cells[0].problem), find_method(cells[0].optimizer), cells)
 
 
 def start_of(problem: Problem, index: int) -> Floats:
@@ -259,7 +267,12 @@ def replay(job: Job, index: int, iterations: int, *, pulse: Pulse = lambda: None
 def cell_of(problem: Problem, optimizer: Optimizer, **settings: Any) -> Cell:
     """The cell of a problem and an optimizer, checked. Raises UsageError."""
     spec = {"engine": problem.engine, **settings}
-    cell = Cell(problem=problem.spec, optimizer=optimizer.name, hyperparameters=dict(optimizer.hyperparameters), **spec)
+    cell = Cell(
+        problem=canonical(problem.spec),
+        optimizer=optimizer.name,
+        hyperparameters=dict(optimizer.hyperparameters),
+        **spec,
+    )
     check_cell(cell, problem)
     return cell
 

@@ -69,7 +69,14 @@ def _real_mode(centre: float, disc: float, product: float, k: Floats) -> tuple[F
 
 
 def predicted_iterations(
-    problem: Problem, optimizer: Optimizer, measure: Measure, tolerance: float, budget: int, *, relative: bool = False
+    problem: Problem,
+    optimizer: Optimizer,
+    measure: Measure,
+    tolerance: float,
+    budget: int,
+    *,
+    relative: bool = False,
+    start: Floats | None = None,
 ) -> int | None:
     """The first k ≤ budget at which the measure is within the tolerance, from the closed form of the modes.
 
@@ -78,7 +85,7 @@ def predicted_iterations(
     """
     if optimizer.name not in _POLYNOMIALS or problem.spectrum is None or problem.minimizers is None:
         return None
-    away = problem.start - problem.minimizers[0]
+    away = (problem.start if start is None else start) - problem.minimizers[0]
     amplitudes = away if problem.eigenvectors is None else problem.eigenvectors.T @ away
     modes, group = np.unique(problem.spectrum, return_inverse=True)
     power = {"gradient": 2, "value": 1, "distance": 0}[measure]

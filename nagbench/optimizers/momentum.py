@@ -18,8 +18,8 @@ def _polyak(L: float, mu: float) -> Mapping[str, float]:
     "momentum",
     slots=1,
     hyperparameters={
-        "step_size": step_size(0.01, tuning=(1e-3, 4.0), unit="1/L"),
-        "momentum": fraction(0.9, tuning=(0.0, 0.9999)),
+        "step_size": step_size(0.01, tuning=(1e-2, 4.0), unit="1/L"),
+        "momentum": fraction(0.9, tuning=(0.0, 0.999)),
     },
     source="Polyak 1964",
     theory=_polyak,

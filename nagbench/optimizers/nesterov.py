@@ -19,8 +19,8 @@ def _strongly_convex(L: float, mu: float) -> Mapping[str, float]:
     slots=1,
     look_ahead=True,
     hyperparameters={
-        "step_size": step_size(0.01, tuning=(1e-3, 4.0), unit="1/L"),
-        "momentum": fraction(0.9, tuning=(0.0, 0.9999)),
+        "step_size": step_size(0.01, tuning=(1e-2, 4.0), unit="1/L"),
+        "momentum": fraction(0.9, tuning=(0.0, 0.999)),
     },
     source="Nesterov 1983; this form: Sutskever et al. 2013, eq. 3–4; theory: Nesterov 2004, eq. 2.2.11",
     theory=_strongly_convex,

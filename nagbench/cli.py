@@ -1,0 +1,162 @@
+"""The command line. Results go to stdout, progress and messages to stderr; heavy imports wait until they are needed.
+
+Exit codes: 0 done, 1 a cell ended with status error, 2 wrong usage, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from nagbench import __version__
+from nagbench.errors import UsageError
+
+_SHAPES = ("table", "csv", "json")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="nagbench")
+def cli() -> None:
+    """The bench for accelerated first-order optimizers: NAG, momentum, gradient descent and their relatives, compared."""
+
+
+@cli.command()
+@click.argument("spec", required=False, type=click.Path(path_type=Path))
+@click.option("-p", "--problem", "problems", multiple=True, help="A problem or a pattern; NAME:key=value,… Repeatable.")
+@click.option(
+    "-o", "--optimizer", "optimizers", multiple=True, help="An optimizer or a pattern; NAME:key=value,… Repeatable."
+)
+@click.option(
+    "--suite", "suites", multiple=True, type=click.Path(), help="A TOML file of further problems. Repeatable."
+)
+@click.option(
+    "--mode", "modes", multiple=True, help="theory, default, tuned or grid. Repeatable. [default: theory and tuned]"
+)
+@click.option("--trials", type=int, help="Trials of tuning, the same number for every method.  [default: 32]")
+@click.option("--grid", type=int, help="Points per hyperparameter in mode grid.  [default: 10]")
+@click.option("--starts", type=int, help="Starting points per problem.  [default: 1]")
+@click.option("--seeds", type=int, help="Seeds per cell with a sampled oracle.  [default: 1]")
+@click.option("--oracle", "oracles", multiple=True, help="exact, minibatch:B, stochastic or noise:S. Repeatable.")
+@click.option("--measure", help="gradient, value or distance.  [default: gradient]")
+@click.option("--relative/--absolute", default=None, help="Divide the measure by its value at the start.")
+@click.option("--tolerance", "tolerances", multiple=True, help="Repeatable.  [default: 1e-3 and 1e-6]")
+@click.option("--budget", type=int, help="Iterations at the most.  [default: 100000]")
+@click.option("--engine", help="numba or python.  [default: what the problem says]")
+@click.option("-j", "--jobs", type=click.IntRange(min=1), help="Processes that count.  [default: one a core]")
+@click.option("--out", type=click.Path(path_type=Path), help="Results directory.  [default: results/NAME-HASH]")
+@click.option("--timing/--no-timing", default=None, help="Time the selected cells.  [default: timing]")
+@click.option("--repeats", type=int, help="Timed repeats.  [default: 5]")
+@click.option("--report/--no-report", "with_report", default=True, help="Write report.html.  [default: report]")
+@click.option("--dry-run", is_flag=True, help="Say what would run, and run nothing.")
+@click.option("--fresh", is_flag=True, help="Throw away what the results directory holds.")
+@click.option("--format", "shape", type=click.Choice(_SHAPES), default="table", show_default=True)
+@click.option("-q", "--quiet", is_flag=True, help="No progress, and no messages but errors.")
+def sweep(
+    spec: Path | None,
+    jobs: int | None,
+    out: Path | None,
+    with_report: bool,
+    dry_run: bool,
+    fresh: bool,
+    shape: str,
+    quiet: bool,
+    **given: Any,
+) -> None:
+    """Run problems × optimizers and compare them; without arguments, a default sweep that takes some seconds.
+
+    SPEC is a TOML file with the keys problems, optimizers, modes, trials, tolerances, budget and so on, one for every
+    option here. The same command again goes on where it was stopped.
+    """
+    from nagbench.commands import run_sweep
+
+    settings = {name: value for name, value in given.items() if value not in (None, ())}
+    sys.exit(run_sweep(spec, settings, jobs, out, with_report, dry_run, fresh, shape, quiet, _command()))
+
+
+@cli.command()
+@click.argument("problem")
+@click.argument("optimizer")
+@click.option("--iterations", type=click.IntRange(min=0), help="Make so many iterations and print a line for each.")
+@click.option("--start", help="Starting point: numbers with commas between.")
+@click.option("--measure", default="gradient", show_default=True, help="gradient, value or distance.")
+@click.option("--relative", is_flag=True, help="Divide the measure by its value at the start.")
+@click.option("--tolerance", default="1e-6", show_default=True)
+@click.option("--budget", type=click.IntRange(min=0), default=100_000, show_default=True)
+@click.option("--oracle", default="exact", show_default=True, help="exact, minibatch:B, stochastic or noise:S.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--engine", help="numba or python.  [default: what the problem says]")
+@click.option(
+    "--plot", type=click.Path(path_type=Path), help="Draw the path on the contours (two-dimensional problems)."
+)
+@click.option("--format", "shape", type=click.Choice(_SHAPES), default="table", show_default=True)
+def run(**given: Any) -> None:
+    """Run one OPTIMIZER on one PROBLEM, for example: run bowl nesterov:step_size=0.1,momentum=0.3 --iterations 30."""
+    from nagbench.commands import run_one
+
+    sys.exit(run_one(**given))
+
+
+@cli.command("list")
+@click.argument("what", type=click.Choice(["problems", "optimizers", "families"]))
+@click.option("--format", "shape", type=click.Choice(_SHAPES), default="table", show_default=True)
+def list_command(what: str, shape: str) -> None:
+    """List the problems, optimizers or families that there are, with their sources."""
+    from nagbench.commands import list_things
+
+    list_things(what, shape)
+
+
+@cli.command()
+@click.argument("problem")
+@click.option("--plot", type=click.Path(path_type=Path), help="Where to draw.  [default: PROBLEM.png]")
+@click.option("--no-plot", is_flag=True, help="Print the facts and draw nothing.")
+@click.option("--format", "shape", type=click.Choice(("table", "json")), default="table", show_default=True)
+def show(problem: str, plot: Path | None, no_plot: bool, shape: str) -> None:
+    """Draw a problem, surface and contours, and print the facts known about it."""
+    from nagbench.commands import show_problem
+
+    show_problem(problem, None if no_plot else plot or Path(f"{problem.partition(':')[0]}.png"), shape)
+
+
+@cli.command()
+@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="The HTML file.  [default: RUN/report.html]")
+def report(folder: Path, out: Path | None) -> None:
+    """Write the report of a results directory: one HTML file that works offline."""
+    from nagbench.study import load
+
+    target = load(folder, warn=_say).report(out or folder / "report.html")
+    click.echo(target)
+
+
+def _say(message: str) -> None:
+    click.echo(f"nagbench: {message}", err=True)
+
+
+def _command() -> str:
+    return shlex.join(["python", "-m", "nagbench", *sys.argv[1:]])
+
+
+def main() -> NoReturn:
+    """Entry point: every error of usage is one line on stderr and exit code 2."""
+    try:
+        code = cli.main(standalone_mode=False) or 0
+    except UsageError as error:
+        _say(str(error))
+        code = 2
+    except click.exceptions.Exit as error:
+        code = error.exit_code
+    except click.ClickException as error:
+        _say(" ".join(error.format_message().split()))
+        code = 2
+    except (KeyboardInterrupt, click.Abort):
+        _say("interrupted; what is finished is kept, and the same command goes on from there")
+        code = 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        code = 0
+    sys.exit(code)

@@ -1,0 +1,61 @@
+"""What a result was computed on: versions, processor, git commit."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.metadata
+import os
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python, nagbench and the libraries that decide numbers."""
+    names = ("nagbench", "numpy", "scipy", "numba", "llvmlite", "pandas", "pyarrow")
+    found = {"python": platform.python_version()}
+    for name in names:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+@functools.cache
+def machine() -> dict[str, Any]:
+    """Processor, cores and system, and an id that tells machines apart without naming them."""
+    facts = {"processor": _processor(), "cores": os.cpu_count(), "system": f"{platform.system()} {platform.release()}"}
+    identity = f"{platform.node()}|{facts['processor']}|{facts['cores']}|{platform.machine()}"
+    return {"id": hashlib.blake2b(identity.encode(), digest_size=4).hexdigest(), **facts}
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def commit() -> str | None:
+    """The git commit of the checkout that the package lies in, with "+" where files differ from it; None without one."""
+    home = Path(__file__).parent
+
+    def git(*words: str) -> str | None:
+        try:
+            done = subprocess.run(
+                ["git", "-C", str(home), *words], capture_output=True, text=True, timeout=5, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    if git("ls-files", "__init__.py") != "__init__.py":
+        return None
+    head = git("rev-parse", "--short=12", "HEAD")
+    return f"{head}+" if head and git("status", "--porcelain", "--", ".") else head

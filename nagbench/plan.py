@@ -1,0 +1,282 @@
+"""From a sweep's specification to its cells: which problems, which methods, which hyperparameters in which mode."""
+
+from __future__ import annotations
+
+import fnmatch
+import itertools
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from scipy.stats import qmc
+
+from nagbench import registry
+from nagbench.errors import UsageError, unknown
+from nagbench.objective import Problem
+from nagbench.oracle import parse_oracle
+from nagbench.records import Cell, Measure, canonical
+from nagbench.runner import check_cell, default_every, fingerprint_of, problem_of
+from nagbench.suite import messages, read_suite
+from nagbench.text import parse
+from nagbench.theory import scale_of
+from nagbench.updates import Method, Optimizer, check_hyperparameters
+
+Mode = Literal["theory", "default", "tuned", "grid"]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Whole = Annotated[int, Field(ge=1)]
+
+DEFAULT_PROBLEMS = (
+    "bowl", "rosenbrock", "rosenbrock-10", "ill-conditioned-1e2", "ill-conditioned-1e4", "ill-conditioned-1e6",
+)  # fmt: skip
+DEFAULT_OPTIMIZERS = ("gradient-descent", "momentum", "nesterov", "rmsprop", "adam")
+
+
+class Spec(BaseModel):
+    """What a sweep runs; the keys of a TOML specification. Tolerances are kept in decreasing order.
+
+    ``modes`` None stands for theory and tuned, and for the given values where an optimizer comes with some.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(pattern=r"^[\w.-]+$")] = "default"
+    problems: tuple[str, ...] = DEFAULT_PROBLEMS
+    optimizers: tuple[str, ...] = DEFAULT_OPTIMIZERS
+    suites: tuple[str, ...] = ()
+    modes: tuple[Mode, ...] | None = None
+    trials: Whole = 32
+    grid: Whole = 10
+    starts: Whole = 1
+    seeds: Whole = 1
+    oracles: tuple[str, ...] = ("exact",)
+    measure: Measure = "gradient"
+    relative: bool = False
+    tolerances: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1e-3, 1e-6)
+    budget: Annotated[int, Field(ge=0)] = 100_000
+    measure_every: Whole | None = None
+    engine: Literal["numba", "python"] | None = None
+    timing: bool = True
+    repeats: Whole = 5
+    curves: bool = True
+
+    @field_validator("tolerances")
+    @classmethod
+    def _decreasing(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        return tuple(sorted(set(value), reverse=True))
+
+    @property
+    def hash(self) -> str:
+        """Eight hexadecimal digits of all that decides which cells there are."""
+        import hashlib
+
+        decides = self.model_dump(exclude={"name", "timing", "repeats", "curves"})
+        return hashlib.blake2b(canonical(decides).encode(), digest_size=4).hexdigest()
+
+
+def make_spec(values: Mapping[str, Any], source: str = "sweep") -> Spec:
+    """A checked specification. Raises UsageError that names every mistake, and the nearest valid key."""
+    for key in values:
+        if key not in Spec.model_fields:
+            raise unknown(f"key of {source}", key, Spec.model_fields)
+    try:
+        return Spec.model_validate(values)
+    except ValidationError as error:
+        raise UsageError("; ".join(f"{source}: {message}" for message in messages(error))) from None
+
+
+def read_spec(file: Path, **overrides: Any) -> dict[str, Any]:
+    """The keys of a TOML specification. Raises UsageError for a file that cannot be read."""
+    try:
+        values = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"specification {file}: {error}") from None
+    return {"name": file.stem, **values, **overrides}
+
+
+@dataclass(frozen=True, eq=False)
+class Variant:
+    """A method with some of its hyperparameters pinned to a value, or to a list of values for a grid."""
+
+    label: str
+    method: Method
+    pinned: Mapping[str, float] = field(default_factory=dict)
+    lists: Mapping[str, Sequence[float]] = field(default_factory=dict)
+
+    @property
+    def free(self) -> list[str]:
+        """The hyperparameters that tuning may choose."""
+        known = self.method.hyperparameters
+        return [name for name in known if known[name].tuning and name not in self.pinned and name not in self.lists]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A cell with the names under which a table shows it."""
+
+    cell: Cell
+    problem: str
+    variant: str
+    mode: str
+    trial: int
+
+
+def resolve_problems(spec: Spec) -> dict[str, Problem]:
+    """The problems of a specification by label; patterns with * and ? stand for all names that match."""
+    entries = {}
+    for file in spec.suites:
+        entries.update(read_suite(Path(file)))
+    found: dict[str, Problem] = {}
+    for label in _matching("problem", spec.problems, [*registry.problems(), *entries]):
+        name, parameters = (label, {}) if label in entries else parse(label)
+        if name in entries:
+            facts = {key: parameters.pop(key) for key in ("start", "domain") if key in parameters}
+            found[label] = entries[name].problem(parameters, **facts)
+        else:
+            found[label] = registry.problem(label)
+    return found
+
+
+def resolve_variants(texts: Iterable[str]) -> list[Variant]:
+    """The optimizers of a specification. Raises UsageError for unknown names and values that are not valid."""
+    variants = []
+    for label in _matching("optimizer", texts, registry.optimizers()):
+        name, given = parse(label)
+        method = registry.find_method(name)
+        lists = {key: value for key, value in given.items() if isinstance(value, list)}
+        for key, values in lists.items():
+            if not values:
+                raise UsageError(f"{label}: the list of {key} is empty")
+            lists[key] = [check_hyperparameters(method, {key: value})[key] for value in values]
+        pinned = check_hyperparameters(method, {key: value for key, value in given.items() if key not in lists})
+        variants.append(Variant(label, method, pinned, lists))
+    return variants
+
+
+def _matching(kind: str, texts: Iterable[str], names: Iterable[str]) -> list[str]:
+    known, found = list(names), dict[str, None]()
+    for text in texts:
+        if "*" in text or "?" in text:
+            matches = fnmatch.filter(known, text)
+            if not matches:
+                raise UsageError(f"no {kind} matches {text!r} (known: {', '.join(known)})")
+            found.update(dict.fromkeys(matches))
+        else:
+            found[text] = None
+    if not found:
+        raise UsageError(f"no {kind} given")
+    return list(found)
+
+
+def cells(spec: Spec) -> Iterator[Planned]:
+    """Every cell of a sweep under every name that it goes by. Raises UsageError before the first one is given out."""
+    problems, variants = resolve_problems(spec), resolve_variants(spec.optimizers)
+    for problem, oracle in itertools.product(problems.values(), spec.oracles):
+        check_cell(_template(spec, problem, oracle), problem)
+    return _expand(spec, problems, variants)
+
+
+def _expand(spec: Spec, problems: Mapping[str, Problem], variants: Sequence[Variant]) -> Iterator[Planned]:
+    for (label, problem), text in itertools.product(problems.items(), spec.oracles):
+        template = _template(spec, problem, text)
+        seeds = 1 if parse_oracle(text).exact else spec.seeds
+        unit = scale_of(problem) if _needs_unit(spec, variants) else 1.0
+        for variant in variants:
+            for mode, trial, values in settings(spec, variant, problem, unit):
+                hyperparameters = dict(Optimizer(variant.method, values).hyperparameters)
+                for start, seed in itertools.product(range(spec.starts), range(seeds)):
+                    cell = replace(
+                        template, optimizer=variant.method.name, hyperparameters=hyperparameters, start=start, seed=seed
+                    )
+                    yield Planned(cell, label, variant.label, mode, trial)
+
+
+def _template(spec: Spec, problem: Problem, oracle: str) -> Cell:
+    return Cell(
+        problem=canonical(problem.spec), optimizer="", hyperparameters={}, oracle=oracle, engine=spec.engine or problem.engine,
+        measure=spec.measure, relative=spec.relative, tolerances=spec.tolerances, budget=spec.budget,
+        every=spec.measure_every or default_every(parse_oracle(oracle), problem),
+    )  # fmt: skip
+
+
+def _needs_unit(spec: Spec, variants: Sequence[Variant]) -> bool:
+    tuned = spec.modes is None or "tuned" in spec.modes or "grid" in spec.modes
+    return tuned and any(
+        variant.method.hyperparameters[name].unit == "1/L" for variant in variants for name in variant.free
+    )
+
+
+Setting = tuple[str, int, Mapping[str, float]]
+
+
+def settings(spec: Spec, variant: Variant, problem: Problem, unit: float) -> Iterator[Setting]:
+    """(mode, trial, hyperparameters) of every setting in which a variant runs on a problem."""
+    if variant.lists:
+        yield from _listed(variant)
+        return
+    modes: tuple[str, ...] = spec.modes or (("given",) if variant.pinned else ("theory", "tuned"))
+    if not variant.free:
+        modes = ("given",)
+    for mode in modes:
+        if mode in ("given", "default"):
+            yield mode, 0, dict(variant.pinned)
+        elif mode == "theory":
+            tuning = theory_of(variant.method, problem)
+            if tuning is not None:
+                yield mode, 0, {**tuning, **variant.pinned}
+        elif mode == "tuned":
+            for trial, values in enumerate(trials(variant.method, variant.free, spec.trials, unit)):
+                yield mode, trial, {**values, **variant.pinned}
+        else:
+            yield from _full_grid(spec, variant, unit)
+
+
+def theory_of(method: Method, problem: Problem) -> Mapping[str, float] | None:
+    """The method's textbook hyperparameters from L and μ; None where one of them is not known or μ = 0."""
+    if method.theory is None or problem.smoothness is None or not problem.strong_convexity:
+        return None
+    return method.theory(problem.smoothness, problem.strong_convexity)
+
+
+def trials(method: Method, free: Sequence[str], count: int, unit: float) -> Iterator[dict[str, float]]:
+    """The first ``count`` points of the Sobol sequence (without its first, the origin), mapped to the tuning ranges."""
+    sobol = qmc.Sobol(max(1, len(free)), scramble=False).fast_forward(1)
+    for point in sobol.random(count):
+        yield {name: method.hyperparameters[name].at(float(p), unit) for name, p in zip(free, point, strict=False)}
+
+
+def _listed(variant: Variant) -> Iterator[Setting]:
+    for trial, values in enumerate(itertools.product(*variant.lists.values())):
+        yield "grid", trial, {**variant.pinned, **dict(zip(variant.lists, values, strict=True))}
+
+
+def _full_grid(spec: Spec, variant: Variant, unit: float) -> Iterator[Setting]:
+    known = variant.method.hyperparameters
+    axes = [[known[name].at(p, unit) for p in np.linspace(0.0, 1.0, spec.grid)] for name in variant.free]
+    for trial, values in enumerate(itertools.product(*axes)):
+        yield "grid", trial, {**variant.pinned, **dict(zip(variant.free, values, strict=True))}
+
+
+def plan_table(planned: Sequence[Planned]) -> pd.DataFrame:
+    """A plan as a table: one row a cell and name, with all that the cell holds (hyperparameters in their own columns)."""
+    rows = [_plan_row(item) for item in planned]
+    return pd.DataFrame(rows).drop_duplicates(["cell", "problem", "variant", "mode", "trial"], ignore_index=True)
+
+
+def _plan_row(item: Planned) -> dict[str, Any]:
+    cell, problem = item.cell, problem_of(item.cell.problem)
+    method = registry.find_method(cell.optimizer)
+    return {
+        "cell": cell.key, "problem": item.problem, "variant": item.variant, "mode": item.mode, "trial": item.trial,
+        "family": problem.family, "dimension": problem.dimension, "oracle": cell.oracle, "optimizer": cell.optimizer,
+        "library": method.library,
+        "engine": cell.engine, "start": cell.start, "seed": cell.seed, "dtype": cell.dtype, "budget": cell.budget,
+        "measure": cell.measure, "tested_at": method.tested_at, "relative": cell.relative, "every": cell.every,
+        "problem_spec": cell.problem, "tolerances": canonical(cell.tolerances),
+        "fingerprint": fingerprint_of(cell.problem, cell.optimizer),
+        **cell.hyperparameters,
+    }  # fmt: skip
