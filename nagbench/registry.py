@@ -94,7 +94,7 @@ def families() -> Mapping[str, Family]:
 @functools.cache
 def methods() -> Mapping[str, Method]:
     """All methods of the package, by name."""
-    return _marked("nagbench.optimizers", "__method__")
+    return _marked("nagbench.methods", "__method__")
 
 
 def from_path(kind: str, path: str) -> Any:
