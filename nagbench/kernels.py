@@ -57,6 +57,16 @@ def blocked_sum(term: Any, n: int, a: Any, b: Any, c: Any) -> float:
 
 
 @jitable
+def sum_of_squares(residual: Any, n: int, x: Any, data: Any) -> Any:
+    """Σ residual(i, x, data)² over i < n, one after the other: for the few, costly terms of a curve fit."""
+    total = 0.0
+    for i in range(n):
+        r = residual(i, x, data)
+        total += r * r
+    return total
+
+
+@jitable
 def _square(i: int, a: Any, _b: Any, _c: Any) -> Any:
     return a[i] * a[i]
 
