@@ -91,6 +91,7 @@ def start_of(problem: Problem, index: int) -> Floats:
 
 def check_cell(cell: Cell, problem: Problem) -> None:
     """Raises UsageError where the measure has no reference, a number is out of range, or the oracle does not fit."""
+    check_oracle(parse_oracle(cell.oracle), problem)
     if cell.measure not in MEASURES:
         raise unknown("measure", cell.measure, MEASURES)
     if cell.measure == "value" and problem.minimum is None:
@@ -110,7 +111,6 @@ def check_cell(cell: Cell, problem: Problem) -> None:
         raise unknown("engine", cell.engine, ENGINES)
     if cell.dtype != "float64":
         raise UsageError(f"dtype {cell.dtype!r} is not valid; allowed: float64")
-    check_oracle(parse_oracle(cell.oracle), problem)
 
 
 def _rule(cell: Cell, method: Method, oracle: Oracle) -> loop.Rule:

@@ -56,14 +56,13 @@ class Progress:
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
-    """A results directory as pandas tables. What another process adds to it is seen after `nagbench.load`."""
+    """A results directory as pandas tables. What another process adds to it is seen after `nagbench.load`.
+
+    ``manifest`` holds the specification, versions, machine, git commit, and the command that repeats it.
+    """
 
     store: Store
-
-    @functools.cached_property
-    def manifest(self) -> dict[str, Any]:
-        """The specification, versions, machine, git commit, and the command that repeats it."""
-        return self.store.manifest
+    manifest: Mapping[str, Any]
 
     @functools.cached_property
     def plan(self) -> pd.DataFrame:
@@ -82,7 +81,7 @@ class Sweep:
 
     @functools.cached_property
     def runs(self) -> pd.DataFrame:
-        """One row a cell, name and tolerance; see docs/tables.md for the columns."""
+        """One row a cell, name and tolerance; see docs/statuses.md for the columns."""
         if self.outcomes.empty:
             return pd.DataFrame(columns=[*_BEFORE, *HYPERPARAMETERS, *_AFTER])
         table = self.plan.drop(columns=["tolerances"]).merge(self.outcomes, on=["cell", "fingerprint"])
@@ -116,7 +115,7 @@ class Sweep:
         if found.empty:
             return found.reindex(columns=_COLUMNS[kind])
         wanted = self.plan[["cell", "fingerprint"]].drop_duplicates()
-        return found.merge(wanted, on=["cell", "fingerprint"]).drop(columns="fingerprint")
+        return found.merge(wanted, on=["cell", "fingerprint"])[_COLUMNS[kind]]
 
     @property
     def missing(self) -> int:
@@ -146,9 +145,7 @@ _COLUMNS = {
 def load(folder: str | Path, *, warn: Warn | None = None) -> Sweep:
     """The sweep in a results directory. Raises UsageError where there is none."""
     store = Store(Path(folder), warn) if warn else Store(Path(folder))
-    found = Sweep(store)
-    _ = found.manifest
-    return found
+    return Sweep(store, store.manifest)
 
 
 def sweep(
@@ -191,7 +188,7 @@ def sweep(
     _begin(store, checked, plan, command)
     _count(store, planned, plan, jobs, listener)
     _after(store, checked, planned, listener)
-    return Sweep(store)
+    return Sweep(store, store.manifest)
 
 
 def _specified(spec: str | Path | Spec | None, settings: Mapping[str, Any]) -> Spec:
@@ -279,7 +276,7 @@ def _flush(store: Store, ready: list[pd.DataFrame]) -> None:
 
 def _after(store: Store, spec: Spec, planned: Iterable[Planned], listener: Progress) -> None:
     """What is made of the selected cells alone: predictions, curves, timings."""
-    done = Sweep(store)
+    done = Sweep(store, store.manifest)
     fingerprints = dict(zip(done.plan["cell"], done.plan["fingerprint"], strict=True))
     keys = set(done.runs.loc[done.runs["selected"], "cell"])
     chosen = {item.cell.key: item.cell for item in planned if item.cell.key in keys}

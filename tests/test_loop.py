@@ -214,7 +214,9 @@ def test_scaling_f_by_a_power_of_two_and_the_step_by_its_inverse_changes_nothing
     plain = nagbench.problem("quadratic", eigenvalues=[1.0, 0.3, 0.01], start=[1.0, -2.0, 3.0])
     scaled = nagbench.problem("quadratic", eigenvalues=[scale, scale * 0.3, scale * 0.01], start=[1.0, -2.0, 3.0])
     for method in ("momentum", "nesterov"):
-        a = nagbench.run(plain, nagbench.optimizer(method, step_size=step, momentum=momentum), budget=200, tolerance=1e-300)
+        a = nagbench.run(
+            plain, nagbench.optimizer(method, step_size=step, momentum=momentum), budget=200, tolerance=1e-300
+        )
         b = nagbench.run(
             scaled, nagbench.optimizer(method, step_size=step / scale, momentum=momentum), budget=200, tolerance=1e-300
         )

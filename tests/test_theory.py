@@ -111,7 +111,9 @@ def test_predictions_hold_for_every_measure_on_a_turned_quadratic(measure, relat
     problem = nagbench.problem("quadratic", dimension=7, condition=300, rotation=5, spectrum="clusters")
     for method in METHODS:
         theory = nagbench.registry.find_method(method).theory(problem.smoothness, problem.strong_convexity)
-        run = nagbench.run(problem, nagbench.optimizer(method, **theory), measure=measure, relative=relative, tolerance=1e-5)
+        run = nagbench.run(
+            problem, nagbench.optimizer(method, **theory), measure=measure, relative=relative, tolerance=1e-5
+        )
         assert run.status == "converged"
         assert run.predicted_iterations == run.iterations
 

@@ -38,7 +38,9 @@ class TestAgainstTorch:
 
     def test_momentum(self, engine):
         theirs, _ = torch_path(lambda p: torch.optim.SGD(p, lr=1e-4, momentum=0.9))
-        np.testing.assert_allclose(our_path("momentum", engine, step_size=1e-4, momentum=0.9), theirs, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(
+            our_path("momentum", engine, step_size=1e-4, momentum=0.9), theirs, rtol=0, atol=1e-12
+        )
 
     def test_nesterov_is_at_the_other_point_of_the_same_trajectory(self, engine):
         """x_k = p_k + m·lr·b_k, with PyTorch's parameters p and momentum buffer b."""

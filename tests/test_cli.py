@@ -1,0 +1,262 @@
+"""The command line as its users meet it: good input and bad, in a process of its own where that matters."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+import nagbench
+from nagbench.cli import cli
+
+
+def nag(*words, env=None):
+    command = [sys.executable, "-m", "nagbench", *words]
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=300, check=False, env={**os.environ, **(env or {})}
+    )
+
+
+def quick(*words):
+    return ("sweep", "-p", "bowl", "-o", "nesterov", "--trials", "2", "--no-timing", "--no-report", *words)
+
+
+def test_help_needs_no_heavy_import():
+    code = "import sys; sys.argv = ['nagbench', '--help']\nfrom nagbench.cli import main\n"
+    code += "try: main()\nexcept SystemExit: pass\n"
+    code += "print(sorted({'numba', 'numpy', 'pandas', 'matplotlib', 'scipy', 'pyarrow', 'rich'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert "sweep" in done.stdout
+
+
+def test_sweep_prints_a_table_and_where_things_are(folder):
+    done = nag(
+        "sweep",
+        "-p",
+        "bowl",
+        "-p",
+        "rosenbrock",
+        "-o",
+        "nesterov",
+        "-o",
+        "adam",
+        "--trials",
+        "3",
+        "--budget",
+        "500",
+        "-j",
+        "1",
+    )
+    assert done.returncode == 0
+    assert "★" in done.stdout
+    assert "over budget" in done.stdout
+    results = next(line.partition(": ")[2] for line in done.stderr.splitlines() if line.startswith("results"))
+    report = next(line.partition(":")[2].strip() for line in done.stderr.splitlines() if line.startswith("report"))
+    assert (folder / results / "manifest.json").exists()
+    assert (folder / report).read_text(encoding="utf-8").lstrip().lower().startswith("<!doctype html>")
+
+
+def test_sweep_for_machines(folder):
+    table = nag(*quick("--format", "json", "-q"))
+    rows = json.loads(table.stdout)
+    assert table.stderr == ""
+    assert {row["optimizer"] for row in rows} == {"nesterov"}
+    again = nag(*quick("--format", "csv", "-q"))
+    assert again.stdout.splitlines()[0].startswith("cell,problem,family")
+    assert len(again.stdout.splitlines()) == len(rows) + 1
+
+
+def test_dry_run_runs_nothing(folder):
+    done = nag("sweep", "--dry-run")
+    assert done.returncode == 0
+    assert "cells would run" in done.stderr
+    assert not (folder / "results").exists()
+
+
+BAD = [
+    (("sweep", "-p", "rosenbrok"), ["rosenbrok", "rosenbrock"]),
+    (("sweep", "-o", "nestrov"), ["nestrov", "nesterov"]),
+    (("sweep", "-p", "zzz*"), ["zzz*"]),
+    (("run", "bowl", "nesterov:stepsize=1"), ["stepsize", "step_size"]),
+    (("run", "bowl", "nesterov:step_size=0"), ["step_size=0", "above 0"]),
+    (("run", "bowl", "nesterov:step_size=-1"), ["step_size=-1", "above 0"]),
+    (("run", "bowl", "nesterov:step_size=nan"), ["step_size=nan", "above 0"]),
+    (("run", "bowl", "nesterov:step_size=abc"), ["step_size='abc'", "a number"]),
+    (("run", "bowl", "nesterov:momentum=1"), ["momentum=1", "below 1"]),
+    (("run", "bowl", "nesterov", "--tolerance", "0"), ["tolerance", "above 0"]),
+    (("run", "bowl", "nesterov", "--tolerance", "x"), ["tolerance", "not a number"]),
+    (("run", "bowl", "nesterov", "--start", "1,2,3"), ["start", "2 finite numbers"]),
+    (("run", "bowl", "nesterov", "--oracle", "minibatch:4"), ["bowl", "minibatch:4"]),
+    (("run", "bowl", "nesterov", "--oracle", "mini"), ["mini", "minibatch:ROWS"]),
+    (("run", "bowl", "nesterov", "--measure", "gradiant"), ["gradiant", "gradient"]),
+    (("run", "bowl", "nesterov", "--engine", "nunba"), ["nunba", "numba"]),
+    (("run", "rosenbrock:dimension=0", "nesterov"), ["dimension=0", "at least 2"]),
+    (("run", "rosenbrock:dimensions=3", "nesterov"), ["dimensions", "dimension"]),
+    (("run", "rosenbrock-10", "nesterov", "--plot", "x.png"), ["dimension 2", "rosenbrock-10"]),
+    (("sweep", "--tolerance", "0"), ["tolerances", "greater than 0"]),
+    (("sweep", "--mode", "tunned"), ["tunned", "tuned"]),
+    (("sweep", "--trials", "0"), ["trials", "greater than or equal to 1"]),
+    (("sweep", "missing.toml"), ["missing.toml", "No such file"]),
+    (("sweep", "--no-such-option"), ["--no-such-option"]),
+    (("report", "nowhere"), ["nowhere", "no results directory"]),
+    (("show", "bowls"), ["bowls", "bowl"]),
+    (("sweep", "--suite", "nowhere.toml"), ["nowhere.toml"]),
+]
+
+
+@pytest.mark.parametrize(("words", "said"), BAD, ids=lambda value: " ".join(value) if isinstance(value, tuple) else "")
+def test_bad_input_is_one_line_and_exit_code_2(words, said, folder):
+    """In one process, through the same entry point as the console script."""
+    import contextlib
+    import io
+    from unittest import mock
+
+    from nagbench.cli import main
+
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        mock.patch.object(sys, "argv", ["nagbench", *words]),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        pytest.raises(SystemExit) as exit_info,
+    ):
+        main()
+    lines = err.getvalue().splitlines()
+    assert exit_info.value.code == 2
+    assert len(lines) == 1, err.getvalue()
+    assert lines[0].startswith("nagbench: ")
+    assert all(part in lines[0] for part in said), lines[0]
+    assert "Traceback" not in out.getvalue() + err.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("problems = [", "specification bad.toml"),
+        ('problem = ["bowl"]', "'problem'; did you mean 'problems'"),
+        ('trials = "many"\nbudget = -1\n', "bad.toml: trials: "),
+        ('name = "../../away"', "name"),
+    ],
+)
+def test_bad_toml(text, said, folder):
+    (folder / "bad.toml").write_text(text)
+    done = nag("sweep", "bad.toml")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert said in done.stderr
+
+
+def test_every_mistake_of_a_specification_is_told_at_once(folder):
+    (folder / "bad.toml").write_text('trials = "many"\nbudget = -1\ntolerances = [0.0]\n')
+    line = nag("sweep", "bad.toml").stderr
+    assert all(name in line for name in ("trials", "budget", "tolerances"))
+
+
+def test_every_mistake_of_a_suite_is_told_at_once(folder):
+    (folder / "mine.toml").write_text(
+        '[a]\nfamily = "rosenbrok"\n[b]\nfamily = "rosenbrock"\nstart = [1.0]\n[c]\nfamlily = "x"\n[d]\nfamily = 3\n'
+    )
+    done = nag("sweep", "--suite", "mine.toml", "-p", "a")
+    assert done.returncode == 2
+    for said in (
+        "mine.toml: a:",
+        "did you mean 'rosenbrock'",
+        "mine.toml: b:",
+        "mine.toml: c: famlily",
+        "mine.toml: d: family",
+    ):
+        assert said in done.stderr
+
+
+def test_a_suite_of_ones_own(folder):
+    (folder / "mine.toml").write_text('[steep]\nfamily = "quadratic"\nparameters = { eigenvalues = [1.0, 50.0] }\n')
+    done = nag(
+        "sweep", "--suite", "mine.toml", "-p", "steep", "-o", "nesterov", "--trials", "2", "--format", "json", "-q"
+    )
+    assert {row["problem"] for row in json.loads(done.stdout)} == {"steep"}
+
+
+def test_an_output_directory_that_cannot_be_written(folder):
+    (folder / "file").write_text("")
+    done = nag(*quick("--out", "file/inside"))
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "file/inside cannot be written" in done.stderr
+
+
+def test_a_family_that_returns_nan_is_a_row_with_the_reason_and_exit_code_1(folder):
+    (folder / "mine.py").write_text(
+        "from nagbench import Problem\nimport numpy as np\n"
+        "def value(x, data, shape, rows):\n    return np.nan * x[0]\n"
+        "def gradient(x, data, shape, rows, out):\n    out[0] = x[0]\n"
+        "def bad():\n    facts = {'name': 'bad', 'family': 'bad', 'start': np.ones(1)}\n"
+        "    return Problem(value_kernel=value, gradient_kernel=gradient, **facts)\n"
+    )
+    done = nag("sweep", "-p", "mine:bad", "-p", "bowl", "-o", "nesterov", "--trials", "2", "--format", "json")
+    assert done.returncode == 1
+    rows = pd.DataFrame(json.loads(done.stdout))
+    bad = rows[rows["problem"] == "mine:bad"]
+    assert set(bad["status"]) == {"error"}
+    assert bad["error"].str.contains("not finite at the start").all()
+    assert (rows.loc[rows["problem"] == "bowl", "status"] != "error").all()
+    assert "mine:bad" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_truncated_part_is_named_and_made_good(folder):
+    first = nag(*quick("--out", "r", "--format", "csv", "-q"))
+    part = next((folder / "r" / "runs").glob("*.parquet"))
+    part.write_bytes(part.read_bytes()[:200])
+    again = nag(*quick("--out", "r", "--format", "csv", "-q"))
+    assert again.returncode == 0
+    assert len(again.stderr.splitlines()) == 1
+    assert part.name in again.stderr
+    assert again.stdout == first.stdout
+
+
+def test_run_as_json_is_what_python_says():
+    result = CliRunner().invoke(cli, ["run", "rosenbrock", "nesterov:step_size=1e-3,momentum=0.9", "--format", "json"])
+    told = json.loads(result.stdout)
+    run = nagbench.run("rosenbrock", "nesterov:step_size=1e-3,momentum=0.9")
+    assert (told["status"], told["iterations"], told["cell"]) == ("converged", run.iterations, run.cell.key)
+    assert told["iterate"] == run.iterate.tolist()
+
+
+@pytest.mark.parametrize("what", ["problems", "optimizers", "families"])
+def test_list_names_everything(what):
+    result = CliRunner().invoke(cli, ["list", what, "--format", "json"])
+    names = {row["name"] for row in json.loads(result.stdout)}
+    expected = {
+        "problems": nagbench.problems(),
+        "optimizers": nagbench.optimizers(),
+        "families": nagbench.registry.families(),
+    }
+    assert names == set(expected[what])
+
+
+def test_show_tells_the_facts():
+    result = CliRunner().invoke(cli, ["show", "ill-conditioned-1e4", "--no-plot", "--format", "json"])
+    facts = json.loads(result.stdout)
+    assert facts["condition κ"] == pytest.approx(1e4)
+
+
+def test_interrupted_is_130(folder):
+    import signal
+    import time
+
+    command = [sys.executable, "-m", "nagbench", "sweep", "-p", "ill-conditioned-1e6", "-o", "gradient-descent:step_size=1e-9",
+               "--budget", "2000000000", "-j", "1", "--out", "r"]  # fmt: skip
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not (folder / "r" / "manifest.json").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(3)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "goes on from there" in err
+    assert "Traceback" not in err
