@@ -11,7 +11,7 @@ from nagbench.objective import Floats
 
 _SUFFICIENT = 1e-4
 _HALVINGS = 60
-_ROUNDING = 8 * np.finfo(float).eps
+_NOISE = 1e-10
 
 
 def minimize_newton(
@@ -35,7 +35,7 @@ def minimize_newton(
     with np.errstate(over="ignore", invalid="ignore"):
         slope = gradient(x)
         for _ in range(iterations):
-            moved = _backtrack(value, x, slope, _direction(hessian(x), slope))
+            moved = _step(value, gradient, x, slope, _direction(hessian(x), slope))
             next_slope = gradient(moved)
             progress = np.linalg.norm(next_slope) < 0.5 * np.linalg.norm(slope)
             if not progress and np.linalg.norm(slope) <= tolerance:
@@ -68,15 +68,20 @@ def _definite(matrix: Floats) -> bool:
     return True
 
 
-def _backtrack(value: Callable[[Floats], float], x: Floats, slope: Floats, direction: Floats) -> Floats:
-    """The first of x + d, x + d/2, … that decreases f enough, up to rounding (which hides the last steps); else x."""
-    here = value(x)
+def _step(
+    value: Callable[[Floats], float], gradient: Callable[[Floats], Floats], x: Floats, slope: Floats, direction: Floats
+) -> Floats:
+    """The first of x + d, x + d/2, … that decreases f enough; x itself if none does.
+
+    The last steps change f by less than its rounding: there a full step counts if it halves the gradient.
+    """
+    here, full = value(x), x + direction
+    level = value(full) <= here + _NOISE * max(1.0, abs(here))
+    if level and np.linalg.norm(gradient(full)) <= 0.5 * np.linalg.norm(slope):
+        return full
     gain = _SUFFICIENT * float(slope @ direction)
-    slack = _ROUNDING * abs(here)
-    length = 1.0
-    for _ in range(_HALVINGS):
-        moved = x + length * direction
-        if value(moved) <= here + length * gain + slack:
+    for halvings in range(_HALVINGS):
+        moved = x + 0.5**halvings * direction
+        if value(moved) < here + 0.5**halvings * gain:
             return moved
-        length *= 0.5
     return x
