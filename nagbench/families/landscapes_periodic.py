@@ -1,4 +1,4 @@
-"""Nonconvex landscapes with trigonometric terms: many local minima, plateaus, and some flat valleys."""
+"""Nonconvex landscapes with periodic terms, in any dimension: many local minima, ravines and a plateau."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def ackley(*, dimension: int = 2) -> Problem:
 
     Known: f* = 0 at x* = 0, where f has a kink like 4‖x‖/√n. The gradient is not defined there: this one gives 0,
     which is a subgradient, and next to x* its norm is about 4/√n. So there is no L, and a test of the gradient is
-    hardly ever met at x*.
+    hardly ever met at x*. For n = 2 the 48 local minima around it are listed.
     """
     n = whole("ackley", "dimension", dimension, 1)
     return Problem(
@@ -112,9 +112,30 @@ def ackley(*, dimension: int = 2) -> Problem:
         start=np.where(np.arange(n) % 2 == 0, 2.5, -1.5),
         minimum=0.0,
         minimizers=np.zeros((1, n)),
+        stationary_points=_mirrored(_ACKLEY_MINIMA) if n == 2 else None,
         domain=np.array([[-5.0, 5.0]] * n),
         source="Ackley 1987; scipy benchmarks, Ackley",
     )
+
+
+_ACKLEY_MINIMA = (
+    (0.95216654595017167, 0.0),
+    (0.96847765870772438, 0.96847765870772438),
+    (1.9589197181217173, 0.0),
+    (1.9646166628629863, 0.98241603507913928),
+    (1.9744519864841166, 1.9744519864841166),
+    (2.9646194431120519, 0.0),
+    (2.9672595287625643, 0.98915418648166260),
+    (2.9731394199243831, 1.9821399503814776),
+    (2.9792239546911444, 2.9792239546911444),
+)
+
+
+def _mirrored(points: tuple[tuple[float, float], ...]) -> Floats:
+    """These points with the coordinates in either order and of either sign, each once."""
+    ordered = np.array([*points, *(point[::-1] for point in points)])
+    signed = [ordered * signs for signs in itertools.product([1.0, -1.0], repeat=2)]
+    return np.unique(np.concatenate(signed) + 0.0, axis=0)
 
 
 @jitable
@@ -142,12 +163,15 @@ def griewank_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def
         product *= np.cos(x[i] / scale)
 
 
+_GRIEWANK_MINIMA = (-3.1400226338955398, 3.1400226338955398), (-4.4384444809207141, 4.4384444809207141)
+
+
 @family
 def griewank(*, dimension: int = 2) -> Problem:
     """f(x) = 1 + Σ xᵢ²/4000 − Π cos(xᵢ/√i), from (2, −3, 2, −3, …).
 
     Known: f* = 0 at x* = 0. L = 1 + 1/2000, reached at x*: the product is a mean of the cosines of ±x₁ ± x₂/√2 ± …, so
-    the quadratic form of its Hessian never exceeds Σ vᵢ²/i.
+    the quadratic form of its Hessian never exceeds Σ vᵢ²/i. For n = 2 the four nearest local minima are listed.
     """
     n = whole("griewank", "dimension", dimension, 1)
     return Problem(
@@ -159,6 +183,7 @@ def griewank(*, dimension: int = 2) -> Problem:
         minimum=0.0,
         minimizers=np.zeros((1, n)),
         smoothness=1.0005,
+        stationary_points=np.array(list(itertools.product(*_GRIEWANK_MINIMA))) if n == 2 else None,
         domain=np.array([[-10.0, 10.0]] * n),
         source="Griewank 1981; scipy benchmarks, Griewank",
     )
@@ -285,99 +310,3 @@ def _highest_ridge(i: int) -> float:
     likely = middles[np.argsort(-np.sin(middles))[:2]]
     peaks = [minimize_newton(depth, slope, curvature, [middle], tolerance=1e-9) for middle in likely]
     return float(min(peaks, key=depth)[0])
-
-
-def easom_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
-    a, b = x[0] - np.pi, x[1] - np.pi
-    return -np.cos(x[0]) * np.cos(x[1]) * np.exp(-a * a - b * b)
-
-
-def easom_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
-    a, b = x[0] - np.pi, x[1] - np.pi
-    bell = np.exp(-a * a - b * b)
-    out[0] = bell * np.cos(x[1]) * (np.sin(x[0]) + 2.0 * a * np.cos(x[0]))
-    out[1] = bell * np.cos(x[0]) * (np.sin(x[1]) + 2.0 * b * np.cos(x[1]))
-
-
-@family
-def easom() -> Problem:
-    """f(x, y) = −cos x·cos y·exp(−(x − π)² − (y − π)²), from (2.2, 2.2): a hole in a plateau.
-
-    Known: f* = −1 at (π, π).
-    """
-    return Problem(
-        name="easom",
-        family="easom",
-        value_kernel=easom_value,
-        gradient_kernel=easom_gradient,
-        start=np.array([2.2, 2.2]),
-        minimum=-1.0,
-        minimizers=np.array([[np.pi, np.pi]]),
-        domain=np.array([[0.0, 2.0 * np.pi], [0.0, 2.0 * np.pi]]),
-        source="Easom 1990; Surjanovic & Bingham, Virtual Library of Simulation Experiments",
-    )
-
-
-def mccormick_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
-    apart = x[0] - x[1]
-    return np.sin(x[0] + x[1]) + apart * apart - 1.5 * x[0] + 2.5 * x[1] + 1.0
-
-
-def mccormick_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
-    wave, apart = np.cos(x[0] + x[1]), 2.0 * (x[0] - x[1])
-    out[0] = wave + apart - 1.5
-    out[1] = wave - apart + 2.5
-
-
-@family
-def mccormick() -> Problem:
-    """f(x, y) = sin(x + y) + (x − y)² − 1.5x + 2.5y + 1, from (0, 0).
-
-    Known: f* = −√3/2 − π/3 at (½ − π/3, −½ − π/3), the best in the published box [−1.5, 4] × [−3, 4] (outside of it f
-    falls by π with every shift by (−π, −π)); L = 4, since the Hessian's eigenvalues are 4 and −2 sin(x + y).
-    """
-    third = np.pi / 3.0
-    return Problem(
-        name="mccormick",
-        family="mccormick",
-        value_kernel=mccormick_value,
-        gradient_kernel=mccormick_gradient,
-        start=np.zeros(2),
-        minimum=float(-0.5 * np.sqrt(3.0) - third),
-        minimizers=np.array([[0.5 - third, -0.5 - third]]),
-        smoothness=4.0,
-        domain=np.array([[-1.5, 4.0], [-3.0, 4.0]]),
-        source="McCormick 1976; scipy benchmarks, McCormick",
-    )
-
-
-def branin_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
-    bend = x[1] - 5.1 / (4.0 * np.pi * np.pi) * x[0] * x[0] + 5.0 / np.pi * x[0] - 6.0
-    return bend * bend + (10.0 - 1.25 / np.pi) * np.cos(x[0]) + 10.0
-
-
-def branin_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
-    bend = x[1] - 5.1 / (4.0 * np.pi * np.pi) * x[0] * x[0] + 5.0 / np.pi * x[0] - 6.0
-    turn = 5.0 / np.pi - 5.1 / (2.0 * np.pi * np.pi) * x[0]
-    out[0] = 2.0 * bend * turn - (10.0 - 1.25 / np.pi) * np.sin(x[0])
-    out[1] = 2.0 * bend
-
-
-@family
-def branin() -> Problem:
-    """f(x, y) = (y − 5.1x²/(4π²) + 5x/π − 6)² + 10(1 − 1/(8π)) cos x + 10, from (2, 4).
-
-    Known: f* = 5/(4π) at (−π, 12.275), (π, 2.275) and (3π, 2.475); further ones, at every odd multiple of π, lie
-    outside the published domain.
-    """
-    return Problem(
-        name="branin",
-        family="branin",
-        value_kernel=branin_value,
-        gradient_kernel=branin_gradient,
-        start=np.array([2.0, 4.0]),
-        minimum=float(1.25 / np.pi),
-        minimizers=np.array([[np.pi, 2.275], [-np.pi, 12.275], [3.0 * np.pi, 2.475]]),
-        domain=np.array([[-5.0, 10.0], [0.0, 15.0]]),
-        source="Branin 1972; DeepOBS, two_d_branin; Surjanovic & Bingham, Virtual Library of Simulation Experiments",
-    )
