@@ -15,15 +15,17 @@ from nagbench.runner import Batch, Counts, Pulse, batch_of, count, digest, finge
 _SECONDS = 2.0
 _PER_NUMBER = 4e-9
 _MOST = 512
+_NUMBERS = 2**23
 
 
 def chunks(cells: Iterable[Cell]) -> Iterator[list[Cell]]:
-    """Runs of cells that can be counted in one batch, each of a few seconds at the most if all use up their budget."""
+    """Runs of cells that can be counted in one batch, each of a few seconds and some megabytes at the most."""
     for _, group in itertools.groupby(cells, key=lambda cell: cell.shared):
         same = list(group)
         first = same[0]
         dimension = batch_of(same).problem.dimension
         size = int(_SECONDS / (_PER_NUMBER * (dimension + 20) * (first.budget + 1)))
+        size = min(size, _NUMBERS // (dimension * (len(first.tolerances) + 1)))
         size = max(1, min(_MOST, size if first.engine == "numba" else size // 100))
         for at in range(0, len(same), size):
             yield same[at : at + size]

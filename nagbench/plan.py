@@ -13,7 +13,6 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-from scipy.stats import qmc
 
 from nagbench import registry
 from nagbench.errors import UsageError, unknown
@@ -244,6 +243,8 @@ def theory_of(method: Method, problem: Problem) -> Mapping[str, float] | None:
 
 def trials(method: Method, free: Sequence[str], count: int, unit: float) -> Iterator[dict[str, float]]:
     """The first ``count`` points of the Sobol sequence (without its first, the origin), mapped to the tuning ranges."""
+    from scipy.stats import qmc
+
     sobol = qmc.Sobol(max(1, len(free)), scramble=False).fast_forward(1)
     for point in sobol.random(count):
         yield {name: method.hyperparameters[name].at(float(p), unit) for name, p in zip(free, point, strict=False)}

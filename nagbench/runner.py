@@ -50,11 +50,15 @@ class Batch:
 
 @dataclass(frozen=True, eq=False)
 class Counts:
-    """Outcomes of a batch: ``hits[c, t]`` (see `loop.HIT`), the iterates there, and what went wrong, by cell."""
+    """Outcomes of a batch: ``hits[c, t]`` (see `loop.HIT`), the iterates there, and what went wrong, by cell.
+
+    ``recorded`` is the number of rows of the trace that were filled.
+    """
 
     hits: NDArray[Any]
     points: Floats
     errors: dict[int, str]
+    recorded: int
 
 
 @functools.lru_cache(maxsize=256)
@@ -200,7 +204,7 @@ def _count(job: Job, trace: loop.Trace | None, pulse: Pulse) -> Counts:
         errors.setdefault(
             int(cell), f"the value or the measure is not finite at the start (f = {hits['value'][cell, -1]})"
         )
-    return Counts(hits, points, errors)
+    return Counts(hits, points, errors, int(progress["recorded"][0]))
 
 
 def _fail(progress: NDArray[Any], hits: NDArray[Any], errors: dict[int, str], message: str) -> None:
@@ -228,15 +232,27 @@ def curve_schedule(last: int, dense: int = 100, per_decade: int = 40) -> NDArray
     return np.unique(np.concatenate([early, late]).astype(np.int64))
 
 
-def trace(batch: Batch, last: int, *, path: bool = False) -> tuple[NDArray[Any], Floats]:
-    """The curve of one cell that ends at iteration ``last``, and, with ``path``, every iterate (else no rows)."""
-    every = batch.cells[0].every
-    schedule = np.arange(0, last + 1) if path else curve_schedule(last)
-    schedule = np.unique(np.append(schedule[schedule % every == 0], last))
-    keep = np.empty((schedule.size if path else 0, batch.problem.dimension))
-    record = loop.Trace(schedule, np.zeros(schedule.size, loop.CURVE), keep)
-    count(batch, trace=record)
-    return record.curve, keep
+def curve_trace(cell: Cell, dimension: int) -> loop.Trace:
+    """Room for a run's curve, thinned, and its last iterate's row; no path."""
+    schedule = curve_schedule(cell.budget)
+    schedule = schedule[(schedule % cell.every == 0) | (schedule == cell.budget)]
+    return loop.Trace(schedule, np.zeros(schedule.size + 1, loop.CURVE), np.zeros((0, dimension)))
+
+
+def path_trace(last: int, dimension: int) -> loop.Trace:
+    """Room for every iterate of a run that ends at iteration ``last``. Raises UsageError where memory lacks it."""
+    try:
+        path = np.empty((last + 2, dimension))
+    except MemoryError:
+        raise UsageError(f"a path of {last + 1} iterates of {dimension} numbers does not fit into memory") from None
+    return loop.Trace(np.arange(last + 1), np.zeros(last + 2, loop.CURVE), path)
+
+
+def trace(batch: Batch, *, pulse: Pulse = lambda: None) -> NDArray[Any]:
+    """The curve of the one cell of a batch (see `loop.CURVE`)."""
+    record = curve_trace(batch.cells[0], batch.problem.dimension)
+    counts = count(batch, trace=record, pulse=pulse)
+    return record.curve[: counts.recorded]
 
 
 def digest(point: Floats) -> str:
@@ -312,21 +328,20 @@ def run(
         oracle=oracle, seed=seed, relative=relative, every=measure_every or default_every(parse_oracle(oracle), found),
         engine=engine or found.engine,
     )  # fmt: skip
-    batch = Batch(found, chosen.method, [cell])
-    job = Job(batch)
-    counts = _count(job, None, lambda: None)
-    hit = counts.hits[0, -1]
-    steps = int(hit["iterations"])
-    curve, kept = (
-        trace(batch, steps, path=path)
-        if not counts.errors
-        else (np.zeros(0, loop.CURVE), np.zeros((0, found.dimension)))
-    )
+    job, record = Job(Batch(found, chosen.method, [cell])), curve_trace(cell, found.dimension)
+    counts = _count(job, record, lambda: None)
+    hit, query = counts.hits[0, -1], job.state.query.copy()
+    kept = None
+    if path:
+        # How long the path gets is known only now; the second pass repeats the first, bit for bit.
+        way = path_trace(int(hit["iterations"]), found.dimension)
+        again = _count(Job(job.batch), way, lambda: None)
+        kept = way.path[: again.recorded]
     exact = parse_oracle(oracle).exact
     return Run(
         cell=cell,
         status=STATUSES[hit["status"]],
-        iterations=steps,
+        iterations=int(hit["iterations"]),
         gradient_evaluations=float(hit["work"]),
         value=float(hit["value"]),
         gradient_norm=float(hit["gradient_norm"]),
@@ -335,12 +350,12 @@ def run(
         overshoot=float(hit["overshoot"]),
         rate=float(hit["rate"]),
         iterate=counts.points[0, -1],
-        query=job.state.query.copy(),
+        query=query,
         predicted_iterations=predicted_iterations(found, chosen, measure, tolerance, budget, relative=relative)
         if exact
         else None,
-        path=kept if path else None,
-        curve=curve,
+        path=kept,
+        curve=record.curve[: counts.recorded],
         error=counts.errors.get(0, ""),
     )
 

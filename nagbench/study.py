@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import functools
 import json
+import shlex
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -225,7 +226,8 @@ def _text(value: Any) -> str:
 
 
 def _begin(store: Store, spec: Spec, plan: pd.DataFrame, command: str | None) -> None:
-    part = store.append("plan", plan)
+    part, file = store.append("plan", plan), store.folder / "spec.toml"
+    file.write_text(as_toml(spec), encoding="utf-8")
     store.write_manifest(
         {
             "name": spec.name,
@@ -235,10 +237,17 @@ def _begin(store: Store, spec: Spec, plan: pd.DataFrame, command: str | None) ->
             "versions": versions(),
             "machine": machine(),
             "git": commit(),
-            "command": command or "python -m nagbench sweep",
+            "command": command
+            or shlex.join(["python", "-m", "nagbench", "sweep", str(file), "--out", str(store.folder)]),
             "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         }
     )
+
+
+def as_toml(spec: Spec) -> str:
+    """A specification as the TOML file that gives it."""
+    values = spec.model_dump(mode="json", exclude_none=True)
+    return "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items())
 
 
 def _finished(store: Store, plan: pd.DataFrame) -> set[str]:
@@ -317,16 +326,15 @@ def _trace(
     store: Store, chosen: Mapping[str, Cell], ends: pd.DataFrame, fingerprints: Mapping[str, str], listener: Progress
 ) -> None:
     known = _known(store, "curves")
-    last = ends[ends["status"] != "error"].groupby("cell")["iterations"].max()
-    pending = [key for key in chosen if key in last.index and (key, fingerprints[key]) not in known]
+    failed = set(ends.loc[ends["status"] == "error", "cell"])
+    pending = [key for key in chosen if key not in failed and (key, fingerprints[key]) not in known]
     listener.stage("tracing", len(pending))
     tables = []
     try:
         for key in pending:
-            curve, _ = trace(batch_of([chosen[key]]), int(last[key]))
+            curve = trace(batch_of([chosen[key]]), pulse=listener.pulse)
             tables.append(pd.DataFrame(curve).assign(cell=key, fingerprint=fingerprints[key]))
             listener.advance(1, {})
-            listener.pulse()
     finally:
         if tables:
             store.append("curves", pd.concat(tables, ignore_index=True))

@@ -176,7 +176,7 @@ def test_path_has_the_start_first_and_the_iterate_last():
     assert run.path.shape == (run.iterations + 1, 2)
     assert run.path[0].tolist() == [-1.2, 1.0]
     assert (run.path[-1] == run.iterate).all()
-    assert run.curve["iteration"].tolist() == list(range(run.iterations + 1))
+    assert run.curve["iteration"][[0, -1]].tolist() == [0, run.iterations]
 
 
 def test_the_query_point_is_the_look_ahead_point():
@@ -189,7 +189,7 @@ def test_the_query_point_is_the_look_ahead_point():
 
 def test_curves_thin_out_and_end_at_the_end():
     job = batch(nagbench.problem("rosenbrock"), "gradient-descent", [{"step_size": 1e-3}], budget=20_000)
-    curve, _ = trace(job, 20_000)
+    curve = trace(job)
     k = curve["iteration"]
     assert k[:101].tolist() == list(range(101))
     assert k[-1] == 20_000

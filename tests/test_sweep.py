@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import shlex
 
 import numpy as np
 import pandas as pd
@@ -82,6 +83,15 @@ def test_the_manifest_says_how_it_was_made(small):
     assert manifest["versions"]["numpy"] == np.__version__
     assert manifest["spec"]["trials"] == 4
     assert {"machine", "git", "command", "created", "schema"} <= set(manifest)
+
+
+def test_the_command_of_the_manifest_repeats_it(small, monkeypatch):
+    words = shlex.split(small.manifest["command"])
+    assert words[:4] == ["python", "-m", "nagbench", "sweep"]
+    calls = counted(monkeypatch)
+    again = nagbench.sweep(words[4], out=words[6])
+    assert calls == []
+    pd.testing.assert_frame_equal(again.runs, small.runs)
 
 
 def counted(monkeypatch):
