@@ -33,12 +33,7 @@ def summary(runs: pd.DataFrame, timings: pd.DataFrame) -> pd.DataFrame:
     whose quartiles overlap its own. Times come from one machine, the one that timed most cells: times of different
     machines are never pooled. ``cell`` is the run nearest to the median.
     """
-    shown = labelled(runs[runs["selected"].astype(bool)])
-    if shown.empty:
-        return _flagged(pd.DataFrame(columns=_COLUMNS))
-    tightest = shown.groupby("task")["tolerance"].transform("min")
-    rows = shown[shown["tolerance"] == tightest].drop_duplicates(["task", "mode", "method", "cell"])
-    rows = _timed(rows, timings)
+    rows = selected(runs, timings)
     groups = rows.groupby(["task", "mode", "method"], sort=False)
     return _flagged(pd.DataFrame([_row(group) for _, group in groups], columns=_COLUMNS))
 
@@ -47,6 +42,13 @@ _COLUMNS = [
     "task", "mode", "method", *_TASK, *_FACTS, "iterations", "solved", "of", "status", "ending", "statuses", "ended",
     "gradient_evaluations", "predicted_iterations", "wall_time", "wall_time_iqr", "machine", "cell", "error",
 ]  # fmt: skip
+
+
+def selected(runs: pd.DataFrame, timings: pd.DataFrame) -> pd.DataFrame:
+    """The selected runs at each task's tightest tolerance, labelled, mode by mode, with the wall time of each."""
+    rows = labelled(runs[runs["selected"].astype(bool)])
+    tightest = rows["tolerance"] == rows.groupby("task")["tolerance"].transform("min")
+    return _timed(rows[tightest].drop_duplicates(["task", "mode", "method", "cell"]), timings)
 
 
 def labelled(runs: pd.DataFrame) -> pd.DataFrame:

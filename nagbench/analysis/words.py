@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 _UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
@@ -30,8 +31,9 @@ def seconds(time: float) -> str:
 
 
 def number(value: float) -> str:
-    """Four significant digits, with an exponent where that is shorter."""
-    return "–" if math.isnan(value) else f"{value:.4g}".replace("inf", "∞").replace("-", "−")
+    """Four significant digits, with an exponent where that is shorter: 0.125, 1e−6, −∞."""
+    text = "–" if math.isnan(value) else f"{value:.4g}"
+    return re.sub(r"e([+-])0*", r"e\1", text).replace("e+", "e").replace("inf", "∞").replace("-", "−")
 
 
 def listed(items: Sequence[str], most: int = 8) -> str:

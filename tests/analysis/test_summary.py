@@ -158,6 +158,6 @@ def test_seconds(value: float, text: str) -> None:
 
 def test_numbers_and_lists() -> None:
     assert [whole(value) for value in (12345.0, 7.5, np.nan, np.inf)] == ["12,345", "7.5", "–", "∞"]
-    assert [number(value) for value in (-1.5e-7, np.nan, -np.inf)] == ["−1.5e−07", "–", "−∞"]
+    assert [number(value) for value in (-1.5e-7, 1e20, np.nan, -np.inf)] == ["−1.5e−7", "1e20", "–", "−∞"]
     assert [listed(list(text)) for text in ("", "a", "ab", "abc")] == ["", "a", "a and b", "a, b and c"]
     assert listed(list("abcde"), most=3) == "a, b and 3 more"

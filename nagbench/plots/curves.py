@@ -1,0 +1,169 @@
+"""Convergence curves: the measure against iterations, gradient evaluations or time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+from nagbench.analysis.words import number
+from nagbench.plots.style import INK, MUTED, PAPER, Look, look_of, looks, new_figure, shown
+
+Against = Literal["iteration", "evaluations", "time"]
+_ALONG = {"iteration": "iteration", "evaluations": "gradient evaluations", "time": "time"}
+_MEASURES = {"gradient": "‖∇f‖", "value": "f − f*", "distance": "‖x − x*‖"}
+# Beyond this ratio of the longest to the shortest curve, the short ones would be a spike at the axis.
+_WIDE = 10.0
+_RISE = 1e3
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The limits of a figure, so that several can share them: ``right`` end, logarithmic or not, and ``low`` … ``high``."""
+
+    right: float
+    first: float
+    wide: bool
+    low: float
+    high: float
+
+
+def frame_of(traces: pd.DataFrame, against: Against = "iteration") -> Frame:
+    """Limits that hold all of these curves; of one that diverges, what lies within 1,000 times the highest start."""
+    residual, along = traces["residual"], traces[against]
+    ends = along.groupby([traces["mode"], traces["method"], traces["cell"]]).max()
+    ends = ends[ends > 0]
+    steps = along[along > 0]
+    start = residual[(traces["iteration"] == 0) & np.isfinite(residual)].max()
+    positive = residual[(residual > 0) & np.isfinite(residual)]
+    tolerance = float(traces["tolerance"].min())
+    ceiling = _RISE * start if start > 0 else tolerance
+    low = min(max(float(positive.min()) if len(positive) else tolerance, 0.1 * tolerance), tolerance)
+    return Frame(
+        right=float(ends.max()) if len(ends) else 1.0,
+        first=float(steps.min()) if len(steps) else 1.0,
+        wide=bool(len(ends) and ends.max() > _WIDE * ends.min()),
+        low=0.4 * low,
+        high=3.0 * max(min(float(positive.max()) if len(positive) else tolerance, ceiling), tolerance),
+    )
+
+
+def convergence(
+    traces: pd.DataFrame, against: Against = "iteration", *, frame: Frame | None = None, legend: bool = True,
+    title: str = "", size: tuple[float, float] = (5.4, 3.7),
+) -> Figure:  # fmt: skip
+    """The measure of each method on one task, against iterations, gradient evaluations or time.
+
+    ``traces`` is a table as `analysis.traces` makes it, of one task. A method's typical run is drawn in full, its other
+    runs faintly. A curve ends in a dot where it reached the tolerance (the dotted line), and in a cross where it did
+    not. The axis is logarithmic, from the first iteration on, where the longest curve is over ten times the shortest.
+    """
+    frame = frame or frame_of(traces, against)
+    with looks():
+        figure = new_figure(*size)
+        axes = figure.add_subplot()
+        _dress(axes, frame, against, traces)
+        handles = []
+        for group, (look, rows) in enumerate(_drawn(traces).values()):
+            handles.append(_method(axes, rows, look, frame, against, f"series-{group}"))
+        axes.set_title(shown(title), loc="left", parse_math=False)
+        if legend:
+            _legend(figure, handles, list(_drawn(traces)))
+    return figure
+
+
+def series(traces: pd.DataFrame) -> Mapping[str, Look]:
+    """The label of each curve, in the order in which `convergence` draws them, and its look."""
+    return {label: look for label, (look, _) in _drawn(traces).items()}
+
+
+def _drawn(traces: pd.DataFrame) -> dict[str, tuple[Look, pd.DataFrame]]:
+    modes = list(traces["mode"].unique())
+    seen: dict[tuple[str, str], list[str]] = {}
+    drawn = {}
+    for key, rows in traces.groupby(["mode", "optimizer", "method"], sort=False):
+        mode, optimizer, method = map(str, key)
+        variants = seen.setdefault((mode, optimizer), [])
+        variants.append(method)
+        label = f"{method}, {mode}" if len(modes) > 1 else method
+        look = look_of(optimizer, len(variants) - 1)
+        drawn[label] = replace(look, hollow=modes.index(mode) > 0), rows
+    return drawn
+
+
+def _dress(axes: Axes, frame: Frame, against: Against, traces: pd.DataFrame) -> None:
+    axes.set_yscale("log")
+    axes.set_ylim(frame.low, frame.high)
+    if frame.wide:
+        axes.set_xscale("log")
+        axes.set_xlim(0.8 * frame.first, 1.35 * frame.right)
+    else:
+        axes.set_xlim(0.0, 1.04 * frame.right)
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=against == "iteration"))
+    axes.xaxis.set_major_formatter(EngFormatter("s") if against == "time" else FuncFormatter(_plain))
+    axes.yaxis.set_major_locator(LogLocator(numticks=8))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.grid(True)
+    axes.tick_params(length=0)
+    row = traces.iloc[0]
+    measure = _MEASURES[row["measure"]]
+    axes.set_ylabel(f"{measure}, relative to the start" if row["relative"] else measure)
+    axes.set_xlabel(_ALONG[against])
+    tolerance = float(traces["tolerance"].min())
+    axes.axhline(tolerance, color=MUTED, linewidth=1.0, linestyle=(0, (1, 2)), zorder=1.5)
+    axes.annotate(
+        f"tolerance {number(tolerance)}", (0.0, tolerance), (5, 3), xycoords=axes.get_yaxis_transform(),
+        textcoords="offset points", ha="left", va="bottom", color=MUTED, fontsize="small",
+    )  # fmt: skip
+
+
+def _plain(value: float, _: Any = None) -> str:
+    """5000 → "5k", so that the ticks of phone-sized figures do not run into each other."""
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:g}{letter}"
+    return f"{value:g}"
+
+
+def _method(axes: Axes, rows: pd.DataFrame, look: Look, frame: Frame, against: Against, gid: str) -> Line2D:
+    for _, other in rows[~rows["typical"]].groupby("cell"):
+        axes.plot(*_points(other, frame, against), color=look.color, linewidth=0.7, alpha=0.35, zorder=2)
+    run = rows[rows["typical"]]
+    x, y = _points(run, frame, against)
+    (line,) = axes.plot(x, y, **look.line, markersize=5, markevery=(0.02, 0.16), zorder=3, gid=gid)
+    if len(x):
+        reached = run["status"].iloc[0] == "converged"
+        marker, edge = ("o", PAPER) if reached else ("X", INK)
+        axes.plot(
+            x[-1:], y[-1:], marker, color=look.color, markersize=8.5, markeredgecolor=edge, markeredgewidth=0.9, zorder=4,
+            clip_on=False, gid=f"{gid}-end",
+        )  # fmt: skip
+    return line
+
+
+def _points(run: pd.DataFrame, frame: Frame, against: Against) -> tuple[Any, Any]:
+    """Where to draw: zeros on the lower edge, what is too high or not finite on the upper."""
+    run = run[run[against].notna()]
+    x, y = run[against].to_numpy(float), run["residual"].to_numpy(float)
+    y = np.clip(np.where(np.isfinite(y), y, math.inf), frame.low, frame.high)
+    keep = x > 0 if frame.wide and len(x) > 1 else np.ones(len(x), bool)
+    return x[keep], y[keep]
+
+
+def _legend(figure: Figure, handles: list[Line2D], labels: list[str]) -> None:
+    texts = [shown(label, 44) for label in labels]
+    columns = int(figure.get_figwidth() * 72 / (55 + 5.2 * max(map(len, texts), default=0)))
+    legend = figure.legend(
+        handles, texts, loc="outside lower center", ncols=min(3, max(1, columns)), handlelength=3.4, labelcolor=INK
+    )
+    for text in legend.get_texts():
+        text.set_parse_math(False)

@@ -1,0 +1,91 @@
+"""A figure as an SVG element for a page: themed by CSS variables, with titles for readers and no id used twice."""
+
+from __future__ import annotations
+
+import io
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping
+
+from matplotlib.figure import Figure
+
+from nagbench.plots.style import DARK, save, shown
+
+_SVG = "{http://www.w3.org/2000/svg}"
+_LONG = 300
+_LINK = "{http://www.w3.org/1999/xlink}href"
+_COLOR = re.compile("|".join(DARK))
+_REFERENCE = re.compile(r"url\(#([^)]+)\)")
+# `font: 9.5px 'DejaVu Sans', …` or `font-family: …`, by version of matplotlib.
+_FONT = re.compile(r"font: *([\d.]+px)[^;]*|font-family:[^;]*;? *")
+ET.register_namespace("", "http://www.w3.org/2000/svg")
+ET.register_namespace("xlink", "http://www.w3.org/1999/xlink")
+
+
+def variable(color: str) -> str:
+    """The name of the CSS variable that replaces a colour of ours."""
+    return f"--ink-{color.lstrip('#')}"
+
+
+def inline(figure: Figure, prefix: str, *, title: str, titles: Mapping[str, str] | None = None) -> str:
+    """The figure as an `<svg>` element to put into a page.
+
+    Our colours become CSS variables (with themselves as fallback), fonts are the page's, ids begin with ``prefix``, and
+    the size is left to the page. ``title`` names the picture; ``titles`` name its groups by their gid, for pointing.
+    """
+    stream = io.BytesIO()
+    save(figure, stream, "svg")
+    root = ET.fromstring(stream.getvalue())
+    _drop(root)
+    for element in root.iter():
+        _rewrite(element, prefix)
+        own = (titles or {}).get(element.get("id", "").removeprefix(f"{prefix}-"))
+        if own is not None:
+            _entitle(element, own)
+    for size in ("width", "height", "version"):
+        root.attrib.pop(size, None)
+    root.set("role", "img")
+    root.set("aria-label", shown(title, _LONG))
+    root.set("style", "stroke-linejoin:round;stroke-linecap:butt")
+    _drop_unused_ids(root, {f"{prefix}-{name}" for name in titles or {}})
+    return ET.tostring(root, encoding="unicode")
+
+
+def _drop(root: ET.Element) -> None:
+    """Takes out metadata, and the style sheet, which would hold for the whole page."""
+    for parent in list(root.iter()):
+        for child in list(parent):
+            if child.tag in (f"{_SVG}metadata", f"{_SVG}style"):
+                parent.remove(child)
+
+
+def _rewrite(element: ET.Element, prefix: str) -> None:
+    for name, value in element.attrib.items():
+        if name == "id":
+            element.set(name, f"{prefix}-{value}")
+        elif name == _LINK and value.startswith("#"):
+            element.set(name, f"#{prefix}-{value[1:]}")
+        else:
+            themed = _COLOR.sub(lambda color: f"var({variable(color[0])},{color[0]})", value)
+            element.set(name, _REFERENCE.sub(rf"url(#{prefix}-\1)", themed))
+    if element.tag in (f"{_SVG}text", f"{_SVG}tspan"):
+        element.set(
+            "style", _FONT.sub(lambda font: f"font-size: {font[1]}" if font[1] else "", element.get("style", ""))
+        )
+
+
+def _entitle(element: ET.Element, text: str) -> None:
+    title = ET.Element(f"{_SVG}title")
+    title.text = shown(text, _LONG)
+    element.insert(0, title)
+
+
+def _drop_unused_ids(root: ET.Element, wanted: set[str]) -> None:
+    """Leaves the ids that something refers to: the rest is half of a small figure's size."""
+    for element in root.iter():
+        wanted.update(match for value in element.attrib.values() for match in _REFERENCE.findall(value))
+        if element.get(_LINK, "").startswith("#"):
+            wanted.add(element.get(_LINK, "")[1:])
+    for element in root.iter():
+        if element.get("id") not in wanted:
+            element.attrib.pop("id", None)

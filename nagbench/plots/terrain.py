@@ -1,0 +1,176 @@
+"""The numbers behind a picture of a landscape: which box to show, f over it, the levels, and slices through it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.colors import LogNorm, Normalize
+
+from nagbench.errors import UsageError
+from nagbench.objective import Floats, Problem
+from nagbench.plots.style import shown
+from nagbench.records import Run
+from nagbench.registry import optimizer
+
+LEVELS = 50
+_GRID = 301
+# A box grows to hold a path by at most this part of its width on each side.
+_GROWTH = 0.5
+_DECADES = 3.0
+
+
+@dataclass(frozen=True)
+class Terrain:
+    """f on a grid of a box, less ``base``, and its levels: in even steps or, where logarithmic, in even ratios."""
+
+    x: Floats
+    y: Floats
+    above: Floats
+    levels: Floats
+    base: float
+    logarithmic: bool
+    label: str
+
+    @property
+    def norm(self) -> Normalize:
+        """Maps a height to [0, 1], by the levels."""
+        scale = LogNorm if self.logarithmic else Normalize
+        return scale(float(self.levels[0]), float(self.levels[-1]), clip=True)
+
+
+def terrain(problem: Problem, box: Floats, grid: int = _GRID) -> Terrain:
+    """f over a box of a two-dimensional problem, in one vectorised call.
+
+    Heights count from the known minimum, or else from the least value on the grid. Where f is not finite there is a
+    gap. Raises UsageError where f is finite nowhere, and for other dimensions.
+    """
+    check_flat(problem)
+    x, y = (np.linspace(low, high, grid) for low, high in box)
+    across, up = np.meshgrid(x, y)
+    values = finite(problem.values(np.column_stack([across.ravel(), up.ravel()]))).reshape(across.shape)
+    if np.isnan(values).all():
+        raise UsageError(f"{problem.name}: f is not finite anywhere in the box of the picture")
+    above, base, label = height_above(problem, values)
+    chosen, logarithmic = levels(above)
+    return Terrain(x, y, above, chosen, base, logarithmic, label)
+
+
+def finite(values: Floats) -> Floats:
+    """The values, nan where they are infinite or too large to be taken from one another."""
+    return np.asarray(np.where(np.abs(values) < 1e300, values, np.nan))
+
+
+def height_above(problem: Problem, values: Floats) -> tuple[Floats, float, str]:
+    """f − f* where the minimum is known, else f less the least of these values; what was taken off; what to call it."""
+    least = float(np.nanmin(values))
+    if problem.minimum is None:
+        return values - least, least, "f − least value here"
+    return np.maximum(values - problem.minimum, 0.0), problem.minimum, "f − f*"
+
+
+def levels(above: Floats, count: int = LEVELS) -> tuple[Floats, bool]:
+    """Levels from the lowest to the highest of these heights, and whether they are logarithmic.
+
+    They are where the heights, but for the lowest fiftieth, still span more than three decades.
+    """
+    top = float(np.nanmax(above))
+    if not top > 0.0:
+        return np.linspace(0.0, 1.0, count + 1), False
+    low, bottom = np.nanquantile(above, [0.02, 0.0005])
+    if bottom > 0.0 and np.log10(top / low) > _DECADES:
+        return np.geomspace(bottom, top, count + 1), True
+    return np.linspace(0.0, top, count + 1), False
+
+
+def check_flat(problem: Problem) -> None:
+    """Raises UsageError unless the problem has two dimensions."""
+    if problem.dimension != 2:
+        raise UsageError(
+            f"{shown(problem.name)} has dimension {problem.dimension}; surfaces, contours and paths are drawn for dimension 2"
+        )
+
+
+def box_of(problem: Problem, *paths: Floats) -> Floats:
+    """The problem's domain (or a box around what is known), grown a little where a path leaves it: (dimension, 2)."""
+    box = _home(problem)
+    width = box[:, 1] - box[:, 0]
+    points = np.concatenate([problem.start[None], *(path[np.isfinite(path).all(axis=1)] for path in paths)])
+    margin = 0.04 * width
+    low = np.clip(points.min(axis=0) - margin, box[:, 0] - _GROWTH * width, box[:, 0])
+    high = np.clip(points.max(axis=0) + margin, box[:, 1], box[:, 1] + _GROWTH * width)
+    return np.column_stack([low, high])
+
+
+def _home(problem: Problem) -> Floats:
+    if problem.domain is not None:
+        return problem.domain
+    known = problem.start[None] if problem.minimizers is None else np.vstack([problem.start, problem.minimizers])
+    reach = 0.25 * np.ptp(known, axis=0) + np.maximum(1.0, 0.1 * np.abs(known).max(axis=0))
+    return np.column_stack([known.min(axis=0) - reach, known.max(axis=0) + reach])
+
+
+def queries(problem: Problem, run: Run, most: int = 1000) -> Floats:
+    """The points at which a run with the exact oracle took its first gradients, from the method's own update.
+
+    For a method without look-ahead these are the iterates.
+    """
+    chosen = optimizer(run.cell.optimizer, **run.cell.hyperparameters)
+    method = chosen.method
+    path = kept_path(run)[: most + 1]
+    if not method.look_ahead:
+        return np.asarray(path[:-1])
+    iterate, query, slots = path[0].copy(), path[0].copy(), np.zeros((max(method.slots, 1), problem.dimension))
+    points = np.empty((len(path) - 1, problem.dimension))
+    for k in range(len(points)):
+        points[k] = query
+        method.update(k, problem.gradient(query), iterate, query, slots, chosen.hyper)
+    return points
+
+
+def kept_path(run: Run) -> Floats:
+    """The run's iterates. Raises UsageError where they were not kept."""
+    if run.path is None or len(run.path) == 0:
+        raise UsageError("the run has kept no path: run it with path=True")
+    return run.path
+
+
+@dataclass(frozen=True)
+class Slice:
+    """f along a line: heights above ``base`` at ``t``; ``goal`` is the minimiser's t, where one is known."""
+
+    t: Floats
+    values: Floats
+    goal: float | None
+    label: str
+
+
+def slice_of(problem: Problem, count: int = 601) -> Slice:
+    """f along the line from the start through the nearest known minimiser, or down the gradient where none is known."""
+    goal, direction, span = None, None, (-0.25, 1.35)
+    label = "from the start (0) to the nearest known minimiser (1)"
+    if problem.minimizers is not None:
+        ways = problem.minimizers - problem.start
+        direction = ways[np.argmin(np.linalg.norm(ways, axis=1))]
+        goal = 1.0
+    if direction is None or not np.any(direction):
+        goal, direction = None, _downhill(problem)
+        span, label = (
+            (-1.0, 3.0),
+            "from the start (0) down the gradient, in steps to the least point of the parabola there",
+        )
+    t = np.linspace(*span, count)
+    return Slice(t, finite(problem.values(problem.start + t[:, None] * direction)), goal, label)
+
+
+def _downhill(problem: Problem) -> Floats:
+    """The step −∇f·(gᵀg / gᵀHg) from the start; a unit step down the gradient, or along x₁, where that means nothing."""
+    slope = problem.gradient(problem.start)
+    size = float(np.linalg.norm(slope))
+    if not (np.isfinite(size) and size > 0.0):
+        return np.asarray(np.eye(problem.dimension)[0])
+    unit = slope / size
+    reach = 1e-5 * max(1.0, float(np.abs(problem.start).max()))
+    ahead, behind = problem.gradient(problem.start + reach * unit), problem.gradient(problem.start - reach * unit)
+    curvature = float(unit @ (ahead - behind)) / (2.0 * reach)
+    return np.asarray(-unit * (size / curvature if curvature > 1e-12 * size else 1.0))

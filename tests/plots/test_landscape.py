@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.optimize import rosen
+
+import nagbench
+from nagbench import Problem, UsageError
+from nagbench.plots import landscape
+from nagbench.plots.style import save
+from nagbench.plots.terrain import box_of, levels, queries, slice_of, terrain
+
+BOWL, VALLEY = nagbench.problem("bowl"), nagbench.problem("rosenbrock")
+
+
+def drawn(figure) -> bytes:  # type: ignore[no-untyped-def]
+    stream = io.BytesIO()
+    save(figure, stream, "png", dpi=60)
+    return stream.getvalue()
+
+
+def texts(figure) -> str:  # type: ignore[no-untyped-def]
+    return "\n".join(text.get_text() for axes in figure.axes for text in (*axes.texts, axes.title, axes._left_title))
+
+
+def marked(figure, marker: str) -> list[list[float]]:  # type: ignore[no-untyped-def]
+    return [xy.tolist() for line in figure.axes[0].lines if line.get_marker() == marker for xy in line.get_xydata()]
+
+
+def test_heights_are_the_function() -> None:
+    ground = terrain(VALLEY, box_of(VALLEY), grid=9)
+    np.testing.assert_allclose(ground.above, [[rosen([x, y]) for x in ground.x] for y in ground.y])
+
+
+def test_there_are_fifty_levels_even_or_in_even_ratios() -> None:
+    even, ratios = terrain(BOWL, box_of(BOWL)), terrain(VALLEY, box_of(VALLEY))
+    assert (even.logarithmic, ratios.logarithmic) == (False, True)
+    np.testing.assert_allclose(np.diff(even.levels), 2.0 / 50)
+    np.testing.assert_allclose(np.diff(np.log(ratios.levels)), np.log(ratios.levels[1] / ratios.levels[0]))
+    assert len(even.levels) == len(ratios.levels) == 51
+
+
+def test_all_values_come_from_one_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    values = Problem.values
+    monkeypatch.setattr(Problem, "values", lambda self, points: calls.append(len(points)) or values(self, points))
+    landscape.contours(BOWL)
+    assert calls == [301 * 301]
+
+
+def test_start_and_minimisers_are_marked() -> None:
+    figure = landscape.contours(BOWL)
+    assert marked(figure, "*") == [[0.0, 0.0]]
+    assert marked(figure, "o") == [BOWL.start.tolist()]
+    assert drawn(figure).startswith(b"\x89PNG")
+
+
+def test_contours_draw_on_given_axes() -> None:
+    own = landscape.new_figure()
+    axes = own.add_subplot()
+    assert landscape.contours(BOWL, axes) is own
+    assert axes.collections
+
+
+@pytest.mark.parametrize("draw", [landscape.surface, landscape.contours, landscape.show])
+@pytest.mark.parametrize("problem", [BOWL, VALLEY], ids=lambda problem: problem.name)
+def test_two_dimensions_have_surface_and_contours(draw, problem: Problem) -> None:  # type: ignore[no-untyped-def]
+    assert drawn(draw(problem)).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("draw", [landscape.surface, landscape.contours, landscape.path])
+def test_other_dimensions_are_refused(draw) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(UsageError, match="has dimension 10"):
+        draw(nagbench.problem("rosenbrock-10"))
+
+
+def test_gaps_plateaus_and_unknown_facts(half_plane: Problem, plateau: Problem) -> None:
+    ground = terrain(half_plane, box_of(half_plane))
+    left = ground.x <= 0.0
+    assert np.isnan(ground.above[:, left]).all()
+    assert np.nanmin(ground.above) == 0.0
+    for problem in (half_plane, plateau):
+        assert drawn(landscape.show(problem)).startswith(b"\x89PNG")
+
+
+def test_a_function_that_is_finite_nowhere_is_a_usage_error(nowhere: Problem) -> None:
+    with pytest.raises(UsageError, match="not finite"):
+        landscape.contours(nowhere)
+
+
+def test_the_spectrum_is_shown_where_it_is_known() -> None:
+    problem = nagbench.problem("quadratic", eigenvalues=[1.0, 10.0, 100.0, 0.0])
+    axes = landscape.show(problem).axes[0]
+    assert axes.lines[0].get_ydata().tolist() == [100.0, 10.0, 1.0]
+    assert "1 of 4 eigenvalues are 0" in axes._left_title.get_text()
+
+
+def test_a_slice_goes_from_the_start_to_the_minimiser() -> None:
+    problem = nagbench.problem("rosenbrock-10")
+    along = slice_of(problem)
+    expected = [rosen(problem.start + t * (np.ones(10) - problem.start)) for t in along.t]
+    np.testing.assert_allclose(along.values, expected, rtol=1e-10, atol=1e-10)
+    assert drawn(landscape.show(problem)).startswith(b"\x89PNG")
+
+
+def test_without_a_minimiser_a_slice_goes_down_the_gradient() -> None:
+    known = nagbench.problem("quadratic", eigenvalues=[4.0, 4.0, 4.0])
+    along = slice_of(replace(known, minimizers=None))
+    assert along.goal is None
+    assert along.t[np.argmin(along.values)] == pytest.approx(1.0, abs=1e-2)
+
+
+def test_a_slice_from_a_minimiser_or_a_plateau(plateau: Problem) -> None:
+    resting = nagbench.problem("quadratic", eigenvalues=[1.0, 2.0, 3.0], start=[0.0, 0.0, 0.0])
+    assert np.isfinite(slice_of(resting).values).all()
+    assert np.isfinite(slice_of(plateau).values).all()
+
+
+def test_one_dimension_is_a_slice() -> None:
+    line = replace(nagbench.problem("quadratic", eigenvalues=[3.0]), spectrum=None)
+    assert drawn(landscape.show(line)).startswith(b"\x89PNG")
+
+
+def test_levels_of_no_height() -> None:
+    chosen, logarithmic = levels(np.zeros((3, 3)))
+    assert (np.diff(chosen) > 0).all()
+    assert not logarithmic
+
+
+def test_the_box_holds_a_path_that_leaves_a_little() -> None:
+    box = box_of(BOWL, np.array([[0.0, 0.0], [1.3, -1.2]]))
+    assert box[0, 0] == -1.0
+    assert box[0, 1] == pytest.approx(1.38)
+    assert box[1, 0] == pytest.approx(-1.28)
+
+
+def test_the_box_does_not_follow_a_path_that_diverges() -> None:
+    run = nagbench.run(BOWL, "gradient-descent:step_size=1.5", budget=1000, path=True)
+    assert run.status == "diverged"
+    box = box_of(BOWL, run.path, np.array([[np.nan, 0.0], [np.inf, 1e308]]))
+    np.testing.assert_allclose(box, [[-2.0, 2.0], [-2.0, 2.0]])
+    figure = landscape.path(BOWL, run)
+    gone = next(k for k, point in enumerate(run.path) if np.abs(point).max() > 2.0)
+    assert f"leaves the picture at iteration {gone}" in texts(figure)
+    assert drawn(figure).startswith(b"\x89PNG")
+
+
+def test_a_path_is_dots_joined_by_a_line() -> None:
+    run = nagbench.run(BOWL, "nesterov:step_size=0.01,momentum=0.8", budget=50, path=True)
+    figure = landscape.path(BOWL, run)
+    both = [line for line in figure.axes[0].lines if len(line.get_xydata()) == 51]
+    assert [(line.get_linestyle(), line.get_marker()) for line in both] == [("-", "None"), ("None", "o")]
+    for line in both:
+        np.testing.assert_array_equal(line.get_xydata(), run.path)
+
+
+def test_several_runs_stand_side_by_side_on_the_same_box() -> None:
+    runs = [nagbench.run(VALLEY, name, budget=20, path=True) for name in ("momentum", "nesterov", "adam", "rmsprop")]
+    figure = landscape.path(VALLEY, *runs, look_ahead=True)
+    panels = figure.axes[:4]
+    assert len({axes.get_xlim() for axes in panels}) == 1
+    assert [axes._left_title.get_text() for axes in panels] == ["momentum", "nesterov", "adam", "rmsprop"]
+    assert [axes.get_legend() is not None for axes in panels] == [False, True, False, False]
+    assert drawn(figure).startswith(b"\x89PNG")
+
+
+def test_look_ahead_points_are_where_the_formula_puts_them() -> None:
+    run = nagbench.run(VALLEY, "nesterov:step_size=0.001,momentum=0.9", budget=60, path=True)
+    velocity = np.diff(run.path, axis=0, prepend=run.path[:1])
+    np.testing.assert_allclose(queries(VALLEY, run), (run.path + 0.9 * velocity)[:-1], rtol=1e-12, atol=1e-14)
+
+
+def test_a_method_without_look_ahead_asks_at_its_iterates() -> None:
+    run = nagbench.run(VALLEY, "momentum", budget=30, path=True)
+    np.testing.assert_array_equal(queries(VALLEY, run), run.path[:-1])
+
+
+def test_a_run_without_a_path_is_a_usage_error() -> None:
+    with pytest.raises(UsageError, match="path=True"):
+        landscape.path(BOWL, nagbench.run(BOWL, "momentum", budget=3))
+
+
+def test_names_are_text_and_not_mathematics() -> None:
+    figure = landscape.show(replace(BOWL, name=r"$\frac{<script>alert(1)</script>"))
+    stream = io.BytesIO()
+    save(figure, stream, "svg")
+    assert r"$\frac{&lt;script&gt;alert(1)&lt;/script&gt;" in stream.getvalue().decode()

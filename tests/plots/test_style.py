@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+
+import matplotlib
+import pytest
+from matplotlib.colors import to_rgb
+
+import nagbench
+from nagbench import UsageError
+from nagbench.plots.landscape import contours
+from nagbench.plots.style import DARK, MUTED, PAPER, look_of, looks, new_figure, save, shown
+
+METHODS = ("gradient-descent", "momentum", "nesterov", "rmsprop", "adam")
+BEHIND_LINES = set(list(DARK)[2:5])
+
+
+def luminance(color: str) -> float:
+    """Relative luminance as WCAG 2.2 defines it."""
+    parts = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(color)]
+    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+
+def contrast(one: str, other: str) -> float:
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def python(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def small_figure():  # type: ignore[no-untyped-def]
+    with looks():
+        figure = new_figure(2, 2)
+        figure.add_subplot().plot([0, 1], [1, 0], **look_of("nesterov").line)
+    return figure
+
+
+def saved(kind: str) -> bytes:
+    stream = io.BytesIO()
+    save(small_figure(), stream, kind)
+    return stream.getvalue()
+
+
+def test_known_methods_differ_in_colour_dash_and_marker() -> None:
+    looks_of_known = [look_of(name) for name in METHODS]
+    for part in ("color", "dash", "marker"):
+        assert len({getattr(look, part) for look in looks_of_known}) == len(METHODS)
+
+
+def test_an_unknown_method_looks_the_same_in_every_process() -> None:
+    code = "from nagbench.plots.style import look_of; print(look_of('torch/sgd <b>é'))"
+    assert python(code) == str(look_of("torch/sgd <b>é"))
+
+
+def test_variants_keep_the_colour_and_differ_otherwise() -> None:
+    first, second = look_of("momentum"), look_of("momentum", 1)
+    assert first.color == second.color
+    assert (first.dash, first.marker) != (second.dash, second.marker)
+
+
+@pytest.mark.parametrize("color", [color for color in DARK if color not in BEHIND_LINES])
+def test_contrast_is_enough_for_graphics_on_light_and_dark(color: str) -> None:
+    least = 4.5 if color == MUTED else 3.0
+    assert contrast(color, PAPER) >= least
+    assert contrast(DARK[color], DARK[PAPER]) >= least
+
+
+def test_the_users_settings_neither_change_nor_matter() -> None:
+    def settings() -> dict[str, object]:
+        return {name: matplotlib.rcParams[name] for name in matplotlib.rcParams if name != "backend"}
+
+    before = settings()
+    plain = saved("svg")
+    assert settings() == before
+    with matplotlib.rc_context({"lines.linewidth": 9.0, "svg.fonttype": "path", "font.size": 30.0}):
+        assert saved("svg") == plain
+
+
+def test_pictures_need_no_pyplot_and_the_package_no_matplotlib() -> None:
+    loaded = "import sys; print([name for name in ('matplotlib', 'matplotlib.pyplot') if name in sys.modules])"
+    draw = "import nagbench; from nagbench.plots.landscape import show; show(nagbench.problem('bowl'))"
+    assert python(f"{draw}; {loaded}") == "['matplotlib']"
+    assert python(f"import nagbench, nagbench.analysis.summary, nagbench.report; {loaded}") == "[]"
+
+
+@pytest.mark.parametrize("kind", ["svg", "png", "pdf"])
+def test_the_same_figure_gives_the_same_bytes_without_a_date(kind: str) -> None:
+    first = saved(kind)
+    assert first == saved(kind)
+    assert b"Date" not in first
+    assert b"tEXt" not in first
+
+
+def test_an_unknown_format_is_a_usage_error(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(UsageError, match=r"'xyz' is not known \(known: .*svg"):
+        save(small_figure(), tmp_path / "picture.xyz")
+
+
+def test_the_format_follows_from_the_name(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    save(contours(nagbench.problem("bowl")), tmp_path / "bowl.PNG", dpi=50)
+    assert (tmp_path / "bowl.PNG").read_bytes().startswith(b"\x89PNG")
+
+
+def test_shown_names_have_one_line_of_bounded_length() -> None:
+    assert shown("a\nb\x00") == "a�b�"
+    assert shown("x" * 100, 10) == "x" * 9 + "…"
