@@ -1,0 +1,83 @@
+"""The command line of the table."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import os
+import platform
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from benchmarks.peers import stream
+from benchmarks.peers.cases import SIZES, Case, make_cases
+from benchmarks.peers.measure import Peer, measure
+from benchmarks.peers.table import Row, render, rows_of
+from nagbench.machine import machine
+
+_MODULES = ("nagbench_loop", "c_loop", "numpy_loop", "torch_loop", "optax_loop", "keras_loop")
+_LIBRARIES = ("nagbench", "numba", "numpy", "torch", "jax", "optax", "keras")
+_REPEATS, _BLOCK = 21, 0.06
+_QUICK_SIZES, _QUICK_REPEATS, _QUICK_BLOCK = (1_000, 100_000), 5, 0.01
+
+
+@click.command()
+@click.option("--quick", is_flag=True, help="Fewer and shorter blocks, and up to n = 1e5: seconds, not minutes.")
+@click.option("--sizes", help="Sizes of the diagonal quadratic, such as 1e3,1e6.")
+@click.option(
+    "--format", "style", type=click.Choice(["table", "csv", "json", "md"]), default="table", show_default=True
+)
+def main(quick: bool, sizes: str | None, style: str) -> None:
+    """Time per iteration of Nesterov's method in nagbench and beside it, in one run and on one thread."""
+    repeats, block = (_QUICK_REPEATS, _QUICK_BLOCK) if quick else (_REPEATS, _BLOCK)
+    peers, missing = installed()
+    rows: list[Row] = []
+    for case in make_cases(_sizes(sizes, quick)):
+        click.echo(f"{case.name}, n = {case.n:,}", err=True)
+        rows += run(case, peers, repeats, block)
+    facts = {**_machine(), "left out": missing, "measured": f"{repeats} blocks of {1e3 * block:g} ms, interleaved"}
+    click.echo(render(rows, facts, style), nl=style != "csv")
+    if any(row.error for row in rows):
+        raise SystemExit(1)
+
+
+def run(case: Case, peers: Sequence[Peer], repeats: int, block: float) -> list[Row]:
+    """The rows of one case."""
+    return rows_of(case, measure(case, [*peers, *stream.peers(case)], repeats, block))
+
+
+def installed() -> tuple[list[Peer], dict[str, str]]:
+    """The peers that can run here, and, by module, why the others cannot."""
+    found: list[Peer] = []
+    missing: dict[str, str] = {}
+    for name in _MODULES:
+        try:
+            found += importlib.import_module(f"benchmarks.peers.{name}").peers()
+        except ImportError as error:
+            missing[name.removesuffix("_loop")] = f"({error})"
+    return found, missing
+
+
+def _sizes(text: str | None, quick: bool) -> Sequence[int]:
+    if text is None:
+        return _QUICK_SIZES if quick else SIZES
+    try:
+        sizes = [int(float(word)) for word in text.split(",")]
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not a list of numbers", param_hint="--sizes") from None
+    if min(sizes) < 3:
+        raise click.BadParameter("a size is at least 3", param_hint="--sizes")
+    return sizes
+
+
+def _machine() -> dict[str, Any]:
+    known = machine()
+    versions = {"python": platform.python_version()}
+    for name in _LIBRARIES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return {"processor": known["processor"], "cores": os.cpu_count(), "versions": versions}

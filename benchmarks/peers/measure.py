@@ -1,0 +1,105 @@
+"""Checks that peers walk the same path, then times them in turn."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from benchmarks.peers.cases import Case, Floats, reference
+
+_TRIES = 5
+CHECKED = 50
+AGREEMENT = 1e-8
+
+
+class Loop(Protocol):
+    """A peer's loop over one case, compiled and ready."""
+
+    def reset(self) -> None:
+        """Goes back to the start, at rest."""
+
+    def advance(self, iterations: int) -> None:
+        """Makes so many iterations, and returns when they are done."""
+
+    def iterate(self) -> Floats:
+        """The iterate x of the look-ahead form."""
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A name and what builds its loop over a case. One without a path, such as a copy of memory, is not checked."""
+
+    name: str
+    build: Callable[[Case], Loop]
+    walks: bool = True
+
+
+@dataclass
+class Samples:
+    """Seconds an iteration of one peer, one number a block, or why there are none."""
+
+    peer: Peer
+    loop: Loop | None = None
+    iterations: int = 1
+    wall: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+    error: str = ""
+
+
+def measure(case: Case, peers: Sequence[Peer], repeats: int, block: float) -> list[Samples]:
+    """Blocks of about ``block`` seconds, all peers once before any is timed again: drift hits all alike."""
+    all_samples = [_ready(case, peer, block) for peer in peers]
+    for _ in range(repeats):
+        for samples in all_samples:
+            if samples.loop is not None and not samples.error:
+                _sample(samples, samples.loop)
+    return all_samples
+
+
+def _ready(case: Case, peer: Peer, block: float) -> Samples:
+    try:
+        loop = peer.build(case)
+        error = disagreement(loop, case) if peer.walks else ""
+        return Samples(peer, loop, 1 if error else _block_length(loop, block), error=error)
+    except Exception as error:
+        return Samples(peer, error=f"{type(error).__name__}: {error}")
+
+
+def disagreement(loop: Loop, case: Case) -> str:
+    """What is wrong with the iterate after some iterations, set against the way from the start; empty if nothing."""
+    loop.reset()
+    loop.advance(CHECKED)
+    expected = reference(case, CHECKED)
+    way = float(np.abs(expected - case.problem.start).max())
+    off = float(np.abs(loop.iterate() - expected).max()) / way
+    return "" if off <= AGREEMENT else f"after {CHECKED} iterations x is off by {off:.1e} of the way from the start"
+
+
+def _block_length(loop: Loop, block: float) -> int:
+    loop.reset()
+    iterations, took = 1, _once(loop, 1)[0]
+    while took < 0.2 * block:
+        iterations *= 2
+        took = _once(loop, iterations)[0]
+    return max(1, round(iterations * block / took))
+
+
+def _once(loop: Loop, iterations: int) -> tuple[float, float]:
+    cpu, wall = time.process_time(), time.perf_counter()
+    loop.advance(iterations)
+    return time.perf_counter() - wall, time.process_time() - cpu
+
+
+def _sample(samples: Samples, loop: Loop) -> None:
+    """Times one block; up to some tries more while something else has the processor for over 5 % of it."""
+    for _ in range(_TRIES):
+        loop.reset()
+        wall, cpu = _once(loop, samples.iterations)
+        if cpu > 0.95 * wall:
+            break
+    samples.wall.append(wall / samples.iterations)
+    samples.cpu.append(cpu / samples.iterations)

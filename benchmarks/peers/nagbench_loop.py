@@ -1,0 +1,82 @@
+"""nagbench's own two loops: the bare replay that it times, and the pass that counts iterations."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import nagbench
+from benchmarks.peers.cases import Case, Floats
+from benchmarks.peers.measure import Peer
+from nagbench import loop
+from nagbench.runner import Batch, Job, cell_of
+
+_UNREACHABLE = 1e-300
+_ENDLESS = np.iinfo(np.int64).max // 2
+
+
+def peers() -> list[Peer]:
+    """The bare replay, and the count with the gradient's norm taken in every iteration."""
+    return [Peer("nagbench", Replay), Peer("nagbench, counting", Count)]
+
+
+def _job(case: Case) -> Job:
+    nesterov = nagbench.optimizer("nesterov", step_size=case.step_size, momentum=case.momentum)
+    cell = cell_of(case.problem, nesterov, measure="gradient", tolerances=(_UNREACHABLE,), budget=_ENDLESS)
+    return Job(Batch(case.problem, nesterov.method, [cell]))
+
+
+class Replay:
+    """`loop.replay`: gradient and update, nothing measured."""
+
+    def __init__(self, case: Case) -> None:
+        self.job = _job(case)
+        self.draws, _ = self.job.draws(self.job.batch.cells[0], 0)
+
+    def reset(self) -> None:
+        self._replay(0, 0)
+
+    def advance(self, iterations: int) -> None:
+        self._replay(1, 1 + iterations)
+
+    def iterate(self) -> Floats:
+        return self.job.state.iterate
+
+    def _replay(self, first: int, last: int) -> None:
+        job = self.job
+        job.engine.replay(
+            job.gradient, job.update, job.formula, job.everything, self.draws, job.hypers[0], job.starts[0], job.state,
+            first, last, 1,
+        )  # fmt: skip
+
+
+class Count:
+    """`loop.count`: also f, ‖∇f‖ at the iterate, the tolerance, divergence and cycles, in every iteration."""
+
+    def __init__(self, case: Case) -> None:
+        self.job = _job(case)
+        self.draws, _ = self.job.draws(self.job.batch.cells[0], 0)
+        self.rule = loop.Rule(
+            measure=0, relative=0, tolerances=np.array([_UNREACHABLE]), budget=_ENDLESS, every=1, autonomous=1,
+            look_ahead=1,
+        )  # fmt: skip
+        self.trace = loop.Trace(np.zeros(0, np.int64), np.zeros(0, loop.CURVE), np.zeros((0, case.n)))
+        self.progress, self.hits = np.zeros(1, loop.PROGRESS), np.zeros((1, 1), loop.HIT)
+        self.points = np.zeros((1, 1, case.n))
+
+    def reset(self) -> None:
+        self.progress[:] = np.zeros(1, loop.PROGRESS)
+
+    def advance(self, iterations: int) -> None:
+        job, progress = self.job, self.progress
+        goal = progress["k"][0] + iterations
+        # Setting up the first iteration counts as one of the allowance.
+        allowance = iterations + (1 if progress["begun"][0] == 0 else 0)
+        job.engine.count(
+            job.value, job.gradient, job.update, job.formula, 0, job.everything, self.draws, self.rule, job.hypers,
+            job.starts, job.state, self.trace, progress, self.hits, self.points, allowance,
+        )  # fmt: skip
+        if progress["k"][0] != goal:
+            raise RuntimeError(f"the count ended after {progress['k'][0]} of {goal} iterations")
+
+    def iterate(self) -> Floats:
+        return self.job.state.iterate
