@@ -186,6 +186,7 @@ def _print_sweep(done: Sweep, shape: str) -> None:
         by_method = {row["method"]: row for row in group.to_dict("records")}
         grid.add_row(Text(str(task)), str(mode), *(_entry(by_method.get(method)) for method in methods))
     console = _console()
+    console.print(_title(done), style="bold")
     console.print(grid)
     console.print("★ fewest iterations of its row; then the time of one bare replay; — not applicable", style="dim")
 
