@@ -286,7 +286,7 @@ def hilbert(*, dimension: int = 4) -> Problem:
 
     CUTEst's HILBERTA has no factor ½. Beyond n = 12 the smallest eigenvalue is lost in the rounding of H's entries.
 
-    Known: f* = 0 at x* = 0; the spectrum, its lower half from the exact inverse of H, which keeps it to 9 digits.
+    Known: f* = 0 at x* = 0; the spectrum, its lower half from the exact inverse of H, which keeps it to 7 digits.
     """
     n = whole("hilbert", "dimension", dimension, 1, 12)
     return _dense(
