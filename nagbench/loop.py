@@ -362,7 +362,8 @@ def count(
     stars_size, stars = formula.minimizers.size, pointer(formula.minimizers)
     kind, relative, autonomous, budget, every = rule.measure, rule.relative, rule.autonomous, rule.budget, rule.every
     scheduled, curved, sampled = trace.schedule.size, trace.curve.size > 0, _sampled(draws)
-    reuse = rule.look_ahead == 0 and kind == GRADIENT and not sampled
+    # Measured at every iterate, the gradient there is the next one to be consumed.
+    reuse = rule.look_ahead == 0 and kind == GRADIENT and not sampled and every == 1
     left = allowance
     while now["cell"] < hypers.shape[0] and left > 0:
         cell = now["cell"]
