@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from nagbench.errors import UsageError, unknown
-from nagbench.objective import Problem
+from nagbench.errors import UsageError, one_line, unknown
+from nagbench.objective import Floats, Problem
 from nagbench.updates import Hyperparameter, Method, Optimizer, Tuning, Update
 
 Build = Callable[..., Problem]
@@ -35,15 +35,38 @@ class Family:
         return inspect.signature(self.build).parameters
 
     @property
+    def documentation(self) -> str:
+        """Its docstring: formula, parameters, what is known."""
+        return inspect.getdoc(self.build) or ""
+
+    @property
     def summary(self) -> str:
         """The first line of its docstring."""
-        return (inspect.getdoc(self.build) or "").partition("\n")[0]
+        return self.documentation.partition("\n")[0]
 
 
 def family(build: Build) -> Build:
     """Marks a function as a family; its name with hyphens is the family's name."""
     build.__family__ = Family(build.__name__.replace("_", "-"), build)  # type: ignore[attr-defined]
     return build
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """A kind of problem from outside: makes a family of what follows "name:" in a problem's text."""
+
+    name: str
+    family: Callable[[str], Family]
+
+
+def scheme(name: str) -> Callable[[Callable[[str], Family]], Callable[[str], Family]]:
+    """Marks a function as the one that makes families for problems named "name:…"."""
+
+    def mark(make: Callable[[str], Family]) -> Callable[[str], Family]:
+        make.__scheme__ = Scheme(name, make)  # type: ignore[attr-defined]
+        return make
+
+    return mark
 
 
 def method(
@@ -92,6 +115,12 @@ def families() -> Mapping[str, Family]:
 
 
 @functools.cache
+def schemes() -> Mapping[str, Scheme]:
+    """The kinds of problems from outside, by the word before the colon."""
+    return _marked("nagbench.families", "__scheme__")
+
+
+@functools.cache
 def methods() -> Mapping[str, Method]:
     """All methods of the package, by name."""
     return _marked("nagbench.methods", "__method__")
@@ -100,22 +129,27 @@ def methods() -> Mapping[str, Method]:
 def from_path(kind: str, path: str) -> Any:
     """The object at "package.module:attribute"; the current folder counts as a place to import from."""
     module_name, _, attribute = path.partition(":")
+    if not module_name or not attribute:
+        raise UsageError(f"{kind} {path!r} is not of the form package.module:attribute")
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:
         thing: Any = importlib.import_module(module_name)
         for part in attribute.split("."):
             thing = getattr(thing, part)
-    except Exception as error:
-        raise UsageError(f"{kind} {path!r} cannot be imported: {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:
+        raise UsageError(f"{kind} {path!r} cannot be imported: {one_line(error)}") from error
     return thing
 
 
 def find_family(name: str) -> Family:
-    """The family of a name, or of "package.module:attribute". Raises UsageError."""
+    """The family of a name, of "package.module:attribute", or of a problem from outside. Raises UsageError."""
     if name in families():
         return families()[name]
-    if ":" in name:
+    word, colon, rest = name.partition(":")
+    if colon and word in schemes():
+        return schemes()[word].family(rest)
+    if colon:
         build = from_path("family", name)
         if not callable(build):
             raise UsageError(f"family {name!r} is not a function that returns a Problem")
@@ -136,49 +170,76 @@ def find_method(name: str) -> Method:
     raise unknown("optimizer", name, methods())
 
 
-def build_problem(family_name: str, parameters: Mapping[str, Any], **facts: Any) -> Problem:
+def build_problem(source: str | Family, parameters: Mapping[str, Any], /, **facts: Any) -> Problem:
     """A family's problem with these parameters; `start`, `domain`, `name` and `source` replace the family's own.
 
+    A family that takes ``start`` itself, because its dimension follows from it, is given it.
     Raises UsageError for unknown parameters, values that the family refuses, and a start of the wrong length.
     """
-    found = find_family(family_name)
-    for name in parameters:
-        if name not in found.parameters:
-            raise unknown(f"parameter of family {found.name}", name, [*found.parameters, "start"])
-    try:
-        problem = found.build(**parameters)
-    except UsageError:
-        raise
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"family {found.name}: {error}") from error
-    if not isinstance(problem, Problem):
-        raise UsageError(f"family {found.name} returned {type(problem).__name__}, not a Problem")
+    found = source if isinstance(source, Family) else find_family(source)
     facts = {name: fact for name, fact in facts.items() if fact is not None}
+    who = facts.get("name", found.name)
     for name in ("start", "domain"):
         if name in facts:
-            facts[name] = np.array(facts[name], dtype=np.float64)
-    n = problem.dimension
+            facts[name] = _numbers(who, name, facts[name])
+    built = _build(found, parameters, facts)
+    n = built.dimension
     if "start" in facts and facts["start"].shape != (n,):
-        raise UsageError(f"{facts.get('name', found.name)}: start has {facts['start'].size} coordinates, expected {n}")
+        raise UsageError(f"{who}: start has {facts['start'].size} coordinates, expected {n}")
     if "domain" in facts and facts["domain"].shape != (n, 2):
-        raise UsageError(f"{facts.get('name', found.name)}: domain must be {n} pairs (low, high)")
+        raise UsageError(f"{who}: domain must be {n} pairs (low, high)")
     given: dict[str, Any] = {name: facts[name].tolist() for name in ("start", "domain") if name in facts}
-    return replace(problem, parameters=dict(parameters), family=found.name, given=given, **facts)
+    modules = (found.build.__module__, *built.modules)
+    return replace(built, parameters=dict(parameters), family=found.name, given=given, modules=modules, **facts)
 
 
-def problem(name: str, **parameters: Any) -> Problem:
+def _numbers(who: str, name: str, values: Any) -> Floats:
+    try:
+        array = np.array(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise UsageError(f"{who}: {name}={values!r} is not made of numbers") from None
+    if not np.isfinite(array).all():
+        raise UsageError(f"{who}: {name}={values!r} is not finite")
+    return array
+
+
+def _build(found: Family, parameters: Mapping[str, Any], facts: Mapping[str, Any]) -> Problem:
+    for name in parameters:
+        if name not in found.parameters:
+            raise unknown(f"parameter of family {found.name}", name, {*found.parameters, "start"})
+    start = {"start": facts["start"]} if "start" in facts and "start" in found.parameters else {}
+    try:
+        built = found.build(**parameters, **start)
+    except UsageError:
+        raise
+    except Exception as error:
+        # A family of the package refuses values with these two; whatever a family from elsewhere raises is the user's.
+        if ":" in found.name or isinstance(error, TypeError | ValueError):
+            raise UsageError(f"family {found.name}: {one_line(error)}") from error
+        raise
+    if not isinstance(built, Problem):
+        raise UsageError(f"family {found.name} returned {type(built).__name__}, not a Problem")
+    return built
+
+
+def problem(name: str | Callable[..., Any], **parameters: Any) -> Problem:
     """A problem by its name in the suites, or a family with parameters; "name:key=value,…" works too.
 
+    A plain function of x is a problem too, with ``start`` and, if JAX cannot find it, ``gradient``.
     ``start`` and ``domain`` replace the problem's own; all else are the family's parameters.
     Raises UsageError for unknown names, unknown parameters and values that are not valid.
     """
     from nagbench.suite import suites
     from nagbench.text import parse
 
-    if name not in suites():
+    if isinstance(name, str) and name not in suites():
         name, given = parse(name)
         parameters = {**given, **parameters}
     facts = {key: parameters.pop(key) for key in ("start", "domain") if key in parameters}
+    if not isinstance(name, str):
+        from nagbench.families.outside_python import problem_of_function
+
+        return problem_of_function(name, parameters, facts)
     entry = suites().get(name)
     if entry is not None:
         return entry.problem(parameters, **facts)
