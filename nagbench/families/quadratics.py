@@ -284,7 +284,7 @@ def dixon3dq(*, dimension: int = 10) -> Problem:
 def hilbert(*, dimension: int = 4) -> Problem:
     """f(x) = ½ xᵀHx with the Hilbert matrix Hᵢⱼ = 1/(i + j − 1), from (−3, …, −3).
 
-    CUTEst's HILBERTA has no factor ½. Beyond n = 12 the smallest eigenvalue is lost in the rounding of H's entries.
+    Beyond n = 12 the smallest eigenvalue would be lost in the rounding of H's entries.
 
     Known: f* = 0 at x* = 0; the spectrum, its lower half from the exact inverse of H, which keeps it to 7 digits.
     """
