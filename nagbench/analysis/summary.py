@@ -31,11 +31,14 @@ def summary(runs: pd.DataFrame, timings: pd.DataFrame) -> pd.DataFrame:
     "converged" where the median is finite, else the same as ``ending``, and ``statuses`` counts all of them.
     ``best`` marks the fewest iterations of a task and mode, ties included; ``fastest`` the least wall time and all
     whose quartiles overlap its own. Times come from one machine, the one that timed most cells: times of different
-    machines are never pooled. ``cell`` is the run nearest to the median.
+    machines are never pooled. Those that were not taken are nan. ``cell`` is the run nearest to the median.
     """
     rows = selected(runs, timings)
     groups = rows.groupby(["task", "mode", "method"], sort=False)
-    return _flagged(pd.DataFrame([_row(group) for _, group in groups], columns=_COLUMNS))
+    table = pd.DataFrame([_row(group) for _, group in groups], columns=_COLUMNS)
+    if rows["machine"].isna().all():
+        table["wall_time"] = np.nan
+    return _flagged(table)
 
 
 _COLUMNS = [
@@ -185,7 +188,7 @@ def _margin(table: pd.DataFrame, task: str) -> str:
     """The task, with the fewest iterations and the next method's."""
     first, second = table[table["task"] == task].sort_values("iterations", kind="stable").iloc[:2].to_dict("records")
     least, next_least = float(first["iterations"]), float(second["iterations"])
-    rest = f" against {whole(next_least)} of {second['method']}" if np.isfinite(next_least) else ", no other converged"
+    rest = f" against {whole(next_least)} for {second['method']}" if np.isfinite(next_least) else ", no other converged"
     return f"{task} ({whole(least)}{rest})"
 
 

@@ -44,3 +44,12 @@ def listed(items: Sequence[str], most: int = 8) -> str:
     if len(shown) < 2:
         return "".join(shown)
     return f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
+_SIGNS = {"gradient": "‖∇f(x)‖", "value": "f(x) − f*", "distance": "‖x − x*‖"}
+
+
+def measure_sign(measure: str, *, relative: bool) -> str:
+    """The measure as a formula: ‖∇f(x)‖, "‖x − x*‖ relative to the start"."""
+    sign = _SIGNS.get(measure, measure)
+    return f"{sign} relative to the start" if relative else sign

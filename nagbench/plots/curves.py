@@ -14,12 +14,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from nagbench.analysis.words import number
-from nagbench.plots.style import INK, MUTED, PAPER, Look, look_of, looks, new_figure, shown
+from nagbench.analysis.words import measure_sign, number
+from nagbench.plots.style import INK, MUTED, PAPER, Look, look_of, looks, new_figure, power_of_ten, shown
 
 Against = Literal["iteration", "evaluations", "time"]
 _ALONG = {"iteration": "iteration", "evaluations": "gradient evaluations", "time": "time"}
-_MEASURES = {"gradient": "‖∇f‖", "value": "f − f*", "distance": "‖x − x*‖"}
 # Beyond this ratio of the longest to the shortest curve, the short ones would be a spike at the axis.
 _WIDE = 10.0
 _RISE = 1e3
@@ -68,8 +67,13 @@ def convergence(
     """
     frame = frame or frame_of(traces, against)
     with looks():
-        figure = new_figure(*size)
+        figure = new_figure(*size, measured=bool(legend or title))
         axes = figure.add_subplot()
+        if not (legend or title):
+            width, height = size
+            figure.subplots_adjust(
+                left=0.66 / width, right=1 - 0.1 / width, bottom=0.46 / height, top=1 - 0.08 / height
+            )
         _dress(axes, frame, against, traces)
         handles = []
         for group, (look, rows) in enumerate(_drawn(traces).values()):
@@ -110,13 +114,13 @@ def _dress(axes: Axes, frame: Frame, against: Against, traces: pd.DataFrame) -> 
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=against == "iteration"))
     axes.xaxis.set_major_formatter(EngFormatter("s") if against == "time" else FuncFormatter(_plain))
     axes.yaxis.set_major_locator(LogLocator(numticks=8))
+    axes.yaxis.set_major_formatter(FuncFormatter(power_of_ten))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_minor_locator(NullLocator())
     axes.grid(True)
     axes.tick_params(length=0)
     row = traces.iloc[0]
-    measure = _MEASURES[row["measure"]]
-    axes.set_ylabel(f"{measure}, relative to the start" if row["relative"] else measure)
+    axes.set_ylabel(measure_sign(str(row["measure"]), relative=bool(row["relative"])), labelpad=7)
     axes.set_xlabel(_ALONG[against])
     tolerance = float(traces["tolerance"].min())
     axes.axhline(tolerance, color=MUTED, linewidth=1.0, linestyle=(0, (1, 2)), zorder=1.5)
@@ -139,7 +143,7 @@ def _method(axes: Axes, rows: pd.DataFrame, look: Look, frame: Frame, against: A
         axes.plot(*_points(other, frame, against), color=look.color, linewidth=0.7, alpha=0.35, zorder=2)
     run = rows[rows["typical"]]
     x, y = _points(run, frame, against)
-    (line,) = axes.plot(x, y, **look.line, markersize=5, markevery=(0.02, 0.16), zorder=3, gid=gid)
+    (line,) = axes.plot(x, y, **look.line, markersize=5.5, markevery=(0.02, 0.16), zorder=3, gid=gid)
     if len(x):
         reached = run["status"].iloc[0] == "converged"
         marker, edge = ("o", PAPER) if reached else ("X", INK)

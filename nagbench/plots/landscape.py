@@ -10,12 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from nagbench.analysis.words import number, whole
 from nagbench.errors import UsageError
 from nagbench.objective import Floats, Problem
-from nagbench.plots.style import HEIGHTS, INK, MUTED, PAPER, look_of, looks, new_figure, shown
+from nagbench.plots.style import HEIGHTS, INK, MUTED, PAPER, look_of, looks, new_figure, power_of_ten, shown
 from nagbench.plots.terrain import (
     LEVELS,
     Terrain,
@@ -117,7 +117,7 @@ def _surface(axes: Any, problem: Problem) -> None:
     height = np.clip(ground.above, ground.levels[0], None)
     if ground.logarithmic:
         height = np.log10(height)
-        axes.zaxis.set_major_formatter(FuncFormatter(lambda exponent, _: f"$10^{{{exponent:g}}}$"))
+        axes.zaxis.set_major_formatter(FuncFormatter(lambda exponent, _: power_of_ten(10.0**exponent)))
         axes.zaxis.set_major_locator(MaxNLocator(6, integer=True))
     across, up = np.meshgrid(ground.x, ground.y)
     axes.plot_surface(
@@ -189,6 +189,7 @@ def _bar(figure: Figure, panels: Sequence[Axes], ground: Terrain, rows: int = 1)
     if ground.logarithmic:
         bar.locator = LogLocator(numticks=8)
         bar.minorlocator = NullLocator()
+        bar.formatter = FuncFormatter(power_of_ten)
         bar.update_ticks()
 
 
@@ -243,7 +244,7 @@ def _spectrum(axes: Axes, problem: Problem) -> None:
     axes.plot(
         np.arange(1, len(positive) + 1), positive, "o", color=_ACCENT, markersize=float(np.clip(60 / len(values), 2, 6))
     )
-    axes.set_yscale("log")
+    _logarithmic(axes)
     spread = max(float(positive[0] / positive[-1]), 10.0) ** 0.08
     axes.set_ylim(positive[-1] / spread, positive[0] * spread)
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
@@ -258,6 +259,12 @@ def _spectrum(axes: Axes, problem: Problem) -> None:
     axes.set_title(", ".join(facts), loc="left", color=MUTED, weight="normal", fontsize=9.5)
 
 
+def _logarithmic(axes: Axes) -> None:
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(FuncFormatter(power_of_ten))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
 def _slice(axes: Axes, problem: Problem) -> None:
     along = slice_of(problem)
     if np.isnan(along.values).all():
@@ -266,7 +273,7 @@ def _slice(axes: Axes, problem: Problem) -> None:
     _, logarithmic = levels(above, LEVELS)
     axes.plot(along.t, above, color=_ACCENT)
     if logarithmic:
-        axes.set_yscale("log")
+        _logarithmic(axes)
     axes.grid(True)
     axes.tick_params(which="both", length=0)
     start = np.interp(0.0, along.t, above)

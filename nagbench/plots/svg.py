@@ -8,8 +8,10 @@ import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 
 from matplotlib.figure import Figure
+from matplotlib.markers import MarkerStyle
+from matplotlib.path import Path
 
-from nagbench.plots.style import DARK, save, shown
+from nagbench.plots.style import DARK, PAPER, Look, save, shown
 
 _SVG = "{http://www.w3.org/2000/svg}"
 _LONG = 300
@@ -89,3 +91,27 @@ def _drop_unused_ids(root: ET.Element, wanted: set[str]) -> None:
     for element in root.iter():
         if element.get("id") not in wanted:
             element.attrib.pop("id", None)
+
+
+def swatch(look: Look) -> str:
+    """A short piece of a method's line with its marker, for a legend outside the figure. Decorative: hidden from readers."""
+    style = MarkerStyle(look.marker)
+    shape = style.get_path().transformed(style.get_transform())
+    color, paper = (f"var({variable(tone)},{tone})" for tone in (look.color, PAPER))
+    fill, edge = (paper, color) if look.hollow else (color, paper)
+    dash = f' stroke-dasharray="{" ".join(f"{1.6 * part:g}" for part in look.dash)}"' if look.dash else ""
+    return (
+        f'<svg class="swatch" viewBox="0 0 36 12" width="36" height="12" aria-hidden="true"><path d="M1 6H35" fill="none" '
+        f'stroke="{color}" stroke-width="2"{dash} /><path d="{_commands(shape)}" transform="translate(18 6) scale(8 -8)" '
+        f'fill="{fill}" stroke="{edge}" stroke-width="0.1" /></svg>'
+    )
+
+
+_LETTERS = {Path.MOVETO: "M", Path.LINETO: "L", Path.CURVE3: "Q", Path.CURVE4: "C", Path.CLOSEPOLY: "Z"}
+
+
+def _commands(shape: Path) -> str:
+    return "".join(
+        _LETTERS[code] + ("" if code == Path.CLOSEPOLY else " ".join(f"{number:.3g}" for number in points))
+        for points, code in shape.iter_segments(simplify=False)
+    )

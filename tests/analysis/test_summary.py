@@ -92,6 +92,12 @@ def test_a_run_without_time_is_missing_and_not_fast() -> None:
     assert table["fastest"].tolist() == [False, True]
 
 
+def test_without_any_times_no_time_is_infinite() -> None:
+    runs = runs_of({"optimizer": "a", "iterations": 5}, {"optimizer": "b", "iterations": 100, "status": "budget"})
+    assert summary(runs, NO_TIMES)["wall_time"].isna().all()
+    assert np.isinf(summary(runs, times_of(("cell0", 5, 1.0, 0.0)))["wall_time"].iloc[1])
+
+
 def test_labels_tell_apart_what_one_name_stands_for() -> None:
     runs = runs_of(
         {"oracle": "exact", "iterations": 5, "mode": "given", "momentum": 0.5},
@@ -123,7 +129,7 @@ def test_findings_name_leads_margins_ties_and_failures() -> None:
         {"problem": "four", "optimizer": "b", "iterations": 100, "status": "budget"},
     )
     assert findings(summary(runs, NO_TIMES)) == [
-        "Tuned: a needed the fewest iterations on 2 of 4 problems: one (5 against 50 of b) and two (1,234, no other "
+        "Tuned: a needed the fewest iterations on 2 of 4 problems: one (5 against 50 for b) and two (1,234, no other "
         "converged); a tie between a and b on three.",
         "Tuned: no method converged on four.",
         "Tuned: not converged: b on two and four (budget); a on four (diverged).",
@@ -134,7 +140,7 @@ def test_findings_say_where_time_disagrees_with_iterations() -> None:
     runs = runs_of({"optimizer": "a", "iterations": 5}, {"optimizer": "b", "iterations": 6})
     said = findings(summary(runs, times_of(("cell0", 5, 3.0, 0.1), ("cell1", 6, 1.0, 0.1))))
     assert said == [
-        "Tuned: a needed the fewest iterations on the one problem: bowl (5 against 6 of b).",
+        "Tuned: a needed the fewest iterations on the one problem: bowl (5 against 6 for b).",
         "Tuned: by wall time the lead goes to another method: b on bowl.",
         "Tuned: every run converged.",
     ]
