@@ -32,9 +32,10 @@ _QUICK_SIZES, _QUICK_REPEATS, _QUICK_BLOCK = (1_000, 100_000), 5, 0.01
 def main(quick: bool, sizes: str | None, style: str) -> None:
     """Time per iteration of Nesterov's method in nagbench and beside it, in one run and on one thread."""
     repeats, block = (_QUICK_REPEATS, _QUICK_BLOCK) if quick else (_REPEATS, _BLOCK)
+    cases = make_cases(_sizes(sizes, quick))
     peers, missing = installed()
     rows: list[Row] = []
-    for case in make_cases(_sizes(sizes, quick)):
+    for case in cases:
         click.echo(f"{case.name}, n = {case.n:,}", err=True)
         rows += run(case, peers, repeats, block)
     facts = {**_machine(), "left out": missing, "measured": f"{repeats} blocks of {1e3 * block:g} ms, interleaved"}
