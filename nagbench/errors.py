@@ -10,6 +10,11 @@ class UsageError(ValueError):
     """Bad input. The message is one line that names the input, what is allowed and the nearest valid name."""
 
 
+def one_line(error: BaseException) -> str:
+    """An error of someone else's as "Type: message", on one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
 def unknown(kind: str, name: str, valid: Iterable[str]) -> UsageError:
     """The error for a name that nobody knows, with the nearest valid one and the whole list if it is short."""
     names = sorted(valid)

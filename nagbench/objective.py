@@ -29,7 +29,8 @@ class Problem:
     ``kind`` is "quadratic", "convex" (and not quadratic) or "nonconvex". ``stationary_points`` holds, one a row, known
     points with ∇f = 0 that are not global minimisers. ``metrics`` are further numbers worth following during a run, such
     as the accuracy on held-out data, by name, each a function of x.
-    ``given`` holds the start and the domain where they replace the family's own.
+    ``given`` holds the start and the domain where they replace the family's own. ``modules`` names modules whose source
+    decides the results besides the kernels' own: where the data are made, or where a user's function lives.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Problem:
     source: str = ""
     engine: str = "numba"
     given: Mapping[str, Any] = field(default_factory=dict)
+    modules: tuple[str, ...] = ()
 
     @property
     def dimension(self) -> int:

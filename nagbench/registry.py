@@ -235,7 +235,7 @@ def problem(name: str | Callable[..., Any], **parameters: Any) -> Problem:
     if isinstance(name, str) and name not in suites():
         name, given = parse(name)
         parameters = {**given, **parameters}
-    facts = {key: parameters.pop(key) for key in ("start", "domain") if key in parameters}
+    facts: dict[str, Any] = {key: parameters.pop(key) for key in ("start", "domain") if key in parameters}
     if not isinstance(name, str):
         from nagbench.families.outside_python import problem_of_function
 
