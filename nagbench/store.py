@@ -60,7 +60,9 @@ class Store:
         table.to_parquet(buffer, index=False, compression="zstd")
         content = buffer.getvalue()
         name = f"{hashlib.blake2b(content, digest_size=12).hexdigest()}.parquet"
-        _write(self.folder / kind / name, content)
+        file = self.folder / kind / name
+        if not (file.exists() and file.read_bytes() == content):
+            _write(file, content)
         return name
 
     def read(self, kind: str, columns: list[str] | None = None, *, only: str | None = None) -> pd.DataFrame:
