@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,13 +11,16 @@ import pandas as pd
 
 from nagbench.analysis.words import listed, whole
 
-HYPERPARAMETERS = ("step_size", "momentum", "beta1", "beta2", "decay", "epsilon")
 MODES = ("tuned", "grid", "default", "theory", "given")
 
 # What two rows must share to be compared, and what tells apart the rows of one method on one problem in one mode.
 _TASK = ["problem", "dimension", "oracle", "dtype", "measure", "relative"]
-_SETTING = ["engine", *HYPERPARAMETERS]
 _NAMED = 2
+_NAMES = ["task", "mode", "method"]
+_OTHERS = (
+    "cell", "variant", "engine", "mode", "trial", "selected", "start", "seed", "status", "iterations", "value", "residual",
+    "gradient_evaluations", "gradient_norm", "rises", "overshoot", "rate", "predicted_iterations", "error", "problem",
+)  # fmt: skip
 _FACTS = ["family", "optimizer", "library", "tested_at", "budget", "tolerance"]
 
 
@@ -34,33 +37,81 @@ def summary(runs: pd.DataFrame, timings: pd.DataFrame) -> pd.DataFrame:
     machines are never pooled. Those that were not taken are nan. ``cell`` is the run nearest to the median.
     """
     rows = selected(runs, timings)
-    groups = rows.groupby(["task", "mode", "method"], sort=False)
-    table = pd.DataFrame([_row(group) for _, group in groups], columns=_COLUMNS)
-    if rows["machine"].isna().all():
-        table["wall_time"] = np.nan
-    return _flagged(table)
+    rows["solved"] = rows["status"] == "converged"
+    groups = rows.groupby(_NAMES, sort=False)
+    table = groups.agg(solved=("solved", "sum"), of=("cell", "size"), machine=("machine", "first"))
+    table = table.join(rows[rows["typical"]].set_index(_NAMES)[[*_TASK, *_FACTS, "cell"]])
+    table = table.join(_medians(rows)).join(_endings(rows))
+    table["error"] = rows["error"].replace("", None).groupby([rows[name] for name in _NAMES]).first()
+    table["status"] = table["ending"].mask(np.isfinite(table["iterations"]), "converged")
+    return _flagged(table.reset_index()[_COLUMNS])
 
 
 _COLUMNS = [
-    "task", "mode", "method", *_TASK, *_FACTS, "iterations", "solved", "of", "status", "ending", "statuses", "ended",
+    *_NAMES, *_TASK, *_FACTS, "iterations", "solved", "of", "status", "ending", "statuses", "ended",
     "gradient_evaluations", "predicted_iterations", "wall_time", "wall_time_iqr", "machine", "cell", "error",
 ]  # fmt: skip
 
 
+def _medians(rows: pd.DataFrame) -> pd.DataFrame:
+    """Medians by task, mode and method, with unsolved runs as infinite; nan where a solved run has no value."""
+    numbers = rows[_NAMES].copy()
+    for name in ("iterations", "gradient_evaluations", "wall_time"):
+        numbers[name] = rows[name].astype(float).where(rows["solved"], np.inf)
+    if rows["machine"].isna().all():
+        numbers["wall_time"] = np.nan
+    numbers["predicted_iterations"] = pd.to_numeric(rows["predicted_iterations"]).astype(float)
+    groups = numbers.groupby(_NAMES)
+    gaps = numbers.drop(columns=_NAMES).isna().groupby([numbers[name] for name in _NAMES]).any()
+    medians = groups.median().mask(gaps)
+    solved = rows[rows["solved"]].groupby(_NAMES)["wall_time_iqr"].median()
+    return medians.join(solved)
+
+
+def _endings(rows: pd.DataFrame) -> pd.DataFrame:
+    """How the runs of each task, mode and method ended: counts in words, and how and where most failures did."""
+    counts = rows.groupby([*_NAMES, "status"]).size().unstack(fill_value=0)
+    failures = counts.drop(columns="converged", errors="ignore")
+    ranked = ((row[row > 0]).sort_values(ascending=False, kind="stable") for _, row in counts.iterrows())
+    words = [", ".join(f"{count} {status}" for status, count in row.items()) for row in ranked]
+    ended = rows[~rows["solved"]].groupby(_NAMES)["iterations"].median()
+    told = pd.DataFrame({"statuses": words, "ending": None}, index=counts.index).join(ended.rename("ended"))
+    failed = failures.sum(axis=1) > 0
+    told.loc[failed, "ending"] = failures[failed].idxmax(axis=1) if failed.any() else None
+    return told
+
+
+def hyperparameters(runs: pd.DataFrame) -> list[str]:
+    """The columns of the table of runs that hold hyperparameters: all that are no other."""
+    return [str(column) for column in runs if column not in {*_TASK, *_FACTS, *_OTHERS}]
+
+
 def selected(runs: pd.DataFrame, timings: pd.DataFrame) -> pd.DataFrame:
-    """The selected runs at each task's tightest tolerance, labelled, mode by mode, with the wall time of each."""
+    """The selected runs at each task's tightest tolerance, labelled, mode by mode, with the wall time of each.
+
+    ``typical`` marks one run of each task, mode and method: the one nearest to their median of iterations.
+    """
     rows = labelled(runs[runs["selected"].astype(bool)])
     tightest = rows["tolerance"] == rows.groupby("task")["tolerance"].transform("min")
-    return _timed(rows[tightest].drop_duplicates(["task", "mode", "method", "cell"]), timings)
+    rows = _timed(rows[tightest].drop_duplicates([*_NAMES, "cell"]), timings)
+    return rows.assign(typical=_typical(rows))
+
+
+def _typical(rows: pd.DataFrame) -> pd.Series[bool]:
+    names = [rows[name] for name in _NAMES]
+    count = rows["iterations"].astype(float).where(rows["status"] == "converged", np.inf)
+    median = count.groupby(names).transform("median")
+    away = (count - median).abs().mask(np.isinf(median), (~np.isinf(count)).astype(float))
+    nearest = away == away.groupby(names).transform("min")
+    return nearest & ~rows[_NAMES].where(nearest).duplicated()
 
 
 def labelled(runs: pd.DataFrame) -> pd.DataFrame:
     """The runs, mode by mode and else as they came, with their labels ``task`` and ``method``."""
-    missing = [column for column in (*_TASK, *_SETTING) if column not in runs]
-    rows = runs.reset_index(drop=True).assign(**dict.fromkeys(missing, None))
+    rows = runs.reset_index(drop=True)
     rows["task"] = _labels(rows, "problem", _TASK[1:], ["problem"], within="problem")
     name = "variant" if "variant" in rows else "optimizer"
-    rows["method"] = _labels(rows, name, _SETTING, ["mode", name], within="task")
+    rows["method"] = _labels(rows, name, ["engine", *hyperparameters(runs)], ["mode", name], within="task")
     order = [*MODES, *sorted(set(rows["mode"]) - set(MODES))]
     return rows.sort_values("mode", key=lambda modes: modes.map(order.index), kind="stable", ignore_index=True)
 
@@ -95,54 +146,15 @@ def _timed(rows: pd.DataFrame, timings: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _row(group: pd.DataFrame) -> dict[str, Any]:
-    solved = (group["status"] == "converged").to_numpy()
-    iterations = np.where(solved, group["iterations"].astype(float), np.inf)
-    median = float(np.median(iterations))
-    nearest = int(np.argmin(np.abs(iterations - median))) if np.isfinite(median) else int(np.argmin(solved))
-    counts = group["status"].value_counts()
-    failed = group[~solved]
-    ending = str(failed["status"].value_counts().index[0]) if len(failed) else None
-    first = group.iloc[nearest]
-    return {
-        **first[["task", "mode", "method", *_TASK, *(fact for fact in _FACTS if fact in first)]],
-        "iterations": median,
-        "solved": int(solved.sum()),
-        "of": len(group),
-        "status": "converged" if np.isfinite(median) else ending,
-        "ending": ending,
-        "statuses": ", ".join(f"{count} {status}" for status, count in counts.items()),
-        "ended": float(failed["iterations"].median()) if len(failed) else np.nan,
-        "gradient_evaluations": _median(group["gradient_evaluations"], solved),
-        "predicted_iterations": _median(group["predicted_iterations"]),
-        "wall_time": _median(group["wall_time"], solved),
-        "wall_time_iqr": float(group.loc[solved, "wall_time_iqr"].median()) if solved.any() else np.nan,
-        "machine": _first(group["machine"]),
-        "cell": first["cell"],
-        "error": _first(group["error"].where(group["error"] != "")),
-    }
-
-
-def _median(values: pd.Series[Any], solved: Any = True) -> float:
-    """The median with unsolved runs as infinite; nan where a solved run has no value."""
-    return float(np.median(np.where(solved, pd.to_numeric(values).astype(float), np.inf)))
-
-
-def _first(values: Iterable[Any]) -> Any:
-    return next((value for value in values if not pd.isna(value)), None)
-
-
 def _flagged(table: pd.DataFrame) -> pd.DataFrame:
     """The table with ``best`` and ``fastest``."""
     groups = table.groupby(["task", "mode"])
     least = groups["iterations"].transform("min")
-    table["best"] = (table["iterations"] == least) & np.isfinite(table["iterations"].astype(float))
-    spread = table["wall_time_iqr"].astype(float).fillna(0.0) / 2
-    time = table["wall_time"].astype(float)
+    table["best"] = (table["iterations"] == least) & np.isfinite(table["iterations"])
+    time, spread = table["wall_time"], table["wall_time_iqr"].fillna(0.0) / 2
     top = (time + spread).where(time == groups["wall_time"].transform("min"))
-    table["fastest"] = (time - spread <= top.groupby([table["task"], table["mode"]]).transform("min")) & np.isfinite(
-        time
-    )
+    reach = top.groupby([table["task"], table["mode"]]).transform("min")
+    table["fastest"] = (time - spread <= reach) & np.isfinite(time)
     return table
 
 

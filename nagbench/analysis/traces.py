@@ -5,21 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from nagbench.analysis.summary import selected, summary
+from nagbench.analysis.summary import selected
 
 _RECORDED = {"gradient": "gradient_norm", "value": "value", "distance": "distance"}
-_NAMES = ["task", "mode", "method", "cell"]
 _COLUMNS = [
-    *_NAMES,
-    "optimizer",
-    "status",
-    "measure",
-    "relative",
-    "tolerance",
-    "iterations",
-    "gradient_evaluations",
-    "wall_time",
-]
+    "task", "mode", "method", "cell", "optimizer", "status", "measure", "relative", "tolerance", "iterations",
+    "gradient_evaluations", "wall_time", "typical",
+]  # fmt: skip
 
 
 def traces(runs: pd.DataFrame, timings: pd.DataFrame, curves: pd.DataFrame, most: int = 400) -> pd.DataFrame:
@@ -33,12 +25,9 @@ def traces(runs: pd.DataFrame, timings: pd.DataFrame, curves: pd.DataFrame, most
     thinned = _thinned(curves[curves["cell"].isin(rows["cell"])], most)
     points = rows[[*_COLUMNS, "value", "residual"]].merge(thinned, on="cell", suffixes=("_end", ""))
     points["residual"] = _residual(points)
-    typical = summary(runs, timings)[_NAMES].assign(typical=True)
-    points = points.merge(typical, on=_NAMES, how="left")
-    points["typical"] = points["typical"].eq(True)
     for whole, part in (("gradient_evaluations", "evaluations"), ("wall_time", "time")):
         points[part] = points["iteration"] * points[whole] / points["iterations"].clip(lower=1)
-    return points[[*_COLUMNS, "typical", "iteration", "evaluations", "time", "residual"]]
+    return points[[*_COLUMNS, "iteration", "evaluations", "time", "residual"]]
 
 
 def _thinned(curves: pd.DataFrame, most: int) -> pd.DataFrame:

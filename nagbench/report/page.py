@@ -12,7 +12,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from nagbench.analysis.summary import MODES, findings, selected, summary
+from nagbench.analysis.summary import MODES, findings, hyperparameters, selected, summary
 from nagbench.analysis.traces import traces
 from nagbench.analysis.words import listed, measure_sign, number, whole
 from nagbench.plots.style import DARK, look_of
@@ -38,10 +38,18 @@ MODE_TEXTS = {
 }
 
 
+# What the page shows of a manifest that does not say.
+_UNSAID: dict[str, Any] = {
+    "name": "sweep", "spec": {}, "machine": {}, "versions": {}, "git": None, "created": "", "command": "", "fingerprint": None,
+}  # fmt: skip
+
+
 def render(
     runs: pd.DataFrame, timings: pd.DataFrame, curves: pd.DataFrame, manifest: Mapping[str, Any], missing: int = 0
 ) -> str:
     """The page for these tables. ``missing`` is the number of cells that have no result yet."""
+    manifest = {**_UNSAID, **manifest}
+    runs = _in_order(runs, manifest["spec"])
     table, rows, ids = summary(runs, timings), selected(runs, timings), Ids()
     links = anchors(rows, ids)
     context = {
@@ -53,7 +61,7 @@ def render(
         "tiles": _tiles(runs, table, rows),
         "matrix": matrix(table, links),
         "swatches": {name: Markup(swatch(look_of(name))) for name in table["optimizer"].unique()},
-        "cells": cell_rows(rows, links),
+        "cells": cell_rows(rows, links, hyperparameters(runs)),
         "several": {name: rows[name].nunique() > 1 for name in ("start", "seed")},
         "tasks": figures(traces(runs, timings, curves), ids),
         "failures": failures(rows, timings),
@@ -65,9 +73,18 @@ def render(
         "measures": _measures(table),
         "machines": timings["machine"].nunique(),
         "spec": json.dumps(manifest["spec"], indent=2, ensure_ascii=False, default=str),
-        "trials": manifest["spec"].get("trials"),
+        "trials": manifest["spec"].get("trials", "equally many"),
     }
     return _environment().get_template("template.html.j2").render(context)
+
+
+def _in_order(runs: pd.DataFrame, spec: Mapping[str, Any]) -> pd.DataFrame:
+    """The runs in the order in which the specification names problems and methods; what it does not name comes last."""
+    for column, key in (("variant", "optimizers"), ("problem", "problems")):
+        place = {name: index for index, name in enumerate(spec.get(key) or ())}
+        if column in runs:
+            runs = runs.sort_values(column, key=lambda names: names.map(place).fillna(len(place)), kind="stable")
+    return runs
 
 
 @cache

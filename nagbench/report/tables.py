@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-from nagbench.analysis.summary import HYPERPARAMETERS
 from nagbench.analysis.words import measure_sign, number, seconds, whole
 
 Anchors = Mapping[tuple[str, str, str, str], str]
@@ -80,14 +79,14 @@ def _entry(row: Mapping[Any, Any], links: Anchors) -> dict[str, Any]:
     }
 
 
-def cell_rows(rows: pd.DataFrame, links: Anchors) -> list[dict[str, Any]]:
+def cell_rows(rows: pd.DataFrame, links: Anchors, hyperparameters: Sequence[str]) -> list[dict[str, Any]]:
     """One row a selected run, with the texts of its numbers, task by task."""
     order = list(rows["task"].unique())
     by_task = rows.sort_values("task", key=lambda tasks: tasks.map(order.index), kind="stable")
-    return [_cell_row(row, links) for row in by_task.to_dict("records")]
+    return [_cell_row(row, links, hyperparameters) for row in by_task.to_dict("records")]
 
 
-def _cell_row(row: Mapping[Any, Any], links: Anchors) -> dict[str, Any]:
+def _cell_row(row: Mapping[Any, Any], links: Anchors, hyperparameters: Sequence[str]) -> dict[str, Any]:
     predicted = row["predicted_iterations"]
     reached = row["status"] == "converged"
     return {
@@ -101,7 +100,7 @@ def _cell_row(row: Mapping[Any, Any], links: Anchors) -> dict[str, Any]:
         "residual": number(row["residual"]),
         "time": "" if pd.isna(row["wall_time"]) else seconds(row["wall_time"]),
         "iqr": "" if pd.isna(row["wall_time_iqr"]) else seconds(row["wall_time_iqr"]),
-        "hyperparameters": [(name, number(row[name])) for name in HYPERPARAMETERS if not pd.isna(row.get(name))],
+        "hyperparameters": [(name, number(row[name])) for name in hyperparameters if not pd.isna(row[name])],
     }
 
 
