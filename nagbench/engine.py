@@ -16,7 +16,7 @@ import os
 import sys
 import tempfile
 import types as python_types
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ import numpy as np
 from numba import carray, float64, int64, typeof, types, void
 
 from nagbench import kernels, loop
+from nagbench.errors import UsageError
 from nagbench.objective import Problem
 
 Function = Callable[..., Any]
@@ -98,8 +99,9 @@ def _cache_root() -> Path:
 
 
 def _source_hash(*functions: Function) -> str:
-    """A hash of the files that hold these functions, of the helpers all kernels may call, and of numba's version."""
-    files = sorted({inspect.getfile(f) for f in functions} | {kernels.__file__, __file__})
+    """A hash of the files that hold these functions and their helpers, of this file, and of numba's version."""
+    behind = (_file(name) for name in _modules_behind(f.__module__ for f in functions))
+    files = sorted({inspect.getfile(f) for f in functions} | {str(file) for file in behind if file} | {__file__})
     digest = hashlib.blake2b(numba.__version__.encode(), digest_size=8)
     for file in files:
         digest.update(Path(file).read_bytes())
@@ -120,7 +122,13 @@ def _compile(function: Function, signature: Any, folder: str) -> Function:
 @functools.cache
 def _numba_entry(function: Function, kind: str) -> Function:
     template = _TEMPLATES[kind]
-    name = f"{function.__module__}.{function.__qualname__}".replace("<", "").replace(">", "")
+    if function.__closure__:
+        raise UsageError(
+            f"the {kind} kernel {function.__qualname__} uses variables of the function around it, which the cache of "
+            "compiled code cannot tell apart; kernels are functions of a module, and what varies goes into data and shape"
+        )
+    name = f"{function.__module__}.{function.__qualname__}_{function.__code__.co_firstlineno}"
+    name = name.replace("<", "").replace(">", "")
     scope = {"kernel": numba.njit(error_model="numpy")(function), "carray": carray}
     entry = python_types.FunctionType(template.__code__, scope, f"{kind}_of_{function.__name__}")
     # The symbol's name comes from the qualified name: two kernels' entries must not share one.
@@ -187,20 +195,53 @@ PYTHON = Engine("python", _python_entry, *(_quiet(getattr(loop, name)) for name 
 ENGINES = {engine.name: engine for engine in (NUMBA, PYTHON)}
 
 
-def fingerprint(*functions: Function) -> str:
-    """A hash of what the modules of these functions do: their syntax trees without docstrings and comments."""
-    modules = sorted({f.__module__ for f in functions} | {kernels.__name__, loop.__name__})
+def fingerprint(*functions: Function, modules: Iterable[str] = ()) -> str:
+    """A hash of what decides a result: the modules of these functions, further ones by name, and those behind them."""
     digest = hashlib.blake2b(digest_size=8)
-    for name in modules:
+    for name in _modules_behind([*(f.__module__ for f in functions), *modules, loop.__name__]):
         digest.update(_module_code(name).encode())
     return digest.hexdigest()
 
 
+def _modules_behind(names: Iterable[str]) -> list[str]:
+    """These modules, the kernels' helpers, and, of the folder that each lies in, the modules that it takes things from."""
+    found: set[str] = set()
+    left = [*names, kernels.__name__]
+    while left:
+        name = left.pop()
+        if name in sys.modules and name not in found:
+            found.add(name)
+            left += [other for other in _taken_from(name) if _folder(other) == _folder(name) is not None]
+    return sorted(found)
+
+
+def _taken_from(name: str) -> set[str]:
+    things = vars(sys.modules[name]).values()
+    names = {t.__name__ if inspect.ismodule(t) else getattr(t, "__module__", None) for t in things}
+    return {name for name in names if isinstance(name, str) and name in sys.modules}
+
+
+def _file(name: str) -> Path | None:
+    file = getattr(sys.modules[name], "__file__", None)
+    return None if file is None else Path(file)
+
+
+def _folder(name: str) -> Path | None:
+    file = _file(name)
+    return None if file is None else file.parent
+
+
 @functools.cache
 def _module_code(name: str) -> str:
+    """The syntax tree of a module without docstrings and comments; the bytes' hash of one that is not Python source."""
     import ast
 
-    tree = ast.parse(Path(inspect.getfile(sys.modules[name])).read_text(encoding="utf-8"))
+    file = _file(name)
+    if file is None:
+        return name
+    if file.suffix != ".py":
+        return hashlib.blake2b(file.read_bytes()).hexdigest()
+    tree = ast.parse(file.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if (

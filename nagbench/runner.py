@@ -72,7 +72,8 @@ def problem_of(spec: str) -> Problem:
 def fingerprint_of(problem: str, optimizer: str) -> str:
     """A hash of the sources that decide the results of this problem under this method."""
     found = problem_of(problem)
-    return fingerprint(found.value_kernel, found.gradient_kernel, find_method(optimizer).update)
+    update = find_method(optimizer).update
+    return fingerprint(found.value_kernel, found.gradient_kernel, update, modules=found.modules)
 
 
 def batch_of(cells: Sequence[Cell]) -> Batch:
@@ -113,6 +114,8 @@ def check_cell(cell: Cell, problem: Problem) -> None:
         raise UsageError(f"budget {cell.budget} and measure_every {cell.every} must be at least 0 and 1")
     if cell.engine not in ENGINES:
         raise unknown("engine", cell.engine, ENGINES)
+    if problem.engine == "python" != cell.engine:
+        raise UsageError(f"{problem.name} is plain Python, which engine {cell.engine!r} cannot run; use python")
     if cell.dtype != "float64":
         raise UsageError(f"dtype {cell.dtype!r} is not valid; allowed: float64")
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from nagbench.errors import UsageError
 from nagbench.objective import Floats, Problem
 from nagbench.records import Measure
 from nagbench.updates import Optimizer
@@ -130,5 +131,9 @@ def curvature_at(problem: Problem, x: Floats, *, iterations: int = 100) -> float
 
 def scale_of(problem: Problem) -> float:
     """What one "1/L" is worth in step sizes: from L where it is known, else from the curvature at the start, else 1."""
-    known = problem.smoothness if problem.smoothness is not None else curvature_at(problem, problem.start)
+    try:
+        known = problem.smoothness if problem.smoothness is not None else curvature_at(problem, problem.start)
+    except UsageError:
+        # A user's function that fails: its cells will say how.
+        known = 0.0
     return 1.0 / known if known > 0.0 else 1.0

@@ -55,7 +55,7 @@ def _called(name: str, function: Value, x: Floats, rows: Ints) -> Floats:
     except Exception as error:
         raise FunctionError(f"{name} raised {one_line(error)}, at x = {_text(x)}") from error
     if result.dtype.kind not in "biuf":
-        kind = "None" if result.shape == () and result.item() is None else f"what is {result.dtype}"
+        kind = "None" if result.shape == () and result.item() is None else f"values of type {result.dtype}"
         raise FunctionError(f"{name} returned {kind}, expected real numbers, at x = {_text(x)}")
     return np.asarray(result, dtype=np.float64)
 
