@@ -108,3 +108,9 @@ def spectrum(features: Floats) -> tuple[Floats, Floats]:
     values, vectors = np.linalg.eigh(features.T @ features / n)
     values[values < d * np.finfo(float).eps * values[-1]] = 0.0
     return values, vectors
+
+
+def box(minimizer: Floats) -> Floats:
+    """A domain around 0 half as large again as it takes to hold the minimiser."""
+    reach = 1.5 * float(np.abs(minimizer).max())
+    return np.array([[-reach, reach]] * minimizer.size)

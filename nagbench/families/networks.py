@@ -103,6 +103,7 @@ def softmax(*, dataset: str = "wine", ridge: float = 1e-2, scaling: Scaling = "s
         shape=np.array([n, d, count]),
         row_count=n,
         start=np.zeros((d + 1) * count),
+        domain=_data.box(minimizer),
         minimum=minimum,
         minimizers=minimizer[None],
         smoothness=float(_data.spectrum(_data.with_ones(features))[0][-1] / 2.0 + ridge),
