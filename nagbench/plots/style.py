@@ -62,11 +62,12 @@ _LOOKS = {
     "rmsprop": Look("#009e73", (1.4, 1.4), "D"),
     "adam": Look("#cc79a7", (3, 1.5), "v"),
 }
-_OTHERS = tuple(color for color in DARK if color not in (INK, MUTED, RULE, FAINT, PAPER))
+_TAKEN = {INK, MUTED, RULE, FAINT, PAPER, *(look.color for look in _LOOKS.values())}
+_OTHERS = tuple(color for color in DARK if color not in _TAKEN)
 
 
 def look_of(method: str, variant: int = 0) -> Look:
-    """The look of a method: fixed for those known by name, else drawn from a hash of the name.
+    """The look of a method: fixed for those known by name, else drawn from a hash of the name, in none of their colours.
 
     Several variants of one method keep its colour and differ in dash and marker.
     """

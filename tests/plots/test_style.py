@@ -51,6 +51,13 @@ def test_known_methods_differ_in_colour_dash_and_marker() -> None:
         assert len({getattr(look, part) for look in looks_of_known}) == len(METHODS)
 
 
+def test_unknown_methods_never_take_the_colour_of_a_known_one() -> None:
+    known = {look_of(name).color for name in METHODS}
+    others = [look_of(f"method-{i}") for i in range(200)]
+    assert not known & {look.color for look in others}
+    assert len(set(others)) > 100
+
+
 def test_an_unknown_method_looks_the_same_in_every_process() -> None:
     code = "from nagbench.plots.style import look_of; print(look_of('torch/sgd <b>é'))"
     assert python(code) == str(look_of("torch/sgd <b>é"))
