@@ -20,7 +20,7 @@ from nagbench.objective import Problem
 from nagbench.oracle import parse_oracle
 from nagbench.records import Cell, Measure, canonical
 from nagbench.runner import check_cell, default_every, fingerprint_of, problem_of
-from nagbench.suite import messages, read_suite
+from nagbench.suite import merge, messages, suites
 from nagbench.text import parse
 from nagbench.theory import scale_of
 from nagbench.updates import Method, Optimizer, check_hyperparameters
@@ -126,9 +126,7 @@ class Planned:
 
 def resolve_problems(spec: Spec) -> dict[str, Problem]:
     """The problems of a specification by label; patterns with * and ? stand for all names that match."""
-    entries = {}
-    for file in spec.suites:
-        entries.update(read_suite(Path(file)))
+    entries = merge((Path(file) for file in spec.suites), taken=suites())
     found: dict[str, Problem] = {}
     for label in _matching("problem", spec.problems, [*registry.problems(), *entries]):
         name, parameters = (label, {}) if label in entries else parse(label)

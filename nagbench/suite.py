@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -58,6 +59,9 @@ def read_suite(file: Path, *, build: bool = True) -> dict[str, Entry]:
     entries: dict[str, Entry] = {}
     mistakes: list[str] = []
     for name, table in tables.items():
+        if not re.fullmatch(r"[\w.+-]+", name):
+            mistakes.append(f"{file}: {name!r} is not a name; allowed: letters, digits, and . _ + -")
+            continue
         try:
             model = _EntryModel.model_validate(table)
         except ValidationError as error:
@@ -89,13 +93,14 @@ def _home() -> Path:
     return installed if installed.is_dir() else Path(__file__).parent.parent / "problems"
 
 
-def merge(files: Iterable[Path], *, build: bool = True) -> dict[str, Entry]:
-    """All entries of these files. Raises UsageError for a name that two of them give."""
+def merge(files: Iterable[Path], *, build: bool = True, taken: Mapping[str, Entry] | None = None) -> dict[str, Entry]:
+    """All entries of these files. Raises UsageError for a name that two of them give, or that is ``taken``."""
     entries: dict[str, Entry] = {}
     for file in files:
         for name, entry in read_suite(file, build=build).items():
-            if name in entries:
-                raise UsageError(f"suite {file}: problem {name!r} is already in suite {entries[name].suite!r}")
+            before = entries.get(name) or (taken or {}).get(name)
+            if before is not None:
+                raise UsageError(f"suite {file}: problem {name!r} is already in suite {before.suite!r}")
             entries[name] = entry
     return entries
 
