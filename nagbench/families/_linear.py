@@ -1,28 +1,49 @@
 """Kernels' helpers for means over rows of a loss of a linear prediction.
 
-The flat data are `_data.table`'s, and the shape begins with the number of rows and of features. Rows are taken four at
-a time: their inner products are four independent chains of additions, each in the order of the features, which is fast
-without reordering any sum.
+The flat data are `table`'s, and the shape begins with the number of rows and of features. The features are there twice:
+by example, as a mini-batch needs them, and by feature. Then the predictions of all rows, as well as the gradient, are
+sums of whole vectors, which vectorise without reordering any sum. A mini-batch's predictions are taken four at a time,
+four independent chains of additions.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from nagbench.kernels import jitable
+from nagbench.objective import Floats
+
+
+def table(features: Floats, targets: Floats, ridge: float) -> Floats:
+    """The flat data: the features by example and then by feature, the targets, and the ridge λ."""
+    return np.concatenate([features.ravel(), features.T.ravel(), targets, [ridge]])
 
 
 @jitable
-def _features(i: int, x: Any, data: Any, rows: Any) -> Any:
-    """The features of the i-th row of the mini-batch, or of all rows if there is none."""
-    row = rows[i] if rows.size > 0 else i
-    return data[row * x.size : (row + 1) * x.size]
+def _row(k: int, matrix: Any, rows: Any) -> Any:
+    """The k-th row of those selected, or of all if none are."""
+    return matrix[rows[k] if rows.size > 0 else k]
 
 
 @jitable
-def _target(i: int, data: Any, shape: Any, rows: Any) -> Any:
-    row = rows[i] if rows.size > 0 else i
-    return data[shape[0] * shape[1] + row]
+def _combine(weights: Any, matrix: Any, rows: Any, out: Any) -> None:
+    """Out = the sum of the selected rows times their weights."""
+    count = weights.size
+    for j in range(out.size):
+        out[j] = 0.0
+    for quarter in range(count // 4):
+        k = 4 * quarter
+        p, q, r, s = weights[k], weights[k + 1], weights[k + 2], weights[k + 3]
+        a, b = _row(k, matrix, rows), _row(k + 1, matrix, rows)
+        c, d = _row(k + 2, matrix, rows), _row(k + 3, matrix, rows)
+        for j in range(out.size):
+            out[j] += (p * a[j] + q * b[j]) + (r * c[j] + s * d[j])
+    for k in range(count - count % 4, count):
+        p, a = weights[k], _row(k, matrix, rows)
+        for j in range(out.size):
+            out[j] += p * a[j]
 
 
 @jitable
@@ -34,56 +55,58 @@ def _product(a: Any, x: Any) -> Any:
 
 
 @jitable
-def _four_products(a: Any, b: Any, c: Any, d: Any, x: Any) -> Any:
-    r = s = t = u = 0.0
-    for j in range(x.size):
-        r += a[j] * x[j]
-        s += b[j] * x[j]
-        t += c[j] * x[j]
-        u += d[j] * x[j]
-    return r, s, t, u
+def _products(x: Any, matrix: Any, rows: Any, out: Any) -> None:
+    """Out = the inner products of x and the selected rows."""
+    count = rows.size
+    for quarter in range(count // 4):
+        k = 4 * quarter
+        a, b, c, d = matrix[rows[k]], matrix[rows[k + 1]], matrix[rows[k + 2]], matrix[rows[k + 3]]
+        p = q = r = s = 0.0
+        for j in range(x.size):
+            p += a[j] * x[j]
+            q += b[j] * x[j]
+            r += c[j] * x[j]
+            s += d[j] * x[j]
+        out[k], out[k + 1], out[k + 2], out[k + 3] = p, q, r, s
+    for k in range(count - count % 4, count):
+        out[k] = _product(matrix[rows[k]], x)
+
+
+@jitable
+def _predictions(x: Any, data: Any, shape: Any, rows: Any) -> Any:
+    n, size = shape[0], shape[0] * shape[1]
+    out = np.empty(rows.size if rows.size > 0 else n)
+    if rows.size > 0:
+        _products(x, data[:size].reshape(n, x.size), rows, out)
+    else:
+        _combine(x, data[size : 2 * size].reshape(x.size, n), rows, out)
+    return out
+
+
+@jitable
+def _targets(data: Any, shape: Any) -> Any:
+    return data[2 * shape[0] * shape[1] : data.size - 1]
 
 
 @jitable
 def mean_loss(loss: Any, x: Any, data: Any, shape: Any, rows: Any) -> Any:
     """Mean of loss(prediction, target) over the rows, and ½λ‖x‖²."""
-    count = rows.size if rows.size > 0 else shape[0]
+    predictions, targets = _predictions(x, data, shape, rows), _targets(data, shape)
     total = 0.0
-    for quarter in range(count // 4):
-        i = 4 * quarter
-        a, b = _features(i, x, data, rows), _features(i + 1, x, data, rows)
-        c, d = _features(i + 2, x, data, rows), _features(i + 3, x, data, rows)
-        r, s, t, u = _four_products(a, b, c, d, x)
-        left = loss(r, _target(i, data, shape, rows)) + loss(s, _target(i + 1, data, shape, rows))
-        right = loss(t, _target(i + 2, data, shape, rows)) + loss(u, _target(i + 3, data, shape, rows))
-        total += left + right
-    for i in range(count - count % 4, count):
-        total += loss(_product(_features(i, x, data, rows), x), _target(i, data, shape, rows))
-    return total / count + 0.5 * data[data.size - 1] * _product(x, x)
+    for i in range(predictions.size):
+        total += loss(predictions[i], targets[rows[i] if rows.size > 0 else i])
+    return total / predictions.size + 0.5 * data[data.size - 1] * _product(x, x)
 
 
 @jitable
 def mean_slope(slope: Any, x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     """The gradient of `mean_loss`; `slope` is the derivative of the loss in the prediction."""
-    count = rows.size if rows.size > 0 else shape[0]
+    slopes, targets = _predictions(x, data, shape, rows), _targets(data, shape)
+    for i in range(slopes.size):
+        slopes[i] = slope(slopes[i], targets[rows[i] if rows.size > 0 else i])
+    _combine(slopes, data[: shape[0] * x.size].reshape(shape[0], x.size), rows, out)
     for j in range(x.size):
-        out[j] = 0.0
-    for quarter in range(count // 4):
-        i = 4 * quarter
-        a, b = _features(i, x, data, rows), _features(i + 1, x, data, rows)
-        c, d = _features(i + 2, x, data, rows), _features(i + 3, x, data, rows)
-        r, s, t, u = _four_products(a, b, c, d, x)
-        r, s = slope(r, _target(i, data, shape, rows)), slope(s, _target(i + 1, data, shape, rows))
-        t, u = slope(t, _target(i + 2, data, shape, rows)), slope(u, _target(i + 3, data, shape, rows))
-        for j in range(x.size):
-            out[j] += (r * a[j] + s * b[j]) + (t * c[j] + u * d[j])
-    for i in range(count - count % 4, count):
-        a = _features(i, x, data, rows)
-        r = slope(_product(a, x), _target(i, data, shape, rows))
-        for j in range(x.size):
-            out[j] += r * a[j]
-    for j in range(x.size):
-        out[j] = out[j] / count + data[data.size - 1] * x[j]
+        out[j] = out[j] / slopes.size + data[data.size - 1] * x[j]
 
 
 @jitable

@@ -2,7 +2,7 @@
 
 x holds two factors, U (rows × rank) and then V (columns × rank), both row by row. The shape ends with rows, columns and
 rank; for sensing, which is least squares in UVᵀ, the number of measurements and of entries come first, and the flat
-data are `_data.table`'s. Kernels work on Vᵀ, along whose rows loops vectorise, in scratch of their own.
+data are `_linear.table`'s. Kernels work on Vᵀ, along whose rows loops vectorise, in scratch of their own.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ import numpy as np
 import scipy.linalg
 
 from nagbench.errors import unknown
-from nagbench.families import _data
-from nagbench.families._linear import difference, half_square, mean_loss, mean_slope
+from nagbench.families._linear import difference, half_square, mean_loss, mean_slope, table
 from nagbench.families._parameters import positive, whole
 from nagbench.kernels import blocked_sum, jitable
 from nagbench.objective import Floats, Problem
@@ -181,7 +180,7 @@ def matrix_sensing(
         family="matrix-sensing",
         value_kernel=sensing_value,
         gradient_kernel=sensing_gradient,
-        data=_data.table(sensors, sensors @ target, 0.0),
+        data=table(sensors, sensors @ target, 0.0),
         shape=np.array([count, n * m, n, m, r]),
         row_count=count,
         start=start,

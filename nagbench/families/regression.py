@@ -9,7 +9,7 @@ import numpy as np
 from nagbench.errors import UsageError
 from nagbench.families import _data
 from nagbench.families._data import Scaling
-from nagbench.families._linear import difference, half_square, mean_loss, mean_slope
+from nagbench.families._linear import difference, half_square, mean_loss, mean_slope, table
 from nagbench.families._newton import minimize_newton
 from nagbench.families._parameters import positive
 from nagbench.kernels import jitable
@@ -76,7 +76,7 @@ def least_squares(
         family="least-squares",
         value_kernel=least_squares_value,
         gradient_kernel=least_squares_gradient,
-        data=_data.table(features, targets, ridge),
+        data=table(features, targets, ridge),
         shape=np.array([n, d]),
         row_count=n,
         start=np.zeros(d),
@@ -121,7 +121,7 @@ def logistic(
         family="logistic",
         value_kernel=logistic_value,
         gradient_kernel=logistic_gradient,
-        data=_data.table(features, signs, ridge),
+        data=table(features, signs, ridge),
         shape=np.array([n, d]),
         row_count=n,
         start=np.zeros(d),
