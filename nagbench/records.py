@@ -75,7 +75,9 @@ class Run:
     ``iterations`` is the first k at which the measure was within the tolerance, counting from 0 at the start; where
     ``status`` is not "converged", the iteration at which the run ended. ``predicted_iterations`` is the same from
     theory, where there is one. ``path`` has the start first and one iterate a row, if it was asked for; ``query`` is
-    the point at which the next gradient would be taken; ``curve`` holds value, gradient norm and distance.
+    the point at which the next gradient would be taken; ``curve``
+    holds value, gradient norm and distance, thinned,
+    and ``metrics`` what else the problem follows (the accuracy on held-out data, say) at the curve's iterations.
     """
 
     cell: Cell
@@ -93,4 +95,5 @@ class Run:
     predicted_iterations: int | None = None
     path: NDArray[np.float64] | None = None
     curve: NDArray[Any] = field(repr=False, default_factory=lambda: np.zeros(0))
+    metrics: Mapping[str, NDArray[np.float64]] = field(repr=False, default_factory=dict)
     error: str = ""

@@ -6,7 +6,7 @@ import functools
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -235,11 +235,12 @@ def curve_schedule(last: int, dense: int = 100, per_decade: int = 40) -> NDArray
     return np.unique(np.concatenate([early, late]).astype(np.int64))
 
 
-def curve_trace(cell: Cell, dimension: int) -> loop.Trace:
-    """Room for a run's curve, thinned, and its last iterate's row; no path."""
-    schedule = curve_schedule(cell.budget)
-    schedule = schedule[(schedule % cell.every == 0) | (schedule == cell.budget)]
-    return loop.Trace(schedule, np.zeros(schedule.size + 1, loop.CURVE), np.zeros((0, dimension)))
+def curve_trace(cell: Cell, problem: Problem) -> loop.Trace:
+    """Room for a run's curve, thinned, and its last row; for the iterates too, where the problem has metrics of them."""
+    measured = cell.every * curve_schedule(cell.budget // cell.every)
+    schedule = np.union1d(measured, cell.budget)
+    kept = schedule.size + 1 if problem.metrics else 0
+    return loop.Trace(schedule, np.zeros(schedule.size + 1, loop.CURVE), np.zeros((kept, problem.dimension)))
 
 
 def path_trace(last: int, dimension: int) -> loop.Trace:
@@ -251,11 +252,25 @@ def path_trace(last: int, dimension: int) -> loop.Trace:
     return loop.Trace(np.arange(last + 1), np.zeros(last + 2, loop.CURVE), path)
 
 
-def trace(batch: Batch, *, pulse: Pulse = lambda: None) -> NDArray[Any]:
-    """The curve of the one cell of a batch (see `loop.CURVE`)."""
-    record = curve_trace(batch.cells[0], batch.problem.dimension)
-    counts = count(batch, trace=record, pulse=pulse)
-    return record.curve[: counts.recorded]
+@dataclass(frozen=True, eq=False)
+class Traced:
+    """The curve of a run (see `loop.CURVE`), and the problem's metrics at the same iterations, by name."""
+
+    curve: NDArray[Any]
+    metrics: Mapping[str, Floats]
+
+
+def trace(batch: Batch, *, pulse: Pulse = lambda: None) -> Traced:
+    """The curve of the one cell of a batch."""
+    record = curve_trace(batch.cells[0], batch.problem)
+    return traced(batch.problem, record, count(batch, trace=record, pulse=pulse).recorded)
+
+
+def traced(problem: Problem, record: loop.Trace, rows: int) -> Traced:
+    """What a trace of so many rows holds."""
+    points = record.path[:rows]
+    metrics = {name: np.array([metric(point) for point in points]) for name, metric in problem.metrics.items()}
+    return Traced(record.curve[:rows], metrics)
 
 
 def digest(point: Floats) -> str:
@@ -331,9 +346,10 @@ def run(
         oracle=oracle, seed=seed, relative=relative, every=measure_every or default_every(parse_oracle(oracle), found),
         engine=engine or found.engine,
     )  # fmt: skip
-    job, record = Job(Batch(found, chosen.method, [cell])), curve_trace(cell, found.dimension)
+    job, record = Job(Batch(found, chosen.method, [cell])), curve_trace(cell, found)
     counts = _count(job, record, lambda: None)
     hit, query = counts.hits[0, -1], job.state.query.copy()
+    along = traced(found, record, counts.recorded)
     kept = None
     if path:
         # How long the path gets is known only now; the second pass repeats the first, bit for bit.
@@ -358,7 +374,8 @@ def run(
         if exact
         else None,
         path=kept,
-        curve=record.curve[: counts.recorded],
+        curve=along.curve,
+        metrics=along.metrics,
         error=counts.errors.get(0, ""),
     )
 

@@ -108,7 +108,9 @@ class Sweep:
 
     @functools.cached_property
     def curves(self) -> pd.DataFrame:
-        """Value, gradient norm and distance at every iteration up to a point, and evenly in its logarithm from there."""
+        """Value, gradient norm, distance and the problem's metrics, at every measured iteration up to a point, and evenly
+        in its logarithm from there.
+        """
         return self._of_plan("curves").drop_duplicates(["cell", "iteration"], ignore_index=True)
 
     def _of_plan(self, kind: str) -> pd.DataFrame:
@@ -116,7 +118,7 @@ class Sweep:
         if found.empty:
             return found.reindex(columns=_COLUMNS[kind])
         wanted = self.plan[["cell", "fingerprint"]].drop_duplicates()
-        return found.merge(wanted, on=["cell", "fingerprint"])[_COLUMNS[kind]]
+        return found.merge(wanted, on=["cell", "fingerprint"])[[*_COLUMNS[kind], *_others(found, kind)]]
 
     @property
     def missing(self) -> int:
@@ -141,6 +143,10 @@ _COLUMNS = {
     ],
     "curves": ["cell", "iteration", "value", "gradient_norm", "distance"],
 }  # fmt: skip
+
+
+def _others(table: pd.DataFrame, kind: str) -> list[str]:
+    return [name for name in table.columns if name not in {*_COLUMNS[kind], "fingerprint"}]
 
 
 def load(folder: str | Path, *, warn: Warn | None = None) -> Sweep:
@@ -332,8 +338,8 @@ def _trace(
     tables = []
     try:
         for key in pending:
-            curve = trace(batch_of([chosen[key]]), pulse=listener.pulse)
-            tables.append(pd.DataFrame(curve).assign(cell=key, fingerprint=fingerprints[key]))
+            done = trace(batch_of([chosen[key]]), pulse=listener.pulse)
+            tables.append(pd.DataFrame(done.curve).assign(**done.metrics, cell=key, fingerprint=fingerprints[key]))
             listener.advance(1, {})
     finally:
         if tables:

@@ -199,7 +199,7 @@ def test_the_query_point_is_the_look_ahead_point():
 
 def test_curves_thin_out_and_end_at_the_end():
     job = batch(nagbench.problem("rosenbrock"), "gradient-descent", [{"step_size": 1e-3}], budget=20_000)
-    curve = trace(job)
+    curve = trace(job).curve
     k = curve["iteration"]
     assert k[:101].tolist() == list(range(101))
     assert k[-1] == 20_000
