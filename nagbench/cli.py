@@ -90,7 +90,7 @@ def sweep(
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--engine", help="numba or python.  [default: what the problem says]")
 @click.option(
-    "--plot", type=click.Path(path_type=Path), help="Draw the path on the contours (two-dimensional problems)."
+    "--plot", type=click.Path(path_type=Path), help="Draw the path on the contours, or the learning curves."
 )
 @click.option("--format", "shape", type=click.Choice(_SHAPES), default="table", show_default=True)
 def run(**given: Any) -> None:
@@ -102,12 +102,17 @@ def run(**given: Any) -> None:
 
 @cli.command("list")
 @click.argument("what", type=click.Choice(["problems", "optimizers", "families"]))
+@click.option("--kind", help="Problems that are quadratic, convex (and not quadratic) or nonconvex.")
+@click.option("--dimension", metavar="N|LOW..HIGH", help="Problems of so many variables; LOW.. and ..HIGH too.")
+@click.option("--condition", metavar="LOW..HIGH", help="Problems with a condition κ = L/μ that is known and within.")
+@click.option("--source", metavar="TEXT", help="Problems whose source holds this text.")
+@click.option("--suite", help="Problems of this suite.")
 @click.option("--format", "shape", type=click.Choice(_SHAPES), default="table", show_default=True)
-def list_command(what: str, shape: str) -> None:
+def list_command(what: str, shape: str, **filters: str | None) -> None:
     """List the problems, optimizers or families that there are, with their sources."""
     from nagbench.commands import list_things
 
-    list_things(what, shape)
+    list_things(what, shape, {name: value for name, value in filters.items() if value is not None})
 
 
 @cli.command()

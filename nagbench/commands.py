@@ -20,6 +20,7 @@ from rich.table import Table
 from nagbench import registry
 from nagbench.analysis.summary import summary
 from nagbench.errors import UsageError
+from nagbench.filters import select
 from nagbench.objective import Problem
 from nagbench.plan import cells, make_spec, plan_table, read_spec
 from nagbench.records import Run
@@ -27,7 +28,7 @@ from nagbench.runner import check_number
 from nagbench.runner import run as run_cell
 from nagbench.study import Progress, Sweep, to_json
 from nagbench.study import sweep as run_study
-from nagbench.suite import suites
+from nagbench.suite import Entry
 from nagbench.updates import Method
 
 ERR = Console(stderr=True, highlight=False)
@@ -159,7 +160,7 @@ def _print_table(table: pd.DataFrame, shape: str) -> None:
 def _plain(value: Any) -> Any:
     from rich.text import Text
 
-    return Text("" if value is None or value is pd.NA else f"{value:g}" if isinstance(value, float) else str(value))
+    return Text("" if pd.isna(value) else f"{value:g}" if isinstance(value, float) else str(value))
 
 
 def _console() -> Console:
@@ -240,8 +241,8 @@ def run_one(
     point = None if start is None else [check_number("start", part) for part in start.split(",")]
     settings["tolerance"] = check_number("tolerance", settings["tolerance"])
     found = registry.problem(problem)
-    if plot is not None and found.dimension != 2:
-        raise UsageError(f"--plot draws problems of dimension 2; {problem} has {found.dimension}")
+    if plot is not None and found.dimension != 2 and not found.metrics:
+        raise UsageError(f"--plot draws problems of dimension 2 and learning curves; {problem} has neither")
     if iterations is not None:
         # A tolerance that nothing but 0 meets: the run goes on to the last iteration asked for.
         settings.update(tolerance=5e-324, budget=iterations)
@@ -252,8 +253,9 @@ def run_one(
         _print_run(done, shape)
     if plot is not None:
         from nagbench.plots.landscape import path as draw_path
+        from nagbench.plots.learning import learning
 
-        save(draw_path(found, done), plot)
+        save(learning(found, done) if found.metrics else draw_path(found, done), plot)
         ERR.print(f"picture: {plot}", soft_wrap=True, markup=False)
     if done.status == "error":
         ERR.print(f"nagbench: error: {done.error}", soft_wrap=True, markup=False)
@@ -271,7 +273,10 @@ _FACTS = ("status", "iterations", "predicted_iterations", "gradient_evaluations"
 
 
 def _print_run(done: Run, shape: str) -> None:
-    row = {"cell": done.cell.key, **{name: getattr(done, name) for name in _FACTS}, "iterate": done.iterate.tolist()}
+    row = {
+        "cell": done.cell.key, **{name: getattr(done, name) for name in _FACTS},
+        **{name: float(values[-1]) for name, values in done.metrics.items()}, "iterate": done.iterate.tolist(),
+    }  # fmt: skip
     if shape == "table":
         text = np.array2string(done.iterate, threshold=10, precision=8)
         for name, value in {**row, "iterate": text}.items():
@@ -283,11 +288,13 @@ def _print_run(done: Run, shape: str) -> None:
         _print_table(pd.DataFrame([row]), shape)
 
 
-def list_things(what: str, shape: str) -> None:
+def list_things(what: str, shape: str, filters: Mapping[str, str]) -> None:
     """The verb list."""
     rows: list[dict[str, Any]]
+    if filters and what != "problems":
+        raise UsageError(f"--{next(iter(filters))} chooses among problems, not {what}")
     if what == "problems":
-        rows = [_problem_row(name) for name in suites()]
+        rows = [_problem_row(entry, problem) for entry, problem in select(**filters)]
     elif what == "optimizers":
         rows = [_method_row(method) for method in registry.methods().values()]
     else:
@@ -295,6 +302,8 @@ def list_things(what: str, shape: str) -> None:
             {"name": f.name, "parameters": ", ".join(f.parameters), "formula": f.summary}
             for f in registry.families().values()
         ]
+    if not rows:
+        ERR.print("no problem fits all of these filters", markup=False)
     _print_table(pd.DataFrame(rows), shape)
 
 
@@ -306,11 +315,9 @@ def _method_row(method: Method) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _problem_row(name: str) -> dict[str, Any]:
-    entry = suites()[name]
-    problem = entry.problem()
+def _problem_row(entry: Entry, problem: Problem) -> dict[str, Any]:
     return {
-        "name": name, "suite": entry.suite, "family": problem.family, "dimension": problem.dimension, "kind": problem.kind,
+        "name": entry.name, "suite": entry.suite, "family": problem.family, "dimension": problem.dimension, "kind": problem.kind,
         "condition": problem.condition, "minimum": problem.minimum, "source": problem.source,
     }  # fmt: skip
 
