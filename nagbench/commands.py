@@ -160,7 +160,8 @@ def _print_table(table: pd.DataFrame, shape: str) -> None:
 def _plain(value: Any) -> Any:
     from rich.text import Text
 
-    return Text("" if pd.isna(value) else f"{value:g}" if isinstance(value, float) else str(value))
+    missing = value is None or value is pd.NA or value != value
+    return Text("" if missing else f"{value:g}" if isinstance(value, float) else str(value))
 
 
 def _console() -> Console:
@@ -317,8 +318,8 @@ def _method_row(method: Method) -> dict[str, Any]:
 
 def _problem_row(entry: Entry, problem: Problem) -> dict[str, Any]:
     return {
-        "name": entry.name, "suite": entry.suite, "family": problem.family, "dimension": problem.dimension, "kind": problem.kind,
-        "condition": problem.condition, "minimum": problem.minimum, "source": problem.source,
+        "name": entry.name, "suite": entry.suite, "family": problem.family, "dimension": problem.dimension,
+        "kind": problem.kind, "condition": problem.condition, "minimum": problem.minimum, "source": problem.source,
     }  # fmt: skip
 
 
