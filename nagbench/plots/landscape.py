@@ -17,15 +17,14 @@ from nagbench.errors import UsageError
 from nagbench.objective import Floats, Problem
 from nagbench.plots.style import HEIGHTS, INK, MUTED, PAPER, look_of, looks, new_figure, power_of_ten, shown
 from nagbench.plots.terrain import (
-    LEVELS,
     Terrain,
     box_of,
     check_flat,
     height_above,
     kept_path,
-    levels,
     queries,
     slice_of,
+    spans_decades,
     terrain,
 )
 from nagbench.records import Run
@@ -36,6 +35,8 @@ _DOTS = 2000
 _CASED = 150
 # Boxes up to this ratio of their sides are shown to scale.
 _NARROW = 2.5
+# Along a line, a parabola is no reason for a logarithmic axis: its lowest fifth does not count.
+_CUSP = 0.2
 _STAR, _ACCENT = "#ffc83d", "#0072b2"
 
 
@@ -270,9 +271,8 @@ def _slice(axes: Axes, problem: Problem) -> None:
     if np.isnan(along.values).all():
         raise UsageError(f"{problem.name}: f is not finite anywhere on the line of the picture")
     above, _, label = height_above(problem, along.values)
-    _, logarithmic = levels(above, LEVELS)
     axes.plot(along.t, above, color=_ACCENT)
-    if logarithmic:
+    if spans_decades(above, _CUSP):
         _logarithmic(axes)
     axes.grid(True)
     axes.tick_params(which="both", length=0)

@@ -69,18 +69,23 @@ def height_above(problem: Problem, values: Floats) -> tuple[Floats, float, str]:
     return np.maximum(values - problem.minimum, 0.0), problem.minimum, "f − f*"
 
 
-def levels(above: Floats, count: int = LEVELS) -> tuple[Floats, bool]:
+def levels(above: Floats) -> tuple[Floats, bool]:
     """Levels from the lowest to the highest of these heights, and whether they are logarithmic.
 
     They are where the heights, but for the lowest fiftieth, still span more than three decades.
     """
-    top = float(np.nanmax(above))
+    top, bottom = float(np.nanmax(above)), float(np.nanquantile(above, 0.0005))
     if not top > 0.0:
-        return np.linspace(0.0, 1.0, count + 1), False
-    low, bottom = np.nanquantile(above, [0.02, 0.0005])
-    if bottom > 0.0 and np.log10(top / low) > _DECADES:
-        return np.geomspace(bottom, top, count + 1), True
-    return np.linspace(0.0, top, count + 1), False
+        return np.linspace(0.0, 1.0, LEVELS + 1), False
+    if bottom > 0.0 and spans_decades(above, 0.02):
+        return np.geomspace(bottom, top, LEVELS + 1), True
+    return np.linspace(0.0, top, LEVELS + 1), False
+
+
+def spans_decades(above: Floats, but: float) -> bool:
+    """Whether these heights, but for this part of them, the lowest, span more than three decades."""
+    top, low = float(np.nanmax(above)), float(np.nanquantile(above, but))
+    return low > 0.0 and np.log10(top / low) > _DECADES
 
 
 def check_flat(problem: Problem) -> None:

@@ -11,7 +11,7 @@ import nagbench
 from nagbench import Problem, UsageError
 from nagbench.plots import landscape
 from nagbench.plots.style import save
-from nagbench.plots.terrain import box_of, levels, queries, slice_of, terrain
+from nagbench.plots.terrain import box_of, levels, queries, slice_of, spans_decades, terrain
 
 BOWL, VALLEY = nagbench.problem("bowl"), nagbench.problem("rosenbrock")
 
@@ -117,6 +117,13 @@ def test_a_slice_from_a_minimiser_or_a_plateau(plateau: Problem) -> None:
     resting = nagbench.problem("quadratic", eigenvalues=[1.0, 2.0, 3.0], start=[0.0, 0.0, 0.0])
     assert np.isfinite(slice_of(resting).values).all()
     assert np.isfinite(slice_of(plateau).values).all()
+
+
+def test_a_slice_of_a_parabola_keeps_an_even_axis() -> None:
+    parabola = replace(nagbench.problem("quadratic", eigenvalues=[1.0, 2.0, 3.0]), spectrum=None)
+    assert landscape.show(parabola).axes[0].get_yscale() == "linear"
+    assert spans_decades(np.geomspace(1e-8, 1.0, 100), 0.2)
+    assert not spans_decades(np.linspace(-1.0, 1.0, 101) ** 2, 0.2)
 
 
 def test_one_dimension_is_a_slice() -> None:
