@@ -97,11 +97,6 @@ def with_ones(features: Floats) -> Floats:
     return np.column_stack([features, np.ones(len(features))])
 
 
-def table(features: Floats, targets: Floats, ridge: float) -> Floats:
-    """The flat data of a kernel: the features row by row, the targets, and the ridge λ at the end."""
-    return np.concatenate([features.ravel(), targets, [ridge]])
-
-
 def spectrum(features: Floats) -> tuple[Floats, Floats]:
     """Eigenvalues, ascending, and eigenvectors of AᵀA/n; eigenvalues that are rounding errors count as 0."""
     n, d = features.shape

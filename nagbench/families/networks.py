@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from typing import Any, Literal
@@ -16,22 +15,12 @@ from nagbench.families import _data, _layers
 from nagbench.families._data import Scaling
 from nagbench.families._newton import minimize_newton
 from nagbench.families._parameters import positive, whole
-from nagbench.objective import Floats, Ints, Kernel, Problem
+from nagbench.objective import Floats, Ints, Problem
 from nagbench.registry import family
 
-
-@dataclass(frozen=True)
-class Activation:
-    """A function of the hidden layers: for arrays, and the kernels made with it."""
-
-    apply: Callable[[Floats], Floats]
-    value_kernel: Kernel
-    gradient_kernel: Kernel
-
-
-ACTIVATIONS = {
-    "relu": Activation(lambda z: np.maximum(z, 0.0), _layers.relu_value, _layers.relu_gradient),
-    "tanh": Activation(np.tanh, _layers.tanh_value, _layers.tanh_gradient),
+ACTIVATIONS: dict[str, tuple[int, Callable[[Floats], Floats]]] = {
+    "relu": (_layers.RELU, lambda z: np.maximum(z, 0.0)),
+    "tanh": (_layers.TANH, np.tanh),
 }
 
 
@@ -39,7 +28,7 @@ def _scores(x: Floats, widths: Sequence[int], activation: str, features: Floats)
     """The last layer, before the softmax: (rows, classes)."""
     at, above = 0, features
     for layer, (fan_in, fan_out) in enumerate(pairwise(widths)):
-        below = ACTIVATIONS[activation].apply(above) if layer else features
+        below = ACTIVATIONS[activation][1](above) if layer else features
         end = at + fan_in * fan_out
         above = below @ x[at:end].reshape(fan_in, fan_out) + x[end : end + fan_out]
         at = end + fan_out
@@ -97,10 +86,10 @@ def softmax(*, dataset: str = "wine", ridge: float = 1e-2, scaling: Scaling = "s
     return Problem(
         name="softmax",
         family="softmax",
-        value_kernel=_layers.relu_value,
-        gradient_kernel=_layers.relu_gradient,
-        data=_data.table(features, targets, ridge),
-        shape=np.array([n, d, count]),
+        value_kernel=_layers.value,
+        gradient_kernel=_layers.gradient,
+        data=_layers.table(features, targets, ridge),
+        shape=np.array([n, _layers.RELU, d, count]),
         row_count=n,
         start=np.zeros((d + 1) * count),
         domain=_data.box(minimizer),
@@ -182,10 +171,10 @@ def mlp(
     return Problem(
         name="mlp",
         family="mlp",
-        value_kernel=ACTIVATIONS[activation].value_kernel,
-        gradient_kernel=ACTIVATIONS[activation].gradient_kernel,
-        data=_data.table(features[~held], targets[~held], ridge),
-        shape=np.array([np.sum(~held), *widths]),
+        value_kernel=_layers.value,
+        gradient_kernel=_layers.gradient,
+        data=_layers.table(features[~held], targets[~held], ridge),
+        shape=np.array([np.sum(~held), ACTIVATIONS[activation][0], *widths]),
         row_count=int(np.sum(~held)),
         start=start,
         domain=np.column_stack([-reach, reach]),
