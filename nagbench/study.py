@@ -97,7 +97,14 @@ class Sweep:
         for name in HYPERPARAMETERS:
             table[name] = table.get(name, np.nan)
         order = ["problem", "variant", "mode", "oracle", "trial", "start", "seed"]
-        table = table.sort_values([*order, "tolerance"], ascending=[True] * len(order) + [False], ignore_index=True)
+        # Names in the order in which the sweep names them; the rest by value.
+        ranks = {name: {label: rank for rank, label in enumerate(self.plan[name].unique())} for name in order[:4]}
+        table = table.sort_values(
+            [*order, "tolerance"],
+            ascending=[True] * len(order) + [False],
+            ignore_index=True,
+            key=lambda column: column.map(ranks[column.name]) if column.name in ranks else column,
+        )
         return table[[*_BEFORE, *HYPERPARAMETERS, *extra, *_AFTER]]
 
     @functools.cached_property
