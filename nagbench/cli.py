@@ -89,9 +89,7 @@ def sweep(
 @click.option("--oracle", default="exact", show_default=True, help="exact, minibatch:B, stochastic or noise:S.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--engine", help="numba or python.  [default: what the problem says]")
-@click.option(
-    "--plot", type=click.Path(path_type=Path), help="Draw the path on the contours, or the learning curves."
-)
+@click.option("--plot", type=click.Path(path_type=Path), help="Draw the path on the contours, or the learning curves.")
 @click.option("--format", "shape", type=click.Choice(_SHAPES), default="table", show_default=True)
 def run(**given: Any) -> None:
     """Run one OPTIMIZER on one PROBLEM, for example: run bowl nesterov:step_size=0.1,momentum=0.3 --iterations 30."""
@@ -113,6 +111,23 @@ def list_command(what: str, shape: str, **filters: str | None) -> None:
     from nagbench.commands import list_things
 
     list_things(what, shape, {name: value for name, value in filters.items() if value is not None})
+
+
+@cli.command()
+@click.argument("names", metavar="NAME|FILE...", nargs=-1, required=True)
+@click.option(
+    "--optimizer", is_flag=True, help="Take a name that is both a problem's and an optimizer's as the latter."
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the points tried.")
+@click.option("--format", "shape", type=click.Choice(("table", "json")), default="table", show_default=True)
+def check(names: tuple[str, ...], optimizer: bool, seed: int, shape: str) -> None:
+    """Check problems and optimizers against their contracts: gradient, facts, kernels, arrays, state, both engines.
+
+    NAME is a problem, an optimizer or package.module:attribute, FILE a TOML file of problems. Exit code 1 if a check fails.
+    """
+    from nagbench.commands import check_things
+
+    sys.exit(check_things(names, optimizer, seed, shape))
 
 
 @cli.command()

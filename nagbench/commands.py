@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -306,6 +308,23 @@ def list_things(what: str, shape: str, filters: Mapping[str, str]) -> None:
     if not rows:
         ERR.print("no problem fits all of these filters", markup=False)
     _print_table(pd.DataFrame(rows), shape)
+
+
+def check_things(names: Sequence[str], optimizer: bool, seed: int, shape: str) -> int:
+    """The verb check; returns the exit code."""
+    from nagbench.checks import check
+
+    subjects = [found for name in names for found in check(name, optimizer=optimizer, seed=seed)]
+    rows = [asdict(row) for found in subjects for row in found]
+    if shape == "json":
+        click.echo(to_json(pd.DataFrame(rows)))
+    else:
+        _print_table(pd.DataFrame(rows)[["subject", "check", "status", "detail"]], shape)
+    for found in subjects:
+        counts = Counter(row.status for row in found)
+        told = ", ".join(f"{counts[status]} {status}" for status in ("passed", "failed", "skipped") if counts[status])
+        ERR.print(f"{found[0].subject}: {told}", soft_wrap=True, markup=False)
+    return 1 if any(row["status"] == "failed" for row in rows) else 0
 
 
 def _method_row(method: Method) -> dict[str, Any]:

@@ -215,7 +215,8 @@ def _build(found: Family, parameters: Mapping[str, Any], facts: Mapping[str, Any
     except Exception as error:
         # A family of the package refuses values with these two; whatever a family from elsewhere raises is the user's.
         if ":" in found.name or isinstance(error, TypeError | ValueError):
-            raise UsageError(f"family {found.name}: {one_line(error)}") from error
+            hint = f"; a plain function of x is python:{found.name}" if "argument: 'x'" in str(error) else ""
+            raise UsageError(f"family {found.name}: {one_line(error)}{hint}") from error
         raise
     if not isinstance(built, Problem):
         raise UsageError(f"family {found.name} returned {type(built).__name__}, not a Problem")

@@ -87,8 +87,8 @@ def messages(error: ValidationError) -> list[str]:
     ]
 
 
-def _home() -> Path:
-    """The folder of the suites: inside an installed package, else the checkout's."""
+def home() -> Path:
+    """The folder of the package's suites: inside an installed package, else the checkout's."""
     installed = Path(__file__).parent / "_problems"
     return installed if installed.is_dir() else Path(__file__).parent.parent / "problems"
 
@@ -108,4 +108,4 @@ def merge(files: Iterable[Path], *, build: bool = True, taken: Mapping[str, Entr
 @functools.cache
 def suites() -> Mapping[str, Entry]:
     """All problems that come with the package, by name."""
-    return merge(sorted(_home().glob("*.toml")), build=False)
+    return merge(sorted(home().glob("*.toml")), build=False)

@@ -95,9 +95,10 @@ def _problem(
     slope = _gradient(name, function, gradient)
     if slope is not None and parameters:
         slope = functools.partial(slope, **parameters)
+    evaluated = value
     if slope is None:
-        value, slope = _derived(name, value, point)
-    value_kernel, gradient_kernel = kernels(name, lambda x, rows: value(x), lambda x, rows: slope(x))
+        evaluated, slope = _derived(name, value, point)
+    value_kernel, gradient_kernel = kernels(name, lambda x, rows: evaluated(x), lambda x, rows: slope(x))
     value_kernel.__wrapped__, gradient_kernel.__wrapped__ = value, slope  # type: ignore[attr-defined]
     return Problem(
         name=name,

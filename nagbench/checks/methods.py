@@ -1,0 +1,251 @@
+"""The contract of a method: what its update must do with its arrays, and whether what it declares is so."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from nagbench import registry
+from nagbench.checks.findings import Check, Finding, compare, failed, passed, run_checks, skipped, text_of
+from nagbench.checks.kernels import first_line
+from nagbench.errors import UsageError, one_line
+from nagbench.objective import Floats
+from nagbench.runner import run
+from nagbench.updates import Hyperparameter, Optimizer
+
+MethodCheck = Callable[["Walk"], Finding]
+_N = 5
+_STEPS = 12
+_NEVER = 5e-324
+_THEORY = {"L": 10.0, "mu": 0.1}
+
+
+def check_method(optimizer: Optimizer, *, seed: int = 0) -> list[Check]:
+    """All checks of a method, at the values of its hyperparameters that the optimizer holds."""
+    return run_checks(optimizer.name, CHECKS, Walk(optimizer, seed))
+
+
+class Walk:
+    """A method fed with random gradients in plain Python: its iterates, and the arrays that it is given."""
+
+    def __init__(self, optimizer: Optimizer, seed: int = 0) -> None:
+        self.optimizer, self.method = optimizer, optimizer.method
+        self.gradients = np.random.default_rng(seed).standard_normal((_STEPS, _N))
+
+    def arrays(self, values: Mapping[str, float] | None = None) -> dict[str, Floats]:
+        """What the update is given at first: as many slots as declared, and a query point of its own."""
+        hyper = np.array(list({**self.optimizer.hyperparameters, **(values or {})}.values()), dtype=np.float64)
+        start = np.linspace(-1.0, 1.0, _N)
+        return {"iterate": start, "query": start.copy(), "slots": np.zeros((self.method.slots, _N)), "hyper": hyper}
+
+    def step(self, k: int, arrays: Mapping[str, Floats], at: int | None = None) -> None:
+        """Iteration k; told that it is iteration ``at``, if that is given."""
+        gradient = self.gradients[k].copy()
+        self.method.update(k if at is None else at, gradient, *(arrays[name] for name in _ORDER))
+
+    def iterates(self, steps: int = _STEPS, values: Mapping[str, float] | None = None) -> Floats:
+        """The iterates of a walk, one a row."""
+        arrays, found = self.arrays(values), []
+        for k in range(steps):
+            self.step(k, arrays)
+            found.append(arrays["iterate"].copy())
+        return np.array(found)
+
+    def states(self, steps: int = _STEPS) -> list[dict[str, Floats]]:
+        """Copies of the arrays before every step of a walk."""
+        arrays, found = self.arrays(), []
+        for k in range(steps):
+            found.append({name: array.copy() for name, array in arrays.items()})
+            self.step(k, arrays)
+        return found
+
+
+_ORDER = ("iterate", "query", "slots", "hyper")
+
+
+def hyperparameters(walk: Walk) -> Finding:
+    """Defaults and both ends of the tuning ranges are valid."""
+    for name, hyper in walk.method.hyperparameters.items():
+        tried = {"default": hyper.default}
+        if hyper.tuning is not None:
+            low, high = hyper.tuning
+            if not low < high or (hyper.scale == "log" and low <= 0.0) or (hyper.scale != "log" and high >= 1.0):
+                return failed(
+                    f"the tuning range of {name}, ({low:g}, {high:g}), does not fit the scale {hyper.scale!r}"
+                )
+            tried |= {"low end of its tuning range": low, "high end of its tuning range": high}
+        for what, value in tried.items():
+            try:
+                hyper.check(walk.method.name, name, value)
+            except UsageError as error:
+                return failed(f"the {what} is not valid: {error}")
+    return passed(", ".join(f"{name}={value:g}" for name, value in walk.optimizer.hyperparameters.items()))
+
+
+def use(walk: Walk) -> Finding:
+    """Every hyperparameter makes a difference, and no more are read than are declared."""
+    try:
+        before = walk.iterates()
+    except IndexError as error:
+        return failed(f"the update reads beyond its hyperparameters or its {walk.method.slots} slots: {error}")
+    for name, hyper in walk.method.hyperparameters.items():
+        others = _others(hyper, walk.optimizer.hyperparameters[name])
+        if all(np.array_equal(before, walk.iterates(values={name: value})) for value in others):
+            tried = ", ".join(f"{value:g}" for value in others)
+            return failed(f"{name} makes no difference to {_STEPS} iterations (tried {tried})")
+    return passed()
+
+
+def _others(hyper: Hyperparameter, value: float) -> list[float]:
+    """Other valid values of a hyperparameter."""
+    most = hyper.high_bound if math.isfinite(hyper.high_bound) else 10.0 * abs(value) + 1.0
+    tried = [hyper.low_bound + share * (most - hyper.low_bound) for share in (0.25, 0.5, 0.75)]
+    return [other for other in tried if other != value and hyper.low_bound < other < hyper.high_bound]
+
+
+def inputs(walk: Walk) -> Finding:
+    """The update does not write to the gradient or the hyperparameters."""
+    for k, arrays in enumerate(walk.states()):
+        gradient, hyper = walk.gradients[k].copy(), arrays["hyper"].copy()
+        walk.method.update(k, gradient, *(arrays[name] for name in _ORDER))
+        for name, now, before in (("gradient", gradient, walk.gradients[k]), ("hyper", arrays["hyper"], hyper)):
+            if not np.array_equal(now, before):
+                return failed(f"the update writes to {name} in iteration {k}: {text_of(before)} became {text_of(now)}")
+    return passed()
+
+
+def query(walk: Walk) -> Finding:
+    """With look-ahead every element of the query point is written; without, it is neither read nor written."""
+    for k, arrays in enumerate(walk.states()):
+        expected = {name: array.copy() for name, array in arrays.items()}
+        walk.step(k, expected)
+        arrays["query"][:] = np.nan
+        walk.step(k, arrays)
+        if not np.array_equal(arrays["iterate"], expected["iterate"], equal_nan=True):
+            return failed(
+                f"iteration {k} depends on what the query point held; what is remembered belongs in the slots"
+            )
+        written = ~np.isnan(arrays["query"])
+        if walk.method.look_ahead and not written.all():
+            return failed(
+                f"look_ahead is set, but iteration {k} does not write coordinate {int(np.argmin(written))} of query"
+            )
+        if not walk.method.look_ahead and written.any():
+            return failed(f"look_ahead is not set, but iteration {k} writes to query")
+    return passed()
+
+
+def slots(walk: Walk) -> Finding:
+    """All slots that are declared are used, and no others."""
+    declared, arrays = walk.method.slots, walk.arrays()
+    arrays["slots"] = np.vstack([arrays["slots"], np.full((1, _N), 7.0)])
+    for k in range(_STEPS):
+        walk.step(k, arrays)
+    if not (arrays["slots"][declared] == 7.0).all():
+        return failed(f"slots={declared} is declared, but slot {declared} is written")
+    for slot in range(declared):
+        if not arrays["slots"][slot].any():
+            return failed(f"slots={declared} is declared, but slot {slot} is never written")
+    walk.iterates()
+    return passed(f"{declared} used")
+
+
+def coordinates(walk: Walk) -> Finding:
+    """Every coordinate moves, whatever the dimension."""
+    states = walk.states()
+    still = (states[-1]["iterate"] == states[0]["iterate"]).nonzero()[0]
+    return failed(f"coordinate {still[0]} of {_N} does not move in {_STEPS - 1} iterations") if still.size else passed()
+
+
+def autonomous(walk: Walk) -> Finding:
+    """A method that says that it does not depend on the iteration's number does not."""
+    depends = None
+    for k, arrays in enumerate(walk.states()):
+        ends = [{name: array.copy() for name, array in arrays.items()} for _ in range(3)]
+        for end, at in zip(ends, (k, k + 1, 1000 * k + 17), strict=True):
+            walk.step(k, end, at)
+        if any(not np.array_equal(end[name], ends[0][name]) for end in ends for name in ("iterate", "slots")):
+            depends = k
+            break
+    if walk.method.autonomous and depends is not None:
+        return failed(f"autonomous is set, but iteration {depends} depends on its number")
+    if not walk.method.autonomous and depends is None:
+        return passed("not declared, though no iteration depends on its number: a stall will go unseen")
+    return passed()
+
+
+def determinism(walk: Walk) -> Finding:
+    """Twice the same run gives the same bits."""
+    return _same("the same run again", walk.iterates(), walk.iterates())
+
+
+def state(walk: Walk) -> Finding:
+    """Nothing leaks from one run into the next."""
+    before = walk.iterates()
+    for name, hyper in walk.method.hyperparameters.items():
+        for value in _others(hyper, walk.optimizer.hyperparameters[name])[:1]:
+            walk.iterates(values={name: value})
+    return _same("a run after others", before, walk.iterates())
+
+
+def _same(what: str, first: Floats, second: Floats) -> Finding:
+    differ = ~np.all((first == second) | (np.isnan(first) & np.isnan(second)), axis=1)
+    if not differ.any():
+        return passed()
+    k = int(np.argmax(differ))
+    size = float(np.abs(first[k] - second[k]).max())
+    return failed(f"{what} parts from the first in iteration {k}, by {size:.3g}")._replace(deviation=size, allowed=0.0)
+
+
+def engines(walk: Walk) -> Finding:
+    """Compiled and plain Python agree on fifty iterations of a quadratic, twice each."""
+    problem = registry.problem("quadratic", eigenvalues=[1.0, 10.0], start=[1.0, 1.0])
+    paths: dict[str, Floats] = {}
+    for name in ("python", "numba", "numba"):
+        try:
+            done = run(problem, walk.optimizer, tolerance=_NEVER, budget=50, path=True, engine=name)
+        except Exception as error:
+            return failed(f"on engine {name} it does not run: {first_line(error)}")
+        if done.error or done.path is None:
+            return failed(f"on engine {name}: {done.error}")
+        if name in paths and not np.array_equal(paths[name], done.path, equal_nan=True):
+            return failed("compiled, the same run again parts from the first")
+        paths[name] = done.path
+    shared = min(len(path) for path in paths.values())
+    first, second = paths["python"][:shared], paths["numba"][:shared]
+    scale = np.maximum(np.abs(first).max(axis=1), np.finfo(float).tiny)
+    return compare("relative deviation of the engines", np.abs(first - second).max(axis=1) / scale, 1e-10, first)
+
+
+def bowl(walk: Walk) -> Finding:
+    """A thousand iterations on x² + y² stay finite."""
+    done = run("bowl", walk.optimizer, tolerance=_NEVER, budget=1000, engine="python")
+    if done.status in ("diverged", "error"):
+        return failed(f"{done.status} in iteration {done.iterations} {done.error}".rstrip(), done.iterate)
+    return passed(f"‖∇f‖ = {done.gradient_norm:.3g} after {done.iterations} iterations, {done.status}")
+
+
+def theory(walk: Walk) -> Finding:
+    """The textbook hyperparameters are valid, and converge on a quadratic with that L and μ."""
+    tuning = walk.method.theory
+    if tuning is None:
+        return skipped("no theory is given")
+    L, mu = _THEORY["L"], _THEORY["mu"]
+    try:
+        chosen = Optimizer(walk.method, tuning(L, mu))
+    except Exception as error:
+        return failed(f"theory({L:g}, {mu:g}) gives no valid hyperparameters: {one_line(error)}")
+    problem = registry.problem("quadratic", eigenvalues=[mu, 0.5, 3.0, L])
+    done = run(problem, chosen, tolerance=1e-8, relative=True, budget=20_000, engine="python")
+    if done.status != "converged":
+        return failed(f"with theory({L:g}, {mu:g}) it ends {done.status} after {done.iterations} iterations")
+    return passed(f"converges in {done.iterations} iterations to a relative ‖∇f‖ of 1e-8 with L = {L:g}, μ = {mu:g}")
+
+
+CHECKS: Mapping[str, MethodCheck] = {
+    "hyperparameters": hyperparameters, "use": use, "inputs": inputs, "query": query, "slots": slots,
+    "coordinates": coordinates, "autonomous": autonomous, "determinism": determinism, "state": state,
+    "engines": engines, "bowl": bowl, "theory": theory,
+}  # fmt: skip
