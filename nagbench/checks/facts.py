@@ -75,7 +75,7 @@ def bound(probe: Probe) -> Finding:
         return skipped("no minimum is known")
     points, values, _ = probe.sampled
     lowest = points[np.argsort(values)[:2]]
-    ends = [minimize(_pair(probe), x, jac=True, method="L-BFGS-B", options={"maxiter": 50}).x for x in lowest]
+    ends = [minimize(_pair(probe), x, jac=True, method="CG", options={"maxiter": 30}).x for x in lowest]
     tried = np.concatenate([points, np.reshape(ends, (-1, p.dimension))])
     values, _ = probe.evaluate(tried)
     spread = float(np.median(values[np.isfinite(values)])) - p.minimum
