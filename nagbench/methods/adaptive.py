@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import math
 
+from nagbench.methods._tunings import ADAM, ADAPTIVE_STEP, EPSILON
 from nagbench.registry import method
-from nagbench.updates import Hyperparameter, fraction, step_size
-
-_STEP = step_size(1e-3, tuning=(1e-5, 1.0), unit="1")
-_EPSILON = Hyperparameter(default=1e-8)
+from nagbench.updates import fraction
 
 
 @method(
     "rmsprop",
     slots=1,
-    hyperparameters={"step_size": _STEP, "decay": fraction(0.9, tuning=(0.5, 0.999)), "epsilon": _EPSILON},
+    hyperparameters={"step_size": ADAPTIVE_STEP, "decay": fraction(0.9, tuning=(0.5, 0.999)), "epsilon": EPSILON},
     source="Tieleman & Hinton 2012, lecture 6e; ε outside the root as in torch.optim.RMSprop",
 )
 def rmsprop(k, gradient, iterate, query, slots, hyper):  # type: ignore[no-untyped-def]
@@ -34,12 +32,7 @@ def rmsprop(k, gradient, iterate, query, slots, hyper):  # type: ignore[no-untyp
     "adam",
     slots=2,
     autonomous=False,
-    hyperparameters={
-        "step_size": _STEP,
-        "beta1": fraction(0.9, tuning=(0.0, 0.99)),
-        "beta2": fraction(0.999, tuning=(0.9, 0.9999)),
-        "epsilon": _EPSILON,
-    },
+    hyperparameters=ADAM,
     source="Kingma & Ba 2015, algorithm 1",
 )
 def adam(k, gradient, iterate, query, slots, hyper):  # type: ignore[no-untyped-def]

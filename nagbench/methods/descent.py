@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from nagbench.methods._tunings import STEP
 from nagbench.registry import method
-from nagbench.updates import step_size
 
 
 @method(
     "gradient-descent",
-    hyperparameters={"step_size": step_size(0.01, tuning=(1e-2, 4.0), unit="1/L")},
+    hyperparameters={"step_size": STEP},
     source="Cauchy 1847; the theory step 2/(L + μ) from Polyak 1987, sect. 1.4",
     theory=lambda L, mu: {"step_size": 2.0 / (L + mu)},
 )

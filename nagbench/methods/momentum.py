@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from nagbench.methods._tunings import MOMENTUM, STEP
 from nagbench.registry import method
-from nagbench.updates import fraction, step_size
 
 
 def _polyak(L: float, mu: float) -> Mapping[str, float]:
@@ -17,10 +17,7 @@ def _polyak(L: float, mu: float) -> Mapping[str, float]:
 @method(
     "momentum",
     slots=1,
-    hyperparameters={
-        "step_size": step_size(0.01, tuning=(1e-2, 4.0), unit="1/L"),
-        "momentum": fraction(0.9, tuning=(0.0, 0.999)),
-    },
+    hyperparameters={"step_size": STEP, "momentum": MOMENTUM},
     source="Polyak 1964",
     theory=_polyak,
 )

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-
+from nagbench.methods._tunings import MOMENTUM, STEP, strongly_convex
 from nagbench.registry import method
-from nagbench.updates import fraction, step_size
-
-
-def _strongly_convex(L: float, mu: float) -> Mapping[str, float]:
-    root = math.sqrt(L / mu)
-    return {"step_size": 1.0 / L, "momentum": (root - 1.0) / (root + 1.0)}
 
 
 @method(
     "nesterov",
     slots=1,
     look_ahead=True,
-    hyperparameters={
-        "step_size": step_size(0.01, tuning=(1e-2, 4.0), unit="1/L"),
-        "momentum": fraction(0.9, tuning=(0.0, 0.999)),
-    },
+    hyperparameters={"step_size": STEP, "momentum": MOMENTUM},
     source="Nesterov 1983; this form: Sutskever et al. 2013, eq. 3–4; theory: Nesterov 2004, eq. 2.2.11",
-    theory=_strongly_convex,
+    theory=strongly_convex,
 )
 def nesterov(k, gradient, iterate, query, slots, hyper):  # type: ignore[no-untyped-def]
     """p = x + m·v; v ← m·v − s·∇f(p); x ← x + v (look-ahead form; tested at x, the gradient is taken at p).
