@@ -117,22 +117,27 @@ def inputs(walk: Walk) -> Finding:
 
 
 def query(walk: Walk) -> Finding:
-    """With look-ahead every element of the query point is written; without, it is neither read nor written."""
+    """With look-ahead every element of the query point is written; without, it is neither read nor written.
+
+    With look-ahead it may be read: it is where the gradient was taken, and part of the state that stalls are seen by.
+    """
     for k, arrays in enumerate(walk.states()):
+        if walk.method.look_ahead:
+            before = arrays["query"].copy()
+            walk.step(k, arrays)
+            if (arrays["query"] == before).any():
+                still = int(np.argmax(arrays["query"] == before))
+                return failed(f"look_ahead is set, but iteration {k} does not write coordinate {still} of query")
+            continue
         expected = {name: array.copy() for name, array in arrays.items()}
         walk.step(k, expected)
         arrays["query"][:] = np.nan
         walk.step(k, arrays)
         if not np.array_equal(arrays["iterate"], expected["iterate"], equal_nan=True):
             return failed(
-                f"iteration {k} depends on what the query point held; what is remembered belongs in the slots"
+                f"look_ahead is not set, but iteration {k} reads query; what it remembers belongs in the slots"
             )
-        written = ~np.isnan(arrays["query"])
-        if walk.method.look_ahead and not written.all():
-            return failed(
-                f"look_ahead is set, but iteration {k} does not write coordinate {int(np.argmin(written))} of query"
-            )
-        if not walk.method.look_ahead and written.any():
+        if not np.isnan(arrays["query"]).all():
             return failed(f"look_ahead is not set, but iteration {k} writes to query")
     return passed()
 
@@ -166,7 +171,7 @@ def autonomous(walk: Walk) -> Finding:
         ends = [{name: array.copy() for name, array in arrays.items()} for _ in range(3)]
         for end, at in zip(ends, (k, k + 1, 1000 * k + 17), strict=True):
             walk.step(k, end, at)
-        if any(not np.array_equal(end[name], ends[0][name]) for end in ends for name in ("iterate", "slots")):
+        if any(not np.array_equal(end[name], ends[0][name]) for end in ends for name in ("iterate", "query", "slots")):
             depends = k
             break
     if walk.method.autonomous and depends is not None:
