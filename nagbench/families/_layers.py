@@ -26,8 +26,15 @@ MOST_PRODUCTS = 2**17  # OpenBLAS multiplies matrices in one thread up to twice 
 
 
 def table(features: Floats, labels: Floats, ridge: float) -> Floats:
-    """The flat data: the features row by row, the classes, and the ridge λ."""
-    return np.concatenate([features.ravel(), labels, [ridge]])
+    """The flat data: the features row by row, the classes, and the ridge λ.
+
+    They begin at a multiple of 64 bytes: where vectors straddle cache lines, gradients take a tenth longer.
+    """
+    parts = [features.ravel(), labels, np.array([ridge])]
+    size = sum(part.size for part in parts)
+    room = np.empty(size + 7)
+    first = -room.ctypes.data // 8 % 8
+    return np.concatenate(parts, out=room[first : first + size])
 
 
 @jitable
