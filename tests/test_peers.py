@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -201,3 +202,10 @@ def test_sizes_that_are_no_numbers_are_a_usage_error():
     done = CliRunner().invoke(command.main, ["--sizes", "many"])
     assert done.exit_code == 2
     assert "'many' is not a list of numbers" in done.output
+
+
+def test_the_table_goes_between_the_marks_and_the_rest_stays():
+    document = "a\n<!-- peers -->\nold\n<!-- end of peers -->\nb\n"
+    assert command.between_marks(document, "new\n") == "a\n<!-- peers -->\nnew\n<!-- end of peers -->\nb\n"
+    with pytest.raises(click.UsageError, match="no lines"):
+        command.between_marks("a\nb\n", "new\n")

@@ -7,6 +7,7 @@ import importlib.metadata
 import os
 import platform
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -19,6 +20,7 @@ from nagbench.machine import machine
 
 _MODULES = ("nagbench_loop", "c_loop", "numpy_loop", "torch_loop", "optax_loop", "keras_loop")
 _LIBRARIES = ("nagbench", "numba", "numpy", "torch", "jax", "optax", "keras")
+_MARKS = ("<!-- peers -->", "<!-- end of peers -->")
 _REPEATS, _BLOCK = 21, 0.06
 _QUICK_SIZES, _QUICK_REPEATS, _QUICK_BLOCK = (1_000, 100_000), 5, 0.01
 
@@ -29,7 +31,8 @@ _QUICK_SIZES, _QUICK_REPEATS, _QUICK_BLOCK = (1_000, 100_000), 5, 0.01
 @click.option(
     "--format", "style", type=click.Choice(["table", "csv", "json", "md"]), default="table", show_default=True
 )
-def main(quick: bool, sizes: str | None, style: str) -> None:
+@click.option("--into", type=click.Path(exists=True, path_type=Path), help="Put the Markdown between a file's marks.")
+def main(quick: bool, sizes: str | None, style: str, into: Path | None) -> None:
     """Time per iteration of Nesterov's method in nagbench and beside it, in one run and on one thread."""
     repeats, block = (_QUICK_REPEATS, _QUICK_BLOCK) if quick else (_REPEATS, _BLOCK)
     cases = make_cases(_sizes(sizes, quick))
@@ -39,9 +42,21 @@ def main(quick: bool, sizes: str | None, style: str) -> None:
         click.echo(f"{case.name}, n = {case.n:,}", err=True)
         rows += run(case, peers, repeats, block)
     facts = {**_machine(), "left out": missing, "measured": f"{repeats} blocks of {1e3 * block:g} ms, interleaved"}
-    click.echo(render(rows, facts, style), nl=style != "csv")
+    if into is None:
+        click.echo(render(rows, facts, style), nl=False)
+    else:
+        into.write_text(between_marks(into.read_text(encoding="utf-8"), render(rows, facts, "md")), encoding="utf-8")
     if any(row.error for row in rows):
         raise SystemExit(1)
+
+
+def between_marks(document: str, text: str) -> str:
+    """The document with the text in place of what was between its two marks. Raises UsageError without them."""
+    before, opened, rest = document.partition(_MARKS[0])
+    _, closed, after = rest.partition(_MARKS[1])
+    if not (opened and closed):
+        raise click.UsageError(f"the file has no lines {_MARKS[0]} and {_MARKS[1]}")
+    return f"{before}{opened}\n{text}{closed}{after}"
 
 
 def run(case: Case, peers: Sequence[Peer], repeats: int, block: float) -> list[Row]:

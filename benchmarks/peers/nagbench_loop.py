@@ -65,18 +65,20 @@ class Count:
 
     def reset(self) -> None:
         self.progress[:] = np.zeros(1, loop.PROGRESS)
+        self._count(1)  # sets up the first iteration, and makes none
 
     def advance(self, iterations: int) -> None:
-        job, progress = self.job, self.progress
-        goal = progress["k"][0] + iterations
-        # Setting up the first iteration counts as one of the allowance.
-        allowance = iterations + (1 if progress["begun"][0] == 0 else 0)
-        job.engine.count(
-            job.value, job.gradient, job.update, job.formula, 0, job.everything, self.draws, self.rule, job.hypers,
-            job.starts, job.state, self.trace, progress, self.hits, self.points, allowance,
-        )  # fmt: skip
-        if progress["k"][0] != goal:
-            raise RuntimeError(f"the count ended after {progress['k'][0]} of {goal} iterations")
+        goal = self.progress["k"][0] + iterations
+        self._count(iterations)
+        if self.progress["k"][0] != goal:
+            raise RuntimeError(f"the count ended after {self.progress['k'][0]} of {goal} iterations")
 
     def iterate(self) -> Floats:
         return self.job.state.iterate
+
+    def _count(self, allowance: int) -> None:
+        job = self.job
+        job.engine.count(
+            job.value, job.gradient, job.update, job.formula, 0, job.everything, self.draws, self.rule, job.hypers,
+            job.starts, job.state, self.trace, self.progress, self.hits, self.points, allowance,
+        )  # fmt: skip

@@ -84,7 +84,7 @@ def _plain(rows: Sequence[Row], facts: dict[str, Any]) -> str:
     for title, lines in _tables(rows):
         width = max(len(line[0]) for line in lines)
         parts += [title, *(_aligned(line, width) for line in (_HEADINGS, *lines)), ""]
-    return "\n".join(parts)
+    return "\n".join(parts) + "\n"
 
 
 def _aligned(line: Sequence[str], width: int) -> str:
@@ -98,11 +98,11 @@ def _markdown(rows: Sequence[Row], facts: dict[str, Any]) -> str:
         padded = (list(line) + [""] * (len(_HEADINGS) - len(line)) for line in (_HEADINGS, *lines))
         heading, *body = (f"| {' | '.join(line)} |" for line in padded)
         parts += [f"**{title}**", "", heading, rule, *body, ""]
-    return "\n".join(parts)
+    return "\n".join(parts) + "\n"
 
 
 def _facts(facts: dict[str, Any]) -> str:
-    return "\n".join(f"{key}: {_listed(value)}" for key, value in facts.items() if value) + "\n"
+    return "\n".join(f"* {key}: {_listed(value)}" for key, value in facts.items() if value) + "\n"
 
 
 def _listed(value: Any) -> str:
