@@ -111,12 +111,19 @@ def test_jax_finds_gradients_in_double_precision_and_leaves_its_settings_alone(m
         def branched(x):
             return x[0] ** 2 if x[0] > 0 else 3 * x[0] ** 2
 
+        def given(x):
+            return jnp.sum(jnp.cosh(x))
+
+        given.start, given.gradient = [1.0], lambda x: jnp.sinh(x)
         soft.start, branched.start = [0.3, -1.1], [-2.0]
     """)
     problem = nagbench.problem(f"python:{name}:soft")
     x = np.array([0.7, -0.2])
     assert problem.value(x) == pytest.approx(np.log(2 * np.cosh(0.7)) + np.cosh(x).sum(), rel=1e-15)
     np.testing.assert_allclose(problem.gradient(x), [np.tanh(0.7) + np.sinh(0.7), np.sinh(-0.2)], rtol=1e-14)
+    given = nagbench.problem(f"python:{name}:given")
+    assert given.value([0.7]) == pytest.approx(np.cosh(0.7), rel=1e-15)
+    assert given.gradient([0.7])[0] == pytest.approx(np.sinh(0.7), rel=1e-15)
     assert not jax.config.jax_enable_x64
     branched = nagbench.problem(f"python:{name}:branched")
     assert [float(branched.gradient([x])[0]) for x in (2.0, -2.0)] == [4.0, -12.0]

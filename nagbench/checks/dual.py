@@ -1,7 +1,7 @@
 """Dual numbers a + bε with ε² = 0: a plain Python function of one gives its value and its derivative, to rounding.
 
 Unlike a complex step they follow |x|, max and branches. What they cannot follow, such as a function of the math module
-or an array of floats that a dual number is written to, raises TypeError; it is never silently wrong.
+or an array of floats that a dual number is written to, raises; it is never silently wrong.
 """
 
 from __future__ import annotations
@@ -158,8 +158,8 @@ for _name in _DERIVATIVES:
 _exp, _log = _method("exp"), _method("log")
 
 
-def _arctan2(self: Dual | float, other: Any) -> Dual:
-    y, x = (part if isinstance(part, Dual) else Dual(float(part)) for part in (self, other))
+def _arctan2(y: Dual, other: Any) -> Dual:
+    x = other if isinstance(other, Dual) else Dual(float(other))
     square = x.value * x.value + y.value * y.value
     return Dual(math.atan2(y.value, x.value), _quotient(y.slope * x.value - x.slope * y.value, square))
 

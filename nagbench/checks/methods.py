@@ -249,8 +249,9 @@ def theory(walk: Walk) -> Finding:
     return passed(f"converges in {done.iterations} iterations to a relative ‖∇f‖ of 1e-8 with L = {L:g}, μ = {mu:g}")
 
 
+# What one run leaves behind is looked for before the other checks have run the method in all ways.
 CHECKS: Mapping[str, MethodCheck] = {
-    "hyperparameters": hyperparameters, "use": use, "inputs": inputs, "query": query, "slots": slots,
-    "coordinates": coordinates, "autonomous": autonomous, "determinism": determinism, "state": state,
-    "engines": engines, "bowl": bowl, "theory": theory,
+    "hyperparameters": hyperparameters, "determinism": determinism, "state": state, "use": use, "inputs": inputs,
+    "query": query, "slots": slots, "coordinates": coordinates, "autonomous": autonomous, "engines": engines,
+    "bowl": bowl, "theory": theory,
 }  # fmt: skip

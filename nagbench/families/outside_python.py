@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -95,11 +96,9 @@ def _problem(
     slope = _gradient(name, function, gradient)
     if slope is not None and parameters:
         slope = functools.partial(slope, **parameters)
-    evaluated = value
-    if slope is None:
-        evaluated, slope = _derived(name, value, point)
-    value_kernel, gradient_kernel = kernels(name, lambda x, rows: evaluated(x), lambda x, rows: slope(x))
-    value_kernel.__wrapped__, gradient_kernel.__wrapped__ = value, slope  # type: ignore[attr-defined]
+    call, call_slope = _derived(name, value, point) if slope is None else (_as_given(value), _as_given(slope))
+    value_kernel, gradient_kernel = kernels(name, lambda x, rows: call(x), lambda x, rows: call_slope(x))
+    value_kernel.__wrapped__, gradient_kernel.__wrapped__ = value, call_slope  # type: ignore[attr-defined]
     return Problem(
         name=name,
         family=name,
@@ -175,8 +174,28 @@ class JaxGradient:
 def _in_double_precision(function: Function, x: Floats) -> Floats:
     import jax
 
-    with jax.enable_x64(True):
+    with _double_precision():
         return np.asarray(function(jax.numpy.asarray(x)))
+
+
+def _double_precision() -> Any:
+    import jax
+
+    # Before JAX 0.8 the switch lived elsewhere.
+    switch = jax.enable_x64 if hasattr(jax, "enable_x64") else importlib.import_module("jax.experimental").enable_x64
+    return switch(True)
+
+
+def _as_given(function: Function) -> Function:
+    """The function as it stands, but in double precision should it be written with jax.numpy."""
+
+    def call(x: Floats) -> Any:
+        if "jax" not in sys.modules:
+            return function(x)
+        with _double_precision():
+            return np.asarray(function(x))
+
+    return call
 
 
 def jax_gradient(function: Function, start: Floats) -> JaxGradient:
