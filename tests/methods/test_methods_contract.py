@@ -1,0 +1,98 @@
+"""What holds for every method of the package: the checks, both engines, exact replays, units, and who is in the default."""
+
+import math
+
+import pytest
+
+import nagbench
+from nagbench.checks import check_method
+from nagbench.plan import cells, make_spec
+from nagbench.registry import find_method, methods
+from nagbench.runner import Batch, Job, cell_of, count, digest, replay
+
+METHODS = list(methods())
+FIVE = ("gradient-descent", "momentum", "nesterov", "rmsprop", "adam")
+# Their update has powers of a number in it; the others are + − × ÷ √ alone, which round alike everywhere.
+POWERS = ("adam", "adamw", "amsgrad", "nadam")
+SCALED_BY_L = [name for name, method in methods().items() if method.hyperparameters["step_size"].unit == "1/L"]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_all_checks_pass(name):
+    failed = [found for found in check_method(nagbench.optimizer(name)) if found.status == "failed"]
+    assert failed == []
+
+
+@pytest.mark.parametrize("problem", ["rosenbrock-10", "ill-conditioned-1e2"])
+@pytest.mark.parametrize("name", [name for name in METHODS if name not in POWERS])
+def test_engines_agree_bit_for_bit(name, problem):
+    compiled, plain = (
+        nagbench.run(problem, nagbench.optimizer(name, step_size=2e-3), budget=300, tolerance=1e-300, engine=engine)
+        for engine in ("numba", "python")
+    )
+    assert compiled.iterate.tobytes() == plain.iterate.tobytes()
+    assert compiled.query.tobytes() == plain.query.tobytes()
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_bare_replay_ends_where_the_count_ended(name):
+    problem, optimizer = nagbench.problem("rosenbrock"), nagbench.optimizer(name, step_size=1e-3)
+    batch = Batch(problem, optimizer.method, [cell_of(problem, optimizer, budget=777, tolerances=(1e-300,))])
+    counts, job = count(batch), Job(batch)
+    list(replay(job, 0, int(counts.hits["iterations"][0, -1])))
+    assert digest(job.state.iterate) == digest(counts.points[0, -1])
+
+
+@pytest.mark.parametrize("engine", ["numba", "python"])
+@pytest.mark.parametrize("name", METHODS)
+def test_a_step_size_beyond_all_bounds_is_no_error(name, engine):
+    run = nagbench.run("rosenbrock", nagbench.optimizer(name, step_size=1e200), budget=50, engine=engine)
+    assert run.status in ("diverged", "budget", "stalled")
+    assert run.error == ""
+
+
+@pytest.mark.parametrize("name", SCALED_BY_L)
+def test_a_step_size_in_units_of_1_over_l_undoes_a_scale_of_f(name):
+    """Bit for bit, for a power of two."""
+    ends = []
+    for scale in (1.0, 1024.0):
+        problem = nagbench.problem("huber", dimension=3, L=scale, delta=0.5, start=[1.0, -0.3, 20.0])
+        run = nagbench.run(problem, nagbench.optimizer(name, step_size=0.7 / scale), budget=100, tolerance=1e-300)
+        ends.append(run.iterate.tobytes())
+    assert ends[0] == ends[1]
+
+
+@pytest.mark.parametrize(
+    "name", ["adagrad", "rmsprop", "rmsprop-momentum", "adam", "amsgrad", "nadam", "adamw", "lion"]
+)
+def test_adaptive_methods_do_not_see_a_scale_of_f(name):
+    """With ε = 0, bit for bit for a power of two; so their step sizes are lengths, and not in units of 1/L."""
+    values = {"epsilon": 0.0} if "epsilon" in find_method(name).hyperparameters else {}
+    ends = []
+    for scale in (1.0, 1024.0):
+        problem = nagbench.problem("huber", dimension=3, L=scale, delta=0.5, start=[1.0, -0.3, 20.0])
+        run = nagbench.run(problem, nagbench.optimizer(name, step_size=1e-2, **values), budget=100, tolerance=1e-300)
+        ends.append(run.iterate.tobytes())
+    assert ends[0] == ends[1]
+
+
+@pytest.mark.parametrize("name", [name for name, method in methods().items() if method.theory])
+@pytest.mark.parametrize("kappa", [1.0, 1.0 + 1e-12, 10.0, 1e16])
+def test_theory_is_valid_at_every_condition(name, kappa):
+    tuned = nagbench.optimizer(name, **find_method(name).theory(3.0 * kappa, 3.0)).hyperparameters
+    assert all(math.isfinite(value) for value in tuned.values())
+    if kappa == 1.0:
+        problem = nagbench.problem("quadratic", eigenvalues=[3.0, 3.0], start=[1.0, -1.0])
+        assert nagbench.run(problem, nagbench.optimizer(name, **tuned)).iterations == 1
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, method in methods().items() if "μ need not be known" in method.update.__doc__]
+)
+def test_theories_that_need_no_strong_convexity_take_none(name):
+    assert find_method(name).theory(4.0, 0.0) == {"step_size": 0.25}
+
+
+def test_more_methods_do_not_change_the_default_sweep():
+    assert set(FIVE) < set(METHODS)
+    assert {planned.variant for planned in cells(make_spec({"problems": ["bowl"], "trials": 2}))} == set(FIVE)
