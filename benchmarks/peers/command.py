@@ -12,13 +12,13 @@ from typing import Any
 
 import click
 
-from benchmarks.peers import stream
+from benchmarks.peers import nagbench_loop, stream
 from benchmarks.peers.cases import SIZES, Case, make_cases
 from benchmarks.peers.measure import Peer, measure
 from benchmarks.peers.table import Row, render, rows_of
 from nagbench.machine import machine
 
-_MODULES = ("nagbench_loop", "c_loop", "numpy_loop", "torch_loop", "optax_loop", "keras_loop")
+_MODULES = ("c_loop", "numpy_loop", "torch_loop", "optax_loop", "keras_loop")
 _LIBRARIES = ("nagbench", "numba", "numpy", "torch", "jax", "optax", "keras")
 _MARKS = ("<!-- peers -->", "<!-- end of peers -->")
 _REPEATS, _BLOCK = 21, 0.06
@@ -66,7 +66,7 @@ def run(case: Case, peers: Sequence[Peer], repeats: int, block: float) -> list[R
 
 def installed() -> tuple[list[Peer], dict[str, str]]:
     """The peers that can run here, and, by module, why the others cannot."""
-    found: list[Peer] = []
+    found = nagbench_loop.peers()
     missing: dict[str, str] = {}
     for name in _MODULES:
         try:
