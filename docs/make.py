@@ -1,13 +1,18 @@
-"""Writes docs/problems.md from the registry: ``python docs/make.py``. CI's tests see that it is not stale."""
+"""Writes docs/problems.md and the reference in docs/methods.md from the registry: ``python docs/make.py``.
+
+CI's tests see that they are not stale.
+"""
 
 from __future__ import annotations
 
+import inspect
 from itertools import groupby
 from pathlib import Path
 
 from nagbench import registry
 from nagbench.objective import Problem
 from nagbench.suite import Entry, suites
+from nagbench.updates import Hyperparameter, Method
 
 HEAD = """# The problems
 
@@ -36,7 +41,9 @@ def page() -> str:
     entries = list(suites().values())
     parts.append(f"{len(entries)} problems in {len({entry.suite for entry in entries})} suites.\n")
     for suite, group in groupby(entries, key=lambda entry: entry.suite):
-        parts.append(f"## Suite {suite}\n\n| name | n | rows | kind | κ | f* | family | source |\n|---|---|---|---|---|---|---|---|")
+        parts.append(
+            f"## Suite {suite}\n\n| name | n | rows | kind | κ | f* | family | source |\n|---|---|---|---|---|---|---|---|"
+        )
         parts.append("\n".join(row(entry, entry.problem()) for entry in group) + "\n")
     parts.append("## Families\n")
     for family in registry.families().values():
@@ -45,5 +52,41 @@ def page() -> str:
     return "\n".join(parts)
 
 
+BEGIN, END = "<!-- from the registry, by docs/make.py -->", "<!-- end -->"
+
+
+def tuned(name: str, hyper: Hyperparameter) -> str:
+    """A hyperparameter with the range that tuning searches, or the value at which it stays."""
+    if hyper.tuning is None:
+        return f"`{name}` = {hyper.default:g}"
+    low, high = hyper.tuning
+    return f"`{name}` {low:g} … {high:g}{' /L' if hyper.unit == '1/L' else ''}"
+
+
+def method_row(method: Method) -> str:
+    """One line of the table of methods."""
+    ranges = ", ".join(tuned(name, hyper) for name, hyper in method.hyperparameters.items())
+    theory = (inspect.getdoc(method.theory) or "").rstrip(".") if method.theory else "—"
+    return f"| [{method.name}](#{method.name}) | {method.tested_at} | {ranges} | {theory} |"
+
+
+def method_section(method: Method) -> str:
+    """What a method says of itself."""
+    defaults = ", ".join(f"`{name}` {hyper.default:g}" for name, hyper in method.hyperparameters.items())
+    facts = f"Source: {method.source}. Defaults: {defaults}. Slots: {method.slots}."
+    return f"### {method.name}\n\n{inspect.getdoc(method.update)}\n\n{facts}\n"
+
+
+def methods_page(before: str) -> str:
+    """The page on methods, with all that stands between its two marks made anew."""
+    methods = registry.methods().values()
+    table = ["| name | tested at | tuned over | theory |\n|---|---|---|---|", *map(method_row, methods)]
+    head, tail = before.partition(BEGIN)[0], before.partition(END)[2]
+    return "\n".join([head + BEGIN, *table, "", *map(method_section, methods), END]) + tail
+
+
 if __name__ == "__main__":
-    Path(__file__).with_name("problems.md").write_text(page(), encoding="utf-8")
+    docs = Path(__file__).parent
+    (docs / "problems.md").write_text(page(), encoding="utf-8")
+    methods = docs / "methods.md"
+    methods.write_text(methods_page(methods.read_text(encoding="utf-8")), encoding="utf-8")

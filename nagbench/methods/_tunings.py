@@ -20,17 +20,17 @@ ADAM = {
 
 
 def inverse_smoothness(L: float, mu: float) -> Mapping[str, float]:
-    """s = 1/L, whatever μ is."""
+    """s = 1/L."""
     return {"step_size": 1.0 / L}
 
 
 def strongly_convex(L: float, mu: float) -> Mapping[str, float]:
-    """s = 1/L, m = (√κ − 1)/(√κ + 1): Nesterov 2004, eq. 2.2.11."""
+    """s = 1/L, m = (√κ − 1)/(√κ + 1)."""
     root = math.sqrt(L / mu)
     return {"step_size": 1.0 / L, "momentum": (root - 1.0) / (root + 1.0)}
 
 
 def quadratic_optimal(L: float, mu: float) -> Mapping[str, float]:
-    """s = 4/(3L + μ), m = (√(3κ + 1) − 2)/(√(3κ + 1) + 2): Lessard, Recht & Packard 2016, proposition 1."""
+    """s = 4/(3L + μ), m = (√(3κ + 1) − 2)/(√(3κ + 1) + 2)."""
     root = math.sqrt(3.0 * L / mu + 1.0)
     return {"step_size": 4.0 / (3.0 * L + mu), "momentum": (root - 2.0) / (root + 2.0)}

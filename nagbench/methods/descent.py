@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from nagbench.methods._tunings import STEP
 from nagbench.registry import method
+
+
+def _contracting(L: float, mu: float) -> Mapping[str, float]:
+    """s = 2/(L + μ)."""
+    return {"step_size": 2.0 / (L + mu)}
 
 
 @method(
     "gradient-descent",
     hyperparameters={"step_size": STEP},
     source="Cauchy 1847; the theory step 2/(L + μ) from Polyak 1987, sect. 1.4",
-    theory=lambda L, mu: {"step_size": 2.0 / (L + mu)},
+    theory=_contracting,
 )
 def gradient_descent(k, gradient, iterate, query, slots, hyper):  # type: ignore[no-untyped-def]
     """x ← x − s·∇f(x).

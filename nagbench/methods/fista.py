@@ -61,7 +61,8 @@ def nesterov_convex(k, gradient, iterate, query, slots, hyper):  # type: ignore[
 
 
 def _estimate_sequence(L: float, mu: float) -> Mapping[str, float]:
-    """s = 1/L, q = μ/L, and t₀ = 1; q = 1 itself, where one step is enough, is not among the valid values."""
+    """s = 1/L, q = μ/L, t0 = 1."""
+    # q = 1, where one step is enough, is just outside the valid values.
     return {"step_size": 1.0 / L, "q": min(mu / L, math.nextafter(1.0, 0.0)), "t0": 1.0}
 
 
@@ -84,7 +85,7 @@ def nesterov_estimate_sequence(k, gradient, iterate, query, slots, hyper):  # ty
     `nesterov-two-sequence` with the momentum (1 − √q)/(1 + √q). In between it turns from the one into the other.
 
     Assumes f L-smooth and μ-strongly convex with q = μ/L, or convex with q = 0. Theory: s = 1/L, q = μ/L, t0 = 1, for
-    which f(x_n) − f* ≤ 2L‖x₀ − x*‖²/(n + 1)², and in the long run falls by the factor 1 − √(μ/L) an iteration.
+    which f(x_n) − f* ≤ min(L/t_n², L·(1 − √q)ⁿ⁻¹)·‖x₀ − x*‖²/2 with the t_n of `fista` (theorem 2.2.1 there, γ₀ → ∞).
     On quadratics the momentum tends to m = (1 − √q)/(1 + √q), with the stable region s·λ < 2(1 + m)/(1 + 2m).
     """
     step, q, t0 = hyper[0], hyper[1], hyper[2]

@@ -10,6 +10,7 @@ from nagbench.registry import method
 
 
 def _polyak(L: float, mu: float) -> Mapping[str, float]:
+    """s = 4/(√L + √μ)², m = ((√κ − 1)/(√κ + 1))²."""
     root = math.sqrt(L / mu)
     return {"step_size": 4.0 / (math.sqrt(L) + math.sqrt(mu)) ** 2, "momentum": ((root - 1.0) / (root + 1.0)) ** 2}
 

@@ -45,6 +45,7 @@ def ogm(k, gradient, iterate, query, slots, hyper):  # type: ignore[no-untyped-d
 
 
 def _triple_momentum(L: float, mu: float) -> Mapping[str, float]:
+    """ρ = 1 − √(μ/L), s = (1 + ρ)/L."""
     rho = 1.0 - math.sqrt(mu / L)
     return {"step_size": (1.0 + rho) / L, "rho": rho}
 

@@ -10,6 +10,7 @@ from nagbench.updates import Hyperparameter, fraction, step_size
 
 
 def _as_nesterov(L: float, mu: float) -> Mapping[str, float]:
+    """ν = m = (√κ − 1)/(√κ + 1), s = 1/(L(1 − m))."""
     tuned = strongly_convex(L, mu)
     m = tuned["momentum"]
     return {"step_size": tuned["step_size"] / (1.0 - m), "momentum": m, "nu": m}

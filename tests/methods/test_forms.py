@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from trajectories import ROSENBROCK_START, SMOOTHNESS, first_difference, log_cosh, rosenbrock, walk
 
+import nagbench
+
 STEPS = 60
 LR, M = 1e-4, 0.9
 START = np.linspace(-1.0, 2.0, 6)
@@ -288,3 +290,20 @@ class TestAveraging:
         r, n = 0.9, 200
         ours, _ = walk("averaged-gradient-descent", lambda x: x, [1.0], n, step_size=1 - r)
         assert ours[n, 0] == pytest.approx(r * (1 - r**n) / (n * (1 - r)), rel=1e-12)
+
+
+class TestCountsAtTheTwoPoints:
+    def counts(self, kappa, momentum):
+        problem, s = nagbench.problem("quadratic", eigenvalues=[1.0, kappa], start=[1.0, 1.0]), 1 / kappa
+        at_x = nagbench.optimizer("nesterov", step_size=s, momentum=momentum)
+        at_query = nagbench.optimizer("qhm", step_size=s / (1 - momentum), momentum=momentum, nu=momentum)
+        return [nagbench.run(problem, at, tolerance=1e-2, relative=True).iterations for at in (at_x, at_query)]
+
+    @pytest.mark.parametrize("kappa", [3.0, 10.0, 100.0, 1000.0])
+    def test_with_little_oscillation_they_differ_by_one_at_most(self, kappa):
+        at_x, at_query = self.counts(kappa, (np.sqrt(kappa) - 1) / (np.sqrt(kappa) + 1))
+        assert abs(at_x - at_query) <= 1
+
+    def test_with_much_a_ripple_meets_the_tolerance_at_one_point_and_misses_it_at_the_other(self):
+        at_x, at_query = self.counts(5.1, 0.98)
+        assert at_query - at_x > 5

@@ -246,12 +246,33 @@ def test_regions_of_stability(name, first, second):
     assert spectral_radius(name, bound * (1 + 1e-4), *numbers) > 1
 
 
-@pytest.mark.parametrize(("name", "bound"), [("fista", 4 / 3), ("nesterov-convex", 4 / 3), ("ogm", 1.0)])
-def test_regions_in_the_long_run(name, bound):
-    """The momentum tends to 1, and the region to a limit."""
+LIMITS = [
+    ("fista", {}, 4 / 3),
+    ("nesterov-convex", {}, 4 / 3),
+    ("ogm", {}, 1.0),
+    ("nesterov-estimate-sequence", {"q": 0.01}, 2 * (1 + 0.9 / 1.1) / (1 + 2 * 0.9 / 1.1)),
+    ("nesterov-sutskever", {"momentum": 0.9}, REGIONS["nesterov"](0.9)),
+]
+
+
+@pytest.mark.parametrize(("name", "values", "bound"), LIMITS, ids=[name for name, *_ in LIMITS])
+def test_regions_in_the_long_run(name, values, bound):
+    """The momentum tends to 1, to (1 − √q)/(1 + √q) or to its ceiling, and the region to that of the limit."""
     for factor, stable in ((0.98, True), (1.02, False)):
-        x, _ = walk(name, lambda x: x, [1.0], 4000, step_size=factor * bound)
+        x, _ = walk(name, lambda x: x, [1.0], 4000, step_size=factor * bound, **values)
         assert (np.abs(x[-20:]).max() < 1e-3) == stable
+
+
+@pytest.mark.parametrize("epsilon", [1e-7, 1e-3])
+def test_near_a_minimum_rmsprop_with_epsilon_inside_is_gradient_descent(epsilon):
+    """With step size s/√ε, and stable for s·λ < 2√ε."""
+    curvature, start = 5.0, 1e-3 * np.sqrt(epsilon) / 5.0
+    for factor, stable in ((0.99, True), (1.01, False)):
+        s = factor * 2 * np.sqrt(epsilon) / curvature
+        x, _ = walk("rmsprop-epsilon-inside", lambda x: curvature * x, [start], 100, step_size=s, epsilon=epsilon)
+        plain, _ = walk("gradient-descent", lambda x: curvature * x, [start], 100, step_size=s / np.sqrt(epsilon))
+        np.testing.assert_allclose(x, plain, rtol=1e-2)
+        assert (abs(x[-1, 0]) < start) == stable
 
 
 @pytest.mark.parametrize("kappa", [1e2, 1e4])
