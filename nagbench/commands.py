@@ -24,11 +24,11 @@ from nagbench.analysis.summary import summary
 from nagbench.errors import UsageError
 from nagbench.filters import select
 from nagbench.objective import Problem
-from nagbench.plan import cells, make_spec, plan_table, read_spec
+from nagbench.plan import make_spec, plan_table, read_spec
 from nagbench.records import Run
-from nagbench.runner import check_number
+from nagbench.runner import UNREACHABLE, check_number
 from nagbench.runner import run as run_cell
-from nagbench.study import Progress, Sweep, to_json
+from nagbench.study import Progress, Sweep, plan_cells, to_json
 from nagbench.study import sweep as run_study
 from nagbench.suite import Entry
 from nagbench.updates import Method
@@ -94,7 +94,7 @@ def run_sweep(
     keys = read_spec(spec, **values) if spec else values
     checked = make_spec(keys, str(spec) if spec else "sweep")
     if dry_run:
-        _print_plan(plan_table(list(cells(checked))), shape)
+        _print_plan(plan_table(plan_cells(checked)), shape)
         return 0
     with BarProgress(quiet) as progress:
         done = run_study(
@@ -110,8 +110,8 @@ def run_sweep(
 def _report(done: Sweep) -> Path:
     """The report's path; written again only if the tables have changed since."""
     page = done.store.folder / "report.html"
-    parts = [file.stat().st_mtime for file in done.store.folder.glob("*/*.parquet")]
-    if not page.exists() or page.stat().st_mtime <= max(parts, default=0.0):
+    parts = [done.store.folder / "manifest.json", *done.store.folder.glob("*/*.parquet")]
+    if not page.exists() or page.stat().st_mtime <= max(file.stat().st_mtime for file in parts):
         done.report(page)
     return page
 
@@ -125,7 +125,7 @@ def _failed(done: Sweep, quiet: bool) -> bool:
         ),
         *(f"timing of cell {t.cell}: {t.error}" for t in timings[timings["error"] != ""].itertuples()),
     ]
-    for message in [] if quiet else messages[:5]:
+    for message in messages[:1] if quiet else messages[:5]:
         ERR.print(f"nagbench: error: {message}", soft_wrap=True, markup=False)
     if len(messages) > 5 and not quiet:
         ERR.print(f"nagbench: … and {len(messages) - 5} further errors, all in the table", markup=False)
@@ -140,7 +140,7 @@ def _print_plan(plan: pd.DataFrame, shape: str) -> None:
         .reset_index()
     )
     _print_table(counts, shape)
-    ERR.print(f"{plan['cell'].nunique()} cells would run", markup=False)
+    ERR.print(f"{plan['cell'].nunique()} cells would run, less those that the results directory holds", markup=False)
 
 
 def _print_table(table: pd.DataFrame, shape: str) -> None:
@@ -179,9 +179,7 @@ def _print_sweep(done: Sweep, shape: str) -> None:
 
     rows = summary(done.runs, done.timings)
     methods = list(dict.fromkeys(rows["method"]))
-    grid = Table(
-        title=_title(done), title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="bold"
-    )
+    grid = Table(box=None, pad_edge=False, header_style="bold")
     grid.add_column("problem")
     grid.add_column("mode")
     for method in methods:
@@ -248,10 +246,12 @@ def run_one(
         raise UsageError(f"--plot draws problems of dimension 2 and learning curves; {problem} has neither")
     if iterations is not None:
         # A tolerance that nothing but 0 meets: the run goes on to the last iteration asked for.
-        settings.update(tolerance=5e-324, budget=iterations)
+        settings.update(tolerance=UNREACHABLE, budget=iterations)
     done = run_cell(found, optimizer, start=point, path=plot is not None or iterations is not None, **settings)
     if iterations is not None:
-        _print_lines(found, done)
+        _print_lines(found, done, shape)
+        if done.iterations < iterations:
+            ERR.print(f"nagbench: the run ended at iteration {done.iterations}: {_ENDS[done.status]}", markup=False)
     else:
         _print_run(done, shape)
     if plot is not None:
@@ -265,9 +265,20 @@ def run_one(
     return 1 if done.status == "error" else 0
 
 
-def _print_lines(problem: Problem, done: Run) -> None:
+_ENDS = {
+    "converged": "the measure is 0 there", "stalled": "the state does not change any more", "diverged": "diverged",
+    "error": "error", "budget": "budget",
+}  # fmt: skip
+
+
+def _print_lines(problem: Problem, done: Run, shape: str) -> None:
     assert done.path is not None
-    for k, (point, value) in enumerate(zip(done.path, problem.values(done.path), strict=True)):
+    values = problem.values(done.path)
+    if shape != "table":
+        rows = pd.DataFrame({"iteration": range(len(values)), "value": values, "iterate": done.path.tolist()})
+        _print_table(rows, shape)
+        return
+    for k, (point, value) in enumerate(zip(done.path, values, strict=True)):
         click.echo(f"{k:>6}  f({np.array2string(point, max_line_width=10_000)}) = {value:.5f}")
 
 

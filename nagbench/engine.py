@@ -13,7 +13,6 @@ import hashlib
 import inspect
 import math
 import os
-import sys
 import tempfile
 import types as python_types
 from collections.abc import Callable, Iterable
@@ -25,7 +24,7 @@ import numba
 import numpy as np
 from numba import carray, float64, int64, typeof, types, void
 
-from nagbench import kernels, loop
+from nagbench import kernels, loop, sources
 from nagbench.errors import UsageError
 from nagbench.objective import Problem
 
@@ -100,10 +99,9 @@ def _cache_root() -> Path:
 
 def _source_hash(*functions: Function) -> str:
     """A hash of the files that hold these functions and their helpers, of this file, and of numba's version."""
-    behind = (_file(name) for name in _modules_behind(f.__module__ for f in functions))
-    files = sorted({inspect.getfile(f) for f in functions} | {str(file) for file in behind if file} | {__file__})
+    behind = sources.files([*(f.__module__ for f in functions), kernels.__name__])
     digest = hashlib.blake2b(numba.__version__.encode(), digest_size=8)
-    for file in files:
+    for file in sorted({inspect.getfile(f) for f in functions} | set(behind) | {__file__}):
         digest.update(Path(file).read_bytes())
     return digest.hexdigest()
 
@@ -135,7 +133,14 @@ def _numba_entry(function: Function, kind: str) -> Function:
     entry.__qualname__ = f"{kind}_of_{name}".replace(".", "_")
     entry.__module__ = __name__
     digest = hashlib.blake2b(name.encode(), digest_size=4).hexdigest()
-    return _compile(entry, SIGNATURES[kind], f"{_source_hash(function)}-{digest}")
+    try:
+        return _compile(entry, SIGNATURES[kind], f"{_source_hash(function)}-{digest}")
+    except numba.core.errors.NumbaError as error:
+        why = next((line for line in reversed(str(error).splitlines()) if "Error" in line or "not" in line), str(error))
+        raise UsageError(
+            f"the {kind} kernel {function.__module__}.{function.__qualname__} does not compile ({' '.join(why.split())}); "
+            "engine python runs it as it is"
+        ) from None
 
 
 @functools.cache
@@ -196,62 +201,9 @@ ENGINES = {engine.name: engine for engine in (NUMBA, PYTHON)}
 
 
 def fingerprint(*functions: Function, modules: Iterable[str] = ()) -> str:
-    """A hash of what decides a result: the modules of these functions, further ones by name, and those behind them."""
-    digest = hashlib.blake2b(digest_size=8)
-    for name in _modules_behind([*(f.__module__ for f in functions), *modules, loop.__name__]):
-        digest.update(_module_code(name).encode())
-    return digest.hexdigest()
-
-
-def _modules_behind(names: Iterable[str]) -> list[str]:
-    """These modules, the kernels' helpers, and, of the folder that each lies in, the modules that it takes things from."""
-    found: set[str] = set()
-    left = [*names, kernels.__name__]
-    while left:
-        name = left.pop()
-        if name in sys.modules and name not in found:
-            found.add(name)
-            left += [other for other in _taken_from(name) if _folder(other) == _folder(name) is not None]
-    return sorted(found)
-
-
-def _taken_from(name: str) -> set[str]:
-    things = vars(sys.modules[name]).values()
-    names = {t.__name__ if inspect.ismodule(t) else getattr(t, "__module__", None) for t in things}
-    return {name for name in names if isinstance(name, str) and name in sys.modules}
-
-
-def _file(name: str) -> Path | None:
-    file = getattr(sys.modules[name], "__file__", None)
-    return None if file is None else Path(file)
-
-
-def _folder(name: str) -> Path | None:
-    file = _file(name)
-    return None if file is None else file.parent
-
-
-@functools.cache
-def _module_code(name: str) -> str:
-    """The syntax tree of a module without docstrings and comments; the bytes' hash of one that is not Python source."""
-    import ast
-
-    file = _file(name)
-    if file is None:
-        return name
-    if file.suffix != ".py":
-        return hashlib.blake2b(file.read_bytes()).hexdigest()
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if (
-            isinstance(body, list)
-            and body
-            and isinstance(body[0], ast.Expr)
-            and isinstance(body[0].value, ast.Constant)
-        ):
-            body[0].value.value = ""
-    return ast.dump(tree)
+    """A hash of what decides a result: the modules of these functions, further ones by name, the loop and the draws."""
+    names = [f.__module__ for f in functions]
+    return sources.fingerprint([*names, *modules, kernels.__name__, loop.__name__, "nagbench.oracle"])
 
 
 def formula_of(problem: Problem) -> loop.Formula:

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import pandas as pd
 
+from nagbench.errors import UsageError
 from nagbench.loop import CONVERGED
 from nagbench.records import STATUSES, Cell
-from nagbench.runner import Batch, Counts, Pulse, batch_of, count, digest, fingerprint_of
+from nagbench.runner import Batch, Counts, Pulse, batch_of, count, digest, failed, fingerprint_of
 
 _SECONDS = 2.0
 _PER_NUMBER = 4e-9
@@ -32,9 +33,13 @@ def chunks(cells: Iterable[Cell]) -> Iterator[list[Cell]]:
 
 
 def outcomes(cells: Sequence[Cell], pulse: Pulse = lambda: None) -> pd.DataFrame:
-    """Counts one chunk: one row a cell and tolerance. A chunk that cannot be built is rows of status error."""
+    """Counts one chunk: one row a cell and tolerance. A chunk whose kernels do not compile is rows of status error."""
     batch = batch_of(cells)
-    return outcome_table(batch, count(batch, pulse=pulse))
+    try:
+        counts = count(batch, pulse=pulse)
+    except UsageError as error:
+        counts = failed(batch, str(error))
+    return outcome_table(batch, counts)
 
 
 def outcome_table(batch: Batch, counts: Counts) -> pd.DataFrame:

@@ -57,6 +57,17 @@ class Problem:
     given: Mapping[str, Any] = field(default_factory=dict)
     modules: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        for name, kind, axes in (("start", np.float64, 1), ("data", np.float64, 1), ("shape", np.int64, 1)):
+            array = np.ascontiguousarray(getattr(self, name), dtype=kind)
+            if array.ndim != axes or (name == "start" and array.size == 0):
+                raise ValueError(f"{self.name}: {name} must be a flat array of numbers, start with at least one")
+            object.__setattr__(self, name, array)
+        for name in ("minimizers", "stationary_points"):
+            points = getattr(self, name)
+            if points is not None and np.shape(points)[1:] != (self.dimension,):
+                raise ValueError(f"{self.name}: {name} must have one point of {self.dimension} coordinates a row")
+
     @property
     def dimension(self) -> int:
         """The number of coordinates of x."""

@@ -1,4 +1,5 @@
-"""How the gradient is given: exact, on mini-batches, one row at a time, or with Gaussian noise added.
+"""All that is drawn at random: how the gradient is given (exact, on mini-batches, one row at a time, or with Gaussian
+noise added), and further starts.
 
 Random draws come in chunks of a fixed length, each from its own stream, so that a chunk can be made again at any time:
 the stream depends on problem, oracle, start and seed alone, and every method sees the same draws.
@@ -14,7 +15,7 @@ import numpy as np
 
 from nagbench.errors import UsageError
 from nagbench.loop import Draws
-from nagbench.objective import Problem
+from nagbench.objective import Floats, Problem
 from nagbench.records import Cell, canonical
 
 _NO_ROWS = np.zeros(0, np.int64)
@@ -39,17 +40,19 @@ EXACT = Oracle("exact")
 
 
 def parse_oracle(text: str) -> Oracle:
-    """ "exact", "minibatch:32", "stochastic" (one row), "noise:0.1" (per coordinate). Raises UsageError for others."""
-    kind, _, number = text.partition(":")
+    """ "exact", "minibatch:32", "stochastic" (one row), "noise:0.1" (per coordinate). However it is spelt, one oracle has
+    one name. Raises UsageError for others.
+    """
+    kind, _, number = str(text).partition(":")
     if text == "exact":
         return EXACT
     if text == "stochastic":
         return Oracle(text, batch=1)
     try:
         if kind == "minibatch" and int(number) >= 1:
-            return Oracle(text, batch=int(number))
+            return Oracle(f"minibatch:{int(number)}" if int(number) > 1 else "stochastic", batch=int(number))
         if kind == "noise" and 0 < float(number) < math.inf:
-            return Oracle(text, sigma=float(number))
+            return Oracle(f"noise:{float(number)!r}", sigma=float(number))
     except ValueError:
         pass
     raise UsageError(f"unknown oracle {text!r} (known: exact, minibatch:ROWS, stochastic, noise:SIGMA)")
@@ -90,3 +93,16 @@ def draws(oracle: Oracle, problem: Problem, cell: Cell, chunk: int) -> Draws:
     ends = np.minimum(np.arange(1, per_epoch + 1) * oracle.batch, problem.row_count)
     offsets = np.concatenate([[0], (np.arange(epochs)[:, None] * problem.row_count + ends).ravel()]).astype(np.int64)
     return Draws(chunk * length, rows, offsets, np.zeros((0, problem.dimension)))
+
+
+def start_of(problem: Problem, index: int) -> Floats:
+    """Start 0 is the problem's own; start i > 0 is the i-th draw, uniform in its domain (around its start, if none)."""
+    if index == 0:
+        return problem.start.copy()
+    random = np.random.Generator(np.random.Philox(np.random.SeedSequence(0, spawn_key=(index,))))
+    if problem.domain is not None:
+        low, high = problem.domain.T
+    else:
+        reach = np.maximum(1.0, np.abs(problem.start))
+        low, high = problem.start - reach, problem.start + reach
+    return np.asarray(low + random.random(problem.dimension) * (high - low))

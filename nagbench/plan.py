@@ -27,7 +27,7 @@ from nagbench.updates import Method, Optimizer, check_hyperparameters
 
 Mode = Literal["theory", "default", "tuned", "grid"]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Whole = Annotated[int, Field(ge=1)]
+Whole = Annotated[int, Field(ge=1, le=10_000_000)]
 
 DEFAULT_PROBLEMS = (
     "bowl", "rosenbrock", "rosenbrock-10", "ill-conditioned-1e2", "ill-conditioned-1e4", "ill-conditioned-1e6",
@@ -38,7 +38,8 @@ DEFAULT_OPTIMIZERS = ("gradient-descent", "momentum", "nesterov", "rmsprop", "ad
 class Spec(BaseModel):
     """What a sweep runs; the keys of a TOML specification. Tolerances are kept in decreasing order.
 
-    ``modes`` None stands for theory and tuned, and for the given values where an optimizer comes with some.
+    ``modes`` None stands for theory and tuned. An optimizer that comes with all its hyperparameters runs as given, and one
+    that comes with lists of values runs over their grid.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -52,11 +53,11 @@ class Spec(BaseModel):
     grid: Whole = 10
     starts: Whole = 1
     seeds: Whole = 1
-    oracles: tuple[str, ...] = ("exact",)
+    oracles: Annotated[tuple[str, ...], Field(min_length=1)] = ("exact",)
     measure: Measure = "gradient"
     relative: bool = False
     tolerances: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1e-3, 1e-6)
-    budget: Annotated[int, Field(ge=0)] = 100_000
+    budget: Annotated[int, Field(ge=0, lt=2**53)] = 100_000
     measure_every: Whole | None = None
     engine: Literal["numba", "python"] | None = None
     timing: bool = True
@@ -194,15 +195,16 @@ def _expand(spec: Spec, problems: Mapping[str, Problem], variants: Sequence[Vari
 
 def _template(spec: Spec, problem: Problem, oracle: str) -> Cell:
     return Cell(
-        problem=canonical(problem.spec), optimizer="", hyperparameters={}, oracle=oracle, engine=spec.engine or problem.engine,
+        problem=canonical(problem.spec), optimizer="", hyperparameters={},
+        oracle=parse_oracle(oracle).name, engine=spec.engine or problem.engine,
         measure=spec.measure, relative=spec.relative, tolerances=spec.tolerances, budget=spec.budget,
         every=spec.measure_every or default_every(parse_oracle(oracle), problem),
     )  # fmt: skip
 
 
 def _needs_unit(spec: Spec, variants: Sequence[Variant]) -> bool:
-    tuned = spec.modes is None or "tuned" in spec.modes or "grid" in spec.modes
-    return tuned and any(
+    tuned = spec.modes is None or {"tuned", "grid"} & set(spec.modes) or any(variant.lists for variant in variants)
+    return bool(tuned) and any(
         variant.method.hyperparameters[name].unit == "1/L" for variant in variants for name in variant.free
     )
 
@@ -213,9 +215,9 @@ Setting = tuple[str, int, Mapping[str, float]]
 def settings(spec: Spec, variant: Variant, problem: Problem, unit: float) -> Iterator[Setting]:
     """(mode, trial, hyperparameters) of every setting in which a variant runs on a problem."""
     if variant.lists:
-        yield from _listed(variant)
+        yield from _listed(spec, variant, unit)
         return
-    modes: tuple[str, ...] = spec.modes or (("given",) if variant.pinned else ("theory", "tuned"))
+    modes: tuple[str, ...] = spec.modes or ("theory", "tuned")
     if not variant.free:
         modes = ("given",)
     for mode in modes:
@@ -248,14 +250,21 @@ def trials(method: Method, free: Sequence[str], count: int, unit: float) -> Iter
         yield {name: method.hyperparameters[name].at(float(p), unit) for name, p in zip(free, point, strict=False)}
 
 
-def _listed(variant: Variant) -> Iterator[Setting]:
-    for trial, values in enumerate(itertools.product(*variant.lists.values())):
-        yield "grid", trial, {**variant.pinned, **dict(zip(variant.lists, values, strict=True))}
+def _listed(spec: Spec, variant: Variant, unit: float) -> Iterator[Setting]:
+    """The listed values crossed; a step size that is neither listed nor pinned runs over a grid, never at a default."""
+    axes = dict(variant.lists)
+    if "step_size" in variant.free:
+        axes["step_size"] = _axis(spec, variant.method, "step_size", unit)
+    for trial, values in enumerate(itertools.product(*axes.values())):
+        yield "grid", trial, {**variant.pinned, **dict(zip(axes, values, strict=True))}
+
+
+def _axis(spec: Spec, method: Method, name: str, unit: float) -> list[float]:
+    return [method.hyperparameters[name].at(float(p), unit) for p in np.linspace(0.0, 1.0, spec.grid)]
 
 
 def _full_grid(spec: Spec, variant: Variant, unit: float) -> Iterator[Setting]:
-    known = variant.method.hyperparameters
-    axes = [[known[name].at(p, unit) for p in np.linspace(0.0, 1.0, spec.grid)] for name in variant.free]
+    axes = [_axis(spec, variant.method, name, unit) for name in variant.free]
     for trial, values in enumerate(itertools.product(*axes)):
         yield "grid", trial, {**variant.pinned, **dict(zip(variant.free, values, strict=True))}
 

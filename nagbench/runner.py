@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nagbench import loop
+from nagbench import loop, sources
 from nagbench.engine import ENGINES, Engine, fingerprint, formula_of
-from nagbench.errors import UsageError, unknown
+from nagbench.errors import UsageError, one_line, unknown
 from nagbench.objective import Floats, Problem
-from nagbench.oracle import Oracle, check_oracle, chunk_length, draws, parse_oracle
+from nagbench.oracle import Oracle, check_oracle, chunk_length, draws, parse_oracle, start_of
 from nagbench.records import MEASURES, STATUSES, Cell, Measure, Run, canonical
 from nagbench.registry import build_problem, find_method
 from nagbench.registry import optimizer as make_optimizer
@@ -26,6 +26,8 @@ from nagbench.theory import predicted_iterations
 from nagbench.updates import Method, Optimizer
 
 _SLICE = 0.05
+# A tolerance that only a measure of exactly 0 meets.
+UNREACHABLE = 5e-324
 Pulse = Callable[[], None]
 
 
@@ -76,22 +78,16 @@ def fingerprint_of(problem: str, optimizer: str) -> str:
     return fingerprint(found.value_kernel, found.gradient_kernel, update, modules=found.modules)
 
 
+def forget() -> None:
+    """Drops what is remembered of problems and sources, so that what was edited or reloaded since is seen."""
+    problem_of.cache_clear()
+    fingerprint_of.cache_clear()
+    sources.forget()
+
+
 def batch_of(cells: Sequence[Cell]) -> Batch:
     """Looks up the problem and the method that these cells share. Raises UsageError where they cannot be found."""
     return Batch(problem_of(cells[0].problem), find_method(cells[0].optimizer), cells)
-
-
-def start_of(problem: Problem, index: int) -> Floats:
-    """Start 0 is the problem's own; start i > 0 is the i-th draw, uniform in its domain (around its start, if none)."""
-    if index == 0:
-        return problem.start.copy()
-    random = np.random.Generator(np.random.Philox(np.random.SeedSequence(0, spawn_key=(index,))))
-    if problem.domain is not None:
-        low, high = problem.domain.T
-    else:
-        reach = np.maximum(1.0, np.abs(problem.start))
-        low, high = problem.start - reach, problem.start + reach
-    return np.asarray(low + random.random(problem.dimension) * (high - low))
 
 
 def check_cell(cell: Cell, problem: Problem) -> None:
@@ -200,7 +196,7 @@ def _count(job: Job, trace: loop.Trace | None, pulse: Pulse) -> Counts:
                 job.hypers, job.starts, job.state, trace or _no_trace(n), progress, hits, points, min(allowance, lasts),
             )  # fmt: skip
         except Exception as error:
-            _fail(progress, hits, errors, f"{type(error).__name__}: {error}")
+            _fail(progress, hits, errors, shortened(one_line(error)))
         allowance = _next_allowance(allowance, time.perf_counter() - began)
         pulse()
     for cell in np.flatnonzero((hits["status"] == loop.ERROR).any(axis=1)):
@@ -210,15 +206,33 @@ def _count(job: Job, trace: loop.Trace | None, pulse: Pulse) -> Counts:
     return Counts(hits, points, errors, int(progress["recorded"][0]))
 
 
+def failed(batch: Batch, message: str) -> Counts:
+    """The outcomes of a batch that cannot be run at all."""
+    hits = np.zeros((len(batch.cells), len(batch.cells[0].tolerances)), loop.HIT)
+    hits["status"] = loop.ERROR
+    for name in _UNKNOWN:
+        hits[name] = np.nan
+    points = np.full((*hits.shape, batch.problem.dimension), np.nan)
+    return Counts(hits, points, dict.fromkeys(range(len(batch.cells)), message), 0)
+
+
+_UNKNOWN = ("value", "gradient_norm", "residual", "overshoot", "rate")
+
+
 def _fail(progress: NDArray[Any], hits: NDArray[Any], errors: dict[int, str], message: str) -> None:
     cell, reached = int(progress["cell"][0]), int(progress["reached"][0]) if progress["begun"][0] else 0
     errors[cell] = message
     row = hits[cell, reached:]
     row["status"], row["iterations"] = loop.ERROR, progress["k"][0] if progress["begun"][0] else 0
-    for name in ("value", "gradient_norm", "residual", "overshoot", "rate"):
+    for name in _UNKNOWN:
         row[name] = np.nan
     progress["cell"] += 1
     progress["begun"] = 0
+
+
+def shortened(text: str, most: int = 300) -> str:
+    """The text, cut where it is longer than fits a line of a table."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _next_allowance(allowance: int, seconds: float) -> int:
@@ -301,6 +315,7 @@ def replay(job: Job, index: int, iterations: int, *, pulse: Pulse = lambda: None
 def cell_of(problem: Problem, optimizer: Optimizer, **settings: Any) -> Cell:
     """The cell of a problem and an optimizer, checked. Raises UsageError."""
     spec = {"engine": problem.engine, **settings}
+    spec["oracle"] = parse_oracle(spec.get("oracle", "exact")).name
     cell = Cell(
         problem=canonical(problem.spec),
         optimizer=optimizer.name,
@@ -334,16 +349,15 @@ def run(
 
     Raises UsageError for unknown names, values that are not valid, and a measure whose reference is not known.
     """
-    found = make_problem(problem) if isinstance(problem, str) else problem
-    chosen = make_optimizer(optimizer) if isinstance(optimizer, str) else optimizer
+    found = problem if isinstance(problem, Problem) else make_problem(problem)
+    chosen = optimizer if isinstance(optimizer, Optimizer) else make_optimizer(optimizer)
     if start is not None:
-        point = np.array(start, dtype=np.float64)
-        if point.shape != found.start.shape or not np.isfinite(point).all():
-            raise UsageError(f"{found.name}: start must be {found.dimension} finite numbers")
-        found = replace(found, start=point, given={**found.given, "start": point.tolist()})
+        found = started_at(found, start)
+    tolerance = check_number("tolerance", tolerance)
     cell = cell_of(
-        found, chosen, measure=measure, tolerances=(check_number("tolerance", tolerance),), budget=budget,
-        oracle=oracle, seed=seed, relative=relative, every=measure_every or default_every(parse_oracle(oracle), found),
+        found, chosen, measure=measure, tolerances=(tolerance,), budget=check_whole("budget", budget),
+        oracle=oracle, seed=seed, relative=relative,
+        every=measure_every if measure_every is not None else default_every(parse_oracle(oracle), found),
         engine=engine or found.engine,
     )  # fmt: skip
     job, record = Job(Batch(found, chosen.method, [cell])), curve_trace(cell, found)
@@ -354,7 +368,8 @@ def run(
     if path:
         # How long the path gets is known only now; the second pass repeats the first, bit for bit.
         way = path_trace(int(hit["iterations"]), found.dimension)
-        again = _count(Job(job.batch), way, lambda: None)
+        whole = replace(cell, every=1, tolerances=(UNREACHABLE,), budget=int(hit["iterations"]))
+        again = _count(Job(Batch(found, chosen.method, [whole])), way, lambda: None)
         kept = way.path[: again.recorded]
     exact = parse_oracle(oracle).exact
     return Run(
@@ -378,6 +393,25 @@ def run(
         metrics=along.metrics,
         error=counts.errors.get(0, ""),
     )
+
+
+def started_at(problem: Problem, start: ArrayLike) -> Problem:
+    """The problem from another start. Raises UsageError for one that is not made of as many finite numbers."""
+    try:
+        point = np.array(start, dtype=np.float64)
+    except (TypeError, ValueError):
+        point = np.zeros(0)
+    if point.shape != problem.start.shape or not np.isfinite(point).all():
+        raise UsageError(f"{problem.name}: start must be {problem.dimension} finite numbers")
+    return replace(problem, start=point, given={**problem.given, "start": point.tolist()})
+
+
+def check_whole(name: str, value: Any) -> int:
+    """The value as an int below 2⁵³. Raises UsageError for what is no whole number."""
+    number = check_number(name, value)
+    if not (number == np.floor(number) and abs(number) < 2**53):
+        raise UsageError(f"{name} {value!r} is not valid; allowed: a whole number below 2**53")
+    return int(value)
 
 
 def check_number(name: str, value: Any) -> float:

@@ -12,6 +12,8 @@ curves       value, gradient norm and distance along the run
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import io
 import json
@@ -27,6 +29,7 @@ from nagbench.errors import UsageError
 
 KINDS = ("runs", "plan", "predictions", "timings", "curves")
 SCHEMA = 1
+_MANIFEST = {"schema": int, "plan": str, "spec": dict}
 Warn = Callable[[str], None]
 
 
@@ -42,7 +45,14 @@ class Store:
     warn: Warn = _silent
 
     def prepare(self) -> None:
-        """Makes the folder, and sees that it can be written. Raises UsageError in one line where it cannot."""
+        """Makes the folder, and sees that it can be written. Raises UsageError in one line where it cannot.
+
+        A folder that holds things but no manifest of ours is somebody else's, and is left alone.
+        """
+        if self._foreign():
+            raise UsageError(f"{self.folder} holds other things and is no results directory; choose an empty folder")
+        if (self.folder / "manifest.json").exists():
+            _ = self.manifest
         try:
             for kind in KINDS:
                 (self.folder / kind).mkdir(parents=True, exist_ok=True)
@@ -51,6 +61,13 @@ class Store:
             probe.unlink()
         except OSError as error:
             raise UsageError(f"results directory {self.folder} cannot be written: {error.strerror}") from None
+
+    def _foreign(self) -> bool:
+        if not self.folder.is_dir() or (self.folder / "manifest.json").exists():
+            return False
+        return any(
+            item.name not in KINDS or any(item.iterdir()) for item in self.folder.iterdir() if item.is_dir()
+        ) or any(item.is_file() for item in self.folder.iterdir())
 
     def append(self, kind: str, table: pd.DataFrame) -> str:
         """Writes a table as a part, and returns the part's name; an empty one is not written."""
@@ -74,7 +91,7 @@ class Store:
     def _part(self, file: Path, columns: list[str] | None) -> pd.DataFrame | None:
         try:
             content = file.read_bytes()
-        except FileNotFoundError:
+        except OSError:
             return None
         if file.stem != hashlib.blake2b(content, digest_size=12).hexdigest():
             self.warn(
@@ -84,9 +101,9 @@ class Store:
         return pd.read_parquet(io.BytesIO(content), columns=columns)
 
     def discard_damaged(self, kind: str) -> None:
-        """Renames the damaged parts of a kind, so that they are not read again."""
+        """Names the damaged parts of a kind to ``warn`` and renames them, so that they are not read again."""
         for file in (self.folder / kind).glob("*.parquet"):
-            if file.stem != hashlib.blake2b(file.read_bytes(), digest_size=12).hexdigest():
+            if file.is_file() and self._part(file, []) is None:
                 file.replace(file.with_suffix(".damaged"))
 
     @property
@@ -99,7 +116,9 @@ class Store:
             raise UsageError(f"{self.folder} is no results directory: it has no manifest.json") from None
         except (OSError, ValueError) as error:
             raise UsageError(f"{file} cannot be read: {error}") from None
-        if found.get("schema", 0) > SCHEMA:
+        if not (isinstance(found, dict) and all(isinstance(found.get(key), kind) for key, kind in _MANIFEST.items())):
+            raise UsageError(f"{file} is not a manifest of nagbench")
+        if found["schema"] > SCHEMA:
             raise UsageError(
                 f"{self.folder} was written by a newer nagbench (schema {found['schema']}, known up to {SCHEMA})"
             )
@@ -108,7 +127,12 @@ class Store:
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         """Replaces the manifest at once, whole."""
         content = json.dumps({"schema": SCHEMA, **manifest}, indent=2, sort_keys=True, ensure_ascii=False)
-        _write(self.folder / "manifest.json", content.encode())
+        self.write("manifest.json", content)
+
+    def write(self, name: str, content: str) -> Path:
+        """Replaces a text file of the folder at once, whole. Raises UsageError where that cannot be done."""
+        _write(self.folder / name, content.encode())
+        return self.folder / name
 
     def clear(self) -> None:
         """Removes all parts and the manifest, and nothing else."""
@@ -121,11 +145,14 @@ class Store:
 def _write(file: Path, content: bytes) -> None:
     temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
     try:
+        if file.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
         with open(temporary, "wb") as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(file)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise UsageError(f"{file} cannot be written: {error.strerror}") from None

@@ -17,13 +17,15 @@ import pandas as pd
 
 from nagbench import registry
 from nagbench.analysis.selection import select
+from nagbench.errors import UsageError
 from nagbench.executors import chunks, run_chunks
 from nagbench.machine import commit, machine, versions
 from nagbench.objective import Problem
+from nagbench.oracle import start_of
 from nagbench.plan import Planned, Spec, cells, make_spec, plan_table, read_spec
 from nagbench.records import Cell
-from nagbench.runner import batch_of, start_of, trace
-from nagbench.store import Store, Warn
+from nagbench.runner import batch_of, forget, trace
+from nagbench.store import SCHEMA, Store, Warn
 from nagbench.theory import predicted_iterations
 from nagbench.timing import Task, time_tasks
 from nagbench.updates import Optimizer
@@ -67,8 +69,13 @@ class Sweep:
 
     @functools.cached_property
     def plan(self) -> pd.DataFrame:
-        """One row a cell and name that the sweep asks for."""
-        return self.store.read("plan", only=self.manifest["plan"])
+        """One row a cell and name that the sweep asks for. Raises UsageError where its part is lost."""
+        found = self.store.read("plan", only=Path(self.manifest["plan"]).name)
+        if found.empty:
+            raise UsageError(
+                f"the plan in {self.store.folder} is lost; the same sweep writes it again and keeps the results"
+            )
+        return found
 
     @functools.cached_property
     def outcomes(self) -> pd.DataFrame:
@@ -86,12 +93,13 @@ class Sweep:
         if self.outcomes.empty:
             return pd.DataFrame(columns=[*_BEFORE, *HYPERPARAMETERS, *_AFTER])
         table = self.plan.drop(columns=["tolerances"]).merge(self.outcomes, on=["cell", "fingerprint"])
-        predicted = self.store.read("predictions", ["cell", "tolerance", "predicted_iterations"])
+        keys = ["cell", "fingerprint", "tolerance"]
+        predicted = self.store.read("predictions", [*keys, "predicted_iterations"])
         if predicted.empty:
             table["predicted_iterations"] = pd.array([None] * len(table), dtype="Int64")
         else:
-            predicted = predicted.astype({"predicted_iterations": "Int64"}).drop_duplicates(["cell", "tolerance"])
-            table = table.merge(predicted, on=["cell", "tolerance"], how="left")
+            predicted = predicted.astype({"predicted_iterations": "Int64"}).drop_duplicates(keys)
+            table = table.merge(predicted, on=keys, how="left")
         table["selected"] = select(table)
         extra = [name for name in self.plan.columns if name not in {*_BEFORE, *_AFTER, *HYPERPARAMETERS, *_HIDDEN}]
         for name in HYPERPARAMETERS:
@@ -111,6 +119,13 @@ class Sweep:
     def timings(self) -> pd.DataFrame:
         """One row a timed cell, machine and iteration count; times in seconds a replay."""
         found = self._of_plan("timings")
+        if not found.empty:
+            # Where a cell was timed more than once: the most repeats, and errors only if there is nothing else.
+            found = (
+                found.assign(good=found["error"] == "")
+                .sort_values(["good", "repeats"], kind="stable")
+                .drop(columns="good")
+            )
         return found.drop_duplicates(["cell", "machine", "iterations"], keep="last", ignore_index=True)
 
     @functools.cached_property
@@ -138,8 +153,8 @@ class Sweep:
         from nagbench.report.page import render
 
         target = Path(file)
-        target.write_text(render(self.runs, self.timings, self.curves, self.manifest, self.missing), encoding="utf-8")
-        return target
+        page = render(self.runs, self.timings, self.curves, dict(self.manifest), self.missing)
+        return Store(target.parent).write(target.name, page)
 
 
 _HIDDEN = {"every", "problem_spec", "tolerances", "fingerprint"}
@@ -190,19 +205,29 @@ def sweep(
         settings["optimizers"] = [text_of_optimizer(item) for item in optimizers]
     settings = {name: value for name, value in settings.items() if value is not None}
     checked = _specified(spec, settings)
-    planned = list(cells(checked))
+    forget()
+    planned = plan_cells(checked)
     store = Store(Path(out or Path("results") / f"{checked.name}-{checked.hash}"), listener.warn)
     store.prepare()
     if fresh:
         store.clear()
     plan = plan_table(planned)
     for kind in ("runs", "predictions", "timings", "curves"):
-        store.read(kind, ["cell"])
         store.discard_damaged(kind)
-    _begin(store, checked, plan, command)
+    manifest = _begin(store, checked, plan, command)
     _count(store, planned, plan, jobs, listener)
-    _after(store, checked, planned, listener)
-    return Sweep(store, store.manifest)
+    _after(Sweep(store, manifest), checked, planned, listener)
+    return Sweep(store, manifest)
+
+
+def plan_cells(spec: Spec) -> list[Planned]:
+    """The cells of a specification. Raises UsageError where there is none."""
+    planned = list(cells(spec))
+    if not planned:
+        raise UsageError(
+            "no cell to run: theory needs a problem with known L and μ > 0 and a method with textbook values"
+        )
+    return planned
 
 
 def _specified(spec: str | Path | Spec | None, settings: Mapping[str, Any]) -> Spec:
@@ -218,11 +243,22 @@ def text_of_problem(item: str | Problem) -> str:
     if isinstance(item, str):
         return item
     if item.name in registry.problems() and registry.problem(item.name).spec == item.spec:
-        return item.name
-    pairs = {**item.parameters, **item.given}
-    return (
-        f"{item.family}:" + ",".join(f"{key}={_text(value)}" for key, value in pairs.items()) if pairs else item.family
-    )
+        text = item.name
+    else:
+        pairs = {key: value for key, value in {**item.parameters, **item.given}.items() if value is not None}
+        text = (
+            f"{item.family}:" + ",".join(f"{key}={_text(value)}" for key, value in pairs.items())
+            if pairs
+            else item.family
+        )
+    again = registry.problem(text)
+    same = all(np.array_equal(getattr(again, name), getattr(item, name)) for name in ("start", "data", "shape"))
+    if not same or (again.gradient_kernel is not item.gradient_kernel and item.engine == "numba"):
+        raise UsageError(
+            f"problem {item.name!r} was changed after it was made, so a sweep, which builds {text!r} again in every process, "
+            "would run another one; make it with nagbench.problem(..., start=...) or as a family of its own"
+        )
+    return text
 
 
 def text_of_optimizer(item: str | Optimizer) -> str:
@@ -235,26 +271,31 @@ def text_of_optimizer(item: str | Optimizer) -> str:
 def _text(value: Any) -> str:
     if isinstance(value, list | tuple | np.ndarray):
         return "[" + ",".join(_text(part) for part in value) + "]"
-    return str(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _begin(store: Store, spec: Spec, plan: pd.DataFrame, command: str | None) -> None:
-    part, file = store.append("plan", plan), store.folder / "spec.toml"
-    file.write_text(as_toml(spec), encoding="utf-8")
-    store.write_manifest(
-        {
-            "name": spec.name,
-            "spec": spec.model_dump(mode="json"),
-            "plan": part,
-            "cells": int(plan["cell"].nunique()),
-            "versions": versions(),
-            "machine": machine(),
-            "git": commit(),
-            "command": command
-            or shlex.join(["python", "-m", "nagbench", "sweep", str(file), "--out", str(store.folder)]),
-            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        }
-    )
+def _begin(store: Store, spec: Spec, plan: pd.DataFrame, command: str | None) -> dict[str, Any]:
+    """Writes plan, specification and manifest, and returns the manifest; one that says the same stays as it is."""
+    file = store.folder / "spec.toml"
+    manifest: dict[str, Any] = {
+        "schema": SCHEMA,
+        "name": spec.name,
+        "spec": spec.model_dump(mode="json"),
+        "plan": store.append("plan", plan),
+        "cells": int(plan["cell"].nunique()),
+        "versions": versions(),
+        "machine": machine(),
+        "git": commit(),
+        "command": command or shlex.join(["python", "-m", "nagbench", "sweep", str(file), "--out", str(store.folder)]),
+    }
+    if (store.folder / "manifest.json").exists():
+        before = store.manifest
+        if all(before.get(name) == value for name, value in manifest.items() if name != "command"):
+            return before
+    store.write(file.name, as_toml(spec))
+    manifest["created"] = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    store.write_manifest(manifest)
+    return manifest
 
 
 def as_toml(spec: Spec) -> str:
@@ -296,9 +337,9 @@ def _flush(store: Store, ready: list[pd.DataFrame]) -> None:
         ready.clear()
 
 
-def _after(store: Store, spec: Spec, planned: Iterable[Planned], listener: Progress) -> None:
+def _after(done: Sweep, spec: Spec, planned: Iterable[Planned], listener: Progress) -> None:
     """What is made of the selected cells alone: predictions, curves, timings."""
-    done = Sweep(store, store.manifest)
+    store = done.store
     fingerprints = dict(zip(done.plan["cell"], done.plan["fingerprint"], strict=True))
     keys = set(done.runs.loc[done.runs["selected"], "cell"])
     chosen = {item.cell.key: item.cell for item in planned if item.cell.key in keys}
@@ -311,7 +352,10 @@ def _after(store: Store, spec: Spec, planned: Iterable[Planned], listener: Progr
 
 
 def _known(store: Store, kind: str, *columns: str) -> set[tuple[Any, ...]]:
+    """The keys of what a kind holds already; rows that tell of an error do not count."""
     found = store.read(kind, ["cell", "fingerprint", *columns])
+    if "error" in columns:
+        found = found[found["error"] == ""]
     return set(found.itertuples(index=False, name=None))
 
 
@@ -361,7 +405,11 @@ def _time(
     fingerprints: Mapping[str, str],
     listener: Progress,
 ) -> None:
-    known = _known(store, "timings", "machine", "iterations")
+    known = {
+        row[:4]
+        for row in _known(store, "timings", "machine", "iterations", "repeats", "error")
+        if row[4] >= spec.repeats
+    }
     timed = ends[ends["status"].isin(_TIMED) & (ends["iterations"] > 0)].drop_duplicates(["cell", "iterations"])
     tasks = [
         Task(chosen[str(row.cell)], int(cast(int, row.iterations)), str(row.digest), str(row.fingerprint))
@@ -388,6 +436,8 @@ def to_json(table: pd.DataFrame) -> str:
 
 
 def _json_number(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_json_number(part) for part in value]
     if isinstance(value, float | np.floating) and not np.isfinite(value):
         return str(float(value))
     return value

@@ -20,18 +20,32 @@ def parse(text: str) -> tuple[str, dict[str, Any]]:
     if not colon or not _PAIR.match(rest):
         return text, {}
     pairs: dict[str, Any] = {}
-    for part in re.split(r",(?![^\[]*\])", rest):
+    for part in _split(rest):
         key, equals, value = part.partition("=")
         if not equals or not key.isidentifier():
             raise UsageError(f"{text!r}: {part!r} is not of the form key=value")
+        if key in pairs:
+            raise UsageError(f"{text!r}: {key} is given twice")
         pairs[key] = _value(value.strip())
     return name, pairs
+
+
+def _split(text: str) -> list[str]:
+    """The parts between the commas that stand in no bracket."""
+    parts, depth = [""], 0
+    for letter in text:
+        depth += {"[": 1, "]": -1}.get(letter, 0)
+        if letter == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return parts
 
 
 def _value(text: str) -> Any:
     if text.startswith("[") and text.endswith("]"):
         inside = text[1:-1].strip()
-        return [_value(part.strip()) for part in inside.split(",")] if inside else []
+        return [_value(part.strip()) for part in _split(inside)] if inside else []
     for kind in (int, float):
         try:
             return kind(text)

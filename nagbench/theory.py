@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from nagbench.errors import UsageError
 from nagbench.objective import Floats, Problem
 from nagbench.records import Measure
 from nagbench.updates import Optimizer
 
 _BLOCK = 2**18
 _LIMIT = 10**8
+_MOST_MODES = 2_000
 
 Polynomial = Callable[[Floats, float], tuple[Floats, Floats]]
 # z² − 2c·z + d, from s = step size × eigenvalue and the momentum: (c, d).
@@ -82,7 +82,7 @@ def predicted_iterations(
     """The first k ≤ budget at which the measure is within the tolerance, from the closed form of the modes.
 
     None where there is no closed form (another method, a Hessian that is not constant), where the count lies beyond
-    the budget, or where finding it would take more than 10⁸ evaluations.
+    the budget, where there are more than 2,000 distinct eigenvalues, or where it takes more than 10⁸ evaluations.
     """
     if optimizer.name not in _POLYNOMIALS or problem.spectrum is None or problem.minimizers is None:
         return None
@@ -95,6 +95,8 @@ def predicted_iterations(
     if relative:
         target *= float(weights.sum())
     step, momentum = optimizer.hyperparameters["step_size"], optimizer.hyperparameters.get("momentum", 0.0)
+    if modes.size > _MOST_MODES:
+        return None
     if modes.size * budget > _LIMIT:
         budget = _LIMIT // modes.size
     width = max(64, _BLOCK // modes.size)
@@ -133,7 +135,7 @@ def scale_of(problem: Problem) -> float:
     """What one "1/L" is worth in step sizes: from L where it is known, else from the curvature at the start, else 1."""
     try:
         known = problem.smoothness if problem.smoothness is not None else curvature_at(problem, problem.start)
-    except UsageError:
+    except Exception:
         # A user's function that fails: its cells will say how.
         known = 0.0
     return 1.0 / known if known > 0.0 else 1.0

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from nagbench.errors import one_line
 from nagbench.machine import machine
 from nagbench.records import Cell
-from nagbench.runner import Job, Pulse, batch_of, digest, replay
+from nagbench.runner import Job, Pulse, batch_of, digest, replay, shortened
 
 _BLOCK = 0.01
 _GROUP = 64
+_MOST = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -30,11 +32,14 @@ class Task:
 
 @dataclass
 class _Clock:
-    """The samples of one task. A block is several replays in one call where one replay is short."""
+    """The samples of one task. Where one replay is short, ``block`` of them are timed in one call, and what an empty call
+    costs is taken off; ``calls`` is the number of oracle calls that are timed.
+    """
 
     task: Task
     job: Job
-    block: int = 1
+    block: int = 0
+    calls: int = 1
     overhead: float = 0.0
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
@@ -61,19 +66,28 @@ def _time_group(tasks: Sequence[Task], repeats: int, pulse: Pulse) -> pd.DataFra
 
 
 def _warm(task: Task, pulse: Pulse) -> _Clock:
-    clock = _Clock(task, Job(batch_of([task.cell])))
+    clock = _Clock(task, Job(batch_of([task.cell])), calls=min(task.iterations, _MOST))
     try:
         took = sum(wall for wall, _ in replay(clock.job, 0, task.iterations, pulse=pulse))
         if digest(clock.job.state.iterate) != task.digest:
             clock.error = "the replay does not end where the count ended"
             return clock
         took = min(took, sum(wall for wall, _ in replay(clock.job, 0, task.iterations, pulse=pulse)))
-        if took < _BLOCK and clock.job.oracle.exact:
+        if took < _BLOCK and clock.job.draws(task.cell, 0)[1] >= task.iterations:
             clock.overhead = min(_block(clock, 0)[0] for _ in range(10))
-            clock.block = max(1, int(_BLOCK / max(took - clock.overhead, 1e-7)))
+            clock.block = _grown(lambda replays: _block(clock, replays)[0])
+            clock.calls = task.iterations * _grown(lambda replays: _oracle(clock, replays * task.iterations))
     except Exception as error:
-        clock.error = f"{type(error).__name__}: {error}"
+        clock.error = shortened(one_line(error))
     return clock
+
+
+def _grown(seconds: Callable[[int], float]) -> int:
+    """So many repeats that they take as long as a block should; grown step by step, because short times are uncertain."""
+    repeats = 1
+    while (took := seconds(repeats)) < _BLOCK and repeats < _MOST:
+        repeats = min(_MOST, max(2 * repeats, int(repeats * _BLOCK / max(took, 1e-9))))
+    return repeats
 
 
 def _block(clock: _Clock, block: int) -> tuple[float, float]:
@@ -87,17 +101,21 @@ def _block(clock: _Clock, block: int) -> tuple[float, float]:
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
-def _oracle_block(clock: _Clock) -> float:
-    job = clock.job
+def _oracle(clock: _Clock, calls: int) -> float:
+    """Seconds of so many oracle calls, over and over those of the first chunk of draws."""
+    job, left, took = clock.job, calls, 0.0
     draw, lasts = job.draws(clock.task.cell, 0)
-    calls = min(clock.task.iterations * clock.block, max(1, min(lasts, 1_000_000)))
-    began = time.perf_counter()
-    job.engine.query(job.gradient, job.formula, job.everything, draw, job.state, 0, calls)
-    return (time.perf_counter() - began - clock.overhead) * clock.task.iterations / max(calls, 1)
+    while left > 0:
+        now = min(left, lasts)
+        began = time.perf_counter()
+        job.engine.query(job.gradient, job.formula, job.everything, draw, job.state, 0, now)
+        took += time.perf_counter() - began - clock.overhead
+        left -= now
+    return took
 
 
 def _sample(clock: _Clock, pulse: Pulse) -> None:
-    if clock.block > 1:
+    if clock.block > 0:
         wall, cpu = _block(clock, clock.block)
         clock.wall.append(max(wall - clock.overhead, 0.0) / clock.block)
         clock.cpu.append(max(cpu - clock.overhead, 0.0) / clock.block)
@@ -105,7 +123,7 @@ def _sample(clock: _Clock, pulse: Pulse) -> None:
         slices = list(replay(clock.job, 0, clock.task.iterations, pulse=pulse))
         clock.wall.append(sum(wall for wall, _ in slices))
         clock.cpu.append(sum(cpu for _, cpu in slices))
-    clock.oracle.append(max(_oracle_block(clock), 0.0))
+    clock.oracle.append(max(_oracle(clock, clock.calls), 0.0) * clock.task.iterations / clock.calls)
     pulse()
 
 
@@ -117,7 +135,7 @@ def _row(clock: _Clock) -> dict[str, Any]:
         "machine": machine()["id"],
         "iterations": clock.task.iterations,
         "repeats": len(clock.wall),
-        "block": clock.block,
+        "block": max(clock.block, 1),
         "wall_time": float(np.median(wall)),
         "wall_time_min": float(wall.min()),
         "wall_time_iqr": float(quarters[1] - quarters[0]),

@@ -34,6 +34,14 @@ class Hyperparameter:
     scale: Literal["log", "log-complement"] = "log"
     unit: Literal["1", "1/L"] = "1"
 
+    def __post_init__(self) -> None:
+        if self.tuning is not None:
+            low, high = ((1.0 - p) if self.scale == "log-complement" else p for p in self.tuning)
+            if not (min(low, high) > 0.0 and max(low, high) < math.inf):
+                raise UsageError(
+                    f"tuning={self.tuning!r} does not fit scale {self.scale!r}, whose ends must be above 0"
+                )
+
     def check(self, method: str, name: str, value: float) -> float:
         """The value as a float. Raises UsageError outside the valid interval."""
         try:

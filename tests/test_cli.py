@@ -105,6 +105,12 @@ BAD = [
     (("report", "nowhere"), ["nowhere", "no results directory"]),
     (("show", "bowls"), ["bowls", "bowl"]),
     (("sweep", "--suite", "nowhere.toml"), ["nowhere.toml"]),
+    (("sweep", "-p", "rosenbrock", "-o", "nesterov", "--mode", "theory"), ["no cell to run", "theory"]),
+    (("sweep", "--trials", "3000000000"), ["trials", "less than or equal"]),
+    (("sweep", "--budget", "99999999999999999999"), ["budget", "less than"]),
+    (("run", "quadratic:dimension=1e400,condition=2", "nesterov"), ["infinity"]),
+    (("run", "rosenbrock:dimension=1e400", "nesterov"), ["infinity"]),
+    (("run", "rosenbrock:dimension=3,dimension=4", "nesterov"), ["dimension is given twice"]),
 ]
 
 
@@ -205,6 +211,41 @@ def test_a_family_that_returns_nan_is_a_row_with_the_reason_and_exit_code_1(fold
     assert (rows.loc[rows["problem"] == "bowl", "status"] != "error").all()
     assert "mine:bad" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+REFUSED = """
+from nagbench import Problem
+import numpy as np
+def value(x, data, shape, rows):
+    return undefined(x)
+def gradient(x, data, shape, rows, out):
+    out[0] = x[0]
+def bad():
+    return Problem(name='bad', family='bad', value_kernel=value, gradient_kernel=gradient, start=np.ones(1))
+def flat():
+    return Problem(name='flat', family='flat', value_kernel=value, gradient_kernel=gradient, start=np.ones((1, 1)))
+"""
+
+
+def test_a_kernel_that_does_not_compile_is_an_error_of_its_cells(folder):
+    (folder / "mine.py").write_text(REFUSED)
+    done = nag(
+        "sweep", "-p", "mine:bad", "-p", "bowl", "-o", "nesterov", "--trials", "2", "--format", "json", "--no-report"
+    )
+    rows = pd.DataFrame(json.loads(done.stdout))
+    assert done.returncode == 1
+    assert rows.loc[rows["problem"] == "mine:bad", "error"].str.contains("does not compile").all()
+    assert (rows.loc[rows["problem"] == "bowl", "error"] == "").all()
+    alone = nag("run", "mine:bad", "nesterov")
+    assert (alone.returncode, len(alone.stderr.splitlines())) == (2, 1)
+    assert "mine.value does not compile" in alone.stderr
+
+
+def test_a_problem_of_the_wrong_shape_is_refused(folder):
+    (folder / "mine.py").write_text(REFUSED)
+    done = nag("run", "mine:flat", "nesterov")
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert "start must be a flat array" in done.stderr
 
 
 def test_a_truncated_part_is_named_and_made_good(folder):

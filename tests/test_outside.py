@@ -13,7 +13,7 @@ import pytest
 from scipy.optimize import rosen, rosen_der
 
 import nagbench
-from nagbench import UsageError, engine, runner
+from nagbench import UsageError, runner, sources
 from nagbench.families import outside_s2mpj
 from nagbench.families._outside import FunctionError
 from nagbench.records import canonical
@@ -525,7 +525,7 @@ def fingerprint(text):
     """As a new process finds it: nothing imported, nothing remembered."""
     runner.problem_of.cache_clear()
     runner.fingerprint_of.cache_clear()
-    engine._module_code.cache_clear()
+    sources.forget()
     return runner.fingerprint_of(canonical(nagbench.problem(text).spec), "nesterov")
 
 

@@ -1,5 +1,6 @@
 """The sweep end to end, through Python: plans, resuming, selection, tables."""
 
+import functools
 import itertools
 import json
 import shlex
@@ -9,8 +10,7 @@ import pandas as pd
 import pytest
 
 import nagbench
-from nagbench import engine as engines
-from nagbench import plan, runner
+from nagbench import plan, runner, sources
 from nagbench.analysis.selection import select
 from nagbench.study import to_json
 
@@ -120,12 +120,13 @@ def test_more_trials_keep_the_first_ones(small, tmp_path, monkeypatch):
 
 def test_edited_sources_make_cells_stale(tmp_path, monkeypatch):
     nagbench.sweep(problems=["bowl"], optimizers=["nesterov", "adam"], trials=2, out=tmp_path, timing=False)
-    code = engines._module_code
+    code = sources._code
 
+    @functools.cache
     def edited(name):
         return code(name) + ("edited" if name == "nagbench.methods.nesterov" else "")
 
-    monkeypatch.setattr(engines, "_module_code", edited)
+    monkeypatch.setattr(sources, "_code", edited)
     runner.fingerprint_of.cache_clear()
     calls = counted(monkeypatch)
     again = nagbench.sweep(
@@ -151,7 +152,7 @@ def test_comments_and_docstrings_do_not_make_cells_stale(tmp_path, monkeypatch):
         module = types.ModuleType(file.stem)
         module.__file__ = str(file)
         monkeypatch.setitem(sys.modules, file.stem, module)
-        codes.append(engines._module_code(file.stem))
+        codes.append(sources._code(file.stem))
     assert codes[0] == codes[1] != codes[2]
 
 
@@ -313,3 +314,151 @@ def test_cells_have_different_keys():
     }
     assert len(set(contents.values())) == len(contents)
     assert not any(a == b for a, b in itertools.pairwise(sorted(contents.values())))
+
+
+def test_a_path_has_every_iterate_whatever_is_measured_how_often():
+    for given in ({"oracle": "noise:0.001"}, {"measure_every": 5}):
+        run = nagbench.run(
+            "bowl", "nesterov:step_size=0.1,momentum=0.3", budget=30, tolerance=1e-300, path=True, **given
+        )
+        assert run.path.shape == (31, 2)
+        assert run.path[-1].tobytes() == run.iterate.tobytes()
+
+
+def test_an_edited_constant_in_another_file_changes_the_outcome(folder, monkeypatch):
+    """In processes of their own: what a family imports decides its results, and its compiled code."""
+    import subprocess
+    import sys
+
+    (folder / "fam.py").write_text(
+        "import numpy as np\nfrom consts import FACTOR\nfrom nagbench import Problem\n"
+        "def value(x, data, shape, rows):\n    return 0.5 * FACTOR * x[0] * x[0]\n"
+        "def gradient(x, data, shape, rows, out):\n    out[0] = FACTOR * x[0]\n"
+        "def quad():\n    return Problem(name='q', family='q', value_kernel=value, gradient_kernel=gradient,\n"
+        "                   start=np.ones(1), smoothness=FACTOR, strong_convexity=FACTOR, spectrum=np.array([FACTOR]),\n"
+        "                   minimum=0.0, minimizers=np.zeros((1, 1)))\n"
+    )
+    words = ["sweep", "-p", "fam:quad", "-o", "gradient-descent:step_size=0.1", "--out", "r", "--format", "json", "-q"]
+    told = []
+    for factor in (1.0, 3.0, 1.0):
+        (folder / "consts.py").write_text(f"FACTOR = {factor}\n")
+        done = subprocess.run(
+            [sys.executable, "-B", "-m", "nagbench", *words, "--no-report"], capture_output=True, text=True
+        )
+        rows = [row for row in json.loads(done.stdout) if row["tolerance"] == 1e-6]
+        told += [(row["iterations"], row["predicted_iterations"]) for row in rows]
+    assert told[0] == told[2] != told[1]
+    assert all(count == predicted for count, predicted in told)
+
+
+def test_two_spellings_of_an_oracle_are_one():
+    a, b = (nagbench.run("bowl", "nesterov", oracle=text, budget=20) for text in ("noise:0.1", "noise:1e-1"))
+    assert a.cell.key == b.cell.key
+    assert a.iterate.tobytes() == b.iterate.tobytes()
+
+
+def test_a_problem_changed_after_it_was_made_is_refused():
+    from dataclasses import replace
+
+    with pytest.raises(nagbench.UsageError, match="changed after it was made"):
+        nagbench.sweep(problems=[replace(nagbench.problem("bowl"), start=np.ones(2))], optimizers=["nesterov"])
+
+
+def test_a_problem_with_a_start_of_its_own(tmp_path):
+    problem = nagbench.problem("bowl", start=[0.5, 0.5])
+    done = nagbench.sweep(
+        problems=[problem], optimizers=["nesterov:step_size=0.1,momentum=0.5"], out=tmp_path, timing=False
+    )
+    assert set(done.curves.loc[done.curves["iteration"] == 0, "value"]) == {0.5}
+
+
+def test_pinning_the_momentum_alone_leaves_the_step_size_to_tuning():
+    spec = plan.make_spec({"problems": ["bowl"], "optimizers": ["nesterov:momentum=0.5"], "trials": 4})
+    planned = list(plan.cells(spec))
+    assert {(item.mode, item.cell.hyperparameters["momentum"]) for item in planned} == {("theory", 0.5), ("tuned", 0.5)}
+    assert len({item.cell.hyperparameters["step_size"] for item in planned if item.mode == "tuned"}) == 4
+    listed = plan.make_spec({"problems": ["bowl"], "optimizers": ["nesterov:momentum=[0.5,0.9]"], "grid": 3})
+    assert len(list(plan.cells(listed))) == 6
+
+
+def test_a_timing_that_failed_is_taken_again(tmp_path, monkeypatch):
+    spec = {
+        "problems": ["bowl"],
+        "optimizers": ["nesterov:step_size=0.1,momentum=0.5"],
+        "out": tmp_path,
+        "curves": False,
+    }
+    with monkeypatch.context() as broken:
+        broken.setattr("nagbench.timing.digest", lambda point: "elsewhere")
+        first = nagbench.sweep(**spec, repeats=2)
+    assert set(first.timings["error"]) == {"the replay does not end where the count ended"}
+    again = nagbench.sweep(**spec, repeats=2)
+    assert set(again.timings["error"]) == {""}
+    assert set(nagbench.sweep(**spec, repeats=3).timings["repeats"]) == {3}
+
+
+def test_the_report_follows_the_specification(tmp_path):
+    from click.testing import CliRunner
+
+    from nagbench.cli import cli
+
+    for name, other in (("bowl", "rosenbrock"), ("rosenbrock", "bowl"), ("bowl", "rosenbrock")):
+        words = [
+            "sweep",
+            "-p",
+            name,
+            "-o",
+            "nesterov:step_size=1e-3,momentum=0.5",
+            "--no-timing",
+            "-q",
+            "--out",
+            str(tmp_path),
+        ]
+        CliRunner().invoke(cli, words)
+        page = (tmp_path / "report.html").read_text(encoding="utf-8")
+        assert name in page
+        assert other not in page
+
+
+def test_somebody_elses_folder_is_left_alone(tmp_path):
+    (tmp_path / "manifest.json").write_text('{"mine": 1}')
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "mine.parquet").write_bytes(b"mine")
+    for fresh in (False, True):
+        with pytest.raises(nagbench.UsageError):
+            nagbench.sweep(problems=["bowl"], optimizers=["nesterov"], out=tmp_path, fresh=fresh)
+    (tmp_path / "manifest.json").unlink()
+    with pytest.raises(nagbench.UsageError, match="holds other things"):
+        nagbench.sweep(problems=["bowl"], optimizers=["nesterov"], out=tmp_path)
+    assert (tmp_path / "runs" / "mine.parquet").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]",
+        "null",
+        "{}",
+        '{"schema": "x"}',
+        '{"schema": 1, "plan": 3, "spec": {}}',
+        "{",
+        '{"schema": 99, "plan": "x", "spec": {}}',
+    ],
+)
+def test_a_manifest_that_is_none(tmp_path, text):
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(nagbench.UsageError):
+        nagbench.load(tmp_path)
+
+
+def test_a_lost_plan_is_said_and_written_again(small, tmp_path):
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(small.store.folder, copy)
+    for file in (copy / "plan").iterdir():
+        file.unlink()
+    with pytest.raises(nagbench.UsageError, match="plan"):
+        _ = nagbench.load(copy).runs
+    again = nagbench.sweep(**SMALL, out=copy, repeats=2)
+    pd.testing.assert_frame_equal(again.runs, small.runs)

@@ -1,0 +1,119 @@
+"""Which source files decide a result, and a hash of what they do."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import importlib.util
+import inspect
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+_PACKAGE = Path(__file__).parent
+_INSTALLED = tuple(Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+
+
+def fingerprint(modules: Iterable[str]) -> str:
+    """A hash of what these modules do, and those behind them: syntax trees without docstrings and comments."""
+    digest = hashlib.blake2b(digest_size=8)
+    for name in behind(modules):
+        digest.update(_code(name).encode())
+    return digest.hexdigest()
+
+
+def files(modules: Iterable[str]) -> list[str]:
+    """The files of these modules and of those behind them."""
+    return [str(file) for name in behind(modules) if (file := _file(name)) is not None]
+
+
+def behind(names: Iterable[str]) -> list[str]:
+    """These modules and those that they take things from, as far as they can decide a result.
+
+    Of the package's own modules only those of the same room are followed, its top level not at all (a change of the command
+    line makes no result stale), and of a user's all that are neither installed nor the package's.
+    """
+    found: set[str] = set()
+    left = list(names)
+    while left:
+        name = left.pop()
+        if name in sys.modules and name not in found:
+            found.add(name)
+            left += [other for other in _taken_from(name) if _followed(name, other)]
+    return sorted(found)
+
+
+def forget() -> None:
+    """Drops what is remembered of source files."""
+    _code.cache_clear()
+    _imported.cache_clear()
+
+
+def _followed(name: str, other: str) -> bool:
+    here, there = _file(name), _file(other)
+    if here is None or there is None:
+        return False
+    if here.is_relative_to(_PACKAGE):
+        return here.parent == there.parent != _PACKAGE
+    return not there.is_relative_to(_PACKAGE) and not any(there.is_relative_to(folder) for folder in _INSTALLED)
+
+
+def _taken_from(name: str) -> set[str]:
+    """The loaded modules that a module imports, or that the things in it come from."""
+    things = vars(sys.modules[name]).values()
+    names = {t.__name__ if inspect.ismodule(t) else getattr(t, "__module__", None) for t in things}
+    return {other for other in names | _imported(name) if isinstance(other, str) and other in sys.modules}
+
+
+@functools.cache
+def _imported(name: str) -> frozenset[str]:
+    """What the import statements of a module name, which also covers constants: they do not say where they come from."""
+    file = _file(name)
+    if file is None or file.suffix != ".py":
+        return frozenset()
+    package = name if file.name == "__init__.py" else name.rpartition(".")[0]
+    found: set[str] = set()
+    for node in _outside_functions(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            home = "." * node.level + (node.module or "")
+            home = importlib.util.resolve_name(home, package) if node.level else home
+            found |= {home, *(f"{home}.{alias.name}" for alias in node.names)}
+    return frozenset(found)
+
+
+def _outside_functions(tree: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of a module that run when it is imported: what a function imports may be loaded or not."""
+    for node in ast.iter_child_nodes(tree):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield node
+            yield from _outside_functions(node)
+
+
+def _file(name: str) -> Path | None:
+    file = getattr(sys.modules[name], "__file__", None)
+    return None if file is None else Path(file)
+
+
+@functools.cache
+def _code(name: str) -> str:
+    """The syntax tree of a module without docstrings and comments; the bytes' hash of one that is not Python source."""
+    file = _file(name)
+    if file is None:
+        return name
+    if file.suffix != ".py":
+        return hashlib.blake2b(file.read_bytes()).hexdigest()
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if (
+            isinstance(body, list)
+            and body
+            and isinstance(body[0], ast.Expr)
+            and isinstance(body[0].value, ast.Constant)
+        ):
+            body[0].value.value = ""
+    return ast.dump(tree)
