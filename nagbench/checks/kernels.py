@@ -10,7 +10,7 @@ import numpy as np
 from nagbench.checks.findings import Finding, compare, failed, passed, skipped
 from nagbench.checks.probe import FEW_ROWS, NO_ROWS, Probe
 from nagbench.engine import ENGINES, formula_of
-from nagbench.errors import one_line
+from nagbench.errors import UsageError, one_line
 from nagbench.objective import Floats, Ints
 
 _ROUNDING = 1e-10
@@ -100,7 +100,7 @@ def engines(probe: Probe) -> Finding:
     try:
         probe.evaluate(probe.points[:1])
     except Exception as error:
-        return failed(f"it does not compile: {first_line(error)}")
+        return failed(first_line(error))
     worst = []
     for draw, x in enumerate(probe.points[:5]):
         for batch in _plain_rows(probe, draw):
@@ -114,7 +114,9 @@ def engines(probe: Probe) -> Finding:
 
 
 def first_line(error: Exception) -> str:
-    """The line of a compiler's message that says most."""
+    """An error on one line: of a compiler's message the one that says most."""
+    if isinstance(error, UsageError):
+        return str(error)
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     telling = [line for line in lines if not line.startswith(("Failed in", "During", "File"))]
     return one_line(type(error)((telling or lines or [""])[0]))

@@ -130,8 +130,8 @@ def with_hyper(**hyperparameters):
 
 
 BROKEN = [
-    ("hyperparameters", with_hyper(momentum=fraction(0.9, tuning=(0.0, 1.0))), "does not fit the scale"),
-    ("hyperparameters", with_hyper(step_size=step_size(0.01, tuning=(0.0, 1.0), unit="1")), "does not fit the scale"),
+    ("hyperparameters", with_hyper(momentum=fraction(0.9, tuning=(0.9, 0.5))), "range of momentum, (0.9, 0.5), is empty"),
+    ("hyperparameters", with_hyper(step_size=step_size(-0.01, tuning=(0.1, 1.0), unit="1")), "default is not valid"),
     ("hyperparameters", with_hyper(step_size=Hyperparameter(default=0.1, high_bound=1.0, tuning=(0.1, 2.0))), "high end"),
     ("use", sound(update=ignores_momentum), "momentum makes no difference"),
     ("use", sound(update=reads_a_third), "reads beyond its hyperparameters"),
