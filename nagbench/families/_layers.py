@@ -165,7 +165,7 @@ def value(x, data, shape, rows):  # type: ignore[no-untyped-def]
     count = rows.size if rows.size > 0 else shape[0]
     widths = shape[2:]
     most = _rows_at_a_time(widths, count)
-    work = np.empty(most * _units(widths))
+    work = np.empty(most * _units(widths), x.dtype)
     total = 0.0
     for first in range(0, count, most):
         features = _features(data, widths[0], rows, first, min(most, count - first), work)

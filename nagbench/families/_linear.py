@@ -75,7 +75,7 @@ def _products(x: Any, matrix: Any, rows: Any, out: Any) -> None:
 @jitable
 def _predictions(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     n, size = shape[0], shape[0] * shape[1]
-    out = np.empty(rows.size if rows.size > 0 else n)
+    out = np.empty(rows.size if rows.size > 0 else n, x.dtype)
     if rows.size > 0:
         _products(x, data[:size].reshape(n, x.size), rows, out)
     else:

@@ -29,7 +29,7 @@ def _pair(i: int, a: Any, b: Any, _c: Any) -> Any:
 def _turned(x: Any, sizes: Any) -> Any:
     """Vᵀ."""
     rows, columns, rank = sizes[0], sizes[1], sizes[2]
-    turned = np.empty((rank, columns))
+    turned = np.empty((rank, columns), x.dtype)
     for j in range(columns):
         for k in range(rank):
             turned[k, j] = x[(rows + j) * rank + k]
@@ -52,7 +52,7 @@ def _product_row(i: int, x: Any, turned: Any, out: Any) -> None:
 def _product(x: Any, turned: Any, sizes: Any) -> Any:
     """UVᵀ, row by row."""
     columns = sizes[1]
-    product = np.empty(sizes[0] * columns)
+    product = np.empty(sizes[0] * columns, x.dtype)
     for i in range(sizes[0]):
         _product_row(i, x, turned, product[i * columns : (i + 1) * columns])
     return product
