@@ -32,5 +32,6 @@ def momentum(k, gradient, iterate, query, slots, hyper):  # type: ignore[no-unty
     step, friction = hyper[0], hyper[1]
     velocity = slots[0]
     for i in range(iterate.size):
-        velocity[i] = friction * velocity[i] - step * gradient[i]
-        iterate[i] += velocity[i]
+        v = friction * velocity[i] - step * gradient[i]
+        velocity[i] = v
+        iterate[i] += v

@@ -23,6 +23,8 @@ def nesterov(k, gradient, iterate, query, slots, hyper):  # type: ignore[no-unty
     step, friction = hyper[0], hyper[1]
     velocity = slots[0]
     for i in range(iterate.size):
-        velocity[i] = friction * velocity[i] - step * gradient[i]
-        iterate[i] += velocity[i]
-        query[i] = iterate[i] + friction * velocity[i]
+        v = friction * velocity[i] - step * gradient[i]
+        x = iterate[i] + v
+        velocity[i] = v
+        iterate[i] = x
+        query[i] = x + friction * v

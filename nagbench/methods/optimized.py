@@ -40,8 +40,9 @@ def ogm(k, gradient, iterate, query, slots, hyper):  # type: ignore[no-untyped-d
     momentum, correction = (theta - 1.0) / following, theta / following
     for i in range(iterate.size):
         moved = query[i] - step * gradient[i]
-        query[i] = moved + momentum * (moved - iterate[i]) + correction * (moved - query[i])
-        iterate[i] = query[i] if last else moved
+        y = moved + momentum * (moved - iterate[i]) + correction * (moved - query[i])
+        query[i] = y
+        iterate[i] = y if last else moved
 
 
 def _triple_momentum(L: float, mu: float) -> Mapping[str, float]:
@@ -74,8 +75,8 @@ def triple_momentum(k, gradient, iterate, query, slots, hyper):  # type: ignore[
     delta = rho * rho / (1.0 - rho * rho)
     difference = slots[0]
     for i in range(iterate.size):
-        position = iterate[i] - delta * difference[i]
-        difference[i] = beta * difference[i] - step * gradient[i]
-        position += difference[i]
-        iterate[i] = position + delta * difference[i]
-        query[i] = position + gamma * difference[i]
+        w = beta * difference[i] - step * gradient[i]
+        xi = iterate[i] - delta * difference[i] + w
+        difference[i] = w
+        iterate[i] = xi + delta * w
+        query[i] = xi + gamma * w

@@ -42,5 +42,6 @@ def qhm(k, gradient, iterate, query, slots, hyper):  # type: ignore[no-untyped-d
     buffer = slots[0]
     for i in range(iterate.size):
         g = gradient[i]
-        buffer[i] = decay * buffer[i] + (1.0 - decay) * g
-        iterate[i] -= step * ((1.0 - nu) * g + nu * buffer[i])
+        b = decay * buffer[i] + (1.0 - decay) * g
+        buffer[i] = b
+        iterate[i] -= step * ((1.0 - nu) * g + nu * b)

@@ -66,6 +66,8 @@ def nesterov_sutskever(k, gradient, iterate, query, slots, hyper):  # type: igno
     following = min(1.0 - 1.0 / (2.0 * ((k + 1) // 250) + 2.0), ceiling)
     velocity = slots[0]
     for i in range(iterate.size):
-        velocity[i] = now * velocity[i] - step * gradient[i]
-        iterate[i] += velocity[i]
-        query[i] = iterate[i] + following * velocity[i]
+        v = now * velocity[i] - step * gradient[i]
+        x = iterate[i] + v
+        velocity[i] = v
+        iterate[i] = x
+        query[i] = x + following * v
