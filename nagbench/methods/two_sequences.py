@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nagbench.methods._tunings import MOMENTUM, STEP, quadratic_optimal, strongly_convex
-from nagbench.methods._two_sequences import extrapolate
+from nagbench.methods._extrapolation import extrapolate
 from nagbench.registry import method
 
 
