@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from nagbench.checks.findings import Finding, compare, failed, passed, skipped
-from nagbench.checks.probe import FEW_ROWS, NO_ROWS, Probe
+from nagbench.checks.probe import NO_ROWS, Probe
 from nagbench.engine import ENGINES, formula_of
 from nagbench.errors import UsageError, one_line
 from nagbench.objective import Floats, Ints
@@ -126,7 +126,7 @@ def _plain_rows(probe: Probe, draw: int) -> list[Ints]:
     """All rows where plain Python can take them in well under a second, and a few."""
     count, n = probe.problem.row_count, probe.problem.dimension
     every = [NO_ROWS] if count * n <= _PLAIN_WORK else []
-    return [*every, probe.few_rows(draw)] if count > FEW_ROWS else [NO_ROWS]
+    return [*every, probe.few_rows(draw)] if count > probe.few else [NO_ROWS]
 
 
 def _apart(probe: Probe, x: Floats, batch: Ints) -> float:

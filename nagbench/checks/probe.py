@@ -11,9 +11,8 @@ from nagbench.engine import ENGINES, formula_of
 from nagbench.objective import Floats, Ints, Problem
 
 POINTS = 20
-FEW_ROWS = 8
 SMALL = 100
-_MOST_NUMBERS = 200_000
+_MOST_NUMBERS, _FEW_NUMBERS = 200_000, 5_000
 NO_ROWS: Ints = np.zeros(0, np.int64)
 
 
@@ -69,18 +68,23 @@ class Probe:
         fine = np.isfinite(values) & np.isfinite(slopes).all(axis=1)
         return self.points[fine], values[fine], slopes[fine]
 
+    @property
+    def few(self) -> int:
+        """How many rows are enough where f is a mean over many: f over them is as good to check, and quick."""
+        return max(2, min(8, _FEW_NUMBERS // self.problem.dimension))
+
     def few_rows(self, draw: int) -> Ints:
-        """A few rows where f is a mean over many: f over them is as good to check and quick in plain Python."""
+        """A few rows, others for every draw; no rows, which stand for all, where there are no more."""
         count = self.problem.row_count
-        if count <= FEW_ROWS:
+        if count <= self.few:
             return NO_ROWS
-        return self.random(f"rows {draw}").choice(count, FEW_ROWS, replace=False).astype(np.int64)
+        return self.random(f"rows {draw}").choice(count, self.few, replace=False).astype(np.int64)
 
     @property
     def on_rows(self) -> str:
         """How the text of a check says that it was made on a few rows."""
         count = self.problem.row_count
-        return f", on {FEW_ROWS} of {count} rows at a time" if count > FEW_ROWS else ""
+        return f", on {self.few} of {count} rows at a time" if count > self.few else ""
 
     def hessian(self, x: Floats) -> Floats:
         """The Hessian at x from central differences of the gradient; exact to rounding where it is constant."""

@@ -70,13 +70,13 @@ def _slopes(probe: Probe, reference: Reference, draw: int, x: Floats) -> list[tu
 
 
 def _directions(probe: Probe, draw: int) -> Floats:
-    """Every coordinate of a small problem; of a large one two of them, and one direction across all."""
+    """Every coordinate of a small problem; of a large one some coordinate, and a direction across all."""
     n = probe.problem.dimension
     if n <= _ALL_COORDINATES:
         return np.eye(n)
     random = probe.random(f"directions {draw}")
     across = random.standard_normal((1, n))
-    return np.concatenate([np.eye(n)[random.choice(n, 2, replace=False)], across])
+    return np.concatenate([np.eye(1, n, int(random.integers(n))), across])
 
 
 def rebuild(probe: Probe) -> Finding:

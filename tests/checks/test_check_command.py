@@ -127,17 +127,18 @@ def listed(*words):
 
 
 def test_filters_choose_by_kind_dimension_condition_source_and_suite():
-    everything = listed()
-    assert set(everything) == set(nagbench.problems())
-    assert set(listed("--kind", "convex")) == {name for name, row in everything.items() if row["kind"] == "convex"}
-    assert set(listed("--dimension", "3..5")) == {
-        name for name, row in everything.items() if 3 <= row["dimension"] <= 5
-    }
+    mgh = listed("--suite", "mgh")
+    assert {row["suite"] for row in mgh.values()} == {"mgh"}
+    assert set(mgh) < set(nagbench.problems())
+    convex = listed("--suite", "mgh", "--kind", "convex")
+    assert set(convex) == {name for name, row in mgh.items() if row["kind"] == "convex"} != set()
+    small = listed("--suite", "mgh", "--dimension", "3..5")
+    assert set(small) == {name for name, row in mgh.items() if 3 <= row["dimension"] <= 5} != set()
     assert set(listed("--suite", "core", "--dimension", "2")) == {"bowl", "rosenbrock"}
     assert set(listed("--suite", "core", "--condition", "1e4..")) == {"ill-conditioned-1e4", "ill-conditioned-1e6"}
     assert set(listed("--suite", "core", "--condition", "..100")) == {"bowl", "ill-conditioned-1e2"}
     assert "beale" in listed("--source", "garbow")
-    assert listed("--source", "no such text") == {}
+    assert listed("--suite", "core", "--source", "no such text") == {}
 
 
 @pytest.mark.parametrize(
