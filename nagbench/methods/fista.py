@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from nagbench.kernels import blocked_sum, jitable
-from nagbench.methods._tunings import STEP, inverse_smoothness
 from nagbench.methods._extrapolation import extrapolate
+from nagbench.methods._tunings import STEP, inverse_smoothness
 from nagbench.registry import method
 from nagbench.updates import Hyperparameter
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from nagbench.methods._tunings import MOMENTUM, STEP, quadratic_optimal, strongly_convex
 from nagbench.methods._extrapolation import extrapolate
+from nagbench.methods._tunings import MOMENTUM, STEP, quadratic_optimal, strongly_convex
 from nagbench.registry import method
 
 
