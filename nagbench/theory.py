@@ -21,6 +21,8 @@ _POLYNOMIALS: Mapping[str, Polynomial] = {
     "momentum": lambda s, m: (0.5 * (1.0 + m - s), np.full_like(s, m)),
     "nesterov": lambda s, m: (0.5 * (1.0 + m) * (1.0 - s), m * (1.0 - s)),
 }
+# The same iterates in another form.
+_FORMS = {"nesterov-two-sequence": "nesterov", "nesterov-quadratic-optimal": "nesterov"}
 
 
 def modal_factors(method: str, s: Floats, momentum: float, k: Floats) -> Floats:
@@ -84,7 +86,8 @@ def predicted_iterations(
     None where there is no closed form (another method, a Hessian that is not constant), where the count lies beyond
     the budget, where there are more than 2,000 distinct eigenvalues, or where it takes more than 10⁸ evaluations.
     """
-    if optimizer.name not in _POLYNOMIALS or problem.spectrum is None or problem.minimizers is None:
+    method = _FORMS.get(optimizer.name, optimizer.name)
+    if method not in _POLYNOMIALS or problem.spectrum is None or problem.minimizers is None:
         return None
     away = (problem.start if start is None else start) - problem.minimizers[0]
     amplitudes = away if problem.eigenvectors is None else problem.eigenvectors.T @ away
@@ -103,7 +106,7 @@ def predicted_iterations(
     for first in range(0, budget + 1, width):
         k = np.arange(first, min(first + width, budget + 1), dtype=float)
         with np.errstate(over="ignore", invalid="ignore"):
-            squares = weights @ modal_factors(optimizer.name, step * modes, momentum, k) ** 2
+            squares = weights @ modal_factors(method, step * modes, momentum, k) ** 2
         met = np.flatnonzero(squares <= target)
         if met.size:
             return first + int(met[0])

@@ -118,6 +118,15 @@ def test_predictions_hold_for_every_measure_on_a_turned_quadratic(measure, relat
         assert run.predicted_iterations == run.iterations
 
 
+@pytest.mark.parametrize("form", ["nesterov-two-sequence", "nesterov-quadratic-optimal"])
+def test_predictions_hold_for_the_other_forms_of_the_same_iterates(form):
+    problem = nagbench.problem("quadratic", dimension=5, condition=50, rotation=2)
+    theory = nagbench.registry.find_method(form).theory(problem.smoothness, problem.strong_convexity)
+    run = nagbench.run(problem, nagbench.optimizer(form, **theory))
+    assert run.status == "converged"
+    assert run.predicted_iterations == run.iterations
+
+
 def test_no_prediction_where_there_is_no_closed_form():
     adam = nagbench.optimizer("adam")
     assert predicted_iterations(nagbench.problem("bowl"), adam, "gradient", 1e-6, 1000) is None
