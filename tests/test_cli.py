@@ -291,13 +291,20 @@ def test_interrupted_is_130(folder):
 
     command = [sys.executable, "-m", "nagbench", "sweep", "-p", "ill-conditioned-1e6", "-o", "gradient-descent:step_size=1e-9",
                "--budget", "2000000000", "-j", "1", "--out", "r"]  # fmt: skip
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 120
-    while not (folder / "r" / "manifest.json").exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    time.sleep(3)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    # A shell's background jobs inherit an ignored SIGINT; a user's terminal does not ignore it.
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:  # fmt: skip
+        try:
+            deadline = time.monotonic() + 120
+            while not (folder / "r" / "manifest.json").exists() and time.monotonic() < deadline:
+                time.sleep(0.1)
+            time.sleep(3)
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert "goes on from there" in err
     assert "Traceback" not in err
