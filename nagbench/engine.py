@@ -127,20 +127,36 @@ def _numba_entry(function: Function, kind: str) -> Function:
         )
     name = f"{function.__module__}.{function.__qualname__}_{function.__code__.co_firstlineno}"
     name = name.replace("<", "").replace(">", "")
-    scope = {"kernel": numba.njit(error_model="numpy")(function), "carray": carray}
+    # Inlined: called, it would be handed its arrays as some forty numbers on the stack, more than two coordinates cost.
+    scope = {"kernel": numba.njit(error_model="numpy", forceinline=True)(function), "carray": carray}
     entry = python_types.FunctionType(template.__code__, scope, f"{kind}_of_{function.__name__}")
     # The symbol's name comes from the qualified name: two kernels' entries must not share one.
     entry.__qualname__ = f"{kind}_of_{name}".replace(".", "_")
     entry.__module__ = __name__
     digest = hashlib.blake2b(name.encode(), digest_size=4).hexdigest()
     try:
-        return _compile(entry, SIGNATURES[kind], f"{_source_hash(function)}-{digest}")
+        return _quick(_compile(entry, SIGNATURES[kind], f"{_source_hash(function)}-{digest}"), SIGNATURES[kind])
     except numba.core.errors.NumbaError as error:
         why = next((line for line in reversed(str(error).splitlines()) if "Error" in line or "not" in line), str(error))
         raise UsageError(
             f"the {kind} kernel {function.__module__}.{function.__qualname__} does not compile ({' '.join(why.split())}); "
             "engine python runs it as it is"
         ) from None
+
+
+def _quick(entry: Function, signature: Any) -> Function:
+    """The same entry with its addresses looked up once.
+
+    At every call that takes an entry, numba asks it for its compiled code, twice; the search through its signatures
+    takes 35 µs, and this answers from a table.
+    """
+    found = entry.get_compile_result(signature)  # type: ignore[attr-defined]
+    names = (found.fndesc.llvm_cfunc_wrapper_name, found.fndesc.llvm_func_name)
+    addresses = {name: found.library.get_pointer_to_function(name) for name in names}
+    library = python_types.SimpleNamespace(get_pointer_to_function=addresses.__getitem__)
+    answer = python_types.SimpleNamespace(fndesc=found.fndesc, library=library)
+    entry.get_compile_result = lambda _signature: answer  # type: ignore[attr-defined]
+    return entry
 
 
 @functools.cache
@@ -158,7 +174,7 @@ def _loop_signatures() -> dict[str, Any]:
     formula = types.NamedTuple([floats, ints, float64, floats], loop.Formula)
     draws = types.NamedTuple([int64, ints, ints, _MATRIX], loop.Draws)
     rule = types.NamedTuple([int64, int64, floats, int64, int64, int64, int64], loop.Rule)
-    state = types.NamedTuple([floats, floats, _MATRIX, floats, floats, floats, floats, _MATRIX, floats], loop.State)
+    state = types.NamedTuple([floats, floats, _MATRIX, floats, floats, floats, _MATRIX, floats], loop.State)
     trace = types.NamedTuple([ints, typeof(np.zeros(1, loop.CURVE)), _MATRIX], loop.Trace)
     progress, hits = typeof(np.zeros(1, loop.PROGRESS)), typeof(np.zeros((1, 1), loop.HIT))
     return {

@@ -1,7 +1,8 @@
 """What compiled code may call: helpers that run in plain Python and inside numba alike, to the same bits.
 
-Sums over arrays are taken in eight interleaved lanes and the lanes are added pairwise. That order is fixed, so a
-result is reproducible, and it maps onto vector registers, so it is fast; `fastmath` would give up the first.
+Sums over arrays are taken in 64 interleaved lanes (eight, where an array is short) and the lanes are added pairwise.
+That order is fixed, so a result is reproducible, and 64 lanes in memory become vector instructions, so it is fast;
+`fastmath` would give up the first. (Eight lanes in variables stay scalar: numba runs no SLP vectoriser.)
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import types
+from numba import carray, types
+from numba.core import cgutils
 from numba.extending import intrinsic, overload, register_jitable
 
 jitable = register_jitable
@@ -36,12 +38,59 @@ def _pointer_compiled(array):  # type: ignore[no-untyped-def]
     return lambda array: _address(array)
 
 
+LANES = 64
+
+
+def lanes():  # type: ignore[no-untyped-def]
+    """LANES zeros to sum in: on the stack in compiled code; in plain Python a list, which takes any kind of number."""
+    return [0.0] * LANES
+
+
+@intrinsic
+def _on_stack(_context: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return cgutils.alloca_once(builder, context.get_value_type(types.float64), size=LANES)
+
+    return types.CPointer(types.float64)(), generate
+
+
+@overload(lanes, inline="always")
+def _lanes_compiled():  # type: ignore[no-untyped-def]
+    def zeros():  # type: ignore[no-untyped-def]
+        memory = carray(_on_stack(), (LANES,))
+        for j in range(LANES):
+            memory[j] = 0.0
+        return memory
+
+    return zeros
+
+
+@jitable
+def _wide_sum(term: Any, whole: int, a: Any, b: Any, c: Any) -> Any:
+    """The sum over a multiple of LANES. The inner loop has no carried dependency, so it becomes vector instructions."""
+    memory = lanes()
+    for first in range(0, whole, LANES):
+        for j in range(LANES):
+            memory[j] += term(first + j, a, b, c)
+    width = LANES // 2
+    while width > 0:
+        for j in range(width):
+            memory[j] += memory[j + width]
+        width //= 2
+    return memory[0]
+
+
 @jitable
 def blocked_sum(term: Any, n: int, a: Any, b: Any, c: Any) -> float:
-    """Σ term(i, a, b, c) over i < n, in eight lanes. `term` is a jitable function of the index and three arrays."""
-    whole = n - n % 8
+    """Σ term(i, a, b, c) over i < n. `term` is a jitable function of the index and three arrays.
+
+    In 64 lanes as far as they go, once there are four blocks of them, then in eight, then one by one.
+    """
+    first = n - n % LANES if n >= 4 * LANES else 0
+    total = _wide_sum(term, first, a, b, c) if first > 0 else 0.0
+    whole = n - (n - first) % 8
     s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0
-    for i in range(0, whole, 8):
+    for i in range(first, whole, 8):
         s0 += term(i, a, b, c)
         s1 += term(i + 1, a, b, c)
         s2 += term(i + 2, a, b, c)
@@ -50,7 +99,7 @@ def blocked_sum(term: Any, n: int, a: Any, b: Any, c: Any) -> float:
         s5 += term(i + 5, a, b, c)
         s6 += term(i + 6, a, b, c)
         s7 += term(i + 7, a, b, c)
-    total = ((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7))
+    total += ((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7))
     for i in range(whole, n):
         total += term(i, a, b, c)
     return total

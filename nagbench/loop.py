@@ -65,7 +65,6 @@ class State(NamedTuple):
     query: Floats
     slots: Floats
     slope: Floats
-    gradient: Floats
     saved_iterate: Floats
     saved_query: Floats
     saved_slots: Floats
@@ -149,17 +148,27 @@ def _nearest(n: int, x: Any, minimizers_size: int, minimizers: Any) -> float:
 
 
 @jitable
+def _copy(source: Any, target: Any) -> None:
+    """An element at a time: numba takes seconds to compile an assignment to a slice, and this becomes the same code."""
+    for i in range(source.size):
+        target[i] = source[i]
+
+
+@jitable
 def _reset(state: Any, start: Any) -> None:
-    state.iterate[:] = start
-    state.query[:] = start
-    state.slots[:, :] = 0.0
+    _copy(start, state.iterate)
+    _copy(start, state.query)
+    for slot in range(state.slots.shape[0]):
+        for i in range(start.size):
+            state.slots[slot, i] = 0.0
 
 
 @jitable
 def _remember(state: Any) -> None:
-    state.saved_iterate[:] = state.iterate
-    state.saved_query[:] = state.query
-    state.saved_slots[:, :] = state.slots
+    _copy(state.iterate, state.saved_iterate)
+    _copy(state.query, state.saved_query)
+    for slot in range(state.slots.shape[0]):
+        _copy(state.slots[slot], state.saved_slots[slot])
 
 
 @jitable
@@ -270,7 +279,7 @@ def _record(trace: Any, now: Any, gradient_norm: float, away: float, state: Any)
     row["gradient_norm"] = gradient_norm
     row["distance"] = away
     if trace.path.shape[0] > 0:
-        trace.path[now["recorded"]] = state.iterate
+        _copy(state.iterate, trace.path[now["recorded"]])
     now["recorded"] += 1
 
 
@@ -296,7 +305,7 @@ def _note(
     row["gradient_norm"] = gradient_norm
     row["residual"] = residual
     row["overshoot"] = now["rise"] / height if height > 0.0 else np.nan
-    points[now["cell"], tolerance] = state.iterate
+    _copy(state.iterate, points[now["cell"], tolerance])
 
 
 @jitable
@@ -348,9 +357,7 @@ def count(
     """
     now = progress[0]
     n, slot_count = state.iterate.size, state.slots.shape[0]
-    x, q, slots, slope, slope_at_x = (
-        pointer(state.iterate), pointer(state.query), pointer(state.slots), pointer(state.slope), pointer(state.gradient)
-    )  # fmt: skip
+    x, q, slots, slope = pointer(state.iterate), pointer(state.query), pointer(state.slots), pointer(state.slope)
     saved, samples = pointer(state.saved_iterate), pointer(state.samples)
     data_size, data, shape_size, shape = (
         formula.data.size,
@@ -378,8 +385,8 @@ def count(
                 now["due_at"] = min(k + every, budget) if k < budget else k + every
                 f = value(n, x, data_size, data, shape_size, shape, rows_size, rows)
                 if kind == GRADIENT:
-                    gradient(n, x, data_size, data, shape_size, shape, rows_size, rows, slope_at_x)
-                    measure = norm(n, slope_at_x)
+                    gradient(n, x, data_size, data, shape_size, shape, rows_size, rows, slope)
+                    measure = norm(n, slope)
                 elif kind == VALUE:
                     measure = f - formula.minimum
                 else:
@@ -407,8 +414,8 @@ def count(
                 record = now["recorded"] < scheduled and trace.schedule[now["recorded"]] == k
                 if status != RUNNING or record:
                     if kind != GRADIENT:
-                        gradient(n, x, data_size, data, shape_size, shape, rows_size, rows, slope_at_x)
-                    gradient_norm = norm(n, slope_at_x)
+                        gradient(n, x, data_size, data, shape_size, shape, rows_size, rows, slope)
+                    gradient_norm = norm(n, slope)
                     while status == CONVERGED and residual <= rule.tolerances[now["reached"]]:
                         _note(
                             hits, points, now["reached"], status, now, gradient_norm, residual, formula.minimum, state
@@ -426,7 +433,7 @@ def count(
             if left <= 0:
                 break
             if reuse:
-                update(k, n, slope_at_x, x, q, slot_count, slots, hyper_size, hyper)
+                update(k, n, slope, x, q, slot_count, slots, hyper_size, hyper)
                 now["work"] += 1.0
             else:
                 if sampled:
