@@ -289,13 +289,13 @@ def test_interrupted_is_130(folder):
     import signal
     import time
 
-    command = [sys.executable, "-m", "nagbench", "sweep", "-p", "ill-conditioned-1e6", "-o", "gradient-descent:step_size=1e-9",
-               "--budget", "2000000000", "-j", "1", "--out", "r"]  # fmt: skip
     # A shell's background jobs inherit an ignored SIGINT; a user's terminal does not ignore it.
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    ) as process:  # fmt: skip
+    heeding = (
+        "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.executable, sys.argv[1:])"
+    )
+    words = ["-p", "ill-conditioned-1e6", "-o", "gradient-descent:step_size=1e-9", "--budget", "2000000000", "-j", "1"]
+    command = [sys.executable, "-c", heeding, sys.executable, "-m", "nagbench", "sweep", *words, "--out", "r"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             deadline = time.monotonic() + 120
             while not (folder / "r" / "manifest.json").exists() and time.monotonic() < deadline:
