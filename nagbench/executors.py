@@ -13,7 +13,7 @@ from nagbench.loop import CONVERGED
 from nagbench.records import STATUSES, Cell
 from nagbench.runner import Batch, Counts, Pulse, batch_of, count, digest, failed, fingerprint_of
 
-_SECONDS = 2.0
+_SECONDS = 0.5
 _PER_NUMBER = 4e-9
 _MOST = 512
 _NUMBERS = 2**23

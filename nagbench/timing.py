@@ -15,7 +15,7 @@ from nagbench.machine import machine
 from nagbench.records import Cell
 from nagbench.runner import Job, Pulse, batch_of, digest, replay, shortened
 
-_BLOCK = 0.003
+_BLOCK = 0.002
 _GROUP = 64
 _MOST = 1_000_000
 
