@@ -25,7 +25,8 @@ import numpy as np  # noqa: E402
 import nagbench  # noqa: E402
 from nagbench.engine import NUMBA  # noqa: E402
 from nagbench.objective import Problem  # noqa: E402
-from nagbench.runner import Batch, Job, cell_of  # noqa: E402
+from nagbench.runner import Batch, Job  # noqa: E402
+from nagbench.single import cell_of  # noqa: E402
 
 TURNS, SECONDS = 9, 0.004
 Plain = tuple[Callable, Callable]

@@ -4,7 +4,8 @@ import subprocess
 import sys
 
 import nagbench
-from nagbench.runner import Batch, Job, cell_of, count, replay
+from nagbench.runner import Batch, Job, count, replay
+from nagbench.single import cell_of
 
 METHODS = ["gradient-descent", "momentum", "nesterov", "rmsprop", "adam"]
 ITERATIONS = {2: 100_000, 1_000: 2_000, 1_000_000: 5}

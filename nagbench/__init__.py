@@ -24,7 +24,7 @@ _HOMES = {
     "optimizers": "registry",
     "Cell": "records",
     "Run": "records",
-    "run": "runner",
+    "run": "single",
     "Sweep": "study",
     "sweep": "study",
     "load": "study",
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from nagbench.objective import Problem
     from nagbench.records import Cell, Run
     from nagbench.registry import family, method, optimizer, optimizers, problem, problems
-    from nagbench.runner import run
+    from nagbench.single import run
     from nagbench.study import Sweep, load, sweep
     from nagbench.updates import Hyperparameter, Method, Optimizer
 

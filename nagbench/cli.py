@@ -71,7 +71,7 @@ def sweep(
     SPEC is a TOML file with the keys problems, optimizers, modes, trials, tolerances, budget and so on, one for every
     option here. The same command again goes on where it was stopped.
     """
-    from nagbench.commands import run_sweep
+    from nagbench.commands.sweep import run_sweep
 
     settings = {name: value for name, value in given.items() if value not in (None, ())}
     sys.exit(run_sweep(spec, settings, jobs, out, with_report, dry_run, fresh, shape, quiet, _command()))
@@ -93,7 +93,7 @@ def sweep(
 @click.option("--format", "shape", type=click.Choice(_SHAPES), default="table", show_default=True)
 def run(**given: Any) -> None:
     """Run one OPTIMIZER on one PROBLEM, for example: run bowl nesterov:step_size=0.1,momentum=0.3 --iterations 30."""
-    from nagbench.commands import run_one
+    from nagbench.commands.run import run_one
 
     sys.exit(run_one(**given))
 
@@ -108,7 +108,7 @@ def run(**given: Any) -> None:
 @click.option("--format", "shape", type=click.Choice(_SHAPES), default="table", show_default=True)
 def list_command(what: str, shape: str, **filters: str | None) -> None:
     """List the problems, optimizers or families that there are, with their sources."""
-    from nagbench.commands import list_things
+    from nagbench.commands.listing import list_things
 
     list_things(what, shape, {name: value for name, value in filters.items() if value is not None})
 
@@ -125,7 +125,7 @@ def check(names: tuple[str, ...], optimizer: bool, seed: int, shape: str) -> Non
 
     NAME is a problem, an optimizer or package.module:attribute, FILE a TOML file of problems. Exit code 1 if a check fails.
     """
-    from nagbench.commands import check_things
+    from nagbench.commands.check import check_things
 
     sys.exit(check_things(names, optimizer, seed, shape))
 
@@ -137,7 +137,7 @@ def check(names: tuple[str, ...], optimizer: bool, seed: int, shape: str) -> Non
 @click.option("--format", "shape", type=click.Choice(("table", "json")), default="table", show_default=True)
 def show(problem: str, plot: Path | None, no_plot: bool, shape: str) -> None:
     """Draw a problem, surface and contours, and print the facts known about it."""
-    from nagbench.commands import show_problem
+    from nagbench.commands.listing import show_problem
 
     show_problem(problem, None if no_plot else plot or Path(f"{problem.partition(':')[0]}.png"), shape)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable
+from typing import Any
 
 
 class UsageError(ValueError):
@@ -22,3 +24,19 @@ def unknown(kind: str, name: str, valid: Iterable[str]) -> UsageError:
     hint = f"; did you mean {near[0]!r}?" if near else ""
     listed = ", ".join(names) if len(names) <= 20 else f"{len(names)} names, see `nagbench list`"
     return UsageError(f"unknown {kind} {name!r}{hint} (known: {listed})")
+
+
+def check_whole(name: str, value: Any) -> int:
+    """The value as an int below 2⁵³. Raises UsageError for what is no whole number."""
+    number = check_number(name, value)
+    if not (abs(number) < 2**53 and number == math.floor(number)):
+        raise UsageError(f"{name} {value!r} is not valid; allowed: a whole number below 2**53")
+    return int(value)
+
+
+def check_number(name: str, value: Any) -> float:
+    """The value as a float. Raises UsageError for what is no number."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise UsageError(f"{name} {value!r} is not a number") from None

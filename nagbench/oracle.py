@@ -106,3 +106,10 @@ def start_of(problem: Problem, index: int) -> Floats:
         reach = np.maximum(1.0, np.abs(problem.start))
         low, high = problem.start - reach, problem.start + reach
     return np.asarray(low + random.random(problem.dimension) * (high - low))
+
+
+def default_every(oracle: Oracle, problem: Problem) -> int:
+    """Iterations between measurements: 1 with the exact oracle, an epoch with mini-batches, 10 with noise."""
+    if oracle.exact:
+        return 1
+    return -(-problem.row_count // oracle.batch) if oracle.batch else 10

@@ -17,9 +17,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from nagbench import registry
 from nagbench.errors import UsageError, unknown
 from nagbench.objective import Problem
-from nagbench.oracle import parse_oracle
+from nagbench.oracle import default_every, parse_oracle
 from nagbench.records import Cell, Measure, canonical
-from nagbench.runner import check_cell, default_every, fingerprint_of, problem_of
+from nagbench.runner import check_cell, fingerprint_of, problem_of
 from nagbench.suite import merge, messages, suites
 from nagbench.text import parse
 from nagbench.theory import scale_of

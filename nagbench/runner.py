@@ -6,23 +6,20 @@ import functools
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from nagbench import loop, sources
 from nagbench.engine import ENGINES, Engine, fingerprint, formula_of
 from nagbench.errors import UsageError, one_line, unknown
 from nagbench.objective import Floats, Problem
 from nagbench.oracle import Oracle, check_oracle, chunk_length, draws, parse_oracle, start_of
-from nagbench.records import MEASURES, STATUSES, Cell, Measure, Run, canonical
+from nagbench.records import MEASURES, Cell
 from nagbench.registry import build_problem, find_method
-from nagbench.registry import optimizer as make_optimizer
-from nagbench.registry import problem as make_problem
-from nagbench.theory import predicted_iterations
 from nagbench.updates import Method, Optimizer
 
 _SLICE = 0.05
@@ -190,10 +187,11 @@ def count(batch: Batch, *, trace: loop.Trace | None = None, pulse: Pulse = lambd
 
     What a kernel raises ends its cell as an error, never the batch. With a sampled oracle a batch is one cell.
     """
-    return _count(Job(batch), trace, pulse)
+    return run_job(Job(batch), trace, pulse)
 
 
-def _count(job: Job, trace: loop.Trace | None, pulse: Pulse) -> Counts:
+def run_job(job: Job, trace: loop.Trace | None, pulse: Pulse) -> Counts:
+    """Counts the cells of a job; `count` says how."""
     batch, engine = job.batch, job.engine
     cells, n = batch.cells, batch.problem.dimension
     rule = _rule(cells[0], batch.method, job.oracle)
@@ -254,54 +252,6 @@ def _next_allowance(allowance: int, seconds: float) -> int:
     return int(allowance * min(10.0, max(0.1, _SLICE / max(seconds, 1e-9)))) + 1
 
 
-def curve_schedule(last: int, dense: int = 100, per_decade: int = 40) -> NDArray[np.int64]:
-    """Every iteration up to ``dense``, from there ``per_decade`` a decade, up to ``last``."""
-    early = np.arange(min(dense, last) + 1)
-    if last <= dense:
-        return early
-    decades = np.log10(last / dense)
-    late = np.rint(np.geomspace(dense, last, max(2, int(per_decade * decades) + 1)))
-    return np.unique(np.concatenate([early, late]).astype(np.int64))
-
-
-def curve_trace(cell: Cell, problem: Problem) -> loop.Trace:
-    """Room for a run's curve, thinned, and its last row; for the iterates too, where the problem has metrics of them."""
-    measured = cell.every * curve_schedule(cell.budget // cell.every)
-    schedule = np.union1d(measured, cell.budget)
-    kept = schedule.size + 1 if problem.metrics else 0
-    return loop.Trace(schedule, np.zeros(schedule.size + 1, loop.CURVE), np.zeros((kept, problem.dimension)))
-
-
-def path_trace(last: int, dimension: int) -> loop.Trace:
-    """Room for every iterate of a run that ends at iteration ``last``. Raises UsageError where memory lacks it."""
-    try:
-        path = np.empty((last + 2, dimension))
-    except MemoryError:
-        raise UsageError(f"a path of {last + 1} iterates of {dimension} numbers does not fit into memory") from None
-    return loop.Trace(np.arange(last + 1), np.zeros(last + 2, loop.CURVE), path)
-
-
-@dataclass(frozen=True, eq=False)
-class Traced:
-    """The curve of a run (see `loop.CURVE`), and the problem's metrics at the same iterations, by name."""
-
-    curve: NDArray[Any]
-    metrics: Mapping[str, Floats]
-
-
-def trace(batch: Batch, *, pulse: Pulse = lambda: None) -> Traced:
-    """The curve of the one cell of a batch."""
-    record = curve_trace(batch.cells[0], batch.problem)
-    return traced(batch.problem, record, count(batch, trace=record, pulse=pulse).recorded)
-
-
-def traced(problem: Problem, record: loop.Trace, rows: int) -> Traced:
-    """What a trace of so many rows holds."""
-    points = record.path[:rows]
-    metrics = {name: np.array([metric(point) for point in points]) for name, metric in problem.metrics.items()}
-    return Traced(record.curve[:rows], metrics)
-
-
 def digest(point: Floats) -> str:
     """A short hash of a point, bit for bit."""
     return hashlib.blake2b(np.ascontiguousarray(point).tobytes(), digest_size=8).hexdigest()
@@ -325,120 +275,3 @@ def replay(job: Job, index: int, iterations: int, *, pulse: Pulse = lambda: None
         pulse()
         if iterations == 0:
             break
-
-
-def cell_of(problem: Problem, optimizer: Optimizer, **settings: Any) -> Cell:
-    """The cell of a problem and an optimizer, checked. Raises UsageError."""
-    spec = {"engine": problem.engine, **settings}
-    spec["oracle"] = parse_oracle(spec.get("oracle", "exact")).name
-    cell = Cell(
-        problem=canonical(problem.spec),
-        optimizer=optimizer.name,
-        hyperparameters=dict(optimizer.hyperparameters),
-        **spec,
-    )
-    check_cell(cell, problem)
-    return cell
-
-
-def run(
-    problem: Problem | str,
-    optimizer: Optimizer | str,
-    *,
-    measure: Measure = "gradient",
-    tolerance: float = 1e-6,
-    budget: int = 100_000,
-    oracle: str = "exact",
-    seed: int = 0,
-    start: ArrayLike | None = None,
-    path: bool = False,
-    relative: bool = False,
-    measure_every: int | None = None,
-    engine: str | None = None,
-) -> Run:
-    """Runs one optimizer on one problem until ``measure`` is within ``tolerance`` or ``budget`` iterations are made.
-
-    ``measure`` is "gradient" ‖∇f‖₂, "value" f − f* or "distance" ‖x − x*‖₂ to the nearest known minimiser, tested at
-    the method's iterate; with ``relative`` it is divided by its value at the start. ``path`` keeps every iterate.
-    With a sampled oracle the measure is taken every ``measure_every`` iterations (default: once an epoch, or 10).
-
-    Raises UsageError for unknown names, values that are not valid, and a measure whose reference is not known.
-    """
-    found = problem if isinstance(problem, Problem) else make_problem(problem)
-    chosen = optimizer if isinstance(optimizer, Optimizer) else make_optimizer(optimizer)
-    if start is not None:
-        found = started_at(found, start)
-    tolerance = check_number("tolerance", tolerance)
-    cell = cell_of(
-        found, chosen, measure=measure, tolerances=(tolerance,), budget=check_whole("budget", budget),
-        oracle=oracle, seed=seed, relative=relative,
-        every=measure_every if measure_every is not None else default_every(parse_oracle(oracle), found),
-        engine=engine or found.engine,
-    )  # fmt: skip
-    job, record = Job(Batch(found, chosen.method, [cell])), curve_trace(cell, found)
-    counts = _count(job, record, lambda: None)
-    hit, query = counts.hits[0, -1], job.state.query.copy()
-    along = traced(found, record, counts.recorded)
-    kept = None
-    if path:
-        # How long the path gets is known only now; the second pass repeats the first, bit for bit.
-        way = path_trace(int(hit["iterations"]), found.dimension)
-        whole = replace(cell, every=1, tolerances=(UNREACHABLE,), budget=int(hit["iterations"]))
-        again = _count(Job(Batch(found, chosen.method, [whole])), way, lambda: None)
-        kept = way.path[: again.recorded]
-    exact = parse_oracle(oracle).exact
-    return Run(
-        cell=cell,
-        status=STATUSES[hit["status"]],
-        iterations=int(hit["iterations"]),
-        gradient_evaluations=float(hit["work"]),
-        value=float(hit["value"]),
-        gradient_norm=float(hit["gradient_norm"]),
-        residual=float(hit["residual"]),
-        rises=int(hit["rises"]),
-        overshoot=float(hit["overshoot"]),
-        rate=float(hit["rate"]),
-        iterate=counts.points[0, -1],
-        query=query,
-        predicted_iterations=predicted_iterations(found, chosen, measure, tolerance, budget, relative=relative)
-        if exact
-        else None,
-        path=kept,
-        curve=along.curve,
-        metrics=along.metrics,
-        error=counts.errors.get(0, ""),
-    )
-
-
-def started_at(problem: Problem, start: ArrayLike) -> Problem:
-    """The problem from another start. Raises UsageError for one that is not made of as many finite numbers."""
-    try:
-        point = np.array(start, dtype=np.float64)
-    except (TypeError, ValueError):
-        point = np.zeros(0)
-    if point.shape != problem.start.shape or not np.isfinite(point).all():
-        raise UsageError(f"{problem.name}: start must be {problem.dimension} finite numbers")
-    return replace(problem, start=point, given={**problem.given, "start": point.tolist()})
-
-
-def check_whole(name: str, value: Any) -> int:
-    """The value as an int below 2⁵³. Raises UsageError for what is no whole number."""
-    number = check_number(name, value)
-    if not (number == np.floor(number) and abs(number) < 2**53):
-        raise UsageError(f"{name} {value!r} is not valid; allowed: a whole number below 2**53")
-    return int(value)
-
-
-def check_number(name: str, value: Any) -> float:
-    """The value as a float. Raises UsageError for what is no number."""
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise UsageError(f"{name} {value!r} is not a number") from None
-
-
-def default_every(oracle: Oracle, problem: Problem) -> int:
-    """Iterations between measurements: 1 with the exact oracle, an epoch with mini-batches, 10 with noise."""
-    if oracle.exact:
-        return 1
-    return -(-problem.row_count // oracle.batch) if oracle.batch else 10

@@ -4,30 +4,24 @@ from __future__ import annotations
 
 import datetime
 import functools
-import json
 import shlex
-import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from nagbench import registry
 from nagbench.analysis.selection import select
 from nagbench.errors import UsageError
-from nagbench.executors import chunks, run_chunks
 from nagbench.machine import commit, machine, versions
 from nagbench.objective import Problem
-from nagbench.oracle import start_of
 from nagbench.plan import Planned, Spec, cells, make_spec, plan_table, read_spec
-from nagbench.records import Cell
-from nagbench.runner import batch_of, forget, trace
+from nagbench.portable import as_toml, text_of_optimizer, text_of_problem
+from nagbench.runner import forget
+from nagbench.stages import Progress, count_cells, follow_up
 from nagbench.store import SCHEMA, Store, Warn
-from nagbench.theory import predicted_iterations
-from nagbench.timing import Task, time_tasks
 from nagbench.updates import Optimizer
 
 HYPERPARAMETERS = ("step_size", "momentum", "beta1", "beta2", "decay", "epsilon")
@@ -37,24 +31,6 @@ _AFTER = (
     "status", "iterations", "gradient_evaluations", "value", "gradient_norm", "residual", "rises", "overshoot", "rate",
     "predicted_iterations", "error",
 )  # fmt: skip
-_TIMED = ("converged", "budget", "stalled")
-_FLUSH = 5.0
-
-
-class Progress:
-    """Told how a sweep goes on. This one says nothing; the command line's draws a bar."""
-
-    def stage(self, name: str, total: int) -> None:
-        """A stage begins: "counting" cells, "tracing" or "timing" selected ones."""
-
-    def advance(self, count: int, statuses: Mapping[str, int]) -> None:
-        """So many cells are done; ``statuses`` counts how they ended."""
-
-    def pulse(self) -> None:
-        """Called about every 50 ms while compiled code runs; what it raises ends the sweep in good order."""
-
-    def warn(self, message: str) -> None:
-        """One line that the user should read."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,8 +191,11 @@ def sweep(
     for kind in ("runs", "predictions", "timings", "curves"):
         store.discard_damaged(kind)
     manifest = _begin(store, checked, plan, command)
-    _count(store, planned, plan, jobs, listener)
-    _after(Sweep(store, manifest), checked, planned, listener)
+    count_cells(store, planned, plan, jobs, listener)
+    counted = Sweep(store, manifest)
+    keys = set(counted.runs.loc[counted.runs["selected"], "cell"])
+    chosen = {item.cell.key: item.cell for item in planned if item.cell.key in keys}
+    follow_up(store, checked, chosen, counted.outcomes[counted.outcomes["cell"].isin(keys)], listener)
     return Sweep(store, manifest)
 
 
@@ -236,42 +215,6 @@ def _specified(spec: str | Path | Spec | None, settings: Mapping[str, Any]) -> S
     if spec is None:
         return make_spec(settings)
     return make_spec(read_spec(Path(spec), **settings), str(spec))
-
-
-def text_of_problem(item: str | Problem) -> str:
-    """The text form of a problem: its suite name where it is the suite's, else its family with parameters."""
-    if isinstance(item, str):
-        return item
-    if item.name in registry.problems() and registry.problem(item.name).spec == item.spec:
-        text = item.name
-    else:
-        pairs = {key: value for key, value in {**item.parameters, **item.given}.items() if value is not None}
-        text = (
-            f"{item.family}:" + ",".join(f"{key}={_text(value)}" for key, value in pairs.items())
-            if pairs
-            else item.family
-        )
-    again = registry.problem(text)
-    same = all(np.array_equal(getattr(again, name), getattr(item, name)) for name in ("start", "data", "shape"))
-    if not same or (again.gradient_kernel is not item.gradient_kernel and item.engine == "numba"):
-        raise UsageError(
-            f"problem {item.name!r} was changed after it was made, so a sweep, which builds {text!r} again in every process, "
-            "would run another one; make it with nagbench.problem(..., start=...) or as a family of its own"
-        )
-    return text
-
-
-def text_of_optimizer(item: str | Optimizer) -> str:
-    """The text form of an optimizer with all its hyperparameters."""
-    if isinstance(item, str):
-        return item
-    return f"{item.name}:" + ",".join(f"{key}={value!r}" for key, value in item.hyperparameters.items())
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, list | tuple | np.ndarray):
-        return "[" + ",".join(_text(part) for part in value) + "]"
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _begin(store: Store, spec: Spec, plan: pd.DataFrame, command: str | None) -> dict[str, Any]:
@@ -298,146 +241,7 @@ def _begin(store: Store, spec: Spec, plan: pd.DataFrame, command: str | None) ->
     return manifest
 
 
-def as_toml(spec: Spec) -> str:
-    """A specification as the TOML file that gives it."""
-    values = spec.model_dump(mode="json", exclude_none=True)
-    return "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items())
-
-
-def _finished(store: Store, plan: pd.DataFrame) -> set[str]:
-    """Cells whose outcome is stored and came from the present sources; errors are run again."""
-    runs = store.read("runs", ["cell", "fingerprint", "status"])
-    if runs.empty:
-        return set()
-    good = runs[runs["status"] != "error"].merge(plan[["cell", "fingerprint"]], on=["cell", "fingerprint"])
-    return set(good["cell"])
-
-
-def _count(store: Store, planned: Sequence[Planned], plan: pd.DataFrame, jobs: int, listener: Progress) -> None:
-    finished = _finished(store, plan)
-    pending = {item.cell.key: item.cell for item in planned if item.cell.key not in finished}
-    listener.stage("counting", len(pending))
-    ready: list[pd.DataFrame] = []
-    flushed = time.monotonic()
-    try:
-        for table in run_chunks(chunks(pending.values()), jobs, listener.pulse):
-            ready.append(table)
-            ends = table.drop_duplicates("cell", keep="last")["status"].value_counts()
-            listener.advance(int(ends.sum()), {str(name): int(many) for name, many in ends.items()})
-            if time.monotonic() - flushed > _FLUSH:
-                _flush(store, ready)
-                flushed = time.monotonic()
-    finally:
-        _flush(store, ready)
-
-
-def _flush(store: Store, ready: list[pd.DataFrame]) -> None:
-    if ready:
-        store.append("runs", pd.concat(ready, ignore_index=True))
-        ready.clear()
-
-
-def _after(done: Sweep, spec: Spec, planned: Iterable[Planned], listener: Progress) -> None:
-    """What is made of the selected cells alone: predictions, curves, timings."""
-    store = done.store
-    fingerprints = dict(zip(done.plan["cell"], done.plan["fingerprint"], strict=True))
-    keys = set(done.runs.loc[done.runs["selected"], "cell"])
-    chosen = {item.cell.key: item.cell for item in planned if item.cell.key in keys}
-    ends = done.outcomes[done.outcomes["cell"].isin(keys)]
-    _predict(store, chosen, fingerprints)
-    if spec.curves:
-        _trace(store, chosen, ends, fingerprints, listener)
-    if spec.timing:
-        _time(store, spec, chosen, ends, fingerprints, listener)
-
-
-def _known(store: Store, kind: str, *columns: str) -> set[tuple[Any, ...]]:
-    """The keys of what a kind holds already; rows that tell of an error do not count."""
-    found = store.read(kind, ["cell", "fingerprint", *columns])
-    if "error" in columns:
-        found = found[found["error"] == ""]
-    return set(found.itertuples(index=False, name=None))
-
-
-def _predict(store: Store, chosen: Mapping[str, Cell], fingerprints: Mapping[str, str]) -> None:
-    known = _known(store, "predictions")
-    rows = []
-    for key, cell in chosen.items():
-        if (key, fingerprints[key]) in known or cell.oracle != "exact":
-            continue
-        batch = batch_of([cell])
-        problem, method = batch.problem, Optimizer(batch.method, cell.hyperparameters)
-        for tolerance in cell.tolerances:
-            count = predicted_iterations(
-                problem, method, cell.measure, tolerance, cell.budget, relative=cell.relative,
-                start=start_of(problem, cell.start),
-            )  # fmt: skip
-            rows.append(
-                {"cell": key, "fingerprint": fingerprints[key], "tolerance": tolerance, "predicted_iterations": count}
-            )
-    if rows:
-        store.append("predictions", pd.DataFrame(rows).astype({"predicted_iterations": "Int64"}))
-
-
-def _trace(
-    store: Store, chosen: Mapping[str, Cell], ends: pd.DataFrame, fingerprints: Mapping[str, str], listener: Progress
-) -> None:
-    known = _known(store, "curves")
-    failed = set(ends.loc[ends["status"] == "error", "cell"])
-    pending = [key for key in chosen if key not in failed and (key, fingerprints[key]) not in known]
-    listener.stage("tracing", len(pending))
-    tables = []
-    try:
-        for key in pending:
-            done = trace(batch_of([chosen[key]]), pulse=listener.pulse)
-            tables.append(pd.DataFrame(done.curve).assign(**done.metrics, cell=key, fingerprint=fingerprints[key]))
-            listener.advance(1, {})
-    finally:
-        if tables:
-            store.append("curves", pd.concat(tables, ignore_index=True))
-
-
-def _time(
-    store: Store,
-    spec: Spec,
-    chosen: Mapping[str, Cell],
-    ends: pd.DataFrame,
-    fingerprints: Mapping[str, str],
-    listener: Progress,
-) -> None:
-    known = {
-        row[:4]
-        for row in _known(store, "timings", "machine", "iterations", "repeats", "error")
-        if row[4] >= spec.repeats
-    }
-    timed = ends[ends["status"].isin(_TIMED) & (ends["iterations"] > 0)].drop_duplicates(["cell", "iterations"])
-    tasks = [
-        Task(chosen[str(row.cell)], int(cast(int, row.iterations)), str(row.digest), str(row.fingerprint))
-        for row in timed.itertuples(index=False)
-        if (row.cell, row.fingerprint, machine()["id"], row.iterations) not in known
-    ]
-    listener.stage("timing", len(tasks))
-    for table in time_tasks(tasks, spec.repeats, listener.pulse):
-        store.append("timings", table)
-        listener.advance(len(table), {})
-
-
 def statuses_of(runs: pd.DataFrame) -> dict[str, int]:
     """How many cells ended in each way, at their tightest tolerance."""
     last = runs.sort_values("tolerance").drop_duplicates("cell")
     return {str(name): int(many) for name, many in last["status"].value_counts().items()}
-
-
-def to_json(table: pd.DataFrame) -> str:
-    """A table as a JSON array of objects, one a row; missing numbers are null, infinite ones "inf" or "-inf"."""
-    plain = table.astype(object).where(table.notna(), None)
-    rows = [{key: _json_number(value) for key, value in row.items()} for row in plain.to_dict("records")]
-    return json.dumps(rows, ensure_ascii=False, default=lambda thing: thing.item())
-
-
-def _json_number(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_json_number(part) for part in value]
-    if isinstance(value, float | np.floating) and not np.isfinite(value):
-        return str(float(value))
-    return value

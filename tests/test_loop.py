@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 import nagbench
 from nagbench.records import canonical
-from nagbench.runner import Batch, Job, cell_of, count, digest, replay, trace
+from nagbench.runner import Batch, Job, count, digest, replay
+from nagbench.single import cell_of
+from nagbench.tracing import trace
 
 ENGINES = ("numba", "python")
 

@@ -5,7 +5,7 @@ import pytest
 
 import nagbench
 from nagbench.oracle import chunk_length, draws, parse_oracle
-from nagbench.runner import cell_of
+from nagbench.single import cell_of
 
 STEPS, BURN_IN, COPIES, SIGMA = 20_000, 2_000, 100, 0.1
 

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 import nagbench
-from nagbench import plan, runner, sources
+from nagbench import oracle, plan, runner, sources
 from nagbench.analysis.selection import select
-from nagbench.study import to_json
+from nagbench.portable import to_json
 
 SMALL = {
     "problems": ["bowl", "rosenbrock"],
@@ -97,8 +97,8 @@ def test_the_command_of_the_manifest_repeats_it(small, monkeypatch):
 def counted(monkeypatch):
     """How many cells the loop is asked to count from now on."""
     calls = []
-    original = runner._count
-    monkeypatch.setattr(runner, "_count", lambda job, *rest: calls.extend(job.batch.cells) or original(job, *rest))
+    original = runner.run_job
+    monkeypatch.setattr(runner, "run_job", lambda job, *rest: calls.extend(job.batch.cells) or original(job, *rest))
     return calls
 
 
@@ -160,7 +160,7 @@ def test_interrupting_keeps_what_is_finished_and_the_same_call_goes_on(tmp_path,
     spec = {**SMALL, "timing": False, "curves": False}
     whole = nagbench.sweep(**spec, out=tmp_path / "whole")
 
-    class Impatient(nagbench.study.Progress):
+    class Impatient(nagbench.stages.Progress):
         def advance(self, count, statuses):
             if count and not self.stopped:
                 self.stopped = True
@@ -249,7 +249,7 @@ def test_starts_are_drawn_from_the_domain_and_shared_by_all_methods(tmp_path):
     )
     assert set(done.runs["start"]) == {0, 1, 2}
     problem = nagbench.problem("rosenbrock")
-    points = [runner.start_of(problem, i) for i in range(3)]
+    points = [oracle.start_of(problem, i) for i in range(3)]
     assert points[0].tolist() == problem.start.tolist()
     for point in points[1:]:
         assert ((problem.domain[:, 0] <= point) & (point <= problem.domain[:, 1])).all()

@@ -12,7 +12,7 @@ from nagbench.checks.findings import Check, Finding, compare, failed, passed, ru
 from nagbench.checks.kernels import first_line
 from nagbench.errors import UsageError, one_line
 from nagbench.objective import Floats
-from nagbench.runner import run
+from nagbench.single import run
 from nagbench.updates import Hyperparameter, Optimizer
 
 MethodCheck = Callable[["Walk"], Finding]

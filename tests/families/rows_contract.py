@@ -9,7 +9,7 @@ import torch
 
 import nagbench
 from nagbench.oracle import draws, parse_oracle
-from nagbench.runner import cell_of
+from nagbench.single import cell_of
 
 torch.set_num_threads(1)
 

@@ -7,7 +7,8 @@ import pytest
 import nagbench
 from nagbench.plan import cells, make_spec
 from nagbench.registry import find_method, methods
-from nagbench.runner import Batch, Job, cell_of, count, digest, replay
+from nagbench.runner import Batch, Job, count, digest, replay
+from nagbench.single import cell_of
 
 METHODS = list(methods())
 FIVE = ("gradient-descent", "momentum", "nesterov", "rmsprop", "adam")

@@ -1,0 +1,141 @@
+"""The verb sweep."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from rich.table import Table
+from rich.text import Text
+
+from nagbench.analysis.summary import summary
+from nagbench.commands.console import ERR, BarProgress, console, print_table
+from nagbench.errors import check_number
+from nagbench.plan import make_spec, plan_table, read_spec
+from nagbench.study import Sweep, plan_cells, sweep
+
+
+def run_sweep(
+    spec: Path | None,
+    settings: Mapping[str, Any],
+    jobs: int | None,
+    out: Path | None,
+    with_report: bool,
+    dry_run: bool,
+    fresh: bool,
+    shape: str,
+    quiet: bool,
+    command: str,
+) -> int:
+    """The verb sweep; returns the exit code."""
+    values = {**settings}
+    if "tolerances" in values:
+        values["tolerances"] = tuple(check_number("tolerance", text) for text in values["tolerances"])
+    keys = read_spec(spec, **values) if spec else values
+    checked = make_spec(keys, str(spec) if spec else "sweep")
+    if dry_run:
+        _print_plan(plan_table(plan_cells(checked)), shape)
+        return 0
+    with BarProgress(quiet) as progress:
+        done = sweep(
+            checked, out=out, jobs=jobs or os.cpu_count() or 1, fresh=fresh, command=command, progress=progress
+        )
+    page = _report(done) if with_report else None
+    _print_sweep(done, shape)
+    if not quiet:
+        _tell_where(done, page)
+    return 1 if _failed(done, quiet) else 0
+
+
+def _report(done: Sweep) -> Path:
+    """The report's path; written again only if the tables have changed since."""
+    page = done.store.folder / "report.html"
+    parts = [done.store.folder / "manifest.json", *done.store.folder.glob("*/*.parquet")]
+    if not page.exists() or page.stat().st_mtime <= max(file.stat().st_mtime for file in parts):
+        done.report(page)
+    return page
+
+
+def _failed(done: Sweep, quiet: bool) -> bool:
+    runs, timings = done.runs, done.timings
+    messages = [
+        *(
+            f"{r.problem} × {r.variant}: {r.error}"
+            for r in runs[runs["status"] == "error"].drop_duplicates("cell").itertuples()
+        ),
+        *(f"timing of cell {t.cell}: {t.error}" for t in timings[timings["error"] != ""].itertuples()),
+    ]
+    for message in messages[:1] if quiet else messages[:5]:
+        ERR.print(f"nagbench: error: {message}", soft_wrap=True, markup=False)
+    if len(messages) > 5 and not quiet:
+        ERR.print(f"nagbench: … and {len(messages) - 5} further errors, all in the table", markup=False)
+    return bool(messages)
+
+
+def _print_plan(plan: pd.DataFrame, shape: str) -> None:
+    counts = (
+        plan.groupby(["problem", "variant", "mode", "oracle"], sort=False)["cell"]
+        .nunique()
+        .rename("cells")
+        .reset_index()
+    )
+    print_table(counts, shape)
+    ERR.print(f"{plan['cell'].nunique()} cells would run, less those that the results directory holds", markup=False)
+
+
+def _print_sweep(done: Sweep, shape: str) -> None:
+    if shape != "table":
+        print_table(done.runs, shape)
+        return
+    rows = summary(done.runs, done.timings)
+    methods = list(dict.fromkeys(rows["method"]))
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    grid.add_column("problem")
+    grid.add_column("mode")
+    for method in methods:
+        grid.add_column(Text(method), justify="right")
+    for (task, mode), group in rows.groupby(["task", "mode"], sort=False):
+        by_method = {row["method"]: row for row in group.to_dict("records")}
+        grid.add_row(Text(str(task)), str(mode), *(_entry(by_method.get(method)) for method in methods))
+    out = console()
+    out.print(_title(done), style="bold")
+    out.print(grid)
+    out.print("★ fewest iterations of its row; then the time of one bare replay; — not applicable", style="dim")
+
+
+def _title(done: Sweep) -> str:
+    spec = done.manifest["spec"]
+    kind = "relative " if spec["relative"] else ""
+    return f"iterations until the {kind}{spec['measure']} measure is ≤ {min(spec['tolerances']):g} (budget {spec['budget']:,})"
+
+
+def _entry(row: Mapping[Any, Any] | None) -> Any:
+    if row is None:
+        return Text("—", style="dim")
+    if not np.isfinite(row["iterations"]):
+        words = {"budget": "over budget", "error": "error"}.get(
+            row["status"], f"{row['status']} at {row['ended']:,.0f}"
+        )
+        return Text(words, style="red")
+    some = f" ({row['solved']}/{row['of']})" if row["solved"] < row["of"] else ""
+    words = f"{'★ ' if row['best'] else ''}{row['iterations']:,.0f}{some} {_seconds(row['wall_time'])}"
+    return Text(words, "bold green" if row["best"] else "")
+
+
+def _seconds(value: float) -> str:
+    if not np.isfinite(value):
+        return ""
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if value >= size:
+            return f"{value / size:.3g} {unit}"
+    return f"{value / 1e-9:.3g} ns"
+
+
+def _tell_where(done: Sweep, page: Path | None) -> None:
+    ERR.print(f"results: {done.store.folder}", soft_wrap=True, markup=False)
+    if page is not None:
+        ERR.print(f"report:  {page}", soft_wrap=True, markup=False)
