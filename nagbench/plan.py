@@ -15,6 +15,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from nagbench import registry
+from nagbench.curvature import scale_of
 from nagbench.errors import UsageError, unknown
 from nagbench.objective import Problem
 from nagbench.oracle import default_every, parse_oracle
@@ -22,7 +23,6 @@ from nagbench.records import Cell, Measure, canonical
 from nagbench.runner import check_cell, fingerprint_of, problem_of
 from nagbench.suite import merge, messages, suites
 from nagbench.text import parse
-from nagbench.theory import scale_of
 from nagbench.updates import Method, Optimizer, check_hyperparameters
 
 Mode = Literal["theory", "default", "tuned", "grid"]

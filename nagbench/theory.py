@@ -1,4 +1,4 @@
-"""What theory says about a cell: exact iteration counts on quadratics, and estimates of L where it is not known."""
+"""What theory says about a cell: exact iteration counts on quadratics."""
 
 from __future__ import annotations
 
@@ -113,32 +113,3 @@ def predicted_iterations(
         if not np.isfinite(squares[-1]):
             return None
     return None
-
-
-def curvature_at(problem: Problem, x: Floats, *, iterations: int = 100) -> float:
-    """An estimate of the largest |eigenvalue| of the Hessian at x: power iteration on differences of gradients."""
-    direction = np.random.default_rng(0).standard_normal(problem.dimension)
-    direction /= np.linalg.norm(direction)
-    reach = 1e-6 * max(1.0, float(np.abs(x).max()))
-    estimate = 0.0
-    for _ in range(iterations):
-        slopes = problem.evaluate(np.stack([x + reach * direction, x - reach * direction]))[1]
-        image = (slopes[0] - slopes[1]) / (2.0 * reach)
-        size = float(np.linalg.norm(image))
-        if not np.isfinite(size) or size == 0.0:
-            break
-        converged, estimate = abs(size - estimate) <= 1e-6 * size, size
-        direction = image / size
-        if converged:
-            break
-    return estimate
-
-
-def scale_of(problem: Problem) -> float:
-    """What one "1/L" is worth in step sizes: from L where it is known, else from the curvature at the start, else 1."""
-    try:
-        known = problem.smoothness if problem.smoothness is not None else curvature_at(problem, problem.start)
-    except Exception:
-        # A user's function that fails: its cells will say how.
-        known = 0.0
-    return 1.0 / known if known > 0.0 else 1.0

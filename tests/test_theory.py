@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nagbench
-from nagbench.theory import curvature_at, modal_factors, predicted_iterations
+from nagbench.theory import modal_factors, predicted_iterations
 
 METHODS = ("gradient-descent", "momentum", "nesterov")
 
@@ -132,10 +132,3 @@ def test_no_prediction_where_there_is_no_closed_form():
     assert predicted_iterations(nagbench.problem("bowl"), adam, "gradient", 1e-6, 1000) is None
     nag = nagbench.optimizer("nesterov")
     assert predicted_iterations(nagbench.problem("rosenbrock"), nag, "gradient", 1e-6, 1000) is None
-
-
-def test_curvature_at_the_start_is_the_hessians():
-    problem = nagbench.problem("rosenbrock")
-    x, y = problem.start
-    hessian = np.array([[1200 * x * x - 400 * y + 2, -400 * x], [-400 * x, 200]])
-    assert curvature_at(problem, problem.start) == pytest.approx(np.linalg.eigvalsh(hessian)[-1], rel=1e-5)

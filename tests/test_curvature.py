@@ -1,0 +1,68 @@
+"""Estimated curvature against Hessians known in closed form and spectra known by construction."""
+
+import numpy as np
+import pytest
+
+import nagbench
+from nagbench.curvature import curvature_at, curvature_of, estimated, hessian
+
+
+def rosenbrock_hessian(x, y):
+    return np.array([[1200 * x * x - 400 * y + 2, -400 * x], [-400 * x, 200]])
+
+
+def test_curvature_at_the_start_is_the_hessians():
+    problem = nagbench.problem("rosenbrock")
+    exact = rosenbrock_hessian(*problem.start)
+    assert curvature_at(problem, problem.start) == pytest.approx(np.linalg.eigvalsh(exact)[-1], rel=1e-5)
+
+
+@pytest.mark.parametrize("point", [(-1.2, 1.0), (1.0, 1.0), (0.0, 0.5)])
+def test_the_hessian_by_differences(point):
+    problem = nagbench.problem("rosenbrock")
+    np.testing.assert_allclose(hessian(problem, np.array(point)), rosenbrock_hessian(*point), rtol=1e-6, atol=1e-4)
+
+
+def test_where_they_are_known_nothing_is_estimated():
+    problem = nagbench.problem("ill-conditioned-1e4")
+    found = curvature_of(problem)
+    assert (found.place, found.estimated) == ("everywhere", False)
+    assert (found.smoothness, found.strong_convexity) == (problem.smoothness, problem.strong_convexity)
+
+
+def test_where_they_are_not_known_the_minimiser_comes_first():
+    found = curvature_of(nagbench.problem("rosenbrock"))
+    assert (found.place, found.estimated) == ("minimiser", True)
+    low, high = np.linalg.eigvalsh(rosenbrock_hessian(1.0, 1.0))
+    assert found.smoothness == pytest.approx(high, rel=1e-6)
+    assert found.strong_convexity == pytest.approx(low, rel=1e-3)
+
+
+@pytest.mark.parametrize("spectrum", ["log", "clusters"])
+def test_lanczos_finds_the_ends_of_a_known_spectrum(spectrum):
+    problem = nagbench.problem("quadratic", dimension=120, condition=1000, rotation=3, spectrum=spectrum)
+    found = estimated(problem, problem.start, "start")
+    assert found.spectrum is None
+    assert found.smoothness == pytest.approx(problem.spectrum.max(), rel=1e-5)
+    assert found.strong_convexity == pytest.approx(problem.spectrum.min(), rel=1e-2)
+
+
+def test_a_negative_curvature_keeps_its_sign():
+    problem = nagbench.problem("rosenbrock")
+    exact = np.linalg.eigvalsh(rosenbrock_hessian(0.0, 2.0))
+    found = estimated(problem, np.array([0.0, 2.0]), "start")
+    assert found.strong_convexity == pytest.approx(exact[0], rel=1e-5)
+    assert found.smoothness == pytest.approx(np.abs(exact).max(), rel=1e-5)
+
+
+def test_a_flat_direction_is_not_told_from_zero():
+    problem = nagbench.problem("quadratic", eigenvalues=[0.0, 1.0, 10.0], start=[1, 1, 1])
+    assert estimated(problem, problem.start, "start").strong_convexity is None
+
+
+def test_a_function_that_fails_has_no_estimate():
+    def broken(x):
+        raise ArithmeticError("not here")
+
+    problem = nagbench.problem(broken, start=[1.0], gradient=broken)
+    assert estimated(problem, problem.start, "start") is None

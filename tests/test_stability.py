@@ -1,0 +1,97 @@
+"""Rates and edges read off the updates, against the closed forms of the literature."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import nagbench
+from nagbench.registry import find_method, methods
+from nagbench.stability import asymptotic_rate, iteration_matrices, largest_stable, spectral_radii
+
+EDGES = {
+    "gradient-descent": lambda m: 2.0,
+    "momentum": lambda m: 2.0 * (1.0 + m),
+    "nesterov": lambda m: 2.0 * (1.0 + m) / (1.0 + 2.0 * m),
+    "nesterov-two-sequence": lambda m: 2.0 * (1.0 + m) / (1.0 + 2.0 * m),
+}
+
+
+@pytest.mark.parametrize("name", EDGES)
+@pytest.mark.parametrize("momentum", [0.0, 0.3, 0.9, 0.999])
+def test_the_edge_is_the_closed_form(name, momentum):
+    given = {} if name == "gradient-descent" else {"momentum": momentum}
+    assert largest_stable(find_method(name), given) == pytest.approx(EDGES[name](momentum), rel=1e-8)
+
+
+@pytest.mark.parametrize(("momentum", "nu"), [(0.9, 0.0), (0.9, 0.7), (0.5, 1.0), (0.99, 0.99)])
+def test_the_edge_of_the_quasi_hyperbolic_method(momentum, nu):
+    """Gitman et al. 2019, theorem 1, for the averaged step."""
+    edge = largest_stable(find_method("qhm"), {"momentum": momentum, "nu": nu})
+    assert edge == pytest.approx(2 * (1 + momentum) / (1 + momentum - 2 * nu * momentum), rel=1e-8)
+
+
+def test_the_edge_of_triple_momentum():
+    rho = 0.9
+    beta, gamma = rho**2 / (2 - rho), rho**2 / ((1 + rho) * (2 - rho))
+    edge = largest_stable(find_method("triple-momentum"), {"rho": rho})
+    assert edge == pytest.approx(2 * (1 + beta) / (1 + 2 * gamma), rel=1e-8)
+
+
+LESSARD = {
+    "gradient-descent": lambda kappa: (kappa - 1) / (kappa + 1),
+    "momentum": lambda kappa: (np.sqrt(kappa) - 1) / (np.sqrt(kappa) + 1),
+    "nesterov": lambda kappa: 1 - 1 / np.sqrt(kappa),
+    "nesterov-quadratic-optimal": lambda kappa: 1 - 2 / np.sqrt(3 * kappa + 1),
+    "triple-momentum": lambda kappa: 1 - 1 / np.sqrt(kappa),
+}
+
+
+@pytest.mark.parametrize("name", LESSARD)
+@pytest.mark.parametrize("kappa", [10.0, 1e2, 1e4])
+def test_rates_at_the_textbook_tunings(name, kappa):
+    """Lessard, Recht & Packard 2016, proposition 1; Van Scoy et al. 2018 for triple momentum."""
+    found = nagbench.optimizer(name, **find_method(name).theory(kappa, 1.0))
+    # Double roots: rounding of the matrix moves them by its square root.
+    assert asymptotic_rate(found, np.geomspace(1.0, kappa, 50)) == pytest.approx(LESSARD[name](kappa), abs=1e-6)
+
+
+@settings(max_examples=80, deadline=None)
+@given(name=st.sampled_from(list(EDGES)), s=st.floats(1e-3, 5.0), momentum=st.floats(0.0, 0.99))
+def test_radii_are_the_roots_of_the_characteristic_polynomial(name, s, momentum):
+    coefficients = {
+        "gradient-descent": [1, -(1 - s)],
+        "momentum": [1, -(1 + momentum - s), momentum],
+    }.get(name, [1, -(1 + momentum) * (1 - s), momentum * (1 - s)])
+    given = {"step_size": s} if name == "gradient-descent" else {"step_size": s, "momentum": momentum}
+    radius = spectral_radii(nagbench.optimizer(name, **given), np.array([1.0]))[0]
+    assert radius == pytest.approx(np.abs(np.roots(coefficients)).max(), abs=1e-6)
+
+
+def test_the_matrix_makes_the_iterates():
+    problem = nagbench.problem("quadratic", eigenvalues=[3.0], start=[2.0])
+    for name in ("momentum", "nesterov", "qhm", "triple-momentum", "nesterov-two-sequence"):
+        optimizer = nagbench.optimizer(name, step_size=0.1)
+        matrix = iteration_matrices(optimizer, problem.spectrum)[0]
+        state = np.zeros(len(matrix))
+        state[: 2 if optimizer.method.look_ahead else 1] = problem.start[0]
+        run = nagbench.run(problem, optimizer, budget=20, tolerance=1e-300, path=True)
+        for point in run.path:
+            np.testing.assert_allclose(state[0], point[0], rtol=1e-12, atol=1e-14)
+            state = matrix @ state
+
+
+def test_methods_that_are_not_linear_or_change_have_no_theory():
+    for name in ("adam", "rmsprop", "rmsprop-epsilon-inside", "lion", "fista", "fista-gradient-restart", "ogm"):
+        assert asymptotic_rate(nagbench.optimizer(name), np.array([1.0])) is None
+        assert largest_stable(find_method(name), {}) is None
+
+
+def test_every_method_is_answered():
+    for name, method in methods().items():
+        rate = asymptotic_rate(nagbench.optimizer(name), np.array([1.0, 10.0]))
+        assert rate is None or 0.0 < rate < 1.0 or not method.autonomous
+
+
+def test_no_positive_eigenvalue_no_rate():
+    assert asymptotic_rate(nagbench.optimizer("momentum"), np.array([0.0, -1.0])) is None
