@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from nagbench.runner import Job, Pulse, batch_of, digest, replay, shortened
 _BLOCK = 0.002
 _GROUP = 64
 _MOST = 1_000_000
+_LEAP = 10.0
 
 
 @dataclass(frozen=True)
@@ -83,10 +85,15 @@ def _warm(task: Task, pulse: Pulse) -> _Clock:
 
 
 def _grown(seconds: Callable[[int], float]) -> int:
-    """So many repeats that they take as long as a block should; grown step by step, because short times are uncertain."""
+    """So many repeats that they take as long as a block should.
+
+    Grown step by step, never more than tenfold: what a call costs has been taken off a short time, so that it may come
+    out as nothing, and a leap from there would take minutes.
+    """
     repeats = 1
     while (took := seconds(repeats)) < _BLOCK and repeats < _MOST:
-        repeats = min(_MOST, max(2 * repeats, int(repeats * _BLOCK / max(took, 1e-9))))
+        growth = _BLOCK / took if took > 0.0 else _LEAP
+        repeats = min(_MOST, math.ceil(repeats * min(_LEAP, max(2.0, growth))))
     return repeats
 
 
