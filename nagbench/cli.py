@@ -45,7 +45,7 @@ def cli() -> None:
 @click.option("--relative/--absolute", default=None, help="Divide the measure by its value at the start.")
 @click.option("--tolerance", "tolerances", multiple=True, help="Repeatable.  [default: 1e-3 and 1e-6]")
 @click.option("--budget", type=int, help="Iterations at the most.  [default: 100000]")
-@click.option("--engine", help="numba or python.  [default: what the problem says]")
+@click.option("--engine", help="numba, python or mixed.  [default: what the problem and the optimizer say]")
 @click.option("-j", "--jobs", type=click.IntRange(min=1), help="Processes that count.  [default: one a core]")
 @click.option("--out", type=click.Path(path_type=Path), help="Results directory.  [default: results/NAME-HASH]")
 @click.option("--timing/--no-timing", default=None, help="Time the selected cells.  [default: timing]")
@@ -88,7 +88,7 @@ def sweep(
 @click.option("--budget", type=click.IntRange(min=0), default=100_000, show_default=True)
 @click.option("--oracle", default="exact", show_default=True, help="exact, minibatch:B, stochastic or noise:S.")
 @click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--engine", help="numba or python.  [default: what the problem says]")
+@click.option("--engine", help="numba, python or mixed.  [default: what the problem and the optimizer say]")
 @click.option("--plot", type=click.Path(path_type=Path), help="Draw the path on the contours, or the learning curves.")
 @click.option("--format", "shape", type=click.Choice(_SHAPES), default="table", show_default=True)
 def run(**given: Any) -> None:

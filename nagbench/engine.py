@@ -1,15 +1,19 @@
-"""The two engines, numba and plain Python, that run the one loop, and the disk cache of what numba compiled.
+"""The engines that run the one loop, numba, plain Python and mixed, and the disk cache of what numba compiled.
 
 A kernel is compiled once behind an *entry*, a function of addresses and sizes that can be called through a pointer; the
 loops are compiled once against the type of such pointers. So problems and optimizers combine without compiling each
 pair, and the next process finds everything on disk. The cache lies in a folder named by a hash of the sources that a
 piece of code was made from, because numba itself does not see an edited helper in another file.
+
+Engine mixed is for optimizers of libraries: the loop in Python, the problem's kernels and the sums compiled, to the
+same bits as either of the others.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
+import importlib.metadata
 import inspect
 import math
 import os
@@ -81,7 +85,7 @@ def _update_entry(k, n, slope, iterate, query, slot_count, slots, hyper_size, hy
     )
 
 
-_TEMPLATES = {"value": _value_entry, "gradient": _gradient_entry, "update": _update_entry}
+_TEMPLATES: dict[str, Function] = {"value": _value_entry, "gradient": _gradient_entry, "update": _update_entry}
 
 
 def _cache_root() -> Path:
@@ -119,7 +123,11 @@ def _compile(function: Function, signature: Any, folder: str) -> Function:
 
 @functools.cache
 def _numba_entry(function: Function, kind: str) -> Function:
-    template = _TEMPLATES[kind]
+    return _quick(_around(function, kind, _TEMPLATES[kind], SIGNATURES[kind]), SIGNATURES[kind])
+
+
+def _around(function: Function, kind: str, template: Function, signature: Any) -> Function:
+    """The template compiled around a kernel. Raises UsageError for a kernel that numba does not take."""
     if function.__closure__:
         raise UsageError(
             f"the {kind} kernel {function.__qualname__} uses variables of the function around it, which the cache of "
@@ -131,11 +139,11 @@ def _numba_entry(function: Function, kind: str) -> Function:
     scope = {"kernel": numba.njit(error_model="numpy", forceinline=True)(function), "carray": carray}
     entry = python_types.FunctionType(template.__code__, scope, f"{kind}_of_{function.__name__}")
     # The symbol's name comes from the qualified name: two kernels' entries must not share one.
-    entry.__qualname__ = f"{kind}_of_{name}".replace(".", "_")
+    entry.__qualname__ = f"{template.__name__}_of_{name}".replace(".", "_")
     entry.__module__ = __name__
-    digest = hashlib.blake2b(name.encode(), digest_size=4).hexdigest()
+    digest = hashlib.blake2b(f"{template.__name__} {name}".encode(), digest_size=4).hexdigest()
     try:
-        return _quick(_compile(entry, SIGNATURES[kind], f"{_source_hash(function)}-{digest}"), SIGNATURES[kind])
+        return _compile(entry, signature, f"{_source_hash(function)}-{digest}")
     except numba.core.errors.NumbaError as error:
         why = next((line for line in reversed(str(error).splitlines()) if "Error" in line or "not" in line), str(error))
         raise UsageError(
@@ -159,13 +167,76 @@ def _quick(entry: Function, signature: Any) -> Function:
     return entry
 
 
-@functools.cache
 def _python_entry(function: Function, kind: str) -> Function:
     if kind == "value":
         return lambda n, x, _d, data, _s, shape, _r, rows: function(x, data, shape, rows)
     if kind == "gradient":
         return lambda n, x, _d, data, _s, shape, _r, rows, out: function(x, data, shape, rows, out)
     return lambda k, n, slope, iterate, query, _s, slots, _h, hyper: function(k, slope, iterate, query, slots, hyper)
+
+
+def _value_call(x, data, shape, rows):  # type: ignore[no-untyped-def]
+    return kernel(x, data, shape, rows)
+
+
+def _gradient_call(x, data, shape, rows, out):  # type: ignore[no-untyped-def]
+    kernel(x, data, shape, rows, out)
+
+
+_VECTOR, _INTEGERS = float64[::1], int64[::1]
+_CALLS: dict[str, tuple[Function, Any]] = {
+    "value": (_value_call, float64(_VECTOR, _VECTOR, _INTEGERS, _INTEGERS)),
+    "gradient": (_gradient_call, void(_VECTOR, _VECTOR, _INTEGERS, _INTEGERS, _VECTOR)),
+}
+
+
+@functools.cache
+def _call(function: Function, kind: str) -> Function:
+    """A problem's kernel, compiled to be called with arrays from Python."""
+    return _around(function, kind, *_CALLS[kind])
+
+
+def _mixed_entry(function: Function, kind: str) -> Function:
+    return _python_entry(_call(function, kind) if kind in _CALLS else function, kind)
+
+
+def _mixed_loop() -> dict[str, Function]:
+    """The loop in Python, but for what runs over all coordinates: copies by NumPy, and the compiled sums."""
+
+    def reset(state: Any, start: Any) -> None:
+        state.iterate[:] = start
+        state.query[:] = start
+        state.slots[:] = 0.0
+
+    def add_noise(k: int, draws: Any, slope: Any) -> None:
+        if draws.noise.shape[0] > 0:
+            slope += draws.noise[k - draws.first]
+
+    replaced: dict[str, Function] = {
+        "_reset": reset,
+        "_add_noise": add_noise,
+        "_copy": lambda source, target: np.copyto(target, source),
+        "_same": lambda _n, a, b: np.array_equal(a, b),
+        "norm": _late_sum("norm", float64(int64, _VECTOR)),
+        "distance": _late_sum("distance", float64(int64, _VECTOR, _VECTOR, int64)),
+    }
+    scope = dict(vars(loop))
+    for name, thing in vars(loop).items():
+        if isinstance(thing, python_types.FunctionType) and thing.__module__ == loop.__name__:
+            scope[name] = python_types.FunctionType(thing.__code__, scope, name, thing.__defaults__)
+    scope.update(replaced)
+    return scope
+
+
+def _late_sum(name: str, signature: Any) -> Function:
+    """A sum of `kernels`, compiled or loaded at its first call."""
+
+    @functools.cache
+    def compiled() -> Function:
+        function = getattr(kernels, name)
+        return _compile(function, signature, _source_hash(function))
+
+    return lambda *arguments: compiled()(*arguments)
 
 
 def _loop_signatures() -> dict[str, Any]:
@@ -213,13 +284,21 @@ def _quiet(function: Function) -> Function:
 _LOOPS = ("count", "replay", "query", "evaluate")
 NUMBA = Engine("numba", _numba_entry, *(_late(name) for name in _LOOPS))
 PYTHON = Engine("python", _python_entry, *(_quiet(getattr(loop, name)) for name in _LOOPS))
-ENGINES = {engine.name: engine for engine in (NUMBA, PYTHON)}
+MIXED = Engine("mixed", _mixed_entry, *(_quiet(_mixed_loop()[name]) for name in _LOOPS))
+ENGINES = {engine.name: engine for engine in (NUMBA, PYTHON, MIXED)}
 
 
-def fingerprint(*functions: Function, modules: Iterable[str] = ()) -> str:
-    """A hash of what decides a result: the modules of these functions, further ones by name, the loop and the draws."""
+def fingerprint(*functions: Function, modules: Iterable[str] = (), installed: Iterable[str] = ()) -> str:
+    """A hash of what decides a result: the modules of these functions, further ones by name, the loop and the draws.
+
+    With the versions of these installed distributions, if there are any.
+    """
     names = [f.__module__ for f in functions]
-    return sources.fingerprint([*names, *modules, kernels.__name__, loop.__name__, "nagbench.oracle"])
+    code = sources.fingerprint([*names, *modules, kernels.__name__, loop.__name__, "nagbench.oracle"])
+    versions = [f"{name} {importlib.metadata.version(name)}" for name in installed]
+    if not versions:
+        return code
+    return hashlib.blake2b(" ".join([code, *versions]).encode(), digest_size=8).hexdigest()
 
 
 def formula_of(problem: Problem) -> loop.Formula:

@@ -13,15 +13,18 @@ from typing import Any
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python, nagbench and the libraries that decide numbers."""
-    names = ("nagbench", "numpy", "scipy", "numba", "llvmlite", "pandas", "pyarrow")
+    """Versions of Python, nagbench and the libraries that decide numbers, optional ones where they are installed."""
     found = {"python": platform.python_version()}
-    for name in names:
+    for name in ("nagbench", "numpy", "scipy", "numba", "llvmlite", "pandas", "pyarrow", *_OPTIONAL):
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
-            found[name] = "not installed"
+            if name not in _OPTIONAL:
+                found[name] = "not installed"
     return found
+
+
+_OPTIONAL = ("torch", "keras", "jax", "jaxlib", "optax")
 
 
 @functools.cache

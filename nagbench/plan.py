@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -17,10 +18,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from nagbench import registry
 from nagbench.curvature import scale_of
 from nagbench.errors import UsageError, unknown
+from nagbench.libraries import missing
 from nagbench.objective import Problem
 from nagbench.oracle import default_every, parse_oracle
 from nagbench.records import Cell, Measure, canonical
-from nagbench.runner import check_cell, fingerprint_of, problem_of
+from nagbench.runner import check_cell, engine_for, fingerprint_of, problem_of
 from nagbench.suite import merge, messages, suites
 from nagbench.text import parse
 from nagbench.updates import Method, Optimizer, check_hyperparameters
@@ -59,7 +61,7 @@ class Spec(BaseModel):
     tolerances: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1e-3, 1e-6)
     budget: Annotated[int, Field(ge=0, lt=2**53)] = 100_000
     measure_every: Whole | None = None
-    engine: Literal["numba", "python"] | None = None
+    engine: Literal["numba", "python", "mixed"] | None = None
     timing: bool = True
     repeats: Whole = 5
     curves: bool = True
@@ -142,7 +144,7 @@ def resolve_problems(spec: Spec) -> dict[str, Problem]:
 def resolve_variants(texts: Iterable[str]) -> list[Variant]:
     """The optimizers of a specification. Raises UsageError for unknown names and values that are not valid."""
     variants = []
-    for label in _matching("optimizer", texts, registry.optimizers()):
+    for label in _matching("optimizer", texts, registry.optimizers(), left_out=_missing()):
         name, given = parse(label)
         method = registry.find_method(name)
         lists = {key: value for key, value in given.items() if isinstance(value, list)}
@@ -155,19 +157,42 @@ def resolve_variants(texts: Iterable[str]) -> list[Variant]:
     return variants
 
 
-def _matching(kind: str, texts: Iterable[str], names: Iterable[str]) -> list[str]:
+def _matching(
+    kind: str, texts: Iterable[str], names: Iterable[str], left_out: Mapping[str, str] = MappingProxyType({})
+) -> list[str]:
+    """The texts, patterns replaced by what they match. Those left out, by name with the reason, match no pattern."""
     known, found = list(names), dict[str, None]()
     for text in texts:
         if "*" in text or "?" in text:
-            matches = fnmatch.filter(known, text)
-            if not matches:
-                raise UsageError(f"no {kind} matches {text!r} (known: {', '.join(known)})")
-            found.update(dict.fromkeys(matches))
+            matches = matching(known, text)
+            present = [name for name in matches if name not in left_out]
+            if not present:
+                why = "".join(f"; {name} is {left_out[name]}" for name in matches[:1])
+                raise UsageError(f"no {kind} matches {text!r} (known: {', '.join(known)}){why}")
+            found.update(dict.fromkeys(present))
         else:
             found[text] = None
     if not found:
         raise UsageError(f"no {kind} given")
     return list(found)
+
+
+def matching(names: Iterable[str], pattern: str) -> list[str]:
+    """The names that a pattern matches; one without a slash matches no name that has one, so * stands for our own."""
+    return [name for name in fnmatch.filter(names, pattern) if "/" in pattern or "/" not in name]
+
+
+def _missing() -> dict[str, str]:
+    """The methods of libraries that are not installed, with how to get them."""
+    return {name: why for name, method in registry.library_methods().items() if (why := missing(method.library))}
+
+
+def left_out(texts: Iterable[str]) -> list[str]:
+    """A line for every library that patterns name and that is not installed."""
+    absent = _missing()
+    names = [name for text in texts if "*" in text or "?" in text for name in matching(absent, text)]
+    libraries = {registry.library_methods()[name].library: absent[name] for name in names}
+    return [f"{library} is left out, {why}" for library, why in libraries.items()]
 
 
 def cells(spec: Spec) -> Iterator[Planned]:
@@ -184,12 +209,14 @@ def _expand(spec: Spec, problems: Mapping[str, Problem], variants: Sequence[Vari
         seeds = 1 if parse_oracle(text).exact else spec.seeds
         unit = scale_of(problem) if _needs_unit(spec, variants) else 1.0
         for variant in variants:
+            engine = engine_for(problem, variant.method, spec.engine)
             for mode, trial, values in settings(spec, variant, problem, unit):
                 hyperparameters = dict(Optimizer(variant.method, values).hyperparameters)
                 for start, seed in itertools.product(range(spec.starts), range(seeds)):
                     cell = replace(
-                        template, optimizer=variant.method.name, hyperparameters=hyperparameters, start=start, seed=seed
-                    )
+                        template, optimizer=variant.method.name, hyperparameters=hyperparameters, start=start, seed=seed,
+                        engine=engine,
+                    )  # fmt: skip
                     yield Planned(cell, label, variant.label, mode, trial)
 
 
@@ -265,8 +292,18 @@ def _axis(spec: Spec, method: Method, name: str, unit: float) -> list[float]:
 
 def _full_grid(spec: Spec, variant: Variant, unit: float) -> Iterator[Setting]:
     axes = [_axis(spec, variant.method, name, unit) for name in variant.free]
-    for trial, values in enumerate(itertools.product(*axes)):
-        yield "grid", trial, {**variant.pinned, **dict(zip(variant.free, values, strict=True))}
+    crossed = (
+        {**variant.pinned, **dict(zip(variant.free, values, strict=True))} for values in itertools.product(*axes)
+    )
+    for trial, values in enumerate(crossed):
+        if not _refused(variant.method, values):
+            yield "grid", trial, values
+
+
+def _refused(method: Method, values: Mapping[str, float]) -> bool:
+    """Whether a library does not take this combination: at the ends of a grid that lies beyond nobody's fault."""
+    full = {name: hyper.default for name, hyper in method.hyperparameters.items()} | dict(values)
+    return method.refuses is not None and method.refuses(full) is not None
 
 
 def plan_table(planned: Sequence[Planned]) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from nagbench.errors import UsageError, one_line, unknown
+from nagbench.libraries import missing
 from nagbench.objective import Floats, Problem
 from nagbench.updates import Hyperparameter, Method, Optimizer, Tuning, Update
 
@@ -126,6 +127,13 @@ def methods() -> Mapping[str, Method]:
     return _marked("nagbench.methods", "__method__")
 
 
+@functools.cache
+def library_methods() -> Mapping[str, Method]:
+    """All methods of other libraries, by name, installed or not."""
+    found = [method for module in _modules("nagbench.libraries") for method in getattr(module, "METHODS", {}).items()]
+    return dict(sorted(found))
+
+
 def from_path(kind: str, path: str) -> Any:
     """The object at "package.module:attribute"; the current folder counts as a place to import from."""
     module_name, _, attribute = path.partition(":")
@@ -158,16 +166,21 @@ def find_family(name: str) -> Family:
 
 
 def find_method(name: str) -> Method:
-    """The method of a name, or of "package.module:attribute". Raises UsageError."""
+    """The method of a name, or of "package.module:attribute". Raises UsageError, also for a library's that is missing."""
     if name in methods():
         return methods()[name]
+    if name in library_methods():
+        found = library_methods()[name]
+        if why := missing(found.library):
+            raise UsageError(f"optimizer {name}: {found.library} is {why}")
+        return found
     if ":" in name:
         update = from_path("optimizer", name)
-        found = getattr(update, "__method__", None)
-        if not isinstance(found, Method):
+        marked = getattr(update, "__method__", None)
+        if not isinstance(marked, Method):
             raise UsageError(f"optimizer {name!r} is not marked with nagbench.method(...)")
-        return replace(found, name=name)
-    raise unknown("optimizer", name, methods())
+        return replace(marked, name=name)
+    raise unknown("optimizer", name, optimizers())
 
 
 def build_problem(source: str | Family, parameters: Mapping[str, Any], /, **facts: Any) -> Problem:
@@ -268,5 +281,5 @@ def problems() -> list[str]:
 
 
 def optimizers() -> list[str]:
-    """The names of all methods."""
-    return list(methods())
+    """The names of all methods, those of libraries last, whether these are installed or not."""
+    return [*methods(), *library_methods()]

@@ -8,19 +8,19 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nagbench import loop, sources
-from nagbench.engine import ENGINES, Engine, fingerprint, formula_of
+from nagbench.engine import ENGINES, MIXED, NUMBA, Engine, fingerprint, formula_of
 from nagbench.errors import UsageError, one_line, unknown
 from nagbench.objective import Floats, Problem
 from nagbench.oracle import Oracle, check_oracle, chunk_length, draws, parse_oracle, start_of
 from nagbench.records import MEASURES, Cell
 from nagbench.registry import build_problem, find_method
-from nagbench.updates import Method, Optimizer
+from nagbench.updates import Method, Optimizer, update_of
 
 _SLICE = 0.05
 # A tolerance that only a measure of exactly 0 meets.
@@ -72,8 +72,21 @@ def problem_of(spec: str) -> Problem:
 def fingerprint_of(problem: str, optimizer: str) -> str:
     """A hash of the sources that decide the results of this problem under this method."""
     found = problem_of(problem)
-    update = find_method(optimizer).update
-    return fingerprint(found.value_kernel, found.gradient_kernel, update, modules=found.modules)
+    method = find_method(optimizer)
+    home = cast(Callable[..., Any], method.session or method.update)
+    modules = (*found.modules, *method.modules)
+    return fingerprint(found.value_kernel, found.gradient_kernel, home, modules=modules, installed=method.distributions)
+
+
+def engine_for(problem: Problem, method: Method, asked: str | None = None) -> str:
+    """The name of the engine that runs a method on a problem. Raises UsageError for numba and a library's method."""
+    if method.session is None:
+        return asked or problem.engine
+    if asked == NUMBA.name:
+        raise UsageError(
+            f"{method.name} is Python, which engine 'numba' cannot run; leave the engine out, or use mixed"
+        )
+    return asked or (MIXED.name if problem.engine == NUMBA.name else problem.engine)
 
 
 def forget() -> None:
@@ -162,7 +175,7 @@ class Job:
         problem, method = batch.problem, batch.method
         self.value = self.engine.entry(problem.value_kernel, "value")
         self.gradient = self.engine.entry(problem.gradient_kernel, "gradient")
-        self.update = self.engine.entry(method.update, "update")
+        self.update = self.engine.entry(update_of(method), "update")
         self.formula = formula_of(problem)
         self.everything = np.zeros(0, np.int64)
         self.hypers = np.array([Optimizer(method, cell.hyperparameters).hyper for cell in batch.cells])

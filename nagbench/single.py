@@ -14,7 +14,7 @@ from nagbench.oracle import default_every, parse_oracle
 from nagbench.records import STATUSES, Cell, Measure, Run, canonical
 from nagbench.registry import optimizer as make_optimizer
 from nagbench.registry import problem as make_problem
-from nagbench.runner import UNREACHABLE, Batch, Job, check_cell, run_job
+from nagbench.runner import UNREACHABLE, Batch, Job, check_cell, engine_for, run_job
 from nagbench.theory import predicted_iterations
 from nagbench.tracing import curve_trace, path_trace, traced
 from nagbench.updates import Optimizer
@@ -22,7 +22,7 @@ from nagbench.updates import Optimizer
 
 def cell_of(problem: Problem, optimizer: Optimizer, **settings: Any) -> Cell:
     """The cell of a problem and an optimizer, checked. Raises UsageError."""
-    spec = {"engine": problem.engine, **settings}
+    spec = {"engine": engine_for(problem, optimizer.method), **settings}
     spec["oracle"] = parse_oracle(spec.get("oracle", "exact")).name
     cell = Cell(
         problem=canonical(problem.spec),
@@ -66,7 +66,7 @@ def run(
         found, chosen, measure=measure, tolerances=(tolerance,), budget=check_whole("budget", budget),
         oracle=oracle, seed=seed, relative=relative,
         every=measure_every if measure_every is not None else default_every(parse_oracle(oracle), found),
-        engine=engine or found.engine,
+        engine=engine_for(found, chosen.method, engine),
     )  # fmt: skip
     job, record = Job(Batch(found, chosen.method, [cell])), curve_trace(cell, found)
     counts = run_job(job, record, lambda: None)

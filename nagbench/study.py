@@ -17,7 +17,7 @@ from nagbench.analysis.selection import select
 from nagbench.errors import UsageError
 from nagbench.machine import commit, machine, versions
 from nagbench.objective import Problem
-from nagbench.plan import Planned, Spec, cells, make_spec, plan_table, read_spec
+from nagbench.plan import Planned, Spec, cells, left_out, make_spec, plan_table, read_spec
 from nagbench.portable import as_toml, text_of_optimizer, text_of_problem
 from nagbench.runner import forget
 from nagbench.stages import Progress, count_cells, follow_up
@@ -183,6 +183,8 @@ def sweep(
     checked = _specified(spec, settings)
     forget()
     planned = plan_cells(checked)
+    for line in left_out(checked.optimizers):
+        listener.warn(line)
     store = Store(Path(out or Path("results") / f"{checked.name}-{checked.hash}"), listener.warn)
     store.prepare()
     if fresh:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from nagbench.errors import UsageError, unknown
 
 Update = Callable[..., None]
+Step = Callable[[NDArray[np.float64]], None]
+Session = Callable[[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]], Step]
 Tuning = Callable[[float, float], Mapping[str, float]]
 
 
@@ -82,12 +84,18 @@ class Method:
     The update of iteration k consumes the gradient taken at ``query``, moves ``iterate``, keeps what it remembers in
     the rows of ``slots`` (zero at first), and, with ``look_ahead``, writes the next query point; without, ``query`` is
     ``iterate``. ``autonomous`` says that it does not depend on k. ``theory(L, mu)`` gives textbook hyperparameters.
+
+    A method of a library remembers in objects of its own. Instead of ``update`` it has ``session(iterate, gradient,
+    hyper)``, called at the beginning of every run, which returns ``step(hyper)``: it consumes what the array
+    ``gradient`` holds by then and moves ``iterate`` in place. ``hyper`` holds the values of this iteration.
+    ``refuses(values)`` says why the library does not take a combination of values, or is None. ``distributions`` are
+    the installed packages whose versions decide results, and ``modules`` further modules whose source does.
     """
 
     name: str
-    update: Update
+    update: Update | None = None
     hyperparameters: Mapping[str, Hyperparameter]
-    slots: int
+    slots: int = 0
     look_ahead: bool = False
     autonomous: bool = True
     tested_at: str = "x"
@@ -95,6 +103,14 @@ class Method:
     summary: str = ""
     theory: Tuning | None = None
     library: str = "nagbench"
+    session: Session | None = None
+    refuses: Callable[[Mapping[str, float]], str | None] | None = None
+    distributions: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if (self.update is None) == (self.session is None):
+            raise TypeError(f"{self.name}: a method has either an update or a session")
 
 
 @dataclass(frozen=True)
@@ -111,6 +127,10 @@ class Optimizer:
         known = self.method.hyperparameters
         given = check_hyperparameters(self.method, self.hyperparameters)
         values = {name: given.get(name, known[name].default) for name in known}
+        why = self.method.refuses(values) if self.method.refuses is not None else None
+        if why is not None:
+            told = ", ".join(f"{name}={value:g}" for name, value in values.items())
+            raise UsageError(f"{self.name}: {self.method.library} refuses {told}: {why}")
         object.__setattr__(self, "hyperparameters", MappingProxyType(values))
 
     @property
@@ -133,3 +153,27 @@ def check_hyperparameters(method: Method, given: Mapping[str, Any]) -> dict[str,
         if name not in method.hyperparameters:
             raise unknown(f"hyperparameter of {method.name}", name, method.hyperparameters)
     return {name: method.hyperparameters[name].check(method.name, name, value) for name, value in given.items()}
+
+
+def update_of(method: Method) -> Update:
+    """The method's update; for one with sessions, an update that begins a session of its own at every k = 0.
+
+    Two runs at a time need one each.
+    """
+    return _of_session(method.session) if method.session is not None else cast(Update, method.update)
+
+
+def _of_session(session: Session) -> Update:
+    step: Step | None = None
+    held: NDArray[np.float64] | None = None
+
+    def update(k, gradient, iterate, query, slots, hyper):  # type: ignore[no-untyped-def]
+        nonlocal step, held
+        if k == 0 or step is None or held is None:
+            held = gradient
+            step = session(iterate, gradient, hyper)
+        elif gradient is not held:
+            held[:] = gradient
+        step(hyper)
+
+    return update

@@ -51,8 +51,8 @@ def _is_optimizer(text: str) -> bool:
     name = parse(text)[0]
     if name in suites() or name in registry.families() or name.partition(":")[0] in registry.schemes():
         return False
-    if name in registry.methods():
+    if name in registry.optimizers():
         return True
     if ":" in name:
         return isinstance(getattr(registry.from_path("problem or optimizer", name), "__method__", None), Method)
-    raise unknown("problem or optimizer", name, {*suites(), *registry.families(), *registry.methods()})
+    raise unknown("problem or optimizer", name, {*suites(), *registry.families(), *registry.optimizers()})

@@ -13,7 +13,7 @@ from nagbench.checks.kernels import first_line
 from nagbench.errors import UsageError, one_line
 from nagbench.objective import Floats
 from nagbench.single import run
-from nagbench.updates import Hyperparameter, Optimizer
+from nagbench.updates import Hyperparameter, Optimizer, update_of
 
 MethodCheck = Callable[["Walk"], Finding]
 _N = 5
@@ -31,7 +31,7 @@ class Walk:
     """A method fed with random gradients in plain Python: its iterates, and the arrays that it is given."""
 
     def __init__(self, optimizer: Optimizer, seed: int = 0) -> None:
-        self.optimizer, self.method = optimizer, optimizer.method
+        self.optimizer, self.method, self.update = optimizer, optimizer.method, update_of(optimizer.method)
         self.gradients = np.random.default_rng(seed).standard_normal((_STEPS, _N))
 
     def arrays(self, values: Mapping[str, float] | None = None) -> dict[str, Floats]:
@@ -43,7 +43,7 @@ class Walk:
     def step(self, k: int, arrays: Mapping[str, Floats], at: int | None = None) -> None:
         """Iteration k; told that it is iteration ``at``, if that is given."""
         gradient = self.gradients[k].copy()
-        self.method.update(k if at is None else at, gradient, *(arrays[name] for name in _ORDER))
+        self.update(k if at is None else at, gradient, *(arrays[name] for name in _ORDER))
 
     def iterates(self, steps: int = _STEPS, values: Mapping[str, float] | None = None) -> Floats:
         """The iterates of a walk, one a row."""
@@ -107,7 +107,7 @@ def inputs(walk: Walk) -> Finding:
     """The update does not write to the gradient or the hyperparameters."""
     for k, arrays in enumerate(walk.states()):
         gradient, hyper = walk.gradients[k].copy(), arrays["hyper"].copy()
-        walk.method.update(k, gradient, *(arrays[name] for name in _ORDER))
+        walk.update(k, gradient, *(arrays[name] for name in _ORDER))
         for name, now, before in (("gradient", gradient, walk.gradients[k]), ("hyper", arrays["hyper"], hyper)):
             if not np.array_equal(now, before):
                 return failed(f"the update writes to {name} in iteration {k}: {text_of(before)} became {text_of(now)}")

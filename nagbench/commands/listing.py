@@ -14,6 +14,7 @@ from nagbench import registry
 from nagbench.commands.console import ERR, print_table, save
 from nagbench.errors import UsageError
 from nagbench.filters import select
+from nagbench.libraries import missing
 from nagbench.objective import Problem
 from nagbench.portable import to_json
 from nagbench.suite import Entry
@@ -28,7 +29,7 @@ def list_things(what: str, shape: str, filters: Mapping[str, str]) -> None:
     if what == "problems":
         rows = [_problem_row(entry, problem) for entry, problem in select(**filters)]
     elif what == "optimizers":
-        rows = [_method_row(method) for method in registry.methods().values()]
+        rows = [_method_row(m) for m in (*registry.methods().values(), *registry.library_methods().values())]
     else:
         rows = [
             {"name": f.name, "parameters": ", ".join(f.parameters), "formula": f.summary}
@@ -42,8 +43,8 @@ def list_things(what: str, shape: str, filters: Mapping[str, str]) -> None:
 def _method_row(method: Method) -> dict[str, Any]:
     defaults = ", ".join(f"{name}={hyper.default:g}" for name, hyper in method.hyperparameters.items())
     return {
-        "name": method.name, "library": method.library, "hyperparameters": defaults,
-        "update": method.summary.rstrip("."), "source": method.source,
+        "name": method.name, "library": f"{method.library} ({why})" if (why := missing(method.library)) else method.library,
+        "hyperparameters": defaults, "update": method.summary.rstrip("."), "source": method.source,
     }  # fmt: skip
 
 

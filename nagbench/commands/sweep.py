@@ -15,7 +15,7 @@ from rich.text import Text
 from nagbench.analysis.summary import summary
 from nagbench.commands.console import ERR, BarProgress, console, print_table
 from nagbench.errors import check_number
-from nagbench.plan import make_spec, plan_table, read_spec
+from nagbench.plan import left_out, make_spec, plan_table, read_spec
 from nagbench.study import Sweep, plan_cells, sweep
 
 
@@ -39,6 +39,8 @@ def run_sweep(
     checked = make_spec(keys, str(spec) if spec else "sweep")
     if dry_run:
         _print_plan(plan_table(plan_cells(checked)), shape)
+        for line in left_out(checked.optimizers):
+            ERR.print(f"nagbench: {line}", soft_wrap=True, markup=False)
         return 0
     with BarProgress(quiet) as progress:
         done = sweep(

@@ -30,6 +30,12 @@ def strongly_convex(L: float, mu: float) -> Mapping[str, float]:
     return {"step_size": 1.0 / L, "momentum": (root - 1.0) / (root + 1.0)}
 
 
+def polyak(L: float, mu: float) -> Mapping[str, float]:
+    """s = 4/(√L + √μ)², m = ((√κ − 1)/(√κ + 1))²."""
+    root = math.sqrt(L / mu)
+    return {"step_size": 4.0 / (math.sqrt(L) + math.sqrt(mu)) ** 2, "momentum": ((root - 1.0) / (root + 1.0)) ** 2}
+
+
 def quadratic_optimal(L: float, mu: float) -> Mapping[str, float]:
     """s = 4/(3L + μ), m = (√(3κ + 1) − 2)/(√(3κ + 1) + 2)."""
     root = math.sqrt(3.0 * L / mu + 1.0)

@@ -2,17 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-
-from nagbench.methods._tunings import MOMENTUM, STEP
+from nagbench.methods._tunings import MOMENTUM, STEP, polyak
 from nagbench.registry import method
-
-
-def _polyak(L: float, mu: float) -> Mapping[str, float]:
-    """s = 4/(√L + √μ)², m = ((√κ − 1)/(√κ + 1))²."""
-    root = math.sqrt(L / mu)
-    return {"step_size": 4.0 / (math.sqrt(L) + math.sqrt(mu)) ** 2, "momentum": ((root - 1.0) / (root + 1.0)) ** 2}
 
 
 @method(
@@ -20,7 +11,7 @@ def _polyak(L: float, mu: float) -> Mapping[str, float]:
     slots=1,
     hyperparameters={"step_size": STEP, "momentum": MOMENTUM},
     source="Polyak 1964",
-    theory=_polyak,
+    theory=polyak,
 )
 def momentum(k, gradient, iterate, query, slots, hyper):  # type: ignore[no-untyped-def]
     """v ← m·v − s·∇f(x); x ← x + v (heavy ball).

@@ -12,6 +12,7 @@ from nagbench.objective import Floats, Problem
 from nagbench.plots.style import shown
 from nagbench.records import Run
 from nagbench.registry import optimizer
+from nagbench.updates import update_of
 
 LEVELS = 50
 _GRID = 301
@@ -121,7 +122,7 @@ def queries(problem: Problem, run: Run, most: int = 1000) -> Floats:
     For a method without look-ahead these are the iterates.
     """
     chosen = optimizer(run.cell.optimizer, **run.cell.hyperparameters)
-    method = chosen.method
+    method, update = chosen.method, update_of(chosen.method)
     path = kept_path(run)[: most + 1]
     if not method.look_ahead:
         return np.asarray(path[:-1])
@@ -129,7 +130,7 @@ def queries(problem: Problem, run: Run, most: int = 1000) -> Floats:
     points = np.empty((len(path) - 1, problem.dimension))
     for k in range(len(points)):
         points[k] = query
-        method.update(k, problem.gradient(query), iterate, query, slots, chosen.hyper)
+        update(k, problem.gradient(query), iterate, query, slots, chosen.hyper)
     return points
 
 
