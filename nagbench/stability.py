@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from nagbench.objective import Floats
-from nagbench.updates import Method, Optimizer
+from nagbench.updates import Method, Optimizer, update_of
 
 _LATE = 1
 _EQUAL = 1e-9
@@ -37,7 +37,7 @@ def iteration_matrices(optimizer: Optimizer, eigenvalues: Floats) -> Floats | No
 
 def _in_python(method: Method) -> bool:
     """Whether the update is one of arrays, as the package's are; a library's keeps a state of its own."""
-    return method.library == "nagbench"
+    return method.session is None
 
 
 def _step(optimizer: Optimizer, states: Floats, eigenvalues: Floats) -> Floats:
@@ -49,7 +49,7 @@ def _step(optimizer: Optimizer, states: Floats, eigenvalues: Floats) -> Floats:
     slots[: method.slots] = states[len(states) - method.slots :]
     try:
         with np.errstate(all="ignore"):
-            method.update(_LATE, eigenvalues * query, iterate, query, slots, optimizer.hyper)
+            update_of(method)(_LATE, eigenvalues * query, iterate, query, slots, optimizer.hyper)
     except (ArithmeticError, ValueError):
         # The root of a negative number, say: such a method is not linear.
         return np.full_like(states, np.nan)
