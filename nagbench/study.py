@@ -116,7 +116,9 @@ class Sweep:
         if found.empty:
             return found.reindex(columns=_COLUMNS[kind])
         wanted = self.plan[["cell", "fingerprint"]].drop_duplicates()
-        return found.merge(wanted, on=["cell", "fingerprint"])[[*_COLUMNS[kind], *_others(found, kind)]]
+        columns = [*_COLUMNS[kind], *_others(found, kind)]
+        # A column that an earlier nagbench did not write is missing throughout.
+        return found.merge(wanted, on=["cell", "fingerprint"]).reindex(columns=columns)
 
     @property
     def missing(self) -> int:
@@ -137,7 +139,7 @@ _HIDDEN = {"every", "problem_spec", "tolerances", "fingerprint"}
 _COLUMNS = {
     "timings": [
         "cell", "machine", "iterations", "repeats", "block", "wall_time", "wall_time_min", "wall_time_iqr", "cpu_time",
-        "oracle_time", "error",
+        "oracle_time", "samples", "disturbed", "error",
     ],
     "curves": ["cell", "iteration", "value", "gradient_norm", "distance"],
 }  # fmt: skip

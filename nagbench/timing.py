@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -20,6 +22,9 @@ _BLOCK = 0.002
 _GROUP = 64
 _MOST = 1_000_000
 _LEAP = 10.0
+# A measurement during which the system took the processor away is made again, if it is short, up to so many times in all.
+_TRIES = 4
+_SHORT = 0.05
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,8 @@ class Task:
 @dataclass
 class _Clock:
     """The samples of one task. Where one replay is short, ``block`` of them are timed in one call, and what an empty call
-    costs is taken off; ``calls`` is the number of oracle calls that are timed.
+    costs is taken off; ``calls`` is the number of oracle calls that are timed. ``samples`` are the repeats as they are
+    compared (see `_Took.alone`), and ``disturbed`` counts those that were never left alone.
     """
 
     task: Task
@@ -45,8 +51,25 @@ class _Clock:
     overhead: float = 0.0
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
+    samples: list[float] = field(default_factory=list)
+    disturbed: int = 0
     oracle: list[float] = field(default_factory=list)
     error: str = ""
+
+
+@dataclass(frozen=True)
+class _Took:
+    """Seconds of one measurement, and whether another process had the processor meanwhile."""
+
+    wall: float
+    cpu: float
+    disturbed: bool
+    waited: bool
+
+    @property
+    def alone(self) -> float:
+        """What it takes undisturbed: the wall time, or the CPU time of what was disturbed and did not wait by itself."""
+        return min(self.wall, self.cpu) if self.disturbed and not self.waited else self.wall
 
 
 def time_tasks(tasks: Sequence[Task], repeats: int, pulse: Pulse = lambda: None) -> list[pd.DataFrame]:
@@ -74,27 +97,58 @@ def _warm(task: Task, pulse: Pulse) -> _Clock:
         if digest(clock.job.state.iterate) != task.digest:
             clock.error = "the replay does not end where the count ended"
             return clock
-        took = min(took, sum(wall for wall, _ in replay(clock.job, 0, task.iterations, pulse=pulse)))
+        took = min(took, _undisturbed(lambda: _replayed(clock, pulse)).alone)
         if took < _BLOCK and clock.job.draws(task.cell, 0)[1] >= task.iterations:
             clock.overhead = min(_block(clock, 0)[0] for _ in range(10))
-            clock.block = _grown(lambda replays: _block(clock, replays)[0])
-            clock.calls = task.iterations * _grown(lambda replays: _oracle(clock, replays * task.iterations))
+            clock.block = _grown(lambda replays: _block(clock, replays))
+            _oracle(clock, 1)
+            clock.calls = task.iterations * _grown(lambda replays: (_oracle(clock, replays * task.iterations), 0.0))
     except Exception as error:
         clock.error = shortened(one_line(error))
     return clock
 
 
-def _grown(seconds: Callable[[int], float]) -> int:
+def _undisturbed(measure: Callable[[], tuple[float, float]]) -> _Took:
+    """A measurement (wall and CPU seconds), made again where it is short and was disturbed; else the shortest of all."""
+    tries: list[_Took] = []
+    while len(tries) < _TRIES:
+        lost, waits = _switches()
+        wall, cpu = measure()
+        lost_then, waits_then = _switches()
+        tries.append(_Took(wall, cpu, lost_then > lost, waits_then > waits))
+        if not tries[-1].disturbed:
+            return tries[-1]
+        if wall > _SHORT:
+            break
+    return min(tries, key=lambda took: took.wall)
+
+
+def _switches() -> tuple[int, int]:
+    """How often the system took the processor from this process, and how often it gave it up; 0 where none can tell."""
+    with contextlib.suppress(ImportError):
+        import resource
+
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        return usage.ru_nivcsw, usage.ru_nvcsw
+    return 0, 0
+
+
+def _grown(seconds: Callable[[int], tuple[float, float]]) -> int:
     """So many repeats that they take as long as a block should.
 
     Grown step by step, never more than tenfold: what a call costs has been taken off a short time, so that it may come
     out as nothing, and a leap from there would take minutes.
     """
     repeats = 1
-    while (took := seconds(repeats)) < _BLOCK and repeats < _MOST:
+    while (took := _undisturbed(functools.partial(seconds, repeats)).wall) < _BLOCK and repeats < _MOST:
         growth = _BLOCK / took if took > 0.0 else _LEAP
         repeats = min(_MOST, math.ceil(repeats * min(_LEAP, max(2.0, growth))))
     return repeats
+
+
+def _replayed(clock: _Clock, pulse: Pulse) -> tuple[float, float]:
+    slices = list(replay(clock.job, 0, clock.task.iterations, pulse=pulse))
+    return sum(wall for wall, _ in slices), sum(cpu for _, cpu in slices)
 
 
 def _block(clock: _Clock, block: int) -> tuple[float, float]:
@@ -122,16 +176,18 @@ def _oracle(clock: _Clock, calls: int) -> float:
 
 
 def _sample(clock: _Clock, pulse: Pulse) -> None:
-    if clock.block > 0:
-        wall, cpu = _block(clock, clock.block)
-        clock.wall.append(max(wall - clock.overhead, 0.0) / clock.block)
-        clock.cpu.append(max(cpu - clock.overhead, 0.0) / clock.block)
-    else:
-        slices = list(replay(clock.job, 0, clock.task.iterations, pulse=pulse))
-        clock.wall.append(sum(wall for wall, _ in slices))
-        clock.cpu.append(sum(cpu for _, cpu in slices))
+    took = _undisturbed((lambda: _per_replay(clock)) if clock.block > 0 else (lambda: _replayed(clock, pulse)))
+    clock.wall.append(took.wall)
+    clock.cpu.append(took.cpu)
+    clock.samples.append(took.alone)
+    clock.disturbed += took.disturbed
     clock.oracle.append(max(_oracle(clock, clock.calls), 0.0) * clock.task.iterations / clock.calls)
     pulse()
+
+
+def _per_replay(clock: _Clock) -> tuple[float, float]:
+    wall, cpu = _block(clock, clock.block)
+    return max(wall - clock.overhead, 0.0) / clock.block, max(cpu - clock.overhead, 0.0) / clock.block
 
 
 def _row(clock: _Clock) -> dict[str, Any]:
@@ -148,6 +204,8 @@ def _row(clock: _Clock) -> dict[str, Any]:
         "wall_time_iqr": float(quarters[1] - quarters[0]),
         "cpu_time": float(np.median(clock.cpu or [np.nan])),
         "oracle_time": float(np.median(clock.oracle or [np.nan])),
+        "samples": clock.samples,
+        "disturbed": clock.disturbed,
         "fingerprint": clock.task.fingerprint,
         "error": clock.error,
     }
