@@ -93,7 +93,7 @@ def selected(runs: pd.DataFrame, timings: pd.DataFrame) -> pd.DataFrame:
     """
     rows = labelled(runs[runs["selected"].astype(bool)])
     tightest = rows["tolerance"] == rows.groupby("task")["tolerance"].transform("min")
-    rows = _timed(rows[tightest].drop_duplicates([*_NAMES, "cell"]), timings)
+    rows = timed(rows[tightest].drop_duplicates([*_NAMES, "cell"]), timings)
     return rows.assign(typical=_typical(rows))
 
 
@@ -134,7 +134,7 @@ def _pairs(values: Mapping[Any, Any]) -> str:
     )
 
 
-def _timed(rows: pd.DataFrame, timings: pd.DataFrame) -> pd.DataFrame:
+def timed(rows: pd.DataFrame, timings: pd.DataFrame) -> pd.DataFrame:
     """The runs with the time that each took to its last iteration; nan where it was not timed."""
     times = timings[timings["cell"].isin(rows["cell"])]
     if times.empty:

@@ -1,0 +1,196 @@
+"""Profiles: what share of problems each method solves within a given cost. A run that did not converge costs infinity.
+
+All functions start from the table of `work`. A curve is a right-continuous step function given by the points at which it
+rises; its first point is its left end (ratio 1, or cost 0) and its last one the largest finite value of any method there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, get_args
+
+import numpy as np
+import pandas as pd
+
+from nagbench.analysis.summary import labelled, timed
+from nagbench.errors import UsageError, unknown
+
+By = Literal["iterations", "evaluations", "time"]
+_COST = {"iterations": "iterations", "evaluations": "gradient_evaluations", "time": "wall_time"}
+_INSTANCE = ["task", "start", "seed"]
+_METHOD = ["method", "optimizer"]
+_COLUMNS = ["mode", *_INSTANCE, "dimension", *_METHOD, "tolerance", "status", "spent", "work"]
+
+
+def work(runs: pd.DataFrame, timings: pd.DataFrame, by: By = "iterations") -> pd.DataFrame:
+    """What each selected run paid for each tolerance: the table from which all profiles are made.
+
+    One row a mode, instance (``task``, ``start``, ``seed``), ``method`` and ``tolerance``; ``task`` and ``method`` are the
+    labels of `summary`. ``spent`` is the cost when the run ended: iterations, gradient evaluations (a mini-batch of b of
+    n rows counts b/n) or seconds of the bare replay on the machine that timed most cells. ``work`` is the same where the
+    run converged, infinity where it did not, and nan where it did but was not timed.
+
+    Raises UsageError for a cost that is not known, and for "time" where nothing was timed.
+    """
+    if by not in _COST:
+        raise unknown("cost", by, get_args(By))
+    rows = labelled(runs[runs["selected"].astype(bool)])
+    if by == "time":
+        rows = timed(rows, timings)
+        if rows["wall_time"].isna().all():
+            raise UsageError("nothing was timed here, so there is no profile by time; choose iterations or evaluations")
+    spent = rows[_COST[by]].astype(float).mask(rows["iterations"] == 0, 0.0)
+    solved = rows["status"] == "converged"
+    table = rows.assign(spent=spent, work=spent.where(solved, np.inf))
+    return table.drop_duplicates(["mode", *_INSTANCE, "method", "tolerance"])[_COLUMNS].reset_index(drop=True)
+
+
+def compared(work: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the instances and tolerances at which every method of the mode has a known work, in the order given.
+
+    A method that never ran on a problem (theory needs L and μ) has not failed there: such instances are left out whole,
+    and `coverage` counts them.
+    """
+    work = work.reset_index(drop=True)
+    methods = work.groupby("mode")["method"].transform("nunique")
+    known = work[work["work"].notna()]
+    present = known.groupby(["mode", *_INSTANCE, "tolerance"])["method"].transform("nunique")
+    return known[present == methods[known.index]].reset_index(drop=True)
+
+
+def coverage(work: pd.DataFrame) -> pd.DataFrame:
+    """One row a mode: ``methods``, ``instances`` that all of them ran, ``problems`` among those, and ``left_out``."""
+    rows = []
+    for mode, group in work.groupby("mode", sort=False):
+        kept = compared(group)
+        instances = len(kept[_INSTANCE].drop_duplicates())
+        rows.append(
+            {
+                "mode": mode, "methods": group["method"].nunique(), "instances": instances,
+                "problems": kept["task"].nunique(),
+                "left_out": len(group[_INSTANCE].drop_duplicates()) - instances,
+            }
+        )  # fmt: skip
+    return pd.DataFrame(rows, columns=["mode", "methods", "instances", "problems", "left_out"])
+
+
+def performance_profile(work: pd.DataFrame) -> pd.DataFrame:
+    """Dolan and Moré's profile ρ_s(τ) = #{p : t_ps ≤ τ·min_s t_ps} / #{p}, for each mode and tolerance.
+
+    Columns ``mode, tolerance, method, optimizer, ratio`` (τ)``, share`` (ρ) and ``instances``. At τ = 1 stands the share of
+    problems on which a method is best, ties included; at the right end the share that it solves. The ratio of two costs
+    of zero is 1. With more than two methods the order of the curves may change if one of them is left out (Gould and
+    Scott 2016): read it off a pair at a time.
+
+    Source: Dolan and Moré, Benchmarking optimization software with performance profiles, Math. Program. 91 (2002),
+    section 2.
+    """
+    rows = compared(work)
+    best = rows.groupby(["mode", *_INSTANCE, "tolerance"])["work"].transform("min")
+    ratio = pd.Series(np.where(rows["work"] == best, 1.0, rows["work"] / best), index=rows.index)
+    return _steps(rows.assign(ratio=ratio.mask(np.isinf(rows["work"]), np.inf)), ["mode", "tolerance"], "ratio", 1.0)
+
+
+def data_profile(work: pd.DataFrame, *, per_dimension: bool = True) -> pd.DataFrame:
+    """Moré and Wild's data profile d_s(κ) = #{p : t_ps ≤ κ (n_p + 1)} / #{p}, for each mode and tolerance.
+
+    Columns ``mode, tolerance, method, optimizer, cost`` (κ)``, share`` and ``instances``. The division by n + 1, one
+    simplex gradient of a method without derivatives, is theirs; where a gradient is one evaluation, and for seconds,
+    ``per_dimension=False`` leaves it out. Their test of convergence, f ≤ f_L + τ (f₀ − f_L) with the best value found
+    f_L, is measure "value", relative, with the known minimum for f_L; other measures give profiles of the same form.
+
+    Source: Moré and Wild, Benchmarking derivative-free optimization algorithms, SIAM J. Optim. 20 (2009), section 2.
+    """
+    rows = compared(work)
+    size = rows["dimension"] + 1.0 if per_dimension else 1.0
+    return _steps(rows.assign(cost=rows["work"] / size), ["mode", "tolerance"], "cost", 0.0)
+
+
+def runtime_ecdf(work: pd.DataFrame, *, per_dimension: bool = False) -> pd.DataFrame:
+    """Empirical distribution of the cost over all pairs of an instance and a target, for each mode; targets are tolerances.
+
+    Columns ``mode, method, optimizer, cost, share`` and ``instances`` (pairs). ``per_dimension`` divides by n, as the
+    COCO platform does. Unlike there, an unsuccessful run is not restarted: what was not reached stays infinite.
+
+    Source: Hansen, Auger, Brockhoff and Tušar, Anytime performance assessment in blackbox optimization benchmarking, IEEE
+    Trans. Evol. Comput. 26 (2022).
+    """
+    rows = compared(work)
+    size = rows["dimension"].astype(float) if per_dimension else 1.0
+    return _steps(rows.assign(cost=rows["work"] / size), ["mode"], "cost", 0.0)
+
+
+def given_up(work: pd.DataFrame) -> pd.DataFrame:
+    """The least cost at which a run was cut off by its budget, by mode, tolerance, method (``spent``).
+
+    Up to there a profile is exact; beyond it is a lower bound, because that run might have converged later. Runs that
+    diverged or stalled would not have, so they do not count here.
+    """
+    cut = compared(work)
+    cut = cut[cut["status"] == "budget"]
+    return cut.groupby(["mode", "tolerance", *_METHOD], sort=False)["spent"].min().reset_index()
+
+
+def log_ratio_profile(work: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
+    """log₂(work of ``first`` / work of ``second``) on every instance, increasing, for each mode and tolerance.
+
+    Columns ``mode, tolerance, place`` (from 1)``, task, start, seed, log_ratio`` and ``outcome``: "both" converged, or
+    "first" or "second" alone (−∞ and ∞), or "neither" (nan, last). Below 0 the first method was cheaper; two costs of
+    zero are equal.
+
+    Raises UsageError for a method that is not in the table, and where the two share no instance.
+
+    Source: Morales, A numerical study of limited memory BFGS methods, Appl. Math. Lett. 15 (2002); Shi, Xuan, Oztoprak
+    and Nocedal, On the numerical performance of finite-difference-based methods, Optim. Methods Softw. 38 (2023).
+    """
+    for name in (first, second):
+        if name not in set(work["method"]):
+            raise unknown("method", name, {str(method) for method in work["method"]})
+    keys = ["mode", "tolerance", *_INSTANCE]
+    sides = [
+        work.loc[work["method"] == name, [*keys, "work"]].dropna().set_index(keys)["work"] for name in (first, second)
+    ]
+    pairs = pd.concat(sides, axis=1, keys=["a", "b"], join="inner").reset_index()
+    if pairs.empty:
+        raise UsageError(f"{first!r} and {second!r} share no problem in one mode, so they cannot be compared")
+    a, b = pairs["a"].to_numpy(float), pairs["b"].to_numpy(float)
+    pairs["outcome"] = np.select(
+        [np.isfinite(a) & np.isfinite(b), np.isfinite(a), np.isfinite(b)], ["both", "first", "second"], "neither"
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where((a == b) & np.isfinite(a), 0.0, np.log2(a) - np.log2(b))
+    pairs["log_ratio"] = ratio
+    pairs = pairs.sort_values(["mode", "tolerance", "log_ratio"], ascending=[True, False, True], kind="stable")
+    pairs["place"] = pairs.groupby(["mode", "tolerance"]).cumcount() + 1
+    return pairs[["mode", "tolerance", "place", *_INSTANCE, "log_ratio", "outcome"]].reset_index(drop=True)
+
+
+def shares_at(profile: pd.DataFrame, points: Sequence[float]) -> pd.DataFrame:
+    """The share of each curve of a profile at these ratios or costs, in columns "≤ 2"; and ``solved``, at its right end."""
+    along = "ratio" if "ratio" in profile else "cost"
+    keys = [name for name in ("mode", "tolerance", "method") if name in profile]
+    rows: list[dict[str, Any]] = []
+    for key, curve in profile.groupby(keys, sort=False):
+        x, y = curve[along].to_numpy(float), curve["share"].to_numpy(float)
+        places = np.searchsorted(x, np.asarray(points, float), side="right") - 1
+        shares = np.where(places >= 0, y[places], 0.0)
+        named = {f"≤ {point:g}": float(share) for point, share in zip(points, shares, strict=True)}
+        rows.append({**dict(zip(keys, key, strict=True)), **named, "solved": float(y[-1])})
+    return pd.DataFrame(rows)
+
+
+def _steps(rows: pd.DataFrame, keys: list[str], along: str, origin: float) -> pd.DataFrame:
+    """The cumulative shares of ``along`` by method, in groups by ``keys``; tighter tolerances later."""
+    curves = []
+    rows = rows.assign(tightness=-rows["tolerance"]).sort_values("tightness", kind="stable")
+    for key, group in rows.groupby(keys, sort=False):
+        finite = group.loc[np.isfinite(group[along]), along]
+        right = max(float(finite.max()) if len(finite) else origin, origin)
+        for (method, optimizer), one in group.groupby(_METHOD, sort=False):
+            costs = np.sort(one.loc[np.isfinite(one[along]), along].to_numpy(float))
+            x = np.unique(np.concatenate([[origin, right], costs]))
+            curve = pd.DataFrame({along: x, "share": np.searchsorted(costs, x, side="right") / len(one)})
+            names: dict[str, Any] = dict(zip([*keys, *_METHOD], [*key, method, optimizer], strict=True))
+            curves.append(curve.assign(**names, instances=len(one)))
+    columns = [*keys, *_METHOD, along, "share", "instances"]
+    return pd.concat(curves, ignore_index=True)[columns] if curves else pd.DataFrame(columns=columns)
