@@ -1,0 +1,121 @@
+"""One implementation along a fixed number of iterations, with hyperparameters that may change in every one of them.
+
+Implementations are in lockstep because everything around them is the same: the start, the gradient as a function of the
+point, and the hyperparameters of every iteration. What they make of it is kept whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nagbench.objective import Problem
+from nagbench.updates import Method
+
+Array = NDArray[Any]
+Gradient = Callable[[Array], Array]
+Schedule = Mapping[str, Array]
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectory:
+    """What one implementation did in K iterations on n coordinates.
+
+    ``points`` (K + 1, n) is the sequence that it calls its parameters, the start first; ``queries`` (K + 1, n) is where
+    the gradient of each iteration was taken, and the next one would be; ``gradients`` (K, n) are those gradients;
+    ``schedule`` holds a value for each of the K iterations, and for the next, under every name. ``points`` has the
+    precision of the run (float32 or float64).
+    """
+
+    points: Array
+    queries: Array
+    gradients: Array
+    schedule: Schedule
+
+    @property
+    def steps(self) -> int:
+        """The number of iterations."""
+        return len(self.gradients)
+
+
+def gradient_of(problem: Problem, few: int = 100) -> Gradient:
+    """∇f as a function of a float64 point. Small problems run in plain Python, which needs no compilation."""
+    if problem.dimension > few:
+        return problem.gradient
+    no_rows = np.zeros(0, np.int64)
+
+    def gradient(x: Array) -> Array:
+        slope = np.empty(problem.dimension)
+        with np.errstate(all="ignore"):
+            problem.gradient_kernel(x, problem.data, problem.shape, no_rows, slope)
+        return slope
+
+    return gradient
+
+
+class Noise:
+    """Rounding errors made visible: what one more of them at every iteration would do, drawn at random.
+
+    Each iteration moves every coordinate by up to one unit in the last place, and changes the gradient by up to one unit
+    in the last place of the largest among the latest gradients, which is what the sums of a method's memory round to.
+    """
+
+    def __init__(self, seed: int, like: Array) -> None:
+        self._random = np.random.default_rng(seed)
+        self._unit = float(np.finfo(like.dtype).eps)
+        self._peak = np.zeros(like.size)
+        self.shift = np.zeros(like.size)
+
+    def move(self, point: Array) -> None:
+        """Adds to the shift that all later points have."""
+        self.shift += self._unit * np.abs(point) * self._random.uniform(-1.0, 1.0, point.size)
+
+    def disturb(self, gradient: Array) -> Array:
+        """The gradient with an error."""
+        self._peak = np.maximum(np.abs(gradient), 0.9 * self._peak)
+        return gradient + self._unit * self._peak * self._random.uniform(-1.0, 1.0, gradient.size)
+
+
+def follow(
+    method: Method, schedule: Schedule, gradient: Gradient, start: Array, steps: int, noise: Noise | None = None
+) -> Trajectory:
+    """``steps`` iterations of a method from ``start``, in the precision of ``start``.
+
+    ``schedule`` has a row of ``steps + 1`` values for each of the method's hyperparameters. With ``noise``, points are
+    shifted after every iteration as if the implementation itself had rounded otherwise; it needs no access to the
+    implementation for that, since an update that depends on the past gradients alone moves a shifted point as it moves
+    the point itself.
+    """
+    columns = [[float(value) for value in schedule[name]] for name in method.hyperparameters]
+    iterate = start.copy()
+    query = start.copy() if method.look_ahead else iterate
+    slots = np.zeros((method.slots, start.size), start.dtype)
+    slope, update = np.empty_like(start), method.update
+    shift = noise.shift if noise is not None else None
+    points, queries, gradients = [_seen(iterate, shift)], [_seen(query, shift)], []
+    for k in range(steps):
+        exact = gradient(_seen(query, shift).astype(np.float64))
+        slope[:] = noise.disturb(exact) if noise is not None else exact
+        gradients.append(slope.copy())
+        with np.errstate(all="ignore"):
+            update(k, slope, iterate, query, slots, _hyper(columns, k, iterate.dtype))
+        if noise is not None:
+            noise.move(query)
+        points.append(_seen(iterate, shift))
+        queries.append(_seen(query, shift))
+    return Trajectory(np.array(points), np.array(queries), np.array(gradients), schedule)
+
+
+def _hyper(columns: list[list[float]], k: int, dtype: Any) -> Any:
+    """The values of iteration k. In single precision as Python's floats, which do not turn the arithmetic into double."""
+    values = [column[k] for column in columns]
+    return np.array(values) if dtype == np.float64 else values
+
+
+def _seen(point: Array, shift: Array | None) -> Array:
+    """The point as it stands, or, where rounding is examined, shifted, in double precision."""
+    return point.copy() if shift is None else point.astype(np.float64) + shift
