@@ -28,6 +28,7 @@ _HOMES = {
     "Sweep": "study",
     "sweep": "study",
     "load": "study",
+    "verify": "verification.certificate",
 }
 
 if TYPE_CHECKING:
@@ -38,10 +39,12 @@ if TYPE_CHECKING:
     from nagbench.single import run
     from nagbench.study import Sweep, load, sweep
     from nagbench.updates import Hyperparameter, Method, Optimizer
+    from nagbench.verification.certificate import verify
 
 __all__ = [
     "Cell", "Hyperparameter", "Method", "Optimizer", "Problem", "Run", "Sweep", "UsageError", "family", "load", "method",
     "optimizer", "optimizers", "problem", "problems", "run", "sweep",
+    "verify",
 ]  # fmt: skip
 
 

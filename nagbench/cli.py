@@ -131,6 +131,27 @@ def check(names: tuple[str, ...], optimizer: bool, seed: int, shape: str) -> Non
 
 
 @cli.command()
+@click.argument("names", metavar="[NAME]...", nargs=-1)
+@click.option("-p", "--problem", default="rosenbrock-10", show_default=True, help="Where all of them run.")
+@click.option("--scenario", "scenarios", multiple=True, help="constant, step-drop, momentum, … Repeatable.  [default: all]")
+@click.option("--steps", type=click.IntRange(min=2), default=60, show_default=True)
+@click.option("--set", "values", metavar="NAME=VALUE", multiple=True, help="A hyperparameter for all. Repeatable.")
+@click.option("--pairs", is_flag=True, help="Print every pair, too.")
+@click.option("--plot", type=click.Path(path_type=Path), help="Draw the distances against the iterations.")
+@click.option("--format", "shape", type=click.Choice(_SHAPES), default="table", show_default=True)
+def verify(**given: Any) -> None:
+    """Say which implementations coincide, ours and the libraries', to how many ulps, and from which step they part.
+
+    NAME is a group (nesterov, momentum, adam, …) or an implementation: ours, a library's as torch/sgd-nesterov, yours as
+    package.module:attribute. Several implementations are compared with one another, one with its group. Without names
+    the full certificate.
+    """
+    from nagbench.commands.verify import verify_things
+
+    sys.exit(verify_things(**given))
+
+
+@cli.command()
 @click.argument("problem")
 @click.option("--plot", type=click.Path(path_type=Path), help="Where to draw.  [default: PROBLEM.png]")
 @click.option("--no-plot", is_flag=True, help="Print the facts and draw nothing.")

@@ -29,12 +29,14 @@ def distances(a: Array, b: Array) -> Array:
 
 
 def ulps(a: Array, b: Array) -> Array:
-    """The largest |a − b| of each step, coordinate by coordinate in units in the last place of the larger of the two."""
+    """‖a_k − b_k‖_∞ in units in the last place of the largest coordinate of either point.
+
+    Not coordinate by coordinate: where one passes through zero its own last place says nothing about either program.
+    """
     with np.errstate(all="ignore"):
-        larger = np.maximum(np.abs(a), np.abs(b))
-        apart = np.abs(a.astype(np.float64) - b.astype(np.float64)) / np.spacing(larger).astype(np.float64)
-    apart[_same(a, b)] = 0.0
-    return np.asarray(np.nan_to_num(apart, nan=np.inf, posinf=np.inf).max(axis=1))
+        largest = np.maximum(np.abs(a).max(axis=1), np.abs(b).max(axis=1))
+        found = distances(a, b) / np.spacing(largest).astype(np.float64)
+    return np.where(distances(a, b) == 0.0, 0.0, np.nan_to_num(found, nan=np.inf))
 
 
 def _same(a: Array, b: Array) -> Array:
