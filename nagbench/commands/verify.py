@@ -92,7 +92,7 @@ def _print_trial(out: Console, found: Certificate, trial: Trial, every_pair: boo
         out.print(_rift_text(i, j, pairs), soft_wrap=True)
     for name, why in trial.refused.items():
         out.print(Text(f"    {name} refuses: {why}", style="yellow"), soft_wrap=True)
-    shown = [pair for pair in trial.pairs if every_pair or len(trial.entrants) == 2]
+    shown = [pair for pair in trial.pairs if every_pair or {pair.a, pair.b} & found.named]
     for pair in shown:
         out.print(_pair_text(pair), soft_wrap=True)
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nagbench.objective import Problem
-from nagbench.updates import Method
+from nagbench.updates import Method, update_of
 
 Array = NDArray[Any]
 Gradient = Callable[[Array], Array]
@@ -94,7 +94,7 @@ def follow(
     iterate = start.copy()
     query = start.copy() if method.look_ahead else iterate
     slots = np.zeros((method.slots, start.size), start.dtype)
-    slope, update = np.empty_like(start), method.update
+    slope, update = np.empty_like(start), update_of(method)
     shift = noise.shift if noise is not None else None
     points, queries, gradients = [_seen(iterate, shift)], [_seen(query, shift)], []
     for k in range(steps):
@@ -102,7 +102,7 @@ def follow(
         slope[:] = noise.disturb(exact) if noise is not None else exact
         gradients.append(slope.copy())
         with np.errstate(all="ignore"):
-            update(k, slope, iterate, query, slots, _hyper(columns, k, iterate.dtype))
+            update(k, slope, iterate, query, slots, _hyper(method, columns, k, iterate.dtype))
         if noise is not None:
             noise.move(query)
         points.append(_seen(iterate, shift))
@@ -110,10 +110,12 @@ def follow(
     return Trajectory(np.array(points), np.array(queries), np.array(gradients), schedule)
 
 
-def _hyper(columns: list[list[float]], k: int, dtype: Any) -> Any:
-    """The values of iteration k. In single precision as Python's floats, which do not turn the arithmetic into double."""
+def _hyper(method: Method, columns: list[list[float]], k: int, dtype: Any) -> Any:
+    """The values of iteration k. For our updates in single precision as Python's floats, which do not turn the arithmetic
+    into double; a library decides for itself what it makes of them.
+    """
     values = [column[k] for column in columns]
-    return np.array(values) if dtype == np.float64 else values
+    return values if dtype != np.float64 and method.session is None else np.array(values)
 
 
 def _seen(point: Array, shift: Array | None) -> Array:
