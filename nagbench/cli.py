@@ -133,7 +133,9 @@ def check(names: tuple[str, ...], optimizer: bool, seed: int, shape: str) -> Non
 @cli.command()
 @click.argument("names", metavar="[NAME]...", nargs=-1)
 @click.option("-p", "--problem", default="rosenbrock-10", show_default=True, help="Where all of them run.")
-@click.option("--scenario", "scenarios", multiple=True, help="constant, step-drop, momentum, … Repeatable.  [default: all]")
+@click.option(
+    "--scenario", "scenarios", multiple=True, help="constant, step-drop, momentum, … Repeatable.  [default: all]"
+)
 @click.option("--steps", type=click.IntRange(min=2), default=60, show_default=True)
 @click.option("--set", "values", metavar="NAME=VALUE", multiple=True, help="A hyperparameter for all. Repeatable.")
 @click.option("--pairs", is_flag=True, help="Print every pair, too.")

@@ -35,9 +35,7 @@ def verify_things(
     shape: str,
 ) -> int:
     """The verb verify; returns the exit code."""
-    found = verify(
-        *names, problem=problem, scenarios=scenarios or None, steps=steps, hyperparameters=_settings(values)
-    )
+    found = verify(*names, problem=problem, scenarios=scenarios or None, steps=steps, hyperparameters=_settings(values))
     for name, why in found.missing.items():
         ERR.print(f"nagbench: left out {name}: {why}", soft_wrap=True, markup=False)
     if shape == "json":
@@ -90,8 +88,9 @@ def _print_trial(out: Console, found: Certificate, trial: Trial, every_pair: boo
         out.print(_bundle_text(trial, found_bundles, place, bundle, ahead, found.steps), soft_wrap=True)
     for i, j, pairs in rifts(trial, found_bundles):
         out.print(_rift_text(i, j, pairs), soft_wrap=True)
-    for name, why in trial.refused.items():
-        out.print(Text(f"    {name} refuses: {why}", style="yellow"), soft_wrap=True)
+    for why in dict.fromkeys(trial.refused.values()):
+        names = ", ".join(name for name, said in trial.refused.items() if said == why)
+        out.print(Text(f"    {names}: left out, {why}", style="yellow"), soft_wrap=True)
     shown = [pair for pair in trial.pairs if every_pair or {pair.a, pair.b} & found.named]
     for pair in shown:
         out.print(_pair_text(pair), soft_wrap=True)
@@ -115,10 +114,17 @@ def _bundle_text(
     if len(bundle.names) > 1 and bundle.told_until < steps:
         text.append(f"   can be told from rounding up to step {max(bundle.told_until, 0)} only", "yellow")
     forms = next(e.forms for e in trial.entrants if e.name == bundle.names[0])
-    text.append(f"   [{', '.join(forms) or 'no known form'}]", "dim")
+    text.append(f"   [{_forms(trial, forms)}]", "dim")
     mapped = {p.explanation for p in trial.pairs if p.mapped and {p.a, p.b} <= set(bundle.names)} - {""}
     text.append("".join(f"   {reason}" for reason in sorted(mapped)), "cyan")
     return text
+
+
+def _forms(trial: Trial, forms: Sequence[str]) -> str:
+    """Only what tells something: nothing tells the forms of a group apart where all of them coincide."""
+    if not forms:
+        return "no known form"
+    return "every form" if len(forms) == len(trial.forms) > 1 else ", ".join(forms)
 
 
 def _rift_text(i: int, j: int, pairs: Sequence[Pair]) -> Text:
@@ -147,4 +153,4 @@ def _words(found: Comparison) -> str:
 
 
 def _ulps(value: float) -> str:
-    return f"{value:.0f} ulp" if value < 1e5 else f"{number(value)} ulp"
+    return "less than 1 ulp" if value < 1.0 else f"{value:.0f} ulp" if value < 1e5 else f"{number(value)} ulp"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -47,9 +48,7 @@ def _coincide(between: Mapping[frozenset[str], Comparison], a: str, b: str) -> b
 
 def _bundle(between: Mapping[frozenset[str], Comparison], names: list[str]) -> Bundle:
     inside = [between[frozenset((a, b))] for i, a in enumerate(names) for b in names[i + 1 :]]
-    joints = tuple(
-        "=" if _verdict(between, a, b) == IDENTICAL else "≈" for a, b in zip(names, names[1:], strict=False)
-    )
+    joints = tuple("=" if _verdict(between, a, b) == IDENTICAL else "≈" for a, b in itertools.pairwise(names))
     return Bundle(
         tuple(names),
         joints,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import Any
@@ -96,13 +97,30 @@ def verify(
         raise UsageError(f"steps {steps} is not valid; allowed: at least 2")
     chosen = [SCENARIOS[name] for name in dict.fromkeys(scenarios or SCENARIOS)]
     selection = _with(select(names), hyperparameters or {})
-    trials = []
-    for selected in selection.groups:
-        for scenario in chosen:
-            trial = try_group(selected.group, scenario, selected.members, found, int(steps))
-            if trial is not None and (trial.entrants or trial.refused):
-                trials.append(trial)
+    with _one_thread(selection):
+        trials = [
+            trial
+            for selected in selection.groups
+            for scenario in chosen
+            if (trial := try_group(selected.group, scenario, selected.members, found, int(steps))) is not None
+        ]
     return Certificate(found.name, found.dimension, int(steps), tuple(trials), selection.missing, selection.named)
+
+
+@contextmanager
+def _one_thread(selection: Selection) -> Iterator[None]:
+    """PyTorch on one thread: on a few coordinates a second one only waits, and on a busy machine for long."""
+    if not any(method.library == "torch" for selected in selection.groups for _, method in selected.members):
+        yield
+        return
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _with(selection: Selection, given: Mapping[str, float]) -> Selection:
@@ -116,7 +134,8 @@ def _with(selection: Selection, given: Mapping[str, float]) -> Selection:
         replace(
             selected,
             group=replace(
-                selected.group, base={**selected.group.base, **{k: v for k, v in values.items() if k in selected.group.base}}
+                selected.group,
+                base={**selected.group.base, **{k: v for k, v in values.items() if k in selected.group.base}},
             ),
         )
         for selected in selection.groups
@@ -188,4 +207,8 @@ def _flat(pair: dict[str, Any]) -> dict[str, Any]:
     mapped = pair.pop("mapped")
     explanation = pair.pop("explanation")
     empty = dict.fromkeys(("verdict", "parts_at", "distance", "ulps", "resolution", "told_until"))
-    return {**pair, **{f"mapped_{name}": value for name, value in (mapped or empty).items()}, "explanation": explanation}
+    return {
+        **pair,
+        **{f"mapped_{name}": value for name, value in (mapped or empty).items()},
+        "explanation": explanation,
+    }

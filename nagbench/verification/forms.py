@@ -10,7 +10,8 @@ Hyperparameters are those of the group, and for some forms the neighbouring valu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -111,7 +112,7 @@ def _ball_dampened_later(k, g, x, query, slots, hyper):  # type: ignore[no-untyp
     x -= s * slots[0]
 
 
-def _moments(k, g, slots, beta1, beta2):  # type: ignore[no-untyped-def]
+def _moments(k: int, g: Any, slots: Any, beta1: float, beta2: float) -> tuple[Any, Any]:
     """Adam's averages of g and g², before and after the correction of bias."""
     slots[0] = beta1 * slots[0] + (1.0 - beta1) * g
     slots[1] = beta2 * slots[1] + (1.0 - beta2) * g * g
@@ -148,7 +149,7 @@ def _adamw_epsilon_hat(k, g, x, query, slots, hyper):  # type: ignore[no-untyped
     _adam_epsilon_hat(k, g, x, query, slots, hyper[:4])
 
 
-def _nadam(k, g, x, slots, hyper, now, following, product):  # type: ignore[no-untyped-def]
+def _nadam(k: int, g: Any, x: Any, slots: Any, hyper: Any, now: float, following: float, product: Any) -> None:
     s, beta1, beta2, epsilon = hyper
     _, second = _moments(k, g, slots, beta1, beta2)
     ahead = following * slots[0] / (1.0 - product * following) + (1.0 - now) * g / (1.0 - product)

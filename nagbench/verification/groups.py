@@ -165,7 +165,7 @@ _ALL = (
     Group(
         name="adagrad",
         title="Adagrad, its accumulators 0 at first",
-        base={"step_size": 1e-1, "epsilon": 1e-4},
+        base={"step_size": 1e-1, "epsilon": 1e-4, "initial_accumulator_value": 0.0},
         members=_members("adagrad", *_torch("adagrad", "-fused"), "keras/adagrad", "optax/adagrad"),
         forms=("adagrad outside", "adagrad inside"),
         reasons=(Reason(("adagrad outside", "adagrad inside"), _INSIDE),),

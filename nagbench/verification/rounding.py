@@ -40,7 +40,7 @@ def ulps(a: Array, b: Array) -> Array:
 
 
 def _same(a: Array, b: Array) -> Array:
-    return (a == b) | (np.isnan(a) & np.isnan(b))
+    return np.asarray((a == b) | (np.isnan(a) & np.isnan(b)))
 
 
 def allowance(points: Array, disturbed: Sequence[Array]) -> Array:

@@ -66,7 +66,9 @@ def _joined(group: Group, named: Sequence[Member]) -> Group:
     """The group with the named members first, with their settings in it and those given; alone if they are several."""
     at_home = {member.name: member for member in group.members}
     joined = tuple(
-        replace(member, settings={**(at_home[member.name].settings if member.name in at_home else {}), **member.settings})
+        replace(
+            member, settings={**(at_home[member.name].settings if member.name in at_home else {}), **member.settings}
+        )
         for member in named
     )
     names = {member.name for member in joined}

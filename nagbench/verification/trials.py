@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +16,6 @@ from nagbench.verification.groups import Group, Member
 from nagbench.verification.lockstep import Array, Gradient, Noise, Schedule, Trajectory, follow, gradient_of
 from nagbench.verification.rounding import DIFFERENT, RUNS, Comparison, allowance, compare
 from nagbench.verification.scenarios import Scenario
-
-Find = Callable[[str], Method]
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,13 +50,16 @@ class Pair:
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """What came of a group in a scenario. ``refused`` says, by member, why a library did not take the values."""
+    """What came of a group in a scenario. ``refused`` says, by member, why it did not take the values; ``forms`` are
+    those of the group that the scenario has the hyperparameters of.
+    """
 
     group: Group
     scenario: Scenario
     entrants: tuple[Entrant, ...]
     pairs: tuple[Pair, ...]
-    refused: dict[str, str]
+    refused: Mapping[str, str]
+    forms: tuple[str, ...]
 
 
 def try_group(
@@ -73,16 +74,25 @@ def try_group(
     entrants, refused = [], {}
     for member, method in members:
         schedule = settings_of(member, method, values)
-        why = _refusal(method, schedule)
+        why = _lack(group, member, method, values) or _refusal(method, schedule)
         if why:
             refused[member.name] = why
         else:
             entrants.append(_enter(member.name, method, schedule, gradient, start, steps, forms))
-    return Trial(group, scenario, tuple(entrants), tuple(_pairs(group, entrants, forms)), refused)
+    return Trial(group, scenario, tuple(entrants), tuple(_pairs(group, entrants, forms)), refused, tuple(forms))
 
 
 def _has(form: str, values: Schedule) -> bool:
     return all(name in values for name in FORMS[form].hyperparameters)
+
+
+def _lack(group: Group, member: Member, method: Method, values: Schedule) -> str:
+    """Why the scenario does not apply to a member: it takes none of the hyperparameters that it changes."""
+    changed = [name for name, value in group.base.items() if (values[name] != value).any()]
+    derived = any(callable(setting) for setting in member.settings.values())
+    if not changed or derived or any(name in method.hyperparameters for name in changed):
+        return ""
+    return f"takes no {' or '.join(changed)}"
 
 
 def settings_of(member: Member, method: Method, values: Schedule) -> Schedule:
@@ -102,12 +112,11 @@ def settings_of(member: Member, method: Method, values: Schedule) -> Schedule:
 def _refusal(method: Method, schedule: Schedule) -> str:
     """Why the method does not take these values; empty where it does."""
     names = list(method.hyperparameters)
-    rows = np.unique(np.column_stack([schedule[name] for name in names]), axis=0) if names else []
-    for row in rows:
+    for row in np.unique(np.column_stack([schedule[name] for name in names]), axis=0):
         try:
             Optimizer(method, dict(zip(names, row.tolist(), strict=True)))
         except UsageError as error:
-            return str(error)
+            return str(error).removeprefix(f"{method.name}: ")
     return ""
 
 
