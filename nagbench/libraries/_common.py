@@ -13,6 +13,8 @@ from nagbench.updates import Hyperparameter, Step
 Floats = NDArray[np.float64]
 Arguments = Callable[[Mapping[str, float]], dict[str, Any]]
 
+# Where the parameters of a library's Nesterov stand, in the words of the tutorial's form, whose iterate is x.
+LOOK_AHEAD = "x + m·v, the look-ahead point"
 STEP_TUNING = (1e-2, 4.0)
 ADAPTIVE_TUNING = (1e-5, 1.0)
 MOMENTUM_TUNING = (0.0, 0.999)
@@ -23,10 +25,8 @@ def number(default: float, **facts: Any) -> Hyperparameter:
     return Hyperparameter(default=default, **facts)
 
 
-def watched(
-    hyper: Floats, names: list[str], change: Callable[[dict[str, float]], None], advance: Callable[[], Any]
-) -> Step:
-    """A step that calls ``change`` with the values whenever they are others than in the iteration before.
+def watched(hyper: Floats, change: Callable[[Floats], None], advance: Callable[[], Any]) -> Step:
+    """A step that calls ``change(hyper)`` where the values are others than in the iteration before, and ``advance()``.
 
     ``hyper`` holds the values that the session began with.
     """
@@ -37,7 +37,7 @@ def watched(
         now = hyper.tobytes()
         if now != before:
             before = now
-            change(dict(zip(names, hyper.tolist(), strict=True)))
+            change(hyper)
         advance()
 
     return step

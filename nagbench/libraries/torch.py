@@ -10,11 +10,18 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from nagbench.errors import one_line
-from nagbench.libraries._common import ADAPTIVE_TUNING, MOMENTUM_TUNING, STEP_TUNING, Arguments, Floats, number, watched
+from nagbench.libraries._common import (
+    ADAPTIVE_TUNING,
+    LOOK_AHEAD,
+    MOMENTUM_TUNING,
+    STEP_TUNING,
+    Arguments,
+    Floats,
+    number,
+    watched,
+)
 from nagbench.methods._tunings import inverse_smoothness, polyak, strongly_convex
 from nagbench.updates import Hyperparameter, Method, Session, Step, Tuning, fraction, step_size
-
-LOOK_AHEAD = "x + m·v, the look-ahead point"
 
 
 def session(name: str, names: list[str], arguments: Arguments, flags: Mapping[str, Any]) -> Session:
@@ -25,10 +32,13 @@ def session(name: str, names: list[str], arguments: Arguments, flags: Mapping[st
 
         parameter = torch.nn.Parameter(torch.from_numpy(iterate))
         parameter.grad = torch.from_numpy(gradient)
-        values = dict(zip(names, hyper.tolist(), strict=True))
-        optimizer = getattr(torch.optim, name)([parameter], **arguments(values), **flags)
+
+        def given(hyper: Floats) -> dict[str, Any]:
+            return arguments(dict(zip(names, hyper.tolist(), strict=True)))
+
+        optimizer = getattr(torch.optim, name)([parameter], **given(hyper), **flags)
         group = optimizer.param_groups[0]
-        return watched(hyper, names, lambda now: group.update(arguments(now)), optimizer.step)
+        return watched(hyper, lambda now: group.update(given(now)), optimizer.step)
 
     return begin
 
