@@ -205,7 +205,7 @@ _ALL = (
     ),
     _method("adam", "Adam", _ADAM, "x ← x − s·√(1 − β₂ᵏ)/(1 − β₁ᵏ)·a/(√b + ε)"),
     _method("adamw", "AdamW", {**_ADAM, "weight_decay": number(4e-3)}, "Adam with x ← x − s·w·x before each step"),
-    _method("nadam", "Nadam", _ADAM, "Adam with Nesterov's look-ahead and momentum β₁(1 − 0.96^(0.004k)/2)"),
+    _method("nadam", "Nadam", _ADAM, "Adam with Nesterov's look-ahead and momentum β₁(1 − 0.96ᵏ/2)"),
     _method(
         "rmsprop", "RMSprop",
         {

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+import torch
+from paths import look_ahead, path
 
 import nagbench
 from nagbench.errors import UsageError
@@ -11,20 +13,7 @@ from nagbench.single import cell_of
 from nagbench.updates import update_of
 
 TORCH = [name for name, method in library_methods().items() if method.library == "torch"]
-STEPS = 60
 ADAM = {"step_size": 1e-2, "beta1": 0.9, "beta2": 0.99, "epsilon": 1e-8}
-
-pytest.importorskip("torch")
-
-
-def path(name, steps=STEPS, problem="rosenbrock", engine=None, **values):
-    optimizer = nagbench.optimizer(name, **values)
-    return nagbench.run(problem, optimizer, budget=steps, tolerance=1e-300, path=True, engine=engine).path
-
-
-def look_ahead(points, momentum):
-    """The points x_k + m·(x_k − x_{k−1}) of the tutorial's form, the start first."""
-    return points + momentum * np.diff(points, axis=0, prepend=points[:1])
 
 
 OURS = {
@@ -129,7 +118,6 @@ def test_what_pytorch_refuses_is_said_in_one_line():
 
 
 def test_defaults_are_the_librarys_own():
-    torch = pytest.importorskip("torch")
     ours_of = {"lr": "step_size", "alpha": "decay", "eps": "epsilon"}
     for name in TORCH:
         method = find_method(name)

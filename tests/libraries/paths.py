@@ -1,0 +1,33 @@
+"""Paths of library methods and of ours, to compare."""
+
+import numpy as np
+
+import nagbench
+from nagbench.registry import find_method
+from nagbench.updates import update_of
+
+STEPS = 60
+
+
+def path(name, steps=STEPS, problem="rosenbrock", engine=None, **values):
+    """The iterates of a run, the start first."""
+    optimizer = nagbench.optimizer(name, **values)
+    return nagbench.run(problem, optimizer, budget=steps, tolerance=1e-300, path=True, engine=engine).path
+
+
+def look_ahead(points, momentum):
+    """The points x_k + m·(x_k − x_{k−1}) of the tutorial's form, the start first."""
+    return points + momentum * np.diff(points, axis=0, prepend=points[:1])
+
+
+def scheduled(name, gradient, start, step_sizes, momentum):
+    """The parameters of a method whose step sizes (and momenta, if a list) change with the iteration, the start first."""
+    method, x = find_method(name), np.array(start)
+    update, points = update_of(method), [x.copy()]
+    slots, query = np.zeros((method.slots, x.size)), x.copy() if method.look_ahead else x
+    for k, step_size in enumerate(step_sizes):
+        friction = momentum[k] if np.ndim(momentum) else momentum
+        hyper = nagbench.optimizer(name, step_size=step_size, momentum=friction).hyper
+        update(k, gradient(query), x, query, slots, hyper)
+        points.append(query.copy())
+    return np.array(points)
