@@ -128,11 +128,11 @@ class Sweep:
 
     def report(self, file: str | Path) -> Path:
         """Writes the report, one HTML file that works offline, and returns its path."""
+        from nagbench.report.material import material
         from nagbench.report.page import render
 
         target = Path(file)
-        page = render(self.runs, self.timings, self.curves, dict(self.manifest), self.missing)
-        return Store(target.parent).write(target.name, page)
+        return Store(target.parent).write(target.name, render(material(self)))
 
 
 _HIDDEN = {"every", "problem_spec", "tolerances", "fingerprint"}

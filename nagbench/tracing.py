@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from nagbench import loop
 from nagbench.errors import UsageError
 from nagbench.objective import Floats, Problem
 from nagbench.records import Cell
-from nagbench.runner import Batch, Pulse, count
+from nagbench.runner import Batch, Pulse, batch_of, count
 
 
 def curve_schedule(last: int, dense: int = 100, per_decade: int = 40) -> NDArray[np.int64]:
@@ -62,3 +62,14 @@ def traced(problem: Problem, record: loop.Trace, rows: int) -> Traced:
     points = record.path[:rows]
     metrics = {name: np.array([metric(point) for point in points]) for name, metric in problem.metrics.items()}
     return Traced(record.curve[:rows], metrics)
+
+
+def first_iterates(cell: Cell, most: int) -> Floats:
+    """The iterates of a cell up to its end, or up to ``most`` iterations; the start first. Raises what the problem raises."""
+    short = replace(cell, every=1, budget=min(cell.budget, most))
+    batch = batch_of([short])
+    record = path_trace(short.budget, batch.problem.dimension)
+    counts = count(batch, trace=record)
+    if counts.errors:
+        raise UsageError(next(iter(counts.errors.values())))
+    return np.asarray(record.path[: counts.recorded])

@@ -36,8 +36,12 @@ def summary(runs: pd.DataFrame, timings: pd.DataFrame) -> pd.DataFrame:
     whose quartiles overlap its own. Times come from one machine, the one that timed most cells: times of different
     machines are never pooled. Those that were not taken are nan. ``cell`` is the run nearest to the median.
     """
-    rows = selected(runs, timings)
-    rows["solved"] = rows["status"] == "converged"
+    return summary_of(selected(runs, timings))
+
+
+def summary_of(rows: pd.DataFrame) -> pd.DataFrame:
+    """The same from the rows of `selected`."""
+    rows = rows.assign(solved=rows["status"] == "converged")
     groups = rows.groupby(_NAMES, sort=False)
     table = groups.agg(solved=("solved", "sum"), of=("cell", "size"), machine=("machine", "first"))
     table = table.join(rows[rows["typical"]].set_index(_NAMES)[[*_TASK, *_FACTS, "cell"]])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -21,7 +23,11 @@ def traces(runs: pd.DataFrame, timings: pd.DataFrame, curves: pd.DataFrame, most
     the whole run's, spread evenly over its iterations; ``time`` is nan where the run was not timed. ``typical`` marks
     the run nearest to its method's median. A curve of more than ``most`` rows is thinned, evenly in log(1 + iteration).
     """
-    rows = selected(runs, timings)
+    return traces_of(selected(runs, timings), curves, most)
+
+
+def traces_of(rows: pd.DataFrame, curves: pd.DataFrame, most: int = 400) -> pd.DataFrame:
+    """The same from the rows of `selected`."""
     thinned = _thinned(curves[curves["cell"].isin(rows["cell"])], most)
     points = rows[[*_COLUMNS, "value", "residual"]].merge(thinned, on="cell", suffixes=("_end", ""))
     points["residual"] = _residual(points)
@@ -57,3 +63,35 @@ def _minimum(points: pd.DataFrame, first: pd.Series) -> pd.Series:
     known = ((v - r * first) / (1.0 - r)).where(points["relative"].astype(bool), v - r)
     nearest = r.abs().groupby(points["task"]).transform("min") == r.abs()
     return known.where(nearest).groupby(points["task"]).transform("first")
+
+
+def bands(traces: pd.DataFrame) -> pd.DataFrame:
+    """Where the runs of one task, mode and method lie at each recorded iteration: ``low`` and ``high``.
+
+    From ``low`` to ``high`` is at least the middle half of the ``runs``: the quartiles, rounded outwards to runs. A run
+    that has ended keeps its last measure, and one that diverged or failed is infinite from there on. Methods with one
+    run have no band.
+    """
+    made = [
+        _band(rows).assign(task=str(task), mode=str(mode), method=str(method))
+        for (task, mode, method), rows in traces.groupby(["task", "mode", "method"], sort=False)
+        if rows["cell"].nunique() > 1
+    ]
+    columns = ["task", "mode", "method", "iteration", "low", "high", "runs"]
+    return pd.concat(made, ignore_index=True)[columns] if made else pd.DataFrame(columns=columns)
+
+
+def _band(rows: pd.DataFrame) -> pd.DataFrame:
+    grid = np.unique(rows["iteration"])
+    heights = np.sort(np.stack([_carried(run, grid) for _, run in rows.groupby("cell", sort=False)]), axis=0)
+    outer = (len(heights) - 1) // 4
+    return pd.DataFrame({"iteration": grid, "low": heights[outer], "high": heights[-1 - outer], "runs": len(heights)})
+
+
+def _carried(run: pd.DataFrame, grid: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The run's measure at each iteration of the grid: the last recorded one, infinite where it is not finite."""
+    known = run.sort_values("iteration")
+    heights = known["residual"].where(np.isfinite(known["residual"]), np.inf).to_numpy(float)
+    if known["status"].iloc[0] in ("diverged", "error"):
+        heights = np.append(heights[:-1], np.inf)
+    return heights[np.searchsorted(known["iteration"], grid, side="right") - 1]

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
+from nagbench.analysis.traces import bands
 from nagbench.analysis.words import measure_sign, number
 from nagbench.plots.style import INK, MUTED, PAPER, Look, look_of, looks, new_figure, power_of_ten, shown
 
@@ -61,9 +62,10 @@ def convergence(
 ) -> Figure:  # fmt: skip
     """The measure of each method on one task, against iterations, gradient evaluations or time.
 
-    ``traces`` is a table as `analysis.traces` makes it, of one task. A method's typical run is drawn in full, its other
-    runs faintly. A curve ends in a dot where it reached the tolerance (the dotted line), and in a cross where it did
-    not. The axis is logarithmic, from the first iteration on, where the longest curve is over ten times the shortest.
+    ``traces`` is a table as `analysis.traces` makes it, of one task. A method's typical run is drawn as a line, and the
+    middle half of its runs as a band (see `analysis.traces.bands`). A curve ends in a dot where it reached the tolerance
+    (the dotted line), and in a cross where it did not. The axis is logarithmic, from the first iteration on, where the
+    longest curve is over ten times the shortest.
     """
     frame = frame or frame_of(traces, against)
     with looks():
@@ -104,6 +106,8 @@ def _drawn(traces: pd.DataFrame) -> dict[str, tuple[Look, pd.DataFrame]]:
 
 
 def _dress(axes: Axes, frame: Frame, against: Against, traces: pd.DataFrame) -> None:
+    axes.xaxis.set_gid("x-axis")
+    axes.yaxis.set_gid("y-axis")
     axes.set_yscale("log")
     axes.set_ylim(frame.low, frame.high)
     if frame.wide:
@@ -123,10 +127,11 @@ def _dress(axes: Axes, frame: Frame, against: Against, traces: pd.DataFrame) -> 
     axes.set_ylabel(measure_sign(str(row["measure"]), relative=bool(row["relative"])), labelpad=7)
     axes.set_xlabel(_ALONG[against])
     tolerance = float(traces["tolerance"].min())
-    axes.axhline(tolerance, color=MUTED, linewidth=1.0, linestyle=(0, (1, 2)), zorder=1.5)
+    axes.axhline(tolerance, color=MUTED, linewidth=1.0, linestyle=(0, (1, 2)), zorder=1.5, gid="tolerance")
     axes.annotate(
         f"tolerance {number(tolerance)}", (0.0, tolerance), (5, 3), xycoords=axes.get_yaxis_transform(),
         textcoords="offset points", ha="left", va="bottom", color=MUTED, fontsize="small",
+        gid="tolerance-name",
     )  # fmt: skip
 
 
@@ -139,9 +144,8 @@ def _plain(value: float, _: Any = None) -> str:
 
 
 def _method(axes: Axes, rows: pd.DataFrame, look: Look, frame: Frame, against: Against, gid: str) -> Line2D:
-    for _, other in rows[~rows["typical"]].groupby("cell"):
-        axes.plot(*_points(other, frame, against), color=look.color, linewidth=0.7, alpha=0.35, zorder=2)
     run = rows[rows["typical"]]
+    _band(axes, rows, run, look, frame, against, f"{gid}-band")
     x, y = _points(run, frame, against)
     (line,) = axes.plot(x, y, **look.line, markersize=5.5, markevery=(0.02, 0.16), zorder=3, gid=gid)
     if len(x):
@@ -152,6 +156,21 @@ def _method(axes: Axes, rows: pd.DataFrame, look: Look, frame: Frame, against: A
             clip_on=False, gid=f"{gid}-end",
         )  # fmt: skip
     return line
+
+
+def _band(
+    axes: Axes, rows: pd.DataFrame, run: pd.DataFrame, look: Look, frame: Frame, against: Against, gid: str
+) -> None:
+    """The middle half of several runs, over evaluations and time at what an iteration of the typical run costs."""
+    for _, band in bands(rows).groupby(["task", "mode", "method"], sort=False):
+        last = run.iloc[-1]
+        x = band["iteration"].to_numpy(float) * (last[against] / max(1.0, last["iteration"]))
+        keep = x > 0 if frame.wide else np.ones(len(x), bool)
+        low, high = (np.clip(band[name].to_numpy(float), frame.low, frame.high)[keep] for name in ("low", "high"))
+        axes.fill(
+            np.concatenate([x[keep], x[keep][::-1]]), np.concatenate([low, high[::-1]]), facecolor=look.color, alpha=0.16,
+            linewidth=0, zorder=2, gid=gid,
+        )  # fmt: skip
 
 
 def _points(run: pd.DataFrame, frame: Frame, against: Against) -> tuple[Any, Any]:

@@ -40,11 +40,11 @@ _CUSP = 0.2
 _STAR, _ACCENT = "#ffc83d", "#0072b2"
 
 
-def surface(problem: Problem) -> Figure:
-    """f as a surface over its domain. Raises UsageError where the dimension is not 2."""
+def surface(problem: Problem, grid: int = _SURFACE_GRID) -> Figure:
+    """f as a surface over its domain, on a grid of so many points a side. Raises UsageError where the dimension is not 2."""
     with looks():
         figure = new_figure(6.0, 4.8)
-        _surface(figure.add_subplot(projection="3d"), problem)
+        _surface(figure.add_subplot(projection="3d"), problem, grid)
         _headline(figure, problem)
     return figure
 
@@ -113,8 +113,8 @@ def _headline(figure: Figure, problem: Problem) -> None:
     figure.suptitle(shown(problem.name), parse_math=False, weight="bold", fontsize=11)
 
 
-def _surface(axes: Any, problem: Problem) -> None:
-    ground = terrain(problem, box_of(problem), _SURFACE_GRID)
+def _surface(axes: Any, problem: Problem, grid: int = _SURFACE_GRID) -> None:
+    ground = terrain(problem, box_of(problem), grid)
     height = np.clip(ground.above, ground.levels[0], None)
     if ground.logarithmic:
         height = np.log10(height)
@@ -122,7 +122,7 @@ def _surface(axes: Any, problem: Problem) -> None:
         axes.zaxis.set_major_locator(MaxNLocator(6, integer=True))
     across, up = np.meshgrid(ground.x, ground.y)
     axes.plot_surface(
-        across, up, height, facecolors=HEIGHTS(ground.norm(ground.above)), rcount=_SURFACE_GRID, ccount=_SURFACE_GRID,
+        across, up, height, facecolors=HEIGHTS(ground.norm(ground.above)), rcount=grid, ccount=grid,
         linewidth=0, antialiased=False, shade=False, rasterized=True,
     )  # fmt: skip
     axes.contour(across, up, height, 12, colors=PAPER, linewidths=0.5, alpha=0.5)

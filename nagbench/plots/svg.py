@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from matplotlib.figure import Figure
 from matplotlib.markers import MarkerStyle
@@ -29,11 +30,14 @@ def variable(color: str) -> str:
     return f"--ink-{color.lstrip('#')}"
 
 
-def inline(figure: Figure, prefix: str, *, title: str, titles: Mapping[str, str] | None = None) -> str:
+def inline(
+    figure: Figure, prefix: str, *, title: str, titles: Mapping[str, str] | None = None, keep: Iterable[str] = ()
+) -> str:
     """The figure as an `<svg>` element to put into a page.
 
     Our colours become CSS variables (with themselves as fallback), fonts are the page's, ids begin with ``prefix``, and
-    the size is left to the page. ``title`` names the picture; ``titles`` name its groups by their gid, for pointing.
+    the size is left to the page. ``title`` names the picture; ``titles`` name its groups by their gid, for pointing. The ids
+    in ``keep``, gids too, stay though nothing in the picture refers to them.
     """
     stream = io.BytesIO()
     save(figure, stream, "svg")
@@ -49,8 +53,20 @@ def inline(figure: Figure, prefix: str, *, title: str, titles: Mapping[str, str]
     root.set("role", "img")
     root.set("aria-label", shown(title, _LONG))
     root.set("style", "stroke-linejoin:round;stroke-linecap:butt")
-    _drop_unused_ids(root, {f"{prefix}-{name}" for name in titles or {}})
+    _drop_unused_ids(root, {f"{prefix}-{name}" for name in (*(titles or {}), *keep)})
     return ET.tostring(root, encoding="unicode")
+
+
+def geometry(figure: Figure) -> dict[str, Any]:
+    """Where a figure's first axes lie in its SVG, [left, top, right, bottom], and the scale and limits of both axes."""
+    axes, (width, height) = figure.axes[0], figure.get_size_inches() * 72.0
+    box = axes.get_position()
+    edges = [box.x0 * width, (1.0 - box.y1) * height, box.x1 * width, (1.0 - box.y0) * height]
+    return {
+        "box": [round(float(edge), 2) for edge in edges],
+        "x": {"scale": axes.get_xscale(), "limits": list(map(float, axes.get_xlim())), "label": axes.get_xlabel()},
+        "y": {"scale": axes.get_yscale(), "limits": list(map(float, axes.get_ylim())), "label": axes.get_ylabel()},
+    }
 
 
 def _drop(root: ET.Element) -> None:

@@ -10,7 +10,7 @@ from matplotlib.colors import LogNorm, Normalize
 from nagbench.errors import UsageError
 from nagbench.objective import Floats, Problem
 from nagbench.plots.style import shown
-from nagbench.records import Run
+from nagbench.records import Cell, Run
 from nagbench.registry import optimizer
 from nagbench.updates import update_of
 
@@ -121,9 +121,13 @@ def queries(problem: Problem, run: Run, most: int = 1000) -> Floats:
 
     For a method without look-ahead these are the iterates.
     """
-    chosen = optimizer(run.cell.optimizer, **run.cell.hyperparameters)
+    return queries_along(problem, run.cell, kept_path(run)[: most + 1])
+
+
+def queries_along(problem: Problem, cell: Cell, path: Floats) -> Floats:
+    """The same for the iterates of a cell, the start first: one query less than iterates."""
+    chosen = optimizer(cell.optimizer, **cell.hyperparameters)
     method, update = chosen.method, update_of(chosen.method)
-    path = kept_path(run)[: most + 1]
     if not method.look_ahead:
         return np.asarray(path[:-1])
     iterate, query, slots = path[0].copy(), path[0].copy(), np.zeros((max(method.slots, 1), problem.dimension))

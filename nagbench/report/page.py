@@ -1,9 +1,12 @@
-"""The report as one HTML page that needs nothing else: no network, no script."""
+"""The report as one HTML page that needs nothing else: no network, and its one script only for switching and reading."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,122 +15,116 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from nagbench.analysis.summary import MODES, findings, hyperparameters, selected, summary
-from nagbench.analysis.traces import traces
-from nagbench.analysis.words import listed, measure_sign, number, whole
+from nagbench.analysis.words import whole
 from nagbench.plots.style import DARK, look_of
-from nagbench.plots.svg import swatch, variable
-from nagbench.report.figures import figures
-from nagbench.report.tables import Ids, anchors, cell_rows, failures, fates, matrix
+from nagbench.plots.svg import geometry, inline, swatch, variable
+from nagbench.report.material import Material
+from nagbench.report.parts import Custom, Figure, Picture, Section, Table
+from nagbench.report.sections import SECTIONS
+from nagbench.report.sections.reading import STATUSES, measures
 
 _HOME = Path(__file__).parent
-
-STATUSES = {
-    "converged": "The measure came within the tolerance; the iteration is the first at which it did.",
-    "diverged": "The value or the measure was no longer finite, or the measure exceeded 1e20 times its start (or 1e20).",
-    "stalled": "The whole state came back bit for bit, a fixed point or a cycle: it would go on like this for ever.",
-    "budget": "The iterations that a run may make were used up.",
-    "error": "The problem or the method raised an error, or f was not finite at the start.",
-}
-MODE_TEXTS = {
-    "tuned": "The best of an equal number of trials for every method.",
-    "grid": "The best point of a grid over the method's ranges, or over the values that were given.",
-    "default": "The hyperparameters that a method has when nobody sets them.",
-    "theory": "The textbook values for the problem's known L and μ; missing where they are not known.",
-    "given": "The hyperparameters that were asked for.",
-}
+_UNSAFE = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
 
 
-# What the page shows of a manifest that does not say.
-_UNSAID: dict[str, Any] = {
-    "name": "sweep", "spec": {}, "machine": {}, "versions": {}, "git": None, "created": "", "command": "", "fingerprint": None,
-}  # fmt: skip
-
-
-def render(
-    runs: pd.DataFrame, timings: pd.DataFrame, curves: pd.DataFrame, manifest: Mapping[str, Any], missing: int = 0
-) -> str:
-    """The page for these tables. ``missing`` is the number of cells that have no result yet."""
-    manifest = {**_UNSAID, **manifest}
-    runs = _in_order(runs, manifest["spec"])
-    table, rows, ids = summary(runs, timings), selected(runs, timings), Ids()
-    links = anchors(rows, ids)
+def render(material: Material) -> str:
+    """The page for these tables."""
+    sections = sections_of(material)
+    script = (_HOME / "script.js").read_text(encoding="utf-8")
     context = {
-        "manifest": manifest,
-        "missing": missing,
+        "manifest": material.manifest,
+        "missing": material.missing,
+        "notes": material.notes,
+        "known": STATUSES,
         "css": Markup((_HOME / "style.css").read_text(encoding="utf-8")),
+        "script": Markup(script),
+        "digest": "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         "dark": [(variable(light), dark) for light, dark in DARK.items()],
-        "found": _found(table),
-        "tiles": _tiles(runs, table, rows),
-        "matrix": matrix(table, links),
-        "swatches": {name: Markup(swatch(look_of(name))) for name in table["optimizer"].unique()},
-        "cells": cell_rows(rows, links, hyperparameters(runs)),
-        "several": {name: rows[name].nunique() > 1 for name in ("start", "seed")},
-        "tasks": figures(traces(runs, timings, curves), ids),
-        "failures": failures(rows, timings),
-        "links": links,
-        "fates": fates(runs, STATUSES),
-        "statuses": STATUSES,
-        "modes": {mode: MODE_TEXTS[mode] for mode in MODES if mode in set(table["mode"])},
-        "tested": _tested(table),
-        "measures": _measures(table),
-        "machines": timings["machine"].nunique(),
-        "spec": json.dumps(manifest["spec"], indent=2, ensure_ascii=False, default=str),
-        "trials": manifest["spec"].get("trials", "equally many"),
+        "sections": sections,
+        "tiles": _tiles(material),
+        "measures": measures(material.table),
+        "tasks": list(material.tasks.items()),
+        "methods": [
+            (name, Markup(swatch(look_of(material.optimizers[name]))), place)
+            for name, place in material.methods.items()
+        ],
     }
-    return _environment().get_template("template.html.j2").render(context)
+    return _environment().get_template("page.html.j2").render(context)
 
 
-def _in_order(runs: pd.DataFrame, spec: Mapping[str, Any]) -> pd.DataFrame:
-    """The runs in the order in which the specification names problems and methods; what it does not name comes last."""
-    for column, key in (("variant", "optimizers"), ("problem", "problems")):
-        place = {name: index for index, name in enumerate(spec.get(key) or ())}
-        if column in runs:
-            runs = runs.sort_values(column, key=lambda names: names.map(place).fillna(len(place)), kind="stable")
-    return runs
+def sections_of(material: Material) -> list[Section]:
+    """The sections that have something to say, with their figures and tables numbered."""
+    made = [section for build in SECTIONS if (section := build(material)) is not None]
+    return list(_numbered(made))
+
+
+def _numbered(sections: list[Section]) -> Iterator[Section]:
+    counts = {"figure": 0, "table": 0}
+    for section in sections:
+        parts = []
+        for part in section.parts:
+            if isinstance(part, Figure | Table):
+                counts[part.kind] += 1
+                part = replace(part, number=counts[part.kind])
+            parts.append(part)
+        yield replace(section, parts=tuple(parts))
 
 
 @cache
 def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_HOME), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HOME / "templates"), autoescape=True, undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
+    environment.filters.update(drawn=_drawn, frame=_frame, custom=_custom)
+    return environment
 
 
-def _found(table: pd.DataFrame) -> list[tuple[str, list[str]]]:
-    """The sentences of each mode, without its name before them."""
-    names = tuple(table["method"].unique())
-    return [
-        (str(mode), [_begin(sentence.partition(": ")[2], names) for sentence in findings(rows)])
-        for mode, rows in table.groupby("mode", sort=False)
+def _drawn(picture: Picture) -> dict[str, Markup]:
+    """The picture as SVG, and as JSON what can be read and switched in it."""
+    figure = picture.draw()
+    names = [f"series-{place}" for place in range(len(picture.series))]
+    kept = [*names, *(f"{name}-{part}" for name in names for part in ("end", "band")), *_FIXED] if names else []
+    titles = {name: str(series["name"]) for name, series in zip(names, picture.series, strict=True)}
+    svg = Markup(inline(figure, picture.id, title=picture.described, titles=titles, keep=kept))
+    data = {"axes": geometry(figure), "along": picture.along, "series": picture.series, "tolerance": picture.level}
+    return {"svg": svg, "data": as_json(data) if names else Markup("")}
+
+
+_FIXED = ("x-axis", "y-axis", "tolerance", "tolerance-name")
+
+
+def _frame(table: pd.DataFrame) -> Markup:
+    """A table as JSON for the page: its columns, and the values of each."""
+    columns = {str(name): table[name].astype(object).where(table[name].notna(), None).tolist() for name in table}
+    return as_json({"columns": list(columns), "values": list(columns.values())})
+
+
+def as_json(thing: Any) -> Markup:
+    """JSON that can stand in a page: no character in it begins or ends markup; infinities become texts."""
+    return Markup(json.dumps(_finite(thing), ensure_ascii=False, separators=(",", ":")).translate(_UNSAFE))
+
+
+def _finite(thing: Any) -> Any:
+    if isinstance(thing, Mapping):
+        return {str(key): _finite(value) for key, value in thing.items()}
+    if isinstance(thing, list | tuple):
+        return [_finite(value) for value in thing]
+    if isinstance(thing, float):
+        return thing if abs(thing) < float("inf") else str(thing)
+    return thing if thing is None or isinstance(thing, str | int | bool) else _finite(thing.item())
+
+
+def _custom(part: Custom) -> Markup:
+    return Markup(_environment().get_template(part.template).render({"known": STATUSES, **part.context}))
+
+
+def _tiles(material: Material) -> list[tuple[str, str]]:
+    solved = (material.rows["status"] == "converged").sum()
+    tiles = [
+        (whole(len(material.tasks)), "problems"),
+        (whole(len(material.methods)), "methods"),
+        (whole(material.runs["cell"].nunique()), "cells counted"),
+        (f"{whole(solved)} of {whole(len(material.rows))}", "shown runs converged"),
     ]
-
-
-def _begin(sentence: str, names: tuple[str, ...]) -> str:
-    """With a capital letter, unless it begins with a name."""
-    return sentence if sentence.startswith(names) else sentence[:1].upper() + sentence[1:]
-
-
-def _tiles(runs: pd.DataFrame, table: pd.DataFrame, rows: pd.DataFrame) -> list[tuple[str, str]]:
-    solved = (rows["status"] == "converged").sum()
-    return [
-        (whole(table["task"].nunique()), "problems"),
-        (whole(table["method"].nunique()), "methods"),
-        (whole(runs["cell"].nunique()), "cells counted"),
-        (f"{whole(solved)} of {whole(len(rows))}", "shown runs converged"),
-    ]
-
-
-def _tested(table: pd.DataFrame) -> str:
-    """At which of its points each method is measured."""
-    pairs = table[["optimizer", "tested_at"]].drop_duplicates()
-    points = [f"{listed(list(rows['optimizer']))} at {point}" for point, rows in pairs.groupby("tested_at", sort=False)]
-    return listed(points)
-
-
-def _measures(table: pd.DataFrame) -> list[str]:
-    kinds = table[["measure", "relative", "tolerance"]].drop_duplicates().itertuples(index=False, name=None)
-    return [
-        f"{measure_sign(name, relative=bool(relative))} ≤ {number(float(limit))}" for name, relative, limit in kinds
-    ]
+    return [*tiles, (whole(len(material.machines)), "machines timed")] if len(material.machines) > 1 else tiles

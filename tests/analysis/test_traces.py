@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import nagbench
-from nagbench.analysis.traces import traces
+from nagbench.analysis.traces import bands, traces
 
 
 def tables(*runs: nagbench.Run, **columns: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -92,3 +92,20 @@ def test_an_error_has_no_curve() -> None:
     run = nagbench.run("bowl", "gradient-descent:step_size=0.1")
     runs, curves = tables(run)
     assert traces(runs.assign(status="error"), NO_TIMES, curves.iloc[:0]).empty
+
+
+def curve(cell: str, residuals: list[float], status: str = "converged") -> pd.DataFrame:
+    named = {"task": "p", "mode": "tuned", "method": "m", "cell": cell, "status": status}
+    return pd.DataFrame({**named, "iteration": range(len(residuals)), "residual": residuals})
+
+
+def test_bands_hold_the_middle_half_where_ended_runs_keep_their_last_measure() -> None:
+    ended, long = curve("a", [4.0, 1.0]), curve("b", [4.0, 3.0, 2.0])
+    table = bands(pd.concat([ended, long]))
+    assert table[["iteration", "low", "high"]].to_numpy().tolist() == [[0, 4.0, 4.0], [1, 1.0, 3.0], [2, 1.0, 2.0]]
+
+
+def test_a_run_that_diverged_is_infinite_from_its_end_on() -> None:
+    table = bands(pd.concat([curve("a", [4.0, 9.0], "diverged"), curve("b", [4.0, 3.0, 2.0])]))
+    assert table["high"].tolist() == [4.0, np.inf, np.inf]
+    assert bands(curve("alone", [1.0, 0.5])).empty

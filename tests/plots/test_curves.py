@@ -82,8 +82,14 @@ def test_modes_and_runs_of_a_method_are_told_apart() -> None:
     table = pd.concat([FAST, FAST.assign(mode="theory", cell="b"), FAST.assign(cell="c", typical=False)])
     assert list(series(table)) == ["nesterov, tuned", "nesterov, theory"]
     assert [look.hollow for look in series(table).values()] == [False, True]
-    faint = [line for line in convergence(table).axes[0].lines if line.get_alpha() is not None]
-    assert len(faint) == 1
+    assert [patch.get_gid() for patch in convergence(table).axes[0].patches] == ["series-0-band"]
+
+
+def test_the_band_runs_between_the_quartiles_at_every_iteration() -> None:
+    runs = [trace("a", [8.0, 4.0 * k, 2.0 * k]).assign(cell=str(k), typical=k == 3) for k in (1, 2, 3, 4, 5)]
+    (band,) = convergence(pd.concat(runs)).axes[0].patches
+    corners = {(float(x), float(y)) for x, y in band.get_xy()}
+    assert {(1.0, 8.0), (1.0, 16.0), (2.0, 4.0), (2.0, 8.0)} <= corners
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -10,11 +13,17 @@ import pandas as pd
 import pytest
 
 from nagbench.plots.style import DARK
-from nagbench.report.page import STATUSES, render
-from nagbench.report.tables import Ids, slug
+from nagbench.report.ids import Ids, slug
+from nagbench.report.material import Material
+from nagbench.report.page import render
+from nagbench.report.sections.reading import STATUSES
 
 HOSTILE = "<script>alert(1)</script>"
-VOID = {"meta", "link", "br"}
+VOID = {"meta", "link", "br", "input"}
+
+
+def page_of(runs: pd.DataFrame, timings: pd.DataFrame, curves: pd.DataFrame, manifest: Any, missing: int = 0) -> str:
+    return render(Material(runs, timings, curves, [manifest], missing=missing))
 
 
 class Page(HTMLParser):
@@ -47,7 +56,7 @@ class Page(HTMLParser):
             assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        if "style" in self.open:
+        if {"style", "script"} & set(self.open):
             return
         self.words.append(data)
         if "table" in self.open and self.rows and self.rows[-1]:
@@ -63,7 +72,7 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def html(tables: dict[str, Any]) -> str:
-    return render(**tables)
+    return page_of(**tables)
 
 
 @pytest.fixture(scope="module")
@@ -83,13 +92,36 @@ def test_every_link_and_reference_leads_somewhere_in_the_page(page: Page) -> Non
     assert wanted <= {f"#{name}" for name in page.ids}
 
 
-def test_nothing_is_loaded_and_nothing_runs(page: Page) -> None:
-    assert not {"script", "img", "iframe", "object", "embed"} & set(page.tags)
+def test_nothing_is_loaded_and_only_our_script_runs(page: Page, html: str) -> None:
+    assert not {"img", "iframe", "object", "embed"} & set(page.tags)
     assert not [name for name, _ in page.attributes if name.startswith("on") or name in ("src", "srcset")]
     assert "@import" not in page.html
-    assert "default-src 'none'" in page.html
+    scripts = re.findall(r"<script([^>]*)>(.*?)</script>", html, flags=re.S)
+    (ours,) = (text for kind, text in scripts if not kind)
+    digest = base64.b64encode(hashlib.sha256(ours.encode()).digest()).decode()
+    assert f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{digest}'" in html
+    assert {kind for kind, _ in scripts} == {"", ' type="application/json"'}
     outside = set(re.findall(r"[a-z]+://[^\s\"'<)]+", page.html))
     assert outside <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
+
+
+def test_the_figures_hold_the_numbers_that_are_read_in_them(html: str, tables: dict[str, Any]) -> None:
+    held = [
+        json.loads(text) for text in re.findall(r'<script type="application/json">(.*?)</script>', html, flags=re.S)
+    ]
+    series = {one["cell"]: one for data in held for one in data.get("series", ())}
+    runs = tables["runs"].loc[lambda rows: rows["selected"]].set_index("cell")
+    assert set(series) == set(runs.index)
+    for key, run in runs.iterrows():
+        recorded = tables["curves"].loc[tables["curves"]["cell"] == key].sort_values("iteration")
+        shown = series[key]
+        assert shown["x"][-1] == run["iterations"]
+        assert shown["y"][-1] == pytest.approx(run["residual"], rel=1e-5)
+        assert shown["per"][1] * run["iterations"] == pytest.approx(run["gradient_evaluations"])
+        norms = recorded.set_index("iteration")["gradient_norm"]
+        assert shown["y"] == pytest.approx(norms.loc[shown["x"]].tolist(), rel=1e-5)
+    (cells,) = (data for data in held if "residual" in data.get("columns", ()))
+    assert sorted(cells["values"][cells["columns"].index("cell")]) == sorted(runs.index)
 
 
 def test_the_summary_table_holds_the_counts(page: Page, tables: dict[str, Any]) -> None:
@@ -97,7 +129,7 @@ def test_the_summary_table_holds_the_counts(page: Page, tables: dict[str, Any]) 
     methods = list(runs["optimizer"].unique())
     rows = iter(page.rows)
     heads = next(row for row in rows if row[0] == "problem")
-    assert heads[1:] == methods
+    assert heads[2:] == methods
     shown = runs[runs["selected"] & (runs["problem"] == "rosenbrock")].set_index("optimizer")
     cells = next(row for row in rows if row[0].startswith("rosenbrock"))[2:]
     for cell, method in zip(cells, methods, strict=True):
@@ -110,7 +142,7 @@ def test_the_summary_table_holds_the_counts(page: Page, tables: dict[str, Any]) 
 
 def test_every_shown_run_has_a_row_with_its_key(page: Page, tables: dict[str, Any]) -> None:
     runs = tables["runs"]
-    keys = [row[-1] for row in page.rows if re.fullmatch("[0-9a-f]{16}", row[-1])]
+    keys = [row[-1] for row in page.rows if re.fullmatch("[0-9a-f]{16}", row[-1]) and len(row) > 6]
     assert sorted(keys) == sorted(runs.loc[runs["selected"], "cell"])
 
 
@@ -118,7 +150,7 @@ def test_every_failure_is_listed_with_its_reason(page: Page, tables: dict[str, A
     runs = tables["runs"]
     failed = runs[runs["selected"] & (runs["status"] == "budget")]
     assert len(failed) > 0
-    listed = [row for row in page.rows if "budget of 20,000 iterations was used up at ‖∇f(x)‖" in row[-1]]
+    listed = [row for row in page.rows if "budget of 20,000 iterations was used up at ‖∇f(x)‖" in row[-2]]
     assert [row[:2] for row in listed] == failed.sort_values("mode", key=lambda mode: mode != "tuned", kind="stable")[
         ["problem", "optimizer"]
     ].to_numpy().tolist()
@@ -159,7 +191,7 @@ def test_dark_colours_are_defined_for_every_colour_of_the_figures(html: str) -> 
 
 
 def test_the_page_is_the_same_every_time_and_small(tables: dict[str, Any], html: str) -> None:
-    assert render(**tables) == html
+    assert page_of(**tables) == html
     assert len(html.encode()) < 1_000_000
 
 
@@ -180,7 +212,7 @@ def test_hostile_names_are_text_everywhere(tables: dict[str, Any]) -> None:
     }  # fmt: skip
     curves, cells = tables["curves"], {key: f"{HOSTILE}{key}" for key in tables["runs"]["cell"]}
     page = Page(
-        render(
+        page_of(
             runs.assign(cell=runs["cell"].map(cells)),
             tables["timings"].assign(cell=tables["timings"]["cell"].map(cells), error=HOSTILE),
             curves.assign(cell=curves["cell"].map(cells)),
@@ -188,7 +220,8 @@ def test_hostile_names_are_text_everywhere(tables: dict[str, Any]) -> None:
         )
     )
     assert page.open == []
-    assert "script" not in page.tags
+    assert "<script>alert" not in page.html
+    assert page.tags.count("script") == 1 + page.html.count('<script type="application/json">')
     assert not [name for name, _ in page.attributes if name.startswith("on")]
     assert all(re.fullmatch(r"[A-Za-z][\w.-]*", name) for name in page.ids)
     assert len(page.ids) == len(set(page.ids))
@@ -198,14 +231,14 @@ def test_hostile_names_are_text_everywhere(tables: dict[str, Any]) -> None:
 
 def test_a_sweep_without_results_is_a_page(tables: dict[str, Any]) -> None:
     empty = {name: tables[name].iloc[:0] for name in ("runs", "timings", "curves")}
-    page = Page(render(**empty, manifest=tables["manifest"], missing=7))
+    page = Page(page_of(**empty, manifest=tables["manifest"], missing=7))
     assert "7 cells have no result yet" in page.text
     assert "There is no finished run yet" in page.text
 
 
 def test_without_times_and_curves_the_counts_are_shown(tables: dict[str, Any]) -> None:
     page = Page(
-        render(tables["runs"], tables["timings"].iloc[:0], tables["curves"].iloc[:0], tables["manifest"], missing=1)
+        page_of(tables["runs"], tables["timings"].iloc[:0], tables["curves"].iloc[:0], tables["manifest"], missing=1)
     )
     assert "1 cell has no result yet" in page.text
     assert "No curves were recorded." in page.text
@@ -220,7 +253,7 @@ def test_every_way_to_fail_is_explained(tables: dict[str, Any]) -> None:
     for row, (status, reason) in zip(shown, fates, strict=False):
         runs.loc[row, ["status", "error"]] = [status, reason]
         runs.loc[row, ["residual", "iterations"]] = [np.nan if status == "error" else np.inf, 1234]
-    text = Page(render(runs, tables["timings"], tables["curves"], tables["manifest"])).text
+    text = Page(page_of(runs, tables["timings"], tables["curves"], tables["manifest"])).text
     assert "not finite, or above 1e20 times its start, from iteration 1,234 on" in text
     assert "the state repeats itself bit for bit from iteration 1,234 on" in text
     assert "ZeroDivisionError: float division by zero" in text
@@ -233,9 +266,9 @@ def test_a_replay_that_could_not_be_timed_is_a_failure(tables: dict[str, Any]) -
         np.nan,
         np.nan,
     ]
-    page = Page(render(tables["runs"], timings, tables["curves"], tables["manifest"]))
-    assert [row[-2:] for row in page.rows if row[-1] == "the replay ended elsewhere"] == [
-        ["not timed", "the replay ended elsewhere"]
+    page = Page(page_of(tables["runs"], timings, tables["curves"], tables["manifest"]))
+    assert [row[-3:] for row in page.rows if "the replay ended elsewhere" in row] == [
+        ["not timed", "the replay ended elsewhere", timings["cell"].iloc[0]]
     ]
 
 
@@ -249,10 +282,10 @@ def test_starts_and_seeds_get_columns_and_shares(tables: dict[str, Any]) -> None
     third = worse.assign(seed=2, status="converged", cell=bowl["cell"] + "c")
     curves = tables["curves"]
     copies = [curves, curves.assign(cell=curves["cell"] + "b"), curves.assign(cell=curves["cell"] + "c")]
-    page = Page(render(pd.concat([bowl, worse, third]), tables["timings"], pd.concat(copies), tables["manifest"]))
-    assert "seed" in next(row for row in page.rows if "status" in row)
+    page = Page(page_of(pd.concat([bowl, worse, third]), tables["timings"], pd.concat(copies), tables["manifest"]))
+    assert "seed" in next(row for row in page.rows if "gradient evaluations" in row)
     assert "2 of 3 runs" in page.text
-    assert "the other starts and seeds faintly" in page.text
+    assert "the band holds at least the middle half of all starts and seeds" in page.text
 
 
 def test_ids_are_plain_and_never_given_twice() -> None:

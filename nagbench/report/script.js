@@ -1,0 +1,472 @@
+"use strict";
+// Switches, sorts, filters, reads and saves what the page already holds. Nothing is fetched; without it the page stands as it is.
+(() => {
+  const SVG = "http://www.w3.org/2000/svg";
+  const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+  const one = (selector, root = document) => root.querySelector(selector);
+  const make = (tag, attributes = {}, text = "") => {
+    const element = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+    element.textContent = text;
+    return element;
+  };
+  const draw = (tag, attributes) => {
+    const element = document.createElementNS(SVG, tag);
+    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+    return element;
+  };
+  const dataOf = (element) => {
+    const script = one(":scope > script", element);
+    return script && JSON.parse(script.textContent);
+  };
+
+  // ---- saving -------------------------------------------------------------------------------------------------
+  const save = (name, kind, text) => {
+    const link = make("a", { download: name, href: URL.createObjectURL(new Blob([text], { type: kind })) });
+    document.body.append(link);
+    link.click();
+    link.remove();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  };
+  const field = (value) => {
+    const text = value === null || value === undefined ? "" : String(value);
+    return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  const csv = (head, rows) => [head, ...rows].map((row) => row.map(field).join(",") + "\n").join("");
+  const button = (text, label, act) => {
+    const made = make("button", { type: "button", "aria-label": label }, text);
+    made.addEventListener("click", act);
+    return made;
+  };
+  const toolsOf = (figure) => {
+    const tools = make("p", { class: "tools" });
+    one("figcaption", figure).after(tools);
+    return tools;
+  };
+
+  // ---- tables: sort, filter, save -----------------------------------------------------------------------------
+  const valueOf = (cell) => {
+    const given = cell.dataset.v;
+    const text = given === undefined ? cell.textContent.trim() : given;
+    const number = text === "inf" ? Infinity : text === "" || text === "nan" ? NaN : Number(text);
+    return { text, number };
+  };
+  const sortRows = (table, column, down) => {
+    const body = table.tBodies[0];
+    const rows = [...body.rows].map((row) => ({ row, ...valueOf(row.cells[column]) }));
+    const numeric = rows.every(({ text, number }) => !text || !Number.isNaN(number) || text === "·" || text === "nan");
+    const sign = down ? -1 : 1;
+    rows.sort((a, b) => {
+      if (!numeric) return sign * a.text.localeCompare(b.text, "en", { numeric: true });
+      if (Number.isNaN(a.number) || Number.isNaN(b.number)) return Number.isNaN(a.number) - Number.isNaN(b.number);
+      return a.number === b.number ? 0 : a.number < b.number ? -sign : sign;
+    });
+    body.append(...rows.map(({ row }) => row));
+  };
+  const equipTable = (figure) => {
+    const table = one("table", figure);
+    const heads = [...table.tHead.rows[0].cells];
+    heads.forEach((head, column) => {
+      const press = make("button", { type: "button", class: "sort" });
+      press.append(...head.childNodes);
+      head.append(press);
+      press.addEventListener("click", () => {
+        const down = head.getAttribute("aria-sort") === "ascending";
+        heads.forEach((other) => other.removeAttribute("aria-sort"));
+        head.setAttribute("aria-sort", down ? "descending" : "ascending");
+        sortRows(table, column, down);
+      });
+    });
+    const tools = toolsOf(figure);
+    const rows = [...table.tBodies[0].rows];
+    if (rows.length > 5) {
+      const input = make("input", { type: "search", placeholder: "filter rows", "aria-label": `Filter: ${one(".scroll", figure).getAttribute("aria-label")}` });
+      const count = make("output", { class: "count" });
+      const texts = rows.map((row) => row.textContent.toLowerCase());
+      input.addEventListener("input", () => {
+        const words = input.value.toLowerCase().split(/\s+/);
+        let left = 0;
+        rows.forEach((row, place) => {
+          const out = !words.every((word) => texts[place].includes(word));
+          row.classList.toggle("off-f", out);
+          left += !out;
+        });
+        count.textContent = input.value ? `${left} of ${rows.length} rows` : "";
+      });
+      tools.append(input, count);
+    }
+    tools.append(button("CSV", `Save as CSV: ${figure.id}`, () => {
+      const data = dataOf(figure);
+      const text = data
+        ? csv(data.columns, (data.values[0] || []).map((_, row) => data.values.map((values) => values[row])))
+        : csv(heads.map((head) => head.textContent.trim()), rows.map((row) => [...row.cells].map((cell) => valueOf(cell).text)));
+      save(`${figure.id}.csv`, "text/csv", text);
+    }));
+  };
+
+  // ---- axes of a plot: scales, ticks, projection --------------------------------------------------------------
+  const warp = { linear: (value) => value, log: Math.log10 };
+  const scaleOf = ({ scale, limits }, from, to) => {
+    const bend = warp[scale];
+    const low = bend(limits[0]);
+    const factor = (to - from) / (bend(limits[1]) - low);
+    return (value) => from + factor * (bend(value) - low);
+  };
+  const ticksOf = ({ scale, limits: [low, high] }) => {
+    if (scale === "log") {
+      const first = Math.ceil(Math.log10(low) - 1e-9);
+      const last = Math.floor(Math.log10(high) + 1e-9);
+      if (last > first) {
+        const step = Math.ceil((last - first + 1) / 8);
+        return Array.from({ length: last - first + 1 }, (_, k) => first + k).filter((k) => k % step === 0).map((k) => 10 ** k);
+      }
+    }
+    const rough = (high - low) / 5;
+    const size = 10 ** Math.floor(Math.log10(rough));
+    const step = [1, 2, 5, 10].find((part) => part * size >= rough) * size;
+    const ticks = [];
+    for (let k = Math.ceil(low / step); k * step <= high * (1 + 1e-12); k += 1) ticks.push(k * step);
+    return ticks;
+  };
+  const sign = (text) => text.replace("e+", "e").replace("-", "−");
+  const short = (value) => {
+    if (value === 0) return "0";
+    for (const [size, letter] of [[1e9, "G"], [1e6, "M"], [1e3, "k"]]) {
+      if (Math.abs(value) >= size && Math.abs(value) < 1e12) return `${+(value / size).toPrecision(4)}${letter}`;
+    }
+    return sign(String(+value.toPrecision(4)));
+  };
+  const power = (value) => {
+    const exponent = Math.log10(value);
+    if (Math.abs(exponent - Math.round(exponent)) > 1e-9) return short(value);
+    return "10" + [...String(Math.round(exponent))].map((digit) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(digit)]).join("");
+  };
+  const seconds = (value) => {
+    for (const [size, unit] of [[1, "s"], [1e-3, "ms"], [1e-6, "µs"]]) {
+      if (value >= size * 0.9995) return `${+(value / size).toPrecision(3)} ${unit}`;
+    }
+    return value === 0 ? "0 s" : `${+(value / 1e-9).toPrecision(3)} ns`;
+  };
+
+  class Plot {
+    constructor(picture) {
+      this.picture = picture;
+      this.data = dataOf(picture);
+      this.holder = one(".plot", picture);
+      this.svg = one("svg", this.holder);
+      this.drawn = this.svg.innerHTML;
+      this.asked = { along: 0, x: "", y: "" };
+      this.at = null;
+      this.label();
+      this.holder.tabIndex = 0;
+      this.holder.setAttribute("role", "group");
+      this.holder.setAttribute("aria-label", `${this.svg.getAttribute("aria-label")}. Arrow keys read values.`);
+      this.tip = make("output", { class: "tip" });
+      this.holder.append(this.tip);
+      this.holder.addEventListener("pointermove", (event) => this.point(event));
+      this.holder.addEventListener("pointerleave", () => this.leave());
+      this.holder.addEventListener("blur", () => this.leave());
+      this.holder.addEventListener("keydown", (event) => this.key(event));
+    }
+
+    group(name) {
+      return one(`[id="${this.picture.id}-${name}"]`, this.svg);
+    }
+
+    label() {
+      this.data.series.forEach(({ m }, place) => {
+        for (const end of ["", "-end", "-band"]) {
+          const group = this.group(`series-${place}${end}`);
+          if (group && m !== null && m !== undefined) group.dataset.m = m;
+        }
+      });
+    }
+
+    // The axes as they are asked for: what runs along the horizontal one, and both scales with limits.
+    axes() {
+      const { axes } = this.data;
+      const along = this.along();
+      const x = { scale: this.asked.x || axes.x.scale, limits: axes.x.limits, label: this.data.along[along] || axes.x.label };
+      const y = { scale: this.asked.y || axes.y.scale, limits: axes.y.limits, label: axes.y.label };
+      if (along !== 0 || x.scale !== axes.x.scale) {
+        const ends = this.data.series.flatMap((series) => [series.x, series.band ? series.band[0] : []].flat().map((value) => value * this.per(series)));
+        const positive = ends.filter((value) => value > 0);
+        const last = Math.max(...positive, 0) || 1;
+        x.limits = x.scale === "log" ? [0.8 * Math.min(...positive, last), 1.35 * last] : [0, 1.04 * last];
+      }
+      if (y.scale !== axes.y.scale) {
+        const heights = this.data.series.flatMap(({ y: values }) => values).filter((value) => value > 0 && value <= axes.y.limits[1]);
+        const top = Math.max(...heights, 0) || 1;
+        y.limits = y.scale === "log" ? [Math.max(0.5 * Math.min(...heights, top), 1e-12 * top), 2 * top] : [0, 1.05 * top];
+      }
+      return { x, y };
+    }
+
+    along() {
+      return this.asked.along < this.data.along.length ? this.asked.along : 0;
+    }
+
+    per(series) {
+      return series.per ? series.per[this.along()] ?? NaN : 1;
+    }
+
+    // Pixels of the points of a series, those that can be drawn, with their places.
+    points(series, axes = this.axes()) {
+      const [left, top, right, bottom] = this.data.axes.box;
+      const toX = scaleOf(axes.x, left, right);
+      const toY = scaleOf(axes.y, bottom, top);
+      const [low, high] = axes.y.limits;
+      const per = this.per(series);
+      const made = [];
+      series.x.forEach((value, place) => {
+        const x = value * per;
+        if (!Number.isFinite(x) || (axes.x.scale === "log" && x <= 0)) return;
+        const given = series.y[place];
+        const y = given === null || given === "inf" || given === undefined ? high : Math.min(Math.max(given, low), high);
+        made.push({ x: toX(x), y: toY(y), place });
+      });
+      return made;
+    }
+
+    ask(asked) {
+      this.asked = asked;
+      this.leave();
+      this.svg.innerHTML = this.drawn;
+      this.label();
+      const same = this.along() === 0 && !(asked.x && asked.x !== this.data.axes.x.scale) && !(asked.y && asked.y !== this.data.axes.y.scale);
+      if (!same) this.redraw();
+    }
+
+    redraw() {
+      const axes = this.axes();
+      this.redrawAxis("x", axes.x);
+      this.redrawAxis("y", axes.y);
+      this.data.series.forEach((series, place) => {
+        const points = this.points(series, axes);
+        const path = (list) => list.map(({ x, y }, k) => `${k ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
+        const line = this.group(`series-${place}`);
+        if (line) {
+          one(":scope > path", line)?.setAttribute("d", path(points));
+          const marks = all("use", line);
+          marks.forEach((mark, k) => this.move(mark, points[Math.round(((k + 0.5) / marks.length) * (points.length - 1))]));
+        }
+        const end = this.group(`series-${place}-end`);
+        if (end) all("use", end).forEach((mark) => this.move(mark, points.at(-1)));
+        const band = this.group(`series-${place}-band`);
+        if (band && series.band) {
+          const [x, low, high] = series.band;
+          const edge = (y) => this.points({ x, y, per: series.per }, axes);
+          one("path", band).setAttribute("d", path([...edge(low), ...edge(high).reverse()]) + "Z");
+        }
+      });
+      this.moveTolerance(axes.y);
+    }
+
+    move(mark, point) {
+      if (!point) return;
+      mark.setAttribute("x", point.x.toFixed(1));
+      mark.setAttribute("y", point.y.toFixed(1));
+    }
+
+    redrawAxis(name, axis) {
+      const group = this.group(`${name}-axis`);
+      const [left, top, right, bottom] = this.data.axes.box;
+      const texts = all("text", group);
+      const [pattern, label] = [texts[0], texts.at(-1)];
+      const grid = one("path", group);
+      const place = scaleOf(axis, ...(name === "x" ? [left, right] : [bottom, top]));
+      const write = name === "x" && axis.label.startsWith("time") ? seconds : axis.scale === "log" ? (name === "x" ? short : power) : short;
+      const ticks = draw("g", {});
+      for (const value of ticksOf(axis)) {
+        const at = place(value).toFixed(1);
+        ticks.append(draw("path", { d: name === "x" ? `M${at} ${bottom}V${top}` : `M${left} ${at}H${right}`, style: grid.getAttribute("style") }));
+        const [x, y] = name === "x" ? [at, pattern.getAttribute("y")] : [pattern.getAttribute("x"), +at + 3.5];
+        const text = draw("text", { x, y, style: pattern.getAttribute("style") });
+        text.textContent = write(value);
+        ticks.append(text);
+      }
+      const kept = label.parentNode;
+      if (name === "x") label.textContent = axis.label.replace(" (s)", "");
+      group.replaceChildren(ticks, kept);
+    }
+
+    moveTolerance(axis) {
+      const [line, name] = [this.group("tolerance"), this.group("tolerance-name")];
+      if (!line) return;
+      const limit = this.data.tolerance;
+      const [left, top, right, bottom] = this.data.axes.box;
+      const y = scaleOf(axis, bottom, top)(Math.min(Math.max(limit, axis.limits[0]), axis.limits[1]));
+      one("path", line)?.setAttribute("d", `M${left} ${y}H${right}`);
+      const text = name && one("text", name);
+      if (text) {
+        text.setAttribute("y", y - 4);
+        text.removeAttribute("transform");
+      }
+    }
+
+    // ---- reading values ---------------------------------------------------------------------------------------
+    shown() {
+      return this.data.series.map((series, place) => ({ series, place })).filter(({ series }) => !hidden.m.has(String(series.m)));
+    }
+
+    point(event) {
+      const matrix = this.svg.getScreenCTM();
+      if (!matrix) return;
+      const { x, y } = new DOMPoint(event.clientX, event.clientY).matrixTransform(matrix.inverse());
+      let best = null;
+      const axes = this.axes();
+      for (const { series, place } of this.shown()) {
+        for (const found of this.points(series, axes)) {
+          const away = Math.hypot(found.x - x, found.y - y);
+          if (!best || away < best.away) best = { away, series: place, place: found.place };
+        }
+      }
+      if (best && best.away < 60) this.read(best.series, best.place);
+      else this.leave();
+    }
+
+    key(event) {
+      const shown = this.shown();
+      if (!shown.length) return;
+      const current = Math.max(0, shown.findIndex(({ place }) => this.at && place === this.at.series));
+      const { series } = shown[current];
+      const reach = event.shiftKey ? 10 : 1;
+      const last = series.x.length - 1;
+      const at = this.at ? this.at.place : -1;
+      const moves = { ArrowRight: at + reach, ArrowLeft: Math.max(0, at - reach), Home: 0, End: last };
+      if (event.key === "Escape") this.leave();
+      else if (event.key in moves) this.read(shown[current].place, Math.min(last, moves[event.key]));
+      else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+        const next = shown[(current + (event.key === "ArrowDown" ? 1 : shown.length - 1)) % shown.length];
+        this.read(next.place, Math.min(Math.max(at, 0), next.series.x.length - 1));
+      } else return;
+      event.preventDefault();
+    }
+
+    read(place, index) {
+      const series = this.data.series[place];
+      const points = this.points(series);
+      const found = points.find((point) => point.place === index) || points[0];
+      if (!found) return;
+      this.at = { series: place, place: index };
+      one(".cursor", this.svg)?.remove();
+      this.svg.append(draw("circle", { class: "cursor", cx: found.x, cy: found.y, r: 5.5 }));
+      const label = this.data.along[this.along()] || this.data.axes.x.label;
+      const x = series.x[index] * this.per(series);
+      const said = label.startsWith("time") ? seconds(x) : short2(x);
+      const y = series.y[index];
+      this.tip.textContent = `${series.name}: ${label.replace(" (s)", "")} ${said}, ${this.data.axes.y.label} ${y === null ? "not finite" : short2(y)}`;
+      const [width, height] = this.svg.getAttribute("viewBox").split(" ").slice(2).map(Number);
+      const right = found.x > width / 2;
+      this.tip.style.cssText = `${right ? `right:${100 - (100 * found.x) / width + 1.5}%` : `left:${(100 * found.x) / width + 1.5}%`};top:${(100 * found.y) / height}%`;
+    }
+
+    leave() {
+      this.at = null;
+      one(".cursor", this.svg)?.remove();
+      this.tip.textContent = "";
+    }
+
+    csv() {
+      const { along, series, axes } = this.data;
+      const head = ["series", ...(series.some(({ cell }) => cell) ? ["cell"] : []), ...(along.length ? along : [axes.x.label]), axes.y.label];
+      const banded = series.some(({ band }) => band);
+      const rows = series.flatMap((one) => {
+        const band = new Map((one.band ? one.band[0] : []).map((x, k) => [x, [one.band[1][k], one.band[2][k]]]));
+        return one.x.map((x, k) => [
+          one.name, ...(one.cell ? [one.cell] : []), ...(one.per ? along.map((_, which) => one.per[which] === null ? null : +(x * one.per[which]).toPrecision(8)) : [x]),
+          one.y[k], ...(banded ? band.get(x) || ["", ""] : []),
+        ]);
+      });
+      return csv([...head, ...(banded ? ["band low", "band high"] : [])], rows);
+    }
+  }
+  const short2 = (value) => sign(String(Number.isInteger(value) ? value.toLocaleString("en") : +value.toPrecision(4)));
+
+  // ---- figures: SVG and CSV -----------------------------------------------------------------------------------
+  const standalone = (svg) => {
+    const copy = svg.cloneNode(true);
+    all(".cursor, .off-m", copy).forEach((element) => element.remove());
+    const [width, height] = copy.getAttribute("viewBox").split(" ").slice(2);
+    copy.setAttribute("xmlns", SVG);
+    copy.setAttribute("xmlns:xlink", "http://www.w3.org/1999/xlink");
+    copy.setAttribute("width", `${width}pt`);
+    copy.setAttribute("height", `${height}pt`);
+    copy.setAttribute("font-family", "sans-serif");
+    return new XMLSerializer().serializeToString(copy).replace(/var\(--ink-[0-9a-f]+, *(#[0-9a-f]+)\)/g, "$1");
+  };
+  const equipFigure = (figure) => {
+    const pictures = all(".picture", figure);
+    const tools = toolsOf(figure);
+    for (const picture of pictures) {
+      const named = pictures.length > 1 ? picture.id : figure.id;
+      const press = button("SVG", `Save as SVG: ${named}`, () => save(`${named}.svg`, "image/svg+xml", standalone(one(".plot svg", picture))));
+      if (pictures.length > 1) picture.append(press);
+      else tools.append(press);
+    }
+    const data = dataOf(figure);
+    const made = pictures.map((picture) => plots.get(picture)).filter(Boolean);
+    if (data || made.length) {
+      tools.append(button("CSV", `Save as CSV: ${figure.id}`, () => {
+        const rows = data && (data.values[0] || []).map((_, row) => data.values.map((values) => values[row]));
+        save(`${figure.id}.csv`, "text/csv", data ? csv(data.columns, rows) : made.map((plot) => plot.csv()).join(""));
+      }));
+    }
+  };
+
+  // ---- switches: methods, problems, axes ----------------------------------------------------------------------
+  const hidden = { m: new Set(), p: new Set() };
+  const plots = new Map(all(".picture").filter((picture) => dataOf(picture)).map((picture) => [picture, new Plot(picture)]));
+  const apply = () => {
+    for (const kind of ["m", "p"]) {
+      for (const element of all(`[data-${kind}]`)) element.classList.toggle(`off-${kind}`, hidden[kind].has(element.dataset[kind]));
+    }
+    const total = all("fieldset input[type=checkbox]").length;
+    const off = hidden.m.size + hidden.p.size;
+    const shown = one(".shown");
+    if (shown) shown.textContent = off ? `${total - off} of ${total} methods and problems` : "everything";
+  };
+  const equipSwitches = (panel) => {
+    panel.hidden = false;
+    for (const kind of ["m", "p"]) {
+      const fieldset = one(`[data-kind=${kind}]`, panel);
+      const boxes = all("input", fieldset);
+      const note = (box) => (box.checked ? hidden[kind].delete(box.value) : hidden[kind].add(box.value));
+      boxes.forEach((box) => box.addEventListener("change", () => { note(box); apply(); }));
+      const every = (checked) => () => { boxes.forEach((box) => { box.checked = checked; note(box); }); apply(); };
+      const tools = make("p", { class: "tools" });
+      const legend = one("legend", fieldset).textContent.toLowerCase();
+      tools.append(button("all", `Show all ${legend}`, every(true)), button("none", `Show no ${legend}`, every(false)));
+      fieldset.append(tools);
+    }
+    const choices = all("select", panel);
+    choices.forEach((choice) => choice.addEventListener("change", () => {
+      const [along, x, y] = choices.map(({ value }) => value);
+      plots.forEach((plot) => plot.ask({ along: Number(along), x, y }));
+      apply();
+    }));
+  };
+
+  // A link to what a switch or a filter has hidden brings it back.
+  const reveal = () => {
+    const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (!target) return;
+    const lost = target.closest(".off-m, .off-p, .off-f");
+    if (!lost) return;
+    all(".off-f", lost.parentNode).forEach((row) => row.classList.remove("off-f"));
+    all("input[type=search]", target.closest("figure") || document).forEach((input) => { input.value = ""; });
+    for (const kind of ["m", "p"]) {
+      if (hidden[kind].delete(lost.dataset[kind])) one(`[data-kind=${kind}] input[value="${lost.dataset[kind]}"]`).checked = true;
+    }
+    apply();
+    target.scrollIntoView();
+  };
+
+  document.documentElement.classList.add("live");
+  all("figure.table").forEach(equipTable);
+  all("figure.card").forEach(equipFigure);
+  all(".switches").forEach(equipSwitches);
+  apply();
+  window.addEventListener("hashchange", reveal);
+  reveal();
+})();

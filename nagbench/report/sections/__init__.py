@@ -1,0 +1,26 @@
+"""The sections of the page, in order: each a function from the material to a section, or None where it has nothing to say.
+
+A further section is a module here and a line in `SECTIONS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nagbench.report.material import Material
+from nagbench.report.parts import Section
+from nagbench.report.sections import cells, curves, environment, failures, found, paths, reading, summary, surfaces
+
+Builder = Callable[[Material], Section | None]
+
+SECTIONS: tuple[Builder, ...] = (
+    found.section,
+    summary.section,
+    curves.section,
+    paths.section,
+    surfaces.section,
+    failures.section,
+    cells.section,
+    reading.section,
+    environment.section,
+)

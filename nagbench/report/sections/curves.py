@@ -1,0 +1,118 @@
+"""The convergence curves: a figure a task and mode."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nagbench.analysis.traces import bands
+from nagbench.analysis.words import listed, measure_sign, number
+from nagbench.plots.curves import Frame, convergence, frame_of, series
+from nagbench.plots.svg import swatch
+from nagbench.report.material import Material
+from nagbench.report.parts import Figure, Heading, Key, Part, Picture, Section, Text
+
+_SIZE = (6.6, 3.6)
+
+
+def section(material: Material) -> Section:
+    """One heading a task, with one figure a mode; the modes of a task share their axes."""
+    parts: list[Part] = []
+    for task, rows in material.traces.groupby("task", sort=False):
+        place = material.tasks[str(task)]
+        parts.append(Heading(id=material.ids("curves", str(task)), text=str(task), task=place))
+        frame = frame_of(rows)
+        parts += [_figure(str(mode), of_mode, frame, material) for mode, of_mode in rows.groupby("mode", sort=False)]
+    nothing = Text(text="No curves were recorded.", notice=True)
+    return Section(id="curves", title="Convergence curves", nav="Curves", parts=tuple(parts or [nothing]))
+
+
+def _figure(mode: str, rows: pd.DataFrame, frame: Frame, material: Material) -> Figure:
+    task = str(rows["task"].iloc[0])
+    name, labels = material.ids("figure", task, mode), series(rows)
+    timed = bool(rows["time"].notna().any())
+    picture = Picture(
+        id=f"{name}-curves",
+        draw=functools.partial(convergence, rows, frame=frame, legend=False, size=_SIZE),
+        described=f"{_sign(rows)} of {listed(list(labels))} on {task}, {mode}, by iteration",
+        series=tuple(_series(rows, material)),
+        along=("iteration", "gradient evaluations", *(["time (s)"] if timed else [])),
+        level=float(rows["tolerance"].min()),
+    )
+    lead, *caption = _caption(task, mode, rows, frame, timed=timed)
+    keys = tuple(
+        Key(name=label, method=material.methods.get(label), swatch=swatch(look)) for label, look in labels.items()
+    )
+    return Figure(
+        id=name,
+        lead=lead,
+        caption=tuple(caption),
+        pictures=(picture,),
+        mode=mode,
+        task=material.tasks[task],
+        legend=keys,
+    )
+
+
+def _sign(rows: pd.DataFrame) -> str:
+    first = rows.iloc[0]
+    return measure_sign(str(first["measure"]), relative=bool(first["relative"]))
+
+
+def _series(rows: pd.DataFrame, material: Material) -> Iterator[Mapping[str, Any]]:
+    """What is read in the figure and downloaded: each method's typical run, and the band of its runs."""
+    middle = dict(iter(bands(rows).groupby("method", sort=False)))
+    for method, of_method in rows.groupby("method", sort=False):
+        run = of_method[of_method["typical"]]
+        if run.empty:
+            continue
+        last = run.iloc[-1]
+        told: dict[str, Any] = {
+            "name": method, "m": material.methods[str(method)], "cell": last["cell"],
+            "x": run["iteration"].tolist(), "y": plain(run["residual"]),
+            "per": [1, *plain(last[["evaluations", "time"]].astype(float) / max(1, last["iteration"]), 8)],
+        }  # fmt: skip
+        if method in middle:
+            band = middle[method]
+            told["band"] = [band["iteration"].tolist(), plain(band["low"]), plain(band["high"])]
+        yield told
+
+
+def plain(values: Any, digits: int = 6) -> list[float | None]:
+    """Numbers for JSON: so many significant digits; what is not finite is None."""
+    return [float(f"{value:.{digits}g}") if np.isfinite(value) else None for value in values]
+
+
+def _caption(task: str, mode: str, rows: pd.DataFrame, frame: Frame, *, timed: bool) -> list[str]:
+    """What is shown, how to read it, how it was made."""
+    first, sign = rows.iloc[0], _sign(rows)
+    read = (
+        "Further down and further left is better. A curve ends in a dot where it reached the tolerance of "
+        f"{number(float(first['tolerance']))} (dotted line), and in a cross where it did not."
+    )
+    made = "Recorded at every iteration up to 100 and at 40 a decade from there; what happens between is not drawn."
+    runs = rows.groupby(["mode", "method"])["cell"].nunique().max()
+    if runs > 1:
+        made += (
+            " The line is the run nearest to the median; the band holds at least the middle half of all starts and seeds, "
+            "where a run that has ended keeps its last measure and one that diverged is infinite."
+        )
+    same = _coinciding(rows, frame)
+    if same:
+        read += f" {' '.join(f'The curves of {listed(names)} coincide.' for names in same)}"
+    if timed:
+        made += " Time: iteration × wall time of the bare replay / its iterations, of the same cell."
+    return [f"{sign} of each method on {task}, {mode} hyperparameters, by iteration.", read, made]
+
+
+def _coinciding(rows: pd.DataFrame, frame: Frame) -> list[list[str]]:
+    """The methods whose curves cannot be seen apart: equal to a hundredth of a decade at every iteration."""
+    alike: dict[tuple[float, ...], list[str]] = {}
+    for method, run in rows[rows["typical"]].groupby("method", sort=False):
+        heights = np.log10(run["residual"].clip(frame.low, frame.high)).round(2)
+        alike.setdefault((*run["iteration"], *heights), []).append(str(method))
+    return [names for names in alike.values() if len(names) > 1]
