@@ -46,7 +46,10 @@ def _processor() -> str:
 
 
 def commit() -> str | None:
-    """The git commit of the checkout that the package lies in, with "+" where files differ from it; None without one."""
+    """The git commit of the checkout that the package lies in, with "+" where its code or the problems differ from it.
+
+    None where it lies in no checkout.
+    """
     home = Path(__file__).parent
 
     def git(*words: str) -> str | None:
@@ -61,4 +64,4 @@ def commit() -> str | None:
     if git("ls-files", "__init__.py") != "__init__.py":
         return None
     head = git("rev-parse", "--short=12", "HEAD")
-    return f"{head}+" if head and git("status", "--porcelain", "--", ".") else head
+    return f"{head}+" if head and git("status", "--porcelain", "--", ".", "../problems") else head

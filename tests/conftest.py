@@ -1,4 +1,4 @@
-"""What the tests share: the compiled code goes to a cache of its own unless one is named."""
+"""What the tests share."""
 
 import pytest
 

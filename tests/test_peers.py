@@ -17,7 +17,6 @@ from scipy.optimize import rosen_der
 import nagbench
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
 from benchmarks.peers import cases, command, measure, stream, table  # noqa: E402

@@ -61,7 +61,7 @@ def test_a_new_optimizer_as_the_readme_says(folder):
 
 
 def test_ci_runs_the_readmes_test_command():
-    command = next(line for line in README.splitlines() if line.endswith("python -m pytest"))
+    command = next(line for line in README.splitlines() if line.endswith("python -m pytest -n auto"))
     install, test = command.split(" && ")
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert install in script
