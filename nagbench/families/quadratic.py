@@ -7,11 +7,10 @@ from typing import Any, Literal
 import numpy as np
 
 from nagbench.errors import UsageError
+from nagbench.families._dense import dense_gradient, dense_value
 from nagbench.kernels import blocked_sum, jitable
 from nagbench.objective import Floats, Problem
 from nagbench.registry import family
-
-_SHORT = 32
 
 
 @jitable
@@ -26,74 +25,6 @@ def diagonal_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noq
 def diagonal_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
     for i in range(x.size):
         out[i] = data[i] * x[i]
-
-
-@jitable
-def _product_term(j: int, x: Any, matrix: Any, offset: Any) -> Any:
-    return matrix[offset + j] * x[j]
-
-
-@jitable
-def _row_product(n: int, x: Any, matrix: Any, offset: int) -> Any:
-    return blocked_sum(_product_term, n, x, matrix, offset)
-
-
-# Short rows are summed in order, which for them is faster than in lanes, and four rows at a time, which halves the time
-# and leaves the bits. The matrix is symmetric, so its columns are read: the four sums go side by side through memory.
-
-
-def dense_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
-    n = x.size
-    total = 0.0
-    if n >= _SHORT:
-        for i in range(n):
-            total += x[i] * _row_product(n, x, data, i * n)
-        return 0.5 * total
-    fours = n - n % 4
-    for i in range(0, fours, 4):
-        a = b = c = d = 0.0
-        for j in range(n):
-            at, xj = j * n + i, x[j]
-            a += data[at] * xj
-            b += data[at + 1] * xj
-            c += data[at + 2] * xj
-            d += data[at + 3] * xj
-        total += x[i] * a
-        total += x[i + 1] * b
-        total += x[i + 2] * c
-        total += x[i + 3] * d
-    for i in range(fours, n):
-        a = 0.0
-        for j in range(n):
-            a += data[i * n + j] * x[j]
-        total += x[i] * a
-    return 0.5 * total
-
-
-def dense_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
-    n = x.size
-    if n >= _SHORT:
-        for i in range(n):
-            out[i] = _row_product(n, x, data, i * n)
-        return
-    fours = n - n % 4
-    for i in range(0, fours, 4):
-        a = b = c = d = 0.0
-        for j in range(n):
-            at, xj = j * n + i, x[j]
-            a += data[at] * xj
-            b += data[at + 1] * xj
-            c += data[at + 2] * xj
-            d += data[at + 3] * xj
-        out[i] = a
-        out[i + 1] = b
-        out[i + 2] = c
-        out[i + 3] = d
-    for i in range(fours, n):
-        a = 0.0
-        for j in range(n):
-            a += data[i * n + j] * x[j]
-        out[i] = a
 
 
 @family
@@ -122,7 +53,7 @@ def quadratic(
         vectors = _haar(n, _whole("rotation", rotation, 0))
         start = vectors @ start
         matrix = (vectors * values) @ vectors.T
-        data = (0.5 * (matrix + matrix.T)).ravel()
+        data = np.concatenate([(0.5 * (matrix + matrix.T)).ravel(), np.zeros(n + 1)])
     definite = bool(values.min() > 0)
     return Problem(
         name="quadratic",

@@ -14,6 +14,7 @@ from scipy.linalg import eigh_tridiagonal, invhilbert
 from scipy.linalg import hilbert as hilbert_matrix
 
 from nagbench.errors import UsageError
+from nagbench.families._dense import add_gradient, dense_gradient, dense_value
 from nagbench.families._parameters import positive, whole
 from nagbench.kernels import blocked_sum, jitable
 from nagbench.objective import Floats, Problem
@@ -62,26 +63,6 @@ def tridiagonal_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-
     out[n - 1] = before + data[n - 1] * away
 
 
-@jitable
-def _row_term(j: int, x: Any, data: Any, start: Any) -> Any:
-    return data[start + j] * (x[j] - data[x.size * x.size + j])
-
-
-@jitable
-def dense_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
-    n = x.size
-    total = 0.0
-    for i in range(n):
-        total += (x[i] - data[n * n + i]) * blocked_sum(_row_term, n, x, data, i * n)
-    return 0.5 * total + data[n * n + n]
-
-
-def dense_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
-    n = x.size
-    for i in range(n):
-        out[i] = blocked_sum(_row_term, n, x, data, i * n)
-
-
 def mean_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
     n = x.size
     if rows.size == 0:
@@ -103,10 +84,8 @@ def mean_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  #
         out[i] = 0.0
     for row in rows:
         for i in range(n):
-            out[i] += data[tilts + row * n + i]
-    for i in range(n):
-        tilt = out[i] / rows.size if rows.size else 0.0
-        out[i] = blocked_sum(_row_term, n, x, data, i * n) + tilt
+            out[i] += data[tilts + row * n + i] / rows.size
+    add_gradient(n, x, data, out)
 
 
 def _problem(name: str, start: ArrayLike, minimizer: Floats, minimum: float, spectrum: Floats, **facts: Any) -> Problem:
