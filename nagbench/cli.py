@@ -98,6 +98,31 @@ def run(**given: Any) -> None:
     sys.exit(run_one(**given))
 
 
+@cli.command("map")
+@click.argument("problem")
+@click.argument("optimizer")
+@click.option("--axis", "axes", multiple=True, help="NAME or NAME=LOW..HIGH, twice.  [default: step size, momentum]")
+@click.option("--grid", type=click.IntRange(min=2), default=100, show_default=True, help="Values on each axis.")
+@click.option("--measure", default="gradient", show_default=True, help="gradient, value or distance.")
+@click.option("--relative", is_flag=True, help="Divide the measure by its value at the start.")
+@click.option("--tolerance", default="1e-6", show_default=True)
+@click.option("--budget", type=click.IntRange(min=0), default=10_000, show_default=True)
+@click.option("--oracle", default="exact", show_default=True, help="exact, minibatch:B, stochastic or noise:S.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("-j", "--jobs", type=click.IntRange(min=1), help="Processes that count.  [default: as many as pay]")
+@click.option("--plot", type=click.Path(path_type=Path), help="Draw the map, with theory's boundary on it.")
+@click.option("--out", type=click.Path(path_type=Path), help="Write all cells as CSV.")
+@click.option("--format", "shape", type=click.Choice(_SHAPES), default="table", show_default=True)
+def map_command(**given: Any) -> None:
+    """Map how one OPTIMIZER depends on two hyperparameters, for example: map rosenbrock nesterov --plot map.png.
+
+    Prints the best setting, and how wide the usable step sizes are; as csv or json, every cell of the map.
+    """
+    from nagbench.commands.map import draw_map
+
+    sys.exit(draw_map(**given))
+
+
 @cli.command("list")
 @click.argument("what", type=click.Choice(["problems", "optimizers", "families"]))
 @click.option("--kind", help="Problems that are quadratic, convex (and not quadratic) or nonconvex.")

@@ -16,8 +16,8 @@ from nagbench.updates import Method, Optimizer, update_of
 
 _LATE = 1
 _EQUAL = 1e-9
-_EDGE = 1e-12
-_PRODUCTS = np.geomspace(1e-3, 1e3, 241)
+_EDGE = 1e-10
+_PRODUCTS = np.geomspace(1e-3, 1e3, 121)
 
 
 def iteration_matrices(optimizer: Optimizer, eigenvalues: Floats) -> Floats | None:
@@ -29,10 +29,14 @@ def iteration_matrices(optimizer: Optimizer, eigenvalues: Floats) -> Floats | No
     eigenvalues = np.atleast_1d(np.asarray(eigenvalues, dtype=float))
     if not method.autonomous or not _in_python(method):
         return None
-    d = 1 + int(method.look_ahead) + method.slots
-    units = [_step(optimizer, np.tile(unit[:, None], eigenvalues.size), eigenvalues) for unit in np.eye(d)]
-    matrices = np.stack([unit.T for unit in units], axis=2)
+    matrices = _matrices(optimizer, eigenvalues)
     return matrices if _is_linear(optimizer, matrices, eigenvalues) else None
+
+
+def _matrices(optimizer: Optimizer, eigenvalues: Floats) -> Floats:
+    d = 1 + int(optimizer.method.look_ahead) + optimizer.method.slots
+    units = [_step(optimizer, np.tile(unit[:, None], eigenvalues.size), eigenvalues) for unit in np.eye(d)]
+    return np.stack([unit.T for unit in units], axis=2)
 
 
 def _in_python(method: Method) -> bool:
@@ -70,7 +74,11 @@ def _is_linear(optimizer: Optimizer, matrices: Floats, eigenvalues: Floats) -> b
 def spectral_radii(optimizer: Optimizer, eigenvalues: Floats) -> Floats | None:
     """The largest modulus of an eigenvalue of T_λ, for every λ; None where the method is not linear."""
     matrices = iteration_matrices(optimizer, eigenvalues)
-    return None if matrices is None else np.asarray(np.abs(np.linalg.eigvals(matrices)).max(axis=1))
+    return None if matrices is None else _radii(matrices)
+
+
+def _radii(matrices: Floats) -> Floats:
+    return np.asarray(np.abs(np.linalg.eigvals(matrices)).max(axis=1))
 
 
 def asymptotic_rate(optimizer: Optimizer, eigenvalues: Floats) -> float | None:
@@ -95,19 +103,16 @@ def largest_stable(method: Method, hyperparameters: Mapping[str, float]) -> floa
     if step is None or step.unit != "1/L":
         return None
     optimizer = Optimizer(method, {**hyperparameters, "step_size": 1.0})
-    low, high = 0.0, 0.0
-    products = _PRODUCTS
-    while True:
-        radii = spectral_radii(optimizer, products)
-        if radii is None:
-            return None
-        unstable = radii > 1.0 + _EQUAL
+    if iteration_matrices(optimizer, np.array([1.0])) is None:
+        return None
+    low, high, products = 0.0, np.inf, _PRODUCTS
+    while high - low > _EDGE * low:
+        unstable = _radii(_matrices(optimizer, products)) > 1.0 + _EQUAL
         if not unstable.any():
-            return np.inf if high == 0.0 else high
+            return high
         first = int(np.argmax(unstable))
         if first == 0:
             return low
         low, high = float(products[first - 1]), float(products[first])
-        if high - low <= _EDGE * high:
-            return low
-        products = np.linspace(low, high, 34)
+        products = np.linspace(low, high, 18)
+    return low
