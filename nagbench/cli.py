@@ -138,6 +138,16 @@ def list_command(what: str, shape: str, **filters: str | None) -> None:
     list_things(what, shape, {name: value for name, value in filters.items() if value is not None})
 
 
+@cli.command("claims")
+@click.argument("names", metavar="[NAME]...", nargs=-1)
+@click.option("--format", "shape", type=click.Choice(_SHAPES), default="table", show_default=True)
+def claims_command(names: tuple[str, ...], shape: str) -> None:
+    """Examine what the literature claims: measured beside published. Without a NAME, list the claims."""
+    from nagbench.commands.claims import examine
+
+    sys.exit(examine(names, shape))
+
+
 @cli.command()
 @click.argument("names", metavar="NAME|FILE...", nargs=-1, required=True)
 @click.option(

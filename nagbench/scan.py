@@ -1,10 +1,10 @@
-"""Scans: one method on one problem over a grid of hyperparameters, counted in batches, without a results directory."""
+"""Scans: one method on one problem in many settings, counted in batches, without a results directory."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -22,9 +22,8 @@ from nagbench.updates import Hyperparameter, Method, Optimizer
 def scan(
     problem: Problem,
     method: Method,
-    axes: Mapping[str, Floats],
+    settings: Iterable[Mapping[str, float]],
     *,
-    fixed: Mapping[str, float] | None = None,
     measure: Measure = "gradient",
     tolerance: float = 1e-6,
     budget: int = 10_000,
@@ -34,16 +33,24 @@ def scan(
     jobs: int = 1,
     pulse: Pulse = lambda: None,
 ) -> pd.DataFrame:
-    """Counts every combination of the axes' values; hyperparameters that are neither axes nor fixed take their defaults.
+    """Counts every setting (`crossed` makes those of a grid); hyperparameters that are not given take their defaults.
 
-    One row a combination, the last axis fastest, with the columns of a sweep's runs that apply: problem, optimizer,
+    One row a setting, with the columns of a sweep's runs that apply: problem, optimizer,
     variant, mode "grid", trial, the hyperparameters, tolerance, status, iterations, gradient_evaluations, residual,
     rises, overshoot, rate, error, and the key of the cell. The same cells of a sweep have the same keys and counts.
 
     Raises UsageError for hyperparameters and values that the method does not have, and for what `nagbench.run` refuses.
     """
-    cells = list(_cells(problem, method, axes, fixed or {}, measure, tolerance, budget, relative, oracle, seed))
-    check_cell(cells[0], problem)
+    asked = parse_oracle(oracle)
+    template = Cell(
+        problem=canonical(problem.spec), optimizer=method.name, hyperparameters={}, oracle=asked.name, seed=seed,
+        engine=problem.engine, measure=measure, relative=relative, tolerances=(tolerance,), budget=budget,
+        every=default_every(asked, problem),
+    )  # fmt: skip
+    check_cell(template, problem)
+    cells = [replace(template, hyperparameters=dict(Optimizer(method, given).hyperparameters)) for given in settings]
+    if not cells:
+        raise UsageError("a scan needs a setting")
     found = pd.concat(run_chunks(chunks(cells), jobs, pulse), ignore_index=True)
     plan = pd.DataFrame(
         {
@@ -67,21 +74,10 @@ def scan(
     return plan.merge(found.drop(columns=["fingerprint", "digest"]).drop_duplicates("cell"), on="cell", how="left")
 
 
-def _cells(
-    problem: Problem, method: Method, axes: Mapping[str, Floats], fixed: Mapping[str, float], measure: Measure,
-    tolerance: float, budget: int, relative: bool, oracle: str, seed: int,
-) -> Iterator[Cell]:  # fmt: skip
-    if not axes or any(len(values) == 0 for values in axes.values()):
-        raise UsageError("a scan needs an axis, and every axis a value")
-    asked = parse_oracle(oracle)
-    shared: dict[str, Any] = {
-        "problem": canonical(problem.spec), "optimizer": method.name, "oracle": asked.name, "seed": seed,
-        "engine": problem.engine, "measure": measure, "relative": relative, "tolerances": (tolerance,),
-        "budget": budget, "every": default_every(asked, problem),
-    }  # fmt: skip
+def crossed(axes: Mapping[str, Floats], fixed: Mapping[str, float] | None = None) -> Iterator[dict[str, float]]:
+    """Every combination of the axes' values with the fixed ones, the last axis fastest."""
     for values in itertools.product(*axes.values()):
-        given = {**fixed, **dict(zip(axes, map(float, values), strict=True))}
-        yield Cell(hyperparameters=dict(Optimizer(method, given).hyperparameters), **shared)
+        yield {**(fixed or {}), **dict(zip(axes, map(float, values), strict=True))}
 
 
 def axis(problem: Problem, method: Method, text: str, points: int) -> tuple[str, Floats]:

@@ -16,7 +16,7 @@ from nagbench.analysis.theory import boundary
 from nagbench.commands.console import ERR, print_table, save
 from nagbench.errors import UsageError, check_number
 from nagbench.objective import Problem
-from nagbench.scan import axis, default_axes, scan
+from nagbench.scan import axis, crossed, default_axes, scan
 from nagbench.text import parse
 from nagbench.updates import Method, check_hyperparameters
 
@@ -48,7 +48,7 @@ def draw_map(
     settings["tolerance"] = check_number("tolerance", settings["tolerance"])
     work = grid * grid * settings["budget"] * _PER_NUMBER * (found.dimension + 20)
     cells = scan(
-        found, method, spans, fixed=fixed, jobs=jobs or (1 if work < _WORTH_IT else os.cpu_count() or 1), **settings
+        found, method, crossed(spans, fixed), jobs=jobs or (1 if work < _WORTH_IT else os.cpu_count() or 1), **settings
     )
     edge = _edge(found, method, spans, fixed)
     if out is not None:

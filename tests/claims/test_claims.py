@@ -1,0 +1,79 @@
+"""What the claims' experiments find, against the closed forms that they are set beside."""
+
+import numpy as np
+import pytest
+
+from nagbench.claims import claims, find_claim, quadratics, ripples
+from nagbench.claims.stochastic import Plan, stochastic
+from nagbench.errors import UsageError
+
+
+def test_counts_are_exact_at_more_than_a_thousand_random_settings():
+    table = quadratics.counts(conditions=20, settings=20).table
+    assert table["settings"].tolist() == [400, 400, 400]
+    assert table["equal"].tolist() == [400, 400, 400]
+    assert (table["converged"] > 100).all()
+    assert (table["largest_difference"] == 0).all()
+
+
+def test_the_measured_boundary_of_a_map_of_100_by_100_is_the_closed_form():
+    table = quadratics.boundary().table.set_index("method")
+    assert table.loc[["momentum", "nesterov"], "cells"].tolist() == [10_000, 10_000]
+    assert (table["beyond_1_percent"] == 0).all()
+    assert (table["stable"] > 0).all()
+    assert (table["stable"] < table["cells"]).all()
+
+
+def test_rates_are_those_of_the_table():
+    table = quadratics.rates((10.0, 100.0)).table
+    assert len(table) == 10
+    assert (table["measured"] >= table["published"] - quadratics.ROUNDING).all()
+    assert (table["measured"] <= table["double_root"] + quadratics.ROUNDING).all()
+
+
+def test_the_ripples_have_period_pi_root_kappa():
+    table = ripples.ripple((1e2, 1e3)).table
+    np.testing.assert_allclose(table["measured"], np.pi * np.sqrt(table["kappa"]), rtol=2e-3)
+
+
+def test_look_ahead_is_a_weaker_momentum_along_each_eigenvector():
+    table = ripples.look_ahead(6).table
+    assert (table["largest_difference"] < 1e-12).all()
+    assert table["counts_differ"].sum() == 0
+    oscillating = table[table["momentum"] > 0.5]
+    assert (oscillating["nesterov"] < oscillating["heavy_ball"]).all()
+
+
+def test_nesterovs_method_overshoots_less_on_a_quadratic():
+    table = ripples.overshoot(points=12, problems=("ill-conditioned-1e2",)).table
+    assert table["pairs"].iloc[0] > 30
+    assert table["more"].iloc[0] == 0.0
+    assert table["less"].iloc[0] > 0.5
+
+
+def test_a_better_rate_is_seen_where_there_is_one():
+    """With the exact gradient, acceleration is a theorem."""
+    small = Plan(trials=24, horizons=(100, 200, 400))
+    table = stochastic([("ill-conditioned-1e4", "exact")], small).table
+    assert table["rate"].tolist() == ["better"]
+    assert table["ratio_last"].iloc[0] < 0.5
+
+
+def test_where_noise_decides_there_is_no_better_rate():
+    """Additive noise on the bowl, κ = 1: there is nothing to accelerate, only noise to average, whatever the momentum."""
+    small = Plan(trials=16, tuning_seeds=2, scoring_seeds=6, horizons=(100, 300, 1000))
+    table = stochastic([("bowl", "noise:1.0")], small).table
+    assert table["rate"].iloc[0] != "better"
+    assert table["slope_low"].iloc[0] < table["slope_high"].iloc[0]
+
+
+def test_every_claim_has_a_statement_and_a_source():
+    for name, claim in claims().items():
+        assert claim.name == name
+        assert claim.statement.endswith(".")
+        assert claim.source
+
+
+def test_an_unknown_claim_is_named_with_the_nearest():
+    with pytest.raises(UsageError, match="did you mean 'ripple'"):
+        find_claim("ripples")
