@@ -1,0 +1,188 @@
+"""Medians with exact confidence intervals, and ranks of methods over problems with the tests of Friedman and Nemenyi.
+
+All start from the table of `profiles.work`, in which a run that did not converge costs infinity: it counts as dearer than
+every run that did, and is never dropped nor averaged.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nagbench.analysis.profiles import compared
+from nagbench.errors import UsageError
+from nagbench.objective import Floats
+
+_DRAWS = 19_999
+_CELLS = 1_000_000
+_FEW = 6
+
+
+def median_interval(values: Sequence[float] | Floats, confidence: float = 0.95) -> tuple[float, float, float]:
+    """(median, low, high): the exact interval of order statistics for the median of whatever distribution.
+
+    low = x₍ₗ₎ and high = x₍ₙ₊₁₋ₗ₎ with the largest l for which P(Binomial(n, 1/2) < l) ≤ (1 − confidence)/2, so that the
+    interval covers the median with at least this confidence, without assumptions; with the values ∞ of runs that did not
+    converge too. Where there are too few values for it (under 6 at 95 %), low and high are nan.
+
+    Raises UsageError for a confidence outside (0, 1).
+
+    Source: Conover, Practical Nonparametric Statistics, 3rd ed. (1999), section 3.2.
+    """
+    if not 0.0 < confidence < 1.0:
+        raise UsageError(f"confidence {confidence!r} is not valid; allowed: a number between 0 and 1")
+    x = np.sort(np.asarray(values, float))
+    n = len(x)
+    if n == 0 or np.isnan(x).any():
+        return math.nan, math.nan, math.nan
+    below, middle = x[(n - 1) // 2], x[n // 2]
+    median = float(middle if below == middle else (below + middle) / 2)
+    tail, place = 0.0, 0
+    while (tail := tail + math.comb(n, place) * 0.5**n) <= (1.0 - confidence) / 2:
+        place += 1
+    return (median, float(x[place - 1]), float(x[n - place])) if place else (median, math.nan, math.nan)
+
+
+def medians(work: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
+    """The median work over starts and seeds of each task, mode, method and tolerance, with its confidence interval.
+
+    Columns ``task, mode, method, tolerance, solved, of, median, low, high``; see `median_interval`. A median of ∞ means that
+    at least half of the runs did not converge; nan, that a run was not timed.
+    """
+    rows: list[dict[str, Any]] = []
+    keys = ["task", "mode", "method", "tolerance"]
+    for key, group in work.groupby(keys, sort=False):
+        median, low, high = median_interval(group["work"].to_numpy(), confidence)
+        solved = int((group["status"] == "converged").sum())
+        row = {"solved": solved, "of": len(group), "median": median, "low": low, "high": high}
+        rows.append({**dict(zip(keys, key, strict=True)), **row})
+    return pd.DataFrame(rows, columns=[*keys, "solved", "of", "median", "low", "high"])
+
+
+def ranks(work: pd.DataFrame) -> pd.DataFrame:
+    """The rank of each method on each task at its tightest tolerance, 1 for the least median work; ties share their mean.
+
+    Columns ``mode, task, method, optimizer, median, rank``. A task is one block however many starts and seeds it has, since
+    those do not tell about other problems. Methods that failed on at least half of them all tie at the last ranks.
+    """
+    rows = compared(work)
+    rows = rows[rows["tolerance"] == rows.groupby(["mode", "task"])["tolerance"].transform("min")]
+    table = (
+        rows.groupby(["mode", "task", "method", "optimizer"], sort=False)["work"].median().reset_index(name="median")
+    )
+    table["rank"] = table.groupby(["mode", "task"])["median"].rank(method="average")
+    return table
+
+
+def mean_ranks(ranks: pd.DataFrame) -> pd.DataFrame:
+    """One row a mode and method, best first: ``mode, method, optimizer, mean_rank, first`` (ties included) and ``problems``."""
+    best = ranks["median"].groupby([ranks["mode"], ranks["task"]]).transform("min") == ranks["median"]
+    told = ranks.assign(first=best & np.isfinite(ranks["median"]))
+    groups = told.groupby(["mode", "method", "optimizer"], sort=False)
+    table = groups.agg(mean_rank=("rank", "mean"), first=("first", "sum"), problems=("task", "nunique")).reset_index()
+    return table.sort_values(["mode", "mean_rank"], kind="stable", ignore_index=True)
+
+
+def friedman(ranks: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
+    """Friedman's test that all methods of a mode rank alike, and Nemenyi's critical difference. One row a mode.
+
+    With k methods on N problems, mean ranks R_j and the correction C = 1 − Σ(t³ − t)/(N k (k² − 1)) for groups of t ties:
+
+    χ² = 12 N/(k (k + 1)) Σ (R_j − (k + 1)/2)² / C,  F = (N − 1) χ² / (N (k − 1) − χ²),  CD = q_α √(k (k + 1)/(6 N)).
+
+    ``p_value`` belongs to ``chi_square`` and is found by shuffling the ranks within each problem 19,999 times (seeded): right
+    for few problems too, where the approximations by χ² and F are not. Two methods of which the mean ranks differ by more than
+    ``critical_difference`` (q_α: the studentized range over √2) differ with this confidence, all pairs at once.
+
+    ``enough`` says whether it can mean anything: at least 6 problems, and a critical difference below k − 1, the largest
+    difference that there can be; ``why_not`` says why not. Problems that are variations of one another are no independent
+    blocks, which no test can see.
+
+    Source: Friedman 1937; Iman and Davenport 1980; Nemenyi 1963; Demšar, Statistical comparisons of classifiers over
+    multiple data sets, J. Mach. Learn. Res. 7 (2006), section 3.2.
+    """
+    rows = [
+        {
+            "mode": mode,
+            **_tested(group.pivot(index="task", columns="method", values="rank").to_numpy(float), confidence),
+        }
+        for mode, group in ranks.groupby("mode", sort=False)
+    ]
+    columns = ["mode", "methods", "problems", "chi_square", "f", "p_value", "critical_difference", "enough", "why_not"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _tested(table: Any, confidence: float) -> dict[str, Any]:
+    n, k = table.shape
+    difference = critical_difference(k, n, confidence)
+    statistic = _chi_square(table)
+    whole = n * (k - 1)
+    f = math.inf if statistic >= whole else (n - 1) * statistic / (whole - statistic)
+    why_not = ""
+    if k < 2:
+        why_not = "one method alone"
+    elif n < _FEW:
+        why_not = f"{n} problem{'s' * (n != 1)}, fewer than {_FEW}"
+    elif difference >= k - 1:
+        why_not = f"{k} methods on {n} problems: no difference of mean ranks can reach {difference:.2f}"
+    return {
+        "methods": k, "problems": n, "chi_square": statistic, "f": f, "p_value": _shuffled(table, statistic),
+        "critical_difference": difference, "enough": not why_not, "why_not": why_not,
+    }  # fmt: skip
+
+
+def _chi_square(table: Any) -> float:
+    """Friedman's statistic of ranks[problem, method], corrected for ties; 0 where all tie throughout."""
+    n, k = table.shape
+    spread = ((table - (k + 1) / 2) ** 2).sum()
+    means = table.mean(axis=0)
+    return float(n * n * (k - 1) * ((means - (k + 1) / 2) ** 2).sum() / spread) if spread > 0 else 0.0
+
+
+def _shuffled(table: Any, statistic: float) -> float:
+    """The share of tables with ranks shuffled within each problem, this one included, with at least this statistic."""
+    n, k = table.shape
+    generator = np.random.default_rng(0)
+    least = float(((table.mean(axis=0) - (k + 1) / 2) ** 2).sum()) * (1 - 1e-12)
+    reached, left = 1, _DRAWS
+    while left:
+        draws = min(left, max(1, _CELLS // (n * k)))
+        shuffled = generator.permuted(np.broadcast_to(table, (draws, n, k)), axis=2)
+        reached += int((((shuffled.mean(axis=1) - (k + 1) / 2) ** 2).sum(axis=1) >= least).sum())
+        left -= draws
+    return reached / (_DRAWS + 1) if statistic > 0 else 1.0
+
+
+def critical_difference(methods: int, problems: int, confidence: float = 0.95) -> float:
+    """Nemenyi's critical difference of mean ranks, q_α √(k (k + 1)/(6 N)); nan with fewer than two methods.
+
+    Raises UsageError for a confidence outside (0, 1).
+    """
+    from scipy.stats import studentized_range
+
+    if not 0.0 < confidence < 1.0:
+        raise UsageError(f"confidence {confidence!r} is not valid; allowed: a number between 0 and 1")
+    if methods < 2 or problems < 1:
+        return math.nan
+    quantile = float(studentized_range.ppf(confidence, methods, np.inf)) / math.sqrt(2.0)
+    return quantile * math.sqrt(methods * (methods + 1) / (6.0 * problems))
+
+
+def alike(means: pd.DataFrame, difference: float) -> list[list[str]]:
+    """The largest groups of methods, best first, whose mean ranks all lie within the critical difference of each other.
+
+    ``means`` are the `mean_ranks` of one mode. Groups of one are left out.
+    """
+    ordered = means.sort_values("mean_rank", kind="stable")
+    names, at = [str(name) for name in ordered["method"]], ordered["mean_rank"].to_numpy(float)
+    groups, reached = [], 0
+    for first in range(len(names)):
+        last = int(np.searchsorted(at, at[first] + difference + 1e-12, side="right"))
+        if last > max(reached, first + 1):
+            groups.append(names[first:last])
+            reached = last
+    return groups
