@@ -76,7 +76,7 @@ def _long_value(n: int, x: Any, data: Any) -> Any:
 
 
 @jitable
-def dense_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def dense_value(x, data, shape, rows):  # type: ignore[no-untyped-def]
     n = x.size
     total = _short_value(n, x, data) if n < _SHORT else _long_value(n, x, data)
     return 0.5 * total + data[n * n + n]
