@@ -29,10 +29,12 @@ _HOMES = {
     "sweep": "study",
     "load": "study",
     "verify": "verification.certificate",
+    "merge": "merging",
 }
 
 if TYPE_CHECKING:
     from nagbench.errors import UsageError
+    from nagbench.merging import merge
     from nagbench.objective import Problem
     from nagbench.records import Cell, Run
     from nagbench.registry import family, method, optimizer, optimizers, problem, problems
@@ -42,9 +44,8 @@ if TYPE_CHECKING:
     from nagbench.verification.certificate import verify
 
 __all__ = [
-    "Cell", "Hyperparameter", "Method", "Optimizer", "Problem", "Run", "Sweep", "UsageError", "family", "load", "method",
-    "optimizer", "optimizers", "problem", "problems", "run", "sweep",
-    "verify",
+    "Cell", "Hyperparameter", "Method", "Optimizer", "Problem", "Run", "Sweep", "UsageError", "family", "load", "merge",
+    "method", "optimizer", "optimizers", "problem", "problems", "run", "sweep", "verify",
 ]  # fmt: skip
 
 

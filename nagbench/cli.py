@@ -16,6 +16,26 @@ from nagbench import __version__
 from nagbench.errors import UsageError
 
 _SHAPES = ("table", "csv", "json")
+# What does not decide a result.
+_HOW = (
+    "jobs", "executor", "scheduler", "shard", "timeout", "cell_timeout", "cell_memory", "fail_fast", "out", "fresh",
+)  # fmt: skip
+
+
+class _Shard(click.ParamType[tuple[int, int]]):
+    """ "2/5" is the second of five."""
+
+    name = "i/n"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        """The two numbers."""
+        part, slash, whole = str(value).partition("/")
+        if not (slash and part.isdecimal() and whole.isdecimal() and 1 <= int(part) <= int(whole)):
+            self.fail(f"{value!r} is not valid; allowed: I/N with I from 1 to N, for example 2/5", param, ctx)
+        return int(part), int(whole)
+
+
+_SHARD = _Shard()
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -47,6 +67,13 @@ def cli() -> None:
 @click.option("--budget", type=int, help="Iterations at the most.  [default: 100000]")
 @click.option("--engine", help="numba, python or mixed.  [default: what the problem and the optimizer say]")
 @click.option("-j", "--jobs", type=click.IntRange(min=1), help="Processes that count.  [default: one a core]")
+@click.option("--executor", type=click.Choice(("local", "dask")), default="local", show_default=True)
+@click.option("--scheduler", help="tcp://HOST:PORT of a Dask scheduler.  [default: one on this machine]")
+@click.option("--shard", type=_SHARD, help="Count the I-th of N parts of the cells, from 1.", metavar="I/N")
+@click.option("--timeout", type=float, help="Seconds that the whole sweep may take.")
+@click.option("--cell-timeout", type=float, help="Seconds that a cell may take.  [default: 3600, of code from outside]")
+@click.option("--cell-memory", type=float, help="MiB of memory that a counting process may take (Linux).")
+@click.option("--fail-fast", is_flag=True, help="Stop at the first cell that ends as an error.")
 @click.option("--out", type=click.Path(path_type=Path), help="Results directory.  [default: results/NAME-HASH]")
 @click.option("--timing/--no-timing", default=None, help="Time the selected cells.  [default: timing]")
 @click.option("--repeats", type=int, help="Timed repeats.  [default: 5]")
@@ -57,11 +84,8 @@ def cli() -> None:
 @click.option("-q", "--quiet", is_flag=True, help="No progress, and no messages but errors.")
 def sweep(
     spec: Path | None,
-    jobs: int | None,
-    out: Path | None,
     with_report: bool,
     dry_run: bool,
-    fresh: bool,
     shape: str,
     quiet: bool,
     **given: Any,
@@ -73,8 +97,9 @@ def sweep(
     """
     from nagbench.commands.sweep import run_sweep
 
+    how = {name: given.pop(name) for name in _HOW}
     settings = {name: value for name, value in given.items() if value not in (None, ())}
-    sys.exit(run_sweep(spec, settings, jobs, out, with_report, dry_run, fresh, shape, quiet, _command()))
+    sys.exit(run_sweep(spec, settings, {**how, "command": _command()}, with_report, dry_run, shape, quiet))
 
 
 @cli.command()
@@ -209,6 +234,32 @@ def report(folder: Path, out: Path | None) -> None:
 
     target = load(folder, warn=_say).report(out or folder / "report.html")
     click.echo(target)
+
+
+@cli.command()
+@click.argument("cell")
+@click.option(
+    "--in", "folder", type=click.Path(path_type=Path), help="The results directory.  [default: all in results/]"
+)
+@click.option("--format", "shape", type=click.Choice(_SHAPES), default="table", show_default=True)
+def replay(cell: str, folder: Path | None, shape: str) -> None:
+    """Count one CELL again, named by its key or the beginning of it, and say whether its row comes out the same.
+
+    Exit code 0 if it does, bit for bit, 1 if not.
+    """
+    from nagbench.commands.replay import replay as again
+
+    sys.exit(again(cell, folder, shape))
+
+
+@cli.command()
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="A new results directory.")
+def merge(runs: tuple[Path, ...], out: Path) -> None:
+    """Make one results directory of several: shards of one sweep, or sweeps of other problems or methods."""
+    from nagbench.commands.merge import merge_runs
+
+    sys.exit(merge_runs(runs, out))
 
 
 def _say(message: str) -> None:

@@ -1,79 +1,99 @@
-"""Runs batches of cells, here or in other processes, and turns their outcomes into tables."""
+"""Where bundles of cells are counted: in this process, in others, or on a cluster."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Iterator, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
-import numpy as np
-import pandas as pd
+import pyarrow as pa
 
-from nagbench.errors import UsageError
-from nagbench.loop import CONVERGED
-from nagbench.records import STATUSES, Cell
-from nagbench.runner import Batch, Counts, Pulse, batch_of, count, digest, failed, fingerprint_of
+from nagbench.bundle import Bundle, in_pieces
+from nagbench.counting import pieces
+from nagbench.errors import UsageError, unknown
+from nagbench.runner import Pulse, batch_of
+from nagbench.workers import NO_LIMITS, Limits, Pool
 
-_SECONDS = 0.5
+# At the most, if every cell used its budget up; most use a small part of it.
+_SECONDS = 20.0
 _PER_NUMBER = 4e-9
-_MOST = 512
-_NUMBERS = 2**23
+_SLOWER = 100
 
 
-def chunks(cells: Iterable[Cell]) -> Iterator[list[Cell]]:
-    """Runs of cells that can be counted in one batch, each of a few seconds and some megabytes at the most."""
-    for _, group in itertools.groupby(cells, key=lambda cell: cell.shared):
-        same = list(group)
-        first = same[0]
-        dimension = batch_of(same).problem.dimension
-        size = int(_SECONDS / (_PER_NUMBER * (dimension + 20) * (first.budget + 1)))
-        size = min(size, _NUMBERS // (dimension * (len(first.tolerances) + 1)))
-        size = max(1, min(_MOST, size if first.engine == "numba" else size // 100))
-        for at in range(0, len(same), size):
-            yield same[at : at + size]
+@dataclass(frozen=True)
+class Execution:
+    """How cells are counted. None of it decides a result.
+
+    ``jobs`` processes, or those behind a Dask ``scheduler`` ("tcp://host:port"; None starts one on the loopback).
+    """
+
+    jobs: int = 1
+    executor: str = "local"
+    scheduler: str | None = None
+    limits: Limits = NO_LIMITS
 
 
-def outcomes(cells: Sequence[Cell], pulse: Pulse = lambda: None) -> pd.DataFrame:
-    """Counts one chunk: one row a cell and tolerance. A chunk whose kernels do not compile is rows of status error."""
-    batch = batch_of(cells)
-    try:
-        counts = count(batch, pulse=pulse)
-    except UsageError as error:
-        counts = failed(batch, str(error))
-    return outcome_table(batch, counts)
+EXECUTORS = ("local", "dask")
 
 
-def outcome_table(batch: Batch, counts: Counts) -> pd.DataFrame:
-    """The outcomes of a batch as a table, one row a cell and tolerance."""
-    cells, hits = batch.cells, counts.hits
-    per_cell = hits.shape[1]
-    flat = hits.ravel()
-    bad = flat["status"] != CONVERGED
-    errors = np.repeat([counts.errors.get(i, "") for i in range(len(cells))], per_cell).astype(object)
-    return pd.DataFrame(
-        {
-            "cell": np.repeat([cell.key for cell in cells], per_cell),
-            "tolerance": np.tile(cells[0].tolerances, len(cells)),
-            "status": np.array(STATUSES)[flat["status"]],
-            "iterations": flat["iterations"],
-            "gradient_evaluations": flat["work"],
-            **{name: flat[name] for name in ("value", "gradient_norm", "residual", "rises", "overshoot", "rate")},
-            "digest": [digest(point) for point in counts.points.reshape(flat.size, -1)],
-            "fingerprint": fingerprint_of(cells[0].problem, cells[0].optimizer),
-            "error": np.where(bad, errors, ""),
-        }
-    )
+def limits_of(seconds: float | None, mebibytes: float | None) -> Limits:
+    """The limits of a cell. Raises UsageError for what is no positive number."""
+    for name, given in (("cell timeout", seconds), ("cell memory", mebibytes)):
+        if given is not None and not 0.0 < given < float("inf"):
+            raise UsageError(f"{name} {given!r} is not valid; allowed: a finite number above 0")
+    if seconds is None and mebibytes is None:
+        return NO_LIMITS
+    return Limits(seconds or NO_LIMITS.seconds, 2.0**20 * mebibytes if mebibytes else NO_LIMITS.bytes, given=True)
 
 
-def run_chunks(work: Iterable[list[Cell]], jobs: int, pulse: Pulse) -> Iterator[pd.DataFrame]:
-    """The outcomes of all chunks as they become ready: in this process, or in ``jobs`` others."""
-    if jobs == 1:
-        for chunk in work:
-            yield outcomes(chunk, pulse)
-        return
-    import joblib
+def check_execution(how: Execution, shard: tuple[int, int] | None) -> None:
+    """Raises UsageError for an executor that there is not, a scheduler without one, no process, and a shard outside."""
+    if how.executor not in EXECUTORS:
+        raise unknown("executor", how.executor, EXECUTORS)
+    if how.scheduler is not None and how.executor != "dask":
+        raise UsageError("a scheduler goes with the executor dask")
+    if how.jobs < 1:
+        raise UsageError(f"jobs {how.jobs} is not valid; allowed: a whole number of at least 1")
+    if shard is not None and not 1 <= shard[0] <= shard[1]:
+        raise UsageError(f"shard {shard[0]}/{shard[1]} is not valid; allowed: i/n with i from 1 to n")
 
-    with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
-        parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
-        for table in parallel(joblib.delayed(outcomes)(chunk) for chunk in work):
-            pulse()
-            yield table
+
+def tasks(bundles: Iterable[Bundle]) -> Iterator[Bundle]:
+    """The bundles cut so that each is a task of some seconds."""
+    for bundle in bundles:
+        cell = bundle.template
+        seconds = _PER_NUMBER * (batch_of(bundle).problem.dimension + 20) * (cell.budget + 1)
+        most = _SECONDS / (seconds if cell.engine == "numba" else _SLOWER * seconds)
+        yield from in_pieces(bundle, max(1, int(most)))
+
+
+def run_bundles(bundles: Iterable[Bundle], how: Execution, pulse: Pulse) -> Iterator[pa.Table]:
+    """The outcomes of all bundles as they become ready."""
+    work = tasks(bundles)
+    if how.executor == "dask":
+        from nagbench.cluster import run_on_dask
+
+        return run_on_dask(work, how.scheduler, how.jobs, how.limits, pulse)
+    return _here(work, how.limits, pulse) if how.jobs == 1 else _in_processes(work, how, pulse)
+
+
+def _in_processes(work: Iterator[Bundle], how: Execution, pulse: Pulse) -> Iterator[pa.Table]:
+    with contextlib.closing(Pool(how.jobs, how.limits)) as pool:
+        yield from pool.run(work, pulse)
+
+
+def _here(work: Iterator[Bundle], limits: Limits, pulse: Pulse) -> Iterator[pa.Table]:
+    """In this process what is the package's own; code of others, and all where there are limits, in one that can be lost."""
+    with contextlib.closing(Pool(1, limits)) as pool:
+        for bundle in work:
+            if limits.given or foreign(bundle):
+                yield from pool.run(iter([bundle]), pulse)
+            else:
+                for _, table in pieces(bundle, pulse):
+                    yield table
+
+
+def foreign(bundle: Bundle) -> bool:
+    """Whether counting these cells runs code from outside the package."""
+    family = batch_of(bundle).problem.family
+    return ":" in family or ":" in bundle.template.optimizer

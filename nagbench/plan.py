@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import fnmatch
 import itertools
+import json
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from nagbench import registry
+from nagbench.bundle import Bundle, in_pieces
 from nagbench.curvature import scale_of
 from nagbench.errors import UsageError, unknown
 from nagbench.libraries import missing
-from nagbench.objective import Problem
+from nagbench.objective import Ints, Problem
 from nagbench.oracle import default_every, parse_oracle
 from nagbench.records import Cell, Measure, canonical
 from nagbench.runner import check_cell, engine_for, fingerprint_of, problem_of
@@ -195,29 +197,98 @@ def left_out(texts: Iterable[str]) -> list[str]:
     return [f"{library} is left out, {why}" for library, why in libraries.items()]
 
 
+@dataclass(frozen=True, eq=False)
+class Lot:
+    """Cells of one problem, oracle, variant and mode, as columns, with the names under which a table shows them."""
+
+    cells: Bundle
+    problem: str
+    variant: str
+    mode: str
+    trials: Ints
+
+
 def cells(spec: Spec) -> Iterator[Planned]:
     """Every cell of a sweep under every name that it goes by. Raises UsageError before the first one is given out."""
+    return (
+        Planned(cell, lot.problem, lot.variant, lot.mode, int(trial))
+        for lot in make_plan(spec)
+        for cell, trial in zip(lot.cells, lot.trials, strict=True)
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """The cells of a sweep as columns, in the sweep's order; made anew, some thousand at a time, at every pass."""
+
+    spec: Spec
+    problems: Mapping[str, Problem]
+    variants: Sequence[Variant]
+    units: Mapping[str, float]
+
+    def __iter__(self) -> Iterator[Lot]:
+        for label, text in itertools.product(self.problems, self.spec.oracles):
+            template = _template(self.spec, self.problems[label], text)
+            for variant in self.variants:
+                engine = engine_for(self.problems[label], variant.method, self.spec.engine)
+                shared = replace(template, optimizer=variant.method.name, engine=engine)
+                yield from self._of_variant(shared, label, variant)
+
+    def _of_variant(self, template: Cell, label: str, variant: Variant) -> Iterator[Lot]:
+        spec = self.spec
+        seeds = 1 if parse_oracle(template.oracle).exact else spec.seeds
+        each = settings(spec, variant, self.problems[label], self.units[label])
+        for mode, group in itertools.groupby(each, key=lambda item: item[0]):
+            for some in _some(group, max(1, _LOT // (spec.starts * seeds))):
+                yield from _lots(spec, template, label, variant, mode, some, seeds)
+
+
+_LOT = 4096
+
+
+def make_plan(spec: Spec) -> Plan:
+    """The plan of a specification. Raises UsageError for what is not valid in it, and where it has no cell."""
     problems, variants = resolve_problems(spec), resolve_variants(spec.optimizers)
     for problem, oracle in itertools.product(problems.values(), spec.oracles):
         check_cell(_template(spec, problem, oracle), problem)
-    return _expand(spec, problems, variants)
+    needed = _needs_unit(spec, variants)
+    plan = Plan(
+        spec, problems, variants, {name: scale_of(found) if needed else 1.0 for name, found in problems.items()}
+    )
+    if next(iter(plan), None) is None:
+        raise UsageError(
+            "no cell to run: theory needs a problem with known L and μ > 0 and a method with textbook values"
+        )
+    return plan
 
 
-def _expand(spec: Spec, problems: Mapping[str, Problem], variants: Sequence[Variant]) -> Iterator[Planned]:
-    for (label, problem), text in itertools.product(problems.items(), spec.oracles):
-        template = _template(spec, problem, text)
-        seeds = 1 if parse_oracle(text).exact else spec.seeds
-        unit = scale_of(problem) if _needs_unit(spec, variants) else 1.0
-        for variant in variants:
-            engine = engine_for(problem, variant.method, spec.engine)
-            for mode, trial, values in settings(spec, variant, problem, unit):
-                hyperparameters = dict(Optimizer(variant.method, values).hyperparameters)
-                for start, seed in itertools.product(range(spec.starts), range(seeds)):
-                    cell = replace(
-                        template, optimizer=variant.method.name, hyperparameters=hyperparameters, start=start, seed=seed,
-                        engine=engine,
-                    )  # fmt: skip
-                    yield Planned(cell, label, variant.label, mode, trial)
+def _some(things: Iterator[Setting], most: int) -> Iterator[list[Setting]]:
+    while taken := list(itertools.islice(things, most)):
+        yield taken
+
+
+def _lots(
+    spec: Spec, template: Cell, label: str, variant: Variant, mode: str, some: Sequence[Setting], seeds: int
+) -> Iterator[Lot]:
+    known = variant.method.hyperparameters
+    if variant.method.refuses is not None:
+        for _, _, values in some:
+            Optimizer(variant.method, values)
+    rows = [[_valid(variant.method, name, values) for name in known] for _, _, values in some]
+    each = spec.starts * seeds
+    hypers = np.array(rows, dtype=np.float64).reshape(len(some), len(known)).repeat(each, axis=0)
+    starts = np.tile(np.arange(spec.starts).repeat(seeds), len(some))
+    bundle = Bundle(template, tuple(known), hypers, starts, np.tile(np.arange(seeds), len(some) * spec.starts))
+    trials = np.array([trial for _, trial, _ in some], dtype=np.int64).repeat(each)
+    at = 0
+    for piece in in_pieces(bundle, _LOT):
+        yield Lot(piece, label, variant.label, mode, trials[at : at + len(piece)])
+        at += len(piece)
+
+
+def _valid(method: Method, name: str, values: Mapping[str, float]) -> float:
+    known = method.hyperparameters[name]
+    return known.check(method.name, name, values[name]) if name in values else float(known.default)
 
 
 def _template(spec: Spec, problem: Problem, oracle: str) -> Cell:
@@ -273,8 +344,10 @@ def trials(method: Method, free: Sequence[str], count: int, unit: float) -> Iter
     from scipy.stats import qmc
 
     sobol = qmc.Sobol(max(1, len(free)), scramble=False).fast_forward(1)
-    for point in sobol.random(count):
-        yield {name: method.hyperparameters[name].at(float(p), unit) for name, p in zip(free, point, strict=False)}
+    known = [(name, method.hyperparameters[name]) for name in free]
+    for at in range(0, count, _LOT):
+        for point in sobol.random(min(_LOT, count - at)).tolist():
+            yield {name: found.at(p, unit) for (name, found), p in zip(known, point, strict=False)}
 
 
 def _listed(spec: Spec, variant: Variant, unit: float) -> Iterator[Setting]:
@@ -306,22 +379,58 @@ def _refused(method: Method, values: Mapping[str, float]) -> bool:
     return method.refuses is not None and method.refuses(full) is not None
 
 
-def plan_table(planned: Sequence[Planned]) -> pd.DataFrame:
-    """A plan as a table: one row a cell and name, with all that the cell holds (hyperparameters in their own columns)."""
-    rows = [_plan_row(item) for item in planned]
-    return pd.DataFrame(rows).drop_duplicates(["cell", "problem", "variant", "mode", "trial"], ignore_index=True)
+def plan_schema(plan: Plan) -> pa.Schema:
+    """The columns of a plan: a row a cell and name, with all that the cell holds, hyperparameters in their own columns."""
+    known = dict.fromkeys(name for variant in plan.variants for name in variant.method.hyperparameters)
+    kinds = {str: pa.string(), int: pa.int64(), bool: pa.bool_()}
+    return pa.schema(
+        [*((name, kinds[kind]) for name, kind in _PLAN.items()), *((name, pa.float64()) for name in known)]
+    )
 
 
-def _plan_row(item: Planned) -> dict[str, Any]:
-    cell, problem = item.cell, problem_of(item.cell.problem)
-    method = registry.find_method(cell.optimizer)
-    return {
-        "cell": cell.key, "problem": item.problem, "variant": item.variant, "mode": item.mode, "trial": item.trial,
-        "family": problem.family, "dimension": problem.dimension, "oracle": cell.oracle, "optimizer": cell.optimizer,
-        "library": method.library,
-        "engine": cell.engine, "start": cell.start, "seed": cell.seed, "dtype": cell.dtype, "budget": cell.budget,
-        "measure": cell.measure, "tested_at": method.tested_at, "relative": cell.relative, "every": cell.every,
-        "problem_spec": cell.problem, "tolerances": canonical(cell.tolerances),
-        "fingerprint": fingerprint_of(cell.problem, cell.optimizer),
-        **cell.hyperparameters,
+_PLAN = {
+    "cell": str, "problem": str, "variant": str, "mode": str, "trial": int, "family": str, "dimension": int, "oracle": str,
+    "optimizer": str, "library": str, "engine": str, "start": int, "seed": int, "dtype": str, "budget": int,
+    "measure": str, "tested_at": str, "relative": bool, "every": int, "problem_spec": str, "tolerances": str,
+    "fingerprint": str,
+}  # fmt: skip
+
+
+def plan_table(lot: Lot, schema: pa.Schema) -> pa.Table:
+    """The rows of a plan for these cells."""
+    cells, shared, count = lot.cells, lot.cells.template, len(lot.cells)
+    problem, method = problem_of(shared.problem), registry.find_method(shared.optimizer)
+    constant = {
+        "problem": lot.problem, "variant": lot.variant, "mode": lot.mode, "family": problem.family,
+        "dimension": problem.dimension, "oracle": shared.oracle, "optimizer": shared.optimizer, "library": method.library,
+        "engine": shared.engine, "dtype": shared.dtype, "budget": shared.budget, "measure": shared.measure,
+        "tested_at": method.tested_at, "relative": shared.relative, "every": shared.every,
+        "problem_spec": shared.problem, "tolerances": canonical(shared.tolerances),
+        "fingerprint": fingerprint_of(shared.problem, shared.optimizer),
     }  # fmt: skip
+    columns = {"cell": cells.keys, "trial": lot.trials, "start": cells.starts, "seed": cells.seeds}
+    columns |= {name: np.ascontiguousarray(cells.hypers[:, i]) for i, name in enumerate(cells.names)}
+    return pa.table(
+        [
+            pa.array(columns[field.name], field.type) if field.name in columns
+            else pa.repeat(pa.scalar(constant.get(field.name), field.type), count)
+            for field in schema
+        ],
+        schema=schema,
+    )  # fmt: skip
+
+
+def cell_of_row(row: Mapping[Any, Any]) -> Cell:
+    """The cell of a row of a plan. Raises UsageError where the row does not hold the cell that it names."""
+    method = registry.find_method(str(row["optimizer"]))
+    given = {name: float(row.get(name) or 0.0) for name in method.hyperparameters}
+    hyperparameters = {name: value for name, value in given.items() if row.get(name) is not None and value == value}
+    cell = Cell(
+        problem=str(row["problem_spec"]), optimizer=method.name, hyperparameters=hyperparameters,
+        start=int(row["start"]), oracle=str(row["oracle"]), seed=int(row["seed"]), dtype=str(row["dtype"]),
+        engine=str(row["engine"]), measure=cast(Measure, row["measure"]), relative=bool(row["relative"]),
+        tolerances=tuple(json.loads(row["tolerances"])), budget=int(row["budget"]), every=int(row["every"]),
+    )  # fmt: skip
+    if cell.key != row["cell"]:
+        raise UsageError(f"the plan's row of cell {row['cell']} does not hold that cell (its content is {cell.key})")
+    return cell

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from nagbench import sources
 from nagbench.errors import UsageError, one_line, unknown
 from nagbench.libraries import missing
 from nagbench.objective import Floats, Problem
@@ -139,6 +140,11 @@ def from_path(kind: str, path: str) -> Any:
     module_name, _, attribute = path.partition(":")
     if not module_name or not attribute:
         raise UsageError(f"{kind} {path!r} is not of the form package.module:attribute")
+    if module_name.partition(".")[0] in sys.stdlib_module_names:
+        # A text that comes with somebody's results must not be able to call os.system.
+        raise UsageError(
+            f"{kind} {path!r}: {module_name} is a module of Python itself, which has no problems or methods"
+        )
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:
@@ -161,6 +167,8 @@ def find_family(name: str) -> Family:
         build = from_path("family", name)
         if not callable(build):
             raise UsageError(f"family {name!r} is not a function that returns a Problem")
+        if not hasattr(build, "__family__") and (not inspect.isfunction(build) or sources.installed(build.__module__)):
+            raise UsageError(f"family {name!r} is of an installed package and is not marked with nagbench.family")
         return Family(name, build)
     raise unknown("family", name, families())
 

@@ -14,19 +14,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nagbench import loop, sources
+from nagbench.bundle import bundle_of
 from nagbench.engine import ENGINES, MIXED, NUMBA, Engine, fingerprint, formula_of
 from nagbench.errors import UsageError, one_line, unknown
 from nagbench.objective import Floats, Problem
 from nagbench.oracle import Oracle, check_oracle, chunk_length, draws, parse_oracle, start_of
 from nagbench.records import MEASURES, Cell
 from nagbench.registry import build_problem, find_method
-from nagbench.updates import Method, Optimizer, update_of
+from nagbench.updates import Method, update_of
 
 _SLICE = 0.05
 # A tolerance that only a measure of exactly 0 meets.
 UNREACHABLE = 5e-324
 _LINE = 64
 Pulse = Callable[[], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Guard:
+    """What watches over a count: the seconds that a cell may take, and where its progress can be seen from outside."""
+
+    seconds: float = np.inf
+    progress: NDArray[Any] | None = None
+
+
+UNGUARDED = Guard()
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,9 +190,10 @@ class Job:
         self.update = self.engine.entry(update_of(method), "update")
         self.formula = formula_of(problem)
         self.everything = np.zeros(0, np.int64)
-        self.hypers = np.array([Optimizer(method, cell.hyperparameters).hyper for cell in batch.cells])
-        self.hypers = self.hypers.reshape(len(batch.cells), -1)
-        self.starts = np.array([start_of(problem, cell.start) for cell in batch.cells])
+        bundle = bundle_of(batch.cells, list(method.hyperparameters))
+        self.hypers = np.ascontiguousarray(bundle.hypers)
+        starts, which = np.unique(bundle.starts, return_inverse=True)
+        self.starts = np.array([start_of(problem, int(start)) for start in starts])[which]
         self.state = _state(problem.dimension, method)
         self._chunk: tuple[int, loop.Draws] | None = None
 
@@ -195,27 +208,33 @@ class Job:
         return self._chunk[1], (chunk + 1) * length - k
 
 
-def count(batch: Batch, *, trace: loop.Trace | None = None, pulse: Pulse = lambda: None) -> Counts:
+def count(
+    batch: Batch, *, trace: loop.Trace | None = None, pulse: Pulse = lambda: None, guard: Guard = UNGUARDED
+) -> Counts:
     """Counts a batch of cells. ``pulse`` is called about every 50 ms; what it raises ends the count.
 
     What a kernel raises ends its cell as an error, never the batch. With a sampled oracle a batch is one cell.
     """
-    return run_job(Job(batch), trace, pulse)
+    return run_job(Job(batch), trace, pulse, guard)
 
 
-def run_job(job: Job, trace: loop.Trace | None, pulse: Pulse) -> Counts:
+def run_job(job: Job, trace: loop.Trace | None, pulse: Pulse, guard: Guard = UNGUARDED) -> Counts:
     """Counts the cells of a job; `count` says how."""
     batch, engine = job.batch, job.engine
     cells, n = batch.cells, batch.problem.dimension
     rule = _rule(cells[0], batch.method, job.oracle)
-    progress = np.zeros(1, loop.PROGRESS)
+    progress = np.zeros(1, loop.PROGRESS) if guard.progress is None else guard.progress
+    progress[:] = 0
     hits = np.zeros((len(cells), rule.tolerances.size), loop.HIT)
     points = np.zeros((*hits.shape, n))
     errors: dict[int, str] = {}
     allowance = max(1, 100_000 // (n + 100))
+    at, since = -1, 0.0
     while progress["cell"][0] < len(cells):
         draw, lasts = job.draws(cells[int(progress["cell"][0])], int(progress["k"][0]) if progress["begun"][0] else 0)
         began = time.perf_counter()
+        if progress["cell"][0] != at:
+            at, since = int(progress["cell"][0]), began
         try:
             engine.count(
                 job.value, job.gradient, job.update, job.formula, batch.problem.row_count, job.everything, draw, rule,
@@ -223,7 +242,10 @@ def run_job(job: Job, trace: loop.Trace | None, pulse: Pulse) -> Counts:
             )  # fmt: skip
         except Exception as error:
             _fail(progress, hits, errors, shortened(one_line(error)))
-        allowance = _next_allowance(allowance, time.perf_counter() - began)
+        now = time.perf_counter()
+        allowance = _next_allowance(allowance, now - began)
+        if now - since > guard.seconds and progress["cell"][0] == at:
+            _fail(progress, hits, errors, over_time(guard.seconds))
         pulse()
     for cell in np.flatnonzero((hits["status"] == loop.ERROR).any(axis=1)):
         errors.setdefault(
@@ -240,6 +262,11 @@ def failed(batch: Batch, message: str) -> Counts:
         hits[name] = np.nan
     points = np.full((*hits.shape, batch.problem.dimension), np.nan)
     return Counts(hits, points, dict.fromkeys(range(len(batch.cells)), message), 0)
+
+
+def over_time(seconds: float) -> str:
+    """The error of a cell that took too long."""
+    return f"stopped after {seconds:g} s, the time that a cell may take"
 
 
 _UNKNOWN = ("value", "gradient_norm", "residual", "overshoot", "rate")

@@ -45,6 +45,12 @@ def behind(names: Iterable[str]) -> list[str]:
     return sorted(found)
 
 
+def installed(name: str) -> bool:
+    """Whether a loaded module is of an installed package, or of Python itself."""
+    file = _file(name) if name in sys.modules else None
+    return file is None or any(file.is_relative_to(folder) for folder in _INSTALLED)
+
+
 def forget() -> None:
     """Drops what is remembered of source files."""
     _code.cache_clear()

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 
-from nagbench.executors import chunks, run_chunks
+from nagbench.bundle import Keys
+from nagbench.choice import Pending
+from nagbench.executors import Execution, run_bundles
 from nagbench.machine import machine
 from nagbench.oracle import start_of
-from nagbench.plan import Planned, Spec
+from nagbench.plan import Lot, Spec
 from nagbench.records import Cell
 from nagbench.runner import batch_of, fingerprint_of
 from nagbench.store import Store
@@ -21,7 +25,8 @@ from nagbench.tracing import trace
 from nagbench.updates import Optimizer
 
 _TIMED = ("converged", "budget", "stalled")
-_FLUSH = 5.0
+_FLUSH, _ROWS = 5.0, 2**18
+_LAST = 2.0
 
 
 class Progress:
@@ -40,38 +45,81 @@ class Progress:
         """One line that the user should read."""
 
 
-def _finished(store: Store, plan: pd.DataFrame) -> set[str]:
-    """Cells whose outcome is stored and came from the present sources; errors are run again."""
-    runs = store.read("runs", ["cell", "fingerprint", "status"])
-    if runs.empty:
-        return set()
-    good = runs[runs["status"] != "error"].merge(plan[["cell", "fingerprint"]], on=["cell", "fingerprint"])
-    return set(good["cell"])
+class OutOfTimeError(Exception):
+    """The time that the whole sweep may take is over."""
 
 
-def count_cells(store: Store, planned: Sequence[Planned], plan: pd.DataFrame, jobs: int, listener: Progress) -> None:
-    """Counts the cells that have no stored outcome, and stores what comes in every few seconds."""
-    finished = _finished(store, plan)
-    pending = {item.cell.key: item.cell for item in planned if item.cell.key not in finished}
+def within(listener: Progress, seconds: float | None, began: float | None = None) -> Progress:
+    """The same listener, whose pulse ends the sweep after so many seconds."""
+    if seconds is None:
+        return listener
+    return _Within(listener, seconds, time.monotonic() if began is None else began)
+
+
+class _Within(Progress):
+    def __init__(self, listener: Progress, seconds: float, began: float) -> None:
+        self.stage, self.advance, self.warn = listener.stage, listener.advance, listener.warn  # type: ignore[method-assign]
+        self._listener, self._seconds = listener, seconds
+        # What is finished has to be written in that time too.
+        self._end = began + seconds - min(_LAST, 0.02 * seconds)
+
+    def pulse(self) -> None:
+        self._listener.pulse()
+        if time.monotonic() > self._end:
+            raise OutOfTimeError(f"the time is over ({self._seconds:g} s)")
+
+
+class FailedError(Exception):
+    """The first cell that ended as an error, where none was to be survived."""
+
+
+def count_cells(
+    store: Store, planned: Iterable[Lot], ids: Keys, how: Execution, listener: Progress, *, fail_fast: bool = False
+) -> None:
+    """Counts the cells with these keys, and stores what comes in every few seconds."""
+    pending = Pending(ids)
     listener.stage("counting", len(pending))
-    ready: list[pd.DataFrame] = []
-    flushed = time.monotonic()
+    ready = _Ready(store)
+    bundles = (left for lot in planned if len(left := pending.of(lot.cells)))
     try:
-        for table in run_chunks(chunks(pending.values()), jobs, listener.pulse):
-            ready.append(table)
-            ends = table.drop_duplicates("cell", keep="last")["status"].value_counts()
-            listener.advance(int(ends.sum()), {str(name): int(many) for name, many in ends.items()})
-            if time.monotonic() - flushed > _FLUSH:
-                _flush(store, ready)
-                flushed = time.monotonic()
+        for table in run_bundles(bundles if len(pending) else (), how, listener.pulse):
+            ready.add(table)
+            ends = _ends(table)
+            listener.advance(sum(ends.values()), ends)
+            if fail_fast and "error" in ends:
+                raise FailedError(next(text for text in table["error"].to_pylist() if text))
     finally:
-        _flush(store, ready)
+        ready.flush()
+        store.compact("runs")
 
 
-def _flush(store: Store, ready: list[pd.DataFrame]) -> None:
-    if ready:
-        store.append("runs", pd.concat(ready, ignore_index=True))
-        ready.clear()
+def _ends(table: pa.Table) -> dict[str, int]:
+    """How the cells of a table ended, at their tightest tolerance, which is their last row."""
+    cells = table["cell"].to_numpy()
+    last = np.append(cells[1:] != cells[:-1], True)
+    counts = table["status"].filter(pa.array(last)).value_counts()
+    return {str(item["values"]): int(item["counts"].as_py()) for item in counts}
+
+
+class _Ready:
+    """Outcomes on their way to the disk: a part every few seconds, or when there are many of them."""
+
+    def __init__(self, store: Store) -> None:
+        self._store, self._tables, self._rows, self._flushed = store, list[pa.Table](), 0, time.monotonic()
+
+    def add(self, table: pa.Table) -> None:
+        """Takes some more in."""
+        self._tables.append(table)
+        self._rows += table.num_rows
+        if self._rows > _ROWS or time.monotonic() - self._flushed > _FLUSH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Writes all there is."""
+        tables, self._tables, self._rows = self._tables, [], 0
+        if tables:
+            self._store.append("runs", pa.concat_tables(tables).combine_chunks())
+        self._flushed = time.monotonic()
 
 
 def follow_up(store: Store, spec: Spec, chosen: Mapping[str, Cell], ends: pd.DataFrame, listener: Progress) -> None:

@@ -8,28 +8,30 @@ plan         one row a cell and name in a sweep: problem, variant, mode, trial, 
 predictions  predicted iteration counts of theory
 timings      one row a timed cell and iteration count, by machine
 curves       value, gradient norm and distance along the run
+
+Rows of cells may be there twice, after two writers, or a compaction that was killed: whoever reads takes one of them.
+Nothing but Parquet and JSON is ever loaded from a results directory.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
-import hashlib
-import io
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from nagbench.errors import UsageError
+from nagbench.parts import KINDS, DamagedError, read_blocks, read_part, sweep_out, write_file, write_part
 
-KINDS = ("runs", "plan", "predictions", "timings", "curves")
-SCHEMA = 1
+SCHEMA = 2
 _MANIFEST = {"schema": int, "plan": str, "spec": dict}
+_FEW, _SMALL, _ROWS = 24, 2**23, 2**18
 Warn = Callable[[str], None]
 
 
@@ -49,13 +51,16 @@ class Store:
 
         A folder that holds things but no manifest of ours is somebody else's, and is left alone.
         """
-        if self._foreign():
-            raise UsageError(f"{self.folder} holds other things and is no results directory; choose an empty folder")
-        if (self.folder / "manifest.json").exists():
-            _ = self.manifest
         try:
+            if self._foreign():
+                raise UsageError(
+                    f"{self.folder} holds other things and is no results directory; choose an empty folder"
+                )
+            if (self.folder / "manifest.json").exists():
+                _ = self.manifest
             for kind in KINDS:
                 (self.folder / kind).mkdir(parents=True, exist_ok=True)
+                sweep_out(self.folder / kind)
             probe = self.folder / f".probe-{os.getpid()}"
             probe.write_bytes(b"")
             probe.unlink()
@@ -63,58 +68,117 @@ class Store:
             raise UsageError(f"results directory {self.folder} cannot be written: {error.strerror}") from None
 
     def _foreign(self) -> bool:
+        """Whether there are things but no manifest, other than what a sweep leaves that was killed at its start."""
         if not self.folder.is_dir() or (self.folder / "manifest.json").exists():
             return False
-        return any(
-            item.name not in KINDS or any(item.iterdir()) for item in self.folder.iterdir() if item.is_dir()
-        ) or any(item.is_file() for item in self.folder.iterdir())
+        return any(not _ours(item) for item in self.folder.iterdir())
 
-    def append(self, kind: str, table: pd.DataFrame) -> str:
+    def append(self, kind: str, table: pd.DataFrame | pa.Table) -> str:
         """Writes a table as a part, and returns the part's name; an empty one is not written."""
-        if table.empty:
-            return ""
-        buffer = io.BytesIO()
-        table.to_parquet(buffer, index=False, compression="zstd")
-        content = buffer.getvalue()
-        name = f"{hashlib.blake2b(content, digest_size=12).hexdigest()}.parquet"
-        file = self.folder / kind / name
-        if not (file.exists() and file.read_bytes() == content):
-            _write(file, content)
-        return name
+        if isinstance(table, pd.DataFrame):
+            table = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
+        return write_part(self.folder / kind, [table], table.schema) if table.num_rows else ""
+
+    def append_all(self, kind: str, tables: Iterable[pa.Table], schema: pa.Schema) -> str:
+        """Writes tables of one schema as one part, without holding them all, and returns the part's name."""
+        return write_part(self.folder / kind, tables, schema)
+
+    def scan(self, kind: str, columns: list[str] | None = None) -> Iterator[pa.Table]:
+        """The rows of a kind, a part at a time. A damaged part is named to ``warn`` and left out.
+
+        Where a part has gone because it was compacted meanwhile, what took its place is read too.
+        """
+        seen: set[str] = set()
+        while left := sorted(file for file in (self.folder / kind).glob("*.parquet") if file.name not in seen):
+            for file in left:
+                seen.add(file.name)
+                with contextlib.suppress(FileNotFoundError):
+                    part = self._part(file, columns)
+                    if part is not None:
+                        yield part
 
     def read(self, kind: str, columns: list[str] | None = None, *, only: str | None = None) -> pd.DataFrame:
-        """All rows of a kind (of one part, with ``only``). A damaged part is named to ``warn`` and left out."""
-        files = sorted((self.folder / kind).glob("*.parquet") if only is None else [self.folder / kind / only])
-        parts = [part for file in files if (part := self._part(file, columns)) is not None]
-        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+        """All rows of a kind (of one part, with ``only``) as a pandas table; see `scan`."""
+        if only is None:
+            parts = list(self.scan(kind, columns))
+        else:
+            part = self.part(kind, only, columns)
+            parts = [] if part is None else [part]
+        if not parts:
+            return pd.DataFrame(columns=columns)
+        table: pd.DataFrame = pa.concat_tables(parts, promote_options="permissive").to_pandas()
+        return table
 
-    def _part(self, file: Path, columns: list[str] | None) -> pd.DataFrame | None:
+    def part(self, kind: str, name: str, columns: list[str] | None = None) -> pa.Table | None:
+        """The rows of one part; None where it is gone or damaged."""
+        with contextlib.suppress(FileNotFoundError):
+            return self._part(self.folder / kind / Path(name).name, columns)
+        return None
+
+    def blocks(self, kind: str, name: str, columns: list[str] | None = None) -> Iterator[pa.Table]:
+        """The rows of one part, some at a time. Raises UsageError where it is lost."""
+        file = self.folder / kind / Path(name).name
         try:
-            content = file.read_bytes()
-        except OSError:
-            return None
-        if file.stem != hashlib.blake2b(content, digest_size=12).hexdigest():
+            yield from read_blocks(file, _ROWS, columns)
+        except (FileNotFoundError, DamagedError):
+            raise UsageError(
+                f"the {kind} in {self.folder} is lost; the same sweep writes it again and keeps the results"
+            ) from None
+
+    def part_schema(self, kind: str, name: str) -> pa.Schema:
+        """The columns of one part. Raises UsageError where it is lost."""
+        for block in self.blocks(kind, name):
+            return block.schema
+        raise UsageError(f"the {kind} in {self.folder} is empty")
+
+    def _part(self, file: Path, columns: list[str] | None) -> pa.Table | None:
+        try:
+            return read_part(file, columns)
+        except DamagedError:
             self.warn(
                 f"part {file.parent.name}/{file.name} is damaged and is left out; the same sweep runs its cells again"
             )
             return None
-        return pd.read_parquet(io.BytesIO(content), columns=columns)
 
     def discard_damaged(self, kind: str) -> None:
         """Names the damaged parts of a kind to ``warn`` and renames them, so that they are not read again."""
         for file in (self.folder / kind).glob("*.parquet"):
-            if file.is_file() and self._part(file, []) is None:
-                file.replace(file.with_suffix(".damaged"))
+            with contextlib.suppress(FileNotFoundError):
+                if file.is_file() and self._part(file, ["cell"]) is None:
+                    file.replace(file.with_suffix(".damaged"))
+
+    def compact(self, kind: str) -> None:
+        """Many small parts become few. What a part held is written elsewhere before it goes, so nothing is ever missing."""
+        small = [file for file in sorted((self.folder / kind).glob("*.parquet")) if _size(file) < _SMALL]
+        if len(small) <= _FEW:
+            return
+        held: list[tuple[Path, pa.Table]] = []
+        for file in small:
+            with contextlib.suppress(FileNotFoundError):
+                part = self._part(file, None)
+                if part is not None:
+                    held.append((file, part))
+            if sum(part.num_rows for _, part in held) >= _ROWS:
+                self._replace(kind, held)
+        self._replace(kind, held)
+
+    def _replace(self, kind: str, held: list[tuple[Path, pa.Table]]) -> None:
+        if len(held) > 1:
+            name = self.append(kind, pa.concat_tables([part for _, part in held], promote_options="permissive"))
+            for file, _ in held:
+                if file.name != name:
+                    file.unlink(missing_ok=True)
+        held.clear()
 
     @property
     def manifest(self) -> dict[str, Any]:
-        """The manifest. Raises UsageError where there is none, it is damaged, or a newer nagbench wrote it."""
+        """The manifest, in today's form. Raises UsageError where there is none, it is damaged, or of a newer nagbench."""
         file = self.folder / "manifest.json"
         try:
             found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise UsageError(f"{self.folder} is no results directory: it has no manifest.json") from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise UsageError(f"{file} cannot be read: {error}") from None
         if not (isinstance(found, dict) and all(isinstance(found.get(key), kind) for key, kind in _MANIFEST.items())):
             raise UsageError(f"{file} is not a manifest of nagbench")
@@ -122,16 +186,20 @@ class Store:
             raise UsageError(
                 f"{self.folder} was written by a newer nagbench (schema {found['schema']}, known up to {SCHEMA})"
             )
+        if found["schema"] < 2:
+            # Schema 1 knew one machine and no shards.
+            own = found.get("machine", {})
+            found |= {"machines": {own.get("id", ""): own}, "shard": None}
         return found
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         """Replaces the manifest at once, whole."""
-        content = json.dumps({"schema": SCHEMA, **manifest}, indent=2, sort_keys=True, ensure_ascii=False)
+        content = json.dumps({**manifest, "schema": SCHEMA}, indent=2, sort_keys=True, ensure_ascii=False)
         self.write("manifest.json", content)
 
     def write(self, name: str, content: str) -> Path:
         """Replaces a text file of the folder at once, whole. Raises UsageError where that cannot be done."""
-        _write(self.folder / name, content.encode())
+        write_file(self.folder / name, content.encode())
         return self.folder / name
 
     def clear(self) -> None:
@@ -142,17 +210,16 @@ class Store:
         (self.folder / "manifest.json").unlink(missing_ok=True)
 
 
-def _write(file: Path, content: bytes) -> None:
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+def _ours(item: Path) -> bool:
+    """Whether a sweep that was killed at its start may have left this."""
+    if not item.is_dir():
+        return item.name == "spec.toml" or item.suffix == ".tmp" or item.name.startswith(".probe-")
+    files = list(item.iterdir())
+    return item.name in KINDS and (not files or item.name == "plan") and all(".parquet" in file.name for file in files)
+
+
+def _size(file: Path) -> int:
     try:
-        if file.is_dir():
-            raise IsADirectoryError(errno.EISDIR, "it is a folder")
-        with open(temporary, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(file)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise UsageError(f"{file} cannot be written: {error.strerror}") from None
+        return file.stat().st_size
+    except FileNotFoundError:
+        return _SMALL

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import functools
 import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,15 +13,20 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from nagbench.analysis.selection import select
-from nagbench.errors import UsageError
+from nagbench.bundle import Keys
+from nagbench.choice import among, finished, ids_of, in_shard, shown_plan
+from nagbench.executors import Execution, check_execution, limits_of
 from nagbench.machine import commit, machine, versions
 from nagbench.objective import Problem
-from nagbench.plan import Planned, Spec, cells, left_out, make_spec, plan_table, read_spec
+from nagbench.parts import KINDS
+from nagbench.plan import Plan, Spec, cell_of_row, left_out, make_plan, make_spec, plan_schema, plan_table, read_spec
 from nagbench.portable import as_toml, text_of_optimizer, text_of_problem
 from nagbench.runner import forget
-from nagbench.stages import Progress, count_cells, follow_up
+from nagbench.stages import Progress, count_cells, follow_up, within
 from nagbench.store import SCHEMA, Store, Warn
 from nagbench.updates import Optimizer
 
@@ -46,29 +52,42 @@ class Sweep:
     @functools.cached_property
     def plan(self) -> pd.DataFrame:
         """One row a cell and name that the sweep asks for. Raises UsageError where its part is lost."""
-        found = self.store.read("plan", only=Path(self.manifest["plan"]).name)
-        if found.empty:
-            raise UsageError(
-                f"the plan in {self.store.folder} is lost; the same sweep writes it again and keeps the results"
-            )
-        return found
+        table: pd.DataFrame = pa.concat_tables(self.store.blocks("plan", self.manifest["plan"])).to_pandas()
+        return table
 
     @functools.cached_property
     def outcomes(self) -> pd.DataFrame:
         """The outcomes that match the plan's cells and the sources that they were planned with."""
-        found = self.store.read("runs")
-        if found.empty:
-            return found
-        found = found.sort_values("status", key=lambda status: status == "error", kind="stable")
-        wanted = self.plan[["cell", "fingerprint"]].drop_duplicates()
+        return self._outcomes(self.plan, None)
+
+    def _outcomes(self, plan: pd.DataFrame, cells: pa.Array | None) -> pd.DataFrame:
+        """The outcomes of a plan's rows, read from all that there are or from those of some cells."""
+        parts = list(self.store.scan("runs"))
+        if cells is not None:
+            parts = [part.filter(pc.is_in(part["cell"], cells)) for part in parts]
+        if not parts:
+            return pd.DataFrame()
+        found: pd.DataFrame = pa.concat_tables(parts, promote_options="permissive").to_pandas()
+        if (found["status"] == "error").any():
+            found = found.sort_values("status", key=lambda status: status == "error", kind="stable")
+        wanted = plan[["cell", "fingerprint"]].drop_duplicates()
         return found.drop_duplicates(["cell", "tolerance", "fingerprint"]).merge(wanted, on=["cell", "fingerprint"])
 
     @functools.cached_property
     def runs(self) -> pd.DataFrame:
         """One row a cell, name and tolerance; see docs/statuses.md for the columns."""
-        if self.outcomes.empty:
+        return self._table(self.plan, self.outcomes, list(self.plan.columns))
+
+    @functools.cached_property
+    def shown(self) -> pd.DataFrame:
+        """The rows of `runs` that are selected, without reading the others into memory."""
+        plan = shown_plan(self.store, self.manifest["plan"])
+        return self._table(plan, self._outcomes(plan, pa.array(plan["cell"], pa.string())), list(plan.columns))
+
+    def _table(self, plan: pd.DataFrame, outcomes: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+        if outcomes.empty:
             return pd.DataFrame(columns=[*_BEFORE, *HYPERPARAMETERS, *_AFTER])
-        table = self.plan.drop(columns=["tolerances"]).merge(self.outcomes, on=["cell", "fingerprint"])
+        table = plan.drop(columns=["tolerances", "problem_spec"]).merge(outcomes, on=["cell", "fingerprint"])
         keys = ["cell", "fingerprint", "tolerance"]
         predicted = self.store.read("predictions", [*keys, "predicted_iterations"])
         if predicted.empty:
@@ -77,12 +96,12 @@ class Sweep:
             predicted = predicted.astype({"predicted_iterations": "Int64"}).drop_duplicates(keys)
             table = table.merge(predicted, on=keys, how="left")
         table["selected"] = select(table)
-        extra = [name for name in self.plan.columns if name not in {*_BEFORE, *_AFTER, *HYPERPARAMETERS, *_HIDDEN}]
+        extra = [name for name in columns if name not in {*_BEFORE, *_AFTER, *HYPERPARAMETERS, *_HIDDEN}]
         for name in HYPERPARAMETERS:
             table[name] = table.get(name, np.nan)
         order = ["problem", "variant", "mode", "oracle", "trial", "start", "seed"]
         # Names in the order in which the sweep names them; the rest by value.
-        ranks = {name: {label: rank for rank, label in enumerate(self.plan[name].unique())} for name in order[:4]}
+        ranks = {name: {label: rank for rank, label in enumerate(plan[name].unique())} for name in order[:4]}
         table = table.sort_values(
             [*order, "tolerance"],
             ascending=[True] * len(order) + [False],
@@ -90,6 +109,21 @@ class Sweep:
             key=lambda column: column.map(ranks[column.name]) if column.name in ranks else column,
         )
         return table[[*_BEFORE, *HYPERPARAMETERS, *extra, *_AFTER]]
+
+    @functools.cached_property
+    def failures(self) -> pd.DataFrame:
+        """The rows of `runs` whose status is error, one a cell, with the cell's names."""
+        plan, found = self.manifest["plan"], []
+        parts = [part.filter(pc.equal(part["status"], "error")) for part in self.store.scan("runs", _FAILURE)]
+        failed: pd.DataFrame = pa.concat_tables(parts).to_pandas() if parts else pd.DataFrame(columns=_FAILURE)
+        if failed.empty:
+            return failed
+        cells = pa.array(failed["cell"], pa.string())
+        for block in self.store.blocks("plan", plan, ["cell", "problem", "variant", "fingerprint"]):
+            found.append(block.filter(pc.is_in(block["cell"], cells)).to_pandas())
+        named: pd.DataFrame = pd.concat(found).merge(failed.drop_duplicates("cell"), on=["cell", "fingerprint"])
+        good = finished(self.store, named["fingerprint"])
+        return named[~among(ids_of(pa.array(named["cell"], pa.string())), good)].drop_duplicates("cell")
 
     @functools.cached_property
     def timings(self) -> pd.DataFrame:
@@ -120,11 +154,20 @@ class Sweep:
         # A column that an earlier nagbench did not write is missing throughout.
         return found.merge(wanted, on=["cell", "fingerprint"]).reindex(columns=columns)
 
-    @property
+    @functools.cached_property
     def missing(self) -> int:
         """Cells of the plan that have no outcome yet."""
-        done = self.outcomes["cell"].nunique() if not self.outcomes.empty else 0
-        return int(self.plan["cell"].nunique()) - done
+        return int(self.manifest["cells"]) - self.counted
+
+    @functools.cached_property
+    def counted(self) -> int:
+        """Cells of the plan that have an outcome, errors among them."""
+        plan = self.manifest["plan"]
+        wanted, prints = plan_ids(self.store, plan)
+        found = [np.zeros(0, np.uint64)]
+        for part in self.store.scan("runs", ["cell", "fingerprint"]):
+            found.append(np.unique(ids_of(part.filter(pc.is_in(part["fingerprint"], prints))["cell"])))
+        return int(among(np.unique(np.concatenate(found)), wanted).sum())
 
     def report(self, file: str | Path) -> Path:
         """Writes the report, one HTML file that works offline, and returns its path."""
@@ -135,6 +178,7 @@ class Sweep:
         return Store(target.parent).write(target.name, render(material(self)))
 
 
+_FAILURE = ["cell", "fingerprint", "status", "error"]
 _HIDDEN = {"every", "problem_spec", "tolerances", "fingerprint"}
 _COLUMNS = {
     "timings": [
@@ -150,9 +194,16 @@ def _others(table: pd.DataFrame, kind: str) -> list[str]:
 
 
 def load(folder: str | Path, *, warn: Warn | None = None) -> Sweep:
-    """The sweep in a results directory. Raises UsageError where there is none."""
-    store = Store(Path(folder), warn) if warn else Store(Path(folder))
+    """The sweep in a results directory. Raises UsageError where there is none.
+
+    ``warn`` is called with one line for every damaged part; without it, the line goes to the standard error.
+    """
+    store = Store(Path(folder), warn or _to_stderr)
     return Sweep(store, store.manifest)
+
+
+def _to_stderr(message: str) -> None:
+    print(f"nagbench: {message}", file=sys.stderr)
 
 
 def sweep(
@@ -162,6 +213,13 @@ def sweep(
     optimizers: Sequence[str | Optimizer] | None = None,
     out: str | Path | None = None,
     jobs: int = 1,
+    executor: str = "local",
+    scheduler: str | None = None,
+    shard: tuple[int, int] | None = None,
+    timeout: float | None = None,
+    cell_timeout: float | None = None,
+    cell_memory: float | None = None,
+    fail_fast: bool = False,
     fresh: bool = False,
     command: str | None = None,
     progress: Progress | None = None,
@@ -170,47 +228,60 @@ def sweep(
     """Runs a sweep and returns its tables; cells that ``out`` already holds are not run again.
 
     ``spec`` is a TOML file or a `Spec`; ``problems``, ``optimizers`` and the other keys of a `Spec` as keywords replace
-    its own. ``out`` defaults to results/NAME-HASH. ``jobs`` processes count (timing is always alone, in this one);
+    its own. ``out`` defaults to results/NAME-HASH. ``jobs`` processes count (timing is always alone, in this one), or,
+    with ``executor`` "dask", the workers of the ``scheduler``. ``shard`` (i, n) counts the i-th of n parts of the cells,
+    from 1, and leaves what needs all of them to `nagbench.merge` and the same sweep without it. ``cell_timeout``
+    (seconds) and ``cell_memory`` (MiB) end a cell as an error; with ``fail_fast`` the first error ends the sweep.
     ``fresh`` throws away what ``out`` holds.
 
-    Raises UsageError for what is not valid, before anything is run. KeyboardInterrupt leaves what is finished in
-    ``out``, and the same call goes on from there.
+    Raises UsageError for what is not valid, before anything is run; OutOfTimeError after ``timeout`` seconds.
+    KeyboardInterrupt and OutOfTimeError leave what is finished in ``out``, and the same call goes on from there.
     """
-    listener = progress or Progress()
+    listener = within(progress or Progress(), timeout)
     if problems is not None:
         settings["problems"] = [text_of_problem(item) for item in problems]
     if optimizers is not None:
         settings["optimizers"] = [text_of_optimizer(item) for item in optimizers]
     settings = {name: value for name, value in settings.items() if value is not None}
     checked = _specified(spec, settings)
+    how = Execution(jobs, executor, scheduler, limits_of(cell_timeout, cell_memory))
+    check_execution(how, shard)
     forget()
-    planned = plan_cells(checked)
+    planned = make_plan(checked)
     for line in left_out(checked.optimizers):
         listener.warn(line)
     store = Store(Path(out or Path("results") / f"{checked.name}-{checked.hash}"), listener.warn)
     store.prepare()
     if fresh:
         store.clear()
-    plan = plan_table(planned)
-    for kind in ("runs", "predictions", "timings", "curves"):
+    for kind in KINDS:
         store.discard_damaged(kind)
-    manifest = _begin(store, checked, plan, command)
-    count_cells(store, planned, plan, jobs, listener)
-    counted = Sweep(store, manifest)
-    keys = set(counted.runs.loc[counted.runs["selected"], "cell"])
-    chosen = {item.cell.key: item.cell for item in planned if item.cell.key in keys}
-    follow_up(store, checked, chosen, counted.outcomes[counted.outcomes["cell"].isin(keys)], listener)
+    manifest = _begin(store, planned, command, shard)
+    ids, prints = plan_ids(store, manifest["plan"])
+    ids = ids[in_shard(ids, shard)]
+    left = ids[~among(ids, finished(store, prints.to_pylist()))]
+    count_cells(store, planned, left, how, listener, fail_fast=fail_fast)
+    if shard is None:
+        complete(Sweep(store, manifest), checked, listener)
     return Sweep(store, manifest)
 
 
-def plan_cells(spec: Spec) -> list[Planned]:
-    """The cells of a specification. Raises UsageError where there is none."""
-    planned = list(cells(spec))
-    if not planned:
-        raise UsageError(
-            "no cell to run: theory needs a problem with known L and μ > 0 and a method with textbook values"
-        )
-    return planned
+def complete(counted: Sweep, spec: Spec, listener: Progress) -> None:
+    """What comes after counting, for the selected cells alone: predictions, curves, timings."""
+    rows = shown_plan(counted.store, counted.manifest["plan"])
+    chosen = {cell.key: cell for cell in map(cell_of_row, rows.drop_duplicates("cell").to_dict("records"))}
+    if chosen:
+        ends = counted._outcomes(rows, pa.array(list(chosen), pa.string()))
+        follow_up(counted.store, spec, chosen, ends, listener)
+
+
+def plan_ids(store: Store, plan: str) -> tuple[Keys, pa.Array]:
+    """The keys of a plan's cells as numbers, each once and sorted, and the fingerprints that there are."""
+    found, prints = [np.zeros(0, np.uint64)], set[str]()
+    for block in store.blocks("plan", plan, ["cell", "fingerprint"]):
+        found.append(ids_of(block["cell"]))
+        prints.update(block["fingerprint"].unique().to_pylist())
+    return np.unique(np.concatenate(found)), pa.array(sorted(prints), pa.string())
 
 
 def _specified(spec: str | Path | Spec | None, settings: Mapping[str, Any]) -> Spec:
@@ -221,26 +292,33 @@ def _specified(spec: str | Path | Spec | None, settings: Mapping[str, Any]) -> S
     return make_spec(read_spec(Path(spec), **settings), str(spec))
 
 
-def _begin(store: Store, spec: Spec, plan: pd.DataFrame, command: str | None) -> dict[str, Any]:
+def _begin(store: Store, planned: Plan, command: str | None, shard: tuple[int, int] | None) -> dict[str, Any]:
     """Writes plan, specification and manifest, and returns the manifest; one that says the same stays as it is."""
     file = store.folder / "spec.toml"
+    spec, schema = planned.spec, plan_schema(planned)
+    plan = store.append_all("plan", (plan_table(lot, schema) for lot in planned), schema)
     manifest: dict[str, Any] = {
         "schema": SCHEMA,
         "name": spec.name,
         "spec": spec.model_dump(mode="json"),
-        "plan": store.append("plan", plan),
-        "cells": int(plan["cell"].nunique()),
+        "plan": plan,
+        "cells": plan_ids(store, plan)[0].size,
+        "shard": None if shard is None else f"{shard[0]}/{shard[1]}",
         "versions": versions(),
         "machine": machine(),
         "git": commit(),
         "command": command or shlex.join(["python", "-m", "nagbench", "sweep", str(file), "--out", str(store.folder)]),
     }
+    machines = {machine()["id"]: {**machine(), "versions": versions()}}
     if (store.folder / "manifest.json").exists():
         before = store.manifest
-        if all(before.get(name) == value for name, value in manifest.items() if name != "command"):
+        machines = {**before.get("machines", {}), **machines}
+        if before.get("machines") == machines and all(
+            before.get(name) == value for name, value in manifest.items() if name != "command"
+        ):
             return before
     store.write(file.name, as_toml(spec))
-    manifest["created"] = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    manifest |= {"machines": machines, "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")}
     store.write_manifest(manifest)
     return manifest
 

@@ -126,7 +126,7 @@ class Optimizer:
     def __post_init__(self) -> None:
         known = self.method.hyperparameters
         given = check_hyperparameters(self.method, self.hyperparameters)
-        values = {name: given.get(name, known[name].default) for name in known}
+        values = {name: float(given.get(name, known[name].default)) for name in known}
         why = self.method.refuses(values) if self.method.refuses is not None else None
         if why is not None:
             told = ", ".join(f"{name}={value:g}" for name, value in values.items())

@@ -13,23 +13,22 @@ from rich.table import Table
 from rich.text import Text
 
 from nagbench.analysis.summary import summary
+from nagbench.choice import in_shard
 from nagbench.commands.console import ERR, BarProgress, console, print_table
 from nagbench.errors import check_number
-from nagbench.plan import left_out, make_spec, plan_table, read_spec
-from nagbench.study import Sweep, plan_cells, sweep
+from nagbench.plan import Plan, left_out, make_plan, make_spec, read_spec
+from nagbench.stages import FailedError, OutOfTimeError
+from nagbench.study import Sweep, sweep
 
 
 def run_sweep(
     spec: Path | None,
     settings: Mapping[str, Any],
-    jobs: int | None,
-    out: Path | None,
+    how: dict[str, Any],
     with_report: bool,
     dry_run: bool,
-    fresh: bool,
     shape: str,
     quiet: bool,
-    command: str,
 ) -> int:
     """The verb sweep; returns the exit code."""
     values = {**settings}
@@ -38,23 +37,53 @@ def run_sweep(
     keys = read_spec(spec, **values) if spec else values
     checked = make_spec(keys, str(spec) if spec else "sweep")
     if dry_run:
-        _print_plan(plan_table(plan_cells(checked)), shape)
+        _print_plan(make_plan(checked), how.get("shard"), shape)
         for line in left_out(checked.optimizers):
             ERR.print(f"nagbench: {line}", soft_wrap=True, markup=False)
         return 0
-    with BarProgress(quiet) as progress:
-        done = sweep(
-            checked, out=out, jobs=jobs or os.cpu_count() or 1, fresh=fresh, command=command, progress=progress
+    how["jobs"] = how["jobs"] or os.cpu_count() or 1
+    try:
+        with BarProgress(quiet) as progress:
+            done = sweep(checked, progress=progress, **how)
+    except FailedError as error:
+        ERR.print(
+            f"nagbench: error: {error}; stopped there, and what is finished is kept", soft_wrap=True, markup=False
         )
-    page = _report(done) if with_report else None
+        return 1
+    except OutOfTimeError as error:
+        text = f"nagbench: {error}; what is finished is kept, and the same command goes on from there"
+        ERR.print(text, soft_wrap=True, markup=False)
+        return 130
+    if how["shard"] is not None:
+        return _tell_shard(done, how["shard"], quiet)
+    page = _report(done, quiet) if with_report else None
     _print_sweep(done, shape)
     if not quiet:
         _tell_where(done, page)
     return 1 if _failed(done, quiet) else 0
 
 
-def _report(done: Sweep) -> Path:
-    """The report's path; written again only if the tables have changed since."""
+def _tell_shard(done: Sweep, shard: tuple[int, int], quiet: bool) -> int:
+    """A shard has no table: what is shown needs all cells."""
+    if not quiet:
+        text = f"shard {shard[0]} of {shard[1]}: {done.counted:,} of {done.manifest['cells']:,} cells are counted"
+        ERR.print(f"{text}; results: {done.store.folder}", soft_wrap=True, markup=False)
+        ERR.print("when all are: nagbench merge RUN... --out DIR", markup=False)
+    return 1 if _failed(done, quiet) else 0
+
+
+_MOST_REPORTED = 300_000
+
+
+def _report(done: Sweep, quiet: bool) -> Path | None:
+    """The report's path; written again only if the tables have changed since. It needs all rows in memory."""
+    if done.manifest["cells"] > _MOST_REPORTED:
+        if not quiet:
+            text = (
+                f"no report of more than {_MOST_REPORTED:,} cells unless asked for: nagbench report {done.store.folder}"
+            )
+            ERR.print(text, soft_wrap=True, markup=False)
+        return None
     page = done.store.folder / "report.html"
     parts = [done.store.folder / "manifest.json", *done.store.folder.glob("*/*.parquet")]
     if not page.exists() or page.stat().st_mtime <= max(file.stat().st_mtime for file in parts):
@@ -63,12 +92,9 @@ def _report(done: Sweep) -> Path:
 
 
 def _failed(done: Sweep, quiet: bool) -> bool:
-    runs, timings = done.runs, done.timings
+    timings = done.timings
     messages = [
-        *(
-            f"{r.problem} × {r.variant}: {r.error}"
-            for r in runs[runs["status"] == "error"].drop_duplicates("cell").itertuples()
-        ),
+        *(f"{row.problem} × {row.variant}: {row.error}" for row in done.failures.itertuples()),
         *(f"timing of cell {t.cell}: {t.error}" for t in timings[timings["error"] != ""].itertuples()),
     ]
     for message in messages[:1] if quiet else messages[:5]:
@@ -78,22 +104,23 @@ def _failed(done: Sweep, quiet: bool) -> bool:
     return bool(messages)
 
 
-def _print_plan(plan: pd.DataFrame, shape: str) -> None:
-    counts = (
-        plan.groupby(["problem", "variant", "mode", "oracle"], sort=False)["cell"]
-        .nunique()
-        .rename("cells")
-        .reset_index()
-    )
-    print_table(counts, shape)
-    ERR.print(f"{plan['cell'].nunique()} cells would run, less those that the results directory holds", markup=False)
+def _print_plan(plan: Plan, shard: tuple[int, int] | None, shape: str) -> None:
+    rows: dict[tuple[str, ...], list[Any]] = {}
+    for lot in plan:
+        ids = lot.cells.ids
+        names = lot.problem, lot.variant, lot.mode, lot.cells.template.oracle
+        rows.setdefault(names, []).append(ids[in_shard(ids, shard)])
+    counts = [(*names, np.unique(np.concatenate(ids)).size) for names, ids in rows.items()]
+    print_table(pd.DataFrame(counts, columns=["problem", "variant", "mode", "oracle", "cells"]), shape)
+    every = np.unique(np.concatenate([ids for some in rows.values() for ids in some])).size
+    ERR.print(f"{every} cells would run, less those that the results directory holds", markup=False)
 
 
 def _print_sweep(done: Sweep, shape: str) -> None:
     if shape != "table":
         print_table(done.runs, shape)
         return
-    rows = summary(done.runs, done.timings)
+    rows = summary(done.shown, done.timings)
     methods = list(dict.fromkeys(rows["method"]))
     grid = Table(box=None, pad_edge=False, header_style="bold")
     grid.add_column("problem")

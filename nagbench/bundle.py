@@ -1,0 +1,106 @@
+"""Many cells as columns: what they share once, and arrays of what differs. A sweep never holds its cells one by one."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nagbench.objective import Floats, Ints
+from nagbench.records import Cell, canonical
+
+Keys = NDArray[np.uint64]
+_MARKS = {"hyperparameters": "\0h", "seed": "\0s", "start": "\0t"}
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle(Sequence[Cell]):
+    """Cells that differ in hyperparameters, start and seed alone.
+
+    ``template`` is any of them; ``names`` are the hyperparameters in the method's order, the columns of ``hypers``,
+    which has a row a cell, as ``starts`` and ``seeds`` have.
+    """
+
+    template: Cell
+    names: tuple[str, ...]
+    hypers: Floats
+    starts: Ints
+    seeds: Ints
+
+    def __len__(self) -> int:
+        return self.starts.size
+
+    @overload
+    def __getitem__(self, at: int) -> Cell: ...
+    @overload
+    def __getitem__(self, at: slice) -> Bundle: ...
+    def __getitem__(self, at: int | slice) -> Cell | Bundle:
+        if isinstance(at, slice):
+            return self.take(at)
+        if not -len(self) <= at < len(self):
+            raise IndexError(at)
+        values = dict(zip(self.names, self.hypers[at].tolist(), strict=True))
+        return replace(self.template, hyperparameters=values, start=int(self.starts[at]), seed=int(self.seeds[at]))
+
+    def take(self, rows: Any) -> Bundle:
+        """The cells of a slice, of indices or of a mask."""
+        return Bundle(self.template, self.names, self.hypers[rows], self.starts[rows], self.seeds[rows])
+
+    @functools.cached_property
+    def digests(self) -> bytes:
+        """The keys of the cells, eight bytes each, one after the other: the same hash as `Cell.key`, without the cells."""
+        before, after = self._frame
+        order = sorted(range(len(self.names)), key=self.names.__getitem__)
+        names = [canonical(self.names[i]) + ":" for i in order]
+        base = hashlib.blake2b(before.encode(), digest_size=8)
+        middle, between, last = (part.encode() for part in after)
+        found = []
+        rows = zip(self.hypers[:, order].tolist(), self.seeds.tolist(), self.starts.tolist(), strict=True)
+        for values, seed, start in rows:
+            text = ",".join([name + repr(value) for name, value in zip(names, values, strict=True)])
+            digest = base.copy()
+            digest.update(b"{%b}%b%d%b%d%b" % (text.encode(), middle, seed, between, start, last))
+            found.append(digest.digest())
+        return b"".join(found)
+
+    @functools.cached_property
+    def _frame(self) -> tuple[str, list[str]]:
+        """The canonical JSON of the template before, between and after what differs."""
+        content = {field.name: getattr(self.template, field.name) for field in fields(Cell)}
+        text = canonical({**content, **_MARKS})
+        parts = []
+        for mark in _MARKS.values():
+            head, _, text = text.partition(canonical(mark))
+            parts.append(head)
+        return parts[0], [*parts[1:], text]
+
+    @property
+    def ids(self) -> Keys:
+        """The keys as numbers."""
+        return np.frombuffer(self.digests, ">u8").astype(np.uint64)
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys as `Cell.key` gives them."""
+        text = self.digests.hex()
+        return [text[at : at + 16] for at in range(0, len(text), 16)]
+
+
+def bundle_of(cells: Sequence[Cell], names: Sequence[str]) -> Bundle:
+    """Cells that share all but hyperparameters, start and seed, as columns."""
+    if isinstance(cells, Bundle):
+        return cells
+    hypers = np.array([[cell.hyperparameters[name] for name in names] for cell in cells], dtype=np.float64)
+    starts, seeds = (np.array([getattr(cell, name) for cell in cells], dtype=np.int64) for name in ("start", "seed"))
+    return Bundle(cells[0], tuple(names), hypers.reshape(len(cells), len(names)), starts, seeds)
+
+
+def in_pieces(bundle: Bundle, most: int) -> Iterator[Bundle]:
+    """The bundle in pieces of at most so many cells."""
+    for at in range(0, len(bundle), most):
+        yield bundle if len(bundle) <= most else bundle[at : at + most]

@@ -1,0 +1,221 @@
+"""Counting on a Dask cluster: a task is a bundle of some seconds, and a bounded number of them is on its way.
+
+Each Dask worker counts in a process of its own (see `worker`), so limits and crashes are dealt with there as they are
+locally. Workers that are lost are Dask's affair: it runs their tasks elsewhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import uuid
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from nagbench import __version__, sources
+from nagbench.bundle import Bundle
+from nagbench.counting import failures
+from nagbench.errors import UsageError, one_line
+from nagbench.registry import find_method
+from nagbench.runner import Pulse, fingerprint_of, problem_of
+from nagbench.worker import from_bytes, to_bytes
+from nagbench.workers import Limits, Pool
+
+_PER_THREAD = 2
+_WAIT = 0.2
+_ANSWER = 10
+_PACKAGE = Path(__file__).parent
+_pools: dict[int, tuple[str, Pool]] = {}
+
+
+def run_on_dask(
+    work: Iterator[Bundle], scheduler: str | None, jobs: int, limits: Limits, pulse: Pulse
+) -> Iterator[pa.Table]:
+    """The outcomes of all bundles from the workers of a scheduler; without one, from ``jobs`` workers on this machine.
+
+    Raises UsageError where no scheduler answers, workers lack what the cells need, or it goes away.
+    """
+    try:
+        import distributed
+    except ImportError:
+        raise UsageError("executor dask needs dask.distributed: pip install 'nagbench[dask]'") from None
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    with contextlib.ExitStack() as stack:
+        client = _client(distributed, scheduler, jobs, stack)
+        run = _Run(distributed, client, limits)
+        stack.callback(run.close)
+        yield from run.outcomes(work, pulse)
+
+
+def _client(distributed: Any, scheduler: str | None, jobs: int, stack: contextlib.ExitStack) -> Any:
+    if scheduler is None:
+        # Loopback only: a Dask scheduler runs whatever whoever reaches it asks for.
+        scheduler = stack.enter_context(
+            distributed.LocalCluster(jobs, threads_per_worker=1, host="127.0.0.1", dashboard_address=None)
+        )
+    try:
+        return stack.enter_context(distributed.Client(scheduler, timeout=_ANSWER, set_as_default=False))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"no Dask scheduler answers at {scheduler} ({one_line(error)})") from None
+
+
+class _Run:
+    """One sweep's use of a cluster."""
+
+    def __init__(self, distributed: Any, client: Any, limits: Limits) -> None:
+        self._distributed, self._client, self._limits = distributed, client, limits
+        self._name = uuid.uuid4().hex
+        self._shipped: set[Path] = set()
+        self._seen: set[tuple[str, str]] = set()
+        self._flying: dict[Any, Bundle] = {}
+        self._again: deque[Bundle] = deque()
+        self._check_workers()
+
+    def outcomes(self, work: Iterator[Bundle], pulse: Pulse) -> Iterator[pa.Table]:
+        """The outcomes as they come in."""
+        more = True
+        while True:
+            while (self._again or more) and len(self._flying) < self._most():
+                bundle = self._again.popleft() if self._again else next(work, None)
+                if bundle is None:
+                    more = False
+                    break
+                self._submit(bundle)
+            if not self._flying and not self._again and not more:
+                return
+            for future in self._landed():
+                yield from self._result(future, self._flying.pop(future))
+            pulse()
+            if self._client.status != "running":
+                raise UsageError("the Dask scheduler went away; what is finished is kept, and the same command goes on")
+
+    def close(self) -> None:
+        """Gives back what the workers hold for this sweep."""
+        with contextlib.suppress(Exception):
+            self._client.cancel(list(self._flying), force=True)
+            self._client.run(end_pools, self._name)
+
+    def _most(self) -> int:
+        """Tasks on their way at a time: enough to keep every thread busy, and no more than that."""
+        workers = self._client.scheduler_info(n_workers=-1)["workers"]
+        return _PER_THREAD * sum(int(worker["nthreads"]) for worker in workers.values())
+
+    def _submit(self, bundle: Bundle) -> None:
+        self._ship(bundle)
+        name = f"nagbench-{uuid.uuid4().hex}"
+        self._flying[self._client.submit(count_task, self._name, bundle, self._limits, key=name, pure=False)] = bundle
+
+    def _landed(self) -> list[Any]:
+        if not self._flying:
+            threading.Event().wait(_WAIT)
+            return []
+        try:
+            with self._client.as_current():
+                done = self._distributed.wait(list(self._flying), timeout=_WAIT, return_when="FIRST_COMPLETED").done
+        except TimeoutError:
+            return []
+        return list(done)
+
+    def _result(self, future: Any, bundle: Bundle) -> Iterator[pa.Table]:
+        if future.status == "finished":
+            for content in future.result():
+                yield self._same_sources(from_bytes(content), bundle)
+        elif future.status == "error":
+            error = future.exception()
+            if not isinstance(error, self._distributed.KilledWorker):
+                raise UsageError(f"a Dask worker cannot count these cells: {one_line(error)}")
+            if len(bundle) > 1:
+                self._again.extend((bundle[: len(bundle) // 2], bundle[len(bundle) // 2 :]))
+            else:
+                yield failures(bundle, "the Dask workers that ran it died, one after the other")
+        else:
+            self._again.append(bundle)
+        future.release()
+
+    def _same_sources(self, table: pa.Table, bundle: Bundle) -> pa.Table:
+        expected = fingerprint_of(bundle.template.problem, bundle.template.optimizer)
+        if table["fingerprint"][0].as_py() != expected:
+            raise UsageError(
+                f"a Dask worker has other sources of {bundle.template.optimizer} or of its problem than this process "
+                f"(fingerprint {table['fingerprint'][0]}, here {expected}); install the same there"
+            )
+        return table
+
+    def _check_workers(self) -> None:
+        try:
+            found = self._client.run(version)
+        except Exception as error:
+            raise UsageError(f"the Dask workers cannot import nagbench {__version__} ({one_line(error)})") from None
+        for address, theirs in found.items():
+            if theirs != __version__:
+                raise UsageError(f"the Dask worker {address} has nagbench {theirs}, this process {__version__}")
+
+    def _ship(self, bundle: Bundle) -> None:
+        """Sends the user's modules that these cells need; refuses what is more than a file."""
+        like = bundle.template.problem, bundle.template.optimizer
+        if like in self._seen:
+            return
+        self._seen.add(like)
+        problem, update = problem_of(like[0]), find_method(like[1]).update
+        named = [
+            *problem.modules,
+            problem.value_kernel.__module__,
+            problem.gradient_kernel.__module__,
+            update.__module__,
+        ]
+        for name in sources.behind(named):
+            for text in sources.files([name]):
+                file = Path(text)
+                if file.is_relative_to(_PACKAGE) or file in self._shipped:
+                    continue
+                self._shipped.add(file)
+                if "." not in name and file.name == f"{name}.py":
+                    self._client.upload_file(str(file))
+                else:
+                    self._require(name)
+
+    def _require(self, name: str) -> None:
+        for address, there in self._client.run(has_module, name).items():
+            if not there:
+                raise UsageError(
+                    f"the Dask worker {address} has no module {name}, which these cells need; install it there, or put "
+                    "what they need into a single file, which is sent"
+                )
+
+
+def version() -> str:
+    """The version of nagbench, asked of a worker."""
+    return __version__
+
+
+def has_module(name: str) -> bool:
+    """Whether a worker finds a module."""
+    import importlib.util
+
+    with contextlib.suppress(ImportError):
+        return importlib.util.find_spec(name) is not None
+    return False
+
+
+def count_task(run: str, bundle: Bundle, limits: Limits) -> list[bytes]:
+    """Runs on a Dask worker: the outcomes of a bundle, counted in a process of this thread's own."""
+    here = threading.get_ident()
+    held = _pools.get(here)
+    if held is None or held[0] != run:
+        if held is not None:
+            held[1].close()
+        _pools[here] = held = run, Pool(1, limits)
+    return [to_bytes(pa.concat_tables(held[1].run(iter([bundle]), lambda: None)))]
+
+
+def end_pools(run: str) -> None:
+    """Runs on a Dask worker: ends the processes of a sweep."""
+    for thread, (name, pool) in list(_pools.items()):
+        if name == run:
+            del _pools[thread]
+            pool.close()

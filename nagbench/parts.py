@@ -1,0 +1,156 @@
+"""Files of a results directory: written whole or not at all, and seen to be whole before they are read."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import secrets
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from nagbench.errors import UsageError
+
+_TEXT, _WHOLE, _REAL = pa.string(), pa.int64(), pa.float64()
+# The columns without which a part is none of ours; a part may have more.
+REQUIRED = {
+    "runs": {"cell": _TEXT, "tolerance": _REAL, "status": _TEXT, "iterations": _WHOLE, "residual": _REAL,
+             "digest": _TEXT, "fingerprint": _TEXT, "error": _TEXT},
+    "plan": {"cell": _TEXT, "problem": _TEXT, "variant": _TEXT, "mode": _TEXT, "trial": _WHOLE, "oracle": _TEXT,
+             "optimizer": _TEXT, "start": _WHOLE, "seed": _WHOLE, "problem_spec": _TEXT, "tolerances": _TEXT,
+             "fingerprint": _TEXT},
+    "predictions": {"cell": _TEXT, "fingerprint": _TEXT, "tolerance": _REAL},
+    "timings": {"cell": _TEXT, "machine": _TEXT, "iterations": _WHOLE, "repeats": _WHOLE, "wall_time": _REAL,
+                "fingerprint": _TEXT, "error": _TEXT},
+    "curves": {"cell": _TEXT, "iteration": _WHOLE, "value": _REAL, "fingerprint": _TEXT},
+}  # fmt: skip
+KINDS = tuple(REQUIRED)
+_ROW_GROUP = 2**16
+_OLD = 3600.0
+_BLOCK = 2**22
+_whole: dict[str, tuple[int, int, int]] = {}
+
+
+class DamagedError(Exception):
+    """A part whose bytes are not those that were written, or that nobody here wrote."""
+
+
+def read_part(file: Path, columns: list[str] | None = None) -> pa.Table:
+    """The rows of a part. Raises FileNotFoundError where it is gone, DamagedError where it is not what was written."""
+    with _opened(file) as part:
+        table = part.read(columns=columns)
+        return table.cast(_normal(table.schema))
+
+
+def read_blocks(file: Path, rows: int, columns: list[str] | None = None) -> Iterator[pa.Table]:
+    """The rows of a part, so many at a time; see `read_part`."""
+    with _opened(file) as part:
+        for batch in part.iter_batches(rows, columns=columns):
+            table = pa.Table.from_batches([batch])
+            yield table.cast(_normal(table.schema))
+
+
+@contextlib.contextmanager
+def _opened(file: Path) -> Iterator[pq.ParquetFile]:
+    try:
+        _verify(file)
+        with pq.ParquetFile(file) as part:
+            found = _normal(part.schema_arrow)
+            for name, kind in REQUIRED[file.parent.name].items():
+                if name not in found.names or found.field(name).type != kind:
+                    raise DamagedError(f"it has no column {name} of type {kind}")
+            yield part
+    except FileNotFoundError:
+        raise
+    except (OSError, pa.ArrowException, ValueError) as error:
+        raise DamagedError(str(error)) from None
+
+
+def _normal(schema: pa.Schema) -> pa.Schema:
+    """Without what pandas noted in the file, and with one type of text."""
+    kinds = {field.name: _TEXT if pa.types.is_large_string(field.type) else field.type for field in schema}
+    return pa.schema(kinds.items())
+
+
+def _verify(file: Path) -> None:
+    """A part is named by the hash of its bytes; one that was seen to be whole is not hashed again while it is the same."""
+    found = file.stat()
+    stamp = found.st_size, found.st_mtime_ns, found.st_ino
+    if _whole.get(str(file)) != stamp:
+        if file.stem != _hash(file):
+            raise DamagedError("its bytes are not those that were written")
+        _whole[str(file)] = stamp
+
+
+def _hash(file: Path) -> str:
+    digest = hashlib.blake2b(digest_size=12)
+    with open(file, "rb") as stream:
+        while block := stream.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def write_part(folder: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> str:
+    """Writes tables of one schema as a part, one after the other, and returns its name. Raises UsageError."""
+    temporary = folder / _temporary("new.parquet")
+    try:
+        with pq.ParquetWriter(temporary, schema, compression="zstd", use_dictionary=_repeating(schema)) as writer:
+            for table in tables:
+                writer.write_table(table, row_group_size=_ROW_GROUP)
+        name = f"{_hash(temporary)}.parquet"
+        _settle(temporary, folder / name)
+    except OSError as error:
+        raise _refusal(folder, error) from None
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+    return name
+
+
+def _repeating(schema: pa.Schema) -> list[str]:
+    """The columns whose values come back: keys and digests do not, and a dictionary of them is lost work."""
+    return [
+        field.name for field in schema if field.name not in ("cell", "digest") and not pa.types.is_floating(field.type)
+    ]
+
+
+def write_file(file: Path, content: bytes) -> None:
+    """Replaces a file at once, whole. Raises UsageError where that cannot be done."""
+    temporary = file.with_name(_temporary(file.name))
+    try:
+        if file.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        temporary.write_bytes(content)
+        _settle(temporary, file)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise _refusal(file, error) from None
+
+
+def _refusal(what: Path, error: OSError) -> UsageError:
+    return UsageError(f"{what} cannot be written: {error.strerror or ' '.join(str(error).split())}")
+
+
+def _temporary(name: str) -> str:
+    """A name that no other process, here or on another machine, chooses too."""
+    return f".{name}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
+
+
+def _settle(temporary: Path, file: Path) -> None:
+    with open(temporary, "rb") as stream:
+        os.fsync(stream.fileno())
+    temporary.replace(file)
+
+
+def sweep_out(folder: Path) -> None:
+    """Removes temporary files that a process left behind when it was killed, an hour ago or longer."""
+    for file in folder.glob(".*.tmp"):
+        with contextlib.suppress(OSError):
+            if time.time() - file.stat().st_mtime > _OLD:
+                file.unlink()
