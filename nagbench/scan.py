@@ -8,15 +8,21 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
+from nagbench.bundle import bundle_of, in_pieces
 from nagbench.curvature import scale_of
 from nagbench.errors import UsageError, check_number, unknown
-from nagbench.executors import chunks, run_chunks
+from nagbench.executors import Execution, run_bundles
 from nagbench.objective import Floats, Problem
 from nagbench.oracle import default_every, parse_oracle
 from nagbench.records import Cell, Measure, canonical
 from nagbench.runner import Pulse, check_cell
 from nagbench.updates import Hyperparameter, Method, Optimizer
+
+
+# Pieces that each process counts, so that all end at about the same time.
+_TURNS = 4
 
 
 def scan(
@@ -51,7 +57,9 @@ def scan(
     cells = [replace(template, hyperparameters=dict(Optimizer(method, given).hyperparameters)) for given in settings]
     if not cells:
         raise UsageError("a scan needs a setting")
-    found = pd.concat(run_chunks(chunks(cells), jobs, pulse), ignore_index=True)
+    bundle = bundle_of(cells, list(method.hyperparameters))
+    work = in_pieces(bundle, -(-len(cells) // (_TURNS * jobs)) if jobs > 1 else len(cells))
+    found: pd.DataFrame = pa.concat_tables(run_bundles(work, Execution(jobs), pulse)).to_pandas()
     plan = pd.DataFrame(
         {
             "cell": [cell.key for cell in cells],
