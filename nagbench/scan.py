@@ -20,7 +20,6 @@ from nagbench.records import Cell, Measure, canonical
 from nagbench.runner import Pulse, check_cell
 from nagbench.updates import Hyperparameter, Method, Optimizer
 
-
 # Pieces that each process counts, so that all end at about the same time.
 _TURNS = 4
 
