@@ -183,11 +183,13 @@ def find_method(name: str) -> Method:
             raise UsageError(f"optimizer {name}: {found.library} is {why}")
         return found
     if ":" in name:
-        update = from_path("optimizer", name)
-        marked = getattr(update, "__method__", None)
-        if not isinstance(marked, Method):
-            raise UsageError(f"optimizer {name!r} is not marked with nagbench.method(...)")
-        return replace(marked, name=name)
+        thing = from_path("optimizer", name)
+        marked = getattr(thing, "__method__", None)
+        if isinstance(marked, Method):
+            return replace(marked, name=name)
+        from nagbench.libraries.own import method_of
+
+        return method_of(name, thing)
     raise unknown("optimizer", name, optimizers())
 
 

@@ -129,8 +129,7 @@ class Optimizer:
         values = {name: float(given.get(name, known[name].default)) for name in known}
         why = self.method.refuses(values) if self.method.refuses is not None else None
         if why is not None:
-            told = ", ".join(f"{name}={value:g}" for name, value in values.items())
-            raise UsageError(f"{self.name}: {self.method.library} refuses {told}: {why}")
+            raise UsageError(f"{self.name}: {why}")
         object.__setattr__(self, "hyperparameters", MappingProxyType(values))
 
     @property

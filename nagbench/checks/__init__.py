@@ -11,9 +11,9 @@ from nagbench.checks.findings import Check
 from nagbench.checks.methods import check_method
 from nagbench.checks.problems import check_problem
 from nagbench.errors import UsageError, unknown
+from nagbench.libraries.own import is_optimizer
 from nagbench.suite import home, merge, suites
 from nagbench.text import parse
-from nagbench.updates import Method
 
 __all__ = ["Check", "check", "check_method", "check_problem"]
 
@@ -54,5 +54,5 @@ def _is_optimizer(text: str) -> bool:
     if name in registry.optimizers():
         return True
     if ":" in name:
-        return isinstance(getattr(registry.from_path("problem or optimizer", name), "__method__", None), Method)
+        return is_optimizer(registry.from_path("problem or optimizer", name))
     raise unknown("problem or optimizer", name, {*suites(), *registry.families(), *registry.optimizers()})

@@ -24,7 +24,8 @@ _THEORY = {"L": 10.0, "mu": 0.1}
 
 def check_method(optimizer: Optimizer, *, seed: int = 0) -> list[Check]:
     """All checks of a method, at the values of its hyperparameters that the optimizer holds."""
-    return run_checks(optimizer.name, CHECKS, Walk(optimizer, seed))
+    checks = CHECKS if optimizer.method.session is None else OF_SESSIONS
+    return run_checks(optimizer.name, checks, Walk(optimizer, seed))
 
 
 class Walk:
@@ -68,7 +69,7 @@ _ORDER = ("iterate", "query", "slots", "hyper")
 def hyperparameters(walk: Walk) -> Finding:
     """Defaults and both ends of the tuning ranges are valid."""
     for name, hyper in walk.method.hyperparameters.items():
-        tried = {"default": hyper.default}
+        tried = {} if math.isnan(hyper.default) else {"default": hyper.default}
         if hyper.tuning is not None:
             low, high = hyper.tuning
             if not low < high:
@@ -89,18 +90,27 @@ def use(walk: Walk) -> Finding:
     except IndexError as error:
         return failed(f"the update reads beyond its hyperparameters or its {walk.method.slots} slots: {error}")
     for name, hyper in walk.method.hyperparameters.items():
-        others = _others(hyper, walk.optimizer.hyperparameters[name])
+        others = _others(walk, name, hyper)
         if all(np.array_equal(before, walk.iterates(values={name: value})) for value in others):
             tried = ", ".join(f"{value:g}" for value in others)
+            if walk.method.session is not None:
+                return passed(f"{name} makes no difference to {_STEPS} iterations (tried {tried})")
             return failed(f"{name} makes no difference to {_STEPS} iterations (tried {tried})")
     return passed()
 
 
-def _others(hyper: Hyperparameter, value: float) -> list[float]:
-    """Other valid values of a hyperparameter."""
-    most = hyper.high_bound if math.isfinite(hyper.high_bound) else 10.0 * abs(value) + 1.0
-    tried = [hyper.low_bound + share * (most - hyper.low_bound) for share in (0.25, 0.5, 0.75)]
-    return [other for other in tried if other != value and hyper.low_bound < other < hyper.high_bound]
+def _others(walk: Walk, name: str, hyper: Hyperparameter) -> list[float]:
+    """Other valid values of a hyperparameter, of which a library refuses none."""
+    values = walk.optimizer.hyperparameters
+    least = max(hyper.low_bound, 0.0)
+    most = hyper.high_bound if math.isfinite(hyper.high_bound) else 10.0 * abs(values[name]) + 1.0
+    tried = [least + share * (most - least) for share in (0.25, 0.5, 0.75)]
+    refuses = walk.method.refuses or (lambda _: None)
+    return [
+        other
+        for other in tried
+        if other != values[name] and least < other < hyper.high_bound and refuses({**values, name: other}) is None
+    ]
 
 
 def inputs(walk: Walk) -> Finding:
@@ -157,9 +167,8 @@ def slots(walk: Walk) -> Finding:
 
 def coordinates(walk: Walk) -> Finding:
     """Every coordinate moves, whatever the dimension."""
-    states = walk.states()
-    still = (states[-1]["iterate"] == states[0]["iterate"]).nonzero()[0]
-    return failed(f"coordinate {still[0]} of {_N} does not move in {_STEPS - 1} iterations") if still.size else passed()
+    still = (walk.iterates() == walk.arrays()["iterate"]).all(axis=0).nonzero()[0]
+    return failed(f"coordinate {still[0]} of {_N} does not move in {_STEPS} iterations") if still.size else passed()
 
 
 def autonomous(walk: Walk) -> Finding:
@@ -188,7 +197,7 @@ def state(walk: Walk) -> Finding:
     """Nothing leaks from one run into the next."""
     before = walk.iterates()
     for name, hyper in walk.method.hyperparameters.items():
-        for value in _others(hyper, walk.optimizer.hyperparameters[name])[:1]:
+        for value in _others(walk, name, hyper)[:1]:
             walk.iterates(values={name: value})
     return _same("a run after others", before, walk.iterates())
 
@@ -222,6 +231,27 @@ def engines(walk: Walk) -> Finding:
     return compare("relative deviation of the engines", np.abs(first - second).max(axis=1) / scale, 1e-10, first)
 
 
+def output(walk: Walk) -> Finding:
+    """The point stays one of finite numbers, of the same shape."""
+    for k, point in enumerate(walk.iterates()):
+        if not np.isfinite(point).all():
+            return failed(f"x is not finite after iteration {k}: {text_of(point)}")
+    return passed()
+
+
+def gradient(walk: Walk) -> Finding:
+    """The gradient is not written to: it may be what the next measurement reads."""
+    arrays, given = walk.arrays(), walk.gradients[0].copy()
+    for k in range(_STEPS):
+        given[:] = walk.gradients[k]
+        walk.update(k, given, *(arrays[name] for name in _ORDER))
+        if not np.array_equal(given, walk.gradients[k]):
+            if walk.method.library == "own":
+                return failed(f"iteration {k} writes to the gradient")
+            return passed("the library writes to the gradient, which is computed anew before it is read again")
+    return passed()
+
+
 def bowl(walk: Walk) -> Finding:
     """A thousand iterations on x² + y² stay finite."""
     done = run("bowl", walk.optimizer, tolerance=_NEVER, budget=1000, engine="python")
@@ -252,4 +282,9 @@ CHECKS: Mapping[str, MethodCheck] = {
     "hyperparameters": hyperparameters, "determinism": determinism, "state": state, "use": use, "inputs": inputs,
     "query": query, "slots": slots, "coordinates": coordinates, "autonomous": autonomous, "engines": engines,
     "bowl": bowl, "theory": theory,
+}  # fmt: skip
+# A session keeps its memory to itself, and runs in Python alone.
+OF_SESSIONS: Mapping[str, MethodCheck] = {
+    "hyperparameters": hyperparameters, "output": output, "determinism": determinism, "state": state, "use": use,
+    "gradient": gradient, "coordinates": coordinates, "bowl": bowl, "theory": theory,
 }  # fmt: skip

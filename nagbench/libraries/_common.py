@@ -41,3 +41,9 @@ def watched(hyper: Floats, change: Callable[[Floats], None], advance: Callable[[
         advance()
 
     return step
+
+
+def refused(library: str, values: Mapping[str, float], why: str) -> str:
+    """That a library does not take these values, in its own words."""
+    told = ", ".join(f"{name}={value:g}" for name, value in values.items())
+    return f"{library} refuses {told}: {why}"

@@ -6,8 +6,9 @@ Each is there as it comes (on a processor PyTorch then takes a tensor at a time)
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any, cast
 
 from nagbench.errors import one_line
 from nagbench.libraries._common import (
@@ -18,14 +19,15 @@ from nagbench.libraries._common import (
     Arguments,
     Floats,
     number,
+    refused,
     watched,
 )
 from nagbench.methods._tunings import inverse_smoothness, polyak, strongly_convex
 from nagbench.updates import Hyperparameter, Method, Session, Step, Tuning, fraction, step_size
 
 
-def session(name: str, names: list[str], arguments: Arguments, flags: Mapping[str, Any]) -> Session:
-    """Sessions of ``torch.optim.NAME``; ``arguments`` turns our hyperparameters, called ``names``, into its own."""
+def session_of(kind: Callable[[], Any], names: list[str], arguments: Arguments, flags: Mapping[str, Any]) -> Session:
+    """Sessions of the class that ``kind()`` returns; ``arguments`` turns our hyperparameters, ``names``, into its own."""
 
     def begin(iterate: Floats, gradient: Floats, hyper: Floats) -> Step:
         import torch
@@ -36,26 +38,28 @@ def session(name: str, names: list[str], arguments: Arguments, flags: Mapping[st
         def given(hyper: Floats) -> dict[str, Any]:
             return arguments(dict(zip(names, hyper.tolist(), strict=True)))
 
-        optimizer = getattr(torch.optim, name)([parameter], **given(hyper), **flags)
+        optimizer = kind()([parameter], **given(hyper), **flags)
         group = optimizer.param_groups[0]
         return watched(hyper, lambda now: group.update(given(now)), optimizer.step)
 
     return begin
 
 
-def _refuses(name: str, arguments: Arguments, flags: Mapping[str, Any]) -> Any:
-    """What PyTorch says to a combination that it does not take."""
+def refusal(kind: type[Any], arguments: Mapping[str, Any]) -> str | None:
+    """What the class says to arguments that it does not take; None if it takes them."""
+    import torch
 
-    def why(values: Mapping[str, float]) -> str | None:
-        import torch
+    try:
+        kind([torch.nn.Parameter(torch.zeros(1))], **arguments)
+    except Exception as error:
+        return one_line(error)
+    return None
 
-        try:
-            getattr(torch.optim, name)([torch.nn.Parameter(torch.zeros(1))], **arguments(values), **flags)
-        except (ValueError, TypeError, RuntimeError) as error:
-            return one_line(error)
-        return None
 
-    return why
+def _class(name: str) -> type[Any]:
+    import torch
+
+    return cast(type[Any], getattr(torch.optim, name))
 
 
 _OWN = {"step_size": "lr", "decay": "alpha", "epsilon": "eps"}
@@ -67,6 +71,11 @@ def _arguments(values: Mapping[str, float]) -> dict[str, Any]:
     if "beta1" in given:
         given["betas"] = (given.pop("beta1"), given.pop("beta2"))
     return given
+
+
+def _refuses(class_name: str, flags: Mapping[str, Any], values: Mapping[str, float]) -> str | None:
+    why = refusal(_class(class_name), {**_arguments(values), **flags})
+    return why and refused("torch", values, why)
 
 
 _STEP = step_size(1e-3, tuning=STEP_TUNING, unit="1/L")
@@ -101,8 +110,8 @@ def _methods(
         yield Method(
             name=f"torch/{name}{suffix}",
             library="torch",
-            session=session(class_name, list(hyperparameters), _arguments, given),
-            refuses=_refuses(class_name, _arguments, given),
+            session=session_of(partial(_class, class_name), list(hyperparameters), _arguments, given),
+            refuses=partial(_refuses, class_name, given),
             hyperparameters=hyperparameters,
             autonomous=False,
             tested_at=tested_at,
