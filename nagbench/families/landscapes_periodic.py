@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import Any
 
 import numpy as np
@@ -82,7 +83,7 @@ def ackley_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa:
     n = x.size
     radius = np.sqrt(blocked_sum(_square, n, x, x, x) / n)
     waves = blocked_sum(_squared_wave, n, x, x, x) / n
-    return -20.0 * np.expm1(-0.2 * radius) - np.e * np.expm1(-2.0 * waves)
+    return -20.0 * np.expm1(-0.2 * radius) - math.e * np.expm1(-2.0 * waves)
 
 
 def ackley_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
@@ -90,7 +91,7 @@ def ackley_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def] 
     radius = np.sqrt(blocked_sum(_square, n, x, x, x) / n)
     waves = blocked_sum(_squared_wave, n, x, x, x) / n
     pull = 4.0 * np.exp(-0.2 * radius) / (radius * n) if radius > 0.0 else 0.0
-    swing = 2.0 * np.pi * np.e * np.exp(-2.0 * waves) / n
+    swing = 2.0 * np.pi * math.e * np.exp(-2.0 * waves) / n
     for i in range(n):
         out[i] = pull * x[i] + swing * np.sin(2.0 * np.pi * x[i])
 
