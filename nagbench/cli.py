@@ -226,14 +226,20 @@ def show(problem: str, plot: Path | None, no_plot: bool, shape: str) -> None:
 
 
 @cli.command()
-@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), help="The HTML file.  [default: RUN/report.html]")
-def report(folder: Path, out: Path | None) -> None:
-    """Write the report of a results directory: one HTML file that works offline."""
-    from nagbench.study import load
+@click.argument("folders", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="File, or folder of figures.  [default: RUN/report.html]")
+@click.option(
+    "--format", "shape", type=click.Choice(("html", "md", "tex", "pdf-figures")), default="html", show_default=True
+)
+def report(folders: tuple[Path, ...], out: Path | None, shape: str) -> None:
+    """Write the report of results directories: one HTML file that works offline, or tables and figures for a paper.
 
-    target = load(folder, warn=_say).report(out or folder / "report.html")
-    click.echo(target)
+    Several directories make one report: counts are pooled, times stay with the machine that they were taken on. md and
+    tex print tables; pdf-figures writes every figure as a PDF.
+    """
+    from nagbench.commands.report import write_report
+
+    write_report(folders, out, shape, _say)
 
 
 @cli.command()

@@ -169,6 +169,13 @@ class Sweep:
             found.append(np.unique(ids_of(part.filter(pc.is_in(part["fingerprint"], prints))["cell"])))
         return int(among(np.unique(np.concatenate(found)), wanted).sum())
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows of the sweep: findings and summary."""
+        from nagbench.report.formats import notebook
+        from nagbench.report.material import material
+
+        return notebook(material(self))
+
     def report(self, file: str | Path) -> Path:
         """Writes the report, one HTML file that works offline, and returns its path."""
         from nagbench.report.material import material

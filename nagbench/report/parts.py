@@ -21,13 +21,16 @@ class Key:
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """One drawing of a figure. ``series`` tell what can be switched off and read in it, by the gid of their lines;
-    ``along`` names what can stand on its horizontal axis, in units of each series' ``per``,
-    and ``level`` is the height of the line across."""
+    """One drawing of a figure, and the same as it stands alone, on ``paper``.
+
+    ``series`` tell what can be switched off and read in it, by the gid of their lines; ``along`` names what can stand on
+    its horizontal axis, in units of each series' ``per``; ``level`` is the height of the line across.
+    """
 
     id: str
     draw: Callable[[], Drawing]
     described: str
+    paper: Callable[[], Drawing] | None = None
     title: str = ""
     note: str = ""
     method: int | None = None

@@ -38,6 +38,7 @@ def _figure(mode: str, rows: pd.DataFrame, frame: Frame, material: Material) -> 
     picture = Picture(
         id=f"{name}-curves",
         draw=functools.partial(convergence, rows, frame=frame, legend=False, size=_SIZE),
+        paper=functools.partial(convergence, rows, frame=frame, title=f"{task}, {mode}"),
         described=f"{_sign(rows)} of {listed(list(labels))} on {task}, {mode}, by iteration",
         series=tuple(_series(rows, material)),
         along=("iteration", "gradient evaluations", *(["time (s)"] if timed else [])),

@@ -63,8 +63,10 @@ def _figure(task: str, rows: pd.DataFrame, material: Material) -> Figure | Text:
     mode, name = str(rows["mode"].iloc[0]), material.ids("paths", task)
     walked = list(zip(known, ways, rows.to_dict("records"), strict=True))
     pictures = tuple(
-        _picture(f"{name}-{place}", functools.partial(walk, problem, cell, way, ground), cell, row, material)
-        for place, (cell, way, row) in enumerate(walked)
+        _picture(
+            material.ids(name, row["method"]), functools.partial(walk, problem, cell, way, ground), cell, row, material
+        )
+        for cell, way, row in walked
     )
     return Figure(
         id=name, mode=mode, task=material.tasks[task], pictures=pictures,

@@ -6,8 +6,6 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import pandas as pd
-
 from nagbench.analysis.words import seconds, whole
 from nagbench.plots.style import look_of
 from nagbench.plots.svg import swatch
@@ -89,19 +87,3 @@ def _caption(material: Material) -> str:
             "never pooled, and the table of cells has those of every machine."
         )
     return " ".join(told)
-
-
-def as_frame(table: pd.DataFrame) -> pd.DataFrame:
-    """The summary with texts for entries: a row a task and mode, a column a method; for papers and notebooks."""
-    texts = table.assign(entry=[_text(row) for row in table.to_dict("records")])
-    order = [list(dict.fromkeys(table[name])) for name in ("task", "mode", "method")]
-    wide = texts.pivot(index=["task", "mode"], columns="method", values="entry").fillna("")
-    present = [pair for pair in pd.MultiIndex.from_product(order[:2]) if pair in wide.index]
-    return wide.loc[present, order[2]]
-
-
-def _text(row: Mapping[Any, Any]) -> str:
-    if not math.isfinite(row["iterations"]):
-        return f"{row['status']} at {whole(row['ended'])}"
-    share = "" if row["solved"] == row["of"] else f" ({row['solved']}/{row['of']})"
-    return f"{'★ ' if row['best'] else ''}{whole(row['iterations'])}{share}"

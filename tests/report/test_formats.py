@@ -1,0 +1,147 @@
+"""Markdown, LaTeX, a notebook's HTML and PDF figures of the report; reports of several directories."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import nagbench
+from nagbench.report.formats import figures, latex, markdown, notebook
+from nagbench.report.material import Material, material
+from nagbench.report.page import render
+
+
+@pytest.fixture(scope="module")
+def tuned(tables: dict[str, Any]) -> Material:
+    return Material(tables["runs"], tables["timings"], tables["curves"], [tables["manifest"]])
+
+
+def test_markdown_tables_hold_the_counts(tuned: Material, tables: dict[str, Any]) -> None:
+    text = markdown(tuned)
+    block = text[text.index("## tuned") : text.index("## theory")]
+    rows = [
+        [entry.strip() for entry in line.strip("|").split("|")] for line in block.splitlines() if line.startswith("|")
+    ]
+    assert rows[0][1:] == list(tables["runs"]["optimizer"].unique())
+    assert len({len(row) for row in rows}) == 1
+    shown = tables["runs"].loc[lambda runs: runs["selected"] & (runs["problem"] == "rosenbrock")].set_index("optimizer")
+    entries = dict(zip(rows[0], next(row for row in rows if row[0] == "rosenbrock"), strict=True))
+    for method, run in shown.iterrows():
+        expected = (
+            f"{run['iterations']:,}" if run["status"] == "converged" else f"{run['status']} at {run['iterations']:,}"
+        )
+        assert entries[str(method)].split("<br>")[0].strip("*") == expected
+    assert tables["manifest"]["command"] in text
+
+
+def test_hostile_names_stay_in_their_cells(tuned: Material) -> None:
+    evil = Material(
+        tuned.runs.replace({"bowl": "a|b</td>\n\n# x_y*", "nesterov": r"\input{x} 50% & $y$"}), tuned.timings, tuned.curves,
+        tuned.manifests,
+    )  # fmt: skip
+    text = markdown(evil)
+    assert r"a\|b&lt;/td&gt; # x\_y\*" in text
+    assert not [line for line in text.splitlines() if line.startswith("# x")]
+    paper = latex(evil)
+    assert r"\textbackslash{}input\{x\} 50\% \& \$y\$" in paper
+    assert "<td>" not in notebook(evil).replace("<td>", "", notebook(evil).count("<td>"))
+    assert "a|b&lt;/td&gt;" in notebook(evil)
+
+
+def test_latex_tables_are_balanced_and_even(tuned: Material) -> None:
+    text = latex(tuned)
+    assert re.findall(r"\\begin\{(\w+)\}", text).count("table") == text.count(r"\end{table}") == 2
+    for columns, body in re.findall(r"\\begin\{tabular\}\{l(r+)\}\n\\toprule\n(.*?)\\bottomrule", text, flags=re.S):
+        lines = [line for line in body.splitlines() if line != r"\midrule"]
+        assert {line.count(" & ") for line in lines} == {len(columns)}
+        assert all(line.endswith(r"\\") for line in lines)
+    assert r"\textbf{" in text
+    assert text.isascii()
+
+
+def test_a_notebook_shows_findings_and_counts(tuned: Material) -> None:
+    text = notebook(tuned)
+    assert "needed the fewest iterations" in text
+    assert text.count("<table>") == text.count("</table>") == 2
+    parser = HTMLParser()
+    parser.feed(text)
+    assert f"{int(tuned.table['iterations'].replace(float('inf'), 0).max()):,}" in text
+
+
+def test_every_figure_is_a_pdf_of_its_own(tuned: Material, tmp_path: Path) -> None:
+    files = list(figures(tuned, tmp_path / "figures"))
+    assert len(files) == len(set(files)) == render(tuned).count('<div class="picture"')
+    assert all(file.read_bytes().startswith(b"%PDF") for file in files)
+
+
+@pytest.fixture(scope="module")
+def sweeps(tmp_path_factory: pytest.TempPathFactory) -> tuple[nagbench.Sweep, nagbench.Sweep]:
+    """Two directories: one method is in both, one problem in one alone."""
+    common: dict[str, Any] = {"trials": 2, "budget": 2000, "repeats": 2, "modes": ["tuned"]}
+    folder = tmp_path_factory.mktemp("several")
+    return (
+        nagbench.sweep(problems=["bowl", "rosenbrock"], optimizers=["nesterov"], out=folder / "a", **common),
+        nagbench.sweep(problems=["bowl"], optimizers=["nesterov", "momentum"], out=folder / "b", **common),
+    )
+
+
+def test_several_directories_pool_counts(sweeps: tuple[nagbench.Sweep, nagbench.Sweep]) -> None:
+    pooled = material(*sweeps)
+    assert set(pooled.runs["cell"]) == set(sweeps[0].runs["cell"]) | set(sweeps[1].runs["cell"])
+    assert not pooled.runs.duplicated(["cell", "variant", "mode", "trial", "tolerance"]).any()
+    assert pooled.notes == ()
+    assert list(pooled.methods) == ["nesterov", "momentum"]
+    page = render(pooled)
+    assert all(str(sweep.manifest["command"]) in page for sweep in sweeps)
+
+
+def test_times_of_machines_stay_apart(sweeps: tuple[nagbench.Sweep, nagbench.Sweep]) -> None:
+    one = material(sweeps[0])
+    slower = one.timings.assign(machine="another", wall_time=one.timings["wall_time"] * 100)
+    both = Material(one.runs, pd.concat([one.timings, slower]), one.curves, one.manifests, plan=one.plan)
+    assert sorted(both.machines) == sorted({"another", *one.timings["machine"]})
+    first = both.timings[both.timings["machine"] == both.machines[0]].set_index("cell")["wall_time"]
+    shown = both.rows.set_index("cell")["wall_time"]
+    assert set(shown) <= set(first)
+    page = render(both)
+    assert '<td class="n">another</td>' in page
+    assert page.count('<tr id="cell-') == len(both.rows)
+
+
+def test_counts_that_differ_between_directories_are_told(sweeps: tuple[nagbench.Sweep, nagbench.Sweep]) -> None:
+    other = sweeps[0].runs.copy()
+    other.loc[other.index[0], "iterations"] += 1
+
+    class Changed:
+        runs, timings, curves = other, sweeps[0].timings, sweeps[0].curves
+        manifest, missing, plan = sweeps[0].manifest, 0, sweeps[0].plan
+
+    pooled = material(sweeps[0], Changed())  # type: ignore[arg-type]
+    assert "1 cell has other counts" in pooled.notes[0]
+    assert pooled.notes[0] in markdown(pooled).replace("\\", "")
+
+
+def test_the_plan_gives_back_the_cells(sweeps: tuple[nagbench.Sweep, nagbench.Sweep]) -> None:
+    found = material(sweeps[0])
+    for key in found.rows["cell"]:
+        assert found.cell(key).key == key
+    assert found.cell("no such key") is None
+
+
+def test_problems_of_two_variables_get_paths_and_surfaces(sweeps: tuple[nagbench.Sweep, nagbench.Sweep]) -> None:
+    page = render(material(sweeps[0]))
+    for name in ("paths-bowl", "paths-rosenbrock", "surface-bowl", "surface-rosenbrock"):
+        assert re.search(rf'<figure[^>]* id="{name}"', page), name
+
+
+def test_a_problem_that_is_not_here_costs_its_pictures_alone(sweeps: tuple[nagbench.Sweep, nagbench.Sweep]) -> None:
+    found = material(sweeps[0])
+    lost = found.plan.assign(problem_spec='{"family":"no.such.module:thing","parameters":{}}')
+    page = render(Material(found.runs, found.timings, found.curves, found.manifests, plan=lost))
+    assert "The paths on bowl cannot be drawn here: " in page
+    assert "figure-bowl-tuned" in page
