@@ -148,6 +148,44 @@ def map_command(**given: Any) -> None:
     sys.exit(draw_map(**given))
 
 
+@cli.command()
+@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
+@click.option("--all", "everything", is_flag=True, help="Every trial, not the selected ones alone.")
+@click.option("--format", "shape", type=click.Choice(_SHAPES), default="table", show_default=True)
+def theory(folder: Path, everything: bool, shape: str) -> None:
+    """Print theory beside measurement: stable steps, rates, predicted counts, worst cases, and what violates them."""
+    from nagbench.commands.analysis import show_theory
+
+    sys.exit(show_theory(folder, everything, shape))
+
+
+@cli.command()
+@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
+@click.option("--what", type=click.Choice(("best", "regret", "widths", "overshoot", "pairs")), help="One table alone.")
+@click.option("--format", "shape", type=click.Choice(_SHAPES), default="table", show_default=True)
+def sensitivity(folder: Path, what: str | None, shape: str) -> None:
+    """Print how much the results depend on hyperparameters; as csv or json one table, that of --what (best)."""
+    from nagbench.commands.analysis import show_sensitivity
+
+    sys.exit(show_sensitivity(folder, what, shape))
+
+
+@cli.command()
+@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
+@click.option("--folds", type=click.IntRange(min=2), default=5, show_default=True, help="Parts held out in turn.")
+@click.option(
+    "--plot",
+    type=click.Path(path_type=Path),
+    help="Draw the best result against the number of trials, the middle half shaded.",
+)
+@click.option("--format", "shape", type=click.Choice(_SHAPES), default="table", show_default=True)
+def tuning(folder: Path, folds: int, plot: Path | None, shape: str) -> None:
+    """Print whether tuning was luck: its cost, the best result with fewer trials, and scores on held-out starts and seeds."""
+    from nagbench.commands.analysis import show_tuning
+
+    sys.exit(show_tuning(folder, folds, plot, shape))
+
+
 @cli.command("list")
 @click.argument("what", type=click.Choice(["problems", "optimizers", "families"]))
 @click.option("--kind", help="Problems that are quadratic, convex (and not quadratic) or nonconvex.")

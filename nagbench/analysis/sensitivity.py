@@ -143,7 +143,12 @@ def overshoot_by_momentum(runs: pd.DataFrame) -> pd.DataFrame:
     found = groups.agg(
         settings="size", median="median", highest="max", rising=lambda overshoot: float((overshoot > 0).mean())
     )
-    return found.reset_index()
+    ranks = {name: at for at, name in enumerate(rows["problem"].unique())}
+    return found.reset_index().sort_values(
+        [*TASK, "optimizer", "momentum"],
+        key=lambda column: column.map(ranks) if column.name == "problem" else column,
+        ignore_index=True,
+    )
 
 
 def paired_overshoot(runs: pd.DataFrame, first: str = "nesterov", second: str = "momentum") -> pd.DataFrame:

@@ -1,16 +1,131 @@
-"""Theory beside measurement: stable steps, rates and predicted counts of cells, and where they are violated."""
+"""Theory beside measurement: stable steps, rates, predicted counts and worst cases of cells, and where they are violated."""
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from nagbench.curvature import curvature_of
+from nagbench.analysis.summary import hyperparameters
+from nagbench.analysis.worst_cases import iterations_at_most
+from nagbench.curvature import Curvature, curvature_of
+from nagbench.errors import UsageError
 from nagbench.objective import Floats, Problem
-from nagbench.stability import largest_stable
-from nagbench.updates import Method
+from nagbench.oracle import start_of
+from nagbench.registry import find_method
+from nagbench.runner import problem_of
+from nagbench.stability import asymptotic_rate, largest_stable
+from nagbench.updates import Method, Optimizer
+
+# What rounding may make of a count: one iteration, or one in a thousand.
+_ROUNDING = 1e-3
+# Nearer to the edge of stability than this, whether a run diverges within its budget decides nothing.
+_NEAR = 0.01
+_FACTS = ["cell", "problem", "variant", "mode", "oracle", "start", "seed", "tolerance", "status", "iterations"]
+
+
+def beside(runs: pd.DataFrame, plan: pd.DataFrame) -> pd.DataFrame:
+    """What theory says about each row of a sweep's runs, beside what was measured.
+
+    ``plan`` is the sweep's plan, which holds the problems. Columns, besides those that say which run it is:
+
+    - ``smoothness``, ``strong_convexity``: L and μ, and ``place``, where they hold: facts "everywhere", or estimates at
+      the "minimiser" or the "start" (see `curvature.curvature_of`).
+    - ``step_size`` and ``stable_up_to``, the largest step that is stable in linear theory, edge/L.
+    - ``rate`` measured, as a factor an iteration, and ``rate_in_theory``: the largest spectral radius over the spectrum
+      where it is known, or over μ and L; at an estimate's place, of the quadratic that fits f there.
+    - ``predicted_iterations``, and ``ratio`` = measured/predicted, for quadratics.
+    - ``at_most``: the iterations that the worst case over all functions with this L and μ allows, where there is a bound.
+    - ``violation``: in words what theory excludes and the measurement shows; empty where it shows nothing of the kind.
+      Estimates hold at a point alone, so they are never violated.
+    """
+    specs = plan.drop_duplicates("cell").set_index("cell")["problem_spec"]
+    settings = hyperparameters(runs)
+    rows = [_row(row, str(specs[row["cell"]]), settings) for row in runs.to_dict("records") if row["cell"] in specs]
+    return pd.DataFrame(rows, columns=[*_FACTS, *_TOLD])
+
+
+_TOLD = [
+    "smoothness", "strong_convexity", "place", "step_size", "stable_up_to", "rate", "rate_in_theory",
+    "predicted_iterations", "ratio", "at_most", "violation",
+]  # fmt: skip
+
+
+def _row(run: Mapping[Any, Any], spec: str, settings: list[str]) -> dict[str, Any]:
+    problem, found = problem_of(spec), _curvature(spec)
+    optimizer = _optimizer(run, settings)
+    row = {name: run[name] for name in _FACTS} | dict.fromkeys(_TOLD)
+    row |= {"rate": math.exp(run["rate"]) if pd.notna(run["rate"]) else None, "step_size": run.get("step_size")}
+    if pd.notna(run["predicted_iterations"]):
+        row["predicted_iterations"] = int(run["predicted_iterations"])
+        if run["status"] == "converged" and row["predicted_iterations"]:
+            row["ratio"] = run["iterations"] / row["predicted_iterations"]
+    if found is not None:
+        row |= {"smoothness": found.smoothness, "strong_convexity": found.strong_convexity, "place": found.place}
+        if optimizer is not None:
+            row |= _linear(optimizer, found)
+            row["at_most"] = _at_most(run, problem, optimizer, found)
+    return row | {"violation": _violation(run, row, problem)}
+
+
+@functools.lru_cache(maxsize=256)
+def _curvature(spec: str) -> Curvature | None:
+    return curvature_of(problem_of(spec))
+
+
+def _optimizer(run: Mapping[Any, Any], settings: list[str]) -> Optimizer | None:
+    """The run's optimizer; None where its method cannot be found any more."""
+    try:
+        method = find_method(str(run["optimizer"]))
+        given = {name: run[name] for name in settings if name in method.hyperparameters and pd.notna(run[name])}
+        return Optimizer(method, given)
+    except UsageError:
+        return None
+
+
+def _linear(optimizer: Optimizer, found: Curvature) -> dict[str, float | None]:
+    edge = largest_stable(optimizer.method, optimizer.hyperparameters)
+    ends = [found.smoothness, *([found.strong_convexity] if found.strong_convexity else [])]
+    spectrum = found.spectrum if found.spectrum is not None else np.array(ends)
+    resolved = spectrum[spectrum > 1e-8 * found.smoothness]
+    return {
+        "stable_up_to": edge / found.smoothness if edge is not None and math.isfinite(edge) else None,
+        "rate_in_theory": asymptotic_rate(optimizer, resolved),
+    }
+
+
+def _at_most(run: Mapping[Any, Any], problem: Problem, optimizer: Optimizer, found: Curvature) -> int | None:
+    if run["oracle"] != "exact" or found.estimated or bool(run["relative"]):
+        return None
+    return iterations_at_most(
+        problem, optimizer, run["measure"], float(run["tolerance"]), start_of(problem, int(run["start"]))
+    )
+
+
+def _violation(run: Mapping[Any, Any], row: Mapping[str, Any], problem: Problem) -> str:
+    said = []
+    predicted, iterations = row["predicted_iterations"], run["iterations"]
+    converged = run["status"] == "converged"
+    if predicted is not None and not (converged and abs(iterations - predicted) <= max(1, _ROUNDING * predicted)):
+        said.append(f"{predicted} iterations predicted")
+    if (
+        row["at_most"] is not None
+        and row["at_most"] <= run["budget"]
+        and not (converged and iterations <= row["at_most"])
+    ):
+        said.append(f"more than the {row['at_most']} iterations of the worst case")
+    edge = row["stable_up_to"]
+    if edge is not None and row["place"] == "everywhere" and problem.kind == "quadratic" and run["oracle"] == "exact":
+        distance = row["step_size"] / edge - 1.0
+        if distance < -_NEAR and run["status"] == "diverged":
+            said.append("diverged where it is stable")
+        if distance > _NEAR and converged and predicted is None:
+            said.append("converged where it is not stable")
+    return "; ".join(said)
 
 
 def boundary(
@@ -30,3 +145,11 @@ def boundary(
             break
         rows.append({name: float(value), "step_size": edge / found.smoothness, "place": found.place})
     return pd.DataFrame(rows, columns=[name, "step_size", "place"]).replace(np.inf, np.nan)
+
+
+def boundaries(cells: pd.DataFrame, spec: str, name: str = "momentum") -> pd.DataFrame:
+    """`boundary` for the rows of one method on one problem, whose canonical JSON is ``spec``, as a sweep's plan has it."""
+    settings = [setting for setting in hyperparameters(cells) if cells[setting].nunique() == 1]
+    method = find_method(str(cells["optimizer"].iloc[0]))
+    fixed = {key: float(cells[key].iloc[0]) for key in settings if key in method.hyperparameters}
+    return boundary(problem_of(spec), method, name, np.sort(cells[name].unique()), fixed)

@@ -1,0 +1,150 @@
+"""Whether a tuned result is luck: results against the number of trials, scores on held-out starts and seeds, and cost.
+
+All functions take a sweep's `runs`, look at its rows of mode "tuned", and return a table.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from nagbench.analysis.sensitivity import TASK, tightest
+from nagbench.objective import Floats
+
+_NAMED = [*TASK, "optimizer", "variant"]
+_INSTANCE = ["start", "seed"]
+
+
+def tuned(runs: pd.DataFrame) -> pd.DataFrame:
+    """The rows of mode "tuned" at the tightest tolerance, with ``count``, infinite where a run did not converge."""
+    return tightest(runs[runs["mode"] == "tuned"])
+
+
+def by_trials(runs: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
+    """The best result after n trials, for n = 1, 2, …: what tuning found, and what it would find with other luck.
+
+    A trial's score is its median count over starts and seeds. ``best`` is the best of the first n trials: the Sobol
+    prefix that was run. ``median``, ``low`` and ``high`` are quantiles of the best of n trials drawn at random with
+    replacement from all that were run, a bootstrap over trials: with F the distribution of the scores, P(best ≤ c) =
+    1 − (1 − F(c))ⁿ, so they are computed and not drawn (Dodge et al. 2019, sect. 3). What is resampled is a Sobol
+    prefix, whose points lie more evenly than independent ones: the interval is that of independent trials, and shows
+    about as much luck or more. It knows of no score better than the best that was run, so near the largest n it is too
+    confident. ``evaluations`` are the gradient evaluations of the first n trials together, over all starts and seeds.
+    """
+    tail = 0.5 * (1.0 - level)
+    tables = []
+    for key, group in _scores(runs).groupby(_NAMED, sort=False):
+        scores = group["score"].to_numpy(float)
+        n = np.arange(1.0, scores.size + 1.0)
+        tables.append(
+            pd.DataFrame(dict(zip(_NAMED, key, strict=True)), index=n).assign(
+                trials=n.astype(int),
+                best=np.minimum.accumulate(scores),
+                low=_best_of(scores, n, tail),
+                median=_best_of(scores, n, 0.5),
+                high=_best_of(scores, n, 1.0 - tail),
+                evaluations=group["evaluations"].cumsum().to_numpy(),
+            )
+        )
+    columns = [*_NAMED, "trials", "best", "low", "median", "high", "evaluations"]
+    return pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns)
+
+
+def _scores(runs: pd.DataFrame) -> pd.DataFrame:
+    groups = tuned(runs).groupby([*_NAMED, "trial"], sort=False)
+    found = groups.agg(
+        score=("count", "median"), evaluations=("gradient_evaluations", "sum"), cells=("cell", "nunique")
+    )
+    return found.reset_index().sort_values("trial", kind="stable")
+
+
+def _best_of(scores: Floats, n: Floats, probability: float) -> Floats:
+    """The quantile of the least of n scores drawn with replacement: the least c with 1 − (1 − F(c))ⁿ ≥ probability."""
+    ordered = np.sort(scores)
+    share = 1.0 - (1.0 - probability) ** (1.0 / n)
+    at = np.ceil(share * scores.size - 1e-9).astype(int) - 1
+    return np.asarray(ordered[np.clip(at, 0, scores.size - 1)])
+
+
+def cost(runs: pd.DataFrame) -> pd.DataFrame:
+    """What tuning cost: trials, cells, and gradient evaluations in all trials beside those of the best one alone.
+
+    ``converged`` counts the trials whose median run converged; ``evaluations`` and ``evaluations_of_best`` are sums over
+    starts and seeds. A mini-batch of b of n rows counts as b/n of an evaluation.
+    """
+    found = []
+    for key, group in _scores(runs).groupby(_NAMED, sort=False):
+        best = group.iloc[int(group["score"].argmin())]
+        found.append(
+            dict(zip(_NAMED, key, strict=True))
+            | {
+                "trials": len(group),
+                "cells": int(group["cells"].sum()),
+                "converged": int(np.isfinite(group["score"]).sum()),
+                "iterations": best["score"],
+                "evaluations": group["evaluations"].sum(),
+                "evaluations_of_best": best["evaluations"],
+            }
+        )
+    columns = ["trials", "cells", "converged", "iterations", "evaluations", "evaluations_of_best"]
+    return pd.DataFrame(found, columns=[*_NAMED, *columns])
+
+
+def held_out(runs: pd.DataFrame, folds: int = 5) -> pd.DataFrame:
+    """Tuning on some starts and seeds, scoring on the others, turn by turn.
+
+    The pairs of start and seed are dealt into ``folds`` parts (as many as there are pairs, if fewer), the j-th pair into
+    part j mod folds. On each part the trial that is best on all others, by the rule of `selection.select` (the least
+    median count; ties by the smallest final measure, then the lower number), is scored: one row a variant and part with
+    the ``trial``, the pairs ``tuned_on`` and ``scored_on``, ``tuned`` and ``scored``, the medians there, ``best``, what
+    the best trial for that part needs, and ``regret`` = scored/best. Empty where there is one pair alone.
+    """
+    rows = tuned(runs)
+    found = []
+    for key, group in rows.groupby(_NAMED, sort=False):
+        pairs = group[_INSTANCE].drop_duplicates().sort_values(_INSTANCE, ignore_index=True)
+        parts = min(folds, len(pairs))
+        if parts < 2:
+            continue
+        dealt = group.merge(pairs.assign(part=pairs.index % parts), on=_INSTANCE)
+        for part in range(parts):
+            inside = dealt["part"] == part
+            found.append(dict(zip(_NAMED, key, strict=True)) | {"part": part} | _split(dealt[~inside], dealt[inside]))
+    return pd.DataFrame(found, columns=[*_NAMED, "part", *_SPLIT])
+
+
+_SPLIT = ["trial", "tuned_on", "scored_on", "tuned", "scored", "best", "regret"]
+
+
+def _split(tuning: pd.DataFrame, scoring: pd.DataFrame) -> dict[str, float]:
+    ranked = tuning.assign(final=tuning["residual"].fillna(np.inf)).groupby("trial")[["count", "final"]].median()
+    ranked = ranked.reset_index().sort_values(["count", "final", "trial"])
+    trial = int(ranked["trial"].iloc[0])
+    others = scoring.groupby("trial")["count"].median()
+    scored, best = float(others[trial]), float(others.min())
+    regret = 1.0 if scored == best and np.isfinite(best) else scored / best if 0.0 < best < np.inf else np.nan
+    return {
+        "trial": trial,
+        "tuned_on": len(tuning[_INSTANCE].drop_duplicates()),
+        "scored_on": len(scoring[_INSTANCE].drop_duplicates()),
+        "tuned": float(ranked["count"].iloc[0]),
+        "scored": scored,
+        "best": best,
+        "regret": regret,
+    }
+
+
+def fairness(runs: pd.DataFrame, folds: int = 5) -> pd.DataFrame:
+    """One row a problem and variant: the cost of tuning, the luck in it, and how it carries over to held-out runs.
+
+    The columns of `cost`; ``with_half``: the interval of the best result at half the trials, ``half_low`` to
+    ``half_high``, from `by_trials`; ``held_out``, the median over the parts of `held_out`'s scores, and ``held_out_regret``.
+    """
+    table, curves, splits = cost(runs), by_trials(runs), held_out(runs, folds)
+    last = curves.groupby(_NAMED)["trials"].transform("max")
+    half = curves[curves["trials"] == (last + 1) // 2].rename(columns={"low": "half_low", "high": "half_high"})
+    table = table.merge(half[[*_NAMED, "half_low", "half_high"]], on=_NAMED, how="left")
+    medians = splits.groupby(_NAMED)[["scored", "regret"]].median().reset_index()
+    return table.merge(
+        medians.rename(columns={"scored": "held_out", "regret": "held_out_regret"}), on=_NAMED, how="left"
+    )

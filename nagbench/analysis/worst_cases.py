@@ -1,0 +1,110 @@
+"""Worst-case bounds over all convex or strongly convex functions, as the iterations that they allow to a tolerance."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from nagbench.objective import Floats, Problem
+from nagbench.records import Measure
+from nagbench.updates import Optimizer
+
+_MOST = 2**60
+_EQUAL = 1e-9
+
+
+@dataclass(frozen=True)
+class Instance:
+    """What a bound depends on: L, μ, ‖x₀ − x*‖², f(x₀) − f*, and the step in units of 1/L and the momentum."""
+
+    smoothness: float
+    strong_convexity: float
+    distance: float
+    height: float
+    step: float
+    momentum: float
+
+    @property
+    def root(self) -> float:
+        """√(μ/L)."""
+        return math.sqrt(self.strong_convexity / self.smoothness)
+
+
+Bound = Callable[[Instance, float], float]
+
+
+def _descent(at: Instance, k: float) -> float:
+    """L‖x₀ − x*‖²/(4·k·s·L + 2) for s ≤ 1/L, tight (Drori & Teboulle 2014, theorem 3.1); with μ > 0 the lower of it and
+    L/2·(1 − 2·s·μL/(μ + L))ᵏ·‖x₀ − x*‖² for s ≤ 2/(L + μ) (Nesterov 2004, theorem 2.1.15).
+    """
+    mu, L = at.strong_convexity, at.smoothness
+    convex = L * at.distance / (4.0 * k * at.step + 2.0) if at.step <= 1.0 + _EQUAL else math.inf
+    contracting = math.inf
+    if mu > 0.0 and at.step <= 2.0 * L / (L + mu) * (1.0 + _EQUAL):
+        contracting = 0.5 * L * at.distance * max(0.0, 1.0 - 2.0 * at.step * mu / (mu + L)) ** k
+    return min(convex, contracting)
+
+
+def _nesterov(at: Instance, k: float) -> float:
+    """(1 − √(μ/L))ᵏ·(f(x₀) − f* + μ‖x₀ − x*‖²/2) for s = 1/L, m = (√κ − 1)/(√κ + 1) (Nesterov 2004, theorem 2.2.3)."""
+    textbook = (1.0 - at.root) / (1.0 + at.root)
+    if at.root == 0.0 or abs(at.step - 1.0) > _EQUAL or abs(at.momentum - textbook) > _EQUAL:
+        return math.inf
+    return float((1.0 - at.root) ** k) * (at.height + 0.5 * at.strong_convexity * at.distance)
+
+
+def _fista(at: Instance, k: float) -> float:
+    """2L‖x₀ − x*‖²/(k + 1)² for s = 1/L (Beck & Teboulle 2009, theorem 4.4); 1/s stands for L where s < 1/L."""
+    return 2.0 * at.smoothness / at.step * at.distance / (k + 1.0) ** 2 if at.step <= 1.0 + _EQUAL else math.inf
+
+
+_BOUNDS: Mapping[str, Bound] = {
+    "gradient-descent": _descent,
+    "nesterov": _nesterov,
+    "nesterov-two-sequence": _nesterov,
+    "fista": _fista,
+}
+
+
+def iterations_at_most(
+    problem: Problem, optimizer: Optimizer, measure: Measure, tolerance: float, start: Floats
+) -> int | None:
+    """The iterations after which, in the worst case over the problem's class, the measure is within the tolerance.
+
+    From a bound on f(x_k) − f*, with ‖∇f‖² ≤ 2L(f − f*) and ‖x − x*‖² ≤ 2(f − f*)/μ. None where f is not convex, L or
+    the minimiser is not known, or there is no bound for this method at these hyperparameters.
+    """
+    bound = _BOUNDS.get(optimizer.name)
+    if bound is None or problem.kind == "nonconvex" or problem.smoothness is None or problem.minimizers is None:
+        return None
+    L, mu = problem.smoothness, problem.strong_convexity or 0.0
+    least = problem.minimum if problem.minimum is not None else problem.value(problem.minimizers[0])
+    at = Instance(
+        smoothness=L,
+        strong_convexity=mu,
+        distance=float(np.min(np.sum((problem.minimizers - start) ** 2, axis=1))),
+        height=problem.value(start) - least,
+        step=optimizer.hyperparameters["step_size"] * L,
+        momentum=optimizer.hyperparameters.get("momentum", 0.0),
+    )
+    target = {"value": tolerance, "gradient": tolerance**2 / (2.0 * L), "distance": 0.5 * mu * tolerance**2}[measure]
+    return _first(lambda k: bound(at, k) <= target) if target > 0.0 else None
+
+
+def _first(met: Callable[[float], bool]) -> int | None:
+    """The least k at which a bound that falls is met; None where that lies beyond 2⁶⁰, or never comes."""
+    if met(0):
+        return 0
+    high = 1
+    while not met(high):
+        high *= 2
+        if high > _MOST:
+            return None
+    low = high // 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if met(middle) else (middle, high)
+    return high
