@@ -61,15 +61,14 @@ def test_an_off_by_one_in_nesterovs_momentum_is_found_at_once():
     assert pairs.loc["constant", "explanation"] == ""
 
 
-SCHEDULE = {name: np.full(301, value) for name, value in (("step_size", 1e-2), ("decay", 0.9), ("epsilon", 1e-8))}
-
-
 class TestChaos:
     """RMSprop with a step size of 1e-2 on Rosenbrock's valley makes 1e-3 of the last bit within a hundred steps."""
 
     def walk(self, start, noise=None):
-        problem = nagbench.problem("rosenbrock")
-        return follow(find_method("rmsprop"), SCHEDULE, gradient_of(problem), start, 300, noise).points
+        gradient = gradient_of(nagbench.problem("rosenbrock"))
+        values = {"step_size": 1e-2, "decay": 0.9, "epsilon": 1e-8}
+        schedule = {name: np.full(301, value) for name, value in values.items()}
+        return follow(find_method("rmsprop"), schedule, gradient, start, 300, noise).points
 
     def test_one_bit_at_the_start_is_rounding_however_far_it_leads(self):
         start = nagbench.problem("rosenbrock").start
