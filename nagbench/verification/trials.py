@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nagbench.errors import UsageError
+from nagbench.errors import UsageError, one_line
 from nagbench.objective import Problem
 from nagbench.updates import Method, Optimizer
 from nagbench.verification.forms import FORMS
@@ -75,10 +75,11 @@ def try_group(
     for member, method in members:
         schedule = settings_of(member, method, values)
         why = _lack(group, member, method, values) or _refusal(method, schedule)
-        if why:
-            refused[member.name] = why
+        entered = why or _enter(member.name, method, schedule, gradient, start, steps, forms)
+        if isinstance(entered, str):
+            refused[member.name] = entered
         else:
-            entrants.append(_enter(member.name, method, schedule, gradient, start, steps, forms))
+            entrants.append(entered)
     return Trial(group, scenario, tuple(entrants), tuple(_pairs(group, entrants, forms)), refused, tuple(forms))
 
 
@@ -128,9 +129,13 @@ def _enter(
     start: Array,
     steps: int,
     forms: dict[str, Trajectory],
-) -> Entrant:
-    run = follow(method, schedule, gradient, start, steps)
-    disturbed = [follow(method, schedule, gradient, start, steps, Noise(seed, start)) for seed in range(RUNS)]
+) -> Entrant | str:
+    """The member's runs, or what it raised: some libraries refuse values only when they are used."""
+    try:
+        run = follow(method, schedule, gradient, start, steps)
+        disturbed = [follow(method, schedule, gradient, start, steps, Noise(seed, start)) for seed in range(RUNS)]
+    except Exception as error:
+        return one_line(error)
     at_query = allowance(run.queries, [other.queries for other in disturbed])
     return Entrant(
         name=name,
