@@ -1,7 +1,7 @@
 """Keras 3's optimizers, on JAX (one jitted stateless step, as its trainer makes them) or on PyTorch (a step in place).
 
 The backend is what KERAS_BACKEND says, else JAX, else PyTorch, whichever is installed; it is part of what decides a
-result. Keras keeps step sizes in its own float type, which is set to double precision while an optimizer is made.
+result. Keras keeps step sizes in its own float type, which is set to that of the parameters while an optimizer is made.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ def _load() -> Any:
 
 
 @contextlib.contextmanager
-def _double_precision(keras: Any) -> Iterator[None]:
+def _precision(keras: Any, name: str) -> Iterator[None]:
     before = keras.config.floatx()
-    keras.config.set_floatx("float64")
+    keras.config.set_floatx(name)
     try:
         with _jax.double_precision() if keras.config.backend() == "jax" else contextlib.nullcontext():
             yield
@@ -84,7 +84,7 @@ def session(name: str, names: tuple[str, ...], nesterov: bool) -> Session:
         keras = _load()
         on = _on_jax if keras.config.backend() == "jax" else _on_torch
         arguments = _arguments(names, hyper)
-        with _double_precision(keras):
+        with _precision(keras, iterate.dtype.name):
             advance, change = on(keras, make, arguments, iterate, gradient)
 
         def changed(now: Floats) -> None:
@@ -107,7 +107,7 @@ def _on_torch(keras: Any, make: Any, arguments: dict[str, Any], iterate: Floats,
 
     with keras.device("cpu"):
         optimizer = make(**arguments)
-        variable = keras.Variable(torch.nn.Parameter(torch.from_numpy(iterate)), dtype="float64")
+        variable = keras.Variable(torch.nn.Parameter(torch.from_numpy(iterate)), dtype=iterate.dtype.name)
         optimizer.build([variable])
     slope = torch.from_numpy(gradient)
 
@@ -120,15 +120,15 @@ def _on_torch(keras: Any, make: Any, arguments: dict[str, Any], iterate: Floats,
 
 def _on_jax(keras: Any, make: Any, arguments: dict[str, Any], iterate: Floats, gradient: Floats) -> Turns:
     jax = _jax.load()
-    compiled, start, rate = _compiled(make, iterate.size, *_split(arguments))
+    compiled, start, rate = _compiled(make, iterate.size, iterate.dtype.name, *_split(arguments))
     state = [jax.numpy.array(value) for value in start]
-    state[rate] = jax.numpy.array(arguments["learning_rate"])
+    state[rate] = jax.numpy.array(arguments["learning_rate"], iterate.dtype)
     walk = _jax.Walk(compiled, iterate, gradient, state)
 
     def change(given: dict[str, Any]) -> None:
-        walk.compiled = _compiled(make, iterate.size, *_split(given))[0]
+        walk.compiled = _compiled(make, iterate.size, iterate.dtype.name, *_split(given))[0]
         with _jax.double_precision():
-            walk.state[rate] = jax.numpy.array(given["learning_rate"])
+            walk.state[rate] = jax.numpy.array(given["learning_rate"], iterate.dtype)
 
     return walk, change
 
@@ -139,12 +139,12 @@ def _split(arguments: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
 
 
 @functools.lru_cache(maxsize=256)
-def _compiled(make: Any, n: int, *constants: tuple[str, Any]) -> tuple[Any, list[Any], int]:
+def _compiled(make: Any, n: int, precision: str, *constants: tuple[str, Any]) -> tuple[Any, list[Any], int]:
     """A compiled step for parameters of this size, the optimizer's variables at first, and which is the step size."""
     keras, jax = _load(), _jax.load()
-    with _double_precision(keras):
+    with _precision(keras, precision):
         optimizer = make(learning_rate=1.0, **dict(constants))
-        optimizer.build([keras.Variable(jax.numpy.zeros(n), dtype="float64")])
+        optimizer.build([keras.Variable(jax.numpy.zeros(n), dtype=precision)])
         start = [variable.value for variable in optimizer.variables]
     rate = next(i for i, variable in enumerate(optimizer.variables) if variable is optimizer.learning_rate)
 

@@ -23,7 +23,8 @@ Make = Callable[..., Any]
 def session(make: Make, names: tuple[str, ...]) -> Session:
     """Sessions of the transformation that ``make(**values)`` returns; ``names`` are those of its hyperparameters.
 
-    A momentum of 0 is not given to it: then it keeps no trace.
+    A momentum of 0 is not given to it: then it keeps no trace. With parameters in single precision the values are numbers
+    of no precision of their own, as Python's are: an array in double precision would make all arithmetic double.
     """
 
     def begin(iterate: Floats, gradient: Floats, hyper: Floats) -> Step:
@@ -36,7 +37,7 @@ def session(make: Make, names: tuple[str, ...]) -> Session:
         def step(hyper: Floats) -> None:
             if len(given) < len(names) and hyper[names.index("momentum")] != 0.0:
                 raise UsageError("an Optax transformation that begins with momentum 0 keeps no trace to go on from")
-            advance(hyper)
+            advance(hyper if iterate.dtype == hyper.dtype else tuple(hyper.tolist()))
 
         return step
 
