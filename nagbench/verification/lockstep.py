@@ -17,7 +17,6 @@ from nagbench.objective import Problem
 from nagbench.updates import Method, update_of
 
 Array = NDArray[Any]
-Gradient = Callable[[Array], Array]
 Schedule = Mapping[str, Array]
 
 
@@ -42,11 +41,23 @@ class Trajectory:
         return len(self.gradients)
 
 
-def gradient_of(problem: Problem, few: int = 100) -> Gradient:
-    """∇f as a function of a float64 point. Small problems run in plain Python, which needs no compilation."""
+@dataclass(frozen=True)
+class Target:
+    """f and ∇f as functions of a float64 point."""
+
+    value: Callable[[Array], float]
+    gradient: Callable[[Array], Array]
+
+
+def target_of(problem: Problem, few: int = 100) -> Target:
+    """A problem's value and gradient. Small problems run in plain Python, which needs no compilation."""
     if problem.dimension > few:
-        return problem.gradient
+        return Target(problem.value, problem.gradient)
     no_rows = np.zeros(0, np.int64)
+
+    def value(x: Array) -> float:
+        with np.errstate(all="ignore"):
+            return float(problem.value_kernel(x, problem.data, problem.shape, no_rows))
 
     def gradient(x: Array) -> Array:
         slope = np.empty(problem.dimension)
@@ -54,7 +65,7 @@ def gradient_of(problem: Problem, few: int = 100) -> Gradient:
             problem.gradient_kernel(x, problem.data, problem.shape, no_rows, slope)
         return slope
 
-    return gradient
+    return Target(value, gradient)
 
 
 class Noise:
@@ -81,16 +92,18 @@ class Noise:
 
 
 def follow(
-    method: Method, schedule: Schedule, gradient: Gradient, start: Array, steps: int, noise: Noise | None = None
+    method: Method, schedule: Schedule, target: Target, start: Array, steps: int, noise: Noise | None = None
 ) -> Trajectory:
     """``steps`` iterations of a method from ``start``, in the precision of ``start``.
 
-    ``schedule`` has a row of ``steps + 1`` values for each of the method's hyperparameters. With ``noise``, points are
+    ``schedule`` has a row of ``steps + 1`` values for each of the method's hyperparameters, and one under
+    "next_momentum" for methods that ask for it. With ``noise``, points are
     shifted after every iteration as if the implementation itself had rounded otherwise; it needs no access to the
     implementation for that, since an update that depends on the past gradients alone moves a shifted point as it moves
     the point itself.
     """
-    columns = [[float(value) for value in schedule[name]] for name in method.hyperparameters]
+    names = [*method.hyperparameters, *["next_momentum"] * method.next_momentum]
+    columns = [[float(value) for value in schedule[name]] for name in names]
     iterate = start.copy()
     query = start.copy() if method.look_ahead else iterate
     slots = np.zeros((method.slots, start.size), start.dtype)
@@ -98,11 +111,14 @@ def follow(
     shift = noise.shift if noise is not None else None
     points, queries, gradients = [_seen(iterate, shift)], [_seen(query, shift)], []
     for k in range(steps):
-        exact = gradient(_seen(query, shift).astype(np.float64))
+        hyper = _hyper(method, columns, k, iterate.dtype)
+        if method.observe is not None:
+            method.observe(k, target.value(_seen(iterate, shift).astype(np.float64)), iterate, query, slots, hyper)
+        exact = target.gradient(_seen(query, shift).astype(np.float64))
         slope[:] = noise.disturb(exact) if noise is not None else exact
         gradients.append(slope.copy())
         with np.errstate(all="ignore"):
-            update(k, slope, iterate, query, slots, _hyper(method, columns, k, iterate.dtype))
+            update(k, slope, iterate, query, slots, hyper)
         if noise is not None:
             noise.move(query)
         points.append(_seen(iterate, shift))

@@ -13,7 +13,7 @@ from nagbench.objective import Problem
 from nagbench.updates import Method, Optimizer
 from nagbench.verification.forms import FORMS
 from nagbench.verification.groups import Group, Member
-from nagbench.verification.lockstep import Array, Gradient, Noise, Schedule, Trajectory, follow, gradient_of
+from nagbench.verification.lockstep import Array, Noise, Schedule, Target, Trajectory, follow, target_of
 from nagbench.verification.rounding import DIFFERENT, RUNS, Comparison, allowance, compare
 from nagbench.verification.scenarios import Scenario
 
@@ -69,13 +69,13 @@ def try_group(
     values = scenario.schedule(group.base, steps)
     if values is None:
         return None
-    gradient, start = gradient_of(problem), problem.start.astype(scenario.precision)
-    forms = {name: follow(FORMS[name], values, gradient, start, steps) for name in group.forms if _has(name, values)}
+    target, start = target_of(problem), problem.start.astype(scenario.precision)
+    forms = {name: follow(FORMS[name], values, target, start, steps) for name in group.forms if _has(name, values)}
     entrants, refused = [], {}
     for member, method in members:
         schedule = settings_of(member, method, values)
         why = _lack(group, member, method, values) or _refusal(method, schedule)
-        entered = why or _enter(member.name, method, schedule, gradient, start, steps, forms)
+        entered = why or _enter(member.name, method, schedule, target, start, steps, forms)
         if isinstance(entered, str):
             refused[member.name] = entered
         else:
@@ -125,15 +125,15 @@ def _enter(
     name: str,
     method: Method,
     schedule: Schedule,
-    gradient: Gradient,
+    target: Target,
     start: Array,
     steps: int,
     forms: dict[str, Trajectory],
 ) -> Entrant | str:
     """The member's runs, or what it raised: some libraries refuse values only when they are used."""
     try:
-        run = follow(method, schedule, gradient, start, steps)
-        disturbed = [follow(method, schedule, gradient, start, steps, Noise(seed, start)) for seed in range(RUNS)]
+        run = follow(method, schedule, target, start, steps)
+        disturbed = [follow(method, schedule, target, start, steps, Noise(seed, start)) for seed in range(RUNS)]
     except Exception as error:
         return one_line(error)
     at_query = allowance(run.queries, [other.queries for other in disturbed])

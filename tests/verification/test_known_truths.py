@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import nagbench
-from nagbench.verification.lockstep import gradient_of
+from nagbench.verification.lockstep import target_of
 
 # The first iteration with new values, and the first point that they make.
 CHANGED, AFTER = 30, 31
@@ -153,7 +153,7 @@ def test_rounding_never_hides_anything_in_the_full_certificate(certificate):
 def test_the_point_map_holds_for_pytorchs_own_buffer():
     """x_k = p_k + m·s·b_k, with PyTorch driven by hand and the textbook's form written out."""
     problem, s, m = nagbench.problem("rosenbrock-10"), 1e-4, 0.9
-    gradient = gradient_of(problem)
+    gradient = target_of(problem).gradient
     p = torch.nn.Parameter(torch.tensor(problem.start))
     optimizer = torch.optim.SGD([p], lr=s, momentum=m, nesterov=True)
     x, v = problem.start.copy(), np.zeros(10)
@@ -169,7 +169,7 @@ def test_the_point_map_holds_for_pytorchs_own_buffer():
 def test_pytorch_after_a_drop_is_kerass_form_with_a_rescaled_velocity():
     """The sentence of the certificate, with PyTorch driven by hand: the velocity decays with m·s_k/s_{k−1}."""
     problem, m = nagbench.problem("rosenbrock-10"), 0.9
-    gradient, steps = gradient_of(problem), [1e-4] * CHANGED + [1e-5] * (STEPS - CHANGED)
+    gradient, steps = target_of(problem).gradient, [1e-4] * CHANGED + [1e-5] * (STEPS - CHANGED)
     p = torch.nn.Parameter(torch.tensor(problem.start))
     optimizer = torch.optim.SGD([p], lr=1e-4, momentum=m, nesterov=True)
     w, v, before = problem.start.copy(), np.zeros(10), 1e-4
