@@ -9,7 +9,7 @@ import inspect
 from itertools import groupby
 from pathlib import Path
 
-from nagbench import registry
+from nagbench import registry, schedules
 from nagbench.objective import Problem
 from nagbench.suite import Entry, suites
 from nagbench.updates import Hyperparameter, Method
@@ -53,6 +53,7 @@ def page() -> str:
 
 
 BEGIN, END = "<!-- from the registry, by docs/make.py -->", "<!-- end -->"
+SCHEDULES, SCHEDULES_END = "<!-- schedules, by docs/make.py -->", "<!-- end of schedules -->"
 
 
 def tuned(name: str, hyper: Hyperparameter) -> str:
@@ -77,12 +78,27 @@ def method_section(method: Method) -> str:
     return f"### {method.name}\n\n{inspect.getdoc(method.update)}\n\n{facts}\n"
 
 
+def schedule_rows() -> list[str]:
+    """The table of schedules, of step sizes and then of momenta."""
+    rows = ["| pair | formula | further pairs, with defaults | source |", "|---|---|---|---|"]
+    for key, table in schedules.WORDS.items():
+        for word, schedule in table.items():
+            further = ", ".join(f"`{name}={value:g}`" for name, value in schedule.parameters.items()) or "—"
+            rows.append(f"| `{key}={word}` | {schedule.formula} | {further} | {schedule.source} |")
+    return rows
+
+
+def between(text: str, begin: str, end: str, lines: list[str]) -> str:
+    """The text with what stands between two marks replaced."""
+    return "\n".join([text.partition(begin)[0] + begin, *lines, end]) + text.partition(end)[2]
+
+
 def methods_page(before: str) -> str:
-    """The page on methods, with all that stands between its two marks made anew."""
+    """The page on methods, with all that stands between its marks made anew."""
     methods = registry.methods().values()
     table = ["| name | tested at | tuned over | theory |\n|---|---|---|---|", *map(method_row, methods)]
-    head, tail = before.partition(BEGIN)[0], before.partition(END)[2]
-    return "\n".join([head + BEGIN, *table, "", *map(method_section, methods), END]) + tail
+    page = between(before, SCHEDULES, SCHEDULES_END, schedule_rows())
+    return between(page, BEGIN, END, [*table, "", *map(method_section, methods)])
 
 
 if __name__ == "__main__":

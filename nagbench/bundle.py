@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nagbench import schedules
 from nagbench.objective import Floats, Ints
 from nagbench.records import Cell, canonical
 
@@ -23,7 +24,8 @@ class Bundle(Sequence[Cell]):
     """Cells that differ in hyperparameters, start and seed alone.
 
     ``template`` is any of them; ``names`` are the hyperparameters in the method's order, the columns of ``hypers``,
-    which has a row a cell, as ``starts`` and ``seeds`` have.
+    which has a row a cell, as ``starts`` and ``seeds`` have. ``schedule`` holds the words and numbers of the schedules that
+    all the cells follow.
     """
 
     template: Cell
@@ -31,6 +33,7 @@ class Bundle(Sequence[Cell]):
     hypers: Floats
     starts: Ints
     seeds: Ints
+    schedule: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return self.starts.size
@@ -45,28 +48,41 @@ class Bundle(Sequence[Cell]):
         if not -len(self) <= at < len(self):
             raise IndexError(at)
         values = dict(zip(self.names, self.hypers[at].tolist(), strict=True))
+        values |= self.schedule
         return replace(self.template, hyperparameters=values, start=int(self.starts[at]), seed=int(self.seeds[at]))
 
     def take(self, rows: Any) -> Bundle:
         """The cells of a slice, of indices or of a mask."""
-        return Bundle(self.template, self.names, self.hypers[rows], self.starts[rows], self.seeds[rows])
+        return Bundle(self.template, self.names, self.hypers[rows], self.starts[rows], self.seeds[rows], self.schedule)
 
     @functools.cached_property
     def digests(self) -> bytes:
         """The keys of the cells, eight bytes each, one after the other: the same hash as `Cell.key`, without the cells."""
         before, after = self._frame
-        order = sorted(range(len(self.names)), key=self.names.__getitem__)
-        names = [canonical(self.names[i]) + ":" for i in order]
+        order, names, tail = self._pairs
         base = hashlib.blake2b(before.encode(), digest_size=8)
         middle, between, last = (part.encode() for part in after)
         found = []
         rows = zip(self.hypers[:, order].tolist(), self.seeds.tolist(), self.starts.tolist(), strict=True)
         for values, seed, start in rows:
-            text = ",".join([name + repr(value) for name, value in zip(names, values, strict=True)])
+            text = ",".join([name + repr(value) for name, value in zip(names, values, strict=True)]) + tail
             digest = base.copy()
             digest.update(b"{%b}%b%d%b%d%b" % (text.encode(), middle, seed, between, start, last))
             found.append(digest.digest())
         return b"".join(found)
+
+    @property
+    def _pairs(self) -> tuple[list[int], list[str], str]:
+        """The columns in the order of JSON's keys, what comes before each of their values, and what comes after the last."""
+        order, before, waiting = [], [], ""
+        for name in sorted([*self.names, *self.schedule]):
+            if name in self.schedule:
+                waiting += f"{canonical(name)}:{canonical(self.schedule[name])},"
+            else:
+                order.append(self.names.index(name))
+                before.append(f"{waiting}{canonical(name)}:")
+                waiting = ""
+        return order, before, f",{waiting[:-1]}" if waiting else ""
 
     @functools.cached_property
     def _frame(self) -> tuple[str, list[str]]:
@@ -92,12 +108,18 @@ class Bundle(Sequence[Cell]):
 
 
 def bundle_of(cells: Sequence[Cell], names: Sequence[str]) -> Bundle:
-    """Cells that share all but hyperparameters, start and seed, as columns."""
+    """Cells that share all but their hyperparameters' numbers, start and seed, as columns.
+
+    Raises ValueError where they do not follow the same schedules.
+    """
     if isinstance(cells, Bundle):
         return cells
     hypers = np.array([[cell.hyperparameters[name] for name in names] for cell in cells], dtype=np.float64)
     starts, seeds = (np.array([getattr(cell, name) for cell in cells], dtype=np.int64) for name in ("start", "seed"))
-    return Bundle(cells[0], tuple(names), hypers.reshape(len(cells), len(names)), starts, seeds)
+    shared = schedules.of(cells[0].hyperparameters)
+    if any(schedules.of(cell.hyperparameters) != shared for cell in cells):
+        raise ValueError("cells of one bundle follow the same schedules")
+    return Bundle(cells[0], tuple(names), hypers.reshape(len(cells), len(names)), starts, seeds, shared)
 
 
 def in_pieces(bundle: Bundle, most: int) -> Iterator[Bundle]:

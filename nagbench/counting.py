@@ -18,7 +18,8 @@ from nagbench.runner import UNGUARDED, Batch, Counts, Guard, Pulse, batch_of, co
 OUTCOMES = pa.schema(
     [
         ("cell", pa.string()), ("tolerance", pa.float64()), ("status", pa.string()), ("iterations", pa.int64()),
-        ("gradient_evaluations", pa.float64()), ("value", pa.float64()), ("gradient_norm", pa.float64()),
+        ("gradient_evaluations", pa.float64()), ("value_evaluations", pa.float64()), ("value", pa.float64()),
+        ("gradient_norm", pa.float64()),
         ("residual", pa.float64()), ("rises", pa.int64()), ("overshoot", pa.float64()), ("rate", pa.float64()),
         ("digest", pa.string()), ("fingerprint", pa.string()), ("error", pa.string()),
     ]
@@ -81,6 +82,7 @@ def outcome_table(batch: Batch, bundle: Bundle, counts: Counts) -> pa.Table:
         "status": pa.array(STATUSES).take(pa.array(flat["status"])),
         "iterations": flat["iterations"],
         "gradient_evaluations": flat["work"],
+        "value_evaluations": flat["valued"],
         **{name: flat[name] for name in _FIELDS},
         "digest": digests(counts.points.reshape(flat.size, -1)),
         "fingerprint": pa.repeat(fingerprint_of(bundle.template.problem, bundle.template.optimizer), flat.size),

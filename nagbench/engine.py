@@ -28,7 +28,7 @@ import numba
 import numpy as np
 from numba import carray, float64, int64, typeof, types, void
 
-from nagbench import kernels, loop, sources
+from nagbench import kernels, loop, schedules, sources
 from nagbench.errors import UsageError
 from nagbench.objective import Problem
 
@@ -39,6 +39,7 @@ _POINT = (int64, _FLOATS, int64, _FLOATS, int64, _INTS, int64, _INTS)
 SIGNATURES = {
     "value": float64(*_POINT),
     "gradient": void(*_POINT, _FLOATS),
+    "observe": void(int64, float64, int64, _FLOATS, _FLOATS, int64, _FLOATS, int64, _FLOATS),
     "update": void(int64, int64, _FLOATS, _FLOATS, _FLOATS, int64, _FLOATS, int64, _FLOATS),
 }
 
@@ -74,6 +75,17 @@ def _gradient_entry(n, x, data_size, data, shape_size, shape, rows_size, rows, o
     )
 
 
+def _observe_entry(k, f, n, iterate, query, slot_count, slots, hyper_size, hyper):  # type: ignore[no-untyped-def]
+    kernel(
+        k,
+        f,
+        carray(iterate, (n,)),
+        carray(query, (n,)),
+        carray(slots, (slot_count, n)),
+        carray(hyper, (hyper_size,)),
+    )
+
+
 def _update_entry(k, n, slope, iterate, query, slot_count, slots, hyper_size, hyper):  # type: ignore[no-untyped-def]
     kernel(
         k,
@@ -85,7 +97,12 @@ def _update_entry(k, n, slope, iterate, query, slot_count, slots, hyper_size, hy
     )
 
 
-_TEMPLATES: dict[str, Function] = {"value": _value_entry, "gradient": _gradient_entry, "update": _update_entry}
+_TEMPLATES: dict[str, Function] = {
+    "value": _value_entry,
+    "gradient": _gradient_entry,
+    "observe": _observe_entry,
+    "update": _update_entry,
+}
 
 
 def _cache_root() -> Path:
@@ -103,7 +120,7 @@ def _cache_root() -> Path:
 
 def _source_hash(*functions: Function) -> str:
     """A hash of the files that hold these functions and their helpers, of this file, and of numba's version."""
-    behind = sources.files([*(f.__module__ for f in functions), kernels.__name__])
+    behind = sources.files([*(f.__module__ for f in functions), kernels.__name__, schedules.__name__])
     digest = hashlib.blake2b(numba.__version__.encode(), digest_size=8)
     for file in sorted({inspect.getfile(f) for f in functions} | set(behind) | {__file__}):
         digest.update(Path(file).read_bytes())
@@ -172,6 +189,8 @@ def _python_entry(function: Function, kind: str) -> Function:
         return lambda n, x, _d, data, _s, shape, _r, rows: function(x, data, shape, rows)
     if kind == "gradient":
         return lambda n, x, _d, data, _s, shape, _r, rows, out: function(x, data, shape, rows, out)
+    if kind == "observe":
+        return lambda k, f, n, iterate, query, _s, slots, _h, hyper: function(k, f, iterate, query, slots, hyper)
     return lambda k, n, slope, iterate, query, _s, slots, _h, hyper: function(k, slope, iterate, query, slots, hyper)
 
 
@@ -240,21 +259,24 @@ def _late_sum(name: str, signature: Any) -> Function:
 
 
 def _loop_signatures() -> dict[str, Any]:
-    value, gradient, update = (types.FunctionType(SIGNATURES[kind]) for kind in ("value", "gradient", "update"))
+    value, gradient, observe, update = (types.FunctionType(signature) for signature in SIGNATURES.values())
     floats, ints = float64[::1], int64[::1]
     formula = types.NamedTuple([floats, ints, float64, floats], loop.Formula)
     draws = types.NamedTuple([int64, ints, ints, _MATRIX], loop.Draws)
-    rule = types.NamedTuple([int64, int64, floats, int64, int64, int64, int64], loop.Rule)
-    state = types.NamedTuple([floats, floats, _MATRIX, floats, floats, floats, _MATRIX, floats], loop.State)
+    rule = types.NamedTuple([int64, int64, floats, *[int64] * 5], loop.Rule)
+    state = types.NamedTuple([floats, floats, _MATRIX, floats, floats, floats, _MATRIX, floats, floats], loop.State)
     trace = types.NamedTuple([ints, typeof(np.zeros(1, loop.CURVE)), _MATRIX], loop.Trace)
+    plan = typeof(np.zeros(1, schedules.PLAN))
     progress, hits = typeof(np.zeros(1, loop.PROGRESS)), typeof(np.zeros((1, 1), loop.HIT))
     return {
         "count": int64(
-            value, gradient, update, formula, int64, ints, draws, rule, _MATRIX, _MATRIX, state, trace, progress, hits,
-            float64[:, :, ::1], int64,
+            value, gradient, observe, update, formula, int64, ints, draws, rule, _MATRIX, plan, _MATRIX, state, trace,
+            progress, hits, float64[:, :, ::1], int64,
         ),
-        "replay": void(gradient, update, formula, ints, draws, floats, floats, state, int64, int64, int64),
-        "query": void(gradient, formula, ints, draws, state, int64, int64),
+        "replay": void(
+            value, gradient, observe, update, formula, ints, draws, int64, floats, plan, floats, state, int64, int64, int64
+        ),
+        "query": void(value, gradient, formula, ints, draws, int64, state, int64, int64),
         "evaluate": void(value, gradient, formula, ints, _MATRIX, floats, _MATRIX),
     }  # fmt: skip
 
@@ -294,7 +316,8 @@ def fingerprint(*functions: Function, modules: Iterable[str] = (), installed: It
     With the versions of these installed distributions, if there are any.
     """
     names = [f.__module__ for f in functions]
-    code = sources.fingerprint([*names, *modules, kernels.__name__, loop.__name__, "nagbench.oracle"])
+    own = [kernels.__name__, schedules.__name__, loop.__name__, "nagbench.oracle"]
+    code = sources.fingerprint([*names, *modules, *own])
     versions = [f"{name} {importlib.metadata.version(name)}" for name in installed]
     if not versions:
         return code

@@ -1,8 +1,8 @@
 """The loop: one iteration, written once; the counting pass, the bare replay and the evaluations made of it.
 
 Everything here is plain Python over arrays, so it runs as it stands for plain Python functions and libraries, and numba
-compiles the same source for the rest (`engine.py`). `value`, `gradient` and `update` are entries: functions that take
-addresses and sizes (see `kernels.pointer`). No function here allocates: the caller brings every array, so a call can
+compiles the same source for the rest (`engine.py`). `value`, `gradient`, `observe` and `update` are entries: functions
+that take addresses and sizes (see `kernels.pointer`). No function here allocates: the caller brings every array, so a call can
 stop after any iteration and the next one goes on from there.
 
 In compiled code an array, or a tuple of them, costs reference counting and copies at every call that it is passed to,
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nagbench.kernels import distance, jitable, norm, pointer
+from nagbench.schedules import fill, is_scheduled
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -47,7 +48,10 @@ class Draws(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """How a run is measured and when it ends. `tolerances` decrease; `every` is the iterations between measurements."""
+    """How a run is measured and when it ends. `tolerances` decrease; `every` is the iterations between measurements.
+
+    `observing` says that the method wants the value of f at its iterate in every iteration.
+    """
 
     measure: int
     relative: int
@@ -56,10 +60,14 @@ class Rule(NamedTuple):
     every: int
     autonomous: int
     look_ahead: int
+    observing: int
 
 
 class State(NamedTuple):
-    """The working memory of one run. Without look-ahead, `query` is the array `iterate` itself."""
+    """The working memory of one run. Without look-ahead, `query` is the array `iterate` itself.
+
+    `hyper` is what a run with a schedule hands to its update, made anew in every iteration.
+    """
 
     iterate: Floats
     query: Floats
@@ -69,6 +77,7 @@ class State(NamedTuple):
     saved_query: Floats
     saved_slots: Floats
     samples: Floats
+    hyper: Floats
 
 
 class Trace(NamedTuple):
@@ -99,19 +108,23 @@ PROGRESS = np.dtype(
     ]
     + [
         (name, np.float64)
-        for name in ("work", "start_measure", "start_value", "previous", "least", "rise", "value", "measure")
+        for name in ("work", "valued", "start_measure", "start_value", "previous", "least", "rise", "value", "measure")
     ],
     align=True,
 )
 HIT = np.dtype(
     [(name, np.int64) for name in ("status", "iterations", "rises")]
-    + [(name, np.float64) for name in ("work", "value", "gradient_norm", "residual", "overshoot", "rate")],
+    + [(name, np.float64) for name in ("work", "valued", "value", "gradient_norm", "residual", "overshoot", "rate")],
     align=True,
 )
 CURVE = np.dtype(
     [("iteration", np.int64), ("value", np.float64), ("gradient_norm", np.float64), ("distance", np.float64)],
     align=True,
 )
+
+
+def ignore(k: int, f: float, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+    """What methods observe that do not want the value of f; it is never called."""
 
 
 @jitable
@@ -203,6 +216,7 @@ def _begin(state: Any, start: Any, now: Any) -> None:
     now["stride"] = 1
     now["recorded"] = 0
     now["work"] = 0.0
+    now["valued"] = 0.0
     now["previous"] = np.inf
     now["least"] = np.inf
     now["rise"] = 0.0
@@ -301,6 +315,7 @@ def _note(
     row["iterations"] = now["k"]
     row["rises"] = now["rises"]
     row["work"] = now["work"]
+    row["valued"] = now["valued"]
     row["value"] = now["value"]
     row["gradient_norm"] = gradient_norm
     row["residual"] = residual
@@ -334,6 +349,7 @@ def _finish(
 def count(
     value: Any,
     gradient: Any,
+    observe: Any,
     update: Any,
     formula: Any,
     row_count: int,
@@ -341,6 +357,7 @@ def count(
     draws: Any,
     rule: Any,
     hypers: Any,
+    plan: Any,
     starts: Any,
     state: Any,
     trace: Any,
@@ -367,15 +384,17 @@ def count(
     )
     rows_size, rows = everything.size, pointer(everything)
     stars_size, stars = formula.minimizers.size, pointer(formula.minimizers)
-    kind, relative, autonomous, budget, every = rule.measure, rule.relative, rule.autonomous, rule.budget, rule.every
-    scheduled, curved, sampled = trace.schedule.size, trace.curve.size > 0, _sampled(draws)
+    kind, relative, budget, every, observing = rule.measure, rule.relative, rule.budget, rule.every, rule.observing == 1
+    recorded, curved, sampled = trace.schedule.size, trace.curve.size > 0, _sampled(draws)
     # Measured at every iterate, the gradient there is the next one to be consumed.
     reuse = rule.look_ahead == 0 and kind == GRADIENT and not sampled and every == 1
+    scheduled = is_scheduled(plan[0])
+    autonomous, plain = rule.autonomous == 1 and not scheduled, not (scheduled or sampled or observing)
     left = allowance
     while now["cell"] < hypers.shape[0] and left > 0:
         cell = now["cell"]
-        hyper = pointer(hypers[cell])
-        hyper_size = hypers.shape[1]
+        given, hyper_size = pointer(hypers[cell]), hypers.shape[1]
+        hyper = pointer(state.hyper) if scheduled else given
         if now["begun"] == 0:
             _begin(state, starts[cell], now)
             left -= 1
@@ -400,7 +419,7 @@ def count(
                     status = DIVERGED if k > 0 else ERROR
                 elif residual <= rule.tolerances[now["reached"]]:
                     status = CONVERGED
-                elif autonomous == 1 and k > 0:
+                elif autonomous and k > 0:
                     # Brent's cycle detection: the state is kept at powers of two, and compared with in every iteration.
                     now["lag"] += 1
                     if _same(n, x, saved) and _same_whole(state):
@@ -411,7 +430,7 @@ def count(
                         now["lag"] = 0
                 if status == RUNNING and k >= budget:
                     status = BUDGET
-                record = now["recorded"] < scheduled and trace.schedule[now["recorded"]] == k
+                record = now["recorded"] < recorded and trace.schedule[now["recorded"]] == k
                 if status != RUNNING or record:
                     if kind != GRADIENT:
                         gradient(n, x, data_size, data, shape_size, shape, rows_size, rows, slope)
@@ -432,38 +451,61 @@ def count(
                         break
             if left <= 0:
                 break
-            if reuse:
+            if plain:
+                if not reuse:
+                    gradient(n, q, data_size, data, shape_size, shape, rows_size, rows, slope)
                 update(k, n, slope, x, q, slot_count, slots, hyper_size, hyper)
                 now["work"] += 1.0
             else:
+                share = 1.0
+                if scheduled:
+                    fill(k, plan[0], hyper_size, given, hyper)
                 if sampled:
                     batch = _batch(k, draws, everything)
+                    if batch.size > 0:
+                        share = batch.size / row_count
+                if observing:
+                    # Measured at every iterate, f there is known.
+                    f = now["value"]
+                    if sampled:
+                        f = value(n, x, data_size, data, shape_size, shape, batch.size, pointer(batch))
+                    elif every > 1:
+                        f = value(n, x, data_size, data, shape_size, shape, rows_size, rows)
+                    observe(k, f, n, x, q, slot_count, slots, hyper_size, hyper)
+                    now["valued"] += share
+                if sampled:
                     gradient(n, q, data_size, data, shape_size, shape, batch.size, pointer(batch), slope)
                     _add_noise(k, draws, state.slope)
-                    now["work"] += batch.size / row_count if batch.size > 0 else 1.0
-                else:
+                elif not reuse:
                     gradient(n, q, data_size, data, shape_size, shape, rows_size, rows, slope)
-                    now["work"] += 1.0
                 update(k, n, slope, x, q, slot_count, slots, hyper_size, hyper)
+                now["work"] += share
             now["k"] = k + 1
             left -= 1
     return int(now["cell"])
 
 
 def replay(
+    value: Any,
     gradient: Any,
+    observe: Any,
     update: Any,
     formula: Any,
     everything: Any,
     draws: Any,
-    hypers: Any,
+    observing: int,
+    given: Any,
+    plan: Any,
     start: Any,
     state: Any,
     first: int,
     last: int,
     repeats: int,
 ) -> None:
-    """Iterations first … last − 1, bare: nothing is measured. From 0 it resets to the start; `repeats` replays in a row."""
+    """Iterations first … last − 1, bare: nothing is measured, and f is evaluated only where the method wants its value.
+
+    From 0 it resets to the start; `repeats` replays in a row.
+    """
     n, slot_count = state.iterate.size, state.slots.shape[0]
     x, q, slots, slope = pointer(state.iterate), pointer(state.query), pointer(state.slots), pointer(state.slope)
     data_size, data, shape_size, shape = (
@@ -472,23 +514,41 @@ def replay(
         formula.shape.size,
         pointer(formula.shape),
     )
-    rows_size, rows, hyper_size, hyper = everything.size, pointer(everything), hypers.size, pointer(hypers)
-    sampled = _sampled(draws)
+    rows_size, rows, sampled, scheduled = everything.size, pointer(everything), _sampled(draws), is_scheduled(plan[0])
+    hyper_size, constant, hyper = given.size, pointer(given), pointer(state.hyper if scheduled else given)
+    plain = not (scheduled or sampled or observing == 1)
     for _ in range(repeats):
         if first == 0:
             _reset(state, start)
-        for k in range(first, last):
-            if sampled:
-                batch = _batch(k, draws, everything)
-                gradient(n, q, data_size, data, shape_size, shape, batch.size, pointer(batch), slope)
-                _add_noise(k, draws, state.slope)
-            else:
+        if plain:
+            for k in range(first, last):
                 gradient(n, q, data_size, data, shape_size, shape, rows_size, rows, slope)
+                update(k, n, slope, x, q, slot_count, slots, hyper_size, hyper)
+            continue
+        for k in range(first, last):
+            if scheduled:
+                fill(k, plan[0], hyper_size, constant, hyper)
+            batch = _batch(k, draws, everything) if sampled else everything
+            if observing == 1:
+                f = value(n, x, data_size, data, shape_size, shape, batch.size, pointer(batch))
+                observe(k, f, n, x, q, slot_count, slots, hyper_size, hyper)
+            gradient(n, q, data_size, data, shape_size, shape, batch.size, pointer(batch), slope)
+            _add_noise(k, draws, state.slope)
             update(k, n, slope, x, q, slot_count, slots, hyper_size, hyper)
 
 
-def query(gradient: Any, formula: Any, everything: Any, draws: Any, state: Any, first: int, last: int) -> None:
-    """The oracle calls of iterations first … last − 1 alone, at one point: what a replay spends outside the update."""
+def query(
+    value: Any,
+    gradient: Any,
+    formula: Any,
+    everything: Any,
+    draws: Any,
+    observing: int,
+    state: Any,
+    first: int,
+    last: int,
+) -> None:
+    """The oracle calls of iterations first … last − 1 alone, at one point: what a replay spends outside the method."""
     n, q, slope = state.query.size, pointer(state.query), pointer(state.slope)
     data_size, data, shape_size, shape = (
         formula.data.size,
@@ -496,14 +556,13 @@ def query(gradient: Any, formula: Any, everything: Any, draws: Any, state: Any, 
         formula.shape.size,
         pointer(formula.shape),
     )
-    rows_size, rows, sampled = everything.size, pointer(everything), _sampled(draws)
+    sampled = _sampled(draws)
     for k in range(first, last):
-        if sampled:
-            batch = _batch(k, draws, everything)
-            gradient(n, q, data_size, data, shape_size, shape, batch.size, pointer(batch), slope)
-            _add_noise(k, draws, state.slope)
-        else:
-            gradient(n, q, data_size, data, shape_size, shape, rows_size, rows, slope)
+        batch = _batch(k, draws, everything) if sampled else everything
+        if observing == 1:
+            value(n, q, data_size, data, shape_size, shape, batch.size, pointer(batch))
+        gradient(n, q, data_size, data, shape_size, shape, batch.size, pointer(batch), slope)
+        _add_noise(k, draws, state.slope)
 
 
 def evaluate(

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from nagbench import registry
+from nagbench import registry, schedules
 from nagbench.bundle import Bundle, in_pieces
 from nagbench.curvature import scale_of
 from nagbench.errors import UsageError, unknown
@@ -27,7 +27,7 @@ from nagbench.records import Cell, Measure, canonical
 from nagbench.runner import check_cell, engine_for, fingerprint_of, problem_of
 from nagbench.suite import merge, messages, suites
 from nagbench.text import parse
-from nagbench.updates import Method, Optimizer, check_hyperparameters
+from nagbench.updates import Method, Optimizer, check_hyperparameters, schedule_of
 
 Mode = Literal["theory", "default", "tuned", "grid"]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -155,6 +155,11 @@ def resolve_variants(texts: Iterable[str]) -> list[Variant]:
                 raise UsageError(f"{label}: the list of {key} is empty")
             lists[key] = [check_hyperparameters(method, {key: value})[key] for value in values]
         pinned = check_hyperparameters(method, {key: value for key, value in given.items() if key not in lists})
+        # Words first, so that the cells of a schedule come one after the other.
+        lists = dict(sorted(lists.items(), key=lambda item: item[0] not in schedules.NAMES))
+        named = {key: values for key, values in lists.items() if key in schedules.NAMES}
+        for words in itertools.product(*named.values()):
+            schedule_of(method, {**pinned, **dict(zip(named, words, strict=True))})
         variants.append(Variant(label, method, pinned, lists))
     return variants
 
@@ -238,7 +243,7 @@ class Plan:
         spec = self.spec
         seeds = 1 if parse_oracle(template.oracle).exact else spec.seeds
         each = settings(spec, variant, self.problems[label], self.units[label])
-        for mode, group in itertools.groupby(each, key=lambda item: item[0]):
+        for (mode, _), group in itertools.groupby(each, key=lambda item: (item[0], schedules.of(item[2]))):
             for some in _some(group, max(1, _LOT // (spec.starts * seeds))):
                 yield from _lots(spec, template, label, variant, mode, some, seeds)
 
@@ -278,7 +283,9 @@ def _lots(
     each = spec.starts * seeds
     hypers = np.array(rows, dtype=np.float64).reshape(len(some), len(known)).repeat(each, axis=0)
     starts = np.tile(np.arange(spec.starts).repeat(seeds), len(some))
-    bundle = Bundle(template, tuple(known), hypers, starts, np.tile(np.arange(seeds), len(some) * spec.starts))
+    each_seed = np.tile(np.arange(seeds), len(some) * spec.starts)
+    schedule = schedule_of(variant.method, some[0][2])
+    bundle = Bundle(template, tuple(known), hypers, starts, each_seed, schedule)
     trials = np.array([trial for _, trial, _ in some], dtype=np.int64).repeat(each)
     at = 0
     for piece in in_pieces(bundle, _LOT):
@@ -383,8 +390,14 @@ def plan_schema(plan: Plan) -> pa.Schema:
     """The columns of a plan: a row a cell and name, with all that the cell holds, hyperparameters in their own columns."""
     known = dict.fromkeys(name for variant in plan.variants for name in variant.method.hyperparameters)
     kinds = {str: pa.string(), int: pa.int64(), bool: pa.bool_()}
+    given = {name for variant in plan.variants for name in (*variant.pinned, *variant.lists)}
+    scheduled = [name for name in schedules.NAMES if given & {*schedules.WORDS} and name not in known]
     return pa.schema(
-        [*((name, kinds[kind]) for name, kind in _PLAN.items()), *((name, pa.float64()) for name in known)]
+        [
+            *((name, kinds[kind]) for name, kind in _PLAN.items()),
+            *((name, pa.float64()) for name in known),
+            *((name, pa.string() if name in schedules.WORDS else pa.float64()) for name in scheduled),
+        ]
     )
 
 
@@ -406,7 +419,7 @@ def plan_table(lot: Lot, schema: pa.Schema) -> pa.Table:
         "engine": shared.engine, "dtype": shared.dtype, "budget": shared.budget, "measure": shared.measure,
         "tested_at": method.tested_at, "relative": shared.relative, "every": shared.every,
         "problem_spec": shared.problem, "tolerances": canonical(shared.tolerances),
-        "fingerprint": fingerprint_of(shared.problem, shared.optimizer),
+        "fingerprint": fingerprint_of(shared.problem, shared.optimizer), **cells.schedule,
     }  # fmt: skip
     columns = {"cell": cells.keys, "trial": lot.trials, "start": cells.starts, "seed": cells.seeds}
     columns |= {name: np.ascontiguousarray(cells.hypers[:, i]) for i, name in enumerate(cells.names)}
@@ -425,6 +438,9 @@ def cell_of_row(row: Mapping[Any, Any]) -> Cell:
     method = registry.find_method(str(row["optimizer"]))
     given = {name: float(row.get(name) or 0.0) for name in method.hyperparameters}
     hyperparameters = {name: value for name, value in given.items() if row.get(name) is not None and value == value}
+    hyperparameters |= {
+        name: row[name] for name in schedules.NAMES if row.get(name) is not None and row[name] == row[name]
+    }
     cell = Cell(
         problem=str(row["problem_spec"]), optimizer=method.name, hyperparameters=hyperparameters,
         start=int(row["start"]), oracle=str(row["oracle"]), seed=int(row["seed"]), dtype=str(row["dtype"]),

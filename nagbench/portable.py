@@ -42,7 +42,7 @@ def text_of_optimizer(item: str | Optimizer) -> str:
     """The text form of an optimizer with all its hyperparameters."""
     if isinstance(item, str):
         return item
-    return f"{item.name}:" + ",".join(f"{key}={value!r}" for key, value in item.hyperparameters.items())
+    return f"{item.name}:" + ",".join(f"{key}={_text(value)}" for key, value in item.hyperparameters.items())
 
 
 def _text(value: Any) -> str:

@@ -29,7 +29,7 @@ class Cell:
 
     problem: str
     optimizer: str
-    hyperparameters: Mapping[str, float]
+    hyperparameters: Mapping[str, float | str]
     start: int = 0
     oracle: str = "exact"
     seed: int = 0
@@ -73,17 +73,19 @@ class Run:
     """The outcome of one cell at its tightest tolerance.
 
     ``iterations`` is the first k at which the measure was within the tolerance, counting from 0 at the start; where
-    ``status`` is not "converged", the iteration at which the run ended. ``predicted_iterations`` is the same from
-    theory, where there is one. ``path`` has the start first and one iterate a row, if it was asked for; ``query`` is
-    the point at which the next gradient would be taken; ``curve``
-    holds value, gradient norm and distance, thinned,
-    and ``metrics`` what else the problem follows (the accuracy on held-out data, say) at the curve's iterations.
+    ``status`` is not "converged", the iteration at which the run ended. ``predicted_iterations`` is the same from theory,
+    where there is one. ``gradient_evaluations`` and ``value_evaluations`` count what the method consumed, a mini-batch of b
+    of n rows as b/n; what was evaluated to measure is not in them. ``path`` has the start first and one iterate a row, if
+    it was asked for; ``query`` is the point at which the next gradient would be taken (before a method that observes f has
+    seen it there); ``curve`` holds value, gradient norm and distance, thinned, and ``metrics`` what else the problem
+    follows (the accuracy on held-out data, say) at the curve's iterations.
     """
 
     cell: Cell
     status: str
     iterations: int
     gradient_evaluations: float
+    value_evaluations: float
     value: float
     gradient_norm: float
     residual: float

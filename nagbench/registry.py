@@ -19,7 +19,7 @@ from nagbench import sources
 from nagbench.errors import UsageError, one_line, unknown
 from nagbench.libraries import missing
 from nagbench.objective import Floats, Problem
-from nagbench.updates import Hyperparameter, Method, Optimizer, Tuning, Update
+from nagbench.updates import Hyperparameter, Method, Observe, Optimizer, Tuning, Update
 
 Build = Callable[..., Problem]
 
@@ -81,6 +81,8 @@ def method(
     tested_at: str = "x",
     source: str = "",
     theory: Tuning | None = None,
+    observe: Observe | None = None,
+    next_momentum: bool = False,
 ) -> Callable[[Update], Update]:
     """Marks a function as the update of a method of this name; see `Method` for what the arguments mean."""
 
@@ -89,6 +91,7 @@ def method(
         update.__method__ = Method(  # type: ignore[attr-defined]
             name=name, update=update, hyperparameters=hyperparameters, slots=slots, look_ahead=look_ahead,
             autonomous=autonomous, tested_at=tested_at, source=source, summary=summary, theory=theory,
+            observe=observe, next_momentum=next_momentum,
         )  # fmt: skip
         return update
 
@@ -272,7 +275,7 @@ def problem(name: str | Callable[..., Any], **parameters: Any) -> Problem:
     return build_problem(name, parameters, **facts)
 
 
-def optimizer(name: str, **hyperparameters: float) -> Optimizer:
+def optimizer(name: str, **hyperparameters: float | str) -> Optimizer:
     """An optimizer by its method's name; hyperparameters not given take their defaults.
 
     Raises UsageError for unknown names and values that are not valid.

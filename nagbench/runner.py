@@ -13,7 +13,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from nagbench import loop, sources
+from nagbench import loop, schedules, sources
 from nagbench.bundle import bundle_of
 from nagbench.engine import ENGINES, MIXED, NUMBA, Engine, fingerprint, formula_of
 from nagbench.errors import UsageError, one_line, unknown
@@ -86,8 +86,9 @@ def fingerprint_of(problem: str, optimizer: str) -> str:
     found = problem_of(problem)
     method = find_method(optimizer)
     home = cast(Callable[..., Any], method.session or method.update)
+    own = [home] if method.observe is None else [home, method.observe]
     modules = (*found.modules, *method.modules)
-    return fingerprint(found.value_kernel, found.gradient_kernel, home, modules=modules, installed=method.distributions)
+    return fingerprint(found.value_kernel, found.gradient_kernel, *own, modules=modules, installed=method.distributions)
 
 
 def engine_for(problem: Problem, method: Method, asked: str | None = None) -> str:
@@ -148,10 +149,11 @@ def _rule(cell: Cell, method: Method, oracle: Oracle) -> loop.Rule:
         every=cell.every,
         autonomous=int(method.autonomous and oracle.exact),
         look_ahead=int(method.look_ahead),
+        observing=int(method.observe is not None),
     )
 
 
-def _state(n: int, method: Method) -> loop.State:
+def _state(n: int, method: Method, hyper_size: int) -> loop.State:
     count = max(method.slots, 1)
     slots, saved_slots, iterate, query, slope, saved_iterate, saved_query = _aligned(
         count * n, count * n, n, n, n, n, n
@@ -159,7 +161,7 @@ def _state(n: int, method: Method) -> loop.State:
     return loop.State(
         iterate=iterate, query=query if method.look_ahead else iterate, slots=slots.reshape(count, n), slope=slope,
         saved_iterate=saved_iterate, saved_query=saved_query, saved_slots=saved_slots.reshape(count, n),
-        samples=np.zeros(loop.SAMPLES),
+        samples=np.zeros(loop.SAMPLES), hyper=np.zeros(hyper_size),
     )  # fmt: skip
 
 
@@ -187,14 +189,20 @@ class Job:
         problem, method = batch.problem, batch.method
         self.value = self.engine.entry(problem.value_kernel, "value")
         self.gradient = self.engine.entry(problem.gradient_kernel, "gradient")
+        self.observe = self.engine.entry(method.observe or loop.ignore, "observe")
         self.update = self.engine.entry(update_of(method), "update")
         self.formula = formula_of(problem)
         self.everything = np.zeros(0, np.int64)
+        self.rule = _rule(batch.cells[0], method, self.oracle)
         bundle = bundle_of(batch.cells, list(method.hyperparameters))
         self.hypers = np.ascontiguousarray(bundle.hypers)
+        if method.next_momentum:
+            following = self.hypers[:, [bundle.names.index("momentum")]]
+            self.hypers = np.hstack([self.hypers, following])
+        self.plan = schedules.plan_of(bundle.names, bundle.schedule, next_momentum=method.next_momentum)
         starts, which = np.unique(bundle.starts, return_inverse=True)
         self.starts = np.array([start_of(problem, int(start)) for start in starts])[which]
-        self.state = _state(problem.dimension, method)
+        self.state = _state(problem.dimension, method, self.hypers.shape[1])
         self._chunk: tuple[int, loop.Draws] | None = None
 
     def draws(self, cell: Cell, k: int) -> tuple[loop.Draws, int]:
@@ -206,6 +214,20 @@ class Job:
         if self._chunk is None or self._chunk[0] != chunk:
             self._chunk = chunk, draws(self.oracle, self.batch.problem, cell, chunk)
         return self._chunk[1], (chunk + 1) * length - k
+
+    def replay(self, index: int, draw: loop.Draws, first: int, last: int, repeats: int = 1) -> None:
+        """Iterations first … last − 1 of one cell, bare; see `loop.replay`."""
+        self.engine.replay(
+            self.value, self.gradient, self.observe, self.update, self.formula, self.everything, draw,
+            self.rule.observing, self.hypers[index], self.plan, self.starts[index], self.state,
+            first, last, repeats,
+        )  # fmt: skip
+
+    def query(self, draw: loop.Draws, first: int, last: int) -> None:
+        """The oracle calls of these iterations alone; see `loop.query`."""
+        self.engine.query(
+            self.value, self.gradient, self.formula, self.everything, draw, self.rule.observing, self.state, first, last
+        )
 
 
 def count(
@@ -222,7 +244,7 @@ def run_job(job: Job, trace: loop.Trace | None, pulse: Pulse, guard: Guard = UNG
     """Counts the cells of a job; `count` says how."""
     batch, engine = job.batch, job.engine
     cells, n = batch.cells, batch.problem.dimension
-    rule = _rule(cells[0], batch.method, job.oracle)
+    rule = job.rule
     progress = np.zeros(1, loop.PROGRESS) if guard.progress is None else guard.progress
     progress[:] = 0
     hits = np.zeros((len(cells), rule.tolerances.size), loop.HIT)
@@ -237,8 +259,9 @@ def run_job(job: Job, trace: loop.Trace | None, pulse: Pulse, guard: Guard = UNG
             at, since = int(progress["cell"][0]), began
         try:
             engine.count(
-                job.value, job.gradient, job.update, job.formula, batch.problem.row_count, job.everything, draw, rule,
-                job.hypers, job.starts, job.state, trace or _no_trace(n), progress, hits, points, min(allowance, lasts),
+                job.value, job.gradient, job.observe, job.update, job.formula, batch.problem.row_count, job.everything,
+                draw, rule, job.hypers, job.plan, job.starts, job.state, trace or _no_trace(n), progress, hits, points,
+                min(allowance, lasts),
             )  # fmt: skip
         except Exception as error:
             _fail(progress, hits, errors, shortened(one_line(error)))
@@ -305,10 +328,7 @@ def replay(job: Job, index: int, iterations: int, *, pulse: Pulse = lambda: None
         draw, lasts = job.draws(cell, first)
         last = min(iterations, first + min(allowance, lasts))
         cpu, wall = time.process_time(), time.perf_counter()
-        job.engine.replay(
-            job.gradient, job.update, job.formula, job.everything, draw, job.hypers[index], job.starts[index],
-            job.state, first, last, 1,
-        )  # fmt: skip
+        job.replay(index, draw, first, last)
         took = time.perf_counter() - wall, time.process_time() - cpu
         yield took
         allowance, first = _next_allowance(allowance, took[0]), last

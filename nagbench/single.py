@@ -85,6 +85,7 @@ def run(
         status=STATUSES[hit["status"]],
         iterations=int(hit["iterations"]),
         gradient_evaluations=float(hit["work"]),
+        value_evaluations=float(hit["valued"]),
         value=float(hit["value"]),
         gradient_norm=float(hit["gradient_norm"]),
         residual=float(hit["residual"]),

@@ -34,8 +34,8 @@ HYPERPARAMETERS = ("step_size", "momentum", "beta1", "beta2", "decay", "epsilon"
 _BEFORE = ("cell", "problem", "family", "dimension", "oracle", "optimizer", "variant", "library", "engine")
 _AFTER = (
     "mode", "trial", "selected", "start", "seed", "dtype", "budget", "measure", "tested_at", "relative", "tolerance",
-    "status", "iterations", "gradient_evaluations", "value", "gradient_norm", "residual", "rises", "overshoot", "rate",
-    "predicted_iterations", "error",
+    "status", "iterations", "gradient_evaluations", "value_evaluations", "value", "gradient_norm", "residual", "rises",
+    "overshoot", "rate", "predicted_iterations", "error",
 )  # fmt: skip
 
 
@@ -97,7 +97,7 @@ class Sweep:
             table = table.merge(predicted, on=keys, how="left")
         table["selected"] = select(table)
         extra = [name for name in columns if name not in {*_BEFORE, *_AFTER, *HYPERPARAMETERS, *_HIDDEN}]
-        for name in HYPERPARAMETERS:
+        for name in (*HYPERPARAMETERS, "value_evaluations"):
             table[name] = table.get(name, np.nan)
         order = ["problem", "variant", "mode", "oracle", "trial", "start", "seed"]
         # Names in the order in which the sweep names them; the rest by value.

@@ -87,7 +87,7 @@ def predicted_iterations(
     the budget, where there are more than 2,000 distinct eigenvalues, or where it takes more than 10⁸ evaluations.
     """
     method = _FORMS.get(optimizer.name, optimizer.name)
-    if method not in _POLYNOMIALS or problem.spectrum is None or problem.minimizers is None:
+    if method not in _POLYNOMIALS or optimizer.scheduled or problem.spectrum is None or problem.minimizers is None:
         return None
     away = (problem.start if start is None else start) - problem.minimizers[0]
     amplitudes = away if problem.eigenvectors is None else problem.eigenvectors.T @ away

@@ -155,10 +155,7 @@ def _block(clock: _Clock, block: int) -> tuple[float, float]:
     job, task = clock.job, clock.task
     draw, _ = job.draws(task.cell, 0)
     cpu, wall = time.process_time(), time.perf_counter()
-    job.engine.replay(
-        job.gradient, job.update, job.formula, job.everything, draw, job.hypers[0], job.starts[0], job.state, 0,
-        task.iterations, block,
-    )  # fmt: skip
+    job.replay(0, draw, 0, task.iterations, block)
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
@@ -169,7 +166,7 @@ def _oracle(clock: _Clock, calls: int) -> float:
     while left > 0:
         now = min(left, lasts)
         began = time.perf_counter()
-        job.engine.query(job.gradient, job.formula, job.everything, draw, job.state, 0, now)
+        job.query(draw, 0, now)
         took += time.perf_counter() - began - clock.overhead
         left -= now
     return took

@@ -11,27 +11,31 @@ from typing import Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from nagbench import schedules
 from nagbench.errors import UsageError, unknown
 
 Update = Callable[..., None]
+Observe = Callable[..., None]
 Step = Callable[[NDArray[np.float64]], None]
 Session = Callable[[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]], Step]
-Tuning = Callable[[float, float], Mapping[str, float]]
+Tuning = Callable[[float, float], Mapping[str, float] | None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hyperparameter:
     """One number that a method takes: its default, where it is valid, and the range that tuning searches.
 
-    Valid is ``low_bound`` (excluded if ``open_below``) up to, not including, ``high_bound``. ``tuning`` is (low, high),
-    or None for one that is not tuned; ``scale`` says what is spread evenly over it: "log" ln p, "log-complement"
-    ln(1 − p). ``unit`` is "1/L" for step sizes that scale with the inverse of the smoothness constant.
+    Valid is ``low_bound`` (excluded if ``open_below``) up to ``high_bound`` (included if ``closed_above``).
+    ``tuning`` is (low, high), or None for one that is not tuned; ``scale`` says what is spread evenly over it: "log"
+    ln p, "log-complement" ln(1 − p). ``unit`` is "1/L" for step sizes that scale with the inverse of the smoothness
+    constant.
     """
 
     default: float
     low_bound: float = 0.0
     high_bound: float = math.inf
     open_below: bool = False
+    closed_above: bool = False
     tuning: tuple[float, float] | None = None
     scale: Literal["log", "log-complement"] = "log"
     unit: Literal["1", "1/L"] = "1"
@@ -51,9 +55,11 @@ class Hyperparameter:
         except (TypeError, ValueError):
             number = math.nan
         above = number > self.low_bound if self.open_below else number >= self.low_bound
-        if isinstance(value, bool) or not (above and number < self.high_bound):
+        below = number <= self.high_bound < math.inf if self.closed_above else number < self.high_bound
+        if isinstance(value, bool) or not (above and below):
             least = f"above {self.low_bound:g}" if self.open_below else f"at least {self.low_bound:g}"
-            most = "finite" if self.high_bound == math.inf else f"below {self.high_bound:g}"
+            most = "at most" if self.closed_above else "below"
+            most = "finite" if self.high_bound == math.inf else f"{most} {self.high_bound:g}"
             raise UsageError(f"{method}: {name}={value!r} is not valid; allowed: a number {least} and {most}")
         return number
 
@@ -77,13 +83,26 @@ def fraction(default: float, *, tuning: tuple[float, float] | None = None) -> Hy
     return Hyperparameter(default=default, high_bound=1.0, tuning=tuning, scale="log-complement")
 
 
+# What the schedules take besides the step size and the momentum; their defaults depend on the schedule.
+_OF_SCHEDULES = {
+    "schedule_period": Hyperparameter(default=math.nan, low_bound=1.0),
+    "schedule_factor": Hyperparameter(default=math.nan, high_bound=1.0),
+    "momentum_period": Hyperparameter(default=math.nan, low_bound=1.0),
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Method:
     """``update(k, gradient, iterate, query, slots, hyper)`` and what the loop and the tuner must know about it.
 
     The update of iteration k consumes the gradient taken at ``query``, moves ``iterate``, keeps what it remembers in
     the rows of ``slots`` (zero at first), and, with ``look_ahead``, writes the next query point; without, ``query`` is
-    ``iterate``. ``autonomous`` says that it does not depend on k. ``theory(L, mu)`` gives textbook hyperparameters.
+    ``iterate``. ``autonomous`` says that it does not depend on k. ``theory(L, mu)`` gives textbook hyperparameters, and
+    None for μ = 0 where there are none.
+
+    ``observe(k, f, iterate, query, slots, hyper)``, of methods that want the value of f, is called at the beginning of
+    iteration k, before the gradient is taken, with f at ``iterate``, which it leaves as it is. With ``next_momentum``
+    hyper has one number more than there are hyperparameters: the momentum of iteration k + 1.
 
     A method of a library remembers in objects of its own. Instead of ``update`` it has ``session(iterate, gradient,
     hyper)``, called at the beginning of every run, which returns ``step(hyper)``: it consumes what the array
@@ -103,6 +122,8 @@ class Method:
     summary: str = ""
     theory: Tuning | None = None
     library: str = "nagbench"
+    observe: Observe | None = None
+    next_momentum: bool = False
     session: Session | None = None
     refuses: Callable[[Mapping[str, float]], str | None] | None = None
     distributions: tuple[str, ...] = ()
@@ -111,17 +132,29 @@ class Method:
     def __post_init__(self) -> None:
         if (self.update is None) == (self.session is None):
             raise TypeError(f"{self.name}: a method has either an update or a session")
+        if self.next_momentum and "momentum" not in self.hyperparameters:
+            raise UsageError(f"{self.name}: next_momentum is set, but there is no hyperparameter momentum")
+
+    @property
+    def schedulable(self) -> list[str]:
+        """The kinds of schedules that it can follow: of its step size, of its momentum.
+
+        A look-ahead needs the momentum of the next iteration for its query, so it must ask for that.
+        """
+        momentum = "momentum" in self.hyperparameters and (self.next_momentum or not self.look_ahead)
+        return ["schedule"] * ("step_size" in self.hyperparameters) + ["momentum_schedule"] * momentum
 
 
 @dataclass(frozen=True)
 class Optimizer:
     """A method with a value for each of its hyperparameters; those not given take the default.
 
+    ``hyperparameters`` holds numbers and, where the step size or the momentum follows a schedule, its word and numbers.
     Raises UsageError for a name that the method does not have and for a value that is not valid.
     """
 
     method: Method
-    hyperparameters: Mapping[str, float] = field(default_factory=dict)
+    hyperparameters: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         known = self.method.hyperparameters
@@ -130,6 +163,7 @@ class Optimizer:
         why = self.method.refuses(values) if self.method.refuses is not None else None
         if why is not None:
             raise UsageError(f"{self.name}: {why}")
+        values |= schedule_of(self.method, given)
         object.__setattr__(self, "hyperparameters", MappingProxyType(values))
 
     @property
@@ -139,19 +173,72 @@ class Optimizer:
 
     @property
     def hyper(self) -> NDArray[np.float64]:
-        """The values as the update takes them, in the method's order."""
-        return np.array(list(self.hyperparameters.values()), dtype=np.float64)
+        """The values as the update takes them, in the method's order, before any schedule."""
+        values = [self.hyperparameters[name] for name in self.method.hyperparameters]
+        if self.method.next_momentum:
+            values.append(self.hyperparameters["momentum"])
+        return np.array(values, dtype=np.float64)
+
+    @property
+    def plan(self) -> NDArray[Any]:
+        """How the values change with the iteration: one row of `schedules.PLAN`."""
+        names = list(self.method.hyperparameters)
+        return schedules.plan_of(names, self.hyperparameters, next_momentum=self.method.next_momentum)
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether they change at all."""
+        return bool(schedules.is_scheduled(self.plan[0]))
+
+    def hyper_at(self, k: int) -> NDArray[np.float64]:
+        """The values as the update takes them in iteration k."""
+        given = self.hyper
+        now = np.empty_like(given)
+        schedules.fill(k, self.plan[0], given.size, given, now)
+        return now
 
     def __str__(self) -> str:
-        return f"{self.name}:" + ",".join(f"{name}={value:g}" for name, value in self.hyperparameters.items())
+        pairs = (f"{name}={text_of_value(value)}" for name, value in self.hyperparameters.items())
+        return f"{self.name}:" + ",".join(pairs)
 
 
-def check_hyperparameters(method: Method, given: Mapping[str, Any]) -> dict[str, float]:
-    """The given values as valid floats. Raises UsageError for unknown names and values that are not valid."""
+def text_of_value(value: Any) -> str:
+    """A word as it is, a number to six digits."""
+    return value if isinstance(value, str) else f"{value:g}"
+
+
+def check_hyperparameters(method: Method, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The given values as valid floats and words. Raises UsageError for unknown names and values that are not valid."""
+    return {name: _checked(method, name, value) for name, value in given.items()}
+
+
+def _checked(method: Method, name: str, value: Any) -> Any:
+    known = {**method.hyperparameters, **(_OF_SCHEDULES if method.schedulable else {})}
+    if name in schedules.WORDS and name in method.schedulable:
+        if value not in schedules.WORDS[name]:
+            raise unknown(f"{name} of {method.name}", str(value), schedules.WORDS[name])
+        return value
+    if name == "momentum_schedule" and "momentum" in method.hyperparameters:
+        raise UsageError(
+            f"{method.name}: {name}={value!r} is not valid; its look-ahead does not ask for the momentum of the next iteration"
+        )
+    if name not in known:
+        raise unknown(f"hyperparameter of {method.name}", name, [*known, *method.schedulable])
+    return known[name].check(method.name, name, value)
+
+
+def schedule_of(method: Method, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Words and numbers of the schedules that are not constant, complete; raises UsageError for numbers that none takes."""
+    found: dict[str, Any] = {}
+    for name, table in schedules.WORDS.items():
+        word = given.get(name, schedules.CONSTANT)
+        if word != schedules.CONSTANT:
+            parameters = table[word].parameters
+            found |= {name: word, **{key: given.get(key, default) for key, default in parameters.items()}}
     for name in given:
-        if name not in method.hyperparameters:
-            raise unknown(f"hyperparameter of {method.name}", name, method.hyperparameters)
-    return {name: method.hyperparameters[name].check(method.name, name, value) for name, value in given.items()}
+        if name in _OF_SCHEDULES and name not in method.hyperparameters and name not in found:
+            raise UsageError(f"{method.name}: {name} is given, but no schedule that takes it")
+    return found
 
 
 def update_of(method: Method) -> Update:

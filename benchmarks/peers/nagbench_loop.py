@@ -43,11 +43,7 @@ class Replay:
         return self.job.state.iterate
 
     def _replay(self, first: int, last: int) -> None:
-        job = self.job
-        job.engine.replay(
-            job.gradient, job.update, job.formula, job.everything, self.draws, job.hypers[0], job.starts[0], job.state,
-            first, last, 1,
-        )  # fmt: skip
+        self.job.replay(0, self.draws, first, last)
 
 
 class Count:
@@ -58,7 +54,7 @@ class Count:
         self.draws, _ = self.job.draws(self.job.batch.cells[0], 0)
         self.rule = loop.Rule(
             measure=0, relative=0, tolerances=np.array([_UNREACHABLE]), budget=_ENDLESS, every=1, autonomous=1,
-            look_ahead=1,
+            look_ahead=1, observing=0,
         )  # fmt: skip
         self.trace = loop.Trace(np.zeros(0, np.int64), np.zeros(0, loop.CURVE), np.zeros((0, case.n)))
         self.progress, self.hits = np.zeros(1, loop.PROGRESS), np.zeros((1, 1), loop.HIT)
@@ -80,6 +76,6 @@ class Count:
     def _count(self, allowance: int) -> None:
         job = self.job
         job.engine.count(
-            job.value, job.gradient, job.update, job.formula, 0, job.everything, self.draws, self.rule, job.hypers,
-            job.starts, job.state, self.trace, self.progress, self.hits, self.points, allowance,
+            job.value, job.gradient, job.observe, job.update, job.formula, 0, job.everything, self.draws, self.rule,
+            job.hypers, job.plan, job.starts, job.state, self.trace, self.progress, self.hits, self.points, allowance,
         )  # fmt: skip

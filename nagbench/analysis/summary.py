@@ -19,7 +19,8 @@ _NAMED = 2
 _NAMES = ["task", "mode", "method"]
 _OTHERS = (
     "cell", "variant", "engine", "mode", "trial", "selected", "start", "seed", "status", "iterations", "value", "residual",
-    "gradient_evaluations", "gradient_norm", "rises", "overshoot", "rate", "predicted_iterations", "error", "problem",
+    "gradient_evaluations", "value_evaluations", "gradient_norm", "rises", "overshoot", "rate", "predicted_iterations",
+    "error", "problem",
 )  # fmt: skip
 _FACTS = ["family", "optimizer", "library", "tested_at", "budget", "tolerance"]
 

@@ -34,17 +34,24 @@ class Walk:
     def __init__(self, optimizer: Optimizer, seed: int = 0) -> None:
         self.optimizer, self.method, self.update = optimizer, optimizer.method, update_of(optimizer.method)
         self.gradients = np.random.default_rng(seed).standard_normal((_STEPS, _N))
+        self.values = [2.0 - 0.1 * k + 0.3 * (k % 3 == 2) for k in range(_STEPS)]
 
     def arrays(self, values: Mapping[str, float] | None = None) -> dict[str, Floats]:
         """What the update is given at first: as many slots as declared, and a query point of its own."""
-        hyper = np.array(list({**self.optimizer.hyperparameters, **(values or {})}.values()), dtype=np.float64)
+        hyper = Optimizer(self.method, {**self.optimizer.hyperparameters, **(values or {})}).hyper
         start = np.linspace(-1.0, 1.0, _N)
         return {"iterate": start, "query": start.copy(), "slots": np.zeros((self.method.slots, _N)), "hyper": hyper}
 
+    def observe(self, k: int, arrays: Mapping[str, Floats], at: int | None = None) -> None:
+        """What the method does with f in iteration k, if it wants it: here f falls twice, then rises once."""
+        if self.method.observe is not None:
+            self.method.observe(k if at is None else at, self.values[k], *(arrays[name] for name in _ORDER))
+
     def step(self, k: int, arrays: Mapping[str, Floats], at: int | None = None) -> None:
         """Iteration k; told that it is iteration ``at``, if that is given."""
-        gradient = self.gradients[k].copy()
-        self.update(k if at is None else at, gradient, *(arrays[name] for name in _ORDER))
+        gradient, k_told = self.gradients[k].copy(), k if at is None else at
+        self.observe(k, arrays, k_told)
+        self.update(k_told, gradient, *(arrays[name] for name in _ORDER))
 
     def iterates(self, steps: int = _STEPS, values: Mapping[str, float] | None = None) -> Floats:
         """The iterates of a walk, one a row."""
@@ -96,7 +103,27 @@ def use(walk: Walk) -> Finding:
             if walk.method.session is not None:
                 return passed(f"{name} makes no difference to {_STEPS} iterations (tried {tried})")
             return failed(f"{name} makes no difference to {_STEPS} iterations (tried {tried})")
-    return passed()
+    return _unused(walk, before) or passed()
+
+
+def _unused(walk: Walk, before: Floats) -> Finding | None:
+    """The failure of a method that asks for f or for the momentum of the next iteration, and makes no use of it."""
+    if walk.method.observe is not None:
+        values, walk.values = walk.values, [3.0 - 0.2 * k for k in range(_STEPS)]
+        after, walk.values = walk.iterates(), values
+        if np.array_equal(before, after):
+            return failed(f"observe is declared, but f makes no difference to {_STEPS} iterations")
+    if walk.method.next_momentum:
+        plain, changed = walk.arrays(), walk.arrays()
+        changed["hyper"][-1] *= 0.5
+        for k in range(_STEPS):
+            walk.step(k, plain)
+            walk.step(k, changed)
+        if all(np.array_equal(plain[name], changed[name]) for name in ("iterate", "query", "slots")):
+            return failed(
+                f"next_momentum is set, but the last number of hyper makes no difference to {_STEPS} iterations"
+            )
+    return None
 
 
 def _others(walk: Walk, name: str, hyper: Hyperparameter) -> list[float]:
@@ -114,8 +141,15 @@ def _others(walk: Walk, name: str, hyper: Hyperparameter) -> list[float]:
 
 
 def inputs(walk: Walk) -> Finding:
-    """The update does not write to the gradient or the hyperparameters."""
+    """The update does not write to the gradient or the hyperparameters, nor does what observes f move the iterate."""
     for k, arrays in enumerate(walk.states()):
+        seen = {name: array.copy() for name, array in arrays.items()}
+        walk.observe(k, seen)
+        for name in ("iterate", "hyper"):
+            if not np.array_equal(seen[name], arrays[name]):
+                return failed(
+                    f"observe writes to {name} in iteration {k}: {text_of(arrays[name])} became {text_of(seen[name])}"
+                )
         gradient, hyper = walk.gradients[k].copy(), arrays["hyper"].copy()
         walk.update(k, gradient, *(arrays[name] for name in _ORDER))
         for name, now, before in (("gradient", gradient, walk.gradients[k]), ("hyper", arrays["hyper"], hyper)):
@@ -267,7 +301,7 @@ def theory(walk: Walk) -> Finding:
         return skipped("no theory is given")
     L, mu = _THEORY["L"], _THEORY["mu"]
     try:
-        chosen = Optimizer(walk.method, tuning(L, mu))
+        chosen = Optimizer(walk.method, tuning(L, mu) or {})
     except Exception as error:
         return failed(f"theory({L:g}, {mu:g}) gives no valid hyperparameters: {one_line(error)}")
     problem = registry.problem("quadratic", eigenvalues=[mu, 0.5, 3.0, L])
@@ -280,8 +314,8 @@ def theory(walk: Walk) -> Finding:
 # What one run leaves behind is looked for before the other checks have run the method in all ways.
 CHECKS: Mapping[str, MethodCheck] = {
     "hyperparameters": hyperparameters, "determinism": determinism, "state": state, "use": use, "inputs": inputs,
-    "query": query, "slots": slots, "coordinates": coordinates, "autonomous": autonomous, "engines": engines,
-    "bowl": bowl, "theory": theory,
+    "query": query, "slots": slots, "coordinates": coordinates,
+     "autonomous": autonomous, "engines": engines, "bowl": bowl, "theory": theory,
 }  # fmt: skip
 # A session keeps its memory to itself, and runs in Python alone.
 OF_SESSIONS: Mapping[str, MethodCheck] = {

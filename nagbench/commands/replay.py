@@ -24,8 +24,8 @@ from nagbench.runner import fingerprint_of
 from nagbench.store import Store
 
 _COMPARED = (
-    "status", "iterations", "gradient_evaluations", "value", "gradient_norm", "residual", "rises", "overshoot", "rate",
-    "digest", "error",
+    "status", "iterations", "gradient_evaluations", "value_evaluations", "value", "gradient_norm", "residual", "rises",
+    "overshoot", "rate", "digest", "error",
 )  # fmt: skip
 _FEWEST = 4
 

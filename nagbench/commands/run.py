@@ -72,8 +72,8 @@ def _print_lines(problem: Problem, done: Run, shape: str) -> None:
         click.echo(f"{k:>6}  f({np.array2string(point, max_line_width=10_000)}) = {value:.5f}")
 
 
-_FACTS = ("status", "iterations", "predicted_iterations", "gradient_evaluations", "value", "gradient_norm", "residual",
-          "rises", "overshoot", "rate", "error")  # fmt: skip
+_FACTS = ("status", "iterations", "predicted_iterations", "gradient_evaluations", "value_evaluations", "value", "gradient_norm",
+          "residual", "rises", "overshoot", "rate", "error")  # fmt: skip
 
 
 def _print_run(done: Run, shape: str) -> None:

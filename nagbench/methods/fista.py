@@ -132,3 +132,38 @@ def fista_gradient_restart(k, gradient, iterate, query, slots, hyper):  # type: 
     slots[0, 0] = following - 1.0
     for i in range(iterate.size):
         query[i] = iterate[i] + momentum * query[i]
+
+
+def _restart_where_f_rose(k, f, iterate, query, slots, hyper):  # type: ignore[no-untyped-def]
+    """t ← 1 and y ← x where f(x) is above what it was at the iterate before; at the start that is so anyway."""
+    if f > slots[1, 0]:
+        slots[0, 0] = 0.0
+        for i in range(iterate.size):
+            query[i] = iterate[i]
+    slots[1, 0] = f
+
+
+@method(
+    "fista-function-restart",
+    slots=2,
+    look_ahead=True,
+    hyperparameters={"step_size": STEP},
+    source="O'Donoghue & Candès 2015, sect. 3.2, function scheme",
+    theory=inverse_smoothness,
+    observe=_restart_where_f_rose,
+)
+def fista_function_restart(k, gradient, iterate, query, slots, hyper):  # type: ignore[no-untyped-def]
+    """As `fista`, but where f(x) > f(x⁻), x⁻ the iterate before, it starts anew from x: t ← 1, y ← x (tested at x).
+
+    The step that raised f is kept, not taken back and done again from x⁻. It takes one value of f an iteration, at x;
+    from a sampled oracle, that of the iteration's own mini-batch.
+
+    Assumes f convex and L-smooth, and, for the restarts to help, strongly convex near the minimum; μ need not be known.
+    Theory: s = 1/L. No rate is proved; on quadratics the restarts bring back about the linear rate of the momentum that
+    is tuned to μ (sect. 4 of the source). Near the minimum rounding decides whether f rises; the gradient's test is
+    surer there (sect. 3.2 of the source).
+    """
+    t = 1.0 + slots[0, 0]
+    following = _next_t(t)
+    slots[0, 0] = following - 1.0
+    extrapolate(gradient, iterate, query, hyper[0], (t - 1.0) / following)

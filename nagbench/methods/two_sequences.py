@@ -13,18 +13,19 @@ from nagbench.registry import method
     hyperparameters={"step_size": STEP, "momentum": MOMENTUM},
     source="Nesterov 2004, eq. 2.2.11",
     theory=strongly_convex,
+    next_momentum=True,
 )
 def nesterov_two_sequence(k, gradient, iterate, query, slots, hyper):  # type: ignore[no-untyped-def]
     """x⁺ = y − s·∇f(y); y = x⁺ + m(x⁺ − x) (two sequences; tested at x, the gradient is taken at y).
 
     The same trajectory as `nesterov`, whose look-ahead point is y; it remembers y instead of a velocity, and so moves
-    less memory.
+    less memory. Where the momentum follows a schedule, m is m_{k+1}, and the two are still the same.
 
     Assumes f L-smooth and μ-strongly convex. Theory: s = 1/L, m = (√κ − 1)/(√κ + 1), for which
     f(x_k) − f* ≤ (1 − √(μ/L))ᵏ·(f(x₀) − f* + μ‖x₀ − x*‖²/2).
     Stable on quadratics for s·λ < 2(1 + m)/(1 + 2m).
     """
-    extrapolate(gradient, iterate, query, hyper[0], hyper[1])
+    extrapolate(gradient, iterate, query, hyper[0], hyper[2])
 
 
 @method(
@@ -33,6 +34,7 @@ def nesterov_two_sequence(k, gradient, iterate, query, slots, hyper):  # type: i
     hyperparameters={"step_size": STEP, "momentum": MOMENTUM},
     source="Lessard, Recht & Packard 2016, proposition 1",
     theory=quadratic_optimal,
+    next_momentum=True,
 )
 def nesterov_quadratic_optimal(k, gradient, iterate, query, slots, hyper):  # type: ignore[no-untyped-def]
     """x⁺ = y − s·∇f(y); y = x⁺ + m(x⁺ − x), with another theory than `nesterov-two-sequence` (tested at x).
@@ -41,7 +43,7 @@ def nesterov_quadratic_optimal(k, gradient, iterate, query, slots, hyper):  # ty
     which has the best worst rate over the eigenvalues that this update can have, 1 − 2/√(3κ + 1).
     Stable on quadratics for s·λ < 2(1 + m)/(1 + 2m).
     """
-    extrapolate(gradient, iterate, query, hyper[0], hyper[1])
+    extrapolate(gradient, iterate, query, hyper[0], hyper[2])
 
 
 @method(

@@ -204,7 +204,10 @@ def _walk(axes: Axes, run: Run, points: Floats) -> None:
     size = float(np.clip(40.0 / np.sqrt(len(points)), 1.8, 5.5))
     edge, width = (PAPER, 0.12 * size) if len(points) <= _CASED else ("none", 0.0)
     axes.plot(*dots.T, "o", color=look.color, markersize=size, markeredgecolor=edge, markeredgewidth=width, zorder=5)
-    settings = ", ".join(f"{name} {number(value)}" for name, value in run.cell.hyperparameters.items())
+    settings = ", ".join(
+        f"{name} {value if isinstance(value, str) else number(value)}"
+        for name, value in run.cell.hyperparameters.items()
+    )
     axes.set_title(shown(run.cell.optimizer), loc="left", parse_math=False)
     lines = [settings, f"{run.status} at iteration {whole(run.iterations)}"]
     if not inside.all():

@@ -133,8 +133,11 @@ def queries_along(problem: Problem, cell: Cell, path: Floats) -> Floats:
     iterate, query, slots = path[0].copy(), path[0].copy(), np.zeros((max(method.slots, 1), problem.dimension))
     points = np.empty((len(path) - 1, problem.dimension))
     for k in range(len(points)):
+        hyper = chosen.hyper_at(k)
+        if method.observe is not None:
+            method.observe(k, problem.value(iterate), iterate, query, slots, hyper)
         points[k] = query
-        update(k, problem.gradient(query), iterate, query, slots, chosen.hyper)
+        update(k, problem.gradient(query), iterate, query, slots, hyper)
     return points
 
 

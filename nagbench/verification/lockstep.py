@@ -131,6 +131,8 @@ def _hyper(method: Method, columns: list[list[float]], k: int, dtype: Any) -> An
     into double; a library decides for itself what it makes of them.
     """
     values = [column[k] for column in columns]
+    if method.next_momentum:
+        values.append(columns[list(method.hyperparameters).index("momentum")][k + 1])
     return values if dtype != np.float64 and method.session is None else np.array(values)
 
 

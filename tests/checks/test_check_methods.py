@@ -125,6 +125,26 @@ def ascends(k, gradient, iterate, query, slots, hyper):
         iterate[i] += slots[0, i]
 
 
+def looks_away(k, f, iterate, query, slots, hyper):
+    slots[0, 0] *= 0.5
+
+
+def moves(k, f, iterate, query, slots, hyper):
+    iterate[0] -= f
+
+
+def slows_where_f_rose(k, f, iterate, query, slots, hyper):
+    if f > slots[1, 0]:
+        slots[0, :] = 0.0
+    slots[1, 0] = f
+
+
+def test_a_method_that_observes_f_passes_all():
+    """Polyak's step size is above 2/L, so without momentum it diverges; 1/L is not."""
+    found = findings(sound(slots=2, observe=slows_where_f_rose, theory=lambda L, mu: {"step_size": 1.0 / L}))
+    assert {check.status for check in found.values()} == {"passed"}
+
+
 def with_hyper(**hyperparameters):
     return sound(hyperparameters={"step_size": STEP, "momentum": MOMENTUM, **hyperparameters})
 
@@ -135,6 +155,9 @@ BROKEN = [
     ("hyperparameters", with_hyper(step_size=Hyperparameter(default=0.1, high_bound=1.0, tuning=(0.1, 2.0))), "high end"),
     ("use", sound(update=ignores_momentum), "momentum makes no difference"),
     ("use", sound(update=reads_a_third), "reads beyond its hyperparameters"),
+    ("use", sound(observe=looks_away), "f makes no difference"),
+    ("use", sound(next_momentum=True), "the last number of hyper makes no difference"),
+    ("inputs", sound(observe=moves), "observe writes to iterate in iteration 0"),
     ("use", sound(update=uses_a_second_slot), "or its 1 slots"),
     ("inputs", sound(update=normalises_in_place), "the update writes to gradient in iteration 0"),
     ("inputs", sound(update=decays_its_step), "the update writes to hyper in iteration 0"),
