@@ -139,7 +139,7 @@ def rates(conditions: tuple[float, ...] = (10.0, 100.0, 1000.0)) -> Finding:
             method = registry.find_method(name)
             assert method.theory is not None
             plain = label == "gradient descent, s = 1/L"
-            optimizer = Optimizer(method, {"step_size": 1.0 / kappa} if plain else method.theory(kappa, 1.0))
+            optimizer = Optimizer(method, {"step_size": 1.0 / kappa} if plain else method.theory(kappa, 1.0) or {})
             first, last = (run(problem, optimizer, tolerance=level, budget=1_000_000) for level in (1e-50, 1e-150))
             span = last.iterations - first.iterations
             rows.append(
