@@ -28,11 +28,13 @@ _HOMES = {
     "Sweep": "study",
     "sweep": "study",
     "load": "study",
+    "compare": "analysis.compare",
     "verify": "verification.certificate",
     "merge": "merging",
 }
 
 if TYPE_CHECKING:
+    from nagbench.analysis.compare import compare
     from nagbench.errors import UsageError
     from nagbench.merging import merge
     from nagbench.objective import Problem
@@ -44,8 +46,8 @@ if TYPE_CHECKING:
     from nagbench.verification.certificate import verify
 
 __all__ = [
-    "Cell", "Hyperparameter", "Method", "Optimizer", "Problem", "Run", "Sweep", "UsageError", "family", "load", "merge",
-    "method", "optimizer", "optimizers", "problem", "problems", "run", "sweep", "verify",
+    "Cell", "Hyperparameter", "Method", "Optimizer", "Problem", "Run", "Sweep", "UsageError", "compare", "family", "load",
+    "merge", "method", "optimizer", "optimizers", "problem", "problems", "run", "sweep", "verify",
 ]  # fmt: skip
 
 

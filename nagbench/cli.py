@@ -1,6 +1,6 @@
 """The command line. Results go to stdout, progress and messages to stderr; heavy imports wait until they are needed.
 
-Exit codes: 0 done, 1 a cell ended with status error, 2 wrong usage, 130 interrupted.
+Exit codes: 0 done, 1 a cell ended with status error or a regression, 2 wrong usage, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -304,6 +304,40 @@ def merge(runs: tuple[Path, ...], out: Path) -> None:
     from nagbench.commands.merge import merge_runs
 
     sys.exit(merge_runs(runs, out))
+
+
+@cli.command()
+@click.argument("a", type=click.Path(path_type=Path))
+@click.argument("b", type=click.Path(path_type=Path))
+@click.option(
+    "--threshold", type=float, default=0.05, show_default=True, help="Slower by this is a regression of a method."
+)
+@click.option(
+    "--cell-threshold", type=float, default=0.25, show_default=True, help="Slower by this is one of a single cell."
+)
+@click.option(
+    "--counts-threshold", type=float, default=0.01, show_default=True, help="More iterations by above this are one."
+)
+@click.option("--confidence", type=float, default=0.95, show_default=True, help="Of all methods' intervals at once.")
+@click.option("--noise", type=float, default=0.02, show_default=True, help="Noise floor of a cell's time, relative.")
+@click.option(
+    "--session-noise", type=float, default=0.01, show_default=True, help="Noise floor of all times of a process."
+)
+@click.option("--format", "shape", type=click.Choice(("table", "json", "md")), default="table", show_default=True)
+def compare(
+    a: Path, b: Path, threshold: float, cell_threshold: float, counts_threshold: float, confidence: float, noise: float,
+    session_noise: float, shape: str,
+) -> None:  # fmt: skip
+    """Compare two results directories, A before and B after: counts exactly, times with confidence, endings.
+
+    Cells match by key, else by name. Times are compared on one and the same machine only. Exit code 1 on a regression.
+    """
+    from nagbench.analysis.compare import Rules
+    from nagbench.analysis.ratios import Noise
+    from nagbench.commands.compare import run_compare
+
+    rules = Rules(counts_threshold, threshold, cell_threshold, confidence, Noise(noise, session_noise))
+    sys.exit(run_compare(a, b, rules, shape))
 
 
 def _say(message: str) -> None:
