@@ -116,7 +116,7 @@ def _dress(axes: Axes, frame: Frame, against: Against, traces: pd.DataFrame) -> 
     else:
         axes.set_xlim(0.0, 1.04 * frame.right)
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=against == "iteration"))
-    axes.xaxis.set_major_formatter(EngFormatter("s") if against == "time" else FuncFormatter(_plain))
+    axes.xaxis.set_major_formatter(EngFormatter("s") if against == "time" else FuncFormatter(plain))
     axes.yaxis.set_major_locator(LogLocator(numticks=8))
     axes.yaxis.set_major_formatter(FuncFormatter(power_of_ten))
     axes.yaxis.set_minor_locator(NullLocator())
@@ -135,7 +135,7 @@ def _dress(axes: Axes, frame: Frame, against: Against, traces: pd.DataFrame) -> 
     )  # fmt: skip
 
 
-def _plain(value: float, _: Any = None) -> str:
+def plain(value: float, _: Any = None) -> str:
     """5000 → "5k", so that the ticks of phone-sized figures do not run into each other."""
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= size:

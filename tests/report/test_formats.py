@@ -7,13 +7,15 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import nagbench
+from nagbench.plots.ranks import critical_differences
 from nagbench.report.formats import figures, latex, markdown, notebook
 from nagbench.report.material import Material, material
-from nagbench.report.page import render
+from nagbench.report.page import render, sections_of
 
 
 @pytest.fixture(scope="module")
@@ -145,3 +147,23 @@ def test_a_problem_that_is_not_here_costs_its_pictures_alone(sweeps: tuple[nagbe
     page = render(Material(found.runs, found.timings, found.curves, found.manifests, plan=lost))
     assert "The paths on bowl cannot be drawn here: " in page
     assert "figure-bowl-tuned" in page
+
+
+def test_profiles_and_ranks_stand_on_the_page(tuned: Material) -> None:
+    page = render(tuned)
+    assert re.search(r'<figure[^>]* id="profiles-tuned"', page)
+    assert "No critical-difference diagram for tuned: 3 problems, fewer than 6." in page
+    parts = [part for section in sections_of(tuned) if section.id == "profiles" for part in section.parts]
+    figure = parts[0]
+    profile = figure.table[figure.table["profile"] == "Performance profile by iterations"]
+    best = tuned.table[(tuned.table["mode"] == "tuned") & tuned.table["best"]]["method"].value_counts()
+    at_one = profile[profile["ratio"] == 1.0].groupby("method")["share"].first()
+    assert {name: round(share * 3) for name, share in at_one.items() if share} == best.to_dict()
+
+
+def test_the_diagram_of_ranks_joins_what_cannot_be_told_apart() -> None:
+    means = pd.DataFrame({"method": list("abc"), "optimizer": list("abc"), "mean_rank": [1.2, 1.9, 2.9]})
+    axes = critical_differences(means, 1.0, [["a", "b"], ["b", "c"]]).axes[0]
+    bars = [line.get_xdata() for line in axes.lines if line.get_linewidth() == 4]
+    assert np.array(bars) == pytest.approx(np.array([[1.16, 1.94], [1.86, 2.94]]))
+    assert {text.get_text().split()[0] for text in axes.texts} == {"a", "b", "c", "critical"}

@@ -109,7 +109,7 @@ def test_the_figures_hold_the_numbers_that_are_read_in_them(html: str, tables: d
     held = [
         json.loads(text) for text in re.findall(r'<script type="application/json">(.*?)</script>', html, flags=re.S)
     ]
-    series = {one["cell"]: one for data in held for one in data.get("series", ())}
+    series = {one["cell"]: one for data in held for one in data.get("series", ()) if "cell" in one}
     runs = tables["runs"].loc[lambda rows: rows["selected"]].set_index("cell")
     assert set(series) == set(runs.index)
     for key, run in runs.iterrows():

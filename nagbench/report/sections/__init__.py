@@ -9,7 +9,19 @@ from collections.abc import Callable
 
 from nagbench.report.material import Material
 from nagbench.report.parts import Section
-from nagbench.report.sections import cells, curves, environment, failures, found, paths, reading, summary, surfaces
+from nagbench.report.sections import (
+    cells,
+    curves,
+    environment,
+    failures,
+    found,
+    paths,
+    profiles,
+    ranks,
+    reading,
+    summary,
+    surfaces,
+)
 
 Builder = Callable[[Material], Section | None]
 
@@ -17,8 +29,10 @@ SECTIONS: tuple[Builder, ...] = (
     found.section,
     summary.section,
     curves.section,
+    profiles.section,
     paths.section,
     surfaces.section,
+    ranks.section,
     failures.section,
     cells.section,
     reading.section,
