@@ -1,0 +1,165 @@
+"""What the benchmarks share: the names they run over, tolerance of old commits, and a clock."""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
+import time  # noqa: E402
+from collections.abc import Callable, Iterable, Mapping  # noqa: E402
+from typing import Any  # noqa: E402
+
+METHODS = [
+    "gradient-descent", "momentum", "nesterov", "nesterov-convex", "nesterov-two-sequence", "nesterov-sutskever",
+    "nesterov-estimate-sequence", "nesterov-quadratic-optimal", "fista", "fista-gradient-restart", "ogm",
+    "triple-momentum", "qhm", "averaged-gradient-descent", "adagrad", "rmsprop", "rmsprop-epsilon-inside",
+    "rmsprop-momentum", "adam", "adamw", "amsgrad", "nadam", "lion",
+]  # fmt: skip
+DEFAULT_METHODS = ["gradient-descent", "momentum", "nesterov", "rmsprop", "adam"]
+DEFAULT_PROBLEMS = [
+    "bowl", "rosenbrock", "rosenbrock-10", "ill-conditioned-1e2", "ill-conditioned-1e4", "ill-conditioned-1e6",
+]  # fmt: skip
+# One problem of each family.
+PROBLEMS = [
+    "bowl", "quadratic-diagonal-100", "quadratic-deep", "booth", "trid-10", "hilbert-10", "nesterov-worst",
+    "dixon3dq-10", "rosenbrock", "rosenbrock-10", "extended-rosenbrock-100", "logcosh-2", "zakharov-2", "huber-10",
+    "quartic-4", "log-sum-exp", "smoothed-tv", "exponential-2", "boyd-3exp", "low-rank-factorisation",
+    "matrix-sensing", "scalar-factorization", "beale", "himmelblau", "three-hump-camel", "six-hump-camel",
+    "goldstein-price", "styblinski-tang", "dixon-price-4", "cube", "cliff", "bazaraa-shetty", "rastrigin", "ackley",
+    "griewank", "levy", "michalewicz", "easom", "mccormick", "branin", "saddle-quartic", "monkey-saddle",
+    "tanh-plateau", "freudenstein-roth", "powell-badly-scaled", "brown-badly-scaled", "jennrich-sampson",
+    "helical-valley", "bard", "gaussian", "meyer", "gulf", "box-3d", "powell-singular", "wood", "kowalik-osborne",
+    "brown-dennis", "osborne-1", "biggs-exp6", "osborne-2", "watson-12", "extended-powell-100", "penalty-1-10",
+    "penalty-2-10", "variably-dimensioned", "trigonometric", "brown-almost-linear", "discrete-boundary-value-100",
+    "discrete-integral-equation", "broyden-tridiagonal-100", "broyden-banded", "linear-full-rank", "linear-rank-1",
+    "linear-rank-1-zero", "chebyquad-10", "nist-chwirut1", "diabetes-ridge", "breast-cancer-logistic", "wine-softmax",
+    "digits-mlp-tanh",
+]  # fmt: skip
+NAN = math.nan
+_TURNS, _BLOCK = 7, 0.002
+
+
+def absent(error: Exception) -> bool:
+    """Whether an error says that a commit does not have something yet, and not that it is broken."""
+    return isinstance(error, ImportError | AttributeError | NotImplementedError) or type(error).__name__ == "UsageError"
+
+
+def if_there(function: Callable[..., Any], *arguments: Any) -> Any:
+    """What the function returns; None where the commit does not have what it needs."""
+    try:
+        return function(*arguments)
+    except Exception as error:
+        if absent(error):
+            return None
+        raise
+
+
+def found(table: Mapping[Any, float], *key: Any) -> float:
+    """An entry of what `setup_cache` measured; nan, which asv shows as skipped, where there is none."""
+    return table.get(key if len(key) > 1 else key[0], NAN)
+
+
+def single_cell(problem: Any, optimizer: Any, **settings: Any) -> Any:
+    """`cell_of`, wherever it lived."""
+    try:
+        from nagbench.single import cell_of
+    except ImportError:
+        from nagbench.runner import cell_of
+    return cell_of(problem, optimizer, **settings)
+
+
+def job_of(problem: Any, optimizer: Any, budget: int) -> Any:
+    """A job of one cell that uses its whole budget."""
+    from nagbench.runner import Batch, Job
+
+    cell = single_cell(problem, optimizer, tolerances=(1e-300,), budget=budget)
+    return Job(Batch(problem, optimizer.method, [cell]))
+
+
+def evaluations(problem: Any) -> tuple[Callable[[int], None], Callable[[int], None]]:
+    """Functions of a number of calls: so many values, so many gradients, at the start, inside compiled code."""
+    import numpy as np
+
+    import nagbench
+
+    job = job_of(problem, nagbench.optimizer("gradient-descent"), 1)
+    job.state.query[:] = problem.start
+    draw, _ = job.draws(job.batch.cells[0], 0)
+    none = np.zeros((0, problem.dimension))
+
+    def values(calls: int) -> None:
+        points = np.broadcast_to(problem.start, (calls, problem.dimension)).copy()
+        job.engine.evaluate(job.value, job.gradient, job.formula, job.everything, points, np.empty(calls), none)
+
+    def gradients(calls: int) -> None:
+        job.engine.query(job.gradient, job.formula, job.everything, draw, job.state, 0, calls)
+
+    return values, gradients
+
+
+def replayed(job: Any) -> Callable[[int], None]:
+    """A function of a number of iterations: the bare replay from the start, in one call of compiled code."""
+    draw, _ = job.draws(job.batch.cells[0], 0)
+
+    def run(iterations: int) -> None:
+        job.engine.replay(
+            job.gradient, job.update, job.formula, job.everything, draw, job.hypers[0], job.starts[0], job.state,
+            0, iterations, 1,
+        )  # fmt: skip
+
+    return run
+
+
+def seconds(run: Callable[[int], None], calls: int) -> float:
+    """Wall time a call, over so many in a row."""
+    began = time.perf_counter()
+    run(calls)
+    return (time.perf_counter() - began) / calls
+
+
+def enough_calls(run: Callable[[int], None], block: float = _BLOCK, most: int = 2_000_000) -> int:
+    """A number of calls that takes about ``block`` seconds; warms up on the way."""
+    run(1)
+    calls = 1
+    # The lesser of two, so that one interruption does not pass for a slow function.
+    while calls < most and (took := calls * min(seconds(run, calls), seconds(run, calls))) < 0.5 * block:
+        calls = min(most, max(2 * calls, int(0.8 * calls * block / max(took, 1e-9)) if took > 0.1 * block else 0))
+    return calls
+
+
+def least(runs: Mapping[Any, Callable[[int], None]], turns: int = _TURNS) -> dict[Any, float]:
+    """Least seconds a call of each, all timed once before any is timed again."""
+    calls = {key: enough_calls(run) for key, run in runs.items()}
+    samples: dict[Any, list[float]] = {key: [] for key in runs}
+    for _ in range(turns):
+        for key, run in runs.items():
+            samples[key].append(seconds(run, calls[key]))
+    return {key: min(times) for key, times in samples.items()}
+
+
+def once(function: Callable[[], Any]) -> Callable[[int], None]:
+    """A function of a number of calls from one of none."""
+
+    def run(calls: int) -> None:
+        for _ in range(calls):
+            function()
+
+    return run
+
+
+def known(names: Iterable[str], make: Callable[[str], Any]) -> dict[str, Any]:
+    """What can be made of these names at this commit."""
+    made = {name: if_there(make, name) for name in names}
+    return {name: thing for name, thing in made.items() if thing is not None}
+
+
+@functools.cache
+def optimizer(name: str, **given: float) -> Any:
+    """An optimizer, or None where the commit does not have it."""
+    import nagbench
+
+    return if_there(functools.partial(nagbench.optimizer, name, **given))

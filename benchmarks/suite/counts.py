@@ -1,0 +1,137 @@
+"""Convergence of the default cells and of every method: exact and repeatable, so that one iteration more is a finding."""
+
+from __future__ import annotations
+
+import functools
+import math
+import tempfile
+
+from .common import DEFAULT_METHODS, DEFAULT_PROBLEMS, METHODS, NAN, found, if_there, optimizer
+
+MODES = ["theory", "tuned"]
+TOLERANCE, BUDGET, TRIALS, GRID = 1e-6, 100_000, 32, 31
+STEPS = 50
+
+
+def runs_of(optimizers, **settings):
+    """The table of a sweep of the default problems; nothing is timed. None where the commit has no sweeps."""
+    import nagbench
+    from nagbench.plan import Spec
+
+    settings |= {"tolerances": [TOLERANCE], "budget": BUDGET, "timing": False, "curves": False}
+    settings = {name: value for name, value in settings.items() if name in Spec.model_fields}
+    with tempfile.TemporaryDirectory() as folder:
+        return nagbench.sweep(problems=DEFAULT_PROBLEMS, optimizers=optimizers, out=folder, **settings).runs
+
+
+def default_cells():
+    """By (problem, method, mode): iterations, rate, and how many cells did not reach the tolerance."""
+    runs = if_there(functools.partial(runs_of, DEFAULT_METHODS, modes=MODES, trials=TRIALS))
+    table = {}
+    if runs is None:
+        return table
+    for key, cells in runs.groupby(["problem", "optimizer", "mode"]):
+        best = cells[cells["selected"]].iloc[0]
+        solved = best["status"] == "converged"
+        table[(*key, "iterations")] = int(best["iterations"]) if solved else NAN
+        table[(*key, "rate")] = float(best["rate"])
+        table[(*key, "unsolved")] = int((cells["status"] != "converged").sum())
+    return table
+
+
+def widths():
+    """By (problem, method): decades of the method's step-size range from which the tolerance is not reached."""
+    pinned, decades = [], {}
+    for name in DEFAULT_METHODS:
+        chosen = optimizer(name)
+        others = {key: value for key, value in chosen.hyperparameters.items() if key != "step_size"}
+        pinned.append(name + ":" * bool(others) + ",".join(f"{key}={value!r}" for key, value in others.items()))
+        low, high = chosen.method.hyperparameters["step_size"].tuning
+        decades[name] = math.log10(high / low)
+    runs = if_there(functools.partial(runs_of, pinned, modes=["grid"], grid=GRID))
+    if runs is None:
+        return {}
+    failed = (runs["status"] != "converged").groupby([runs["problem"], runs["optimizer"]]).mean()
+    return {key: float(share) * decades[key[1]] for key, share in failed.items()}
+
+
+class DefaultCells:
+    """The cells of the default sweep, to a gradient norm of 1e-6 in at most 100 000 iterations."""
+
+    version = "1"
+    timeout = 600
+    params = [DEFAULT_PROBLEMS, DEFAULT_METHODS, MODES]
+    param_names = ["problem", "method", "mode"]
+
+    def setup_cache(self):
+        return default_cells()
+
+    def track_iterations(self, table, problem, method, mode):
+        """Of the textbook tuning, or of the best of 32 trials; nan where the tolerance was not met."""
+        return found(table, problem, method, mode, "iterations")
+
+    def track_rate(self, table, problem, method, mode):
+        """Slope of the logarithm of the gradient's norm over the last window; the lower, the faster."""
+        return found(table, problem, method, mode, "rate")
+
+    def track_unsolved(self, table, problem, method, mode):
+        """Cells (trials) that did not meet the tolerance."""
+        return found(table, problem, method, mode, "unsolved")
+
+    track_iterations.unit, track_rate.unit, track_unsolved.unit = "iterations", "per iteration", "cells"
+    track_iterations.pretty_name = "Iterations to the tolerance"
+    track_rate.pretty_name = "Rate of convergence"
+    track_unsolved.pretty_name = "Unsolved cells"
+
+
+class StepSizes:
+    """How wide the usable step sizes are: the other hyperparameters at their defaults, 31 step sizes over the range."""
+
+    version = "1"
+    timeout = 600
+    params = [DEFAULT_PROBLEMS, DEFAULT_METHODS]
+    param_names = ["problem", "method"]
+
+    def setup_cache(self):
+        return widths()
+
+    def track_unusable(self, table, problem, method):
+        """Decades of the range from which the tolerance is not met: asv reads less as better, so not the width itself."""
+        return found(table, problem, method)
+
+    track_unusable.unit = "decades"
+    track_unusable.pretty_name = "Unusable step sizes"
+
+
+class Trajectory:
+    """Where every method is after 50 iterations: textbook tuning, else its defaults; in the valley a small step."""
+
+    version = "1"
+    timeout = 600
+    params = [METHODS, ["ill-conditioned-1e2", "rosenbrock"]]
+    param_names = ["method", "problem"]
+
+    def setup_cache(self):
+        keys = [(method, problem) for method in METHODS for problem in self.params[1]]
+        return {key: norm for key in keys if (norm := if_there(gradient_norm, *key)) is not None}
+
+    def track_gradient_norm(self, table, method, problem):
+        """A digest of the path: whatever moves an iterate moves it."""
+        return found(table, method, problem)
+
+    track_gradient_norm.unit = "‖∇f‖"
+    track_gradient_norm.pretty_name = "Gradient norm after 50 iterations"
+
+
+def gradient_norm(method, problem):
+    """‖∇f‖ of a method after 50 iterations; nan where it has left the finite numbers before."""
+    import nagbench
+
+    place = nagbench.problem(problem)
+    textbook = nagbench.optimizer(method).method.theory
+    if place.strong_convexity:
+        given = textbook(place.smoothness, place.strong_convexity) if textbook else {}
+    else:
+        given = {"step_size": 1e-4}
+    run = nagbench.run(place, nagbench.optimizer(method, **given), tolerance=1e-300, budget=STEPS)
+    return run.gradient_norm if run.iterations == STEPS else NAN

@@ -1,0 +1,82 @@
+"""Speed of the loop: an iteration of every method, bare, and what counting adds to it."""
+
+from __future__ import annotations
+
+from .common import DEFAULT_METHODS, METHODS, found, if_there, job_of, least, once, optimizer, replayed
+
+SIZES = [2, 1_000, 1_000_000]
+# A step so small that nothing gets near a denormal number, which would slow it tenfold.
+STEP = 1e-9
+_BUDGETS = {2: 20_000, 1_000: 500, 1_000_000: 4}
+
+
+def quadratic(n):
+    """A diagonal quadratic, condition 100."""
+    import nagbench
+
+    return nagbench.problem("quadratic", dimension=n, condition=100.0)
+
+
+def bare(method, n):
+    """The replay of a method as a function of a number of iterations; None where the commit does not have it."""
+    chosen = optimizer(method, step_size=STEP)
+    return chosen and replayed(job_of(quadratic(n), chosen, 1))
+
+
+def counted(method, n):
+    """The counting pass of as many iterations as `_BUDGETS` says, as a function of a number of passes."""
+    from nagbench import runner
+
+    job = job_of(quadratic(n), optimizer(method, step_size=STEP), _BUDGETS[n])
+    # Cheaper than `count`, which makes a new job of large arrays each time; commits before 2026-11-22 18:50 lack it.
+    return once(lambda: runner.run_job(job, None, lambda: None))
+
+
+def times(make, methods):
+    """Least seconds a call by (method, n). The largest arrays are not all in memory at once."""
+    table = {}
+    for n in SIZES:
+        runs = {(method, n): run for method in methods if (run := if_there(make, method, n)) is not None}
+        if n < 100_000:
+            table |= least(runs)
+    for method in methods:
+        run = if_there(make, method, SIZES[-1])
+        table |= {} if run is None else least({(method, SIZES[-1]): run}, turns=3)
+    return table
+
+
+class Iteration:
+    """Time of one iteration: gradient and update of a diagonal quadratic, nothing measured."""
+
+    version = "1"
+    timeout = 600
+    params = [METHODS, SIZES]
+    param_names = ["method", "n"]
+
+    def setup_cache(self):
+        return times(bare, METHODS)
+
+    def track_bare(self, table, method, n):
+        return found(table, method, n)
+
+    track_bare.unit = "seconds"
+    track_bare.pretty_name = "Time of one iteration"
+
+
+class Counting:
+    """Counting against the bare loop: beside an iteration, value, gradient norm, tolerances and cycles."""
+
+    version = "1"
+    timeout = 600
+    params = [DEFAULT_METHODS, SIZES]
+    param_names = ["method", "n"]
+
+    def setup_cache(self):
+        without, measured = times(bare, DEFAULT_METHODS), times(counted, DEFAULT_METHODS)
+        return {key: measured[key] / _BUDGETS[key[1]] / without[key] for key in measured if key in without}
+
+    def track_ratio(self, table, method, n):
+        return found(table, method, n)
+
+    track_ratio.unit = "× bare"
+    track_ratio.pretty_name = "Counting ÷ bare iteration"

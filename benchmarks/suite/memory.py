@@ -1,0 +1,47 @@
+"""Peak memory of a process that counts."""
+
+from __future__ import annotations
+
+import tempfile
+
+from .common import if_there, job_of, optimizer
+from .loop import quadratic
+
+
+class Peak:
+    """The largest resident size, the interpreter and its libraries included."""
+
+    version = "1"
+
+    def peakmem_idle(self):
+        """Loaded, and one small run made: what the others start from."""
+        self._run(2)
+
+    def peakmem_million(self):
+        """Nesterov's method on a million variables."""
+        self._run(1_000_000)
+
+    def peakmem_sweep(self):
+        """A sweep of 4 096 cells."""
+        import nagbench
+
+        with tempfile.TemporaryDirectory() as folder:
+            nagbench.sweep(
+                problems=["bowl"], optimizers=["nesterov"], modes=["tuned"], trials=4_096, budget=100, timing=False,
+                out=folder,
+            )  # fmt: skip
+
+    def setup(self):
+        import nagbench
+
+        if if_there(lambda: nagbench.sweep) is None:
+            raise NotImplementedError
+
+    def _run(self, n):
+        from nagbench.runner import count
+
+        count(job_of(quadratic(n), optimizer("nesterov", step_size=1e-9), 3).batch)
+
+    peakmem_idle.pretty_name = "Peak memory, a small run"
+    peakmem_million.pretty_name = "Peak memory, a million variables"
+    peakmem_sweep.pretty_name = "Peak memory, a sweep of 4 096 cells"

@@ -1,0 +1,88 @@
+"""Speed of what surrounds the loop: a cell of a sweep, and the tables on disk."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from .common import NAN, if_there, seconds
+
+CELLS, ROWS = 2_048, 100_000
+
+
+def per_cell(budget):
+    """Least seconds a cell of a sweep that counts in one process, after one that warms up."""
+    import nagbench
+
+    def run(cells):
+        with tempfile.TemporaryDirectory() as folder:
+            nagbench.sweep(
+                problems=["bowl"], optimizers=["nesterov"], modes=["tuned"], trials=cells, budget=budget, timing=False,
+                out=folder,
+            )  # fmt: skip
+
+    run(8)
+    return min(seconds(run, CELLS) for _ in range(2))
+
+
+class Throughput:
+    """Seconds a cell of `nagbench.sweep`, one process, nothing timed or drawn."""
+
+    version = "1"
+    timeout = 300
+    params = [[1, 1_000]]
+    param_names = ["budget"]
+
+    def track_cell(self, budget):
+        """At a budget of one iteration, all but the loop."""
+        took = if_there(per_cell, budget)
+        return NAN if took is None else took
+
+    track_cell.unit = "seconds"
+    track_cell.pretty_name = "Time of one cell of a sweep"
+
+
+class Store:
+    """A results directory: 100 000 rows of ten columns written as a part, and read back."""
+
+    version = "1"
+    timeout = 300
+    number = 1
+    rounds = 1
+    repeat = (3, 10, 2.0)
+    warmup_time = 0.0
+
+    def setup(self):
+        import numpy as np
+        import pandas as pd
+
+        try:
+            from nagbench.store import Store
+        except ImportError:
+            raise NotImplementedError from None
+        rng = np.random.default_rng(0)
+        columns = {f"number{i}": rng.standard_normal(ROWS) for i in range(7)}
+        columns["iterations"] = rng.integers(0, 100_000, ROWS)
+        columns["cell"] = [f"{i:016x}" for i in range(ROWS)]
+        columns["status"] = np.array(["converged", "budget", "diverged"])[rng.integers(0, 3, ROWS)]
+        self.table = pd.DataFrame(columns)
+        self.folder = tempfile.TemporaryDirectory()
+        self.store = Store(Path(self.folder.name) / "results")
+        self.store.prepare()
+        self.store.append("runs", self.table)
+        self.written = 0
+
+    def teardown(self):
+        self.folder.cleanup()
+
+    def time_write(self):
+        # Another number each time: a part that is there already is not written again.
+        self.written += 1
+        self.table.loc[0, "number0"] = self.written
+        self.store.append("timings", self.table)
+
+    def time_read(self):
+        self.store.read("runs")
+
+    time_write.pretty_name = "Writing 100 000 rows"
+    time_read.pretty_name = "Reading 100 000 rows"
