@@ -25,11 +25,12 @@ def bare(method, n):
 
 def counted(method, n):
     """The counting pass of as many iterations as `_BUDGETS` says, as a function of a number of passes."""
-    from nagbench import runner
+    from nagbench.runner import (
+        run_job,
+    )  # older commits have `count` alone, which makes a new job of large arrays each time
 
     job = job_of(quadratic(n), optimizer(method, step_size=STEP), _BUDGETS[n])
-    # Cheaper than `count`, which makes a new job of large arrays each time; commits before 2026-11-22 18:50 lack it.
-    return once(lambda: runner.run_job(job, None, lambda: None))
+    return once(lambda: run_job(job, None, lambda: None))
 
 
 def times(make, methods):
