@@ -10,8 +10,8 @@ from .common import NAN, if_there, seconds
 CELLS, ROWS = 2_048, 100_000
 
 
-def per_cell(budget):
-    """Least seconds a cell of a sweep that counts in one process, after one that warms up."""
+def swept(budget):
+    """A sweep as a function of a number of cells."""
     import nagbench
 
     def run(cells):
@@ -21,6 +21,12 @@ def per_cell(budget):
                 out=folder,
             )  # fmt: skip
 
+    return run
+
+
+def per_cell(budget):
+    """Least seconds a cell of a sweep that counts in one process, after one that warms up."""
+    run = swept(budget)
     run(8)
     return min(seconds(run, CELLS) for _ in range(2))
 

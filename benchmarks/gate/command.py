@@ -1,0 +1,94 @@
+"""The command line of the comparison."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from benchmarks.gate import clock
+from benchmarks.gate.judgement import Finding, judged_tracks, unexpected
+from benchmarks.gate.sides import ROOT, Side, Version, both, checkout, exported, git
+
+_TRAILER = "Benchmark-change"
+_SHOWN = 40
+
+
+@click.command()
+@click.argument("base")
+@click.option(
+    "--all", "everything", is_flag=True, help="Time everything, not only what runs on other code than before."
+)
+@click.option("--no-timing", is_flag=True, help="Compare what is counted exactly, and time nothing.")
+@click.option("--accept", multiple=True, metavar="PATTERN", help="A finding that is meant, such as 'path(lion, *)'.")
+@click.option("--rounds", default=clock.ROUNDS, show_default=True, type=click.IntRange(min=1), help="Blocks of each.")
+@click.option(
+    "--ratios", type=click.Path(path_type=Path), help="Write the ratios of the first look to this file (CSV)."
+)
+def main(base: str, everything: bool, no_timing: bool, accept: Sequence[str], rounds: int, ratios: Path | None) -> None:
+    """Compare this checkout with the commit BASE; exit code 1 if anything got worse.
+
+    Counts, rates and paths must be the same. Times are compared where code differs. A change that is meant says so in
+    the message of its commit, a pattern a line: "Benchmark-change: iterations(*, lion, *)".
+    """
+    before, now = exported(base), checkout()
+    if not everything and not git("diff", "--name-only", base, "--", "nagbench", "problems").strip():
+        click.echo(f"the package is the same as at {before.name}: nothing to compare")
+        return
+    findings, keys, left = _exact(before, now, everything)
+    if left:
+        click.echo(
+            f"timed are {clock._MOST} of the problems that changed; not, without --all: {', '.join(left)}", err=True
+        )
+    if not no_timing:
+        times, measured = clock.slower(before, now, keys, rounds)
+        findings += times
+        click.echo(f"{len(measured)} times compared, ratios here ÷ {before.name} from {_span(measured.values())}")
+        if ratios is not None:
+            ratios.write_text("".join(f"{key},{value:.4f}\n" for key, value in measured.items()), encoding="utf-8")
+    accepted = [*accept, *_trailers(base)]
+    bad = unexpected(findings, accepted)
+    _print(findings, bad)
+    sys.exit(1 if bad else 0)
+
+
+def _exact(before: Version, now: Version, everything: bool) -> tuple[list[Finding], list[str], list[str]]:
+    with Side(before) as first, Side(now) as second:
+        tables = both(first, second, "tracks")
+        prints = both(first, second, "fingerprints")
+    findings = judged_tracks(*tables)
+    differ = sum(finding.meaning != "new" for finding in findings)
+    click.echo(f"{len(tables[1])} exact counts compared with {before.name}, {differ} differ")
+    return findings, *clock.changed_keys(*prints, everything)
+
+
+def _trailers(base: str) -> list[str]:
+    text = git("log", f"--format=%(trailers:key={_TRAILER},valueonly)", f"{base}..HEAD").decode()
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _span(values: object) -> str:
+    ordered = sorted(values)  # type: ignore[call-overload]
+    return f"{ordered[0]:.2f} to {ordered[-1]:.2f}" if ordered else "none"
+
+
+def _print(findings: Sequence[Finding], bad: Sequence[Finding]) -> None:
+    news = [finding for finding in findings if finding.meaning == "new"]
+    shown = [*bad, *(finding for finding in findings if finding not in bad and finding not in news)]
+    for finding in shown[:_SHOWN]:
+        word = finding.meaning if finding in bad or not finding.alarming else f"{finding.meaning}, as meant"
+        click.echo(f"{word:>16}  {finding.name}: {finding.base:.6g} → {finding.head:.6g}{_percent(finding)}")
+    if len(shown) > _SHOWN:
+        click.echo(f"{'':>16}  … and {len(shown) - _SHOWN} more")
+    if news:
+        click.echo(f"{'new':>16}  {len(news)} counts")
+    click.echo(f"{len(bad)} regressions" if bad else "no regression")
+
+
+def _percent(finding: Finding) -> str:
+    return f" ({100 * (finding.head / finding.base - 1):+.1f} %)" if finding.base > 0 else ""
+
+
+__all__ = ["ROOT", "main"]

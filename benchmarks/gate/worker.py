@@ -1,0 +1,129 @@
+"""One side of the comparison: answers questions about the nagbench that it finds, a line of JSON each, until its input ends."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.suite import counts, families, loop, sweeps
+from benchmarks.suite.common import (
+    METHODS,
+    PROBLEMS,
+    enough_calls,
+    if_there,
+    job_of,
+    known,
+    optimizer,
+    replayed,
+    seconds,
+)
+
+_NUDGE = 1e-6
+_CELLS = 256
+
+
+def main() -> None:
+    """Reads [question, arguments…], writes the answer; what libraries print goes to stderr."""
+    answers = sys.stdout
+    sys.stdout = sys.stderr
+    clocks = Clocks()
+    questions: dict[str, Callable[..., Any]] = {
+        "where": where, "tracks": tracks, "fingerprints": fingerprints, "ready": clocks.ready, "sample": clocks.sample,
+    }  # fmt: skip
+    for line in sys.stdin:
+        question, *arguments = json.loads(line)
+        print(json.dumps(questions[question](*arguments)), file=answers, flush=True)
+
+
+def where() -> str:
+    """The folder of the package, so that nobody compares a version with itself."""
+    import nagbench
+
+    return str(Path(nagbench.__file__).parent)
+
+
+def tracks() -> dict[str, float]:
+    """Everything that is counted exactly, by name."""
+    cells = {f"{what}({', '.join(key)})": value for (*key, what), value in counts.default_cells().items()}
+    widths = {f"unusable({', '.join(key)})": value for key, value in counts.widths().items()}
+    norms = counts.Trajectory().setup_cache()
+    return {**cells, **widths, **{f"path({', '.join(key)})": value for key, value in norms.items()}}
+
+
+def fingerprints() -> dict[str, str]:
+    """A hash of the code behind every method, every problem and the loop; empty where a version cannot tell."""
+    found = if_there(_fingerprints)
+    return found if found is not None else {}
+
+
+def _fingerprints() -> dict[str, str]:
+    import nagbench
+    from nagbench import engine, kernels, runner, sources
+    from nagbench import loop as the_loop
+
+    def of(*names: str) -> str:
+        return sources.fingerprint([*names, kernels.__name__])
+
+    prints = {"loop": of(the_loop.__name__, engine.__name__, runner.__name__)}
+    for name in METHODS:
+        if (chosen := optimizer(name)) is not None:
+            prints[f"update {name}"] = of(chosen.method.update.__module__)
+    for name, problem in known(PROBLEMS, nagbench.problem).items():
+        prints[f"problem {name}"] = of(
+            problem.value_kernel.__module__, problem.gradient_kernel.__module__, *problem.modules
+        )
+    return prints
+
+
+class Clocks:
+    """What is timed, by key, compiled and warm."""
+
+    def __init__(self) -> None:
+        self.runs: dict[str, Callable[[int], None]] = {}
+
+    def ready(self, key: str) -> int:
+        """A number of calls that takes a block's time; 0 where this version does not have it."""
+        if key not in self.runs:
+            run = if_there(_made, *key.split())
+            if run is None:
+                return 0
+            self.runs[key] = run
+        if key.startswith("sweep"):
+            self.runs[key](8)
+            return _CELLS
+        return enough_calls(self.runs[key])
+
+    def sample(self, key: str, calls: int) -> float:
+        """Seconds a call."""
+        return seconds(self.runs[key], calls)
+
+
+def _made(what: str, name: str, n: str = "") -> Callable[[int], None] | None:
+    if what == "update":
+        return update(name, int(n))
+    if what == "iteration":
+        return loop.bare(name, int(n))
+    if what == "counting":
+        return loop.counted(name, int(n))
+    if what == "sweep":
+        return sweeps.swept(1)
+    return families.runs_of([name]).get((name, what))
+
+
+def update(method: str, n: int) -> Callable[[int], None] | None:
+    """Iterations of a method under a gradient that is there already."""
+    from benchmarks.gate.flat import flat
+
+    chosen = optimizer(method, step_size=loop.STEP)
+    if chosen is None:
+        return None
+    job = job_of(flat(n), chosen, 1)
+    job.state.slope[:] = _NUDGE
+    return replayed(job)
+
+
+if __name__ == "__main__":
+    main()
