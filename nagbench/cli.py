@@ -340,6 +340,27 @@ def compare(
     sys.exit(run_compare(a, b, rules, shape))
 
 
+@cli.command()
+@click.option("--add", "runs", multiple=True, type=click.Path(path_type=Path), metavar="RUN",
+              help="Add a sweep's results to the history of its name. Repeatable.")  # fmt: skip
+@click.option("--import", "others", multiple=True, type=click.Path(path_type=Path), metavar="FOLDER",
+              help="Add asv results of another machine. Repeatable.")  # fmt: skip
+@click.option("--commit", help="The commit that the added sweeps belong to.  [default: the one they were run at]")
+@click.option("--repo", type=click.Path(path_type=Path), default=Path("."), help="The git checkout.  [default: here]")
+@click.option("--results", type=click.Path(path_type=Path), default=Path("results/asv"), show_default=True,
+              help="What `asv run` wrote.")  # fmt: skip
+@click.option("--kept", type=click.Path(path_type=Path), default=Path("results/dashboard"), show_default=True,
+              help="Where what is added and imported is kept.")  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path), default=Path("results/html"), show_default=True)
+@click.option("--serve", is_flag=True, help="Serve it to browsers on this machine until Ctrl-C.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Of the server.  [default: one that is free]")
+def dashboard(**given: Any) -> None:
+    """Publish asv's site: speed, iteration counts and added sweeps over the commits of a checkout. Works offline."""
+    from nagbench.commands.dashboard import show_dashboard
+
+    show_dashboard(**given)
+
+
 def _say(message: str) -> None:
     click.echo(f"nagbench: {message}", err=True)
 
