@@ -83,7 +83,10 @@ def _on_axis(folder: Folder, history: History, warn: Warn) -> Folder:
     if not results:
         raise UsageError("no results to show: `asv run` in a checkout makes some, and --add RUN takes those of a sweep")
     held = {result.machine for result in results}
-    return Folder(folder.benchmarks, {name: folder.machines[name] for name in held}, results)
+    # The page asks for a graph of every benchmark that it is told of, also of one that never ran.
+    ran = {name for result in results for name in result.content["results"]}
+    benchmarks = {name: benchmark for name, benchmark in folder.benchmarks.items() if name in ran}
+    return Folder(benchmarks, {name: folder.machines[name] for name in held}, results)
 
 
 def settings_of(history: History) -> dict[str, Any]:
