@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ import click
 
 from benchmarks.gate import clock
 from benchmarks.gate.judgement import Finding, judged_tracks, unexpected
-from benchmarks.gate.sides import ROOT, Side, Version, both, checkout, exported, git
+from benchmarks.gate.sides import Side, Version, both, checkout, exported, git
 
 _TRAILER = "Benchmark-change"
 _SHOWN = 40
@@ -22,12 +23,25 @@ _SHOWN = 40
     "--all", "everything", is_flag=True, help="Time everything, not only what runs on other code than before."
 )
 @click.option("--no-timing", is_flag=True, help="Compare what is counted exactly, and time nothing.")
+@click.option("--no-counting", is_flag=True, help="Time, and compare nothing else.")
+@click.option(
+    "--only", default="*", metavar="PATTERN", help="Of what would be timed inside, this: 'update nesterov *'."
+)
 @click.option("--accept", multiple=True, metavar="PATTERN", help="A finding that is meant, such as 'path(lion, *)'.")
 @click.option("--rounds", default=clock.ROUNDS, show_default=True, type=click.IntRange(min=1), help="Blocks of each.")
 @click.option(
     "--ratios", type=click.Path(path_type=Path), help="Write the ratios of the first look to this file (CSV)."
 )
-def main(base: str, everything: bool, no_timing: bool, accept: Sequence[str], rounds: int, ratios: Path | None) -> None:
+def main(
+    base: str,
+    everything: bool,
+    no_timing: bool,
+    no_counting: bool,
+    only: str,
+    accept: Sequence[str],
+    rounds: int,
+    ratios: Path | None,
+) -> None:
     """Compare this checkout with the commit BASE; exit code 1 if anything got worse.
 
     Counts, rates and paths must be the same. Times are compared where code differs. A change that is meant says so in
@@ -37,41 +51,38 @@ def main(base: str, everything: bool, no_timing: bool, accept: Sequence[str], ro
     if not everything and not git("diff", "--name-only", base, "--", "nagbench", "problems").strip():
         click.echo(f"the package is the same as at {before.name}: nothing to compare")
         return
-    findings, keys, left = _exact(before, now, everything)
-    if left:
-        click.echo(
-            f"timed are {clock._MOST} of the problems that changed; not, without --all: {', '.join(left)}", err=True
-        )
+    with Side(before) as first, Side(now) as second:
+        findings = [] if no_counting else _counted(first, second)
+        keys, left = clock.changed_keys(*both(first, second, "fingerprints"), everything)
     if not no_timing:
-        times, measured = clock.slower(before, now, keys, rounds)
-        findings += times
-        click.echo(f"{len(measured)} times compared, ratios here ÷ {before.name} from {_span(measured.values())}")
-        if ratios is not None:
-            ratios.write_text("".join(f"{key},{value:.4f}\n" for key, value in measured.items()), encoding="utf-8")
-    accepted = [*accept, *_trailers(base)]
-    bad = unexpected(findings, accepted)
+        findings += _timed(before, now, [key for key in keys if fnmatch.fnmatchcase(key, only)], rounds, ratios)
+        if left:
+            click.echo(f"changed and not timed for want of time (--all does): {', '.join(left)}", err=True)
+    bad = unexpected(findings, [*accept, *_trailers(base)])
     _print(findings, bad)
     sys.exit(1 if bad else 0)
 
 
-def _exact(before: Version, now: Version, everything: bool) -> tuple[list[Finding], list[str], list[str]]:
-    with Side(before) as first, Side(now) as second:
-        tables = both(first, second, "tracks")
-        prints = both(first, second, "fingerprints")
+def _counted(base: Side, head: Side) -> list[Finding]:
+    tables = both(base, head, "tracks")
     findings = judged_tracks(*tables)
     differ = sum(finding.meaning != "new" for finding in findings)
-    click.echo(f"{len(tables[1])} exact counts compared with {before.name}, {differ} differ")
-    return findings, *clock.changed_keys(*prints, everything)
+    click.echo(f"{len(tables[1])} exact counts compared with {base.version.name}, {differ} differ")
+    return findings
+
+
+def _timed(base: Version, head: Version, keys: Sequence[str], rounds: int, ratios: Path | None) -> list[Finding]:
+    findings, measured = clock.slower(base, head, keys, rounds)
+    span = f"{min(measured.values()):.2f} to {max(measured.values()):.2f}"
+    click.echo(f"{len(measured)} times compared with {base.name}, ratios here ÷ there from {span}")
+    if ratios is not None:
+        ratios.write_text("".join(f"{key},{value:.4f}\n" for key, value in measured.items()), encoding="utf-8")
+    return findings
 
 
 def _trailers(base: str) -> list[str]:
     text = git("log", f"--format=%(trailers:key={_TRAILER},valueonly)", f"{base}..HEAD").decode()
     return [line.strip() for line in text.splitlines() if line.strip()]
-
-
-def _span(values: object) -> str:
-    ordered = sorted(values)  # type: ignore[call-overload]
-    return f"{ordered[0]:.2f} to {ordered[-1]:.2f}" if ordered else "none"
 
 
 def _print(findings: Sequence[Finding], bad: Sequence[Finding]) -> None:
@@ -89,6 +100,3 @@ def _print(findings: Sequence[Finding], bad: Sequence[Finding]) -> None:
 
 def _percent(finding: Finding) -> str:
     return f" ({100 * (finding.head / finding.base - 1):+.1f} %)" if finding.base > 0 else ""
-
-
-__all__ = ["ROOT", "main"]

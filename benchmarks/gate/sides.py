@@ -71,9 +71,16 @@ class Side:
             [sys.executable, "-m", "benchmarks.gate.worker"], cwd=version.folder, env=version.environment,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
+
+    def __enter__(self) -> Side:
         at = Path(self.ask("where")).resolve()
-        if at != (version.folder / "nagbench").resolve():
-            raise RuntimeError(f"asked for the package in {version.folder}, and got {at}")
+        if at != (self.version.folder / "nagbench").resolve():
+            raise RuntimeError(f"asked for the package in {self.version.folder}, and got {at}")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # Closes the pipes, so the process reads the end of its input, and waits for it.
+        self.process.__exit__(None, None, None)
 
     def begin(self, *question: Any) -> None:
         """Sends a question."""
@@ -96,14 +103,6 @@ class Side:
         """A question and its answer."""
         self.begin(*question)
         return self.end()
-
-    def __enter__(self) -> Side:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        self.process.wait()
 
 
 def both(base: Side, head: Side, *question: Any) -> tuple[Any, Any]:

@@ -34,7 +34,7 @@ def default_cells():
         best = cells[cells["selected"]].iloc[0]
         solved = best["status"] == "converged"
         table[(*key, "iterations")] = int(best["iterations"]) if solved else NAN
-        table[(*key, "rate")] = -math.log(10.0) / best["rate"] if best["rate"] < 0.0 else NAN
+        table[(*key, "rate")] = -math.log(10.0) / float(best["rate"]) if best["rate"] < 0.0 else NAN
         table[(*key, "unsolved")] = int((cells["status"] != "converged").sum())
     return table
 

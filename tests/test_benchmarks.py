@@ -1,0 +1,186 @@
+"""The asv suite: what asv needs of it, and that what it counts is exact and right."""
+
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import nagbench
+from nagbench.errors import UsageError
+from nagbench.plan import DEFAULT_OPTIMIZERS, DEFAULT_PROBLEMS
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.suite import common, counts, families, loop, sweeps  # noqa: E402
+
+KAPPA = "ill-conditioned-1e2"
+
+
+@pytest.fixture(scope="module")
+def declared():
+    """The benchmarks as asv finds them, in a process of their own: asv imports the suite under another name."""
+    code = (
+        "import io, sys; from asv_runner.discovery import list_benchmarks; text = io.StringIO();"
+        f"list_benchmarks({str(ROOT / 'benchmarks' / 'suite')!r}, text); print(text.getvalue())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    return {entry["name"]: entry for entry in json.loads(done.stdout)}
+
+
+@pytest.fixture(scope="module")
+def small():
+    """Default cells of two problems with eight trials, counted twice."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(counts, "DEFAULT_PROBLEMS", ["bowl", KAPPA])
+        patch.setattr(counts, "TRIALS", 8)
+        yield counts.default_cells(), counts.default_cells()
+
+
+def norms(problem, step, momentum, count):
+    """‖∇f‖ along Nesterov's method on a quadratic, mode by mode in its eigenvectors: x′ = (1 − sλ)(x + m·v)."""
+    away = problem.start - problem.minimizers[0]
+    x = away.copy() if problem.eigenvectors is None else problem.eigenvectors.T @ away
+    v, found = np.zeros_like(x), []
+    for _ in range(count + 1):
+        found.append(np.linalg.norm(problem.spectrum * x))
+        v = momentum * v - step * problem.spectrum * (x + momentum * v)
+        x = x + v
+    return np.array(found)
+
+
+def test_every_benchmark_has_a_version_set_by_hand_and_says_what_it_shows(declared):
+    assert {name.split(".")[0] for name in declared} == {"counts", "families", "loop", "memory", "start", "sweeps"}
+    for name, entry in declared.items():
+        assert len(entry["version"]) < 4, f"{name}: a hash of its source is no version"
+        assert entry["pretty_name"], name
+        assert entry["type"] != "track" or entry["unit"] != "unit", name
+
+
+def test_parameters_are_the_names_that_there_are(declared):
+    assert set(common.METHODS) <= set(nagbench.optimizers())
+    assert set(common.PROBLEMS) <= set(nagbench.problems())
+    assert tuple(common.DEFAULT_METHODS) == DEFAULT_OPTIMIZERS
+    assert tuple(common.DEFAULT_PROBLEMS) == DEFAULT_PROBLEMS
+    params = declared["loop.Iteration.track_bare"]["params"]
+    assert params == [[repr(name) for name in common.METHODS], ["2", "1000", "1000000"]]
+
+
+def test_counts_are_the_same_twice(small):
+    first, second = small
+    assert len(first) == 3 * (2 * 5 + 2 * 3)
+    np.testing.assert_equal(first, second)
+
+
+def test_the_bowl_takes_one_step_of_the_textbook(small):
+    """κ = 1: gradient descent with s = 1/L ends at the minimum at once, and the textbook's momentum is 0."""
+    for method in ("gradient-descent", "momentum", "nesterov"):
+        assert small[0]["bowl", method, "theory", "iterations"] == 1
+        assert small[0]["bowl", method, "theory", "unsolved"] == 0
+    assert math.isnan(common.found(small[0], "bowl", "adam", "theory", "iterations"))
+
+
+@pytest.mark.parametrize("method", ["gradient-descent", "nesterov"])
+def test_iterations_and_rate_are_those_of_the_modes(small, method):
+    """Textbook: s = 2/(L + μ), or s = 1/L with momentum (√κ − 1)/(√κ + 1)."""
+    problem = nagbench.problem(KAPPA)
+    large, kappa = problem.smoothness, problem.condition
+    step, momentum = {
+        "gradient-descent": (2 / (large + large / kappa), 0.0),
+        "nesterov": (1 / large, (kappa**0.5 - 1) / (kappa**0.5 + 1)),
+    }[method]
+    path = norms(problem, step, momentum, 3_000)
+    assert small[0][KAPPA, method, "theory", "iterations"] == np.flatnonzero(path <= counts.TOLERANCE)[0]
+    if method == "gradient-descent":
+        slowest = -math.log(10) / math.log((kappa - 1) / (kappa + 1))
+        assert small[0][KAPPA, method, "theory", "rate"] == pytest.approx(slowest, rel=0.01)
+
+
+def test_unusable_step_sizes_of_gradient_descent_on_the_bowl(monkeypatch):
+    """‖∇f‖ shrinks by |1 − 2s| an iteration; above s = 1 nothing converges, and far below it takes too long."""
+    monkeypatch.setattr(counts, "DEFAULT_PROBLEMS", ["bowl"])
+    monkeypatch.setattr(counts, "DEFAULT_METHODS", ["gradient-descent"])
+    problem = nagbench.problem("bowl")
+    low, high = nagbench.optimizer("gradient-descent").method.hyperparameters["step_size"].tuning
+    steps = np.geomspace(low, high, counts.GRID) / problem.smoothness
+    factors = np.abs(1 - problem.smoothness * steps)
+    with np.errstate(over="ignore"):
+        end = np.linalg.norm(problem.gradient(problem.start)) * factors**counts.BUDGET
+    share = np.mean(~(end <= counts.TOLERANCE))
+    assert counts.widths()["bowl", "gradient-descent"] == pytest.approx(share * math.log10(high / low))
+
+
+def test_the_norm_after_fifty_iterations_is_that_of_the_modes():
+    problem = nagbench.problem(KAPPA)
+    root = problem.condition**0.5
+    path = norms(problem, 1 / problem.smoothness, (root - 1) / (root + 1), counts.STEPS)
+    assert counts.gradient_norm("nesterov", KAPPA) == pytest.approx(path[-1], rel=1e-9)
+    moved = norms(problem, 1 / problem.smoothness, (root - 1) / (root + 1) * 49 / 50, counts.STEPS)
+    assert abs(moved[-1] / path[-1] - 1) > 0.01
+
+
+def test_what_a_commit_does_not_have_is_left_out_and_what_is_broken_is_not():
+    def unknown():
+        return nagbench.optimizer("newton-of-tomorrow")
+
+    def broken():
+        raise ZeroDivisionError
+
+    with pytest.raises(UsageError):
+        unknown()
+    assert common.if_there(unknown) is None
+    assert common.if_there(lambda: nagbench.telepathy) is None
+    with pytest.raises(ZeroDivisionError):
+        common.if_there(broken)
+    assert common.known(["bowl", "no-such-bowl"], nagbench.problem).keys() == {"bowl"}
+    assert math.isnan(common.found({}, "bowl", "nesterov"))
+
+
+def test_blocks_grow_until_they_take_their_time():
+    clock, made = [0.0], []
+
+    def run(calls):
+        made.append(calls)
+        clock[0] += 1e-6 * calls
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(common.time, "perf_counter", lambda: clock[0])
+        calls = common.enough_calls(run)
+        assert 0.5 * common._BLOCK <= 1e-6 * calls <= 2 * common._BLOCK
+        assert common.least({"it": run}, turns=2)["it"] == pytest.approx(1e-6)
+        assert common.enough_calls(run, most=10) == 10
+
+
+def test_a_replay_makes_as_many_iterations_as_asked():
+    job = common.job_of(nagbench.problem("bowl"), nagbench.optimizer("gradient-descent", step_size=0.25), 1)
+    common.replayed(job)(3)
+    np.testing.assert_allclose(job.state.iterate, nagbench.problem("bowl").start * 0.5**3)
+
+
+def test_every_kind_of_speed_is_measured_at_this_commit():
+    assert loop.bare("no-such-method", 2) is None
+    runs = {
+        "bare": loop.bare("nesterov", 2),
+        "counted": loop.counted("nesterov", 2),
+        **families.runs_of(["bowl"]),
+        "sweep": lambda cells: sweeps.swept(1)(cells),
+    }
+    assert len(runs) == 5
+    for run in runs.values():
+        assert common.seconds(run, 4) > 0
+
+
+def test_the_store_is_written_and_read_whole():
+    store = sweeps.Store()
+    store.setup()
+    store.time_write()
+    store.time_write()
+    assert len(store.store.read("timings")) == 2 * sweeps.ROWS
+    assert len(store.store.read("runs")) == sweeps.ROWS
+    store.teardown()
+    assert not os.path.exists(store.folder.name)
