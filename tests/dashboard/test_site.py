@@ -1,0 +1,229 @@
+"""The published site: complete without a network, the history of planted results, a regression listed."""
+
+import http.client
+import importlib.util
+import json
+import math
+import re
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+
+from nagbench.dashboard import folders
+from nagbench.dashboard.folders import Folder, Results
+from nagbench.dashboard.history import history_of
+from nagbench.dashboard.server import address, server
+from nagbench.dashboard.site import localise, publish
+from nagbench.errors import UsageError
+
+NAME = "counts.track_iterations"
+STEPS = [10, 10, 10, 13, 13, 13]
+
+
+def git(place, *words):
+    identity = ["-c", "user.name=n", "-c", "user.email=e@example.org", "-c", "commit.gpgsign=false"]
+    done = subprocess.run(["git", "-C", str(place), *identity, *words], check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    """A repository of six commits, their hashes oldest first."""
+    place = tmp_path_factory.mktemp("checkout")
+    git(place, "init", "-q")
+    for number in range(len(STEPS)):
+        (place / "file").write_text(str(number))
+        git(place, "add", "-A")
+        git(place, "commit", "-qm", f"number {number}", "--date", f"2026-01-0{number + 1}T12:00:00")
+    return place, git(place, "rev-list", "--reverse", "HEAD").split()
+
+
+def benchmark(name=NAME, params=("'bowl'", "'valley'"), version="1"):
+    return {
+        "name": name, "pretty_name": "Iterations", "type": "track", "unit": "iterations", "version": version,
+        "param_names": ["problem"], "params": [list(params)], "code": "", "timeout": 60,
+    }  # fmt: skip
+
+
+def results(commit, values, machine="here", params=("'bowl'", "'valley'"), name=NAME, version="1"):
+    content = {
+        "commit_hash": commit, "env_name": "any", "date": 1767268800000, "python": "3.11", "requirements": {},
+        "params": {"machine": machine, "python": "3.11", "numpy": ""}, "env_vars": {},
+        "result_columns": ["result", "params", "version"], "results": {name: [values, [list(params)], version]},
+        "durations": {},
+    }  # fmt: skip
+    return Results(machine, f"{commit[:8]}-any.json", content)
+
+
+def history(commits, **given):
+    rows = [results(commit, [float(steps), None], **given) for commit, steps in zip(commits, STEPS, strict=True)]
+    return Folder({NAME: benchmark()}, {"here": {"machine": "here"}}, rows)
+
+
+@pytest.fixture(scope="module")
+def site(checkout, tmp_path_factory):
+    place, commits = checkout
+    (place / "asv.conf.json").write_text(
+        json.dumps({"project": "steps", "regressions_thresholds": {"counts\\..*": 0.0}})
+    )
+    never_ran = {"idle.track": benchmark("idle.track")}
+    folder = history(commits)
+    warnings = []
+    out = tmp_path_factory.mktemp("site") / "html"
+    done = publish(
+        history_of(place), Folder({**folder.benchmarks, **never_ran}, folder.machines, folder.results), out,
+        warnings.append,
+    )  # fmt: skip
+    return done, out, warnings
+
+
+def assets(page):
+    """What a browser loads by itself: scripts, styles, images; not where a reader may go."""
+    found = re.findall(r"<(?:script|img)\b[^>]*?\bsrc=\"([^\"]+)\"", page, re.S)
+    return found + re.findall(r"<link\b[^>]*?\bhref=\"([^\"]+)\"", page, re.S)
+
+
+def test_the_page_loads_nothing_from_elsewhere_and_everything_is_there(site):
+    _, out, _ = site
+    needed = assets((out / "index.html").read_text(encoding="utf-8"))
+    assert len(needed) > 20
+    for asset in needed:
+        assert not re.match(r"(https?:)?//", asset), asset
+        assert (out / asset).is_file(), asset
+    styles = [*out.glob("*.css"), *out.glob("vendor/*.css")]
+    assert len(styles) >= 3
+    for style in styles:
+        assert not re.search(r"(@import|url\()\s*['\"]?(https?:)?//", style.read_text(encoding="utf-8")), style
+    assert "MIT" in (out / "vendor" / "LICENSES.txt").read_text(encoding="utf-8")
+
+
+def test_the_graph_is_the_history(site):
+    done, out, warnings = site
+    assert warnings == []
+    assert (done.benchmarks, done.commits, done.page) == (1, 6, out / "index.html")
+    (graph,) = (out / "graphs").glob(f"**/machine-here/**/{NAME}.json")
+    points = json.loads(graph.read_text(encoding="utf-8"))
+    assert [values[0] for _, values in points] == STEPS
+    assert [values[1] for _, values in points] == [None] * 6
+    assert [revision for revision, _ in points] == sorted({revision for revision, _ in points})
+    index = json.loads((out / "index.json").read_text(encoding="utf-8"))
+    assert index["project"] == "steps"
+    assert list(index["benchmarks"]) == [NAME]
+    assert "numpy" not in index["params"]
+
+
+def test_the_step_is_listed_as_a_regression(site):
+    done, out, _ = site
+    assert done.regressions == 1
+    (found,) = json.loads((out / "regressions.json").read_text(encoding="utf-8"))["regressions"]
+    assert found[0] == f"{NAME}('bowl')"
+    assert found[4:6] == [13.0, 10.0]
+
+
+def test_results_of_unknown_commits_are_named_and_left_out(checkout, tmp_path):
+    place, commits = checkout
+    folder = history(commits)
+    folder.results.append(results("f" * 40, [1.0, 1.0]))
+    warnings = []
+    done = publish(history_of(place), folder, tmp_path / "html", warnings.append)
+    assert done.commits == 6
+    assert len(warnings) == 1
+    assert "ffffffff" in warnings[0]
+    again = publish(history_of(place), history(commits), tmp_path / "html", warnings.append)
+    assert again.page.exists()
+
+
+def test_nothing_to_show_and_folders_of_others_are_usage_errors(checkout, tmp_path):
+    place, commits = checkout
+    with pytest.raises(UsageError, match="no results to show"):
+        publish(history_of(place), Folder(), tmp_path / "html", print)
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "thesis.tex").write_text("years of work")
+    with pytest.raises(UsageError, match="holds other things"):
+        publish(history_of(place), history(commits), theirs, print)
+    assert (theirs / "thesis.tex").exists()
+    with pytest.raises(UsageError, match="not in a git checkout"):
+        history_of(tmp_path)
+    with pytest.raises(UsageError, match="no-such"):
+        history_of(place).commit("no-such")
+
+
+def test_an_asset_that_is_not_kept_here_is_an_error_and_not_a_hole(tmp_path):
+    (tmp_path / "index.html").write_text('<script src="https://example.org/new-library.js"></script>')
+    with pytest.raises(UsageError, match=re.escape("example.org/new-library.js")):
+        localise(tmp_path)
+
+
+def test_a_folder_is_read_as_it_was_written(checkout, tmp_path):
+    folder = history(checkout[1])
+    folders.write(folder, tmp_path / "asv")
+    back = folders.read(tmp_path / "asv")
+    assert back.benchmarks == folder.benchmarks
+    assert back.machines == {"here": {"machine": "here", "version": 1}}
+    assert [(r.machine, r.name, r.commit) for r in back.results] == sorted(
+        (r.machine, r.name, r.commit) for r in folder.results
+    )
+    assert folders.read(tmp_path / "nowhere") == Folder()
+    (tmp_path / "asv" / "here" / "00000000-any.json").write_text('{"results": NaN}')
+    with pytest.raises(UsageError, match="not a file of results"):
+        folders.read(tmp_path / "asv")
+    (tmp_path / "asv" / "benchmarks.json").write_text("[]")
+    with pytest.raises(UsageError, match="not a file of asv"):
+        folders.read(tmp_path / "asv")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match=r"no benchmarks\.json"):
+        folders.read(tmp_path / "empty")
+
+
+def test_asvs_own_nan_is_read(tmp_path):
+    folders.write(Folder({NAME: benchmark()}, {"here": {}}, [results("a" * 40, [math.nan, 1.0])]), tmp_path)
+    (found,) = folders.read(tmp_path).results
+    assert math.isnan(found.content["results"][NAME][0][0])
+
+
+def test_merging_pools_parameters_and_keeps_the_former_of_two():
+    first = Folder(
+        {NAME: benchmark(params=["'bowl'"])}, {"a": {"cpu": "one"}}, [results("1" * 40, [1.0], "a", ["'bowl'"])]
+    )
+    second = Folder(
+        {NAME: benchmark(params=["'valley'", "'bowl'"]), "other": benchmark("other")},
+        {"a": {"cpu": "two"}, "b": {}},
+        [results("1" * 40, [2.0, 3.0], "a"), results("1" * 40, [4.0, 5.0], "b")],
+    )
+    both = folders.merged([first, second])
+    assert both.benchmarks[NAME]["params"] == [["'bowl'", "'valley'"]]
+    assert set(both.benchmarks) == {NAME, "other"}
+    assert both.machines == {"a": {"cpu": "one"}, "b": {}}
+    assert [(r.machine, r.content["results"][NAME][0]) for r in both.results] == [("a", [1.0]), ("b", [4.0, 5.0])]
+    newer = folders.merged([Folder({NAME: benchmark(params=["'bowl'"], version="2")}), second])
+    assert newer.benchmarks[NAME] == benchmark(params=["'bowl'"], version="2")
+
+
+def test_the_server_answers_on_this_machine_alone(site):
+    _, out, _ = site
+    with server(out, 0) as running:
+        assert running.server_address[0] == "127.0.0.1"
+        thread = threading.Thread(target=running.serve_forever)
+        thread.start()
+        connection = http.client.HTTPConnection("127.0.0.1", running.server_address[1], timeout=10)
+        connection.request("GET", "/index.html")
+        answer = connection.getresponse()
+        assert answer.status == 200
+        assert b"airspeed velocity" in answer.read()
+        connection.close()
+        with pytest.raises(UsageError, match="cannot be served"):
+            server(out, running.server_address[1])
+        running.shutdown()
+        thread.join()
+        assert address(running) == f"http://127.0.0.1:{running.server_address[1]}/"
+
+
+def test_the_vendored_files_answer_to_every_remote_asset_of_the_installed_asv(site):
+    """The site above was made from asv's page; this says how many of its assets were remote."""
+    home = Path(importlib.util.find_spec("asv").origin).parent
+    page = (home / "www" / "index.html").read_text(encoding="utf-8")
+    remote = [asset for asset in assets(page) if asset.startswith("http")]
+    assert len(remote) == 10
