@@ -51,6 +51,10 @@ def draw_map(
         found, method, crossed(spans, fixed), jobs=jobs or (1 if work < _WORTH_IT else os.cpu_count() or 1), **settings
     )
     edge = _edge(found, method, spans, fixed)
+    if shape == "table":
+        _print(cells, edge)
+    else:
+        print_table(cells, shape)
     if out is not None:
         write_csv(cells, out)
     if plot is not None:
@@ -58,10 +62,6 @@ def draw_map(
 
         save(sensitivity_map(cells, edge), plot)
         ERR.print(f"picture: {plot}", soft_wrap=True, markup=False)
-    if shape == "table":
-        _print(cells, edge)
-    else:
-        print_table(cells, shape)
     return 1 if (cells["status"] == "error").any() else 0
 
 
