@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from nagbench import schedules
 from nagbench.bundle import bundle_of, in_pieces
 from nagbench.curvature import scale_of
 from nagbench.errors import UsageError, check_number, unknown
@@ -27,7 +29,7 @@ _TURNS = 4
 def scan(
     problem: Problem,
     method: Method,
-    settings: Iterable[Mapping[str, float]],
+    settings: Iterable[Mapping[str, Any]],
     *,
     measure: Measure = "gradient",
     tolerance: float = 1e-6,
@@ -56,6 +58,8 @@ def scan(
     cells = [replace(template, hyperparameters=dict(Optimizer(method, given).hyperparameters)) for given in settings]
     if not cells:
         raise UsageError("a scan needs a setting")
+    if any(schedules.of(cell.hyperparameters) != schedules.of(cells[0].hyperparameters) for cell in cells):
+        raise UsageError("the settings of a scan follow one schedule")
     bundle = bundle_of(cells, list(method.hyperparameters))
     work = in_pieces(bundle, -(-len(cells) // (_TURNS * jobs)) if jobs > 1 else len(cells))
     found: pd.DataFrame = pa.concat_tables(run_bundles(work, Execution(jobs), pulse)).to_pandas()
@@ -74,14 +78,14 @@ def scan(
             "budget": budget,
             "measure": measure,
             "relative": relative,
-            **{name: [cell.hyperparameters[name] for cell in cells] for name in method.hyperparameters},
+            **{name: [cell.hyperparameters[name] for cell in cells] for name in cells[0].hyperparameters},
         }
     )
     # Equal values on an axis make equal cells, which are counted once or twice, with one outcome.
     return plan.merge(found.drop(columns=["fingerprint", "digest"]).drop_duplicates("cell"), on="cell", how="left")
 
 
-def crossed(axes: Mapping[str, Floats], fixed: Mapping[str, float] | None = None) -> Iterator[dict[str, float]]:
+def crossed(axes: Mapping[str, Floats], fixed: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
     """Every combination of the axes' values with the fixed ones, the last axis fastest."""
     for values in itertools.product(*axes.values()):
         yield {**(fixed or {}), **dict(zip(axes, map(float, values), strict=True))}

@@ -23,11 +23,11 @@ _PRODUCTS = np.geomspace(1e-3, 1e3, 121)
 def iteration_matrices(optimizer: Optimizer, eigenvalues: Floats) -> Floats | None:
     """T_λ of every eigenvalue λ, shape (m, d, d), on states (iterate, query, slots); the query only with look-ahead.
 
-    None where the method is not linear, or depends on the iteration.
+    None where the method is not linear, depends on the iteration (or on f), or follows a schedule.
     """
     method = optimizer.method
     eigenvalues = np.atleast_1d(np.asarray(eigenvalues, dtype=float))
-    if not method.autonomous or not _in_python(method):
+    if not method.autonomous or optimizer.scheduled or method.observe is not None or not _in_python(method):
         return None
     matrices = _matrices(optimizer, eigenvalues)
     return matrices if _is_linear(optimizer, matrices, eigenvalues) else None

@@ -39,6 +39,16 @@ def test_other_processes_count_the_same():
     assert alone.equals(shared)
 
 
+def test_a_schedule_is_kept_and_only_one():
+    problem, method = nagbench.problem("bowl"), find_method("momentum")
+    table = scan(problem, method, crossed({"step_size": np.array([0.1, 0.2])}, {"schedule": "cosine"}), budget=20)
+    assert set(table["schedule"]) == {"cosine"}
+    run = nagbench.run(problem, nagbench.optimizer("momentum", step_size=0.2, schedule="cosine"), budget=20)
+    assert run.cell.key == table["cell"].iloc[1]
+    with pytest.raises(nagbench.UsageError, match="one schedule"):
+        scan(problem, method, [{"schedule": "cosine"}, {"schedule": "inverse"}])
+
+
 def test_axes_span_the_tuning_ranges_in_units_of_1_over_l():
     problem, method = nagbench.problem("ill-conditioned-1e2"), find_method("nesterov")
     assert default_axes(method) == ["step_size", "momentum"]

@@ -87,6 +87,10 @@ def test_methods_that_are_not_linear_or_change_have_no_theory():
         assert largest_stable(find_method(name), {}) is None
 
 
+def test_a_schedule_has_no_matrix():
+    assert asymptotic_rate(nagbench.optimizer("momentum", schedule="inverse"), np.array([1.0])) is None
+
+
 def test_every_method_is_answered():
     for name, method in methods().items():
         rate = asymptotic_rate(nagbench.optimizer(name), np.array([1.0, 10.0]))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from nagbench import schedules
 from nagbench.analysis.summary import hyperparameters
 from nagbench.analysis.worst_cases import iterations_at_most
 from nagbench.curvature import Curvature, curvature_of
@@ -81,8 +82,8 @@ def _optimizer(run: Mapping[Any, Any], settings: list[str]) -> Optimizer | None:
     """The run's optimizer; None where its method cannot be found any more."""
     try:
         method = find_method(str(run["optimizer"]))
-        given = {name: run[name] for name in settings if name in method.hyperparameters and pd.notna(run[name])}
-        return Optimizer(method, given)
+        mine = {*method.hyperparameters, *schedules.NAMES}
+        return Optimizer(method, {name: run[name] for name in settings if name in mine and pd.notna(run[name])})
     except UsageError:
         return None
 
@@ -99,7 +100,7 @@ def _linear(optimizer: Optimizer, found: Curvature) -> dict[str, float | None]:
 
 
 def _at_most(run: Mapping[Any, Any], problem: Problem, optimizer: Optimizer, found: Curvature) -> int | None:
-    if run["oracle"] != "exact" or found.estimated or bool(run["relative"]):
+    if run["oracle"] != "exact" or found.estimated or optimizer.scheduled or bool(run["relative"]):
         return None
     return iterations_at_most(
         problem, optimizer, run["measure"], float(run["tolerance"]), start_of(problem, int(run["start"]))
