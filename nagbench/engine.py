@@ -20,7 +20,7 @@ import os
 import tempfile
 import types as python_types
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,10 @@ SIGNATURES = {
 
 @dataclass(frozen=True)
 class Engine:
-    """A way to run the loop: its functions, and how a kernel of a given kind is made ready to be called by them."""
+    """A way to run the loop: its functions, and how a kernel of a given kind is made ready to be called by them.
+
+    ``whole``: a replay cannot stop between iterations.
+    """
 
     name: str
     entry: Callable[[Function, str], Function]
@@ -54,6 +57,7 @@ class Engine:
     replay: Function
     query: Function
     evaluate: Function
+    whole: bool = field(default=False, kw_only=True)
 
 
 def kernel(*arguments: Any) -> Any:
@@ -304,7 +308,7 @@ def _quiet(function: Function) -> Function:
 
 
 _LOOPS = ("count", "replay", "query", "evaluate")
-NUMBA = Engine("numba", _numba_entry, *(_late(name) for name in _LOOPS))
+NUMBA = Engine("numba", _numba_entry, *map(_late, _LOOPS))
 PYTHON = Engine("python", _python_entry, *(_quiet(getattr(loop, name)) for name in _LOOPS))
 MIXED = Engine("mixed", _mixed_entry, *(_quiet(_mixed_loop()[name]) for name in _LOOPS))
 ENGINES = {engine.name: engine for engine in (NUMBA, PYTHON, MIXED)}

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from nagbench import loop, schedules, sources
 from nagbench.bundle import bundle_of
+from nagbench.driving import driving
 from nagbench.engine import ENGINES, MIXED, NUMBA, Engine, fingerprint, formula_of
 from nagbench.errors import UsageError, one_line, unknown
 from nagbench.objective import Floats, Problem
@@ -57,7 +58,8 @@ class Batch:
     @property
     def engine(self) -> Engine:
         """The engine that they share."""
-        return ENGINES[self.cells[0].engine]
+        engine = ENGINES[self.cells[0].engine]
+        return engine if self.method.driver is None else driving(engine)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,15 +87,20 @@ def fingerprint_of(problem: str, optimizer: str) -> str:
     """A hash of the sources that decide the results of this problem under this method."""
     found = problem_of(problem)
     method = find_method(optimizer)
-    home = cast(Callable[..., Any], method.session or method.update)
+    home = cast(Callable[..., Any], method.driver or method.session or method.update)
     own = [home] if method.observe is None else [home, method.observe]
     modules = (*found.modules, *method.modules)
     return fingerprint(found.value_kernel, found.gradient_kernel, *own, modules=modules, installed=method.distributions)
 
 
-def engine_for(problem: Problem, method: Method, asked: str | None = None) -> str:
-    """The name of the engine that runs a method on a problem. Raises UsageError for numba and a library's method."""
-    if method.session is None:
+def engine_for(problem: Problem, method: Method, asked: str | None = None, oracle: str = "exact") -> str:
+    """The name of the engine that runs a method on a problem.
+
+    Raises UsageError for numba and a library's method, and for a sampled oracle and one that drives itself.
+    """
+    if method.driver is not None and not parse_oracle(oracle).exact:
+        raise UsageError(f"{method.name} takes the exact oracle only: its line searches compare values")
+    if method.update is not None:
         return asked or problem.engine
     if asked == NUMBA.name:
         raise UsageError(
@@ -190,7 +197,7 @@ class Job:
         self.value = self.engine.entry(problem.value_kernel, "value")
         self.gradient = self.engine.entry(problem.gradient_kernel, "gradient")
         self.observe = self.engine.entry(method.observe or loop.ignore, "observe")
-        self.update = self.engine.entry(update_of(method), "update")
+        self.update = method.driver or self.engine.entry(update_of(method), "update")
         self.formula = formula_of(problem)
         self.everything = np.zeros(0, np.int64)
         self.rule = _rule(batch.cells[0], method, self.oracle)
@@ -326,7 +333,7 @@ def replay(job: Job, index: int, iterations: int, *, pulse: Pulse = lambda: None
     allowance = max(1, 100_000 // (job.batch.problem.dimension + 100))
     while first < iterations or first == 0:
         draw, lasts = job.draws(cell, first)
-        last = min(iterations, first + min(allowance, lasts))
+        last = iterations if job.engine.whole else min(iterations, first + min(allowance, lasts))
         cpu, wall = time.process_time(), time.perf_counter()
         job.replay(index, draw, first, last)
         took = time.perf_counter() - wall, time.process_time() - cpu

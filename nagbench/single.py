@@ -22,8 +22,8 @@ from nagbench.updates import Optimizer
 
 def cell_of(problem: Problem, optimizer: Optimizer, **settings: Any) -> Cell:
     """The cell of a problem and an optimizer, checked. Raises UsageError."""
-    spec = {"engine": engine_for(problem, optimizer.method), **settings}
-    spec["oracle"] = parse_oracle(spec.get("oracle", "exact")).name
+    oracle = parse_oracle(settings.get("oracle", "exact")).name
+    spec = {"engine": engine_for(problem, optimizer.method, oracle=oracle), **settings, "oracle": oracle}
     cell = Cell(
         problem=canonical(problem.spec),
         optimizer=optimizer.name,

@@ -41,7 +41,7 @@ def _matrices(optimizer: Optimizer, eigenvalues: Floats) -> Floats:
 
 def _in_python(method: Method) -> bool:
     """Whether the update is one of arrays, as the package's are; a library's keeps a state of its own."""
-    return method.session is None
+    return method.update is not None
 
 
 def _step(optimizer: Optimizer, states: Floats, eigenvalues: Floats) -> Floats:

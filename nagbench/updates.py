@@ -18,6 +18,7 @@ Update = Callable[..., None]
 Observe = Callable[..., None]
 Step = Callable[[NDArray[np.float64]], None]
 Session = Callable[[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]], Step]
+Driver = Callable[..., NDArray[np.float64]]
 Tuning = Callable[[float, float], Mapping[str, float] | None]
 
 
@@ -107,6 +108,8 @@ class Method:
     A method of a library remembers in objects of its own. Instead of ``update`` it has ``session(iterate, gradient,
     hyper)``, called at the beginning of every run, which returns ``step(hyper)``: it consumes what the array
     ``gradient`` holds by then and moves ``iterate`` in place. ``hyper`` holds the values of this iteration.
+    One that asks for values and gradients as it likes has ``driver(value, gradient, start, hyper, most, iterated)``: it
+    calls ``iterated(x)`` after every iteration, ends when that is true or after ``most``, and returns its last point.
     ``refuses(values)`` says why the library does not take a combination of values, or is None. ``distributions`` are
     the installed packages whose versions decide results, and ``modules`` further modules whose source does.
     """
@@ -125,13 +128,14 @@ class Method:
     observe: Observe | None = None
     next_momentum: bool = False
     session: Session | None = None
+    driver: Driver | None = None
     refuses: Callable[[Mapping[str, float]], str | None] | None = None
     distributions: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if (self.update is None) == (self.session is None):
-            raise TypeError(f"{self.name}: a method has either an update or a session")
+        if sum(kind is not None for kind in (self.update, self.session, self.driver)) != 1:
+            raise TypeError(f"{self.name}: a method has either an update, a session or a driver")
         if self.next_momentum and "momentum" not in self.hyperparameters:
             raise UsageError(f"{self.name}: next_momentum is set, but there is no hyperparameter momentum")
 
@@ -246,6 +250,8 @@ def update_of(method: Method) -> Update:
 
     Two runs at a time need one each.
     """
+    if method.driver is not None:
+        raise UsageError(f"{method.name} is no update: it asks for values and gradients as it likes")
     return _of_session(method.session) if method.session is not None else cast(Update, method.update)
 
 

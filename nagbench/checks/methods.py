@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 
@@ -13,7 +14,7 @@ from nagbench.checks.kernels import first_line
 from nagbench.errors import UsageError, one_line
 from nagbench.objective import Floats
 from nagbench.single import run
-from nagbench.updates import Hyperparameter, Optimizer, update_of
+from nagbench.updates import Hyperparameter, Optimizer, Update, update_of
 
 MethodCheck = Callable[["Walk"], Finding]
 _N = 5
@@ -24,7 +25,8 @@ _THEORY = {"L": 10.0, "mu": 0.1}
 
 def check_method(optimizer: Optimizer, *, seed: int = 0) -> list[Check]:
     """All checks of a method, at the values of its hyperparameters that the optimizer holds."""
-    checks = CHECKS if optimizer.method.session is None else OF_SESSIONS
+    method = optimizer.method
+    checks = CHECKS if method.update is not None else OF_SESSIONS if method.session is not None else OF_DRIVERS
     return run_checks(optimizer.name, checks, Walk(optimizer, seed))
 
 
@@ -32,9 +34,14 @@ class Walk:
     """A method fed with random gradients in plain Python: its iterates, and the arrays that it is given."""
 
     def __init__(self, optimizer: Optimizer, seed: int = 0) -> None:
-        self.optimizer, self.method, self.update = optimizer, optimizer.method, update_of(optimizer.method)
+        self.optimizer, self.method = optimizer, optimizer.method
         self.gradients = np.random.default_rng(seed).standard_normal((_STEPS, _N))
         self.values = [2.0 - 0.1 * k + 0.3 * (k % 3 == 2) for k in range(_STEPS)]
+
+    @functools.cached_property
+    def update(self) -> Update:
+        """The method's update, with a memory of its own."""
+        return update_of(self.method)
 
     def arrays(self, values: Mapping[str, float] | None = None) -> dict[str, Floats]:
         """What the update is given at first: as many slots as declared, and a query point of its own."""
@@ -322,3 +329,4 @@ OF_SESSIONS: Mapping[str, MethodCheck] = {
     "hyperparameters": hyperparameters, "output": output, "determinism": determinism, "state": state, "use": use,
     "gradient": gradient, "coordinates": coordinates, "bowl": bowl, "theory": theory,
 }  # fmt: skip
+OF_DRIVERS: Mapping[str, MethodCheck] = {"hyperparameters": hyperparameters, "bowl": bowl}

@@ -34,7 +34,12 @@ def _installed(module: str) -> bool:
     return importlib.util.find_spec(module) is not None
 
 
-LIBRARIES = {library.name: library for library in (Library("torch", ("torch",), "torch"),)}
+_ALL = (
+    Library("torch", ("torch",), "torch"),
+    Library("keras", ("keras",), "keras", alternatives=("jax", "torch")),
+    Library("optax", ("optax", "jax"), "jax"),
+)
+LIBRARIES = {library.name: library for library in _ALL}
 
 
 def missing(library: str) -> str:
