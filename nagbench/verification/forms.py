@@ -20,14 +20,20 @@ from nagbench.updates import Hyperparameter, Method, Update
 FORMS: dict[str, Method] = {}
 
 
-def form(name: str, takes: str, *, slots: int = 0) -> Callable[[Update], Update]:
+def form(name: str, takes: str, *, slots: int = 0, look_ahead: bool = False) -> Callable[[Update], Update]:
     """Marks an update as the form of this name; ``takes`` names what ``hyper`` holds."""
 
     def mark(update: Update) -> Update:
         hyperparameters = {key: Hyperparameter(default=0.0) for key in takes.split()}
         summary = (update.__doc__ or "").partition("\n")[0].rstrip(".")
         FORMS[name] = Method(
-            name=name, update=update, hyperparameters=hyperparameters, slots=slots, summary=summary, library="formula"
+            name=name,
+            update=update,
+            hyperparameters=hyperparameters,
+            slots=slots,
+            look_ahead=look_ahead,
+            summary=summary,
+            library="formula",
         )
         return update
 
@@ -38,6 +44,31 @@ def form(name: str, takes: str, *, slots: int = 0) -> Callable[[Update], Update]
 def _descent(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def]
     """x ← x − s·g."""
     x -= hyper[0] * g
+
+
+@form("asgd", "step_size lambd alpha")
+def _asgd(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def]
+    """s_k = s/(1 + λ·s·k)^α; x ← (1 − λ·s_k)·x − s_k·g."""
+    s, decay, alpha = hyper
+    _asgd_step(g, x, s / (1.0 + decay * s * k) ** alpha, decay)
+
+
+@form("asgd single step", "step_size lambd alpha")
+def _asgd_single_step(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def]
+    """ASGD whose step size s_k is rounded to single precision."""
+    s, decay, alpha = hyper
+    _asgd_step(g, x, float(np.float32(s / (1.0 + decay * s * k) ** alpha)), decay)
+
+
+@form("asgd late single step", "previous_step_size lambd alpha")
+def _asgd_late_single_step(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def]
+    """ASGD whose s_k is made, in single precision, of the step size of the iteration before."""
+    _asgd_single_step(k, g, x, query, slots, hyper)
+
+
+def _asgd_step(g: Any, x: Any, step: float, decay: float) -> None:
+    x *= 1.0 - decay * step
+    x -= step * g
 
 
 @form("nesterov velocity", "step_size momentum", slots=1)
@@ -219,7 +250,7 @@ def _lion(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def]
     slots[0] = beta2 * slots[0] + (1.0 - beta2) * g
 
 
-# Nesterov's method in the words of two more sources; not used to recognise anything, but verified like a library.
+# Nesterov's method in the words of three more sources; not used to recognise anything, but verified like a library.
 PUBLISHED: dict[str, Method] = {}
 
 
@@ -230,6 +261,15 @@ def _cs231n(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def]
     before = slots[0].copy()
     slots[0] = m * before - s * g
     x += (1.0 + m) * slots[0] - m * before
+
+
+@form("formula/ruder", "step_size momentum", slots=1, look_ahead=True)
+def _ruder(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def]
+    """v ← m·v + s·∇f(x − m·v); x ← x − v (Ruder 2016, sect. 4.2)."""
+    s, m = hyper
+    slots[0] = m * slots[0] + s * g
+    x -= slots[0]
+    query[:] = x - m * slots[0]
 
 
 @form("formula/bengio", "step_size momentum", slots=1)

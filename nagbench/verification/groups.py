@@ -79,6 +79,21 @@ _ALL = (
         forms=("descent",),
     ),
     Group(
+        name="averaging",
+        title="gradient descent with averaging (ASGD)",
+        base={"step_size": 1e-3, "lambd": 0.0, "alpha": 0.0, "t0": 1.0},
+        members=_members(Member("averaged-gradient-descent", {"burn_in": 1.0}), "gradient-descent", *_torch("asgd")),
+        forms=("asgd", "asgd single step", "asgd late single step"),
+        reasons=(
+            Reason(("asgd", "asgd single step"), "the step size is kept in single precision"),
+            Reason(
+                ("asgd single step", "asgd late single step"),
+                "the step size of an iteration is made at the end of the one before, so a change acts one iteration late",
+            ),
+        ),
+        point_map="x̄_k is the mean of x_2 … x_k, the points where the gradients are taken",
+    ),
+    Group(
         name="nesterov",
         title="Nesterov's accelerated gradient",
         base={"step_size": 1e-4, "momentum": 0.9},
@@ -90,6 +105,7 @@ _ALL = (
             "keras/sgd-nesterov",
             "optax/sgd-nesterov",
             "optax/sgd-nesterov-chain",
+            "formula/ruder",
             "formula/cs231n",
             "formula/bengio",
         ),

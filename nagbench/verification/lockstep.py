@@ -102,18 +102,18 @@ def follow(
     implementation for that, since an update that depends on the past gradients alone moves a shifted point as it moves
     the point itself.
     """
-    names = [*method.hyperparameters, *["next_momentum"] * getattr(method, "next_momentum", False)]
+    names = [*method.hyperparameters, *["next_momentum"] * method.next_momentum]
     columns = [[float(value) for value in schedule[name]] for name in names]
     iterate = start.copy()
     query = start.copy() if method.look_ahead else iterate
     slots = np.zeros((method.slots, start.size), start.dtype)
-    slope, update, observe = np.empty_like(start), update_of(method), getattr(method, "observe", None)
+    slope, update = np.empty_like(start), update_of(method)
     shift = noise.shift if noise is not None else None
     points, queries, gradients = [_seen(iterate, shift)], [_seen(query, shift)], []
     for k in range(steps):
         hyper = _hyper(method, columns, k, iterate.dtype)
-        if observe is not None:
-            observe(k, target.value(_seen(iterate, shift).astype(np.float64)), iterate, query, slots, hyper)
+        if method.observe is not None:
+            method.observe(k, target.value(_seen(iterate, shift).astype(np.float64)), iterate, query, slots, hyper)
         exact = target.gradient(_seen(query, shift).astype(np.float64))
         slope[:] = noise.disturb(exact) if noise is not None else exact
         gradients.append(slope.copy())

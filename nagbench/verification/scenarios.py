@@ -26,7 +26,8 @@ class Scenario:
     precision: str = "float64"
 
     def schedule(self, base: Mapping[str, float], steps: int) -> Schedule | None:
-        """The values of each of ``steps`` + 1 iterations, and, under ``next_…``, the momentum of the one after.
+        """The values of each of ``steps`` + 1 iterations; under ``next_…`` the momentum of the one after, and under
+        ``previous_step_size`` the step size of the one before (the first one's own).
 
         None where the scenario needs a hyperparameter that is not in ``base``.
         """
@@ -34,6 +35,7 @@ class Scenario:
         if not self.change(values, change_at(steps)):
             return None
         rows = {name: row[:-1] for name, row in values.items()}
+        rows["previous_step_size"] = np.concatenate([rows["step_size"][:1], rows["step_size"][:-1]])
         return {**rows, **{f"next_{name}": values[name][1:] for name in MOMENTA if name in values}}
 
 

@@ -5,7 +5,6 @@ import pytest
 import torch
 
 import nagbench
-from nagbench.updates import Method
 from nagbench.verification.lockstep import target_of
 
 # The first iteration with new values, and the first point that they make.
@@ -80,7 +79,6 @@ class TestNesterov:
                 assert decides(row) == ("different", AFTER)
                 assert "m·s_k/s_{k−1}" in row["explanation"]
 
-    @scheduled
     def test_a_scheduled_momentum(self, pairs):
         assert all(equal(pairs["nesterov", "momentum", a, b]) for a in NAG for b in NAG if a != b)
         for library in NAG:
@@ -148,7 +146,6 @@ def test_lion_is_one(pairs, scenario):
     assert equal(pairs["lion", scenario, "lion", "optax/lion"])
 
 
-@scheduled
 def test_every_parting_is_explained(certificate):
     unexplained = certificate.pairs
     parted = [decides(row)[0] == "different" for row in unexplained.to_dict("records")]
