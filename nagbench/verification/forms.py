@@ -263,13 +263,13 @@ def _cs231n(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def]
     x += (1.0 + m) * slots[0] - m * before
 
 
-@form("formula/ruder", "step_size momentum", slots=1, look_ahead=True)
+@form("formula/ruder", "step_size momentum next_momentum", slots=1, look_ahead=True)
 def _ruder(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def]
     """v ← m·v + s·∇f(x − m·v); x ← x − v (Ruder 2016, sect. 4.2)."""
-    s, m = hyper
+    s, m, following = hyper
     slots[0] = m * slots[0] + s * g
     x -= slots[0]
-    query[:] = x - m * slots[0]
+    query[:] = x - following * slots[0]
 
 
 @form("formula/bengio", "step_size momentum", slots=1)

@@ -10,9 +10,6 @@ from nagbench.verification.lockstep import target_of
 # The first iteration with new values, and the first point that they make.
 CHANGED, AFTER = 30, 31
 STEPS = 60
-scheduled = pytest.mark.skipif(
-    not hasattr(Method, "next_momentum"), reason="our look-ahead cannot follow schedules yet"
-)
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +136,23 @@ class TestNAdam:
 
     def test_keras_is_ours(self, pairs):
         assert equal(pairs["nadam", "constant", "nadam", "keras/nadam"])
+
+
+class TestAveraging:
+    def test_pytorch_keeps_the_step_size_in_single_precision(self, pairs):
+        row = pairs["averaging", "constant", "gradient-descent", "torch/asgd"]
+        assert decides(row) == ("different", 1)
+        assert row["distance"] < 1e-6
+        assert row["explanation"] == "the step size is kept in single precision"
+
+    def test_pytorch_changes_it_one_iteration_late(self, pairs):
+        row = pairs["averaging", "step-drop", "gradient-descent", "torch/asgd"]
+        assert row["distance"] > 1e-4
+        assert "one iteration late" in row["explanation"]
+
+    def test_the_average_is_of_the_iterates_of_gradient_descent(self, pairs):
+        row = pairs["averaging", "constant", "averaged-gradient-descent", "gradient-descent"]
+        assert (row["verdict"], row["mapped_verdict"]) == ("different", "identical")
 
 
 @pytest.mark.parametrize("scenario", ["constant", "step-drop", "momentum", "zero-momentum", "float32"])
