@@ -262,7 +262,7 @@ def make_plan(spec: Spec) -> Plan:
     )
     if next(iter(plan), None) is None:
         raise UsageError(
-            "no cell to run: theory needs a problem with known L and μ > 0 and a method with textbook values"
+            "no cell to run: theory needs a convex problem with known L, and a method with textbook values for its μ"
         )
     return plan
 
@@ -340,10 +340,34 @@ def settings(spec: Spec, variant: Variant, problem: Problem, unit: float) -> Ite
 
 
 def theory_of(method: Method, problem: Problem) -> Mapping[str, float] | None:
-    """The method's textbook hyperparameters from L and μ; None where one of them is not known or μ = 0."""
-    if method.theory is None or problem.smoothness is None or not problem.strong_convexity:
+    """The method's textbook hyperparameters from L and μ, with μ = 0 where f is known to be convex and no more.
+
+    None where L is not known, f is not known to be convex, or the method has none for this μ.
+    """
+    mu = 0.0 if problem.strong_convexity is None and problem.kind == "convex" else problem.strong_convexity
+    if method.theory is None or problem.smoothness is None or mu is None:
         return None
-    return method.theory(problem.smoothness, problem.strong_convexity)
+    try:
+        return method.theory(problem.smoothness, mu)
+    except ZeroDivisionError:
+        # A user's tuning that divides by μ has none for μ = 0.
+        if mu > 0.0:
+            raise
+        return None
+
+
+def without_theory(plan: Plan) -> str:
+    """The pairs that mode theory was asked for and has no tuning for, in a line; empty where there are none."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    if plan.spec.modes is None or "theory" not in plan.spec.modes:
+        return ""
+    for label, problem in plan.problems.items():
+        tuned = [variant for variant in plan.variants if variant.free and not variant.lists]
+        lacking = tuple(variant.label for variant in tuned if theory_of(variant.method, problem) is None)
+        if lacking:
+            groups.setdefault(lacking, []).append(label)
+    pairs = (f"{', '.join(labels)} × {', '.join(variants)}" for variants, labels in groups.items())
+    return f"no theoretical tuning, so left out of mode theory: {'; '.join(pairs)}" if groups else ""
 
 
 def trials(method: Method, free: Sequence[str], count: int, unit: float) -> Iterator[dict[str, float]]:

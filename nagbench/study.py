@@ -23,7 +23,18 @@ from nagbench.executors import Execution, check_execution, limits_of
 from nagbench.machine import commit, machine, versions
 from nagbench.objective import Problem
 from nagbench.parts import KINDS
-from nagbench.plan import Plan, Spec, cell_of_row, left_out, make_plan, make_spec, plan_schema, plan_table, read_spec
+from nagbench.plan import (
+    Plan,
+    Spec,
+    cell_of_row,
+    left_out,
+    make_plan,
+    make_spec,
+    plan_schema,
+    plan_table,
+    read_spec,
+    without_theory,
+)
 from nagbench.portable import as_toml, text_of_optimizer, text_of_problem
 from nagbench.runner import forget
 from nagbench.stages import Progress, count_cells, follow_up, within
@@ -255,7 +266,7 @@ def sweep(
     check_execution(how, shard)
     forget()
     planned = make_plan(checked)
-    for line in left_out(checked.optimizers):
+    for line in filter(None, [*left_out(checked.optimizers), without_theory(planned)]):
         listener.warn(line)
     store = Store(Path(out or Path("results") / f"{checked.name}-{checked.hash}"), listener.warn)
     store.prepare()

@@ -14,7 +14,7 @@ from nagbench.checks.kernels import first_line
 from nagbench.errors import UsageError, one_line
 from nagbench.objective import Floats
 from nagbench.single import run
-from nagbench.updates import Hyperparameter, Optimizer, Update, update_of
+from nagbench.updates import Hyperparameter, Method, Optimizer, Update, update_of
 
 MethodCheck = Callable[["Walk"], Finding]
 _N = 5
@@ -308,14 +308,30 @@ def theory(walk: Walk) -> Finding:
         return skipped("no theory is given")
     L, mu = _THEORY["L"], _THEORY["mu"]
     try:
-        chosen = Optimizer(walk.method, tuning(L, mu) or {})
+        chosen, convex = (Optimizer(walk.method, tuning(L, mu) or {}), _at_zero(walk.method, L))
     except Exception as error:
         return failed(f"theory({L:g}, {mu:g}) gives no valid hyperparameters: {one_line(error)}")
     problem = registry.problem("quadratic", eigenvalues=[mu, 0.5, 3.0, L])
     done = run(problem, chosen, tolerance=1e-8, relative=True, budget=20_000, engine="python")
     if done.status != "converged":
         return failed(f"with theory({L:g}, {mu:g}) it ends {done.status} after {done.iterations} iterations")
+    if convex is not None:
+        flat = run(
+            registry.problem("quadratic", eigenvalues=[0.0, 0.5, L], start=[1.0, 1.0, 1.0]),
+            convex, tolerance=1e-3, relative=True, budget=20_000, engine="python",
+        )  # fmt: skip
+        if flat.status != "converged":
+            return failed(f"with theory({L:g}, 0) it ends {flat.status} after {flat.iterations} iterations")
     return passed(f"converges in {done.iterations} iterations to a relative ‖∇f‖ of 1e-8 with L = {L:g}, μ = {mu:g}")
+
+
+def _at_zero(method: Method, L: float) -> Optimizer | None:
+    """The method with its textbook values for convex functions; None where it has none."""
+    try:
+        values = method.theory(L, 0.0) if method.theory is not None else None
+    except ZeroDivisionError:
+        return None
+    return None if values is None else Optimizer(method, values)
 
 
 # What one run leaves behind is looked for before the other checks have run the method in all ways.

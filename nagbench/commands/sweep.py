@@ -16,7 +16,7 @@ from nagbench.analysis.summary import summary
 from nagbench.choice import in_shard
 from nagbench.commands.console import ERR, BarProgress, console, print_table
 from nagbench.errors import check_number
-from nagbench.plan import Plan, left_out, make_plan, make_spec, read_spec
+from nagbench.plan import Plan, left_out, make_plan, make_spec, read_spec, without_theory
 from nagbench.stages import FailedError, OutOfTimeError
 from nagbench.study import Sweep, sweep
 
@@ -37,8 +37,9 @@ def run_sweep(
     keys = read_spec(spec, **values) if spec else values
     checked = make_spec(keys, str(spec) if spec else "sweep")
     if dry_run:
-        _print_plan(make_plan(checked), how.get("shard"), shape)
-        for line in left_out(checked.optimizers):
+        plan = make_plan(checked)
+        _print_plan(plan, how.get("shard"), shape)
+        for line in filter(None, [*left_out(checked.optimizers), without_theory(plan)]):
             ERR.print(f"nagbench: {line}", soft_wrap=True, markup=False)
         return 0
     how["jobs"] = how["jobs"] or os.cpu_count() or 1

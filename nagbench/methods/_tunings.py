@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from nagbench.updates import Hyperparameter, fraction, step_size
+from nagbench.updates import Hyperparameter, Tuning, fraction, step_size
 
 STEP = step_size(0.01, tuning=(1e-2, 4.0), unit="1/L")
 MOMENTUM = fraction(0.9, tuning=(0.0, 0.999))
@@ -19,23 +20,36 @@ ADAM = {
 }
 
 
+def for_positive_mu(tuning: Callable[[float, float], Mapping[str, float]]) -> Tuning:
+    """The same tuning, and none for μ = 0."""
+
+    @functools.wraps(tuning)
+    def tuned(L: float, mu: float) -> Mapping[str, float] | None:
+        return tuning(L, mu) if mu > 0.0 else None
+
+    return tuned
+
+
 def inverse_smoothness(L: float, mu: float) -> Mapping[str, float]:
     """s = 1/L."""
     return {"step_size": 1.0 / L}
 
 
+@for_positive_mu
 def strongly_convex(L: float, mu: float) -> Mapping[str, float]:
     """s = 1/L, m = (√κ − 1)/(√κ + 1)."""
     root = math.sqrt(L / mu)
     return {"step_size": 1.0 / L, "momentum": (root - 1.0) / (root + 1.0)}
 
 
+@for_positive_mu
 def polyak(L: float, mu: float) -> Mapping[str, float]:
     """s = 4/(√L + √μ)², m = ((√κ − 1)/(√κ + 1))²."""
     root = math.sqrt(L / mu)
     return {"step_size": 4.0 / (math.sqrt(L) + math.sqrt(mu)) ** 2, "momentum": ((root - 1.0) / (root + 1.0)) ** 2}
 
 
+@for_positive_mu
 def quadratic_optimal(L: float, mu: float) -> Mapping[str, float]:
     """s = 4/(3L + μ), m = (√(3κ + 1) − 2)/(√(3κ + 1) + 2)."""
     root = math.sqrt(3.0 * L / mu + 1.0)

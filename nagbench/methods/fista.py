@@ -62,8 +62,7 @@ def nesterov_convex(k, gradient, iterate, query, slots, hyper):  # type: ignore[
 
 def _estimate_sequence(L: float, mu: float) -> Mapping[str, float]:
     """s = 1/L, q = μ/L, t0 = 1."""
-    # q = 1, where one step is enough, is just outside the valid values.
-    return {"step_size": 1.0 / L, "q": min(mu / L, math.nextafter(1.0, 0.0)), "t0": 1.0}
+    return {"step_size": 1.0 / L, "q": mu / L, "t0": 1.0}
 
 
 @method(
@@ -72,7 +71,7 @@ def _estimate_sequence(L: float, mu: float) -> Mapping[str, float]:
     look_ahead=True,
     hyperparameters={
         "step_size": STEP,
-        "q": Hyperparameter(default=0.0, high_bound=1.0, tuning=(1e-6, 0.5)),
+        "q": Hyperparameter(default=0.0, high_bound=1.0, closed_above=True, tuning=(1e-6, 0.5)),
         "t0": Hyperparameter(default=1.0, low_bound=1.0),
     },
     source="Nesterov 2004, constant step scheme II, eq. 2.2.9",

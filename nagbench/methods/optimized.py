@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from nagbench.methods._tunings import STEP, inverse_smoothness
+from nagbench.methods._tunings import STEP, for_positive_mu, inverse_smoothness
 from nagbench.registry import method
 from nagbench.updates import Hyperparameter, fraction
 
@@ -45,6 +45,7 @@ def ogm(k, gradient, iterate, query, slots, hyper):  # type: ignore[no-untyped-d
         iterate[i] = y if last else moved
 
 
+@for_positive_mu
 def _triple_momentum(L: float, mu: float) -> Mapping[str, float]:
     """ρ = 1 − √(μ/L), s = (1 + ρ)/L."""
     rho = 1.0 - math.sqrt(mu / L)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from nagbench.methods._tunings import strongly_convex
+from nagbench.methods._tunings import for_positive_mu, strongly_convex
 from nagbench.registry import method
 from nagbench.updates import Hyperparameter, fraction, step_size
 
 
+@for_positive_mu
 def _as_nesterov(L: float, mu: float) -> Mapping[str, float]:
     """ν = m = (√κ − 1)/(√κ + 1), s = 1/(L(1 − m))."""
     tuned = strongly_convex(L, mu)
+    assert tuned is not None
     m = tuned["momentum"]
     return {"step_size": tuned["step_size"] / (1.0 - m), "momentum": m, "nu": m}
 
