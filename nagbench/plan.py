@@ -27,7 +27,7 @@ from nagbench.records import Cell, Measure, canonical
 from nagbench.runner import check_cell, engine_for, fingerprint_of, problem_of
 from nagbench.suite import merge, messages, suites
 from nagbench.text import parse
-from nagbench.updates import Method, Optimizer, check_hyperparameters, schedule_of
+from nagbench.updates import Method, Optimizer, check_hyperparameters, schedule_of, tuning_of
 
 Mode = Literal["theory", "default", "tuned", "grid"]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -345,15 +345,9 @@ def theory_of(method: Method, problem: Problem) -> Mapping[str, float] | None:
     None where L is not known, f is not known to be convex, or the method has none for this μ.
     """
     mu = 0.0 if problem.strong_convexity is None and problem.kind == "convex" else problem.strong_convexity
-    if method.theory is None or problem.smoothness is None or mu is None:
+    if problem.smoothness is None or mu is None:
         return None
-    try:
-        return method.theory(problem.smoothness, mu)
-    except ZeroDivisionError:
-        # A user's tuning that divides by μ has none for μ = 0.
-        if mu > 0.0:
-            raise
-        return None
+    return tuning_of(method, problem.smoothness, mu)
 
 
 def without_theory(plan: Plan) -> str:

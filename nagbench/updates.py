@@ -245,6 +245,22 @@ def schedule_of(method: Method, given: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def tuning_of(method: Method, L: float, mu: float) -> Mapping[str, float] | None:
+    """The method's textbook hyperparameters for L and μ; None where it has none.
+
+    A tuning that divides by μ, or comes to values that are not valid for μ = 0, has none there.
+    """
+    if method.theory is None:
+        return None
+    if mu > 0.0:
+        return method.theory(L, mu)
+    try:
+        found = method.theory(L, 0.0)
+        return None if found is None else check_hyperparameters(method, found)
+    except (ZeroDivisionError, UsageError):
+        return None
+
+
 def update_of(method: Method) -> Update:
     """The method's update; for one with sessions, an update that begins a session of its own at every k = 0.
 

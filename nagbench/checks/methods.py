@@ -14,7 +14,7 @@ from nagbench.checks.kernels import first_line
 from nagbench.errors import UsageError, one_line
 from nagbench.objective import Floats
 from nagbench.single import run
-from nagbench.updates import Hyperparameter, Method, Optimizer, Update, update_of
+from nagbench.updates import Hyperparameter, Method, Optimizer, Update, tuning_of, update_of
 
 MethodCheck = Callable[["Walk"], Finding]
 _N = 5
@@ -327,10 +327,7 @@ def theory(walk: Walk) -> Finding:
 
 def _at_zero(method: Method, L: float) -> Optimizer | None:
     """The method with its textbook values for convex functions; None where it has none."""
-    try:
-        values = method.theory(L, 0.0) if method.theory is not None else None
-    except ZeroDivisionError:
-        return None
+    values = tuning_of(method, L, 0.0)
     return None if values is None else Optimizer(method, values)
 
 

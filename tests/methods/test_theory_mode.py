@@ -31,12 +31,15 @@ class TestTunings:
             "nesterov-estimate-sequence", "ogm",
         }  # fmt: skip
 
-    def test_a_users_tuning_that_divides_by_mu_has_none(self):
+    def test_a_users_tuning_that_does_not_think_of_it_has_none(self):
         from dataclasses import replace
 
-        method = replace(find_method("gradient-descent"), theory=lambda L, mu: {"step_size": 1.0 / (L / mu)})
-        assert theory_of(method, nagbench.problem(FLAT)) is None
-        assert theory_of(method, nagbench.problem(ROUND)) == {"step_size": 1.0}
+        divides = replace(find_method("gradient-descent"), theory=lambda L, mu: {"step_size": 1.0 / (L / mu)})
+        is_not_valid = replace(find_method("momentum"), theory=lambda L, mu: {"momentum": 1.0 - mu / L})
+        assert theory_of(divides, nagbench.problem(FLAT)) is None
+        assert theory_of(divides, nagbench.problem(ROUND)) == {"step_size": 1.0}
+        assert theory_of(is_not_valid, nagbench.problem(FLAT)) is None
+        assert theory_of(is_not_valid, nagbench.problem(ROUND)) == {"momentum": 0.0}
 
     def test_none_where_convexity_is_not_known(self):
         for name in methods():
