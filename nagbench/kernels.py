@@ -86,6 +86,11 @@ def blocked_sum(term: Any, n: int, a: Any, b: Any, c: Any) -> float:
 
     In 64 lanes as far as they go, once there are four blocks of them, then in eight, then one by one.
     """
+    if n < 8:
+        few = 0.0
+        for i in range(n):
+            few += term(i, a, b, c)
+        return few
     first = n - n % LANES if n >= 4 * LANES else 0
     total = _wide_sum(term, first, a, b, c) if first > 0 else 0.0
     whole = n - (n - first) % 8

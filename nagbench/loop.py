@@ -26,6 +26,7 @@ Ints = NDArray[np.int64]
 RUNNING, CONVERGED, DIVERGED, STALLED, BUDGET, ERROR = range(6)
 GRADIENT, VALUE, DISTANCE = range(3)
 BLOW_UP = 1e20
+LARGEST = float(np.finfo(np.float64).max)
 SAMPLES = 256
 
 
@@ -108,7 +109,18 @@ PROGRESS = np.dtype(
     ]
     + [
         (name, np.float64)
-        for name in ("work", "valued", "start_measure", "start_value", "previous", "least", "rise", "value", "measure")
+        for name in (
+            "work",
+            "valued",
+            "start_measure",
+            "start_value",
+            "ceiling",
+            "previous",
+            "least",
+            "rise",
+            "value",
+            "measure",
+        )
     ],
     align=True,
 )
@@ -261,6 +273,7 @@ def _watch(now: Any, f: float, measure: float) -> None:
     if now["k"] == 0:
         now["start_measure"] = measure
         now["start_value"] = f
+        now["ceiling"] = min(BLOW_UP * max(1.0, measure), LARGEST)
     if f > now["previous"]:
         now["rises"] += 1
     if f - now["least"] > now["rise"]:
@@ -280,9 +293,9 @@ def _residual(now: Any, relative: int) -> Any:
 
 
 @jitable
-def _blown_up(now: Any) -> bool:
-    measure, f = now["measure"], now["value"]
-    return not (np.isfinite(measure) and np.isfinite(f)) or measure > BLOW_UP * max(1.0, now["start_measure"])
+def _blown_up(now: Any, f: float, measure: float) -> bool:
+    # A measure that is nan is not below anything; f − f is 0 for finite numbers alone.
+    return not (measure <= now["ceiling"] and f - f == 0.0)
 
 
 @jitable
@@ -415,7 +428,7 @@ def count(
                     _sample(samples, now, every, measure)
                 residual = _residual(now, relative)
                 status = RUNNING
-                if _blown_up(now):
+                if _blown_up(now, f, measure):
                     status = DIVERGED if k > 0 else ERROR
                 elif residual <= rule.tolerances[now["reached"]]:
                     status = CONVERGED
@@ -556,7 +569,11 @@ def query(
         formula.shape.size,
         pointer(formula.shape),
     )
-    sampled = _sampled(draws)
+    rows_size, rows, sampled = everything.size, pointer(everything), _sampled(draws)
+    if not (sampled or observing == 1):
+        for _ in range(first, last):
+            gradient(n, q, data_size, data, shape_size, shape, rows_size, rows, slope)
+        return
     for k in range(first, last):
         batch = _batch(k, draws, everything) if sampled else everything
         if observing == 1:
