@@ -13,7 +13,9 @@ _REACH = float(np.cbrt(np.finfo(float).eps))
 # An eigenvalue that small beside the largest is lost in the rounding of the gradients' differences.
 _RESOLVED = 1e-8
 _DENSE = 64
-_RESTARTS = 300
+# Lanczos' restarts, each of some dozens of products: what is not found by then is not known.
+_RESTARTS = 15
+_TOLERANCE = 1e-4
 
 Place = Literal["everywhere", "minimiser", "start"]
 
@@ -60,7 +62,7 @@ def estimated(problem: Problem, x: Floats, place: Place) -> Curvature | None:
     except Exception:
         # A user's function that fails, or one that is not smooth there: no estimate.
         return None
-    largest = float(max(abs(low), abs(high)))
+    largest = float(np.nanmax(np.abs([low, high])))
     if not (np.isfinite(largest) and largest > 0.0):
         return None
     resolved = np.isfinite(low) and abs(low) > _RESOLVED * largest
@@ -93,13 +95,18 @@ def _extremes(problem: Problem, x: Floats) -> tuple[float, float]:
     n = problem.dimension
     operator = LinearOperator((n, n), matvec=product, dtype=np.float64)
     first = np.random.default_rng(0).standard_normal(n)
-    options = {"v0": first, "maxiter": _RESTARTS, "return_eigenvectors": False, "tol": 1e-6}
-    high = float(eigsh(operator, k=1, which="LA", **options)[0])
-    try:
-        low = float(eigsh(operator, k=1, which="SA", ncv=min(n, 60), **options)[0])
-    except ArpackNoConvergence:
-        low = np.nan
-    return low, high
+    ends = {}
+    for which, vectors in (("LA", min(n, 20)), ("SA", min(n, 60))):
+        try:
+            found = eigsh(
+                operator, k=1, which=which, v0=first, ncv=vectors, maxiter=_RESTARTS, tol=_TOLERANCE,
+                return_eigenvectors=False,
+            )  # fmt: skip
+            ends[which] = float(found[0])
+        except ArpackNoConvergence:
+            ends[which] = np.nan
+    high = ends["LA"] if np.isfinite(ends["LA"]) else curvature_at(problem, x)
+    return ends["SA"], high
 
 
 def curvature_at(problem: Problem, x: Floats, *, iterations: int = 100) -> float:

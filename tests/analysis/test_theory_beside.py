@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 import nagbench
-from nagbench.analysis.theory import beside, boundary
+from nagbench.analysis.theory import beside, boundaries, boundary
 from nagbench.analysis.worst_cases import iterations_at_most
+from nagbench.records import canonical
 from nagbench.registry import find_method
+from nagbench.scan import crossed, scan
 
 
 @pytest.fixture(scope="module")
@@ -114,3 +116,12 @@ def test_the_boundary_of_a_map_is_the_closed_form_over_l():
     )
     assert set(table["place"]) == {"everywhere"}
     assert boundary(problem, find_method("adam"), "beta1", momenta).empty
+
+
+def test_the_boundary_of_rows_is_the_one_of_their_method_and_settings():
+    problem, method = nagbench.problem("bowl"), find_method("qhm")
+    axes = {"step_size": np.array([0.1, 0.2]), "momentum": np.array([0.5, 0.9])}
+    cells = scan(problem, method, crossed(axes, {"nu": 0.7}), budget=50)
+    table = boundaries(cells, canonical(problem.spec))
+    m = table["momentum"].to_numpy()
+    np.testing.assert_allclose(table["step_size"], (1 + m) / (1 + m - 1.4 * m), rtol=1e-8)
