@@ -361,6 +361,16 @@ def dashboard(**given: Any) -> None:
     show_dashboard(**given)
 
 
+@cli.command()
+@click.option("--out", type=click.Path(path_type=Path), default=Path("gallery"), show_default=True, help="Folder.")
+@click.option("--format", "shape", type=click.Choice(("png", "svg", "pdf")), default="png", show_default=True)
+def gallery(out: Path, shape: str) -> None:
+    """Draw the pictures that explain accelerated gradients, from real runs: surface, contours, a path, overshoot, curves."""
+    from nagbench.commands.gallery import draw_gallery
+
+    draw_gallery(out, shape)
+
+
 def _say(message: str) -> None:
     click.echo(f"nagbench: {message}", err=True)
 

@@ -124,6 +124,10 @@ def labelled(runs: pd.DataFrame) -> pd.DataFrame:
 def _labels(rows: pd.DataFrame, name: str, keys: Sequence[str], scope: list[str], *, within: str) -> pd.Series[Any]:
     """The name, and in brackets the keys that take several values in one ``within`` of its ``scope``."""
     labels = rows[name].astype(str)
+    # Most tables have nothing to tell apart, and this says so for all scopes at once.
+    alone = rows.drop_duplicates([*scope, within, *keys])
+    if len(alone) == len(alone.drop_duplicates([*scope, within])):
+        return labels
     for _, group in rows.groupby(scope):
         several = (group.groupby(within)[list(keys)].nunique(dropna=False) > 1).any()
         telling = [key for key in keys if several[key]]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from nagbench.analysis.profiles import By, work
 from nagbench.analysis.selection import select
 from nagbench.analysis.summary import hyperparameters, selected, summary_of
 from nagbench.analysis.traces import traces_of
@@ -74,6 +75,14 @@ class Material:
     def traces(self) -> pd.DataFrame:
         """The curves of the runs that are shown; the more there are, the fewer points each has."""
         return traces_of(self.rows, self.curves, max(30, min(400, _POINTS // max(1, len(self.rows)))))
+
+    @functools.cached_property
+    def works(self) -> dict[By, pd.DataFrame]:
+        """What the shown runs paid, by each cost that is known: see `analysis.profiles.work`."""
+        costs: list[By] = ["iterations", "evaluations"]
+        if self.rows["wall_time"].notna().any():
+            costs.append("time")
+        return {by: work(self.ordered, self.timings, by) for by in costs}
 
     @functools.cached_property
     def tasks(self) -> dict[str, int]:

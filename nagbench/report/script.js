@@ -229,7 +229,8 @@
     }
 
     ask(asked) {
-      this.asked = asked;
+      // The switch of the vertical axis is for residuals: shares and the like stay as they are.
+      this.asked = this.data.along.length ? asked : { ...asked, y: "" };
       this.leave();
       this.svg.innerHTML = this.drawn;
       this.label();

@@ -165,8 +165,8 @@ def test_axes_switch_and_go_back(visit: Callable[..., Any]) -> None:
     data, before = held(page), drawn(page)
     series, (left, top, right, bottom) = data["series"][0], data["axes"]["box"]
     open_switches(page)
-    page.get_by_label("vertical").select_option("linear")
-    page.get_by_label("horizontal").select_option("linear")
+    page.locator("select[name=y]").select_option("linear")
+    page.locator("select[name=x]").select_option("linear")
     points = np.array(re.findall(r"[ML]([\d.]+) ([\d.]+)", drawn(page)), float)
     heights, along = np.array(series["y"], float), np.array(series["x"], float)
     slope = np.polyfit(heights, points[:, 1], 1)
@@ -174,10 +174,10 @@ def test_axes_switch_and_go_back(visit: Callable[..., Any]) -> None:
     np.testing.assert_allclose(points[:, 0], left + (points[-1, 0] - left) * along / along[-1], atol=0.1)
     inside = (points > [left - 0.1, top - 0.1]) & (points < [right + 0.1, bottom + 0.1])
     assert inside.all()
-    page.get_by_label("against").select_option("2")
+    page.locator("select[name=along]").select_option("2")
     assert "time" in page.locator(f"{FIRST} svg").first.text_content()
-    for name, value in (("vertical", ""), ("horizontal", ""), ("against", "0")):
-        page.get_by_label(name).select_option(value)
+    for name, value in (("y", ""), ("x", ""), ("along", "0")):
+        page.locator(f"select[name={name}]").select_option(value)
     assert drawn(page) == before
 
 

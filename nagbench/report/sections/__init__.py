@@ -15,12 +15,15 @@ from nagbench.report.sections import (
     environment,
     failures,
     found,
+    learning,
+    maps,
     paths,
     profiles,
     ranks,
     reading,
     summary,
     surfaces,
+    theory,
 )
 
 Builder = Callable[[Material], Section | None]
@@ -30,8 +33,11 @@ SECTIONS: tuple[Builder, ...] = (
     summary.section,
     curves.section,
     profiles.section,
+    maps.section,
     paths.section,
     surfaces.section,
+    learning.section,
+    theory.section,
     ranks.section,
     failures.section,
     cells.section,

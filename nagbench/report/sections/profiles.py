@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from nagbench.analysis.profiles import By, coverage, data_profile, performance_profile, runtime_ecdf, work
+from nagbench.analysis.profiles import By, coverage, data_profile, performance_profile, runtime_ecdf
 from nagbench.analysis.words import number
 from nagbench.plots.steps import corners, ends, steps
 from nagbench.plots.style import look_of
@@ -33,10 +33,7 @@ def section(material: Material) -> Section | None:
     """A figure a mode in which several methods ran on several problems."""
     if not material.methods:
         return None
-    by: dict[By, pd.DataFrame] = {"iterations": work(material.ordered, material.timings)}
-    by["evaluations"] = work(material.ordered, material.timings, "evaluations")
-    if material.rows["wall_time"].notna().any():
-        by["time"] = work(material.ordered, material.timings, "time")
+    by = material.works
     parts = []
     for told in coverage(by["iterations"]).to_dict("records"):
         if told["methods"] >= _FEW and told["problems"] >= _FEW:

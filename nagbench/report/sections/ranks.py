@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from nagbench.analysis.profiles import work
 from nagbench.analysis.words import number
 from nagbench.plots.ranks import critical_differences
 from nagbench.report.material import Material
@@ -21,7 +20,7 @@ def section(material: Material) -> Section | None:
     # scipy.stats takes long to import, and pages without ranks do without it.
     from nagbench.analysis.statistics import friedman, mean_ranks, ranks
 
-    ranked = ranks(work(material.ordered, material.timings))
+    ranked = ranks(material.works["iterations"])
     ranked = ranked[ranked.groupby("mode")["method"].transform("nunique") > 1]
     if ranked.empty:
         return None

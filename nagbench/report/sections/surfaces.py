@@ -12,7 +12,7 @@ from nagbench.report.parts import Figure, Picture, Section, Text
 from nagbench.runner import problem_of
 
 _MOST = 12
-_GRID = 41
+_GRID = 31
 
 
 def section(material: Material) -> Section | None:
