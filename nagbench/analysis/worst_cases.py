@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,9 @@ _EQUAL = 1e-9
 
 @dataclass(frozen=True)
 class Instance:
-    """What a bound depends on: L, μ, ‖x₀ − x*‖², f(x₀) − f*, and the step in units of 1/L and the momentum."""
+    """What a bound depends on: L, μ, ‖x₀ − x*‖², f(x₀) − f*, the step in units of 1/L, the momentum, and what else is
+    ``given`` among the hyperparameters.
+    """
 
     smoothness: float
     strong_convexity: float
@@ -26,6 +29,7 @@ class Instance:
     height: float
     step: float
     momentum: float
+    given: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def root(self) -> float:
@@ -61,12 +65,61 @@ def _fista(at: Instance, k: float) -> float:
     return 2.0 * at.smoothness / at.step * at.distance / (k + 1.0) ** 2 if at.step <= 1.0 + _EQUAL else math.inf
 
 
+def _simplified(at: Instance, k: float) -> float:
+    """2‖x₀ − x*‖²/(s(k + 1)²) for s ≤ 1/L (Su, Boyd & Candès 2016, theorem 6)."""
+    return _fista(at, k)
+
+
+def _estimate_sequence(at: Instance, k: float) -> float:
+    """min(4/(k + 1)², (1 − √(μ/L))ᵏ⁻¹)·L‖x₀ − x*‖²/2 for s = 1/L, q = μ/L, t₀ = 1 (Nesterov 2004, theorem 2.2.1)."""
+    q, mine = at.given.get("q", 0.0), at.root * at.root
+    if abs(at.step - 1.0) > _EQUAL or abs(q - mine) > _EQUAL * mine or at.given.get("t0", 1.0) != 1.0 or k == 0:
+        return math.inf
+    shrunk = min(4.0 / (k + 1.0) ** 2, (1.0 - at.root) ** (k - 1.0))
+    return float(0.5 * at.smoothness * at.distance * shrunk)
+
+
+def _optimized(at: Instance, k: float) -> float:
+    """L‖x₀ − x*‖²/(4θ_{k−1}²) ≤ L‖x₀ − x*‖²/(k + 1)² for s = 1/L without a horizon (Kim & Fessler 2017, theorem 4.1)."""
+    endless = at.given.get("horizon", 0.0) == 0.0
+    return (
+        at.smoothness * at.distance / (k + 1.0) ** 2 if endless and abs(at.step - 1.0) <= _EQUAL and k > 0 else math.inf
+    )
+
+
+def _heavy_ball(at: Instance, k: float) -> float:
+    """(1 − s·μ)ᵏ·(f(x₀) − f*) for s < 1/L, m = √((1 − s·μ)(1 − s·L)) (Ghadimi, Feyzmahdavian & Johansson 2015, theorem 4)."""
+    shrunk = 1.0 - at.step * at.root * at.root
+    if not (at.root > 0.0 and at.step < 1.0 and abs(at.momentum - math.sqrt(shrunk * (1.0 - at.step))) <= _EQUAL):
+        return math.inf
+    return float(shrunk**k * at.height)
+
+
+def _triple_momentum(at: Instance, k: float) -> float:
+    """ρ²ᵏ·Lκ‖x₀ − x*‖²/2 for ρ = 1 − √(μ/L), s = (1 + ρ)/L, tight (Van Scoy, Freeman & Lynch 2018, theorem 1)."""
+    rho = 1.0 - at.root
+    if at.root == 0.0 or abs(at.step - 1.0 - rho) > _EQUAL or abs(at.given.get("rho", -1.0) - rho) > _EQUAL:
+        return math.inf
+    return float(0.5 * at.smoothness * at.distance / (at.root * at.root) * rho ** (2.0 * k))
+
+
 _BOUNDS: Mapping[str, Bound] = {
     "gradient-descent": _descent,
     "nesterov": _nesterov,
     "nesterov-two-sequence": _nesterov,
     "fista": _fista,
+    "nesterov-convex": _simplified,
+    "nesterov-estimate-sequence": _estimate_sequence,
+    "ogm": _optimized,
+    "momentum": _heavy_ball,
+    "triple-momentum": _triple_momentum,
 }
+
+
+def worst_case(name: str, at: Instance, k: float) -> float:
+    """What is proved of f(x_k) − f* for a method of this name; ∞ where nothing is."""
+    bound = _BOUNDS.get(name)
+    return math.inf if bound is None else bound(at, k)
 
 
 def iterations_at_most(
@@ -89,6 +142,7 @@ def iterations_at_most(
         height=problem.value(start) - least,
         step=optimizer.hyperparameters["step_size"] * L,
         momentum=optimizer.hyperparameters.get("momentum", 0.0),
+        given=optimizer.hyperparameters,
     )
     target = {"value": tolerance, "gradient": tolerance**2 / (2.0 * L), "distance": 0.5 * mu * tolerance**2}[measure]
     return _first(lambda k: bound(at, k) <= target) if target > 0.0 else None

@@ -53,6 +53,52 @@ class TestOneTrajectorySeenAtTheQueryPoint:
         same(ours, self.theirs(published))
 
 
+def test_the_two_points_are_a_step_of_the_buffer_apart():
+    """x_k = p_k + m·s·b_k, with PyTorch's parameter p and buffer b."""
+    iterates, queries = walk("nesterov", rosenbrock, ROSENBROCK_START, STEPS, step_size=LR, momentum=M)
+    buffer = np.zeros(2)
+    for k in range(STEPS):
+        buffer = M * buffer + rosenbrock(queries[k])
+        same(iterates[k + 1], queries[k + 1] + M * LR * buffer)
+
+
+def test_a_chain_that_traces_scaled_gradients_is_the_look_ahead_form():
+    """Optax: `scale_by_learning_rate`, then `trace(m, nesterov=True)`: u = −s·g, t ← u + m·t, p ← p + u + m·t."""
+
+    def step(k, p, t):
+        u = -dropped(LR, 25, 0.1)[k] * rosenbrock(p)
+        t = u + M * t
+        return p + u + M * t, t
+
+    _, queries = walk("nesterov", rosenbrock, ROSENBROCK_START, STEPS, step_size=dropped(LR, 25, 0.1), momentum=M)
+    same(queries, path(step, ROSENBROCK_START, STEPS, np.zeros(2)))
+
+
+def test_pytorchs_form_is_kerass_with_another_decay_of_the_velocity():
+    """After a change of the step size: v ← (m·s_k/s_{k−1})·v − s_k·g, and then p ← p + m·v − s_k·g as in Keras."""
+    steps = dropped(LR, 25, 0.1)
+
+    def pytorch(k, p, b):
+        b = M * b + rosenbrock(p)
+        return p - steps[k] * (rosenbrock(p) + M * b), b
+
+    def keras(k, w, v):
+        decay = M * steps[k] / steps[max(k - 1, 0)]
+        v = decay * v - steps[k] * rosenbrock(w)
+        return w + M * v - steps[k] * rosenbrock(w), v
+
+    both = [path(form, ROSENBROCK_START, STEPS, np.zeros(2)) for form in (pytorch, keras)]
+    same(*both)
+    buffer, _ = walk("qhm", rosenbrock, ROSENBROCK_START, STEPS, step_size=steps / (1 - M), momentum=M, nu=M)
+    same(buffer, both[0])
+
+
+@pytest.mark.parametrize("name", ["momentum", "nesterov", "nesterov-two-sequence"])
+def test_along_a_constant_gradient_the_speed_tends_to_s_over_1_minus_m(name):
+    x, _ = walk(name, np.ones_like, [0.0], 400, step_size=0.3, momentum=M)
+    assert x[-2, 0] - x[-1, 0] == pytest.approx(0.3 / (1 - M), rel=1e-12)
+
+
 def test_the_sign_flipped_form_is_the_look_ahead_form():
     def step(_k, x, v):
         v = M * v + LR * rosenbrock(x - M * v)

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.linalg import solve_discrete_lyapunov
 from trajectories import walk
 
 import nagbench
 from nagbench.registry import find_method
 from nagbench.suite import suites
+from nagbench.updates import Optimizer
 
 HORIZONS = [1, 2, 5, 10, 50]
 
@@ -193,7 +195,8 @@ def test_no_bound_is_exceeded_on_random_quadratics(spectrum, seed, n):
 SPAN = [
     ("gradient-descent", {}), ("momentum", {"momentum": 0.5}), ("nesterov-two-sequence", {"momentum": 0.9}), ("fista", {}),
     ("nesterov-convex", {}), ("nesterov-estimate-sequence", {"q": 1e-3}), ("nesterov-sutskever", {"momentum": 0.9}),
-    ("fista-gradient-restart", {}), ("ogm", {}), ("triple-momentum", {"rho": 0.9}), ("averaged-gradient-descent", {}),
+    ("fista-gradient-restart", {}), ("fista-function-restart", {}),
+    ("ogm", {}), ("triple-momentum", {"rho": 0.9}), ("averaged-gradient-descent", {}),
     ("qhm", {"momentum": 0.5, "nu": 0.5}),
 ]  # fmt: skip
 
@@ -224,15 +227,16 @@ REGIONS = {
 }
 
 
-def spectral_radius(name, *hyper):
+def spectral_radius(name, *numbers):
     """The largest modulus of an eigenvalue of the linear map that one iteration on x²/2 is, made of its columns."""
     method = find_method(name)
+    hyper = Optimizer(method, dict(zip(method.hyperparameters, numbers, strict=True))).hyper
     size = 1 + method.look_ahead + method.slots
     columns = []
     for unit in np.eye(size):
         x, slots = unit[:1].copy(), unit[size - method.slots :].reshape(-1, 1).copy()
         y = unit[1:2].copy() if method.look_ahead else x
-        method.update(7, y.copy(), x, y, slots, np.array(hyper))
+        method.update(7, y.copy(), x, y, slots, hyper)
         columns.append(np.concatenate([x, y[: int(method.look_ahead)], slots.ravel()]))
     return np.abs(np.linalg.eigvals(np.array(columns).T)).max()
 
@@ -244,6 +248,39 @@ def test_regions_of_stability(name, first, second):
     bound = REGIONS[name](*numbers)
     assert spectral_radius(name, bound * (1 - 1e-4), *numbers) < 1
     assert spectral_radius(name, bound * (1 + 1e-4), *numbers) > 1
+
+
+# The stationary variance of x on λx²/2 under gradient noise of variance σ²: this times s·σ²/λ, with a = s·λ.
+VARIANCES = {
+    "gradient-descent": lambda a, m: 1 / (2 - a),
+    "momentum": lambda a, m: (1 + m) / ((1 - m) * (2 * (1 + m) - a)),
+    "nesterov": lambda a, m: (1 + m * (1 - a)) / ((1 - m * (1 - a)) * (2 + 2 * m - (2 * m + 1) * a)),
+}
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.sampled_from(sorted(VARIANCES)), st.floats(0.01, 0.99), st.floats(0.0, 0.99))
+def test_stationary_variance_under_noise(name, share, momentum):
+    """Of the linear map and the noise's direction that the update itself is, by the discrete Lyapunov equation."""
+    method, friction = find_method(name), momentum if name != "gradient-descent" else 0.0
+    edge = REGIONS[name](*((momentum,) if friction or name != "gradient-descent" else ()))
+    step, curvature, sigma = share * edge / 5.0, 5.0, 0.7
+    hyper = Optimizer(
+        method, {"step_size": step, **({"momentum": friction} if name != "gradient-descent" else {})}
+    ).hyper
+    size = 1 + method.look_ahead + method.slots
+
+    def after(state, noise):
+        x, slots = state[:1].copy(), state[size - method.slots :].reshape(-1, 1).copy()
+        y = state[1:2].copy() if method.look_ahead else x
+        method.update(7, curvature * y + noise, x, y, slots, hyper)
+        return np.concatenate([x, y[: int(method.look_ahead)], slots.ravel()])
+
+    matrix = np.array([after(unit, 0.0) for unit in np.eye(size)]).T
+    into = after(np.zeros(size), sigma)
+    variance = solve_discrete_lyapunov(matrix, np.outer(into, into))[0, 0]
+    expected = VARIANCES[name](step * curvature, friction) * step * sigma**2 / curvature
+    assert variance == pytest.approx(expected, rel=1e-7)
 
 
 LIMITS = [
