@@ -2,46 +2,96 @@
 
 On f(x) = ½λx² a method that is linear and autonomous maps its whole state, iterate, query and slots, by one matrix T_λ.
 The matrix is read off the update itself, applied to the unit vectors, so every such method has its theory, one that a user
-adds too, and nothing has to be derived twice. The closed forms of the literature are what the tests compare it with.
+adds too, and nothing has to be derived twice. What a library's method remembers is out of sight: its runs are watched
+instead, and the recurrence that its iterates follow, if it is one, takes the matrix's place. The closed forms of the
+literature are what the tests compare them with.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from nagbench.objective import Floats
 from nagbench.updates import Method, Optimizer, update_of
 
+Law = Callable[[Floats], Floats]
+
 _LATE = 1
 _EQUAL = 1e-9
 _EDGE = 1e-10
+_SAMPLE = np.array([0.03, 0.11, 0.27, 0.45, 0.72, 0.96, 1.3])
+_WATCHED = 10
 _PRODUCTS = np.geomspace(1e-3, 1e3, 121)
 
 
 def iteration_matrices(optimizer: Optimizer, eigenvalues: Floats) -> Floats | None:
     """T_λ of every eigenvalue λ, shape (m, d, d), on states (iterate, query, slots); the query only with look-ahead.
 
-    None where the method is not linear, depends on the iteration (or on f), or follows a schedule.
+    For a method of a library, whose state is its own, on the last two iterates instead. None where the method is not
+    linear, depends on the iteration (or on f), or follows a schedule.
     """
+    law = _law(optimizer)
+    return None if law is None else law(np.atleast_1d(np.asarray(eigenvalues, dtype=float)))
+
+
+def _law(optimizer: Optimizer) -> Law | None:
+    """The iteration matrices as a function of the eigenvalues."""
     method = optimizer.method
-    eigenvalues = np.atleast_1d(np.asarray(eigenvalues, dtype=float))
-    if not method.autonomous or optimizer.scheduled or method.observe is not None or not _in_python(method):
+    if optimizer.scheduled or method.observe is not None:
         return None
-    matrices = _matrices(optimizer, eigenvalues)
-    return matrices if _is_linear(optimizer, matrices, eigenvalues) else None
+    if method.session is not None:
+        found = _recurrence(optimizer)
+        return None if found is None else functools.partial(_companions, found)
+    law = functools.partial(_matrices, optimizer)
+    some = _SAMPLE / optimizer.hyperparameters.get("step_size", 1.0)
+    return law if method.autonomous and _is_linear(optimizer, law(some), some) else None
+
+
+def _recurrence(optimizer: Optimizer) -> Floats | None:
+    """(a₀, a₁, b₀, b₁) of x_{k+1} = (a₀ + a₁λ)·x_k + (b₀ + b₁λ)·x_{k−1}, observed in runs of a library's method.
+
+    From the second iteration on, because the first may set up the buffers. None where the runs follow no such rule, or do
+    not scale with their start.
+    """
+    eigenvalues = _SAMPLE / optimizer.hyperparameters.get("step_size", 1.0)
+    runs = _observed(optimizer, eigenvalues, 1.0)
+    scale = float(np.abs(runs).max())
+    if not np.isfinite(scale) or np.abs(_observed(optimizer, eigenvalues, 3.0) - 3.0 * runs).max() > _EQUAL * scale:
+        return None
+    after, now, before = (runs[2:], runs[1:-1], runs[:-2])
+    for terms in ([now, eigenvalues * now], [now, eigenvalues * now, before, eigenvalues * before]):
+        design = np.stack([term.ravel() for term in terms], axis=1)
+        found = np.linalg.lstsq(design, after.ravel(), rcond=None)[0]
+        if np.abs(design @ found - after.ravel()).max() <= _EQUAL * scale:
+            return np.concatenate([found, np.zeros(4 - found.size)])
+    return None
+
+
+def _observed(optimizer: Optimizer, eigenvalues: Floats, start: float) -> Floats:
+    """The iterates of all modes at once, in float64: shape (iterations + 1, m)."""
+    update, iterate = update_of(optimizer.method), np.full(eigenvalues.size, start)
+    gradient, slots, path = np.zeros_like(iterate), np.zeros((1, iterate.size)), [iterate.copy()]
+    for k in range(_WATCHED):
+        gradient[:] = eigenvalues * iterate
+        update(k, gradient, iterate, iterate, slots, optimizer.hyper)
+        path.append(iterate.copy())
+    return np.array(path)
+
+
+def _companions(found: Floats, eigenvalues: Floats) -> Floats:
+    matrices = np.zeros((eigenvalues.size, 2, 2))
+    matrices[:, 0, 0], matrices[:, 0, 1] = found[0] + found[1] * eigenvalues, found[2] + found[3] * eigenvalues
+    matrices[:, 1, 0] = 1.0
+    return matrices
 
 
 def _matrices(optimizer: Optimizer, eigenvalues: Floats) -> Floats:
     d = 1 + int(optimizer.method.look_ahead) + optimizer.method.slots
     units = [_step(optimizer, np.tile(unit[:, None], eigenvalues.size), eigenvalues) for unit in np.eye(d)]
     return np.stack([unit.T for unit in units], axis=2)
-
-
-def _in_python(method: Method) -> bool:
-    """Whether the update is one of arrays, as the package's are; a library's keeps a state of its own."""
-    return method.update is not None
 
 
 def _step(optimizer: Optimizer, states: Floats, eigenvalues: Floats) -> Floats:
@@ -103,11 +153,12 @@ def largest_stable(method: Method, hyperparameters: Mapping[str, float]) -> floa
     if step is None or step.unit != "1/L":
         return None
     optimizer = Optimizer(method, {**hyperparameters, "step_size": 1.0})
-    if iteration_matrices(optimizer, np.array([1.0])) is None:
+    law = _law(optimizer)
+    if law is None:
         return None
     low, high, products = 0.0, np.inf, _PRODUCTS
     while high - low > _EDGE * low:
-        unstable = _radii(_matrices(optimizer, products)) > 1.0 + _EQUAL
+        unstable = _radii(law(products)) > 1.0 + _EQUAL
         if not unstable.any():
             return high
         first = int(np.argmax(unstable))

@@ -87,6 +87,22 @@ def test_methods_that_are_not_linear_or_change_have_no_theory():
         assert largest_stable(find_method(name), {}) is None
 
 
+@pytest.mark.parametrize("name", ["torch/sgd-nesterov", "keras/sgd-nesterov", "optax/sgd-nesterov"])
+def test_a_librarys_nesterov_has_the_theory_of_nesterovs_method(name):
+    m = 0.9
+    edge = largest_stable(find_method(name), {"momentum": m})
+    assert edge == pytest.approx(EDGES["nesterov"](m), rel=1e-6)
+    theirs, ours = (nagbench.optimizer(which, step_size=0.01, momentum=m) for which in (name, "nesterov"))
+    spectrum = np.array([1.0, 30.0, 100.0])
+    assert asymptotic_rate(theirs, spectrum) == pytest.approx(asymptotic_rate(ours, spectrum), abs=1e-6)
+
+
+def test_a_librarys_gradient_descent_and_adam():
+    assert largest_stable(find_method("torch/sgd"), {"momentum": 0.0}) == pytest.approx(2.0, rel=1e-6)
+    assert largest_stable(find_method("torch/sgd"), {"momentum": 0.5}) == pytest.approx(3.0, rel=1e-6)
+    assert asymptotic_rate(nagbench.optimizer("torch/adam", step_size=0.1), np.array([1.0])) is None
+
+
 def test_a_schedule_has_no_matrix():
     assert asymptotic_rate(nagbench.optimizer("momentum", schedule="inverse"), np.array([1.0])) is None
 
