@@ -24,6 +24,11 @@ def keys(params):
     return list(itertools.product(*([value.strip("'") for value in axis] for axis in params)))
 
 
+def of(runs, key):
+    problem, method, mode = key
+    return (runs["problem"] == problem) & (runs["variant"] == method) & (runs["mode"] == mode)
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     """A repository of two commits, and two sweeps of a study: the second knows a problem more."""
@@ -53,7 +58,7 @@ def test_the_export_holds_the_selected_counts_and_the_unsolved(home):
     runs = sweep.runs[sweep.runs["selected"] & (sweep.runs["tolerance"] == 1e-6)]
     seen = 0
     for at, key in enumerate(keys(params)):
-        row = runs[(runs[["problem", "variant", "mode"]] == key).all(axis=1)]
+        row = runs[of(runs, key)]
         if row.empty:
             assert (values[at], unsolved[at]) == (None, None)
             continue
@@ -87,7 +92,7 @@ def test_the_command_keeps_what_was_added_and_shows_it_beside(home, monkeypatch)
     assert len(points) == 2
     key = ("bowl", "nesterov", "tuned")
     runs = nagbench.load(home / "run0").runs.query("selected and tolerance == 1e-6")
-    count = runs.loc[(runs[["problem", "variant", "mode"]] == key).all(axis=1), "iterations"].item()
+    count = runs.loc[of(runs, key), "iterations"].item()
     index = json.loads((home / "site" / "index.json").read_text(encoding="utf-8"))
     params = index["benchmarks"]["study.valley_study.iterations"]["params"]
     at = keys(params).index(key)
