@@ -15,8 +15,8 @@ from typing import Any  # noqa: E402
 
 METHODS = [
     "gradient-descent", "momentum", "nesterov", "nesterov-convex", "nesterov-two-sequence", "nesterov-sutskever",
-    "nesterov-estimate-sequence", "nesterov-quadratic-optimal", "fista", "fista-gradient-restart", "fista-function-restart", "ogm",
-    "triple-momentum", "qhm", "averaged-gradient-descent", "adagrad", "rmsprop", "rmsprop-epsilon-inside",
+    "nesterov-estimate-sequence", "nesterov-quadratic-optimal", "fista", "fista-gradient-restart",
+    "fista-function-restart", "ogm", "triple-momentum", "qhm", "averaged-gradient-descent", "adagrad", "rmsprop", "rmsprop-epsilon-inside",
     "rmsprop-momentum", "adam", "adamw", "amsgrad", "nadam", "lion",
 ]  # fmt: skip
 DEFAULT_METHODS = ["gradient-descent", "momentum", "nesterov", "rmsprop", "adam"]
@@ -81,35 +81,28 @@ def job_of(problem: Any, optimizer: Any, budget: int) -> Any:
 
 
 def evaluations(problem: Any) -> tuple[Callable[[int], None], Callable[[int], None]]:
-    """Functions of a number of calls: so many values, so many gradients, at the start, inside compiled code."""
+    """Functions of a number of calls: so many values; values and gradients; at the start, inside compiled code."""
     import numpy as np
 
     import nagbench
 
     job = job_of(problem, nagbench.optimizer("gradient-descent"), 1)
-    job.state.query[:] = problem.start
-    draw, _ = job.draws(job.batch.cells[0], 0)
-    none = np.zeros((0, problem.dimension))
 
-    def values(calls: int) -> None:
+    def evaluate(calls: int, rows: int) -> None:
         points = np.broadcast_to(problem.start, (calls, problem.dimension)).copy()
-        job.engine.evaluate(job.value, job.gradient, job.formula, job.everything, points, np.empty(calls), none)
+        slopes = np.empty((rows, problem.dimension))
+        job.engine.evaluate(job.value, job.gradient, job.formula, job.everything, points, np.empty(calls), slopes)
 
-    def gradients(calls: int) -> None:
-        job.engine.query(job.gradient, job.formula, job.everything, draw, job.state, 0, calls)
-
-    return values, gradients
+    return lambda calls: evaluate(calls, 0), lambda calls: evaluate(calls, calls)
 
 
 def replayed(job: Any) -> Callable[[int], None]:
-    """A function of a number of iterations: the bare replay from the start, in one call of compiled code."""
-    draw, _ = job.draws(job.batch.cells[0], 0)
+    """A function of a number of iterations: the bare replay from the start."""
+    from nagbench.runner import replay
 
     def run(iterations: int) -> None:
-        job.engine.replay(
-            job.gradient, job.update, job.formula, job.everything, draw, job.hypers[0], job.starts[0], job.state,
-            0, iterations, 1,
-        )  # fmt: skip
+        for _ in replay(job, 0, iterations):
+            pass
 
     return run
 

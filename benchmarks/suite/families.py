@@ -1,4 +1,4 @@
-"""Time of one value and one gradient of a problem of every family."""
+"""Time of one value, alone and with a gradient, of a problem of every family."""
 
 from __future__ import annotations
 
@@ -34,4 +34,4 @@ class Evaluation:
 
     track_value.unit = track_gradient.unit = "seconds"
     track_value.pretty_name = "Time of one value"
-    track_gradient.pretty_name = "Time of one gradient"
+    track_gradient.pretty_name = "Time of one value and one gradient"
