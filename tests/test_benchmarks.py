@@ -180,7 +180,8 @@ def test_the_store_is_written_and_read_whole():
     store.setup()
     store.time_write()
     store.time_write()
-    assert len(store.store.read("timings")) == 2 * sweeps.ROWS
-    assert len(store.store.read("runs")) == sweeps.ROWS
+    written, read = store.stores
+    assert len(written.read("runs")) == 2 * sweeps.ROWS
+    assert len(read.read("runs")) == sweeps.ROWS
     store.teardown()
     assert not os.path.exists(store.folder.name)

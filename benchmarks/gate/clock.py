@@ -17,6 +17,7 @@ FACTORS = {
 }  # fmt: skip
 ROUNDS, LOOKS = 15, 3
 _MOST = 12
+_BLOCKS = 600
 _STARTS = {"start import": ["-c", "import nagbench"], "start help": ["-m", "nagbench", "--help"]}
 _AROUND = ["sweep cell"]
 
@@ -73,8 +74,10 @@ def starts(base: Version, head: Version, keys: Sequence[str], rounds: int) -> tu
 def compared(base: Version, head: Version, keys: Sequence[str], rounds: int) -> tuple[Times, Times]:
     """One look: two new processes, all keys in turns, then the starting of processes."""
     inside = [key for key in keys if key not in _STARTS]
+    # Where little is to be timed there is time for more blocks, and the least of more is nearer to the truth.
+    blocks = max(rounds, min(_BLOCKS // max(1, len(inside)), 4 * rounds))
     with Side(base) as first, Side(head) as second:
-        before, now = timed(first, second, inside, rounds)
+        before, now = timed(first, second, inside, blocks)
     first_starts, second_starts = starts(base, head, [key for key in keys if key in _STARTS], 1 + rounds // 2)
     return {**before, **first_starts}, {**now, **second_starts}
 

@@ -16,7 +16,8 @@ from typing import Any  # noqa: E402
 METHODS = [
     "gradient-descent", "momentum", "nesterov", "nesterov-convex", "nesterov-two-sequence", "nesterov-sutskever",
     "nesterov-estimate-sequence", "nesterov-quadratic-optimal", "fista", "fista-gradient-restart",
-    "fista-function-restart", "ogm", "triple-momentum", "qhm", "averaged-gradient-descent", "adagrad", "rmsprop", "rmsprop-epsilon-inside",
+    "fista-function-restart", "ogm", "triple-momentum", "qhm",
+    "averaged-gradient-descent", "adagrad", "rmsprop", "rmsprop-epsilon-inside",
     "rmsprop-momentum", "adam", "adamw", "amsgrad", "nadam", "lion",
 ]  # fmt: skip
 DEFAULT_METHODS = ["gradient-descent", "momentum", "nesterov", "rmsprop", "adam"]
