@@ -114,7 +114,7 @@ def _same(a: Any, b: Any) -> bool:
 
 
 def _tell_cell(store: Store, row: Mapping[str, Any], cell: Cell) -> None:
-    values = ",".join(f"{name}={value!r}" for name, value in cell.hyperparameters.items())
+    values = ",".join(f"{name}={value}" for name, value in cell.hyperparameters.items())
     rest = {name: getattr(cell, name) for name in ("start", "oracle", "seed", "budget", "engine")}
     names = f"{row['problem']} × {cell.optimizer}:{values}, {row['mode']} {row['trial']}"
     ERR.print(f"cell {cell.key} of {store.folder}", soft_wrap=True, markup=False)
