@@ -16,7 +16,7 @@ import numpy as np
 from nagbench.verification.lockstep import Array
 
 RUNS = 3
-SAFETY = 16.0
+SAFETY = 32.0
 IDENTICAL, ROUNDING, DIFFERENT = "identical", "rounding", "different"
 
 

@@ -84,6 +84,9 @@ def _member(text: str) -> tuple[Member, Method]:
         if ":" in name or name in optimizers():
             raise
         raise unknown("implementation or group", name, {*GROUPS, *PUBLISHED, *optimizers()}) from None
+    for key in given:
+        if key not in method.hyperparameters:
+            raise unknown(f"hyperparameter of {name}", key, method.hyperparameters)
     return Member(name, {key: check_number(key, value) for key, value in given.items()}), method
 
 

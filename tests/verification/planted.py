@@ -1,6 +1,8 @@
 """Implementations with something planted in them, for `nagbench.verify` to find or to forgive."""
 
 import numpy as np
+import optax
+import torch
 
 from nagbench import Hyperparameter, method
 
@@ -74,3 +76,15 @@ def breaks(k, gradient, iterate, query, slots, hyper):
 @method("nothing", hyperparameters={"temperature": Hyperparameter(default=1.0)})
 def nothing(k, gradient, iterate, query, slots, hyper):
     """Takes no hyperparameter of any group."""
+
+
+class TorchNesterov(torch.optim.SGD):
+    """A user's class of PyTorch's."""
+
+    def __init__(self, params, lr=1e-3, momentum=0.9):
+        super().__init__(params, lr=lr, momentum=momentum, nesterov=True)
+
+
+def optax_nesterov(learning_rate=1e-3, momentum=0.9):
+    """A user's transformation, the step size last."""
+    return optax.chain(optax.trace(momentum, nesterov=True), optax.scale_by_learning_rate(learning_rate))

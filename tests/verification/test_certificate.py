@@ -101,6 +101,7 @@ class TestNames:
             (("--steps", "1"), "1"),
             (("planted:nobody",), "planted:nobody"),
             (("planted:nothing",), "temperature"),
+            (("planted:reordered:momentun=0.8", "momentum"), "'momentum'"),
         ],
     )
     def test_mistakes(self, words, said):
@@ -110,7 +111,7 @@ class TestNames:
         assert "\n" not in str(raised.value)
 
     def test_every_member_of_every_group_exists(self):
-        known = {*registry.optimizers(), "formula/cs231n", "formula/bengio"}
+        known = {*registry.optimizers(), "formula/ruder", "formula/cs231n", "formula/bengio"}
         assert {member.name for group in GROUPS.values() for member in group.members} <= known
 
 
@@ -148,6 +149,13 @@ class TestAnybodysOptimizer:
         pairs = nagbench.verify("planted:nesterov_at_p", "nesterov", scenarios=["step-drop"]).pairs
         assert pairs[["mapped_verdict", "mapped_parts_at"]].to_numpy().tolist() == [["different", 31]]
         assert "m·s_k/s_{k−1}" in pairs.loc[0, "explanation"]
+
+    def test_classes_of_pytorch_and_transformations_of_optax(self):
+        found = nagbench.verify(
+            "planted:TorchNesterov", "planted:optax_nesterov", "nesterov", scenarios=["step-drop"]
+        ).trials[0]
+        buffer, velocity = ("nesterov buffer", "nesterov average"), ("nesterov velocity", "nesterov look-ahead")
+        assert [entrant.forms for entrant in found.entrants] == [buffer, buffer, velocity]
 
     def test_with_hyperparameters_of_its_own(self):
         pairs = nagbench.verify("planted:reordered:momentum=0.8", "momentum", scenarios=["constant"]).pairs
