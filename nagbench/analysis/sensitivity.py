@@ -37,6 +37,7 @@ def by_setting(runs: pd.DataFrame) -> pd.DataFrame:
         solved=("solved", "sum"),
         of=("solved", "size"),
         evaluations=("gradient_evaluations", "sum"),
+        final=("residual", "median"),
         overshoot=("overshoot", "median"),
         cell=("cell", "first"),
     )
@@ -48,13 +49,14 @@ def best_settings(runs: pd.DataFrame, within: float = 2.0) -> pd.DataFrame:
 
     One row a problem, oracle, variant and mode of several settings: ``settings`` tried, ``converged`` of them,
     ``share`` that needed at most ``within`` times the fewest iterations, the fewest ``iterations`` (the median over
-    starts and seeds, infinite where more than half failed), its hyperparameters and its ``cell``.
+    starts and seeds, infinite where more than half failed), its hyperparameters and its ``cell``. Ties, and settings that
+    failed, go by the smallest final measure, then by the lower trial number, as in `selection.select`.
     """
     settings, found = settings_of(runs), []
     for key, group in by_setting(runs).groupby(_NAMED, sort=False):
         if len(group) < 2:
             continue
-        best = group.iloc[int(group["count"].argmin())]
+        best = group.sort_values(["count", "final", "trial"]).iloc[0]
         near = group["count"] <= within * best["count"]
         found.append(
             dict(zip(_NAMED, key, strict=True))

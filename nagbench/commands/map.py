@@ -89,7 +89,9 @@ def _print(cells: pd.DataFrame, edge: pd.DataFrame | None) -> None:
     if not cells["step_size"].nunique() > 1:
         return
     widths = usable_steps(cells).drop(columns=["problem", "oracle", "optimizer", "variant", "mode", "spacing"])
-    widths = widths.loc[:, widths.nunique() != 1] if len(widths) > 1 else widths
+    told = widths.columns.get_loc("converged_decades")
+    same = [name for name in widths.columns[:told] if widths[name].nunique() == 1]
+    widths = widths.drop(columns=same)
     if edge is not None and not edge.empty:
         place = str(edge["place"].iloc[0])
         label = "stable_up_to" if place == "everywhere" else f"stable_up_to (L at the {place})"

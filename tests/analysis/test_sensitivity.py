@@ -20,8 +20,8 @@ def row(step, count, *, status=None, mode="grid", trial=0, start=0, momentum=0.9
     return {
         "cell": f"{optimizer}-{mode}-{trial}-{start}", "problem": "p", "oracle": "exact", "optimizer": optimizer,
         "variant": optimizer, "mode": mode, "trial": trial, "start": start, "seed": 0, "tolerance": 1e-6,
-        "status": status or "converged", "iterations": count, "gradient_evaluations": float(count), "residual": 1e-7,
-        "overshoot": 0.0, "step_size": step, "momentum": momentum, **more,
+        "status": status or "converged", "iterations": count, "gradient_evaluations": float(count), "overshoot": 0.0,
+        "step_size": step, "momentum": momentum, "residual": 1e-7, **more,
     }  # fmt: skip
 
 
@@ -66,6 +66,15 @@ def test_the_best_setting_is_by_the_median_over_starts_with_failures_as_infinite
     best = best_settings(pd.DataFrame(rows)).iloc[0]
     assert (best["step_size"], best["iterations"], best["settings"], best["converged"]) == (0.1, 10, 3, 2)
     assert best["share"] == pytest.approx(2 / 3)
+
+
+def test_where_nothing_converged_the_smallest_final_measure_is_best():
+    rows = [
+        row(step, 9, status="budget", trial=i, residual=r)
+        for i, (step, r) in enumerate([(0.1, 5.0), (0.2, 1.0), (0.3, 1.0)])
+    ]
+    best = best_settings(pd.DataFrame(rows)).iloc[0]
+    assert (best["step_size"], best["iterations"], best["converged"], best["share"]) == (0.2, np.inf, 0, 0.0)
 
 
 def test_regret_is_the_ratio_to_the_best_of_the_same_and_of_all():
