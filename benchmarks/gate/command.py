@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -99,4 +100,5 @@ def _print(findings: Sequence[Finding], bad: Sequence[Finding]) -> None:
 
 
 def _percent(finding: Finding) -> str:
-    return f" ({100 * (finding.head / finding.base - 1):+.1f} %)" if finding.base > 0 else ""
+    ratio = finding.head / finding.base if finding.base > 0 else math.nan
+    return f" ({100 * (ratio - 1):+.1f} %)" if math.isfinite(ratio) else ""
