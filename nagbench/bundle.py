@@ -53,7 +53,14 @@ class Bundle(Sequence[Cell]):
 
     def take(self, rows: Any) -> Bundle:
         """The cells of a slice, of indices or of a mask."""
-        return Bundle(self.template, self.names, self.hypers[rows], self.starts[rows], self.seeds[rows], self.schedule)
+        taken = Bundle(self.template, self.names, self.hypers[rows], self.starts[rows], self.seeds[rows], self.schedule)
+        if "digests" in vars(self):
+            taken.set_digests(np.frombuffer(self.digests, ">u8")[rows].tobytes())
+        return taken
+
+    def set_digests(self, digests: bytes) -> None:
+        """Says what the keys are, where somebody computed them before."""
+        vars(self)["digests"] = digests
 
     @functools.cached_property
     def digests(self) -> bytes:
@@ -105,6 +112,12 @@ class Bundle(Sequence[Cell]):
         """The keys as `Cell.key` gives them."""
         text = self.digests.hex()
         return [text[at : at + 16] for at in range(0, len(text), 16)]
+
+
+def distinct(ids: Keys) -> Keys:
+    """The keys that there are, sorted. In place of np.unique, which takes a hash table several times their size."""
+    ordered = np.sort(ids)
+    return ordered[np.append(True, ordered[1:] != ordered[:-1])] if ordered.size else ordered
 
 
 def bundle_of(cells: Sequence[Cell], names: Sequence[str]) -> Bundle:

@@ -77,7 +77,7 @@ def outcome_table(batch: Batch, bundle: Bundle, counts: Counts) -> pa.Table:
     bad = flat["status"] != CONVERGED
     told = np.where(bad, np.repeat(np.array(errors, dtype=object), per_cell), "") if errors else None
     columns = {
-        "cell": pa.array(np.repeat(np.array(bundle.keys), per_cell)),
+        "cell": pa.array(bundle.keys).take(pa.array(np.repeat(np.arange(len(bundle)), per_cell))),
         "tolerance": np.tile(bundle.template.tolerances, len(bundle)),
         "status": pa.array(STATUSES).take(pa.array(flat["status"])),
         "iterations": flat["iterations"],

@@ -30,7 +30,7 @@ REQUIRED = {
     "curves": {"cell": _TEXT, "iteration": _WHOLE, "value": _REAL, "fingerprint": _TEXT},
 }  # fmt: skip
 KINDS = tuple(REQUIRED)
-_ROW_GROUP = 2**16
+_ROW_GROUP = 2**15
 _OLD = 3600.0
 _BLOCK = 2**22
 _whole: dict[str, tuple[int, int, int]] = {}
@@ -100,7 +100,7 @@ def write_part(folder: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> s
     temporary = folder / _temporary("new.parquet")
     try:
         with pq.ParquetWriter(temporary, schema, compression="zstd", use_dictionary=_repeating(schema)) as writer:
-            for table in tables:
+            for table in _in_groups(tables):
                 writer.write_table(table, row_group_size=_ROW_GROUP)
         name = f"{_hash(temporary)}.parquet"
         _settle(temporary, folder / name)
@@ -110,6 +110,18 @@ def write_part(folder: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> s
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
     return name
+
+
+def _in_groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The same rows, as many at a time as a row group has: many small ones make a file slow to read."""
+    held: list[pa.Table] = []
+    for table in tables:
+        held.append(table)
+        if sum(some.num_rows for some in held) >= _ROW_GROUP:
+            yield pa.concat_tables(held)
+            held = []
+    if held:
+        yield pa.concat_tables(held)
 
 
 def _repeating(schema: pa.Schema) -> list[str]:

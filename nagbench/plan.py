@@ -279,9 +279,14 @@ def _lots(
     if variant.method.refuses is not None:
         for _, _, values in some:
             Optimizer(variant.method, values)
-    rows = [[_valid(variant.method, name, values) for name in known] for _, _, values in some]
+    columns = [[values.get(name, known[name].default) for _, _, values in some] for name in known]
+    for name, column in zip(known, columns, strict=True):
+        # Valid values are an interval, so the ends speak for all; with a nan, both ends are one.
+        for value in (np.min(column), np.max(column)):
+            known[name].check(variant.method.name, name, float(value))
+    rows = np.array(columns, dtype=np.float64).reshape(len(known), len(some)).T
     each = spec.starts * seeds
-    hypers = np.array(rows, dtype=np.float64).reshape(len(some), len(known)).repeat(each, axis=0)
+    hypers = rows.repeat(each, axis=0)
     starts = np.tile(np.arange(spec.starts).repeat(seeds), len(some))
     each_seed = np.tile(np.arange(seeds), len(some) * spec.starts)
     schedule = schedule_of(variant.method, some[0][2])
@@ -291,11 +296,6 @@ def _lots(
     for piece in in_pieces(bundle, _LOT):
         yield Lot(piece, label, variant.label, mode, trials[at : at + len(piece)])
         at += len(piece)
-
-
-def _valid(method: Method, name: str, values: Mapping[str, float]) -> float:
-    known = method.hyperparameters[name]
-    return known.check(method.name, name, values[name]) if name in values else float(known.default)
 
 
 def _template(spec: Spec, problem: Problem, oracle: str) -> Cell:
@@ -369,10 +369,10 @@ def trials(method: Method, free: Sequence[str], count: int, unit: float) -> Iter
     from scipy.stats import qmc
 
     sobol = qmc.Sobol(max(1, len(free)), scramble=False).fast_forward(1)
-    known = [(name, method.hyperparameters[name]) for name in free]
+    ways = [(name, method.hyperparameters[name].spread(unit)) for name in free]
     for at in range(0, count, _LOT):
         for point in sobol.random(min(_LOT, count - at)).tolist():
-            yield {name: found.at(p, unit) for (name, found), p in zip(known, point, strict=False)}
+            yield {name: way(p) for (name, way), p in zip(ways, point, strict=False)}
 
 
 def _listed(spec: Spec, variant: Variant, unit: float) -> Iterator[Setting]:

@@ -270,7 +270,7 @@ def run_job(job: Job, trace: loop.Trace | None, pulse: Pulse, guard: Guard = UNG
                 draw, rule, job.hypers, job.plan, job.starts, job.state, trace or _no_trace(n), progress, hits, points,
                 min(allowance, lasts),
             )  # fmt: skip
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             _fail(progress, hits, errors, shortened(one_line(error)))
         now = time.perf_counter()
         allowance = _next_allowance(allowance, now - began)

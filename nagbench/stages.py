@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from nagbench.bundle import Keys
+from nagbench.bundle import Bundle, Keys
 from nagbench.choice import Pending
 from nagbench.executors import Execution, run_bundles
 from nagbench.machine import machine
 from nagbench.oracle import start_of
-from nagbench.plan import Lot, Spec
+from nagbench.plan import Spec
 from nagbench.records import Cell
 from nagbench.runner import batch_of, fingerprint_of
 from nagbench.store import Store
@@ -25,7 +25,7 @@ from nagbench.tracing import trace
 from nagbench.updates import Optimizer
 
 _TIMED = ("converged", "budget", "stalled")
-_FLUSH, _ROWS = 5.0, 2**18
+_FLUSH, _ROWS = 5.0, 2**16
 _LAST = 2.0
 
 
@@ -74,13 +74,13 @@ class FailedError(Exception):
 
 
 def count_cells(
-    store: Store, planned: Iterable[Lot], ids: Keys, how: Execution, listener: Progress, *, fail_fast: bool = False
+    store: Store, planned: Iterable[Bundle], ids: Keys, how: Execution, listener: Progress, *, fail_fast: bool = False
 ) -> None:
     """Counts the cells with these keys, and stores what comes in every few seconds."""
     pending = Pending(ids)
     listener.stage("counting", len(pending))
     ready = _Ready(store)
-    bundles = (left for lot in planned if len(left := pending.of(lot.cells)))
+    bundles = (left for cells in planned if len(left := pending.of(cells)))
     try:
         for table in run_bundles(bundles if len(pending) else (), how, listener.pulse):
             ready.add(table)

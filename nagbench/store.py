@@ -31,7 +31,7 @@ from nagbench.parts import KINDS, DamagedError, read_blocks, read_part, sweep_ou
 
 SCHEMA = 2
 _MANIFEST = {"schema": int, "plan": str, "spec": dict}
-_FEW, _SMALL, _ROWS = 24, 2**23, 2**18
+_FEW, _SMALL, _ROWS = 24, 2**23, 2**17
 Warn = Callable[[str], None]
 
 
@@ -115,11 +115,11 @@ class Store:
             return self._part(self.folder / kind / Path(name).name, columns)
         return None
 
-    def blocks(self, kind: str, name: str, columns: list[str] | None = None) -> Iterator[pa.Table]:
+    def blocks(self, kind: str, name: str, columns: list[str] | None = None, rows: int = 2**14) -> Iterator[pa.Table]:
         """The rows of one part, some at a time. Raises UsageError where it is lost."""
         file = self.folder / kind / Path(name).name
         try:
-            yield from read_blocks(file, _ROWS, columns)
+            yield from read_blocks(file, rows, columns)
         except (FileNotFoundError, DamagedError):
             raise UsageError(
                 f"the {kind} in {self.folder} is lost; the same sweep writes it again and keeps the results"

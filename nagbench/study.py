@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nagbench.analysis.selection import select
-from nagbench.bundle import Keys
-from nagbench.choice import among, finished, ids_of, in_shard, shown_plan
+from nagbench.bundle import Keys, distinct
+from nagbench.choice import among, bundles_of_plan, finished, ids_of, in_shard, shown_plan
 from nagbench.executors import Execution, check_execution, limits_of
 from nagbench.machine import commit, machine, versions
 from nagbench.objective import Problem
@@ -177,8 +177,8 @@ class Sweep:
         wanted, prints = plan_ids(self.store, plan)
         found = [np.zeros(0, np.uint64)]
         for part in self.store.scan("runs", ["cell", "fingerprint"]):
-            found.append(np.unique(ids_of(part.filter(pc.is_in(part["fingerprint"], prints))["cell"])))
-        return int(among(np.unique(np.concatenate(found)), wanted).sum())
+            found.append(distinct(ids_of(part.filter(pc.is_in(part["fingerprint"], prints))["cell"])))
+        return int(among(distinct(np.concatenate(found)), wanted).sum())
 
     def _repr_html_(self) -> str:
         """What a notebook shows of the sweep: findings and summary."""
@@ -278,7 +278,7 @@ def sweep(
     ids, prints = plan_ids(store, manifest["plan"])
     ids = ids[in_shard(ids, shard)]
     left = ids[~among(ids, finished(store, prints.to_pylist()))]
-    count_cells(store, planned, left, how, listener, fail_fast=fail_fast)
+    count_cells(store, bundles_of_plan(store, manifest["plan"]), left, how, listener, fail_fast=fail_fast)
     if shard is None:
         complete(Sweep(store, manifest), checked, listener)
     return Sweep(store, manifest)
@@ -299,7 +299,7 @@ def plan_ids(store: Store, plan: str) -> tuple[Keys, pa.Array]:
     for block in store.blocks("plan", plan, ["cell", "fingerprint"]):
         found.append(ids_of(block["cell"]))
         prints.update(block["fingerprint"].unique().to_pylist())
-    return np.unique(np.concatenate(found)), pa.array(sorted(prints), pa.string())
+    return distinct(np.concatenate(found)), pa.array(sorted(prints), pa.string())
 
 
 def _specified(spec: str | Path | Spec | None, settings: Mapping[str, Any]) -> Spec:

@@ -66,12 +66,20 @@ class Hyperparameter:
 
     def at(self, fraction: float, unit: float = 1.0) -> float:
         """The value at a fraction in [0, 1] of the tuning range; ``unit`` is what one "1/L" is worth."""
+        return self.spread(unit)(fraction)
+
+    def spread(self, unit: float = 1.0) -> Callable[[float], float]:
+        """The function from a fraction in [0, 1] to a value of the tuning range; see `at`."""
         assert self.tuning is not None
         low, high = self.tuning
-        if self.scale == "log-complement":
+        complement = self.scale == "log-complement"
+        if complement:
             low, high = 1.0 - low, 1.0 - high
-        spread = math.exp(math.log(low) + fraction * (math.log(high) - math.log(low)))
-        return 1.0 - spread if self.scale == "log-complement" else spread * (unit if self.unit == "1/L" else 1.0)
+        first, width, exp = math.log(low), math.log(high) - math.log(low), math.exp
+        if complement:
+            return lambda fraction: 1.0 - exp(first + fraction * width)
+        scale = unit if self.unit == "1/L" else 1.0
+        return lambda fraction: exp(first + fraction * width) * scale
 
 
 def step_size(default: float, *, tuning: tuple[float, float], unit: Literal["1", "1/L"]) -> Hyperparameter:

@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
@@ -30,6 +30,7 @@ _LOOK = 0.1
 _READ = 2**20
 _STARTS = 3
 _SAME = 8
+_SHARE = 0.8
 Like = tuple[str, str]
 
 
@@ -89,7 +90,9 @@ class Pool:
     """So many processes, started as they are needed, that count bundles under limits."""
 
     def __init__(self, jobs: int, limits: Limits = NO_LIMITS) -> None:
-        self._jobs, self._limits = jobs, limits
+        # A process that takes more than its share of the machine would take the others, and this one, with it.
+        most = min(limits.bytes, _SHARE * physical() / jobs)
+        self._jobs, self._limits = jobs, replace(limits, bytes=most)
         self._workers: list[_Worker] = []
         self._selector = selectors.DefaultSelector()
         self._again: collections.deque[Bundle] = collections.deque()
@@ -262,6 +265,14 @@ def _ending(code: int) -> str:
     if code < 0:
         return f"the process that ran it died of signal {-code} ({signal.Signals(-code).name})"
     return f"the process that ran it ended with exit code {code}"
+
+
+def physical() -> float:
+    """The bytes of memory of the machine; infinite where the system does not say."""
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, OSError, ValueError):
+        return float("inf")
 
 
 def resident(pid: int) -> float:
