@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from nagbench import schedules
 from nagbench.analysis.selection import GROUP
 from nagbench.bundle import Bundle, Keys, distinct
 from nagbench.errors import UsageError
@@ -90,13 +91,12 @@ def bundles_of_plan(store: Store, plan: str) -> Iterator[Bundle]:
     names = store.part_schema("plan", plan).names
     for block in store.blocks("plan", plan):
         ids, starts, seeds = (ids_of(block["cell"]), *(block[name].to_numpy() for name in ("start", "seed")))
-        for first, last in _runs_of(block, GROUP):
+        for first, last in _runs_of(block, [*GROUP, *(name for name in schedules.NAMES if name in names)]):
             head = cell_of_row(block.slice(first, 1).to_pylist()[0])
-            hypers = [block[name].to_numpy()[first:last] for name in head.hyperparameters if name in names]
-            bundle = Bundle(
-                head, tuple(head.hyperparameters), np.array(hypers).reshape(-1, last - first).T.copy(), starts[first:last],
-                seeds[first:last],
-            )  # fmt: skip
+            schedule = schedules.of(head.hyperparameters)
+            own = tuple(name for name in head.hyperparameters if name not in schedule)
+            hypers = np.array([block[name].to_numpy()[first:last] for name in own]).reshape(len(own), last - first).T
+            bundle = Bundle(head, own, hypers.copy(), starts[first:last], seeds[first:last], schedule)
             bundle.set_digests(ids[first:last].astype(">u8").tobytes())
             yield bundle
 
@@ -106,7 +106,8 @@ def _runs_of(block: pa.Table, names: Sequence[str]) -> list[tuple[int, int]]:
     changes = np.zeros(max(0, block.num_rows - 1), bool)
     for name in names:
         column = block[name].combine_chunks()
-        codes = (column.dictionary_encode().indices if pa.types.is_string(column.type) else column).to_numpy()
+        whole = pa.types.is_integer(column.type)
+        codes = (column if whole else pc.fill_null(column.dictionary_encode().indices, -1)).to_numpy()
         changes |= codes[1:] != codes[:-1]
     cuts = np.concatenate([[0], np.flatnonzero(changes) + 1, [block.num_rows]]).tolist()
     return list(itertools.pairwise(cuts)) if block.num_rows else []

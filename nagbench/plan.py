@@ -453,18 +453,25 @@ def plan_table(lot: Lot, schema: pa.Schema) -> pa.Table:
 
 def cell_of_row(row: Mapping[Any, Any]) -> Cell:
     """The cell of a row of a plan. Raises UsageError where the row does not hold the cell that it names."""
+    try:
+        cell = _cell_of_row(row)
+    except (TypeError, KeyError, ValueError) as error:
+        raise UsageError(f"the plan's row of cell {row['cell']} cannot be read: {error}") from None
+    if cell.key != row["cell"]:
+        raise UsageError(f"the plan's row of cell {row['cell']} does not hold that cell (its content is {cell.key})")
+    return cell
+
+
+def _cell_of_row(row: Mapping[Any, Any]) -> Cell:
     method = registry.find_method(str(row["optimizer"]))
     given = {name: float(row.get(name) or 0.0) for name in method.hyperparameters}
     hyperparameters = {name: value for name, value in given.items() if row.get(name) is not None and value == value}
     hyperparameters |= {
         name: row[name] for name in schedules.NAMES if row.get(name) is not None and row[name] == row[name]
     }
-    cell = Cell(
+    return Cell(
         problem=str(row["problem_spec"]), optimizer=method.name, hyperparameters=hyperparameters,
         start=int(row["start"]), oracle=str(row["oracle"]), seed=int(row["seed"]), dtype=str(row["dtype"]),
         engine=str(row["engine"]), measure=cast(Measure, row["measure"]), relative=bool(row["relative"]),
         tolerances=tuple(json.loads(row["tolerances"])), budget=int(row["budget"]), every=int(row["every"]),
     )  # fmt: skip
-    if cell.key != row["cell"]:
-        raise UsageError(f"the plan's row of cell {row['cell']} does not hold that cell (its content is {cell.key})")
-    return cell

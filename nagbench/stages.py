@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from nagbench.bundle import Bundle, Keys
 from nagbench.choice import Pending
+from nagbench.errors import UsageError
 from nagbench.executors import Execution, run_bundles
 from nagbench.machine import machine
 from nagbench.oracle import start_of
@@ -53,6 +54,8 @@ def within(listener: Progress, seconds: float | None, began: float | None = None
     """The same listener, whose pulse ends the sweep after so many seconds."""
     if seconds is None:
         return listener
+    if not 0.0 < seconds < float("inf"):
+        raise UsageError(f"timeout {seconds!r} is not valid; allowed: a finite number above 0")
     return _Within(listener, seconds, time.monotonic() if began is None else began)
 
 

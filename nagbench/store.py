@@ -215,7 +215,8 @@ def _ours(item: Path) -> bool:
     if not item.is_dir():
         return item.name == "spec.toml" or item.suffix == ".tmp" or item.name.startswith(".probe-")
     files = list(item.iterdir())
-    return item.name in KINDS and (not files or item.name == "plan") and all(".parquet" in file.name for file in files)
+    kept = (".tmp", ".parquet", ".damaged") if item.name == "plan" else (".tmp",)
+    return item.name in KINDS and all(file.suffix in kept for file in files)
 
 
 def _size(file: Path) -> int:

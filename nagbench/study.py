@@ -73,9 +73,8 @@ class Sweep:
 
     def _outcomes(self, plan: pd.DataFrame, cells: pa.Array | None) -> pd.DataFrame:
         """The outcomes of a plan's rows, read from all that there are or from those of some cells."""
-        parts = list(self.store.scan("runs"))
-        if cells is not None:
-            parts = [part.filter(pc.is_in(part["cell"], cells)) for part in parts]
+        every = self.store.scan("runs")
+        parts = [part if cells is None else part.filter(pc.is_in(part["cell"], cells)) for part in every]
         if not parts:
             return pd.DataFrame()
         found: pd.DataFrame = pa.concat_tables(parts, promote_options="permissive").to_pandas()

@@ -1,0 +1,59 @@
+"""A small sweep, its table as a hash, a family that misbehaves, and the command line."""
+
+import hashlib
+import subprocess
+import sys
+
+SPEC = {
+    "problems": ["bowl", "rosenbrock"],
+    "optimizers": ["nesterov", "gradient-descent"],
+    "trials": 6,
+    "starts": 2,
+    "budget": 500,
+    "timing": False,
+    "curves": False,
+}
+
+HOSTILE = '''
+import ctypes, os, sys, time
+import numpy as np
+from nagbench import Problem, family
+
+def _fire(kind):
+    if kind == 0: ctypes.string_at(0)
+    if kind == 1:
+        while True: pass
+    if kind == 2:
+        held = []
+        while True: held.append(bytearray(os.urandom(1)) * 20_000_000)
+    if kind == 3: raise ArithmeticError("on purpose")
+    if kind == 4: print("y" * 5_000_000); os.write(1, b"z" * 1_000_000); os.write(2, b"z" * 1_000_000)
+    if kind == 5: os._exit(3)
+    if kind == 6: sys.exit("bye")
+
+def value(x, data, shape, rows):
+    return 0.5 * float(x[0]) ** 2
+
+def gradient(x, data, shape, rows, out):
+    if abs(x[0]) > 3: _fire(int(data[0]))
+    out[0] = x[0]
+
+@family
+def hostile(kind=0):
+    """x²/2, which does something bad where |x| > 3."""
+    return Problem(name="hostile", family="hostile", value_kernel=value, gradient_kernel=gradient, start=np.ones(1),
+                   data=np.array([float(kind)]), engine="python", minimum=0.0, minimizers=np.zeros((1, 1)))
+'''
+
+
+def table_hash(sweep):
+    """The `runs` table, every bit of it, as a hash."""
+    return hashlib.blake2b(sweep.runs.to_csv(index=False).encode(), digest_size=16).hexdigest()
+
+
+def nag(*words, **settings):
+    """The command line in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "nagbench", *map(str, words)], capture_output=True, text=True, timeout=120, check=False,
+        **settings,
+    )  # fmt: skip

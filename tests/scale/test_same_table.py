@@ -1,0 +1,121 @@
+"""However a sweep is run, it ends in the same table, bit for bit."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from harsh import SPEC, nag, table_hash
+
+import nagbench
+
+WORDS = [
+    "sweep", "-p", "bowl", "-p", "rosenbrock", "-o", "nesterov", "-o", "gradient-descent", "--trials", "6", "--starts", "2",
+    "--budget", "500", "--no-timing", "--no-report", "-q",
+]  # fmt: skip
+
+
+def test_in_two_processes(undisturbed, tmp_path):
+    assert table_hash(nagbench.sweep(**SPEC, out=tmp_path, jobs=2)) == table_hash(undisturbed)
+
+
+def test_in_one_that_is_watched(undisturbed, tmp_path):
+    assert table_hash(nagbench.sweep(**SPEC, out=tmp_path, cell_timeout=60.0)) == table_hash(undisturbed)
+
+
+def test_in_shards(undisturbed, tmp_path):
+    shards = [nagbench.sweep(**SPEC, out=tmp_path / str(i), shard=(i, 2)) for i in (1, 2)]
+    assert sum(shard.counted for shard in shards) == undisturbed.manifest["cells"]
+    assert all(0 < shard.counted < undisturbed.manifest["cells"] for shard in shards)
+    merged = nagbench.merge([tmp_path / "1", tmp_path / "2"], tmp_path / "both")
+    assert merged.missing == 0
+    assert table_hash(merged) == table_hash(undisturbed)
+    half = nagbench.merge([tmp_path / "2"], tmp_path / "half")
+    assert half.missing == shards[0].counted
+    assert table_hash(nagbench.sweep(**SPEC, out=tmp_path / "half")) == table_hash(undisturbed)
+
+
+def test_on_dask(undisturbed, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    cluster = distributed.LocalCluster(2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None)
+    with cluster:
+        done = nagbench.sweep(**SPEC, out=tmp_path, executor="dask", scheduler=cluster.scheduler_address)
+    assert cluster.scheduler_address.startswith("tcp://127.0.0.1:")
+    assert table_hash(done) == table_hash(undisturbed)
+
+
+def test_a_scheduler_that_is_not_there(tmp_path, monkeypatch):
+    monkeypatch.setattr("nagbench.cluster._ANSWER", 1)
+    with pytest.raises(nagbench.UsageError, match=r"no Dask scheduler answers at tcp://127.0.0.1:9"):
+        nagbench.sweep(**SPEC, out=tmp_path, executor="dask", scheduler="tcp://127.0.0.1:9")
+
+
+@pytest.mark.parametrize(("jobs", "how"), [(1, signal.SIGKILL), (2, signal.SIGKILL), (2, signal.SIGINT)])
+def test_killed_and_resumed(undisturbed, tmp_path, jobs, how):
+    """Killed as soon as the results directory is there: nothing of it needs to be finished."""
+    command = [sys.executable, "-m", "nagbench", *WORDS, "-j", str(jobs), "--out", str(tmp_path / "o")]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not (tmp_path / "o" / "plan").exists():
+        time.sleep(0.01)
+    process.send_signal(how)
+    told = process.communicate(timeout=60)[1]
+    assert process.returncode in (0, 130 if how == signal.SIGINT else -how)
+    assert how == signal.SIGKILL or process.returncode == 0 or told.strip().count("\n") == 0
+    assert table_hash(nagbench.sweep(**SPEC, out=tmp_path / "o")) == table_hash(undisturbed)
+
+
+def test_a_time_that_is_over(undisturbed, tmp_path):
+    done = nag(*WORDS, "--timeout", "0.01", "-j", "2", "--out", tmp_path / "o")
+    assert done.returncode == 130
+    assert "the same command goes on" in done.stderr
+    assert nag(*WORDS, "-j", "2", "--out", tmp_path / "o").returncode == 0
+    assert table_hash(nagbench.load(tmp_path / "o")) == table_hash(undisturbed)
+
+
+def test_two_sweeps_into_one_directory(undisturbed, tmp_path):
+    command = [sys.executable, "-m", "nagbench", *WORDS, "-j", "1", "--out", str(tmp_path / "o")]
+    both = [subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    told = [process.communicate(timeout=120)[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], told
+    assert table_hash(nagbench.load(tmp_path / "o")) == table_hash(undisturbed)
+
+
+def test_results_that_do_not_fit_are_refused(undisturbed, tmp_path):
+    other = nagbench.sweep(**{**SPEC, "budget": 400}, out=tmp_path / "other")
+    with pytest.raises(nagbench.UsageError, match="budget is 400, not 500"):
+        nagbench.merge([undisturbed.store.folder, other.store.folder], tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_outcomes_that_differ_are_refused(undisturbed, tmp_path):
+    import shutil
+
+    shutil.copytree(undisturbed.store.folder, tmp_path / "copy")
+    store = nagbench.load(tmp_path / "copy").store
+    rows = store.read("runs")
+    for file in (tmp_path / "copy" / "runs").iterdir():
+        file.unlink()
+    store.append("runs", rows.assign(iterations=rows["iterations"] + (rows.index == 3)))
+    cell = rows["cell"][3]
+    with pytest.raises(nagbench.UsageError, match=cell):
+        nagbench.merge([undisturbed.store.folder, tmp_path / "copy"], tmp_path / "new")
+    done = nag("replay", cell, "--in", tmp_path / "copy")
+    assert done.returncode == 1
+    assert "not the same" in done.stderr
+
+
+def test_sweeps_of_other_problems_are_joined(undisturbed, tmp_path):
+    parts = [
+        nagbench.sweep(**{**SPEC, "problems": [name]}, out=tmp_path / name).store.folder for name in SPEC["problems"]
+    ]
+    assert table_hash(nagbench.merge(parts, tmp_path / "joined")) == table_hash(undisturbed)
+
+
+def test_replay_says_the_same_bits(undisturbed, tmp_path):
+    cell = undisturbed.runs["cell"][0]
+    done = nag("replay", cell[:8], "--in", undisturbed.store.folder)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (0, "the same, bit for bit")
+    assert nag("replay", "0", "--in", undisturbed.store.folder).returncode == 2
+    assert nag("replay", "../../x", "--in", undisturbed.store.folder).returncode == 2
+    assert nag("replay", cell, cwd=tmp_path).returncode == 2

@@ -1,0 +1,211 @@
+"""The store: schemas of the past, damage, compaction, many rows, hostile files, a disk that is full."""
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from harsh import SPEC, nag, table_hash
+
+import nagbench
+from nagbench.analysis.selection import select
+from nagbench.choice import ids_of, shown_plan
+from nagbench.store import Store
+
+DATA = Path(__file__).parent.parent / "data"
+
+
+def test_a_store_of_schema_1_reads_as_it_did(tmp_path):
+    """The CSV is what the nagbench of that time made of the same directory."""
+    shutil.copytree(DATA / "store-1", tmp_path / "old")
+    old = nagbench.load(tmp_path / "old")
+    then = pd.read_csv(DATA / "store-1.csv", dtype={"cell": str}, keep_default_na=True)
+    now = old.runs[list(then.columns)].reset_index(drop=True)
+    for name in then.columns:
+        mine, theirs = now[name], then[name]
+        if name == "error":
+            assert set(mine) == {""}
+            assert theirs.isna().all()
+        elif pd.api.types.is_float_dtype(theirs):
+            np.testing.assert_array_equal(mine.astype(float).to_numpy(), theirs.to_numpy())
+        else:
+            assert mine.tolist() == theirs.tolist()
+    assert (len(old.timings), len(old.curves), old.missing) == (14, 535, 0)
+    assert list(old.manifest["machines"]) == [old.manifest["machine"]["id"]]
+
+
+def test_what_is_shown_is_what_is_selected(undisturbed):
+    whole = undisturbed.runs[undisturbed.runs["selected"]].reset_index(drop=True)
+    pd.testing.assert_frame_equal(undisturbed.shown, whole)
+    assert set(shown_plan(undisturbed.store, undisturbed.manifest["plan"])["cell"]) == set(whole["cell"])
+    assert select(undisturbed.runs).any()
+
+
+def test_compaction_loses_nothing_and_disturbs_no_reader(undisturbed, tmp_path):
+    store = Store(tmp_path)
+    store.prepare()
+    table = next(undisturbed.store.scan("runs"))
+    for at in range(table.num_rows):
+        store.append("runs", table.slice(at, 1))
+    before = store.read("runs").sort_values(["cell", "tolerance"], ignore_index=True)
+    reader = store.scan("runs")
+    read = [next(reader)]
+    store.compact("runs")
+    assert len(list((tmp_path / "runs").glob("*.parquet"))) == 1
+    after = store.read("runs").sort_values(["cell", "tolerance"], ignore_index=True)
+    pd.testing.assert_frame_equal(before, after)
+    read += list(reader)
+    assert set(pa.concat_tables(read)["cell"].to_pylist()) == set(before["cell"])
+
+
+def test_rows_that_are_there_twice_count_once(undisturbed, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(undisturbed.store.folder, copy)
+    for part in list(Store(copy).scan("runs")):
+        Store(copy).append("runs", part.slice(0, part.num_rows // 2))
+    assert table_hash(nagbench.load(copy)) == table_hash(undisturbed)
+    assert nagbench.load(copy).missing == 0
+
+
+def test_a_damaged_part_is_said_on_stderr(undisturbed, tmp_path, capsys):
+    copy = tmp_path / "copy"
+    shutil.copytree(undisturbed.store.folder, copy)
+    part = next((copy / "runs").glob("*.parquet"))
+    part.write_bytes(part.read_bytes()[:-7])
+    assert nagbench.load(copy).missing > 0
+    assert part.name in capsys.readouterr().err
+
+
+def planted(folder, kind, table):
+    """A part that is whole as far as its name says."""
+    store = Store(folder)
+    name = store.append(kind, table)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    if kind == "plan":
+        (folder / "manifest.json").write_text(json.dumps({**manifest, "plan": name}))
+    return name
+
+
+@pytest.mark.parametrize("plan", ["../../../etc/passwd", "/etc/passwd", "nothing.parquet", "", "..", "\0"])
+def test_a_plan_elsewhere_is_not_read(undisturbed, tmp_path, plan):
+    copy = tmp_path / "copy"
+    shutil.copytree(undisturbed.store.folder, copy)
+    file = copy / "manifest.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "plan": plan}))
+    with pytest.raises(nagbench.UsageError):
+        _ = nagbench.load(copy).runs
+    with pytest.raises(nagbench.UsageError):
+        _ = nagbench.load(copy).missing
+
+
+@pytest.mark.parametrize(
+    "column", [{"cell": "../../etc"}, {"cell": None}, {"cell": "zz" * 8}, {"iterations": "many"}, {"tolerance": "x"}]
+)
+def test_hostile_outcomes_give_an_error_or_a_warning(undisturbed, tmp_path, column):
+    copy = tmp_path / "copy"
+    shutil.copytree(undisturbed.store.folder, copy)
+    rows = undisturbed.store.read("runs").head(3).assign(**column)
+    planted(copy, "runs", rows.astype(dict.fromkeys(column, object)))
+    lines = []
+    if isinstance(column.get("cell", "x"), str) and "cell" in column:
+        with pytest.raises(nagbench.UsageError, match="keys"):
+            _ = nagbench.load(copy, warn=lines.append).missing
+    else:
+        assert nagbench.load(copy, warn=lines.append).missing == 0
+        assert lines
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("problem_spec", '{"family":"os:system","parameters":{"command":"touch owned"}}'),
+        ("problem_spec", '{"family":"shutil:rmtree","parameters":{"path":"."}}'),
+        ("problem_spec", '{"family":"../../etc/passwd","parameters":{}}'),
+        ("problem_spec", "not json"),
+        ("optimizer", "os:system"),
+        ("optimizer", "../../nesterov"),
+        ("tolerances", "[]]"),
+    ],
+)
+def test_replay_runs_nothing_that_a_hostile_plan_names(undisturbed, tmp_path, name, value):
+    copy = tmp_path / "copy"
+    shutil.copytree(undisturbed.store.folder, copy)
+    planted(copy, "plan", undisturbed.plan.assign(**{name: value}))
+    done = nag("replay", undisturbed.plan["cell"][0], "--in", copy, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "owned").exists()
+    assert copy.exists()
+
+
+@pytest.mark.parametrize("family", ["os:system", "subprocess:getoutput", "pickle:loads", "pandas:read_pickle"])
+def test_a_suite_cannot_name_what_is_no_family(tmp_path, family):
+    (tmp_path / "bad.toml").write_text(f'[bad]\nfamily = "{family}"\nparameters = {{ command = "touch owned" }}\n')
+    done = nag("sweep", "--suite", tmp_path / "bad.toml", "-p", "bad", "-o", "nesterov", "--out", "x", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "owned").exists()
+
+
+def limited():
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (6_000, 6_000))
+
+
+def test_a_disk_that_takes_no_more_is_one_line(tmp_path):
+    """The system refuses to write files of more than 6,000 bytes, as a full disk refuses."""
+    words = [
+        "sweep",
+        "-p",
+        "bowl",
+        "-o",
+        "nesterov",
+        "--trials",
+        "64",
+        "-j",
+        "1",
+        "--no-timing",
+        "--out",
+        tmp_path / "o",
+    ]
+    done = nag(*words, preexec_fn=limited)
+    assert done.returncode == 2
+    assert [line for line in done.stderr.splitlines() if "cannot be written" in line] == done.stderr.splitlines()[-1:]
+    assert "Traceback" not in done.stderr
+    assert not list((tmp_path / "o").rglob("*.tmp"))
+    assert nag(*words, "--no-report", "-q").returncode == 0
+
+
+def test_what_a_killed_writer_left_goes_in_time(tmp_path):
+    import os
+
+    store = Store(tmp_path)
+    store.prepare()
+    old, new = tmp_path / "runs" / ".a.tmp", tmp_path / "runs" / ".b.tmp"
+    old.touch()
+    new.touch()
+    os.utime(old, (time.time() - 7200,) * 2)
+    store.prepare()
+    assert not old.exists()
+    assert new.exists()
+
+
+def test_a_sweep_that_was_killed_before_its_manifest_starts_again(undisturbed, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(undisturbed.store.folder, copy)
+    (copy / "manifest.json").unlink()
+    shutil.rmtree(copy / "runs")
+    shutil.rmtree(copy / "predictions")
+    assert table_hash(nagbench.sweep(**SPEC, out=copy)) == table_hash(undisturbed)
+
+
+def test_keys_as_numbers():
+    keys = pa.array(["00000000000000ff", "ffffffffffffffff", "0123456789abcdef"])
+    assert ids_of(keys).tolist() == [255, 2**64 - 1, 0x0123456789ABCDEF]
+    assert ids_of(keys.slice(1, 1)).tolist() == [2**64 - 1]
+    assert ids_of(pa.chunked_array([keys, keys])).size == 6
