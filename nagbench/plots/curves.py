@@ -23,6 +23,8 @@ _ALONG = {"iteration": "iteration", "evaluations": "gradient evaluations", "time
 # Beyond this ratio of the longest to the shortest curve, the short ones would be a spike at the axis.
 _WIDE = 10.0
 _RISE = 1e3
+# Of more methods than these, markers would hide the lines.
+_MARKED = 16
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,10 @@ def convergence(
             )
         _dress(axes, frame, against, traces)
         handles = []
-        for group, (look, rows) in enumerate(_drawn(traces).values()):
-            handles.append(_method(axes, rows, look, frame, against, f"series-{group}"))
+        drawn = _drawn(traces)
+        for group, (look, rows) in enumerate(drawn.values()):
+            marked = look if len(drawn) <= _MARKED else replace(look, marker="")
+            handles.append(_method(axes, rows, marked, frame, against, f"series-{group}"))
         axes.set_title(shown(title), loc="left", parse_math=False)
         if legend:
             _legend(figure, handles, list(_drawn(traces)))
@@ -147,7 +151,7 @@ def _method(axes: Axes, rows: pd.DataFrame, look: Look, frame: Frame, against: A
     run = rows[rows["typical"]]
     _band(axes, rows, run, look, frame, against, f"{gid}-band")
     x, y = _points(run, frame, against)
-    (line,) = axes.plot(x, y, **look.line, markersize=5.5, markevery=(0.02, 0.16), zorder=3, gid=gid)
+    (line,) = axes.plot(x, y, **look.line, markersize=5.5, markevery=(0.02, 0.16), zorder=3, gid=gid, clip_on=False)
     if len(x):
         reached = run["status"].iloc[0] == "converged"
         marker, edge = ("o", PAPER) if reached else ("X", INK)

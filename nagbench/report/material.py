@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _UNSAID: dict[str, Any] = {
     "name": "sweep", "spec": {}, "machine": {}, "versions": {}, "git": None, "created": "", "command": "", "fingerprint": None,
 }  # fmt: skip
-_POINTS = 200_000
+_POINTS = 50_000
 _SAME = ["cell", "problem", "variant", "mode", "trial", "oracle", "tolerance"]
 
 
@@ -74,7 +74,7 @@ class Material:
     @functools.cached_property
     def traces(self) -> pd.DataFrame:
         """The curves of the runs that are shown; the more there are, the fewer points each has."""
-        return traces_of(self.rows, self.curves, max(30, min(400, _POINTS // max(1, len(self.rows)))))
+        return traces_of(self.rows, self.curves, max(10, min(400, _POINTS // max(1, len(self.rows)))))
 
     @functools.cached_property
     def works(self) -> dict[By, pd.DataFrame]:

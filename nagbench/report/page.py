@@ -19,7 +19,7 @@ from nagbench.analysis.words import whole
 from nagbench.plots.style import DARK, look_of
 from nagbench.plots.svg import geometry, inline, swatch, variable
 from nagbench.report.material import Material
-from nagbench.report.parts import Custom, Figure, Picture, Section, Table
+from nagbench.report.parts import Custom, Entry, Figure, Picture, Section, Table
 from nagbench.report.sections import SECTIONS
 from nagbench.report.sections.reading import STATUSES, measures
 
@@ -41,6 +41,7 @@ def render(material: Material) -> str:
         "digest": "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         "dark": [(variable(light), dark) for light, dark in DARK.items()],
         "sections": sections,
+        "shared": _Shared(),
         "tiles": _tiles(material),
         "measures": measures(material.table),
         "tasks": list(material.tasks.items()),
@@ -76,7 +77,7 @@ def _environment() -> jinja2.Environment:
         loader=jinja2.FileSystemLoader(_HOME / "templates"), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters.update(drawn=_drawn, frame=_frame, custom=_custom)
+    environment.filters.update(drawn=_drawn, frame=_frame, custom=_custom, sorted_by=_sorted_by)
     return environment
 
 
@@ -92,6 +93,33 @@ def _drawn(picture: Picture) -> dict[str, Markup]:
 
 
 _FIXED = ("x-axis", "y-axis", "tolerance", "tolerance-name")
+
+
+def _sorted_by(entry: Entry) -> Markup:
+    """The attribute that holds a cell's value, where its text does not say it."""
+    if entry.value is None:
+        return Markup("")
+    value = f"{entry.value:.7g}" if isinstance(entry.value, float) else str(entry.value)
+    return Markup("") if entry.text.replace(",", "") == value else Markup(' data-v="{}"').format(value)
+
+
+class _Shared:
+    """Draws each swatch once; where it stands again it refers to the first."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, str] = {}
+
+    def __call__(self, swatch: str) -> Markup:
+        """The swatch as an element."""
+        opening, inner, closing = (
+            swatch.partition(">")[0] + ">",
+            swatch.partition(">")[2].removesuffix("</svg>"),
+            "</svg>",
+        )
+        if inner in self._names:
+            return Markup(f'{opening}<use href="#{self._names[inner]}"/>{closing}')
+        self._names[inner] = f"swatch-{len(self._names)}"
+        return Markup(f'{opening}<g id="{self._names[inner]}">{inner}</g>{closing}')
 
 
 def _frame(table: pd.DataFrame) -> Markup:

@@ -47,7 +47,8 @@
   // ---- tables: sort, filter, save -----------------------------------------------------------------------------
   const valueOf = (cell) => {
     const given = cell.dataset.v;
-    const text = given === undefined ? cell.textContent.trim() : given;
+    const shown = given === undefined ? cell.textContent.trim() : given;
+    const text = /^[\d,]+$/.test(shown) ? shown.replaceAll(",", "") : shown;
     const number = text === "inf" ? Infinity : text === "" || text === "nan" ? NaN : Number(text);
     return { text, number };
   };
@@ -396,6 +397,8 @@
     copy.setAttribute("font-family", "sans-serif");
     return new XMLSerializer().serializeToString(copy).replace(/var\(--ink-[0-9a-f]+, *(#[0-9a-f]+)\)/g, "$1");
   };
+  const together = (made) => csv(["picture", "series", "x", "y"], made.flatMap(({ picture, data }) => data.series.flatMap((series) =>
+    series.x.map((x, k) => [one(".title", picture).textContent, series.name, x, series.y[k]]))));
   const equipFigure = (figure) => {
     const pictures = all(".picture", figure);
     const tools = toolsOf(figure);
@@ -410,7 +413,7 @@
     if (data || made.length) {
       tools.append(button("CSV", `Save as CSV: ${figure.id}`, () => {
         const rows = data && (data.values[0] || []).map((_, row) => data.values.map((values) => values[row]));
-        save(`${figure.id}.csv`, "text/csv", data ? csv(data.columns, rows) : made.map((plot) => plot.csv()).join(""));
+        save(`${figure.id}.csv`, "text/csv", data ? csv(data.columns, rows) : made.length > 1 ? together(made) : made[0].csv());
       }));
     }
   };
@@ -437,7 +440,7 @@
       const every = (checked) => () => { boxes.forEach((box) => { box.checked = checked; note(box); }); apply(); };
       const tools = make("p", { class: "tools" });
       const legend = one("legend", fieldset).textContent.toLowerCase();
-      tools.append(button("all", `Show all ${legend}`, every(true)), button("none", `Show no ${legend}`, every(false)));
+      tools.append(button("all", `Show all ${legend}`, every(true)), button("none", `Show none of the ${legend}`, every(false)));
       fieldset.append(tools);
     }
     const choices = all("select", panel);

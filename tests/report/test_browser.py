@@ -101,7 +101,7 @@ def test_tables_sort_by_value_both_ways(visit: Callable[..., Any]) -> None:
     for direction in ("ascending", "descending"):
         table.locator("thead button").nth(place).click()
         values = table.locator(f"tbody tr > :nth-child({place + 1})").evaluate_all(
-            "cells => cells.map(c => Number(c.dataset.v))"
+            "cells => cells.map(c => Number(c.dataset.v ?? c.textContent.replaceAll(',', '')))"
         )
         assert values == sorted(values, reverse=direction == "descending")
         assert len(set(values)) > 3
@@ -145,7 +145,7 @@ def test_a_method_goes_from_every_figure_and_table_and_comes_back(visit: Callabl
         "momentum",
     ]
     assert page.locator("#table-cells tbody tr:visible").filter(has_text="nesterov").count() == 0
-    assert page.locator(".panels .picture:visible h4").filter(has_text="nesterov").count() == 0
+    assert page.locator(".panels .picture:visible .title").filter(has_text="nesterov").count() == 0
     box.check()
     assert (ours.count(), others.count()) == (before, drawn_before)
     assert "nesterov" in page.locator("#table-summary thead th:visible").all_text_contents()
@@ -219,6 +219,9 @@ def test_downloads_hold_what_is_shown(visit: Callable[..., Any], sweep: nagbench
     picture = saved(page, f"Save as SVG: {name}")
     assert ET.fromstring(picture).tag == "{http://www.w3.org/2000/svg}svg"
     assert "var(" not in picture
+    shares = list(csv.DictReader(io.StringIO(saved(page, "Save as CSV: profiles-tuned"))))
+    assert {row["picture"] for row in shares} >= {"Performance profile by iterations", "Data profile"}
+    assert all(0.0 <= float(row["y"]) <= 1.0 for row in shares)
     ways = list(csv.DictReader(io.StringIO(saved(page, "Save as CSV: paths-bowl"))))
     assert {row["method"] for row in ways} == {"gradient-descent", "momentum", "nesterov"}
     assert {(row["x1"], row["x2"]) for row in ways if row["iteration"] == "0"} != set()

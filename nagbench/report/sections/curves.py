@@ -17,6 +17,8 @@ from nagbench.report.material import Material
 from nagbench.report.parts import Figure, Heading, Key, Part, Picture, Section, Text
 
 _SIZE = (6.6, 3.6)
+# Beyond so many runs, values are read to four digits.
+_LARGE = 1000
 
 
 def section(material: Material) -> Section:
@@ -74,7 +76,7 @@ def _series(rows: pd.DataFrame, material: Material) -> Iterator[Mapping[str, Any
         last = run.iloc[-1]
         told: dict[str, Any] = {
             "name": method, "m": material.methods[str(method)], "cell": last["cell"],
-            "x": run["iteration"].tolist(), "y": plain(run["residual"]),
+            "x": run["iteration"].tolist(), "y": plain(run["residual"], 6 if len(material.rows) < _LARGE else 4),
             "per": [1, *plain(last[["evaluations", "time"]].astype(float) / max(1, last["iteration"]), 8)],
         }  # fmt: skip
         if method in middle:

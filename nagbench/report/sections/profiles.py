@@ -60,7 +60,6 @@ def _figure(mode: str, by: dict[By, pd.DataFrame], problems: int, left_out: int,
             Key(name=method, method=material.methods.get(method), swatch=swatch(look_of(optimizer)))
             for method, optimizer in methods
         ),
-        table=pd.concat([table.assign(profile=title) for title, table, *_ in tables], ignore_index=True),
     )  # fmt: skip
 
 
