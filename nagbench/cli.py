@@ -371,6 +371,67 @@ def gallery(out: Path, shape: str) -> None:
     draw_gallery(out, shape)
 
 
+_BY = click.option(
+    "--by", type=click.Choice(("iterations", "evaluations", "time")), default="iterations", show_default=True,
+    help="The cost: iterations, gradient evaluations, or seconds of the bare replay.",
+)  # fmt: skip
+_MODE = click.option("--mode", help="theory, default, tuned, grid or given.  [default: tuned, if there]")
+_CONFIDENCE = click.option("--confidence", type=float, default=0.95, show_default=True)
+_SHAPE = click.option("--format", "shape", type=click.Choice(_SHAPES), default="table", show_default=True)
+
+
+@cli.command()
+@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
+@click.option(
+    "--kind", type=click.Choice(("performance", "data", "ecdf", "log-ratio")), default="performance", show_default=True,
+    help="Dolan and Moré's, Moré and Wild's, the distribution of runtimes over all targets, or two methods' ratios.",
+)  # fmt: skip
+@_BY
+@_MODE
+@click.option("--tolerance", type=float, help="Which of those that were run.  [default: the tightest; ecdf: all]")
+@click.option("-m", "--method", "methods", multiple=True, help="Only these methods, by their labels. Repeatable.")
+@click.option("--per-dimension", is_flag=True, help="data: costs over n + 1; ecdf: over n.")
+@click.option("--plot", type=click.Path(path_type=Path), help="Draw it: .svg, .pdf, .png …")
+@_SHAPE
+def profile(folder: Path, **given: Any) -> None:
+    """Profiles of a results directory: the share of problems that each method solves within a cost.
+
+    The table shows the curves at some ratios or costs, CSV and JSON hold every step. Runs that did not converge cost infinity.
+    """
+    from nagbench.commands.profile import run_profile
+
+    run_profile(folder, **given)
+
+
+@cli.command()
+@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
+@_BY
+@_MODE
+@_CONFIDENCE
+@click.option(
+    "--plot", type=click.Path(path_type=Path), help="Draw the critical-difference diagram: .svg, .pdf, .png …"
+)
+@_SHAPE
+def rank(folder: Path, **given: Any) -> None:
+    """Rank the methods of a results directory over its problems, with the tests of Friedman and Nemenyi."""
+    from nagbench.commands.profile import run_ranks
+
+    run_ranks(folder, **given)
+
+
+@cli.command()
+@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
+@_BY
+@_MODE
+@_CONFIDENCE
+@_SHAPE
+def medians(folder: Path, **given: Any) -> None:
+    """Medians over starts and seeds, with exact confidence intervals; runs that did not converge count as infinite."""
+    from nagbench.commands.profile import run_medians
+
+    run_medians(folder, **given)
+
+
 def _say(message: str) -> None:
     click.echo(f"nagbench: {message}", err=True)
 

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from nagbench.analysis.words import number, seconds
 from nagbench.plots.curves import plain
-from nagbench.plots.style import look_of, looks, new_figure, shown
+from nagbench.plots.style import INK, look_of, looks, new_figure, shown
 
 _RIGHT = 1.12
 
 
 def steps(
     table: pd.DataFrame, along: str, label: str, *, share: str = "share of problems", title: str = "",
-    size: tuple[float, float] = (4.6, 3.1), legend: bool = False,
+    size: tuple[float, float] = (4.6, 3.1), legend: bool = False, given_up: pd.DataFrame | None = None,
 ) -> Figure:  # fmt: skip
     """The share of each method as a right-continuous step function of ``along``, on a logarithmic axis.
 
     ``table`` is one of `analysis.profiles`, of one mode and tolerance. Ratios begin at 1; costs at the least above 0.
+    With ``given_up`` (of `analysis.profiles`), a cross marks the cost from which a curve is a lower bound only, because a run
+    was cut off there by its budget.
     """
     first, last = ends(table, along)
     with looks():
@@ -46,10 +49,24 @@ def steps(
                 x, y, **look_of(str(optimizer)).line, markersize=5.0, markevery=(0.05 + 0.03 * place, 0.25),
                 gid=f"series-{place}", label=shown(str(method), 44),
             )  # fmt: skip
+        if given_up is not None:
+            _crosses(axes, table, along, given_up, last * _RIGHT)
         axes.set_title(shown(title), loc="left", parse_math=False)
         if legend:
             axes.legend(loc="lower right", handlelength=3.2)
     return figure
+
+
+def _crosses(axes: Axes, table: pd.DataFrame, along: str, given_up: pd.DataFrame, end: float) -> None:
+    cuts = given_up.groupby("method")["spent"].min()
+    for (method, optimizer), curve in table.groupby(["method", "optimizer"], sort=False):
+        at = float(cuts.get(str(method), np.inf))
+        if at < end:
+            height = curve.loc[curve[along] <= at, "share"].max()
+            axes.plot(
+                [at], [0.0 if np.isnan(height) else height], "X", color=look_of(str(optimizer)).color, markersize=8,
+                markeredgecolor=INK, markeredgewidth=0.7, zorder=5, clip_on=False,
+            )  # fmt: skip
 
 
 def ends(table: pd.DataFrame, along: str) -> tuple[float, float]:
