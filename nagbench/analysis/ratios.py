@@ -15,6 +15,8 @@ _BANK = 400
 _REPLICATES = 9_999
 _ENOUGH = 6
 _TAILS = 4.0
+# How much wider the noise of a cell is where every repeat was interrupted.
+_BUSY = 4.0
 # 1.4826 × the median of |t| with 4 degrees of freedom: divides such draws so that their spread, measured like that, is 1.
 _SPREAD = 1.4826 * 0.7407
 
@@ -55,7 +57,8 @@ def bank_of(pairs: pd.DataFrame, noise: Noise, *, method: str = "variant", seed:
     longer, so the least repeat stands for a timing. A draw resamples the repeats of a and of b, takes the least of each,
     and adds the noise of a cell: Student's t with 4 degrees of freedom, because a process now and then lies badly, times
     the spread given or that found here (1.4826 × the median distance of the units from their method's median), whichever
-    is larger. By itself the bootstrap of a minimum is too sure; the noise makes up for it.
+    is larger, and up to five times as much where repeats were interrupted: × (1 + 4 ``disturbed``), their share, if there is
+    such a column. By itself the bootstrap of a minimum is too sure; the noise makes up for it.
 
     Source: Chen and Revels, Robust benchmarking in noisy environments (2016), for the minimum; Kalibera and Jones,
     Rigorous benchmarking in reasonable time (2013), for noise above the level of repeats.
@@ -72,8 +75,10 @@ def bank_of(pairs: pd.DataFrame, noise: Noise, *, method: str = "variant", seed:
     means /= np.bincount(places, minlength=len(units))[:, None]
     units["log_ratio"] = means[:, 0]
     spread = max(noise.cell, _scatter(units, method))
+    busy = units["disturbed"].to_numpy(float) if "disturbed" in units else np.zeros(len(units))
     far = generator.standard_t(_TAILS, (len(units), _BANK)) / _SPREAD
-    return Bank(units, means[:, 1:] + spread * far, Noise(spread, noise.session))
+    draws = means[:, 1:] + spread * (1.0 + _BUSY * busy)[:, None] * far
+    return Bank(units, draws, Noise(spread, noise.session))
 
 
 def _levels(samples: Any, generator: np.random.Generator) -> Floats:
