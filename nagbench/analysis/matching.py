@@ -92,7 +92,8 @@ def timed_pairs(pairs: pd.DataFrame, a: pd.DataFrame, b: pd.DataFrame) -> pd.Dat
     """The repeats of a and of b for each matched row that ended alike and was timed in both on one and the same machine.
 
     One row a pair of timings: ``unit`` (the cells and the machine), names, ``machine``, the iterations of both, and
-    ``samples_a``, ``samples_b``, and ``disturbed``, the share of interrupted repeats on the worse side. Timings written before repeats were kept stand in with minimum, median and quartile.
+    ``samples_a``, ``samples_b``, and ``disturbed``, the share of interrupted repeats on the worse side. Timings written
+    before repeats were kept stand in with minimum, median and quartile.
     """
     alike = pairs[pairs["status_a"] == pairs["status_b"]]
     alike = alike.drop_duplicates(["cell_a", "cell_b", "iterations_a", "iterations_b"])
