@@ -80,7 +80,7 @@ def cli() -> None:
 @click.option("--report/--no-report", "with_report", default=True, help="Write report.html.  [default: report]")
 @click.option("--dry-run", is_flag=True, help="Say what would run, and run nothing.")
 @click.option("--fresh", is_flag=True, help="Throw away what the results directory holds.")
-@click.option("--format", "shape", type=click.Choice(_SHAPES), default="table", show_default=True)
+@click.option("--format", "shape", type=click.Choice((*_SHAPES, "times")), default="table", show_default=True)
 @click.option("-q", "--quiet", is_flag=True, help="No progress, and no messages but errors.")
 def sweep(
     spec: Path | None,

@@ -330,7 +330,7 @@ def settings(spec: Spec, variant: Variant, problem: Problem, unit: float) -> Ite
             yield mode, 0, dict(variant.pinned)
         elif mode == "theory":
             tuning = theory_of(variant.method, problem)
-            if tuning is not None:
+            if tuning is not None and not _refused(variant.method, {**tuning, **variant.pinned}):
                 yield mode, 0, {**tuning, **variant.pinned}
         elif mode == "tuned":
             for trial, values in enumerate(trials(variant.method, variant.free, spec.trials, unit)):
@@ -399,7 +399,7 @@ def _full_grid(spec: Spec, variant: Variant, unit: float) -> Iterator[Setting]:
 
 
 def _refused(method: Method, values: Mapping[str, float]) -> bool:
-    """Whether a library does not take this combination: at the ends of a grid that lies beyond nobody's fault."""
+    """Whether a library does not take a combination that nobody asked for: at a grid's end, or of theory at κ = 1."""
     full = {name: hyper.default for name, hyper in method.hyperparameters.items()} | dict(values)
     return method.refuses is not None and method.refuses(full) is not None
 

@@ -22,7 +22,7 @@ from nagbench.objective import Floats, Problem
 from nagbench.oracle import Oracle, check_oracle, chunk_length, draws, parse_oracle, start_of
 from nagbench.records import MEASURES, Cell
 from nagbench.registry import build_problem, find_method
-from nagbench.updates import Method, update_of
+from nagbench.updates import Method, Update, update_of
 
 _SLICE = 0.05
 # A tolerance that only a measure of exactly 0 meets.
@@ -197,7 +197,8 @@ class Job:
         self.value = self.engine.entry(problem.value_kernel, "value")
         self.gradient = self.engine.entry(problem.gradient_kernel, "gradient")
         self.observe = self.engine.entry(method.observe or loop.ignore, "observe")
-        self.update = method.driver or self.engine.entry(update_of(method), "update")
+        self._plain = None if method.driver is not None else update_of(method)
+        self.update = method.driver or self.engine.entry(cast(Update, self._plain), "update")
         self.formula = formula_of(problem)
         self.everything = np.zeros(0, np.int64)
         self.rule = _rule(batch.cells[0], method, self.oracle)
@@ -211,6 +212,20 @@ class Job:
         self.starts = np.array([start_of(problem, int(start)) for start in starts])[which]
         self.state = _state(problem.dimension, method, self.hypers.shape[1])
         self._chunk: tuple[int, loop.Draws] | None = None
+
+    @functools.cached_property
+    def native(self) -> Callable[[int], Floats] | None:
+        """The library's own loop on this problem from the first cell's start, for the exact oracle; None without one."""
+        make = self.batch.method.native
+        if make is None or not self.oracle.exact:
+            return None
+        values = dict(self.batch.cells[0].hyperparameters)
+        return cast(Callable[[int], Floats] | None, make(self.batch.problem, self.starts[0], values))
+
+    @property
+    def begun(self) -> float:
+        """Seconds spent so far on making a library's optimizer, which a replay does once and is not charged for."""
+        return float(getattr(self._plain, "begun", 0.0))
 
     def draws(self, cell: Cell, k: int) -> tuple[loop.Draws, int]:
         """The draws for iteration k on, and how many iterations they last."""
@@ -334,9 +349,10 @@ def replay(job: Job, index: int, iterations: int, *, pulse: Pulse = lambda: None
     while first < iterations or first == 0:
         draw, lasts = job.draws(cell, first)
         last = iterations if job.engine.whole else min(iterations, first + min(allowance, lasts))
-        cpu, wall = time.process_time(), time.perf_counter()
+        cpu, wall, begun = time.process_time(), time.perf_counter(), job.begun
         job.replay(index, draw, first, last)
-        took = time.perf_counter() - wall, time.process_time() - cpu
+        begun = job.begun - begun
+        took = time.perf_counter() - wall - begun, time.process_time() - cpu - begun
         yield took
         allowance, first = _next_allowance(allowance, took[0]), last
         pulse()

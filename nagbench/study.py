@@ -200,7 +200,7 @@ _HIDDEN = {"every", "problem_spec", "tolerances", "fingerprint"}
 _COLUMNS = {
     "timings": [
         "cell", "machine", "iterations", "repeats", "block", "wall_time", "wall_time_min", "wall_time_iqr", "cpu_time",
-        "oracle_time", "samples", "disturbed", "error",
+        "oracle_time", "step_time", "native_time", "samples", "disturbed", "error",
     ],
     "curves": ["cell", "iteration", "value", "gradient_norm", "distance"],
 }  # fmt: skip

@@ -54,6 +54,7 @@ class _Clock:
     samples: list[float] = field(default_factory=list)
     disturbed: int = 0
     oracle: list[float] = field(default_factory=list)
+    native: list[float] = field(default_factory=list)
     error: str = ""
 
 
@@ -97,6 +98,7 @@ def _warm(task: Task, pulse: Pulse) -> _Clock:
         if digest(clock.job.state.iterate) != task.digest:
             clock.error = "the replay does not end where the count ended"
             return clock
+        _natively(clock)
         took = min(took, _undisturbed(lambda: _replayed(clock, pulse)).alone)
         if took < _BLOCK and clock.job.draws(task.cell, 0)[1] >= task.iterations:
             clock.overhead = min(_block(clock, 0)[0] for _ in range(10))
@@ -154,9 +156,10 @@ def _replayed(clock: _Clock, pulse: Pulse) -> tuple[float, float]:
 def _block(clock: _Clock, block: int) -> tuple[float, float]:
     job, task = clock.job, clock.task
     draw, _ = job.draws(task.cell, 0)
-    cpu, wall = time.process_time(), time.perf_counter()
+    cpu, wall, begun = time.process_time(), time.perf_counter(), job.begun
     job.replay(0, draw, 0, task.iterations, block)
-    return time.perf_counter() - wall, time.process_time() - cpu
+    begun = job.begun - begun
+    return time.perf_counter() - wall - begun, time.process_time() - cpu - begun
 
 
 def _oracle(clock: _Clock, calls: int) -> float:
@@ -179,7 +182,19 @@ def _sample(clock: _Clock, pulse: Pulse) -> None:
     clock.samples.append(took.alone)
     clock.disturbed += took.disturbed
     clock.oracle.append(max(_oracle(clock, clock.calls), 0.0) * clock.task.iterations / clock.calls)
+    if (took_natively := _natively(clock)) is not None:
+        clock.native.append(took_natively)
     pulse()
+
+
+def _natively(clock: _Clock) -> float | None:
+    """Seconds of the library's own loop, its gradient included; None where there is none."""
+    loop = clock.job.native
+    if loop is None:
+        return None
+    began = time.perf_counter()
+    loop(clock.task.iterations)
+    return time.perf_counter() - began
 
 
 def _per_replay(clock: _Clock) -> tuple[float, float]:
@@ -201,8 +216,17 @@ def _row(clock: _Clock) -> dict[str, Any]:
         "wall_time_iqr": float(quarters[1] - quarters[0]),
         "cpu_time": float(np.median(clock.cpu or [np.nan])),
         "oracle_time": float(np.median(clock.oracle or [np.nan])),
+        "step_time": _step_time(clock),
+        "native_time": float(np.median(clock.native or [np.nan])),
         "samples": clock.samples,
         "disturbed": clock.disturbed,
         "fingerprint": clock.task.fingerprint,
         "error": clock.error,
     }
+
+
+def _step_time(clock: _Clock) -> float:
+    """Seconds of a replay beyond its oracle calls; nan for a method that makes as many of these as it likes."""
+    if not clock.wall or clock.job.engine.whole:
+        return math.nan
+    return max(float(np.median(clock.wall)) - float(np.median(clock.oracle)), 0.0)

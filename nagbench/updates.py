@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -118,8 +119,10 @@ class Method:
     ``gradient`` holds by then and moves ``iterate`` in place. ``hyper`` holds the values of this iteration.
     One that asks for values and gradients as it likes has ``driver(value, gradient, start, hyper, most, iterated)``: it
     calls ``iterated(x)`` after every iteration, ends when that is true or after ``most``, and returns its last point.
-    ``refuses(values)`` says why the library does not take a combination of values, or is None. ``distributions`` are
-    the installed packages whose versions decide results, and ``modules`` further modules whose source does.
+    ``native(problem, start, values)`` is a function that runs so many iterations the way the library's own users do, its
+    gradient included, or None for a problem that has no such form. ``refuses(values)`` says why the library does not
+    take a combination of values, or is None. ``distributions`` are the installed packages whose versions decide results,
+    and ``modules`` further modules whose source does.
     """
 
     name: str
@@ -137,6 +140,7 @@ class Method:
     next_momentum: bool = False
     session: Session | None = None
     driver: Driver | None = None
+    native: Callable[..., Any] | None = None
     refuses: Callable[[Mapping[str, float]], str | None] | None = None
     distributions: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
@@ -272,24 +276,26 @@ def tuning_of(method: Method, L: float, mu: float) -> Mapping[str, float] | None
 def update_of(method: Method) -> Update:
     """The method's update; for one with sessions, an update that begins a session of its own at every k = 0.
 
-    Two runs at a time need one each.
+    Two runs at a time need one each. Its ``begun`` is the seconds that beginning has taken so far.
     """
     if method.driver is not None:
         raise UsageError(f"{method.name} is no update: it asks for values and gradients as it likes")
-    return _of_session(method.session) if method.session is not None else cast(Update, method.update)
+    return _Sessions(method.session) if method.session is not None else cast(Update, method.update)
 
 
-def _of_session(session: Session) -> Update:
-    step: Step | None = None
-    held: NDArray[np.float64] | None = None
+class _Sessions:
+    """An update that begins a session at every k = 0."""
 
-    def update(k, gradient, iterate, query, slots, hyper):  # type: ignore[no-untyped-def]
-        nonlocal step, held
-        if k == 0 or step is None or held is None:
-            held = gradient
-            step = session(iterate, gradient, hyper)
-        elif gradient is not held:
-            held[:] = gradient
-        step(hyper)
+    def __init__(self, session: Session) -> None:
+        self._session, self.begun = session, 0.0
+        self._step: Step | None = None
+        self._held: NDArray[np.float64] | None = None
 
-    return update
+    def __call__(self, k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+        if k == 0 or self._step is None or self._held is None:
+            before = time.perf_counter()
+            self._held, self._step = gradient, self._session(iterate, gradient, hyper)
+            self.begun += time.perf_counter() - before
+        elif gradient is not self._held:
+            self._held[:] = gradient
+        self._step(hyper)

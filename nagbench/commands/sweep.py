@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nagbench.analysis.summary import summary
+from nagbench.analysis.times import per_iteration
 from nagbench.choice import in_shard
 from nagbench.commands.console import ERR, BarProgress, console, print_table
 from nagbench.errors import check_number
@@ -117,7 +118,20 @@ def _print_plan(plan: Plan, shard: tuple[int, int] | None, shape: str) -> None:
     ERR.print(f"{every} cells would run, less those that the results directory holds", markup=False)
 
 
+def _print_times(done: Sweep) -> None:
+    """Seconds of an iteration, implementation beside implementation."""
+    table = per_iteration(done.runs, done.timings)
+    for name in ("time", "spread", "step", "native"):
+        table[name] = [_seconds(value) or "—" for value in table[name].astype(float)]
+    print_table(table, "table")
+    console().print("an iteration: time, median of bare replays; spread of their quartiles; step, beyond the gradient calls; "
+                    "native with the library's own gradient", style="dim")  # fmt: skip
+
+
 def _print_sweep(done: Sweep, shape: str) -> None:
+    if shape == "times":
+        _print_times(done)
+        return
     if shape != "table":
         print_table(done.runs, shape)
         return

@@ -14,7 +14,9 @@ from typing import Any
 from nagbench.errors import UsageError
 from nagbench.libraries import _jax
 from nagbench.libraries._common import ADAPTIVE_TUNING, LOOK_AHEAD, MOMENTUM_TUNING, STEP_TUNING, Floats, number
+from nagbench.libraries._native import Loop, form_of, optax_loop
 from nagbench.methods._tunings import polyak, strongly_convex
+from nagbench.objective import Problem
 from nagbench.updates import Hyperparameter, Method, Session, Step, Tuning, fraction, step_size
 
 Make = Callable[..., Any]
@@ -54,6 +56,12 @@ def _compiled(make: Make, names: tuple[str, ...], given: tuple[str, ...]) -> Any
         return optax.apply_updates(x, updates), state
 
     return jax.jit(step, donate_argnums=(0, 1))
+
+
+def _natively(make: Make, problem: Problem, start: Floats, values: Mapping[str, float]) -> Loop | None:
+    found = form_of(problem)
+    given = {name: value for name, value in values.items() if name != "momentum" or value != 0.0}
+    return found and optax_loop(make, given, *found, start)
 
 
 def _named(name: str, **fixed: Any) -> Make:
@@ -101,6 +109,7 @@ def _method(
         name=f"optax/{name}",
         library="optax",
         session=session(make, tuple(hyperparameters)),
+        native=functools.partial(_natively, make),
         hyperparameters=hyperparameters,
         autonomous=False,
         tested_at=tested_at,

@@ -22,7 +22,9 @@ from nagbench.libraries._common import (
     refused,
     watched,
 )
+from nagbench.libraries._native import Loop, form_of, torch_loop
 from nagbench.methods._tunings import inverse_smoothness, polyak, strongly_convex
+from nagbench.objective import Problem
 from nagbench.updates import Hyperparameter, Method, Session, Step, Tuning, fraction, step_size
 
 
@@ -78,6 +80,13 @@ def _refuses(class_name: str, flags: Mapping[str, Any], values: Mapping[str, flo
     return why and refused("torch", values, why)
 
 
+def _natively(
+    class_name: str, flags: Mapping[str, Any], problem: Problem, start: Floats, values: Mapping[str, float]
+) -> Loop | None:
+    found = form_of(problem)
+    return found and torch_loop(lambda p: _class(class_name)(p, **_arguments(values), **flags), *found, start)
+
+
 _STEP = step_size(1e-3, tuning=STEP_TUNING, unit="1/L")
 _MOMENTUM = fraction(0.0, tuning=MOMENTUM_TUNING)
 _WEIGHT_DECAY = number(0.0)
@@ -111,6 +120,7 @@ def _methods(
             name=f"torch/{name}{suffix}",
             library="torch",
             session=session_of(partial(_class, class_name), list(hyperparameters), _arguments, given),
+            native=partial(_natively, class_name, given),
             refuses=partial(_refuses, class_name, given),
             hyperparameters=hyperparameters,
             autonomous=False,

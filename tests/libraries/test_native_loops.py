@@ -1,0 +1,60 @@
+"""The libraries' own loops: the same function, the same end, and what a timing row says of them."""
+
+import numpy as np
+import pytest
+
+import nagbench
+from nagbench.libraries._native import form_of
+from nagbench.registry import find_method
+from nagbench.runner import Batch, Job
+from nagbench.single import cell_of
+
+PROBLEMS = ["rosenbrock-10", "quadratic:dimension=5,condition=10", "ill-conditioned-1e2"]
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_the_form_is_the_problem(name):
+    problem = nagbench.problem(name)
+    form, data = form_of(problem)
+    points = np.random.default_rng(0).standard_normal((5, problem.dimension))
+    np.testing.assert_allclose([form(x, data) for x in points], problem.values(points), rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+@pytest.mark.parametrize("method", ["torch/sgd-nesterov", "optax/sgd-nesterov", "torch/adam-foreach", "optax/sgd"])
+def test_a_native_loop_ends_where_the_run_ends(name, method):
+    problem, optimizer = nagbench.problem(name), nagbench.optimizer(method, step_size=1e-3)
+    run = nagbench.run(problem, optimizer, budget=30, tolerance=1e-300)
+    job = Job(Batch(problem, optimizer.method, [cell_of(problem, optimizer)]))
+    np.testing.assert_allclose(job.native(30), run.iterate, rtol=0, atol=1e-10)
+
+
+def test_there_is_none_for_other_problems_and_methods():
+    assert find_method("nesterov").native is None
+    for problem, method in (("himmelblau", "torch/sgd"), ("bowl", "nesterov")):
+        found, optimizer = nagbench.problem(problem), nagbench.optimizer(method)
+        assert Job(Batch(found, optimizer.method, [cell_of(found, optimizer)])).native is None
+
+
+def test_timings_have_the_step_and_the_native_loop(folder):
+    sweep = nagbench.sweep(
+        problems=["quadratic:dimension=2,condition=10"], optimizers=["nesterov", "torch/sgd-nesterov", "scipy/bfgs"], modes=["theory"],
+        tolerances=[1e-3], repeats=2, out=folder / "r",
+    )  # fmt: skip
+    runs = sweep.runs[sweep.runs["selected"]]
+    rows = sweep.timings.merge(runs[["cell", "library"]].drop_duplicates(), on="cell").set_index("library")
+    assert (rows["error"] == "").all()
+    assert np.isfinite(rows.loc["torch", "native_time"])
+    assert np.isnan(rows.loc["nagbench", "native_time"])
+    assert np.isnan(rows.loc["scipy", "step_time"])
+    assert rows.loc["torch", "step_time"] <= rows.loc["torch", "wall_time"]
+
+
+def test_what_nobody_asked_for_and_a_library_refuses_is_left_out(folder):
+    """On the bowl κ = 1, so theory's momentum is 0, which PyTorch refuses with nesterov."""
+    optimizers = ["nesterov", "*/sgd-nesterov"]
+    sweep = nagbench.sweep(
+        problems=["bowl"], optimizers=optimizers, modes=["theory"], timing=False, curves=False, out=folder / "r"
+    )
+    assert set(sweep.runs["optimizer"]) == {"nesterov", "keras/sgd-nesterov", "optax/sgd-nesterov"}
+    assert sweep.runs["iterations"].nunique() == 1
