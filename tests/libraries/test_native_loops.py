@@ -38,7 +38,8 @@ def test_there_is_none_for_other_problems_and_methods():
 
 def test_timings_have_the_step_and_the_native_loop(folder):
     sweep = nagbench.sweep(
-        problems=["quadratic:dimension=2,condition=10"], optimizers=["nesterov", "torch/sgd-nesterov", "scipy/bfgs"], modes=["theory"],
+        problems=["quadratic:dimension=2,condition=10"], optimizers=["nesterov", "torch/sgd-nesterov", "scipy/bfgs"],
+        modes=["theory"],
         tolerances=[1e-3], repeats=2, out=folder / "r",
     )  # fmt: skip
     runs = sweep.runs[sweep.runs["selected"]]
