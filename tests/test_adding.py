@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from nagbench.checks.methods import CHECKS as METHOD_CHECKS
+from nagbench.checks.methods import OF_SESSIONS
 from nagbench.checks.problems import CHECKS as PROBLEM_CHECKS
 from nagbench.cli import cli
 
@@ -65,8 +66,8 @@ def test_a_section_word_for_word(title, folder, capsys, monkeypatch):
 
 
 def test_every_check_is_in_its_table():
-    tables = PAGE.partition("## What `check` looks at")[2].partition("Of an optimizer:")
-    for table, checks in ((tables[0], PROBLEM_CHECKS), (tables[2], METHOD_CHECKS)):
+    tables = re.split(r"^Of an optimizer.*:$", PAGE.partition("## What `check` looks at")[2], flags=re.M)
+    for table, checks in zip(tables, (PROBLEM_CHECKS, METHOD_CHECKS, OF_SESSIONS), strict=True):
         named = {name.strip() for row in re.findall(r"^\| ([^|]*) \|", table, flags=re.M) for name in row.split(",")}
         assert set(checks) == named - {"check", "---"}
 
