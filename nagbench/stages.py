@@ -14,7 +14,7 @@ from nagbench.bundle import Bundle, Keys
 from nagbench.choice import Pending
 from nagbench.errors import UsageError
 from nagbench.executors import Execution, run_bundles
-from nagbench.machine import machine
+from nagbench.machine import machine, one_core
 from nagbench.oracle import start_of
 from nagbench.plan import Spec
 from nagbench.records import Cell
@@ -201,6 +201,7 @@ def _time(
         if (row.cell, row.fingerprint, machine()["id"], row.iterations) not in known
     ]
     listener.stage("timing", len(tasks))
-    for table in time_tasks(tasks, spec.repeats, listener.pulse):
-        store.append("timings", table)
-        listener.advance(len(table), {})
+    with one_core():
+        for table in time_tasks(tasks, spec.repeats, listener.pulse):
+            store.append("timings", table)
+            listener.advance(len(table), {})
