@@ -167,3 +167,28 @@ def test_the_diagram_of_ranks_joins_what_cannot_be_told_apart() -> None:
     bars = [line.get_xdata() for line in axes.lines if line.get_linewidth() == 4]
     assert np.array(bars) == pytest.approx(np.array([[1.16, 1.94], [1.86, 2.94]]))
     assert {text.get_text().split()[0] for text in axes.texts} == {"a", "b", "c", "critical"}
+
+
+def test_what_a_problem_follows_is_drawn_as_learning_curves(tuned: Material) -> None:
+    followed = Material(
+        tuned.runs, tuned.timings, tuned.curves.assign(training_loss=tuned.curves["gradient_norm"]), tuned.manifests
+    )
+    (section,) = (section for section in sections_of(followed) if section.id == "learning")
+    shown = {one["name"]: one["y"][-1] for one in section.parts[0].pictures[0].series}
+    ends = tuned.rows[(tuned.rows["task"] == "bowl") & (tuned.rows["mode"] == "tuned")].set_index("method")["residual"]
+    assert shown == pytest.approx(ends.to_dict(), rel=1e-5)
+
+
+def test_a_full_grid_is_drawn_as_a_map(tmp_path: Path) -> None:
+    sweep = nagbench.sweep(
+        problems=["bowl"],
+        optimizers=["nesterov"],
+        modes=["grid"],
+        grid=3,
+        budget=500,
+        timing=False,
+        out=tmp_path / "run",
+    )
+    (section,) = (section for section in sections_of(material(sweep)) if section.id == "maps")
+    assert len(section.parts[0].table) == 9
+    assert section.parts[0].pictures[0].draw().axes
