@@ -18,6 +18,11 @@ _INSTALLED = tuple(Path(sysconfig.get_path(name)) for name in ("stdlib", "platst
 
 def fingerprint(modules: Iterable[str]) -> str:
     """A hash of what these modules do, and those behind them: syntax trees without docstrings and comments."""
+    return _fingerprint(frozenset(modules))
+
+
+@functools.cache
+def _fingerprint(modules: frozenset[str]) -> str:
     digest = hashlib.blake2b(digest_size=8)
     for name in behind(modules):
         digest.update(_code(name).encode())
@@ -53,6 +58,7 @@ def installed(name: str) -> bool:
 
 def forget() -> None:
     """Drops what is remembered of source files."""
+    _fingerprint.cache_clear()
     _code.cache_clear()
     _imported.cache_clear()
 

@@ -102,8 +102,8 @@ def predicted_iterations(
         return None
     if modes.size * budget > _LIMIT:
         budget = _LIMIT // modes.size
-    width = max(64, _BLOCK // modes.size)
-    for first in range(0, budget + 1, width):
+    first, width, widest = 0, 64, max(64, _BLOCK // modes.size)
+    while first <= budget:
         k = np.arange(first, min(first + width, budget + 1), dtype=float)
         with np.errstate(over="ignore", invalid="ignore"):
             squares = weights @ modal_factors(method, step * modes, momentum, k) ** 2
@@ -112,4 +112,6 @@ def predicted_iterations(
             return first + int(met[0])
         if not np.isfinite(squares[-1]):
             return None
+        # Most counts are small: blocks begin narrow and grow.
+        first, width = first + width, min(2 * width, widest)
     return None
