@@ -103,7 +103,9 @@ def write_part(folder: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> s
             for table in _in_groups(tables):
                 writer.write_table(table, row_group_size=_ROW_GROUP)
         name = f"{_hash(temporary)}.parquet"
-        _settle(temporary, folder / name)
+        # One that is there already stays, with its time: what was made of it is not made again.
+        if not (folder / name).is_file() or _hash(folder / name) != (folder / name).stem:
+            _settle(temporary, folder / name)
     except OSError as error:
         raise _refusal(folder, error) from None
     finally:

@@ -102,10 +102,11 @@ def counted(monkeypatch):
     return calls
 
 
-def test_the_same_sweep_again_runs_nothing(small, monkeypatch):
-    calls = counted(monkeypatch)
+def test_the_same_sweep_again_runs_and_writes_nothing(small, monkeypatch):
+    calls, times = counted(monkeypatch), {file: file.stat().st_mtime_ns for file in small.store.folder.rglob("*.*")}
     again = nagbench.sweep(**SMALL, out=small.store.folder, repeats=2)
     assert calls == []
+    assert {file: file.stat().st_mtime_ns for file in small.store.folder.rglob("*.*")} == times
     pd.testing.assert_frame_equal(again.runs, small.runs)
 
 
