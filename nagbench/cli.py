@@ -76,6 +76,7 @@ def cli() -> None:
 @click.option("--fail-fast", is_flag=True, help="Stop at the first cell that ends as an error.")
 @click.option("--out", type=click.Path(path_type=Path), help="Results directory.  [default: results/NAME-HASH]")
 @click.option("--timing/--no-timing", default=None, help="Time the selected cells.  [default: timing]")
+@click.option("--curves/--no-curves", default=None, help="Keep curves of the selected cells.  [default: curves]")
 @click.option("--repeats", type=int, help="Timed repeats.  [default: 5]")
 @click.option("--report/--no-report", "with_report", default=True, help="Write report.html.  [default: report]")
 @click.option("--dry-run", is_flag=True, help="Say what would run, and run nothing.")

@@ -45,6 +45,9 @@ def hostile(kind=0):
                    data=np.array([float(kind)]), engine="python", minimum=0.0, minimizers=np.zeros((1, 1)))
 '''
 
+# The step size 3 leaves |x| ≤ 3 after two steps; the others converge.
+STEPS = "gradient-descent:step_size=[0.5,3.0,0.25]"
+
 
 def table_hash(sweep):
     """The `runs` table, every bit of it, as a hash."""
@@ -57,3 +60,10 @@ def nag(*words, **settings):
         [sys.executable, "-m", "nagbench", *map(str, words)], capture_output=True, text=True, timeout=120, check=False,
         **settings,
     )  # fmt: skip
+
+
+def limited(most=6_000):
+    """From now on the system refuses this process to write files of more bytes, as a full disk refuses."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))

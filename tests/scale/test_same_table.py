@@ -73,6 +73,14 @@ def test_a_time_that_is_over(undisturbed, tmp_path):
     assert table_hash(nagbench.load(tmp_path / "o")) == table_hash(undisturbed)
 
 
+def test_curves_are_kept_unless_they_are_switched_off(tmp_path):
+    assert nag(*WORDS, "--no-curves", "-j", "1", "--out", tmp_path / "o").returncode == 0
+    assert nagbench.load(tmp_path / "o").curves.empty
+    assert nag(*WORDS, "-j", "1", "--out", tmp_path / "o").returncode == 0
+    found = nagbench.load(tmp_path / "o")
+    assert set(found.curves["cell"]) == set(found.shown["cell"])
+
+
 def test_two_sweeps_into_one_directory(undisturbed, tmp_path):
     command = [sys.executable, "-m", "nagbench", *WORDS, "-j", "1", "--out", str(tmp_path / "o")]
     both = [subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for _ in range(2)]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from harsh import SPEC, nag, table_hash
+from harsh import SPEC, limited, nag, table_hash
 
 import nagbench
 from nagbench.analysis.selection import select
@@ -149,12 +149,6 @@ def test_a_suite_cannot_name_what_is_no_family(tmp_path, family):
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "owned").exists()
-
-
-def limited():
-    import resource
-
-    resource.setrlimit(resource.RLIMIT_FSIZE, (6_000, 6_000))
 
 
 def test_a_disk_that_takes_no_more_is_one_line(tmp_path):

@@ -6,16 +6,13 @@ import os
 import signal
 
 import pytest
-from harsh import SPEC, nag, table_hash
+from harsh import SPEC, STEPS, nag, table_hash
 
 import nagbench
 from nagbench.bundle import bundle_of
 from nagbench.executors import limits_of
 from nagbench.plan import make_plan, make_spec
 from nagbench.workers import Limits, Pool
-
-# The step size 3 leaves |x| ≤ 3 after two steps; the others converge.
-STEPS = "gradient-descent:step_size=[0.5,3.0,0.25]"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,366 @@
+"""The store under fire: `python -m benchmarks.fire [--driver 20] [--worker 10] [--ctrl-c 10] [--seed 0]`.
+
+A small sweep runs undisturbed; then again and again into new directories while something bad happens: the process that
+drives it, or a Dask worker, is killed (SIGKILL) or interrupted (SIGINT) at random moments; the disk is full or read-only;
+parts are truncated, emptied or a bit of them flips; two sweeps write to one directory; families crash, hang, take all
+memory, raise or print. After each, the same sweep has to end in the same table `runs`, bit for bit (or, where nothing can
+be written, in one line), with every part kept that was whole. Prints a line for each kind; exit code 1 if any failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import nagbench
+from nagbench.stages import Progress
+from nagbench.store import Store
+from tests.scale.harsh import HOSTILE, STEPS, limited, nag, table_hash
+
+SPEC: dict[str, Any] = {
+    "problems": ["bowl", "rosenbrock", "ill-conditioned-1e2", "ill-conditioned-1e4"],
+    "optimizers": ["nesterov", "gradient-descent", "momentum"],
+    "trials": 30, "starts": 2, "budget": 2000, "timing": False, "curves": False,
+}  # fmt: skip
+WORDS = [
+    "sweep", *(word for name in SPEC["problems"] for word in ("-p", name)),
+    *(word for name in SPEC["optimizers"] for word in ("-o", name)), "--trials", "30", "--starts", "2", "--budget", "2000",
+    "--no-timing", "--no-curves", "--no-report", "-q",
+]  # fmt: skip
+_PATIENCE = 10.0
+
+
+class WrongError(Exception):
+    """What should not have happened."""
+
+
+class NotTriedError(Exception):
+    """What this machine does not allow."""
+
+
+def expect(right: bool, told: str) -> None:
+    """Raises WrongError where it is not."""
+    if not right:
+        raise WrongError(told)
+
+
+class Fire:
+    """An undisturbed sweep, and what is compared with it."""
+
+    def __init__(self, place: Path, seed: int) -> None:
+        self.place, self.random = place, random.Random(seed)
+        nag(*WORDS, "-j", "2", "--out", place / "warm")
+        began = time.monotonic()
+        done = nag(*WORDS, "-j", "2", "--out", place / "undisturbed")
+        self.seconds = time.monotonic() - began
+        expect(done.returncode == 0, f"the undisturbed sweep failed: {done.stderr.strip()}")
+        self.whole = nagbench.load(place / "undisturbed")
+        self.hash = table_hash(self.whole)
+        self.hits = 0
+
+    def resumed(self, out: Path, warned: int = 0) -> None:
+        """Runs the same sweep over what is there: the parts that were whole stay readable, the table is the same."""
+        lines: list[str] = []
+        held = len(cells_in(Store(out, lines.append))) if out.exists() else 0
+        expect(len(lines) == warned, f"parts are damaged: {lines}")
+        counting = Counting()
+        done = nagbench.sweep(**SPEC, out=out, progress=counting)
+        expect(
+            counting.counted == self.whole.manifest["cells"] - held,
+            f"{held} cells were there, {counting.counted} were run",
+        )
+        expect(table_hash(done) == self.hash, "the table is another one")
+
+    def struck(self, number: int, how: signal.Signals) -> None:
+        """A driver that gets a signal at a random moment, and the sweep that goes on."""
+        out = self.place / f"{how.name}-{number}"
+        process = subprocess.Popen(
+            [sys.executable, "-m", "nagbench", *WORDS, "-j", str(1 + number % 2), "--out", str(out)],
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(self.random.uniform(0.0, self.seconds))
+        children = children_of(process.pid)
+        process.send_signal(how)
+        told = process.communicate(timeout=60)[1]
+        code = process.returncode
+        self.hits += code != 0
+        if how == signal.SIGINT:
+            expect(code in (0, 130), f"exit code {code} after Ctrl-C: {told.strip()[-300:]}")
+            expect("Traceback" not in told, "a traceback after Ctrl-C")
+        expect(vanish(children), f"processes {children} stayed behind")
+        self.resumed(out)
+
+    def full(self, number: int) -> None:
+        """A file system that holds a part of the results, and then more."""
+        size = disk(self.place / "undisturbed") * (number + 1) // 5
+        with small_disk(self.place, size) as (out, more):
+            done = nag(
+                *WORDS, "-j", "1", "--out", out / "o", **({} if more else {"preexec_fn": lambda: limited(size // 2)})
+            )
+            refused(done, "cannot be written")
+            if more:
+                more("size=64m")
+            self.resumed(out / "o")
+
+    def read_only(self, _: int) -> None:
+        """A directory in which nothing can be written: refused in one line, and all that was there is still read."""
+        with small_disk(self.place, 2**26) as (out, more):
+            shutil.copytree(self.place / "undisturbed", out / "o")
+            if more:
+                more("ro")
+            elif os.geteuid() == 0:
+                raise NotTriedError("root writes everywhere, and nothing can be mounted")
+            else:
+                for folder in [out / "o", *filter(Path.is_dir, (out / "o").iterdir())]:
+                    folder.chmod(0o555)
+            refused(nag(*WORDS, "-j", "1", "--trials", "31", "--out", out / "o"), "cannot be written")
+            expect(table_hash(nagbench.load(out / "o")) == self.hash, "what was there is read otherwise")
+            if more:
+                more("rw")
+            else:
+                for folder in [out / "o", *filter(Path.is_dir, (out / "o").iterdir())]:
+                    folder.chmod(0o755)
+
+    def damaged(self, kind: str, damage: Callable[[bytes], bytes]) -> None:
+        """A part of many that is not what was written; the others stay."""
+        out = Path(tempfile.mkdtemp(dir=self.place)) / "o"
+        shutil.copytree(self.place / "undisturbed", out)
+        store = Store(out)
+        if kind == "runs":
+            table = next(store.scan("runs"))
+            for file in (out / "runs").iterdir():
+                file.unlink()
+            for row in range(0, table.num_rows, 200):
+                store.append("runs", table.slice(row, 200))
+        parts = sorted((out / kind).glob("*.parquet"))
+        victim = self.random.choice(parts)
+        victim.write_bytes(damage(victim.read_bytes()))
+        self.resumed(out, warned=kind == "runs")
+        lost = [part.name for part in parts if part != victim and not part.exists()]
+        expect(not lost, f"parts that were whole are gone: {lost}")
+
+    def together(self, number: int) -> None:
+        """Two sweeps into one directory at once."""
+        out = self.place / f"both-{number}"
+        words = [sys.executable, "-m", "nagbench", *WORDS, "-j", "1", "--out", str(out)]
+        both = [subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+        told = [process.communicate(timeout=120)[1] for process in both]
+        expect([process.returncode for process in both] == [0, 0], f"one of them failed: {told}")
+        self.resumed(out)
+
+
+class Counting(Progress):
+    """How many cells were run."""
+
+    counted = 0
+    _counting = False
+
+    def stage(self, name: str, total: int) -> None:
+        self._counting = name == "counting"
+
+    def advance(self, count: int, statuses: Any) -> None:
+        self.counted += count * self._counting
+
+
+class Dask:
+    """A cluster of two workers on the loopback, of which one is killed at a random moment of a sweep."""
+
+    def __init__(self, fire: Fire, cluster: Any) -> None:
+        self._fire, self._cluster = fire, cluster
+        self._seconds = self._sweep("warm")[1]
+        self._seconds = self._sweep("timed")[1]
+
+    def _sweep(self, name: str) -> tuple[nagbench.Sweep, float]:
+        began = time.monotonic()
+        address = self._cluster.scheduler_address
+        done = nagbench.sweep(**SPEC, out=self._fire.place / f"dask-{name}", executor="dask", scheduler=address)
+        return done, time.monotonic() - began
+
+    def killed(self, number: int) -> None:
+        """One worker is killed; the other, and one that takes its place, do its work."""
+        timer = threading.Timer(self._fire.random.uniform(0.0, self._seconds), self._kill)
+        timer.start()
+        done, _ = self._sweep(str(number))
+        timer.join()
+        expect(table_hash(done) == self._fire.hash, "the table is another one")
+
+    def _kill(self) -> None:
+        pids = [nanny.pid for nanny in self._cluster.workers.values() if nanny.pid]
+        if pids:
+            os.kill(self._fire.random.choice(pids), signal.SIGKILL)
+            self._fire.hits += 1
+
+
+def misbehaves(place: Path, kind: int) -> None:
+    """A family that does something bad in one cell of three: that one ends as an error, the others as ever."""
+    quiet, bad = hostile(place, 99), hostile(place, kind)
+    same = ["optimizer", "step_size", "tolerance", "status", "iterations", "value", "gradient_norm", "residual"]
+    loud = (bad["step_size"] == 3.0) & (kind != 4)
+    if loud.any():
+        expect(set(bad.loc[loud, "status"]) == {"error"}, "the bad cell is no error")
+        expect(all(text and "\n" not in text for text in bad.loc[loud, "error"]), "its error is not one line")
+    expect(bad.loc[~loud, same].equals(quiet.loc[~loud, same]), "the other cells ended otherwise")
+
+
+def hostile(place: Path, kind: int) -> Any:
+    """The table of a sweep of the family that misbehaves in this way."""
+    return nagbench.sweep(
+        problems=[f"hostile:hostile:kind={kind}"], optimizers=[STEPS], budget=100, timing=False, curves=False,
+        out=place / f"hostile-{kind}", fresh=True, cell_timeout=2.0, cell_memory=600.0,
+    ).runs  # fmt: skip
+
+
+def refused(done: Any, words: str) -> None:
+    """Expects exit code 2 and one line that says why."""
+    lines = done.stderr.strip().splitlines()
+    expect(done.returncode == 2, f"exit code {done.returncode}: {done.stderr.strip()[-300:]}")
+    expect(len(lines) == 1 and words in lines[0], f"not one clear line: {lines}")
+
+
+def cells_in(store: Store) -> set[str]:
+    """The cells whose outcomes can be read."""
+    return {cell for part in store.scan("runs", ["cell"]) for cell in part["cell"].to_pylist()}
+
+
+def disk(folder: Path) -> int:
+    """The bytes of all files."""
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+@contextlib.contextmanager
+def small_disk(place: Path, size: int) -> Iterator[tuple[Path, Callable[[str], None] | None]]:
+    """A new folder, on a file system of so many bytes where one can be mounted, and what mounts it otherwise."""
+    folder = Path(tempfile.mkdtemp(dir=place))
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    try:
+        mounted = subprocess.run(mount, capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        mounted = False
+
+    def remount(option: str) -> None:
+        subprocess.run(["mount", "-o", f"remount,{option}", str(folder)], check=True, capture_output=True)
+
+    try:
+        yield folder, remount if mounted else None
+    finally:
+        if mounted:
+            subprocess.run(["umount", str(folder)], check=True, capture_output=True)
+
+
+def children_of(pid: int) -> list[int]:
+    """The processes that a process has started (Linux)."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc") if os.path.isdir("/proc") else ()):
+        with contextlib.suppress(OSError), open(f"/proc/{name}/stat", encoding="utf-8") as stat:
+            if int(stat.read().rpartition(")")[2].split()[1]) == pid:
+                found.append(int(name))
+    return found
+
+
+def vanish(pids: list[int]) -> bool:
+    """Whether these processes end soon."""
+    end = time.monotonic() + _PATIENCE
+    while (left := [pid for pid in pids if os.path.exists(f"/proc/{pid}")]) and time.monotonic() < end:
+        time.sleep(0.05)
+    return not left
+
+
+def flipped(content: bytes) -> bytes:
+    """One bit in the middle."""
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 16]) + content[middle + 1 :]
+
+
+DAMAGES = {"truncated": lambda b: b[: len(b) // 2], "emptied": lambda _: b"", "bit flipped": flipped}
+KINDS = {
+    0: "segfaults",
+    1: "hangs",
+    2: "allocates without end",
+    3: "raises",
+    4: "prints megabytes",
+    5: "ends its process",
+}
+
+
+class Board:
+    """Says what passed and failed, a line for each kind."""
+
+    def __init__(self) -> None:
+        self.failed = 0
+        print(f"{'':<36}  times  passed  failed", flush=True)
+
+    def row(self, name: str, times: int, run: Callable[[int], None], remark: Callable[[], str] = lambda: "") -> None:
+        """Runs it so many times."""
+        wrong, untried = [], ""
+        for number in range(times):
+            try:
+                run(number)
+            except NotTriedError as error:
+                untried = f"not tried: {error}"
+                break
+            except Exception as error:
+                wrong.append(f"{type(error).__name__}: {error}" if not isinstance(error, WrongError) else str(error))
+        self.failed += len(wrong)
+        passed = 0 if untried else times - len(wrong)
+        print(f"{name:<36}  {times:>5}  {passed:>6}  {len(wrong):>6}  {untried or remark()}".rstrip(), flush=True)
+        for text in wrong:
+            print(f"    {text[:500]}", flush=True)
+
+
+def on_dask(board: Board, fire: Fire, times: int) -> None:
+    """The row of the Dask worker."""
+    try:
+        import distributed
+    except ImportError:
+        print("kill -9 of a Dask worker: not tried, dask.distributed is not installed")
+        return
+    with distributed.LocalCluster(2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None) as cluster:
+        workers = Dask(fire, cluster)
+        fire.hits = 0
+        board.row("kill -9 of a Dask worker", times, workers.killed, lambda: f"{fire.hits} killed")
+
+
+def main() -> int:
+    """Prints the table; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name, times in (("driver", 20), ("worker", 10), ("ctrl-c", 10), ("seed", 0)):
+        parser.add_argument(f"--{name}", type=int, default=times)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as text:
+        place = Path(text)
+        fire, board = Fire(place, given.seed), Board()
+        for name, how, times in (
+            ("kill -9 of the driver", signal.SIGKILL, given.driver), ("Ctrl-C", signal.SIGINT, given.ctrl_c),
+        ):  # fmt: skip
+            fire.hits = 0
+            board.row(name, times, lambda n, how=how: fire.struck(n, how), lambda: f"{fire.hits} before the end")
+        on_dask(board, fire, given.worker)
+        board.row("a full disk", 3, fire.full)
+        board.row("a read-only directory", 1, fire.read_only)
+        for name, damage in DAMAGES.items():
+            for kind in ("runs", "plan", "predictions"):
+                board.row(f"a part of {kind} {name}", 1, lambda _, kind=kind, damage=damage: fire.damaged(kind, damage))
+        board.row("two sweeps into one directory", 3, fire.together)
+        (place / "hostile.py").write_text(HOSTILE, encoding="utf-8")
+        sys.path.insert(0, str(place))
+        for kind, name in KINDS.items():
+            board.row(f"a family that {name}", 1, lambda _, kind=kind: misbehaves(place, kind))
+    print(f"{board.failed} failed" if board.failed else "nothing failed")
+    return 1 if board.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
