@@ -210,8 +210,14 @@ class Job:
         self.plan = schedules.plan_of(bundle.names, bundle.schedule, next_momentum=method.next_momentum)
         starts, which = np.unique(bundle.starts, return_inverse=True)
         self.starts = np.array([start_of(problem, int(start)) for start in starts])[which]
-        self.state = _state(problem.dimension, method, self.hypers.shape[1])
+        self.move()
         self._chunk: tuple[int, loop.Draws] | None = None
+
+    def move(self) -> None:
+        """Takes other memory to work in, and touches it, so that the next replay does not wait for its pages."""
+        self.state = _state(self.batch.problem.dimension, self.batch.method, self.hypers.shape[1])
+        for array in self.state:
+            array.fill(0.0)
 
     @functools.cached_property
     def native(self) -> Callable[[int], Floats] | None:

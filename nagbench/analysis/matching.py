@@ -92,31 +92,22 @@ def timed_pairs(pairs: pd.DataFrame, a: pd.DataFrame, b: pd.DataFrame) -> pd.Dat
     """The repeats of a and of b for each matched row that ended alike and was timed in both on one and the same machine.
 
     One row a pair of timings: ``unit`` (the cells and the machine), names, ``machine``, the iterations of both, and
-    ``samples_a``, ``samples_b``, and ``disturbed``, the share of interrupted repeats on the worse side. Timings written
-    before repeats were kept stand in with minimum, median and quartile.
+    ``samples_a``, ``samples_b``. Timings written before repeats were kept stand in with minimum, median and quartile.
     """
     alike = pairs[pairs["status_a"] == pairs["status_b"]]
     alike = alike.drop_duplicates(["cell_a", "cell_b", "iterations_a", "iterations_b"])
     sides = []
     for side, table in (("a", a), ("b", b)):
         good = table[(table["error"].fillna("") == "") & (table["wall_time"] > 0)]
-        lost = good["disturbed"].fillna(0).astype(float) if "disturbed" in good else 0.0
-        kept = good.assign(
-            samples=[_repeats(row) for row in good.to_dict("records")],
-            disturbed=lost / good["repeats"].clip(lower=1) if "repeats" in good else lost,
-        )
-        names = {name: f"{name}_{side}" for name in ("cell", "iterations", "samples", "disturbed")}
+        kept = good.assign(samples=[_repeats(row) for row in good.to_dict("records")])
+        names = {name: f"{name}_{side}" for name in ("cell", "iterations", "samples")}
         sides.append(kept[["machine", *names]].rename(columns=names))
     rows = alike.merge(sides[0], on=["cell_a", "iterations_a"]).merge(
         sides[1], on=["cell_b", "iterations_b", "machine"]
     )
     usable = [min(a) > 0 < min(b) for a, b in zip(rows["samples_a"], rows["samples_b"], strict=True)]
     rows = rows[np.array(usable, bool)]
-    rows = rows.assign(
-        unit=rows["cell_a"] + rows["cell_b"] + rows["machine"],
-        disturbed=rows[["disturbed_a", "disturbed_b"]].astype(float).max(axis=1),
-    )
-    return rows.reset_index(drop=True)
+    return rows.assign(unit=rows["cell_a"] + rows["cell_b"] + rows["machine"]).reset_index(drop=True)
 
 
 def _repeats(row: dict[Any, Any]) -> Any:

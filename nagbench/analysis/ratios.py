@@ -13,10 +13,9 @@ from nagbench.objective import Floats
 
 _BANK = 400
 _REPLICATES = 9_999
+_AT_ONCE = 2_000_000
 _ENOUGH = 6
 _TAILS = 4.0
-# How much wider the noise of a cell is where every repeat was interrupted.
-_BUSY = 4.0
 # 1.4826 × the median of |t| with 4 degrees of freedom: divides such draws so that their spread, measured like that, is 1.
 _SPREAD = 1.4826 * 0.7407
 
@@ -57,8 +56,7 @@ def bank_of(pairs: pd.DataFrame, noise: Noise, *, method: str = "variant", seed:
     longer, so the least repeat stands for a timing. A draw resamples the repeats of a and of b, takes the least of each,
     and adds the noise of a cell: Student's t with 4 degrees of freedom, because a process now and then lies badly, times
     the spread given or that found here (1.4826 × the median distance of the units from their method's median), whichever
-    is larger, and up to five times as much where repeats were interrupted: × (1 + 4 ``disturbed``), their share, if there is
-    such a column. By itself the bootstrap of a minimum is too sure; the noise makes up for it.
+    is larger. By itself the bootstrap of a minimum is too sure; the noise makes up for it.
 
     Source: Chen and Revels, Robust benchmarking in noisy environments (2016), for the minimum; Kalibera and Jones,
     Rigorous benchmarking in reasonable time (2013), for noise above the level of repeats.
@@ -75,10 +73,8 @@ def bank_of(pairs: pd.DataFrame, noise: Noise, *, method: str = "variant", seed:
     means /= np.bincount(places, minlength=len(units))[:, None]
     units["log_ratio"] = means[:, 0]
     spread = max(noise.cell, _scatter(units, method))
-    busy = units["disturbed"].to_numpy(float) if "disturbed" in units else np.zeros(len(units))
     far = generator.standard_t(_TAILS, (len(units), _BANK)) / _SPREAD
-    draws = means[:, 1:] + spread * (1.0 + _BUSY * busy)[:, None] * far
-    return Bank(units, draws, Noise(spread, noise.session))
+    return Bank(units, means[:, 1:] + spread * far, Noise(spread, noise.session))
 
 
 def _levels(samples: Any, generator: np.random.Generator) -> Floats:
@@ -99,20 +95,28 @@ def _scatter(units: pd.DataFrame, method: str) -> float:
 
 
 def pooled_ratio(bank: Bank, chosen: Any, confidence: float, *, seed: int = 0) -> tuple[float, float, float]:
-    """(ratio, low, high) of the geometric mean over the ``chosen`` units (a mask) of time b / time a.
+    """(ratio, low, high) of the median over the ``chosen`` units (a mask) of time b / time a.
 
-    Each of 9,999 replicates takes one draw of every unit (see `bank_of`) and one of the noise that all units of a session
-    share (normal); low and high are its quantiles at this confidence. It speaks of these cells, not of others.
+    The median, because one cell that lies badly in one of the two processes shall not speak for a method. Each of 9,999
+    replicates takes one draw of every unit (see `bank_of`) and one of the noise that all units of a session share (normal);
+    low and high are the quantiles of the medians at this confidence. It speaks of these cells, not of others.
     """
+    mask = np.asarray(chosen, bool)
     generator = np.random.default_rng(seed)
-    draws = bank.draws[np.asarray(chosen, bool)]
-    total = np.zeros(_REPLICATES)
-    for unit in draws:
-        total += unit[generator.integers(0, _BANK, _REPLICATES)]
-    replicates = total / len(draws) + bank.noise.session * generator.standard_normal(_REPLICATES)
-    low, high = np.quantile(replicates, [(1 - confidence) / 2, (1 + confidence) / 2])
-    ratio = float(np.exp(bank.units.loc[np.asarray(chosen, bool), "log_ratio"].mean()))
+    shared = bank.noise.session * generator.standard_normal(_REPLICATES)
+    medians = [
+        np.median(_drawn(bank.draws[mask], part, generator), axis=0)
+        for part in np.array_split(shared, 1 + _REPLICATES * int(mask.sum()) // _AT_ONCE)
+    ]
+    low, high = np.quantile(np.concatenate(medians) + shared, [(1 - confidence) / 2, (1 + confidence) / 2])
+    ratio = float(np.exp(bank.units.loc[mask, "log_ratio"].median()))
     return ratio, float(np.exp(low)), float(np.exp(high))
+
+
+def _drawn(draws: Floats, part: Floats, generator: np.random.Generator) -> Floats:
+    """One draw of every unit for each replicate of a part: (units × replicates)."""
+    picked: Floats = np.take_along_axis(draws, generator.integers(0, _BANK, (len(draws), len(part))), axis=1)
+    return picked
 
 
 def unit_ratios(bank: Bank, confidence: float, *, seed: int = 0) -> pd.DataFrame:

@@ -106,15 +106,16 @@ def test_times_scatter_more_here_than_the_floor_says_and_that_counts():
     assert bank_of(pairs_of(a, rough), Noise()).noise.cell > 0.1
 
 
-def test_interrupted_repeats_widen_the_interval():
+def test_one_cell_that_lies_badly_does_not_speak_for_its_method():
     rng = np.random.default_rng(7)
-    pairs = pairs_of(session(rng), session(rng))
-    widths = []
-    for share in (0.0, 0.5, 1.0):
-        times, _, _ = time_changes(pairs.assign(disturbed=share), Rules())
-        widths.append(np.log(times["high"] / times["low"]).to_numpy())
-    assert (widths[0] < widths[1]).all()
-    assert (widths[1] < widths[2]).all()
+    a, b = session(rng), session(rng)
+    b[1] = 1.15 * a[1]
+    times, cells, _ = time_changes(pairs_of(a, b), Rules())
+    assert not times["regressed"].any()
+    assert not cells["regressed"].any()
+    b[1] = 1.5 * a[1]
+    _, cells, _ = time_changes(pairs_of(a, b), Rules())
+    assert cells.loc[cells["regressed"], ["variant", "problem"]].to_numpy().tolist() == [["a", "p1"]]
 
 
 def test_words_are_never_a_bare_percentage():
