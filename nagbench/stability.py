@@ -22,6 +22,8 @@ Law = Callable[[Floats], Floats]
 _LATE = 1
 _EQUAL = 1e-9
 _EDGE = 1e-10
+_SMALLER = 0.125
+_SIMILAR = 1e-7
 _SAMPLE = np.array([0.03, 0.11, 0.27, 0.45, 0.72, 0.96, 1.3])
 _WATCHED = 10
 _PRODUCTS = np.geomspace(1e-3, 1e3, 121)
@@ -146,15 +148,15 @@ def largest_stable(method: Method, hyperparameters: Mapping[str, float]) -> floa
     """The s·λ up to which the method is stable: the largest s·λ below which no spectral radius exceeds 1.
 
     Gradient descent: 2. Heavy ball with momentum m: 2(1 + m). Nesterov's method: 2(1 + m)/(1 + 2m). The step is stable
-    on an L-smooth quadratic up to that number over L. None where the method is not linear, or its step size is not in
-    units of 1/L, so that s·λ does not decide.
+    on an L-smooth quadratic up to that number over L. None where the method is not linear, or s·λ alone does not
+    decide: with weight decay, say, or a step size that is not in units of 1/L.
     """
     step = method.hyperparameters.get("step_size")
     if step is None or step.unit != "1/L":
         return None
     optimizer = Optimizer(method, {**hyperparameters, "step_size": 1.0})
     law = _law(optimizer)
-    if law is None:
+    if law is None or not _scales(method, hyperparameters, law):
         return None
     low, high, products = 0.0, np.inf, _PRODUCTS
     while high - low > _EDGE * low:
@@ -167,3 +169,13 @@ def largest_stable(method: Method, hyperparameters: Mapping[str, float]) -> floa
         low, high = float(products[first - 1]), float(products[first])
         products = np.linspace(low, high, 18)
     return low
+
+
+def _scales(method: Method, hyperparameters: Mapping[str, float], law: Law) -> bool:
+    """Whether a smaller step with eigenvalues larger by as much gives similar matrices as ``law``, that of step 1."""
+    other = _law(Optimizer(method, {**hyperparameters, "step_size": _SMALLER}))
+    if other is None:
+        return False
+    # Of similar matrices the characteristic polynomials agree: their roots, where they are double, only roughly.
+    pairs = zip(law(_SAMPLE), other(_SAMPLE / _SMALLER), strict=True)
+    return all(np.allclose(np.poly(one), np.poly(two), rtol=_SIMILAR, atol=_SIMILAR) for one, two in pairs)

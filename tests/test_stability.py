@@ -115,3 +115,14 @@ def test_every_method_is_answered():
 
 def test_no_positive_eigenvalue_no_rate():
     assert asymptotic_rate(nagbench.optimizer("momentum"), np.array([0.0, -1.0])) is None
+
+
+@pytest.mark.parametrize("decay", [0.5, 3.0])
+def test_weight_decay_has_no_edge_in_units_of_the_curvature(decay):
+    """Stable for s(L + w) < 2: what s·L may be depends on s."""
+    method, smoothness = find_method("torch/sgd"), 1000.0
+    assert largest_stable(method, {"weight_decay": decay}) is None
+    for factor, stable in ((0.999, True), (1.001, False)):
+        step = factor * 2.0 / (smoothness + decay)
+        found = nagbench.optimizer("torch/sgd", step_size=step, weight_decay=decay)
+        assert (asymptotic_rate(found, np.array([smoothness])) < 1.0) is stable

@@ -30,7 +30,9 @@ def settings_of(runs: pd.DataFrame) -> list[str]:
 
 def by_setting(runs: pd.DataFrame) -> pd.DataFrame:
     """One row a problem, variant, mode and setting: the median count over starts and seeds, and how many converged."""
-    rows = tightest(runs).assign(solved=lambda rows: rows["status"] == "converged")
+    rows = tightest(runs).assign(
+        solved=lambda rows: rows["status"] == "converged", residual=lambda rows: rows["residual"].fillna(np.inf)
+    )
     groups = rows.groupby([*_NAMED, "trial", *settings_of(runs)], dropna=False, sort=False)
     found = groups.agg(
         count=("count", "median"),
@@ -115,15 +117,16 @@ def regret(runs: pd.DataFrame, modes: Sequence[str] = ("default", "theory", "giv
     """What it costs not to tune: the iterations at each untuned setting beside the best of the tuned and gridded ones.
 
     One row a problem, oracle, variant and untuned mode: its median ``iterations`` over starts and seeds, the ``best``
-    that any setting of the same variant reached, ``regret`` = iterations/best, the ``best_of_all`` that any variant
-    reached on the problem, and ``regret_of_all``. An untuned setting that did not converge has infinite regret; where
-    nothing converged it is missing. A setting that beats its tuning counts as best: regret is at least 1.
+    that any setting of the same optimizer reached, in whichever variant, ``regret`` = iterations/best, the ``best_of_all``
+    that any variant reached on the problem, and ``regret_of_all``. An untuned setting that did not converge has infinite
+    regret; where nothing converged it is missing. A setting that beats its tuning counts as best: regret is at least 1.
     """
     rows = by_setting(runs)
-    best = rows.groupby([*TASK, "variant"])["count"].min().rename("best")
+    # A given setting is a variant of its own: its tuning is another variant of the same optimizer.
+    best = rows.groupby([*TASK, "optimizer"])["count"].min().rename("best")
     overall = rows.groupby(TASK)["count"].min().rename("best_of_all")
     found = rows[rows["mode"].isin(modes)].rename(columns={"count": "iterations"})
-    found = found.merge(best.reset_index(), on=[*TASK, "variant"]).merge(overall.reset_index(), on=TASK)
+    found = found.merge(best.reset_index(), on=[*TASK, "optimizer"]).merge(overall.reset_index(), on=TASK)
     with np.errstate(invalid="ignore"):
         found["regret"] = found["iterations"] / found["best"].replace(0.0, np.nan)
         found["regret_of_all"] = found["iterations"] / found["best_of_all"].replace(0.0, np.nan)

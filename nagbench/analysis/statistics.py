@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -41,9 +42,13 @@ def median_interval(values: Sequence[float] | Floats, confidence: float = 0.95) 
         return math.nan, math.nan, math.nan
     below, middle = x[(n - 1) // 2], x[n // 2]
     median = float(middle if below == middle else (below + middle) / 2)
-    tail, place = 0.0, 0
-    while (tail := tail + math.comb(n, place) * 0.5**n) <= (1.0 - confidence) / 2:
+    # Whole numbers: exact, and of any size.
+    limit = math.floor(Fraction((1.0 - confidence) / 2) * 2**n)
+    tail, term, place = 1, 1, 0
+    while tail <= limit:
+        term = term * (n - place) // (place + 1)
         place += 1
+        tail += term
     return (median, float(x[place - 1]), float(x[n - place])) if place else (median, math.nan, math.nan)
 
 

@@ -51,11 +51,20 @@ def by_trials(runs: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
 
 
 def _scores(runs: pd.DataFrame) -> pd.DataFrame:
-    groups = tuned(runs).groupby([*_NAMED, "trial"], sort=False)
-    found = groups.agg(
-        score=("count", "median"), evaluations=("gradient_evaluations", "sum"), cells=("cell", "nunique")
+    rows = tuned(runs)
+    found = rows.assign(final=rows["residual"].fillna(np.inf)).groupby([*_NAMED, "trial"], sort=False)
+    table = found.agg(
+        score=("count", "median"),
+        final=("final", "median"),
+        evaluations=("gradient_evaluations", "sum"),
+        cells=("cell", "nunique"),
     )
-    return found.reset_index().sort_values("trial", kind="stable")
+    return table.reset_index().sort_values("trial", kind="stable")
+
+
+def _ranked(scores: pd.DataFrame) -> pd.DataFrame:
+    """The trials, best first: by the rule of `selection.select`."""
+    return scores.sort_values(["score", "final", "trial"])
 
 
 def _best_of(scores: Floats, n: Floats, probability: float) -> Floats:
@@ -67,14 +76,14 @@ def _best_of(scores: Floats, n: Floats, probability: float) -> Floats:
 
 
 def cost(runs: pd.DataFrame) -> pd.DataFrame:
-    """What tuning cost: trials, cells, and gradient evaluations in all trials beside those of the best one alone.
+    """What tuning cost: trials, cells, and gradient evaluations in all trials beside those of the selected one alone.
 
     ``converged`` counts the trials whose median run converged; ``evaluations`` and ``evaluations_of_best`` are sums over
     starts and seeds. A mini-batch of b of n rows counts as b/n of an evaluation.
     """
     found = []
     for key, group in _scores(runs).groupby(_NAMED, sort=False):
-        best = group.iloc[int(group["score"].argmin())]
+        best = _ranked(group).iloc[0]
         found.append(
             dict(zip(_NAMED, key, strict=True))
             | {
@@ -91,34 +100,44 @@ def cost(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def held_out(runs: pd.DataFrame, folds: int = 5) -> pd.DataFrame:
-    """Tuning on some starts and seeds, scoring on the others, turn by turn.
+    """Tuning on some starts and seeds, scoring on others, turn by turn: neither of a scored run was tuned on.
 
-    The pairs of start and seed are dealt into ``folds`` parts (as many as there are pairs, if fewer), the j-th pair into
-    part j mod folds. On each part the trial that is best on all others, by the rule of `selection.select` (the least
-    median count; ties by the smallest final measure, then the lower number), is scored: one row a variant and part with
-    the ``trial``, the pairs ``tuned_on`` and ``scored_on``, ``tuned`` and ``scored``, the medians there, ``best``, what
-    the best trial for that part needs, and ``regret`` = scored/best. Empty where there is one pair alone.
+    Starts are dealt into ``folds`` parts (as many as there are starts, if fewer), the j-th into part j mod folds, and so
+    are seeds. A part is scored on its starts with its seeds, tuned on the other starts with the other seeds; parts of
+    starts, if they are more, take the parts of seeds in turn, and the other way round. What there is one of is not held
+    out: seeds alone where there is one start, starts alone where there is one seed. On each part the trial that is best on
+    what is tuned on, by the rule of `selection.select` (the least median count; ties by the smallest final measure, then
+    the lower number), is scored: one row a variant and part with what is ``held`` out ("starts", "seeds", "starts and
+    seeds"), the ``trial``, the pairs ``tuned_on`` and ``scored_on``, ``tuned`` and ``scored``, the medians there, ``best``,
+    what the best trial for that part needs, and ``regret`` = scored/best. Empty where there is one pair alone.
     """
     rows = tuned(runs)
     found = []
     for key, group in rows.groupby(_NAMED, sort=False):
-        pairs = group[_INSTANCE].drop_duplicates().sort_values(_INSTANCE, ignore_index=True)
-        parts = min(folds, len(pairs))
-        if parts < 2:
-            continue
-        dealt = group.merge(pairs.assign(part=pairs.index % parts), on=_INSTANCE)
-        for part in range(parts):
-            inside = dealt["part"] == part
-            found.append(dict(zip(_NAMED, key, strict=True)) | {"part": part} | _split(dealt[~inside], dealt[inside]))
-    return pd.DataFrame(found, columns=[*_NAMED, "part", *_SPLIT])
+        dealt = {name: _dealt(group[name], folds) for name in _INSTANCE}
+        held = [name for name in _INSTANCE if dealt[name].max() > 0]
+        named = dict(zip(_NAMED, key, strict=True)) | {"held": " and ".join(f"{name}s" for name in held)}
+        for part in range(max(1 + int(dealt[name].max()) for name in held) if held else 0):
+            inside = pd.DataFrame({name: dealt[name] == part % (1 + dealt[name].max()) for name in held})
+            scoring, tuning = group[inside.all(axis=1)], group[~inside.any(axis=1)]
+            # A sweep that has not finished lacks some of them.
+            tuning = tuning[tuning["trial"].isin(scoring["trial"])]
+            if len(tuning):
+                found.append({**named, "part": part, **_split(tuning, scoring)})
+    return pd.DataFrame(found, columns=[*_NAMED, "held", "part", *_SPLIT])
+
+
+def _dealt(values: pd.Series, folds: int) -> pd.Series:
+    """The part of each row: the j-th of the sorted values goes into part j mod folds."""
+    return values.rank(method="dense").astype(int).sub(1) % folds
 
 
 _SPLIT = ["trial", "tuned_on", "scored_on", "tuned", "scored", "best", "regret"]
 
 
 def _split(tuning: pd.DataFrame, scoring: pd.DataFrame) -> dict[str, float]:
-    ranked = tuning.assign(final=tuning["residual"].fillna(np.inf)).groupby("trial")[["count", "final"]].median()
-    ranked = ranked.reset_index().sort_values(["count", "final", "trial"])
+    scores = tuning.assign(score=tuning["count"], final=tuning["residual"].fillna(np.inf))
+    ranked = _ranked(scores.groupby("trial")[["score", "final"]].median().reset_index())
     trial = int(ranked["trial"].iloc[0])
     others = scoring.groupby("trial")["count"].median()
     scored, best = float(others[trial]), float(others.min())
@@ -127,7 +146,7 @@ def _split(tuning: pd.DataFrame, scoring: pd.DataFrame) -> dict[str, float]:
         "trial": trial,
         "tuned_on": len(tuning[_INSTANCE].drop_duplicates()),
         "scored_on": len(scoring[_INSTANCE].drop_duplicates()),
-        "tuned": float(ranked["count"].iloc[0]),
+        "tuned": float(ranked["score"].iloc[0]),
         "scored": scored,
         "best": best,
         "regret": regret,
@@ -138,13 +157,14 @@ def fairness(runs: pd.DataFrame, folds: int = 5) -> pd.DataFrame:
     """One row a problem and variant: the cost of tuning, the luck in it, and how it carries over to held-out runs.
 
     The columns of `cost`; ``with_half``: the interval of the best result at half the trials, ``half_low`` to
-    ``half_high``, from `by_trials`; ``held_out``, the median over the parts of `held_out`'s scores, and ``held_out_regret``.
+    ``half_high``, from `by_trials`; ``held_out``, the median over the parts of `held_out`'s scores, and ``held_out_regret``;
+    ``held``: what was held out.
     """
     table, curves, splits = cost(runs), by_trials(runs), held_out(runs, folds)
     last = curves.groupby(_NAMED)["trials"].transform("max")
     half = curves[curves["trials"] == (last + 1) // 2].rename(columns={"low": "half_low", "high": "half_high"})
     table = table.merge(half[[*_NAMED, "half_low", "half_high"]], on=_NAMED, how="left")
-    medians = splits.groupby(_NAMED)[["scored", "regret"]].median().reset_index()
+    medians = splits.groupby([*_NAMED, "held"])[["scored", "regret"]].median().reset_index()
     return table.merge(
         medians.rename(columns={"scored": "held_out", "regret": "held_out_regret"}), on=_NAMED, how="left"
     )

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import nagbench
+from nagbench.analysis.selection import select
 from nagbench.analysis.sensitivity import (
     best_settings,
     overshoot_by_momentum,
@@ -75,6 +76,27 @@ def test_where_nothing_converged_the_smallest_final_measure_is_best():
     ]
     best = best_settings(pd.DataFrame(rows)).iloc[0]
     assert (best["step_size"], best["iterations"], best["converged"], best["share"]) == (0.2, np.inf, 0, 0.0)
+
+
+def test_a_final_measure_that_is_missing_counts_as_infinite():
+    rows = [
+        *(row(0.1, 9, status="budget", trial=0, start=i, residual=r) for i, r in enumerate([1.0, np.nan, np.nan])),
+        *(row(0.2, 9, status="budget", trial=1, start=i, residual=2.0) for i in range(3)),
+    ]
+    table = pd.DataFrame(rows)
+    best = best_settings(table).iloc[0]
+    assert best["step_size"] == 0.2
+    assert table[select(table)]["step_size"].unique() == [0.2]
+
+
+def test_a_given_setting_is_compared_with_the_tuning_of_its_optimizer():
+    rows = [
+        row(0.1, 300, mode="given") | {"variant": "momentum:step_size=0.1"},
+        row(0.2, 100, mode="tuned"),
+        row(0.2, 25, mode="tuned", optimizer="nesterov"),
+    ]
+    found = regret(pd.DataFrame(rows)).iloc[0]
+    assert found[["best", "regret", "best_of_all", "regret_of_all"]].tolist() == [100, 3.0, 25, 12.0]
 
 
 def test_regret_is_the_ratio_to_the_best_of_the_same_and_of_all():

@@ -141,6 +141,13 @@ def test_median_interval_of_few_is_missing():
     assert median_interval([1.0, 2, 3, 4, np.inf, np.inf, np.inf]) == (4.0, 1.0, np.inf)
 
 
+@pytest.mark.parametrize("n", [1100, 5000])
+def test_median_interval_of_very_many(n):
+    values = np.arange(1.0, n + 1.0)
+    theirs = scipy.stats.quantile_test(values, q=0.0, p=0.5).confidence_interval(0.95)
+    assert median_interval(values)[1:] == (theirs.low, theirs.high)
+
+
 def test_medians_tell_how_many_were_solved():
     row = medians(work_of([[[1.0, 2, 3, 4, 5, 6, np.inf]]])).iloc[0]
     assert row[["solved", "of", "median", "low", "high"]].tolist() == [6, 7, 4.0, 1.0, np.inf]

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nagbench.analysis.selection import select
 from nagbench.analysis.tuning import by_trials, cost, fairness, held_out
 
 
@@ -78,6 +79,44 @@ def test_what_is_scored_was_never_tuned_on():
     assert found["tuned"].tolist() == [1, 1]
     assert found["scored"].tolist() == [50, 50]
     assert found["best"].tolist() == [1, 1]
+
+
+def crossed(counts):
+    """counts[trial][seed][start] as a table."""
+    seeds = range(len(counts[0]))
+    parts = [table([trial[seed] for trial in counts]).assign(seed=seed) for seed in seeds]
+    return pd.concat(parts, ignore_index=True)
+
+
+def test_neither_the_start_nor_the_seed_of_what_is_scored_was_tuned_on():
+    # Each trial wins at the starts of its own, whatever the seed: what is tuned on the one start loses on the other.
+    starts = held_out(crossed([[[1, 50], [1, 50]], [[50, 1], [50, 1]]]))
+    assert starts["held"].tolist() == ["starts and seeds"] * 2
+    assert starts["regret"].tolist() == [50.0, 50.0]
+    assert (starts["tuned_on"].tolist(), starts["scored_on"].tolist()) == ([1, 1], [1, 1])
+    # And so with seeds.
+    assert held_out(crossed([[[1, 1], [50, 50]], [[50, 50], [1, 1]]]))["regret"].tolist() == [50.0, 50.0]
+
+
+def test_what_there_is_one_of_is_not_held_out():
+    assert set(held_out(crossed([[[1], [50]], [[50], [1]]]))["held"]) == {"seeds"}
+    assert fairness(table([[1, 50], [50, 1]])).iloc[0]["held"] == "starts"
+
+
+def test_an_unfinished_sweep_is_scored_where_it_can_be():
+    whole = crossed([[[1, 2], [3, 4]], [[5, 6], [7, 8]]])
+    found = held_out(whole[(whole["start"] == 0) | (whole["seed"] == 0)])
+    assert found.empty
+    found = held_out(whole[whole["cell"].ne("1-1") | whole["seed"].ne(1)])
+    assert found["trial"].tolist() == [0, 0]
+
+
+def test_the_cost_is_that_of_the_trial_that_is_selected():
+    tied = table([[10, 30], [20, 20]])
+    tied.loc[tied["trial"] == 1, "residual"] = 0.01
+    tied.loc[tied["trial"] == 1, "gradient_evaluations"] = 70.0
+    assert set(tied[select(tied)]["trial"]) == {1}
+    assert cost(tied).iloc[0]["evaluations_of_best"] == 140.0
 
 
 def test_one_pair_alone_leaves_nothing_to_hold_out():
