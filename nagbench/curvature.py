@@ -70,9 +70,22 @@ def estimated(problem: Problem, x: Floats, place: Place) -> Curvature | None:
 
 
 def hessian(problem: Problem, x: Floats) -> Floats:
-    """∇²f(x), symmetric, by central differences of the gradient along the axes. Shape (dimension, dimension)."""
-    rows = products(problem, x, np.eye(problem.dimension))
+    """∇²f(x), symmetric, by central differences of the gradient along the axes. Shape (dimension, dimension).
+
+    Each coordinate has its own step, ∛ε of its own scale: parameters of a curve fit differ by orders of magnitude.
+    """
+    steps = np.diag(_REACH * _scales(problem, x))
+    ahead, behind = x + steps, x - steps
+    slopes = problem.evaluate(np.concatenate([ahead, behind]))[1]
+    rows = (slopes[: x.size] - slopes[x.size :]) / np.diag(ahead - behind)[:, None]
     return np.asarray(0.5 * (rows + rows.T))
+
+
+def _scales(problem: Problem, x: Floats) -> Floats:
+    """max(|x_i|, |start_i|); where both are 0, half the domain's width, or 1 where there is none."""
+    half = 0.5 * np.ptp(problem.domain, axis=1) if problem.domain is not None else np.ones(x.size)
+    known = np.maximum(np.abs(x), np.abs(problem.start))
+    return np.asarray(np.where(known > 0.0, known, np.where(np.isfinite(half) & (half > 0.0), half, 1.0)))
 
 
 def products(problem: Problem, x: Floats, directions: Floats) -> Floats:

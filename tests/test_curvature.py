@@ -1,5 +1,6 @@
 """Estimated curvature against Hessians known in closed form and spectra known by construction."""
 
+import mpmath
 import numpy as np
 import pytest
 
@@ -66,3 +67,51 @@ def test_a_function_that_fails_has_no_estimate():
 
     problem = nagbench.problem(broken, start=[1.0], gradient=broken)
     assert estimated(problem, problem.start, "start") is None
+
+
+FITS = {
+    "misra1a": (lambda b, t: b[0] * (1 - mpmath.exp(-b[1] * t)), 1.607e11),
+    "rat43": (lambda b, t: b[0] / (1 + mpmath.exp(b[1] - b[2] * t)) ** (1 / b[3]), 9301703.0),
+    "thurber": (
+        lambda b, t: (b[0] + b[1] * t + b[2] * t**2 + b[3] * t**3) / (1 + b[4] * t + b[5] * t**2 + b[6] * t**3), 1.2744e9,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FITS)
+def test_parameters_of_different_scales(name):
+    """Against NIST's formulas, differentiated by differences of f in 60 digits; and L computed apart from either."""
+    curve, largest = FITS[name]
+    problem = nagbench.problem("nist", dataset=name)
+    at = problem.minimizers[0]
+    responses, predictors = problem.data.reshape(2, -1).tolist()
+
+    def value(b):
+        return mpmath.fsum((y - curve(b, mpmath.mpf(t))) ** 2 for y, t in zip(responses, predictors, strict=True))
+
+    with mpmath.workdps(60):
+        n, steps = at.size, [mpmath.mpf(abs(v)) * mpmath.mpf("1e-15") for v in at]
+
+        def moved(i, a, j, b):
+            point = [mpmath.mpf(v) for v in at]
+            point[i] += a * steps[i]
+            point[j] += b * steps[j]
+            return value(point)
+
+        exact = np.array(
+            [
+                [
+                    float(
+                        (moved(i, 1, j, 1) - moved(i, 1, j, -1) - moved(i, -1, j, 1) + moved(i, -1, j, -1))
+                        / (4 * steps[i] * steps[j])
+                    )
+                    for j in range(n)
+                ]
+                for i in range(n)
+            ]
+        )
+    # In units of the parameters' scales, in which no entry drowns in another.
+    scale = np.outer(at, at)
+    found = hessian(problem, at) * scale
+    np.testing.assert_allclose(found, exact * scale, rtol=1e-6, atol=1e-7 * np.abs(found).max())
+    assert estimated(problem, at, "minimiser").smoothness == pytest.approx(largest, rel=1e-3)
