@@ -315,16 +315,15 @@ ENGINES = {engine.name: engine for engine in (NUMBA, PYTHON, MIXED)}
 
 
 def fingerprint(*functions: Function, modules: Iterable[str] = (), installed: Iterable[str] = ()) -> str:
-    """A hash of what decides a result: the modules of these functions, further ones by name, the loop and the draws.
+    """A hash of what decides a result: the modules of these functions, further ones by name, the loop, what runs it, draws.
 
-    With the versions of these installed distributions, if there are any.
+    With the versions of numba and NumPy, which compile and sum, and of these installed distributions.
     """
     names = [f.__module__ for f in functions]
-    own = [kernels.__name__, schedules.__name__, loop.__name__, "nagbench.oracle"]
+    own = [__name__, kernels.__name__, schedules.__name__, loop.__name__, "nagbench.oracle", "nagbench.updates"]
     code = sources.fingerprint([*names, *modules, *own])
-    versions = [f"{name} {importlib.metadata.version(name)}" for name in installed]
-    if not versions:
-        return code
+    versions = [f"numba {numba.__version__}", f"numpy {np.__version__}"]
+    versions += [f"{name} {importlib.metadata.version(name)}" for name in installed]
     return hashlib.blake2b(" ".join([code, *versions]).encode(), digest_size=8).hexdigest()
 
 

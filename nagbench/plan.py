@@ -400,7 +400,8 @@ def _full_grid(spec: Spec, variant: Variant, unit: float) -> Iterator[Setting]:
 
 def _refused(method: Method, values: Mapping[str, float]) -> bool:
     """Whether a library does not take a combination that nobody asked for: at a grid's end, or of theory at κ = 1."""
-    full = {name: hyper.default for name, hyper in method.hyperparameters.items()} | dict(values)
+    # Schedules are the loop's business: a library is asked about its own hyperparameters alone.
+    full = {name: values.get(name, hyper.default) for name, hyper in method.hyperparameters.items()}
     return method.refuses is not None and method.refuses(full) is not None
 
 

@@ -89,6 +89,8 @@ def fingerprint_of(problem: str, optimizer: str) -> str:
     method = find_method(optimizer)
     home = cast(Callable[..., Any], method.driver or method.session or method.update)
     own = [home] if method.observe is None else [home, method.observe]
+    if method.driver is not None:
+        own.append(driving)
     modules = (*found.modules, *method.modules)
     return fingerprint(found.value_kernel, found.gradient_kernel, *own, modules=modules, installed=method.distributions)
 
@@ -221,11 +223,17 @@ class Job:
 
     @functools.cached_property
     def native(self) -> Callable[[int], Floats] | None:
-        """The library's own loop on this problem from the first cell's start, for the exact oracle; None without one."""
+        """The library's own loop on this problem from the first cell's start, for the exact oracle; None without one.
+
+        None for a scheduled cell too: the library's loop keeps its step size.
+        """
         make = self.batch.method.native
         if make is None or not self.oracle.exact:
             return None
         values = dict(self.batch.cells[0].hyperparameters)
+        if any(values.pop(word, schedules.CONSTANT) != schedules.CONSTANT for word in schedules.WORDS):
+            return None
+        values = {name: value for name, value in values.items() if name in self.batch.method.hyperparameters}
         return cast(Callable[[int], Floats] | None, make(self.batch.problem, self.starts[0], values))
 
     @property

@@ -5,6 +5,7 @@ import itertools
 import json
 import shlex
 
+import numba
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +14,7 @@ import nagbench
 from nagbench import oracle, plan, runner, sources
 from nagbench.analysis.selection import select
 from nagbench.portable import to_json
+from nagbench.single import cell_of
 
 SMALL = {
     "problems": ["bowl", "rosenbrock"],
@@ -136,6 +138,46 @@ def test_edited_sources_make_cells_stale(tmp_path, monkeypatch):
     runner.fingerprint_of.cache_clear()
     assert {cell.optimizer for cell in calls} == {"nesterov"}
     assert again.missing == 0
+
+
+@pytest.mark.parametrize(
+    ("module", "optimizer"),
+    [
+        ("nagbench.driving", "scipy/bfgs"), ("nagbench.engine", "torch/sgd"), ("nagbench.updates", "torch/sgd"),
+        ("nagbench.engine", "nesterov"),
+    ],
+)  # fmt: skip
+def test_what_runs_the_loop_is_in_the_fingerprint(module, optimizer, monkeypatch):
+    before, code = _fresh_fingerprint(optimizer), sources._code
+
+    @functools.cache
+    def edited(name):
+        return code(name) + ("edited" if name == module else "")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sources, "_code", edited)
+        assert _fresh_fingerprint(optimizer) != before
+    assert _fresh_fingerprint(optimizer) == before
+
+
+@pytest.mark.parametrize("package", [numba, np])
+def test_the_versions_of_what_compiles_and_sums_are_in_the_fingerprint(package, monkeypatch):
+    before = _fresh_fingerprint("nesterov")
+    with monkeypatch.context() as patch:
+        patch.setattr(package, "__version__", "0.0.1")
+        assert _fresh_fingerprint("nesterov") != before
+    assert _fresh_fingerprint("nesterov") == before
+
+
+def _fresh_fingerprint(optimizer):
+    bowl = nagbench.problem("bowl")
+    runner.fingerprint_of.cache_clear()
+    sources._fingerprint.cache_clear()
+    cell = cell_of(bowl, nagbench.optimizer(optimizer))
+    found = runner.fingerprint_of(cell.problem, cell.optimizer)
+    runner.fingerprint_of.cache_clear()
+    sources._fingerprint.cache_clear()
+    return found
 
 
 def test_comments_and_docstrings_do_not_make_cells_stale(tmp_path, monkeypatch):

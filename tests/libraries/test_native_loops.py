@@ -1,9 +1,13 @@
 """The libraries' own loops: the same function, the same end, and what a timing row says of them."""
 
+import dataclasses
+import types
+
 import numpy as np
 import pytest
 
 import nagbench
+from nagbench import runner, timing
 from nagbench.libraries._native import form_of
 from nagbench.registry import find_method
 from nagbench.runner import Batch, Job
@@ -59,3 +63,45 @@ def test_what_nobody_asked_for_and_a_library_refuses_is_left_out(folder):
     )
     assert set(sweep.runs["optimizer"]) == {"nesterov", "keras/sgd-nesterov", "optax/sgd-nesterov"}
     assert sweep.runs["iterations"].nunique() == 1
+
+
+def test_a_scheduled_method_of_a_library_is_planned_timed_and_has_no_native_loop(folder):
+    """The library is asked about its own hyperparameters, and its own loop would keep its step size."""
+    sweep = nagbench.sweep(
+        problems=["quadratic:dimension=3,condition=20"],
+        optimizers=["torch/sgd:schedule=step,schedule_period=50", "optax/sgd:schedule=step,schedule_period=50"],
+        modes=["theory"], tolerances=[1e-2], repeats=1, curves=False, out=folder / "r",
+    )  # fmt: skip
+    assert set(sweep.runs["optimizer"]) == {"torch/sgd", "optax/sgd"}
+    assert (sweep.timings["error"] == "").all()
+    assert np.isfinite(sweep.timings["wall_time"]).all()
+    assert sweep.timings["native_time"].isna().all()
+
+
+def _raises(iterations):
+    raise RuntimeError("no loop today")
+
+
+def test_a_native_loop_that_fails_leaves_the_times_of_the_replay(folder, monkeypatch):
+    method = find_method("torch/sgd")
+    failing = dataclasses.replace(method, native=lambda *given: _raises)
+    monkeypatch.setattr(runner, "find_method", lambda name: failing)
+    sweep = nagbench.sweep(
+        problems=["quadratic:dimension=3,condition=20"], optimizers=["torch/sgd"], modes=["theory"],
+        tolerances=[1e-2], repeats=2, curves=False, out=folder / "r",
+    )  # fmt: skip
+    assert (sweep.timings["error"] == "").all()
+    assert np.isfinite(sweep.timings["wall_time"]).all()
+    assert sweep.timings["native_time"].isna().all()
+
+
+def test_native_time_is_that_of_the_iterations_alone(monkeypatch):
+    """On a clock made up for the test: 5 s to make the optimizer, 2 s an iteration."""
+    now = [0.0]
+
+    def loop(iterations):
+        now[0] += 5.0 + 2.0 * iterations
+
+    monkeypatch.setattr(timing, "time", types.SimpleNamespace(perf_counter=lambda: now[0]))
+    job, task = types.SimpleNamespace(native=loop), types.SimpleNamespace(iterations=7)
+    assert timing._natively(timing._Clock(task, job)) == 14.0
