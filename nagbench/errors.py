@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 
@@ -22,8 +22,12 @@ def unknown(kind: str, name: str, valid: Iterable[str]) -> UsageError:
     names = sorted(valid)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    listed = ", ".join(names) if len(names) <= 20 else f"{len(names)} names, see `nagbench list`"
-    return UsageError(f"unknown {kind} {name!r}{hint} (known: {listed})")
+    return UsageError(f"unknown {kind} {name!r}{hint} (known: {listed(names)})")
+
+
+def listed(names: Sequence[str]) -> str:
+    """The names, if they are few."""
+    return ", ".join(names) if len(names) <= 20 else f"{len(names)} names, see `nagbench list`"
 
 
 def check_whole(name: str, value: Any) -> int:

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from nagbench import registry, schedules
 from nagbench.bundle import Bundle, in_pieces
 from nagbench.curvature import scale_of
-from nagbench.errors import UsageError, unknown
+from nagbench.errors import UsageError, listed, unknown
 from nagbench.libraries import missing
 from nagbench.objective import Ints, Problem
 from nagbench.oracle import default_every, parse_oracle
@@ -175,7 +175,7 @@ def _matching(
             present = [name for name in matches if name not in left_out]
             if not present:
                 why = "".join(f"; {name} is {left_out[name]}" for name in matches[:1])
-                raise UsageError(f"no {kind} matches {text!r} (known: {', '.join(known)}){why}")
+                raise UsageError(f"no {kind} matches {text!r} (known: {listed(known)}){why}")
             found.update(dict.fromkeys(present))
         else:
             found[text] = None

@@ -300,11 +300,11 @@ def run_job(job: Job, trace: loop.Trace | None, pulse: Pulse, guard: Guard = UNG
                 min(allowance, lasts),
             )  # fmt: skip
         except (Exception, SystemExit) as error:
-            _fail(progress, hits, errors, shortened(one_line(error)))
+            _fail(progress, hits, points, errors, shortened(one_line(error)))
         now = time.perf_counter()
         allowance = _next_allowance(allowance, now - began)
         if now - since > guard.seconds and progress["cell"][0] == at:
-            _fail(progress, hits, errors, over_time(guard.seconds))
+            _fail(progress, hits, points, errors, over_time(guard.seconds))
         pulse()
     for cell in np.flatnonzero((hits["status"] == loop.ERROR).any(axis=1)):
         errors.setdefault(
@@ -331,13 +331,14 @@ def over_time(seconds: float) -> str:
 _UNKNOWN = ("value", "gradient_norm", "residual", "overshoot", "rate")
 
 
-def _fail(progress: NDArray[Any], hits: NDArray[Any], errors: dict[int, str], message: str) -> None:
+def _fail(progress: NDArray[Any], hits: NDArray[Any], points: Floats, errors: dict[int, str], message: str) -> None:
     cell, reached = int(progress["cell"][0]), int(progress["reached"][0]) if progress["begun"][0] else 0
     errors[cell] = message
     row = hits[cell, reached:]
     row["status"], row["iterations"] = loop.ERROR, progress["k"][0] if progress["begun"][0] else 0
     for name in _UNKNOWN:
         row[name] = np.nan
+    points[cell, reached:] = np.nan
     progress["cell"] += 1
     progress["begun"] = 0
 

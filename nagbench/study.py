@@ -334,6 +334,10 @@ def _begin(store: Store, planned: Plan, command: str | None, shard: tuple[int, i
             before.get(name) == value for name, value in manifest.items() if name != "command"
         ):
             return before
+        if before["spec"] != manifest["spec"]:
+            store.warn(
+                f"{store.folder} now shows this sweep; the cells of the one before stay in it, and its command shows them"
+            )
     store.write(file.name, as_toml(spec))
     manifest |= {"machines": machines, "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")}
     store.write_manifest(manifest)

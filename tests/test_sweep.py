@@ -15,6 +15,7 @@ from nagbench import oracle, plan, runner, sources
 from nagbench.analysis.selection import select
 from nagbench.portable import to_json
 from nagbench.single import cell_of
+from nagbench.stages import Progress
 
 SMALL = {
     "problems": ["bowl", "rosenbrock"],
@@ -203,7 +204,7 @@ def test_interrupting_keeps_what_is_finished_and_the_same_call_goes_on(tmp_path,
     spec = {**SMALL, "timing": False, "curves": False}
     whole = nagbench.sweep(**spec, out=tmp_path / "whole")
 
-    class Impatient(nagbench.stages.Progress):
+    class Impatient(Progress):
         def advance(self, count, statuses):
             if count and not self.stopped:
                 self.stopped = True
@@ -505,3 +506,30 @@ def test_a_lost_plan_is_said_and_written_again(small, tmp_path):
         _ = nagbench.load(copy).runs
     again = nagbench.sweep(**SMALL, out=copy, repeats=2)
     pd.testing.assert_frame_equal(again.runs, small.runs)
+
+
+def test_a_failed_run_has_no_end_point(folder):
+    (folder / "broken.py").write_text(
+        "from nagbench import method\n\n\n@method('broken', hyperparameters={})\n"
+        "def broken(k, gradient, iterate, query, slots, hyper):\n    raise ValueError('never')\n"
+    )
+    done = nagbench.run("bowl", "broken:broken", engine="python")
+    assert done.status == "error"
+    assert np.isnan(done.iterate).all()
+
+
+def test_another_sweep_in_the_same_directory_is_said(tmp_path):
+    told = []
+
+    class Listener(Progress):
+        def warn(self, message):
+            told.append(message)
+
+    quick = {"optimizers": ["nesterov"], "trials": 1, "timing": False, "curves": False, "out": tmp_path}
+    for problem in ("bowl", "bowl", "rosenbrock"):
+        done = nagbench.sweep(problems=[problem], progress=Listener(), **quick)
+        told += [problem]
+    assert [word for word in told if "now shows this sweep" not in word] == ["bowl", "bowl", "rosenbrock"]
+    assert "now shows this sweep" in told[2]
+    assert set(done.runs["problem"]) == {"rosenbrock"}
+    assert set(nagbench.sweep(problems=["bowl"], **quick).runs["problem"]) == {"bowl"}

@@ -217,13 +217,16 @@ def _by_time(table: pd.DataFrame) -> list[str]:
     """Where the least wall time went to another method than the fewest iterations."""
     if not table["fastest"].any():
         return []
-    other = []
+    other, ahead = [], []
     for task, rows in table.groupby("task", sort=False):
         fastest, best = set(rows.loc[rows["fastest"], "method"]), set(rows.loc[rows["best"], "method"])
         if fastest and not fastest & best:
             other.append(f"{listed(sorted(fastest))} on {task}")
-    if other:
-        return [f"by wall time the lead goes to another method: {listed(other)}"]
+        elif fastest < best:
+            ahead.append(f"{listed(sorted(fastest))} on {task}")
+    if other or ahead:
+        first = [f"by wall time the lead goes to another method: {listed(other)}"] * bool(other)
+        return [*first, *[f"of those that tie, the fastest by wall time: {listed(ahead)}"] * bool(ahead)]
     return ["by wall time the same methods lead, or cannot be told from those that do"]
 
 

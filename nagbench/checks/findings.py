@@ -88,7 +88,7 @@ def run_checks(subject: str, checks: Mapping[str, Callable[[T], Finding]], probe
         try:
             with np.errstate(all="ignore"):
                 finding = check(probe)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             finding = failed(str(error) if isinstance(error, UsageError) else f"raised {one_line(error)}")
         results.append(Check(subject, name, *finding))
     return results

@@ -42,7 +42,7 @@ def run_profile(
     curves = _curves(table, kind, per_dimension=per_dimension)
     if curves.empty:
         raise UsageError("there is no problem that all of these methods ran; choose among them with --method")
-    print_table(shares_at(curves, _points(curves)).round(3) if shape == "table" else curves, shape)
+    print_table(_rounded(shares_at(curves, _points(curves))) if shape == "table" else curves, shape)
     if plot is not None:
         cut = None if per_dimension or kind == "performance" else given_up(table)
         share = "share of problems and targets" if kind == "ecdf" else "share of problems"
@@ -128,6 +128,11 @@ def _chosen(folder: Path, by: By, mode: str | None, methods: Sequence[str]) -> p
         if name not in known:
             raise unknown("method", name, known)
     return table[table["method"].isin(methods)] if methods else table
+
+
+def _rounded(table: pd.DataFrame) -> pd.DataFrame:
+    """Shares to three digits; tolerances are small, and stay."""
+    return table.apply(lambda column: column if column.name == "tolerance" else column.round(3))
 
 
 def _at(table: pd.DataFrame, tolerance: float | None) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -38,6 +39,8 @@ def verify_things(
     found = verify(*names, problem=problem, scenarios=scenarios or None, steps=steps, hyperparameters=_settings(values))
     for name, why in found.missing.items():
         ERR.print(f"nagbench: left out {name}: {why}", soft_wrap=True, markup=False)
+    if found.pairs.empty:
+        raise UsageError("nothing could be compared: no scenario has two implementations that run in it")
     if shape == "json":
         click.echo(found.to_json())
     elif shape == "csv":
@@ -57,6 +60,8 @@ def _settings(texts: Sequence[str]) -> Mapping[str, float]:
         if not equals:
             raise UsageError(f"--set {text!r} is not of the form NAME=VALUE")
         found[name] = check_number(name, value)
+        if not math.isfinite(found[name]):
+            raise UsageError(f"--set {text!r} is not valid; allowed: a finite number")
     return found
 
 

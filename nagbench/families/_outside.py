@@ -52,7 +52,7 @@ def _called(name: str, function: Value, x: Floats, rows: Ints) -> Floats:
         result = np.asarray(function(x.copy(), rows))
     except FunctionError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise FunctionError(f"{name} raised {one_line(error)}, at x = {_text(x)}") from error
     if result.dtype.kind not in "biuf":
         kind = "None" if result.shape == () and result.item() is None else f"values of type {result.dtype}"

@@ -10,10 +10,11 @@ from unittest import mock
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
 import nagbench
 from nagbench.analysis.profiles import performance_profile, work
-from nagbench.cli import main
+from nagbench.cli import cli, main
 
 
 @pytest.fixture(scope="module")
@@ -100,3 +101,10 @@ def test_bad_input_is_one_line_and_exit_code_2(words, said, made, capsys):
     assert code == 2
     assert len(lines) == 1, err
     assert all(part in lines[0] for part in said)
+
+
+def test_the_tolerance_is_printed_as_it_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    quick = {"optimizers": ["nesterov", "momentum"], "trials": 2, "timing": False, "curves": False}
+    nagbench.sweep(problems=["bowl", "beale"], out="run", tolerances=[1e-5], **quick)
+    assert "1e-05" in CliRunner().invoke(cli, ["profile", "run"]).stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 
 from nagbench.errors import one_line
 from nagbench.plots.landscape import surface
@@ -27,7 +28,7 @@ def section(material: Material) -> Section | None:
 def _figure(task: str, key: str, material: Material) -> Figure | Text:
     cell = material.cell(key)
     try:
-        problem = problem_of(cell.problem) if cell is not None else None
+        problem = replace(problem_of(cell.problem), name=task) if cell is not None else None
         ground = terrain(problem, box_of(problem), _GRID) if problem else None
     except Exception as error:
         # As for paths: a problem that is not to be had here is no reason for no page.
