@@ -132,7 +132,7 @@ def _chosen(folder: Path, by: By, mode: str | None, methods: Sequence[str]) -> p
 
 def _rounded(table: pd.DataFrame) -> pd.DataFrame:
     """Shares to three digits; tolerances are small, and stay."""
-    return table.apply(lambda column: column if column.name == "tolerance" else column.round(3))
+    return table.round({name: 3 for name in table.columns if name != "tolerance"})
 
 
 def _at(table: pd.DataFrame, tolerance: float | None) -> pd.DataFrame:
