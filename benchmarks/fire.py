@@ -27,7 +27,7 @@ from typing import Any
 import nagbench
 from nagbench.stages import Progress
 from nagbench.store import Store
-from tests.scale.harsh import HOSTILE, STEPS, limited, nag, table_hash
+from tests.scale.harsh import HOSTILE, STEPS, nag, table_hash
 
 SPEC: dict[str, Any] = {
     "problems": ["bowl", "rosenbrock", "ill-conditioned-1e2", "ill-conditioned-1e4"],
@@ -109,9 +109,7 @@ class Fire:
         """A file system that holds a part of the results, and then more."""
         size = disk(self.place / "undisturbed") * (number + 1) // 5
         with small_disk(self.place, size) as (out, more):
-            done = nag(
-                *WORDS, "-j", "1", "--out", out / "o", **({} if more else {"preexec_fn": lambda: limited(size // 2)})
-            )
+            done = nag(*WORDS, "-j", "1", "--out", out / "o", most=None if more else size // 2)
             refused(done, "cannot be written")
             if more:
                 more("size=64m")

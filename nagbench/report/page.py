@@ -55,6 +55,9 @@ def render(material: Material) -> str:
 
 def sections_of(material: Material) -> list[Section]:
     """The sections that have something to say, with their figures and tables numbered."""
+    # Ids begin anew with every page.
+    for name in ("ids", "links"):
+        vars(material).pop(name, None)
     made = [section for build in SECTIONS if (section := build(material)) is not None]
     return list(_numbered(made))
 

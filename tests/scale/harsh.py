@@ -54,16 +54,12 @@ def table_hash(sweep):
     return hashlib.blake2b(sweep.runs.to_csv(index=False).encode(), digest_size=16).hexdigest()
 
 
-def nag(*words, **settings):
-    """The command line in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "nagbench", *map(str, words)], capture_output=True, text=True, timeout=120, check=False,
-        **settings,
-    )  # fmt: skip
+def nag(*words, most=None, **settings):
+    """The command line in a process of its own; with ``most``, one that may not write files of more bytes, about.
 
-
-def limited(most=6_000):
-    """From now on the system refuses this process to write files of more bytes, as a full disk refuses."""
-    import resource
-
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    The shell sets the limit: a fork that runs Python first is not safe in a process that has threads.
+    """
+    command = [sys.executable, "-m", "nagbench", *map(str, words)]
+    if most is not None:
+        command = ["sh", "-c", f'ulimit -f {most // 512}; exec "$@"', "sh", *command]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, **settings)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from harsh import SPEC, limited, nag, table_hash
+from harsh import SPEC, nag, table_hash
 
 import nagbench
 from nagbench.analysis.selection import select
@@ -167,7 +167,7 @@ def test_a_disk_that_takes_no_more_is_one_line(tmp_path):
         "--out",
         tmp_path / "o",
     ]
-    done = nag(*words, preexec_fn=limited)
+    done = nag(*words, most=6_000)
     assert done.returncode == 2
     assert [line for line in done.stderr.splitlines() if "cannot be written" in line] == done.stderr.splitlines()[-1:]
     assert "Traceback" not in done.stderr
