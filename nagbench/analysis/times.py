@@ -8,7 +8,7 @@ import pandas as pd
 _SETTING = ["problem", "oracle", "mode", "start", "seed", "tolerance"]
 COLUMNS = [
     "problem", "dimension", "mode", "method", "tested_at", "step_size", "momentum", "status", "iterations", "time", "spread",
-    "step", "native", "note",
+    "step", "native", "machine", "note",
 ]  # fmt: skip
 
 
@@ -17,13 +17,16 @@ def per_iteration(runs: pd.DataFrame, timings: pd.DataFrame) -> pd.DataFrame:
 
     ``time`` is the median of the bare replays, ``spread`` the distance of their quartiles, ``step`` the part beyond the
     gradient calls, and ``native`` that of the library's own loop with its own gradient; nan where there is none.
+    All are of one ``machine``, that with the most of these timings: times of two are no comparison.
     ``note`` says why a count is another than that of the setting's first method with the same hyperparameters.
     """
     rows = runs[runs["selected"].astype(bool)]
     rows = rows[rows["tolerance"] == rows.groupby("problem")["tolerance"].transform("min")]
     rows = rows.assign(method=rows["variant"].str.partition(":")[0])
-    good = timings[timings["error"] == ""].drop_duplicates(["cell", "iterations"])
-    rows = rows.merge(good[["cell", "iterations", *_TIMES.values()]], on=["cell", "iterations"], how="left")
+    good = timings[(timings["error"] == "") & timings["cell"].isin(rows["cell"])]
+    good = good[good["machine"].isin(good["machine"].value_counts(sort=True).index[:1])]
+    good = good.drop_duplicates(["cell", "iterations"])
+    rows = rows.merge(good[["cell", "iterations", "machine", *_TIMES.values()]], on=["cell", "iterations"], how="left")
     for name, column in _TIMES.items():
         rows[name] = rows[column] / rows["iterations"].where(rows["iterations"] > 0)
     groups = rows.groupby([*_SETTING, "step_size", "momentum"], dropna=False, sort=False)

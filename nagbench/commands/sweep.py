@@ -123,9 +123,11 @@ def _print_times(done: Sweep) -> None:
     table = per_iteration(done.runs, done.timings)
     for name in ("time", "spread", "step", "native"):
         table[name] = [_seconds(value) or "—" for value in table[name].astype(float)]
+    machines = table.pop("machine").dropna().unique()
     print_table(table, "table")
-    console().print("an iteration: time, median of bare replays; spread of their quartiles; step, beyond the gradient calls; "
-                    "native with the library's own gradient", style="dim")  # fmt: skip
+    where = "".join(f" on machine {name}" for name in machines)
+    console().print(f"an iteration{where}: time, median of bare replays; spread of their quartiles; "
+                    "step, beyond the gradient calls; native with the library's own gradient", style="dim")  # fmt: skip
 
 
 def _print_sweep(done: Sweep, shape: str) -> None:

@@ -36,3 +36,16 @@ def test_without_times_the_counts_are_there(folder):
     assert isinstance(table, pd.DataFrame)
     assert table["time"].isna().all()
     assert (table["note"] == "").all()
+
+
+def test_times_are_of_one_machine(folder):
+    sweep = nagbench.sweep(
+        problems=["bowl"], optimizers=["gradient-descent", "nesterov"], modes=["default"], tolerances=[1e-2], repeats=1,
+        curves=False, out=folder / "r",
+    )  # fmt: skip
+    here = sweep.timings
+    elsewhere = here.iloc[:1].assign(machine="another", wall_time=1e6)
+    for timings in (pd.concat([here, elsewhere]), pd.concat([elsewhere, here])):
+        table = per_iteration(sweep.runs, timings)
+        assert set(table["machine"]) == set(here["machine"])
+        assert (table["time"] < 1e3).all()
