@@ -37,7 +37,8 @@ def list_things(what: str, shape: str, filters: Mapping[str, str]) -> None:
         ]
     if not rows:
         ERR.print("no problem fits all of these filters", markup=False)
-    print_table(pd.DataFrame(rows), shape)
+    if rows or shape != "table":
+        print_table(pd.DataFrame(rows), shape)
 
 
 def _method_row(method: Method) -> dict[str, Any]:
