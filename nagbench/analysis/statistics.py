@@ -167,14 +167,31 @@ def critical_difference(methods: int, problems: int, confidence: float = 0.95) -
 
     Raises UsageError for a confidence outside (0, 1).
     """
-    from scipy.stats import studentized_range
-
     if not 0.0 < confidence < 1.0:
         raise UsageError(f"confidence {confidence!r} is not valid; allowed: a number between 0 and 1")
     if methods < 2 or problems < 1:
         return math.nan
-    quantile = float(studentized_range.ppf(confidence, methods, np.inf)) / math.sqrt(2.0)
+    quantile = _range_quantile(confidence, methods) / math.sqrt(2.0)
     return quantile * math.sqrt(methods * (methods + 1) / (6.0 * problems))
+
+
+def _range_quantile(confidence: float, count: int) -> float:
+    """The quantile of the range of so many standard normal numbers: P(range ≤ q) = k ∫ φ(z) (Φ(z) − Φ(z − q))ᵏ⁻¹ dz.
+
+    The trapezoidal rule is exact to rounding here, as the integrand and all its derivatives vanish at both ends. The same as
+    `scipy.stats.studentized_range` with infinitely many degrees of freedom, whose module takes half a second to import.
+    """
+    from scipy.special import ndtr
+
+    z = np.linspace(-9.0, 40.0, 4901)
+    density = np.exp(-0.5 * z**2) / math.sqrt(2.0 * math.pi)
+    low, high = 0.0, 40.0
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        within = np.clip(ndtr(z) - ndtr(z - middle), 0.0, 1.0)
+        below = count * float((density * within ** (count - 1)).sum()) * (z[1] - z[0]) < confidence
+        low, high = (middle, high) if below else (low, middle)
+    return 0.5 * (low + high)
 
 
 def alike(means: pd.DataFrame, difference: float) -> list[list[str]]:

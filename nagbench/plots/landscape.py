@@ -40,12 +40,17 @@ _CUSP = 0.2
 _STAR, _ACCENT = "#ffc83d", "#0072b2"
 
 
-def surface(problem: Problem, grid: int = _SURFACE_GRID) -> Figure:
-    """f as a surface over its domain, on a grid of so many points a side. Raises UsageError where the dimension is not 2."""
+def surface(problem: Problem, grid: int = _SURFACE_GRID, *, title: bool = True) -> Figure:
+    """f as a surface over its domain, on a grid of so many points a side. Raises UsageError where the dimension is not 2.
+
+    Without a title the axes are put in place and not fitted, which takes half the time.
+    """
     with looks():
-        figure = new_figure(6.0, 4.8)
-        _surface(figure.add_subplot(projection="3d"), problem, grid)
-        _headline(figure, problem)
+        figure = new_figure(6.0, 4.8, measured=title)
+        place = {} if title else {"position": (0.02, 0.03, 0.94, 0.96)}
+        _surface(figure.add_subplot(projection="3d", **place), problem, grid)
+        if title:
+            _headline(figure, problem)
     return figure
 
 

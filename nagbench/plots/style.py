@@ -11,6 +11,7 @@ import hashlib
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -117,9 +118,25 @@ _RC = {
 }
 
 
+_WITHIN: ContextVar[bool] = ContextVar("within looks", default=False)
+
+
 @contextmanager
 def looks() -> Iterator[None]:
-    """Matplotlib's defaults with ours on top; the user's own settings are back afterwards."""
+    """Matplotlib's defaults with ours on top; the user's own settings are back afterwards. Within another it costs nothing."""
+    if _WITHIN.get():
+        yield
+        return
+    entered = _WITHIN.set(True)
+    try:
+        with _fresh():
+            yield
+    finally:
+        _WITHIN.reset(entered)
+
+
+@contextmanager
+def _fresh() -> Iterator[None]:
     with matplotlib.style.context(_RC, after_reset=True), np.errstate(all="ignore"):
         yield
 

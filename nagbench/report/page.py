@@ -16,7 +16,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from nagbench.analysis.words import whole
-from nagbench.plots.style import DARK, look_of
+from nagbench.plots.style import DARK, look_of, looks
 from nagbench.plots.svg import geometry, inline, swatch, variable
 from nagbench.report.material import Material
 from nagbench.report.parts import Custom, Entry, Figure, Picture, Section, Table
@@ -50,7 +50,8 @@ def render(material: Material) -> str:
             for name, place in material.methods.items()
         ],
     }
-    return _environment().get_template("page.html.j2").render(context)
+    with looks():
+        return _environment().get_template("page.html.j2").render(context)
 
 
 def sections_of(material: Material) -> list[Section]:

@@ -17,7 +17,6 @@ def section(material: Material) -> Section | None:
     """A diagram, or why there is none, and a table a mode."""
     if not material.methods:
         return None
-    # scipy.stats takes long to import, and pages without ranks do without it.
     from nagbench.analysis.statistics import friedman, mean_ranks, ranks
 
     ranked = ranks(material.works["iterations"])

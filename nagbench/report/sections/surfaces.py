@@ -43,6 +43,9 @@ def _figure(task: str, key: str, material: Material) -> Figure | Text:
             f"{'; heights are logarithmic' if ground.logarithmic else ''}. Source: {problem.source or 'given by hand'}.",
         ),
         pictures=(
-            Picture(id=f"{name}-picture", draw=functools.partial(surface, problem, _GRID), described=f"Surface of {task}"),
+            Picture(
+                id=f"{name}-picture", draw=functools.partial(surface, problem, _GRID, title=False),
+                paper=functools.partial(surface, problem), described=f"Surface of {task}",
+            ),
         ),
     )  # fmt: skip
