@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from nagbench.analysis.traces import bands
-from nagbench.analysis.words import listed, measure_sign, number
+from nagbench.analysis.words import listed, measure_sign, number, whole
 from nagbench.plots.curves import Frame, convergence, frame_of, series
 from nagbench.plots.svg import swatch
 from nagbench.report.material import Material
@@ -19,12 +19,25 @@ from nagbench.report.parts import Figure, Heading, Key, Part, Picture, Section, 
 _SIZE = (6.6, 3.6)
 # Beyond so many runs, values are read to four digits.
 _LARGE = 1000
+# So many curves are drawn at most: a page that nobody scrolls through need not be waited for.
+_MOST = 2500
 
 
 def section(material: Material) -> Section:
     """One heading a task, with one figure a mode; the modes of a task share their axes."""
     parts: list[Part] = []
+    drawn = 0
     for task, rows in material.traces.groupby("task", sort=False):
+        drawn += int(rows.loc[rows["typical"], ["mode", "method"]].drop_duplicates().shape[0])
+        if parts and drawn > _MOST:
+            parts.append(
+                Text(
+                    text=f"Curves from {task} on are left out: the page draws {whole(_MOST)} of them at most. "
+                    "`nagbench run PROBLEM METHOD --plot FILE` draws any.",
+                    notice=True,
+                )
+            )
+            break
         place = material.tasks[str(task)]
         parts.append(Heading(id=material.ids("curves", str(task)), text=str(task), task=place))
         frame = frame_of(rows)

@@ -1,0 +1,62 @@
+"""Implementations beside one another: what an iteration costs in each library, where a sweep holds several."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from nagbench.analysis.times import per_iteration
+from nagbench.analysis.words import seconds, whole
+from nagbench.report.material import Material
+from nagbench.report.parts import Column, Entry, Row, Section, Table
+
+_TIMES = {"time": "time an iteration", "spread": "IQR", "step": "step alone", "native": "own loop"}
+_MOST = 400
+_CAPTION = (
+    "Time an iteration: the median of the bare replays over the iterations, with the width of their middle half (IQR). Step "
+    "alone leaves out the gradient calls, which are the same for all; own loop is the library with its own gradient and "
+    "nothing of ours in between. “Tested at” says at which point a method takes the gradient that is tested. The note says "
+    "why a count differs from that of the first method with the same hyperparameters.",
+)
+
+
+def section(material: Material) -> Section | None:
+    """The table, for at most so many runs; nothing where no run is a library's."""
+    if not material.methods or set(material.rows["library"]) <= {"nagbench"}:
+        return None
+    times = material.timings
+    for name in ("step_time", "native_time"):
+        times = times if name in times else times.assign(**{name: float("nan")})
+    told = per_iteration(material.ordered, times)
+    heads = (
+        Column(name="problem"), Column(name="mode"), Column(name="method"), Column(name="tested at"),
+        Column(name="iterations", numeric=True), *(Column(name=name, numeric=True) for name in _TIMES.values()),
+        Column(name="note"),
+    )  # fmt: skip
+    left = len(told) - _MOST
+    more = (f"The first {_MOST} rows of {len(told)}; CSV holds all.",) if left > 0 else ()
+    table = Table(
+        id=material.ids("table", "libraries"), label="Libraries beside one another", columns=heads,
+        rows=tuple(_row(row, material) for row in told.head(_MOST).to_dict("records")), caption=(*_CAPTION, *more),
+        data=told,
+    )  # fmt: skip
+    return Section(id="libraries", title="Libraries beside one another", nav="Libraries", parts=(table,))
+
+
+def _row(row: Mapping[Any, Any], material: Material) -> Row:
+    reached = row["status"] == "converged"
+    return Row(
+        method=material.methods.get(row["method"]),
+        task=material.tasks.get(row["problem"]),
+        entries=(
+            Entry(text=row["problem"]), Entry(text=row["mode"]), Entry(text=row["method"]), Entry(text=str(row["tested_at"])),
+            Entry(text=whole(row["iterations"]), value=row["iterations"], css="" if reached else "ended"),
+            *(_time(row[name]) for name in _TIMES), Entry(text=row["note"], css="why"),
+        ),
+    )  # fmt: skip
+
+
+def _time(value: Any) -> Entry:
+    return Entry() if pd.isna(value) else Entry(text=seconds(float(value)), value=float(value))
