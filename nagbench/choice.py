@@ -14,11 +14,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from nagbench import schedules
-from nagbench.analysis.selection import GROUP
 from nagbench.bundle import Bundle, Keys, distinct
 from nagbench.errors import UsageError
 from nagbench.objective import Floats, Ints
 from nagbench.plan import cell_of_row
+from nagbench.selection import GROUP
 from nagbench.store import Store
 
 _SCORED_ROWS = 2**16
@@ -117,7 +117,7 @@ Group = tuple[str, ...]
 
 
 def shown_plan(store: Store, plan: str) -> pd.DataFrame:
-    """The rows of a plan whose trial stands for its variant: the same that `analysis.selection.select` chooses.
+    """The rows of a plan whose trial stands for its variant: the same that `selection.select` chooses.
 
     Medians are taken block by block (all starts and seeds of a trial lie together in a plan), so memory does not grow
     with the number of cells.

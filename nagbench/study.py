@@ -16,7 +16,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nagbench.analysis.selection import select
 from nagbench.bundle import Keys, distinct
 from nagbench.choice import among, bundles_of_plan, finished, ids_of, in_shard, shown_plan
 from nagbench.executors import Execution, check_execution, limits_of
@@ -37,6 +36,7 @@ from nagbench.plan import (
 )
 from nagbench.portable import as_toml, text_of_optimizer, text_of_problem
 from nagbench.runner import forget
+from nagbench.selection import select
 from nagbench.stages import Progress, count_cells, follow_up, within
 from nagbench.store import SCHEMA, Store, Warn
 from nagbench.updates import Optimizer

@@ -12,8 +12,8 @@ import pytest
 
 import nagbench
 from nagbench import oracle, plan, runner, sources
-from nagbench.analysis.selection import select
 from nagbench.portable import to_json
+from nagbench.selection import select
 from nagbench.single import cell_of
 from nagbench.stages import Progress
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from nagbench.analysis.profiles import By, work
-from nagbench.analysis.selection import select
 from nagbench.analysis.summary import hyperparameters, selected, summary_of
 from nagbench.analysis.traces import traces_of
 from nagbench.records import Cell
 from nagbench.report.ids import Ids
+from nagbench.selection import select
 
 if TYPE_CHECKING:
     from nagbench.study import Sweep

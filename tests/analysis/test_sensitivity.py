@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 import nagbench
-from nagbench.analysis.selection import select
 from nagbench.analysis.sensitivity import (
     best_settings,
     overshoot_by_momentum,
@@ -15,6 +14,7 @@ from nagbench.analysis.sensitivity import (
 )
 from nagbench.registry import find_method
 from nagbench.scan import crossed, scan
+from nagbench.selection import select
 
 
 def row(step, count, *, status=None, mode="grid", trial=0, start=0, momentum=0.9, optimizer="momentum", **more):

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nagbench.analysis.selection import select
 from nagbench.analysis.tuning import by_trials, cost, fairness, held_out
+from nagbench.selection import select
 
 
 def table(scores, starts=1, mode="tuned"):

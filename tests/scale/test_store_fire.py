@@ -12,8 +12,8 @@ import pytest
 from harsh import SPEC, nag, table_hash
 
 import nagbench
-from nagbench.analysis.selection import select
 from nagbench.choice import ids_of, shown_plan
+from nagbench.selection import select
 from nagbench.store import Store
 
 DATA = Path(__file__).parent.parent / "data"
