@@ -79,7 +79,8 @@ def _stored(cells: int, jobs: int, out: str) -> int:
 
 def _counted(cells: int, jobs: int) -> int:
     from nagbench.executors import Execution, run_bundles
-    from nagbench.plan import make_plan, make_spec
+    from nagbench.plan import make_plan
+    from nagbench.specification import make_spec
 
     plan = make_plan(make_spec(settings(cells)))
     return sum(table.num_rows for table in run_bundles((lot.cells for lot in plan), Execution(jobs), lambda: None))

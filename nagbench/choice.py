@@ -17,7 +17,7 @@ from nagbench import schedules
 from nagbench.bundle import Bundle, Keys, distinct
 from nagbench.errors import UsageError
 from nagbench.objective import Floats, Ints
-from nagbench.plan import cell_of_row
+from nagbench.planned import cell_of_row
 from nagbench.selection import GROUP
 from nagbench.store import Store
 

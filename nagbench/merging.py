@@ -15,8 +15,8 @@ import pyarrow.compute as pc
 from nagbench.choice import ids_of
 from nagbench.errors import UsageError
 from nagbench.parts import KINDS
-from nagbench.plan import Spec, make_spec
 from nagbench.portable import as_toml
+from nagbench.specification import Spec, make_spec
 from nagbench.stages import Progress
 from nagbench.store import SCHEMA, Store, Warn
 from nagbench.study import Sweep, complete, plan_ids

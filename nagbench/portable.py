@@ -11,7 +11,7 @@ import pandas as pd
 from nagbench import registry
 from nagbench.errors import UsageError
 from nagbench.objective import Problem
-from nagbench.plan import Spec
+from nagbench.specification import Spec
 from nagbench.updates import Optimizer
 
 

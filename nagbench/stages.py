@@ -16,9 +16,9 @@ from nagbench.errors import UsageError
 from nagbench.executors import Execution, run_bundles
 from nagbench.machine import machine, one_core
 from nagbench.oracle import start_of
-from nagbench.plan import Spec
 from nagbench.records import Cell
 from nagbench.runner import batch_of, fingerprint_of
+from nagbench.specification import Spec
 from nagbench.store import Store
 from nagbench.theory import predicted_iterations
 from nagbench.timing import Task, time_tasks

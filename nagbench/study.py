@@ -20,23 +20,15 @@ from nagbench.bundle import Keys, distinct
 from nagbench.choice import among, bundles_of_plan, finished, ids_of, in_shard, shown_plan
 from nagbench.executors import Execution, check_execution, limits_of
 from nagbench.machine import commit, machine, versions
+from nagbench.names import left_out
 from nagbench.objective import Problem
 from nagbench.parts import KINDS
-from nagbench.plan import (
-    Plan,
-    Spec,
-    cell_of_row,
-    left_out,
-    make_plan,
-    make_spec,
-    plan_schema,
-    plan_table,
-    read_spec,
-    without_theory,
-)
+from nagbench.plan import Plan, make_plan, without_theory
+from nagbench.planned import cell_of_row, plan_schema, plan_table
 from nagbench.portable import as_toml, text_of_optimizer, text_of_problem
 from nagbench.runner import forget
 from nagbench.selection import select
+from nagbench.specification import Spec, make_spec, read_spec
 from nagbench.stages import Progress, count_cells, follow_up, within
 from nagbench.store import SCHEMA, Store, Warn
 from nagbench.updates import Optimizer

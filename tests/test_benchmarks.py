@@ -12,7 +12,7 @@ import pytest
 
 import nagbench
 from nagbench.errors import UsageError
-from nagbench.plan import DEFAULT_OPTIMIZERS, DEFAULT_PROBLEMS
+from nagbench.specification import DEFAULT_OPTIMIZERS, DEFAULT_PROBLEMS
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))

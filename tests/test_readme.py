@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import nagbench
-from nagbench.plan import cells, make_spec
+from nagbench.plan import cells
+from nagbench.specification import make_spec
 from nagbench.suite import read_suite
 
 ROOT = Path(__file__).parent.parent

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import nagbench
-from nagbench import oracle, plan, runner, sources
+from nagbench import modes, oracle, plan, runner, sources, specification
 from nagbench.portable import to_json
 from nagbench.selection import select
 from nagbench.single import cell_of
@@ -302,21 +302,21 @@ def test_starts_are_drawn_from_the_domain_and_shared_by_all_methods(tmp_path):
 
 def test_tuning_is_a_prefix_of_one_sequence():
     method = nagbench.registry.find_method("nesterov")
-    few = list(plan.trials(method, ["step_size", "momentum"], 5, 0.1))
-    many = list(plan.trials(method, ["step_size", "momentum"], 20, 0.1))
+    few = list(modes.trials(method, ["step_size", "momentum"], 5, 0.1))
+    many = list(modes.trials(method, ["step_size", "momentum"], 20, 0.1))
     assert many[:5] == few
     low, high = method.hyperparameters["step_size"].tuning
     assert all(low * 0.1 <= values["step_size"] <= high * 0.1 for values in many)
     assert many[0]["step_size"] == pytest.approx(0.1 * np.sqrt(low * high))
     first = [
         values["step_size"]
-        for values in plan.trials(nagbench.registry.find_method("gradient-descent"), ["step_size"], 20, 0.1)
+        for values in modes.trials(nagbench.registry.find_method("gradient-descent"), ["step_size"], 20, 0.1)
     ]
     assert first == [values["step_size"] for values in many]
 
 
 def test_theory_is_left_out_where_l_or_mu_is_unknown():
-    spec = plan.make_spec({"problems": ["rosenbrock", "bowl"], "modes": ["theory"]})
+    spec = specification.make_spec({"problems": ["rosenbrock", "bowl"], "modes": ["theory"]})
     assert {(item.problem, item.variant) for item in plan.cells(spec)} == {
         ("bowl", name) for name in ("gradient-descent", "momentum", "nesterov")
     }
@@ -351,7 +351,7 @@ def test_json_is_strict():
 
 
 def test_cells_have_different_keys():
-    spec = plan.make_spec({"trials": 8, "starts": 2})
+    spec = specification.make_spec({"trials": 8, "starts": 2})
     planned = list(plan.cells(spec))
     contents = {
         (i.problem, i.variant, tuple(i.cell.hyperparameters.values()), i.cell.start): i.cell.key for i in planned
@@ -417,11 +417,11 @@ def test_a_problem_with_a_start_of_its_own(tmp_path):
 
 
 def test_pinning_the_momentum_alone_leaves_the_step_size_to_tuning():
-    spec = plan.make_spec({"problems": ["bowl"], "optimizers": ["nesterov:momentum=0.5"], "trials": 4})
+    spec = specification.make_spec({"problems": ["bowl"], "optimizers": ["nesterov:momentum=0.5"], "trials": 4})
     planned = list(plan.cells(spec))
     assert {(item.mode, item.cell.hyperparameters["momentum"]) for item in planned} == {("theory", 0.5), ("tuned", 0.5)}
     assert len({item.cell.hyperparameters["step_size"] for item in planned if item.mode == "tuned"}) == 4
-    listed = plan.make_spec({"problems": ["bowl"], "optimizers": ["nesterov:momentum=[0.5,0.9]"], "grid": 3})
+    listed = specification.make_spec({"problems": ["bowl"], "optimizers": ["nesterov:momentum=[0.5,0.9]"], "grid": 3})
     assert len(list(plan.cells(listed))) == 6
 
 

@@ -17,7 +17,7 @@ from nagbench.commands.console import ERR, print_table
 from nagbench.errors import UsageError
 from nagbench.executors import Execution, run_bundles
 from nagbench.machine import machine, versions
-from nagbench.plan import cell_of_row
+from nagbench.planned import cell_of_row
 from nagbench.records import Cell
 from nagbench.registry import find_method
 from nagbench.runner import fingerprint_of

@@ -17,7 +17,9 @@ from nagbench.analysis.times import per_iteration
 from nagbench.choice import in_shard
 from nagbench.commands.console import ERR, BarProgress, console, print_table
 from nagbench.errors import check_number
-from nagbench.plan import Plan, left_out, make_plan, make_spec, read_spec, without_theory
+from nagbench.names import left_out
+from nagbench.plan import Plan, make_plan, without_theory
+from nagbench.specification import make_spec, read_spec
 from nagbench.stages import FailedError, OutOfTimeError
 from nagbench.study import Sweep, sweep
 

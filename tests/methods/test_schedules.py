@@ -10,12 +10,14 @@ from trajectories import ROSENBROCK_START, first_difference, rosenbrock
 
 import nagbench
 from nagbench.bundle import bundle_of
-from nagbench.plan import cell_of_row, make_plan, make_spec, plan_schema, plan_table
+from nagbench.plan import make_plan
+from nagbench.planned import cell_of_row, plan_schema, plan_table
 from nagbench.portable import as_toml, text_of_optimizer
 from nagbench.registry import methods
 from nagbench.runner import Batch, Job, count, digest, replay
 from nagbench.schedules import MOMENTA, STEP_SIZES
 from nagbench.single import cell_of
+from nagbench.specification import make_spec
 
 STEPS, PERIOD = 60, 40
 ENGINES = ("numba", "python")

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 import nagbench
-from nagbench.plan import make_plan, make_spec, theory_of, without_theory
+from nagbench.modes import theory_of
+from nagbench.plan import make_plan, without_theory
 from nagbench.registry import find_method, methods
+from nagbench.specification import make_spec
 from nagbench.stages import Progress
 from nagbench.updates import Hyperparameter
 

@@ -11,7 +11,8 @@ from harsh import SPEC, STEPS, nag, table_hash
 import nagbench
 from nagbench.bundle import bundle_of
 from nagbench.executors import limits_of
-from nagbench.plan import make_plan, make_spec
+from nagbench.plan import make_plan
+from nagbench.specification import make_spec
 from nagbench.workers import Limits, Pool
 
 

@@ -1,0 +1,89 @@
+"""What a sweep is asked for: the keys of a TOML specification, or of `nagbench.sweep`."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from nagbench.errors import UsageError, unknown
+from nagbench.records import Measure, canonical
+from nagbench.suite import messages
+
+Mode = Literal["theory", "default", "tuned", "grid"]
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+Whole = Annotated[int, Field(ge=1, le=10_000_000)]
+
+DEFAULT_PROBLEMS = (
+    "bowl", "rosenbrock", "rosenbrock-10", "ill-conditioned-1e2", "ill-conditioned-1e4", "ill-conditioned-1e6",
+)  # fmt: skip
+
+DEFAULT_OPTIMIZERS = ("gradient-descent", "momentum", "nesterov", "rmsprop", "adam")
+
+
+class Spec(BaseModel):
+    """What a sweep runs; the keys of a TOML specification. Tolerances are kept in decreasing order.
+
+    ``modes`` None stands for theory and tuned. An optimizer that comes with all its hyperparameters runs as given, and one
+    that comes with lists of values runs over their grid.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(pattern=r"^[\w.-]+$")] = "default"
+    problems: tuple[str, ...] = DEFAULT_PROBLEMS
+    optimizers: tuple[str, ...] = DEFAULT_OPTIMIZERS
+    suites: tuple[str, ...] = ()
+    modes: tuple[Mode, ...] | None = None
+    trials: Whole = 32
+    grid: Whole = 10
+    starts: Whole = 1
+    seeds: Whole = 1
+    oracles: Annotated[tuple[str, ...], Field(min_length=1)] = ("exact",)
+    measure: Measure = "gradient"
+    relative: bool = False
+    tolerances: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1e-3, 1e-6)
+    budget: Annotated[int, Field(ge=0, lt=2**53)] = 100_000
+    measure_every: Whole | None = None
+    engine: Literal["numba", "python", "mixed"] | None = None
+    timing: bool = True
+    repeats: Whole = 5
+    curves: bool = True
+
+    @field_validator("tolerances")
+    @classmethod
+    def _decreasing(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        return tuple(sorted(set(value), reverse=True))
+
+    @property
+    def hash(self) -> str:
+        """Eight hexadecimal digits of all that decides which cells there are."""
+        import hashlib
+
+        decides = self.model_dump(exclude={"name", "timing", "repeats", "curves"})
+        return hashlib.blake2b(canonical(decides).encode(), digest_size=4).hexdigest()
+
+
+def make_spec(values: Mapping[str, Any], source: str = "sweep") -> Spec:
+    """A checked specification. Raises UsageError that names every mistake, and the nearest valid key."""
+    for key in values:
+        if key not in Spec.model_fields:
+            raise unknown(f"key of {source}", key, Spec.model_fields)
+    try:
+        return Spec.model_validate(values)
+    except ValidationError as error:
+        raise UsageError("; ".join(f"{source}: {message}" for message in messages(error))) from None
+
+
+def read_spec(file: Path, **overrides: Any) -> dict[str, Any]:
+    """The keys of a TOML specification. Raises UsageError for a file that cannot be read."""
+    try:
+        values = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"specification {file}: {error}") from None
+    return {"name": file.stem, **values, **overrides}
