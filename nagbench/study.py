@@ -22,7 +22,7 @@ from nagbench.executors import Execution, check_execution, limits_of
 from nagbench.machine import commit, machine, versions
 from nagbench.names import left_out
 from nagbench.objective import Problem
-from nagbench.parts import KINDS
+from nagbench.parts import KINDS, REQUIRED
 from nagbench.plan import Plan, make_plan, without_theory
 from nagbench.planned import cell_of_row, plan_schema, plan_table
 from nagbench.portable import as_toml, text_of_optimizer, text_of_problem
@@ -150,7 +150,9 @@ class Sweep:
     def _of_plan(self, kind: str) -> pd.DataFrame:
         found = self.store.read(kind)
         if found.empty:
-            return found.reindex(columns=_COLUMNS[kind])
+            # With the types that rows would have, so that tables without a row can be joined with others.
+            empty: pd.DataFrame = pa.schema(REQUIRED[kind].items()).empty_table().to_pandas()
+            return empty.reindex(columns=_COLUMNS[kind])
         wanted = self.plan[["cell", "fingerprint"]].drop_duplicates()
         columns = [*_COLUMNS[kind], *_others(found, kind)]
         # A column that an earlier nagbench did not write is missing throughout.

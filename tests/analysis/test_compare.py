@@ -299,6 +299,17 @@ def test_what_one_side_lacks_is_told(made, tmp_path, capsys):
     assert {"ill-conditioned-1e2", "bowl"} == set(only["problem"])
 
 
+def test_two_directories_without_times_and_with_other_cells(tmp_path):
+    for folder, budget in (("a", 500), ("b", 600)):
+        nagbench.sweep(
+            problems=["bowl"], optimizers=["nesterov"], trials=2, budget=budget, out=tmp_path / folder, timing=False
+        )
+    found = nagbench.compare(tmp_path / "a", tmp_path / "b")
+    assert found.times.empty
+    assert not found.regressed
+    assert len(found.counts) > 0
+
+
 def test_markdown_is_a_table_that_github_shows_and_names_stay_text(made, capsys):
     found = nagbench.compare(made, made)
     found.times["method"] = found.times["method"] + "<b>|"
