@@ -89,8 +89,11 @@ def _scales(problem: Problem, x: Floats) -> Floats:
 
 
 def products(problem: Problem, x: Floats, directions: Floats) -> Floats:
-    """∇²f(x)·v for every row v of ``directions``, which have length 1, by central differences. Shape of ``directions``."""
-    reach = _REACH * max(1.0, float(np.abs(x).max()))
+    """∇²f(x)·v for every row v ≠ 0 of ``directions``, by central differences. Shape of ``directions``.
+
+    The step h along v is the longest with |h·v_i| ≤ ∛ε·(scale of coordinate i) for all i, as in `hessian`.
+    """
+    reach = _REACH / np.max(np.abs(directions) / _scales(problem, x), axis=1, keepdims=True)
     slopes = problem.evaluate(np.concatenate([x + reach * directions, x - reach * directions]))[1]
     ahead, behind = np.split(slopes, 2)
     return np.asarray((ahead - behind) / (2.0 * reach))
@@ -126,11 +129,9 @@ def curvature_at(problem: Problem, x: Floats, *, iterations: int = 100) -> float
     """An estimate of the largest |eigenvalue| of the Hessian at x: power iteration on differences of gradients."""
     direction = np.random.default_rng(0).standard_normal(problem.dimension)
     direction /= np.linalg.norm(direction)
-    reach = 1e-6 * max(1.0, float(np.abs(x).max()))
     estimate = 0.0
     for _ in range(iterations):
-        slopes = problem.evaluate(np.stack([x + reach * direction, x - reach * direction]))[1]
-        image = (slopes[0] - slopes[1]) / (2.0 * reach)
+        image = products(problem, x, direction[None])[0]
         size = float(np.linalg.norm(image))
         if not np.isfinite(size) or size == 0.0:
             break

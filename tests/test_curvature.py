@@ -115,3 +115,4 @@ def test_parameters_of_different_scales(name):
     found = hessian(problem, at) * scale
     np.testing.assert_allclose(found, exact * scale, rtol=1e-6, atol=1e-7 * np.abs(found).max())
     assert estimated(problem, at, "minimiser").smoothness == pytest.approx(largest, rel=1e-3)
+    assert curvature_at(problem, at) == pytest.approx(largest, rel=1e-3)
