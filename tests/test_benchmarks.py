@@ -9,10 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
 
 import nagbench
+from nagbench import registry
 from nagbench.errors import UsageError
 from nagbench.specification import DEFAULT_OPTIMIZERS, DEFAULT_PROBLEMS
+from nagbench.suite import suites
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
@@ -62,13 +65,27 @@ def test_every_benchmark_has_a_version_set_by_hand_and_says_what_it_shows(declar
         assert entry["type"] != "track" or entry["unit"] != "unit", name
 
 
-def test_parameters_are_the_names_that_there_are(declared):
-    assert set(common.METHODS) <= set(nagbench.optimizers())
-    assert set(common.PROBLEMS) <= set(nagbench.problems())
+def test_every_method_and_every_family_is_timed(declared):
+    methods, libraries = registry.methods(), registry.library_methods()
+    assert (list(methods), list(libraries)) == (common.METHODS, common.LIBRARIES)
+    entries = suites()
+    assert sorted(entries[name].family for name in common.PROBLEMS) == list(registry.families())
     assert tuple(common.DEFAULT_METHODS) == DEFAULT_OPTIMIZERS
     assert tuple(common.DEFAULT_PROBLEMS) == DEFAULT_PROBLEMS
-    params = declared["loop.Iteration.track_bare"]["params"]
-    assert params == [[repr(name) for name in common.METHODS], ["2", "1000", "1000000"]]
+    sizes = ["2", "1000", "1000000"]
+    assert declared["loop.Iteration.track_bare"]["params"] == [[repr(name) for name in methods], sizes]
+    assert declared["loop.Library.track_bare"]["params"] == [[repr(name) for name in libraries], sizes]
+
+
+def test_names_are_the_checkouts_whatever_package_is_at_hand(tmp_path):
+    """asv finds parameters by their place in a list, at every commit."""
+    (tmp_path / "nagbench").mkdir()
+    (tmp_path / "nagbench" / "__init__.py").write_text("def optimizers():\n    return ['of-old']\n")
+    code = "from suite.common import METHODS, PROBLEMS; import nagbench; print(*nagbench.optimizers(), *METHODS, *PROBLEMS)"
+    path = os.pathsep.join([str(tmp_path), str(ROOT / "benchmarks")])
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path,
+                          env={**os.environ, "PYTHONPATH": path})  # fmt: skip
+    assert done.stdout.split() == ["of-old", *common.METHODS, *common.PROBLEMS]
 
 
 def test_counts_are_the_same_twice(small):
@@ -160,6 +177,43 @@ def test_a_replay_makes_as_many_iterations_as_asked():
     job = common.job_of(nagbench.problem("bowl"), nagbench.optimizer("gradient-descent", step_size=0.25), 1)
     common.replayed(job)(3)
     np.testing.assert_allclose(job.state.iterate, nagbench.problem("bowl").start * 0.5**3)
+
+
+def test_what_a_library_takes_to_begin_is_not_part_of_an_iteration(monkeypatch):
+    """PyTorch's SGD is made anew at every replay; with a maker that takes long only the steps are left."""
+    job = common.job_of(nagbench.problem("bowl"), nagbench.optimizer("torch/sgd", step_size=0.25), 1)
+    run = common.replayed(job)
+    aside = run(3)
+    assert aside == pytest.approx(job.begun)
+    assert aside > 0
+    np.testing.assert_allclose(job.state.iterate, nagbench.problem("bowl").start * 0.5**3)
+    clock = iter([10.0, 20.0])
+    monkeypatch.setattr(common.time, "perf_counter", lambda: next(clock))
+    assert common.seconds(lambda calls: 4.0, 3) == pytest.approx((10.0 - 4.0) / 3)
+
+
+def test_what_is_not_installed_is_left_out(monkeypatch):
+    monkeypatch.setattr("nagbench.registry.missing", lambda library: "not installed" * (library == "torch"))
+    common.optimizer.cache_clear()
+    try:
+        table = loop.times(loop.bare, ["torch/sgd"])
+    finally:
+        common.optimizer.cache_clear()
+    assert table == {}
+    assert math.isnan(common.found(table, "torch/sgd", 2))
+
+
+def test_a_minimiser_that_drives_itself_makes_its_iterations(monkeypatch):
+    """Eight iterations of conjugate gradients from the start are those that SciPy makes when it is called."""
+    problem = nagbench.problem("extended-rosenbrock", dimension=2)
+    made = minimize(problem.value, problem.start, jac=problem.gradient, method="CG", options={"gtol": 0, "maxiter": 8})
+    ended = []
+    monkeypatch.setattr(loop, "replayed", lambda job: lambda count: ended.append((job, common.replayed(job)(count))))
+    loop.driven("scipy/cg", 2)(1)
+    ((job, _),) = ended
+    assert made.nit == 8
+    np.testing.assert_allclose(job.state.iterate, made.x)
+    assert loop.driven("scipy/bfgs", 1_000_000) is None
 
 
 def test_every_kind_of_speed_is_measured_at_this_commit():

@@ -2,20 +2,22 @@
 
 import math
 import os
-import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import nagbench
+
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.gate import clock, judgement, sides  # noqa: E402
+from benchmarks.gate import clock, judgement, plants, proof, sides  # noqa: E402
 from benchmarks.gate.judgement import Finding, judged_times, judged_tracks, unexpected  # noqa: E402
 
 COUNT = "iterations(bowl, nesterov, tuned)"
@@ -126,17 +128,6 @@ def git(place, *words):
     subprocess.run(["git", "-C", str(place), *identity, *words], check=True, capture_output=True)
 
 
-def planted(place):
-    """Nesterov's look-ahead with the velocity of the iteration before, an off-by-one in its momentum."""
-    file = place / "nagbench" / "methods" / "nesterov.py"
-    text = file.read_text(encoding="utf-8")
-    kept = "        velocity[i] = v\n"
-    assert text.count(kept) == 1
-    late, count = re.subn(r"( +query\[i\] = x \+ \w+ \* )v\n", rf"\g<1>velocity[i]\n{kept}", text.replace(kept, ""))
-    assert count == 1
-    file.write_text(late, encoding="utf-8")
-
-
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory):
     """A repository with this package in one commit."""
@@ -145,7 +136,8 @@ def clone(tmp_path_factory):
         shutil.copytree(ROOT / name, place / name, ignore=shutil.ignore_patterns("__pycache__"))
     # Fewer questions: the answers about these are the point here.
     names = place / "benchmarks" / "suite" / "common.py"
-    lists = 'METHODS = DEFAULT_METHODS = ["gradient-descent", "nesterov"]\nDEFAULT_PROBLEMS = ["ill-conditioned-1e2"]'
+    lists = 'METHODS = DEFAULT_METHODS = ["gradient-descent", "nesterov"]\n'
+    lists += 'PROBLEMS = DEFAULT_PROBLEMS = ["ill-conditioned-1e2"]'
     names.write_text(names.read_text(encoding="utf-8").replace("NAN = math.nan\n", f"NAN = math.nan\n{lists}\n"))
     git(place, "init", "-q")
     git(place, "add", "-A")
@@ -168,7 +160,7 @@ def gate(place, *words):
 def test_a_planted_off_by_one_in_nesterovs_momentum_fails_the_gate(clone):
     unchanged = gate(clone, "HEAD")
     assert (unchanged.returncode, unchanged.stdout.count("nothing to compare")) == (0, 1), unchanged.stderr
-    planted(clone)
+    plants.velocity_of_before(clone)
     caught = gate(clone, "HEAD", "--no-timing")
     assert caught.returncode == 1, caught.stderr
     assert "worse  iterations(ill-conditioned-1e2, nesterov, theory)" in caught.stdout
@@ -178,6 +170,79 @@ def test_a_planted_off_by_one_in_nesterovs_momentum_fails_the_gate(clone):
     meant = gate(clone, "HEAD~1", "--no-timing")
     assert meant.returncode == 0, meant.stdout + meant.stderr
     assert "as meant" in meant.stdout
+
+
+def loaded(place, module):
+    """The update of a planted copy of a method's module, as plain Python."""
+    file = place / "nagbench" / "methods" / f"{module}.py"
+    scope = {"__name__": "planted"}
+    exec(compile(file.read_text(encoding="utf-8"), str(file), "exec"), scope)
+    return scope
+
+
+def copied(place, module):
+    (place / "nagbench" / "methods").mkdir(parents=True)
+    shutil.copy(ROOT / "nagbench" / "methods" / f"{module}.py", place / "nagbench" / "methods")
+
+
+@pytest.mark.parametrize(("module", "method"), [("nesterov", "nesterov"), ("adaptive", "adam")])
+@pytest.mark.parametrize("share", [0.5, 2.0])
+def test_extra_work_that_is_planted_moves_nothing(tmp_path, module, method, share):
+    copied(tmp_path, module)
+    plants.slower(tmp_path, module, method, share)
+    planted, ours = loaded(tmp_path, module)[method], nagbench.optimizer(method)
+    ends = []
+    for update in (planted, ours.method.update):
+        iterate, query, slots = np.ones(4), np.ones(4), np.zeros((2, 4))
+        visits = Visits(iterate)
+        for k in range(3):
+            update(k, np.arange(1.0, 5.0), visits, query, slots, ours.hyper)
+        ends.append((iterate, visits.written))
+    np.testing.assert_array_equal(ends[0][0], ends[1][0])
+    assert ends[0][1] - ends[1][1] == 3 * 4 * share
+
+
+class Visits:
+    """An array that counts how often an element of it is written."""
+
+    def __init__(self, array):
+        self.array, self.size, self.written = array, array.size, 0
+
+    def __getitem__(self, i):
+        return self.array[i]
+
+    def __setitem__(self, i, value):
+        self.written += 1
+        self.array[i] = value
+
+
+def test_the_momentum_that_is_planted_is_that_of_the_next_iteration(tmp_path):
+    """Of f(x) = x²/2 with s = 1/2 from x = 1: x₁ = 1/2 and y₁ = x₁ + β(x₁ − x₀) = 1/2 − β/2, with β = 1/4 instead of 0."""
+    copied(tmp_path, "fista")
+    plants.momentum_counted_on(tmp_path)
+    iterate, query = np.ones(1), np.ones(1)
+    loaded(tmp_path, "fista")["nesterov_convex"](0, np.ones(1), iterate, query, np.zeros((1, 1)), np.array([0.5]))
+    assert (iterate[0], query[0]) == (0.5, 0.375)
+
+
+def outcome(code, *alarms, may=()):
+    return proof.Outcome(proof.Case("a", lambda place: None, may), code, alarms, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("case", "right"),
+    [
+        (outcome(0), True),
+        (outcome(1, "update adam 2: 1 → 2"), False),
+        (outcome(2), False),
+        (outcome(1, "update adam 2: 1 → 2", may=("update adam *",)), True),
+        (outcome(1, "update adam 2: 1 → 2", "update lion 2: 1 → 2", may=("update adam *",)), False),
+        (outcome(0, may=("update adam *",)), False),
+        (outcome(1, may=("update adam *",)), False),
+    ],
+)
+def test_a_proof_holds_where_what_was_planted_is_found_and_nothing_else(case, right):
+    assert case.right is right
 
 
 def test_an_unknown_commit_is_a_usage_error(clone):

@@ -11,9 +11,10 @@ from benchmarks.gate.judgement import Finding, judged_times
 from benchmarks.gate.sides import Side, Version, both
 from benchmarks.suite.common import DEFAULT_METHODS
 
-# Beyond what ten comparisons of equal versions reached on two busy cores; see docs/performance.md.
+# Beyond what ten comparisons of equal versions reached on two busy cores; see docs/dashboard.md.
 FACTORS = {
-    "update": 1.10, "value": 1.10, "gradient": 1.10, "iteration": 1.10, "counting": 1.10, "sweep": 1.25, "start": 1.25,
+    "update": 1.10, "value": 1.10, "gradient": 1.10, "iteration": 1.10, "counting": 1.10, "step": 1.25, "sweep": 1.25,
+    "start": 1.25,
 }  # fmt: skip
 ROUNDS, LOOKS = 15, 3
 _MOST = 12
@@ -31,6 +32,7 @@ def changed_keys(base: Mapping[str, str], head: Mapping[str, str], everything: b
     problems = [name.split()[1] for name in differs if name.startswith("problem ")]
     some = problems if everything else problems[:: max(1, -(-len(problems) // _MOST))]
     keys = [f"update {method} {n}" for method in methods for n in (2, 1_000)]
+    keys += [f"{name} 2" for name in differs if name.startswith("step ")]
     keys += [f"{what} {problem}" for problem in some for what in ("value", "gradient")]
     if "loop" in differs:
         keys += [f"{what} {method} {n}" for what in ("iteration", "counting") for method in DEFAULT_METHODS

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.suite import counts, families, loop, sweeps
 from benchmarks.suite.common import (
+    LIBRARIES,
     METHODS,
     PROBLEMS,
+    Run,
     enough_calls,
     if_there,
     job_of,
@@ -31,7 +33,8 @@ def main() -> None:
     sys.stdout = sys.stderr
     clocks = Clocks()
     questions: dict[str, Callable[..., Any]] = {
-        "where": where, "tracks": tracks, "fingerprints": fingerprints, "ready": clocks.ready, "sample": clocks.sample,
+        "where": where, "tracks": tracks, "paths": paths, "fingerprints": fingerprints, "ready": clocks.ready,
+        "sample": clocks.sample,
     }  # fmt: skip
     for line in sys.stdin:
         question, *arguments = json.loads(line)
@@ -49,8 +52,12 @@ def tracks() -> dict[str, float]:
     """Everything that is counted exactly, by name."""
     cells = {f"{what}({', '.join(key)})": value for (*key, what), value in counts.default_cells().items()}
     widths = {f"unusable({', '.join(key)})": value for key, value in counts.widths().items()}
-    norms = counts.Trajectory().setup_cache()
-    return {**cells, **widths, **{f"path({', '.join(key)})": value for key, value in norms.items()}}
+    return {**cells, **widths, **paths(METHODS)}
+
+
+def paths(methods: Sequence[str]) -> dict[str, float]:
+    """Where these methods are after some iterations."""
+    return {f"path({', '.join(key)})": value for key, value in counts.norms(methods).items()}
 
 
 def fingerprints() -> dict[str, str]:
@@ -61,7 +68,7 @@ def fingerprints() -> dict[str, str]:
 
 def _fingerprints() -> dict[str, str]:
     import nagbench
-    from nagbench import engine, kernels, runner, sources
+    from nagbench import engine, kernels, registry, runner, sources
     from nagbench import loop as the_loop
 
     def of(*names: str) -> str:
@@ -71,6 +78,10 @@ def _fingerprints() -> dict[str, str]:
     for name in METHODS:
         if (chosen := optimizer(name)) is not None:
             prints[f"update {name}"] = of(chosen.method.update.__module__)
+    for name in LIBRARIES:
+        # Without loading the library; where it is not installed there is nothing to compare.
+        if (method := if_there(registry.find_method, name)) is not None:
+            prints[f"step {name}"] = of((method.session or method.driver).__module__)
     for name, problem in known(PROBLEMS, nagbench.problem).items():
         prints[f"problem {name}"] = of(
             problem.value_kernel.__module__, problem.gradient_kernel.__module__, *problem.modules
@@ -82,7 +93,7 @@ class Clocks:
     """What is timed, by key, compiled and warm."""
 
     def __init__(self) -> None:
-        self.runs: dict[str, Callable[[int], None]] = {}
+        self.runs: dict[str, Run] = {}
 
     def ready(self, key: str) -> int:
         """A number of calls that takes a block's time; 0 where this version does not have it or fails at it."""
@@ -108,8 +119,8 @@ class Clocks:
         return seconds(self.runs[key], calls)
 
 
-def _made(what: str, name: str, n: str = "") -> Callable[[int], None] | None:
-    if what == "update":
+def _made(what: str, name: str, n: str = "") -> Run | None:
+    if what in ("update", "step"):
         return update(name, int(n))
     if what == "iteration":
         return loop.bare(name, int(n))
@@ -120,7 +131,7 @@ def _made(what: str, name: str, n: str = "") -> Callable[[int], None] | None:
     return families.runs_of([name]).get((name, what))
 
 
-def update(method: str, n: int) -> Callable[[int], None] | None:
+def update(method: str, n: int) -> Run | None:
     """Iterations of a method under a gradient that is there already."""
     from benchmarks.gate.flat import flat
 

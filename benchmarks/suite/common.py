@@ -8,40 +8,37 @@ import os
 
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
 
+import contextlib  # noqa: E402
 import time  # noqa: E402
-from collections.abc import Callable, Iterable, Mapping  # noqa: E402
+from collections.abc import Callable, Iterable, Iterator, Mapping  # noqa: E402
 from typing import Any  # noqa: E402
 
-METHODS = [
-    "gradient-descent", "momentum", "nesterov", "nesterov-convex", "nesterov-two-sequence", "nesterov-sutskever",
-    "nesterov-estimate-sequence", "nesterov-quadratic-optimal", "fista", "fista-gradient-restart",
-    "fista-function-restart", "ogm", "triple-momentum", "qhm",
-    "averaged-gradient-descent", "adagrad", "rmsprop", "rmsprop-epsilon-inside",
-    "rmsprop-momentum", "adam", "adamw", "amsgrad", "nadam", "lion",
-]  # fmt: skip
+from .names import names  # noqa: E402
+
+METHODS, LIBRARIES, PROBLEMS = (names()[kind] for kind in ("methods", "libraries", "problems"))
+# The default sweep, as it was when its history began.
 DEFAULT_METHODS = ["gradient-descent", "momentum", "nesterov", "rmsprop", "adam"]
 DEFAULT_PROBLEMS = [
     "bowl", "rosenbrock", "rosenbrock-10", "ill-conditioned-1e2", "ill-conditioned-1e4", "ill-conditioned-1e6",
 ]  # fmt: skip
-# One problem of each family.
-PROBLEMS = [
-    "bowl", "quadratic-diagonal-100", "quadratic-deep", "booth", "trid-10", "hilbert-10", "nesterov-worst",
-    "dixon3dq-10", "rosenbrock", "rosenbrock-10", "extended-rosenbrock-100", "logcosh-2", "zakharov-2", "huber-10",
-    "quartic-4", "log-sum-exp", "smoothed-tv", "exponential-2", "boyd-3exp", "low-rank-factorisation",
-    "matrix-sensing", "scalar-factorization", "beale", "himmelblau", "three-hump-camel", "six-hump-camel",
-    "goldstein-price", "styblinski-tang", "dixon-price-4", "cube", "cliff", "bazaraa-shetty", "rastrigin", "ackley",
-    "griewank", "levy", "michalewicz", "easom", "mccormick", "branin", "saddle-quartic", "monkey-saddle",
-    "tanh-plateau", "freudenstein-roth", "powell-badly-scaled", "brown-badly-scaled", "jennrich-sampson",
-    "helical-valley", "bard", "gaussian", "meyer", "gulf", "box-3d", "powell-singular", "wood", "kowalik-osborne",
-    "brown-dennis", "osborne-1", "biggs-exp6", "osborne-2", "watson-12", "extended-powell-100", "penalty-1-10",
-    "penalty-2-10", "variably-dimensioned", "trigonometric", "brown-almost-linear", "discrete-boundary-value-100",
-    "discrete-integral-equation", "broyden-tridiagonal-100", "broyden-banded", "linear-full-rank", "linear-rank-1",
-    "linear-rank-1-zero", "chebyquad-10", "nist-chwirut1", "diabetes-ridge", "breast-cancer-logistic", "wine-softmax",
-    "digits-mlp-tanh",
-]  # fmt: skip
 NAN = math.nan
 _TURNS, _BLOCK = 7, 0.002
+# What is timed: a function of a number of calls. What it returns are seconds that are not to be counted.
+Run = Callable[[int], float | None]
+
+
+def shown(pretty_name: str, unit: str | None = None) -> Callable[[Any], Any]:
+    """Gives a benchmark the name and the unit that asv shows."""
+
+    def mark(benchmark: Any) -> Any:
+        benchmark.pretty_name = pretty_name
+        if unit is not None:
+            benchmark.unit = unit
+        return benchmark
+
+    return mark
 
 
 def absent(error: Exception) -> bool:
@@ -81,7 +78,7 @@ def job_of(problem: Any, optimizer: Any, budget: int) -> Any:
     return Job(Batch(problem, optimizer.method, [cell]))
 
 
-def evaluations(problem: Any) -> tuple[Callable[[int], None], Callable[[int], None]]:
+def evaluations(problem: Any) -> tuple[Run, Run]:
     """Functions of a number of calls: so many values; values and gradients; at the start, inside compiled code."""
     import numpy as np
 
@@ -97,25 +94,41 @@ def evaluations(problem: Any) -> tuple[Callable[[int], None], Callable[[int], No
     return lambda calls: evaluate(calls, 0), lambda calls: evaluate(calls, calls)
 
 
-def replayed(job: Any) -> Callable[[int], None]:
-    """A function of a number of iterations: the bare replay from the start."""
+def replayed(job: Any) -> Run:
+    """A function of a number of iterations: the bare replay from the start, without what a library takes to begin one."""
     from nagbench.runner import replay
 
-    def run(iterations: int) -> None:
+    def run(iterations: int) -> float:
+        before = getattr(job, "begun", 0.0)
         for _ in replay(job, 0, iterations):
             pass
+        return float(getattr(job, "begun", 0.0) - before)
 
     return run
 
 
-def seconds(run: Callable[[int], None], calls: int) -> float:
-    """Wall time a call, over so many in a row."""
+@contextlib.contextmanager
+def on_one_core() -> Iterator[None]:
+    """Keeps this process on one core, where the system can: XLA makes as many threads as it may use cores."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(before)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def seconds(run: Run, calls: int) -> float:
+    """Wall time a call, over so many in a row, without the seconds that the function says to be none of it."""
     began = time.perf_counter()
-    run(calls)
-    return (time.perf_counter() - began) / calls
+    aside = run(calls) or 0.0
+    return (time.perf_counter() - began - aside) / calls
 
 
-def enough_calls(run: Callable[[int], None], block: float = _BLOCK, most: int = 2_000_000) -> int:
+def enough_calls(run: Run, block: float = _BLOCK, most: int = 2_000_000) -> int:
     """A number of calls that takes about ``block`` seconds; warms up on the way."""
     run(1)
     calls = 1
@@ -125,7 +138,7 @@ def enough_calls(run: Callable[[int], None], block: float = _BLOCK, most: int = 
     return calls
 
 
-def least(runs: Mapping[Any, Callable[[int], None]], turns: int = _TURNS) -> dict[Any, float]:
+def least(runs: Mapping[Any, Run], turns: int = _TURNS) -> dict[Any, float]:
     """Least seconds a call of each, all timed once before any is timed again."""
     calls = {key: enough_calls(run) for key, run in runs.items()}
     samples: dict[Any, list[float]] = {key: [] for key in runs}
@@ -135,7 +148,7 @@ def least(runs: Mapping[Any, Callable[[int], None]], turns: int = _TURNS) -> dic
     return {key: min(times) for key, times in samples.items()}
 
 
-def once(function: Callable[[], Any]) -> Callable[[int], None]:
+def once(function: Callable[[], Any]) -> Run:
     """A function of a number of calls from one of none."""
 
     def run(calls: int) -> None:

@@ -6,7 +6,7 @@ import functools
 import math
 import tempfile
 
-from .common import DEFAULT_METHODS, DEFAULT_PROBLEMS, METHODS, NAN, found, if_there, optimizer
+from .common import DEFAULT_METHODS, DEFAULT_PROBLEMS, METHODS, NAN, found, if_there, optimizer, shown
 
 MODES = ["tuned", "theory"]
 TOLERANCE, BUDGET, TRIALS, GRID = 1e-6, 100_000, 32, 31
@@ -66,22 +66,20 @@ class DefaultCells:
     def setup_cache(self):
         return default_cells()
 
+    @shown("Iterations to the tolerance", "iterations")
     def track_iterations(self, table, problem, method, mode):
         """Of the textbook tuning, or of the best of 32 trials; nan where the tolerance was not met."""
         return found(table, problem, method, mode, "iterations")
 
+    @shown("Rate of convergence", "iterations a decade")
     def track_rate(self, table, problem, method, mode):
         """Iterations a decade of the gradient's norm, from its slope over the last window."""
         return found(table, problem, method, mode, "rate")
 
+    @shown("Unsolved cells", "cells")
     def track_unsolved(self, table, problem, method, mode):
         """Cells (trials) that did not meet the tolerance."""
         return found(table, problem, method, mode, "unsolved")
-
-    track_iterations.unit, track_rate.unit, track_unsolved.unit = "iterations", "iterations a decade", "cells"
-    track_iterations.pretty_name = "Iterations to the tolerance"
-    track_rate.pretty_name = "Rate of convergence"
-    track_unsolved.pretty_name = "Unsolved cells"
 
 
 class StepSizes:
@@ -95,12 +93,10 @@ class StepSizes:
     def setup_cache(self):
         return widths()
 
+    @shown("Unusable step sizes", "decades")
     def track_unusable(self, table, problem, method):
         """Decades of the range from which the tolerance is not met: asv reads less as better, so not the width itself."""
         return found(table, problem, method)
-
-    track_unusable.unit = "decades"
-    track_unusable.pretty_name = "Unusable step sizes"
 
 
 class Trajectory:
@@ -112,15 +108,18 @@ class Trajectory:
     param_names = ["method", "problem"]
 
     def setup_cache(self):
-        keys = [(method, problem) for method in METHODS for problem in self.params[1]]
-        return {key: norm for key in keys if (norm := if_there(gradient_norm, *key)) is not None}
+        return norms(METHODS)
 
+    @shown("Gradient norm after 50 iterations", "‖∇f‖")
     def track_gradient_norm(self, table, method, problem):
         """A digest of the path: whatever moves an iterate moves it."""
         return found(table, method, problem)
 
-    track_gradient_norm.unit = "‖∇f‖"
-    track_gradient_norm.pretty_name = "Gradient norm after 50 iterations"
+
+def norms(methods):
+    """‖∇f‖ of these methods after `STEPS` iterations on both problems, by (method, problem)."""
+    keys = [(method, problem) for method in methods for problem in Trajectory.params[1]]
+    return {key: norm for key in keys if (norm := if_there(gradient_norm, *key)) is not None}
 
 
 def gradient_norm(method, problem):
@@ -128,10 +127,10 @@ def gradient_norm(method, problem):
     import nagbench
 
     place = nagbench.problem(problem)
-    textbook = nagbench.optimizer(method).method.theory
+    known = nagbench.optimizer(method).method
     if place.strong_convexity:
-        given = textbook(place.smoothness, place.strong_convexity) if textbook else {}
+        given = known.theory(place.smoothness, place.strong_convexity) if known.theory else {}
     else:
-        given = {"step_size": 1e-4}
+        given = {"step_size": 1e-4} if "step_size" in known.hyperparameters else {}
     run = nagbench.run(place, nagbench.optimizer(method, **given), tolerance=1e-300, budget=STEPS)
     return run.gradient_norm if run.iterations == STEPS else NAN

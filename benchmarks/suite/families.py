@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .common import PROBLEMS, evaluations, found, known, least
+from .common import PROBLEMS, evaluations, found, known, least, shown
 
 
 def runs_of(names):
@@ -26,12 +26,10 @@ class Evaluation:
     def setup_cache(self):
         return least(runs_of(PROBLEMS))
 
+    @shown("Time of one value", "seconds")
     def track_value(self, table, problem):
         return found(table, problem, "value")
 
+    @shown("Time of one value and one gradient", "seconds")
     def track_gradient(self, table, problem):
         return found(table, problem, "gradient")
-
-    track_value.unit = track_gradient.unit = "seconds"
-    track_value.pretty_name = "Time of one value"
-    track_gradient.pretty_name = "Time of one value and one gradient"

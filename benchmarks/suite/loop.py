@@ -1,13 +1,29 @@
-"""Speed of the loop: an iteration of every method, bare, and what counting adds to it."""
+"""Speed of the loop: an iteration of every method, ours and the libraries', bare, and what counting adds to it."""
 
 from __future__ import annotations
 
-from .common import DEFAULT_METHODS, METHODS, found, if_there, job_of, least, once, optimizer, replayed
+from .common import (
+    DEFAULT_METHODS,
+    LIBRARIES,
+    METHODS,
+    found,
+    if_there,
+    job_of,
+    least,
+    on_one_core,
+    once,
+    optimizer,
+    replayed,
+    shown,
+)
 
 SIZES = [2, 1_000, 1_000_000]
 # A step so small that nothing gets near a denormal number, which would slow it tenfold.
 STEP = 1e-9
 _BUDGETS = {2: 20_000, 1_000: 500, 1_000_000: 4}
+# SciPy's methods choose their own steps, and so end by themselves: early iterations of a run that none of them ends.
+_WHOLE = 8
+_DENSE = {"scipy/bfgs"}
 
 
 def quadratic(n):
@@ -21,6 +37,17 @@ def bare(method, n):
     """The replay of a method as a function of a number of iterations; None where the commit does not have it."""
     chosen = optimizer(method, step_size=STEP)
     return chosen and replayed(job_of(quadratic(n), chosen, 1))
+
+
+def driven(method, n):
+    """So many runs, `_WHOLE` iterations each, of a method that drives itself."""
+    import nagbench
+
+    chosen = optimizer(method)
+    if chosen is None or (method in _DENSE and n > 10_000):
+        return None
+    run = replayed(job_of(nagbench.problem("extended-rosenbrock", dimension=n), chosen, 1))
+    return once(lambda: run(_WHOLE))
 
 
 def counted(method, n):
@@ -57,11 +84,30 @@ class Iteration:
     def setup_cache(self):
         return times(bare, METHODS)
 
+    @shown("Time of one iteration", "seconds")
     def track_bare(self, table, method, n):
         return found(table, method, n)
 
-    track_bare.unit = "seconds"
-    track_bare.pretty_name = "Time of one iteration"
+
+class Library:
+    """The same of the libraries' own objects, where they are installed; of SciPy's methods the first iterations of a
+    run on the extended Rosenbrock function, their line searches and evaluations included.
+    """
+
+    version = "1"
+    timeout = 900
+    params = [LIBRARIES, SIZES]
+    param_names = ["method", "n"]
+
+    def setup_cache(self):
+        with on_one_core():
+            runs = times(driven, [name for name in LIBRARIES if name.startswith("scipy/")])
+            steps = times(bare, [name for name in LIBRARIES if not name.startswith("scipy/")])
+        return steps | {key: took / _WHOLE for key, took in runs.items()}
+
+    @shown("Time of one iteration, libraries", "seconds")
+    def track_bare(self, table, method, n):
+        return found(table, method, n)
 
 
 class Counting:
@@ -76,8 +122,6 @@ class Counting:
         without, measured = times(bare, DEFAULT_METHODS), times(counted, DEFAULT_METHODS)
         return {key: measured[key] / _BUDGETS[key[1]] / without[key] for key in measured if key in without}
 
+    @shown("Counting ÷ bare iteration", "× bare")
     def track_ratio(self, table, method, n):
         return found(table, method, n)
-
-    track_ratio.unit = "× bare"
-    track_ratio.pretty_name = "Counting ÷ bare iteration"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 
-from .common import if_there, job_of, optimizer
+from .common import if_there, job_of, optimizer, shown
 from .loop import quadratic
 
 
@@ -13,14 +13,17 @@ class Peak:
 
     version = "1"
 
+    @shown("Peak memory, a small run")
     def peakmem_idle(self):
         """Loaded, and one small run made: what the others start from."""
         self._run(2)
 
+    @shown("Peak memory, a million variables")
     def peakmem_million(self):
         """Nesterov's method on a million variables."""
         self._run(1_000_000)
 
+    @shown("Peak memory, a sweep of 4 096 cells")
     def peakmem_sweep(self):
         """A sweep of 4 096 cells."""
         import nagbench
@@ -41,7 +44,3 @@ class Peak:
         from nagbench.runner import count
 
         count(job_of(quadratic(n), optimizer("nesterov", step_size=1e-9), 3).batch)
-
-    peakmem_idle.pretty_name = "Peak memory, a small run"
-    peakmem_million.pretty_name = "Peak memory, a million variables"
-    peakmem_sweep.pretty_name = "Peak memory, a sweep of 4 096 cells"

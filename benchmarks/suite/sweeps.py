@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from .common import NAN, if_there, seconds
+from .common import NAN, if_there, seconds, shown
 
 CELLS, ROWS = 2_048, 100_000
 
@@ -39,13 +39,11 @@ class Throughput:
     params = [[1, 1_000]]
     param_names = ["budget"]
 
+    @shown("Time of one cell of a sweep", "seconds")
     def track_cell(self, budget):
         """At a budget of one iteration, all but the loop."""
         took = if_there(per_cell, budget)
         return NAN if took is None else took
-
-    track_cell.unit = "seconds"
-    track_cell.pretty_name = "Time of one cell of a sweep"
 
 
 class Store:
@@ -84,14 +82,13 @@ class Store:
     def teardown(self):
         self.folder.cleanup()
 
+    @shown("Writing 100 000 rows")
     def time_write(self):
         # Another number each time: a part that is there already is not written again.
         self.written += 1
         self.table.loc[0, "rises"] = self.written
         self.stores[0].append("runs", self.table)
 
+    @shown("Reading 100 000 rows")
     def time_read(self):
         self.stores[1].read("runs")
-
-    time_write.pretty_name = "Writing 100 000 rows"
-    time_read.pretty_name = "Reading 100 000 rows"
