@@ -16,7 +16,11 @@ STEPS = 50
 def runs_of(optimizers, **settings):
     """The table of a sweep of the default problems; nothing is timed. None where the commit has no sweeps."""
     import nagbench
-    from nagbench.plan import Spec
+
+    try:
+        from nagbench.specification import Spec
+    except ImportError:
+        from nagbench.plan import Spec
 
     settings |= {"tolerances": [TOLERANCE], "budget": BUDGET, "timing": False, "curves": False}
     settings = {name: value for name, value in settings.items() if name in Spec.model_fields}
