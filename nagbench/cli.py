@@ -239,6 +239,11 @@ def check(names: tuple[str, ...], optimizer: bool, seed: int, shape: str) -> Non
 @click.option("--set", "values", metavar="NAME=VALUE", multiple=True, help="A hyperparameter for all. Repeatable.")
 @click.option("--pairs", is_flag=True, help="Print every pair, too.")
 @click.option("--plot", type=click.Path(path_type=Path), help="Draw the distances against the iterations.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Write the JSON here; as RUN/certificate.json it is part of RUN's report.",
+)
 @click.option("--format", "shape", type=click.Choice(_SHAPES), default="table", show_default=True)
 def verify(**given: Any) -> None:
     """Say which implementations coincide, ours and the libraries', to how many ulps, and from which step they part.

@@ -13,7 +13,8 @@ from rich.text import Text
 from nagbench.analysis.words import number
 from nagbench.commands.console import ERR, console, print_table, save
 from nagbench.errors import UsageError, check_number
-from nagbench.verification.bundles import Bundle, bundles, rifts
+from nagbench.parts import write_file
+from nagbench.verification.bundles import Bundle, bundles, forms_of, reasons, rifts
 from nagbench.verification.certificate import Certificate, verify
 from nagbench.verification.rounding import DIFFERENT, IDENTICAL, Comparison
 from nagbench.verification.scenarios import change_at
@@ -33,6 +34,7 @@ def verify_things(
     values: Sequence[str],
     pairs: bool,
     plot: Path | None,
+    out: Path | None,
     shape: str,
 ) -> int:
     """The verb verify; returns the exit code."""
@@ -47,6 +49,10 @@ def verify_things(
         print_table(found.pairs, "csv")
     else:
         _print(found, pairs)
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write_file(out, found.to_json().encode())
+        ERR.print(f"certificate: {out}", soft_wrap=True, markup=False)
     if plot is not None:
         save(found.plot(), plot)
         ERR.print(f"picture: {plot}", soft_wrap=True, markup=False)
@@ -87,7 +93,7 @@ def _print_trial(out: Console, found: Certificate, trial: Trial, every_pair: boo
     changed = trial.scenario.name in ("step-drop", "momentum")
     when = f" (from iteration {change_at(found.steps)})" if changed else ""
     out.print(Text.assemble("  ", (trial.scenario.name, "bold"), f": {trial.scenario.title}{when}"), soft_wrap=True)
-    ahead = {entrant.name for entrant in trial.entrants if entrant.method.look_ahead}
+    ahead = {entrant.name for entrant in trial.entrants if entrant.look_ahead}
     found_bundles = bundles(trial)
     for place, bundle in enumerate(found_bundles):
         out.print(_bundle_text(trial, found_bundles, place, bundle, ahead, found.steps), soft_wrap=True)
@@ -118,18 +124,10 @@ def _bundle_text(
         text.append(f"   within {_ulps(bundle.ulps)}, {number(bundle.distance)}", "green")
     if len(bundle.names) > 1 and bundle.told_until < steps:
         text.append(f"   can be told from rounding up to step {max(bundle.told_until, 0)} only", "yellow")
-    forms = next(e.forms for e in trial.entrants if e.name == bundle.names[0])
-    text.append(f"   [{_forms(trial, forms)}]", "dim")
+    text.append(f"   [{forms_of(trial, bundle)}]", "dim")
     mapped = {p.explanation for p in trial.pairs if p.mapped and {p.a, p.b} <= set(bundle.names)} - {""}
     text.append("".join(f"   {reason}" for reason in sorted(mapped)), "cyan")
     return text
-
-
-def _forms(trial: Trial, forms: Sequence[str]) -> str:
-    """Only what tells something: nothing tells the forms of a group apart where all of them coincide."""
-    if not forms:
-        return "no known form"
-    return "every form" if len(forms) == len(trial.forms) > 1 else ", ".join(forms)
 
 
 def _rift_text(i: int, j: int, pairs: Sequence[Pair]) -> Text:
@@ -137,8 +135,7 @@ def _rift_text(i: int, j: int, pairs: Sequence[Pair]) -> Text:
     when = f"step {steps[0]}" if len(steps) == 1 else f"steps {steps[0]} to {steps[-1]}"
     far = max(pair.best.distance for pair in pairs)
     text = Text(f"    {_letter(i)} ≠ {_letter(j)}  from {when} on, up to {number(far)} apart", "red")
-    reasons = list(dict.fromkeys(pair.explanation for pair in pairs if pair.explanation))
-    return text.append(f": {' / '.join(reasons)}" if reasons else ": no explanation is known")
+    return text.append(f": {reasons(pairs)}")
 
 
 def _pair_text(pair: Pair) -> Text:

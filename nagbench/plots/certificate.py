@@ -9,17 +9,29 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from nagbench.plots.style import DARK, FAINT, INK, MUTED, PAPER, RULE, looks, new_figure, power_of_ten, shown
+from nagbench.plots.style import (
+    DARK,
+    FAINT,
+    INK,
+    MUTED,
+    PAPER,
+    RULE,
+    Dash,
+    Look,
+    looks,
+    new_figure,
+    power_of_ten,
+    shown,
+)
 from nagbench.verification.certificate import Certificate
-from nagbench.verification.rounding import DIFFERENT
 from nagbench.verification.scenarios import SCENARIOS
-from nagbench.verification.trials import Pair, Trial
+from nagbench.verification.trials import Line, Trial
 
 FLOOR, CEILING = 1e-18, 1e2
 _COLORS = [color for color in DARK if color not in {INK, MUTED, RULE, FAINT, PAPER}]
-_DASHES = ("-", (0, (6, 2)), (0, (1.4, 1.4)), (0, (6, 1.5, 1.2, 1.5)))
+_DASHES: tuple[Dash, ...] = ((), (6, 2), (1.4, 1.4), (6, 1.5, 1.2, 1.5))
 
 
 def certificate(found: Certificate) -> Figure:
@@ -36,7 +48,7 @@ def certificate(found: Certificate) -> Figure:
         axes = figure.subplots(len(groups), len(scenarios), sharex=True, sharey=True, squeeze=False)
         for row, group in enumerate(groups):
             trials = {trial.scenario.name: trial for trial in found.trials if trial.group.name == group}
-            labels = _labels(list(trials.values()))
+            labels = labels_of(list(trials.values()))
             for column, scenario in enumerate(scenarios):
                 panel = axes[row, column]
                 if scenario in trials:
@@ -47,40 +59,35 @@ def certificate(found: Certificate) -> Figure:
                     panel.set_title(scenario)
             _legend(axes[row, -1], labels)
             first = next(iter(trials.values())).entrants[:1]
-            axes[row, 0].set_ylabel(shown(group) + "".join(f"\nagainst {shown(one.name, 24)}" for one in first))
+            against = "".join(f"\nagainst {shown(one.name, 24)}" for one in first)
+            axes[row, 0].set_ylabel(shown(group) + against, parse_math=False)
         for panel in axes[-1]:
             panel.set_xlabel("iteration")
-        figure.suptitle(shown(f"distance between implementations on {found.problem}"), fontsize=11)
+        figure.suptitle(shown(f"distance between implementations on {found.problem}"), fontsize=11, parse_math=False)
     return figure
 
 
-def _labels(trials: Sequence[Trial]) -> list[str]:
+def labels_of(trials: Sequence[Trial]) -> list[str]:
     """What is drawn in the panels of a group, in order: the labels of its lines."""
-    return list(dict.fromkeys(_label(trial, pair) for trial in trials for pair in _drawn(trial)))
+    return list(dict.fromkeys(label_of(trial, line) for trial in trials for line in trial.lines))
 
 
-def _drawn(trial: Trial) -> list[Pair]:
-    if len(trial.entrants) <= 3:
-        return list(trial.pairs)
-    return [pair for pair in trial.pairs if trial.entrants[0].name in (pair.a, pair.b)]
-
-
-def _label(trial: Trial, pair: Pair) -> str:
-    first = trial.entrants[0].name
-    return f"{pair.a} | {pair.b}" if first not in (pair.a, pair.b) or len(trial.entrants) <= 3 else pair.b
+def label_of(trial: Trial, line: Line) -> str:
+    """The second of a line's implementations, or both, where not all lines have the same first."""
+    return line.b if len(trial.lines) < len(trial.pairs) else f"{line.a} | {line.b}"
 
 
 def _draw(panel: Axes, trial: Trial, labels: Sequence[str]) -> None:
-    pairs = _drawn(trial)
-    for pair in pairs:
-        number = labels.index(_label(trial, pair))
-        distance = np.clip(pair.best.distances, FLOOR, CEILING)
-        panel.plot(distance, **_look(number), linewidth=1.6, alpha=0.9)
-        if pair.best.verdict == DIFFERENT and pair.best.parts_at is not None:
-            at = pair.best.parts_at
-            panel.plot([at], [distance[at]], "o", color=_look(number)["color"], markersize=4)
-    if pairs:
-        allowed = np.clip(pairs[0].best.allowed, FLOOR, CEILING)
+    compared = {frozenset((pair.a, pair.b)): pair.best for pair in trial.pairs}
+    for place, line in enumerate(trial.lines):
+        look = _look(labels.index(label_of(trial, line)))
+        distance = np.clip(line.distances, FLOOR, CEILING)
+        panel.plot(distance, **look, linewidth=1.6, alpha=0.9, gid=f"series-{place}")
+        at = compared[frozenset((line.a, line.b))].parts_at
+        if at is not None and at < len(distance):
+            panel.plot([at], [distance[at]], "o", color=look["color"], markersize=4, gid=f"series-{place}-end")
+    if trial.lines:
+        allowed = np.clip(trial.allowed, FLOOR, CEILING)
         panel.fill_between(range(len(allowed)), FLOOR, allowed, color=FAINT, linewidth=0, zorder=0)
     panel.set_yscale("log")
     panel.set_ylim(FLOOR / 3, CEILING)
@@ -93,8 +100,32 @@ def _tick(value: float, _: object = None) -> str:
     return "0" if value <= FLOOR * 1.001 else power_of_ten(value)
 
 
+def panel(trial: Trial, labels: Sequence[str]) -> Figure:
+    """One panel of the picture by itself, for a page: lines have the looks of their places in ``labels``."""
+    width, height = 3.6, 2.5
+    with looks():
+        figure = new_figure(width, height, measured=False)
+        axes = figure.add_subplot()
+        figure.subplots_adjust(left=0.62 / width, right=1 - 0.1 / width, bottom=0.46 / height, top=1 - 0.1 / height)
+        axes.xaxis.set_gid("x-axis")
+        axes.yaxis.set_gid("y-axis")
+        _draw(axes, trial, labels)
+        axes.set(xlabel="iteration", ylabel="distance")
+        axes.set_xlim(0, len(trial.allowed) - 1)
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        axes.grid(True)
+        axes.tick_params(length=0)
+    return figure
+
+
+def look_at(number: int) -> Look:
+    """The look of the line at this place of a group."""
+    return Look(_COLORS[number % len(_COLORS)], _DASHES[number % len(_DASHES)], "")
+
+
 def _look(number: int) -> dict[str, Any]:
-    return {"color": _COLORS[number % len(_COLORS)], "linestyle": _DASHES[number % len(_DASHES)]}
+    look = look_at(number)
+    return {"color": look.color, "linestyle": (0, look.dash) if look.dash else "-"}
 
 
 def _legend(panel: Axes, labels: Sequence[str]) -> None:

@@ -13,12 +13,14 @@ import pandas as pd
 from nagbench.analysis.profiles import By, work
 from nagbench.analysis.summary import hyperparameters, selected, summary_of
 from nagbench.analysis.traces import traces_of
+from nagbench.errors import UsageError, one_line
 from nagbench.records import Cell
 from nagbench.report.ids import Ids
 from nagbench.selection import select
 
 if TYPE_CHECKING:
     from nagbench.study import Sweep
+    from nagbench.verification.certificate import Certificate
 
 # What the page shows of a manifest that does not say.
 _UNSAID: dict[str, Any] = {
@@ -32,7 +34,8 @@ _SAME = ["cell", "problem", "variant", "mode", "trial", "oracle", "tolerance"]
 class Material:
     """Tables as a `Sweep` has them. ``plan`` says what each cell holds; ``missing`` is the number of cells without a result.
 
-    ``notes`` are told above everything else.
+    ``notes`` are told above everything else. ``certificates`` are those of `nagbench verify` in the directories; one that
+    cannot be read is the line that says why.
     """
 
     runs: pd.DataFrame
@@ -42,6 +45,7 @@ class Material:
     missing: int = 0
     plan: pd.DataFrame = field(default_factory=pd.DataFrame)
     notes: tuple[str, ...] = ()
+    certificates: tuple[Certificate | str, ...] = ()
 
     @functools.cached_property
     def manifest(self) -> dict[str, Any]:
@@ -145,10 +149,12 @@ def _cell(row: Mapping[Any, Any], names: Sequence[str]) -> Cell:
 def material(*sweeps: Sweep) -> Material:
     """The material of these sweeps: counts are pooled and trials selected among all, times stay with their machines."""
     first = sweeps[0]
+    certificates = tuple(found for sweep in sweeps if (found := _certificate(sweep)) is not None)
     if len(sweeps) == 1:
         return Material(
-            first.runs, first.timings, first.curves, [dict(first.manifest)], missing=first.missing, plan=first.plan
-        )
+            first.runs, first.timings, first.curves, [dict(first.manifest)], missing=first.missing, plan=first.plan,
+            certificates=certificates,
+        )  # fmt: skip
     together = _joined([sweep.runs for sweep in sweeps])
     runs = together.drop_duplicates([name for name in _SAME if name in together], ignore_index=True)
     runs["selected"] = select(runs)
@@ -160,7 +166,23 @@ def material(*sweeps: Sweep) -> Material:
         missing=sum(sweep.missing for sweep in sweeps),
         plan=_pooled([sweep.plan for sweep in sweeps], ["cell", "problem", "variant", "mode", "trial"]),
         notes=tuple(_differences(together)),
+        certificates=certificates,
     )
+
+
+def _certificate(sweep: Sweep) -> Certificate | str | None:
+    """The certificate in the sweep's directory, or why it cannot be read; None where there is none."""
+    file = sweep.store.folder / "certificate.json"
+    if not file.is_file():
+        return None
+    from nagbench.verification.reading import read
+
+    try:
+        return read(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        said = f"{file}: {error if isinstance(error, UsageError) else one_line(error)}"
+        sweep.store.warn(said)
+        return said
 
 
 def _joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -118,10 +118,11 @@ class Heading:
 
 @dataclass(frozen=True, kw_only=True)
 class Text:
-    """A paragraph; ``notice`` sets it apart."""
+    """A paragraph; ``notice`` sets it apart; ``link`` is a place on the page and what to call it."""
 
     text: str
     notice: bool = False
+    link: tuple[str, str] | None = None
     kind: str = "text"
 
 

@@ -37,6 +37,20 @@ def bundles(trial: Trial) -> list[Bundle]:
     return [_bundle(between, names) for names in groups]
 
 
+def forms_of(trial: Trial, bundle: Bundle) -> str:
+    """The published forms that a bundle follows, where that tells something: not where all forms of the group coincide."""
+    forms = next(entrant.forms for entrant in trial.entrants if entrant.name == bundle.names[0])
+    if not forms:
+        return "no known form"
+    return "every form" if len(forms) == len(trial.forms) > 1 else ", ".join(forms)
+
+
+def reasons(pairs: Sequence[Pair]) -> str:
+    """Why these pairs part, each reason once."""
+    found = list(dict.fromkeys(pair.explanation for pair in pairs if pair.explanation))
+    return " / ".join(found) if found else "no explanation is known"
+
+
 def _verdict(between: Mapping[frozenset[str], Comparison], a: str, b: str) -> str:
     found = between.get(frozenset((a, b)))
     return found.verdict if found is not None else DIFFERENT

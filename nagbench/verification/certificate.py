@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from typing import Any
 
@@ -16,20 +16,21 @@ import pandas as pd
 from nagbench.errors import UsageError, check_number, check_whole, unknown
 from nagbench.objective import Problem
 from nagbench.registry import problem as make_problem
+from nagbench.verification.lockstep import Array
 from nagbench.verification.rounding import RUNS, SAFETY, Comparison
 from nagbench.verification.scenarios import SCENARIOS, change_at
 from nagbench.verification.selection import Selection, select
 from nagbench.verification.trials import Pair, Trial, try_group
 
 PROBLEM, STEPS = "rosenbrock-10", 60
-FORMAT = 1
+FORMAT = 2
 _LIBRARIES = ("numpy", "torch", "keras", "optax", "jax")
 
 
 @dataclass(frozen=True, eq=False)
 class Certificate:
     """What `verify` found: a trial for each group and scenario. ``missing`` says, by implementation, which library is not
-    installed; ``named`` are the implementations that were asked for.
+    installed; ``named`` are the implementations that were asked for; ``versions`` are those of nagbench and the libraries.
     """
 
     problem: str
@@ -38,6 +39,7 @@ class Certificate:
     trials: tuple[Trial, ...]
     missing: Mapping[str, str]
     named: frozenset[str] = frozenset()
+    versions: Mapping[str, str] = field(default_factory=lambda: installed())
 
     @property
     def pairs(self) -> pd.DataFrame:
@@ -59,7 +61,7 @@ class Certificate:
             "steps": self.steps,
             "changed_at": change_at(self.steps),
             "rounding": {"runs": RUNS, "safety": SAFETY},
-            "versions": versions(),
+            "versions": dict(self.versions),
             "missing": dict(self.missing),
             "trials": [_trial(trial) for trial in self.trials],
         }
@@ -67,6 +69,13 @@ class Certificate:
     def to_json(self) -> str:
         """`to_dict` as JSON; distances that are not finite are the text "inf"."""
         return json.dumps(self.to_dict(), ensure_ascii=False, indent=1, allow_nan=False)
+
+    @staticmethod
+    def from_json(text: str) -> Certificate:
+        """The certificate that `to_json` wrote, here or elsewhere. Raises UsageError in one line for anything else."""
+        from nagbench.verification.reading import read
+
+        return read(text)
 
     def plot(self) -> Any:
         """The distance of every implementation from the first of its group, step by step: a matplotlib Figure."""
@@ -143,7 +152,7 @@ def _with(selection: Selection, given: Mapping[str, float]) -> Selection:
     return replace(selection, groups=groups)
 
 
-def versions() -> dict[str, str]:
+def installed() -> dict[str, str]:
     """The versions of nagbench and of what can be verified; libraries that are not installed are left out."""
     found = {}
     for name in ("nagbench", *_LIBRARIES):
@@ -169,13 +178,23 @@ def _trial(trial: Trial) -> dict[str, Any]:
         "precision": trial.scenario.precision,
         "hyperparameters": dict(trial.group.base),
         "implementations": [
-            {"name": entrant.name, "library": entrant.method.library, "tested_at": entrant.method.tested_at,
-             "forms": list(entrant.forms)}
+            {"name": entrant.name, "library": entrant.library, "tested_at": entrant.tested_at,
+             "look_ahead": entrant.look_ahead, "forms": list(entrant.forms)}
             for entrant in trial.entrants
         ],
+        "forms": list(trial.forms),
         "refused": dict(trial.refused),
         "pairs": [_pair(pair) for pair in trial.pairs],
+        "picture": {
+            "allowed": _short(trial.allowed),
+            "lines": [{"a": line.a, "b": line.b, "distances": _short(line.distances)} for line in trial.lines],
+        },
     }  # fmt: skip
+
+
+def _short(values: Array) -> list[float | str]:
+    """To four digits, which is more than a picture shows."""
+    return [_plain(float(f"{value:.4g}")) for value in values]
 
 
 def _pair(pair: Pair) -> dict[str, Any]:

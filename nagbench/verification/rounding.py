@@ -69,8 +69,6 @@ class Comparison:
     ulps: float
     resolution: float
     told_until: int
-    distances: Array
-    allowed: Array
 
 
 def compare(a: Array, b: Array, allowed: Array) -> Comparison:
@@ -85,8 +83,6 @@ def compare(a: Array, b: Array, allowed: Array) -> Comparison:
         ulps=float(ulps(a, b).max()),
         resolution=float(allowed[-1]),
         told_until=_told_until(a, allowed),
-        distances=apart,
-        allowed=allowed,
     )
 
 

@@ -14,23 +14,35 @@ from nagbench.updates import Method, Optimizer
 from nagbench.verification.forms import FORMS
 from nagbench.verification.groups import Group, Member
 from nagbench.verification.lockstep import Array, Noise, Schedule, Target, Trajectory, follow, target_of
-from nagbench.verification.rounding import DIFFERENT, RUNS, Comparison, allowance, compare
+from nagbench.verification.rounding import DIFFERENT, RUNS, Comparison, allowance, compare, distances
 from nagbench.verification.scenarios import Scenario
 
+# Of more entrants than these, the picture compares all with the first.
+_FEW = 3
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True)
 class Entrant:
-    """A member that ran: its trajectory, what rounding can do to it, and the forms of the group that it follows."""
+    """A member that ran, and the forms of the group that it follows."""
 
     name: str
-    method: Method
-    trajectory: Trajectory
-    allowed: Array
-    allowed_at_query: Array
+    library: str
+    tested_at: str
+    look_ahead: bool
     forms: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
+class _Runner:
+    """An entrant with its trajectory and what rounding can do to it."""
+
+    entrant: Entrant
+    trajectory: Trajectory
+    allowed: Array
+    allowed_at_query: Array
+
+
+@dataclass(frozen=True)
 class Pair:
     """Two members compared: at what each calls its parameters, and, where these are not where both take their gradients,
     there too (``mapped``).
@@ -49,9 +61,21 @@ class Pair:
 
 
 @dataclass(frozen=True, eq=False)
+class Line:
+    """How far apart two entrants are after every step (K + 1,), where they are compared: a line of the picture."""
+
+    a: str
+    b: str
+    distances: Array
+
+
+@dataclass(frozen=True, eq=False)
 class Trial:
     """What came of a group in a scenario. ``refused`` says, by member, why it did not take the values; ``forms`` are
     those of the group that the scenario has the hyperparameters of.
+
+    ``lines`` are what the picture draws: each entrant against the first, or all pairs of up to three; ``allowed`` (K + 1,)
+    is what is put down to rounding in the first of them.
     """
 
     group: Group
@@ -60,6 +84,8 @@ class Trial:
     pairs: tuple[Pair, ...]
     refused: Mapping[str, str]
     forms: tuple[str, ...]
+    lines: tuple[Line, ...]
+    allowed: Array
 
 
 def try_group(
@@ -71,7 +97,7 @@ def try_group(
         return None
     target, start = target_of(problem), problem.start.astype(scenario.precision)
     forms = {name: follow(FORMS[name], values, target, start, steps) for name in group.forms if _has(name, values)}
-    entrants, refused = [], {}
+    runners, refused = [], {}
     for member, method in members:
         schedule = settings_of(member, method, values)
         why = _lack(group, member, method, values) or _refusal(method, schedule)
@@ -79,8 +105,32 @@ def try_group(
         if isinstance(entered, str):
             refused[member.name] = entered
         else:
-            entrants.append(entered)
-    return Trial(group, scenario, tuple(entrants), tuple(_pairs(group, entrants, forms)), refused, tuple(forms))
+            runners.append(entered)
+    pairs = tuple(_pairs(group, runners, forms))
+    drawn = [(a, b, pair) for (a, b), pair in zip(itertools.combinations(runners, 2), pairs, strict=True)]
+    if len(runners) > _FEW:
+        drawn = [(a, b, pair) for a, b, pair in drawn if a is runners[0]]
+    return Trial(
+        group=group,
+        scenario=scenario,
+        entrants=tuple(runner.entrant for runner in runners),
+        pairs=pairs,
+        refused=refused,
+        forms=tuple(forms),
+        lines=tuple(_line(a, b, pair) for a, b, pair in drawn),
+        allowed=_allowed(*drawn[0]) if drawn else np.zeros(steps + 1),
+    )
+
+
+def _line(a: _Runner, b: _Runner, pair: Pair) -> Line:
+    if pair.mapped is not None:
+        return Line(pair.a, pair.b, distances(a.trajectory.queries, b.trajectory.queries))
+    return Line(pair.a, pair.b, distances(a.trajectory.points, b.trajectory.points))
+
+
+def _allowed(a: _Runner, b: _Runner, pair: Pair) -> Array:
+    at_query = pair.mapped is not None
+    return np.minimum(*(one.allowed_at_query if at_query else one.allowed for one in (a, b)))
 
 
 def _has(form: str, values: Schedule) -> bool:
@@ -129,7 +179,7 @@ def _enter(
     start: Array,
     steps: int,
     forms: dict[str, Trajectory],
-) -> Entrant | str:
+) -> _Runner | str:
     """The member's runs, or what it raised: some libraries refuse values only when they are used."""
     try:
         run = follow(method, schedule, target, start, steps)
@@ -137,13 +187,12 @@ def _enter(
     except Exception as error:
         return one_line(error)
     at_query = allowance(run.queries, [other.queries for other in disturbed])
-    return Entrant(
-        name=name,
-        method=method,
+    followed = tuple(key for key, form in forms.items() if _equal(run.queries, form.points, at_query))
+    return _Runner(
+        entrant=Entrant(name, method.library, method.tested_at, method.look_ahead, followed),
         trajectory=run,
         allowed=allowance(run.points, [other.points for other in disturbed]),
         allowed_at_query=at_query,
-        forms=tuple(key for key, form in forms.items() if _equal(run.queries, form.points, at_query)),
     )
 
 
@@ -151,31 +200,27 @@ def _equal(a: Array, b: Array, allowed: Array) -> bool:
     return compare(a, b, allowed).verdict != DIFFERENT
 
 
-def _pairs(group: Group, entrants: Sequence[Entrant], forms: dict[str, Trajectory]) -> Iterator[Pair]:
-    for a, b in itertools.combinations(entrants, 2):
+def _pairs(group: Group, runners: Sequence[_Runner], forms: dict[str, Trajectory]) -> Iterator[Pair]:
+    for a, b in itertools.combinations(runners, 2):
         raw = compare(a.trajectory.points, b.trajectory.points, np.minimum(a.allowed, b.allowed))
         mapped = None
-        if raw.verdict == DIFFERENT and (_looks_ahead(a) or _looks_ahead(b)):
+        if raw.verdict == DIFFERENT and (a.entrant.look_ahead or b.entrant.look_ahead):
             allowed = np.minimum(a.allowed_at_query, b.allowed_at_query)
             mapped = compare(a.trajectory.queries, b.trajectory.queries, allowed)
-        yield Pair(a.name, b.name, raw, mapped, _explain(group, a, b, raw, mapped, forms))
-
-
-def _looks_ahead(entrant: Entrant) -> bool:
-    return entrant.method.look_ahead
+        yield Pair(a.entrant.name, b.entrant.name, raw, mapped, _explain(group, a, b, raw, mapped, forms))
 
 
 def _explain(
-    group: Group, a: Entrant, b: Entrant, raw: Comparison, mapped: Comparison | None, forms: dict[str, Trajectory]
+    group: Group, a: _Runner, b: _Runner, raw: Comparison, mapped: Comparison | None, forms: dict[str, Trajectory]
 ) -> str:
     if (mapped or raw).verdict != DIFFERENT:
         return f"equal after {group.point_map}" if mapped is not None and group.point_map else ""
-    ways = [_way(group, start, end, a, forms) for start in a.forms for end in b.forms]
+    ways = [_way(group, start, end, a, forms) for start in a.entrant.forms for end in b.entrant.forms]
     found = min((way for way in ways if way is not None), key=len, default=())
     return "; ".join(found)
 
 
-def _way(group: Group, start: str, end: str, a: Entrant, forms: dict[str, Trajectory]) -> tuple[str, ...] | None:
+def _way(group: Group, start: str, end: str, a: _Runner, forms: dict[str, Trajectory]) -> tuple[str, ...] | None:
     """The reasons on the shortest way from one form to another; those that make no difference in this run left out."""
     found: dict[str, tuple[str, ...]] = {start: ()}
     for _ in group.forms:

@@ -122,6 +122,7 @@ def test_counts_that_differ_between_directories_are_told(sweeps: tuple[nagbench.
     class Changed:
         runs, timings, curves = other, sweeps[0].timings, sweeps[0].curves
         manifest, missing, plan = sweeps[0].manifest, 0, sweeps[0].plan
+        store = sweeps[0].store
 
     pooled = material(sweeps[0], Changed())  # type: ignore[arg-type]
     assert "1 cell has other counts" in pooled.notes[0]

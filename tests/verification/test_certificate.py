@@ -18,6 +18,7 @@ from nagbench.cli import cli
 from nagbench.verification.bundles import bundles, rifts
 from nagbench.verification.certificate import schema
 from nagbench.verification.groups import GROUPS
+from nagbench.verification.lockstep import follow
 from nagbench.verification.scenarios import SCENARIOS
 
 OURS = ("nesterov", "nesterov-two-sequence", "qhm")
@@ -168,10 +169,20 @@ class TestAnybodysOptimizer:
 
 
 class TestSettings:
-    def test_replace_the_groups(self):
-        found = nagbench.verify("qhm", "nesterov", scenarios=["constant"], hyperparameters={"momentum": 0.5}, steps=10)
-        np.testing.assert_array_equal(found.trials[0].entrants[0].trajectory.schedule["momentum"], 0.5)
-        assert found.trials[0].entrants[0].trajectory.steps == 10
+    def test_replace_the_groups(self, monkeypatch):
+        followed = []
+
+        def watch(method, schedule, target, start, steps, *noise):
+            followed.append((method.name, schedule, steps))
+            return follow(method, schedule, target, start, steps, *noise)
+
+        monkeypatch.setattr("nagbench.verification.trials.follow", watch)
+        nagbench.verify("qhm", "nesterov", scenarios=["constant"], hyperparameters={"momentum": 0.5}, steps=10)
+        ran = [(schedule, steps) for name, schedule, steps in followed if name in {"qhm", "nesterov"}]
+        assert len(ran) == 8
+        for schedule, steps in ran:
+            np.testing.assert_array_equal(schedule["momentum"], 0.5)
+            assert steps == 10
 
     def test_problem(self):
         found = nagbench.verify("momentum", "qhm", problem="bowl", hyperparameters={"step_size": 0.1})

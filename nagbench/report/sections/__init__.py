@@ -11,6 +11,7 @@ from nagbench.report.material import Material
 from nagbench.report.parts import Section
 from nagbench.report.sections import (
     cells,
+    certificate,
     curves,
     environment,
     failures,
@@ -39,6 +40,7 @@ SECTIONS: tuple[Builder, ...] = (
     surfaces.section,
     learning.section,
     libraries.section,
+    certificate.section,
     theory.section,
     ranks.section,
     failures.section,

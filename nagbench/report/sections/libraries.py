@@ -10,15 +10,22 @@ import pandas as pd
 from nagbench.analysis.times import per_iteration
 from nagbench.analysis.words import seconds, whole
 from nagbench.report.material import Material
-from nagbench.report.parts import Column, Entry, Row, Section, Table
+from nagbench.report.parts import Column, Entry, Row, Section, Table, Text
+from nagbench.report.sections import certificate
 
 _TIMES = {"time": "time an iteration", "spread": "IQR", "step": "step alone", "native": "own loop"}
 _MOST = 400
 _CAPTION = (
     "Time an iteration: the median of the bare replays over the iterations, with the width of their middle half (IQR). Step "
     "alone leaves out the gradient calls, which are the same for all; own loop is the library with its own gradient and "
-    "nothing of ours in between. “Tested at” says at which point a method takes the gradient that is tested. The note says "
+    "nothing of ours in between; “too short” is less than the making of the library’s optimizer varies by. "
+    "“Tested at” says at which point a method takes the gradient that is tested. The note says "
     "why a count differs from that of the first method with the same hyperparameters.",
+)
+
+_SAME = Text(
+    text="Whether implementations of one method are the same, bit for bit, stands in:",
+    link=(certificate.ID, "which implementations are the same"),
 )
 
 
@@ -42,7 +49,8 @@ def section(material: Material) -> Section | None:
         rows=tuple(_row(row, material) for row in told.head(_MOST).to_dict("records")), caption=(*_CAPTION, *more),
         data=told,
     )  # fmt: skip
-    return Section(id="libraries", title="Libraries beside one another", nav="Libraries", parts=(table,))
+    parts = (table,) if not certificate.speaks(material) else (table, _SAME)
+    return Section(id="libraries", title="Libraries beside one another", nav="Libraries", parts=parts)
 
 
 def _row(row: Mapping[Any, Any], material: Material) -> Row:
@@ -59,4 +67,6 @@ def _row(row: Mapping[Any, Any], material: Material) -> Row:
 
 
 def _time(value: Any) -> Entry:
-    return Entry() if pd.isna(value) else Entry(text=seconds(float(value)), value=float(value))
+    if pd.isna(value):
+        return Entry()
+    return Entry(text=seconds(float(value)) if value > 0 else "too short", value=float(value))
