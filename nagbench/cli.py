@@ -258,15 +258,19 @@ def verify(**given: Any) -> None:
 
 
 @cli.command()
-@click.argument("problem")
-@click.option("--plot", type=click.Path(path_type=Path), help="Where to draw.  [default: PROBLEM.png]")
+@click.argument("name")
+@click.option("--plot", type=click.Path(path_type=Path), help="Where to draw.  [default: NAME.png]")
 @click.option("--no-plot", is_flag=True, help="Print the facts and draw nothing.")
 @click.option("--format", "shape", type=click.Choice(("table", "json")), default="table", show_default=True)
-def show(problem: str, plot: Path | None, no_plot: bool, shape: str) -> None:
-    """Draw a problem, surface and contours, and print the facts known about it."""
-    from nagbench.commands.listing import show_problem
+def show(name: str, plot: Path | None, no_plot: bool, shape: str) -> None:
+    """Print the facts known about a problem or an optimizer, and draw it.
 
-    show_problem(problem, None if no_plot else plot or Path(f"{problem.partition(':')[0]}.png"), shape)
+    A problem's picture is its surface and contours; that of a method that is linear in its gradients, the iterations that it
+    needs along each eigenvalue of a quadratic, over the momentum if it has one.
+    """
+    from nagbench.commands.showing import show_thing
+
+    show_thing(name, plot, shape, draws=not no_plot)
 
 
 @cli.command()

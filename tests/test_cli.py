@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -104,6 +105,8 @@ BAD = [
     (("sweep", "--no-such-option"), ["--no-such-option"]),
     (("report", "nowhere"), ["nowhere", "no results directory"]),
     (("show", "bowls"), ["bowls", "bowl"]),
+    (("show", "nesterof"), ["nesterof", "nesterov"]),
+    (("show", "nesterov:momentun=1"), ["momentun", "momentum"]),
     (("sweep", "--suite", "nowhere.toml"), ["nowhere.toml"]),
     (("sweep", "-p", "rosenbrock", "-o", "nesterov", "--mode", "theory"), ["no cell to run", "theory"]),
     (("sweep", "--trials", "3000000000"), ["trials", "less than or equal"]),
@@ -283,6 +286,20 @@ def test_show_tells_the_facts():
     result = CliRunner().invoke(cli, ["show", "ill-conditioned-1e4", "--no-plot", "--format", "json"])
     facts = json.loads(result.stdout)
     assert facts["condition κ"] == pytest.approx(1e4)
+
+
+def test_show_tells_what_is_known_of_an_optimizer(folder):
+    result = CliRunner().invoke(cli, ["show", "momentum:momentum=0.5", "--format", "json", "--plot", "m.png"])
+    facts = json.loads(result.stdout)
+    assert facts["momentum"].startswith("0.5 ")
+    assert float(facts["stable up to s·λ"]) == pytest.approx(2 * (1 + 0.5))
+    assert Path("m.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_show_draws_no_rates_of_a_method_that_has_none(folder):
+    result = CliRunner().invoke(cli, ["show", "adam"])
+    assert (result.exit_code, "no picture" in result.stderr, list(Path().glob("*.png"))) == (0, True, [])
+    assert nag("show", "adam", "--plot", "a.png").returncode == 2
 
 
 def test_interrupted_is_130(folder):

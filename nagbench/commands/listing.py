@@ -1,22 +1,18 @@
-"""The verbs list and show."""
+"""The verb list."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-import click
-import numpy as np
 import pandas as pd
 
 from nagbench import registry
-from nagbench.commands.console import ERR, print_table, save
+from nagbench.commands.console import ERR, print_table
 from nagbench.errors import UsageError
 from nagbench.filters import select
 from nagbench.libraries import missing
 from nagbench.objective import Problem
-from nagbench.portable import to_json
 from nagbench.suite import Entry
 from nagbench.updates import Method
 
@@ -53,34 +49,4 @@ def _problem_row(entry: Entry, problem: Problem) -> dict[str, Any]:
     return {
         "name": entry.name, "suite": entry.suite, "family": problem.family, "dimension": problem.dimension,
         "kind": problem.kind, "condition": problem.condition, "minimum": problem.minimum, "source": problem.source,
-    }  # fmt: skip
-
-
-def show_problem(name: str, plot: Path | None, shape: str) -> None:
-    """The verb show."""
-    problem = registry.problem(name)
-    facts = _facts(problem)
-    if shape == "json":
-        click.echo(to_json(pd.DataFrame([facts]))[1:-1])
-    else:
-        for key, value in facts.items():
-            click.echo(f"{key:<21} {'not known' if value is None else value}")
-    if plot is not None:
-        from nagbench.plots.landscape import show as draw
-
-        save(draw(problem), plot)
-        ERR.print(f"picture: {plot}", soft_wrap=True, markup=False)
-
-
-def _facts(problem: Problem) -> dict[str, Any]:
-    def short(array: Any) -> str | None:
-        return None if array is None else np.array2string(np.asarray(array), threshold=12, precision=10)
-
-    values, gradients = problem.evaluate(problem.start)
-    return {
-        "name": problem.name, "family": problem.family, "parameters": dict(problem.parameters), "kind": problem.kind,
-        "dimension": problem.dimension, "rows": problem.row_count or None, "start": short(problem.start),
-        "value at start": float(values[0]), "gradient at start": float(np.linalg.norm(gradients[0])),
-        "minimum": problem.minimum, "minimizers": short(problem.minimizers), "smoothness L": problem.smoothness,
-        "strong convexity μ": problem.strong_convexity, "condition κ": problem.condition, "source": problem.source,
     }  # fmt: skip

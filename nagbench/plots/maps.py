@@ -153,13 +153,14 @@ def _boundary(axes: Axes, edge: pd.DataFrame | None, y: str, across: _Scale, up:
 def _scale(values: Floats) -> _Scale:
     """Evenly in the logarithm of 1 − m for values below 1 that come near it, of the value where they span a decade."""
     if values.min() >= 0.0 and 0.5 < values.max() < 1.0:
-        return _Scale(lambda m: -np.log10(1.0 - m), _complement_ticks)
+        return _Scale(lambda m: -np.log10(1.0 - m), complement_ticks)
     if values.min() > 0.0 and values.max() >= 10.0 * values.min():
         return _Scale(np.log10, _power_ticks)
     return _Scale(np.asarray, lambda axis: None)
 
 
-def _complement_ticks(axis: Axis) -> None:
+def complement_ticks(axis: Axis) -> None:
+    """Ticks of an axis on which a momentum m stands at −log₁₀(1 − m)."""
     axis.set_major_locator(FixedLocator([-math.log10(1.0 - m) for m in _COMPLEMENTS]))
     axis.set_major_formatter(FuncFormatter(lambda place, _: f"{1.0 - 10.0**-place:.6g}"))
 
