@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from nagbench.plots.sketch import Axis, Line, Sketch, rounds
 from nagbench.plots.style import (
     DARK,
     FAINT,
@@ -27,9 +28,11 @@ from nagbench.plots.style import (
 )
 from nagbench.verification.certificate import Certificate
 from nagbench.verification.scenarios import SCENARIOS
-from nagbench.verification.trials import Line, Trial
+from nagbench.verification.trials import Line as Distances
+from nagbench.verification.trials import Trial
 
 FLOOR, CEILING = 1e-18, 1e2
+_TICKS = (FLOOR, 1e-14, 1e-10, 1e-6, 1e-2, 1e2)
 _COLORS = [color for color in DARK if color not in {INK, MUTED, RULE, FAINT, PAPER}]
 _DASHES: tuple[Dash, ...] = ((), (6, 2), (1.4, 1.4), (6, 1.5, 1.2, 1.5))
 
@@ -72,7 +75,7 @@ def labels_of(trials: Sequence[Trial]) -> list[str]:
     return list(dict.fromkeys(label_of(trial, line) for trial in trials for line in trial.lines))
 
 
-def label_of(trial: Trial, line: Line) -> str:
+def label_of(trial: Trial, line: Distances) -> str:
     """The second of a line's implementations, or both, where not all lines have the same first."""
     return line.b if len(trial.lines) < len(trial.pairs) else f"{line.a} | {line.b}"
 
@@ -91,7 +94,7 @@ def _draw(panel: Axes, trial: Trial, labels: Sequence[str]) -> None:
         panel.fill_between(range(len(allowed)), FLOOR, allowed, color=FAINT, linewidth=0, zorder=0)
     panel.set_yscale("log")
     panel.set_ylim(FLOOR / 3, CEILING)
-    panel.yaxis.set_major_locator(FixedLocator([FLOOR, 1e-14, 1e-10, 1e-6, 1e-2, 1e2]))
+    panel.yaxis.set_major_locator(FixedLocator(_TICKS))
     panel.yaxis.set_minor_locator(NullLocator())
     panel.yaxis.set_major_formatter(FuncFormatter(_tick))
 
@@ -102,20 +105,30 @@ def _tick(value: float, _: object = None) -> str:
 
 def panel(trial: Trial, labels: Sequence[str]) -> Figure:
     """One panel of the picture by itself, for a page: lines have the looks of their places in ``labels``."""
-    width, height = 3.6, 2.5
     with looks():
-        figure = new_figure(width, height, measured=False)
+        figure = new_figure(4.2, 2.9)
         axes = figure.add_subplot()
-        figure.subplots_adjust(left=0.62 / width, right=1 - 0.1 / width, bottom=0.46 / height, top=1 - 0.1 / height)
-        axes.xaxis.set_gid("x-axis")
-        axes.yaxis.set_gid("y-axis")
         _draw(axes, trial, labels)
         axes.set(xlabel="iteration", ylabel="distance")
-        axes.set_xlim(0, len(trial.allowed) - 1)
-        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-        axes.grid(True)
-        axes.tick_params(length=0)
     return figure
+
+
+def sketched(trial: Trial, labels: Sequence[str]) -> Sketch:
+    """The same as data for a page."""
+    compared = {frozenset((pair.a, pair.b)): pair.best for pair in trial.pairs}
+    last = len(trial.allowed) - 1.0
+    lines = []
+    for line in trial.lines:
+        y, label = np.clip(line.distances, FLOOR, CEILING), label_of(trial, line)
+        at = compared[frozenset((line.a, line.b))].parts_at
+        end: Literal["", "dot"] = "" if at is None else "dot"
+        lines.append(Line(label, np.arange(float(len(y))), y, look_at(labels.index(label)), end, at or 0))
+    return Sketch(
+        x=Axis("iteration", "linear", 0.0, last, rounds(0.0, last, lambda value: f"{value:g}", integer=True)),
+        y=Axis("distance", "log", FLOOR / 3, CEILING, tuple((value, _tick(value)) for value in _TICKS)),
+        lines=tuple(lines), size=(259.0, 180.0),
+        shade=(np.arange(last + 1.0), np.clip(trial.allowed, FLOOR, CEILING)) if lines else None,
+    )  # fmt: skip
 
 
 def look_at(number: int) -> Look:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -12,10 +12,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import EngFormatter, FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from nagbench.analysis.traces import bands
 from nagbench.analysis.words import measure_sign, number
+from nagbench.plots.sketch import Axis, Line, Sketch, powers, rounds
 from nagbench.plots.style import INK, MUTED, PAPER, Look, look_of, looks, new_figure, power_of_ten, shown
 
 Against = Literal["iteration", "evaluations", "time"]
@@ -36,6 +37,16 @@ class Frame:
     wide: bool
     low: float
     high: float
+
+    @property
+    def left(self) -> float:
+        """The left end, where the start stands: 0, or on a logarithmic axis half of the first iteration."""
+        return 0.5 * self.first if self.wide else 0.0
+
+    @property
+    def end(self) -> float:
+        """The right end."""
+        return (1.35 if self.wide else 1.04) * self.right
 
 
 def frame_of(traces: pd.DataFrame, against: Against = "iteration") -> Frame:
@@ -66,8 +77,8 @@ def convergence(
 
     ``traces`` is a table as `analysis.traces` makes it, of one task. A method's typical run is drawn as a line, and the
     middle half of its runs as a band (see `analysis.traces.bands`). A curve ends in a dot where it reached the tolerance
-    (the dotted line), and in a cross where it did not. The axis is logarithmic, from the first iteration on, where the
-    longest curve is over ten times the shortest.
+    (the dotted line), and in a cross where it did not. The axis is logarithmic where the longest curve is over ten times the
+    shortest; the start, iteration 0, then stands at its left end.
     """
     frame = frame or frame_of(traces, against)
     with looks():
@@ -88,6 +99,34 @@ def convergence(
         if legend:
             _legend(figure, handles, list(_drawn(traces)))
     return figure
+
+
+def sketched(traces: pd.DataFrame, *, frame: Frame, size: tuple[float, float]) -> Sketch:
+    """What `convergence` draws by iteration, as data for a page; ``size`` in inches."""
+    row, tolerance = traces.iloc[0], float(traces["tolerance"].min())
+    sign = measure_sign(str(row["measure"]), relative=bool(row["relative"]))
+    drawn = _drawn(traces)
+    return Sketch(
+        x=_along(frame), y=Axis(sign, "log", frame.low, frame.high, powers(frame.low, frame.high, power_of_ten)),
+        lines=tuple(_line(label, look, rows, frame) for label, (look, rows) in drawn.items()),
+        size=(size[0] * 72.0, size[1] * 72.0), level=(tolerance, f"tolerance {number(tolerance)}"),
+        marked=len(drawn) <= _MARKED,
+    )  # fmt: skip
+
+
+def _along(frame: Frame) -> Axis:
+    if frame.wide:
+        ticks = ((frame.left, "0"), *powers(frame.first, frame.end, plain))
+        return Axis("iteration", "log", frame.left, frame.end, ticks)
+    return Axis("iteration", "linear", 0.0, frame.end, rounds(0.0, frame.end, plain, integer=True))
+
+
+def _line(label: str, look: Look, rows: pd.DataFrame, frame: Frame) -> Line:
+    run = rows[rows["typical"]]
+    x, y = _points(run, frame, "iteration")
+    reached = len(run) > 0 and run["status"].iloc[0] == "converged"
+    outlines = list(_bands(rows, run, frame, "iteration"))
+    return Line(label, x, y, look, "dot" if reached else "cross", band=outlines[0] if outlines else None)
 
 
 def series(traces: pd.DataFrame) -> Mapping[str, Look]:
@@ -116,11 +155,17 @@ def _dress(axes: Axes, frame: Frame, against: Against, traces: pd.DataFrame) -> 
     axes.set_ylim(frame.low, frame.high)
     if frame.wide:
         axes.set_xscale("log")
-        axes.set_xlim(0.8 * frame.first, 1.35 * frame.right)
+        axes.set_xlim(frame.left, frame.end)
+        axes.xaxis.set_major_locator(
+            FixedLocator([frame.left, *(value for value, _ in powers(frame.first, frame.end, plain))])
+        )
     else:
-        axes.set_xlim(0.0, 1.04 * frame.right)
+        axes.set_xlim(0.0, frame.end)
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=against == "iteration"))
-    axes.xaxis.set_major_formatter(EngFormatter("s") if against == "time" else FuncFormatter(plain))
+    write = EngFormatter("s") if against == "time" else plain
+    axes.xaxis.set_major_formatter(
+        FuncFormatter(lambda value, at=None: "0" if frame.wide and value <= frame.left else write(value, at))
+    )
     axes.yaxis.set_major_locator(LogLocator(numticks=8))
     axes.yaxis.set_major_formatter(FuncFormatter(power_of_ten))
     axes.yaxis.set_minor_locator(NullLocator())
@@ -165,16 +210,20 @@ def _method(axes: Axes, rows: pd.DataFrame, look: Look, frame: Frame, against: A
 def _band(
     axes: Axes, rows: pd.DataFrame, run: pd.DataFrame, look: Look, frame: Frame, against: Against, gid: str
 ) -> None:
-    """The middle half of several runs, over evaluations and time at what an iteration of the typical run costs."""
+    """The middle half of several runs."""
+    for x, y in _bands(rows, run, frame, against):
+        axes.fill(x, y, facecolor=look.color, alpha=0.16, linewidth=0, zorder=2, gid=gid)
+
+
+def _bands(rows: pd.DataFrame, run: pd.DataFrame, frame: Frame, against: Against) -> Iterator[tuple[Any, Any]]:
+    """The outline of the middle half, over evaluations and time at what an iteration of the typical run costs."""
     for _, band in bands(rows).groupby(["task", "mode", "method"], sort=False):
         last = run.iloc[-1]
         x = band["iteration"].to_numpy(float) * (last[against] / max(1.0, last["iteration"]))
-        keep = x > 0 if frame.wide else np.ones(len(x), bool)
-        low, high = (np.clip(band[name].to_numpy(float), frame.low, frame.high)[keep] for name in ("low", "high"))
-        axes.fill(
-            np.concatenate([x[keep], x[keep][::-1]]), np.concatenate([low, high[::-1]]), facecolor=look.color, alpha=0.16,
-            linewidth=0, zorder=2, gid=gid,
-        )  # fmt: skip
+        known = np.isfinite(x)
+        x = np.maximum(x[known], frame.left)
+        low, high = (np.clip(band[name].to_numpy(float), frame.low, frame.high)[known] for name in ("low", "high"))
+        yield np.concatenate([x, x[::-1]]), np.concatenate([low, high[::-1]])
 
 
 def _points(run: pd.DataFrame, frame: Frame, against: Against) -> tuple[Any, Any]:
@@ -182,8 +231,7 @@ def _points(run: pd.DataFrame, frame: Frame, against: Against) -> tuple[Any, Any
     run = run[run[against].notna()]
     x, y = run[against].to_numpy(float), run["residual"].to_numpy(float)
     y = np.clip(np.where(np.isfinite(y), y, math.inf), frame.low, frame.high)
-    keep = x > 0 if frame.wide and len(x) > 1 else np.ones(len(x), bool)
-    return x[keep], y[keep]
+    return np.maximum(x, frame.left), y
 
 
 def _legend(figure: Figure, handles: list[Line2D], labels: list[str]) -> None:

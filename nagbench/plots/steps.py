@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -10,6 +12,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from nagbench.analysis.words import number, seconds
 from nagbench.plots.curves import plain
+from nagbench.plots.sketch import Axis, Line, Sketch, powers, rounds
 from nagbench.plots.style import INK, look_of, looks, new_figure, shown
 
 _RIGHT = 1.12
@@ -36,7 +39,7 @@ def steps(
         axes.yaxis.set_gid("y-axis")
         axes.set_xscale("log")
         axes.set(xlim=(first, last * _RIGHT), ylim=(-0.02, 1.04), xlabel=label, ylabel=share)
-        write = seconds if "time" in label and "ratio" not in along else plain
+        write = _write(along, label)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: write(value)))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.yaxis.set_major_locator(MaxNLocator(5))
@@ -55,6 +58,34 @@ def steps(
         if legend:
             axes.legend(loc="lower right", handlelength=3.2)
     return figure
+
+
+def sketched(
+    table: pd.DataFrame,
+    along: str,
+    label: str,
+    *,
+    share: str = "share of problems",
+    size: tuple[float, float] = (4.6, 3.1),
+) -> Sketch:
+    """What `steps` draws, as data for a page; ``size`` in inches."""
+    first, last = ends(table, along)
+    right = last * _RIGHT
+    write = _write(along, label)
+    lines = [
+        Line(str(method), *corners(curve[along].clip(first).to_numpy(float), curve["share"].to_numpy(float), right),
+             look_of(str(optimizer)))
+        for (method, optimizer), curve in table.groupby(["method", "optimizer"], sort=False)
+    ]  # fmt: skip
+    return Sketch(
+        x=Axis(label, "log", first, right, powers(first, right, write)),
+        y=Axis(share, "linear", -0.02, 1.04, rounds(0.0, 1.0, number)),
+        lines=tuple(lines), size=(size[0] * 72.0, size[1] * 72.0),
+    )  # fmt: skip
+
+
+def _write(along: str, label: str) -> Callable[[float], str]:
+    return seconds if "time" in label and "ratio" not in along else plain
 
 
 def _crosses(axes: Axes, table: pd.DataFrame, along: str, given_up: pd.DataFrame, end: float) -> None:

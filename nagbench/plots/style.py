@@ -34,7 +34,7 @@ DARK = {
 Dash = tuple[float, ...]
 _SOLID: Dash = ()
 _DASHES: tuple[Dash, ...] = (_SOLID, (6, 2), (6, 1.5, 1.2, 1.5), (1.4, 1.4), (8, 1.5, 1.2, 1.5, 1.2, 1.5), (3, 1.5))
-_MARKERS = ("o", "^", "s", "D", "v", "P", "<", "h", ">", "X", "p", "*")
+MARKERS = ("o", "^", "s", "D", "v", "P", "<", "h", ">", "X", "p", "*")
 
 
 @dataclass(frozen=True)
@@ -75,13 +75,13 @@ def look_of(method: str, variant: int = 0) -> Look:
     look = _LOOKS.get(method) or _hashed(method)
     if variant == 0:
         return look
-    dash, marker = _DASHES.index(look.dash) + variant, _MARKERS.index(look.marker) + variant
-    return Look(look.color, _DASHES[dash % len(_DASHES)], _MARKERS[marker % len(_MARKERS)])
+    dash, marker = _DASHES.index(look.dash) + variant, MARKERS.index(look.marker) + variant
+    return Look(look.color, _DASHES[dash % len(_DASHES)], MARKERS[marker % len(MARKERS)])
 
 
 def _hashed(method: str) -> Look:
     color, dash, marker = hashlib.blake2b(method.encode(errors="replace"), digest_size=3).digest()
-    return Look(_OTHERS[color % len(_OTHERS)], _DASHES[dash % len(_DASHES)], _MARKERS[marker % len(_MARKERS)])
+    return Look(_OTHERS[color % len(_OTHERS)], _DASHES[dash % len(_DASHES)], MARKERS[marker % len(MARKERS)])
 
 
 HEIGHTS = LinearSegmentedColormap.from_list(

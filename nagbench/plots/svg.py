@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import re
 import xml.etree.ElementTree as ET
@@ -11,6 +12,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.markers import MarkerStyle
 from matplotlib.path import Path
+from matplotlib.transforms import Affine2D
 
 from nagbench.plots.style import DARK, PAPER, Look, save, shown
 
@@ -28,6 +30,11 @@ ET.register_namespace("xlink", "http://www.w3.org/1999/xlink")
 def variable(color: str) -> str:
     """The name of the CSS variable that replaces a colour of ours."""
     return f"--ink-{color.lstrip('#')}"
+
+
+def themed(color: str) -> str:
+    """One of our colours as the CSS variable that replaces it, with itself as fallback."""
+    return f"var({variable(color)},{color})"
 
 
 def inline(
@@ -85,8 +92,8 @@ def _rewrite(element: ET.Element, prefix: str) -> None:
         elif name == _LINK and value.startswith("#"):
             element.set(name, f"#{prefix}-{value[1:]}")
         else:
-            themed = _COLOR.sub(lambda color: f"var({variable(color[0])},{color[0]})", value)
-            element.set(name, _REFERENCE.sub(rf"url(#{prefix}-\1)", themed))
+            value = _COLOR.sub(lambda color: themed(color[0]), value)
+            element.set(name, _REFERENCE.sub(rf"url(#{prefix}-\1)", value))
     if element.tag in (f"{_SVG}text", f"{_SVG}tspan"):
         element.set(
             "style", _FONT.sub(lambda font: f"font-size: {font[1]}" if font[1] else "", element.get("style", ""))
@@ -138,16 +145,21 @@ def _drop_unused_ids(root: ET.Element, wanted: set[str]) -> None:
 
 def swatch(look: Look) -> str:
     """A short piece of a method's line with its marker, for a legend outside the figure. Decorative: hidden from readers."""
-    style = MarkerStyle(look.marker)
-    shape = style.get_path().transformed(style.get_transform())
-    color, paper = (f"var({variable(tone)},{tone})" for tone in (look.color, PAPER))
+    color, paper = themed(look.color), themed(PAPER)
     fill, edge = (paper, color) if look.hollow else (color, paper)
     dash = f' stroke-dasharray="{" ".join(f"{1.6 * part:g}" for part in look.dash)}"' if look.dash else ""
     return (
         f'<svg class="swatch" viewBox="0 0 36 12" width="36" height="12" aria-hidden="true"><path d="M1 6H35" fill="none" '
-        f'stroke="{color}" stroke-width="2"{dash} /><path d="{_commands(shape)}" transform="translate(18 6) scale(8 -8)" '
-        f'fill="{fill}" stroke="{edge}" stroke-width="0.1" /></svg>'
+        f'stroke="{color}" stroke-width="2"{dash} /><path d="{mark_path(look.marker, 8.0)}" transform="translate(18 6)" '
+        f'fill="{fill}" stroke="{edge}" stroke-width="0.8" /></svg>'
     )
+
+
+@functools.cache
+def mark_path(marker: str, size: float) -> str:
+    """The outline of matplotlib's marker of this size around the origin, as the `d` of a path."""
+    style = MarkerStyle(marker)
+    return _commands(style.get_path().transformed(style.get_transform() + Affine2D().scale(size, -size)))
 
 
 _LETTERS = {Path.MOVETO: "M", Path.LINETO: "L", Path.CURVE3: "Q", Path.CURVE4: "C", Path.CLOSEPOLY: "Z"}

@@ -13,6 +13,7 @@ import pandas as pd
 
 from nagbench.analysis.summary import findings
 from nagbench.analysis.words import seconds, whole
+from nagbench.plots.sketch import Sketch
 from nagbench.plots.style import save
 from nagbench.report.material import Material
 from nagbench.report.page import sections_of
@@ -145,7 +146,10 @@ def figures(material: Material, folder: Path) -> Iterator[Path]:
         for part in section.parts:
             for picture in part.pictures if isinstance(part, Figure) else ():
                 file = folder / f"{picture.id}.pdf"
-                save((picture.paper or picture.draw)(), file)
+                drawing = (picture.paper or picture.draw)()
+                if isinstance(drawing, Sketch):
+                    raise TypeError(f"{picture.id} is a sketch without a drawing for paper")
+                save(drawing, file)
                 yield file
 
 

@@ -16,7 +16,8 @@ import pandas as pd
 from markupsafe import Markup
 
 from nagbench.analysis.words import whole
-from nagbench.plots.style import DARK, look_of, looks
+from nagbench.plots.sketch import Sketch, marks, svg
+from nagbench.plots.style import DARK, MARKERS, look_of, looks
 from nagbench.plots.svg import geometry, inline, swatch, variable
 from nagbench.report.material import Material
 from nagbench.report.parts import Custom, Entry, Figure, Picture, Section, Table
@@ -41,6 +42,7 @@ def render(material: Material) -> str:
         "digest": "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         "dark": [(variable(light), dark) for light, dark in DARK.items()],
         "sections": sections,
+        "marks": Markup(marks(MARKERS)),
         "shared": _Shared(),
         "tiles": _tiles(material),
         "measures": measures(material.table),
@@ -88,12 +90,18 @@ def _environment() -> jinja2.Environment:
 def _drawn(picture: Picture) -> dict[str, Markup]:
     """The picture as SVG, and as JSON what can be read and switched in it."""
     figure = picture.draw()
+    if isinstance(figure, Sketch):
+        drawn = Markup(svg(figure, picture.id, title=picture.described))
+        return {"svg": drawn, "data": as_json(_readable(picture, figure.geometry))}
     names = [f"series-{place}" for place in range(len(picture.series))]
     kept = [*names, *(f"{name}-{part}" for name in names for part in ("end", "band")), *_FIXED] if names else []
     titles = {name: str(series["name"]) for name, series in zip(names, picture.series, strict=True)}
-    svg = Markup(inline(figure, picture.id, title=picture.described, titles=titles, keep=kept))
-    data = {"axes": geometry(figure), "along": picture.along, "series": picture.series, "tolerance": picture.level}
-    return {"svg": svg, "data": as_json(data) if names else Markup("")}
+    made = Markup(inline(figure, picture.id, title=picture.described, titles=titles, keep=kept))
+    return {"svg": made, "data": as_json(_readable(picture, geometry(figure))) if names else Markup("")}
+
+
+def _readable(picture: Picture, axes: Mapping[str, Any]) -> dict[str, Any]:
+    return {"axes": axes, "along": picture.along, "series": picture.series, "tolerance": picture.level}
 
 
 _FIXED = ("x-axis", "y-axis", "tolerance", "tolerance-name")

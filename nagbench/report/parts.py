@@ -9,6 +9,8 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure as Drawing
 
+from nagbench.plots.sketch import Sketch
+
 
 @dataclass(frozen=True, kw_only=True)
 class Key:
@@ -21,14 +23,14 @@ class Key:
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """One drawing of a figure, and the same as it stands alone, on ``paper``.
+    """One drawing of a figure, and the same as it stands alone, on ``paper``, which a sketch has to have.
 
     ``series`` tell what can be switched off and read in it, by the gid of their lines; ``along`` names what can stand on
     its horizontal axis, in units of each series' ``per``; ``level`` is the height of the line across.
     """
 
     id: str
-    draw: Callable[[], Drawing]
+    draw: Callable[[], Drawing | Sketch]
     described: str
     paper: Callable[[], Drawing] | None = None
     title: str = ""

@@ -193,7 +193,7 @@
         const ends = this.data.series.flatMap((series) => [series.x, series.band ? series.band[0] : []].flat().map((value) => value * this.per(series)));
         const positive = ends.filter((value) => value > 0);
         const last = Math.max(...positive, 0) || 1;
-        x.limits = x.scale === "log" ? [0.8 * Math.min(...positive, last), 1.35 * last] : [0, 1.04 * last];
+        x.limits = x.scale === "log" ? [0.5 * Math.min(...positive, last), 1.35 * last] : [0, 1.04 * last];
       }
       if (y.scale !== axes.y.scale) {
         const heights = this.data.series.flatMap(({ y: values }) => values).filter((value) => value > 0 && value <= axes.y.limits[1]);
@@ -221,10 +221,12 @@
       const made = [];
       series.x.forEach((value, place) => {
         const x = value * per;
-        if (!Number.isFinite(x) || (axes.x.scale === "log" && x <= 0)) return;
+        // The start of a run has no logarithm: it stands at the left end.
+        const before = axes.x.scale === "log" && x <= 0;
+        if (!Number.isFinite(x) || (before && !this.data.along.length)) return;
         const given = series.y[place];
         const y = given === null || given === "inf" || given === undefined ? high : Math.min(Math.max(given, low), high);
-        made.push({ x: toX(x), y: toY(y), place });
+        made.push({ x: before ? left : toX(x), y: toY(y), place });
       });
       return made;
     }
@@ -273,23 +275,19 @@
     redrawAxis(name, axis) {
       const group = this.group(`${name}-axis`);
       const [left, top, right, bottom] = this.data.axes.box;
-      const texts = all("text", group);
-      const [pattern, label] = [texts[0], texts.at(-1)];
-      const grid = one("path", group);
+      const [grid, label] = [one("path", group), group.lastElementChild];
       const place = scaleOf(axis, ...(name === "x" ? [left, right] : [bottom, top]));
       const write = name === "x" && axis.label.startsWith("time") ? seconds : axis.scale === "log" ? (name === "x" ? short : power) : short;
-      const ticks = draw("g", {});
-      for (const value of ticksOf(axis)) {
-        const at = place(value).toFixed(1);
-        ticks.append(draw("path", { d: name === "x" ? `M${at} ${bottom}V${top}` : `M${left} ${at}H${right}`, style: grid.getAttribute("style") }));
-        const [x, y] = name === "x" ? [at, pattern.getAttribute("y")] : [pattern.getAttribute("x"), +at + 3.5];
-        const text = draw("text", { x, y, style: pattern.getAttribute("style") });
+      const ticks = ticksOf(axis).map((value) => ({ value, at: place(value).toFixed(1) }));
+      if (name === "x" && axis.scale === "log" && this.data.along.length) ticks.unshift({ value: 0, at: left });
+      grid.setAttribute("d", ticks.map(({ at }) => (name === "x" ? `M${at} ${bottom}V${top}` : `M${left} ${at}H${right}`)).join(""));
+      const texts = ticks.map(({ value, at }) => {
+        const text = draw("text", name === "x" ? { x: at, y: bottom + 11.5 } : { x: left - 4, y: +at + 3.5 });
         text.textContent = write(value);
-        ticks.append(text);
-      }
-      const kept = label.parentNode;
+        return text;
+      });
       if (name === "x") label.textContent = axis.label.replace(" (s)", "");
-      group.replaceChildren(ticks, kept);
+      group.replaceChildren(grid, ...texts, label);
     }
 
     moveTolerance(axis) {
@@ -300,10 +298,7 @@
       const y = scaleOf(axis, bottom, top)(Math.min(Math.max(limit, axis.limits[0]), axis.limits[1]));
       one("path", line)?.setAttribute("d", `M${left} ${y}H${right}`);
       const text = name && one("text", name);
-      if (text) {
-        text.setAttribute("y", y - 4);
-        text.removeAttribute("transform");
-      }
+      if (text) text.setAttribute("y", y - 4);
     }
 
     // ---- reading values ---------------------------------------------------------------------------------------
@@ -390,6 +385,12 @@
     const copy = svg.cloneNode(true);
     all(".cursor, .off-m", copy).forEach((element) => element.remove());
     const [width, height] = copy.getAttribute("viewBox").split(" ").slice(2);
+    const shapes = new Set(all("use", copy).map((use) => use.getAttribute("href")).filter((link) => link && !one(`[id="${link.slice(1)}"]`, copy)));
+    copy.prepend(...[...shapes].map((link) => document.getElementById(link.slice(1)).cloneNode(true)).map((shape) => {
+      const defs = draw("defs", {});
+      defs.append(shape);
+      return defs;
+    }));
     copy.setAttribute("xmlns", SVG);
     copy.setAttribute("xmlns:xlink", "http://www.w3.org/1999/xlink");
     copy.setAttribute("width", `${width}pt`);

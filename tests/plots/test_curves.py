@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nagbench.plots.curves import convergence, frame_of, series
+from nagbench.plots.curves import convergence, frame_of, series, sketched
+from nagbench.plots.sketch import svg
 from nagbench.plots.svg import inline
 
 
@@ -52,7 +53,21 @@ def test_a_curve_ends_in_a_dot_or_a_cross() -> None:
 def test_the_axis_is_logarithmic_where_lengths_differ_much() -> None:
     assert convergence(BOTH).axes[0].get_xscale() == "log"
     assert convergence(FAST).axes[0].get_xscale() == "linear"
-    assert min(lines_of(BOTH)["series-1"][0]) == 1
+    x, y, _ = lines_of(BOTH)["series-1"]
+    assert (x[:3], y[0]) == ([0.5, 1.0, 2.0], 1.0)
+    assert lines_of(BOTH, against="time")["series-0"][0] == pytest.approx([5e-7, 1e-6, 2e-6, 3e-6])
+
+
+def test_runs_of_one_iteration_are_curves_beside_long_ones() -> None:
+    frame = frame_of(pd.concat([trace("a", [1.0, 1e-9], mode="theory"), SLOW]))
+    sketch = sketched(trace("a", [1.0, 1e-9]), frame=frame, size=(6.6, 3.6))
+    left, top, right, bottom = sketch.box
+    drawn = ET.fromstring(svg(sketch, "p", title="t")).find(".//*[@id='p-series-0']/{*}path").get("d")
+    (x0, y0), (x1, y1) = (map(float, point.split()) for point in re.split("[ML]", drawn)[1:])
+    assert (x0, y1) == pytest.approx((left, bottom), abs=0.1)
+    assert left < x1 < right
+    assert top < y0 < y1
+    assert [text for _, text in sketch.x.ticks] == ["0", "1", "10", "100"]
 
 
 def test_zeros_and_infinities_are_drawn_at_the_edges() -> None:

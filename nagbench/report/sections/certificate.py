@@ -153,7 +153,7 @@ def _parting(pairs: Sequence[Pair]) -> tuple[Entry, str]:
 
 
 def _figure(found: Certificate, trials: Sequence[Trial], made: str, material: Material) -> Figure:
-    from nagbench.plots.certificate import labels_of, look_at, panel
+    from nagbench.plots.certificate import labels_of, look_at, panel, sketched
     from nagbench.plots.svg import swatch
 
     group, labels = trials[0].group, labels_of(trials)
@@ -170,7 +170,8 @@ def _figure(found: Certificate, trials: Sequence[Trial], made: str, material: Ma
         pictures=tuple(
             Picture(
                 id=material.ids(name, trial.scenario.name), title=trial.scenario.name, note=trial.scenario.title,
-                draw=functools.partial(panel, trial, labels), series=tuple(_series(trial)),
+                draw=functools.partial(sketched, trial, labels),
+                paper=functools.partial(panel, trial, labels), series=tuple(_series(trial)),
                 described=f"Distances between implementations of {group.title}, {trial.scenario.title}",
             )
             for trial in trials

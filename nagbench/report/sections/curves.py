@@ -11,7 +11,7 @@ import pandas as pd
 
 from nagbench.analysis.traces import bands
 from nagbench.analysis.words import listed, measure_sign, number, whole
-from nagbench.plots.curves import Frame, convergence, frame_of, series
+from nagbench.plots.curves import Frame, convergence, frame_of, series, sketched
 from nagbench.plots.svg import swatch
 from nagbench.report.material import Material
 from nagbench.report.parts import Figure, Heading, Key, Part, Picture, Section, Text
@@ -52,7 +52,7 @@ def _figure(mode: str, rows: pd.DataFrame, frame: Frame, material: Material) -> 
     timed = bool(rows["time"].notna().any())
     picture = Picture(
         id=f"{name}-curves",
-        draw=functools.partial(convergence, rows, frame=frame, legend=False, size=_SIZE),
+        draw=functools.partial(sketched, rows, frame=frame, size=_SIZE),
         paper=functools.partial(convergence, rows, frame=frame, title=f"{task}, {mode}"),
         described=f"{_sign(rows)} of {listed(list(labels))} on {task}, {mode}, by iteration",
         series=tuple(_series(rows, material)),
@@ -109,6 +109,7 @@ def _caption(task: str, mode: str, rows: pd.DataFrame, frame: Frame, *, timed: b
     read = (
         "Further down and further left is better. A curve ends in a dot where it reached the tolerance of "
         f"{number(float(first['tolerance']))} (dotted line), and in a cross where it did not."
+        f"{' On the logarithmic axis the start, iteration 0, stands at the left end.' if frame.wide else ''}"
     )
     made = "Recorded at every iteration up to 100 and at 40 a decade from there; what happens between is not drawn."
     runs = rows.groupby(["mode", "method"])["cell"].nunique().max()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from nagbench.plots.curves import plain as tick
-from nagbench.plots.style import look_of, looks, new_figure
+from nagbench.plots.sketch import Axis, Line, Sketch, powers, rounds
+from nagbench.plots.style import look_of, looks, new_figure, power_of_ten
 from nagbench.plots.svg import swatch
 from nagbench.report.material import Material
 from nagbench.report.parts import Figure, Key, Picture, Section
@@ -65,9 +67,28 @@ def _picture(name: str, rows: pd.DataFrame, metric: str, material: Material) -> 
         for method, run in rows.groupby("method", sort=False)
     )
     return Picture(
-        id=name, title=metric.replace("_", " "), draw=functools.partial(_draw, rows, metric), series=series,
+        id=name, title=metric.replace("_", " "), draw=functools.partial(_sketch, rows, metric),
+        paper=functools.partial(_draw, rows, metric), series=series,
         described=f"{metric} against iterations",
     )  # fmt: skip
+
+
+def _sketch(rows: pd.DataFrame, metric: str) -> Sketch:
+    name, values = metric.replace("_", " "), rows[metric].to_numpy(float)
+    values = values[np.isfinite(values)]
+    low, high = float(values.min()), float(values.max())
+    last = float(max(rows["iteration"].max(), 1))
+    if metric.endswith("loss") and low > 0.0:
+        y = Axis(name, "log", low / 1.2, high * 1.2, powers(low / 1.2, high * 1.2, power_of_ten))
+    else:
+        room = 0.05 * ((high - low) or 1.0)
+        y = Axis(name, "linear", low - room, high + room, rounds(low - room, high + room, tick))
+    lines = [
+        Line(str(method), run["iteration"].to_numpy(float), run[metric].to_numpy(float), look_of(str(optimizer)))
+        for (method, optimizer), run in rows.groupby(["method", "optimizer"], sort=False)
+    ]
+    x = Axis("iteration", "linear", 0.0, 1.04 * last, rounds(0.0, 1.04 * last, tick, integer=True))
+    return Sketch(x=x, y=y, lines=tuple(lines), size=(_SIZE[0] * 72.0, _SIZE[1] * 72.0))
 
 
 def _draw(rows: pd.DataFrame, metric: str) -> Drawing:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from nagbench.analysis.profiles import By, coverage, data_profile, performance_profile, runtime_ecdf
 from nagbench.analysis.words import number
-from nagbench.plots.steps import corners, ends, steps
+from nagbench.plots.steps import corners, ends, sketched, steps
 from nagbench.plots.style import look_of
 from nagbench.plots.svg import swatch
 from nagbench.report.material import Material
@@ -91,7 +91,7 @@ def _picture(name: str, shown: Shown, material: Material) -> Picture:
         x, y = corners(curve[along].clip(first).to_numpy(float), curve["share"].to_numpy(float), 1.12 * last)
         series.append({"name": method, "m": material.methods.get(str(method)), "x": plain(x), "y": plain(y)})
     return Picture(
-        id=name, draw=functools.partial(steps, table, along, label, share=share), title=title, series=tuple(series),
+        id=name, draw=functools.partial(sketched, table, along, label, share=share), title=title, series=tuple(series),
         paper=functools.partial(steps, table, along, label, share=share, title=title, legend=True),
         described=f"{title}: {share} against {label}",
     )  # fmt: skip

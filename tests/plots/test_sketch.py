@@ -1,0 +1,116 @@
+"""Sketches: where things lie, ticks, what is left out of a line, and that every name is text."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nagbench.plots.sketch import Axis, Line, Sketch, marks, powers, rounds, svg
+from nagbench.plots.style import DARK, MARKERS, look_of
+
+HOSTILE = "<script>alert(1)</script>\"' onload=x"
+
+
+def plain(value: float) -> str:
+    return f"{value:g}"
+
+
+def sketch_of(*lines: Line, x: Axis | None = None, y: Axis | None = None) -> Sketch:
+    return Sketch(
+        x=x or Axis("k", "linear", 0.0, 10.0, rounds(0.0, 10.0, plain)),
+        y=y or Axis("f", "log", 1e-4, 1.0, powers(1e-4, 1.0, plain)),
+        lines=lines,
+        size=(460.0, 260.0),
+        level=(1e-2, "limit"),
+    )
+
+
+def root_of(sketch: Sketch, title: str = "t") -> ET.Element:
+    return ET.fromstring(svg(sketch, "p", title=title))
+
+
+def points(root: ET.Element, name: str) -> np.ndarray:
+    found = root.find(f".//*[@id='{name}']/{{*}}path")
+    assert found is not None
+    return np.array(re.findall(r"(-?[\d.]+) (-?[\d.]+)", found.get("d", "")), float)
+
+
+def test_points_lie_where_the_axes_say() -> None:
+    line = Line("a", np.array([0.0, 5.0, 10.0]), np.array([1.0, 1e-3, 1e-4]), look_of("nesterov"), "dot")
+    sketch = sketch_of(line)
+    left, top, right, bottom = sketch.box
+    root = root_of(sketch)
+    expected = [[left, top], [(left + right) / 2, top + 0.75 * (bottom - top)], [right, bottom]]
+    np.testing.assert_allclose(points(root, "p-series-0"), expected, atol=0.06)
+    np.testing.assert_allclose(points(root, "p-tolerance")[0], [left, (top + bottom) / 2], atol=0.06)
+    end = root.find(".//*[@id='p-series-0-end']/{*}use")
+    assert end is not None
+    assert [float(end.get("x", "")), float(end.get("y", ""))] == pytest.approx([right, bottom], abs=0.06)
+
+
+@given(
+    low=st.floats(-1e6, 1e6), width=st.floats(1e-6, 1e6), integer=st.booleans()
+)  # fmt: skip
+def test_linear_ticks_are_few_round_and_inside(low: float, width: float, integer: bool) -> None:
+    high = low + width
+    ticks = [value for value, _ in rounds(low, high, plain, integer=integer)]
+    assert all(low - 1e-6 * width <= tick <= high + 1e-6 * width for tick in ticks)
+    assert len(ticks) <= 11
+    assert len(ticks) >= (0 if integer else 2)
+    if integer:
+        np.testing.assert_allclose(ticks, np.round(ticks), atol=1e-6)
+
+
+@given(first=st.floats(-300, 290), decades=st.floats(1e-3, 15.0))
+def test_logarithmic_ticks_are_few_and_inside(first: float, decades: float) -> None:
+    low, high = 10.0**first, 10.0 ** (first + decades)
+    ticks = [value for value, _ in powers(low, high, plain)]
+    assert 1 <= len(ticks) <= 11
+    assert all(low * (1 - 1e-6) <= tick <= high * (1 + 1e-6) for tick in ticks)
+
+
+@given(st.lists(st.floats(0.0, 1.0), min_size=2, max_size=200))
+def test_what_is_left_out_of_a_line_cannot_be_seen(heights: list[float]) -> None:
+    """Every point of the data is within a point of the picture's line."""
+    x, y = np.linspace(0.0, 10.0, len(heights)), np.array(heights)
+    sketch = sketch_of(Line("a", x, y, look_of("adam")), y=Axis("f", "linear", 0.0, 1.0, ()))
+    left, top, right, bottom = sketch.box
+    drawn = points(root_of(sketch), "p-series-0")
+    at, true = sketch.x.places(x, left, right), sketch.y.places(y, bottom, top)
+    assert np.abs(np.interp(at, drawn[:, 0], drawn[:, 1]) - true).max() < 1.0 + 0.2 * np.abs(np.diff(true)).max()
+
+
+def test_a_straight_line_is_two_points_and_a_gap_stays() -> None:
+    x = np.linspace(0.0, 10.0, 101)
+    straight = sketch_of(Line("a", x, 10.0 ** -(0.4 * x), look_of("adam")))
+    assert len(points(root_of(straight), "p-series-0")) == 2
+    broken = 10.0 ** -(0.4 * x)
+    broken[50] = np.nan
+    path = root_of(sketch_of(Line("a", x, broken, look_of("adam")))).find(".//*[@id='p-series-0']/{*}path")
+    assert path is not None
+    assert path.get("d", "").count("M") == 2
+
+
+def test_names_are_text_and_shapes_are_there() -> None:
+    line = Line(HOSTILE, np.array([0.0, 10.0]), np.array([1.0, 1e-4]), look_of(HOSTILE), "cross")
+    sketch = sketch_of(line, x=Axis(HOSTILE, "linear", 0.0, 10.0, ((1.0, HOSTILE),)))
+    root = root_of(sketch, HOSTILE)
+    assert [text.text for text in root.iter("{http://www.w3.org/2000/svg}text")].count(HOSTILE) == 2
+    assert not [name for element in root.iter() for name in element.attrib if name.startswith("on")]
+    shapes = {element.get("id") for element in ET.fromstring(marks(MARKERS)).iter() if element.get("id")}
+    used = {element.get("href", "")[1:] for element in root.iter("{http://www.w3.org/2000/svg}use")}
+    assert used
+    assert used <= shapes
+    colors = re.findall(r"#[0-9a-f]{6}", svg(sketch, "p", title="t"))
+    assert set(colors) <= set(DARK)
+
+
+def test_nothing_to_draw_is_an_empty_frame() -> None:
+    nothing = np.zeros(0)
+    root = root_of(sketch_of(Line("a", nothing, nothing, look_of("adam"), "dot")))
+    assert root.find(".//*[@id='p-series-0-end']") is None
