@@ -30,6 +30,7 @@ from numba import carray, float64, int64, typeof, types, void
 
 from nagbench import kernels, loop, schedules, sources
 from nagbench.errors import UsageError
+from nagbench.loop import bookkeeping, counting, memory, records, replaying
 from nagbench.objective import Problem
 
 Function = Callable[..., Any]
@@ -236,16 +237,18 @@ def _mixed_loop() -> dict[str, Function]:
             slope += draws.noise[k - draws.first]
 
     replaced: dict[str, Function] = {
-        "_reset": reset,
-        "_add_noise": add_noise,
-        "_copy": lambda source, target: np.copyto(target, source),
-        "_same": lambda _n, a, b: np.array_equal(a, b),
+        "reset": reset,
+        "add_noise": add_noise,
+        "copy": lambda source, target: np.copyto(target, source),
+        "same": lambda _n, a, b: np.array_equal(a, b),
         "norm": _late_sum("norm", float64(int64, _VECTOR)),
         "distance": _late_sum("distance", float64(int64, _VECTOR, _VECTOR, int64)),
     }
-    scope = dict(vars(loop))
-    for name, thing in vars(loop).items():
-        if isinstance(thing, python_types.FunctionType) and thing.__module__ == loop.__name__:
+    scope: dict[str, Any] = {}
+    for module in (records, memory, bookkeeping, counting, replaying):
+        scope.update(vars(module))
+    for name, thing in list(scope.items()):
+        if isinstance(thing, python_types.FunctionType) and thing.__module__.startswith(f"{loop.__name__}."):
             scope[name] = python_types.FunctionType(thing.__code__, scope, name, thing.__defaults__)
     scope.update(replaced)
     return scope
