@@ -132,23 +132,29 @@ def _source_hash(*functions: Function) -> str:
     return digest.hexdigest()
 
 
-def _compile(function: Function, signature: Any, folder: str) -> Function:
+def _compile(function: Function, signature: Any, folder: str, **options: bool) -> Function:
     """Compiles with numba, or loads from the cache's `folder`. Division by zero gives inf or nan, as in NumPy."""
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(_cache_root() / folder)
     try:
-        compiled: Function = numba.njit(signature, cache=True, error_model="numpy")(function)
+        compiled: Function = numba.njit(signature, cache=True, error_model="numpy", **options)(function)
     finally:
         numba.config.CACHE_DIR = before
     return compiled
 
 
+# Nobody calls a kernel but its entry, so it needs no wrappers for Python and C.
+_KERNEL = {"error_model": "numpy", "forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
+
 @functools.cache
 def _numba_entry(function: Function, kind: str) -> Function:
-    return _quick(_around(function, kind, _TEMPLATES[kind], SIGNATURES[kind]), SIGNATURES[kind])
+    # Inlined where it is called by name: in a piece.
+    options = {"forceinline": True, "no_cpython_wrapper": True}
+    return _quick(_around(function, kind, _TEMPLATES[kind], SIGNATURES[kind], **options), SIGNATURES[kind])
 
 
-def _around(function: Function, kind: str, template: Function, signature: Any) -> Function:
+def _around(function: Function, kind: str, template: Function, signature: Any, **options: bool) -> Function:
     """The template compiled around a kernel. Raises UsageError for a kernel that numba does not take."""
     if function.__closure__:
         raise UsageError(
@@ -158,14 +164,14 @@ def _around(function: Function, kind: str, template: Function, signature: Any) -
     name = f"{function.__module__}.{function.__qualname__}_{function.__code__.co_firstlineno}"
     name = name.replace("<", "").replace(">", "")
     # Inlined: called, it would be handed its arrays as some forty numbers on the stack, more than two coordinates cost.
-    scope = {"kernel": numba.njit(error_model="numpy", forceinline=True)(function), "carray": carray}
+    scope = {"kernel": numba.njit(**_KERNEL)(function), "carray": carray}
     entry = python_types.FunctionType(template.__code__, scope, f"{kind}_of_{function.__name__}")
     # The symbol's name comes from the qualified name: two kernels' entries must not share one.
     entry.__qualname__ = f"{template.__name__}_of_{name}".replace(".", "_")
     entry.__module__ = __name__
     digest = hashlib.blake2b(f"{template.__name__} {name}".encode(), digest_size=4).hexdigest()
     try:
-        return _compile(entry, signature, f"{_source_hash(function)}-{digest}")
+        return _compile(entry, signature, f"{_source_hash(function)}-{digest}", **options)
     except numba.core.errors.NumbaError as error:
         why = next((line for line in reversed(str(error).splitlines()) if "Error" in line or "not" in line), str(error))
         raise UsageError(

@@ -7,7 +7,7 @@ stop after any iteration and the next one goes on from there.
 
 In compiled code an array, or a tuple of them, costs reference counting and copies at every call that it is passed to,
 more than a small problem's gradient. So the innermost loops, `leap` and `walk`, take addresses and numbers alone; helpers
-that see arrays are for what happens seldom. `pieces.py` compiles these two once more with the entries' code in place of calls.
+that see arrays are for what happens seldom.
 """
 
 from nagbench.loop.counting import count, ignore, leap

@@ -111,7 +111,7 @@ def _until(now: Any, left: int, budget: int, autonomous: bool, trace: Any) -> in
         until = min(until, now["k"] + now["power"] - now["lag"] - 1)
     if now["recorded"] < trace.schedule.size:
         until = min(until, trace.schedule[now["recorded"]])
-    return until
+    return int(until)
 
 
 @jitable
