@@ -3,39 +3,70 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from nagbench import schedules
 from nagbench.names import Variant
-from nagbench.objective import Problem
+from nagbench.objective import Floats, Ints, Problem
 from nagbench.specification import Spec
 from nagbench.updates import Method, tuning_of
 
-Setting = tuple[str, int, Mapping[str, float]]
 _AT_ONCE = 4096
 
 
-def settings(spec: Spec, variant: Variant, problem: Problem, unit: float) -> Iterator[Setting]:
-    """(mode, trial, hyperparameters) of every setting in which a variant runs on a problem."""
+@dataclass(frozen=True, eq=False)
+class Settings:
+    """Hyperparameters of some trials of one mode, as columns, and the words and numbers of the schedules that they share."""
+
+    mode: str
+    trials: Ints
+    columns: Mapping[str, Floats]
+    schedule: Mapping[str, Any]
+
+
+def settings(spec: Spec, variant: Variant, problem: Problem, unit: float) -> Iterator[Settings]:
+    """Every setting in which a variant runs on a problem, some thousand at a time."""
+    method, pinned = variant.method, variant.pinned
     if variant.lists:
-        yield from _listed(spec, variant, unit)
+        yield from _crossed(method, _listed(spec, variant, unit), pinned)
         return
     modes: tuple[str, ...] = spec.modes or ("theory", "tuned")
     if not variant.free:
         modes = ("given",)
     for mode in modes:
         if mode in ("given", "default"):
-            yield mode, 0, dict(variant.pinned)
+            yield _settings(method, mode, _ONE, pinned)
         elif mode == "theory":
-            tuning = theory_of(variant.method, problem)
-            if tuning is not None and not _refused(variant.method, {**tuning, **variant.pinned}):
-                yield mode, 0, {**tuning, **variant.pinned}
+            tuning = theory_of(method, problem)
+            if tuning is not None and not _refused(method, {**tuning, **pinned}):
+                yield _settings(method, mode, _ONE, {**tuning, **pinned})
         elif mode == "tuned":
-            for trial, values in enumerate(trials(variant.method, variant.free, spec.trials, unit)):
-                yield mode, trial, {**values, **variant.pinned}
+            for trial, values in trials(method, variant.free, spec.trials, unit):
+                yield _settings(method, mode, trial, {**values, **pinned})
         else:
-            yield from _full_grid(spec, variant, unit)
+            axes = {name: _axis(spec, method, name, unit) for name in variant.free}
+            for some in _crossed(method, axes, pinned):
+                yield _without_refused(method, some)
+
+
+_ONE = np.zeros(1, np.int64)
+
+
+def _settings(method: Method, mode: str, trials: Ints, values: Mapping[str, Any]) -> Settings:
+    """Of values that are columns or, where all trials share them, numbers and words."""
+    schedule = {name: value for name, value in values.items() if _of_schedule(method, name)}
+    columns = {name: np.broadcast_to(value, trials.shape) for name, value in values.items() if name not in schedule}
+    return Settings(mode, trials, columns, schedule)
+
+
+def _of_schedule(method: Method, name: str) -> bool:
+    return name in schedules.NAMES and name not in method.hyperparameters
 
 
 def theory_of(method: Method, problem: Problem) -> Mapping[str, float] | None:
@@ -49,38 +80,59 @@ def theory_of(method: Method, problem: Problem) -> Mapping[str, float] | None:
     return tuning_of(method, problem.smoothness, mu)
 
 
-def trials(method: Method, free: Sequence[str], count: int, unit: float) -> Iterator[dict[str, float]]:
-    """The first ``count`` points of the Sobol sequence (without its first, the origin), mapped to the tuning ranges."""
+def trials(method: Method, free: Sequence[str], count: int, unit: float) -> Iterator[tuple[Ints, dict[str, Floats]]]:
+    """The first ``count`` points of the Sobol sequence (without its first, the origin), mapped to the tuning ranges.
+
+    Numbers of trials and columns by name, some thousand points at a time.
+    """
     from scipy.stats import qmc
 
     sobol = qmc.Sobol(max(1, len(free)), scramble=False).fast_forward(1)
-    ways = [(name, method.hyperparameters[name].spread(unit)) for name in free]
     for at in range(0, count, _AT_ONCE):
-        for point in sobol.random(min(_AT_ONCE, count - at)).tolist():
-            yield {name: way(p) for (name, way), p in zip(ways, point, strict=False)}
+        numbers = np.arange(at, min(at + _AT_ONCE, count))
+        points = sobol.random(numbers.size).T
+        yield numbers, {name: method.hyperparameters[name].spread(points[i], unit) for i, name in enumerate(free)}
 
 
-def _listed(spec: Spec, variant: Variant, unit: float) -> Iterator[Setting]:
-    """The listed values crossed; a step size that is neither listed nor pinned runs over a grid, never at a default."""
-    axes = dict(variant.lists)
+def _listed(spec: Spec, variant: Variant, unit: float) -> dict[str, ArrayLike]:
+    """The listed values; a step size that is neither listed nor pinned runs over a grid, never at a default."""
+    axes: dict[str, ArrayLike] = dict(variant.lists)
     if "step_size" in variant.free:
         axes["step_size"] = _axis(spec, variant.method, "step_size", unit)
-    for trial, values in enumerate(itertools.product(*axes.values())):
-        yield "grid", trial, {**variant.pinned, **dict(zip(axes, values, strict=True))}
+    return axes
 
 
-def _axis(spec: Spec, method: Method, name: str, unit: float) -> list[float]:
-    return [method.hyperparameters[name].at(float(p), unit) for p in np.linspace(0.0, 1.0, spec.grid)]
+def _axis(spec: Spec, method: Method, name: str, unit: float) -> Floats:
+    return method.hyperparameters[name].spread(np.linspace(0.0, 1.0, spec.grid), unit)
 
 
-def _full_grid(spec: Spec, variant: Variant, unit: float) -> Iterator[Setting]:
-    axes = [_axis(spec, variant.method, name, unit) for name in variant.free]
-    crossed = (
-        {**variant.pinned, **dict(zip(variant.free, values, strict=True))} for values in itertools.product(*axes)
-    )
-    for trial, values in enumerate(crossed):
-        if not _refused(variant.method, values):
-            yield "grid", trial, values
+def _crossed(method: Method, axes: Mapping[str, ArrayLike], pinned: Mapping[str, Any]) -> Iterator[Settings]:
+    """All combinations, the last name running fastest; the names of schedules come first."""
+    shared = {name: np.asarray(axes[name]).tolist() for name in axes if _of_schedule(method, name)}
+    own = {name: np.asarray(axes[name], np.float64) for name in axes if name not in shared}
+    shape = tuple(values.size for values in own.values())
+    size = math.prod(shape)
+    for block, words in enumerate(itertools.product(*shared.values())):
+        same = {**pinned, **dict(zip(shared, words, strict=True))}
+        for at in range(0, size, _AT_ONCE):
+            index = np.arange(at, min(at + _AT_ONCE, size))
+            rows = np.unravel_index(index, shape) if shape else ()
+            columns = {name: values[row] for (name, values), row in zip(own.items(), rows, strict=True)}
+            yield _settings(method, "grid", block * size + index, {**same, **columns})
+
+
+def _without_refused(method: Method, some: Settings) -> Settings:
+    if method.refuses is None:
+        return some
+    kept = np.array([not _refused(method, row) for row in rows_of(some)])
+    columns = {name: column[kept] for name, column in some.columns.items()}
+    return replace(some, trials=some.trials[kept], columns=columns)
+
+
+def rows_of(some: Settings) -> Iterator[dict[str, Any]]:
+    """The hyperparameters of each setting."""
+    for i in range(some.trials.size):
+        yield {**{name: float(column[i]) for name, column in some.columns.items()}, **some.schedule}
 
 
 def _refused(method: Method, values: Mapping[str, float]) -> bool:

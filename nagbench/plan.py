@@ -8,18 +8,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nagbench import schedules
-from nagbench.bundle import Bundle, in_pieces
+from nagbench.bundle import Bundle
 from nagbench.curvature import scale_of
 from nagbench.errors import UsageError
-from nagbench.modes import Setting, needs_unit, settings, theory_of
+from nagbench.modes import Settings, needs_unit, rows_of, settings, theory_of
 from nagbench.names import Variant, resolve_problems, resolve_variants
 from nagbench.objective import Ints, Problem
 from nagbench.oracle import default_every, parse_oracle
 from nagbench.records import Cell, canonical
 from nagbench.runner import check_cell, engine_for
 from nagbench.specification import Spec
-from nagbench.updates import Optimizer, schedule_of
+from nagbench.updates import Method, Optimizer, schedule_of
 
 
 @dataclass(frozen=True)
@@ -53,9 +52,6 @@ def cells(spec: Spec) -> Iterator[Planned]:
     )
 
 
-_LOT = 4096
-
-
 @dataclass(frozen=True, eq=False)
 class Plan:
     """The cells of a sweep as columns, in the sweep's order; made anew, some thousand at a time, at every pass."""
@@ -74,12 +70,13 @@ class Plan:
                 yield from self._of_variant(shared, label, variant)
 
     def _of_variant(self, template: Cell, label: str, variant: Variant) -> Iterator[Lot]:
-        spec = self.spec
-        seeds = 1 if parse_oracle(template.oracle).exact else spec.seeds
-        each = settings(spec, variant, self.problems[label], self.units[label])
-        for (mode, _), group in itertools.groupby(each, key=lambda item: (item[0], schedules.of(item[2]))):
-            for some in _some(group, max(1, _LOT // (spec.starts * seeds))):
-                yield from _lots(spec, template, label, variant, mode, some, seeds)
+        for some in settings(self.spec, variant, self.problems[label], self.units[label]):
+            _check(variant.method, some)
+            for cells, trials in _bundles(self.spec, template, variant.method, some):
+                yield Lot(cells, label, variant.label, some.mode, trials)
+
+
+_LOT = 4096
 
 
 def make_plan(spec: Spec) -> Plan:
@@ -112,35 +109,35 @@ def without_theory(plan: Plan) -> str:
     return f"no theoretical tuning, so left out of mode theory: {'; '.join(pairs)}" if groups else ""
 
 
-def _some(things: Iterator[Setting], most: int) -> Iterator[list[Setting]]:
-    while taken := list(itertools.islice(things, most)):
-        yield taken
-
-
-def _lots(
-    spec: Spec, template: Cell, label: str, variant: Variant, mode: str, some: Sequence[Setting], seeds: int
-) -> Iterator[Lot]:
-    known = variant.method.hyperparameters
-    if variant.method.refuses is not None:
-        for _, _, values in some:
-            Optimizer(variant.method, values)
-    columns = [[values.get(name, known[name].default) for _, _, values in some] for name in known]
-    for name, column in zip(known, columns, strict=True):
+def _check(method: Method, some: Settings) -> None:
+    """Raises UsageError for values that are not valid, and for a combination that a library refuses."""
+    if method.refuses is not None:
+        for values in rows_of(some):
+            Optimizer(method, values)
+    for name, column in some.columns.items():
         # Valid values are an interval, so the ends speak for all; with a nan, both ends are one.
-        for value in (np.min(column), np.max(column)):
-            known[name].check(variant.method.name, name, float(value))
-    rows = np.array(columns, dtype=np.float64).reshape(len(known), len(some)).T
+        for value in (np.min(column), np.max(column)) if column.size else ():
+            method.hyperparameters[name].check(method.name, name, float(value))
+
+
+def _bundles(spec: Spec, template: Cell, method: Method, some: Settings) -> Iterator[tuple[Bundle, Ints]]:
+    """Every setting from every start with every seed, the seed running fastest, with the numbers of their trials."""
+    known = method.hyperparameters
+    seeds = 1 if parse_oracle(template.oracle).exact else spec.seeds
     each = spec.starts * seeds
-    hypers = rows.repeat(each, axis=0)
-    starts = np.tile(np.arange(spec.starts).repeat(seeds), len(some))
-    each_seed = np.tile(np.arange(seeds), len(some) * spec.starts)
-    schedule = schedule_of(variant.method, some[0][2])
-    bundle = Bundle(template, tuple(known), hypers, starts, each_seed, schedule)
-    trials = np.array([trial for _, trial, _ in some], dtype=np.int64).repeat(each)
-    at = 0
-    for piece in in_pieces(bundle, _LOT):
-        yield Lot(piece, label, variant.label, mode, trials[at : at + len(piece)])
-        at += len(piece)
+    schedule = schedule_of(method, some.schedule)
+    for at in range(0, some.trials.size * each, _LOT):
+        index = np.arange(at, min(at + _LOT, some.trials.size * each))
+        row = index // each
+        columns = [
+            some.columns[name][row] if name in some.columns else np.full(row.size, known[name].default)
+            for name in known
+        ]
+        hypers = np.array(columns, dtype=np.float64).reshape(len(known), row.size).T
+        yield (
+            Bundle(template, tuple(known), hypers, index // seeds % spec.starts, index % seeds, schedule),
+            some.trials[row],
+        )
 
 
 def _template(spec: Spec, problem: Problem, oracle: str) -> Cell:

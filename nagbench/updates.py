@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from nagbench import schedules
 from nagbench.errors import UsageError, unknown
+from nagbench.objective import Floats
 
 Update = Callable[..., None]
 Observe = Callable[..., None]
@@ -67,20 +68,21 @@ class Hyperparameter:
 
     def at(self, fraction: float, unit: float = 1.0) -> float:
         """The value at a fraction in [0, 1] of the tuning range; ``unit`` is what one "1/L" is worth."""
-        return self.spread(unit)(fraction)
+        return float(self.spread(np.array([fraction]), unit)[0])
 
-    def spread(self, unit: float = 1.0) -> Callable[[float], float]:
-        """The function from a fraction in [0, 1] to a value of the tuning range; see `at`."""
+    def spread(self, fractions: Floats, unit: float = 1.0) -> Floats:
+        """The values at fractions in [0, 1] of the tuning range; see `at`."""
         assert self.tuning is not None
         low, high = self.tuning
         complement = self.scale == "log-complement"
         if complement:
             low, high = 1.0 - low, 1.0 - high
-        first, width, exp = math.log(low), math.log(high) - math.log(low), math.exp
+        first, width = math.log(low), math.log(high) - math.log(low)
+        # Not NumPy's exponential, which rounds differently from processor to processor: keys come from these bits.
+        values = np.array([math.exp(x) for x in (first + fractions * width).tolist()])
         if complement:
-            return lambda fraction: 1.0 - exp(first + fraction * width)
-        scale = unit if self.unit == "1/L" else 1.0
-        return lambda fraction: exp(first + fraction * width) * scale
+            return 1.0 - values
+        return values * (unit if self.unit == "1/L" else 1.0)
 
 
 def step_size(default: float, *, tuning: tuple[float, float], unit: Literal["1", "1/L"]) -> Hyperparameter:

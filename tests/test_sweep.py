@@ -300,19 +300,22 @@ def test_starts_are_drawn_from_the_domain_and_shared_by_all_methods(tmp_path):
     assert not np.allclose(points[1], points[2])
 
 
+def points(method, free, count):
+    """The columns of all trials, in one piece."""
+    blocks = [values for _, values in modes.trials(nagbench.registry.find_method(method), free, count, 0.1)]
+    return {name: np.concatenate([block[name] for block in blocks]) for name in free}
+
+
 def test_tuning_is_a_prefix_of_one_sequence():
-    method = nagbench.registry.find_method("nesterov")
-    few = list(modes.trials(method, ["step_size", "momentum"], 5, 0.1))
-    many = list(modes.trials(method, ["step_size", "momentum"], 20, 0.1))
-    assert many[:5] == few
-    low, high = method.hyperparameters["step_size"].tuning
-    assert all(low * 0.1 <= values["step_size"] <= high * 0.1 for values in many)
-    assert many[0]["step_size"] == pytest.approx(0.1 * np.sqrt(low * high))
-    first = [
-        values["step_size"]
-        for values in modes.trials(nagbench.registry.find_method("gradient-descent"), ["step_size"], 20, 0.1)
-    ]
-    assert first == [values["step_size"] for values in many]
+    few, many, lots = (points("nesterov", ["step_size", "momentum"], count) for count in (5, 20, 5000))
+    for name, column in many.items():
+        assert column[:5].tobytes() == few[name].tobytes()
+        assert column.tobytes() == lots[name][:20].tobytes()
+    low, high = nagbench.registry.find_method("nesterov").hyperparameters["step_size"].tuning
+    assert ((low * 0.1 <= lots["step_size"]) & (lots["step_size"] <= high * 0.1)).all()
+    assert np.unique(lots["step_size"]).size == 5000
+    assert many["step_size"][0] == pytest.approx(0.1 * np.sqrt(low * high))
+    assert points("gradient-descent", ["step_size"], 20)["step_size"].tobytes() == many["step_size"].tobytes()
 
 
 def test_theory_is_left_out_where_l_or_mu_is_unknown():
