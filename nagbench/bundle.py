@@ -16,7 +16,8 @@ from nagbench.objective import Floats, Ints
 from nagbench.records import Cell, canonical
 
 Keys = NDArray[np.uint64]
-_MARKS = {"hyperparameters": "\0h", "seed": "\0s", "start": "\0t"}
+# In place of numbers: no text of a cell holds these.
+_SEED, _START = "\0s", "\0t"
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,42 +66,22 @@ class Bundle(Sequence[Cell]):
     @functools.cached_property
     def digests(self) -> bytes:
         """The keys of the cells, eight bytes each, one after the other: the same hash as `Cell.key`, without the cells."""
-        before, after = self._frame
-        order, names, tail = self._pairs
-        base = hashlib.blake2b(before.encode(), digest_size=8)
-        middle, between, last = (part.encode() for part in after)
-        found = []
-        rows = zip(self.hypers[:, order].tolist(), self.seeds.tolist(), self.starts.tolist(), strict=True)
-        for values, seed, start in rows:
-            text = ",".join([name + repr(value) for name, value in zip(names, values, strict=True)]) + tail
-            digest = base.copy()
-            digest.update(b"{%b}%b%d%b%d%b" % (text.encode(), middle, seed, between, start, last))
-            found.append(digest.digest())
-        return b"".join(found)
-
-    @property
-    def _pairs(self) -> tuple[list[int], list[str], str]:
-        """The columns in the order of JSON's keys, what comes before each of their values, and what comes after the last."""
-        order, before, waiting = [], [], ""
-        for name in sorted([*self.names, *self.schedule]):
-            if name in self.schedule:
-                waiting += f"{canonical(name)}:{canonical(self.schedule[name])},"
-            else:
-                order.append(self.names.index(name))
-                before.append(f"{waiting}{canonical(name)}:")
-                waiting = ""
-        return order, before, f",{waiting[:-1]}" if waiting else ""
+        form, order = self._form
+        columns = [_written(self.hypers[:, column]) for column in order]
+        rows = zip(*columns, self.seeds.tolist(), self.starts.tolist(), strict=True)
+        hashed = hashlib.blake2b
+        return b"".join([hashed((form % row).encode(), digest_size=8).digest() for row in rows])
 
     @functools.cached_property
-    def _frame(self) -> tuple[str, list[str]]:
-        """The canonical JSON of the template before, between and after what differs."""
+    def _form(self) -> tuple[str, list[int]]:
+        """The canonical JSON of a cell with places for hyperparameters, seed and start, and the columns of the former."""
+        marks = {name: f"\0{i}" for i, name in enumerate(self.names)}
         content = {field.name: getattr(self.template, field.name) for field in fields(Cell)}
-        text = canonical({**content, **_MARKS})
-        parts = []
-        for mark in _MARKS.values():
-            head, _, text = text.partition(canonical(mark))
-            parts.append(head)
-        return parts[0], [*parts[1:], text]
+        content |= {"hyperparameters": {**marks, **self.schedule}, "seed": _SEED, "start": _START}
+        form = canonical(content).replace("%", "%%")
+        for mark, place in {**dict.fromkeys(marks.values(), "%s"), _SEED: "%d", _START: "%d"}.items():
+            form = form.replace(canonical(mark), place)
+        return form, [self.names.index(name) for name in sorted(self.names)]
 
     @property
     def ids(self) -> Keys:
@@ -112,6 +93,11 @@ class Bundle(Sequence[Cell]):
         """The keys as `Cell.key` gives them."""
         text = self.digests.hex()
         return [text[at : at + 16] for at in range(0, len(text), 16)]
+
+
+def _written(column: Floats) -> list[str]:
+    """The numbers as JSON has them, Python's shortest exact form; of a whole list, which is written quicker than each."""
+    return repr(column.tolist())[1:-1].split(", ") if column.size else []
 
 
 def distinct(ids: Keys) -> Keys:
