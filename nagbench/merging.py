@@ -12,14 +12,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nagbench.choice import ids_of
+from nagbench.choice import ids_of, plan_ids
 from nagbench.errors import UsageError
 from nagbench.parts import KINDS
 from nagbench.portable import as_toml
 from nagbench.specification import Spec, make_spec
 from nagbench.stages import Progress
 from nagbench.store import SCHEMA, Store, Warn
-from nagbench.study import Sweep, complete, plan_ids
+from nagbench.study import Sweep, complete
 
 # Keys of a specification that two results may differ in; lists are joined, the rest is the first's.
 _JOINED = ("problems", "optimizers", "suites", "oracles")

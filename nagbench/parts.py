@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from nagbench.errors import UsageError
 
 _TEXT, _WHOLE, _REAL = pa.string(), pa.int64(), pa.float64()
+_CODED = pa.dictionary(pa.int32(), _TEXT)
 # The columns without which a part is none of ours; a part may have more.
 REQUIRED = {
     "runs": {"cell": _TEXT, "tolerance": _REAL, "status": _TEXT, "iterations": _WHOLE, "residual": _REAL,
@@ -40,30 +41,42 @@ class DamagedError(Exception):
     """A part whose bytes are not those that were written, or that nobody here wrote."""
 
 
-def read_part(file: Path, columns: list[str] | None = None) -> pa.Table:
-    """The rows of a part. Raises FileNotFoundError where it is gone, DamagedError where it is not what was written."""
-    with _opened(file) as part:
+def read_part(file: Path, columns: list[str] | None = None, *, coded: bool = False) -> pa.Table:
+    """The rows of a part. Raises FileNotFoundError where it is gone, DamagedError where it is not what was written.
+
+    ``coded``: texts that come back again and again stay numbers into a dictionary, which is read and compared faster.
+    """
+    with _opened(file, coded) as part:
         table = part.read(columns=columns)
-        return table.cast(_normal(table.schema))
+        return table.cast(_normal(table.schema, coded=coded))
 
 
-def read_blocks(file: Path, rows: int, columns: list[str] | None = None) -> Iterator[pa.Table]:
+def read_blocks(file: Path, rows: int, columns: list[str] | None = None, *, coded: bool = False) -> Iterator[pa.Table]:
     """The rows of a part, so many at a time; see `read_part`."""
-    with _opened(file) as part:
+    with _opened(file, coded) as part:
         for batch in part.iter_batches(rows, columns=columns):
             table = pa.Table.from_batches([batch])
-            yield table.cast(_normal(table.schema))
+            yield table.cast(_normal(table.schema, coded=coded))
+
+
+def uncoded(table: pa.Table) -> pa.Table:
+    """The table with texts as texts."""
+    return table.cast(_normal(table.schema))
 
 
 @contextlib.contextmanager
-def _opened(file: Path) -> Iterator[pq.ParquetFile]:
+def _opened(file: Path, coded: bool) -> Iterator[pq.ParquetFile]:
     try:
         _verify(file)
-        with pq.ParquetFile(file) as part:
+        with contextlib.ExitStack() as opened:
+            part = opened.enter_context(pq.ParquetFile(file))
             found = _normal(part.schema_arrow)
             for name, kind in REQUIRED[file.parent.name].items():
                 if name not in found.names or found.field(name).type != kind:
                     raise DamagedError(f"it has no column {name} of type {kind}")
+            if coded:
+                texts = [name for name in _repeating(found) if found.field(name).type == _TEXT]
+                part = opened.enter_context(pq.ParquetFile(file, metadata=part.metadata, read_dictionary=texts))
             yield part
     except FileNotFoundError:
         raise
@@ -71,10 +84,15 @@ def _opened(file: Path) -> Iterator[pq.ParquetFile]:
         raise DamagedError(str(error)) from None
 
 
-def _normal(schema: pa.Schema) -> pa.Schema:
+def _normal(schema: pa.Schema, *, coded: bool = False) -> pa.Schema:
     """Without what pandas noted in the file, and with one type of text."""
-    kinds = {field.name: _TEXT if pa.types.is_large_string(field.type) else field.type for field in schema}
-    return pa.schema(kinds.items())
+    return pa.schema([(field.name, _plain(field.type, coded)) for field in schema])
+
+
+def _plain(kind: pa.DataType, coded: bool) -> pa.DataType:
+    if pa.types.is_dictionary(kind):
+        return _CODED if coded else _TEXT
+    return _TEXT if pa.types.is_large_string(kind) else kind
 
 
 def _verify(file: Path) -> None:

@@ -31,7 +31,7 @@ from nagbench.parts import KINDS, DamagedError, read_blocks, read_part, sweep_ou
 
 SCHEMA = 2
 _MANIFEST = {"schema": int, "plan": str, "spec": dict}
-_FEW, _SMALL, _ROWS = 24, 2**23, 2**17
+_FEW, _SMALL, _ROWS, _BLOCK = 24, 2**23, 2**17, 2**14
 Warn = Callable[[str], None]
 
 
@@ -83,8 +83,9 @@ class Store:
         """Writes tables of one schema as one part, without holding them all, and returns the part's name."""
         return write_part(self.folder / kind, tables, schema)
 
-    def scan(self, kind: str, columns: list[str] | None = None) -> Iterator[pa.Table]:
-        """The rows of a kind, a part at a time. A damaged part is named to ``warn`` and left out.
+    def scan(self, kind: str, columns: list[str] | None = None, *, coded: bool = False) -> Iterator[pa.Table]:
+        """The rows of a kind, a part at a time (``coded``: see `parts.read_part`). A damaged part is named to ``warn`` and
+        left out.
 
         Where a part has gone because it was compacted meanwhile, what took its place is read too.
         """
@@ -93,7 +94,7 @@ class Store:
             for file in left:
                 seen.add(file.name)
                 with contextlib.suppress(FileNotFoundError):
-                    part = self._part(file, columns)
+                    part = self._part(file, columns, coded=coded)
                     if part is not None:
                         yield part
 
@@ -115,11 +116,13 @@ class Store:
             return self._part(self.folder / kind / Path(name).name, columns)
         return None
 
-    def blocks(self, kind: str, name: str, columns: list[str] | None = None, rows: int = 2**14) -> Iterator[pa.Table]:
-        """The rows of one part, some at a time. Raises UsageError where it is lost."""
+    def blocks(
+        self, kind: str, name: str, columns: list[str] | None = None, *, coded: bool = False
+    ) -> Iterator[pa.Table]:
+        """The rows of one part, some at a time (``coded``: see `parts.read_part`). Raises UsageError where it is lost."""
         file = self.folder / kind / Path(name).name
         try:
-            yield from read_blocks(file, rows, columns)
+            yield from read_blocks(file, _BLOCK, columns, coded=coded)
         except (FileNotFoundError, DamagedError):
             raise UsageError(
                 f"the {kind} in {self.folder} is lost; the same sweep writes it again and keeps the results"
@@ -131,9 +134,9 @@ class Store:
             return block.schema
         raise UsageError(f"the {kind} in {self.folder} is empty")
 
-    def _part(self, file: Path, columns: list[str] | None) -> pa.Table | None:
+    def _part(self, file: Path, columns: list[str] | None, *, coded: bool = False) -> pa.Table | None:
         try:
-            return read_part(file, columns)
+            return read_part(file, columns, coded=coded)
         except DamagedError:
             self.warn(
                 f"part {file.parent.name}/{file.name} is damaged and is left out; the same sweep runs its cells again"

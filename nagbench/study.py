@@ -16,8 +16,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nagbench.bundle import Keys, distinct
-from nagbench.choice import among, bundles_of_plan, finished, ids_of, in_shard, shown_plan
+from nagbench.bundle import distinct
+from nagbench.choice import among, bundles_of_plan, finished, ids_of, in_shard, plan_ids
 from nagbench.executors import Execution, check_execution, limits_of
 from nagbench.machine import commit, machine, versions
 from nagbench.names import left_out
@@ -28,6 +28,7 @@ from nagbench.planned import cell_of_row, plan_schema, plan_table
 from nagbench.portable import as_toml, text_of_optimizer, text_of_problem
 from nagbench.runner import forget
 from nagbench.selection import select
+from nagbench.shown import shown_plan
 from nagbench.specification import Spec, make_spec, read_spec
 from nagbench.stages import Progress, count_cells, follow_up, within
 from nagbench.store import SCHEMA, Store, Warn
@@ -169,9 +170,9 @@ class Sweep:
         plan = self.manifest["plan"]
         wanted, prints = plan_ids(self.store, plan)
         found = [np.zeros(0, np.uint64)]
-        for part in self.store.scan("runs", ["cell", "fingerprint"]):
-            found.append(distinct(ids_of(part.filter(pc.is_in(part["fingerprint"], prints))["cell"])))
-        return int(among(distinct(np.concatenate(found)), wanted).sum())
+        for part in self.store.scan("runs", ["cell", "fingerprint"], coded=True):
+            found.append(distinct([ids_of(part.filter(pc.is_in(part["fingerprint"], prints))["cell"])]))
+        return int(among(distinct(found), wanted).sum())
 
     def _repr_html_(self) -> str:
         """What a notebook shows of the sweep: findings and summary."""
@@ -284,15 +285,6 @@ def complete(counted: Sweep, spec: Spec, listener: Progress) -> None:
     if chosen:
         ends = counted._outcomes(rows, pa.array(list(chosen), pa.string()))
         follow_up(counted.store, spec, chosen, ends, listener)
-
-
-def plan_ids(store: Store, plan: str) -> tuple[Keys, pa.Array]:
-    """The keys of a plan's cells as numbers, each once and sorted, and the fingerprints that there are."""
-    found, prints = [np.zeros(0, np.uint64)], set[str]()
-    for block in store.blocks("plan", plan, ["cell", "fingerprint"]):
-        found.append(ids_of(block["cell"]))
-        prints.update(block["fingerprint"].unique().to_pylist())
-    return distinct(np.concatenate(found)), pa.array(sorted(prints), pa.string())
 
 
 def _specified(spec: str | Path | Spec | None, settings: Mapping[str, Any]) -> Spec:

@@ -12,8 +12,9 @@ import pytest
 from harsh import SPEC, nag, table_hash
 
 import nagbench
-from nagbench.choice import ids_of, shown_plan
+from nagbench.choice import ids_of
 from nagbench.selection import select
+from nagbench.shown import shown_plan
 from nagbench.store import Store
 
 DATA = Path(__file__).parent.parent / "data"
