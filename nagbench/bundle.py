@@ -9,13 +9,12 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, overload
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nagbench import schedules
+from nagbench.keys import Keys
 from nagbench.objective import Floats, Ints
 from nagbench.records import Cell, canonical
 
-Keys = NDArray[np.uint64]
 # In place of numbers: no text of a cell holds these.
 _SEED, _START = "\0s", "\0t"
 
@@ -98,14 +97,6 @@ class Bundle(Sequence[Cell]):
 def _written(column: Floats) -> list[str]:
     """The numbers as JSON has them, Python's shortest exact form; of a whole list, which is written quicker than each."""
     return repr(column.tolist())[1:-1].split(", ") if column.size else []
-
-
-def distinct(ids: Sequence[Keys]) -> Keys:
-    """The keys that there are, sorted. In place of np.unique, which takes a hash table several times their size."""
-    ordered = np.concatenate(ids)
-    ordered.sort()
-    again = np.flatnonzero(ordered[1:] == ordered[:-1])
-    return np.delete(ordered, again) if again.size else ordered
 
 
 def bundle_of(cells: Sequence[Cell], names: Sequence[str]) -> Bundle:

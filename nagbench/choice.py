@@ -2,40 +2,19 @@
 
 from __future__ import annotations
 
-import binascii
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from nagbench import schedules
-from nagbench.bundle import Bundle, Keys, distinct
-from nagbench.errors import UsageError
+from nagbench.bundle import Bundle
+from nagbench.keys import Keys, distinct, ids_of
 from nagbench.planned import cell_of_row
 from nagbench.selection import GROUP
 from nagbench.store import Store
-
-_SCORED_ROWS = 2**16
-_SCORED = ["cell", "tolerance", "status", "iterations", "residual", "fingerprint"]
-
-
-def ids_of(column: Any) -> Keys:
-    """Keys of sixteen hexadecimal digits as numbers."""
-    whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    if not len(whole):
-        return np.zeros(0, np.uint64)
-    try:
-        if whole.null_count or pc.any(pc.not_equal(pc.binary_length(whole), 16)).as_py():
-            raise ValueError
-        first = np.frombuffer(whole.buffers()[1], np.int32)[whole.offset]
-        text = memoryview(whole.buffers()[2])[first : first + 16 * len(whole)]
-        return np.frombuffer(binascii.unhexlify(text), ">u8").astype(np.uint64)
-    except ValueError:
-        raise UsageError("a part holds keys that are not sixteen hexadecimal digits") from None
 
 
 def plan_ids(store: Store, plan: str) -> tuple[Keys, pa.Array]:
@@ -55,20 +34,6 @@ def finished(store: Store, fingerprints: Iterable[str]) -> Keys:
         good = pc.and_(pc.is_in(part["fingerprint"], known), pc.not_equal(part["status"], "error"))
         found.append(distinct([ids_of(part.filter(good)["cell"])]))
     return distinct(found)
-
-
-def among(ids: Keys, known: Keys) -> NDArray[np.bool_]:
-    """Which of these are among the known ones, which are sorted."""
-    if not known.size:
-        return np.zeros(ids.size, bool)
-    return np.asarray(known[np.minimum(np.searchsorted(known, ids), known.size - 1)] == ids)
-
-
-def in_shard(ids: Keys, shard: tuple[int, int] | None) -> NDArray[np.bool_]:
-    """Which cells are part i of n, counted from 1. It depends on the key alone, so more trials move no cell."""
-    if shard is None:
-        return np.ones(ids.size, bool)
-    return np.asarray(ids % np.uint64(shard[1]) == np.uint64(shard[0] - 1))
 
 
 class Pending:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Iterator
 
@@ -10,6 +11,7 @@ import pyarrow as pa
 
 from nagbench.bundle import Bundle
 from nagbench.errors import UsageError
+from nagbench.keys import texts_of
 from nagbench.loop import CONVERGED
 from nagbench.objective import Floats
 from nagbench.records import STATUSES
@@ -24,14 +26,14 @@ OUTCOMES = pa.schema(
         ("digest", pa.string()), ("fingerprint", pa.string()), ("error", pa.string()),
     ]
 )  # fmt: skip
-_SECONDS = 0.1
+_SECONDS = 0.3
 _FIRST, _GROWTH = 8, 8.0
 _NUMBERS = 2**22
 _FIELDS = ("value", "gradient_norm", "residual", "rises", "overshoot", "rate")
 
 
 def pieces(bundle: Bundle, pulse: Pulse = lambda: None, guard: Guard = UNGUARDED) -> Iterator[tuple[Bundle, pa.Table]]:
-    """The outcomes of a bundle, in pieces of a tenth of a second as far as cells last less."""
+    """The outcomes of a bundle, in pieces of some tenths of a second as far as cells last less."""
     size, at = 1, 0
     most = _most(bundle)
     while at < len(bundle):
@@ -77,14 +79,14 @@ def outcome_table(batch: Batch, bundle: Bundle, counts: Counts) -> pa.Table:
     bad = flat["status"] != CONVERGED
     told = np.where(bad, np.repeat(np.array(errors, dtype=object), per_cell), "") if errors else None
     columns = {
-        "cell": pa.array(bundle.keys).take(pa.array(np.repeat(np.arange(len(bundle)), per_cell))),
+        "cell": texts_of(np.frombuffer(bundle.digests, np.uint64).repeat(per_cell).tobytes()),
         "tolerance": np.tile(bundle.template.tolerances, len(bundle)),
         "status": pa.array(STATUSES).take(pa.array(flat["status"])),
         "iterations": flat["iterations"],
         "gradient_evaluations": flat["work"],
         "value_evaluations": flat["valued"],
         **{name: flat[name] for name in _FIELDS},
-        "digest": digests(counts.points.reshape(flat.size, -1)),
+        "digest": texts_of(_digests(counts.points.reshape(flat.size, -1))),
         "fingerprint": pa.repeat(fingerprint_of(bundle.template.problem, bundle.template.optimizer), flat.size),
         "error": pa.repeat("", flat.size) if told is None else pa.array(told, pa.string()),
     }
@@ -95,11 +97,9 @@ def _array(column: object) -> object:
     return np.ascontiguousarray(column) if isinstance(column, np.ndarray) else column
 
 
-def digests(points: Floats) -> list[str]:
-    """A short hash of each row, bit for bit; see `runner.digest`."""
-    import hashlib
-
+def _digests(points: Floats) -> bytes:
+    """A hash of each row, bit for bit, one after the other; see `runner.digest`."""
     memory = np.ascontiguousarray(points).data.cast("B")
     width = points.shape[1] * points.itemsize
     hashed = hashlib.blake2b
-    return [hashed(memory[at : at + width], digest_size=8).hexdigest() for at in range(0, memory.nbytes, width)]
+    return b"".join([hashed(memory[at : at + width], digest_size=8).digest() for at in range(0, memory.nbytes, width)])

@@ -12,8 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nagbench.choice import ids_of, plan_ids
+from nagbench.choice import plan_ids
 from nagbench.errors import UsageError
+from nagbench.keys import ids_of
 from nagbench.parts import KINDS
 from nagbench.portable import as_toml
 from nagbench.specification import Spec, make_spec

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from nagbench import registry, schedules
 from nagbench.errors import UsageError
+from nagbench.keys import texts_of
 from nagbench.plan import Lot, Plan
 from nagbench.records import Cell, Measure, canonical
 from nagbench.runner import fingerprint_of, problem_of
@@ -51,7 +52,7 @@ def plan_table(lot: Lot, schema: pa.Schema) -> pa.Table:
         "problem_spec": shared.problem, "tolerances": canonical(shared.tolerances),
         "fingerprint": fingerprint_of(shared.problem, shared.optimizer), **cells.schedule,
     }  # fmt: skip
-    columns = {"cell": cells.keys, "trial": lot.trials, "start": cells.starts, "seed": cells.seeds}
+    columns = {"cell": texts_of(cells.digests), "trial": lot.trials, "start": cells.starts, "seed": cells.seeds}
     columns |= {name: np.ascontiguousarray(cells.hypers[:, i]) for i, name in enumerate(cells.names)}
     return pa.table(
         [

@@ -10,8 +10,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nagbench.bundle import Keys
-from nagbench.choice import ids_of, plan_ids, runs_of
+from nagbench.choice import plan_ids, runs_of
+from nagbench.keys import Keys, ids_of
 from nagbench.objective import Floats, Ints
 from nagbench.parts import uncoded
 from nagbench.planned import cell_of_row

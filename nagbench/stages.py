@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from nagbench.bundle import Bundle, Keys
+from nagbench.bundle import Bundle
 from nagbench.choice import Pending
 from nagbench.errors import UsageError
 from nagbench.executors import Execution, run_bundles
+from nagbench.keys import Keys, ids_of
 from nagbench.machine import machine, one_core
 from nagbench.oracle import start_of
 from nagbench.records import Cell
@@ -98,8 +99,8 @@ def count_cells(
 
 def _ends(table: pa.Table) -> dict[str, int]:
     """How the cells of a table ended, at their tightest tolerance, which is their last row."""
-    cells = table["cell"].to_numpy()
-    last = np.append(cells[1:] != cells[:-1], True)
+    ids = ids_of(table["cell"])
+    last = np.append(ids[1:] != ids[:-1], True)
     counts = table["status"].filter(pa.array(last)).value_counts()
     return {str(item["values"]): int(item["counts"].as_py()) for item in counts}
 

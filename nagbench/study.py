@@ -6,7 +6,7 @@ import datetime
 import functools
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nagbench.bundle import distinct
-from nagbench.choice import among, bundles_of_plan, finished, ids_of, in_shard, plan_ids
+from nagbench.choice import bundles_of_plan, finished, plan_ids
 from nagbench.executors import Execution, check_execution, limits_of
+from nagbench.keys import Keys, among, distinct, ids_of, in_shard
 from nagbench.machine import commit, machine, versions
 from nagbench.names import left_out
 from nagbench.objective import Problem
@@ -26,7 +26,7 @@ from nagbench.parts import KINDS, REQUIRED
 from nagbench.plan import Plan, make_plan, without_theory
 from nagbench.planned import cell_of_row, plan_schema, plan_table
 from nagbench.portable import as_toml, text_of_optimizer, text_of_problem
-from nagbench.runner import forget
+from nagbench.runner import fingerprint_of, forget
 from nagbench.selection import select
 from nagbench.shown import shown_plan
 from nagbench.specification import Spec, make_spec, read_spec
@@ -268,11 +268,12 @@ def sweep(
         store.clear()
     for kind in KINDS:
         store.discard_damaged(kind)
-    manifest = _begin(store, planned, command, shard)
-    ids, prints = plan_ids(store, manifest["plan"])
-    ids = ids[in_shard(ids, shard)]
-    left = ids[~among(ids, finished(store, prints.to_pylist()))]
-    count_cells(store, bundles_of_plan(store, manifest["plan"]), left, how, listener, fail_fast=fail_fast)
+    plan = _write_plan(store, planned)
+    manifest = _begin(store, planned.spec, plan, command, shard)
+    left = plan.ids if shard is None else plan.ids[in_shard(plan.ids, shard)]
+    if (done := finished(store, plan.fingerprints)).size:
+        left = left[~among(left, done)]
+    count_cells(store, bundles_of_plan(store, plan.part), left, how, listener, fail_fast=fail_fast)
     if shard is None:
         complete(Sweep(store, manifest), checked, listener)
     return Sweep(store, manifest)
@@ -295,17 +296,40 @@ def _specified(spec: str | Path | Spec | None, settings: Mapping[str, Any]) -> S
     return make_spec(read_spec(Path(spec), **settings), str(spec))
 
 
-def _begin(store: Store, planned: Plan, command: str | None, shard: tuple[int, int] | None) -> dict[str, Any]:
-    """Writes plan, specification and manifest, and returns the manifest; one that says the same stays as it is."""
+@dataclass(frozen=True, eq=False)
+class _Written:
+    """A plan on disk: its part, its cells' keys, each once and sorted, and the fingerprints that there are."""
+
+    part: str
+    ids: Keys
+    fingerprints: set[str]
+
+
+def _write_plan(store: Store, planned: Plan) -> _Written:
+    schema = plan_schema(planned)
+    ids, fingerprints = list[Keys](), set[str]()
+
+    def tables() -> Iterator[pa.Table]:
+        for lot in planned:
+            ids.append(lot.cells.ids)
+            fingerprints.add(fingerprint_of(lot.cells.template.problem, lot.cells.template.optimizer))
+            yield plan_table(lot, schema)
+
+    part = store.append_all("plan", tables(), schema)
+    return _Written(part, distinct(ids), fingerprints)
+
+
+def _begin(
+    store: Store, spec: Spec, plan: _Written, command: str | None, shard: tuple[int, int] | None
+) -> dict[str, Any]:
+    """Writes specification and manifest, and returns the manifest; one that says the same stays as it is."""
     file = store.folder / "spec.toml"
-    spec, schema = planned.spec, plan_schema(planned)
-    plan = store.append_all("plan", (plan_table(lot, schema) for lot in planned), schema)
     manifest: dict[str, Any] = {
         "schema": SCHEMA,
         "name": spec.name,
         "spec": spec.model_dump(mode="json"),
-        "plan": plan,
-        "cells": plan_ids(store, plan)[0].size,
+        "plan": plan.part,
+        "cells": plan.ids.size,
         "shard": None if shard is None else f"{shard[0]}/{shard[1]}",
         "versions": versions(),
         "machine": machine(),

@@ -14,9 +14,9 @@ from rich.text import Text
 
 from nagbench.analysis.summary import summary
 from nagbench.analysis.times import per_iteration
-from nagbench.choice import in_shard
 from nagbench.commands.console import ERR, BarProgress, console, print_table
 from nagbench.errors import check_number
+from nagbench.keys import in_shard
 from nagbench.names import left_out
 from nagbench.plan import Plan, make_plan, without_theory
 from nagbench.specification import make_spec, read_spec

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nagbench.bundle import Bundle, bundle_of
-from nagbench.choice import in_shard
+from nagbench.keys import in_shard
 from nagbench.records import Cell
 
 NAMES = ("step_size", "momentum", "beta1")

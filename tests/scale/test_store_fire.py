@@ -12,7 +12,7 @@ import pytest
 from harsh import SPEC, nag, table_hash
 
 import nagbench
-from nagbench.choice import ids_of
+from nagbench.keys import ids_of
 from nagbench.selection import select
 from nagbench.shown import shown_plan
 from nagbench.store import Store
