@@ -7,7 +7,7 @@ its ticks, lines with markers, bands and ends; everything else, and all that goe
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 from xml.sax.saxutils import escape, quoteattr
@@ -117,10 +117,14 @@ def rounds(low: float, high: float, write: Write, *, integer: bool = False) -> t
 
 def svg(sketch: Sketch, prefix: str, *, title: str) -> str:
     """The sketch as an `<svg>` element: ids begin with ``prefix``, colours are CSS variables with themselves as fallback."""
-    width, height = sketch.size
-    inner = "".join((*_frame(sketch, prefix), *_level(sketch, prefix), *_lines(sketch, prefix)))
+    return framed((*_frame(sketch, prefix), *_level(sketch, prefix), *_lines(sketch, prefix)), sketch.size, title)
+
+
+def framed(parts: Iterable[str], size: tuple[float, float], title: str) -> str:
+    """The `<svg>` element around these, named for readers."""
+    (width, height), inner = size, "".join(parts)
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_n(width)} {_n(height)}" role="img" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {length(width)} {length(height)}" role="img" '
         f'aria-label={quoteattr(shown(title, _LONG))} stroke-linejoin="round">{inner}</svg>'
     )
 
@@ -130,22 +134,23 @@ def _frame(sketch: Sketch, prefix: str) -> Iterator[str]:
     grid = f'stroke="{themed(FAINT)}" stroke-width=".8"'
     if sketch.shade is not None:
         x, y = _points(sketch, *sketch.shade)
-        yield f'<path d="{_path(x, y)}V{_n(bottom)}H{_n(x[0])}Z" fill="{themed(FAINT)}"/>' if len(x) else ""
+        yield f'<path d="{line_of(x, y)}V{length(bottom)}H{length(x[0])}Z" fill="{themed(FAINT)}"/>' if len(x) else ""
     across = sketch.x.places([value for value, _ in sketch.x.ticks], left, right)
     up = sketch.y.places([value for value, _ in sketch.y.ticks], bottom, top)
     font = f'font-size="{_FONT}" fill="{themed(MUTED)}"'
     yield f'<g id="{prefix}-x-axis" {font} text-anchor="middle"><path {grid} d="'
-    yield "".join(f"M{_n(at)} {_n(bottom)}V{_n(top)}" for at in across) + '"/>'
+    yield "".join(f"M{length(at)} {length(bottom)}V{length(top)}" for at in across) + '"/>'
     for at, (_, text) in zip(across, sketch.x.ticks, strict=True):
-        yield f'<text x="{_n(at)}" y="{_n(bottom + 11.5)}">{escape(text)}</text>'
-    yield f'<text x="{_n((left + right) / 2)}" y="{_n(sketch.size[1] - 8)}">{escape(sketch.x.label)}</text></g>'
+        yield f'<text x="{length(at)}" y="{length(bottom + 11.5)}">{escape(text)}</text>'
+    yield f'<text x="{length((left + right) / 2)}" y="{length(sketch.size[1] - 8)}">{escape(sketch.x.label)}</text></g>'
     yield f'<g id="{prefix}-y-axis" {font} text-anchor="end"><path {grid} d="'
-    yield "".join(f"M{_n(left)} {_n(at)}H{_n(right)}" for at in up) + '"/>'
+    yield "".join(f"M{length(left)} {length(at)}H{length(right)}" for at in up) + '"/>'
     for at, (_, text) in zip(up, sketch.y.ticks, strict=True):
-        yield f'<text x="{_n(left - 4)}" y="{_n(at + 3.5)}">{escape(text)}</text>'
-    middle = f"{_n(9.5)} {_n((top + bottom) / 2)}"
+        yield f'<text x="{length(left - 4)}" y="{length(at + 3.5)}">{escape(text)}</text>'
+    middle = f"{length(9.5)} {length((top + bottom) / 2)}"
     yield f'<text text-anchor="middle" transform="translate({middle}) rotate(-90)">{escape(sketch.y.label)}</text></g>'
-    yield f'<path d="M{_n(left)} {_n(top)}V{_n(bottom)}H{_n(right)}" fill="none" stroke="{themed(RULE)}" stroke-width=".8"/>'
+    edge = f"M{length(left)} {length(top)}V{length(bottom)}H{length(right)}"
+    yield f'<path d="{edge}" fill="none" stroke="{themed(RULE)}" stroke-width=".8"/>'
 
 
 def _level(sketch: Sketch, prefix: str) -> Iterator[str]:
@@ -154,12 +159,10 @@ def _level(sketch: Sketch, prefix: str) -> Iterator[str]:
     value, name = sketch.level
     left, top, right, bottom = sketch.box
     at = float(sketch.y.places(np.clip(value, sketch.y.low, sketch.y.high), bottom, top))
-    line = f'd="M{_n(left)} {_n(at)}H{_n(right)}" stroke="{themed(MUTED)}"'
+    line = f'd="M{length(left)} {length(at)}H{length(right)}" stroke="{themed(MUTED)}"'
     yield f'<g id="{prefix}-tolerance"><path {line} stroke-dasharray="1 2"/></g>'
-    yield (
-        f'<g id="{prefix}-tolerance-name" font-size="8" fill="{themed(MUTED)}"><text x="{_n(left + 5)}" y="{_n(at - 4)}">'
-        f"{escape(name)}</text></g>"
-    )
+    text = f'<text x="{length(left + 5)}" y="{length(at - 4)}">{escape(name)}</text>'
+    yield f'<g id="{prefix}-tolerance-name" font-size="8" fill="{themed(MUTED)}">{text}</g>'
 
 
 def _lines(sketch: Sketch, prefix: str) -> Iterator[str]:
@@ -169,7 +172,7 @@ def _lines(sketch: Sketch, prefix: str) -> Iterator[str]:
         color, paper = themed(line.look.color), themed(PAPER)
         titled = f"<title>{escape(shown(line.name, _LONG))}</title>"
         if line.band is not None:
-            outline = _path(*_points(sketch, *line.band))
+            outline = line_of(*_points(sketch, *line.band))
             bands.append(
                 f'<g id="{name}-band" fill="{color}" fill-opacity=".16"><path d="{outline}Z"/></g>' if outline else ""
             )
@@ -178,13 +181,13 @@ def _lines(sketch: Sketch, prefix: str) -> Iterator[str]:
         dash = (
             f' stroke-dasharray="{" ".join(f"{wide * part:g}" for part in line.look.dash)}"' if line.look.dash else ""
         )
-        path = f'<path d="{_path(x, y)}" fill="none" stroke="{color}" stroke-width="{wide}"{dash}/>'
+        path = f'<path d="{line_of(x, y)}" fill="none" stroke="{color}" stroke-width="{wide}"{dash}/>'
         fill, edge = (paper, color) if line.look.hollow else (color, paper)
         marks = _marks(sketch, line.look.marker, x, y) if sketch.marked and line.look.marker else ""
         marked = f'<g fill="{fill}" stroke="{edge}" stroke-width=".7">{marks}</g>' if marks else ""
         drawn.append(f'<g id="{name}">{titled}{path}{marked}</g>')
         if line.end and len(x) and -len(x) <= line.end_at < len(x):
-            at = f'x="{_n(x[line.end_at])}" y="{_n(y[line.end_at])}"'
+            at = f'x="{length(x[line.end_at])}" y="{length(y[line.end_at])}"'
             edge = paper if line.end == "dot" else themed(INK)
             ends.append(
                 f'<g id="{name}-end" fill="{color}" stroke="{edge}" stroke-width=".9"><use href="#mark-{line.end}" {at}/></g>'
@@ -197,13 +200,13 @@ def _points(sketch: Sketch, x: Any, y: Any) -> tuple[Floats, Floats]:
     return sketch.x.places(x, left, right), sketch.y.places(y, bottom, top)
 
 
-def _path(x: Floats, y: Floats) -> str:
+def line_of(x: Floats, y: Floats) -> str:
     """The line through these points, without those that it would pass anyway; it is broken where one is not finite."""
     kept = _needed(x, y)
     text, pen = [], "M"
     for across, up in zip(x[kept].tolist(), y[kept].tolist(), strict=True):
         if math.isfinite(across) and math.isfinite(up):
-            text.append(f"{pen}{_n(across)} {_n(up)}")
+            text.append(f"{pen}{length(across)} {length(up)}")
             pen = "L"
         else:
             pen = "M"
@@ -237,7 +240,7 @@ def _marks(sketch: Sketch, marker: str, x: Floats, y: Floats) -> str:
     along = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(x), np.diff(y)))]) / unit
     wanted = np.arange(_FIRST, along[-1], _NEXT)
     places = np.unique(np.abs(along[:, None] - wanted).argmin(axis=0)) if len(wanted) else np.zeros(0, int)
-    return "".join(f'<use href="#{mark_id(marker)}" x="{_n(x[at])}" y="{_n(y[at])}"/>' for at in places)
+    return "".join(f'<use href="#{mark_id(marker)}" x="{length(x[at])}" y="{length(y[at])}"/>' for at in places)
 
 
 def mark_id(marker: str) -> str:
@@ -249,9 +252,10 @@ def marks(markers: Sequence[str]) -> str:
     """The shapes that sketches refer to, once for a page."""
     shapes = [f'<path id="{mark_id(one)}" d="{mark_path(one, MARK)}"/>' for one in dict.fromkeys(markers) if one]
     ends = f'<circle id="mark-dot" r="{END / 2}"/><path id="mark-cross" d="{mark_path("X", END)}"/>'
+    ends += '<circle id="mark-ring" r="1.5"/>'
     return f'<svg class="marks" width="0" height="0" aria-hidden="true"><defs>{"".join(shapes)}{ends}</defs></svg>'
 
 
-def _n(value: Any) -> str:
-    """A length to a tenth."""
+def length(value: Any) -> str:
+    """A length of the picture, to a tenth."""
     return f"{float(value):.1f}".removesuffix(".0")

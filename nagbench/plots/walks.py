@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import struct
+import zlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +17,9 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from nagbench.objective import Floats, Problem
-from nagbench.plots.style import HEIGHTS, INK, PAPER, look_of, looks, new_figure
+from nagbench.plots.sketch import Axis, framed, length, line_of, rounds
+from nagbench.plots.style import HEIGHTS, INK, MUTED, PAPER, Look, look_of, looks, new_figure
+from nagbench.plots.svg import mark_path, themed
 from nagbench.plots.terrain import box_of, queries_along, terrain
 from nagbench.records import Cell
 
@@ -40,6 +46,108 @@ def ground_of(problem: Problem, *paths: Floats) -> Ground:
     edges = ground.levels[:: max(1, (len(ground.levels) - 1) // _BANDS)]
     shades = BoundaryNorm(edges, HEIGHTS.N)(np.clip(ground.above, edges[0], edges[-1] * (1 - 1e-12)))
     return Ground(HEIGHTS(shades, bytes=True)[..., :3], box, ground.label, ground.logarithmic)
+
+
+@dataclass(frozen=True, eq=False)
+class Walk:
+    """What `walk` draws, as data for a page: ``ground`` is the id that the page gave to the image below."""
+
+    path: Floats
+    asked: Floats
+    minimizers: Floats | None
+    look: Look
+    box: Floats
+    ground: str
+
+    def svg(self, prefix: str, title: str) -> str:
+        """The picture as an `<svg>` element."""
+        return framed(_parts(self, prefix), _SIZE, title)
+
+
+def walked(problem: Problem, cell: Cell, path: Floats, ground: Ground, name: str) -> Walk:
+    """The same as `walk`, as data; ``name`` is the id of the ground on the page."""
+    return Walk(path, queries_along(problem, cell, path), problem.minimizers, look_of(cell.optimizer), ground.box, name)
+
+
+_SIZE = (_WIDE * 72.0, _TALL * 72.0)
+_LEFT, _TOP, _RIGHT, _BOTTOM = 28.0, 5.0, _SIZE[0] - 7.0, _SIZE[1] - 18.5
+
+
+def shared(ground: Ground, name: str) -> str:
+    """The ground as an image that all pictures on it refer to."""
+    data = base64.b64encode(png(ground.image[::-1])).decode()
+    place = f'x="{_LEFT}" y="{_TOP}" width="{length(_RIGHT - _LEFT)}" height="{length(_BOTTOM - _TOP)}"'
+    image = f'<image id="{name}" {place} preserveAspectRatio="none" href="data:image/png;base64,{data}"/>'
+    return f'<svg class="marks" width="0" height="0" aria-hidden="true"><defs>{image}</defs></svg>'
+
+
+def _parts(walk: Walk, prefix: str) -> Iterator[str]:
+    x, y = (Axis("", "linear", low, high, rounds(low, high, _plain)) for low, high in walk.box.tolist())
+
+    def places(points: Floats) -> tuple[Floats, Floats]:
+        return x.places(points[:, 0], _LEFT, _RIGHT), y.places(points[:, 1], _BOTTOM, _TOP)
+
+    drawn = _cut(walk.path, walk.box)
+    way = places(drawn)
+    line = line_of(*way)
+    size = float(np.clip(34.0 / np.sqrt(len(drawn)), 1.6, 5.0))
+    yield from _ticks(x, y)
+    frame = f"M{_LEFT} {_TOP}H{length(_RIGHT)}V{length(_BOTTOM)}H{_LEFT}Z"
+    yield f'<clipPath id="{prefix}-clip"><path d="{frame}"/></clipPath><use href="#{walk.ground}"/>'
+    yield f'<g clip-path="url(#{prefix}-clip)" fill="none"><path d="{line}" stroke="{PAPER}" stroke-width="2.8"/>'
+    yield f'<path d="{line}" stroke="{walk.look.color}" stroke-width="1.3"/>'
+    if not np.array_equal(walk.asked, walk.path[:-1]):
+        yield from _look_ahead(walk, places)
+    dots = "".join(f"M{length(a)} {length(b)}h0" for a, b in zip(*way, strict=True))
+    yield f'<path d="{dots}" stroke="{walk.look.color}" stroke-width="{size:.1f}" stroke-linecap="round"/>'
+    if walk.minimizers is not None:
+        for a, b in zip(*places(walk.minimizers), strict=True):
+            place = f'transform="translate({length(a)} {length(b)})"'
+            yield f'<path d="{mark_path("*", 12.0)}" {place} fill="{_STAR}" stroke="{INK}" stroke-width=".8"/>'
+    start = f'cx="{length(way[0][0])}" cy="{length(way[1][0])}"'
+    yield f'<circle {start} r="3.5" fill="{PAPER}" stroke="{INK}" stroke-width="1.3"/></g>'
+
+
+def _look_ahead(walk: Walk, places: Callable[[Floats], tuple[Floats, Floats]]) -> Iterator[str]:
+    near = _near(walk.asked, walk.box)
+    rings = list(zip(*places(walk.asked[near]), strict=True))
+    ties = zip(*places(walk.path[:-1][near]), rings, strict=True)
+    tied = "".join(f"M{length(a)} {length(b)}L{length(c)} {length(d)}" for a, b, (c, d) in ties)
+    yield f'<path d="{tied}" stroke="{INK}" stroke-width=".7" stroke-dasharray=".7 1"/>'
+    used = "".join(f'<use href="#mark-ring" x="{length(a)}" y="{length(b)}"/>' for a, b in rings)
+    if len(walk.path) <= 61:
+        yield f'<g stroke="{PAPER}" stroke-width="2">{used}</g>'
+    yield f'<g stroke="{INK}" stroke-width=".7">{used}</g>'
+
+
+def _ticks(x: Axis, y: Axis) -> Iterator[str]:
+    font = f'font-size="10.5" fill="{themed(MUTED)}"'
+    across = zip(x.places([value for value, _ in x.ticks], _LEFT, _RIGHT), x.ticks, strict=True)
+    up = zip(y.places([value for value, _ in y.ticks], _BOTTOM, _TOP), y.ticks, strict=True)
+    yield f'<g {font} text-anchor="middle">'
+    yield from (f'<text x="{length(at)}" y="{length(_BOTTOM + 13)}">{text}</text>' for at, (_, text) in across)
+    yield f'</g><g {font} text-anchor="end">'
+    yield from (f'<text x="{_LEFT - 4}" y="{length(at + 3.5)}">{text}</text>' for at, (_, text) in up)
+    yield "</g>"
+
+
+def _plain(value: float) -> str:
+    return f"{value:g}".replace("-", "−")
+
+
+def png(image: NDArray[np.uint8]) -> bytes:
+    """An image (rows, columns, 3) of at most 256 colours as a PNG with a palette, which is a tenth of one in full colour."""
+    colors, places = np.unique(image.reshape(-1, 3), axis=0, return_inverse=True)
+    height, width = image.shape[:2]
+    rows = np.zeros((height, width + 1), np.uint8)
+    rows[:, 1:] = places.reshape(height, width)
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)
+    parts = ((b"IHDR", head), (b"PLTE", colors.tobytes()), (b"IDAT", zlib.compress(rows.tobytes(), 9)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(kind, data) for kind, data in parts)
 
 
 def walk(problem: Problem, cell: Cell, path: Floats, ground: Ground) -> Figure:
@@ -84,9 +192,13 @@ def _cut(path: Floats, box: Floats) -> Floats:
     return path if near.all() else path[: int(np.argmin(near))]
 
 
+def _near(points: Floats, box: Floats) -> NDArray[np.bool_]:
+    return np.asarray(((points >= box[:, 0]) & (points <= box[:, 1])).all(axis=1))
+
+
 def _ahead(axes: Any, iterates: Floats, asked: Floats, box: Floats) -> None:
     """Rings at the look-ahead points, with dotted lines from the iterates, as two lines with gaps."""
-    near = ((asked >= box[:, 0]) & (asked <= box[:, 1])).all(axis=1)
+    near = _near(asked, box)
     ties = np.full((3 * int(near.sum()), 2), np.nan)
     ties[0::3], ties[1::3] = iterates[near], asked[near]
     axes.plot(*ties.T, color=INK, linewidth=0.7, linestyle=(0, (1, 1.4)), zorder=4.4)

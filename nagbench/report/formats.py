@@ -15,6 +15,7 @@ from nagbench.analysis.summary import findings
 from nagbench.analysis.words import seconds, whole
 from nagbench.plots.sketch import Sketch
 from nagbench.plots.style import save
+from nagbench.plots.walks import Walk
 from nagbench.report.material import Material
 from nagbench.report.page import sections_of
 from nagbench.report.parts import Figure
@@ -147,7 +148,7 @@ def figures(material: Material, folder: Path) -> Iterator[Path]:
             for picture in part.pictures if isinstance(part, Figure) else ():
                 file = folder / f"{picture.id}.pdf"
                 drawing = (picture.paper or picture.draw)()
-                if isinstance(drawing, Sketch):
+                if isinstance(drawing, Sketch | Walk):
                     raise TypeError(f"{picture.id} is a sketch without a drawing for paper")
                 save(drawing, file)
                 yield file

@@ -19,6 +19,7 @@ from nagbench.analysis.words import whole
 from nagbench.plots.sketch import Sketch, marks, svg
 from nagbench.plots.style import DARK, MARKERS, look_of, looks
 from nagbench.plots.svg import geometry, inline, swatch, variable
+from nagbench.plots.walks import Walk
 from nagbench.report.material import Material
 from nagbench.report.parts import Custom, Entry, Figure, Picture, Section, Table
 from nagbench.report.sections import SECTIONS
@@ -83,13 +84,15 @@ def _environment() -> jinja2.Environment:
         loader=jinja2.FileSystemLoader(_HOME / "templates"), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters.update(drawn=_drawn, frame=_frame, custom=_custom, sorted_by=_sorted_by)
+    environment.filters.update(drawn=_drawn, frame=_frame, custom=_custom, sorted_by=_sorted_by, drawing=Markup)
     return environment
 
 
 def _drawn(picture: Picture) -> dict[str, Markup]:
     """The picture as SVG, and as JSON what can be read and switched in it."""
     figure = picture.draw()
+    if isinstance(figure, Walk):
+        return {"svg": Markup(figure.svg(picture.id, picture.described)), "data": Markup("")}
     if isinstance(figure, Sketch):
         drawn = Markup(svg(figure, picture.id, title=picture.described))
         return {"svg": drawn, "data": as_json(_readable(picture, figure.geometry))}

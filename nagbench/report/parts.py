@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure as Drawing
 
 from nagbench.plots.sketch import Sketch
+from nagbench.plots.walks import Walk
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +31,7 @@ class Picture:
     """
 
     id: str
-    draw: Callable[[], Drawing | Sketch]
+    draw: Callable[[], Drawing | Sketch | Walk]
     described: str
     paper: Callable[[], Drawing] | None = None
     title: str = ""
@@ -43,7 +44,10 @@ class Picture:
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """Drawings with a caption: what it shows, then how to read it and how it was made. ``table`` is what CSV holds."""
+    """Drawings with a caption: what it shows, then how to read it and how it was made. ``table`` is what CSV holds.
+
+    ``shared`` is an element that its drawings refer to.
+    """
 
     id: str
     lead: str
@@ -53,6 +57,7 @@ class Figure:
     task: int | None = None
     legend: tuple[Key, ...] = ()
     table: pd.DataFrame | None = None
+    shared: str = ""
     number: int = 0
     kind: str = "figure"
 

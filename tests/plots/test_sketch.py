@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import re
 import xml.etree.ElementTree as ET
 
+import matplotlib.image
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import nagbench
 from nagbench.plots.sketch import Axis, Line, Sketch, marks, powers, rounds, svg
 from nagbench.plots.style import DARK, MARKERS, look_of
+from nagbench.plots.walks import ground_of, png, walked
 
 HOSTILE = "<script>alert(1)</script>\"' onload=x"
 
@@ -114,3 +118,27 @@ def test_nothing_to_draw_is_an_empty_frame() -> None:
     nothing = np.zeros(0)
     root = root_of(sketch_of(Line("a", nothing, nothing, look_of("adam"), "dot")))
     assert root.find(".//*[@id='p-series-0-end']") is None
+
+
+def test_a_walk_is_drawn_where_the_run_went() -> None:
+    problem = nagbench.problem("bowl")
+    run = nagbench.run(problem, "nesterov:step_size=0.1,momentum=0.5", budget=20, path=True)
+    ground = ground_of(problem, run.path)
+    walk = walked(problem, run.cell, run.path, ground, "below")
+    root = ET.fromstring(walk.svg("p", HOSTILE))
+    assert root.get("aria-label") == HOSTILE
+    assert [use.get("href") for use in root.iter("{http://www.w3.org/2000/svg}use")].count("#below") == 1
+    dots = next(path for path in root.iter("{http://www.w3.org/2000/svg}path") if path.get("stroke-linecap"))
+    drawn = np.array(re.findall(r"M(-?[\d.]+) (-?[\d.]+)", dots.get("d", "")), float)
+    for axis in (0, 1):
+        slope, offset = np.polyfit(run.path[:, axis], drawn[:, axis], 1)
+        np.testing.assert_allclose(drawn[:, axis], slope * run.path[:, axis] + offset, atol=0.06)
+        assert slope > 0 if axis == 0 else slope < 0
+    rings = [use for use in root.iter("{http://www.w3.org/2000/svg}use") if use.get("href") == "#mark-ring"]
+    assert len(rings) == 2 * (len(run.path) - 1)
+
+
+def test_the_ground_is_an_image_that_others_can_read() -> None:
+    image = ground_of(nagbench.problem("rosenbrock")).image
+    read = matplotlib.image.imread(io.BytesIO(png(image)))
+    np.testing.assert_array_equal(np.round(read[..., :3] * 255).astype(np.uint8), image)

@@ -14,7 +14,7 @@ from nagbench.analysis.words import whole
 from nagbench.errors import one_line
 from nagbench.objective import Floats, Problem
 from nagbench.plots.terrain import queries_along
-from nagbench.plots.walks import ground_of, walk
+from nagbench.plots.walks import Walk, ground_of, shared, walk, walked
 from nagbench.records import Cell
 from nagbench.report.material import Material
 from nagbench.report.parts import Figure, Picture, Section, Text
@@ -61,16 +61,21 @@ def _figure(task: str, rows: pd.DataFrame, material: Material) -> Figure | Text:
         # A problem or method from a module that is not here, or a formula that fails: the page says so and goes on.
         return Text(text=f"The paths on {task} cannot be drawn here: {one_line(error)}")
     mode, name = str(rows["mode"].iloc[0]), material.ids("paths", task)
-    walked = list(zip(known, ways, rows.to_dict("records"), strict=True))
+    below, ways_of = f"{name}-ground", list(zip(known, ways, rows.to_dict("records"), strict=True))
     pictures = tuple(
         _picture(
-            material.ids(name, row["method"]), functools.partial(walk, problem, cell, way, ground), cell, row, material
+            material.ids(name, row["method"]),
+            functools.partial(walked, problem, cell, way, ground, below),
+            functools.partial(walk, problem, cell, way, ground),
+            cell,
+            row,
+            material,
         )
-        for cell, way, row in walked
+        for cell, way, row in ways_of
     )
     return Figure(
         id=name, mode=mode, task=material.tasks[task], pictures=pictures,
-        lead=f"The ways of the methods on {task}, {mode} hyperparameters, over the contours of f.",
+        lead=f"The paths of the methods on {task}, {mode} hyperparameters, over the contours of f.",
         caption=(
             "Dots are iterates, joined by a line; a ring marks the start, a star a known minimiser.",
             f"At most the first {_STEPS} iterations are drawn; what leaves the picture is cut.",
@@ -78,16 +83,25 @@ def _figure(task: str, rows: pd.DataFrame, material: Material) -> Figure | Text:
             f"gradient. Shades are levels of {ground.label}, in even {'ratios' if ground.logarithmic else 'steps'}, darker is",
             "higher.",
         ),
-        table=pd.concat([_points(problem, cell, way, str(row["method"])) for cell, way, row in walked]),
+        table=pd.concat([_points(problem, cell, way, str(row["method"])) for cell, way, row in ways_of]),
+        shared=shared(ground, below),
     )  # fmt: skip
 
 
-def _picture(name: str, draw: Callable[[], Drawing], cell: Cell, row: Mapping[Any, Any], material: Material) -> Picture:
+def _picture(
+    name: str,
+    draw: Callable[[], Walk],
+    paper: Callable[[], Drawing],
+    cell: Cell,
+    row: Mapping[Any, Any],
+    material: Material,
+) -> Picture:
     method = str(row["method"])
     settings = ", ".join(f"{key} {text_of(value)}" for key, value in cell.hyperparameters.items())
-    ended = f"{row['status']} at iteration {whole(row['iterations'])}"
+    status = "out of budget" if row["status"] == "budget" else row["status"]
+    ended = f"{status} at iteration {whole(row['iterations'])}"
     return Picture(
-        id=name, draw=draw, title=method, note=f"{settings}; {ended}", method=material.methods[method],
+        id=name, draw=draw, paper=paper, title=method, note=f"{settings}; {ended}", method=material.methods[method],
         described=f"Path of {method} ({settings}), {ended}",
     )  # fmt: skip
 
