@@ -80,18 +80,18 @@ def _plane(figure: Figure, axes: Axes, method: Method, values: Mapping[str, floa
 
 def _curves(axes: Axes, method: Method, values: Mapping[str, float]) -> None:
     color, own = look_of(method.name).color, values.get("momentum")
+    drawn = []
     for momentum in (m for m in _OTHERS if own is not None and not math.isclose(m, own)):
         counts = _per_digit(method, values, momentum)
         if not np.isfinite(counts[_LABELLED]):
             continue
+        drawn.append(f"{momentum:g}")
         axes.plot(_PRODUCTS, counts, color=MUTED, linewidth=0.9)
         axes.annotate(
-            f"{momentum:g}", (_PRODUCTS[_LABELLED], counts[_LABELLED]), color=MUTED, fontsize="small", ha="center",
+            drawn[-1], (_PRODUCTS[_LABELLED], counts[_LABELLED]), color=MUTED, fontsize="small", ha="center",
             va="center", bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1.0},
         )  # fmt: skip
-    label = (
-        method.name if own is None else f"momentum {own:g}; thin: {', '.join(f'{m:g}' for m in _OTHERS if m != own)}"
-    )
+    label = method.name if own is None else f"momentum {own:g}; thin: {', '.join(drawn)}"
     axes.plot(_PRODUCTS, _per_digit(method, values), color=color, linewidth=2.2, label=label)
     edge = largest_stable(method, values)
     if edge is not None and math.isfinite(edge):
