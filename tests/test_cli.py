@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
@@ -325,3 +326,13 @@ def test_interrupted_is_130(folder):
     assert process.returncode == 130
     assert "goes on from there" in err
     assert "Traceback" not in err
+
+
+def test_more_methods_than_columns_fit_go_into_rows(folder):
+    texts = [f"nesterov:step_size={step:g},momentum=0.12345678901234567" for step in np.linspace(0.1, 0.4, 7)]
+    done = nag("sweep", "-p", "bowl", *(word for text in texts for word in ("-o", text)), "--no-timing", "--no-report")
+    lines = done.stdout.splitlines()
+    assert lines[1].split() == ["problem", "mode", "method", "iterations"]
+    assert {line.split()[2] for line in lines[2:-1]} == set(texts)
+    counts = [int(line.replace("★", "").split()[3]) for line in lines[2:-1]]
+    assert counts == sorted(counts)

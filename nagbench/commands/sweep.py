@@ -9,12 +9,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from rich.table import Table
-from rich.text import Text
 
-from nagbench.analysis.summary import summary
-from nagbench.analysis.times import per_iteration
-from nagbench.commands.console import ERR, BarProgress, console, print_table
+from nagbench.commands.console import ERR, BarProgress, print_table
+from nagbench.commands.outcome import print_sweep
 from nagbench.errors import check_number
 from nagbench.keys import in_shard
 from nagbench.names import left_out
@@ -60,8 +57,8 @@ def run_sweep(
         return 130
     if how["shard"] is not None:
         return _tell_shard(done, how["shard"], quiet)
+    print_sweep(done, shape)
     page = _report(done, quiet) if with_report else None
-    _print_sweep(done, shape)
     if not quiet:
         _tell_where(done, page)
     return 1 if _failed(done, quiet) else 0
@@ -118,69 +115,6 @@ def _print_plan(plan: Plan, shard: tuple[int, int] | None, shape: str) -> None:
     print_table(pd.DataFrame(counts, columns=["problem", "variant", "mode", "oracle", "cells"]), shape)
     every = np.unique(np.concatenate([ids for some in rows.values() for ids in some])).size
     ERR.print(f"{every} cells would run, less those that the results directory holds", markup=False)
-
-
-def _print_times(done: Sweep) -> None:
-    """Seconds of an iteration, implementation beside implementation."""
-    table = per_iteration(done.runs, done.timings)
-    for name in ("time", "spread", "step", "native"):
-        table[name] = [_seconds(value) or "—" for value in table[name].astype(float)]
-    machines = table.pop("machine").dropna().unique()
-    print_table(table, "table")
-    where = "".join(f" on machine {name}" for name in machines)
-    console().print(f"an iteration{where}: time, median of bare replays; spread of their quartiles; "
-                    "step, beyond the gradient calls; native with the library's own gradient", style="dim")  # fmt: skip
-
-
-def _print_sweep(done: Sweep, shape: str) -> None:
-    if shape == "times":
-        _print_times(done)
-        return
-    if shape != "table":
-        print_table(done.runs, shape)
-        return
-    rows = summary(done.shown, done.timings)
-    methods = list(dict.fromkeys(rows["method"]))
-    grid = Table(box=None, pad_edge=False, header_style="bold")
-    grid.add_column("problem")
-    grid.add_column("mode")
-    for method in methods:
-        grid.add_column(Text(method), justify="right")
-    for (task, mode), group in rows.groupby(["task", "mode"], sort=False):
-        by_method = {row["method"]: row for row in group.to_dict("records")}
-        grid.add_row(Text(str(task)), str(mode), *(_entry(by_method.get(method)) for method in methods))
-    out = console()
-    out.print(_title(done), style="bold")
-    out.print(grid)
-    out.print("★ fewest iterations of its row; then the time of one bare replay; — not applicable", style="dim")
-
-
-def _title(done: Sweep) -> str:
-    spec = done.manifest["spec"]
-    kind = "relative " if spec["relative"] else ""
-    return f"iterations until the {kind}{spec['measure']} measure is ≤ {min(spec['tolerances']):g} (budget {spec['budget']:,})"
-
-
-def _entry(row: Mapping[Any, Any] | None) -> Any:
-    if row is None:
-        return Text("—", style="dim")
-    if not np.isfinite(row["iterations"]):
-        words = {"budget": "over budget", "error": "error"}.get(
-            row["status"], f"{row['status']} at {row['ended']:,.0f}"
-        )
-        return Text(words, style="red")
-    some = f" ({row['solved']}/{row['of']})" if row["solved"] < row["of"] else ""
-    words = f"{'★ ' if row['best'] else ''}{row['iterations']:,.0f}{some} {_seconds(row['wall_time'])}"
-    return Text(words, "bold green" if row["best"] else "")
-
-
-def _seconds(value: float) -> str:
-    if not np.isfinite(value):
-        return ""
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if value >= size:
-            return f"{value / size:.3g} {unit}"
-    return f"{value / 1e-9:.3g} ns"
 
 
 def _tell_where(done: Sweep, page: Path | None) -> None:

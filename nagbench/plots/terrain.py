@@ -125,11 +125,15 @@ def queries(problem: Problem, run: Run, most: int = 1000) -> Floats:
 
 
 def queries_along(problem: Problem, cell: Cell, path: Floats) -> Floats:
-    """The same for the iterates of a cell, the start first: one query less than iterates."""
+    """The same for the iterates of a cell, the start first: one query less than iterates.
+
+    Of a method that asks as it likes, only these are known.
+    """
     chosen = optimizer(cell.optimizer, **cell.hyperparameters)
-    method, update = chosen.method, update_of(chosen.method)
+    method = chosen.method
     if not method.look_ahead:
         return np.asarray(path[:-1])
+    update = update_of(method)
     iterate, query, slots = path[0].copy(), path[0].copy(), np.zeros((max(method.slots, 1), problem.dimension))
     points = np.empty((len(path) - 1, problem.dimension))
     for k in range(len(points)):

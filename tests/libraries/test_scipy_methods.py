@@ -122,3 +122,13 @@ def test_a_users_python_function_is_minimised_too():
 
 def test_every_method_of_scipy_is_looked_at():
     assert {name for name in library_methods() if name.startswith("scipy/")} == set(METHODS)
+
+
+def test_the_report_draws_their_ways_too(tmp_path):
+    """They ask for gradients as they like, so their queries are not known; their iterates are."""
+    done = nagbench.sweep(
+        problems=["rosenbrock"], optimizers=list(METHODS), out=tmp_path / "run", timing=False, budget=200
+    )
+    page = done.report(tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert all(f"Path of {name}" in page for name in METHODS)
+    assert "cannot be drawn" not in page
