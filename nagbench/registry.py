@@ -143,6 +143,9 @@ def from_path(kind: str, path: str) -> Any:
     module_name, _, attribute = path.partition(":")
     if not module_name or not attribute:
         raise UsageError(f"{kind} {path!r} is not of the form package.module:attribute")
+    if module_name.endswith(".py"):
+        name = module_name.removesuffix(".py").strip("./").replace("/", ".")
+        raise UsageError(f"{kind} {path!r}: modules go by their names; did you mean {name}:{attribute}?")
     if module_name.partition(".")[0] in sys.stdlib_module_names:
         # A text that comes with somebody's results must not be able to call os.system.
         raise UsageError(

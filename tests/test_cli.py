@@ -106,6 +106,7 @@ BAD = [
     (("sweep", "--no-such-option"), ["--no-such-option"]),
     (("report", "nowhere"), ["nowhere", "no results directory"]),
     (("show", "bowls"), ["bowls", "bowl"]),
+    (("run", "mine.py:f", "nesterov"), ["mine.py:f", "did you mean mine:f?"]),
     (("show", "nesterof"), ["nesterof", "nesterov"]),
     (("show", "nesterov:momentun=1"), ["momentun", "momentum"]),
     (("sweep", "--suite", "nowhere.toml"), ["nowhere.toml"]),
