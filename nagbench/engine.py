@@ -123,7 +123,7 @@ def _cache_root() -> Path:
     return Path(tempfile.gettempdir()) / f"nagbench-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
 
 
-def _source_hash(*functions: Function) -> str:
+def source_hash(*functions: Function) -> str:
     """A hash of the files that hold these functions and their helpers, of this file, and of numba's version."""
     behind = sources.files([*(f.__module__ for f in functions), kernels.__name__, schedules.__name__])
     digest = hashlib.blake2b(numba.__version__.encode(), digest_size=8)
@@ -132,15 +132,17 @@ def _source_hash(*functions: Function) -> str:
     return digest.hexdigest()
 
 
-def _compile(function: Function, signature: Any, folder: str, **options: bool) -> Function:
+def compiled(
+    function: Function, signature: Any, folder: str, compiler: Function = numba.njit, **options: bool
+) -> Function:
     """Compiles with numba, or loads from the cache's `folder`. Division by zero gives inf or nan, as in NumPy."""
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(_cache_root() / folder)
     try:
-        compiled: Function = numba.njit(signature, cache=True, error_model="numpy", **options)(function)
+        found: Function = compiler(signature, cache=True, error_model="numpy", **options)(function)
     finally:
         numba.config.CACHE_DIR = before
-    return compiled
+    return found
 
 
 # Nobody calls a kernel but its entry, so it needs no wrappers for Python and C.
@@ -154,7 +156,7 @@ def _numba_entry(function: Function, kind: str) -> Function:
     return _quick(_around(function, kind, _TEMPLATES[kind], SIGNATURES[kind], **options), SIGNATURES[kind])
 
 
-def _around(function: Function, kind: str, template: Function, signature: Any, **options: bool) -> Function:
+def _around(function: Function, kind: str, template: Function, signature: Any, **options: Any) -> Function:
     """The template compiled around a kernel. Raises UsageError for a kernel that numba does not take."""
     if function.__closure__:
         raise UsageError(
@@ -171,7 +173,7 @@ def _around(function: Function, kind: str, template: Function, signature: Any, *
     entry.__module__ = __name__
     digest = hashlib.blake2b(f"{template.__name__} {name}".encode(), digest_size=4).hexdigest()
     try:
-        return _compile(entry, signature, f"{_source_hash(function)}-{digest}", **options)
+        return compiled(entry, signature, f"{source_hash(function)}-{digest}", **options)
     except numba.core.errors.NumbaError as error:
         why = next((line for line in reversed(str(error).splitlines()) if "Error" in line or "not" in line), str(error))
         raise UsageError(
@@ -264,11 +266,11 @@ def _late_sum(name: str, signature: Any) -> Function:
     """A sum of `kernels`, compiled or loaded at its first call."""
 
     @functools.cache
-    def compiled() -> Function:
+    def summed() -> Function:
         function = getattr(kernels, name)
-        return _compile(function, signature, _source_hash(function))
+        return compiled(function, signature, source_hash(function))
 
-    return lambda *arguments: compiled()(*arguments)
+    return lambda *arguments: summed()(*arguments)
 
 
 def _loop_signatures() -> dict[str, Any]:
@@ -297,7 +299,7 @@ def _loop_signatures() -> dict[str, Any]:
 @functools.cache
 def _numba_loop(name: str) -> Function:
     function = getattr(loop, name)
-    return _compile(function, _loop_signatures()[name], _source_hash(function))
+    return compiled(function, _loop_signatures()[name], source_hash(function))
 
 
 def _late(name: str) -> Function:
@@ -329,7 +331,15 @@ def fingerprint(*functions: Function, modules: Iterable[str] = (), installed: It
     With the versions of numba and NumPy, which compile and sum, and of these installed distributions.
     """
     names = [f.__module__ for f in functions]
-    own = [__name__, kernels.__name__, schedules.__name__, loop.__name__, "nagbench.oracle", "nagbench.updates"]
+    own = [
+        __name__,
+        kernels.__name__,
+        schedules.__name__,
+        loop.__name__,
+        "nagbench.oracle",
+        "nagbench.pieces",
+        "nagbench.updates",
+    ]
     code = sources.fingerprint([*names, *modules, *own])
     versions = [f"numba {numba.__version__}", f"numpy {np.__version__}"]
     versions += [f"{name} {importlib.metadata.version(name)}" for name in installed]

@@ -13,7 +13,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from nagbench import loop, schedules, sources
+from nagbench import loop, pieces, schedules, sources
 from nagbench.bundle import bundle_of
 from nagbench.driving import driving
 from nagbench.engine import ENGINES, MIXED, NUMBA, Engine, fingerprint, formula_of
@@ -222,6 +222,21 @@ class Job:
             array.fill(0.0)
 
     @functools.cached_property
+    def kind(self) -> pieces.Kind | None:
+        """What replays run as one piece of; None where they go through function pointers.
+
+        The same for all methods on a problem under an oracle, so that they are timed alike.
+        """
+        problem, method = self.batch.problem, self.batch.method
+        if self.engine is not NUMBA or not self.oracle.exact or problem.dimension > pieces.MOST:
+            return None
+        return pieces.Kind(
+            value=problem.value_kernel, gradient=problem.gradient_kernel, observe=method.observe or loop.ignore,
+            update=cast(Update, self._plain), n=problem.dimension, slots=max(method.slots, 1), hypers=self.hypers.shape[1],
+            look_ahead=method.look_ahead, scheduled=bool(schedules.is_scheduled(self.plan[0])),
+        )  # fmt: skip
+
+    @functools.cached_property
     def native(self) -> Callable[[int], Floats] | None:
         """The library's own loop on this problem from the first cell's start, for the exact oracle; None without one.
 
@@ -253,17 +268,26 @@ class Job:
 
     def replay(self, index: int, draw: loop.Draws, first: int, last: int, repeats: int = 1) -> None:
         """Iterations first … last − 1 of one cell, bare; see `loop.replay`."""
-        self.engine.replay(
-            self.value, self.gradient, self.observe, self.update, self.formula, self.everything, draw,
-            self.rule.observing, self.hypers[index], self.plan, self.starts[index], self.state,
-            first, last, repeats,
-        )  # fmt: skip
+        given, start = self.hypers[index], self.starts[index]
+        if self.kind is not None:
+            pieces.replay(
+                self.kind, self.formula, self.everything, given, self.plan, start, self.state, first, last, repeats
+            )
+        else:
+            self.engine.replay(
+                self.value, self.gradient, self.observe, self.update, self.formula, self.everything, draw,
+                self.rule.observing, given, self.plan, start, self.state, first, last, repeats,
+            )  # fmt: skip
 
     def query(self, draw: loop.Draws, first: int, last: int) -> None:
         """The oracle calls of these iterations alone; see `loop.query`."""
-        self.engine.query(
-            self.value, self.gradient, self.formula, self.everything, draw, self.rule.observing, self.state, first, last
-        )
+        observing = self.rule.observing
+        if self.kind is not None:
+            pieces.query(self.kind, self.formula, self.everything, self.state, last - first)
+        else:
+            self.engine.query(
+                self.value, self.gradient, self.formula, self.everything, draw, observing, self.state, first, last
+            )
 
 
 def count(

@@ -32,10 +32,10 @@ from nagbench.loop.records import (
     State,
     Trace,
 )
-from nagbench.loop.replaying import evaluate, query, replay, walk
+from nagbench.loop.replaying import evaluate, query, replay, walk, walk_on
 
 __all__ = [
     "BLOW_UP", "BUDGET", "CONVERGED", "CURVE", "DISTANCE", "DIVERGED", "ERROR", "GRADIENT", "HIT", "PROGRESS", "RUNNING",
     "SAMPLES", "STALLED", "VALUE", "Draws", "Formula", "Rule", "State", "Trace", "count", "evaluate", "ignore", "leap",
-    "query", "replay", "walk",
+    "query", "replay", "walk", "walk_on",
 ]  # fmt: skip

@@ -36,6 +36,44 @@ def walk(
         update(k, n, slope, x, q, slot_count, slots, hyper_size, hyper)
 
 
+@jitable
+def walk_on(
+    value: Any,
+    gradient: Any,
+    observe: Any,
+    update: Any,
+    first: int,
+    last: int,
+    scheduled: bool,
+    observing: bool,
+    plan: Any,
+    given: Any,
+    n: int,
+    x: Any,
+    q: Any,
+    slope: Any,
+    slot_count: int,
+    slots: Any,
+    hyper_size: int,
+    hyper: Any,
+    data_size: int,
+    data: Any,
+    shape_size: int,
+    shape: Any,
+    rows_size: int,
+    rows: Any,
+) -> None:
+    """The same of a method that follows a schedule, by which `hyper` comes of what is `given`, or that wants the value of f."""
+    for k in range(first, last):
+        if scheduled:
+            fill(k, plan, hyper_size, given, hyper)
+        if observing:
+            f = value(n, x, data_size, data, shape_size, shape, rows_size, rows)
+            observe(k, f, n, x, q, slot_count, slots, hyper_size, hyper)
+        gradient(n, q, data_size, data, shape_size, shape, rows_size, rows, slope)
+        update(k, n, slope, x, q, slot_count, slots, hyper_size, hyper)
+
+
 def replay(
     value: Any,
     gradient: Any,
@@ -67,20 +105,25 @@ def replay(
     )
     rows_size, rows, sampled, scheduled = everything.size, pointer(everything), is_sampled(draws), is_scheduled(plan[0])
     hyper_size, constant, hyper = given.size, pointer(given), pointer(state.hyper if scheduled else given)
-    plain = not (scheduled or sampled or observing == 1)
     for _ in range(repeats):
         if first == 0:
             reset(state, start)
-        if plain:
+        if not (scheduled or sampled or observing == 1):
             walk(
                 gradient, update, first, last, n, x, q, slope, slot_count, slots, hyper_size, hyper, data_size, data,
                 shape_size, shape, rows_size, rows,
             )  # fmt: skip
             continue
+        if not sampled:
+            walk_on(
+                value, gradient, observe, update, first, last, scheduled, observing == 1, plan[0], constant, n, x, q, slope,
+                slot_count, slots, hyper_size, hyper, data_size, data, shape_size, shape, rows_size, rows,
+            )  # fmt: skip
+            continue
         for k in range(first, last):
             if scheduled:
                 fill(k, plan[0], hyper_size, constant, hyper)
-            batch = batch_at(k, draws, everything) if sampled else everything
+            batch = batch_at(k, draws, everything)
             if observing == 1:
                 f = value(n, x, data_size, data, shape_size, shape, batch.size, pointer(batch))
                 observe(k, f, n, x, q, slot_count, slots, hyper_size, hyper)

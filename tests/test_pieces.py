@@ -1,0 +1,106 @@
+"""Loops in one piece end on the same bits as those that go through function pointers."""
+
+import numpy as np
+import pytest
+
+import nagbench
+from nagbench import loop, pieces, registry
+from nagbench.runner import Batch, Job, count
+from nagbench.single import cell_of
+
+PLAIN = [
+    name
+    for name in nagbench.optimizers()
+    if registry.find_method(name).update is not None and registry.find_method(name).library == "nagbench"
+]
+SCHEDULED = [
+    "adam:schedule=cosine,schedule_period=50",
+    "nesterov:momentum_schedule=sutskever,momentum_period=10",
+    "momentum:schedule=inverse,momentum_schedule=demon",
+]
+ITERATIONS = 300
+
+
+def job_of(problem, optimizer, **settings):
+    optimizer = nagbench.optimizer(optimizer) if isinstance(optimizer, str) else optimizer
+    cell = cell_of(problem, optimizer, tolerances=(1e-300,), budget=ITERATIONS, **settings)
+    return Job(Batch(problem, optimizer.method, [cell]))
+
+
+def ends(job, first=0, last=ITERATIONS, repeats=1):
+    """What a replay leaves in memory, in one piece and through pointers."""
+    drawn, _ = job.draws(job.batch.cells[0], 0)
+    found = []
+    for kind in (job.kind, None):
+        if first == 0:
+            job.move()
+        else:
+            job.__dict__["kind"] = None
+            job.replay(0, drawn, 0, first)
+        job.__dict__["kind"] = kind
+        job.replay(0, drawn, first, last, repeats)
+        found.append([getattr(job.state, name).tobytes() for name in ("iterate", "query", "slots")])
+    return found
+
+
+@pytest.mark.parametrize("optimizer", [*PLAIN, *SCHEDULED])
+def test_in_one_piece_every_method_ends_on_the_same_bits(optimizer):
+    job = job_of(nagbench.problem("rosenbrock"), optimizer)
+    assert isinstance(job.kind, pieces.Kind)
+    in_one_piece, through_pointers = ends(job)
+    assert in_one_piece == through_pointers
+
+
+@pytest.mark.parametrize("problem", [name for name in nagbench.problems() if nagbench.problem(name).dimension <= 2])
+def test_in_one_piece_every_problem_ends_on_the_same_bits(problem):
+    found = nagbench.problem(problem)
+    if found.engine != "numba":
+        pytest.skip("plain Python")
+    in_one_piece, through_pointers = ends(job_of(found, "nesterov:step_size=1e-3"))
+    assert in_one_piece == through_pointers
+
+
+def test_a_piece_goes_on_where_another_call_stopped_and_repeats_from_the_start():
+    problem = nagbench.problem("rosenbrock")
+    for optimizer in ("nesterov", "adam", "fista-function-restart"):
+        for first, repeats in ((0, 3), (100, 1)):
+            in_one_piece, through_pointers = ends(job_of(problem, optimizer), first=first, repeats=repeats)
+            assert in_one_piece == through_pointers
+
+
+def test_a_replay_in_one_piece_ends_where_the_count_ended():
+    problem = nagbench.problem("rosenbrock")
+    for optimizer in ("nesterov", "adam:schedule=cosine"):
+        job = job_of(problem, optimizer)
+        counted = count(job.batch)
+        job.replay(0, job.draws(job.batch.cells[0], 0)[0], 0, int(counted.hits["iterations"][0, -1]))
+        np.testing.assert_array_equal(job.state.iterate, counted.points[0, -1])
+
+
+def test_all_methods_on_a_problem_are_replayed_alike():
+    """In one piece or through pointers: by the problem, the oracle and the engine, whatever the method."""
+    for optimizer in (*PLAIN, *SCHEDULED):
+        assert job_of(nagbench.problem("rosenbrock"), optimizer).kind is not None
+        assert job_of(nagbench.problem("rosenbrock", dimension=3), optimizer).kind is None
+        assert job_of(nagbench.problem("rosenbrock"), optimizer, oracle="noise:0.1").kind is None
+        assert job_of(nagbench.problem("rosenbrock"), optimizer, engine="python").kind is None
+
+
+def test_the_oracle_calls_in_one_piece_leave_the_gradient():
+    problem = nagbench.problem("rosenbrock")
+    for optimizer in ("nesterov", "fista-function-restart"):
+        job = job_of(problem, optimizer)
+        job.state.query[:] = [0.3, -2.0]
+        job.query(job.draws(job.batch.cells[0], 0)[0], 0, 7)
+        np.testing.assert_array_equal(job.state.slope, problem.gradient([0.3, -2.0]))
+
+
+def test_kinds_with_other_kernels_share_nothing():
+    """One entry of the cache for each pair: neither the name of a kernel alone nor that of a method decides."""
+    found = {
+        job_of(nagbench.problem(problem), optimizer).kind
+        for problem in ("bowl", "rosenbrock")
+        for optimizer in ("momentum", "nesterov")
+    }
+    assert len({id(pieces._piece(pieces._replay, kind)) for kind in found}) == len(found) == 4
+    assert all(kind.observe is loop.ignore for kind in found)
