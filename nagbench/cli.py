@@ -38,7 +38,22 @@ class _Shard(click.ParamType[tuple[int, int]]):
 _SHARD = _Shard()
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Verb(click.Command):
+    """A verb that runs code from outside the package in another process, which it survives."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs it."""
+        from nagbench.guarded import guarding
+
+        with guarding():
+            return super().invoke(ctx)
+
+
+class _Verbs(click.Group):
+    command_class = _Verb
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="nagbench")
 def cli() -> None:
     """The bench for accelerated first-order optimizers: NAG, momentum, gradient descent and their relatives, compared."""

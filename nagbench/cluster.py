@@ -20,7 +20,10 @@ import pyarrow as pa
 from nagbench import __version__, sources
 from nagbench.bundle import Bundle
 from nagbench.counting import failures
+from nagbench.distant import Distant
 from nagbench.errors import UsageError, one_line
+from nagbench.guarded import guarding
+from nagbench.objective import Problem
 from nagbench.registry import find_method
 from nagbench.runner import Pulse, fingerprint_of, problem_of
 from nagbench.worker import from_bytes, to_bytes
@@ -161,15 +164,8 @@ class _Run:
         if like in self._seen:
             return
         self._seen.add(like)
-        problem, update = problem_of(like[0]), find_method(like[1]).update
-        named = [
-            *problem.modules,
-            problem.value_kernel.__module__,
-            problem.gradient_kernel.__module__,
-            update.__module__,
-        ]
-        for name in sources.behind(named):
-            for text in sources.files([name]):
+        for name, files in _modules(problem_of(like[0]), find_method(like[1]).update.__module__):
+            for text in files:
                 file = Path(text)
                 if file.is_relative_to(_PACKAGE) or file in self._shipped:
                     continue
@@ -186,6 +182,17 @@ class _Run:
                     f"the Dask worker {address} has no module {name}, which these cells need; install it there, or put "
                     "what they need into a single file, which is sent"
                 )
+
+
+def _modules(problem: Problem, further: str) -> list[tuple[str, list[str]]]:
+    """The modules behind a problem and a further one, each with its files."""
+    if isinstance(problem, Distant):
+        return [*problem.ask("files"), *_with_files([further])]
+    return _with_files([*problem.modules, problem.value_kernel.__module__, problem.gradient_kernel.__module__, further])
+
+
+def _with_files(modules: list[str]) -> list[tuple[str, list[str]]]:
+    return [(name, sources.files([name])) for name in sources.behind(modules)]
 
 
 def version() -> str:
@@ -210,7 +217,8 @@ def count_task(run: str, bundle: Bundle, limits: Limits) -> list[bytes]:
         if held is not None:
             held[1].close()
         _pools[here] = held = run, Pool(1, limits)
-    return [to_bytes(pa.concat_tables(held[1].run(iter([bundle]), lambda: None)))]
+    with guarding(limits):
+        return [to_bytes(pa.concat_tables(held[1].run(iter([bundle]), lambda: None)))]
 
 
 def end_pools(run: str) -> None:

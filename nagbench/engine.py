@@ -49,7 +49,7 @@ SIGNATURES = {
 class Engine:
     """A way to run the loop: its functions, and how a kernel of a given kind is made ready to be called by them.
 
-    ``whole``: a replay cannot stop between iterations.
+    ``whole``: a replay cannot stop between iterations. ``prepare`` compiles what counts, or loads it.
     """
 
     name: str
@@ -59,6 +59,7 @@ class Engine:
     query: Function
     evaluate: Function
     whole: bool = field(default=False, kw_only=True)
+    prepare: Callable[[], object] = field(default=lambda: None, kw_only=True)
 
 
 def kernel(*arguments: Any) -> Any:
@@ -319,7 +320,7 @@ def _quiet(function: Function) -> Function:
 
 
 _LOOPS = ("count", "replay", "query", "evaluate")
-NUMBA = Engine("numba", _numba_entry, *map(_late, _LOOPS))
+NUMBA = Engine("numba", _numba_entry, *map(_late, _LOOPS), prepare=lambda: _numba_loop("count"))
 PYTHON = Engine("python", _python_entry, *(_quiet(getattr(loop, name)) for name in _LOOPS))
 MIXED = Engine("mixed", _mixed_entry, *(_quiet(_mixed_loop()[name]) for name in _LOOPS))
 ENGINES = {engine.name: engine for engine in (NUMBA, PYTHON, MIXED)}

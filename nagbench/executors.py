@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import json
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
 
 from nagbench.bundle import Bundle, in_pieces
-from nagbench.counting import pieces
+from nagbench.counting import failures, pieces
 from nagbench.errors import UsageError, unknown
+from nagbench.guarded import lost
+from nagbench.records import Cell
 from nagbench.runner import Pulse, batch_of
 from nagbench.workers import NO_LIMITS, Limits, Pool
 
@@ -68,8 +72,29 @@ def tasks(bundles: Iterable[Bundle]) -> Iterator[Bundle]:
 
 
 def run_bundles(bundles: Iterable[Bundle], how: Execution, pulse: Pulse) -> Iterator[pa.Table]:
-    """The outcomes of all bundles as they become ready."""
-    work = tasks(bundles)
+    """The outcomes of all bundles as they become ready; those of problems that were given up are errors."""
+    refused: deque[Bundle] = deque()
+    for table in _run(tasks(_without_lost(bundles, refused)), how, pulse):
+        yield table
+        yield from _failures(refused)
+    yield from _failures(refused)
+
+
+def _without_lost(bundles: Iterable[Bundle], refused: deque[Bundle]) -> Iterator[Bundle]:
+    for bundle in bundles:
+        if lost(bundle.template.problem):
+            refused.append(bundle)
+        else:
+            yield bundle
+
+
+def _failures(refused: deque[Bundle]) -> Iterator[pa.Table]:
+    while refused:
+        bundle = refused.popleft()
+        yield failures(bundle, lost(bundle.template.problem))
+
+
+def _run(work: Iterator[Bundle], how: Execution, pulse: Pulse) -> Iterator[pa.Table]:
     if how.executor == "dask":
         from nagbench.cluster import run_on_dask
 
@@ -86,14 +111,13 @@ def _here(work: Iterator[Bundle], limits: Limits, pulse: Pulse) -> Iterator[pa.T
     """In this process what is the package's own; code of others, and all where there are limits, in one that can be lost."""
     with contextlib.closing(Pool(1, limits)) as pool:
         for bundle in work:
-            if limits.given or foreign(bundle):
+            if limits.given or foreign(bundle.template):
                 yield from pool.run(iter([bundle]), pulse)
             else:
                 for _, table in pieces(bundle, pulse):
                     yield table
 
 
-def foreign(bundle: Bundle) -> bool:
-    """Whether counting these cells runs code from outside the package."""
-    family = batch_of(bundle).problem.family
-    return ":" in family or ":" in bundle.template.optimizer
+def foreign(cell: Cell) -> bool:
+    """Whether counting this cell runs code from outside the package."""
+    return ":" in cell.optimizer or ":" in json.loads(cell.problem)["family"]

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from nagbench import sources
+from nagbench.distant import BUILDER
 from nagbench.errors import UsageError, one_line, unknown
 from nagbench.libraries import missing
 from nagbench.objective import Floats, Problem
@@ -205,8 +206,11 @@ def build_problem(source: str | Family, parameters: Mapping[str, Any], /, **fact
     A family that takes ``start`` itself, because its dimension follows from it, is given it.
     Raises UsageError for unknown parameters, values that the family refuses, and a start of the wrong length.
     """
-    found = source if isinstance(source, Family) else find_family(source)
     facts = {name: fact for name, fact in facts.items() if fact is not None}
+    elsewhere = BUILDER.get()
+    if elsewhere is not None and isinstance(source, str) and ":" in source:
+        return elsewhere(source, parameters, facts)
+    found = source if isinstance(source, Family) else find_family(source)
     who = facts.get("name", found.name)
     for name in ("start", "domain"):
         if name in facts:

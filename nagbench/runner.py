@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from nagbench import loop, pieces, schedules, sources
 from nagbench.bundle import bundle_of
+from nagbench.distant import BUILDER, Builder, Distant
 from nagbench.driving import driving
 from nagbench.engine import ENGINES, MIXED, NUMBA, Engine, fingerprint, formula_of
 from nagbench.errors import UsageError, one_line, unknown
@@ -75,17 +76,27 @@ class Counts:
     recorded: int
 
 
-@functools.lru_cache(maxsize=256)
 def problem_of(spec: str) -> Problem:
     """The problem of a cell's canonical JSON. Raises UsageError where it cannot be built."""
+    return _problem_of(spec, BUILDER.get())
+
+
+@functools.lru_cache(maxsize=256)
+def _problem_of(spec: str, _builder: Builder | None) -> Problem:
     given = json.loads(spec)
     return build_problem(given["family"], given["parameters"], start=given.get("start"), domain=given.get("domain"))
 
 
-@functools.lru_cache(maxsize=4096)
 def fingerprint_of(problem: str, optimizer: str) -> str:
     """A hash of the sources that decide the results of this problem under this method."""
+    return _fingerprint_of(problem, optimizer, BUILDER.get())
+
+
+@functools.lru_cache(maxsize=4096)
+def _fingerprint_of(problem: str, optimizer: str, _builder: Builder | None) -> str:
     found = problem_of(problem)
+    if isinstance(found, Distant):
+        return str(found.ask("fingerprint", problem, optimizer))
     method = find_method(optimizer)
     home = cast(Callable[..., Any], method.driver or method.session or method.update)
     own = [home] if method.observe is None else [home, method.observe]
@@ -113,8 +124,8 @@ def engine_for(problem: Problem, method: Method, asked: str | None = None, oracl
 
 def forget() -> None:
     """Drops what is remembered of problems and sources, so that what was edited or reloaded since is seen."""
-    problem_of.cache_clear()
-    fingerprint_of.cache_clear()
+    _problem_of.cache_clear()
+    _fingerprint_of.cache_clear()
     sources.forget()
 
 
@@ -310,7 +321,8 @@ def run_job(job: Job, trace: loop.Trace | None, pulse: Pulse, guard: Guard = UNG
     hits = np.zeros((len(cells), rule.tolerances.size), loop.HIT)
     points = np.zeros((*hits.shape, n))
     errors: dict[int, str] = {}
-    allowance = max(1, 100_000 // (n + 100))
+    allowance = _first_allowance(job)
+    engine.prepare()
     at, since = -1, 0.0
     while progress["cell"][0] < len(cells):
         draw, lasts = job.draws(cells[int(progress["cell"][0])], int(progress["k"][0]) if progress["begun"][0] else 0)
@@ -372,6 +384,11 @@ def shortened(text: str, most: int = 300) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
+def _first_allowance(job: Job) -> int:
+    """Iterations of the first slice: short ones of compiled kernels, one of Python, which may take any time."""
+    return max(1, 100_000 // (job.batch.problem.dimension + 100)) if job.engine.name == NUMBA.name else 1
+
+
 def _next_allowance(allowance: int, seconds: float) -> int:
     return int(allowance * min(10.0, max(0.1, _SLICE / max(seconds, 1e-9)))) + 1
 
@@ -384,7 +401,7 @@ def digest(point: Floats) -> str:
 def replay(job: Job, index: int, iterations: int, *, pulse: Pulse = lambda: None) -> Iterator[tuple[float, float]]:
     """Replays one cell bare, in slices of about 50 ms; yields the wall and CPU seconds of each slice."""
     cell, first = job.batch.cells[index], 0
-    allowance = max(1, 100_000 // (job.batch.problem.dimension + 100))
+    allowance = _first_allowance(job)
     while first < iterations or first == 0:
         draw, lasts = job.draws(cell, first)
         last = iterations if job.engine.whole else min(iterations, first + min(allowance, lasts))

@@ -14,7 +14,7 @@ from nagbench.oracle import default_every, parse_oracle
 from nagbench.records import STATUSES, Cell, Measure, Run, canonical
 from nagbench.registry import optimizer as make_optimizer
 from nagbench.registry import problem as make_problem
-from nagbench.runner import UNREACHABLE, Batch, Job, check_cell, engine_for, run_job
+from nagbench.runner import UNREACHABLE, Batch, Job, Pulse, check_cell, engine_for, run_job
 from nagbench.theory import predicted_iterations
 from nagbench.tracing import curve_trace, path_trace, traced
 from nagbench.updates import Optimizer
@@ -48,11 +48,13 @@ def run(
     relative: bool = False,
     measure_every: int | None = None,
     engine: str | None = None,
+    pulse: Pulse = lambda: None,
 ) -> Run:
     """Runs one optimizer on one problem until ``measure`` is within ``tolerance`` or ``budget`` iterations are made.
 
     ``measure`` is "gradient" ‖∇f‖₂, "value" f − f* or "distance" ‖x − x*‖₂ to the nearest known minimiser, tested at
     the method's iterate; with ``relative`` it is divided by its value at the start. ``path`` keeps every iterate.
+    ``pulse`` is called about every 50 ms; what it raises ends the run.
     With a sampled oracle the measure is taken every ``measure_every`` iterations (default: once an epoch, or 10).
 
     Raises UsageError for unknown names, values that are not valid, and a measure whose reference is not known.
@@ -69,7 +71,7 @@ def run(
         engine=engine_for(found, chosen.method, engine),
     )  # fmt: skip
     job, record = Job(Batch(found, chosen.method, [cell])), curve_trace(cell, found)
-    counts = run_job(job, record, lambda: None)
+    counts = run_job(job, record, pulse)
     hit, query = counts.hits[0, -1], job.state.query.copy()
     along = traced(found, record, counts.recorded)
     kept = None
@@ -77,7 +79,7 @@ def run(
         # How long the path gets is known only now; the second pass repeats the first, bit for bit.
         way = path_trace(int(hit["iterations"]), found.dimension)
         whole = replace(cell, every=1, tolerances=(UNREACHABLE,), budget=int(hit["iterations"]))
-        again = run_job(Job(Batch(found, chosen.method, [whole])), way, lambda: None)
+        again = run_job(Job(Batch(found, chosen.method, [whole])), way, pulse)
         kept = way.path[: again.recorded]
     exact = parse_oracle(oracle).exact
     return Run(

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from nagbench.choice import bundles_of_plan, finished, plan_ids
 from nagbench.executors import Execution, check_execution, limits_of
+from nagbench.guarded import guarding
 from nagbench.keys import Keys, among, distinct, ids_of, in_shard
 from nagbench.machine import commit, machine, versions
 from nagbench.names import left_out
@@ -179,7 +180,8 @@ class Sweep:
         from nagbench.report.formats import notebook
         from nagbench.report.material import material
 
-        return notebook(material(self))
+        with guarding():
+            return notebook(material(self))
 
     def report(self, file: str | Path) -> Path:
         """Writes the report, one HTML file that works offline, and returns its path."""
@@ -187,7 +189,8 @@ class Sweep:
         from nagbench.report.page import render
 
         target = Path(file)
-        return Store(target.parent).write(target.name, render(material(self)))
+        with guarding():
+            return Store(target.parent).write(target.name, render(material(self)))
 
 
 _FAILURE = ["cell", "fingerprint", "status", "error"]
@@ -259,6 +262,21 @@ def sweep(
     how = Execution(jobs, executor, scheduler, limits_of(cell_timeout, cell_memory))
     check_execution(how, shard)
     forget()
+    with guarding(how.limits, listener.pulse):
+        return _sweep(checked, how, shard, out, listener, fresh=fresh, command=command, fail_fast=fail_fast)
+
+
+def _sweep(
+    checked: Spec,
+    how: Execution,
+    shard: tuple[int, int] | None,
+    out: str | Path | None,
+    listener: Progress,
+    *,
+    fresh: bool,
+    command: str | None,
+    fail_fast: bool,
+) -> Sweep:
     planned = make_plan(checked)
     for line in filter(None, [*left_out(checked.optimizers), without_theory(planned)]):
         listener.warn(line)

@@ -6,9 +6,9 @@ import contextlib
 import functools
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -74,13 +74,13 @@ class _Took:
         return min(self.wall, self.cpu) if self.disturbed and not self.waited else self.wall
 
 
-def time_tasks(tasks: Sequence[Task], repeats: int, pulse: Pulse = lambda: None) -> list[pd.DataFrame]:
+def time_tasks(tasks: Sequence[Task], repeats: int, pulse: Pulse = lambda: None) -> Iterator[pd.DataFrame]:
     """One table a group of tasks, one row a task; seconds a replay.
 
     All tasks of a group are timed once before any is timed again, so that drift of the machine hits all alike. A replay
     that does not end where the count ended, bit for bit, is an error and has no time.
     """
-    return [_time_group(tasks[at : at + _GROUP], repeats, pulse) for at in range(0, len(tasks), _GROUP)]
+    return (_time_group(tasks[at : at + _GROUP], repeats, pulse) for at in range(0, len(tasks), _GROUP))
 
 
 def _time_group(tasks: Sequence[Task], repeats: int, pulse: Pulse) -> pd.DataFrame:
@@ -90,6 +90,11 @@ def _time_group(tasks: Sequence[Task], repeats: int, pulse: Pulse) -> pd.DataFra
             if not clock.error:
                 _sample(clock, pulse)
     return pd.DataFrame([_row(clock) for clock in clocks])
+
+
+def not_timed(task: Task, reason: str) -> dict[str, Any]:
+    """The row of a task that could not be timed."""
+    return _row(_Clock(task, cast(Job, None), error=reason))
 
 
 def _warm(task: Task, pulse: Pulse) -> _Clock:

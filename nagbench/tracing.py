@@ -64,12 +64,12 @@ def traced(problem: Problem, record: loop.Trace, rows: int) -> Traced:
     return Traced(record.curve[:rows], metrics)
 
 
-def first_iterates(cell: Cell, most: int) -> Floats:
+def first_iterates(cell: Cell, most: int, pulse: Pulse = lambda: None) -> Floats:
     """The iterates of a cell up to its end, or up to ``most`` iterations; the start first. Raises what the problem raises."""
     short = replace(cell, every=1, budget=min(cell.budget, most))
     batch = batch_of([short])
     record = path_trace(short.budget, batch.problem.dimension)
-    counts = count(batch, trace=record)
+    counts = count(batch, trace=record, pulse=pulse)
     if counts.errors:
         raise UsageError(next(iter(counts.errors.values())))
     return np.asarray(record.path[: counts.recorded])

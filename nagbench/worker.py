@@ -13,6 +13,7 @@ import pickle
 import signal
 import struct
 import sys
+import time
 from collections.abc import Callable
 from typing import IO, Any
 
@@ -22,13 +23,18 @@ from numpy.typing import NDArray
 
 from nagbench import loop
 from nagbench.counting import pieces
-from nagbench.errors import one_line
+from nagbench.engine import PYTHON
+from nagbench.errors import UsageError, one_line
 from nagbench.runner import Guard
 
 # An index into the bundle at which the present piece begins, and how the loop stands within that piece.
 SHARED = np.dtype([("base", np.int64), ("progress", loop.PROGRESS)], align=True)
 READY, TABLE, DONE, FAILED = b"R", b"T", b"D", b"F"
+# A call of an errand, its answer, a refusal (UsageError), and signs of life before these.
+CALL, ANSWER, REFUSED, BEAT = b"C", b"A", b"U", b"B"
 GRACE = 2.0
+_BEATS = 4.0
+_COMPILING = 120.0
 _HEAD = struct.Struct("<cQ")
 
 
@@ -79,13 +85,17 @@ def main() -> None:
     send(sink, READY)
     alarm = _alarm(seconds)
     while head := source.read(_HEAD.size):
-        _, size = _HEAD.unpack(head)
+        kind, size = _HEAD.unpack(head)
         # From the process that started this one, and from nowhere else.
         bundle = pickle.loads(source.read(size))
+        if kind == CALL:
+            send(sink, *_answered(sink, *bundle))
+            continue
         record["base"] = 0
         record["progress"]["cell"] = 0
         try:
-            alarm(True)
+            # The first piece may wait for its kernels to be compiled, which is nobody's fault.
+            alarm(True, 0.0 if bundle.template.engine == PYTHON.name else _COMPILING)
             for piece, table in pieces(bundle, lambda: alarm(True), Guard(seconds, record["progress"])):
                 # In this order: the process may die between any two lines.
                 send(sink, TABLE, to_bytes(table))
@@ -99,6 +109,30 @@ def main() -> None:
             send(sink, FAILED, one_line(error).encode())
 
 
+def _answered(sink: IO[bytes], errand: str, arguments: tuple[Any, ...], seconds: float) -> tuple[bytes, bytes]:
+    """What an errand returns, or why it does not. It has so many seconds until it gives a sign of life, or ends."""
+    from nagbench.errands import ERRANDS
+
+    alarm, beaten = _alarm(seconds), time.monotonic()
+
+    def pulse() -> None:
+        nonlocal beaten
+        alarm(True)
+        if time.monotonic() - beaten > seconds / _BEATS:
+            beaten = time.monotonic()
+            send(sink, BEAT)
+
+    try:
+        alarm(True)
+        return ANSWER, pickle.dumps(ERRANDS[errand](*arguments, pulse))
+    except UsageError as error:
+        return REFUSED, str(error).encode()
+    except (Exception, SystemExit) as error:
+        return FAILED, one_line(error).encode()
+    finally:
+        alarm(False)
+
+
 def _silence() -> None:
     """What anybody prints from here on goes nowhere, and nobody reads what is meant for us."""
     nowhere = os.open(os.devnull, os.O_RDWR)
@@ -106,18 +140,18 @@ def _silence() -> None:
         os.dup2(nowhere, descriptor)
 
 
-def _alarm(seconds: float) -> Callable[[bool], None]:
+def _alarm(seconds: float) -> Callable[..., None]:
     """What to call at every pulse: the system ends the process if it is not called again in time.
 
     No thread, and nobody's death, is needed for that: code that never comes back ends too when our parent is gone.
     """
     parent = os.getppid()
 
-    def pulse(on: bool) -> None:
+    def pulse(on: bool, further: float = 0.0) -> None:
         if os.getppid() != parent:
             os._exit(1)
         if hasattr(signal, "setitimer") and np.isfinite(seconds):
-            signal.setitimer(signal.ITIMER_REAL, seconds + GRACE if on else 0.0)
+            signal.setitimer(signal.ITIMER_REAL, seconds + GRACE + further if on else 0.0)
 
     return pulse
 

@@ -13,7 +13,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import pyarrow as pa
 
@@ -49,15 +48,60 @@ class Limits:
 NO_LIMITS = Limits()
 
 
+class Process:
+    """A process of `nagbench.worker`, in a session of its own: its pipes, and the record of where its loop stands."""
+
+    def __init__(self, seconds: float = float("inf")) -> None:
+        handle, self.file = tempfile.mkstemp(prefix="nagbench-")
+        with os.fdopen(handle, "r+b") as stream:
+            stream.truncate(SHARED.itemsize)
+            self.record = shared_record(stream)
+        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the process)
+        self._process = subprocess.Popen(
+            start_words(self.file, seconds), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._complaints,
+            start_new_session=True, env={**os.environ, **_ONE_THREAD},
+        )  # fmt: skip
+        self.buffer, self.pid = bytearray(), self._process.pid
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self.stdin, self.stdout = self._process.stdin, self._process.stdout
+
+    def ready(self) -> None:
+        """It has opened the record, whose file need not lie about any longer."""
+        os.unlink(self.file)
+
+    def wait(self) -> int:
+        """Its exit code, after its end."""
+        return self._process.wait()
+
+    def complaint(self) -> str:
+        """The last line that it wrote to its standard error."""
+        self._complaints.seek(0)
+        return self._complaints.read().decode(errors="replace").strip().rpartition("\n")[2]
+
+    def kill(self) -> None:
+        """Ends it, and leaves the rest to `end`."""
+        self._process.kill()
+
+    def end(self) -> None:
+        """Ends it at once, and what it has started."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            # The whole session: what a user's code has started ends too.
+            os.killpg(self.pid, signal.SIGKILL)
+        self._process.wait()
+        for stream in (self.stdin, self.stdout):
+            with contextlib.suppress(BrokenPipeError):
+                stream.close()
+        self._complaints.close()
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.file)
+
+
 @dataclass(eq=False)
 class _Worker:
     """One process: what it is at, and how many cells of that it has delivered."""
 
-    process: subprocess.Popen[bytes]
-    record: Any
-    complaints: Any
-    file: str
-    buffer: bytearray = field(default_factory=bytearray)
+    process: Process
     ready: bool = False
     bundle: Bundle | None = None
     delivered: int = 0
@@ -90,8 +134,7 @@ class Pool:
     """So many processes, started as they are needed, that count bundles under limits."""
 
     def __init__(self, jobs: int, limits: Limits = NO_LIMITS) -> None:
-        # A process that takes more than its share of the machine would take the others, and this one, with it.
-        most = min(limits.bytes, _SHARE * physical() / jobs)
+        most = min(limits.bytes, memory_share(jobs))
         self._jobs, self._limits = jobs, replace(limits, bytes=most)
         self._workers: list[_Worker] = []
         self._selector = selectors.DefaultSelector()
@@ -137,25 +180,14 @@ class Pool:
             self._send(worker)
 
     def _send(self, worker: _Worker) -> None:
-        assert worker.process.stdin is not None
-        worker.record["base"] = 0
-        worker.record["progress"]["cell"] = 0
+        worker.process.record["base"] = 0
+        worker.process.record["progress"]["cell"] = 0
         with contextlib.suppress(BrokenPipeError):
             send(worker.process.stdin, TABLE, pickle.dumps(worker.bundle))
 
     def _start(self) -> _Worker:
-        handle, file = tempfile.mkstemp(prefix="nagbench-")
-        with os.fdopen(handle, "r+b") as stream:
-            stream.truncate(SHARED.itemsize)
-            record = shared_record(stream)
-        complaints = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the process)
-        process = subprocess.Popen(
-            start_words(file, self._limits.seconds), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints,
-            start_new_session=True, env={**os.environ, **_ONE_THREAD},
-        )  # fmt: skip
-        worker = _Worker(process, record, complaints, file)
-        assert process.stdout is not None
-        self._selector.register(process.stdout, selectors.EVENT_READ, worker)
+        worker = _Worker(Process(self._limits.seconds))
+        self._selector.register(worker.process.stdout, selectors.EVENT_READ, worker)
         self._workers.append(worker)
         return worker
 
@@ -163,17 +195,16 @@ class Pool:
         return [key.data for key, _ in self._selector.select(_WAIT)]
 
     def _received(self, worker: _Worker) -> Iterator[pa.Table]:
-        assert worker.process.stdout is not None
         content = os.read(worker.process.stdout.fileno(), _READ)
         if not content:
             yield from self._died(worker)
             return
-        worker.buffer += content
-        while message := taken(worker.buffer):
+        worker.process.buffer += content
+        while message := taken(worker.process.buffer):
             kind, content = message
             if kind == READY:
                 worker.ready, self._failed_starts = True, 0
-                os.unlink(worker.file)
+                worker.process.ready()
                 if worker.bundle is not None:
                     self._send(worker)
             elif kind == TABLE:
@@ -202,15 +233,14 @@ class Pool:
     def _died(self, worker: _Worker) -> Iterator[pa.Table]:
         """Blames a cell, and puts the others back to be counted by another process."""
         code = worker.process.wait()
-        worker.complaints.seek(0)
-        complaint = worker.complaints.read().decode(errors="replace").strip().rpartition("\n")[2]
+        complaint, record = worker.process.complaint(), worker.process.record
         bundle, first = worker.bundle, worker.delivered
-        at = first + (int(worker.record["progress"]["cell"][0]) if worker.record["base"][0] == first else 0)
+        at = first + (int(record["progress"]["cell"][0]) if record["base"][0] == first else 0)
         self._forget(worker)
         if not worker.ready:
             self._failed_starts += 1
             if self._failed_starts >= _STARTS:
-                raise UsageError(f"no process that counts can be started: {complaint or _ending(code)}")
+                raise UsageError(f"no process that counts can be started: {complaint or ending(code)}")
             if bundle is not None:
                 self._again.append(bundle)
         elif bundle is not None:
@@ -226,7 +256,7 @@ class Pool:
         if not self._deaths.convicts(int(suspect.ids[0]), like, bool(reason)):
             self._again.extend([*rest, suspect])
             return
-        reason = reason or _ending(code)
+        reason = reason or ending(code)
         yield failures(suspect, reason)
         if not self._deaths.hopeless(like):
             self._again.extend(rest)
@@ -239,32 +269,24 @@ class Pool:
         self._workers.remove(worker)
 
     def _end(self, worker: _Worker) -> None:
-        process = worker.process
-        for stream in (process.stdin, process.stdout):
-            assert stream is not None
-            with contextlib.suppress(KeyError):
-                self._selector.unregister(stream)
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            # The whole session: what a user's code has started ends too.
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        for stream in (process.stdin, process.stdout):
-            assert stream is not None
-            with contextlib.suppress(BrokenPipeError):
-                stream.close()
-        worker.complaints.close()
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(worker.file)
+        self._selector.unregister(worker.process.stdout)
+        worker.process.end()
 
 
 def _like(bundle: Bundle) -> Like:
     return bundle.template.problem, bundle.template.optimizer
 
 
-def _ending(code: int) -> str:
+def ending(code: int) -> str:
+    """How a process ended, from its exit code."""
     if code < 0:
         return f"the process that ran it died of signal {-code} ({signal.Signals(-code).name})"
     return f"the process that ran it ended with exit code {code}"
+
+
+def memory_share(jobs: int) -> float:
+    """The bytes that each of so many processes may take without taking those of the others, and of this one."""
+    return _SHARE * physical() / jobs
 
 
 def physical() -> float:

@@ -11,6 +11,7 @@ from nagbench.checks.findings import Check
 from nagbench.checks.methods import check_method
 from nagbench.checks.problems import check_problem
 from nagbench.errors import UsageError, unknown
+from nagbench.guarded import guard
 from nagbench.libraries.own import is_optimizer
 from nagbench.suite import home, merge, suites
 from nagbench.text import parse
@@ -31,10 +32,17 @@ def check(name: str, *, optimizer: bool = False, seed: int = 0) -> Iterator[list
 
 def _jobs(text: str, optimizer: bool, seed: int) -> list[Job]:
     if optimizer or _is_optimizer(text):
-        return [partial(check_method, registry.optimizer(text), seed=seed)]
+        return [_of_method(text, seed)]
     if text.endswith(".toml") or Path(text).is_file():
         return _suite(Path(text), seed)
     return [partial(check_problem, registry.problem(text), seed=seed)]
+
+
+def _of_method(text: str, seed: int) -> Job:
+    present = guard()
+    if present is None or ":" not in parse(text)[0]:
+        return partial(check_method, registry.optimizer(text), seed=seed)
+    return partial(present.ask, "check_optimizer", text, seed, who=f"optimizer {text}")
 
 
 def _suite(file: Path, seed: int) -> list[Job]:
@@ -54,5 +62,8 @@ def _is_optimizer(text: str) -> bool:
     if name in registry.optimizers():
         return True
     if ":" in name:
+        present = guard()
+        if present is not None:
+            return bool(present.ask("is_optimizer", name, who=f"problem or optimizer {name}"))
         return is_optimizer(registry.from_path("problem or optimizer", name))
     raise unknown("problem or optimizer", name, {*suites(), *registry.families(), *registry.optimizers()})

@@ -50,19 +50,23 @@ def draw_map(
     cells = scan(
         found, method, crossed(spans, fixed), jobs=jobs or (1 if work < _WORTH_IT else os.cpu_count() or 1), **settings
     )
-    edge = _edge(found, method, spans, fixed)
-    if shape == "table":
-        _print(cells, edge)
-    else:
+    failed = cells[cells["status"] == "error"]
+    nothing = len(failed) == len(cells)
+    edge = None if nothing else _edge(found, method, spans, fixed)
+    if shape != "table":
         print_table(cells, shape)
+    elif not nothing:
+        _print(cells, edge)
     if out is not None:
         write_csv(cells, out)
-    if plot is not None:
+    if plot is not None and not nothing:
         from nagbench.plots.maps import sensitivity_map
 
         save(sensitivity_map(cells, edge), plot)
         ERR.print(f"picture: {plot}", soft_wrap=True, markup=False)
-    return 1 if (cells["status"] == "error").any() else 0
+    for text in failed["error"].head(1):
+        ERR.print(f"nagbench: error: {len(failed)} of {len(cells)} cells: {text}", soft_wrap=True, markup=False)
+    return 0 if failed.empty else 1
 
 
 def _free(method: Method, fixed: dict[str, float]) -> list[str]:

@@ -11,12 +11,15 @@ import pandas as pd
 
 from nagbench import registry
 from nagbench.commands.console import ERR, print_table, save
+from nagbench.distant import Distant
 from nagbench.errors import UsageError, check_number
+from nagbench.guarded import LostError, guard
 from nagbench.objective import Problem
 from nagbench.portable import to_json
 from nagbench.records import Run
 from nagbench.runner import UNREACHABLE
 from nagbench.single import run
+from nagbench.text import parse
 
 
 def run_one(
@@ -37,7 +40,12 @@ def run_one(
     if iterations is not None:
         # A tolerance that nothing but 0 meets: the run goes on to the last iteration asked for.
         settings.update(tolerance=UNREACHABLE, budget=iterations)
-    done = run(found, optimizer, start=point, path=plot is not None or iterations is not None, **settings)
+    settings |= {"start": point, "path": plot is not None or iterations is not None}
+    try:
+        done = _run(found, problem, optimizer, settings)
+    except LostError as error:
+        ERR.print(f"nagbench: error: {error}", soft_wrap=True, markup=False)
+        return 1
     if iterations is not None:
         _print_lines(found, done, shape)
         if done.iterations < iterations:
@@ -53,6 +61,15 @@ def run_one(
     if done.status == "error":
         ERR.print(f"nagbench: error: {done.error}", soft_wrap=True, markup=False)
     return 1 if done.status == "error" else 0
+
+
+def _run(found: Problem, problem: str, optimizer: str, settings: dict[str, Any]) -> Run:
+    """The run; code from outside runs elsewhere."""
+    present = guard()
+    if present is None or not (isinstance(found, Distant) or ":" in parse(optimizer)[0]):
+        return run(found, optimizer, **settings)
+    done: Run = present.ask("run", problem, optimizer, settings, who=f"{problem} × {optimizer}")
+    return done
 
 
 _ENDS = {

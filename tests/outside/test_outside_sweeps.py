@@ -9,15 +9,13 @@ import pytest
 from user_code import TORCH, VALLEY
 
 import nagbench
-from nagbench import UsageError, runner, sources
+from nagbench import UsageError, runner
 from nagbench.records import canonical
 
 
 def fingerprint(text):
     """As a new process finds it: nothing imported, nothing remembered."""
-    runner.problem_of.cache_clear()
-    runner.fingerprint_of.cache_clear()
-    sources.forget()
+    runner.forget()
     return runner.fingerprint_of(canonical(nagbench.problem(text).spec), "nesterov")
 
 

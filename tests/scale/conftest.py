@@ -3,7 +3,7 @@
 import sys
 
 import pytest
-from harsh import HOSTILE, SPEC
+from harsh import HOSTILE, NTH, SPEC
 
 import nagbench
 
@@ -16,8 +16,9 @@ def undisturbed(tmp_path_factory):
 
 @pytest.fixture
 def hostile(tmp_path, monkeypatch):
-    """A module `hostile` to import, here and in processes that are started from here."""
-    (tmp_path / "hostile.py").write_text(HOSTILE, encoding="utf-8")
+    """Modules `hostile` and `nth` to import, here and in processes that are started from here."""
+    for name, text in (("hostile", HOSTILE), ("nth", NTH)):
+        (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
+        monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.delitem(sys.modules, "hostile", raising=False)
     return tmp_path

@@ -45,6 +45,31 @@ def hostile(kind=0):
                    data=np.array([float(kind)]), engine="python", minimum=0.0, minimizers=np.zeros((1, 1)))
 '''
 
+# x₁²/2 + 5x₂², which does the same at the n-th call of its value or gradient, or when it is built, in any process.
+NTH = (
+    HOSTILE[: HOSTILE.index("def value")]
+    + """
+calls = {"value": 0, "gradient": 0, "build": 0}
+
+def nth(kind=0, n=1, where="gradient"):
+    def count(what):
+        calls[what] += 1
+        if what == where and calls[what] >= n: _fire(kind)
+
+    def value(x, data, shape, rows):
+        count("value")
+        return 0.5 * float(x[0]) ** 2 + 5 * float(x[1]) ** 2
+
+    def gradient(x, data, shape, rows, out):
+        count("gradient")
+        out[:] = [x[0], 10 * x[1]]
+
+    count("build")
+    return Problem(name="nth", family="nth", value_kernel=value, gradient_kernel=gradient, start=np.ones(2),
+                   domain=np.array([[-2.0, 2.0]] * 2), engine="python", minimum=0.0, minimizers=np.zeros((1, 2)))
+"""
+)
+
 # The step size 3 leaves |x| ≤ 3 after two steps; the others converge.
 STEPS = "gradient-descent:step_size=[0.5,3.0,0.25]"
 
