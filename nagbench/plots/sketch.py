@@ -49,7 +49,10 @@ class Axis:
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """A method's line in data coordinates that lie within the axes; ``end`` marks its last point, ``band`` is an outline."""
+    """A method's line in data coordinates that lie within the axes; ``end`` marks its last point, ``band`` is an outline.
+
+    A ``loose`` line is its markers alone.
+    """
 
     name: str
     x: Floats
@@ -58,11 +61,15 @@ class Line:
     end: Literal["", "dot", "cross"] = ""
     end_at: int = -1
     band: tuple[Floats, Floats] | None = None
+    loose: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sketch:
-    """A plot of lines: sizes in points; ``level`` is a height to draw across and its name; ``shade`` an area from below."""
+    """A plot of lines: sizes in points; ``level`` is a height to draw across and its name; ``shade`` an area from below.
+
+    ``marked`` lines have markers at even distances, ``dotted`` ones at every point.
+    """
 
     x: Axis
     y: Axis
@@ -72,6 +79,7 @@ class Sketch:
     level: tuple[float, str] | None = None
     shade: tuple[Floats, Floats] | None = None
     marked: bool = True
+    dotted: bool = False
 
     @property
     def box(self) -> tuple[float, float, float, float]:
@@ -91,15 +99,16 @@ class Sketch:
 
 
 def powers(low: float, high: float, write: Write, most: int = 8) -> tuple[tuple[float, str], ...]:
-    """Ticks of a logarithmic axis: powers of ten, not more than so many; round numbers where that is fewer than two."""
+    """Ticks of a logarithmic axis: powers of ten, not more than so many; 1, 2, 5 or rounder where that is fewer than two."""
     if not 0.0 < low < high < math.inf:
         return ()
     first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
     if last > first:
         step = -(-(last - first + 1) // most)
         return tuple((10.0**k, write(10.0**k)) for k in range(first, last + 1) if k % step == 0)
-    found = tuple((value, text) for value, text in rounds(low, high, write) if value > 0.0)
-    return found or rounds(low, high, write)
+    steps = [float(f"{part}e{k}") for k in range(first - 1, last + 1) for part in (1, 2, 5)]
+    found = tuple((value, write(value)) for value in steps if low <= value <= high)
+    return found if len(found) > 1 else rounds(low, high, write)
 
 
 def rounds(low: float, high: float, write: Write, *, integer: bool = False) -> tuple[tuple[float, str], ...]:
@@ -181,9 +190,13 @@ def _lines(sketch: Sketch, prefix: str) -> Iterator[str]:
         dash = (
             f' stroke-dasharray="{" ".join(f"{wide * part:g}" for part in line.look.dash)}"' if line.look.dash else ""
         )
-        path = f'<path d="{line_of(x, y)}" fill="none" stroke="{color}" stroke-width="{wide}"{dash}/>'
+        path = (
+            ""
+            if line.loose
+            else f'<path d="{line_of(x, y)}" fill="none" stroke="{color}" stroke-width="{wide}"{dash}/>'
+        )
         fill, edge = (paper, color) if line.look.hollow else (color, paper)
-        marks = _marks(sketch, line.look.marker, x, y) if sketch.marked and line.look.marker else ""
+        marks = _marks(sketch, line, x, y) if sketch.marked and line.look.marker else ""
         marked = f'<g fill="{fill}" stroke="{edge}" stroke-width=".7">{marks}</g>' if marks else ""
         drawn.append(f'<g id="{name}">{titled}{path}{marked}</g>')
         if line.end and len(x) and -len(x) <= line.end_at < len(x):
@@ -229,8 +242,8 @@ def _needed(x: Floats, y: Floats) -> NDArray[np.intp]:
     return kept
 
 
-def _marks(sketch: Sketch, marker: str, x: Floats, y: Floats) -> str:
-    """Markers at even distances along the line, at the nearest of its points."""
+def _marks(sketch: Sketch, line: Line, x: Floats, y: Floats) -> str:
+    """Markers at even distances along the line, at the nearest of its points; at all points of a dotted one."""
     good = np.isfinite(x) & np.isfinite(y)
     x, y = x[good], y[good]
     if not len(x):
@@ -240,7 +253,11 @@ def _marks(sketch: Sketch, marker: str, x: Floats, y: Floats) -> str:
     along = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(x), np.diff(y)))]) / unit
     wanted = np.arange(_FIRST, along[-1], _NEXT)
     places = np.unique(np.abs(along[:, None] - wanted).argmin(axis=0)) if len(wanted) else np.zeros(0, int)
-    return "".join(f'<use href="#{mark_id(marker)}" x="{length(x[at])}" y="{length(y[at])}"/>' for at in places)
+    if sketch.dotted:
+        places = np.arange(len(x))
+    return "".join(
+        f'<use href="#{mark_id(line.look.marker)}" x="{length(x[at])}" y="{length(y[at])}"/>' for at in places
+    )
 
 
 def mark_id(marker: str) -> str:

@@ -23,9 +23,11 @@ from nagbench.report.sections import (
     profiles,
     ranks,
     reading,
+    scaling,
     summary,
     surfaces,
     theory,
+    tuning,
 )
 
 Builder = Callable[[Material], Section | None]
@@ -35,6 +37,8 @@ SECTIONS: tuple[Builder, ...] = (
     summary.section,
     curves.section,
     profiles.section,
+    scaling.section,
+    tuning.section,
     maps.section,
     paths.section,
     surfaces.section,

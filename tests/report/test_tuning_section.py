@@ -1,0 +1,95 @@
+"""The sections of tuning and scaling: what they show is what the sweep holds."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import nagbench
+from nagbench.report.material import Material, material
+from nagbench.report.page import render, sections_of
+from nagbench.report.parts import Figure, Section, Table
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Material:
+    sweep = nagbench.sweep(
+        problems=[f"quadratic:dimension=4,condition={kappa}" for kappa in (10, 100, 1000)],
+        optimizers=["gradient-descent", "nesterov"], trials=8, budget=20_000, timing=False, modes=["tuned", "theory"],
+        out=tmp_path_factory.mktemp("tuning") / "run",
+    )  # fmt: skip
+    return material(sweep)
+
+
+def section_of(found: Material, name: str) -> Section:
+    return next(section for section in sections_of(found) if section.id == name)
+
+
+def test_every_trial_is_a_point_and_the_best_so_far_a_staircase(found: Material) -> None:
+    figures = [part for part in section_of(found, "tuning").parts if isinstance(part, Figure)]
+    assert len(figures) == 3
+    task = next(name for name, place in found.tasks.items() if place == figures[0].task)
+    runs = found.runs[(found.runs["mode"] == "tuned") & (found.runs["problem"] == task)]
+    tightest = runs[(runs["tolerance"] == runs["tolerance"].min()) & (runs["optimizer"] == "nesterov")]
+    counts = tightest.sort_values("trial")["iterations"].where(tightest["status"] == "converged")
+    best, trials = ({one["name"]: one for one in picture.series}["nesterov"] for picture in figures[0].pictures)
+    assert sorted(value for value in trials["y"] if value is not None) == sorted(counts.dropna())
+    assert len(trials["x"]) == len(tightest) == 8
+    ends = dict(zip(best["x"], best["y"], strict=True))
+    expected = np.minimum.accumulate(counts.fillna(np.inf).to_numpy())
+    assert [ends[float(n)] or np.inf for n in range(1, 9)] == expected.tolist()
+
+
+def test_the_table_names_hyperparameters_alone(found: Material) -> None:
+    table = next(part for part in section_of(found, "tuning").parts if isinstance(part, Table))
+    assert [column.name for column in table.columns] == [
+        "problem",
+        "method",
+        "converged trials",
+        "step_size",
+        "momentum",
+    ]
+    assert len(table.rows) == 6
+    assert all(0.0 <= entry.value <= 1.0 for row in table.rows for entry in row.entries[3:] if entry.value is not None)
+
+
+def test_counts_grow_as_theory_says(found: Material) -> None:
+    (figure,) = (part for part in section_of(found, "scaling").parts if isinstance(part, Figure))
+    theory = next(picture for picture in figure.pictures if picture.title == "theory")
+    series = {one["name"]: one for one in theory.series}
+    rows = found.table[(found.table["mode"] == "theory") & (found.table["method"] == "nesterov")]
+    assert sorted(series["nesterov"]["y"]) == sorted(rows["iterations"])
+    assert series["nesterov"]["x"] == pytest.approx([10, 100, 1000])
+    slopes = {name: float(value) for name, value in re.findall(r"([\w-]+) ([\d.]+\d)", theory.note)}
+    assert slopes["gradient-descent"] == pytest.approx(1.0, abs=0.1)
+    assert slopes["nesterov"] == pytest.approx(0.5, abs=0.15)
+
+
+def test_without_trials_there_is_no_section(found: Material) -> None:
+    theory = found.runs[found.runs["mode"] == "theory"]
+    names = [section.id for section in sections_of(Material(theory, found.timings, found.curves, found.manifests))]
+    assert "tuning" not in names
+    assert "scaling" not in names
+
+
+def test_hostile_names_are_text_here_too(found: Material) -> None:
+    evil = "<script>alert(1)</script>"
+    names = dict(zip(found.runs["problem"].unique(), (f"{evil}{k}" for k in range(3)), strict=True))
+    runs = found.runs.replace({"problem": names, "variant": {"nesterov": evil}, "optimizer": {"nesterov": evil}})
+    page = render(Material(runs, found.timings, found.curves, found.manifests, plan=found.plan))
+    assert "<script>alert" not in page
+    assert json.dumps(evil, ensure_ascii=False).strip('"').replace("<", "&lt;").replace(">", "&gt;") in page
+
+
+def test_pdfs_are_made_of_them(found: Material, tmp_path: Path) -> None:
+    for name in ("tuning", "scaling"):
+        for part in section_of(found, name).parts:
+            if isinstance(part, Figure):
+                for picture in part.pictures:
+                    assert picture.paper is not None
+                    picture.paper().savefig(tmp_path / f"{picture.id}.pdf")  # type: ignore[union-attr]
+    assert len(list(tmp_path.iterdir())) == 8
