@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import math
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 
@@ -20,9 +22,23 @@ def one_line(error: BaseException) -> str:
 def unknown(kind: str, name: str, valid: Iterable[str]) -> UsageError:
     """The error for a name that nobody knows, with the nearest valid one and the whole list if it is short."""
     names = sorted(valid)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    return UsageError(f"unknown {kind} {name!r}{hint} (known: {listed(names)})")
+    return UsageError(f"unknown {kind} {name!r}{nearest(name, names)} (known: {listed(names)})")
+
+
+def nearest(name: str, valid: Iterable[str]) -> str:
+    """ "; did you mean 'this'?" with the valid name most like it; empty where none is."""
+    near = difflib.get_close_matches(name, sorted(valid), n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def unreadable(kind: str, file: Path, error: Exception) -> UsageError:
+    """The error for a file that cannot be read, with the nearest name in its folder where there is no such file."""
+    if isinstance(error, FileNotFoundError):
+        with contextlib.suppress(OSError):
+            near = nearest(file.name, [other.name for other in file.parent.iterdir() if other.suffix == file.suffix])
+            return UsageError(f"{kind} {file}: there is no such file{near}")
+    why = error.strerror if isinstance(error, OSError) else None
+    return UsageError(f"{kind} {file} cannot be read: {why or ' '.join(str(error).split())}")
 
 
 def listed(names: Sequence[str]) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from nagbench.errors import UsageError, unknown
+from nagbench.errors import UsageError, nearest, unknown
 from nagbench.objective import Problem
 from nagbench.suite import Entry, suites
 
@@ -45,11 +46,11 @@ def select(
     condition: str | None = None,
     source: str | None = None,
     suite: str | None = None,
-) -> Iterator[tuple[Entry, Problem]]:
+) -> list[tuple[Entry, Problem]]:
     """The suites' problems that fit all filters; a condition that is not known fits none.
 
     ``dimension`` and ``condition`` are intervals, ``source`` a part of the source's text in either case.
-    Raises UsageError for a kind or a suite that does not exist, and for what is no interval.
+    Raises UsageError for a kind or a suite that does not exist, for what is no interval, and where no problem fits.
     """
     names = {entry.suite for entry in suites().values()}
     if suite is not None and suite not in names:
@@ -58,7 +59,42 @@ def select(
         raise unknown("kind", kind, KINDS)
     sizes = interval("dimension", dimension) if dimension is not None else None
     conditions = interval("condition", condition) if condition is not None else None
-    return _matching(kind, sizes, conditions, source, suite)
+    found = list(_matching(kind, sizes, conditions, source, suite))
+    if not found:
+        given = {"kind": kind, "dimension": dimension, "condition": condition, "source": source, "suite": suite}
+        raise _nothing({name: value for name, value in given.items() if value is not None})
+    return found
+
+
+def _nothing(given: Mapping[str, str]) -> UsageError:
+    """The error for filters that no problem fits: how many each would leave by itself, and what is nearest."""
+    if len(given) > 1:
+        return UsageError(
+            f"no problem fits {' and '.join(_alone(name, value) for name, value in given.items())} together"
+        )
+    ((name, value),) = given.items()
+    return UsageError(f"no problem fits --{name} {value!r}{_nearest(name, value)}")
+
+
+def _alone(name: str, value: str) -> str:
+    try:
+        count = len(select(**{name: value}))
+    except UsageError:
+        count = 0
+    return f"--{name} {value!r} ({count} by itself)"
+
+
+def _nearest(name: str, value: str) -> str:
+    problems = [entry.problem() for entry in suites().values()]
+    if name == "source":
+        return nearest(value, {word for problem in problems for word in re.findall(r"\w{3,}", problem.source)})
+    span = interval(name, value)
+    known = [problem.dimension if name == "dimension" else problem.condition for problem in problems]
+    near = min(
+        (number for number in known if number is not None),
+        key=lambda number: max(span.low - number, number - span.high),
+    )
+    return f"; the nearest there is: {near:g}"
 
 
 def _matching(

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from nagbench.errors import UsageError, unknown
+from nagbench.errors import UsageError, unreadable
 from nagbench.records import Measure, canonical
 from nagbench.suite import messages
 
@@ -71,13 +71,10 @@ class Spec(BaseModel):
 
 def make_spec(values: Mapping[str, Any], source: str = "sweep") -> Spec:
     """A checked specification. Raises UsageError that names every mistake, and the nearest valid key."""
-    for key in values:
-        if key not in Spec.model_fields:
-            raise unknown(f"key of {source}", key, Spec.model_fields)
     try:
         return Spec.model_validate(values)
     except ValidationError as error:
-        raise UsageError("; ".join(f"{source}: {message}" for message in messages(error))) from None
+        raise UsageError("; ".join(f"{source}: {message}" for message in messages(error, Spec))) from None
 
 
 def read_spec(file: Path, **overrides: Any) -> dict[str, Any]:
@@ -85,5 +82,5 @@ def read_spec(file: Path, **overrides: Any) -> dict[str, Any]:
     try:
         values = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"specification {file}: {error}") from None
+        raise unreadable("specification", file, error) from None
     return {"name": file.stem, **values, **overrides}

@@ -213,8 +213,20 @@ def load(folder: str | Path, *, warn: Warn | None = None) -> Sweep:
 
     ``warn`` is called with one line for every damaged part; without it, the line goes to the standard error.
     """
-    store = Store(Path(folder), warn or _to_stderr)
+    store = Store(Path(folder), _once(warn or _to_stderr))
     return Sweep(store, store.manifest)
+
+
+def _once(warn: Warn) -> Warn:
+    """Says every line once, however often the tables are read."""
+    told: set[str] = set()
+
+    def tell(message: str) -> None:
+        if message not in told:
+            told.add(message)
+            warn(message)
+
+    return tell
 
 
 def _to_stderr(message: str) -> None:

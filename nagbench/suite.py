@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from nagbench.errors import UsageError
+from nagbench.errors import UsageError, listed, nearest, unreadable
 from nagbench.objective import Problem
 from nagbench.registry import build_problem
 
@@ -55,7 +55,7 @@ def read_suite(file: Path, *, build: bool = True) -> dict[str, Entry]:
     try:
         tables = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"suite {file}: {error}") from error
+        raise unreadable("suite", file, error) from None
     entries: dict[str, Entry] = {}
     mistakes: list[str] = []
     for name, table in tables.items():
@@ -65,7 +65,7 @@ def read_suite(file: Path, *, build: bool = True) -> dict[str, Entry]:
         try:
             model = _EntryModel.model_validate(table)
         except ValidationError as error:
-            mistakes += [f"{file}: {name}: {message}" for message in messages(error)]
+            mistakes += [f"{file}: {name}: {message}" for message in messages(error, _EntryModel)]
             continue
         facts = model.model_dump(include={"start", "domain", "source"}, exclude_none=True)
         entries[name] = Entry(name, file.stem, model.family, model.parameters, facts)
@@ -79,12 +79,22 @@ def read_suite(file: Path, *, build: bool = True) -> dict[str, Entry]:
     return entries
 
 
-def messages(error: ValidationError) -> list[str]:
-    """A pydantic error as "field: what is wrong", one a mistake."""
+def messages(error: ValidationError, model: type[BaseModel]) -> list[str]:
+    """A pydantic error as "field: what is wrong", one a mistake; for keys that the model does not have the nearest."""
     rows = error.errors(include_url=False)
-    return [
-        f"{'.'.join(str(part) for part in row['loc']) or 'table'}: {row['msg']} (got {row['input']!r})" for row in rows
-    ]
+    extra = [str(row["loc"][-1]) for row in rows if row["type"] == "extra_forbidden"]
+    # A list whose entries are wrong counts as too short, too: that says nothing more.
+    within = {row["loc"][:end] for row in rows for end in range(len(row["loc"]))}
+    others = [row for row in rows if row["type"] != "extra_forbidden" and row["loc"] not in within]
+    said = [f"unknown key {key!r}{nearest(key, model.model_fields)}" for key in extra]
+    if said:
+        said[-1] += f" (known: {listed(sorted(model.model_fields))})"
+    return said + [_message(row) for row in others]
+
+
+def _message(row: Mapping[str, Any]) -> str:
+    got = "" if row["type"] == "missing" else f" (got {row['input']!r})"
+    return f"{'.'.join(map(str, row['loc'])) or 'table'}: {row['msg']}{got}"
 
 
 def home() -> Path:

@@ -102,7 +102,7 @@ BAD = [
     (("sweep", "--tolerance", "0"), ["tolerances", "greater than 0"]),
     (("sweep", "--mode", "tunned"), ["tunned", "tuned"]),
     (("sweep", "--trials", "0"), ["trials", "greater than or equal to 1"]),
-    (("sweep", "missing.toml"), ["missing.toml", "No such file"]),
+    (("sweep", "missing.toml"), ["missing.toml", "no such file"]),
     (("sweep", "--no-such-option"), ["--no-such-option"]),
     (("report", "nowhere"), ["nowhere", "no results directory"]),
     (("show", "bowls"), ["bowls", "bowl"]),
@@ -147,9 +147,11 @@ def test_bad_input_is_one_line_and_exit_code_2(words, said, folder):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("problems = [", "specification bad.toml"),
+        ("problems = [", "specification bad.toml cannot be read: "),
         ('problem = ["bowl"]', "'problem'; did you mean 'problems'"),
+        ('problem = ["bowl"]\ntrails = 3\n', "'trails'; did you mean 'trials'? (known: budget, "),
         ('trials = "many"\nbudget = -1\n', "bad.toml: trials: "),
+        ("tolerances = [1e-3, 0.0]", "bad.toml: tolerances.1: Input should be greater than 0 (got 0.0)\n"),
         ('name = "../../away"', "name"),
     ],
 )
@@ -162,9 +164,21 @@ def test_bad_toml(text, said, folder):
 
 
 def test_every_mistake_of_a_specification_is_told_at_once(folder):
-    (folder / "bad.toml").write_text('trials = "many"\nbudget = -1\ntolerances = [0.0]\n')
+    (folder / "bad.toml").write_text('trails = 1\ntrials = "many"\nbudget = -1\ntolerances = [0.0]\nstart = 3\n')
     line = nag("sweep", "bad.toml").stderr
-    assert all(name in line for name in ("trials", "budget", "tolerances"))
+    assert all(
+        name in line for name in ("'trails'", "trials:", "budget:", "tolerances.0:", "'start'; did you mean 'starts'")
+    )
+    assert line.count("tolerances") == 2, "the list of keys, and the one mistake"
+
+
+def test_a_file_that_is_not_there_is_told_with_the_nearest_that_is(folder):
+    (folder / "study.toml").write_text("")
+    for words in (("sweep", "studi.toml"), ("sweep", "--suite", "studi.toml")):
+        line = nag(*words).stderr
+        assert "studi.toml: there is no such file; did you mean 'study.toml'?" in line
+        assert "Errno" not in line
+    assert "cannot be read: Is a directory" in nag("sweep", ".").stderr
 
 
 def test_every_mistake_of_a_suite_is_told_at_once(folder):
@@ -177,7 +191,7 @@ def test_every_mistake_of_a_suite_is_told_at_once(folder):
         "mine.toml: a:",
         "did you mean 'rosenbrock'",
         "mine.toml: b:",
-        "mine.toml: c: famlily",
+        "mine.toml: c: unknown key 'famlily'; did you mean 'family'?",
         "mine.toml: d: family",
     ):
         assert said in done.stderr

@@ -12,7 +12,7 @@ import pandas as pd
 
 from nagbench.analysis.matching import count_groups, matched, timed_pairs
 from nagbench.analysis.ratios import Noise, bank_of, pooled_ratio, said, unit_ratios
-from nagbench.analysis.words import listed, whole
+from nagbench.analysis.words import counted, listed, whole
 from nagbench.errors import UsageError
 from nagbench.study import Sweep, load
 
@@ -175,7 +175,7 @@ def _disturbed(a: pd.DataFrame, b: pd.DataFrame) -> list[str]:
 
 def _by_name(rows: pd.DataFrame) -> list[str]:
     count = int((rows["matched_by"] == "name").sum())
-    return [f"{count:,} of {len(rows):,} rows have other keys and were matched by name"] if count else []
+    return [f"{count:,} of {counted(len(rows), 'row')} matched by name, because their keys differ"] if count else []
 
 
 def _differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:

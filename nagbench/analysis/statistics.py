@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from nagbench.analysis.profiles import compared
+from nagbench.analysis.words import counted
 from nagbench.errors import UsageError
 from nagbench.objective import Floats
 
@@ -131,9 +132,9 @@ def _tested(table: Any, confidence: float) -> dict[str, Any]:
     if k < 2:
         why_not = "one method alone"
     elif n < _FEW:
-        why_not = f"{n} problem{'s' * (n != 1)}, fewer than {_FEW}"
+        why_not = f"{counted(n, 'problem')}, fewer than {_FEW}"
     elif difference >= k - 1:
-        why_not = f"{k} methods on {n} problems: no difference of mean ranks can reach {difference:.2f}"
+        why_not = f"{k} methods on {counted(n, 'problem')}: no difference of mean ranks can reach {difference:.2f}"
     return {
         "methods": k, "problems": n, "chi_square": statistic, "f": f, "p_value": _shuffled(table, statistic),
         "critical_difference": difference, "enough": not why_not, "why_not": why_not,

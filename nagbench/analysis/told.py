@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from nagbench.analysis.words import whole
+from nagbench.analysis.words import counted, whole
 
 if TYPE_CHECKING:
     from nagbench.analysis.compare import Comparison
@@ -22,7 +22,7 @@ _CHANGED = {
 def headline(comparison: Comparison) -> str:
     """One line: how many regressions there are, or that there is none."""
     count = len(comparison.regressions)
-    return f"{count} regression{'s' * (count != 1)}" if count else "no regression"
+    return counted(count, "regression") if count else "no regression"
 
 
 def counts_line(comparison: Comparison) -> str:

@@ -18,6 +18,11 @@ def whole(count: float) -> str:
     return f"{count:,.0f}" if float(count).is_integer() else f"{count:,.1f}"
 
 
+def counted(count: int, noun: str) -> str:
+    """ "1 problem", "2 problems", "1,024 cells"."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
 def seconds(time: float) -> str:
     """A duration to three digits in the unit that suits it: 3.21 µs, 145 ms, 12.0 s."""
     if not math.isfinite(time):

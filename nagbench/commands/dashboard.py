@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from nagbench.analysis.words import counted
 from nagbench.commands.console import ERR
 from nagbench.dashboard import folders
 from nagbench.dashboard.history import History, history_of
@@ -37,7 +38,10 @@ def show_dashboard(
         folders.write(folders.merged([*added, *imported, folders.read(kept)]), kept)
     done = publish(history, folders.merged([folders.read(results), folders.read(kept)]), out, _say)
     click.echo(done.page)
-    _say(f"{done.benchmarks} benchmarks, {done.commits} commits, {done.regressions} regressions listed")
+    _say(
+        f"{counted(done.benchmarks, 'benchmark')}, {counted(done.commits, 'commit')}, "
+        f"{counted(done.regressions, 'regression')} listed"
+    )
     if not serve:
         _say(f"a browser takes it from a server alone: nagbench dashboard --serve, or python -m http.server -d {out}")
         return

@@ -31,10 +31,7 @@ def list_things(what: str, shape: str, filters: Mapping[str, str]) -> None:
             {"name": f.name, "parameters": ", ".join(f.parameters), "formula": f.summary}
             for f in registry.families().values()
         ]
-    if not rows:
-        ERR.print("no problem fits all of these filters", markup=False)
-    if rows or shape != "table":
-        print_table(pd.DataFrame(rows), shape)
+    print_table(pd.DataFrame(rows), shape)
 
 
 def _method_row(method: Method) -> dict[str, Any]:

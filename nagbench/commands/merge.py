@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from nagbench.analysis.words import counted
 from nagbench.commands.console import ERR
 from nagbench.merging import merge
 
@@ -15,7 +16,7 @@ def merge_runs(runs: Sequence[Path], out: Path) -> int:
     """The verb merge; returns the exit code."""
     merged = merge(runs, out, warn=lambda line: ERR.print(f"nagbench: {line}", soft_wrap=True, markup=False))
     click.echo(out)
-    left = f", {merged.missing:,} cells are missing" if merged.missing else ""
-    ERR.print(f"{merged.manifest['cells']:,} cells of {len(runs)} runs{left}", markup=False)
+    left = f", {counted(merged.missing, 'cell')} missing" if merged.missing else ""
+    ERR.print(f"{counted(merged.manifest['cells'], 'cell')} of {counted(len(runs), 'run')}{left}", markup=False)
     ERR.print(f"curves, timings, table: {merged.manifest['command']}", soft_wrap=True, markup=False)
     return 0

@@ -12,7 +12,7 @@ from nagbench.analysis import profiles
 from nagbench.analysis.profiles import By, coverage, given_up, log_ratio_profile, shares_at, work
 from nagbench.analysis.statistics import alike, friedman, mean_ranks, medians, ranks
 from nagbench.analysis.summary import MODES
-from nagbench.analysis.words import listed
+from nagbench.analysis.words import counted, listed
 from nagbench.commands.console import ERR, print_table, save
 from nagbench.errors import UsageError, unknown
 from nagbench.plots.log_ratio import log_ratios
@@ -74,7 +74,7 @@ def _log_ratio(table: pd.DataFrame, by: By, methods: Sequence[str], plot: Path |
         save(log_ratios(found, first, second, by, optimizers=optimizers, title=_title(table, "log-ratio")), plot)
     better = [int(((found["log_ratio"] < 0) | (found["outcome"] == "first")).sum())]
     better.append(int(((found["log_ratio"] > 0) | (found["outcome"] == "second")).sum()))
-    _say(f"of {len(found)} instances {first} was cheaper on {better[0]}, {second} on {better[1]}")
+    _say(f"of {counted(len(found), 'instance')} {first} was cheaper on {better[0]}, {second} on {better[1]}")
 
 
 def run_ranks(folder: Path, by: By, mode: str | None, confidence: float, plot: Path | None, shape: str) -> None:
@@ -162,11 +162,13 @@ def _title(table: pd.DataFrame, kind: str) -> str:
 
 def _tell_coverage(table: pd.DataFrame) -> None:
     row = coverage(table).iloc[0]
-    _say(f"{row['methods']} methods on {row['problems']} problems, {row['instances']} instances (starts and seeds)")
-    if row["left_out"]:
-        _say(f"{row['left_out']} further instances are left out, because not every method ran there or was timed")
-    if row["problems"] < _FEW:
-        _say(f"a profile of {row['problems']} problems is coarse: each is a step of {1 / row['problems']:.0%}")
+    methods, problems, instances, left = (int(row[name]) for name in ("methods", "problems", "instances", "left_out"))
+    told = f"{counted(methods, 'method')} on {counted(problems, 'problem')}"
+    _say(f"{told}, {counted(instances, 'instance')} (starts and seeds)")
+    if left:
+        _say(f"left out: {counted(left, 'further instance')} where not every method ran or was timed")
+    if problems < _FEW:
+        _say(f"a profile of {counted(problems, 'problem')} is coarse: each is a step of {1 / problems:.0%}")
 
 
 def _say(message: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from nagbench.analysis.words import counted
 from nagbench.commands.console import ERR, BarProgress, print_table
 from nagbench.commands.outcome import print_sweep
 from nagbench.errors import check_number
@@ -101,7 +102,7 @@ def _failed(done: Sweep, quiet: bool) -> bool:
     for message in messages[:1] if quiet else messages[:5]:
         ERR.print(f"nagbench: error: {message}", soft_wrap=True, markup=False)
     if len(messages) > 5 and not quiet:
-        ERR.print(f"nagbench: … and {len(messages) - 5} further errors, all in the table", markup=False)
+        ERR.print(f"nagbench: … and {counted(len(messages) - 5, 'further error')}, all in the table", markup=False)
     return bool(messages)
 
 
@@ -114,7 +115,7 @@ def _print_plan(plan: Plan, shard: tuple[int, int] | None, shape: str) -> None:
     counts = [(*names, np.unique(np.concatenate(ids)).size) for names, ids in rows.items()]
     print_table(pd.DataFrame(counts, columns=["problem", "variant", "mode", "oracle", "cells"]), shape)
     every = np.unique(np.concatenate([ids for some in rows.values() for ids in some])).size
-    ERR.print(f"{every} cells would run, less those that the results directory holds", markup=False)
+    ERR.print(f"{counted(every, 'cell')} would run, less those that the results directory holds", markup=False)
 
 
 def _tell_where(done: Sweep, page: Path | None) -> None:

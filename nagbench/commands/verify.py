@@ -102,8 +102,7 @@ def _print_trial(out: Console, found: Certificate, trial: Trial, every_pair: boo
     for why in dict.fromkeys(trial.refused.values()):
         names = ", ".join(name for name, said in trial.refused.items() if said == why)
         out.print(Text(f"    {names}: left out, {why}", style="yellow"), soft_wrap=True)
-    shown = [pair for pair in trial.pairs if every_pair or {pair.a, pair.b} & found.named]
-    for pair in shown:
+    for pair in trial.pairs if every_pair else ():
         out.print(_pair_text(pair), soft_wrap=True)
 
 
