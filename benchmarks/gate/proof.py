@@ -22,7 +22,7 @@ from pathlib import Path
 import click
 
 from benchmarks.gate import clock, plants
-from benchmarks.gate.sides import ROOT, Version, exported, git
+from benchmarks.gate.sides import ROOT, Version, git
 
 _SLOWER, _WITHIN = 0.20, 0.02
 _ALARM = re.compile(r"^ *(worse|changed|gone)  (.*)$", re.MULTILINE)
@@ -61,6 +61,9 @@ def main(unchanged: int, only: str) -> None:
     """Plant faults in scratch clones and see whether the gate finds them; see whether it finds any where there is none."""
     with tempfile.TemporaryDirectory(prefix="nagbench-gate-") as scratch:
         place = Path(scratch)
+        # What is checked out here may move on meanwhile.
+        subprocess.run(["git", "clone", "-q", "--no-checkout", str(ROOT), str(place / "source")], check=True)
+        subprocess.run(["git", "-C", str(place / "source"), "checkout", "-q", _head()], check=True)
         made = [case for case in (*_faults(place), *_nothing(unchanged)) if fnmatch.fnmatchcase(case.name, only)]
         outcomes = list(_outcomes(place, made))
     click.echo("\n".join(_table(outcomes)))
@@ -88,8 +91,11 @@ def _faults(place: Path) -> list[Case]:
 
 
 def _nothing(times: int) -> Iterator[Case]:
+    """Everything once; then what is nearest to the noise, the times of updates, iterations and counting."""
     for number in range(1, times + 1):
-        yield Case(f"nothing, everything timed, {number}", plants.another_comment, options=("--all",))
+        once, again = ("--all",), ("--all", "--no-counting", "--only", "[uic]*")
+        what = "everything timed" if number == 1 else "the loop timed"
+        yield Case(f"nothing, {what}, {number}", plants.another_comment, options=once if number == 1 else again)
 
 
 def _outcomes(place: Path, cases: list[Case]) -> Iterator[Outcome]:
@@ -112,8 +118,7 @@ def _outcomes(place: Path, cases: list[Case]) -> Iterator[Outcome]:
 def _cloned(place: Path) -> Path:
     """A clone of what is checked out here, with the base of the clone before, which is compiled already."""
     clone = place / "clone"
-    subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)
-    subprocess.run(["git", "-C", str(clone), "checkout", "-q", git("rev-parse", "HEAD").decode().strip()], check=True)
+    subprocess.run(["git", "clone", "-q", str(place / "source"), str(clone)], check=True)
     if (place / "asv").exists():
         shutil.move(place / "asv", clone / ".asv")
     return clone
@@ -122,6 +127,10 @@ def _cloned(place: Path) -> Path:
 def _removed(place: Path, clone: Path) -> None:
     shutil.move(clone / ".asv", place / "asv")
     shutil.rmtree(clone)
+
+
+def _head() -> str:
+    return git("rev-parse", "HEAD").decode().strip()
 
 
 def _commit(clone: Path) -> None:
@@ -137,7 +146,8 @@ def _environment(place: Path) -> dict[str, str]:
 def _slow_down(place: Path, clone: Path, module: str, method: str) -> None:
     """Plants as much extra work as takes a fifth of the update's time at n = 1000, found by measuring."""
     key, share = f"update {method} 1000", 0.75
-    base, head = exported("HEAD"), Version("planted", clone, place / "cache")
+    base = Version("base", place / "source", place / "cache")
+    head = Version("planted", clone, place / "cache")
     file = clone / "nagbench" / "methods" / f"{module}.py"
     untouched = file.read_text(encoding="utf-8")
     for _ in range(6):

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from nagbench import registry
-from nagbench.commands.console import ERR, print_table
+from nagbench.commands.console import print_table
 from nagbench.errors import UsageError
 from nagbench.filters import select
 from nagbench.libraries import missing

@@ -18,6 +18,15 @@ def _next_t(t: float) -> float:
     return 0.5 * (1.0 + math.sqrt(1.0 + 4.0 * t * t))
 
 
+@jitable
+def _accelerate(gradient: Any, iterate: Any, query: Any, slots: Any, step: float) -> None:
+    """One iteration of `fista`; t − 1, which is 0 at first, is kept in ``slots[0, 0]``."""
+    t = 1.0 + slots[0, 0]
+    following = _next_t(t)
+    slots[0, 0] = following - 1.0
+    extrapolate(gradient, iterate, query, step, (t - 1.0) / following)
+
+
 @method(
     "fista",
     slots=1,
@@ -33,10 +42,7 @@ def fista(k, gradient, iterate, query, slots, hyper):  # type: ignore[no-untyped
     f(x_n) − f* ≤ L‖x₀ − x*‖²/(2t_n²) ≤ 2L‖x₀ − x*‖²/(n + 1)², with t₁ = 1.
     On quadratics the momentum tends to 1, for which the stable region is s·λ < 4/3.
     """
-    t = 1.0 + slots[0, 0]
-    following = _next_t(t)
-    slots[0, 0] = following - 1.0
-    extrapolate(gradient, iterate, query, hyper[0], (t - 1.0) / following)
+    _accelerate(gradient, iterate, query, slots, hyper[0])
 
 
 @method(
@@ -162,7 +168,4 @@ def fista_function_restart(k, gradient, iterate, query, slots, hyper):  # type: 
     is tuned to μ (sect. 4 of the source). Near the minimum rounding decides whether f rises; the gradient's test is
     surer there (sect. 3.2 of the source).
     """
-    t = 1.0 + slots[0, 0]
-    following = _next_t(t)
-    slots[0, 0] = following - 1.0
-    extrapolate(gradient, iterate, query, hyper[0], (t - 1.0) / following)
+    _accelerate(gradient, iterate, query, slots, hyper[0])

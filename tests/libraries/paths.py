@@ -4,6 +4,8 @@ import numpy as np
 
 import nagbench
 from nagbench.registry import find_method
+from nagbench.runner import Batch, Job, count, digest, replay
+from nagbench.single import cell_of
 from nagbench.updates import update_of
 
 STEPS = 60
@@ -31,3 +33,14 @@ def scheduled(name, gradient, start, step_sizes, momentum):
         update(k, gradient(query), x, query, slots, hyper)
         points.append(query.copy())
     return np.array(points)
+
+
+def assert_replays(name, budget):
+    """On Rosenbrock's function a bare replay ends where the count ended, bit for bit, every time."""
+    problem, optimizer = nagbench.problem("rosenbrock"), nagbench.optimizer(name, step_size=1e-3)
+    batch = Batch(problem, optimizer.method, [cell_of(problem, optimizer, budget=budget, tolerances=(1e-300,))] * 2)
+    counts, job = count(batch), Job(batch)
+    assert digest(counts.points[0, -1]) == digest(counts.points[1, -1])
+    list(replay(job, 0, budget))
+    list(replay(job, 0, budget))
+    assert digest(job.state.iterate) == digest(counts.points[0, -1])

@@ -6,13 +6,10 @@ import sys
 
 import numpy as np
 import pytest
-from paths import look_ahead, path, scheduled
+from paths import assert_replays, look_ahead, path, scheduled
 
-import nagbench
 from nagbench.errors import UsageError
 from nagbench.registry import find_method, library_methods
-from nagbench.runner import Batch, Job, count, digest, replay
-from nagbench.single import cell_of
 
 NAMES = [name for name, method in library_methods().items() if method.library in ("keras", "optax")]
 ADAM = {"step_size": 1e-2, "beta1": 0.9, "beta2": 0.99, "epsilon": 1e-8}
@@ -73,13 +70,7 @@ def test_they_part_where_the_step_size_changes():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_bare_replay_ends_where_the_count_ended_bit_for_bit(name):
-    problem, optimizer = nagbench.problem("rosenbrock"), nagbench.optimizer(name, step_size=1e-3)
-    batch = Batch(problem, optimizer.method, [cell_of(problem, optimizer, budget=33, tolerances=(1e-300,))] * 2)
-    counts, job = count(batch), Job(batch)
-    assert digest(counts.points[0, -1]) == digest(counts.points[1, -1])
-    list(replay(job, 0, 33))
-    list(replay(job, 0, 33))
-    assert digest(job.state.iterate) == digest(counts.points[0, -1])
+    assert_replays(name, 33)
 
 
 @pytest.mark.parametrize("name", ["keras/sgd", "optax/sgd"])

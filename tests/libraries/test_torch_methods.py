@@ -3,13 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from paths import look_ahead, path
+from paths import assert_replays, look_ahead, path
 
 import nagbench
 from nagbench.errors import UsageError
 from nagbench.registry import find_method, library_methods
-from nagbench.runner import Batch, Job, count, digest, replay
-from nagbench.single import cell_of
 from nagbench.updates import update_of
 
 TORCH = [name for name, method in library_methods().items() if method.library == "torch"]
@@ -76,13 +74,7 @@ def test_a_step_size_dropped_in_mid_run_reaches_the_library():
 
 @pytest.mark.parametrize("name", TORCH)
 def test_the_bare_replay_ends_where_the_count_ended_bit_for_bit(name):
-    problem, optimizer = nagbench.problem("rosenbrock"), nagbench.optimizer(name, step_size=1e-3)
-    batch = Batch(problem, optimizer.method, [cell_of(problem, optimizer, budget=77, tolerances=(1e-300,))] * 2)
-    counts, job = count(batch), Job(batch)
-    assert digest(counts.points[0, -1]) == digest(counts.points[1, -1])
-    list(replay(job, 0, 77))
-    list(replay(job, 0, 77))
-    assert digest(job.state.iterate) == digest(counts.points[0, -1])
+    assert_replays(name, 77)
 
 
 @pytest.mark.parametrize("problem", ["rosenbrock-10", "huber-10", "ill-conditioned-1e2", "diabetes-ridge"])

@@ -164,7 +164,9 @@ class TestAnybodysOptimizer:
 
     def test_on_the_command_line(self):
         told = invoked("momentum", "planted:forgets", "--scenario", "constant")
-        assert "part at step 18" in told
+        assert "from step 18 on" in told
+        assert "part at step" not in told
+        assert "part at step 18" in invoked("momentum", "planted:forgets", "--scenario", "constant", "--pairs")
         assert "no explanation is known" in told
 
 
