@@ -61,7 +61,11 @@ def between_marks(document: str, text: str) -> str:
 
 def run(case: Case, peers: Sequence[Peer], repeats: int, block: float) -> list[Row]:
     """The rows of one case."""
-    return rows_of(case, measure(case, [*peers, *stream.peers(case)], repeats, block))
+    return rows_of(case, measure(case, _all(case, peers), repeats, block))
+
+
+def _all(case: Case, peers: Sequence[Peer]) -> list[Peer]:
+    return [*peers, *nagbench_loop.through_pointers(case), *stream.peers(case)]
 
 
 def installed() -> tuple[list[Peer], dict[str, str]]:

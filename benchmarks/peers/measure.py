@@ -14,6 +14,9 @@ from benchmarks.peers.cases import Case, Floats, reference
 _TRIES = 5
 CHECKED = 50
 AGREEMENT = 1e-8
+# More coordinates than these, and what all peers hold together may not fit into memory.
+LARGE = 2_000_000
+_LARGE_REPEATS, _LARGE_BLOCK, _LARGE_CHECKED = 3, 0.15, 10
 
 
 class Loop(Protocol):
@@ -44,39 +47,58 @@ class Samples:
 
     peer: Peer
     loop: Loop | None = None
-    iterations: int = 1
+    iterations: int = 0
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
     error: str = ""
 
 
 def measure(case: Case, peers: Sequence[Peer], repeats: int, block: float) -> list[Samples]:
-    """Blocks of about ``block`` seconds, all peers once before any is timed again: drift hits all alike."""
-    all_samples = [_ready(case, peer, block) for peer in peers]
+    """Blocks of about ``block`` seconds, all peers once before any is timed again: drift hits all alike.
+
+    Of a large case there are fewer and longer ones, and a peer's loop is built anew for each: memory holds one at a time.
+    """
+    all_samples = [Samples(peer) for peer in peers]
+    large = case.n > LARGE
+    if large:
+        repeats, block = min(repeats, _LARGE_REPEATS), max(block, _LARGE_BLOCK)
+    else:
+        for samples in all_samples:
+            _ready(samples, case, block)
     for _ in range(repeats):
         for samples in all_samples:
-            if samples.loop is not None and not samples.error:
+            if large:
+                _ready(samples, case, block)
+            if samples.loop is not None:
                 _sample(samples, samples.loop)
+            if large:
+                samples.loop = None
     return all_samples
 
 
-def _ready(case: Case, peer: Peer, block: float) -> Samples:
+def _ready(samples: Samples, case: Case, block: float) -> None:
+    """Builds the loop; the first time it is also checked, and finds how many iterations make a block."""
+    if samples.error:
+        return
     try:
-        loop = peer.build(case)
-        error = disagreement(loop, case) if peer.walks else ""
-        return Samples(peer, loop, 1 if error else _block_length(loop, block), error=error)
+        loop = samples.peer.build(case)
+        if samples.iterations == 0:
+            samples.error = disagreement(loop, case) if samples.peer.walks else ""
+            samples.iterations = 1 if samples.error else _block_length(loop, block)
+        samples.loop = None if samples.error else loop
     except Exception as error:
-        return Samples(peer, error=f"{type(error).__name__}: {error}")
+        samples.error = f"{type(error).__name__}: {error}"
 
 
 def disagreement(loop: Loop, case: Case) -> str:
     """What is wrong with the iterate after some iterations, set against the way from the start; empty if nothing."""
+    iterations = _LARGE_CHECKED if case.n > LARGE else CHECKED
     loop.reset()
-    loop.advance(CHECKED)
-    expected = reference(case, CHECKED)
+    loop.advance(iterations)
+    expected = reference(case, iterations)
     way = float(np.abs(expected - case.problem.start).max())
     off = float(np.abs(loop.iterate() - expected).max()) / way
-    return "" if off <= AGREEMENT else f"after {CHECKED} iterations x is off by {off:.1e} of the way from the start"
+    return "" if off <= AGREEMENT else f"after {iterations} iterations x is off by {off:.1e} of the way from the start"
 
 
 def _block_length(loop: Loop, block: float) -> int:
@@ -98,6 +120,7 @@ def _sample(samples: Samples, loop: Loop) -> None:
     """Times one block; up to some tries more while something else has the processor for over 5 % of it."""
     for _ in range(_TRIES):
         loop.reset()
+        loop.advance(1)  # some make their memory in the first iteration
         wall, cpu = _once(loop, samples.iterations)
         if cpu > 0.95 * wall:
             break

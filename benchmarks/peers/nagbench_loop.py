@@ -20,6 +20,11 @@ def peers() -> list[Peer]:
     return [Peer("nagbench", Replay), Peer("nagbench, counting", Count)]
 
 
+def through_pointers(case: Case) -> list[Peer]:
+    """The replay as it runs where there are more coordinates, of a case that has one in one piece."""
+    return [] if _job(case).kind is None else [Peer("nagbench, function pointers", Pointers)]
+
+
 def _job(case: Case) -> Job:
     nesterov = nagbench.optimizer("nesterov", step_size=case.step_size, momentum=case.momentum)
     cell = cell_of(case.problem, nesterov, measure="gradient", tolerances=(_UNREACHABLE,), budget=_ENDLESS)
@@ -44,6 +49,14 @@ class Replay:
 
     def _replay(self, first: int, last: int) -> None:
         self.job.replay(0, self.draws, first, last)
+
+
+class Pointers(Replay):
+    """`loop.replay` itself, which calls gradient and update through function pointers."""
+
+    def __init__(self, case: Case) -> None:
+        super().__init__(case)
+        self.job.__dict__["kind"] = None
 
 
 class Count:
