@@ -69,18 +69,18 @@ class Bundle(Sequence[Cell]):
         columns = [_written(self.hypers[:, column]) for column in order]
         rows = zip(*columns, self.seeds.tolist(), self.starts.tolist(), strict=True)
         hashed = hashlib.blake2b
-        return b"".join([hashed((form % row).encode(), digest_size=8).digest() for row in rows])
+        return b"".join([hashed(form % row, digest_size=8).digest() for row in rows])
 
     @functools.cached_property
-    def _form(self) -> tuple[str, list[int]]:
+    def _form(self) -> tuple[bytes, list[int]]:
         """The canonical JSON of a cell with places for hyperparameters, seed and start, and the columns of the former."""
         marks = {name: f"\0{i}" for i, name in enumerate(self.names)}
         content = {field.name: getattr(self.template, field.name) for field in fields(Cell)}
         content |= {"hyperparameters": {**marks, **self.schedule}, "seed": _SEED, "start": _START}
         form = canonical(content).replace("%", "%%")
-        for mark, place in {**dict.fromkeys(marks.values(), "%s"), _SEED: "%d", _START: "%d"}.items():
+        for mark, place in {**dict.fromkeys(marks.values(), "%b"), _SEED: "%d", _START: "%d"}.items():
             form = form.replace(canonical(mark), place)
-        return form, [self.names.index(name) for name in sorted(self.names)]
+        return form.encode(), [self.names.index(name) for name in sorted(self.names)]
 
     @property
     def ids(self) -> Keys:
@@ -94,9 +94,9 @@ class Bundle(Sequence[Cell]):
         return [text[at : at + 16] for at in range(0, len(text), 16)]
 
 
-def _written(column: Floats) -> list[str]:
+def _written(column: Floats) -> list[bytes]:
     """The numbers as JSON has them, Python's shortest exact form; of a whole list, which is written quicker than each."""
-    return repr(column.tolist())[1:-1].split(", ") if column.size else []
+    return repr(column.tolist()).encode()[1:-1].split(b", ") if column.size else []
 
 
 def bundle_of(cells: Sequence[Cell], names: Sequence[str]) -> Bundle:

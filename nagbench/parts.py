@@ -117,7 +117,9 @@ def write_part(folder: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> s
     """Writes tables of one schema as a part, one after the other, and returns its name. Raises UsageError."""
     temporary = folder / _temporary("new.parquet")
     try:
-        with pq.ParquetWriter(temporary, schema, compression="zstd", use_dictionary=_repeating(schema)) as writer:
+        with pq.ParquetWriter(
+            temporary, schema, compression="zstd", use_dictionary=_repeating(schema), write_statistics=False
+        ) as writer:
             for table in _in_groups(tables):
                 writer.write_table(table, row_group_size=_ROW_GROUP)
         name = f"{_hash(temporary)}.parquet"

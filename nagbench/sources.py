@@ -10,6 +10,7 @@ import inspect
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 _PACKAGE = Path(__file__).parent
@@ -46,8 +47,14 @@ def behind(names: Iterable[str]) -> list[str]:
         name = left.pop()
         if name in sys.modules and name not in found:
             found.add(name)
-            left += [other for other in _taken_from(name) if _followed(name, other)]
+            left += _next(name)
     return sorted(found)
+
+
+@functools.cache
+def _next(name: str) -> list[str]:
+    """The modules that are followed from this one."""
+    return [other for other in _taken_from(name) if _followed(name, other)]
 
 
 def installed(name: str) -> bool:
@@ -60,7 +67,7 @@ def forget() -> None:
     """Drops what is remembered of source files."""
     _fingerprint.cache_clear()
     _code.cache_clear()
-    _imported.cache_clear()
+    _next.cache_clear()
 
 
 def _followed(name: str, other: str) -> bool:
@@ -76,25 +83,47 @@ def _taken_from(name: str) -> set[str]:
     """The loaded modules that a module imports, or that the things in it come from."""
     things = vars(sys.modules[name]).values()
     names = {t.__name__ if inspect.ismodule(t) else getattr(t, "__module__", None) for t in things}
-    return {other for other in names | _imported(name) if isinstance(other, str) and other in sys.modules}
+    source = _source(name)
+    imports = frozenset[str]() if source is None else source.imports
+    return {other for other in names | imports if isinstance(other, str) and other in sys.modules}
 
 
-@functools.cache
-def _imported(name: str) -> frozenset[str]:
-    """What the import statements of a module name, which also covers constants: they do not say where they come from."""
+@dataclass(frozen=True)
+class _Source:
+    """What a source file does, its syntax tree without docstrings and comments, and the modules that it imports.
+
+    The import statements also cover constants, which do not say where they come from.
+    """
+
+    code: str
+    imports: frozenset[str]
+
+
+def _source(name: str) -> _Source | None:
+    """The source of a module; None for one that is not Python source."""
     file = _file(name)
     if file is None or file.suffix != ".py":
-        return frozenset()
-    package = name if file.name == "__init__.py" else name.rpartition(".")[0]
-    found: set[str] = set()
-    for node in _outside_functions(ast.parse(file.read_text(encoding="utf-8"))):
+        return None
+    return _parsed(file.read_bytes(), name if file.name == "__init__.py" else name.rpartition(".")[0])
+
+
+@functools.lru_cache(maxsize=1024)
+def _parsed(content: bytes, package: str) -> _Source:
+    """Remembered by content, so that what was edited is read anew and what was not costs nothing."""
+    tree = ast.parse(content)
+    imports = frozenset(_imports(tree, package))
+    _drop_docstrings(tree)
+    return _Source(ast.dump(tree), imports)
+
+
+def _imports(tree: ast.AST, package: str) -> Iterator[str]:
+    for node in _outside_functions(tree):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             home = "." * node.level + (node.module or "")
             home = importlib.util.resolve_name(home, package) if node.level else home
-            found |= {home, *(f"{home}.{alias.name}" for alias in node.names)}
-    return frozenset(found)
+            yield from (home, *(f"{home}.{alias.name}" for alias in node.names))
 
 
 def _outside_functions(tree: ast.AST) -> Iterator[ast.AST]:
@@ -113,12 +142,13 @@ def _file(name: str) -> Path | None:
 @functools.cache
 def _code(name: str) -> str:
     """The syntax tree of a module without docstrings and comments; the bytes' hash of one that is not Python source."""
-    file = _file(name)
+    file, source = _file(name), _source(name)
     if file is None:
         return name
-    if file.suffix != ".py":
-        return hashlib.blake2b(file.read_bytes()).hexdigest()
-    tree = ast.parse(file.read_text(encoding="utf-8"))
+    return hashlib.blake2b(file.read_bytes()).hexdigest() if source is None else source.code
+
+
+def _drop_docstrings(tree: ast.AST) -> None:
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if (
@@ -128,4 +158,3 @@ def _code(name: str) -> str:
             and isinstance(body[0].value, ast.Constant)
         ):
             body[0].value.value = ""
-    return ast.dump(tree)

@@ -23,7 +23,7 @@ from nagbench.keys import Keys, among, distinct, ids_of, in_shard
 from nagbench.machine import commit, machine, versions
 from nagbench.names import left_out
 from nagbench.objective import Problem
-from nagbench.parts import KINDS, REQUIRED
+from nagbench.parts import KINDS, REQUIRED, uncoded
 from nagbench.plan import Plan, make_plan, without_theory
 from nagbench.planned import cell_of_row, plan_schema, plan_table
 from nagbench.portable import as_toml, text_of_optimizer, text_of_problem
@@ -67,8 +67,8 @@ class Sweep:
 
     def _outcomes(self, plan: pd.DataFrame, cells: pa.Array | None) -> pd.DataFrame:
         """The outcomes of a plan's rows, read from all that there are or from those of some cells."""
-        every = self.store.scan("runs")
-        parts = [part if cells is None else part.filter(pc.is_in(part["cell"], cells)) for part in every]
+        every = self.store.scan("runs", coded=cells is not None)
+        parts = [part if cells is None else uncoded(part.filter(pc.is_in(part["cell"], cells))) for part in every]
         if not parts:
             return pd.DataFrame()
         found: pd.DataFrame = pa.concat_tables(parts, promote_options="permissive").to_pandas()
