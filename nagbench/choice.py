@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -17,18 +18,26 @@ from nagbench.selection import GROUP
 from nagbench.store import Store
 
 
-def plan_ids(store: Store, plan: str) -> tuple[Keys, pa.Array]:
+@dataclass(frozen=True, eq=False)
+class PlanKeys:
     """The keys of a plan's cells as numbers, each once and sorted, and the fingerprints that there are."""
+
+    ids: Keys
+    fingerprints: frozenset[str]
+
+
+def keys_of_plan(store: Store, plan: str) -> PlanKeys:
+    """Read from the plan's part. Raises UsageError where it is lost."""
     found, prints = [np.zeros(0, np.uint64)], set[str]()
     for block in store.blocks("plan", plan, ["cell", "fingerprint"], coded=True):
         found.append(ids_of(block["cell"]))
         prints.update(block["fingerprint"].unique().to_pylist())
-    return distinct(found), pa.array(sorted(prints), pa.string())
+    return PlanKeys(distinct(found), frozenset(prints))
 
 
 def finished(store: Store, fingerprints: Iterable[str]) -> Keys:
     """Cells whose outcome is stored and came from the present sources, sorted; errors are run again."""
-    known = pa.array(sorted(fingerprints), pa.string())
+    known = pa.array(list(fingerprints), pa.string())
     found = [np.zeros(0, np.uint64)]
     for part in store.scan("runs", ["cell", "fingerprint", "status"], coded=True):
         good = pc.and_(pc.is_in(part["fingerprint"], known), pc.not_equal(part["status"], "error"))

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nagbench.choice import plan_ids
+from nagbench.choice import keys_of_plan
 from nagbench.errors import UsageError
 from nagbench.keys import ids_of
 from nagbench.parts import KINDS
@@ -167,7 +167,7 @@ def _write_manifest(target: Store, spec: Spec, plan: str, manifests: Sequence[Ma
     target.write_manifest(
         {
             "schema": SCHEMA, "name": spec.name, "spec": spec.model_dump(mode="json"), "plan": plan,
-            "cells": plan_ids(target, plan)[0].size, "shard": None, "machines": machines,
+            "cells": keys_of_plan(target, plan).ids.size, "shard": None, "machines": machines,
             **{name: manifests[0].get(name) for name in ("machine", "versions", "git")},
             "merged": [{name: manifest.get(name) for name in _WHOSE} for manifest in manifests],
             "command": shlex.join(["python", "-m", "nagbench", "sweep", str(file), "--out", str(target.folder)]),

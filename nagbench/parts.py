@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import hashlib
 import os
@@ -47,16 +48,27 @@ def read_part(file: Path, columns: list[str] | None = None, *, coded: bool = Fal
     ``coded``: texts that come back again and again stay numbers into a dictionary, which is read and compared faster.
     """
     with _opened(file, coded) as part:
-        table = part.read(columns=columns)
-        return table.cast(_normal(table.schema, coded=coded))
+        table = part.read(columns=columns, use_threads=False)
+    give_back()
+    return table.cast(_normal(table.schema, coded=coded))
 
 
 def read_blocks(file: Path, rows: int, columns: list[str] | None = None, *, coded: bool = False) -> Iterator[pa.Table]:
     """The rows of a part, so many at a time; see `read_part`."""
+    give_back()
     with _opened(file, coded) as part:
-        for batch in part.iter_batches(rows, columns=columns):
+        for batch in part.iter_batches(rows, columns=columns, use_threads=False):
             table = pa.Table.from_batches([batch])
             yield table.cast(_normal(table.schema, coded=coded))
+    give_back()
+
+
+def give_back() -> None:
+    """Gives memory that was freed back to the system: what large tables leave behind adds up in allocators."""
+    pa.default_memory_pool().release_unused()
+    with contextlib.suppress(AttributeError, OSError, TypeError):
+        # Only the C library of GNU has that.
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def uncoded(table: pa.Table) -> pa.Table:
@@ -131,6 +143,7 @@ def write_part(folder: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> s
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+        give_back()
     return name
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nagbench.choice import plan_ids, runs_of
+from nagbench.choice import PlanKeys, keys_of_plan, runs_of
 from nagbench.keys import Keys, ids_of
 from nagbench.objective import Floats, Ints
 from nagbench.parts import uncoded
@@ -21,12 +21,17 @@ from nagbench.store import Store
 Group = tuple[str, ...]
 
 
-def shown_plan(store: Store, plan: str) -> pd.DataFrame:
+def shown_plan(store: Store, plan: str, keys: PlanKeys | None = None) -> pd.DataFrame:
     """The rows of a plan whose trial stands for its variant: the same that `selection.select` chooses.
 
-    Medians are taken block by block: all starts and seeds of a trial lie together in a plan.
+    Medians are taken block by block: all starts and seeds of a trial lie together in a plan. ``keys`` are read from the
+    plan where they are not given.
     """
-    outcomes = _outcomes(store, *plan_ids(store, plan), _tightest(store, plan))
+    return _rows_of(store, plan, _best_trials(store, plan, keys or keys_of_plan(store, plan)))
+
+
+def _best_trials(store: Store, plan: str, keys: PlanKeys) -> dict[Group, int]:
+    outcomes = _outcomes(store, keys, _tightest(store, plan))
     best: dict[Group, tuple[float, float, int]] = {}
     for block in _by_trials(store, plan):
         at = np.searchsorted(outcomes.ids, ids_of(block["cell"]))
@@ -37,7 +42,7 @@ def shown_plan(store: Store, plan: str) -> pd.DataFrame:
             if found is not None:
                 group = _group(block, first)
                 best[group] = min(best.get(group, found), found)
-    return _rows_of(store, plan, {group: trial for group, (*_, trial) in best.items()})
+    return {group: trial for group, (*_, trial) in best.items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,8 +63,9 @@ def _tightest(store: Store, plan: str) -> float:
     return min(cell_of_row(row).tolerances)
 
 
-def _outcomes(store: Store, ids: Keys, fingerprints: pa.Array, tolerance: float) -> _Outcomes:
+def _outcomes(store: Store, keys: PlanKeys, tolerance: float) -> _Outcomes:
     """What is stored of these cells, from these sources. Of outcomes that are there twice, one that is no error."""
+    ids, fingerprints = keys.ids, pa.array(list(keys.fingerprints), pa.string())
     scores, finals = np.full(ids.size, np.nan), np.full(ids.size, np.nan)
     for part in store.scan("runs", _SCORED, coded=True):
         wanted = pc.and_(pc.equal(part["tolerance"], tolerance), pc.is_in(part["fingerprint"], fingerprints))

@@ -126,7 +126,7 @@ class _Ready:
         """Writes all there is."""
         tables, self._tables, self._rows = self._tables, [], 0
         if tables:
-            self._store.append("runs", pa.concat_tables(tables).combine_chunks())
+            self._store.append("runs", pa.concat_tables(tables))
         self._flushed = time.monotonic()
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nagbench.choice import bundles_of_plan, finished, plan_ids
+from nagbench.choice import PlanKeys, bundles_of_plan, finished, keys_of_plan
 from nagbench.executors import Execution, check_execution, limits_of
 from nagbench.guarded import guarding
 from nagbench.keys import Keys, among, distinct, ids_of, in_shard
@@ -169,11 +169,12 @@ class Sweep:
     def counted(self) -> int:
         """Cells of the plan that have an outcome, errors among them."""
         plan = self.manifest["plan"]
-        wanted, prints = plan_ids(self.store, plan)
+        keys = keys_of_plan(self.store, plan)
+        prints = pa.array(list(keys.fingerprints), pa.string())
         found = [np.zeros(0, np.uint64)]
         for part in self.store.scan("runs", ["cell", "fingerprint"], coded=True):
             found.append(distinct([ids_of(part.filter(pc.is_in(part["fingerprint"], prints))["cell"])]))
-        return int(among(distinct(found), wanted).sum())
+        return int(among(distinct(found), keys.ids).sum())
 
     def _repr_html_(self) -> str:
         """What a notebook shows of the sweep: findings and summary."""
@@ -298,20 +299,20 @@ def _sweep(
         store.clear()
     for kind in KINDS:
         store.discard_damaged(kind)
-    plan = _write_plan(store, planned)
-    manifest = _begin(store, planned.spec, plan, command, shard)
-    left = plan.ids if shard is None else plan.ids[in_shard(plan.ids, shard)]
-    if (done := finished(store, plan.fingerprints)).size:
+    plan, keys = _write_plan(store, planned)
+    manifest = _begin(store, planned.spec, plan, keys.ids.size, command, shard)
+    left = keys.ids if shard is None else keys.ids[in_shard(keys.ids, shard)]
+    if (done := finished(store, keys.fingerprints)).size:
         left = left[~among(left, done)]
-    count_cells(store, bundles_of_plan(store, plan.part), left, how, listener, fail_fast=fail_fast)
+    count_cells(store, bundles_of_plan(store, plan), left, how, listener, fail_fast=fail_fast)
     if shard is None:
-        complete(Sweep(store, manifest), checked, listener)
+        complete(Sweep(store, manifest), checked, listener, keys)
     return Sweep(store, manifest)
 
 
-def complete(counted: Sweep, spec: Spec, listener: Progress) -> None:
+def complete(counted: Sweep, spec: Spec, listener: Progress, keys: PlanKeys | None = None) -> None:
     """What comes after counting, for the selected cells alone: predictions, curves, timings."""
-    rows = shown_plan(counted.store, counted.manifest["plan"])
+    rows = shown_plan(counted.store, counted.manifest["plan"], keys)
     chosen = {cell.key: cell for cell in map(cell_of_row, rows.drop_duplicates("cell").to_dict("records"))}
     if chosen:
         ends = counted._outcomes(rows, pa.array(list(chosen), pa.string()))
@@ -326,16 +327,8 @@ def _specified(spec: str | Path | Spec | None, settings: Mapping[str, Any]) -> S
     return make_spec(read_spec(Path(spec), **settings), str(spec))
 
 
-@dataclass(frozen=True, eq=False)
-class _Written:
-    """A plan on disk: its part, its cells' keys, each once and sorted, and the fingerprints that there are."""
-
-    part: str
-    ids: Keys
-    fingerprints: set[str]
-
-
-def _write_plan(store: Store, planned: Plan) -> _Written:
+def _write_plan(store: Store, planned: Plan) -> tuple[str, PlanKeys]:
+    """Writes the plan, and returns its part and its keys."""
     schema = plan_schema(planned)
     ids, fingerprints = list[Keys](), set[str]()
 
@@ -346,11 +339,11 @@ def _write_plan(store: Store, planned: Plan) -> _Written:
             yield plan_table(lot, schema)
 
     part = store.append_all("plan", tables(), schema)
-    return _Written(part, distinct(ids), fingerprints)
+    return part, PlanKeys(distinct(ids), frozenset(fingerprints))
 
 
 def _begin(
-    store: Store, spec: Spec, plan: _Written, command: str | None, shard: tuple[int, int] | None
+    store: Store, spec: Spec, plan: str, cells: int, command: str | None, shard: tuple[int, int] | None
 ) -> dict[str, Any]:
     """Writes specification and manifest, and returns the manifest; one that says the same stays as it is."""
     file = store.folder / "spec.toml"
@@ -358,8 +351,8 @@ def _begin(
         "schema": SCHEMA,
         "name": spec.name,
         "spec": spec.model_dump(mode="json"),
-        "plan": plan.part,
-        "cells": plan.ids.size,
+        "plan": plan,
+        "cells": cells,
         "shard": None if shard is None else f"{shard[0]}/{shard[1]}",
         "versions": versions(),
         "machine": machine(),

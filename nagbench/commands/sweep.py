@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from nagbench.analysis.words import counted
 from nagbench.commands.console import ERR, BarProgress, print_table
@@ -44,6 +45,8 @@ def run_sweep(
             ERR.print(f"nagbench: {line}", soft_wrap=True, markup=False)
         return 0
     how["jobs"] = how["jobs"] or os.cpu_count() or 1
+    # Arrow's own allocator keeps tens of megabytes that it does not use.
+    pa.set_memory_pool(pa.system_memory_pool())
     try:
         with BarProgress(quiet) as progress:
             done = sweep(checked, progress=progress, **how)
