@@ -8,7 +8,7 @@ import pandas as pd
 _SETTING = ["problem", "oracle", "mode", "start", "seed", "tolerance"]
 COLUMNS = [
     "problem", "dimension", "mode", "method", "tested_at", "step_size", "momentum", "status", "iterations", "time", "spread",
-    "step", "native", "machine", "note",
+    "step", "native", "machine", "note", "oracle", "cell",
 ]  # fmt: skip
 
 

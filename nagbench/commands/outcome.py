@@ -59,7 +59,7 @@ def _methods_below(rows: pd.DataFrame) -> Table:
 
 def _print_times(done: Sweep) -> None:
     """Seconds of an iteration, implementation beside implementation."""
-    table = per_iteration(done.runs, done.timings)
+    table = per_iteration(done.runs, done.timings).drop(columns=["oracle", "cell"])
     for name in ("time", "spread", "step", "native"):
         table[name] = [_seconds(value) or "—" for value in table[name].astype(float)]
     machines = table.pop("machine").dropna().unique()

@@ -46,8 +46,8 @@ def surface(problem: Problem, grid: int = _SURFACE_GRID, *, title: bool = True) 
     Without a title the axes are put in place and not fitted, which takes half the time.
     """
     with looks():
-        figure = new_figure(6.0, 4.8, measured=title)
-        place = {} if title else {"position": (0.02, 0.03, 0.94, 0.96)}
+        figure = new_figure(6.0, 4.8 if title else 4.3, measured=title)
+        place = {} if title else {"position": (-0.04, -0.04, 1.08, 1.16)}
         _surface(figure.add_subplot(projection="3d", **place), problem, grid)
         if title:
             _headline(figure, problem)

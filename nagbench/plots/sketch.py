@@ -99,15 +99,15 @@ class Sketch:
 
 
 def powers(low: float, high: float, write: Write, most: int = 8) -> tuple[tuple[float, str], ...]:
-    """Ticks of a logarithmic axis: powers of ten, not more than so many; 1, 2, 5 or rounder where that is fewer than two."""
+    """Ticks of a logarithmic axis: powers of ten, not more than so many; with 2 and 5 between where that is few."""
     if not 0.0 < low < high < math.inf:
         return ()
     first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
-    if last > first:
+    if last > first + 1:
         step = -(-(last - first + 1) // most)
         return tuple((10.0**k, write(10.0**k)) for k in range(first, last + 1) if k % step == 0)
     steps = [float(f"{part}e{k}") for k in range(first - 1, last + 1) for part in (1, 2, 5)]
-    found = tuple((value, write(value)) for value in steps if low <= value <= high)
+    found = tuple((value, write(value)) for value in steps if low * (1 - 1e-9) <= value <= high * (1 + 1e-9))
     return found if len(found) > 1 else rounds(low, high, write)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache
@@ -84,7 +85,9 @@ def _environment() -> jinja2.Environment:
         loader=jinja2.FileSystemLoader(_HOME / "templates"), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters.update(drawn=_drawn, frame=_frame, custom=_custom, sorted_by=_sorted_by, drawing=Markup)
+    environment.filters.update(
+        drawn=_drawn, frame=_frame, custom=_custom, sorted_by=_sorted_by, drawing=Markup, moment=_moment
+    )
     return environment
 
 
@@ -156,6 +159,12 @@ def _finite(thing: Any) -> Any:
     if isinstance(thing, float):
         return thing if abs(thing) < float("inf") else str(thing)
     return thing if thing is None or isinstance(thing, str | int | bool) else _finite(thing.item())
+
+
+def _moment(created: Any) -> str:
+    """ "2026-01-02T03:04:05+00:00" as "2026-01-02 03:04 UTC"; other texts as they are."""
+    found = re.fullmatch(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\d(\.\d+)?(\+00:00|Z)", str(created))
+    return f"{found[1]} {found[2]} UTC" if found else str(created)
 
 
 def _custom(part: Custom) -> Markup:

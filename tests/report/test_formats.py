@@ -100,6 +100,9 @@ def test_several_directories_pool_counts(sweeps: tuple[nagbench.Sweep, nagbench.
     assert list(pooled.methods) == ["nesterov", "momentum"]
     page = render(pooled)
     assert all(str(sweep.manifest["command"]) in page for sweep in sweeps)
+    cells = page[page.index('id="table-cells"') :]
+    assert ">machine</th>" in cells
+    assert cells.count(f">{sweeps[0].timings['machine'].iloc[0]}</td>") >= len(pooled.rows["cell"].unique())
 
 
 def test_times_of_machines_stay_apart(sweeps: tuple[nagbench.Sweep, nagbench.Sweep]) -> None:

@@ -43,6 +43,20 @@ def test_libraries_stand_beside_ours_with_the_time_of_an_iteration(tables: dict[
     assert rows["nesterov"][9].text == ""
 
 
+def test_rows_of_libraries_go_with_the_switch_of_their_problem(tables: dict[str, Any]) -> None:
+    """Where a problem runs under two oracles, the labels of problems name them, here too."""
+    runs = tables["runs"]
+    ours = runs[(runs["variant"] == "nesterov") & runs["selected"] & (runs["problem"] == "rosenbrock")].iloc[[0]]
+    theirs = ours.assign(cell="f" * 16, variant="torch/x", optimizer="torch/x", library="torch")
+    noisy = theirs.assign(cell="e" * 16, oracle="noise:0.1")
+    found = material_of({**tables, "runs": pd.concat([ours, theirs, noisy])})
+    told = table_of(libraries.section(found)).rows
+    assert {row.entries[0].text for row in told} == set(found.tasks)
+    assert len(found.tasks) == 2
+    assert [row.task for row in told] == [found.tasks[row.entries[0].text] for row in told]
+    assert None not in [row.method for row in told]
+
+
 def test_a_large_table_is_saved_from_what_is_shown(tables: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     small = table_of(cells.section(material_of(tables)))
     assert small.data is not None

@@ -33,7 +33,7 @@ def section(material: Material) -> Section:
 def _table(material: Material) -> Table:
     rows = _timed_everywhere(material)
     several = [name for name in ("start", "seed") if material.rows[name].nunique() > 1]
-    machines = ["machine"] if len(material.machines) > 1 else []
+    machines = ["machine"] if len(material.manifests) > 1 or len(material.machines) > 1 else []
     heads = [
         Column(name="problem"), Column(name="mode"), Column(name="method and hyperparameters", css="settings"),
         *(Column(name=name, numeric=True) for name in several), Column(name="status"),
@@ -66,7 +66,7 @@ def _timed_everywhere(material: Material) -> pd.DataFrame:
 def _row(row: Mapping[Any, Any], material: Material, several: list[str], machines: list[str]) -> Row:
     reached, predicted = row["status"] == "converged", row["predicted_iterations"]
     parts = reached and not pd.isna(predicted) and predicted != row["iterations"]
-    first = row["machine"] is None or row["machine"] == material.machines[0]
+    first = pd.isna(row["machine"]) or row["machine"] == material.machines[0]
     given = [(name, row[name]) for name in material.hyperparameters if not pd.isna(row[name])]
     return Row(
         id=material.links[key_of(row)] if first else "",

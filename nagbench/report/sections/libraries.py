@@ -36,7 +36,9 @@ def section(material: Material) -> Section | None:
     times = material.timings
     for name in ("step_time", "native_time"):
         times = times if name in times else times.assign(**{name: float("nan")})
-    told = per_iteration(material.ordered, times)
+    labels = material.rows[["cell", "problem", "task", "method"]].drop_duplicates(["cell", "problem"])
+    labels = labels.rename(columns={"method": "label"})
+    told = per_iteration(material.ordered, times).merge(labels, on=["cell", "problem"])
     heads = (
         Column(name="problem"), Column(name="mode"), Column(name="method"), Column(name="tested at"),
         Column(name="iterations", numeric=True), *(Column(name=name, numeric=True) for name in _TIMES.values()),
@@ -44,10 +46,12 @@ def section(material: Material) -> Section | None:
     )  # fmt: skip
     left = len(told) - _MOST
     more = (f"The first {_MOST} rows of {len(told)}; CSV holds all.",) if left > 0 else ()
+    if len(material.machines) > 1:
+        more = (*more, f"Times are those of machine {told['machine'].dropna().iloc[0]}, and of no other.")
     table = Table(
         id=material.ids("table", "libraries"), label="Libraries beside one another", columns=heads,
         rows=tuple(_row(row, material) for row in told.head(_MOST).to_dict("records")), caption=(*_CAPTION, *more),
-        data=told,
+        data=told.drop(columns=["label"]),
     )  # fmt: skip
     parts = (table,) if not certificate.speaks(material) else (table, _SAME)
     return Section(id="libraries", title="Libraries beside one another", nav="Libraries", parts=parts)
@@ -56,10 +60,10 @@ def section(material: Material) -> Section | None:
 def _row(row: Mapping[Any, Any], material: Material) -> Row:
     reached = row["status"] == "converged"
     return Row(
-        method=material.methods.get(row["method"]),
-        task=material.tasks.get(row["problem"]),
+        method=material.methods.get(row["label"]),
+        task=material.tasks.get(row["task"]),
         entries=(
-            Entry(text=row["problem"]), Entry(text=row["mode"]), Entry(text=row["method"]), Entry(text=str(row["tested_at"])),
+            Entry(text=row["task"]), Entry(text=row["mode"]), Entry(text=row["label"]), Entry(text=str(row["tested_at"])),
             Entry(text=whole(row["iterations"]), value=row["iterations"], css="" if reached else "ended"),
             *(_time(row[name]) for name in _TIMES), Entry(text=row["note"], css="why"),
         ),

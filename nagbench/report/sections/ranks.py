@@ -32,7 +32,7 @@ def section(material: Material) -> Section | None:
 def _of_mode(test: dict[Any, Any], means: pd.DataFrame, material: Material) -> list[Part]:
     mode = str(test["mode"])
     said = (
-        f"{mode}: Friedman’s test over {test['problems']} problems gives χ² = {number(test['chi_square'])}, "
+        f"Friedman’s test over {test['problems']} problems, {mode} hyperparameters, gives χ² = {number(test['chi_square'])}, "
         f"p = {number(test['p_value'])} (by shuffling ranks within problems)."
     )
     table = _table(mode, means, said, material)
