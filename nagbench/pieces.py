@@ -90,6 +90,20 @@ def touch(_context: Any, pointer: Any) -> Any:
     return types.none(pointer), generate
 
 
+@intrinsic
+def behind(_context: Any, pointer: Any, number: Any) -> Any:
+    """The address, as late as the number is known: the processor cannot begin with what is read there before."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        word = ir.IntType(64)
+        # A zero that the compiler does not know for one.
+        nothing = builder.asm(ir.FunctionType(word, [word]), "", "=r,0", [word(0)], side_effect=False)
+        offset = builder.and_(builder.bitcast(arguments[1], word), nothing)
+        return builder.gep(arguments[0], [offset])
+
+    return pointer(pointer, number), generate
+
+
 # In the templates, as they are compiled: the entries `value`, `gradient`, `observe` and `update`, and these numbers.
 N = COUNT = HYPERS = QUERY = SLOPE = SLOTS = ROOM = 0
 PLAIN = SCHEDULED = OBSERVING = True
@@ -108,9 +122,10 @@ def _replay(  # type: ignore[no-untyped-def]
         own[i] = slots[i]
     for _ in range(repeats):
         if first == 0:
+            # Without this a processor runs several short replays at a time, each five times as fast as it is.
             for i in range(N):
-                x[i] = start[i]
-                q[i] = start[i]
+                x[i] = behind(start, x[i])[i]
+                q[i] = x[i]
             for i in range(COUNT * N):
                 own[i] = 0.0
         if PLAIN:
