@@ -10,6 +10,7 @@ import pandas as pd
 
 from nagbench.analysis.sensitivity import TASK, by_setting, settings_of, tightest
 from nagbench.objective import Floats
+from nagbench.schedules import WORDS
 
 _NAMED = [*TASK, "optimizer", "variant"]
 _INSTANCE = ["start", "seed"]
@@ -84,7 +85,9 @@ def importance(runs: pd.DataFrame, shuffles: int = 400) -> pd.DataFrame:
     random shuffles of the same ranks, always the same ones. One row a problem, variant and hyperparameter that varies.
     """
     rows = runs[runs["mode"] == "tuned"]
-    settings, names, found = by_setting(rows), settings_of(rows), []
+    settings, found = by_setting(rows), []
+    # A schedule's word has no order to put it into bins by.
+    names = [name for name in settings_of(rows) if name not in WORDS]
     for key, group in settings.groupby(_NAMED, sort=False):
         order = group.groupby(["count", "final"], dropna=False).ngroup().rank(method="average").to_numpy(float)
         random = np.random.default_rng(0)

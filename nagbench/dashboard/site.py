@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,7 @@ def publish(history: History, folder: Folder, out: Path, warn: Warn) -> Publishe
         (place / "asv.conf.json").write_text(json.dumps(_settings(history, place)), encoding="utf-8")
         _run_asv(place, warn)
         localise(place / "html")
+        _fill(place / "html" / "graphs", shown.benchmarks)
         try:
             if out.exists():
                 shutil.rmtree(out)
@@ -122,6 +123,14 @@ def _run_asv(place: Path, warn: Warn) -> None:
     for line in done.stdout.splitlines():
         if "WARNING" in line or "Couldn't" in line:
             warn(line.strip("· "))
+
+
+def _fill(graphs: Path, benchmarks: Iterable[str]) -> None:
+    """Empty graphs of what ran on other machines alone: the page asks every machine for every benchmark."""
+    for folder in {file.parent for file in graphs.rglob("*.json")} - {graphs / "summary"}:
+        for name in benchmarks:
+            if not (folder / f"{name}.json").exists():
+                (folder / f"{name}.json").write_text("[]", encoding="utf-8")
 
 
 def localise(site: Path) -> None:

@@ -99,3 +99,9 @@ def test_failures_rank_behind_all_counts_by_what_they_reached() -> None:
 
 def test_what_does_not_vary_has_no_importance() -> None:
     assert importance(trials(np.arange(16), step_size=np.full(16, 0.1))).empty
+
+
+def test_the_word_of_a_schedule_is_no_number_to_explain_anything() -> None:
+    step = np.geomspace(1e-4, 1.0, 16)
+    rows = trials(np.arange(16), step_size=step).assign(schedule="cosine", momentum_schedule=None)
+    assert importance(rows)["hyperparameter"].tolist() == ["step_size"]

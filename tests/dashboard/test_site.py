@@ -227,3 +227,21 @@ def test_the_vendored_files_answer_to_every_remote_asset_of_the_installed_asv(si
     page = (home / "www" / "index.html").read_text(encoding="utf-8")
     remote = [asset for asset in assets(page) if asset.startswith("http")]
     assert len(remote) == 10
+
+
+def test_every_machine_has_a_graph_of_every_benchmark(checkout, tmp_path):
+    """The page asks for all of them, whatever ran where: a request that fails is shown as an error."""
+    place, commits = checkout
+    mine, other = history(commits), results(commits[0], [1.0, 2.0], machine="there", name="study.x.iterations")
+    both = Folder(
+        {**mine.benchmarks, "study.x.iterations": benchmark("study.x.iterations")},
+        {**mine.machines, "there": {"machine": "there"}}, [*mine.results, other],
+    )  # fmt: skip
+    done = publish(history_of(place), both, tmp_path / "html", print)
+    combinations = json.loads((tmp_path / "html" / "index.json").read_text(encoding="utf-8"))["graph_param_list"]
+    assert {given["machine"] for given in combinations} == {"here", "there"}
+    for given in combinations:
+        folder = done.page.parent / "graphs" / Path(*(f"{key}-{given[key]}" for key in sorted(given)))
+        lengths = {name: len(json.loads((folder / f"{name}.json").read_text())) for name in both.benchmarks}
+        assert lengths == ({NAME: 6, "study.x.iterations": 0} if given["machine"] == "here" else
+                           {NAME: 0, "study.x.iterations": 1})  # fmt: skip
