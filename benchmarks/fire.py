@@ -3,8 +3,9 @@
 A small sweep runs undisturbed; then again and again into new directories while something bad happens: the process that
 drives it, or a Dask worker, is killed (SIGKILL) or interrupted (SIGINT) at random moments; the disk is full or read-only;
 parts are truncated, emptied or a bit of them flips; two sweeps write to one directory; families crash, hang, take all
-memory, raise or print. After each, the same sweep has to end in the same table `runs`, bit for bit (or, where nothing can
-be written, in one line), with every part kept that was whole. Prints a line for each kind; exit code 1 if any failed.
+memory, raise or print, in their cells and while they are planned, traced, timed and drawn. After each, the same sweep has to
+end in the same table `runs`, bit for bit (or, where nothing can be written, in one line), with every part kept that was whole.
+Prints a line for each kind; exit code 1 if any failed.
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ from pathlib import Path
 from typing import Any
 
 import nagbench
+from nagbench.executors import limits_of
+from nagbench.guarded import guarding
 from nagbench.stages import Progress
 from nagbench.store import Store
-from tests.scale.harsh import HOSTILE, STEPS, nag, table_hash
+from tests.scale.harsh import HOSTILE, NTH, STEPS, nag, table_hash
 
 SPEC: dict[str, Any] = {
     "problems": ["bowl", "rosenbrock", "ill-conditioned-1e2", "ill-conditioned-1e4"],
@@ -40,6 +43,7 @@ WORDS = [
     "--no-timing", "--no-curves", "--no-report", "-q",
 ]  # fmt: skip
 _PATIENCE = 10.0
+_HARD = limits_of(2.0, 600.0)
 
 
 class WrongError(Exception):
@@ -223,6 +227,47 @@ def hostile(place: Path, kind: int) -> Any:
     ).runs  # fmt: skip
 
 
+def misplans(place: Path, kind: int) -> None:
+    """A problem that does something bad at the n-th call of its gradient or value, wherever that is in a sweep.
+
+    Early, while L is estimated; later, while it is counted, traced, timed or drawn. Its rows are all there, as errors that
+    say why or as ever, those of the other problem are as ever, and there is a report.
+    """
+    quiet = planned(place, 99, "gradient", 1)
+    wanted = rows_of(quiet, "bowl")
+    for where, n in (("gradient", 1), ("value", 60), ("gradient", 300)):
+        done = planned(place, kind, where, n)
+        expect(rows_of(done, "bowl").equals(wanted), f"{where} {n}: the other problem's rows are others")
+        mine = done.runs[done.runs["problem"] != "bowl"]
+        expect(len(mine) == len(quiet.runs) - len(wanted), f"{where} {n}: {len(mine)} rows")
+        bad = mine[mine["status"] == "error"]
+        expect(all(text and "\n" not in text for text in bad["error"]), f"{where} {n}: an error is not one line")
+        expect(n > 1 or len(bad) == len(mine) or kind == 4, f"{where} {n}: {len(bad)} errors of {len(mine)} rows")
+        with guarding(_HARD):
+            page = done.report(place / "page.html")
+        expect(page.stat().st_size > 10_000, f"{where} {n}: no report")
+    done = nag("sweep", "-p", f"nth:nth:kind={kind},where=build", "-p", "bowl", "-o", "nesterov", "--cell-timeout", "2",
+               "--cell-memory", "600", "--dry-run", cwd=place)  # fmt: skip
+    if kind == 4:
+        expect(done.returncode == 0 and "yyy" not in done.stdout + done.stderr, "what it prints is seen")
+    else:
+        refused(done, "nth")
+
+
+def planned(place: Path, kind: int, where: str, n: int) -> nagbench.Sweep:
+    """A sweep, with all its stages, of a problem that misbehaves so, and of one that does not."""
+    return nagbench.sweep(
+        problems=[f"nth:nth:kind={kind},where={where},n={n}", "bowl"], optimizers=["nesterov"], modes=["tuned"], trials=3,
+        budget=60, tolerances=[1e-3], repeats=1, out=place / "nth", fresh=True, cell_timeout=2.0, cell_memory=600.0,
+    )  # fmt: skip
+
+
+def rows_of(done: nagbench.Sweep, problem: str) -> Any:
+    """What decides a problem's rows, but for the names under which they go."""
+    names = ["optimizer", "step_size", "momentum", "status", "iterations", "value", "residual"]
+    return done.runs.loc[done.runs["problem"] == problem, names].reset_index(drop=True)
+
+
 def refused(done: Any, words: str) -> None:
     """Expects exit code 2 and one line that says why."""
     lines = done.stderr.strip().splitlines()
@@ -358,6 +403,9 @@ def main() -> int:
         sys.path.insert(0, str(place))
         for kind, name in KINDS.items():
             board.row(f"a family that {name}", 1, lambda _, kind=kind: misbehaves(place, kind))
+        (place / "nth.py").write_text(NTH, encoding="utf-8")
+        for kind, name in KINDS.items():
+            board.row(f"one that {name}, anywhere", 1, lambda _, kind=kind: misplans(place, kind))
     print(f"{board.failed} failed" if board.failed else "nothing failed")
     return 1 if board.failed else 0
 

@@ -15,6 +15,8 @@ from nagbench.analysis.words import counted
 from nagbench.commands.console import ERR, BarProgress, print_table
 from nagbench.commands.outcome import print_sweep
 from nagbench.errors import check_number
+from nagbench.executors import limits_of
+from nagbench.guarded import guarding
 from nagbench.keys import in_shard
 from nagbench.names import left_out
 from nagbench.plan import Plan, make_plan, without_theory
@@ -33,6 +35,19 @@ def run_sweep(
     quiet: bool,
 ) -> int:
     """The verb sweep; returns the exit code."""
+    with guarding(limits_of(how["cell_timeout"], how["cell_memory"])):
+        return _run_sweep(spec, settings, how, with_report, dry_run, shape, quiet)
+
+
+def _run_sweep(
+    spec: Path | None,
+    settings: Mapping[str, Any],
+    how: dict[str, Any],
+    with_report: bool,
+    dry_run: bool,
+    shape: str,
+    quiet: bool,
+) -> int:
     values = {**settings}
     if "tolerances" in values:
         values["tolerances"] = tuple(check_number("tolerance", text) for text in values["tolerances"])

@@ -12,6 +12,8 @@ from matplotlib.figure import Figure as Drawing
 
 from nagbench.analysis.words import whole
 from nagbench.errors import one_line
+from nagbench.executors import foreign
+from nagbench.guarded import guard
 from nagbench.objective import Floats, Problem
 from nagbench.plots.terrain import queries_along
 from nagbench.plots.walks import Walk, ground_of, shared, walk, walked
@@ -55,7 +57,7 @@ def _figure(task: str, rows: pd.DataFrame, material: Material) -> Figure | Text:
         return Text(text=f"The paths on {task} cannot be drawn: their cells are not in the plan.")
     try:
         problem = problem_of(known[0].problem)
-        ways = [first_iterates(cell, _STEPS) for cell in known]
+        ways = [_way(cell) for cell in known]
         ground = ground_of(problem, *ways)
     except Exception as error:
         # A problem or method from a module that is not here, or a formula that fails: the page says so and goes on.
@@ -86,6 +88,13 @@ def _figure(task: str, rows: pd.DataFrame, material: Material) -> Figure | Text:
         table=pd.concat([_points(problem, cell, way, str(row["method"])) for cell, way, row in ways_of]),
         shared=shared(ground, below),
     )  # fmt: skip
+
+
+def _way(cell: Cell) -> Floats:
+    present = guard()
+    if present is None or not foreign(cell):
+        return first_iterates(cell, _STEPS)
+    return np.asarray(present.ask("iterates", cell, _STEPS, who=f"cell {cell.key}"))
 
 
 def _picture(
