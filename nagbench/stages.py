@@ -30,7 +30,6 @@ from nagbench.updates import Optimizer
 
 _TIMED = ("converged", "budget", "stalled")
 _FLUSH, _ROWS = 5.0, 2**16
-_LAST = 2.0
 # Of one problem, one after the other: then its other cells are not timed.
 _LOSSES = 2
 
@@ -49,32 +48,6 @@ class Progress:
 
     def warn(self, message: str) -> None:
         """One line that the user should read."""
-
-
-class OutOfTimeError(Exception):
-    """The time that the whole sweep may take is over."""
-
-
-def within(listener: Progress, seconds: float | None, began: float | None = None) -> Progress:
-    """The same listener, whose pulse ends the sweep after so many seconds."""
-    if seconds is None:
-        return listener
-    if not 0.0 < seconds < float("inf"):
-        raise UsageError(f"timeout {seconds!r} is not valid; allowed: a finite number above 0")
-    return _Within(listener, seconds, time.monotonic() if began is None else began)
-
-
-class _Within(Progress):
-    def __init__(self, listener: Progress, seconds: float, began: float) -> None:
-        self.stage, self.advance, self.warn = listener.stage, listener.advance, listener.warn  # type: ignore[method-assign]
-        self._listener, self._seconds = listener, seconds
-        # What is finished has to be written in that time too.
-        self._end = began + seconds - min(_LAST, 0.02 * seconds)
-
-    def pulse(self) -> None:
-        self._listener.pulse()
-        if time.monotonic() > self._end:
-            raise OutOfTimeError(f"the time is over ({self._seconds:g} s)")
 
 
 class FailedError(Exception):
@@ -98,7 +71,7 @@ def count_cells(
                 raise FailedError(next(text for text in table["error"].to_pylist() if text))
     finally:
         ready.flush()
-        store.compact("runs")
+    store.compact("runs")
 
 
 def _ends(table: pa.Table) -> dict[str, int]:

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nagbench.choice import PlanKeys, bundles_of_plan, finished, keys_of_plan
+from nagbench.deadline import within
 from nagbench.executors import Execution, check_execution, limits_of
 from nagbench.guarded import guarding
 from nagbench.keys import Keys, among, distinct, ids_of, in_shard
@@ -31,7 +32,7 @@ from nagbench.runner import fingerprint_of, forget
 from nagbench.selection import select
 from nagbench.shown import shown_plan
 from nagbench.specification import Spec, make_spec, read_spec
-from nagbench.stages import Progress, count_cells, follow_up, within
+from nagbench.stages import Progress, count_cells, follow_up
 from nagbench.store import SCHEMA, Store, Warn
 from nagbench.updates import Optimizer
 
@@ -265,7 +266,6 @@ def sweep(
     Raises UsageError for what is not valid, before anything is run; OutOfTimeError after ``timeout`` seconds.
     KeyboardInterrupt and OutOfTimeError leave what is finished in ``out``, and the same call goes on from there.
     """
-    listener = within(progress or Progress(), timeout)
     if problems is not None:
         settings["problems"] = [text_of_problem(item) for item in problems]
     if optimizers is not None:
@@ -275,7 +275,7 @@ def sweep(
     how = Execution(jobs, executor, scheduler, limits_of(cell_timeout, cell_memory))
     check_execution(how, shard)
     forget()
-    with guarding(how.limits, listener.pulse):
+    with within(progress or Progress(), timeout) as listener, guarding(how.limits, listener.pulse):
         return _sweep(checked, how, shard, out, listener, fresh=fresh, command=command, fail_fast=fail_fast)
 
 

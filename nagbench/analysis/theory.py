@@ -102,9 +102,12 @@ def _linear(optimizer: Optimizer, found: Curvature) -> dict[str, float | None]:
 def _at_most(run: Mapping[Any, Any], problem: Problem, optimizer: Optimizer, found: Curvature) -> int | None:
     if run["oracle"] != "exact" or found.estimated or optimizer.scheduled or bool(run["relative"]):
         return None
-    return iterations_at_most(
-        problem, optimizer, run["measure"], float(run["tolerance"]), start_of(problem, int(run["start"]))
-    )
+    start = start_of(problem, int(run["start"]))
+    try:
+        return iterations_at_most(problem, optimizer, run["measure"], float(run["tolerance"]), start)
+    except UsageError:
+        # A function of the user's that fails has no worst case.
+        return None
 
 
 def _violation(run: Mapping[Any, Any], row: Mapping[str, Any], problem: Problem) -> str:

@@ -43,6 +43,10 @@ class BarProgress(Progress):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Takes the bar away."""
         self._bar.stop()
 
     def stage(self, name: str, total: int) -> None:

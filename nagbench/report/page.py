@@ -17,6 +17,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from nagbench.analysis.words import whole
+from nagbench.errors import UsageError
 from nagbench.plots.sketch import Sketch, marks, svg
 from nagbench.plots.style import DARK, MARKERS, look_of, looks
 from nagbench.plots.svg import geometry, inline, swatch, variable
@@ -93,7 +94,11 @@ def _environment() -> jinja2.Environment:
 
 def _drawn(picture: Picture) -> dict[str, Markup]:
     """The picture as SVG, and as JSON what can be read and switched in it."""
-    figure = picture.draw()
+    try:
+        figure = picture.draw()
+    except UsageError as error:
+        # A function of the user's, which was tried before, may fail, or be lost, all the same.
+        return {"svg": Markup("<p>This cannot be drawn here: {}</p>").format(str(error)), "data": Markup("")}
     if isinstance(figure, Walk):
         return {"svg": Markup(figure.svg(picture.id, picture.described)), "data": Markup("")}
     if isinstance(figure, Sketch):
