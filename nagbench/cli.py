@@ -5,7 +5,10 @@ Exit codes: 0 done, 1 a cell ended with status error or a regression, 2 wrong us
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shlex
+import signal
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
@@ -14,6 +17,7 @@ import click
 
 from nagbench import __version__
 from nagbench.cli_analysis import ANALYSIS
+from nagbench.deadline import OutOfTimeError, time_is_over
 from nagbench.errors import UsageError
 from nagbench.options import FILE, SHAPE, SHAPES, Verbs, single_cell
 
@@ -312,6 +316,11 @@ def _command() -> str:
 
 def main() -> NoReturn:
     """Entry point: every error of usage is one line on stderr and exit code 2."""
+    interrupts: list[int] = []
+    with contextlib.suppress(ValueError):
+        # Not in a thread, and only in place of Python's own.
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, lambda number, frame: _interrupt(interrupts, number, frame))
     try:
         code = cli.main(standalone_mode=False) or 0
     except UsageError as error:
@@ -323,9 +332,34 @@ def main() -> NoReturn:
         _say(" ".join(error.format_message().split()))
         code = 2
     except (KeyboardInterrupt, click.Abort):
-        _say("interrupted; what is finished is kept, and the same command goes on from there")
-        code = 130
+        _stopped("interrupted")
+    except OutOfTimeError as error:
+        _stopped(str(error))
     except BrokenPipeError:
         sys.stderr.close()
         code = 0
+    except Exception:
+        # What stops a library may come out as an error of that library's.
+        if interrupts:
+            _stopped("interrupted")
+        if time_is_over():
+            _stopped("the time is over")
+        raise
     sys.exit(code)
+
+
+def _interrupt(interrupts: list[int], number: int, frame: Any) -> NoReturn:
+    interrupts.append(number)
+    signal.default_int_handler(number, frame)
+    raise KeyboardInterrupt
+
+
+def _stopped(why: str) -> NoReturn:
+    """Says so and ends at once: what has to be put in order was, and what is left could only take time."""
+    if signal.getsignal(signal.SIGINT) is not None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _say(f"{why}; what is finished is kept, and the same command goes on from there")
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(130)

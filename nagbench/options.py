@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from nagbench.deadline import in_time
+
 SHAPES = ("table", "csv", "json")
 FILE = click.Path(path_type=Path)
 Decorator = Callable[[Any], Any]
@@ -31,10 +33,11 @@ class Verb(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Runs it."""
-        from nagbench.guarded import guarding
+        with in_time(ctx.params.get("timeout")):
+            from nagbench.guarded import guarding
 
-        with guarding():
-            return super().invoke(ctx)
+            with guarding():
+                return super().invoke(ctx)
 
 
 class Verbs(click.Group):

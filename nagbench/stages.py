@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from nagbench.bundle import Bundle
 from nagbench.choice import Pending
+from nagbench.deadline import Deadline
 from nagbench.errors import UsageError
 from nagbench.executors import Execution, foreign, run_bundles
 from nagbench.guarded import Guard, guard, told
@@ -48,6 +49,21 @@ class Progress:
 
     def warn(self, message: str) -> None:
         """One line that the user should read."""
+
+
+def within(listener: Progress, deadline: Deadline | None) -> Progress:
+    """The same listener, whose pulse ends the sweep when its time is over."""
+    return listener if deadline is None else _Within(listener, deadline)
+
+
+class _Within(Progress):
+    def __init__(self, listener: Progress, deadline: Deadline) -> None:
+        self.stage, self.advance, self.warn = listener.stage, listener.advance, listener.warn  # type: ignore[method-assign]
+        self._listener, self._deadline = listener, deadline
+
+    def pulse(self) -> None:
+        self._listener.pulse()
+        self._deadline.check()
 
 
 class FailedError(Exception):

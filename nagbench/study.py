@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import functools
 import shlex
@@ -17,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nagbench.choice import PlanKeys, bundles_of_plan, finished, keys_of_plan
-from nagbench.deadline import within
+from nagbench.deadline import Deadline
 from nagbench.executors import Execution, check_execution, limits_of
 from nagbench.guarded import guarding
 from nagbench.keys import Keys, among, distinct, ids_of, in_shard
@@ -32,7 +33,7 @@ from nagbench.runner import fingerprint_of, forget
 from nagbench.selection import select
 from nagbench.shown import shown_plan
 from nagbench.specification import Spec, make_spec, read_spec
-from nagbench.stages import Progress, count_cells, follow_up
+from nagbench.stages import Progress, count_cells, follow_up, within
 from nagbench.store import SCHEMA, Store, Warn
 from nagbench.updates import Optimizer
 
@@ -275,7 +276,9 @@ def sweep(
     how = Execution(jobs, executor, scheduler, limits_of(cell_timeout, cell_memory))
     check_execution(how, shard)
     forget()
-    with within(progress or Progress(), timeout) as listener, guarding(how.limits, listener.pulse):
+    deadline = None if timeout is None else Deadline(timeout)
+    listener = within(progress or Progress(), deadline)
+    with deadline.alarm() if deadline else contextlib.nullcontext(), guarding(how.limits, listener.pulse):
         return _sweep(checked, how, shard, out, listener, fresh=fresh, command=command, fail_fast=fail_fast)
 
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 from nagbench.analysis.words import counted
 from nagbench.commands.console import ERR, BarProgress, print_table
 from nagbench.commands.outcome import print_sweep
-from nagbench.deadline import OutOfTimeError, process_began, within
+from nagbench.deadline import present
 from nagbench.errors import check_number
 from nagbench.executors import limits_of
 from nagbench.guarded import guarding
@@ -22,7 +22,7 @@ from nagbench.keys import in_shard
 from nagbench.names import left_out
 from nagbench.plan import Plan, make_plan, without_theory
 from nagbench.specification import make_spec, read_spec
-from nagbench.stages import FailedError, Progress
+from nagbench.stages import FailedError, within
 from nagbench.study import Sweep, sweep
 
 
@@ -36,19 +36,8 @@ def run_sweep(
     quiet: bool,
 ) -> int:
     """The verb sweep; returns the exit code."""
-    with guarding(limits_of(how["cell_timeout"], how["cell_memory"])):
-        return _in_time(spec, settings, how, with_report, dry_run, shape, quiet)
-
-
-def _in_time(spec: Path | None, settings: Mapping[str, Any], how: dict[str, Any], *rest: Any) -> int:
-    """The time counts from the start of the process on, and to its end: plan, table and report are in it."""
-    try:
-        with BarProgress(rest[-1]) as bar, within(bar, how.pop("timeout"), process_began()) as progress:
-            return _run_sweep(spec, settings, how, *rest, progress=progress, bar=bar)
-    except OutOfTimeError as error:
-        text = f"nagbench: {error}; what is finished is kept, and the same command goes on from there"
-        ERR.print(text, soft_wrap=True, markup=False)
-        return 130
+    with guarding(limits_of(how["cell_timeout"], how["cell_memory"])), BarProgress(quiet) as bar:
+        return _run_sweep(spec, settings, how, with_report, dry_run, shape, quiet, bar)
 
 
 def _run_sweep(
@@ -59,8 +48,6 @@ def _run_sweep(
     dry_run: bool,
     shape: str,
     quiet: bool,
-    *,
-    progress: Progress,
     bar: BarProgress,
 ) -> int:
     values = {**settings}
@@ -78,7 +65,7 @@ def _run_sweep(
     # Arrow's own allocator keeps tens of megabytes that it does not use.
     pa.set_memory_pool(pa.system_memory_pool())
     try:
-        done = sweep(checked, progress=progress, **how)
+        done = sweep(checked, progress=within(bar, present()), **{**how, "timeout": None})
     except FailedError as error:
         ERR.print(
             f"nagbench: error: {error}; stopped there, and what is finished is kept", soft_wrap=True, markup=False
