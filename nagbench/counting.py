@@ -48,9 +48,7 @@ def pieces(bundle: Bundle, pulse: Pulse = lambda: None, guard: Guard = UNGUARDED
 
 
 def _most(bundle: Bundle) -> int:
-    """Cells whose points fit into some megabytes; with a sampled oracle a batch is one cell."""
-    if bundle.template.oracle != "exact":
-        return 1
+    """Cells whose points fit into some megabytes."""
     dimension = batch_of(bundle).problem.dimension
     return max(1, _NUMBERS // (dimension * (len(bundle.template.tolerances) + 1)))
 

@@ -45,7 +45,7 @@ UNGUARDED = Guard()
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Cells that differ in hyperparameters and start alone (and in the seed, where nothing is drawn)."""
+    """Cells that differ in hyperparameters, start and seed alone."""
 
     problem: Problem
     method: Method
@@ -61,6 +61,18 @@ class Batch:
         """The engine that they share."""
         engine = ENGINES[self.cells[0].engine]
         return engine if self.method.driver is None else driving(engine)
+
+
+def _drawn(problem: Problem, spec: str, oracle: str, start: int, seed: int, chunk: int) -> loop.Draws:
+    """A chunk of draws, which depends on nothing else of a cell."""
+    cell = Cell(problem=spec, optimizer="", hyperparameters={}, oracle=oracle, start=start, seed=seed)
+    return draws(parse_oracle(oracle), problem, cell, chunk)
+
+
+# All methods and trials see the same draws: those of some starts and seeds are kept, and of large ones the last.
+_KEPT_NUMBERS = 2**17
+_kept_draws = functools.lru_cache(maxsize=64)(_drawn)
+_own_draws = functools.lru_cache(maxsize=1)(_drawn)
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,7 +236,6 @@ class Job:
         starts, which = np.unique(bundle.starts, return_inverse=True)
         self.starts = np.array([start_of(problem, int(start)) for start in starts])[which]
         self.move()
-        self._chunk: tuple[int, loop.Draws] | None = None
 
     def move(self) -> None:
         """Takes other memory to work in, and touches it, so that the next replay does not wait for its pages."""
@@ -271,11 +282,11 @@ class Job:
         """The draws for iteration k on, and how many iterations they last."""
         if self.oracle.exact:
             return draws(self.oracle, self.batch.problem, cell, 0), np.iinfo(np.int64).max
-        length = chunk_length(self.oracle, self.batch.problem)
+        problem = self.batch.problem
+        length = chunk_length(self.oracle, problem)
         chunk = k // length
-        if self._chunk is None or self._chunk[0] != chunk:
-            self._chunk = chunk, draws(self.oracle, self.batch.problem, cell, chunk)
-        return self._chunk[1], (chunk + 1) * length - k
+        make = _kept_draws if length * (self.oracle.batch or problem.dimension) <= _KEPT_NUMBERS else _own_draws
+        return make(problem, cell.problem, cell.oracle, cell.start, cell.seed, chunk), (chunk + 1) * length - k
 
     def replay(self, index: int, draw: loop.Draws, first: int, last: int, repeats: int = 1) -> None:
         """Iterations first … last − 1 of one cell, bare; see `loop.replay`."""
@@ -306,7 +317,7 @@ def count(
 ) -> Counts:
     """Counts a batch of cells. ``pulse`` is called about every 50 ms; what it raises ends the count.
 
-    What a kernel raises ends its cell as an error, never the batch. With a sampled oracle a batch is one cell.
+    What a kernel raises ends its cell as an error, never the batch.
     """
     return run_job(Job(batch), trace, pulse, guard)
 
@@ -325,14 +336,17 @@ def run_job(job: Job, trace: loop.Trace | None, pulse: Pulse, guard: Guard = UNG
     engine.prepare()
     at, since = -1, 0.0
     while progress["cell"][0] < len(cells):
-        draw, lasts = job.draws(cells[int(progress["cell"][0])], int(progress["k"][0]) if progress["begun"][0] else 0)
+        cell = int(progress["cell"][0])
+        draw, lasts = job.draws(cells[cell], int(progress["k"][0]) if progress["begun"][0] else 0)
         began = time.perf_counter()
-        if progress["cell"][0] != at:
-            at, since = int(progress["cell"][0]), began
+        if cell != at:
+            at, since = cell, began
+        # With a sampled oracle the next cell has draws of its own.
+        hypers = job.hypers if job.oracle.exact else job.hypers[: cell + 1]
         try:
             engine.count(
                 job.value, job.gradient, job.observe, job.update, job.formula, batch.problem.row_count, job.everything,
-                draw, rule, job.hypers, job.plan, job.starts, job.state, trace or _no_trace(n), progress, hits, points,
+                draw, rule, hypers, job.plan, job.starts, job.state, trace or _no_trace(n), progress, hits, points,
                 min(allowance, lasts),
             )  # fmt: skip
         except (Exception, SystemExit) as error:
@@ -342,10 +356,9 @@ def run_job(job: Job, trace: loop.Trace | None, pulse: Pulse, guard: Guard = UNG
         if now - since > guard.seconds and progress["cell"][0] == at:
             _fail(progress, hits, points, errors, over_time(guard.seconds))
         pulse()
-    for cell in np.flatnonzero((hits["status"] == loop.ERROR).any(axis=1)):
-        errors.setdefault(
-            int(cell), f"the value or the measure is not finite at the start (f = {hits['value'][cell, -1]})"
-        )
+    for failed_cell in np.flatnonzero((hits["status"] == loop.ERROR).any(axis=1)).tolist():
+        f = hits["value"][failed_cell, -1]
+        errors.setdefault(failed_cell, f"the value or the measure is not finite at the start (f = {f})")
     return Counts(hits, points, errors, int(progress["recorded"][0]))
 
 

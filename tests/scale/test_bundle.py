@@ -1,12 +1,17 @@
 """Cells as columns are the same cells."""
 
 import numpy as np
+import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nagbench.bundle import Bundle, bundle_of
+from nagbench.counting import outcomes
 from nagbench.keys import in_shard
+from nagbench.plan import make_plan
 from nagbench.records import Cell
+from nagbench.specification import make_spec
 
 NAMES = ("step_size", "momentum", "beta1")
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
@@ -54,3 +59,15 @@ def test_every_cell_is_in_exactly_one_shard(ids, parts):
     member = sum(in_shard(keys, (part, parts)).astype(int) for part in range(1, parts + 1))
     assert (member == 1).all()
     assert in_shard(keys, None).all()
+
+
+@pytest.mark.parametrize("oracle", ["minibatch:100", "noise:0.1"])
+def test_cells_with_draws_of_their_own_end_as_they_do_alone(oracle):
+    """More iterations than a chunk of draws has: each cell goes on with its own."""
+    spec = {"problems": ["diabetes-ols"], "optimizers": ["nesterov"], "oracles": [oracle], "budget": 9000}
+    lots = list(make_plan(make_spec({**spec, "modes": ["tuned"], "trials": 2, "starts": 2, "seeds": 2})))
+    assert [len(lot.cells) for lot in lots] == [8]
+    together = outcomes(lots[0].cells)
+    alone = pa.concat_tables([outcomes(lots[0].cells[i : i + 1]) for i in range(8)])
+    assert together.to_pylist() == alone.to_pylist()
+    assert len(set(together["digest"].to_pylist())) >= 8
