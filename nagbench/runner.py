@@ -335,9 +335,10 @@ def run_job(job: Job, trace: loop.Trace | None, pulse: Pulse, guard: Guard = UNG
     allowance = _first_allowance(job)
     engine.prepare()
     at, since = -1, 0.0
+    same = job.draws(cells[0], 0) if job.oracle.exact else None
     while progress["cell"][0] < len(cells):
         cell = int(progress["cell"][0])
-        draw, lasts = job.draws(cells[cell], int(progress["k"][0]) if progress["begun"][0] else 0)
+        draw, lasts = same or job.draws(cells[cell], int(progress["k"][0]) if progress["begun"][0] else 0)
         began = time.perf_counter()
         if cell != at:
             at, since = cell, began
