@@ -15,7 +15,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from nagbench.analysis.words import number, whole
 from nagbench.errors import UsageError
 from nagbench.objective import Floats, Problem
-from nagbench.plots.style import HEIGHTS, INK, MUTED, PAPER, look_of, looks, new_figure, power_of_ten, shown
+from nagbench.plots.style import FAINT, HEIGHTS, INK, MUTED, PAPER, look_of, looks, new_figure, power_of_ten, shown
 from nagbench.plots.terrain import (
     Terrain,
     box_of,
@@ -136,6 +136,10 @@ def _surface(axes: Any, problem: Problem, grid: int = _SURFACE_GRID) -> None:
     axes.set_zlabel(ground.label, rotation=90)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(4))
+    for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
+        # A colour of ours, which a dark page replaces.
+        axis.set_pane_color(FAINT, 0.4)
+    axes.patch.set_visible(False)
     axes.tick_params(pad=1)
     axes.view_init(elev=32, azim=-122)
     axes.set_box_aspect((1, 1, 0.75), zoom=0.92)

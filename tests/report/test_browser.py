@@ -273,3 +273,66 @@ def test_hostile_names_are_shown_and_not_run(visit: Callable[..., Any], sweep: n
     open_switches(page)
     page.locator("fieldset[data-kind=m] input").last.uncheck()
     assert HOSTILE in saved(page, "Save as CSV: table-cells")
+
+
+def outside(page: Any, inner: str, outer: str) -> list[Any]:
+    """What of the drawings at ``inner`` lies outside their closest ``outer``, by more than two pixels."""
+    return list(
+        page.evaluate(
+            """([inner, outer]) => [...document.querySelectorAll(inner)].flatMap((element) => {
+                const a = element.getBoundingClientRect(), b = element.closest(outer).getBoundingClientRect();
+                const off = Math.max(b.left - a.left, b.top - a.top, a.right - b.right, a.bottom - b.bottom);
+                return a.width && off > 2 ? [[element.tagName, element.closest("[id]").id, Math.round(off)]] : [];
+            })""",
+            [inner, outer],
+        )
+    )
+
+
+@pytest.mark.parametrize("width", [375, 1280])
+def test_surfaces_stay_within_their_cards(visit: Callable[..., Any], width: int) -> None:
+    page = visit(viewport={"width": width, "height": 900})
+    drawn = "figure.card[id^=surface] svg :is(path, text, image)"
+    assert page.locator(drawn).count() > 20
+    assert outside(page, drawn, "figure.card") == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_print_has_all_and_nothing_stands_out(visit: Callable[..., Any], scheme: str) -> None:
+    """An A4 sheet less its margins is 688 pixels wide."""
+    page = visit(viewport={"width": 688, "height": 1000}, color_scheme=scheme)
+    page.emulate_media(media="print", color_scheme=scheme)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 688
+    for hidden in ("nav", ".switches", ".tools", ".skip", ".picture > button"):
+        assert page.locator(f"{hidden}:visible").count() == 0, hidden
+    assert page.locator("figure.card:visible").count() == page.locator("figure.card").count() > 8
+    assert outside(page, "figure.card .plot > svg", "figure.card") == []
+    assert outside(page, "figure.card figcaption", "figure.card") == []
+    assert outside(page, "table", "main") == []
+    ink, paper = page.evaluate(
+        "[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]"
+    )
+    assert sum(map(int, re.findall(r"\d+", ink)[:3])) < 200
+    assert paper in {"rgba(0, 0, 0, 0)", "rgb(255, 255, 255)"}
+
+
+def test_every_plot_has_ticks_and_a_line(visit: Callable[..., Any]) -> None:
+    page = visit()
+    counts = page.evaluate(
+        """[...document.querySelectorAll(".picture:has(> script)")].map((picture) => [
+            picture.id,
+            picture.querySelectorAll("[id$=x-axis] text").length, picture.querySelectorAll("[id$=y-axis] text").length,
+            picture.querySelectorAll("[id*=-series-] > path[d^=M], [id*=-series-] use").length])"""
+    )
+    assert len(counts) > 10
+    assert [row for row in counts if min(row[1:]) < 2] == []
+
+
+def test_a_saved_picture_stands_alone(visit: Callable[..., Any]) -> None:
+    """What it refers to on the page, markers and the ground of paths, is in the file."""
+    page = visit()
+    for name in (page.locator("figure.card").first.get_attribute("id"), "paths-bowl-nesterov"):
+        root = ET.fromstring(saved(page, f"Save as SVG: {name}"))
+        used = {element.get("href", "")[1:] for element in root.iter("{http://www.w3.org/2000/svg}use")}
+        assert used
+        assert used <= {element.get("id") for element in root.iter()}

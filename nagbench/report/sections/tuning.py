@@ -20,7 +20,7 @@ from nagbench.plots.steps import corners
 from nagbench.plots.style import look_of, looks, new_figure, power_of_ten
 from nagbench.plots.svg import swatch
 from nagbench.report.material import Material
-from nagbench.report.parts import Column, Entry, Figure, Key, Part, Picture, Row, Section, Table
+from nagbench.report.parts import Column, Entry, Figure, Key, Part, Picture, Row, Section, Table, Text
 
 _SIZE = (4.6, 3.0)
 # Of fewer trials there is nothing to see, and of more problems than these nobody looks at all pictures.
@@ -43,6 +43,9 @@ def section(material: Material) -> Section | None:
     after, settings = (table.merge(names, on=[*_NAMED, "optimizer"]) for table in (by_trials(tuned), by_setting(tuned)))
     parts: list[Part] = [_table(importance(tuned).merge(names, on=[*_NAMED, "optimizer"]), settings, material)]
     for task, rows in settings.groupby("task", sort=False):
+        if not np.isfinite(rows["count"]).any():
+            parts.append(Text(text=f"On {task} no trial converged: there is nothing to draw."))
+            continue
         parts.append(_figure(str(task), after[after["task"] == task], rows, material))
     return Section(id="tuning", title="Tuning", nav="Tuning", parts=tuple(parts))
 
@@ -105,9 +108,9 @@ def _figure(task: str, after: pd.DataFrame, settings: pd.DataFrame, material: Ma
         id=name, mode="tuned", task=material.tasks.get(task),
         lead=f"What the trials of tuning found on {task}: iterations to the tightest tolerance.",
         caption=(
-            "Left: the best of the first n trials, which is what tuning with n trials would have found. Right: every trial at "
-            "its step size, whatever its other hyperparameters are; trials that did not converge lie at the upper edge. "
-            "A method that is easy to tune falls early on the left, and has a wide floor on the right. Medians over starts "
+            "First the best of the first n trials: what tuning with n trials would have found. Then every trial "
+            "at its step size, whatever its other hyperparameters are; trials that did not converge lie at the upper edge. "
+            "A method that is easy to tune falls early there, and has a wide floor here. Medians over starts "
             "and seeds.",
         ),
         pictures=tuple(
