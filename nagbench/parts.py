@@ -10,6 +10,7 @@ import os
 import secrets
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -51,6 +52,20 @@ def read_part(file: Path, columns: list[str] | None = None, *, coded: bool = Fal
         table = part.read(columns=columns, use_threads=False)
     give_back()
     return table.cast(_normal(table.schema, coded=coded))
+
+
+@dataclass(frozen=True)
+class PartFacts:
+    """How many rows a part has, and their columns."""
+
+    rows: int
+    schema: pa.Schema
+
+
+def part_facts(file: Path) -> PartFacts:
+    """Without reading the rows; see `read_part` for what is raised."""
+    with _opened(file, coded=False) as part:
+        return PartFacts(part.metadata.num_rows, _normal(part.schema_arrow))
 
 
 def read_blocks(file: Path, rows: int, columns: list[str] | None = None, *, coded: bool = False) -> Iterator[pa.Table]:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,17 @@ import pandas as pd
 import pyarrow as pa
 
 from nagbench.errors import UsageError
-from nagbench.parts import KINDS, DamagedError, read_blocks, read_part, sweep_out, write_file, write_part
+from nagbench.parts import (
+    KINDS,
+    DamagedError,
+    PartFacts,
+    part_facts,
+    read_blocks,
+    read_part,
+    sweep_out,
+    write_file,
+    write_part,
+)
 
 SCHEMA = 2
 _MANIFEST = {"schema": int, "plan": str, "spec": dict}
@@ -155,23 +165,34 @@ class Store:
         small = [file for file in sorted((self.folder / kind).glob("*.parquet")) if _size(file) < _SMALL]
         if len(small) <= _FEW:
             return
-        held: list[tuple[Path, pa.Table]] = []
+        held: list[tuple[Path, PartFacts]] = []
         for file in small:
-            with contextlib.suppress(FileNotFoundError):
-                part = self._part(file, None)
-                if part is not None:
-                    held.append((file, part))
-            if sum(part.num_rows for _, part in held) >= _ROWS:
-                self._replace(kind, held)
-        self._replace(kind, held)
+            with contextlib.suppress(FileNotFoundError, DamagedError):
+                held.append((file, part_facts(file)))
+            if sum(facts.rows for _, facts in held) >= _ROWS:
+                self._join(kind, held)
+                held = []
+        self._join(kind, held)
 
-    def _replace(self, kind: str, held: list[tuple[Path, pa.Table]]) -> None:
-        if len(held) > 1:
-            name = self.append(kind, pa.concat_tables([part for _, part in held], promote_options="permissive"))
+    def _join(self, kind: str, held: Sequence[tuple[Path, PartFacts]]) -> None:
+        """One part of several, read one after the other; those that were read go."""
+        if len(held) < 2:
+            return
+        schema = pa.unify_schemas([facts.schema for _, facts in held], promote_options="permissive")
+        read: list[Path] = []
+
+        def tables() -> Iterator[pa.Table]:
             for file, _ in held:
-                if file.name != name:
-                    file.unlink(missing_ok=True)
-        held.clear()
+                with contextlib.suppress(FileNotFoundError):
+                    part = self._part(file, None)
+                    if part is not None:
+                        read.append(file)
+                        yield pa.concat_tables([schema.empty_table(), part], promote_options="permissive")
+
+        name = self.append_all(kind, tables(), schema)
+        for file in read:
+            if file.name != name:
+                file.unlink(missing_ok=True)
 
     @property
     def manifest(self) -> dict[str, Any]:
