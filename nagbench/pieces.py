@@ -26,6 +26,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from nagbench import engine, loop
+from nagbench.loop.counting import leap as leaping
 from nagbench.loop.replaying import walk, walk_on
 from nagbench.schedules import PLAN
 
@@ -155,10 +156,41 @@ def _query(times, query, slope, data_size, data, shape_size, shape, rows):  # ty
     touch(slope)
 
 
+def _leap(  # type: ignore[no-untyped-def]
+    until, measure, reuse, autonomous, minimum, threshold, iterate, query, slots, given, saved, samples, stars_size, stars,
+    now, data_size, data, shape_size, shape, rows,
+):  # fmt: skip
+    memory = room(ROOM)
+    x, q, slope, own = memory, moved(memory, QUERY), moved(memory, SLOPE), moved(memory, SLOTS)
+    for i in range(N):
+        x[i] = iterate[i]
+        q[i] = query[i]
+    for i in range(COUNT * N):
+        own[i] = slots[i]
+    leaping(
+        value, gradient, update, until, N, x, q, slope, COUNT, own, HYPERS, given, data_size, data, shape_size, shape, 0, rows,
+        stars_size, stars, saved, samples, measure, reuse == 1, autonomous == 1, minimum, threshold, carray(now, (1,))[0],
+    )  # fmt: skip
+    for i in range(N):
+        iterate[i] = x[i]
+        query[i] = q[i]
+    for i in range(COUNT * N):
+        slots[i] = own[i]
+
+
 _REST = (int64, _FLOATS, int64, _INTS, _INTS)
 _SIGNATURES: dict[Function, Any] = {
     _replay: void(int64, int64, int64, *[_FLOATS] * 6, types.CPointer(numba.from_dtype(PLAN)), *_REST),
     _query: void(int64, _FLOATS, _FLOATS, *_REST),
+    _leap: void(
+        *[int64] * 4,
+        *[float64] * 2,
+        *[_FLOATS] * 6,
+        int64,
+        _FLOATS,
+        types.CPointer(numba.from_dtype(loop.PROGRESS)),
+        *_REST,
+    ),
 }
 
 
@@ -184,7 +216,8 @@ def _piece(template: Function, kind: Kind) -> Function:
     function.__module__ = __name__
     sources, signature = engine.source_hash(*kernels.values(), walk, template), _SIGNATURES[template]
     built = engine.compiled(function, signature, f"{sources}-{digest}", numba.cfunc, forceinline=True)
-    taken = [ctypes.c_int64 if kind is int64 else ctypes.c_void_p for kind in signature.args]
+    numbers: dict[Any, Any] = {int64: ctypes.c_int64, float64: ctypes.c_double}
+    taken = [numbers.get(kind, ctypes.c_void_p) for kind in signature.args]
     call = ctypes.CFUNCTYPE(None, *taken)(built.address)  # type: ignore[attr-defined]
     call.owner = built  # type: ignore[attr-defined]
     return call
@@ -218,3 +251,42 @@ def replay(
 def query(kind: Kind, formula: loop.Formula, everything: Any, state: loop.State, times: int) -> None:
     """`loop.query` with the exact oracle, in one piece."""
     _piece(_query, kind)(times, _at(state.query), _at(state.slope), *_rest(formula, everything))
+
+
+def compile_leap(kind: Kind) -> None:
+    """Compiles what `leap` runs, or loads it."""
+    _piece(_leap, kind)
+    _piece(_replay, kind)
+
+
+def leap(
+    kind: Kind,
+    formula: loop.Formula,
+    everything: Any,
+    rule: loop.Rule,
+    given: Any,
+    plan: Any,
+    state: loop.State,
+    trace: loop.Trace,
+    progress: Any,
+    most: int,
+) -> None:
+    """At most so many iterations of a count that goes on in a cell, in one piece; it ends where `loop.count` has to look.
+
+    For a plain kind and a rule that measures every iteration, after iteration 0.
+    """
+    now = progress[0]
+    if now["due_at"] != now["k"]:  # `count` has measured this iteration, and not made it
+        k = int(now["k"])
+        replay(kind, formula, everything, given, plan, given, state, k, k + 1, 1)
+        now["k"] += 1
+        now["work"] += 1.0
+        most -= 1
+    until = loop.until_when(now, most, rule.budget, bool(rule.autonomous), trace)
+    threshold = loop.safe_threshold(now, rule.relative, rule.tolerances[now["reached"]])
+    reuse = int(rule.look_ahead == 0 and rule.measure == loop.GRADIENT)
+    vectors = (state.iterate, state.query, state.slots, given, state.saved_iterate, state.samples)
+    _piece(_leap, kind)(
+        until, rule.measure, reuse, rule.autonomous, formula.minimum, threshold, *map(_at, vectors), formula.minimizers.size,
+        _at(formula.minimizers), _at(progress), *_rest(formula, everything),
+    )  # fmt: skip

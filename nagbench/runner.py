@@ -26,6 +26,8 @@ from nagbench.registry import build_problem, find_method
 from nagbench.updates import Method, Update, update_of
 
 _SLICE = 0.05
+# From so many seconds on a count leaps; by so many iterations first; and one by fewer than so many was not worth its call.
+_LONG, _STRETCH, _FAR = 0.5, 100_000, 1_000
 # A tolerance that only a measure of exactly 0 meets.
 UNREACHABLE = 5e-324
 _LINE = 64
@@ -301,6 +303,28 @@ class Job:
                 self.rule.observing, given, self.plan, start, self.state, first, last, repeats,
             )  # fmt: skip
 
+    @property
+    def leaps(self) -> bool:
+        """Whether a long count may go on in one piece."""
+        return self.kind is not None and self.kind.plain and self.rule.every == 1
+
+    def compile_leap(self) -> float:
+        """Makes sure that `leap` is compiled; the seconds that it took are not the cell's."""
+        began = time.perf_counter()
+        if self.kind is not None:
+            pieces.compile_leap(self.kind)
+        return time.perf_counter() - began
+
+    def leap(self, index: int, trace: loop.Trace, progress: NDArray[Any], most: int) -> int:
+        """At most so many iterations of a count that goes on in a cell, in one piece; returns how many."""
+        assert self.kind is not None
+        before = int(progress["k"][0])
+        pieces.leap(
+            self.kind, self.formula, self.everything, self.rule, self.hypers[index], self.plan, self.state, trace, progress,
+            most,
+        )  # fmt: skip
+        return int(progress["k"][0]) - before
+
     def query(self, draw: loop.Draws, first: int, last: int) -> None:
         """The oracle calls of these iterations alone; see `loop.query`."""
         observing = self.rule.observing
@@ -334,7 +358,7 @@ def run_job(job: Job, trace: loop.Trace | None, pulse: Pulse, guard: Guard = UNG
     errors: dict[int, str] = {}
     allowance = _first_allowance(job)
     engine.prepare()
-    at, since = -1, 0.0
+    at, since, record, stretch = -1, 0.0, trace or _no_trace(n), _STRETCH
     same = job.draws(cells[0], 0) if job.oracle.exact else None
     while progress["cell"][0] < len(cells):
         cell = int(progress["cell"][0])
@@ -344,16 +368,24 @@ def run_job(job: Job, trace: loop.Trace | None, pulse: Pulse, guard: Guard = UNG
             at, since = cell, began
         # With a sampled oracle the next cell has draws of its own.
         hypers = job.hypers if job.oracle.exact else job.hypers[: cell + 1]
+        # Once a cell has taken longer than compiling its pair does, it goes on in one piece, and between events only.
+        far = 0
+        if began - since > _LONG and progress["begun"][0] and progress["k"][0] > 0 and job.leaps:
+            since += job.compile_leap()
+            began = time.perf_counter()
+            far = job.leap(cell, record, progress, stretch)
+            stretch = _next_allowance(stretch, time.perf_counter() - began) if far >= stretch else stretch
         try:
             engine.count(
                 job.value, job.gradient, job.observe, job.update, job.formula, batch.problem.row_count, job.everything,
-                draw, rule, hypers, job.plan, job.starts, job.state, trace or _no_trace(n), progress, hits, points,
-                min(allowance, lasts),
+                draw, rule, hypers, job.plan, job.starts, job.state, record, progress, hits, points,
+                1 if far > _FAR else min(allowance, lasts),
             )  # fmt: skip
         except (Exception, SystemExit) as error:
             _fail(progress, hits, points, errors, shortened(one_line(error)))
         now = time.perf_counter()
-        allowance = _next_allowance(allowance, now - began)
+        if far == 0:
+            allowance = _next_allowance(allowance, now - began)
         if now - since > guard.seconds and progress["cell"][0] == at:
             _fail(progress, hits, points, errors, over_time(guard.seconds))
         pulse()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import nagbench
-from nagbench import loop, pieces, registry
+from nagbench import loop, pieces, registry, runner
 from nagbench.runner import Batch, Job, count
 from nagbench.single import cell_of
 
@@ -104,3 +104,28 @@ def test_kinds_with_other_kernels_share_nothing():
     }
     assert len({id(pieces._piece(pieces._replay, kind)) for kind in found}) == len(found) == 4
     assert all(kind.observe is loop.ignore for kind in found)
+
+
+@pytest.mark.parametrize("measure", ["gradient", "value", "distance"])
+@pytest.mark.parametrize(
+    "optimizer", ["nesterov:step_size=1e-3", "momentum:step_size=1e-3", "adam", "gradient-descent:step_size=0.5"]
+)
+def test_a_count_that_goes_on_in_one_piece_finds_the_same(monkeypatch, optimizer, measure):
+    """All of a run but its beginning: several tolerances, the sampled rate, divergence, a stall; absolute and relative."""
+    problem, chosen = nagbench.problem("rosenbrock"), nagbench.optimizer(optimizer)
+    tolerances = (1e-1, 1e-3, 1e-6, 1e-12, 1e-300)
+    for relative in (False, True):
+        cell = cell_of(problem, chosen, measure=measure, tolerances=tolerances, budget=60_000, relative=relative)
+        found, leapt = [], []
+        for long in (np.inf, -1.0):
+            monkeypatch.setattr(runner, "_LONG", long)
+            monkeypatch.setattr(runner, "_FAR", 0)
+            monkeypatch.setattr(runner, "_next_allowance", lambda _allowance, _seconds: 7)
+            original = Job.leap
+            monkeypatch.setattr(Job, "leap", lambda *given: leapt.append(original(*given)) or leapt[-1])  # noqa: B023
+            counted = count(Batch(problem, chosen.method, [cell]))
+            monkeypatch.setattr(Job, "leap", original)
+            found.append((counted.hits.tobytes(), counted.points.tobytes(), counted.errors))
+        assert found[0] == found[1]
+        assert found[0][2] == {}
+        assert sum(leapt) > 0 or counted.hits["iterations"][0, -1] < 50

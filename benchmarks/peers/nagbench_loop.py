@@ -72,6 +72,8 @@ class Count:
         self.trace = loop.Trace(np.zeros(0, np.int64), np.zeros(0, loop.CURVE), np.zeros((0, case.n)))
         self.progress, self.hits = np.zeros(1, loop.PROGRESS), np.zeros((1, 1), loop.HIT)
         self.points = np.zeros((1, 1, case.n))
+        self.lead = 2**21 if self.job.leaps else 1
+        self.job.compile_leap()
 
     def reset(self) -> None:
         self.progress[:] = np.zeros(1, loop.PROGRESS)
@@ -79,7 +81,13 @@ class Count:
 
     def advance(self, iterations: int) -> None:
         goal = self.progress["k"][0] + iterations
-        self._count(iterations)
+        if self.job.leaps and self.progress["k"][0] >= self.lead:
+            # As a count goes on after half a second.
+            while (left := int(goal - self.progress["k"][0])) > 0 and self.progress["cell"][0] == 0:
+                if self.job.leap(0, self.trace, self.progress, left) < left:
+                    self._count(1)
+        else:
+            self._count(iterations)
         if self.progress["k"][0] != goal:
             raise RuntimeError(f"the count ended after {self.progress['k'][0]} of {goal} iterations")
 

@@ -10,7 +10,7 @@ more than a small problem's gradient. So the innermost loops, `leap` and `walk`,
 that see arrays are for what happens seldom.
 """
 
-from nagbench.loop.counting import count, ignore, leap
+from nagbench.loop.counting import count, ignore, leap, safe_threshold, until_when
 from nagbench.loop.records import (
     BLOW_UP,
     BUDGET,
@@ -37,5 +37,5 @@ from nagbench.loop.replaying import evaluate, query, replay, walk, walk_on
 __all__ = [
     "BLOW_UP", "BUDGET", "CONVERGED", "CURVE", "DISTANCE", "DIVERGED", "ERROR", "GRADIENT", "HIT", "PROGRESS", "RUNNING",
     "SAMPLES", "STALLED", "VALUE", "Draws", "Formula", "Rule", "State", "Trace", "count", "evaluate", "ignore", "leap",
-    "query", "replay", "walk", "walk_on",
+    "query", "replay", "safe_threshold", "until_when", "walk", "walk_on",
 ]  # fmt: skip

@@ -104,7 +104,7 @@ def leap(
 
 
 @jitable
-def _until(now: Any, left: int, budget: int, autonomous: bool, trace: Any) -> int:
+def until_when(now: Any, left: int, budget: int, autonomous: bool, trace: Any) -> int:
     """The first iteration from here on that `count` has to look at in any case."""
     until = min(now["k"] + left, budget)
     if autonomous:
@@ -115,7 +115,7 @@ def _until(now: Any, left: int, budget: int, autonomous: bool, trace: Any) -> in
 
 
 @jitable
-def _threshold(now: Any, relative: int, tolerance: float) -> float:
+def safe_threshold(now: Any, relative: int, tolerance: float) -> float:
     """A measure above this does not meet the tolerance, however the division rounds; one below may."""
     return 2.0 * tolerance * now["start_measure"] + 1e-300 if relative == 1 else tolerance
 
@@ -175,12 +175,12 @@ def count(
             left -= 1
         while True:
             if leaps and 0 < now["k"] == now["due_at"]:
-                until = _until(now, left, budget, autonomous, trace)
+                until = until_when(now, left, budget, autonomous, trace)
                 left += now["k"]
                 leap(
                     value, gradient, update, until, n, x, q, slope, slot_count, slots, hyper_size, hyper, data_size,
                     data, shape_size, shape, rows_size, rows, stars_size, stars, saved, samples, kind, reuse, autonomous,
-                    formula.minimum, _threshold(now, relative, rule.tolerances[now["reached"]]), now,
+                    formula.minimum, safe_threshold(now, relative, rule.tolerances[now["reached"]]), now,
                 )  # fmt: skip
                 left -= now["k"]
             k = now["k"]
