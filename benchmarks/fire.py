@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import nagbench
+from nagbench.deadline import OutOfTimeError
 from nagbench.executors import limits_of
 from nagbench.guarded import guarding
 from nagbench.stages import Progress
@@ -42,7 +43,7 @@ WORDS = [
     *(word for name in SPEC["optimizers"] for word in ("-o", name)), "--trials", "30", "--starts", "2", "--budget", "2000",
     "--no-timing", "--no-curves", "--no-report", "-q",
 ]  # fmt: skip
-_PATIENCE = 10.0
+_PATIENCE, _LONGEST = 10.0, 60.0
 _HARD = limits_of(2.0, 600.0)
 
 
@@ -190,7 +191,11 @@ class Dask:
     def _sweep(self, name: str) -> tuple[nagbench.Sweep, float]:
         began = time.monotonic()
         address = self._cluster.scheduler_address
-        done = nagbench.sweep(**SPEC, out=self._fire.place / f"dask-{name}", executor="dask", scheduler=address)
+        out = self._fire.place / f"dask-{name}"
+        try:
+            done = nagbench.sweep(**SPEC, out=out, executor="dask", scheduler=address, timeout=_LONGEST)
+        except OutOfTimeError:
+            raise WrongError(f"not done in {_LONGEST:g} s, with {len(self._cluster.workers)} workers left") from None
         return done, time.monotonic() - began
 
     def killed(self, number: int) -> None:
