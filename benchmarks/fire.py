@@ -377,7 +377,9 @@ def on_dask(board: Board, fire: Fire, times: int) -> None:
     except ImportError:
         print("kill -9 of a Dask worker: not tried, dask.distributed is not installed")
         return
-    with distributed.LocalCluster(2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None) as cluster:
+    with distributed.LocalCluster(
+        2, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0"
+    ) as cluster:
         workers = Dask(fire, cluster)
         fire.hits = 0
         board.row("kill -9 of a Dask worker", times, workers.killed, lambda: f"{fire.hits} killed")

@@ -59,7 +59,7 @@ def _client(distributed: Any, scheduler: str | None, jobs: int, stack: contextli
     if scheduler is None:
         # Loopback only: a Dask scheduler runs whatever whoever reaches it asks for.
         scheduler = stack.enter_context(
-            distributed.LocalCluster(jobs, threads_per_worker=1, host="127.0.0.1", dashboard_address=None)
+            distributed.LocalCluster(jobs, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0")
         )
     try:
         return stack.enter_context(distributed.Client(scheduler, timeout=_ANSWER, set_as_default=False))

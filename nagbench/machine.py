@@ -63,6 +63,33 @@ def one_core() -> Iterator[None]:
             os.sched_setaffinity(0, before)
 
 
+_LIBRARIES = ("OMP", "OPENBLAS", "MKL", "BLIS", "NUMEXPR", "NUMBA", "ARROW")
+ONE_THREAD = {**{f"{name}_NUM_THREADS": "1" for name in _LIBRARIES}, "VECLIB_MAXIMUM_THREADS": "1"}
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Keeps BLAS and OpenMP to one thread: sums do not depend on the number of cores, and times are of one of them.
+
+    In libraries that are loaded, and, by the environment, in those that will be.
+    """
+    from threadpoolctl import threadpool_limits
+
+    # Numba looks at its own at every compilation, and objects where it has begun with others.
+    wanted = {name: number for name, number in ONE_THREAD.items() if name != "NUMBA_NUM_THREADS"}
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
 def commit() -> str | None:
     """The git commit of the checkout that the package lies in, with "+" where its code or the problems differ from it.
 

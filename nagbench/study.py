@@ -22,7 +22,7 @@ from nagbench.deadline import Deadline
 from nagbench.executors import Execution, check_execution, limits_of
 from nagbench.guarded import guarding
 from nagbench.keys import Keys, among, distinct, ids_of, in_shard
-from nagbench.machine import commit, machine, versions
+from nagbench.machine import commit, machine, one_thread, versions
 from nagbench.names import left_out
 from nagbench.objective import Problem
 from nagbench.parts import KINDS, REQUIRED, uncoded
@@ -278,7 +278,7 @@ def sweep(
     forget()
     deadline = None if timeout is None else Deadline(timeout)
     listener = within(progress or Progress(), deadline)
-    with deadline.alarm() if deadline else contextlib.nullcontext(), guarding(how.limits, listener.pulse):
+    with deadline.alarm() if deadline else contextlib.nullcontext(), one_thread(), guarding(how.limits, listener.pulse):
         return _sweep(checked, how, shard, out, listener, fresh=fresh, command=command, fail_fast=fail_fast)
 
 

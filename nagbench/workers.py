@@ -19,11 +19,10 @@ import pyarrow as pa
 from nagbench.bundle import Bundle
 from nagbench.counting import failures
 from nagbench.errors import UsageError
+from nagbench.machine import ONE_THREAD
 from nagbench.runner import Pulse, over_time
 from nagbench.worker import DONE, FAILED, READY, SHARED, TABLE, from_bytes, send, shared_record, start_words, taken
 
-_LIBRARIES = ("OMP", "OPENBLAS", "MKL", "BLIS", "VECLIB_MAXIMUM", "NUMEXPR", "NUMBA", "ARROW")
-_ONE_THREAD = {f"{name}_NUM_THREADS" if name != "VECLIB_MAXIMUM" else f"{name}_THREADS": "1" for name in _LIBRARIES}
 _WAIT = 0.02
 _LOOK = 0.1
 _READ = 2**20
@@ -59,7 +58,7 @@ class Process:
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the process)
         self._process = subprocess.Popen(
             start_words(self.file, seconds), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._complaints,
-            start_new_session=True, env={**os.environ, **_ONE_THREAD},
+            start_new_session=True, env={**os.environ, **ONE_THREAD},
         )  # fmt: skip
         self.buffer, self.pid = bytearray(), self._process.pid
         assert self._process.stdin is not None
