@@ -46,6 +46,7 @@ def merge(runs: Sequence[str | Path], out: str | Path, *, warn: Warn | None = No
         raise UsageError(
             f"{target.folder} holds results already; merge into an empty folder, and name it as one of the runs"
         )
+    _check_empty(target.folder)
     spec = _joined(stores, manifests)
     _check_outcomes(stores)
     _check_sources(stores, manifests)
@@ -66,6 +67,18 @@ def merge(runs: Sequence[str | Path], out: str | Path, *, warn: Warn | None = No
     if merged.missing == 0:
         _predict(merged, spec, listener)
     return Sweep(target, target.manifest)
+
+
+def _check_empty(folder: Path) -> None:
+    """Raises UsageError where there is something already: what is merged goes into a folder of its own."""
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is no folder; merge into an empty one, or one that is not there yet")
+    try:
+        first = min((file.name for file in folder.iterdir()), default=None) if folder.is_dir() else None
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be read: {error}") from None
+    if first is not None:
+        raise UsageError(f"{folder} is not empty (it holds {first}); merge into an empty folder")
 
 
 def _joined(stores: Sequence[Store], manifests: Sequence[Mapping[str, Any]]) -> Spec:

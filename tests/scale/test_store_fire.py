@@ -1,6 +1,8 @@
 """The store: schemas of the past, damage, compaction, many rows, hostile files, a disk that is full."""
 
+import hashlib
 import json
+import pickle
 import shutil
 import time
 from pathlib import Path
@@ -8,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from harsh import SPEC, nag, table_hash
 
@@ -141,6 +144,58 @@ def test_replay_runs_nothing_that_a_hostile_plan_names(undisturbed, tmp_path, na
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "owned").exists()
     assert copy.exists()
+
+
+class Owned:
+    """Unpickled, it leaves a file."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def __reduce__(self):
+        return Path.touch, (self.file,)
+
+
+@pytest.mark.parametrize("name", ["arrow.py_extension_type", "pandas.period", "arrow.uuid"])
+def test_what_a_part_says_of_its_types_is_never_unpickled(undisturbed, tmp_path, name):
+    """Extension types with a pickle for metadata, and such a pickle as pandas' own metadata."""
+    copy, owned = tmp_path / "copy", tmp_path / "owned"
+    shutil.copytree(undisturbed.store.folder, copy)
+    whole = pa.concat_tables(undisturbed.store.scan("runs"))
+    payload = pickle.dumps(Owned(owned))
+    pickle.loads(pickle.dumps(Owned(tmp_path / "proof")))
+    assert (tmp_path / "proof").exists()
+    marked = whole.schema.field("error").with_metadata(
+        {b"ARROW:extension:name": name.encode(), b"ARROW:extension:metadata": payload}
+    )
+    schema = whole.schema.set(whole.schema.get_field_index("error"), marked).with_metadata({b"pandas": payload})
+    for file in (copy / "runs").iterdir():
+        file.unlink()
+    sink = tmp_path / "part"
+    with pq.ParquetWriter(sink, schema) as writer:
+        writer.write_table(pa.Table.from_arrays(whole.columns, schema=schema))
+    assert payload in sink.read_bytes()
+    (copy / "runs" / f"{hashlib.blake2b(sink.read_bytes(), digest_size=12).hexdigest()}.parquet").write_bytes(
+        sink.read_bytes()
+    )
+    found = nagbench.load(copy, warn=lambda line: None)
+    assert found.missing in (0, undisturbed.manifest["cells"])
+    if found.missing == 0:
+        assert table_hash(found) == table_hash(undisturbed)
+    assert not owned.exists()
+
+
+@pytest.mark.parametrize("there", ["notes.txt", ".hidden", "runs/part.parquet"])
+def test_nothing_is_merged_into_a_folder_that_holds_something(undisturbed, tmp_path, there):
+    file = tmp_path / "out" / there
+    file.parent.mkdir(parents=True)
+    file.write_text("mine")
+    done = nag("merge", undisturbed.store.folder, "--out", tmp_path / "out")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "is not empty" in done.stderr
+    assert [path for path in (tmp_path / "out").rglob("*") if path.is_file()] == [file]
+    assert file.read_text() == "mine"
 
 
 @pytest.mark.parametrize("family", ["os:system", "subprocess:getoutput", "pickle:loads", "pandas:read_pickle"])
