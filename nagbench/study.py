@@ -107,12 +107,12 @@ class Sweep:
             table[name] = table.get(name, np.nan)
         order = ["problem", "variant", "mode", "oracle", "trial", "start", "seed"]
         # Names in the order in which the sweep names them; the rest by value.
-        ranks = {name: {label: rank for rank, label in enumerate(plan[name].unique())} for name in order[:4]}
+        ranks = {name: pd.CategoricalDtype(plan[name].unique()) for name in order[:4]}
         table = table.sort_values(
             [*order, "tolerance"],
             ascending=[True] * len(order) + [False],
             ignore_index=True,
-            key=lambda column: column.map(ranks[column.name]) if column.name in ranks else column,
+            key=lambda column: column.astype(ranks[column.name]).cat.codes if column.name in ranks else column,
         )
         return table[[*_BEFORE, *HYPERPARAMETERS, *extra, *_AFTER]]
 
