@@ -107,7 +107,7 @@ class Sweep:
             table[name] = table.get(name, np.nan)
         order = ["problem", "variant", "mode", "oracle", "trial", "start", "seed"]
         # Names in the order in which the sweep names them; the rest by value.
-        ranks = {name: pd.CategoricalDtype(plan[name].unique()) for name in order[:4]}
+        ranks = {name: pd.CategoricalDtype(list(plan[name].unique())) for name in order[:4]}
         table = table.sort_values(
             [*order, "tolerance"],
             ascending=[True] * len(order) + [False],
