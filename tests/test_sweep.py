@@ -131,12 +131,12 @@ def test_edited_sources_make_cells_stale(tmp_path, monkeypatch):
         return code(name) + ("edited" if name == "nagbench.methods.nesterov" else "")
 
     monkeypatch.setattr(sources, "_code", edited)
-    runner.fingerprint_of.cache_clear()
+    runner.forget()
     calls = counted(monkeypatch)
     again = nagbench.sweep(
         problems=["bowl"], optimizers=["nesterov", "adam"], trials=2, out=tmp_path, timing=False, curves=False
     )
-    runner.fingerprint_of.cache_clear()
+    runner.forget()
     assert {cell.optimizer for cell in calls} == {"nesterov"}
     assert again.missing == 0
 
@@ -172,12 +172,10 @@ def test_the_versions_of_what_compiles_and_sums_are_in_the_fingerprint(package, 
 
 def _fresh_fingerprint(optimizer):
     bowl = nagbench.problem("bowl")
-    runner.fingerprint_of.cache_clear()
-    sources._fingerprint.cache_clear()
+    runner.forget()
     cell = cell_of(bowl, nagbench.optimizer(optimizer))
     found = runner.fingerprint_of(cell.problem, cell.optimizer)
-    runner.fingerprint_of.cache_clear()
-    sources._fingerprint.cache_clear()
+    runner.forget()
     return found
 
 
@@ -235,7 +233,7 @@ def test_two_processes_give_the_same_table_as_one(tmp_path):
 def test_a_damaged_part_is_named_and_only_its_cells_run_again(tmp_path, damage, monkeypatch):
     spec = {**SMALL, "timing": False, "curves": False}
     first = nagbench.sweep(**{**spec, "trials": 2}, out=tmp_path)
-    more = nagbench.sweep(**spec, out=tmp_path)
+    more = nagbench.sweep(**spec, out=tmp_path).runs
     parts = sorted((tmp_path / "runs").glob("*.parquet"), key=lambda file: len(pd.read_parquet(file)))
     assert len(parts) == 2
     lost = set(pd.read_parquet(parts[0])["cell"])
@@ -244,14 +242,14 @@ def test_a_damaged_part_is_named_and_only_its_cells_run_again(tmp_path, damage, 
     broken = nagbench.load(tmp_path, warn=lines.append)
     assert broken.missing == len(lost)
     # However often the tables are read.
-    assert [len(broken.store.read("runs")) < len(more.runs) for _ in range(2)] == [True, True]
+    assert [len(broken.store.read("runs")) < len(more) for _ in range(2)] == [True, True]
     assert len(lines) == 1
     assert parts[0].name in lines[0]
     calls = counted(monkeypatch)
     mended = nagbench.sweep(**spec, out=tmp_path)
     assert {cell.key for cell in calls} == lost
-    pd.testing.assert_frame_equal(mended.runs, more.runs)
-    assert len(first.runs) < len(more.runs)
+    pd.testing.assert_frame_equal(mended.runs, more)
+    assert len(first.runs) < len(more)
 
 
 def test_fresh_throws_away(small, tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ from nagbench.records import canonical
 
 def again(problem):
     """The problem as another process builds it, from its plain data."""
-    runner.problem_of.cache_clear()
+    runner.forget()
     return runner.problem_of(canonical(problem.spec))
 
 
