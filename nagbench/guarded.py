@@ -14,6 +14,7 @@ import pickle
 import select
 import signal
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,7 +32,7 @@ _PATIENCE = 120.0
 _WAIT = 0.05
 _LOOK = 0.1
 _READ = 2**20
-_DEATHS = 2
+_DEATHS, _MOST_DEATHS = 2, 4
 # They call no function of the user's, so a problem that was given up still has them.
 _OF_SOURCES = ("fingerprint", "files")
 
@@ -62,6 +63,9 @@ class Guard:
     _process: Process | None = None
     _used: bool = False
     _looked: float = 0.0
+    _deaths: int = 0
+    _last: str = ""
+    _of_problem: Counter[str] = field(default_factory=Counter)
 
     def build(self, family: str, parameters: Mapping[str, Any], facts: Mapping[str, Any]) -> Problem:
         """The problem, as far as this process needs it. Raises UsageError as `registry.build_problem`, and LostError."""
@@ -77,11 +81,18 @@ class Guard:
             return self.ask(errand, key, *arguments, who=name)
         if spec in self.lost:
             raise LostError(name, self.lost[spec])
+        before = self._deaths
         try:
             return self.ask(errand, key, *arguments, who=name)
         except LostError as error:
             self.lost[spec] = error.reason
             raise
+        finally:
+            # One that dies now and then would have a process started for every few points of a picture.
+            if self._deaths > before:
+                self._of_problem[spec] += self._deaths - before
+                if self._of_problem[spec] >= _MOST_DEATHS:
+                    self.lost.setdefault(spec, self._last)
 
     def ask(self, errand: str, *arguments: Any, who: str) -> Any:
         """What the errand returns. A process that died for no known reason may have been killed: one more is asked.
@@ -95,6 +106,7 @@ class Guard:
             except _DiedError as death:
                 self.close()
                 deaths += 1
+                self._deaths, self._last = self._deaths + 1, str(death)
                 if death.certain or deaths == _DEATHS:
                     raise LostError(who, str(death)) from None
             except UsageError:
