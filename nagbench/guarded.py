@@ -179,10 +179,13 @@ _GUARD: contextvars.ContextVar[Guard | None] = contextvars.ContextVar("guard", d
 def guarding(limits: Limits | None = None, pulse: Pulse = lambda: None) -> Iterator[Guard]:
     """Until it ends, code from outside runs in another process, under these limits; within another, in the same one.
 
+    Without limits, those of the one that it is within hold, and a call may be silent for 120 s where there is none.
+
     ``pulse`` is called while that process is waited for; what it raises ends the waiting, and the process.
     """
-    limits = limits if limits is not None and limits.given else Limits(_PATIENCE)
     before = _GUARD.get()
+    if limits is None or not limits.given:
+        limits = Limits(_PATIENCE) if before is None else before.limits
     if before is not None:
         saved = before.limits, before.pulse
         before.limits, before.pulse = limits, pulse

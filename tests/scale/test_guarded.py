@@ -114,3 +114,13 @@ def test_a_problem_that_was_lost_is_not_tried_again(hostile):
 def test_what_a_function_raises_is_said_as_ever(hostile):
     with guarding(), pytest.raises(UsageError, match="ArithmeticError: on purpose"):
         build_problem("nth:nth", {"kind": 3}).gradient([1.0, 1.0])
+
+
+def test_a_report_within_a_sweeps_limits_keeps_them():
+    """Without limits of its own: 120 s for every call that hangs made a page of minutes."""
+    hard = Limits(2.0, 600 * 2**20, given=True)
+    with guarding(hard) as outer, guarding() as inner:
+        assert inner is outer
+        assert inner.limits == hard
+    with guarding() as alone:
+        assert alone.limits.seconds > hard.seconds
