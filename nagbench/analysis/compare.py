@@ -44,6 +44,10 @@ class Rules:
                 raise UsageError(f"threshold {getattr(self, name)!r} of {name} is not valid; allowed: at least 0")
         if not 0.0 < self.confidence < 1.0:
             raise UsageError(f"confidence {self.confidence!r} is not valid; allowed: a number between 0 and 1")
+        for name in ("cell", "session"):
+            if not 0.0 <= getattr(self.noise, name) < 1.0:
+                value = getattr(self.noise, name)
+                raise UsageError(f"noise {value!r} of a {name} is not valid; allowed: from 0 to below 1")
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nagbench.errors import UsageError
 from nagbench.objective import Floats
 
 _BANK = 400
@@ -31,12 +30,6 @@ class Noise:
 
     cell: float = 0.02
     session: float = 0.01
-
-    def __post_init__(self) -> None:
-        """Raises UsageError for what is no relative spread."""
-        for name in ("cell", "session"):
-            if not 0.0 <= getattr(self, name) < 1.0:
-                raise UsageError(f"noise {getattr(self, name)!r} of a {name} is not valid; allowed: from 0 to below 1")
 
 
 @dataclass(frozen=True, eq=False)

@@ -79,7 +79,8 @@ def _facts_of_problem(problem: Problem) -> dict[str, Any]:
     values, gradients = problem.evaluate(problem.start)
     return {
         "name": problem.name, "family": problem.family, "parameters": dict(problem.parameters), "kind": problem.kind,
-        "dimension": problem.dimension, **({"rows": problem.row_count} if problem.row_count else {}), "start": short(problem.start),
+        "dimension": problem.dimension, **({"rows": problem.row_count} if problem.row_count else {}),
+        "start": short(problem.start),
         "value at start": float(values[0]), "gradient at start": float(np.linalg.norm(gradients[0])),
         "minimum": problem.minimum, "minimizers": short(problem.minimizers), "smoothness L": problem.smoothness,
         "strong convexity μ": problem.strong_convexity, "condition κ": problem.condition, "source": problem.source,

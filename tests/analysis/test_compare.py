@@ -106,6 +106,14 @@ def test_times_scatter_more_here_than_the_floor_says_and_that_counts():
     assert bank_of(pairs_of(a, rough), Noise()).noise.cell > 0.1
 
 
+def test_times_that_lie_orders_of_magnitude_apart_are_compared():
+    rng = np.random.default_rng(8)
+    wild = [samples * np.exp(3.0 * rng.standard_normal()) for samples in session(rng)]
+    assert bank_of(pairs_of(session(rng), wild), Noise()).noise.cell > 1.0
+    times = time_changes(pairs_of(session(rng), wild), Rules())[0]
+    assert np.isfinite(times[["low", "ratio", "high"]]).all(axis=None)
+
+
 def test_one_cell_that_lies_badly_does_not_speak_for_its_method():
     rng = np.random.default_rng(7)
     a, b = session(rng), session(rng)
