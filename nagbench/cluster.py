@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import sys
 import threading
+import time
 import uuid
 from collections import deque
 from collections.abc import Iterator
@@ -32,6 +34,8 @@ from nagbench.workers import Limits, Pool
 _PER_THREAD = 2
 _WAIT = 0.2
 _ANSWER = 10
+# Seconds without a worker after which it is told.
+_ALONE = 10.0
 _PACKAGE = Path(__file__).parent
 _pools: dict[int, tuple[str, Pool]] = {}
 
@@ -77,6 +81,7 @@ class _Run:
         self._seen: set[tuple[str, str]] = set()
         self._flying: dict[Any, Bundle] = {}
         self._again: deque[Bundle] = deque()
+        self._alone: float | None = None
         self._check_workers()
 
     def outcomes(self, work: Iterator[Bundle], pulse: Pulse) -> Iterator[pa.Table]:
@@ -106,7 +111,19 @@ class _Run:
     def _most(self) -> int:
         """Tasks on their way at a time: enough to keep every thread busy, and no more than that."""
         workers = self._client.scheduler_info(n_workers=-1)["workers"]
+        self._tell_alone(bool(workers))
         return _PER_THREAD * sum(int(worker["nthreads"]) for worker in workers.values())
+
+    def _tell_alone(self, workers: bool) -> None:
+        """Once in every time without a worker: those of a queue may come hours later, or never."""
+        now = time.monotonic()
+        if workers:
+            self._alone = None
+        elif self._alone is None:
+            self._alone = now
+        elif now - self._alone > _ALONE:
+            self._alone = float("inf")
+            print("nagbench: the Dask scheduler has no worker; waiting for one (Ctrl-C ends this)", file=sys.stderr)
 
     def _submit(self, bundle: Bundle) -> None:
         self._ship(bundle)

@@ -9,6 +9,7 @@ import pytest
 from harsh import SPEC, nag, table_hash
 
 import nagbench
+from nagbench.stages import Progress
 
 WORDS = [
     "sweep", "-p", "bowl", "-p", "rosenbrock", "-o", "nesterov", "-o", "gradient-descent", "--trials", "6", "--starts", "2",
@@ -42,6 +43,27 @@ def test_on_dask(undisturbed, tmp_path):
     with cluster:
         done = nagbench.sweep(**SPEC, out=tmp_path, executor="dask", scheduler=cluster.scheduler_address)
     assert cluster.scheduler_address.startswith("tcp://127.0.0.1:")
+    assert table_hash(done) == table_hash(undisturbed)
+
+
+def test_a_scheduler_without_workers_is_told_of_and_waited_for(undisturbed, tmp_path, monkeypatch, capsys):
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr("nagbench.cluster._ALONE", 0.0)
+    told = []
+
+    class Hiring(Progress):
+        def pulse(self):
+            if not told and "no worker" in (said := capsys.readouterr().err):
+                told.append(said)
+                cluster.scale(1)
+
+    with distributed.LocalCluster(
+        n_workers=0, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+    ) as cluster:
+        done = nagbench.sweep(
+            **SPEC, out=tmp_path, executor="dask", scheduler=cluster.scheduler_address, progress=Hiring()
+        )
+    assert told[0].count("no worker") == 1
     assert table_hash(done) == table_hash(undisturbed)
 
 
