@@ -56,7 +56,7 @@ def steps(
             _crosses(axes, table, along, given_up, last * _RIGHT)
         axes.set_title(shown(title), loc="left", parse_math=False)
         if legend:
-            axes.legend(loc="lower right", handlelength=3.2)
+            figure.legend(loc="outside lower center", ncols=3, handlelength=3.2)
     return figure
 
 
