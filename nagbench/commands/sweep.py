@@ -21,7 +21,7 @@ from nagbench.guarded import guarding
 from nagbench.keys import in_shard
 from nagbench.names import left_out
 from nagbench.plan import Plan, make_plan, without_theory
-from nagbench.specification import make_spec, read_spec
+from nagbench.specification import Spec, make_spec, read_spec
 from nagbench.stages import FailedError, within
 from nagbench.study import Sweep, sweep
 
@@ -29,7 +29,7 @@ from nagbench.study import Sweep, sweep
 def run_sweep(
     spec: Path | None,
     settings: Mapping[str, Any],
-    how: dict[str, Any],
+    how: Mapping[str, Any],
     with_report: bool,
     dry_run: bool,
     shape: str,
@@ -37,49 +37,47 @@ def run_sweep(
 ) -> int:
     """The verb sweep; returns the exit code."""
     with guarding(limits_of(how["cell_timeout"], how["cell_memory"])), BarProgress(quiet) as bar:
-        return _run_sweep(spec, settings, how, with_report, dry_run, shape, quiet, bar)
+        checked = _specification(spec, settings)
+        if dry_run:
+            return _dry_run(checked, how.get("shard"), shape)
+        try:
+            done = _swept(checked, how, bar)
+        except FailedError as error:
+            text = f"nagbench: error: {error}; stopped there, and what is finished is kept"
+            ERR.print(text, soft_wrap=True, markup=False)
+            return 1
+        if how["shard"] is not None:
+            return _tell_shard(done, how["shard"], quiet)
+        print_sweep(done, shape)
+        page = _report(done, quiet) if with_report else None
+        if not quiet:
+            _tell_where(done, page)
+        return 1 if _failed(done, quiet) else 0
 
 
-def _run_sweep(
-    spec: Path | None,
-    settings: Mapping[str, Any],
-    how: dict[str, Any],
-    with_report: bool,
-    dry_run: bool,
-    shape: str,
-    quiet: bool,
-    bar: BarProgress,
-) -> int:
+def _specification(spec: Path | None, settings: Mapping[str, Any]) -> Spec:
     values = {**settings}
     if "tolerances" in values:
         values["tolerances"] = tuple(check_number("tolerance", text) for text in values["tolerances"])
-    keys = read_spec(spec, **values) if spec else values
-    checked = make_spec(keys, str(spec) if spec else "sweep")
-    if dry_run:
-        plan = make_plan(checked)
-        _print_plan(plan, how.get("shard"), shape)
-        for line in filter(None, [*left_out(checked.optimizers), without_theory(plan)]):
-            ERR.print(f"nagbench: {line}", soft_wrap=True, markup=False)
-        return 0
-    how["jobs"] = how["jobs"] or os.cpu_count() or 1
+    return make_spec(read_spec(spec, **values) if spec else values, str(spec) if spec else "sweep")
+
+
+def _dry_run(checked: Spec, shard: tuple[int, int] | None, shape: str) -> int:
+    plan = make_plan(checked)
+    _print_plan(plan, shard, shape)
+    for line in filter(None, [*left_out(checked.optimizers), without_theory(plan)]):
+        ERR.print(f"nagbench: {line}", soft_wrap=True, markup=False)
+    return 0
+
+
+def _swept(checked: Spec, how: Mapping[str, Any], bar: BarProgress) -> Sweep:
     # Arrow's own allocator keeps tens of megabytes that it does not use.
     pa.set_memory_pool(pa.system_memory_pool())
+    own = {"jobs": how["jobs"] or os.cpu_count() or 1, "timeout": None}
     try:
-        done = sweep(checked, progress=within(bar, present()), **{**how, "timeout": None})
-    except FailedError as error:
-        ERR.print(
-            f"nagbench: error: {error}; stopped there, and what is finished is kept", soft_wrap=True, markup=False
-        )
-        return 1
+        return sweep(checked, progress=within(bar, present()), **{**how, **own})
     finally:
         bar.stop()
-    if how["shard"] is not None:
-        return _tell_shard(done, how["shard"], quiet)
-    print_sweep(done, shape)
-    page = _report(done, quiet) if with_report else None
-    if not quiet:
-        _tell_where(done, page)
-    return 1 if _failed(done, quiet) else 0
 
 
 def _tell_shard(done: Sweep, shard: tuple[int, int], quiet: bool) -> int:
