@@ -19,6 +19,7 @@ from nagbench import __version__
 from nagbench.cli_analysis import ANALYSIS
 from nagbench.deadline import OutOfTimeError, time_is_over
 from nagbench.errors import UsageError
+from nagbench.interrupts import end_where_lost
 from nagbench.options import FILE, SHAPE, SHAPES, Verbs, single_cell
 
 # What does not decide a result.
@@ -321,8 +322,11 @@ def main() -> NoReturn:
         # Not in a thread, and only in place of Python's own.
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, lambda number, frame: _interrupt(interrupts, number, frame))
+    end_where_lost(_stopped)
     try:
         code = cli.main(standalone_mode=False) or 0
+        # All is done, and Python only tidies up.
+        _deaf()
     except UsageError as error:
         _say(str(error))
         code = 2
@@ -354,10 +358,15 @@ def _interrupt(interrupts: list[int], number: int, frame: Any) -> NoReturn:
     raise KeyboardInterrupt
 
 
+def _deaf() -> None:
+    with contextlib.suppress(ValueError, TypeError):
+        # Not in a thread, and not where code in C has set it.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def _stopped(why: str) -> NoReturn:
     """Says so and ends at once: what has to be put in order was, and what is left could only take time."""
-    if signal.getsignal(signal.SIGINT) is not None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _deaf()
     _say(f"{why}; what is finished is kept, and the same command goes on from there")
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()

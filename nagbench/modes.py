@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from nagbench import schedules
 from nagbench.names import Variant
 from nagbench.objective import Floats, Ints, Problem
+from nagbench.sobol import sobol
 from nagbench.specification import Spec
 from nagbench.updates import Method, tuning_of
 
@@ -85,12 +86,10 @@ def trials(method: Method, free: Sequence[str], count: int, unit: float) -> Iter
 
     Numbers of trials and columns by name, some thousand points at a time.
     """
-    from scipy.stats import qmc
-
-    sobol = qmc.Sobol(max(1, len(free)), scramble=False).fast_forward(1)
+    sequence = sobol(len(free))
     for at in range(0, count, _AT_ONCE):
         numbers = np.arange(at, min(at + _AT_ONCE, count))
-        points = sobol.random(numbers.size).T
+        points = sequence.random(numbers.size).T
         yield numbers, {name: method.hyperparameters[name].spread(points[i], unit) for i, name in enumerate(free)}
 
 

@@ -14,6 +14,7 @@ from nagbench.curvature import scale_of
 from nagbench.objective import Floats, Problem
 from nagbench.records import Cell, canonical
 from nagbench.runner import UNREACHABLE, Batch, count
+from nagbench.sobol import sobol
 from nagbench.updates import Hyperparameter, Method, Optimizer
 
 HORIZONS = (100, 300, 1_000, 3_000, 10_000)
@@ -114,12 +115,10 @@ def _tuned(problem: Problem, oracle: str, name: str, plan: Plan) -> Floats:
 
 
 def _trials(problem: Problem, method: Method, trials: int) -> Iterator[dict[str, float]]:
-    from scipy.stats import qmc
-
     free = {"step_size": _STEP, "momentum": _MOMENTUM}
     names = [name for name in free if name in method.hyperparameters]
     unit = scale_of(problem)
-    for point in qmc.Sobol(len(names), scramble=False).fast_forward(1).random(trials):
+    for point in sobol(len(names)).random(trials):
         yield {name: free[name].at(float(p), unit) for name, p in zip(names, point, strict=True)}
 
 

@@ -1,0 +1,124 @@
+"""Ctrl-C and the end of the time where Python itself would lose them."""
+
+import signal
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+from scipy.stats import qmc
+
+from nagbench.deadline import Deadline, OutOfTimeError
+from nagbench.interrupts import held_back
+from nagbench.sobol import sobol
+
+# Python cannot raise what comes up while an object is finalised: it says so and goes on.
+LOST = """
+import sys, click
+from nagbench import cli
+from nagbench.deadline import OutOfTimeError
+
+class Tidy:
+    def __del__(self):
+        raise {what}
+
+@cli.cli.command("lose")
+def lose():
+    Tidy()
+    print("went on")
+
+sys.argv = ["nagbench", "lose"]
+cli.main()
+"""
+
+
+@pytest.fixture
+def heeding():
+    """A shell's background jobs inherit an ignored SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize(
+    ("what", "told"),
+    [("KeyboardInterrupt", "interrupted"), ("OutOfTimeError('the time is over (5 s)')", "the time is over")],
+)
+def test_an_interrupt_that_python_would_lose_ends_the_process(what, told):
+    done = subprocess.run([sys.executable, "-c", LOST.format(what=what)], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr.startswith(f"nagbench: {told}")
+    assert "Traceback" not in done.stderr
+
+
+def test_what_else_is_raised_where_nothing_can_be_raised_is_told_as_ever():
+    command = [sys.executable, "-c", LOST.format(what="ArithmeticError")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "went on\n")
+    assert "ArithmeticError" in done.stderr
+
+
+def held(number, steps):
+    with held_back():
+        signal.raise_signal(number)
+        steps.append("done")
+
+
+def test_an_interrupt_waits_until_the_block_has_ended(heeding):
+    steps = []
+    with pytest.raises(KeyboardInterrupt):
+        held(signal.SIGINT, steps)
+    assert steps == ["done"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_the_end_of_the_time_waits_too():
+    steps = []
+    with pytest.raises(OutOfTimeError), Deadline(60.0).alarm():
+        held(signal.SIGALRM, steps)
+    assert steps == ["done"]
+
+
+def test_an_error_in_the_block_comes_out_where_nothing_interrupts():
+    with pytest.raises(ArithmeticError), held_back():
+        raise ArithmeticError
+
+
+def test_in_another_thread_nothing_is_held():
+    ran = []
+
+    def block():
+        with held_back():
+            ran.append(1)
+
+    thread = threading.Thread(target=block)
+    thread.start()
+    thread.join()
+    assert ran == [1]
+
+
+def test_the_sequence_is_scipys_without_the_origin():
+    np.testing.assert_array_equal(sobol(3).random(7), qmc.Sobol(3, scramble=False).random(8)[1:])
+    # Of no free hyperparameter there is one trial all the same.
+    assert sobol(0).random(1).shape == (1, 1)
+
+
+def test_an_interrupt_while_the_numbers_are_read_does_not_spoil_them(heeding):
+    """Sent at the first line of SciPy's that reads its file, which cannot raise."""
+    code = """
+import signal, zipfile
+from nagbench.sobol import sobol
+usual = zipfile.ZipFile.open
+def struck(*args, **kwargs):
+    zipfile.ZipFile.open = usual
+    signal.raise_signal(signal.SIGINT)
+    return usual(*args, **kwargs)
+zipfile.ZipFile.open = struck
+try:
+    sobol(2)
+except KeyboardInterrupt:
+    print(sobol(2).random(3).tolist())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("[[0.5, 0.5], [0.75, 0.25], [0.25, 0.75]]\n", "")
