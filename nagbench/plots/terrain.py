@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,10 @@ from nagbench.updates import update_of
 
 LEVELS = 50
 _GRID = 301
+# A picture of a function that is slow takes so long, about, if it has no more than the fewest points on a side.
+_SECONDS = 10.0
+_FEWEST = 25
+_PROBED = 4
 # A box grows to hold a path by at most this part of its width on each side.
 _GROWTH = 0.5
 _DECADES = 3.0
@@ -41,20 +46,46 @@ class Terrain:
 
 
 def terrain(problem: Problem, box: Floats, grid: int = _GRID) -> Terrain:
-    """f over a box of a two-dimensional problem, in one vectorised call.
+    """f over a box of a two-dimensional problem, on ``grid`` × ``grid`` points.
 
     Heights count from the known minimum, or else from the least value on the grid. Where f is not finite there is a
-    gap. Raises UsageError where f is finite nowhere, and for other dimensions.
+    gap. Where f takes so long that a picture would take minutes it is taken at fewer points, as many as some 10 s allow
+    and 25 × 25 at least; heights between them are interpolated, and the label says so. Raises UsageError where f is
+    finite nowhere, and for other dimensions.
     """
     check_flat(problem)
-    x, y = (np.linspace(low, high, grid) for low, high in box)
-    across, up = np.meshgrid(x, y)
-    values = finite(problem.values(np.column_stack([across.ravel(), up.ravel()]))).reshape(across.shape)
+    sides = np.linspace(box[:, 0], box[:, 1], grid)
+    taken = min(grid, _affordable(problem, box))
+    values = _on_grid(problem, box, taken)
     if np.isnan(values).all():
         raise UsageError(f"{problem.name}: f is not finite anywhere in the box of the picture")
     above, base, label = height_above(problem, values)
+    if taken < grid:
+        above, label = _between(above, grid), f"{label}, from {taken} × {taken} points"
     chosen, logarithmic = levels(above)
-    return Terrain(x, y, above, chosen, base, logarithmic, label)
+    return Terrain(sides[:, 0], sides[:, 1], above, chosen, base, logarithmic, label)
+
+
+def _affordable(problem: Problem, box: Floats) -> int:
+    """How many points a side f can be taken at within a picture's time, by a few calls."""
+    problem.values(problem.start[None])  # Not the first: that one may compile.
+    began = time.perf_counter()
+    _on_grid(problem, box, _PROBED)
+    each = (time.perf_counter() - began) / _PROBED**2
+    return max(_FEWEST, int(np.sqrt(_SECONDS / max(each, 1e-9))))
+
+
+def _on_grid(problem: Problem, box: Floats, points: int) -> Floats:
+    """f at so many points a side, those of a row having the same second coordinate; nan where it is not finite."""
+    across, up = np.meshgrid(*np.linspace(box[:, 0], box[:, 1], points).T)
+    return finite(problem.values(np.column_stack([across.ravel(), up.ravel()]))).reshape(across.shape)
+
+
+def _between(heights: Floats, points: int) -> Floats:
+    """The same on a finer grid, by bilinear interpolation."""
+    given, wanted = (np.linspace(0.0, 1.0, count) for count in (len(heights), points))
+    rows = np.array([np.interp(wanted, given, row) for row in heights])
+    return np.array([np.interp(wanted, given, column) for column in rows.T]).T
 
 
 def finite(values: Floats) -> Floats:
