@@ -20,7 +20,6 @@ _GRID = 301
 # A picture of a function that is slow takes so long, about, if it has no more than the fewest points on a side.
 _SECONDS = 10.0
 _FEWEST = 25
-_PROBED = 4
 # A box grows to hold a path by at most this part of its width on each side.
 _GROWTH = 0.5
 _DECADES = 3.0
@@ -55,8 +54,8 @@ def terrain(problem: Problem, box: Floats, grid: int = _GRID) -> Terrain:
     """
     check_flat(problem)
     sides = np.linspace(box[:, 0], box[:, 1], grid)
-    taken = min(grid, _affordable(problem, box))
-    values = _on_grid(problem, box, taken)
+    values = _heights(problem, box, grid)
+    taken = len(values)
     if np.isnan(values).all():
         raise UsageError(f"{problem.name}: f is not finite anywhere in the box of the picture")
     above, base, label = height_above(problem, values)
@@ -66,13 +65,14 @@ def terrain(problem: Problem, box: Floats, grid: int = _GRID) -> Terrain:
     return Terrain(sides[:, 0], sides[:, 1], above, chosen, base, logarithmic, label)
 
 
-def _affordable(problem: Problem, box: Floats) -> int:
-    """How many points a side f can be taken at within a picture's time, by a few calls."""
-    problem.values(problem.start[None])  # Not the first: that one may compile.
+def _heights(problem: Problem, box: Floats, most: int) -> Floats:
+    """f on as many points a side as its time allows, which a first, coarse picture tells."""
+    problem.values(problem.start[None])  # It may have to be compiled.
     began = time.perf_counter()
-    _on_grid(problem, box, _PROBED)
-    each = (time.perf_counter() - began) / _PROBED**2
-    return max(_FEWEST, int(np.sqrt(_SECONDS / max(each, 1e-9))))
+    coarse = _on_grid(problem, box, min(most, _FEWEST))
+    each = (time.perf_counter() - began) / coarse.size
+    points = min(most, int(np.sqrt(_SECONDS / max(each, 1e-9))))
+    return _on_grid(problem, box, points) if points > len(coarse) else coarse
 
 
 def _on_grid(problem: Problem, box: Floats, points: int) -> Floats:
