@@ -319,14 +319,16 @@ def main() -> NoReturn:
     """Entry point: every error of usage is one line on stderr and exit code 2."""
     interrupts: list[int] = []
     with contextlib.suppress(ValueError):
-        # Not in a thread, and only in place of Python's own.
-        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        # Not in a thread, and only in place of Python's own and of none.
+        if signal.getsignal(signal.SIGINT) in (signal.default_int_handler, signal.SIG_DFL):
             signal.signal(signal.SIGINT, lambda number, frame: _interrupt(interrupts, number, frame))
     end_where_lost(_stopped)
     try:
         code = cli.main(standalone_mode=False) or 0
+    except SystemExit:
         # All is done, and Python only tidies up.
         _deaf()
+        raise
     except UsageError as error:
         _say(str(error))
         code = 2
@@ -349,6 +351,7 @@ def main() -> NoReturn:
         if time_is_over():
             _stopped("the time is over")
         raise
+    _deaf()
     sys.exit(code)
 
 
