@@ -27,7 +27,8 @@ from nagbench.errors import UsageError, one_line
 from nagbench.guarded import guarding
 from nagbench.objective import Problem
 from nagbench.registry import find_method
-from nagbench.runner import Pulse, fingerprint_of, problem_of
+from nagbench.runner import Pulse, fingerprint_of, home_of, problem_of
+from nagbench.updates import Method
 from nagbench.worker import from_bytes, to_bytes
 from nagbench.workers import Limits, Pool
 
@@ -181,7 +182,7 @@ class _Run:
         if like in self._seen:
             return
         self._seen.add(like)
-        for name, files in _modules(problem_of(like[0]), find_method(like[1]).update.__module__):
+        for name, files in _modules(problem_of(like[0]), find_method(like[1])):
             for text in files:
                 file = Path(text)
                 if file.is_relative_to(_PACKAGE) or file in self._shipped:
@@ -201,11 +202,13 @@ class _Run:
                 )
 
 
-def _modules(problem: Problem, further: str) -> list[tuple[str, list[str]]]:
-    """The modules behind a problem and a further one, each with its files."""
+def _modules(problem: Problem, method: Method) -> list[tuple[str, list[str]]]:
+    """The modules behind a problem and a method, each with its files."""
+    further = [home_of(method).__module__, *method.modules]
     if isinstance(problem, Distant):
-        return [*problem.ask("files"), *_with_files([further])]
-    return _with_files([*problem.modules, problem.value_kernel.__module__, problem.gradient_kernel.__module__, further])
+        return [*problem.ask("files"), *_with_files(further)]
+    kernels = [problem.value_kernel.__module__, problem.gradient_kernel.__module__]
+    return _with_files([*problem.modules, *kernels, *further])
 
 
 def _with_files(modules: list[str]) -> list[tuple[str, list[str]]]:

@@ -112,12 +112,17 @@ def _fingerprint_of(problem: str, optimizer: str, _builder: Builder | None) -> s
     if isinstance(found, Distant):
         return str(found.ask("fingerprint", problem, optimizer))
     method = find_method(optimizer)
-    home = cast(Callable[..., Any], method.driver or method.session or method.update)
+    home = home_of(method)
     own = [home] if method.observe is None else [home, method.observe]
     if method.driver is not None:
         own.append(driving)
     modules = (*found.modules, *method.modules)
     return fingerprint(found.value_kernel, found.gradient_kernel, *own, modules=modules, installed=method.distributions)
+
+
+def home_of(method: Method) -> Callable[..., Any]:
+    """The function that is the method: an update, or what makes its steps."""
+    return cast(Callable[..., Any], method.driver or method.session or method.update)
 
 
 def engine_for(problem: Problem, method: Method, asked: str | None = None, oracle: str = "exact") -> str:
