@@ -46,6 +46,18 @@ def test_on_dask(undisturbed, tmp_path):
     assert table_hash(done) == table_hash(undisturbed)
 
 
+def test_methods_of_libraries_and_of_the_user_on_dask(tmp_path, monkeypatch):
+    pytest.importorskip("distributed")
+    (tmp_path / "steps_of_mine.py").write_text(
+        "def step(x, gradient, state, step_size=0.1):\n    return x - step_size * gradient\n", encoding="utf-8"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    spec = {**SPEC, "optimizers": ["steps_of_mine:step", "scipy/cg"], "trials": 2, "starts": 1}
+    alone = nagbench.sweep(**spec, out=tmp_path / "alone")
+    assert set(alone.runs["status"]) >= {"converged"}
+    assert table_hash(nagbench.sweep(**spec, out=tmp_path / "dask", executor="dask")) == table_hash(alone)
+
+
 def test_a_scheduler_without_workers_is_told_of_and_waited_for(undisturbed, tmp_path, monkeypatch, capsys):
     distributed = pytest.importorskip("distributed")
     monkeypatch.setattr("nagbench.cluster._ALONE", 0.0)
