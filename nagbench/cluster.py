@@ -188,7 +188,7 @@ class _Run:
                 if file.is_relative_to(_PACKAGE) or file in self._shipped:
                     continue
                 self._shipped.add(file)
-                if "." not in name and file.name == f"{name}.py":
+                if "." not in name and file.name == f"{name}.py" and file.is_file():
                     self._client.upload_file(str(file))
                 else:
                     self._require(name)

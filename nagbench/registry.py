@@ -147,8 +147,8 @@ def from_path(kind: str, path: str) -> Any:
     if module_name.endswith(".py"):
         name = module_name.removesuffix(".py").strip("./").replace("/", ".")
         raise UsageError(f"{kind} {path!r}: modules go by their names; did you mean {name}:{attribute}?")
-    if module_name.partition(".")[0] in sys.stdlib_module_names:
-        # A text that comes with somebody's results must not be able to call os.system.
+    if _of_python(module_name):
+        # A text that comes with somebody's results must not be able to call os.system, also not as some_module:os.system.
         raise UsageError(
             f"{kind} {path!r}: {module_name} is a module of Python itself, which has no problems or methods"
         )
@@ -157,10 +157,31 @@ def from_path(kind: str, path: str) -> Any:
     try:
         thing: Any = importlib.import_module(module_name)
         for part in attribute.split("."):
+            if inspect.ismodule(thing) and thing.__name__ != module_name:
+                raise UsageError(
+                    f"{kind} {path!r}: {thing.__name__} is a module, which {module_name} imports and has not"
+                )
             thing = getattr(thing, part)
+    except UsageError:
+        raise
     except (Exception, SystemExit) as error:
         raise UsageError(f"{kind} {path!r} cannot be imported: {one_line(error)}") from error
+    if (inspect.isroutine(thing) or inspect.isclass(thing)) and _of_python(getattr(thing, "__module__", None)):
+        raise UsageError(f"{kind} {path!r} is {thing.__module__}.{thing.__name__} of Python itself")
     return thing
+
+
+def _of_python(module: str | None) -> bool:
+    return module is not None and module.partition(".")[0] in sys.stdlib_module_names
+
+
+def unmarked(path: str, thing: Any) -> bool:
+    """Whether it lies in an installed package and nothing on it says that it is meant for a bench.
+
+    Somebody's results may name it, so it is not called with what they say.
+    """
+    marks = ("__family__", "__method__")
+    return sources.installed(path.partition(":")[0]) and not any(hasattr(thing, mark) for mark in marks)
 
 
 def find_family(name: str) -> Family:
@@ -194,8 +215,13 @@ def find_method(name: str) -> Method:
         marked = getattr(thing, "__method__", None)
         if isinstance(marked, Method):
             return replace(marked, name=name)
-        from nagbench.libraries.own import method_of
+        from nagbench.libraries.own import is_optimizer, method_of
 
+        if unmarked(name, thing) and not is_optimizer(thing):
+            raise UsageError(
+                f"optimizer {name!r} is of an installed package, and is neither marked with nagbench.method, nor a function "
+                "step(x, gradient, state), a torch.optim.Optimizer class or annotated to return an Optax transformation"
+            )
         return method_of(name, thing)
     raise unknown("optimizer", name, optimizers())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
 import hashlib
 import importlib.util
@@ -101,10 +102,23 @@ class _Source:
 
 def _source(name: str) -> _Source | None:
     """The source of a module; None for one that is not Python source."""
-    file = _file(name)
-    if file is None or file.suffix != ".py":
+    file, content = _file(name), _content(name)
+    if file is None or content is None or file.suffix != ".py":
         return None
-    return _parsed(file.read_bytes(), name if file.name == "__init__.py" else name.rpartition(".")[0])
+    return _parsed(content, name if file.name == "__init__.py" else name.rpartition(".")[0])
+
+
+def _content(name: str) -> bytes | None:
+    """The bytes of a module's file, which may lie in an archive; None where it is said to have one that is not there."""
+    file = _file(name)
+    if file is None:
+        return None
+    with contextlib.suppress(OSError):
+        return file.read_bytes()
+    with contextlib.suppress(OSError, AttributeError):
+        found: bytes = sys.modules[name].__loader__.get_data(str(file))  # type: ignore[union-attr]
+        return found
+    return None
 
 
 @functools.lru_cache(maxsize=1024)
@@ -142,10 +156,10 @@ def _file(name: str) -> Path | None:
 @functools.cache
 def _code(name: str) -> str:
     """The syntax tree of a module without docstrings and comments; the bytes' hash of one that is not Python source."""
-    file, source = _file(name), _source(name)
-    if file is None:
+    content, source = _content(name), _source(name)
+    if content is None:
         return name
-    return hashlib.blake2b(file.read_bytes()).hexdigest() if source is None else source.code
+    return hashlib.blake2b(content).hexdigest() if source is None else source.code
 
 
 def _drop_docstrings(tree: ast.AST) -> None:

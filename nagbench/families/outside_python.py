@@ -6,6 +6,7 @@ difference quotient would be a different, noisy problem under the same name.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import inspect
@@ -19,7 +20,7 @@ import numpy as np
 from nagbench.errors import UsageError, one_line
 from nagbench.families._outside import FunctionError, kernels, number, stated_facts
 from nagbench.objective import Floats, Problem
-from nagbench.registry import Family, build_problem, from_path, scheme
+from nagbench.registry import Family, build_problem, from_path, scheme, unmarked
 
 Function = Callable[..., Any]
 _NO_ROWS = np.zeros(0, np.int64)
@@ -42,7 +43,8 @@ def python_family(path: str) -> Family:
     function, gradient = thing if isinstance(thing, tuple) and len(thing) == 2 else (thing, None)
     if not callable(function) or not (gradient is None or callable(gradient)):
         raise UsageError(f"problem 'python:{path}' is neither a function nor a pair (function, gradient) of them")
-    return _family(f"python:{path}", function, gradient, (module,))
+    found = _family(f"python:{path}", function, gradient, (module,))
+    return replace(found, build=_of_numbers(found.name, found.build)) if unmarked(path, thing) else found
 
 
 def problem_of_function(function: Any, parameters: Mapping[str, Any], facts: Mapping[str, Any]) -> Problem:
@@ -76,6 +78,28 @@ def _family(name: str, function: Function, gradient: Function | None, modules: t
     build.__signature__ = signature.replace(parameters=[*own, *_further(function)])  # type: ignore[attr-defined]
     build.__doc__ = inspect.getdoc(function)
     return Family(name, build)
+
+
+def _of_numbers(name: str, build: Callable[..., Problem]) -> Callable[..., Problem]:
+    """The same, of numbers alone: an installed function of x must not be told the name of a file by somebody's results."""
+
+    @functools.wraps(build)
+    def careful(*, gradient: Any = None, **parameters: Any) -> Problem:
+        for key, value in parameters.items():
+            if not _numeric(value):
+                raise UsageError(
+                    f"{name}: {key}={value!r} is not made of numbers, and no other is given to a function of an installed "
+                    "package that is not marked with nagbench.family"
+                )
+        return build(**parameters) if gradient is None else build(gradient=gradient, **parameters)
+
+    return careful
+
+
+def _numeric(value: Any) -> bool:
+    with contextlib.suppress(ValueError):
+        return np.asarray(value).dtype.kind in "biuf"
+    return False
 
 
 def _further(function: Function) -> list[inspect.Parameter]:

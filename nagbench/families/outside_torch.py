@@ -20,7 +20,7 @@ import numpy as np
 from nagbench.errors import UsageError, one_line
 from nagbench.families._outside import kernels, stated_facts
 from nagbench.objective import Floats, Ints, Problem
-from nagbench.registry import Family, from_path, scheme
+from nagbench.registry import Family, from_path, scheme, unmarked
 
 _INSTALL = "PyTorch is not installed: pip install 'nagbench[torch]'"
 
@@ -37,6 +37,8 @@ def torch_family(path: str) -> Family:
     def build(**parameters: Any) -> Problem:
         return _problem(name, factory, parameters, path.partition(":")[0])
 
+    if unmarked(path, factory):
+        raise UsageError(f"problem {name!r} is of an installed package and is not marked with nagbench.family")
     try:
         build.__signature__ = inspect.signature(factory)  # type: ignore[attr-defined]
     except (TypeError, ValueError) as error:
