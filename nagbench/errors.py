@@ -9,6 +9,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+_LISTS = {
+    "problem": "problems",
+    "problem or optimizer": "problems",
+    "optimizer": "optimizers",
+    "implementation or group": "optimizers",
+    "family": "families",
+}
+
 
 class UsageError(ValueError):
     """Bad input. The message is one line that names the input, what is allowed and the nearest valid name."""
@@ -22,12 +30,12 @@ def one_line(error: BaseException) -> str:
 def unknown(kind: str, name: str, valid: Iterable[str]) -> UsageError:
     """The error for a name that nobody knows, with the nearest valid one and the whole list if it is short."""
     names = sorted(valid)
-    return UsageError(f"unknown {kind} {name!r}{nearest(name, names)} (known: {listed(names)})")
+    return UsageError(f"unknown {kind} {name!r}{nearest(name, names)} (known: {listed(names, _LISTS.get(kind))})")
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
     """ "; did you mean 'this'?" with the valid name most like it; empty where none is."""
-    near = difflib.get_close_matches(name, sorted(valid), n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name, sorted(valid), n=1, cutoff=0.55)
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
@@ -35,15 +43,20 @@ def unreadable(kind: str, file: Path, error: Exception) -> UsageError:
     """The error for a file that cannot be read, with the nearest name in its folder where there is no such file."""
     if isinstance(error, FileNotFoundError):
         with contextlib.suppress(OSError):
-            near = nearest(file.name, [other.name for other in file.parent.iterdir() if other.suffix == file.suffix])
-            return UsageError(f"{kind} {file}: there is no such file{near}")
+            others = {other.stem: other.name for other in file.parent.iterdir() if other.suffix == file.suffix}
+            near = difflib.get_close_matches(file.stem, sorted(others), n=1)
+            hint = f"; did you mean {others[near[0]]!r}?" if near else ""
+            return UsageError(f"{kind} {file}: there is no such file{hint}")
+    if isinstance(error, UnicodeDecodeError):
+        return UsageError(f"{kind} {file} cannot be read: it is not text in UTF-8 (byte {error.start})")
     why = error.strerror if isinstance(error, OSError) else None
     return UsageError(f"{kind} {file} cannot be read: {why or ' '.join(str(error).split())}")
 
 
-def listed(names: Sequence[str]) -> str:
-    """The names, if they are few."""
-    return ", ".join(names) if len(names) <= 20 else f"{len(names)} names, see `nagbench list`"
+def listed(names: Sequence[str], kind: str | None = None) -> str:
+    """The names; of many how many there are and the command that lists them, where one does."""
+    few = kind is None or len(names) <= 20
+    return ", ".join(names) if few else f"{len(names)} names, see `nagbench list {kind}`"
 
 
 def check_whole(name: str, value: Any) -> int:

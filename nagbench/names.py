@@ -81,7 +81,7 @@ def _matching(
             present = [name for name in matches if name not in left_out]
             if not present:
                 why = "".join(f"; {name} is {left_out[name]}" for name in matches[:1])
-                raise UsageError(f"no {kind} matches {text!r} (known: {listed(known)}){why}")
+                raise UsageError(f"no {kind} matches {text!r} (known: {listed(known, f'{kind}s')}){why}")
             found.update(dict.fromkeys(present))
         else:
             found[text] = None

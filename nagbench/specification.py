@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 
-from nagbench.errors import UsageError, unreadable
+from nagbench.errors import UsageError
+from nagbench.mistakes import messages, read_tables
 from nagbench.records import Measure, canonical
-from nagbench.suite import messages
 
 Mode = Literal["theory", "default", "tuned", "grid"]
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
-Whole = Annotated[int, Field(ge=1, le=10_000_000)]
+def _no_flag(value: Any) -> Any:
+    """Python takes true for 1."""
+    if isinstance(value, bool):
+        raise PydanticCustomError("float_type", "a number")
+    return value
+
+
+Positive = Annotated[float, BeforeValidator(_no_flag), Field(gt=0, allow_inf_nan=False)]
+
+Whole = Annotated[int, BeforeValidator(_no_flag), Field(ge=1, le=10_000_000)]
 
 DEFAULT_PROBLEMS = (
     "bowl", "rosenbrock", "rosenbrock-10", "ill-conditioned-1e2", "ill-conditioned-1e4", "ill-conditioned-1e6",
@@ -48,7 +56,7 @@ class Spec(BaseModel):
     measure: Measure = "gradient"
     relative: bool = False
     tolerances: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1e-3, 1e-6)
-    budget: Annotated[int, Field(ge=0, lt=2**53)] = 100_000
+    budget: Annotated[int, BeforeValidator(_no_flag), Field(ge=0, lt=2**53)] = 100_000
     measure_every: Whole | None = None
     engine: Literal["numba", "python", "mixed"] | None = None
     timing: bool = True
@@ -79,8 +87,8 @@ def make_spec(values: Mapping[str, Any], source: str = "sweep") -> Spec:
 
 def read_spec(file: Path, **overrides: Any) -> dict[str, Any]:
     """The keys of a TOML specification. Raises UsageError for a file that cannot be read."""
-    try:
-        values = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise unreadable("specification", file, error) from None
+    values = read_tables("specification", file)
+    suite = [name for name, value in values.items() if isinstance(value, dict) and "family" in value]
+    if suite and len(suite) == len(values):
+        raise UsageError(f"specification {file} is a suite of problems, given with --suite (its first: {suite[0]})")
     return {"name": file.stem, **values, **overrides}

@@ -7,7 +7,7 @@ import datetime
 import functools
 import shlex
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -268,9 +268,9 @@ def sweep(
     KeyboardInterrupt and OutOfTimeError leave what is finished in ``out``, and the same call goes on from there.
     """
     if problems is not None:
-        settings["problems"] = [text_of_problem(item) for item in problems]
+        settings["problems"] = _texts(problems, text_of_problem)
     if optimizers is not None:
-        settings["optimizers"] = [text_of_optimizer(item) for item in optimizers]
+        settings["optimizers"] = _texts(optimizers, text_of_optimizer)
     settings = {name: value for name, value in settings.items() if value is not None}
     checked = _specified(spec, settings)
     how = Execution(jobs, executor, scheduler, limits_of(cell_timeout, cell_memory))
@@ -280,6 +280,13 @@ def sweep(
     listener = within(progress or Progress(), deadline)
     with deadline.alarm() if deadline else contextlib.nullcontext(), one_thread(), guarding(how.limits, listener.pulse):
         return _sweep(checked, how, shard, out, listener, fresh=fresh, command=command, fail_fast=fail_fast)
+
+
+def _texts(items: Any, text: Callable[[Any], str]) -> Any:
+    """What names each of them; what is no list of them is left to the specification to refuse."""
+    if isinstance(items, str) or not isinstance(items, Iterable):
+        return items
+    return [text(item) if isinstance(item, Problem | Optimizer) else item for item in items]
 
 
 def _sweep(

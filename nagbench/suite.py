@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +11,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from nagbench.errors import UsageError, listed, nearest, unreadable
+from nagbench.errors import UsageError
+from nagbench.mistakes import messages, read_tables
 from nagbench.objective import Problem
 from nagbench.registry import build_problem
+from nagbench.specification import Spec
 
 
 class _EntryModel(BaseModel):
@@ -27,6 +28,9 @@ class _EntryModel(BaseModel):
     start: list[float] | None = None
     domain: list[tuple[float, float]] | None = None
     source: str | None = None
+
+
+_TABLES = f"a table for each problem, [NAME], with the keys {', '.join(_EntryModel.model_fields)}"
 
 
 @dataclass(frozen=True)
@@ -52,15 +56,17 @@ def read_suite(file: Path, *, build: bool = True) -> dict[str, Entry]:
 
     Raises UsageError that names every mistake, with file, entry and field.
     """
-    try:
-        tables = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise unreadable("suite", file, error) from None
+    tables = read_tables("suite", file)
+    if not tables:
+        raise UsageError(f"suite {file} holds no problem (allowed: {_TABLES})")
     entries: dict[str, Entry] = {}
     mistakes: list[str] = []
     for name, table in tables.items():
         if not re.fullmatch(r"[\w.+-]+", name):
             mistakes.append(f"{file}: {name!r} is not a name; allowed: letters, digits, and . _ + -")
+            continue
+        if not isinstance(table, dict):
+            mistakes.append(f"{file}: {name}: {_no_table(name, table)}")
             continue
         try:
             model = _EntryModel.model_validate(table)
@@ -79,22 +85,13 @@ def read_suite(file: Path, *, build: bool = True) -> dict[str, Entry]:
     return entries
 
 
-def messages(error: ValidationError, model: type[BaseModel]) -> list[str]:
-    """A pydantic error as "field: what is wrong", one a mistake; for keys that the model does not have the nearest."""
-    rows = error.errors(include_url=False)
-    extra = [str(row["loc"][-1]) for row in rows if row["type"] == "extra_forbidden"]
-    # A list whose entries are wrong counts as too short, too: that says nothing more.
-    within = {row["loc"][:end] for row in rows for end in range(len(row["loc"]))}
-    others = [row for row in rows if row["type"] != "extra_forbidden" and row["loc"] not in within]
-    said = [f"unknown key {key!r}{nearest(key, model.model_fields)}" for key in extra]
-    if said:
-        said[-1] += f" (known: {listed(sorted(model.model_fields))})"
-    return said + [_message(row) for row in others]
-
-
-def _message(row: Mapping[str, Any]) -> str:
-    got = "" if row["type"] == "missing" else f" (got {row['input']!r})"
-    return f"{'.'.join(map(str, row['loc'])) or 'table'}: {row['msg']}{got}"
+def _no_table(name: str, value: Any) -> str:
+    """What stands where a problem's table should: tables under one name, [[problem]], or a key of a specification."""
+    if isinstance(value, list) and value and all(isinstance(entry, dict) for entry in value):
+        named = [entry["name"] for entry in value if isinstance(entry.get("name"), str)]
+        return f"[[{name}]] is a list of tables{f'; did you mean [{named[0]}]?' if named else ''} (allowed: {_TABLES})"
+    where = "; that is a key of a specification, `nagbench sweep FILE`" if name in Spec.model_fields else ""
+    return f"not a table{where} (allowed: {_TABLES})"
 
 
 def home() -> Path:

@@ -99,9 +99,9 @@ BAD = [
     (("run", "rosenbrock:dimension=0", "nesterov"), ["dimension=0", "at least 2"]),
     (("run", "rosenbrock:dimensions=3", "nesterov"), ["dimensions", "dimension"]),
     (("run", "rosenbrock-10", "nesterov", "--plot", "x.png"), ["dimension 2", "rosenbrock-10"]),
-    (("sweep", "--tolerance", "0"), ["tolerances", "greater than 0"]),
+    (("sweep", "--tolerance", "0"), ["tolerances", "above 0"]),
     (("sweep", "--mode", "tunned"), ["tunned", "tuned"]),
-    (("sweep", "--trials", "0"), ["trials", "greater than or equal to 1"]),
+    (("sweep", "--trials", "0"), ["trials", "at least 1"]),
     (("sweep", "missing.toml"), ["missing.toml", "no such file"]),
     (("sweep", "--no-such-option"), ["--no-such-option"]),
     (("report", "nowhere"), ["nowhere", "no results directory"]),
@@ -111,8 +111,8 @@ BAD = [
     (("show", "nesterov:momentun=1"), ["momentun", "momentum"]),
     (("sweep", "--suite", "nowhere.toml"), ["nowhere.toml"]),
     (("sweep", "-p", "rosenbrock", "-o", "nesterov", "--mode", "theory"), ["no cell to run", "theory"]),
-    (("sweep", "--trials", "3000000000"), ["trials", "less than or equal"]),
-    (("sweep", "--budget", "99999999999999999999"), ["budget", "less than"]),
+    (("sweep", "--trials", "3000000000"), ["trials", "at most 10000000"]),
+    (("sweep", "--budget", "99999999999999999999"), ["budget", "below 9007199254740992"]),
     (("run", "quadratic:dimension=1e400,condition=2", "nesterov"), ["infinity"]),
     (("run", "rosenbrock:dimension=1e400", "nesterov"), ["infinity"]),
     (("run", "rosenbrock:dimension=3,dimension=4", "nesterov"), ["dimension is given twice"]),
@@ -151,7 +151,7 @@ def test_bad_input_is_one_line_and_exit_code_2(words, said, folder):
         ('problem = ["bowl"]', "'problem'; did you mean 'problems'"),
         ('problem = ["bowl"]\ntrails = 3\n', "'trails'; did you mean 'trials'? (known: budget, "),
         ('trials = "many"\nbudget = -1\n', "bad.toml: trials: "),
-        ("tolerances = [1e-3, 0.0]", "bad.toml: tolerances.1: Input should be greater than 0 (got 0.0)\n"),
+        ("tolerances = [1e-3, 0.0]", "bad.toml: tolerances, entry 2: 0.0 is not valid; allowed: above 0\n"),
         ('name = "../../away"', "name"),
     ],
 )
@@ -167,7 +167,8 @@ def test_every_mistake_of_a_specification_is_told_at_once(folder):
     (folder / "bad.toml").write_text('trails = 1\ntrials = "many"\nbudget = -1\ntolerances = [0.0]\nstart = 3\n')
     line = nag("sweep", "bad.toml").stderr
     assert all(
-        name in line for name in ("'trails'", "trials:", "budget:", "tolerances.0:", "'start'; did you mean 'starts'")
+        name in line
+        for name in ("'trails'", "trials:", "budget:", "tolerances, entry 1:", "'start'; did you mean 'starts'")
     )
     assert line.count("tolerances") == 2, "the list of keys, and the one mistake"
 
