@@ -1,6 +1,7 @@
 """The command line. Results go to stdout, progress and messages to stderr; heavy imports wait until they are needed.
 
-Exit codes: 0 done, 1 a cell ended with status error or a regression, 2 wrong usage, 130 interrupted.
+Exit codes: 0 done, 1 a cell ended with status error or a regression, 2 wrong usage, 130 interrupted (143 by SIGTERM,
+129 by SIGHUP).
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
-import signal
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
@@ -19,7 +19,7 @@ from nagbench import __version__
 from nagbench.cli_analysis import ANALYSIS
 from nagbench.deadline import OutOfTimeError, time_is_over
 from nagbench.errors import UsageError
-from nagbench.interrupts import end_where_lost
+from nagbench.interrupts import deaf, end_where_lost, exit_code, heed, interrupted
 from nagbench.options import FILE, SHAPE, SHAPES, Verbs, single_cell
 
 # What does not decide a result.
@@ -317,17 +317,13 @@ def _command() -> str:
 
 def main() -> NoReturn:
     """Entry point: every error of usage is one line on stderr and exit code 2."""
-    interrupts: list[int] = []
-    with contextlib.suppress(ValueError):
-        # Not in a thread, and only in place of Python's own and of none.
-        if signal.getsignal(signal.SIGINT) in (signal.default_int_handler, signal.SIG_DFL):
-            signal.signal(signal.SIGINT, lambda number, frame: _interrupt(interrupts, number, frame))
+    heed()
     end_where_lost(_stopped)
     try:
         code = cli.main(standalone_mode=False) or 0
     except SystemExit:
         # All is done, and Python only tidies up.
-        _deaf()
+        deaf()
         raise
     except UsageError as error:
         _say(str(error))
@@ -338,7 +334,7 @@ def main() -> NoReturn:
         _say(" ".join(error.format_message().split()))
         code = 2
     except (KeyboardInterrupt, click.Abort):
-        _stopped("interrupted")
+        _stopped(interrupted() or "interrupted")
     except OutOfTimeError as error:
         _stopped(str(error))
     except BrokenPipeError:
@@ -346,32 +342,20 @@ def main() -> NoReturn:
         code = 0
     except Exception:
         # What stops a library may come out as an error of that library's.
-        if interrupts:
-            _stopped("interrupted")
+        if interrupted():
+            _stopped(interrupted())
         if time_is_over():
             _stopped("the time is over")
         raise
-    _deaf()
+    deaf()
     sys.exit(code)
-
-
-def _interrupt(interrupts: list[int], number: int, frame: Any) -> NoReturn:
-    interrupts.append(number)
-    signal.default_int_handler(number, frame)
-    raise KeyboardInterrupt
-
-
-def _deaf() -> None:
-    with contextlib.suppress(ValueError, TypeError):
-        # Not in a thread, and not where code in C has set it.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _stopped(why: str) -> NoReturn:
     """Says so and ends at once: what has to be put in order was, and what is left could only take time."""
-    _deaf()
-    _say(f"{why}; what is finished is kept, and the same command goes on from there")
+    deaf()
     with contextlib.suppress(OSError, ValueError):
+        _say(f"{why}; what is finished is kept, and the same command goes on from there")
         sys.stdout.flush()
         sys.stderr.flush()
-    os._exit(130)
+    os._exit(exit_code())

@@ -14,7 +14,46 @@ from typing import Any, NoReturn
 
 from nagbench.deadline import OutOfTimeError
 
-_HELD = ("SIGINT", "SIGALRM")
+# What ends a process in good order, as Ctrl-C does: a cluster's queue sends SIGTERM first, a terminal that closes SIGHUP.
+ENDS = {"SIGINT": "interrupted", "SIGTERM": "told to end (SIGTERM)", "SIGHUP": "the terminal was closed (SIGHUP)"}
+_HELD = (*ENDS, "SIGALRM")
+_came: list[int] = []
+
+
+def heed() -> None:
+    """From here on these signals raise KeyboardInterrupt, but for those that this process is to ignore, as under nohup."""
+    for number in _ends():
+        with contextlib.suppress(ValueError):
+            # Not in a thread, and only in place of Python's own and of none.
+            if signal.getsignal(number) in (signal.default_int_handler, signal.SIG_DFL):
+                signal.signal(number, _interrupt)
+
+
+def deaf() -> None:
+    """From here on these signals do nothing."""
+    for number in _ends():
+        with contextlib.suppress(ValueError, TypeError):
+            # Not in a thread, and not where code in C has set it.
+            signal.signal(number, signal.SIG_IGN)
+
+
+def interrupted() -> str:
+    """By what this process was interrupted; empty if it was not."""
+    return ENDS[signal.Signals(_came[0]).name] if _came else ""
+
+
+def exit_code() -> int:
+    """The exit code of a process that was interrupted, as shells have it; that of Ctrl-C for all other ends."""
+    return 128 + (_came[0] if _came else signal.SIGINT)
+
+
+def _ends() -> list[int]:
+    return [getattr(signal, name) for name in ENDS if hasattr(signal, name)]
+
+
+def _interrupt(number: int, _frame: Any) -> NoReturn:
+    _came.append(number)
+    raise KeyboardInterrupt
 
 
 def end_where_lost(end: Callable[[str], NoReturn]) -> None:
@@ -23,7 +62,7 @@ def end_where_lost(end: Callable[[str], NoReturn]) -> None:
 
     def hook(raised: sys.UnraisableHookArgs) -> None:
         if isinstance(raised.exc_value, KeyboardInterrupt):
-            end("interrupted")
+            end(interrupted() or ENDS["SIGINT"])
         if isinstance(raised.exc_value, OutOfTimeError):
             end(str(raised.exc_value))
         usual(raised)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import qmc
 
+import nagbench
 from nagbench.deadline import Deadline, OutOfTimeError
 from nagbench.interrupts import held_back
 from nagbench.sobol import sobol
@@ -122,3 +123,36 @@ except KeyboardInterrupt:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (done.stdout, done.stderr) == ("[[0.5, 0.5], [0.75, 0.25], [0.25, 0.75]]\n", "")
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGHUP", 129), ("SIGINT", 130)])
+def test_a_signal_to_end_keeps_what_is_counted(tmp_path, name, code):
+    """As a cluster's queue sends it before it kills, and a terminal that closes: no outcome is on the disk by then."""
+    spec = ["-p", "rosenbrock", "-o", "nesterov", "--trials", "4000", "--no-report", "--no-timing", "--out", "o"]
+    words = [sys.executable, "-c", TOLD_TO_END.format(name=name), "sweep", *spec, "-j", "2"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120, cwd=tmp_path)
+    assert done.returncode == code
+    assert done.stderr.splitlines()[-1].endswith("what is finished is kept, and the same command goes on from there")
+    assert "Traceback" not in done.stderr
+    assert nagbench.load(tmp_path / "o").counted > 0
+
+
+TOLD_TO_END = """
+import signal
+from nagbench import cli, stages
+usual = stages._Ready.add
+def add(self, table):
+    usual(self, table)
+    signal.raise_signal(signal.{name})
+stages._Ready.add = add
+signal.signal(signal.SIGINT, signal.default_int_handler)
+cli.main()
+"""
+
+
+def test_a_signal_that_is_to_be_ignored_is_ignored():
+    code = (
+        "import signal; from nagbench.interrupts import heed; heed(); signal.raise_signal(signal.SIGHUP); print('on')"
+    )
+    words = ["sh", "-c", 'trap "" HUP; exec "$0" -c "$1"', sys.executable, code]
+    assert subprocess.run(words, capture_output=True, text=True, timeout=60).stdout == "on\n"
