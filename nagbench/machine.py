@@ -9,12 +9,13 @@ import importlib.metadata
 import os
 import platform
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 
-def versions() -> dict[str, str]:
+@functools.cache
+def versions() -> Mapping[str, str]:
     """Versions of Python, nagbench and the libraries that decide numbers, optional ones where they are installed."""
     found = {"python": platform.python_version()}
     for name in ("nagbench", "numpy", "scipy", "numba", "llvmlite", "pandas", "pyarrow", *_OPTIONAL):

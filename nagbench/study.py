@@ -364,12 +364,12 @@ def _begin(
         "plan": plan,
         "cells": cells,
         "shard": None if shard is None else f"{shard[0]}/{shard[1]}",
-        "versions": versions(),
+        "versions": dict(versions()),
         "machine": machine(),
         "git": commit(),
         "command": command or shlex.join(["python", "-m", "nagbench", "sweep", str(file), "--out", str(store.folder)]),
     }
-    machines = {machine()["id"]: {**machine(), "versions": versions()}}
+    machines = {machine()["id"]: {**machine(), "versions": dict(versions())}}
     if (store.folder / "manifest.json").exists():
         before = store.manifest
         machines = {**before.get("machines", {}), **machines}
