@@ -1,16 +1,18 @@
-"""Sweeps of many cells: `python -m benchmarks.scale [--cells N ...] [--jobs J ...] [--case NAME ...]`.
+"""Sweeps of many cells: `python -m benchmarks.scale [--cells N ...] [--jobs J ...] [--case NAME ...] [--dask W]`.
 
 Each row is a process of its own: a sweep, tuned, into a new results directory ("store") or counted and thrown away
 ("none"). Cases: "short" is Rosenbrock's valley and two quadratics under gradient descent, the heavy ball and Nesterov's
 method, at most 500 iterations a cell; "rosenbrock" and "quadratics" are one of these each with the tolerances and the
 budget of any sweep. "kernels" is the time that a cell spends in compiled code that counts, and "outside" the share of the
 process's time that is spent elsewhere, both of the processor and where that runs in the same process (`-j 1`). Peak memory
-is that of the process that drives it, and "read" the time until `nagbench.load(...).runs` is there.
+is that of the process that drives it, and "read" the time until `nagbench.load(...).runs` is there. With `--dask`, the
+same is counted by so many workers of Dask too, whose scheduler is another process.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
 import json
 import resource
@@ -54,8 +56,8 @@ def clocked() -> list[float]:
     return spent
 
 
-def measure(cells: int, jobs: int, store: bool, case: str) -> dict[str, Any]:
-    """One row, measured in this process."""
+def measure(cells: int, where: str, store: bool, case: str) -> dict[str, Any]:
+    """One row, measured in this process. ``where`` is a number of jobs, or the address of a scheduler."""
     import pyarrow as pa
 
     import nagbench
@@ -66,33 +68,35 @@ def measure(cells: int, jobs: int, store: bool, case: str) -> dict[str, Any]:
         # Kernels compiled or loaded, libraries imported.
         nagbench.sweep(**settings(90, case), out=f"{place}/warm", jobs=1)
         spent, out = clocked(), f"{place}/out"
+        how: dict[str, Any] = {"executor": "dask", "scheduler": where} if ":" in where else {"jobs": int(where)}
         began, cpu = time.perf_counter(), time.process_time()
-        done = _stored(cells, jobs, out, case) if store else _counted(cells, jobs, case)
+        done = _stored(cells, how, out, case) if store else _counted(cells, how, case)
         seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         disk = sum(file.stat().st_size for file in Path(out).rglob("*") if file.is_file())
         read = _read(out, done) if store else None
-    own = jobs == 1
+    own = where == "1"
     return {
-        "case": case, "cells": done, "jobs": jobs, "store": "store" if store else "none", "seconds": seconds,
+        "case": case, "cells": done, "jobs": "dask" if ":" in where else where,
+        "store": "store" if store else "none", "seconds": seconds,
         "rate": done / seconds, "peak": peak, "disk": disk / 2**20, "kernels": 1e6 * spent[0] / done if own else None,
         "outside": 1.0 - spent[0] / cpu if own else None, "read": read,
     }  # fmt: skip
 
 
-def _stored(cells: int, jobs: int, out: str, case: str) -> int:
+def _stored(cells: int, how: dict[str, Any], out: str, case: str) -> int:
     import nagbench
 
-    return int(nagbench.sweep(**settings(cells, case), out=out, jobs=jobs).manifest["cells"])
+    return int(nagbench.sweep(**settings(cells, case), out=out, **how).manifest["cells"])
 
 
-def _counted(cells: int, jobs: int, case: str) -> int:
+def _counted(cells: int, how: dict[str, Any], case: str) -> int:
     from nagbench.executors import Execution, run_bundles
     from nagbench.plan import make_plan
     from nagbench.specification import make_spec
 
     spec = make_spec(settings(cells, case))
-    tables = run_bundles((lot.cells for lot in make_plan(spec)), Execution(jobs), lambda: None)
+    tables = run_bundles((lot.cells for lot in make_plan(spec)), Execution(**how), lambda: None)
     return sum(table.num_rows for table in tables) // len(spec.tolerances)
 
 
@@ -118,7 +122,7 @@ def line(row: dict[str, Any]) -> str:
     return (
         f"{row['case']:<10}  {row['cells']:>9,}  {row['jobs']:>4}  {row['store']:<5}  {row['seconds']:>8.1f}  "
         f"{row['rate']:>7,.0f}  {row['peak']:>10.0f} MB  {disk:>7}  {kernels:>8}  {outside:>7}  {read:>7}"
-    )
+    ).rstrip()
 
 
 def main() -> None:
@@ -127,18 +131,27 @@ def main() -> None:
     parser.add_argument("--cells", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--jobs", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--case", nargs="+", choices=list(CASES), default=["short"])
+    parser.add_argument("--dask", type=int, metavar="W", help="so many workers of Dask too")
     parser.add_argument("--row", nargs=4, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.row:
-        cells, jobs, store, case = given.row
-        print(json.dumps(measure(int(cells), int(jobs), store == "store", case)))
+        cells, where, store, case = given.row
+        print(json.dumps(measure(int(cells), where, store == "store", case)))
         return
     print(HEAD)
-    for row in itertools.product(given.case, given.cells, given.jobs, ("store", "none")):
-        case, cells, jobs, store = map(str, row)
-        words = [sys.executable, "-m", "benchmarks.scale", "--row", cells, jobs, store, case]
-        done = subprocess.run(words, check=True, capture_output=True, text=True)
-        print(line(json.loads(done.stdout)), flush=True)
+    with contextlib.ExitStack() as stack:
+        places = [*map(str, given.jobs), *([_scheduler(given.dask, stack)] if given.dask else [])]
+        for case, cells, where, store in itertools.product(given.case, given.cells, places, ("store", "none")):
+            words = [sys.executable, "-m", "benchmarks.scale", "--row", str(cells), where, store, case]
+            done = subprocess.run(words, check=True, capture_output=True, text=True)
+            print(line(json.loads(done.stdout)), flush=True)
+
+
+def _scheduler(workers: int, stack: contextlib.ExitStack) -> str:
+    from distributed import LocalCluster
+
+    cluster = LocalCluster(workers, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0")
+    return str(stack.enter_context(cluster).scheduler_address)
 
 
 if __name__ == "__main__":
