@@ -206,12 +206,17 @@ def _natively(clock: _Clock) -> float | None:
         loop = clock.job.native
         if loop is not None:
             made = _seconds(loop, 0)
-            return max(_seconds(loop, clock.task.iterations) - made, 0.0)
+            return _seconds(loop, clock.task.iterations) - made
     except Exception:
         # The times of the bare replay stand without it.
         clock.native.clear()
     clock.has_native = False
     return None
+
+
+def _native_time(took: Sequence[float]) -> float:
+    """The median; nan where a quarter of the repeats cannot tell the iterations from the making of the optimizer."""
+    return float(np.median(took)) if took and np.percentile(took, 25) > 0.0 else np.nan
 
 
 def _seconds(loop: Callable[[int], Any], iterations: int) -> float:
@@ -240,7 +245,7 @@ def _row(clock: _Clock) -> dict[str, Any]:
         "cpu_time": float(np.median(clock.cpu or [np.nan])),
         "oracle_time": float(np.median(clock.oracle or [np.nan])),
         "step_time": _step_time(clock),
-        "native_time": float(np.median(clock.native or [np.nan])),
+        "native_time": _native_time(clock.native),
         "samples": clock.samples,
         "disturbed": clock.disturbed,
         "fingerprint": clock.task.fingerprint,

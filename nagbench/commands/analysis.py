@@ -84,7 +84,6 @@ def show_tuning(folder: Path, folds: int, plot: Path | None, shape: str) -> int:
         from nagbench.plots.tuning import tuning_curves
 
         save(tuning_curves(tuning.by_trials(runs, 0.5)), plot)
-        ERR.print(f"picture: {plot}", soft_wrap=True, markup=False)
     return 0
 
 

@@ -94,9 +94,10 @@ def console() -> Console:
 
 
 def save(figure: Any, file: Path) -> None:
-    """Writes a figure in the format of the file's ending. Raises UsageError where that cannot be done."""
+    """Writes a figure in the format of the file's ending, and says so. Raises UsageError where that cannot be done."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(file, dpi=150)
     except (OSError, ValueError) as error:
         raise UsageError(f"picture {file} cannot be written: {error}") from None
+    ERR.print(f"picture: {file}", soft_wrap=True, markup=False)

@@ -63,7 +63,6 @@ def draw_map(
         from nagbench.plots.maps import sensitivity_map
 
         save(sensitivity_map(cells, edge), plot)
-        ERR.print(f"picture: {plot}", soft_wrap=True, markup=False)
     for text in failed["error"].head(1):
         ERR.print(f"nagbench: error: {len(failed)} of {len(cells)} cells: {text}", soft_wrap=True, markup=False)
     return 0 if failed.empty else 1

@@ -57,7 +57,6 @@ def run_one(
         from nagbench.plots.learning import learning
 
         save(learning(found, done) if found.metrics else draw_path(found, done), plot)
-        ERR.print(f"picture: {plot}", soft_wrap=True, markup=False)
     if done.status == "error":
         ERR.print(f"nagbench: error: {done.error}", soft_wrap=True, markup=False)
     return 1 if done.status == "error" else 0

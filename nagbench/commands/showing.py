@@ -59,7 +59,6 @@ def _draw(found: Problem | Optimizer, plot: Path, *, asked: bool) -> None:
         ERR.print(reason, soft_wrap=True, markup=False)
         return
     save(figure, plot)
-    ERR.print(f"picture: {plot}", soft_wrap=True, markup=False)
 
 
 def _picture(found: Problem | Optimizer) -> Figure | None:

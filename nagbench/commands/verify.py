@@ -55,7 +55,6 @@ def verify_things(
         ERR.print(f"certificate: {out}", soft_wrap=True, markup=False)
     if plot is not None:
         save(found.plot(), plot)
-        ERR.print(f"picture: {plot}", soft_wrap=True, markup=False)
     return 0
 
 

@@ -105,3 +105,10 @@ def test_native_time_is_that_of_the_iterations_alone(monkeypatch):
     monkeypatch.setattr(timing, "time", types.SimpleNamespace(perf_counter=lambda: now[0]))
     job, task = types.SimpleNamespace(native=loop), types.SimpleNamespace(iterations=7)
     assert timing._natively(timing._Clock(task, job)) == 14.0
+
+
+def test_a_native_loop_too_short_to_tell_from_the_making_has_no_time():
+    assert timing._native_time([3.0, 1.0, 2.0]) == 2.0
+    assert np.isnan(timing._native_time([3.0, -1.0, -2.0]))
+    assert np.isnan(timing._native_time([3.0, -1.0, 2.0, 1.0, -3.0]))
+    assert np.isnan(timing._native_time([]))

@@ -173,6 +173,17 @@ def test_the_diagram_of_ranks_joins_what_cannot_be_told_apart() -> None:
     assert {text.get_text().split()[0] for text in axes.texts} == {"a", "b", "c", "critical"}
 
 
+@pytest.mark.parametrize("name", ["a", "gradient-descent", "averaged-gradient-descent", "momentum:momentum=[0.9,0.99]"])
+def test_the_labels_of_the_diagram_of_ranks_lie_within_it(name: str) -> None:
+    names = [name, "b", "c", name]
+    means = pd.DataFrame({"method": names, "optimizer": names, "mean_rank": [1.25, 1.9, 2.9, 3.33]})
+    figure = critical_differences(means, 1.0, [])
+    figure.draw_without_rendering()
+    for text in figure.axes[0].texts:
+        box = text.get_window_extent()
+        assert 0 <= box.x0 < box.x1 <= figure.bbox.width, text.get_text()
+
+
 def test_what_a_problem_follows_is_drawn_as_learning_curves(tuned: Material) -> None:
     followed = Material(
         tuned.runs, tuned.timings, tuned.curves.assign(training_loss=tuned.curves["gradient_norm"]), tuned.manifests
