@@ -19,16 +19,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from nagbench import __version__, sources
+from nagbench import __version__
 from nagbench.bundle import Bundle
 from nagbench.counting import failures
-from nagbench.distant import Distant
 from nagbench.errors import UsageError, one_line
 from nagbench.guarded import guarding
-from nagbench.objective import Problem
-from nagbench.registry import find_method
-from nagbench.runner import Pulse, fingerprint_of, home_of, problem_of
-from nagbench.updates import Method
+from nagbench.runner import Pulse, files_of, fingerprint_of
 from nagbench.worker import from_bytes, to_bytes
 from nagbench.workers import Limits, Pool
 
@@ -182,7 +178,7 @@ class _Run:
         if like in self._seen:
             return
         self._seen.add(like)
-        for name, files in _modules(problem_of(like[0]), find_method(like[1])):
+        for name, files in files_of(*like):
             for text in files:
                 file = Path(text)
                 if file.is_relative_to(_PACKAGE) or file in self._shipped:
@@ -200,19 +196,6 @@ class _Run:
                     f"the Dask worker {address} has no module {name}, which these cells need; install it there, or put "
                     "what they need into a single file, which is sent"
                 )
-
-
-def _modules(problem: Problem, method: Method) -> list[tuple[str, list[str]]]:
-    """The modules behind a problem and a method, each with its files."""
-    further = [home_of(method).__module__, *method.modules]
-    if isinstance(problem, Distant):
-        return [*problem.ask("files"), *_with_files(further)]
-    kernels = [problem.value_kernel.__module__, problem.gradient_kernel.__module__]
-    return _with_files([*problem.modules, *kernels, *further])
-
-
-def _with_files(modules: list[str]) -> list[tuple[str, list[str]]]:
-    return [(name, sources.files([name])) for name in sources.behind(modules)]
 
 
 def version() -> str:

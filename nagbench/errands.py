@@ -1,6 +1,7 @@
 """What a process that runs code from outside is asked for, besides counting: each errand is a function by its name.
 
-Problems are named by the canonical JSON of what builds them; answers are plain data, so that reading them imports nothing.
+Problems are named by the canonical JSON of what builds them, methods by their names; answers are plain data, so that
+reading them imports nothing.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ from typing import Any, cast
 
 import numpy as np
 
-from nagbench import registry, sources
+from nagbench import registry, stability
 from nagbench.checks.findings import Check
+from nagbench.errors import UsageError, one_line
 from nagbench.machine import one_core
 from nagbench.objective import Floats, Ints, Problem
 from nagbench.records import Cell, Run
-from nagbench.runner import Pulse, batch_of, fingerprint_of
+from nagbench.runner import Pulse, batch_of, files_of, fingerprint_of, problem_of
+from nagbench.updates import Hyperparameter, Optimizer
 
 _NUMBERS = ("minimum", "smoothness", "strong_convexity")
 _ARRAYS = ("start", "minimizers", "spectrum", "eigenvectors", "domain", "stationary_points")
@@ -29,7 +32,7 @@ def _problem(key: str) -> Problem:
     return registry.build_problem(given["family"], given["parameters"], **given["facts"])
 
 
-def describe(key: str, _pulse: Pulse) -> tuple[dict[str, Any], tuple[str, ...]]:
+def describe_problem(key: str, _pulse: Pulse) -> tuple[dict[str, Any], tuple[str, ...]]:
     """The facts of a problem, and the names of its metrics."""
     problem = _problem(key)
     facts: dict[str, Any] = {name: _as(float, getattr(problem, name)) for name in _NUMBERS}
@@ -59,19 +62,80 @@ def metric(key: str, name: str, point: Floats, _pulse: Pulse) -> float:
     return float(_problem(key).metrics[name](point))
 
 
-def fingerprint(_key: str, problem: str, optimizer: str, _pulse: Pulse) -> str:
+def describe_method(name: str, _pulse: Pulse) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """What is declared of a method, and the names of the functions that it has."""
+    method = registry.find_method(name)
+    facts: dict[str, Any] = {"slots": int(method.slots)}
+    facts |= {fact: str(getattr(method, fact)) for fact in ("name", "tested_at", "source", "summary", "library")}
+    facts |= {fact: bool(getattr(method, fact)) for fact in ("look_ahead", "autonomous", "next_momentum")}
+    facts |= {fact: tuple(map(str, getattr(method, fact))) for fact in ("distributions", "modules")}
+    facts["hyperparameters"] = {str(key): _plain(known) for key, known in method.hyperparameters.items()}
+    return facts, tuple(function for function in _FUNCTIONS if getattr(method, function) is not None)
+
+
+_FUNCTIONS = ("update", "session", "driver", "observe", "theory", "refuses")
+
+
+def _plain(known: Hyperparameter) -> Hyperparameter:
+    ends = None if known.tuning is None else (float(known.tuning[0]), float(known.tuning[1]))
+    facts: dict[str, Any] = {fact: float(getattr(known, fact)) for fact in ("default", "low_bound", "high_bound")}
+    facts |= {fact: bool(getattr(known, fact)) for fact in ("open_below", "closed_above")}
+    facts |= {fact: str(getattr(known, fact)) for fact in ("scale", "unit")}
+    return Hyperparameter(**facts, tuning=ends)
+
+
+def theory(name: str, L: float, mu: float, _pulse: Pulse) -> dict[str, Any] | None:
+    """A method's textbook hyperparameters."""
+    tuning = registry.find_method(name).theory
+    assert tuning is not None
+    try:
+        found = tuning(L, mu)
+        return None if found is None else {str(key): _number_or_word(value) for key, value in found.items()}
+    except (Exception, SystemExit) as error:
+        raise UsageError(f"{name}: theory({L:g}, {mu:g}) raised {one_line(error)}") from error
+
+
+def _number_or_word(value: Any) -> float | str:
+    return str(value) if isinstance(value, str) else float(value)
+
+
+def refuses(name: str, values: Mapping[str, float], _pulse: Pulse) -> str | None:
+    """Why a method does not take a combination of values."""
+    asked = registry.find_method(name).refuses
+    why = None if asked is None else asked(values)
+    return None if why is None else str(why)
+
+
+def iteration_matrices(name: str, values: Mapping[str, Any], eigenvalues: Floats, _pulse: Pulse) -> Floats | None:
+    """See `stability`."""
+    return stability.iteration_matrices(Optimizer(registry.find_method(name), values), eigenvalues)
+
+
+def largest_stable(name: str, values: Mapping[str, Any], _pulse: Pulse) -> float | None:
+    """See `stability`."""
+    return stability.largest_stable(registry.find_method(name), values)
+
+
+def runs_of(
+    name: str, schedule: Mapping[str, Floats], problem: str, start: Any, steps: int, seeds: Sequence[int], _pulse: Pulse
+) -> Any:
+    """See `verification.lockstep`."""
+    from nagbench.verification import lockstep
+
+    return lockstep.runs_of(registry.find_method(name), schedule, problem_of(problem), start, steps, seeds)
+
+
+def fingerprint(problem: str, optimizer: str, _pulse: Pulse) -> str:
     """The fingerprint of the sources behind a problem (its canonical JSON) and an optimizer."""
     return fingerprint_of(problem, optimizer)
 
 
-def files(key: str, _pulse: Pulse) -> list[tuple[str, list[str]]]:
-    """The modules behind a problem, each with its files."""
-    problem = _problem(key)
-    named = [*problem.modules, problem.value_kernel.__module__, problem.gradient_kernel.__module__]
-    return [(name, sources.files([name])) for name in sources.behind(named)]
+def files(problem: str, optimizer: str, _pulse: Pulse) -> list[tuple[str, list[str]]]:
+    """The modules behind them, each with its files."""
+    return files_of(problem, optimizer)
 
 
-def check(key: str, name: str, seed: int, _pulse: Pulse) -> list[Check]:
+def check_problem(key: str, name: str, seed: int, _pulse: Pulse) -> list[Check]:
     """One of the contract tests of a problem."""
     from nagbench.checks.findings import run_checks
     from nagbench.checks.probe import Probe
@@ -81,11 +145,13 @@ def check(key: str, name: str, seed: int, _pulse: Pulse) -> list[Check]:
     return run_checks(problem.name, {name: CHECKS[name]}, Probe(problem, seed))
 
 
-def check_optimizer(text: str, seed: int, _pulse: Pulse) -> list[Check]:
-    """The contract tests of an optimizer."""
-    from nagbench.checks.methods import check_method
+def check_method(key: str, values: Mapping[str, Any], name: str, seed: int, _pulse: Pulse) -> list[Check]:
+    """One of the contract tests of a method."""
+    from nagbench.checks.findings import run_checks
+    from nagbench.checks.methods import Walk, checks_of
 
-    return check_method(registry.optimizer(text), seed=seed)
+    method = registry.find_method(key)
+    return run_checks(key, {name: checks_of(method)[name]}, Walk(Optimizer(method, values), seed))
 
 
 def is_optimizer(path: str, _pulse: Pulse) -> bool:
@@ -103,11 +169,11 @@ def curve(cell: Cell, pulse: Pulse) -> tuple[Any, dict[str, Floats]]:
     return done.curve, dict(done.metrics)
 
 
-def iterates(cell: Cell, most: int, pulse: Pulse) -> Floats:
-    """The first iterates of a cell; see `tracing.first_iterates`."""
-    from nagbench.tracing import first_iterates
+def steps(cell: Cell, most: int, pulse: Pulse) -> tuple[Floats, Floats]:
+    """The first iterates of a cell, and where it took its gradients; see `tracing.first_steps`."""
+    from nagbench.tracing import first_steps
 
-    return first_iterates(cell, most, pulse)
+    return first_steps(cell, most, pulse)
 
 
 def times(tasks: Sequence[Any], repeats: int, pulse: Pulse) -> list[Any]:
@@ -128,6 +194,8 @@ def run(problem: str, optimizer: str, settings: Mapping[str, Any], pulse: Pulse)
 ERRANDS: Mapping[str, Callable[..., Any]] = {
     errand.__name__: cast(Callable[..., Any], errand)
     for errand in (
-        describe, evaluate, metric, fingerprint, files, check, check_optimizer, is_optimizer, curve, iterates, times, run,
+        describe_problem, evaluate, metric, check_problem,
+        describe_method, theory, refuses, iteration_matrices, largest_stable, runs_of, check_method, is_optimizer,
+        fingerprint, files, curve, steps, times, run,
     )
 }  # fmt: skip

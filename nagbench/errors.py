@@ -22,6 +22,14 @@ class UsageError(ValueError):
     """Bad input. The message is one line that names the input, what is allowed and the nearest valid name."""
 
 
+class LostError(UsageError):
+    """The code of a user's crashed the process that ran it, hung, or took too much memory. ``reason`` says which."""
+
+    def __init__(self, who: str, reason: str) -> None:
+        super().__init__(f"{who}: {reason}")
+        self.reason = reason
+
+
 def one_line(error: BaseException) -> str:
     """An error of someone else's as "Type: message", on one line."""
     return f"{type(error).__name__}: {' '.join(str(error).split())}"

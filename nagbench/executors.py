@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from nagbench.counting import failures, pieces
 from nagbench.errors import UsageError, unknown
 from nagbench.guarded import lost
 from nagbench.records import Cell
-from nagbench.runner import Pulse, batch_of
+from nagbench.runner import Pulse, batch_of, outside
 from nagbench.workers import NO_LIMITS, Limits, Pool
 
 # At the most, if every cell used its budget up; most use a small part of it.
@@ -72,7 +71,7 @@ def tasks(bundles: Iterable[Bundle]) -> Iterator[Bundle]:
 
 
 def run_bundles(bundles: Iterable[Bundle], how: Execution, pulse: Pulse) -> Iterator[pa.Table]:
-    """The outcomes of all bundles as they become ready; those of problems that were given up are errors."""
+    """The outcomes of all bundles as they become ready; those of problems and methods that were given up are errors."""
     refused: deque[Bundle] = deque()
     for table in _run(tasks(_without_lost(bundles, refused)), how, pulse):
         yield table
@@ -82,7 +81,7 @@ def run_bundles(bundles: Iterable[Bundle], how: Execution, pulse: Pulse) -> Iter
 
 def _without_lost(bundles: Iterable[Bundle], refused: deque[Bundle]) -> Iterator[Bundle]:
     for bundle in bundles:
-        if lost(bundle.template.problem):
+        if _lost(bundle):
             refused.append(bundle)
         else:
             yield bundle
@@ -91,7 +90,11 @@ def _without_lost(bundles: Iterable[Bundle], refused: deque[Bundle]) -> Iterator
 def _failures(refused: deque[Bundle]) -> Iterator[pa.Table]:
     while refused:
         bundle = refused.popleft()
-        yield failures(bundle, lost(bundle.template.problem))
+        yield failures(bundle, _lost(bundle))
+
+
+def _lost(bundle: Bundle) -> str:
+    return lost(bundle.template.problem, bundle.template.optimizer)
 
 
 def _run(work: Iterator[Bundle], how: Execution, pulse: Pulse) -> Iterator[pa.Table]:
@@ -120,4 +123,4 @@ def _here(work: Iterator[Bundle], limits: Limits, pulse: Pulse) -> Iterator[pa.T
 
 def foreign(cell: Cell) -> bool:
     """Whether counting this cell runs code from outside the package."""
-    return ":" in cell.optimizer or ":" in json.loads(cell.problem)["family"]
+    return bool(outside(cell.problem, cell.optimizer))

@@ -1,13 +1,13 @@
 """Code from outside the package is run for the process that drives in another one, which may crash, hang or take all memory.
 
-Within `guarding`, families that are named "…:…" are built, evaluated, traced and timed by a process of `nagbench.worker`.
-A problem that costs that process its life is given up: what asks for it again is told why, and its cells are errors.
+Within `guarding`, families and methods that are named "…:…" are imported by a process of `nagbench.worker` alone, and
+built, evaluated, asked for their theory, traced and timed there. One that costs that process its life is given up: what
+asks for it again is told why, and its cells are errors.
 """
 
 from __future__ import annotations
 
 import contextlib
-import contextvars
 import functools
 import os
 import pickle
@@ -17,10 +17,10 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
-from nagbench.distant import BUILDER, distant
-from nagbench.errors import UsageError
+from nagbench.distant import ELSEWHERE, DistantMethod, Elsewhere, distant_method, distant_problem
+from nagbench.errors import LostError, UsageError
 from nagbench.objective import Problem
 from nagbench.records import canonical
 from nagbench.runner import Pulse, shortened
@@ -33,16 +33,6 @@ _WAIT = 0.05
 _LOOK = 0.1
 _READ = 2**20
 _DEATHS, _MOST_DEATHS = 2, 4
-# They call no function of the user's, so a problem that was given up still has them.
-_OF_SOURCES = ("fingerprint", "files")
-
-
-class LostError(UsageError):
-    """The code of a user's crashed the process that ran it, hung, or took too much memory. ``reason`` says which."""
-
-    def __init__(self, who: str, reason: str) -> None:
-        super().__init__(f"{who}: {reason}")
-        self.reason = reason
 
 
 class _DiedError(Exception):
@@ -54,8 +44,10 @@ class _DiedError(Exception):
 
 
 @dataclass(eq=False)
-class Guard:
-    """The process that is asked, its limits, and the problems (by their canonical JSON) that were given up, with the reason."""
+class Guard(Elsewhere):
+    """The process that is asked, its limits, and what was given up, with the reason: problems (by their canonical JSON) and
+    methods (by name).
+    """
 
     limits: Limits
     pulse: Pulse
@@ -65,34 +57,40 @@ class Guard:
     _looked: float = 0.0
     _deaths: int = 0
     _last: str = ""
-    _of_problem: Counter[str] = field(default_factory=Counter)
+    _deaths_of: Counter[str] = field(default_factory=Counter)
+    _methods: dict[str, DistantMethod] = field(default_factory=dict)
 
-    def build(self, family: str, parameters: Mapping[str, Any], facts: Mapping[str, Any]) -> Problem:
+    def problem(self, family: str, parameters: Mapping[str, Any], facts: Mapping[str, Any]) -> Problem:
         """The problem, as far as this process needs it. Raises UsageError as `registry.build_problem`, and LostError."""
         key = canonical({"family": family, "parameters": parameters, "facts": facts})
-        known, metrics = self.ask("describe", key, who=f"problem {facts.get('name', family)}")
+        known, metrics = self.ask("describe_problem", key, who=f"problem {facts.get('name', family)}")
         spec = canonical({"family": family, "parameters": parameters, **known["given"]})
         known |= {"parameters": dict(parameters)}
-        return distant(functools.partial(self._of, spec, key, known["name"]), known, metrics)
+        return distant_problem(functools.partial(self._of, spec, key, known["name"]), known, metrics)
 
-    def _of(self, spec: str, key: str, name: str, errand: str, *arguments: Any) -> Any:
-        """An errand of one problem, which is given up with the first that it does not survive."""
-        if errand in _OF_SOURCES:
-            return self.ask(errand, key, *arguments, who=name)
-        if spec in self.lost:
-            raise LostError(name, self.lost[spec])
+    def method(self, name: str) -> DistantMethod:
+        """The method, as far as this process needs it. Raises UsageError as `registry.find_method`, and LostError."""
+        if name not in self._methods:
+            ask = functools.partial(self._of, name, name, f"optimizer {name}")
+            self._methods[name] = distant_method(ask, *ask("describe_method"))
+        return self._methods[name]
+
+    def _of(self, what: str, key: str, who: str, errand: str, *arguments: Any) -> Any:
+        """An errand of one problem or method, which is given up with the first that it does not survive."""
+        if what in self.lost:
+            raise LostError(who, self.lost[what])
         before = self._deaths
         try:
-            return self.ask(errand, key, *arguments, who=name)
+            return self.ask(errand, key, *arguments, who=who)
         except LostError as error:
-            self.lost[spec] = error.reason
+            self.lost[what] = error.reason
             raise
         finally:
             # One that dies now and then would have a process started for every few points of a picture.
             if self._deaths > before:
-                self._of_problem[spec] += self._deaths - before
-                if self._of_problem[spec] >= _MOST_DEATHS:
-                    self.lost.setdefault(spec, self._last)
+                self._deaths_of[what] += self._deaths - before
+                if self._deaths_of[what] >= _MOST_DEATHS:
+                    self.lost.setdefault(what, self._last)
 
     def ask(self, errand: str, *arguments: Any, who: str) -> Any:
         """What the errand returns. A process that died for no known reason may have been killed: one more is asked.
@@ -172,9 +170,6 @@ class Guard:
                 raise _DiedError(f"stopped at {most / 2**20:,.0f} MiB, the memory that it may take", not self._used)
 
 
-_GUARD: contextvars.ContextVar[Guard | None] = contextvars.ContextVar("guard", default=None)
-
-
 @contextlib.contextmanager
 def guarding(limits: Limits | None = None, pulse: Pulse = lambda: None) -> Iterator[Guard]:
     """Until it ends, code from outside runs in another process, under these limits; within another, in the same one.
@@ -183,7 +178,7 @@ def guarding(limits: Limits | None = None, pulse: Pulse = lambda: None) -> Itera
 
     ``pulse`` is called while that process is waited for; what it raises ends the waiting, and the process.
     """
-    before = _GUARD.get()
+    before = guard()
     if limits is None or not limits.given:
         limits = Limits(_PATIENCE) if before is None else before.limits
     if before is not None:
@@ -194,25 +189,24 @@ def guarding(limits: Limits | None = None, pulse: Pulse = lambda: None) -> Itera
         finally:
             before.limits, before.pulse = saved
         return
-    guard = Guard(limits, pulse)
-    tokens = _GUARD.set(guard), BUILDER.set(guard.build)
+    present = Guard(limits, pulse)
+    token = ELSEWHERE.set(present)
     try:
-        yield guard
+        yield present
     finally:
-        _GUARD.reset(tokens[0])
-        BUILDER.reset(tokens[1])
-        guard.close()
+        ELSEWHERE.reset(token)
+        present.close()
 
 
 def guard() -> Guard | None:
     """The present guard, if there is one."""
-    return _GUARD.get()
+    return cast(Guard | None, ELSEWHERE.get())
 
 
-def lost(problem: str) -> str:
-    """Why a problem, by its canonical JSON, was given up; empty where it was not."""
-    present = _GUARD.get()
-    return "" if present is None else present.lost.get(problem, "")
+def lost(*names: str) -> str:
+    """Why the first of these problems (by their canonical JSON) and methods that was given up was; empty where none was."""
+    present = guard()
+    return "" if present is None else next((present.lost[name] for name in names if name in present.lost), "")
 
 
 def told(error: UsageError) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from nagbench.bundle import Bundle
 from nagbench.curvature import scale_of
 from nagbench.errors import UsageError
+from nagbench.guarded import lost
 from nagbench.modes import Settings, needs_unit, rows_of, settings, theory_of
 from nagbench.names import Variant, resolve_problems, resolve_variants
 from nagbench.objective import Ints, Problem
@@ -89,8 +90,10 @@ def make_plan(spec: Spec) -> Plan:
         spec, problems, variants, {name: scale_of(found) if needed else 1.0 for name, found in problems.items()}
     )
     if next(iter(plan), None) is None:
+        given_up = [f"{variant.label}: {why}" for variant in variants if (why := lost(variant.method.name))]
         raise UsageError(
-            "no cell to run: theory needs a convex problem with known L, and a method with textbook values for its μ"
+            "; ".join(given_up)
+            or "no cell to run: theory needs a convex problem with known L, and a method with textbook values for its μ"
         )
     return plan
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from nagbench import sources
-from nagbench.distant import BUILDER
+from nagbench.distant import ELSEWHERE
 from nagbench.errors import UsageError, one_line, unknown
 from nagbench.libraries import missing
 from nagbench.objective import Floats, Problem
@@ -211,6 +211,8 @@ def find_method(name: str) -> Method:
             raise UsageError(f"optimizer {name}: {found.library} is {why}")
         return found
     if ":" in name:
+        if (elsewhere := ELSEWHERE.get()) is not None:
+            return elsewhere.method(name)
         thing = from_path("optimizer", name)
         marked = getattr(thing, "__method__", None)
         if isinstance(marked, Method):
@@ -233,9 +235,9 @@ def build_problem(source: str | Family, parameters: Mapping[str, Any], /, **fact
     Raises UsageError for unknown parameters, values that the family refuses, and a start of the wrong length.
     """
     facts = {name: fact for name, fact in facts.items() if fact is not None}
-    elsewhere = BUILDER.get()
+    elsewhere = ELSEWHERE.get()
     if elsewhere is not None and isinstance(source, str) and ":" in source:
-        return elsewhere(source, parameters, facts)
+        return elsewhere.problem(source, parameters, facts)
     found = source if isinstance(source, Family) else find_family(source)
     who = facts.get("name", found.name)
     for name in ("start", "domain"):

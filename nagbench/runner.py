@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nagbench import loop, pieces, schedules, sources
 from nagbench.bundle import bundle_of
-from nagbench.distant import BUILDER, Builder, Distant
+from nagbench.distant import ELSEWHERE, Elsewhere
 from nagbench.driving import driving
 from nagbench.engine import ENGINES, MIXED, NUMBA, Engine, fingerprint, formula_of
 from nagbench.errors import UsageError, one_line, unknown
@@ -92,37 +92,55 @@ class Counts:
 
 def problem_of(spec: str) -> Problem:
     """The problem of a cell's canonical JSON. Raises UsageError where it cannot be built."""
-    return _problem_of(spec, BUILDER.get())
+    return _problem_of(spec, ELSEWHERE.get())
 
 
 @functools.lru_cache(maxsize=256)
-def _problem_of(spec: str, _builder: Builder | None) -> Problem:
+def _problem_of(spec: str, _elsewhere: Elsewhere | None) -> Problem:
     given = json.loads(spec)
     return build_problem(given["family"], given["parameters"], start=given.get("start"), domain=given.get("domain"))
 
 
+def outside(problem: str, optimizer: str) -> tuple[str, ...]:
+    """Which of the two, a problem by its canonical JSON and a method, run code from outside the package."""
+    return ((problem,) if ":" in json.loads(problem)["family"] else ()) + ((optimizer,) if ":" in optimizer else ())
+
+
 def fingerprint_of(problem: str, optimizer: str) -> str:
     """A hash of the sources that decide the results of this problem under this method."""
-    return _fingerprint_of(problem, optimizer, BUILDER.get())
+    return _fingerprint_of(problem, optimizer, ELSEWHERE.get())
 
 
 @functools.lru_cache(maxsize=4096)
-def _fingerprint_of(problem: str, optimizer: str, _builder: Builder | None) -> str:
-    found = problem_of(problem)
-    if isinstance(found, Distant):
-        return str(found.ask("fingerprint", problem, optimizer))
+def _fingerprint_of(problem: str, optimizer: str, elsewhere: Elsewhere | None) -> str:
+    if elsewhere is not None and outside(problem, optimizer):
+        # Of what was given up too: no function of the user's is called for it.
+        return str(elsewhere.ask("fingerprint", problem, optimizer, who=_sources_of(problem, optimizer)))
     method = find_method(optimizer)
-    home = home_of(method)
-    own = [home] if method.observe is None else [home, method.observe]
-    if method.driver is not None:
-        own.append(driving)
-    modules = (*found.modules, *method.modules)
-    return fingerprint(found.value_kernel, found.gradient_kernel, *own, modules=modules, installed=method.distributions)
+    modules = [*_modules(problem_of(problem), method), *[driving.__module__] * (method.driver is not None)]
+    return fingerprint(modules=modules, installed=method.distributions)
 
 
-def home_of(method: Method) -> Callable[..., Any]:
-    """The function that is the method: an update, or what makes its steps."""
-    return cast(Callable[..., Any], method.driver or method.session or method.update)
+def files_of(problem: str, optimizer: str) -> list[tuple[str, list[str]]]:
+    """The modules behind a problem and a method, each with its files."""
+    elsewhere = ELSEWHERE.get()
+    if elsewhere is not None and outside(problem, optimizer):
+        found: list[tuple[str, list[str]]]
+        found = elsewhere.ask("files", problem, optimizer, who=_sources_of(problem, optimizer))
+        return found
+    names = _modules(problem_of(problem), find_method(optimizer))
+    return [(name, sources.files([name])) for name in sources.behind(names)]
+
+
+def _modules(problem: Problem, method: Method) -> list[str]:
+    """Where their functions come from, and what else they name."""
+    functions = [problem.value_kernel, problem.gradient_kernel, method.driver or method.session or method.update]
+    functions += [method.observe] if method.observe is not None else []
+    return [*(function.__module__ for function in functions if function is not None), *problem.modules, *method.modules]
+
+
+def _sources_of(problem: str, optimizer: str) -> str:
+    return f"the sources of {json.loads(problem)['family']} and {optimizer}"
 
 
 def engine_for(problem: Problem, method: Method, asked: str | None = None, oracle: str = "exact") -> str:

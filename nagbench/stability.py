@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from nagbench.distant import DistantMethod
 from nagbench.objective import Floats
 from nagbench.updates import Method, Optimizer, update_of
 
@@ -35,8 +36,12 @@ def iteration_matrices(optimizer: Optimizer, eigenvalues: Floats) -> Floats | No
     For a method of a library, whose state is its own, on the last two iterates instead. None where the method is not
     linear, depends on the iteration (or on f), or follows a schedule.
     """
+    method, at = optimizer.method, np.atleast_1d(np.asarray(eigenvalues, dtype=float))
+    if isinstance(method, DistantMethod):
+        found: Floats | None = method.answer("iteration_matrices", dict(optimizer.hyperparameters), at)
+        return found
     law = _law(optimizer)
-    return None if law is None else law(np.atleast_1d(np.asarray(eigenvalues, dtype=float)))
+    return None if law is None else law(at)
 
 
 def _law(optimizer: Optimizer) -> Law | None:
@@ -151,6 +156,9 @@ def largest_stable(method: Method, hyperparameters: Mapping[str, float]) -> floa
     on an L-smooth quadratic up to that number over L. None where the method is not linear, or s·λ alone does not
     decide: with weight decay, say, or a step size that is not in units of 1/L.
     """
+    if isinstance(method, DistantMethod):
+        found: float | None = method.answer("largest_stable", dict(hyperparameters))
+        return found
     step = method.hyperparameters.get("step_size")
     if step is None or step.unit != "1/L":
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
@@ -21,7 +22,7 @@ from nagbench.keys import Keys, ids_of
 from nagbench.machine import machine, one_core
 from nagbench.oracle import start_of
 from nagbench.records import Cell
-from nagbench.runner import batch_of, fingerprint_of
+from nagbench.runner import batch_of, fingerprint_of, outside
 from nagbench.specification import Spec
 from nagbench.store import Store
 from nagbench.theory import predicted_iterations
@@ -31,7 +32,7 @@ from nagbench.updates import Optimizer
 
 _TIMED = ("converged", "budget", "stalled")
 _FLUSH, _ROWS = 5.0, 2**16
-# Of one problem, one after the other: then its other cells are not timed.
+# Of one problem or method from outside, one after the other: then its other cells are not timed.
 _LOSSES = 2
 
 
@@ -227,14 +228,18 @@ def _times_outside(tasks: Sequence[Task], repeats: int, present: Guard) -> Itera
     try:
         yield from present.ask("times", tasks, repeats, who="timing")
         return
-    except UsageError as error:
-        reason, losses = told(error), 1
+    except UsageError:
+        lost: dict[str, list[str]] = defaultdict(list)
     for task in tasks:
-        if losses <= _LOSSES:
+        reasons = [lost[name] for name in outside(task.cell.problem, task.cell.optimizer)]
+        worst = max(reasons, key=len)
+        if len(worst) < _LOSSES:
             try:
                 yield from present.ask("times", [task], repeats, who="timing")
-                losses = 0
+                for own in reasons:
+                    own.clear()
                 continue
             except UsageError as error:
-                reason, losses = told(error), losses + 1
-        yield pd.DataFrame([not_timed(task, reason)])
+                for own in reasons:
+                    own.append(told(error))
+        yield pd.DataFrame([not_timed(task, worst[-1])])

@@ -13,7 +13,9 @@ from nagbench import loop
 from nagbench.errors import UsageError
 from nagbench.objective import Floats, Problem
 from nagbench.records import Cell
-from nagbench.runner import Batch, Pulse, batch_of, count
+from nagbench.registry import optimizer
+from nagbench.runner import Batch, Pulse, batch_of, count, problem_of
+from nagbench.updates import update_of
 
 
 def curve_schedule(last: int, dense: int = 100, per_decade: int = 40) -> NDArray[np.int64]:
@@ -73,3 +75,32 @@ def first_iterates(cell: Cell, most: int, pulse: Pulse = lambda: None) -> Floats
     if counts.errors:
         raise UsageError(next(iter(counts.errors.values())))
     return np.asarray(record.path[: counts.recorded])
+
+
+def first_steps(cell: Cell, most: int, pulse: Pulse = lambda: None) -> tuple[Floats, Floats]:
+    """The same iterates, and the points at which the gradients between them were taken."""
+    path = first_iterates(cell, most, pulse)
+    return path, queries_along(problem_of(cell.problem), cell, path, pulse)
+
+
+def queries_along(problem: Problem, cell: Cell, path: Floats, pulse: Pulse = lambda: None) -> Floats:
+    """The points at which a cell with these iterates, the start first, took its gradients, from the method's own update: one
+    less than iterates.
+
+    Of a method that asks as it likes, only these are known.
+    """
+    chosen = optimizer(cell.optimizer, **cell.hyperparameters)
+    method = chosen.method
+    if not method.look_ahead:
+        return np.asarray(path[:-1])
+    update = update_of(method)
+    iterate, query, slots = path[0].copy(), path[0].copy(), np.zeros((max(method.slots, 1), problem.dimension))
+    points = np.empty((len(path) - 1, problem.dimension))
+    for k in range(len(points)):
+        hyper = chosen.hyper_at(k)
+        if method.observe is not None:
+            method.observe(k, problem.value(iterate), iterate, query, slots, hyper)
+        points[k] = query
+        update(k, problem.gradient(query), iterate, query, slots, hyper)
+        pulse()
+    return points

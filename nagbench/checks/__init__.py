@@ -32,17 +32,10 @@ def check(name: str, *, optimizer: bool = False, seed: int = 0) -> Iterator[list
 
 def _jobs(text: str, optimizer: bool, seed: int) -> list[Job]:
     if optimizer or _is_optimizer(text):
-        return [_of_method(text, seed)]
+        return [partial(check_method, registry.optimizer(text), seed=seed)]
     if text.endswith(".toml") or Path(text).is_file():
         return _suite(Path(text), seed)
     return [partial(check_problem, registry.problem(text), seed=seed)]
-
-
-def _of_method(text: str, seed: int) -> Job:
-    present = guard()
-    if present is None or ":" not in parse(text)[0]:
-        return partial(check_method, registry.optimizer(text), seed=seed)
-    return partial(present.ask, "check_optimizer", text, seed, who=f"optimizer {text}")
 
 
 def _suite(file: Path, seed: int) -> list[Job]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeVar
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nagbench.errors import UsageError, one_line
+from nagbench.guarded import told
 from nagbench.objective import Floats
 
 Status = Literal["passed", "failed", "skipped"]
@@ -92,3 +93,16 @@ def run_checks(subject: str, checks: Mapping[str, Callable[[T], Finding]], probe
             finding = failed(str(error) if isinstance(error, UsageError) else f"raised {one_line(error)}")
         results.append(Check(subject, name, *finding))
     return results
+
+
+def run_elsewhere(subject: str, names: Sequence[str], ask: Callable[[str], list[Check]]) -> list[Check]:
+    """The checks of what runs in another process, each asked for; after one that it does not survive, none is made."""
+    found: list[Check] = []
+    for name in names:
+        try:
+            found += ask(name)
+        except UsageError as error:
+            found.append(Check(subject, name, *failed(told(error))))
+            rest = names[len(found) :]
+            return found + [Check(subject, left, *skipped(f"not made: {name} ended the process")) for left in rest]
+    return found

@@ -9,8 +9,19 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from nagbench import registry
-from nagbench.checks.findings import Check, Finding, compare, failed, passed, run_checks, skipped, text_of
+from nagbench.checks.findings import (
+    Check,
+    Finding,
+    compare,
+    failed,
+    passed,
+    run_checks,
+    run_elsewhere,
+    skipped,
+    text_of,
+)  # fmt: skip
 from nagbench.checks.kernels import first_line
+from nagbench.distant import DistantMethod
 from nagbench.errors import UsageError, one_line
 from nagbench.objective import Floats
 from nagbench.single import run
@@ -25,9 +36,16 @@ _THEORY = {"L": 10.0, "mu": 0.1}
 
 def check_method(optimizer: Optimizer, *, seed: int = 0) -> list[Check]:
     """All checks of a method, at the values of its hyperparameters that the optimizer holds."""
-    method = optimizer.method
-    checks = CHECKS if method.update is not None else OF_SESSIONS if method.session is not None else OF_DRIVERS
+    method, checks = optimizer.method, checks_of(optimizer.method)
+    if isinstance(method, DistantMethod):
+        values = dict(optimizer.hyperparameters)
+        return run_elsewhere(optimizer.name, list(checks), lambda name: method.ask("check_method", values, name, seed))
     return run_checks(optimizer.name, checks, Walk(optimizer, seed))
+
+
+def checks_of(method: Method) -> Mapping[str, MethodCheck]:
+    """The checks of its kind, by name."""
+    return CHECKS if method.update is not None else OF_SESSIONS if method.session is not None else OF_DRIVERS
 
 
 class Walk:

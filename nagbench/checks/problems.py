@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from nagbench import registry
 from nagbench.checks.differentiation import Reference, reference_of
 from nagbench.checks.facts import FACTS
-from nagbench.checks.findings import Check, Finding, compare, failed, passed, run_checks, skipped
+from nagbench.checks.findings import Check, Finding, compare, failed, passed, run_checks, run_elsewhere, skipped
 from nagbench.checks.kernels import KERNELS
 from nagbench.checks.probe import Probe
-from nagbench.distant import Distant
+from nagbench.distant import DistantProblem
 from nagbench.errors import UsageError
-from nagbench.guarded import told
 from nagbench.objective import Floats, Problem
 from nagbench.records import canonical
 
@@ -25,22 +24,9 @@ _ALL_COORDINATES = 10
 def check_problem(problem: Problem, *, seed: int = 0, speed: bool = True) -> list[Check]:
     """All checks of a problem, in order. ``speed`` False leaves out the timing."""
     checks = {name: check for name, check in CHECKS.items() if speed or name != "speed"}
-    if isinstance(problem, Distant):
-        return _elsewhere(problem, list(checks), seed)
+    if isinstance(problem, DistantProblem):
+        return run_elsewhere(problem.name, list(checks), lambda name: problem.ask("check_problem", name, seed))
     return run_checks(problem.name, checks, Probe(problem, seed))
-
-
-def _elsewhere(problem: Distant, names: Sequence[str], seed: int) -> list[Check]:
-    """The checks of a problem whose code runs in another process; after one that it does not survive, none is made."""
-    found: list[Check] = []
-    for name in names:
-        try:
-            found += problem.ask("check", name, seed)
-        except UsageError as error:
-            found.append(Check(problem.name, name, *failed(told(error))))
-            rest = names[len(found) :]
-            return found + [Check(problem.name, left, *skipped(f"not made: {name} ended the process")) for left in rest]
-    return found
 
 
 def start(probe: Probe) -> Finding:

@@ -11,15 +11,15 @@ import pandas as pd
 
 from nagbench import registry
 from nagbench.commands.console import ERR, print_table, save
-from nagbench.distant import Distant
-from nagbench.errors import UsageError, check_number
-from nagbench.guarded import LostError, guard
+from nagbench.distant import DistantMethod, DistantProblem
+from nagbench.errors import LostError, UsageError, check_number
+from nagbench.guarded import guard
 from nagbench.objective import Problem
 from nagbench.portable import to_json
 from nagbench.records import Run
 from nagbench.runner import UNREACHABLE
 from nagbench.single import run
-from nagbench.text import parse
+from nagbench.updates import Optimizer
 
 
 def run_one(
@@ -34,7 +34,7 @@ def run_one(
     """The verb run; returns the exit code."""
     point = None if start is None else [check_number("start", part) for part in start.split(",")]
     settings["tolerance"] = check_number("tolerance", settings["tolerance"])
-    found = registry.problem(problem)
+    found, chosen = registry.problem(problem), registry.optimizer(optimizer)
     if plot is not None and found.dimension != 2 and not found.metrics:
         raise UsageError(f"--plot draws problems of dimension 2 and learning curves; {problem} has neither")
     if iterations is not None:
@@ -42,7 +42,7 @@ def run_one(
         settings.update(tolerance=UNREACHABLE, budget=iterations)
     settings |= {"start": point, "path": plot is not None or iterations is not None}
     try:
-        done = _run(found, problem, optimizer, settings)
+        done = _run(found, chosen, (problem, optimizer), settings)
     except LostError as error:
         ERR.print(f"nagbench: error: {error}", soft_wrap=True, markup=False)
         return 1
@@ -62,12 +62,12 @@ def run_one(
     return 1 if done.status == "error" else 0
 
 
-def _run(found: Problem, problem: str, optimizer: str, settings: dict[str, Any]) -> Run:
+def _run(found: Problem, chosen: Optimizer, texts: tuple[str, str], settings: dict[str, Any]) -> Run:
     """The run; code from outside runs elsewhere."""
     present = guard()
-    if present is None or not (isinstance(found, Distant) or ":" in parse(optimizer)[0]):
-        return run(found, optimizer, **settings)
-    done: Run = present.ask("run", problem, optimizer, settings, who=f"{problem} × {optimizer}")
+    if present is None or not (isinstance(found, DistantProblem) or isinstance(chosen.method, DistantMethod)):
+        return run(found, chosen, **settings)
+    done: Run = present.ask("run", *texts, settings, who=" × ".join(texts))
     return done
 
 

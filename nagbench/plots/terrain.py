@@ -11,9 +11,8 @@ from matplotlib.colors import LogNorm, Normalize
 from nagbench.errors import UsageError
 from nagbench.objective import Floats, Problem
 from nagbench.plots.style import shown
-from nagbench.records import Cell, Run
-from nagbench.registry import optimizer
-from nagbench.updates import update_of
+from nagbench.records import Run
+from nagbench.tracing import queries_along
 
 LEVELS = 50
 _GRID = 301
@@ -153,27 +152,6 @@ def queries(problem: Problem, run: Run, most: int = 1000) -> Floats:
     For a method without look-ahead these are the iterates.
     """
     return queries_along(problem, run.cell, kept_path(run)[: most + 1])
-
-
-def queries_along(problem: Problem, cell: Cell, path: Floats) -> Floats:
-    """The same for the iterates of a cell, the start first: one query less than iterates.
-
-    Of a method that asks as it likes, only these are known.
-    """
-    chosen = optimizer(cell.optimizer, **cell.hyperparameters)
-    method = chosen.method
-    if not method.look_ahead:
-        return np.asarray(path[:-1])
-    update = update_of(method)
-    iterate, query, slots = path[0].copy(), path[0].copy(), np.zeros((max(method.slots, 1), problem.dimension))
-    points = np.empty((len(path) - 1, problem.dimension))
-    for k in range(len(points)):
-        hyper = chosen.hyper_at(k)
-        if method.observe is not None:
-            method.observe(k, problem.value(iterate), iterate, query, slots, hyper)
-        points[k] = query
-        update(k, problem.gradient(query), iterate, query, slots, hyper)
-    return points
 
 
 def kept_path(run: Run) -> Floats:

@@ -20,7 +20,7 @@ from nagbench.objective import Floats, Problem
 from nagbench.plots.sketch import Axis, framed, length, line_of, rounds
 from nagbench.plots.style import HEIGHTS, INK, MUTED, PAPER, Look, look_of, looks, new_figure
 from nagbench.plots.svg import mark_path, themed
-from nagbench.plots.terrain import box_of, queries_along, terrain
+from nagbench.plots.terrain import box_of, terrain
 from nagbench.records import Cell
 
 _PIXELS = 180
@@ -64,9 +64,9 @@ class Walk:
         return framed(_parts(self, prefix), _SIZE, title)
 
 
-def walked(problem: Problem, cell: Cell, path: Floats, ground: Ground, name: str) -> Walk:
+def walked(problem: Problem, cell: Cell, path: Floats, asked: Floats, ground: Ground, name: str) -> Walk:
     """The same as `walk`, as data; ``name`` is the id of the ground on the page."""
-    return Walk(path, queries_along(problem, cell, path), problem.minimizers, look_of(cell.optimizer), ground.box, name)
+    return Walk(path, asked, problem.minimizers, look_of(cell.optimizer), ground.box, name)
 
 
 _SIZE = (_WIDE * 72.0, _TALL * 72.0)
@@ -150,10 +150,10 @@ def png(image: NDArray[np.uint8]) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(kind, data) for kind, data in parts)
 
 
-def walk(problem: Problem, cell: Cell, path: Floats, ground: Ground) -> Figure:
-    """The iterates of a cell as dots on the ground, and the look-ahead points of a method that has them."""
+def walk(problem: Problem, cell: Cell, path: Floats, asked: Floats, ground: Ground) -> Figure:
+    """The iterates of a cell as dots on the ground, and where it took its gradients, as `tracing.first_steps` has them."""
     (left, right), (low, high) = ground.box.tolist()
-    look, asked = look_of(cell.optimizer), queries_along(problem, cell, path)
+    look = look_of(cell.optimizer)
     with looks():
         figure = new_figure(_WIDE, _TALL, measured=False)
         axes = figure.add_axes((0.115, 0.09, 0.87, 0.89))

@@ -6,14 +6,17 @@ point, and the hyperparameters of every iteration. What they make of it is kept 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nagbench.distant import DistantMethod
+from nagbench.errors import LostError, one_line
 from nagbench.objective import Problem
+from nagbench.records import canonical
 from nagbench.updates import Method, update_of
 
 Array = NDArray[Any]
@@ -89,6 +92,25 @@ class Noise:
         """The gradient with an error."""
         self._peak = np.maximum(np.abs(gradient), 0.9 * self._peak)
         return gradient + self._unit * self._peak * self._random.uniform(-1.0, 1.0, gradient.size)
+
+
+def runs_of(
+    method: Method, schedule: Schedule, problem: Problem, start: Array, steps: int, seeds: Sequence[int]
+) -> list[Trajectory] | str:
+    """The run of a method, and one with the noise of each seed; or what it raised: some libraries refuse values only when
+    they are used.
+    """
+    try:
+        if isinstance(method, DistantMethod):
+            found: list[Trajectory] | str
+            found = method.ask("runs_of", schedule, canonical(problem.spec), start, steps, seeds)
+            return found
+        target, noises = target_of(problem), [None, *(Noise(seed, start) for seed in seeds)]
+        return [follow(method, schedule, target, start, steps, noise) for noise in noises]
+    except LostError as error:
+        return error.reason
+    except Exception as error:
+        return one_line(error)
 
 
 def follow(

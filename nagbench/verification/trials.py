@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nagbench.errors import UsageError, one_line
+from nagbench.errors import UsageError
 from nagbench.objective import Problem
 from nagbench.updates import Method, Optimizer
 from nagbench.verification.forms import FORMS
 from nagbench.verification.groups import Group, Member
-from nagbench.verification.lockstep import Array, Noise, Schedule, Target, Trajectory, follow, target_of
+from nagbench.verification.lockstep import Array, Schedule, Trajectory, follow, runs_of, target_of
 from nagbench.verification.rounding import DIFFERENT, RUNS, Comparison, allowance, compare, distances
 from nagbench.verification.scenarios import Scenario
 
@@ -101,7 +101,7 @@ def try_group(
     for member, method in members:
         schedule = settings_of(member, method, values)
         why = _lack(group, member, method, values) or _refusal(method, schedule)
-        entered = why or _enter(member.name, method, schedule, target, start, steps, forms)
+        entered = why or _enter(member.name, method, schedule, problem, start, steps, forms)
         if isinstance(entered, str):
             refused[member.name] = entered
         else:
@@ -175,17 +175,16 @@ def _enter(
     name: str,
     method: Method,
     schedule: Schedule,
-    target: Target,
+    problem: Problem,
     start: Array,
     steps: int,
     forms: dict[str, Trajectory],
 ) -> _Runner | str:
-    """The member's runs, or what it raised: some libraries refuse values only when they are used."""
-    try:
-        run = follow(method, schedule, target, start, steps)
-        disturbed = [follow(method, schedule, target, start, steps, Noise(seed, start)) for seed in range(RUNS)]
-    except Exception as error:
-        return one_line(error)
+    """The member's runs, or why there are none."""
+    runs = runs_of(method, schedule, problem, start, steps, range(RUNS))
+    if isinstance(runs, str):
+        return runs
+    run, *disturbed = runs
     at_query = allowance(run.queries, [other.queries for other in disturbed])
     followed = tuple(key for key, form in forms.items() if _equal(run.queries, form.points, at_query))
     return _Runner(

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import nagbench
 from nagbench.plots.sketch import Axis, Line, Sketch, marks, powers, rounds, svg
 from nagbench.plots.style import DARK, MARKERS, look_of
+from nagbench.plots.terrain import queries
 from nagbench.plots.walks import ground_of, png, walked
 
 HOSTILE = "<script>alert(1)</script>\"' onload=x"
@@ -124,7 +125,7 @@ def test_a_walk_is_drawn_where_the_run_went() -> None:
     problem = nagbench.problem("bowl")
     run = nagbench.run(problem, "nesterov:step_size=0.1,momentum=0.5", budget=20, path=True)
     ground = ground_of(problem, run.path)
-    walk = walked(problem, run.cell, run.path, ground, "below")
+    walk = walked(problem, run.cell, run.path, queries(problem, run), ground, "below")
     root = ET.fromstring(walk.svg("p", HOSTILE))
     assert root.get("aria-label") == HOSTILE
     assert [use.get("href") for use in root.iter("{http://www.w3.org/2000/svg}use")].count("#below") == 1

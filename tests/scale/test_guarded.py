@@ -7,8 +7,8 @@ import pytest
 from harsh import nag
 
 import nagbench
-from nagbench.errors import UsageError
-from nagbench.guarded import LostError, guarding
+from nagbench.errors import LostError, UsageError
+from nagbench.guarded import guarding
 from nagbench.records import canonical
 from nagbench.registry import build_problem
 from nagbench.runner import fingerprint_of

@@ -14,15 +14,14 @@ from nagbench.analysis.words import whole
 from nagbench.errors import one_line
 from nagbench.executors import foreign
 from nagbench.guarded import guard
-from nagbench.objective import Floats, Problem
-from nagbench.plots.terrain import queries_along
+from nagbench.objective import Floats
 from nagbench.plots.walks import Walk, ground_of, shared, walk, walked
 from nagbench.records import Cell
 from nagbench.report.material import Material
 from nagbench.report.parts import Figure, Picture, Section, Text
 from nagbench.report.sections.cells import text_of
 from nagbench.runner import problem_of
-from nagbench.tracing import first_iterates
+from nagbench.tracing import first_steps
 
 # So many iterations are drawn and so many panels made; the rest is what `nagbench run … --plot` draws.
 _STEPS = 300
@@ -58,7 +57,7 @@ def _figure(task: str, rows: pd.DataFrame, material: Material) -> Figure | Text:
     try:
         problem = problem_of(known[0].problem)
         ways = [_way(cell) for cell in known]
-        ground = ground_of(problem, *ways)
+        ground = ground_of(problem, *(path for path, _ in ways))
     except Exception as error:
         # A problem or method from a module that is not here, or a formula that fails: the page says so and goes on.
         return Text(text=f"The paths on {task} cannot be drawn here: {one_line(error)}")
@@ -67,8 +66,8 @@ def _figure(task: str, rows: pd.DataFrame, material: Material) -> Figure | Text:
     pictures = tuple(
         _picture(
             material.ids(name, row["method"]),
-            functools.partial(walked, problem, cell, way, ground, below),
-            functools.partial(walk, problem, cell, way, ground),
+            functools.partial(walked, problem, cell, *way, ground, below),
+            functools.partial(walk, problem, cell, *way, ground),
             cell,
             row,
             material,
@@ -85,16 +84,17 @@ def _figure(task: str, rows: pd.DataFrame, material: Material) -> Figure | Text:
             f"gradient. Shades are levels of {ground.label}, in even {'ratios' if ground.logarithmic else 'steps'}, darker is",
             "higher.",
         ),
-        table=pd.concat([_points(problem, cell, way, str(row["method"])) for cell, way, row in ways_of]),
+        table=pd.concat([_points(cell, *way, str(row["method"])) for cell, way, row in ways_of]),
         shared=shared(ground, below),
     )  # fmt: skip
 
 
-def _way(cell: Cell) -> Floats:
+def _way(cell: Cell) -> tuple[Floats, Floats]:
     present = guard()
     if present is None or not foreign(cell):
-        return first_iterates(cell, _STEPS)
-    return np.asarray(present.ask("iterates", cell, _STEPS, who=f"cell {cell.key}"))
+        return first_steps(cell, _STEPS)
+    path, asked = present.ask("steps", cell, _STEPS, who=f"cell {cell.key}")
+    return path, asked
 
 
 def _picture(
@@ -115,7 +115,7 @@ def _picture(
     )  # fmt: skip
 
 
-def _points(problem: Problem, cell: Cell, way: Floats, method: str) -> pd.DataFrame:
-    asked = pd.DataFrame(queries_along(problem, cell, way), columns=["gradient_at_x1", "gradient_at_x2"])
-    named = {"method": method, "cell": cell.key, "iteration": np.arange(len(way))}
-    return pd.DataFrame({**named, "x1": way[:, 0], "x2": way[:, 1]}).join(asked)
+def _points(cell: Cell, path: Floats, asked: Floats, method: str) -> pd.DataFrame:
+    taken = pd.DataFrame(asked, columns=["gradient_at_x1", "gradient_at_x2"])
+    named = {"method": method, "cell": cell.key, "iteration": np.arange(len(path))}
+    return pd.DataFrame({**named, "x1": path[:, 0], "x2": path[:, 1]}).join(taken)
