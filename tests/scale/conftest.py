@@ -3,7 +3,7 @@
 import sys
 
 import pytest
-from harsh import HOSTILE, NTH, SPEC
+from harsh import HOSTILE, NTH, SPEC, methods
 
 import nagbench
 
@@ -16,9 +16,11 @@ def undisturbed(tmp_path_factory):
 
 @pytest.fixture
 def hostile(tmp_path, monkeypatch):
-    """Modules `hostile` and `nth` to import, here and in processes that are started from here."""
+    """Modules `hostile`, `nth` and `methods` to import, here and in processes that are started from here."""
     for name, text in (("hostile", HOSTILE), ("nth", NTH)):
         (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
         monkeypatch.delitem(sys.modules, name, raising=False)
+    methods(tmp_path)
+    monkeypatch.delitem(sys.modules, "methods", raising=False)
     monkeypatch.syspath_prepend(str(tmp_path))
     return tmp_path

@@ -1,4 +1,4 @@
-"""A small sweep, its table as a hash, a family that misbehaves, and the command line."""
+"""A small sweep, its table as a hash, families and methods that misbehave, and the command line."""
 
 import hashlib
 import subprocess
@@ -69,6 +69,49 @@ def nth(kind=0, n=1, where="gradient"):
                    domain=np.array([[-2.0, 2.0]] * 2), engine="python", minimum=0.0, minimizers=np.zeros((1, 2)))
 """
 )
+
+# Gradient descent, thrice, which does the same at the N-th call of what WHERE says, in any process.
+METHODS = (
+    HOSTILE[: HOSTILE.index("def value")]
+    + """
+import nagbench
+from nagbench.updates import step_size
+
+calls = {"import": 0, "theory": 0, "made": 0, "step": 0}
+
+def count(what):
+    calls[what] += 1
+    if what == WHERE and calls[what] >= N: _fire(KIND)
+
+count("import")
+
+def theory(L, mu):
+    count("theory")
+    return {"step_size": 0.5 / L}
+
+@nagbench.method("marked", hyperparameters={"step_size": step_size(0.1, tuning=(0.01, 1.0), unit="1/L")}, slots=0,
+                 look_ahead=True, theory=theory)
+def marked(k, gradient, iterate, query, slots, hyper):
+    count("step")
+    iterate -= hyper[0] * gradient
+    query[:] = iterate
+
+def plain(x, gradient, state, step_size=0.1):
+    count("step")
+    x -= step_size * gradient
+
+def made(learning_rate=0.1):
+    count("made")
+    import optax
+    return optax.sgd(learning_rate)
+"""
+)
+
+
+def methods(folder, kind=99, where="import", n=1):
+    """Writes the module `methods`, which does this there."""
+    (folder / "methods.py").write_text(f"KIND, WHERE, N = {kind}, {where!r}, {n}\n{METHODS}", encoding="utf-8")
+
 
 # The step size 3 leaves |x| ≤ 3 after two steps; the others converge.
 STEPS = "gradient-descent:step_size=[0.5,3.0,0.25]"

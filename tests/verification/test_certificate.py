@@ -178,7 +178,7 @@ class TestSettings:
             followed.append((method.name, schedule, steps))
             return follow(method, schedule, target, start, steps, *noise)
 
-        monkeypatch.setattr("nagbench.verification.trials.follow", watch)
+        monkeypatch.setattr("nagbench.verification.lockstep.follow", watch)
         nagbench.verify("qhm", "nesterov", scenarios=["constant"], hyperparameters={"momentum": 0.5}, steps=10)
         ran = [(schedule, steps) for name, schedule, steps in followed if name in {"qhm", "nesterov"}]
         assert len(ran) == 8
