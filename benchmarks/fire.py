@@ -2,10 +2,10 @@
 
 A small sweep runs undisturbed; then again and again into new directories while something bad happens: the process that
 drives it, or a Dask worker, is killed (SIGKILL), told to end (SIGTERM) or interrupted (SIGINT) at random moments; the disk is
-full or read-only; parts are truncated, emptied or a bit of them flips; two sweeps write to one directory; families crash,
-hang, take all memory, raise or print, in their cells and while they are planned, traced, timed and drawn. After each, the same
-sweep has to end in the same table `runs`, bit for bit (or, where nothing can be written, in one line), with every part kept
-that was whole.
+full or read-only; parts are truncated, emptied or a bit of them flips; two sweeps write to one directory; families and methods
+crash, hang, take all memory, raise or print, in their cells and while they are imported, planned, traced, timed and drawn.
+After each, the same sweep has to end in the same table `runs`, bit for bit (or, where nothing can be written or imported, in
+one line), with every part kept that was whole.
 Prints a line for each kind; exit code 1 if any failed.
 """
 
@@ -28,11 +28,12 @@ from typing import Any
 
 import nagbench
 from nagbench.deadline import OutOfTimeError
+from nagbench.errors import UsageError
 from nagbench.executors import limits_of
 from nagbench.guarded import guarding
 from nagbench.stages import Progress
 from nagbench.store import Store
-from tests.scale.harsh import HOSTILE, NTH, STEPS, nag, table_hash
+from tests.scale.harsh import HOSTILE, NTH, STEPS, methods, nag, table_hash
 
 SPEC: dict[str, Any] = {
     "problems": ["bowl", "rosenbrock", "ill-conditioned-1e2", "ill-conditioned-1e4"],
@@ -268,10 +269,65 @@ def planned(place: Path, kind: int, where: str, n: int) -> nagbench.Sweep:
     )  # fmt: skip
 
 
-def rows_of(done: nagbench.Sweep, problem: str) -> Any:
-    """What decides a problem's rows, but for the names under which they go."""
+def missteps(place: Path, kind: int) -> None:
+    """A method that does something bad when it is imported, in its theory, or at its n-th step, wherever that is.
+
+    It is refused, or its rows are there, as errors that say why or as ever; those of the other method are as ever, and
+    there is a report.
+    """
+    quiet = stepped(place, 99, "import", 1)
+    wanted = rows_of(quiet, "nesterov", "optimizer")
+    for where, n in (("theory", 1), ("step", 1), ("step", 150)):
+        if where == "theory" and kind == 3:
+            # It says what is wrong with it before anything is run.
+            expect_refusal(lambda: stepped(place, 3, "theory", 1), "on purpose")
+            continue
+        done = stepped(place, kind, where, n)
+        expect(
+            rows_of(done, "nesterov", "optimizer").equals(wanted), f"{where} {n}: the other method's rows are others"
+        )
+        mine = done.runs[done.runs["optimizer"] != "nesterov"]
+        without_theory = where == "theory" and kind != 4
+        expect(len(mine) == len(quiet.runs) - len(wanted) - without_theory, f"{where} {n}: {len(mine)} rows")
+        bad = mine[mine["status"] == "error"]
+        expect(all(text and "\n" not in text for text in bad["error"]), f"{where} {n}: an error is not one line")
+        expect(n > 1 or len(bad) == len(mine) or kind == 4, f"{where} {n}: {len(bad)} errors of {len(mine)} rows")
+        with guarding(_HARD):
+            page = done.report(place / "page.html")
+        expect(page.stat().st_size > 10_000, f"{where} {n}: no report")
+    methods(place, kind, "import")
+    done = nag("sweep", "-p", "bowl", "-o", "methods:plain", "-o", "nesterov", "--cell-timeout", "2", "--cell-memory", "600",
+               "--dry-run", cwd=place)  # fmt: skip
+    if kind == 4:
+        expect(done.returncode == 0 and "yyy" not in done.stdout + done.stderr, "what it prints is seen")
+    else:
+        refused(done, "methods:plain")
+    expect("methods" not in sys.modules, "the process that drives has imported it")
+
+
+def stepped(place: Path, kind: int, where: str, n: int) -> nagbench.Sweep:
+    """A sweep, with all its stages, of a method that misbehaves so, and of one that does not."""
+    methods(place, kind, where, n)
+    return nagbench.sweep(
+        problems=["bowl"], optimizers=["nesterov", "methods:marked"], trials=3, budget=60, tolerances=[1e-3], repeats=1,
+        engine="python", out=place / "methods", fresh=True, cell_timeout=2.0, cell_memory=600.0,
+    )  # fmt: skip
+
+
+def expect_refusal(run: Callable[[], Any], words: str) -> None:
+    """Expects an error of usage that says so."""
+    try:
+        run()
+    except UsageError as error:
+        expect(words in str(error) and "\n" not in str(error), f"not one clear line: {error}")
+    else:
+        raise WrongError("it was not refused")
+
+
+def rows_of(done: nagbench.Sweep, name: str, kind: str = "problem") -> Any:
+    """What decides the rows of a problem, or of an optimizer, but for the names under which they go."""
     names = ["optimizer", "step_size", "momentum", "status", "iterations", "value", "residual"]
-    return done.runs.loc[done.runs["problem"] == problem, names].reset_index(drop=True)
+    return done.runs.loc[done.runs[kind] == name, names].reset_index(drop=True)
 
 
 def refused(done: Any, words: str) -> None:
@@ -415,6 +471,8 @@ def main() -> int:
         (place / "nth.py").write_text(NTH, encoding="utf-8")
         for kind, name in KINDS.items():
             board.row(f"one that {name}, anywhere", 1, lambda _, kind=kind: misplans(place, kind))
+        for kind, name in KINDS.items():
+            board.row(f"a method that {name}", 1, lambda _, kind=kind: missteps(place, kind))
     print(f"{board.failed} failed" if board.failed else "nothing failed")
     return 1 if board.failed else 0
 
