@@ -185,7 +185,8 @@ class _Run:
                     continue
                 self._shipped.add(file)
                 if "." not in name and file.name == f"{name}.py" and file.is_file():
-                    self._client.upload_file(str(file))
+                    # Written, not loaded: the processes that count import it, and neither a worker nor a scheduler does.
+                    self._client.upload_file(str(file), load=False)
                 else:
                     self._require(name)
 

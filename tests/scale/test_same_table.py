@@ -48,14 +48,18 @@ def test_on_dask(undisturbed, tmp_path):
 
 def test_methods_of_libraries_and_of_the_user_on_dask(tmp_path, monkeypatch):
     pytest.importorskip("distributed")
+    importers = tmp_path / "importers"
     (tmp_path / "steps_of_mine.py").write_text(
+        f"import sys\nwith open({str(importers)!r}, 'a') as file: print('distributed' in sys.modules, file=file)\n"
         "def step(x, gradient, state, step_size=0.1):\n    return x - step_size * gradient\n", encoding="utf-8"
-    )
+    )  # fmt: skip
     monkeypatch.syspath_prepend(str(tmp_path))
     spec = {**SPEC, "optimizers": ["steps_of_mine:step", "scipy/cg"], "trials": 2, "starts": 1}
     alone = nagbench.sweep(**spec, out=tmp_path / "alone")
     assert set(alone.runs["status"]) >= {"converged"}
     assert table_hash(nagbench.sweep(**spec, out=tmp_path / "dask", executor="dask")) == table_hash(alone)
+    # Watched processes alone, which know nothing of Dask: not its workers, nor this process, where the scheduler is.
+    assert set(importers.read_text(encoding="utf-8").split()) == {"False"}
 
 
 def test_a_scheduler_without_workers_is_told_of_and_waited_for(undisturbed, tmp_path, monkeypatch, capsys):
