@@ -18,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,9 +41,17 @@ from nagbench.parts import (
 )
 
 SCHEMA = 2
-_MANIFEST = {"schema": int, "plan": str, "spec": dict}
+_MANIFEST = {
+    "schema": int, "plan": str, "spec": dict, "cells": int, "name": str, "command": str, "created": str, "machine": dict,
+    "versions": dict, "machines": dict,
+}  # fmt: skip
 _FEW, _SMALL, _ROWS, _BLOCK = 24, 2**23, 2**17, 2**14
+_PART = re.compile("[0-9a-f]{24}.parquet")
 Warn = Callable[[str], None]
+
+
+class DamagedManifestError(UsageError):
+    """A manifest.json that cannot be read, or that nobody here wrote."""
 
 
 def _silent(message: str) -> None:
@@ -67,7 +76,7 @@ class Store:
                     f"{self.folder} holds other things and is no results directory; choose an empty folder"
                 )
             if (self.folder / "manifest.json").exists():
-                _ = self.manifest
+                self._put_aside_what_is_damaged()
             for kind in KINDS:
                 (self.folder / kind).mkdir(parents=True, exist_ok=True)
                 sweep_out(self.folder / kind)
@@ -78,10 +87,25 @@ class Store:
             raise UsageError(f"results directory {self.folder} cannot be written: {error.strerror}") from None
 
     def _foreign(self) -> bool:
-        """Whether there are things but no manifest, other than what a sweep leaves that was killed at its start."""
-        if not self.folder.is_dir() or (self.folder / "manifest.json").exists():
+        """Whether there are things but neither manifest nor parts, other than what a sweep leaves that was killed at its start."""
+        if not self.folder.is_dir() or (self.folder / "manifest.json").exists() or self._has_parts():
             return False
         return any(not _ours(item) for item in self.folder.iterdir())
+
+    def _has_parts(self) -> bool:
+        """Whether outcomes lie here under names that only we give."""
+        return any(_PART.fullmatch(file.name) for file in (self.folder / "runs").glob("*.parquet"))
+
+    def _put_aside_what_is_damaged(self) -> None:
+        """A damaged manifest beside outcomes of ours costs none of them: the sweep writes it anew."""
+        try:
+            _ = self.manifest
+        except DamagedManifestError as error:
+            file = self.folder / "manifest.json"
+            if not self._has_parts() or not file.is_file():
+                raise
+            file.replace(file.with_name("manifest.json.damaged"))
+            self.warn(f"{error}; it is written again, and all outcomes are kept")
 
     def append(self, kind: str, table: pd.DataFrame | pa.Table) -> str:
         """Writes a table as a part, and returns the part's name; an empty one is not written."""
@@ -203,17 +227,22 @@ class Store:
         except FileNotFoundError:
             raise UsageError(f"{self.folder} is no results directory: it has no manifest.json") from None
         except (OSError, ValueError, RecursionError) as error:
-            raise UsageError(f"{file} cannot be read: {error}") from None
-        if not (isinstance(found, dict) and all(isinstance(found.get(key), kind) for key, kind in _MANIFEST.items())):
-            raise UsageError(f"{file} is not a manifest of nagbench")
+            raise DamagedManifestError(f"{file} cannot be read: {error}") from None
+        if not (isinstance(found, dict) and isinstance(found.get("schema"), int)):
+            raise DamagedManifestError(f"{file} is not a manifest of nagbench")
         if found["schema"] > SCHEMA:
             raise UsageError(
                 f"{self.folder} was written by a newer nagbench (schema {found['schema']}, known up to {SCHEMA})"
             )
         if found["schema"] < 2:
             # Schema 1 knew one machine and no shards.
-            own = found.get("machine", {})
-            found |= {"machines": {own.get("id", ""): own}, "shard": None}
+            own = found.get("machine")
+            found |= {"machines": {str(own.get("id", "")): own} if isinstance(own, dict) else {}, "shard": None}
+        wrong = [key for key, kind in _MANIFEST.items() if not isinstance(found.get(key), kind)]
+        if wrong or not all(isinstance(each, dict) for each in found["machines"].values()):
+            raise DamagedManifestError(
+                f"{file} is not a manifest of nagbench: its {(wrong or ['machines'])[0]} is not valid"
+            )
         return found
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:

@@ -259,3 +259,28 @@ def test_keys_as_numbers():
     assert ids_of(keys).tolist() == [255, 2**64 - 1, 0x0123456789ABCDEF]
     assert ids_of(keys.slice(1, 1)).tolist() == [2**64 - 1]
     assert ids_of(pa.chunked_array([keys, keys])).size == 6
+
+
+@pytest.mark.parametrize("content", ["", "[1]", "no JSON", None])
+def test_a_manifest_that_is_lost_costs_no_outcome(undisturbed, tmp_path, content):
+    copy = tmp_path / "copy"
+    shutil.copytree(undisturbed.store.folder, copy)
+    before = sorted(file.name for file in (copy / "runs").iterdir())
+    (copy / "manifest.json").unlink()
+    if content is not None:
+        (copy / "manifest.json").write_text(content)
+        with pytest.raises(nagbench.UsageError, match=r"manifest\.json"):
+            nagbench.load(copy)
+    again = nagbench.sweep(**SPEC, out=copy)
+    assert sorted(file.name for file in (copy / "runs").iterdir()) == before
+    assert table_hash(again) == table_hash(undisturbed)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("cells", "many"), ("machines", [1]), ("machines", {"a": 1}), ("versions", 3), ("name", None)]
+)
+def test_a_manifest_of_other_types_is_refused_in_a_line(undisturbed, tmp_path, key, value):
+    manifest = {**undisturbed.manifest, key: value}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(nagbench.UsageError, match=f"is not a manifest of nagbench: its {key} is not valid"):
+        nagbench.load(tmp_path)
