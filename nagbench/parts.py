@@ -8,6 +8,7 @@ import errno
 import hashlib
 import os
 import secrets
+import stat
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -101,6 +102,7 @@ def _opened(file: Path, coded: bool) -> Iterator[pq.ParquetFile]:
             for name, kind in REQUIRED[file.parent.name].items():
                 if name not in found.names or found.field(name).type != kind:
                     raise DamagedError(f"it has no column {name} of type {kind}")
+            _check_columns(found, file.parent.name)
             if coded:
                 texts = [name for name in _repeating(found) if found.field(name).type == _TEXT]
                 part = opened.enter_context(pq.ParquetFile(file, metadata=part.metadata, read_dictionary=texts))
@@ -109,6 +111,18 @@ def _opened(file: Path, coded: bool) -> Iterator[pq.ParquetFile]:
         raise
     except (OSError, pa.ArrowException, ValueError) as error:
         raise DamagedError(str(error)) from None
+
+
+def _check_columns(found: pa.Schema, kind: str) -> None:
+    """Raises DamagedError for lists and the like, a name that comes twice, and outcomes that name themselves."""
+    if len(set(found.names)) < len(found.names):
+        raise DamagedError("it has two columns of one name")
+    for field in found:
+        if pa.types.is_nested(field.type):
+            raise DamagedError(f"its column {field.name} is made of {field.type}")
+        # Of the plan come names; an outcome that brought them along would rename cells.
+        if kind == "runs" and field.name in REQUIRED["plan"] and field.name not in REQUIRED["runs"]:
+            raise DamagedError(f"it has a column {field.name}, as plans have")
 
 
 def _normal(schema: pa.Schema, *, coded: bool = False) -> pa.Schema:
@@ -125,6 +139,9 @@ def _plain(kind: pa.DataType, coded: bool) -> pa.DataType:
 def _verify(file: Path) -> None:
     """A part is named by the hash of its bytes; one that was seen to be whole is not hashed again while it is the same."""
     found = file.stat()
+    if not stat.S_ISREG(found.st_mode):
+        # Reading a pipe or a device would never end.
+        raise DamagedError("it is no file")
     stamp = found.st_size, found.st_mtime_ns, found.st_ino
     if _whole.get(str(file)) != stamp:
         if file.stem != _hash(file):

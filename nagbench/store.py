@@ -87,7 +87,7 @@ class Store:
             raise UsageError(f"results directory {self.folder} cannot be written: {error.strerror}") from None
 
     def _foreign(self) -> bool:
-        """Whether there are things but neither manifest nor parts, other than what a sweep leaves that was killed at its start."""
+        """Whether there are things but neither manifest nor parts, but for what a sweep leaves that was killed early."""
         if not self.folder.is_dir() or (self.folder / "manifest.json").exists() or self._has_parts():
             return False
         return any(not _ours(item) for item in self.folder.iterdir())
@@ -181,7 +181,7 @@ class Store:
         """Names the damaged parts of a kind to ``warn`` and renames them, so that they are not read again."""
         for file in (self.folder / kind).glob("*.parquet"):
             with contextlib.suppress(FileNotFoundError):
-                if file.is_file() and self._part(file, ["cell"]) is None:
+                if self._part(file, ["cell"]) is None:
                     file.replace(file.with_suffix(".damaged"))
 
     def compact(self, kind: str) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import pickle
 import shutil
 import time
@@ -284,3 +285,26 @@ def test_a_manifest_of_other_types_is_refused_in_a_line(undisturbed, tmp_path, k
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(nagbench.UsageError, match=f"is not a manifest of nagbench: its {key} is not valid"):
         nagbench.load(tmp_path)
+
+
+@pytest.mark.parametrize("what", ["pipe", "device", "folder", "lists", "names"])
+def test_a_part_that_is_none_is_left_out(undisturbed, tmp_path, what):
+    copy = tmp_path / "copy"
+    shutil.copytree(undisturbed.store.folder, copy)
+    file = copy / "runs" / f"{'a' * 24}.parquet"
+    if what == "pipe":
+        os.mkfifo(file)
+    elif what == "device":
+        file.symlink_to("/dev/zero")
+    elif what == "folder":
+        file.mkdir()
+    else:
+        rows = undisturbed.store.read("runs").drop(columns="value")
+        value = [[1.0]] * len(rows) if what == "lists" else 1.0
+        names = {"problem": "mine"} if what == "names" else {}
+        file = copy / "runs" / Store(copy).append("runs", rows.assign(value=value, **names))
+    told = []
+    assert table_hash(nagbench.load(copy, warn=told.append)) == table_hash(undisturbed)
+    assert [file.stem in line for line in told] == [True]
+    nagbench.sweep(**SPEC, out=copy)
+    assert not file.exists(), "it is put aside, and told of once"
