@@ -96,6 +96,11 @@ class DistantMethod(Method):
 
     ask: Ask
 
+    def refusals(self, rows: list[dict[str, float]]) -> list[str | None]:
+        """What ``refuses`` says of each of these, asked for at once."""
+        said: list[str | None] | None = _unless_lost(self.ask, "refusals", rows)
+        return said or [None] * len(rows)
+
     def answer(self, errand: str, *arguments: Any) -> Any:
         """What the errand returns; None, as where there is no answer, where the method's code fails."""
         try:
@@ -107,7 +112,10 @@ class DistantMethod(Method):
 def distant_method(ask: Ask, facts: Mapping[str, Any], functions: tuple[str, ...]) -> DistantMethod:
     """The method of which somebody has found these facts, and that it has these functions."""
     has: dict[str, Any] = {name: functools.partial(_run_here, facts["name"], name) for name in functions}
-    has |= {name: functools.partial(_unless_lost, ask, name) for name in ("theory", "refuses") if name in functions}
+    if "theory" in functions:
+        has["theory"] = functools.partial(_unless_lost, ask, "theory")
+    if "refuses" in functions:
+        has["refuses"] = lambda values: (_unless_lost(ask, "refusals", [values]) or [None])[0]
     return DistantMethod(**facts, **has, ask=ask)
 
 

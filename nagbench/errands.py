@@ -99,11 +99,15 @@ def _number_or_word(value: Any) -> float | str:
     return str(value) if isinstance(value, str) else float(value)
 
 
-def refuses(name: str, values: Mapping[str, float], _pulse: Pulse) -> str | None:
-    """Why a method does not take a combination of values."""
-    asked = registry.find_method(name).refuses
-    why = None if asked is None else asked(values)
-    return None if why is None else str(why)
+def refusals(name: str, rows: Sequence[Mapping[str, float]], pulse: Pulse) -> list[str | None]:
+    """Why a method does not take each of these combinations of values."""
+    refuses, said = registry.find_method(name).refuses, list[str | None]()
+    assert refuses is not None
+    for values in rows:
+        why = refuses(values)
+        said.append(None if why is None else str(why))
+        pulse()
+    return said
 
 
 def iteration_matrices(name: str, values: Mapping[str, Any], eigenvalues: Floats, _pulse: Pulse) -> Floats | None:
@@ -195,7 +199,7 @@ ERRANDS: Mapping[str, Callable[..., Any]] = {
     errand.__name__: cast(Callable[..., Any], errand)
     for errand in (
         describe_problem, evaluate, metric, check_problem,
-        describe_method, theory, refuses, iteration_matrices, largest_stable, runs_of, check_method, is_optimizer,
+        describe_method, theory, refusals, iteration_matrices, largest_stable, runs_of, check_method, is_optimizer,
         fingerprint, files, curve, steps, times, run,
     )
 }  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nagbench import schedules
+from nagbench.distant import DistantMethod
 from nagbench.names import Variant
 from nagbench.objective import Floats, Ints, Problem
 from nagbench.sobol import sobol
@@ -123,7 +124,7 @@ def _crossed(method: Method, axes: Mapping[str, ArrayLike], pinned: Mapping[str,
 def _without_refused(method: Method, some: Settings) -> Settings:
     if method.refuses is None:
         return some
-    kept = np.array([not _refused(method, row) for row in rows_of(some)])
+    kept = np.array([why is None for why in refusals(method, rows_of(some))])
     columns = {name: column[kept] for name, column in some.columns.items()}
     return replace(some, trials=some.trials[kept], columns=columns)
 
@@ -136,9 +137,18 @@ def rows_of(some: Settings) -> Iterator[dict[str, Any]]:
 
 def _refused(method: Method, values: Mapping[str, float]) -> bool:
     """Whether a library does not take a combination that nobody asked for: at a grid's end, or of theory at κ = 1."""
-    # Schedules are the loop's business: a library is asked about its own hyperparameters alone.
-    full = {name: values.get(name, hyper.default) for name, hyper in method.hyperparameters.items()}
-    return method.refuses is not None and method.refuses(full) is not None
+    return method.refuses is not None and refusals(method, [values]) != [None]
+
+
+def refusals(method: Method, rows: Iterable[Mapping[str, Any]]) -> list[str | None]:
+    """Why a library does not take each of these combinations; None where it does. Only for methods that may refuse.
+
+    Schedules are the loop's business: a library is asked about its own hyperparameters alone.
+    """
+    assert method.refuses is not None
+    known = method.hyperparameters
+    full = [{name: float(row.get(name, known[name].default)) for name in known} for row in rows]
+    return method.refusals(full) if isinstance(method, DistantMethod) else [method.refuses(values) for values in full]
 
 
 def needs_unit(spec: Spec, variants: Sequence[Variant]) -> bool:

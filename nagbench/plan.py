@@ -12,14 +12,14 @@ from nagbench.bundle import Bundle
 from nagbench.curvature import scale_of
 from nagbench.errors import UsageError
 from nagbench.guarded import lost
-from nagbench.modes import Settings, needs_unit, rows_of, settings, theory_of
+from nagbench.modes import Settings, needs_unit, refusals, rows_of, settings, theory_of
 from nagbench.names import Variant, resolve_problems, resolve_variants
 from nagbench.objective import Ints, Problem
 from nagbench.oracle import default_every, parse_oracle
 from nagbench.records import Cell, canonical
 from nagbench.runner import check_cell, engine_for
 from nagbench.specification import Spec
-from nagbench.updates import Method, Optimizer, schedule_of
+from nagbench.updates import Method, schedule_of
 
 
 @dataclass(frozen=True)
@@ -114,13 +114,13 @@ def without_theory(plan: Plan) -> str:
 
 def _check(method: Method, some: Settings) -> None:
     """Raises UsageError for values that are not valid, and for a combination that a library refuses."""
-    if method.refuses is not None:
-        for values in rows_of(some):
-            Optimizer(method, values)
     for name, column in some.columns.items():
         # Valid values are an interval, so the ends speak for all; with a nan, both ends are one.
         for value in (np.min(column), np.max(column)) if column.size else ():
             method.hyperparameters[name].check(method.name, name, float(value))
+    for why in refusals(method, rows_of(some)) if method.refuses is not None else ():
+        if why is not None:
+            raise UsageError(f"{method.name}: {why}")
 
 
 def _bundles(spec: Spec, template: Cell, method: Method, some: Settings) -> Iterator[tuple[Bundle, Ints]]:
