@@ -17,7 +17,7 @@ import numpy as np
 
 from nagbench import sources
 from nagbench.distant import ELSEWHERE
-from nagbench.errors import UsageError, one_line, unknown
+from nagbench.errors import UsageError, nearest, one_line, unknown
 from nagbench.libraries import missing
 from nagbench.objective import Floats, Problem
 from nagbench.updates import Hyperparameter, Method, Observe, Optimizer, Tuning, Update
@@ -161,9 +161,17 @@ def from_path(kind: str, path: str) -> Any:
                 raise UsageError(
                     f"{kind} {path!r}: {thing.__name__} is a module, which {module_name} imports and has not"
                 )
+            if not hasattr(thing, part):
+                near = nearest(part, dir(thing))
+                raise UsageError(f"{kind} {path!r} cannot be imported: {module_name} has no {part!r}{near}")
             thing = getattr(thing, part)
     except UsageError:
         raise
+    except ModuleNotFoundError as error:
+        if error.name != module_name.partition(".")[0]:
+            raise UsageError(f"{kind} {path!r} cannot be imported: {one_line(error)}") from error
+        near = nearest(error.name, [file.stem for file in Path.cwd().glob("*.py")])
+        raise UsageError(f"{kind} {path!r} cannot be imported: No module named {error.name!r}{near}") from None
     except (Exception, SystemExit) as error:
         raise UsageError(f"{kind} {path!r} cannot be imported: {one_line(error)}") from error
     if (inspect.isroutine(thing) or inspect.isclass(thing)) and _of_python(getattr(thing, "__module__", None)):

@@ -58,7 +58,7 @@ def read_suite(file: Path, *, build: bool = True) -> dict[str, Entry]:
     """
     tables = read_tables("suite", file)
     if not tables:
-        raise UsageError(f"suite {file} holds no problem (allowed: {_TABLES})")
+        raise UsageError(f"suite {file} names no problem (allowed: {_TABLES})")
     entries: dict[str, Entry] = {}
     mistakes: list[str] = []
     for name, table in tables.items():

@@ -24,8 +24,8 @@ SUITES = [
     ('[[valley]]\nfamily = "quadratic"\n', ["valley: ", "[[valley]]", "[NAME]", _KEYS]),
     ('problems = ["bowl"]\n', ["problems: not a table", "key of a specification", "nagbench sweep FILE", _KEYS]),
     ("problem = 3\n", ["problem: not a table", _KEYS]),
-    ("", ["holds no problem", _KEYS]),
-    ("# nothing but this\n", ["holds no problem"]),
+    ("", ["names no problem", _KEYS]),
+    ("# nothing but this\n", ["names no problem"]),
     ("no toml\n", ["cannot be read", "line 1"]),
     ('[valley]\nfamly = "quadratic"\n', ["'famly'; did you mean 'family'?", "family is missing"]),
     ("[valley]\nfamily = 3\n", ["valley: family: 3 is not valid", "a text"]),
@@ -141,3 +141,20 @@ def test_problems_and_optimizers_of_a_sweep_are_lists():
             nagbench.sweep(**wrong)
     with pytest.raises(nagbench.UsageError, match=r"^sweep: problems, entry 2: 3 is not valid; allowed: a text"):
         nagbench.sweep(problems=["bowl", 3])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("wells:double_wel", "wells has no 'double_wel'; did you mean 'double_well'?"),
+        ("welsl:double_well", "No module named 'welsl'; did you mean 'wells'?"),
+        ("broken:double_well", "cannot be imported: ModuleNotFoundError: No module named 'xyzzyq'"),
+        ("python:wells:double_wel", "wells has no 'double_wel'; did you mean 'double_well'?"),
+    ],
+)
+def test_a_misspelt_module_or_attribute_is_told_with_the_nearest(text, said, folder):
+    (folder / "wells.py").write_text("def double_well():\n    pass\n")
+    (folder / "broken.py").write_text("import xyzzyq\n")
+    assert said in _said("run", text, "nesterov")
+    if not text.startswith("python:"):
+        assert said in _said("run", "bowl", text)

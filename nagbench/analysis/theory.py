@@ -133,15 +133,17 @@ def _violation(run: Mapping[Any, Any], row: Mapping[str, Any], problem: Problem)
 
 
 def boundary(
-    problem: Problem, method: Method, name: str, values: Floats, fixed: Mapping[str, float] | None = None
+    problem: Problem, method: Method, name: str, values: Floats, fixed: Mapping[str, Any] | None = None
 ) -> pd.DataFrame:
     """The largest stable step size at each value of another hyperparameter, from the linear theory of the method.
 
     Columns: the hyperparameter, ``step_size``, and ``place``, which says what L is: "everywhere" where it is known (on a
     quadratic the boundary is exact, elsewhere a guide), else an estimate at the "minimiser" (there the boundary holds
-    for the last iterations) or at the "start". Empty where the method is not linear or L cannot be had.
+    for the last iterations) or at the "start". Empty where the method is not linear, where it follows a schedule, or where
+    L cannot be had.
     """
-    found = curvature_of(problem)
+    scheduled = any((fixed or {}).get(word, schedules.CONSTANT) != schedules.CONSTANT for word in schedules.WORDS)
+    found = None if scheduled else curvature_of(problem)
     rows = []
     for value in values if found is not None else ():
         edge = largest_stable(method, {**(fixed or {}), name: float(value)})
@@ -155,5 +157,6 @@ def boundaries(cells: pd.DataFrame, spec: str, name: str = "momentum") -> pd.Dat
     """`boundary` for the rows of one method on one problem, whose canonical JSON is ``spec``, as a sweep's plan has it."""
     settings = [setting for setting in hyperparameters(cells) if cells[setting].nunique() == 1]
     method = find_method(str(cells["optimizer"].iloc[0]))
-    fixed = {key: float(cells[key].iloc[0]) for key in settings if key in method.hyperparameters}
+    fixed: dict[str, Any] = {key: float(cells[key].iloc[0]) for key in settings if key in method.hyperparameters}
+    fixed |= {word: str(cells[word].iloc[0]) for word in schedules.WORDS if word in settings}
     return boundary(problem_of(spec), method, name, np.sort(cells[name].unique()), fixed)

@@ -10,7 +10,7 @@ from nagbench import registry
 from nagbench.checks.findings import Check
 from nagbench.checks.methods import check_method
 from nagbench.checks.problems import check_problem
-from nagbench.errors import UsageError, unknown
+from nagbench.errors import unknown
 from nagbench.guarded import guard
 from nagbench.libraries.own import is_optimizer
 from nagbench.suite import home, merge, suites
@@ -40,8 +40,6 @@ def _jobs(text: str, optimizer: bool, seed: int) -> list[Job]:
 
 def _suite(file: Path, seed: int) -> list[Job]:
     entries = merge([file], taken=None if file.resolve().parent == home().resolve() else suites())
-    if not entries:
-        raise UsageError(f"suite {file} names no problem")
     return [partial(check_problem, entry.problem(), seed=seed) for entry in entries.values()]
 
 

@@ -87,6 +87,9 @@ def axes_of(cells: pd.DataFrame) -> tuple[str, str]:
         raise UsageError(
             f"a map needs two hyperparameters that vary, not {len(varied)} ({', '.join(varied) or 'none'})"
         )
+    for name in varied:
+        if not pd.api.types.is_numeric_dtype(cells[name].infer_objects()):
+            raise UsageError(f"a map needs two hyperparameters that are numbers, which {name} is not")
     if cells[["problem", "optimizer", "tolerance"]].drop_duplicates().shape[0] != 1:
         raise UsageError("a map shows one method on one problem at one tolerance")
     first, second = sorted(varied, key=lambda name: name != "step_size")

@@ -92,3 +92,31 @@ def test_tuning_curves_show_each_problem_and_say_where_nothing_converged(cells):
     assert [text.get_text() for text in figure.axes[1].texts] == ["no trial converged"]
     with pytest.raises(nagbench.UsageError, match="no tuned trials"):
         tuning_curves(by_trials(cells))
+
+
+def _schedules(*given):
+    problem, method = nagbench.problem("bowl"), find_method("gradient-descent")
+    settings = [{"step_size": step, **words} for step in (0.1, 0.2) for words in given]
+    return pd.concat([scan(problem, method, [setting], budget=50) for setting in settings], ignore_index=True)
+
+
+def test_a_schedule_is_no_axis_of_a_map():
+    cells = _schedules({"schedule": "cosine"}, {"schedule": "inverse"})
+    with pytest.raises(nagbench.UsageError, match="numbers, which schedule is not"):
+        axes_of(cells)
+
+
+def test_theory_has_no_boundary_for_a_schedule():
+    problem, method = nagbench.problem("bowl"), find_method("nesterov")
+    values = np.array([0.0, 0.5])
+    assert len(boundary(problem, method, "momentum", values, {"schedule": "constant"})) == 2
+    assert boundary(problem, method, "momentum", values, {"schedule": "cosine"}).empty
+    assert boundary(problem, method, "momentum", values, {"momentum_schedule": "demon"}).empty
+
+
+def test_a_grid_over_schedules_has_a_report(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = "gradient-descent:schedule=[constant,cosine]"
+    sweep = nagbench.sweep(problems=["bowl"], optimizers=[text], grid=3, budget=50, timing=False, out="run")
+    sweep.report("report.html")
+    assert "No method of the grid has exactly two" in (tmp_path / "report.html").read_text(encoding="utf-8")
