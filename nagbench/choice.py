@@ -4,66 +4,98 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from nagbench import schedules
 from nagbench.bundle import Bundle
-from nagbench.keys import Keys, distinct, ids_of
+from nagbench.keys import Keys, ids_of, in_shard
 from nagbench.planned import cell_of_row
 from nagbench.selection import GROUP
+from nagbench.spill import HEAPS, Records, Spill, by_key
 from nagbench.store import Store
 
 
-@dataclass(frozen=True, eq=False)
 class PlanKeys:
-    """The keys of a plan's cells as numbers, each once and sorted, and the fingerprints that there are."""
+    """The keys of a plan's rows, on disk where they are many, and the fingerprints that there are."""
 
-    ids: Keys
-    fingerprints: frozenset[str]
+    def __init__(self) -> None:
+        self._keys, self.rows, self.fingerprints = by_key(("row", "i8")), 0, set[str]()
+
+    def add(self, ids: Keys, fingerprints: Iterable[str]) -> None:
+        """The next rows of the plan."""
+        records = np.empty(ids.size, [("key", "u8"), ("row", "i8")])
+        records["key"], records["row"] = ids, np.arange(self.rows, self.rows + ids.size)
+        self._keys.add(records)
+        self.rows += ids.size
+        self.fingerprints.update(fingerprints)
+
+    def heap(self, number: int) -> Records:
+        """The rows of a heap, in the plan's order: "key" and "row"."""
+        return self._keys.heap(number)
+
+    @property
+    def cells(self) -> int:
+        """How many cells there are, whatever names they go by."""
+        return sum(np.unique(self.heap(heap)["key"]).size for heap in range(HEAPS))
 
 
 def keys_of_plan(store: Store, plan: str) -> PlanKeys:
     """Read from the plan's part. Raises UsageError where it is lost."""
-    found, prints = [np.zeros(0, np.uint64)], set[str]()
+    keys = PlanKeys()
     for block in store.blocks("plan", plan, ["cell", "fingerprint"], coded=True):
-        found.append(ids_of(block["cell"]))
-        prints.update(block["fingerprint"].unique().to_pylist())
-    return PlanKeys(distinct(found), frozenset(prints))
+        keys.add(ids_of(block["cell"]), block["fingerprint"].unique().to_pylist())
+    return keys
 
 
-def finished(store: Store, fingerprints: Iterable[str]) -> Keys:
-    """Cells whose outcome is stored and came from the present sources, sorted; errors are run again."""
-    known = pa.array(list(fingerprints), pa.string())
-    found = [np.zeros(0, np.uint64)]
+def stored(store: Store, fingerprints: Iterable[str], *, errors: bool = False) -> Spill:
+    """The keys of cells whose outcome is stored and came from these sources; those that ended as ``errors`` only if asked."""
+    known, found = pa.array(list(fingerprints), pa.string()), by_key()
     for part in store.scan("runs", ["cell", "fingerprint", "status"], coded=True):
-        good = pc.and_(pc.is_in(part["fingerprint"], known), pc.not_equal(part["status"], "error"))
-        found.append(distinct([ids_of(part.filter(good)["cell"])]))
-    return distinct(found)
+        good = pc.is_in(part["fingerprint"], known)
+        if not errors:
+            good = pc.and_(good, pc.not_equal(part["status"], "error"))
+        found.add(ids_of(part.filter(good)["cell"]).view([("key", "u8")]))
+    return found
+
+
+def cells_among(keys: PlanKeys, known: Spill) -> int:
+    """How many of a plan's cells are among those that are known."""
+    return sum(np.intersect1d(keys.heap(heap)["key"], known.heap(heap)["key"]).size for heap in range(HEAPS))
+
+
+def among(ids: Keys, known: Spill) -> NDArray[np.bool_]:
+    """Which of these are among the known ones."""
+    found = np.zeros(ids.size, bool)
+    for heap in range(HEAPS):
+        found |= np.isin(ids, known.heap(heap)["key"])
+    return found
 
 
 class Pending:
-    """The cells that are left to count, each given out once however many names it goes by."""
+    """The rows of a plan whose cells are left to count: the first row of each cell of the shard that is not known.
 
-    def __init__(self, ids: Keys) -> None:
-        self._ids, self._left = ids, np.ones(ids.size, bool)
+    A byte for each row; of the keys, one heap is in memory at a time.
+    """
+
+    def __init__(self, keys: PlanKeys, known: Spill, shard: tuple[int, int] | None = None) -> None:
+        self._left, self._at = np.zeros(keys.rows, bool), 0
+        for heap in range(HEAPS):
+            rows = keys.heap(heap)
+            cells, first = np.unique(rows["key"], return_index=True)
+            left = in_shard(cells, shard) & ~np.isin(cells, known.heap(heap)["key"])
+            self._left[rows["row"][first[left]]] = True
 
     def __len__(self) -> int:
-        return self._ids.size
+        return int(np.count_nonzero(self._left))
 
     def of(self, bundle: Bundle) -> Bundle:
-        """Those of the bundle."""
-        if not self._ids.size:
-            return bundle.take(slice(0))
-        ids = bundle.ids
-        at = np.minimum(np.searchsorted(self._ids, ids), self._ids.size - 1)
-        wanted = np.flatnonzero((self._ids[at] == ids) & self._left[at])
-        _, first = np.unique(at[wanted], return_index=True)
-        wanted = wanted[np.sort(first)]
-        self._left[at[wanted]] = False
+        """Those of a bundle, which holds the plan's next rows."""
+        wanted = np.flatnonzero(self._left[self._at : self._at + len(bundle)])
+        self._at += len(bundle)
         return bundle if wanted.size == len(bundle) else bundle.take(wanted)
 
 

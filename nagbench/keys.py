@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import binascii
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -36,14 +35,6 @@ def ids_of(column: Any) -> Keys:
         return np.frombuffer(binascii.unhexlify(text), ">u8").astype(np.uint64)
     except ValueError:
         raise UsageError("a part holds keys that are not sixteen hexadecimal digits") from None
-
-
-def distinct(ids: Sequence[Keys]) -> Keys:
-    """The keys that there are, sorted. In place of np.unique, which takes a hash table several times their size."""
-    ordered = np.concatenate(ids)
-    ordered.sort()
-    again = np.flatnonzero(ordered[1:] == ordered[:-1])
-    return np.delete(ordered, again) if again.size else ordered
 
 
 def among(ids: Keys, known: Keys) -> NDArray[np.bool_]:

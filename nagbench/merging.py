@@ -180,7 +180,7 @@ def _write_manifest(target: Store, spec: Spec, plan: str, manifests: Sequence[Ma
     target.write_manifest(
         {
             "schema": SCHEMA, "name": spec.name, "spec": spec.model_dump(mode="json"), "plan": plan,
-            "cells": keys_of_plan(target, plan).ids.size, "shard": None, "machines": machines,
+            "cells": keys_of_plan(target, plan).cells, "shard": None, "machines": machines,
             **{name: manifests[0].get(name) for name in ("machine", "versions", "git")},
             "merged": [{name: manifest.get(name) for name in _WHOSE} for manifest in manifests],
             "command": shlex.join(["python", "-m", "nagbench", "sweep", str(file), "--out", str(target.folder)]),

@@ -73,9 +73,11 @@ def read_blocks(file: Path, rows: int, columns: list[str] | None = None, *, code
     """The rows of a part, so many at a time; see `read_part`."""
     give_back()
     with _opened(file, coded) as part:
-        for batch in part.iter_batches(rows, columns=columns, use_threads=False):
-            table = pa.Table.from_batches([batch])
-            yield table.cast(_normal(table.schema, coded=coded))
+        # One row group after the other: a pass over all of them at once keeps tens of megabytes of what it has read.
+        for group in range(part.num_row_groups):
+            for batch in part.iter_batches(rows, row_groups=[group], columns=columns, use_threads=False):
+                table = pa.Table.from_batches([batch])
+                yield table.cast(_normal(table.schema, coded=coded))
     give_back()
 
 

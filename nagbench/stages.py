@@ -18,7 +18,7 @@ from nagbench.deadline import Deadline
 from nagbench.errors import UsageError
 from nagbench.executors import Execution, foreign, run_bundles
 from nagbench.guarded import Guard, guard, told
-from nagbench.keys import Keys, ids_of
+from nagbench.keys import ids_of
 from nagbench.machine import machine, one_core
 from nagbench.oracle import start_of
 from nagbench.records import Cell
@@ -72,10 +72,15 @@ class FailedError(Exception):
 
 
 def count_cells(
-    store: Store, planned: Iterable[Bundle], ids: Keys, how: Execution, listener: Progress, *, fail_fast: bool = False
+    store: Store,
+    planned: Iterable[Bundle],
+    pending: Pending,
+    how: Execution,
+    listener: Progress,
+    *,
+    fail_fast: bool = False,
 ) -> None:
-    """Counts the cells with these keys, and stores what comes in every few seconds."""
-    pending = Pending(ids)
+    """Counts the cells of a plan that are pending, and stores what comes in every few seconds."""
     listener.stage("counting", len(pending))
     ready = _Ready(store)
     bundles = (left for cells in planned if len(left := pending.of(cells)))

@@ -17,11 +17,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nagbench.choice import PlanKeys, bundles_of_plan, finished, keys_of_plan
+from nagbench.choice import Pending, PlanKeys, among, bundles_of_plan, cells_among, keys_of_plan, stored
 from nagbench.deadline import Deadline
 from nagbench.executors import Execution, check_execution, limits_of
 from nagbench.guarded import guarding
-from nagbench.keys import Keys, among, distinct, ids_of, in_shard
+from nagbench.keys import ids_of
 from nagbench.machine import commit, machine, one_thread, versions
 from nagbench.names import left_out
 from nagbench.objective import Problem
@@ -128,7 +128,7 @@ class Sweep:
         for block in self.store.blocks("plan", plan, ["cell", "problem", "variant", "fingerprint"]):
             found.append(block.filter(pc.is_in(block["cell"], cells)).to_pandas())
         named: pd.DataFrame = pd.concat(found).merge(failed.drop_duplicates("cell"), on=["cell", "fingerprint"])
-        good = finished(self.store, named["fingerprint"])
+        good = stored(self.store, named["fingerprint"].unique())
         return named[~among(ids_of(pa.array(named["cell"], pa.string())), good)].drop_duplicates("cell")
 
     @functools.cached_property
@@ -170,13 +170,8 @@ class Sweep:
     @functools.cached_property
     def counted(self) -> int:
         """Cells of the plan that have an outcome, errors among them."""
-        plan = self.manifest["plan"]
-        keys = keys_of_plan(self.store, plan)
-        prints = pa.array(list(keys.fingerprints), pa.string())
-        found = [np.zeros(0, np.uint64)]
-        for part in self.store.scan("runs", ["cell", "fingerprint"], coded=True):
-            found.append(distinct([ids_of(part.filter(pc.is_in(part["fingerprint"], prints))["cell"])]))
-        return int(among(distinct(found), keys.ids).sum())
+        keys = keys_of_plan(self.store, self.manifest["plan"])
+        return cells_among(keys, stored(self.store, keys.fingerprints, errors=True))
 
     def _repr_html_(self) -> str:
         """What a notebook shows of the sweep: findings and summary."""
@@ -310,11 +305,9 @@ def _sweep(
     for kind in KINDS:
         store.discard_damaged(kind)
     plan, keys = _write_plan(store, planned)
-    manifest = _begin(store, planned.spec, plan, keys.ids.size, command, shard)
-    left = keys.ids if shard is None else keys.ids[in_shard(keys.ids, shard)]
-    if (done := finished(store, keys.fingerprints)).size:
-        left = left[~among(left, done)]
-    count_cells(store, bundles_of_plan(store, plan), left, how, listener, fail_fast=fail_fast)
+    manifest = _begin(store, planned.spec, plan, keys.cells, command, shard)
+    pending = Pending(keys, stored(store, keys.fingerprints), shard)
+    count_cells(store, bundles_of_plan(store, plan), pending, how, listener, fail_fast=fail_fast)
     if shard is None:
         complete(Sweep(store, manifest), checked, listener, keys)
     return Sweep(store, manifest)
@@ -340,16 +333,15 @@ def _specified(spec: str | Path | Spec | None, settings: Mapping[str, Any]) -> S
 def _write_plan(store: Store, planned: Plan) -> tuple[str, PlanKeys]:
     """Writes the plan, and returns its part and its keys."""
     schema = plan_schema(planned)
-    ids, fingerprints = list[Keys](), set[str]()
+    keys = PlanKeys()
 
     def tables() -> Iterator[pa.Table]:
         for lot in planned:
-            ids.append(lot.cells.ids)
-            fingerprints.add(fingerprint_of(lot.cells.template.problem, lot.cells.template.optimizer))
+            template = lot.cells.template
+            keys.add(lot.cells.ids, [fingerprint_of(template.problem, template.optimizer)])
             yield plan_table(lot, schema)
 
-    part = store.append_all("plan", tables(), schema)
-    return part, PlanKeys(distinct(ids), frozenset(fingerprints))
+    return store.append_all("plan", tables(), schema), keys
 
 
 def _begin(
