@@ -10,6 +10,7 @@ import click
 
 from nagbench.deadline import in_time
 
+_SENTENCE = 300
 SHAPES = ("table", "csv", "json")
 FILE = click.Path(path_type=Path)
 Decorator = Callable[[Any], Any]
@@ -44,6 +45,12 @@ class Verbs(click.Group):
     """Verbs of that kind."""
 
     command_class = Verb
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Lists the verbs with their whole first sentences, which click would cut to a line each."""
+        verbs = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, verb.get_short_help_str(_SENTENCE)) for name, verb in verbs if verb is not None])
 
 
 def together(*options: Decorator) -> Decorator:

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 import nagbench
 from nagbench.cli import cli
+from nagbench.commands.console import print_table
 
 
 def nag(*words, env=None):
@@ -352,3 +353,16 @@ def test_more_methods_than_columns_fit_go_into_rows(folder):
     assert {line.split()[2] for line in lines[2:-1]} == set(texts)
     counts = [int(line.replace("★", "").split()[3]) for line in lines[2:-1]]
     assert counts == sorted(counts)
+
+
+def test_help_says_in_whole_sentences_what_each_verb_does():
+    told = CliRunner().invoke(cli, ["--help"]).stdout.partition("Commands:")[2]
+    assert "..." not in told
+    assert set(cli.commands) <= set(told.split())
+
+
+def test_a_row_is_one_line_in_a_pipe(capsys):
+    print_table(pd.DataFrame({"label": ["x" * 300, "y"], "reason": ["z" * 300, ""]}), "table")
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    assert lines[1].split() == ["x" * 300, "z" * 300]

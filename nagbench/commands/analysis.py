@@ -25,10 +25,12 @@ def show_theory(folder: Path, everything: bool, shape: str) -> int:
     print_table(_to_read(table) if shape == "table" else table, shape)
     violated, exact = int((table["violation"] != "").sum()), table["ratio"].notna()
     equal = int((table.loc[exact, "ratio"] == 1.0).sum())
-    ERR.print(
-        f"{equal} of {int(exact.sum())} predicted counts are the measured ones; {violated} of {len(table)} rows violate theory",
-        soft_wrap=True, markup=False,
-    )  # fmt: skip
+    counts = (
+        f"{equal} of {int(exact.sum())} predicted counts are the measured ones"
+        if exact.any()
+        else "no count is predicted"
+    )
+    ERR.print(f"{counts}; {violated} of {len(table)} rows violate theory", soft_wrap=True, markup=False)
     return 0
 
 

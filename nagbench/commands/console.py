@@ -21,6 +21,7 @@ from nagbench.portable import to_json
 from nagbench.stages import Progress
 
 ERR = Console(stderr=True, highlight=False)
+_WIDEST = 10_000
 
 
 class BarProgress(Progress):
@@ -80,7 +81,8 @@ def print_table(table: pd.DataFrame, shape: str) -> None:
             )
         for row in table.itertuples(index=False):
             grid.add_row(*(_plain(value) for value in row))
-        console().print(grid)
+        # A pipe takes a row on one line, however long.
+        console(wide=_WIDEST).print(grid)
 
 
 def _plain(value: Any) -> Any:
@@ -88,9 +90,9 @@ def _plain(value: Any) -> Any:
     return Text("" if missing else f"{value:g}" if isinstance(value, float) else str(value))
 
 
-def console() -> Console:
-    """stdout; as wide as it takes where it is no terminal."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+def console(wide: int = 200) -> Console:
+    """stdout; so wide where it is no terminal."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else wide)
 
 
 def save(figure: Any, file: Path) -> None:

@@ -101,7 +101,7 @@ def _print_run(done: Run, shape: str) -> None:
         text = np.array2string(done.iterate, threshold=10, precision=8)
         for name, value in {**row, "iterate": text}.items():
             if value is not None and value != "":
-                click.echo(f"{name:<21} {value}")
+                click.echo(f"{name:<21} {f'{value:.10g}' if isinstance(value, float) else value}")
     elif shape == "json":
         click.echo(to_json(pd.DataFrame([row]))[1:-1])
     else:
