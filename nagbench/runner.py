@@ -167,8 +167,13 @@ def forget() -> None:
 
 
 def batch_of(cells: Sequence[Cell]) -> Batch:
-    """Looks up the problem and the method that these cells share. Raises UsageError where they cannot be found."""
-    return Batch(problem_of(cells[0].problem), find_method(cells[0].optimizer), cells)
+    """Looks up the problem and the method that these cells share. Raises UsageError where they cannot be found or counted.
+
+    Compiled code checks nothing, and a cell may come with somebody's results.
+    """
+    problem = problem_of(cells[0].problem)
+    check_cell(cells[0], problem)
+    return Batch(problem, find_method(cells[0].optimizer), cells)
 
 
 def check_cell(cell: Cell, problem: Problem) -> None:
@@ -184,6 +189,10 @@ def check_cell(cell: Cell, problem: Problem) -> None:
         raise UsageError(
             f"{problem.name}: no minimiser is known, so measure 'distance' has no reference; use 'gradient'"
         )
+    if not cell.tolerances:
+        raise UsageError("a cell without a tolerance has no end that could be told")
+    if min(cell.seed, cell.start) < 0:
+        raise UsageError(f"seed {cell.seed} and start {cell.start} must be at least 0")
     for tolerance in cell.tolerances:
         if not 0.0 < tolerance < np.inf:
             raise UsageError(f"tolerance {tolerance!r} is not valid; allowed: a finite number above 0")

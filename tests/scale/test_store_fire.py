@@ -1,5 +1,6 @@
 """The store: schemas of the past, damage, compaction, many rows, hostile files, a disk that is full."""
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -17,6 +18,8 @@ from harsh import SPEC, nag, table_hash
 
 import nagbench
 from nagbench.keys import ids_of
+from nagbench.planned import cell_of_row
+from nagbench.runner import batch_of
 from nagbench.selection import select
 from nagbench.shown import shown_plan
 from nagbench.store import Store
@@ -308,3 +311,12 @@ def test_a_part_that_is_none_is_left_out(undisturbed, tmp_path, what):
     assert [file.stem in line for line in told] == [True]
     nagbench.sweep(**SPEC, out=copy)
     assert not file.exists(), "it is put aside, and told of once"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("tolerances", ()), ("seed", -1), ("start", -1), ("budget", -1), ("every", 0)]
+)
+def test_a_cell_of_somebodys_that_no_compiled_code_could_count_is_refused(undisturbed, name, value):
+    row = undisturbed.plan.iloc[0].to_dict()
+    with pytest.raises(nagbench.UsageError):
+        batch_of([dataclasses.replace(cell_of_row(row), **{name: value})])
