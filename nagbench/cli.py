@@ -76,7 +76,9 @@ for _verb in ANALYSIS.commands.values():
 @click.option("--tolerance", "tolerances", multiple=True, help="Repeatable.  [default: 1e-3 and 1e-6]")
 @click.option("--budget", type=int, help="Iterations at the most.  [default: 100000]")
 @click.option("--engine", help="numba, python or mixed.  [default: what the problem and the optimizer say]")
-@click.option("-j", "--jobs", type=click.IntRange(min=1), help="Processes that count.  [default: one a core]")
+@click.option(
+    "-j", "--jobs", type=click.IntRange(min=1), help="Processes that count.  [default: one a core, where that pays]"
+)
 @click.option("--executor", type=click.Choice(("local", "dask")), default="local", show_default=True)
 @click.option("--scheduler", help="tcp://HOST:PORT of a Dask scheduler.  [default: one on this machine]")
 @click.option("--shard", type=_SHARD, help="Count the I-th of N parts of the cells, from 1.", metavar="I/N")
@@ -135,7 +137,9 @@ def run(**given: Any) -> None:
 @click.option("--axis", "axes", multiple=True, help="NAME or NAME=LOW..HIGH, twice.  [default: step size, momentum]")
 @click.option("--grid", type=click.IntRange(min=2), default=100, show_default=True, help="Values on each axis.")
 @single_cell(budget=10_000)
-@click.option("-j", "--jobs", type=click.IntRange(min=1), help="Processes that count.  [default: as many as pay]")
+@click.option(
+    "-j", "--jobs", type=click.IntRange(min=1), help="Processes that count.  [default: one a core, where that pays]"
+)
 @click.option("--plot", type=FILE, help="Draw the map, with theory's boundary on it.")
 @click.option("--out", type=FILE, help="Write all cells as CSV.")
 @SHAPE

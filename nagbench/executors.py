@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import math
+import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -21,16 +24,20 @@ from nagbench.workers import NO_LIMITS, Limits, Pool
 _SECONDS = 20.0
 _PER_NUMBER = 4e-9
 _SLOWER = 100
+# Processes take a second to start, and most cells end long before their budget does.
+_SOON = 4.0
+_LITTLE = 1000
 
 
 @dataclass(frozen=True)
 class Execution:
     """How cells are counted. None of it decides a result.
 
-    ``jobs`` processes, or those behind a Dask ``scheduler`` ("tcp://host:port"; None starts one on the loopback).
+    ``jobs`` processes (None: one a core, where that pays), or those behind a Dask ``scheduler`` ("tcp://host:port"; None
+    starts one on the loopback).
     """
 
-    jobs: int = 1
+    jobs: int | None = 1
     executor: str = "local"
     scheduler: str | None = None
     limits: Limits = NO_LIMITS
@@ -55,7 +62,7 @@ def check_execution(how: Execution, shard: tuple[int, int] | None) -> None:
         raise unknown("executor", how.executor, EXECUTORS)
     if how.scheduler is not None and how.executor != "dask":
         raise UsageError("a scheduler goes with the executor dask")
-    if how.jobs < 1:
+    if how.jobs is not None and how.jobs < 1:
         raise UsageError(f"jobs {how.jobs} is not valid; allowed: a whole number of at least 1")
     if shard is not None and not 1 <= shard[0] <= shard[1]:
         raise UsageError(f"shard {shard[0]}/{shard[1]} is not valid; allowed: i/n with i from 1 to n")
@@ -64,10 +71,14 @@ def check_execution(how: Execution, shard: tuple[int, int] | None) -> None:
 def tasks(bundles: Iterable[Bundle]) -> Iterator[Bundle]:
     """The bundles cut so that each is a task of some seconds."""
     for bundle in bundles:
-        cell = bundle.template
-        seconds = _PER_NUMBER * (batch_of(bundle).problem.dimension + 20) * (cell.budget + 1)
-        most = _SECONDS / (seconds if cell.engine == "numba" else _SLOWER * seconds)
-        yield from in_pieces(bundle, max(1, int(most)))
+        yield from in_pieces(bundle, max(1, int(_SECONDS / _longest(bundle))))
+
+
+def _longest(bundle: Bundle) -> float:
+    """The seconds, about, of a cell that uses its budget up, but for the rows of data that its gradient takes."""
+    cell = bundle.template
+    seconds = _PER_NUMBER * (batch_of(bundle).problem.dimension + 20) * (cell.budget + 1)
+    return seconds if cell.engine == "numba" else _SLOWER * seconds
 
 
 def run_bundles(bundles: Iterable[Bundle], how: Execution, pulse: Pulse) -> Iterator[pa.Table]:
@@ -101,12 +112,33 @@ def _run(work: Iterator[Bundle], how: Execution, pulse: Pulse) -> Iterator[pa.Ta
     if how.executor == "dask":
         from nagbench.cluster import run_on_dask
 
-        return run_on_dask(work, how.scheduler, how.jobs, how.limits, pulse)
-    return _here(work, how.limits, pulse) if how.jobs == 1 else _in_processes(work, how, pulse)
+        return run_on_dask(work, how.scheduler, how.jobs or _cores(), how.limits, pulse)
+    jobs, work = (how.jobs, work) if how.jobs else _as_many_as_pay(work)
+    return _here(work, how.limits, pulse) if jobs == 1 else _in_processes(work, jobs, how.limits, pulse)
 
 
-def _in_processes(work: Iterator[Bundle], how: Execution, pulse: Pulse) -> Iterator[pa.Table]:
-    with contextlib.closing(Pool(how.jobs, how.limits)) as pool:
+def _cores() -> int:
+    return os.cpu_count() or 1
+
+
+def _as_many_as_pay(work: Iterator[Bundle]) -> tuple[int, Iterator[Bundle]]:
+    """One process where all the work may be done before others have started, else one a core; and the same work."""
+    seconds, taken = 0.0, list[Bundle]()
+    for bundle in work:
+        taken.append(bundle)
+        seconds += len(bundle) * _longest(bundle) if _light(bundle) else math.inf
+        if seconds > _SOON:
+            return _cores(), itertools.chain(taken, work)
+    return 1, iter(taken)
+
+
+def _light(bundle: Bundle) -> bool:
+    """Whether `_longest` says it all: nobody else's code, and no more data than a small problem's."""
+    return not foreign(bundle.template) and batch_of(bundle).problem.data.size <= _LITTLE
+
+
+def _in_processes(work: Iterator[Bundle], jobs: int, limits: Limits, pulse: Pulse) -> Iterator[pa.Table]:
+    with contextlib.closing(Pool(jobs, limits)) as pool:
         yield from pool.run(work, pulse)
 
 

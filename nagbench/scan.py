@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -37,7 +38,7 @@ def scan(
     relative: bool = False,
     oracle: str = "exact",
     seed: int = 0,
-    jobs: int = 1,
+    jobs: int | None = 1,
     pulse: Pulse = lambda: None,
 ) -> pd.DataFrame:
     """Counts every setting (`crossed` makes those of a grid); hyperparameters that are not given take their defaults.
@@ -61,7 +62,7 @@ def scan(
     if any(schedules.of(cell.hyperparameters) != schedules.of(cells[0].hyperparameters) for cell in cells):
         raise UsageError("the settings of a scan follow one schedule")
     bundle = bundle_of(cells, list(method.hyperparameters))
-    work = in_pieces(bundle, -(-len(cells) // (_TURNS * jobs)) if jobs > 1 else len(cells))
+    work = in_pieces(bundle, -(-len(cells) // (_TURNS * (jobs or os.cpu_count() or 1))) if jobs != 1 else len(cells))
     found: pd.DataFrame = pa.concat_tables(run_bundles(work, Execution(jobs), pulse)).to_pandas()
     plan = pd.DataFrame(
         {

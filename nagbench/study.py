@@ -237,7 +237,7 @@ def sweep(
     problems: Sequence[str | Problem] | None = None,
     optimizers: Sequence[str | Optimizer] | None = None,
     out: str | Path | None = None,
-    jobs: int = 1,
+    jobs: int | None = 1,
     executor: str = "local",
     scheduler: str | None = None,
     shard: tuple[int, int] | None = None,
@@ -253,11 +253,11 @@ def sweep(
     """Runs a sweep and returns its tables; cells that ``out`` already holds are not run again.
 
     ``spec`` is a TOML file or a `Spec`; ``problems``, ``optimizers`` and the other keys of a `Spec` as keywords replace
-    its own. ``out`` defaults to results/NAME-HASH. ``jobs`` processes count (timing is always alone, in this one), or,
-    with ``executor`` "dask", the workers of the ``scheduler``. ``shard`` (i, n) counts the i-th of n parts of the cells,
-    from 1, and leaves what needs all of them to `nagbench.merge` and the same sweep without it. ``cell_timeout``
-    (seconds) and ``cell_memory`` (MiB) end a cell as an error; with ``fail_fast`` the first error ends the sweep.
-    ``fresh`` throws away what ``out`` holds.
+    its own. ``out`` defaults to results/NAME-HASH. ``jobs`` processes count (None: one a core, where that pays; timing is
+    always alone, in this one), or, with ``executor`` "dask", the workers of the ``scheduler``. ``shard`` (i, n) counts the
+    i-th of n parts of the cells, from 1, and leaves what needs all of them to `nagbench.merge` and the same sweep without
+    it. ``cell_timeout`` (seconds) and ``cell_memory`` (MiB) end a cell as an error; with ``fail_fast`` the first error ends
+    the sweep. ``fresh`` throws away what ``out`` holds.
 
     Raises UsageError for what is not valid, before anything is run; OutOfTimeError after ``timeout`` seconds.
     KeyboardInterrupt and OutOfTimeError leave what is finished in ``out``, and the same call goes on from there.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,6 @@ from nagbench.scan import axis, crossed, default_axes, scan
 from nagbench.text import parse
 from nagbench.updates import Method, check_hyperparameters
 
-# Seconds an iteration takes, by the coordinate, about; and the work below which further processes only cost.
-_PER_NUMBER = 2e-9
-_WORTH_IT = 10.0
 _SHOWN = 12
 
 
@@ -46,10 +42,7 @@ def draw_map(
     if len(spans) != 2:
         raise UsageError(f"a map of {name} needs two hyperparameters that vary, as --axis NAME=LOW..HIGH twice")
     settings["tolerance"] = check_number("tolerance", settings["tolerance"])
-    work = grid * grid * settings["budget"] * _PER_NUMBER * (found.dimension + 20)
-    cells = scan(
-        found, method, crossed(spans, fixed), jobs=jobs or (1 if work < _WORTH_IT else os.cpu_count() or 1), **settings
-    )
+    cells = scan(found, method, crossed(spans, fixed), jobs=jobs, **settings)
     failed = cells[cells["status"] == "error"]
     nothing = len(failed) == len(cells)
     edge = None if nothing else _edge(found, method, spans, fixed)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -73,9 +72,8 @@ def _dry_run(checked: Spec, shard: tuple[int, int] | None, shape: str) -> int:
 def _swept(checked: Spec, how: Mapping[str, Any], bar: BarProgress) -> Sweep:
     # Arrow's own allocator keeps tens of megabytes that it does not use.
     pa.set_memory_pool(pa.system_memory_pool())
-    own = {"jobs": how["jobs"] or os.cpu_count() or 1, "timeout": None}
     try:
-        return sweep(checked, progress=within(bar, present()), **{**how, **own})
+        return sweep(checked, progress=within(bar, present()), **{**how, "timeout": None})
     finally:
         bar.stop()
 
