@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 a cell ended with status error or a regression, 2 wrong us
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import shlex
@@ -323,12 +324,10 @@ def main() -> NoReturn:
     """Entry point: every error of usage is one line on stderr and exit code 2."""
     heed()
     end_where_lost(_stopped)
+    # All is done then, and Python only tidies up.
+    atexit.register(deaf)
     try:
         code = cli.main(standalone_mode=False) or 0
-    except SystemExit:
-        # All is done, and Python only tidies up.
-        deaf()
-        raise
     except UsageError as error:
         _say(str(error))
         code = 2
@@ -351,7 +350,6 @@ def main() -> NoReturn:
         if time_is_over():
             _stopped("the time is over")
         raise
-    deaf()
     sys.exit(code)
 
 
