@@ -11,7 +11,11 @@ from nagbench.specification import make_spec
 
 
 def bundles(problem, **settings):
-    given = {"optimizers": ["nesterov:step_size=[0.01,0.02]", "gradient-descent:step_size=0.01"], "budget": 500, "tolerances": [1e-6]}
+    given = {
+        "optimizers": ["nesterov:step_size=[0.01,0.02]", "gradient-descent:step_size=0.01"],
+        "budget": 500,
+        "tolerances": [1e-6],
+    }
     return [lot.cells for lot in make_plan(make_spec({"problems": [problem], **given, **settings}))]
 
 
