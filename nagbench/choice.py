@@ -54,12 +54,18 @@ def keys_of_plan(store: Store, plan: str) -> PlanKeys:
 def stored(store: Store, fingerprints: Iterable[str], *, errors: bool = False) -> Spill:
     """The keys of cells whose outcome is stored and came from these sources; those that ended as ``errors`` only if asked."""
     known, found = pa.array(list(fingerprints), pa.string()), by_key()
-    for part in store.scan("runs", ["cell", "fingerprint", "status"], coded=True):
+    for part in store.scan("runs", ["cell", "tolerance", "fingerprint", "status"], coded=True):
         good = pc.is_in(part["fingerprint"], known)
         if not errors:
-            good = pc.and_(good, pc.not_equal(part["status"], "error"))
+            good = pc.and_(pc.and_(good, pc.not_equal(part["status"], "error")), pa.array(_tightest(part)))
         found.add(ids_of(part.filter(good)["cell"]).view([("key", "u8")]))
     return found
+
+
+def _tightest(part: pa.Table) -> NDArray[np.bool_]:
+    """Which rows are the last of an outcome: one that met a looser tolerance and then failed is not done."""
+    ids, tolerances = ids_of(part["cell"]), part["tolerance"].to_numpy()
+    return np.append((ids[1:] != ids[:-1]) | (tolerances[1:] >= tolerances[:-1]), True)[: ids.size]
 
 
 def cells_among(keys: PlanKeys, known: Spill) -> int:

@@ -5,12 +5,14 @@ import shutil
 import hypothesis.strategies as st
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from harsh import SPEC, table_hash
 from hypothesis import given, settings
 
 import nagbench
 from nagbench import choice, shown, spill
-from nagbench.choice import Pending, PlanKeys, among, cells_among
+from nagbench.choice import Pending, PlanKeys, among, cells_among, keys_of_plan, stored
 from nagbench.spill import HEAPS, by_key, by_row, span_of
 
 # Few keys, spread over all heaps, so that they come back.
@@ -127,3 +129,32 @@ def test_where_there_is_no_room_one_line_says_so(monkeypatch):
     keys.add(_ids([1, 2]), [])
     with pytest.raises(spill.UsageError, match=r"no room in .* to sort cells: No space left on device"):
         keys.heap(0)
+
+
+def test_a_cell_that_met_one_tolerance_and_then_failed_is_not_done(undisturbed, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(undisturbed.store.folder, copy)
+    [part] = undisturbed.store.scan("runs")
+    rows = part.to_pandas()
+    failed = (rows["tolerance"] == rows["tolerance"].min()) & (rows["status"] == "converged")
+    assert failed.any()
+    rows.loc[failed, ["status", "error"]] = ["error", "stopped"]
+    for file in (copy / "runs").glob("*.parquet"):
+        file.unlink()
+    store = nagbench.load(copy).store
+    store.append("runs", pa.Table.from_pandas(rows, preserve_index=False))
+    assert len(nagbench.load(copy).failures) == failed.sum()
+    keys = keys_of_plan(store, undisturbed.manifest["plan"])
+    assert len(Pending(keys, stored(store, keys.fingerprints))) == failed.sum()
+    again = nagbench.sweep(**SPEC, out=copy)
+    assert again.failures.empty
+    assert table_hash(again) == table_hash(undisturbed)
+    # The outcomes of both lie in one part then, as after compaction.
+    parts = list(store.scan("runs"))
+    for order in (parts, parts[::-1]):
+        joined = tmp_path / f"joined-{len(list(tmp_path.iterdir()))}"
+        shutil.copytree(undisturbed.store.folder, joined)
+        for file in (joined / "runs").glob("*.parquet"):
+            file.unlink()
+        nagbench.load(joined).store.append("runs", pa.concat_tables(order))
+        assert nagbench.load(joined).failures.empty
