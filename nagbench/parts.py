@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nagbench.errors import UsageError
+from nagbench.keys import ids_of
 
 _TEXT, _WHOLE, _REAL = pa.string(), pa.int64(), pa.float64()
 _CODED = pa.dictionary(pa.int32(), _TEXT)
@@ -34,6 +35,8 @@ REQUIRED = {
     "curves": {"cell": _TEXT, "iteration": _WHOLE, "value": _REAL, "fingerprint": _TEXT},
 }  # fmt: skip
 KINDS = tuple(REQUIRED)
+# Sixteen hexadecimal digits in every row.
+KEYS = frozenset({"cell", "digest", "fingerprint"})
 _ROW_GROUP = 2**15
 _OLD = 3600.0
 _BLOCK = 2**22
@@ -51,6 +54,7 @@ def read_part(file: Path, columns: list[str] | None = None, *, coded: bool = Fal
     """
     with _opened(file, coded) as part:
         table = part.read(columns=columns, use_threads=False)
+        _check_keys(table)
     give_back()
     return table.cast(_normal(table.schema, coded=coded))
 
@@ -77,6 +81,7 @@ def read_blocks(file: Path, rows: int, columns: list[str] | None = None, *, code
         for group in range(part.num_row_groups):
             for batch in part.iter_batches(rows, row_groups=[group], columns=columns, use_threads=False):
                 table = pa.Table.from_batches([batch])
+                _check_keys(table)
                 yield table.cast(_normal(table.schema, coded=coded))
     give_back()
 
@@ -129,6 +134,16 @@ def _check_columns(found: pa.Schema, kind: str) -> None:
         # Of the plan come names; an outcome that brought them along would rename cells.
         if kind == "runs" and field.name in REQUIRED["plan"] and field.name not in REQUIRED["runs"]:
             raise DamagedError(f"it has a column {field.name}, as plans have")
+
+
+def _check_keys(table: pa.Table) -> None:
+    """Raises DamagedError for what is no key where keys are."""
+    for name in KEYS.intersection(table.column_names):
+        column = table[name]
+        try:
+            ids_of((column.unique() if pa.types.is_dictionary(column.type) else column).cast(_TEXT))
+        except UsageError as error:
+            raise DamagedError(f"its column {name}: {error}") from None
 
 
 def _normal(schema: pa.Schema, *, coded: bool = False) -> pa.Schema:

@@ -29,7 +29,9 @@ import pyarrow as pa
 
 from nagbench.errors import UsageError
 from nagbench.parts import (
+    KEYS,
     KINDS,
+    REQUIRED,
     DamagedError,
     PartFacts,
     part_facts,
@@ -84,7 +86,10 @@ class Store:
             probe.write_bytes(b"")
             probe.unlink()
         except OSError as error:
-            raise UsageError(f"results directory {self.folder} cannot be written: {error.strerror}") from None
+            # Which of its files and folders it is, where it is not the directory itself.
+            inside = [Path(str(error.filename)).name] if error.filename not in (None, str(self.folder)) else []
+            why = ": ".join([*inside, error.strerror or str(error)])
+            raise UsageError(f"results directory {self.folder} cannot be written: {why}") from None
 
     def _foreign(self) -> bool:
         """Whether there are things but neither manifest nor parts, but for what a sweep leaves that was killed early."""
@@ -181,7 +186,7 @@ class Store:
         """Names the damaged parts of a kind to ``warn`` and renames them, so that they are not read again."""
         for file in (self.folder / kind).glob("*.parquet"):
             with contextlib.suppress(FileNotFoundError):
-                if self._part(file, ["cell"]) is None:
+                if self._part(file, [name for name in REQUIRED[kind] if name in KEYS], coded=True) is None:
                     file.replace(file.with_suffix(".damaged"))
 
     def compact(self, kind: str) -> None:
