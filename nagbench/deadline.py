@@ -19,6 +19,8 @@ _LAST, _SHARE = 2.0, 0.025
 # Pulses come first, where there are any: they end the sweep where nothing is half done.
 _LATER = 0.06
 _LONGEST = 60.0
+# The system's timers take no more seconds than some; nobody waits for so many.
+FOREVER = 1e9
 
 
 class OutOfTimeError(BaseException):
@@ -47,7 +49,7 @@ class Deadline:
             return
         before = signal.signal(signal.SIGALRM, self._over)
         self._armed = True
-        signal.setitimer(signal.ITIMER_REAL, max(self._end + _LATER - time.monotonic(), 1e-6))
+        signal.setitimer(signal.ITIMER_REAL, min(max(self._end + _LATER - time.monotonic(), 1e-6), FOREVER))
         try:
             yield
         finally:

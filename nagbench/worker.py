@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from nagbench import loop
 from nagbench.counting import pieces
+from nagbench.deadline import FOREVER
 from nagbench.engine import PYTHON
 from nagbench.errors import UsageError, one_line
 from nagbench.runner import Guard
@@ -168,7 +169,7 @@ def _alarm(seconds: float) -> Callable[..., None]:
     def pulse(on: bool, further: float = 0.0) -> None:
         if os.getppid() != parent:
             os._exit(1)
-        if hasattr(signal, "setitimer") and np.isfinite(seconds):
+        if hasattr(signal, "setitimer") and seconds < FOREVER:
             signal.setitimer(signal.ITIMER_REAL, seconds + GRACE + further if on else 0.0)
 
     return pulse

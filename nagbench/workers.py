@@ -239,7 +239,7 @@ class Pool:
         if not worker.ready:
             self._failed_starts += 1
             if self._failed_starts >= _STARTS:
-                raise UsageError(f"no process that counts can be started: {complaint or ending(code)}")
+                raise UsageError(f"no process that counts can be started: {worker.reason or complaint or ending(code)}")
             if bundle is not None:
                 self._again.append(bundle)
         elif bundle is not None:

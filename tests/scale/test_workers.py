@@ -157,6 +157,19 @@ def test_what_is_not_valid_is_one_line(tmp_path, words, told):
     assert not (tmp_path / "o").exists()
 
 
+def test_limits_that_are_never_reached(tmp_path):
+    done = nag("sweep", "-p", "bowl", "-o", "nesterov", "--trials", "1", "--no-timing", "--no-curves", "--no-report",
+               "--timeout", "1e300", "--cell-timeout", "1e300", "--out", tmp_path / "o")  # fmt: skip
+    assert (done.returncode, "error" in done.stdout + done.stderr) == (0, False)
+
+
+def test_memory_that_no_process_can_start_in_is_said(tmp_path):
+    done = nag("sweep", "-p", "bowl", "-o", "nesterov", "--cell-memory", "10", "--out", tmp_path / "o")
+    assert done.returncode == 2
+    assert "10 MiB" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 def test_bundle_of_a_bundle_is_itself():
     bundle = next(iter(make_plan(make_spec({"problems": ["bowl"], "optimizers": ["nesterov"]})))).cells
     assert bundle_of(bundle, bundle.names) is bundle
