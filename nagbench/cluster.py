@@ -6,6 +6,7 @@ locally. Workers that are lost are Dask's affair: it runs their tasks elsewhere.
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import logging
 import sys
@@ -33,6 +34,7 @@ _WAIT = 0.2
 _ANSWER = 10
 # Seconds without a worker after which it is told.
 _ALONE = 10.0
+_GONE = "the Dask scheduler went away; what is finished is kept, and the same command goes on"
 _PACKAGE = Path(__file__).parent
 _pools: dict[int, tuple[str, Pool]] = {}
 
@@ -48,7 +50,9 @@ def run_on_dask(
         import distributed
     except ImportError:
         raise UsageError("executor dask needs dask.distributed: pip install 'nagbench[dask]'") from None
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    for name in ("distributed", "distributed.client"):
+        # Each has a level of its own. What they tell with a traceback, a scheduler that is gone, is told in one line here.
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     with contextlib.ExitStack() as stack:
         client = _client(distributed, scheduler, jobs, stack)
         run = _Run(distributed, client, limits)
@@ -97,7 +101,7 @@ class _Run:
                 yield from self._result(future, self._flying.pop(future))
             pulse()
             if self._client.status != "running":
-                raise UsageError("the Dask scheduler went away; what is finished is kept, and the same command goes on")
+                raise UsageError(_GONE)
 
     def close(self) -> None:
         """Gives back what the workers hold for this sweep."""
@@ -136,6 +140,9 @@ class _Run:
                 done = self._distributed.wait(list(self._flying), timeout=_WAIT, return_when="FIRST_COMPLETED").done
         except TimeoutError:
             return []
+        except concurrent.futures.CancelledError:
+            # Nobody here cancels what it waits for.
+            raise UsageError(_GONE) from None
         return list(done)
 
     def _result(self, future: Any, bundle: Bundle) -> Iterator[pa.Table]:
