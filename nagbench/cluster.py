@@ -14,7 +14,7 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ _WAIT = 0.2
 _ANSWER = 10
 # Seconds without a worker after which it is told.
 _ALONE = 10.0
+_TIMES = 3
 _GONE = "the Dask scheduler went away; what is finished is kept, and the same command goes on"
 _PACKAGE = Path(__file__).parent
 _pools: dict[int, tuple[str, Pool]] = {}
@@ -171,13 +172,19 @@ class _Run:
         return table
 
     def _check_workers(self) -> None:
-        try:
-            found = self._client.run(version)
-        except Exception as error:
-            raise UsageError(f"the Dask workers cannot import nagbench {__version__} ({one_line(error)})") from None
-        for address, theirs in found.items():
+        for address, theirs in self._asked(version):
+            if isinstance(theirs, Exception):
+                raise UsageError(f"the Dask worker {address} cannot import nagbench {__version__} ({one_line(theirs)})")
             if theirs != __version__:
                 raise UsageError(f"the Dask worker {address} has nagbench {theirs}, this process {__version__}")
+
+    def _asked(self, function: Callable[..., Any], *arguments: Any) -> Iterator[tuple[str, Any]]:
+        """What each worker answers, or the exception that it raised; nothing of one that dies meanwhile, as others go on."""
+        try:
+            found = self._client.run(function, *arguments, on_error="return")
+        except OSError:
+            raise UsageError(_GONE) from None
+        yield from ((address, answer) for address, answer in found.items() if not isinstance(answer, OSError))
 
     def _ship(self, bundle: Bundle) -> None:
         """Sends the user's modules that these cells need; refuses what is more than a file."""
@@ -193,13 +200,21 @@ class _Run:
                 self._shipped.add(file)
                 if "." not in name and file.name == f"{name}.py" and file.is_file():
                     # Written, not loaded: the processes that count import it, and neither a worker nor a scheduler does.
-                    self._client.upload_file(str(file), load=False)
+                    self._send(file)
                 else:
                     self._require(name)
 
+    def _send(self, file: Path) -> None:
+        for _ in range(_TIMES):
+            # A worker that dies meanwhile makes it fail for the others too.
+            with contextlib.suppress(OSError):
+                self._client.upload_file(str(file), load=False)
+                return
+        raise UsageError(f"{file.name} cannot be sent to the Dask workers; start them where it can be imported")
+
     def _require(self, name: str) -> None:
-        for address, there in self._client.run(has_module, name).items():
-            if not there:
+        for address, there in self._asked(has_module, name):
+            if there is not True:
                 raise UsageError(
                     f"the Dask worker {address} has no module {name}, which these cells need; install it there, or put "
                     "what they need into a single file, which is sent"
