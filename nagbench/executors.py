@@ -24,6 +24,8 @@ from nagbench.workers import NO_LIMITS, Limits, Pool
 _SECONDS = 20.0
 _PER_NUMBER = 4e-9
 _SLOWER = 100
+# A task's outcomes come back at once from another machine, and these are some megabytes.
+_MOST = 2**15
 # Processes take a second to start, and most cells end long before their budget does.
 _SOON = 4.0
 _LITTLE = 1000
@@ -71,7 +73,7 @@ def check_execution(how: Execution, shard: tuple[int, int] | None) -> None:
 def tasks(bundles: Iterable[Bundle]) -> Iterator[Bundle]:
     """The bundles cut so that each is a task of some seconds."""
     for bundle in bundles:
-        yield from in_pieces(bundle, max(1, int(_SECONDS / _longest(bundle))))
+        yield from in_pieces(bundle, max(1, min(_MOST, int(_SECONDS / _longest(bundle)))))
 
 
 def _longest(bundle: Bundle) -> float:
