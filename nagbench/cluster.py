@@ -63,14 +63,22 @@ def run_on_dask(
 
 def _client(distributed: Any, scheduler: str | None, jobs: int, stack: contextlib.ExitStack) -> Any:
     if scheduler is None:
-        # Loopback only: a Dask scheduler runs whatever whoever reaches it asks for.
-        scheduler = stack.enter_context(
-            distributed.LocalCluster(jobs, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0")
-        )
+        scheduler = stack.enter_context(_local(distributed, jobs))
     try:
         return stack.enter_context(distributed.Client(scheduler, timeout=_ANSWER, set_as_default=False))
     except (OSError, ValueError) as error:
         raise UsageError(f"no Dask scheduler answers at {scheduler} ({one_line(error)})") from None
+
+
+def _local(distributed: Any, jobs: int) -> Any:
+    # Loopback only: a Dask scheduler runs whatever whoever reaches it asks for.
+    try:
+        return distributed.LocalCluster(jobs, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0")
+    except RuntimeError as error:
+        raise UsageError(
+            f"Dask cannot start workers here ({one_line(error)}); they import the script that starts them, so have it in a "
+            "file, and what it runs under: if __name__ == '__main__'"
+        ) from None
 
 
 class _Run:

@@ -60,3 +60,12 @@ def test_a_file_that_cannot_be_sent_is_named(tmp_path):
 
     with pytest.raises(UsageError, match=r"mine\.py cannot be sent"):
         a_run(upload=upload)._send(tmp_path / "mine.py")
+
+
+def test_workers_that_cannot_start_are_told_of_in_a_line(monkeypatch):
+    def cluster_of(*_args, **_settings):
+        raise RuntimeError("Nanny failed to start.")
+
+    monkeypatch.setattr(distributed, "LocalCluster", cluster_of)
+    with pytest.raises(UsageError, match="if __name__ == '__main__'"):
+        cluster._local(distributed, 2)
