@@ -407,7 +407,7 @@ class Board:
 
     def __init__(self) -> None:
         self.failed = 0
-        print(f"{'':<36}  times  passed  failed", flush=True)
+        print(f"{'':<41}  times  passed  failed", flush=True)
 
     def row(self, name: str, times: int, run: Callable[[int], None], remark: Callable[[], str] = lambda: "") -> None:
         """Runs it so many times."""
@@ -422,7 +422,7 @@ class Board:
                 wrong.append(f"{type(error).__name__}: {error}" if not isinstance(error, WrongError) else str(error))
         self.failed += len(wrong)
         passed = 0 if untried else times - len(wrong)
-        print(f"{name:<36}  {times:>5}  {passed:>6}  {len(wrong):>6}  {untried or remark()}".rstrip(), flush=True)
+        print(f"{name:<41}  {times:>5}  {passed:>6}  {len(wrong):>6}  {untried or remark()}".rstrip(), flush=True)
         for text in wrong:
             print(f"    {text[:500]}", flush=True)
 
