@@ -247,12 +247,7 @@ def misplans(place: Path, kind: int) -> None:
         expect(rows_of(done, "bowl").equals(wanted), f"{where} {n}: the other problem's rows are others")
         mine = done.runs[done.runs["problem"] != "bowl"]
         expect(len(mine) == len(quiet.runs) - len(wanted), f"{where} {n}: {len(mine)} rows")
-        bad = mine[mine["status"] == "error"]
-        expect(all(text and "\n" not in text for text in bad["error"]), f"{where} {n}: an error is not one line")
-        expect(n > 1 or len(bad) == len(mine) or kind == 4, f"{where} {n}: {len(bad)} errors of {len(mine)} rows")
-        with guarding(_HARD):
-            page = done.report(place / "page.html")
-        expect(page.stat().st_size > 10_000, f"{where} {n}: no report")
+        endured(done, mine, n > 1 or kind == 4, f"{where} {n}")
     done = nag("sweep", "-p", f"nth:nth:kind={kind},where=build", "-p", "bowl", "-o", "nesterov", "--cell-timeout", "2",
                "--cell-memory", "600", "--dry-run", cwd=place)  # fmt: skip
     if kind == 4:
@@ -289,12 +284,7 @@ def missteps(place: Path, kind: int) -> None:
         mine = done.runs[done.runs["optimizer"] != "nesterov"]
         without_theory = where == "theory" and kind != 4
         expect(len(mine) == len(quiet.runs) - len(wanted) - without_theory, f"{where} {n}: {len(mine)} rows")
-        bad = mine[mine["status"] == "error"]
-        expect(all(text and "\n" not in text for text in bad["error"]), f"{where} {n}: an error is not one line")
-        expect(n > 1 or len(bad) == len(mine) or kind == 4, f"{where} {n}: {len(bad)} errors of {len(mine)} rows")
-        with guarding(_HARD):
-            page = done.report(place / "page.html")
-        expect(page.stat().st_size > 10_000, f"{where} {n}: no report")
+        endured(done, mine, n > 1 or kind == 4, f"{where} {n}")
     methods(place, kind, "import")
     done = nag("sweep", "-p", "bowl", "-o", "methods:plain", "-o", "nesterov", "--cell-timeout", "2", "--cell-memory", "600",
                "--dry-run", cwd=place)  # fmt: skip
@@ -312,6 +302,16 @@ def stepped(place: Path, kind: int, where: str, n: int) -> nagbench.Sweep:
         problems=["bowl"], optimizers=["nesterov", "methods:marked"], trials=3, budget=60, tolerances=[1e-3], repeats=1,
         engine="python", out=place / "methods", fresh=True, cell_timeout=2.0, cell_memory=600.0,
     )  # fmt: skip
+
+
+def endured(done: nagbench.Sweep, mine: Any, some: bool, where: str) -> None:
+    """Expects that the rows of what misbehaves are errors of one line, all of them or ``some``, and that there is a report."""
+    bad = mine[mine["status"] == "error"]
+    expect(all(text and "\n" not in text for text in bad["error"]), f"{where}: an error is not one line")
+    expect(some or len(bad) == len(mine), f"{where}: {len(bad)} errors of {len(mine)} rows")
+    with guarding(_HARD):
+        page = done.report(done.store.folder.parent / "page.html")
+    expect(page.stat().st_size > 10_000, f"{where}: no report")
 
 
 def expect_refusal(run: Callable[[], Any], words: str) -> None:
