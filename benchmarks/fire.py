@@ -27,12 +27,12 @@ from pathlib import Path
 from typing import Any
 
 import nagbench
-from nagbench.deadline import OutOfTimeError
-from nagbench.errors import UsageError
-from nagbench.executors import limits_of
-from nagbench.guarded import guarding
-from nagbench.stages import Progress
-from nagbench.store import Store
+from nagbench.execution.deadline import OutOfTimeError
+from nagbench.core.errors import UsageError
+from nagbench.execution.executors import limits_of
+from nagbench.execution.sandbox import guarding
+from nagbench.experiments.stages import Progress
+from nagbench.experiments.storage.store import Store
 from tests.scale.harsh import HOSTILE, NTH, STEPS, methods, nag, table_hash
 
 SPEC: dict[str, Any] = {

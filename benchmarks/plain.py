@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from nagbench.objective import Problem
+from nagbench.problems.problem import Problem
 
 Plain = tuple[Callable, Callable]
 

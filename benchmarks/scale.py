@@ -42,9 +42,9 @@ def settings(cells: int, case: str = "short") -> dict[str, Any]:
 
 def clocked() -> list[float]:
     """Seconds of the processor spent in the compiled counting loop from now on, in a list of one."""
-    from nagbench import engine
+    from nagbench.engine import backends
 
-    spent, inside = [0.0], engine.ENGINES["numba"].count
+    spent, inside = [0.0], backends.ENGINES["numba"].count
 
     def count(*arguments: Any) -> Any:
         began = time.thread_time()
@@ -52,7 +52,7 @@ def clocked() -> list[float]:
         spent[0] += time.thread_time() - began
         return done
 
-    engine.ENGINES["numba"] = replace(engine.ENGINES["numba"], count=count)
+    backends.ENGINES["numba"] = replace(backends.ENGINES["numba"], count=count)
     return spent
 
 
@@ -91,9 +91,9 @@ def _stored(cells: int, how: dict[str, Any], out: str, case: str) -> int:
 
 
 def _counted(cells: int, how: dict[str, Any], case: str) -> int:
-    from nagbench.executors import Execution, run_bundles
-    from nagbench.plan import make_plan
-    from nagbench.specification import make_spec
+    from nagbench.execution.executors import Execution, run_bundles
+    from nagbench.experiments.plan import make_plan
+    from nagbench.experiments.specification import make_spec
 
     spec = make_spec(settings(cells, case))
     tables = run_bundles((lot.cells for lot in make_plan(spec)), Execution(**how), lambda: None)

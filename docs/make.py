@@ -9,10 +9,11 @@ import inspect
 from itertools import groupby
 from pathlib import Path
 
-from nagbench import registry, schedules
-from nagbench.objective import Problem
-from nagbench.suite import Entry, suites
-from nagbench.updates import Hyperparameter, Method
+from nagbench import registry
+from nagbench.optimizers import schedules
+from nagbench.problems.problem import Problem
+from nagbench.problems.suites import Entry, suites
+from nagbench.optimizers.algorithm import Hyperparameter, Method
 
 HEAD = """# The problems
 

@@ -35,15 +35,15 @@ _HOMES = {
 
 if TYPE_CHECKING:
     from nagbench.analysis.compare import compare
-    from nagbench.errors import UsageError
-    from nagbench.merging import merge
-    from nagbench.objective import Problem
-    from nagbench.records import Cell, Run
+    from nagbench.core.errors import UsageError
+    from nagbench.experiments.merge import merge
+    from nagbench.problems.problem import Problem
+    from nagbench.engine.records import Cell, Run
     from nagbench.registry import family, method, optimizer, optimizers, problem, problems
-    from nagbench.single import run
-    from nagbench.study import Sweep, load, sweep
-    from nagbench.updates import Hyperparameter, Method, Optimizer
-    from nagbench.verification.certificate import verify
+    from nagbench.engine.single_run import run
+    from nagbench.experiments.study import Sweep, load, sweep
+    from nagbench.optimizers.algorithm import Hyperparameter, Method, Optimizer
+    from nagbench.validation.equivalence.certificate import verify
 
 __all__ = [
     "Cell", "Hyperparameter", "Method", "Optimizer", "Problem", "Run", "Sweep", "UsageError", "compare", "family", "load",

@@ -13,9 +13,9 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nagbench.errors import LostError, UsageError
-from nagbench.objective import Floats, Ints, Kernel, Problem
-from nagbench.updates import Method
+from nagbench.core.errors import LostError, UsageError
+from nagbench.problems.problem import Floats, Ints, Kernel, Problem
+from nagbench.optimizers.algorithm import Method
 
 Ask = Callable[..., Any]
 

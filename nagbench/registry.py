@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from nagbench import sources
+from nagbench.core import provenance
 from nagbench.distant import ELSEWHERE
-from nagbench.errors import UsageError, nearest, one_line, unknown
-from nagbench.libraries import missing
-from nagbench.objective import Floats, Problem
-from nagbench.updates import Hyperparameter, Method, Observe, Optimizer, Tuning, Update
+from nagbench.core.errors import UsageError, nearest, one_line, unknown
+from nagbench.optimizers.adapters import missing
+from nagbench.problems.problem import Floats, Problem
+from nagbench.optimizers.algorithm import Hyperparameter, Method, Observe, Optimizer, Tuning, Update
 
 Build = Callable[..., Problem]
 
@@ -117,25 +117,25 @@ def _marked(package: str, mark: str) -> dict[str, Any]:
 @functools.cache
 def families() -> Mapping[str, Family]:
     """All families of the package, by name."""
-    return _marked("nagbench.families", "__family__")
+    return _marked("nagbench.problems.families", "__family__")
 
 
 @functools.cache
 def schemes() -> Mapping[str, Scheme]:
     """The kinds of problems from outside, by the word before the colon."""
-    return _marked("nagbench.families", "__scheme__")
+    return _marked("nagbench.problems.families", "__scheme__")
 
 
 @functools.cache
 def methods() -> Mapping[str, Method]:
     """All methods of the package, by name."""
-    return _marked("nagbench.methods", "__method__")
+    return _marked("nagbench.optimizers.algorithms", "__method__")
 
 
 @functools.cache
 def library_methods() -> Mapping[str, Method]:
     """All methods of other libraries, by name, installed or not."""
-    found = [method for module in _modules("nagbench.libraries") for method in getattr(module, "METHODS", {}).items()]
+    found = [method for module in _modules("nagbench.optimizers.adapters") for method in getattr(module, "METHODS", {}).items()]
     return dict(sorted(found))
 
 
@@ -189,7 +189,7 @@ def unmarked(path: str, thing: Any) -> bool:
     Somebody's results may name it, so it is not called with what they say.
     """
     marks = ("__family__", "__method__")
-    return sources.installed(path.partition(":")[0]) and not any(hasattr(thing, mark) for mark in marks)
+    return provenance.installed(path.partition(":")[0]) and not any(hasattr(thing, mark) for mark in marks)
 
 
 def find_family(name: str) -> Family:
@@ -203,7 +203,7 @@ def find_family(name: str) -> Family:
         build = from_path("family", name)
         if not callable(build):
             raise UsageError(f"family {name!r} is not a function that returns a Problem")
-        if not hasattr(build, "__family__") and (not inspect.isfunction(build) or sources.installed(build.__module__)):
+        if not hasattr(build, "__family__") and (not inspect.isfunction(build) or provenance.installed(build.__module__)):
             raise UsageError(f"family {name!r} is of an installed package and is not marked with nagbench.family")
         return Family(name, build)
     raise unknown("family", name, families())
@@ -225,7 +225,7 @@ def find_method(name: str) -> Method:
         marked = getattr(thing, "__method__", None)
         if isinstance(marked, Method):
             return replace(marked, name=name)
-        from nagbench.libraries.own import is_optimizer, method_of
+        from nagbench.optimizers.adapters.user import is_optimizer, method_of
 
         if unmarked(name, thing) and not is_optimizer(thing):
             raise UsageError(
@@ -299,15 +299,15 @@ def problem(name: str | Callable[..., Any], **parameters: Any) -> Problem:
     ``start`` and ``domain`` replace the problem's own; all else are the family's parameters.
     Raises UsageError for unknown names, unknown parameters and values that are not valid.
     """
-    from nagbench.suite import suites
-    from nagbench.text import parse
+    from nagbench.problems.suites import suites
+    from nagbench.core.text_form import parse
 
     if isinstance(name, str) and name not in suites():
         name, given = parse(name)
         parameters = {**given, **parameters}
     facts: dict[str, Any] = {key: parameters.pop(key) for key in ("start", "domain") if key in parameters}
     if not isinstance(name, str):
-        from nagbench.families.outside_python import problem_of_function
+        from nagbench.problems.adapters.python import problem_of_function
 
         return problem_of_function(name, parameters, facts)
     entry = suites().get(name)
@@ -323,7 +323,7 @@ def optimizer(name: str, **hyperparameters: float | str) -> Optimizer:
 
     Raises UsageError for unknown names and values that are not valid.
     """
-    from nagbench.text import parse
+    from nagbench.core.text_form import parse
 
     name, given = parse(name)
     return Optimizer(find_method(name), {**given, **hyperparameters})
@@ -331,7 +331,7 @@ def optimizer(name: str, **hyperparameters: float | str) -> Optimizer:
 
 def problems() -> list[str]:
     """The names of all problems in the suites."""
-    from nagbench.suite import suites
+    from nagbench.problems.suites import suites
 
     return list(suites())
 

@@ -8,8 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 import nagbench
-from nagbench.cli import cli
-from nagbench.errors import UsageError
+from nagbench.cli.main import cli
+from nagbench.core.errors import UsageError
 
 
 def nag(*words):

@@ -13,9 +13,9 @@ from scipy.optimize import minimize
 
 import nagbench
 from nagbench import registry
-from nagbench.errors import UsageError
-from nagbench.specification import DEFAULT_OPTIMIZERS, DEFAULT_PROBLEMS
-from nagbench.suite import suites
+from nagbench.core.errors import UsageError
+from nagbench.experiments.specification import DEFAULT_OPTIMIZERS, DEFAULT_PROBLEMS
+from nagbench.problems.suites import suites
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))

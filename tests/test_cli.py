@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 import nagbench
-from nagbench.cli import cli
-from nagbench.commands.console import print_table
+from nagbench.cli.main import cli
+from nagbench.cli.commands.console import print_table
 
 
 def nag(*words, env=None):
@@ -28,7 +28,7 @@ def quick(*words):
 
 
 def test_help_needs_no_heavy_import():
-    code = "import sys; sys.argv = ['nagbench', '--help']\nfrom nagbench.cli import main\n"
+    code = "import sys; sys.argv = ['nagbench', '--help']\nfrom nagbench.cli.main import main\n"
     code += "try: main()\nexcept SystemExit: pass\n"
     code += "print(sorted({'numba', 'numpy', 'pandas', 'matplotlib', 'scipy', 'pyarrow', 'rich'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
@@ -127,7 +127,7 @@ def test_bad_input_is_one_line_and_exit_code_2(words, said, folder):
     import io
     from unittest import mock
 
-    from nagbench.cli import main
+    from nagbench.cli.main import main
 
     out, err = io.StringIO(), io.StringIO()
     with (

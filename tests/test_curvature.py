@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import nagbench
-from nagbench.curvature import curvature_at, curvature_of, estimated, hessian
+from nagbench.problems.curvature import curvature_at, curvature_of, estimated, hessian
 
 
 def rosenbrock_hessian(x, y):

@@ -10,9 +10,9 @@ import pytest
 from scipy.stats import qmc
 
 import nagbench
-from nagbench.deadline import Deadline, OutOfTimeError
-from nagbench.interrupts import held_back
-from nagbench.sobol import sobol
+from nagbench.execution.deadline import Deadline, OutOfTimeError
+from nagbench.execution.signals import held_back
+from nagbench.experiments.sobol import sobol
 
 # Python cannot raise what comes up while an object is finalised: it says so and goes on.
 LOST = """
@@ -152,7 +152,7 @@ cli.main()
 
 def test_a_signal_that_is_to_be_ignored_is_ignored():
     code = (
-        "import signal; from nagbench.interrupts import heed; heed(); signal.raise_signal(signal.SIGHUP); print('on')"
+        "import signal; from nagbench.execution.signals import heed; heed(); signal.raise_signal(signal.SIGHUP); print('on')"
     )
     words = ["sh", "-c", 'trap "" HUP; exec "$0" -c "$1"', sys.executable, code]
     assert subprocess.run(words, capture_output=True, text=True, timeout=60).stdout == "on\n"

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nagbench
-from nagbench.records import canonical
-from nagbench.runner import Batch, Job, count, digest, replay
-from nagbench.single import cell_of
-from nagbench.tracing import trace
+from nagbench.engine.records import canonical
+from nagbench.engine.runner import Batch, Job, count, digest, replay
+from nagbench.engine.single_run import cell_of
+from nagbench.engine.tracing import trace
 
 ENGINES = ("numba", "python")
 
@@ -216,7 +216,7 @@ def test_allowances_do_not_matter(monkeypatch):
     job = batch(nagbench.problem("rosenbrock"), "nesterov", [{"step_size": 1e-3}, {"step_size": 5e-4}], budget=3000)
     whole = count(job)
     for most in (1, 7):
-        monkeypatch.setattr("nagbench.runner._next_allowance", lambda *_, most=most: most)
+        monkeypatch.setattr("nagbench.engine.runner._next_allowance", lambda *_, most=most: most)
         pieces = count(job)
         assert pieces.hits.tobytes() == whole.hits.tobytes()
         assert pieces.points.tobytes() == whole.points.tobytes()

@@ -9,8 +9,8 @@ from unittest import mock
 import pytest
 
 import nagbench
-from nagbench.cli import main
-from nagbench.suite import read_suite
+from nagbench.cli.main import main
+from nagbench.problems.suites import read_suite
 
 _KEYS = "family, parameters, start, domain, source"
 

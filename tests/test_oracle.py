@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import nagbench
-from nagbench.oracle import chunk_length, draws, parse_oracle
-from nagbench.single import cell_of
+from nagbench.engine.oracles import chunk_length, draws, parse_oracle
+from nagbench.engine.single_run import cell_of
 
 STEPS, BURN_IN, COPIES, SIGMA = 20_000, 2_000, 100, 0.1
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 import nagbench
-from nagbench import loop, pieces, registry, runner
-from nagbench.runner import Batch, Job, count
-from nagbench.single import cell_of
+from nagbench.engine import loop, fused, runner
+from nagbench import registry
+from nagbench.engine.runner import Batch, Job, count
+from nagbench.engine.single_run import cell_of
 
 PLAIN = [
     name
@@ -46,7 +47,7 @@ def ends(job, first=0, last=ITERATIONS, repeats=1):
 @pytest.mark.parametrize("optimizer", [*PLAIN, *SCHEDULED])
 def test_in_one_piece_every_method_ends_on_the_same_bits(optimizer):
     job = job_of(nagbench.problem("rosenbrock"), optimizer)
-    assert isinstance(job.kind, pieces.Kind)
+    assert isinstance(job.kind, fused.Kind)
     in_one_piece, through_pointers = ends(job)
     assert in_one_piece == through_pointers
 
@@ -102,7 +103,7 @@ def test_kinds_with_other_kernels_share_nothing():
         for problem in ("bowl", "rosenbrock")
         for optimizer in ("momentum", "nesterov")
     }
-    assert len({id(pieces._piece(pieces._replay, kind)) for kind in found}) == len(found) == 4
+    assert len({id(fused._piece(fused._replay, kind)) for kind in found}) == len(found) == 4
     assert all(kind.observe is loop.ignore for kind in found)
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 import nagbench
-from nagbench.plan import cells
-from nagbench.specification import make_spec
-from nagbench.suite import read_suite
+from nagbench.experiments.plan import cells
+from nagbench.experiments.specification import make_spec
+from nagbench.problems.suites import read_suite
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

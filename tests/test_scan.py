@@ -5,7 +5,7 @@ import pytest
 
 import nagbench
 from nagbench.registry import find_method
-from nagbench.scan import axis, crossed, default_axes, scan
+from nagbench.experiments.scan import axis, crossed, default_axes, scan
 
 
 def test_every_row_is_what_a_run_gives():

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import nagbench
 from nagbench.registry import find_method, methods
-from nagbench.stability import asymptotic_rate, iteration_matrices, largest_stable, spectral_radii
+from nagbench.optimizers.stability import asymptotic_rate, iteration_matrices, largest_stable, spectral_radii
 
 EDGES = {
     "gradient-descent": lambda m: 2.0,

@@ -11,11 +11,13 @@ import pandas as pd
 import pytest
 
 import nagbench
-from nagbench import modes, oracle, plan, runner, sources, specification
-from nagbench.portable import to_json
-from nagbench.selection import select
-from nagbench.single import cell_of
-from nagbench.stages import Progress
+from nagbench.experiments import modes, plan, specification
+from nagbench.engine import oracles, runner
+from nagbench.core import provenance
+from nagbench.experiments.serialize import to_json
+from nagbench.experiments.selection import select
+from nagbench.engine.single_run import cell_of
+from nagbench.experiments.stages import Progress
 
 SMALL = {
     "problems": ["bowl", "rosenbrock"],
@@ -124,13 +126,13 @@ def test_more_trials_keep_the_first_ones(small, tmp_path, monkeypatch):
 
 def test_edited_sources_make_cells_stale(tmp_path, monkeypatch):
     nagbench.sweep(problems=["bowl"], optimizers=["nesterov", "adam"], trials=2, out=tmp_path, timing=False)
-    code = sources._code
+    code = provenance._code
 
     @functools.cache
     def edited(name):
-        return code(name) + ("edited" if name == "nagbench.methods.nesterov" else "")
+        return code(name) + ("edited" if name == "nagbench.optimizers.algorithms.nesterov" else "")
 
-    monkeypatch.setattr(sources, "_code", edited)
+    monkeypatch.setattr(provenance, "_code", edited)
     runner.forget()
     calls = counted(monkeypatch)
     again = nagbench.sweep(
@@ -144,19 +146,19 @@ def test_edited_sources_make_cells_stale(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("module", "optimizer"),
     [
-        ("nagbench.driving", "scipy/bfgs"), ("nagbench.engine", "torch/sgd"), ("nagbench.updates", "torch/sgd"),
-        ("nagbench.engine", "nesterov"),
+        ("nagbench.engine.self_driven", "scipy/bfgs"), ("nagbench.engine.backends", "torch/sgd"), ("nagbench.optimizers.algorithm", "torch/sgd"),
+        ("nagbench.engine.backends", "nesterov"),
     ],
 )  # fmt: skip
 def test_what_runs_the_loop_is_in_the_fingerprint(module, optimizer, monkeypatch):
-    before, code = _fresh_fingerprint(optimizer), sources._code
+    before, code = _fresh_fingerprint(optimizer), provenance._code
 
     @functools.cache
     def edited(name):
         return code(name) + ("edited" if name == module else "")
 
     with monkeypatch.context() as patch:
-        patch.setattr(sources, "_code", edited)
+        patch.setattr(provenance, "_code", edited)
         assert _fresh_fingerprint(optimizer) != before
     assert _fresh_fingerprint(optimizer) == before
 
@@ -194,7 +196,7 @@ def test_comments_and_docstrings_do_not_make_cells_stale(tmp_path, monkeypatch):
         module = types.ModuleType(file.stem)
         module.__file__ = str(file)
         monkeypatch.setitem(sys.modules, file.stem, module)
-        codes.append(sources._code(file.stem))
+        codes.append(provenance._code(file.stem))
     assert codes[0] == codes[1] != codes[2]
 
 
@@ -294,7 +296,7 @@ def test_starts_are_drawn_from_the_domain_and_shared_by_all_methods(tmp_path):
     )
     assert set(done.runs["start"]) == {0, 1, 2}
     problem = nagbench.problem("rosenbrock")
-    points = [oracle.start_of(problem, i) for i in range(3)]
+    points = [oracles.start_of(problem, i) for i in range(3)]
     assert points[0].tolist() == problem.start.tolist()
     for point in points[1:]:
         assert ((problem.domain[:, 0] <= point) & (point <= problem.domain[:, 1])).all()
@@ -437,7 +439,7 @@ def test_a_timing_that_failed_is_taken_again(tmp_path, monkeypatch):
         "curves": False,
     }
     with monkeypatch.context() as broken:
-        broken.setattr("nagbench.timing.digest", lambda point: "elsewhere")
+        broken.setattr("nagbench.engine.timing.digest", lambda point: "elsewhere")
         first = nagbench.sweep(**spec, repeats=2)
     assert set(first.timings["error"]) == {"the replay does not end where the count ended"}
     again = nagbench.sweep(**spec, repeats=2)
@@ -448,7 +450,7 @@ def test_a_timing_that_failed_is_taken_again(tmp_path, monkeypatch):
 def test_the_report_follows_the_specification(tmp_path):
     from click.testing import CliRunner
 
-    from nagbench.cli import cli
+    from nagbench.cli.main import cli
 
     for name, other in (("bowl", "rosenbrock"), ("rosenbrock", "bowl"), ("bowl", "rosenbrock")):
         words = [

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nagbench
-from nagbench.theory import modal_factors, predicted_iterations
+from nagbench.optimizers.theory import modal_factors, predicted_iterations
 
 METHODS = ("gradient-descent", "momentum", "nesterov")
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nagbench import timing
+from nagbench.engine import timing
 
 
 @given(cost=st.floats(1e-9, 1e-2), taken_off=st.floats(0.0, 1e-5))

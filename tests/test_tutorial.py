@@ -8,7 +8,7 @@ import numpy as np
 from click.testing import CliRunner
 
 import nagbench
-from nagbench.cli import cli
+from nagbench.cli.main import cli
 
 PRINTED = """
 >0 f([-0.13276479 0.35251919]) = 0.14190

@@ -68,13 +68,15 @@ def fingerprints() -> dict[str, str]:
 
 def _fingerprints() -> dict[str, str]:
     import nagbench
-    from nagbench import engine, kernels, registry, runner, sources
-    from nagbench import loop as the_loop
+    from nagbench.engine import backends, runner
+    from nagbench.core import kernels, provenance
+    from nagbench import registry
+    from nagbench.engine import loop as the_loop
 
     def of(*names: str) -> str:
-        return sources.fingerprint([*names, kernels.__name__])
+        return provenance.fingerprint([*names, kernels.__name__])
 
-    prints = {"loop": of(the_loop.__name__, engine.__name__, runner.__name__)}
+    prints = {"loop": of(the_loop.__name__, backends.__name__, runner.__name__)}
     for name in METHODS:
         if (chosen := optimizer(name)) is not None:
             prints[f"update {name}"] = of(chosen.method.update.__module__)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import nagbench
-from nagbench.objective import Problem
+from nagbench.problems.problem import Problem
 
 Floats = NDArray[np.float64]
 

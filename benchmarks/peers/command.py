@@ -16,7 +16,7 @@ from benchmarks.peers import nagbench_loop, stream
 from benchmarks.peers.cases import SIZES, Case, make_cases
 from benchmarks.peers.measure import Peer, measure
 from benchmarks.peers.table import Row, render, rows_of
-from nagbench.machine import machine
+from nagbench.core.environment import machine
 
 _MODULES = ("c_loop", "numpy_loop", "torch_loop", "optax_loop", "keras_loop")
 _LIBRARIES = ("nagbench", "numba", "numpy", "torch", "jax", "optax", "keras")

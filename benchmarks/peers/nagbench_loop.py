@@ -7,9 +7,9 @@ import numpy as np
 import nagbench
 from benchmarks.peers.cases import Case, Floats
 from benchmarks.peers.measure import Peer
-from nagbench import loop
-from nagbench.runner import Batch, Job
-from nagbench.single import cell_of
+from nagbench.engine import loop
+from nagbench.engine.runner import Batch, Job
+from nagbench.engine.single_run import cell_of
 
 _UNREACHABLE = 1e-300
 _ENDLESS = np.iinfo(np.int64).max // 2

@@ -64,15 +64,15 @@ def found(table: Mapping[Any, float], *key: Any) -> float:
 def single_cell(problem: Any, optimizer: Any, **settings: Any) -> Any:
     """`cell_of`, wherever it lived."""
     try:
-        from nagbench.single import cell_of
+        from nagbench.engine.single_run import cell_of
     except ImportError:
-        from nagbench.runner import cell_of
+        from nagbench.engine.runner import cell_of
     return cell_of(problem, optimizer, **settings)
 
 
 def job_of(problem: Any, optimizer: Any, budget: int) -> Any:
     """A job of one cell that uses its whole budget."""
-    from nagbench.runner import Batch, Job
+    from nagbench.engine.runner import Batch, Job
 
     cell = single_cell(problem, optimizer, tolerances=(1e-300,), budget=budget)
     return Job(Batch(problem, optimizer.method, [cell]))
@@ -96,7 +96,7 @@ def evaluations(problem: Any) -> tuple[Run, Run]:
 
 def replayed(job: Any) -> Run:
     """A function of a number of iterations: the bare replay from the start, without what a library takes to begin one."""
-    from nagbench.runner import replay
+    from nagbench.engine.runner import replay
 
     def run(iterations: int) -> float:
         before = getattr(job, "begun", 0.0)

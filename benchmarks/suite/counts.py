@@ -18,9 +18,9 @@ def runs_of(optimizers, **settings):
     import nagbench
 
     try:
-        from nagbench.specification import Spec
+        from nagbench.experiments.specification import Spec
     except ImportError:
-        from nagbench.plan import Spec
+        from nagbench.experiments.plan import Spec
 
     settings |= {"tolerances": [TOLERANCE], "budget": BUDGET, "timing": False, "curves": False}
     settings = {name: value for name, value in settings.items() if name in Spec.model_fields}

@@ -41,6 +41,6 @@ class Peak:
             raise NotImplementedError
 
     def _run(self, n):
-        from nagbench.runner import count
+        from nagbench.engine.runner import count
 
         count(job_of(quadratic(n), optimizer("nesterov", step_size=1e-9), 3).batch)

@@ -35,7 +35,7 @@ def names() -> dict[str, list[str]]:
 def registered() -> dict[str, list[str]]:
     """What the package of this process registers; of a family the problem that its suites name first."""
     import nagbench
-    from nagbench.suite import suites
+    from nagbench.problems.suites import suites
 
     first: dict[str, str] = {}
     for name, entry in suites().items():

@@ -62,7 +62,7 @@ class Store:
         import nagbench
 
         try:
-            from nagbench.store import Store
+            from nagbench.experiments.storage.store import Store
         except ImportError:
             raise NotImplementedError from None
         self.folder = tempfile.TemporaryDirectory()

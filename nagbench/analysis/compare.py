@@ -12,9 +12,9 @@ import pandas as pd
 
 from nagbench.analysis.matching import count_groups, matched, timed_pairs
 from nagbench.analysis.ratios import Noise, bank_of, pooled_ratio, said, unit_ratios
-from nagbench.analysis.words import counted, listed, whole
-from nagbench.errors import UsageError
-from nagbench.study import Sweep, load
+from nagbench.analysis.formatting import counted, listed, whole
+from nagbench.core.errors import UsageError
+from nagbench.experiments.study import Sweep, load
 
 ALL = "all methods"
 _CELL = ["problem", "variant", "mode", "trial", "start", "seed", "oracle"]
@@ -87,7 +87,7 @@ class Comparison:
         return bool(self.counts["regressed"].any() or self.times["regressed"].any() or self.cells["regressed"].any())
 
     def _repr_markdown_(self) -> str:
-        from nagbench.analysis.told import markdown
+        from nagbench.analysis.compare_formats import markdown
 
         return markdown(self)
 

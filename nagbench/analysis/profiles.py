@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from nagbench.analysis.summary import labelled, timed
-from nagbench.errors import UsageError, unknown
+from nagbench.core.errors import UsageError, unknown
 
 By = Literal["iterations", "evaluations", "time"]
 _COST = {"iterations": "iterations", "evaluations": "gradient_evaluations", "time": "wall_time"}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nagbench.objective import Floats
+from nagbench.problems.problem import Floats
 
 _BANK = 400
 _REPLICATES = 9_999

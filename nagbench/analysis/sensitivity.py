@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from nagbench.analysis.summary import hyperparameters
-from nagbench.objective import Floats
+from nagbench.problems.problem import Floats
 
 TASK = ["problem", "oracle"]
 _NAMED = [*TASK, "optimizer", "variant", "mode"]

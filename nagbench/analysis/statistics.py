@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 
 from nagbench.analysis.profiles import compared
-from nagbench.analysis.words import counted
-from nagbench.errors import UsageError
-from nagbench.objective import Floats
+from nagbench.analysis.formatting import counted
+from nagbench.core.errors import UsageError
+from nagbench.problems.problem import Floats
 
 _DRAWS = 19_999
 _CELLS = 1_000_000

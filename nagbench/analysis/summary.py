@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nagbench.analysis.words import listed, whole
+from nagbench.analysis.formatting import listed, whole
 
 MODES = ("tuned", "grid", "default", "theory", "given")
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from nagbench.objective import Floats, Problem
-from nagbench.records import Measure
-from nagbench.updates import Optimizer
+from nagbench.problems.problem import Floats, Problem
+from nagbench.engine.records import Measure
+from nagbench.optimizers.algorithm import Optimizer
 
 _MOST = 2**60
 _EQUAL = 1e-9

@@ -19,9 +19,9 @@ import nagbench
 from nagbench.analysis.compare import ALL, Rules, time_changes
 from nagbench.analysis.matching import count_groups, matched, timed_pairs
 from nagbench.analysis.ratios import Noise, bank_of, pooled_ratio, said
-from nagbench.analysis.told import markdown
-from nagbench.cli import main
-from nagbench.store import Store
+from nagbench.analysis.compare_formats import markdown
+from nagbench.cli.main import main
+from nagbench.experiments.storage.store import Store
 
 METHODS, PROBLEMS, REPEATS = ("a", "b", "c", "d"), 6, 5
 

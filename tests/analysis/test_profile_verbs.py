@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 import nagbench
 from nagbench.analysis.profiles import performance_profile, work
-from nagbench.cli import cli, main
+from nagbench.cli.main import cli, main
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from nagbench.analysis.summary import findings, summary
-from nagbench.analysis.words import listed, number, seconds, whole
+from nagbench.analysis.formatting import listed, number, seconds, whole
 
 
 def runs_of(*rows: dict[str, Any]) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nagbench.analysis.tuning import by_trials, cost, fairness, held_out
-from nagbench.selection import select
+from nagbench.experiments.selection import select
 
 
 def table(scores, starts=1, mode="tuned"):

@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 import nagbench
-from nagbench import cli
+from nagbench.cli import main
 
 FORMULAS = """
 from nagbench import Problem, method
@@ -41,14 +41,14 @@ def mine(folder):
 
 
 def nag(*words):
-    return CliRunner().invoke(cli.cli, list(words))
+    return CliRunner().invoke(main.cli, list(words))
 
 
 def usage_error(words, monkeypatch, capsys):
     """The one line that the command line says to bad input, with exit code 2."""
     monkeypatch.setattr("sys.argv", ["nagbench", *words])
     with pytest.raises(SystemExit) as caught:
-        cli.main()
+        main.main()
     told = capsys.readouterr()
     assert (caught.value.code, told.out) == (2, "")
     assert len(told.err.splitlines()) == 1

@@ -3,7 +3,7 @@
 import pytest
 
 from nagbench import registry
-from nagbench.checks import check_method, check_problem
+from nagbench.validation.checks import check_method, check_problem
 
 
 def failures(checks):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from nagbench import Optimizer, registry
-from nagbench.checks import check_method
-from nagbench.updates import Hyperparameter, Method, fraction, step_size
+from nagbench.validation.checks import check_method
+from nagbench.optimizers.algorithm import Hyperparameter, Method, fraction, step_size
 
 STEP = step_size(0.01, tuning=(1e-2, 4.0), unit="1/L")
 MOMENTUM = fraction(0.9, tuning=(0.0, 0.999))

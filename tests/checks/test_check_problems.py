@@ -8,8 +8,8 @@ import pytest
 
 import nagbench
 from nagbench import Problem, registry
-from nagbench.checks import check_problem
-from nagbench.kernels import jitable
+from nagbench.validation.checks import check_problem
+from nagbench.core.kernels import jitable
 
 
 @jitable
@@ -275,7 +275,7 @@ def test_a_wrong_fact_of_a_known_problem_is_caught(name, wrong):
 
 def test_random_data_without_a_seed_are_caught(folder):
     (folder / "unseeded.py").write_text(
-        "import numpy as np\nfrom nagbench import Problem\nfrom nagbench.families import quadratic as q\n"
+        "import numpy as np\nfrom nagbench import Problem\nfrom nagbench.problems.families import quadratic as q\n"
         "def drawn():\n    data = np.random.default_rng().uniform(1.0, 2.0, 2)\n"
         "    return Problem(name='drawn', family='drawn', value_kernel=q.diagonal_value,\n"
         "                   gradient_kernel=q.diagonal_gradient, data=data, start=np.ones(2))\n",

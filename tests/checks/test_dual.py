@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from nagbench import registry
-from nagbench.checks.differentiation import _differences, reference_of
-from nagbench.checks.dual import Dual, directional_derivative
-from nagbench.checks.probe import NO_ROWS, Probe
+from nagbench.validation.checks.differentiation import _differences, reference_of
+from nagbench.validation.checks.dual import Dual, directional_derivative
+from nagbench.validation.checks.probe import NO_ROWS, Probe
 
 MPMATH = {
     "exp2": lambda x: mpmath.mpf(2) ** x, "log2": lambda x: mpmath.log(x, 2), "arcsin": mpmath.asin,

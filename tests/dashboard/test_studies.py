@@ -8,9 +8,9 @@ import pytest
 from click.testing import CliRunner
 
 import nagbench
-from nagbench.cli import cli
-from nagbench.dashboard.studies import exported
-from nagbench.errors import UsageError
+from nagbench.cli.main import cli
+from nagbench.reporting.dashboard.studies import exported
+from nagbench.core.errors import UsageError
 
 
 def git(place, *words):

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 import nagbench
-from nagbench.oracle import draws, parse_oracle
-from nagbench.single import cell_of
+from nagbench.engine.oracles import draws, parse_oracle
+from nagbench.engine.single_run import cell_of
 
 torch.set_num_threads(1)
 

@@ -8,7 +8,7 @@ from family_contract import Formula, FormulaContract
 from rows_contract import RowsContract, problem_of
 
 import nagbench
-from nagbench.errors import UsageError
+from nagbench.core.errors import UsageError
 
 WIDE = "factorisation:matrix=hilbert,rows=3,columns=7,rank=3"
 ONE = "factorisation:matrix=low-rank,rows=9,columns=5,rank=1,seed=4"

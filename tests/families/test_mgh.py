@@ -17,7 +17,7 @@ from residual_contract import (
 )
 
 import nagbench
-from nagbench.errors import UsageError
+from nagbench.core.errors import UsageError
 
 ARITHMETIC = {
     "freudenstein-roth", "brown-badly-scaled", "bard", "powell-singular", "wood", "kowalik-osborne", "brown-dennis",
@@ -135,7 +135,7 @@ def test_minimizer_is_the_published_one(name):
 
 
 def test_suite_is_the_collection():
-    from nagbench.suite import suites
+    from nagbench.problems.suites import suites
 
     assert {name for name, entry in suites().items() if entry.suite == "mgh"} == set(NAMES)
 

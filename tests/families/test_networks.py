@@ -15,7 +15,7 @@ from scipy.optimize import minimize
 from test_regression import measured, standard, with_ones
 
 import nagbench
-from nagbench.errors import UsageError
+from nagbench.core.errors import UsageError
 
 DEEP = "mlp:dataset=wine,hidden=[7, 5],activation=tanh,scaling=standard,ridge=1e-2,seed=3"
 WIDE = "mlp:dataset=iris,hidden=[400, 300],activation=relu,scaling=standard,weights=glorot"

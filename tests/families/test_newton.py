@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import rosen, rosen_der, rosen_hess
 
-from nagbench.families._newton import minimize_newton
+from nagbench.problems.families._newton import minimize_newton
 
 
 def test_quadratic_in_one_step():

@@ -15,8 +15,8 @@ from residual_contract import (
 )
 
 import nagbench
-from nagbench.errors import UsageError
-from nagbench.families.nist import datasets
+from nagbench.core.errors import UsageError
+from nagbench.problems.families.nist import datasets
 
 # Set: observations, certified residual sum of squares.
 CERTIFIED = {
@@ -56,7 +56,7 @@ class TestContract(ResidualContract):
 
 
 def test_suite_is_the_collection():
-    from nagbench.suite import suites
+    from nagbench.problems.suites import suites
 
     assert datasets().keys() == CERTIFIED.keys()
     names = {name for name, entry in suites().items() if entry.suite == "nist"}

@@ -11,8 +11,8 @@ from rows_contract import RowsContract, problem_of
 from scipy.optimize import minimize
 
 import nagbench
-from nagbench.errors import UsageError
-from nagbench.families import _data
+from nagbench.core.errors import UsageError
+from nagbench.problems.families import _data
 
 DATA = resources.files("nagbench") / "data"
 

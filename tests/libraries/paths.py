@@ -4,9 +4,9 @@ import numpy as np
 
 import nagbench
 from nagbench.registry import find_method
-from nagbench.runner import Batch, Job, count, digest, replay
-from nagbench.single import cell_of
-from nagbench.updates import update_of
+from nagbench.engine.runner import Batch, Job, count, digest, replay
+from nagbench.engine.single_run import cell_of
+from nagbench.optimizers.algorithm import update_of
 
 STEPS = 60
 

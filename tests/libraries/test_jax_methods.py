@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from paths import assert_replays, look_ahead, path, scheduled
 
-from nagbench.errors import UsageError
+from nagbench.core.errors import UsageError
 from nagbench.registry import find_method, library_methods
 
 NAMES = [name for name, method in library_methods().items() if method.library in ("keras", "optax")]

@@ -7,16 +7,16 @@ import pytest
 from click.testing import CliRunner
 
 import nagbench
-from nagbench import libraries
-from nagbench.cli import cli
-from nagbench.errors import UsageError
+from nagbench.optimizers import adapters
+from nagbench.cli.main import cli
+from nagbench.core.errors import UsageError
 
 
 @pytest.fixture
 def no_keras(monkeypatch):
     """Keras cannot be found."""
-    installed = libraries._installed
-    monkeypatch.setattr(libraries, "_installed", lambda module: module != "keras" and installed(module))
+    installed = adapters._installed
+    monkeypatch.setattr(adapters, "_installed", lambda module: module != "keras" and installed(module))
 
 
 SWEEP = ["sweep", "-p", "bowl", "--mode", "default", "--no-timing", "--no-report", "--dry-run", "--format", "csv"]
@@ -52,7 +52,7 @@ def test_a_pattern_without_a_slash_stands_for_our_own(folder):
 
 
 def test_listing_imports_no_library():
-    code = "import sys; from nagbench.cli import cli; cli(['list', 'optimizers'], standalone_mode=False); " + (
+    code = "import sys; from nagbench.cli.main import cli; cli(['list', 'optimizers'], standalone_mode=False); " + (
         "print('loaded', sorted({'torch', 'keras', 'jax', 'optax'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

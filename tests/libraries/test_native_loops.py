@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 import nagbench
-from nagbench import runner, timing
-from nagbench.libraries._native import form_of
+from nagbench.engine import runner, timing
+from nagbench.optimizers.adapters._native import form_of
 from nagbench.registry import find_method
-from nagbench.runner import Batch, Job
-from nagbench.single import cell_of
+from nagbench.engine.runner import Batch, Job
+from nagbench.engine.single_run import cell_of
 
 PROBLEMS = ["rosenbrock-10", "quadratic:dimension=5,condition=10", "ill-conditioned-1e2"]
 

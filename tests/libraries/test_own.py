@@ -9,8 +9,8 @@ import pytest
 from paths import path
 
 import nagbench
-from nagbench.checks import check
-from nagbench.errors import UsageError
+from nagbench.validation.checks import check
+from nagbench.core.errors import UsageError
 from nagbench.registry import find_method
 
 VALUES = {"step_size": 1e-3, "momentum": 0.8}

@@ -5,10 +5,10 @@ import pytest
 import scipy.optimize as optimize
 
 import nagbench
-from nagbench.errors import UsageError
+from nagbench.core.errors import UsageError
 from nagbench.registry import library_methods
-from nagbench.runner import Batch, Job, count, digest, replay
-from nagbench.single import cell_of
+from nagbench.engine.runner import Batch, Job, count, digest, replay
+from nagbench.engine.single_run import cell_of
 
 TUTORIAL = [1.3, 0.7, 0.8, 1.9, 1.2]
 NEVER = 1e-300

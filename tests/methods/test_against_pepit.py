@@ -7,7 +7,7 @@ import pytest
 
 from nagbench.analysis.worst_cases import Instance, worst_case
 from nagbench.registry import find_method
-from nagbench.updates import Optimizer
+from nagbench.optimizers.algorithm import Optimizer
 
 pytest.importorskip("PEPit")
 from PEPit import PEP, null_point

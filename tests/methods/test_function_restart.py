@@ -7,8 +7,8 @@ import pytest
 
 import nagbench
 from nagbench.registry import find_method
-from nagbench.runner import Batch, Job, count, digest, replay
-from nagbench.single import cell_of
+from nagbench.engine.runner import Batch, Job, count, digest, replay
+from nagbench.engine.single_run import cell_of
 
 NAME = "fista-function-restart"
 ENGINES = ("numba", "python")

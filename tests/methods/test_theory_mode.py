@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 import nagbench
-from nagbench.modes import theory_of
-from nagbench.plan import make_plan, without_theory
+from nagbench.experiments.modes import theory_of
+from nagbench.experiments.plan import make_plan, without_theory
 from nagbench.registry import find_method, methods
-from nagbench.specification import make_spec
-from nagbench.stages import Progress
-from nagbench.updates import Hyperparameter
+from nagbench.experiments.specification import make_spec
+from nagbench.experiments.stages import Progress
+from nagbench.optimizers.algorithm import Hyperparameter
 
 # L known and μ = 0, L and μ > 0 known, L not known.
 FLAT, ROUND, UNKNOWN = "huber", "bowl", "rosenbrock"

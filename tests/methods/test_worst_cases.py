@@ -11,8 +11,8 @@ from trajectories import walk
 
 import nagbench
 from nagbench.registry import find_method
-from nagbench.suite import suites
-from nagbench.updates import Optimizer
+from nagbench.problems.suites import suites
+from nagbench.optimizers.algorithm import Optimizer
 
 HORIZONS = [1, 2, 5, 10, 50]
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from nagbench.registry import find_method
-from nagbench.updates import Optimizer
+from nagbench.optimizers.algorithm import Optimizer
 
 ROSENBROCK_START = np.array([-1.2, 1.0])
 

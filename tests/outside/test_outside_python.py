@@ -9,7 +9,7 @@ from user_code import VALLEY, again
 
 import nagbench
 from nagbench import UsageError
-from nagbench.families._outside import FunctionError
+from nagbench.problems.adapters._common import FunctionError
 
 
 def test_a_function_with_its_gradient_runs_as_the_compiled_problem_does(module):

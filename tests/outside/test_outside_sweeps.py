@@ -9,8 +9,9 @@ import pytest
 from user_code import TORCH, VALLEY
 
 import nagbench
-from nagbench import UsageError, runner
-from nagbench.records import canonical
+from nagbench import UsageError
+from nagbench.engine import runner
+from nagbench.engine.records import canonical
 
 
 def fingerprint(text):

@@ -9,7 +9,7 @@ from user_code import TORCH, again
 
 import nagbench
 from nagbench import UsageError
-from nagbench.families._outside import FunctionError
+from nagbench.problems.adapters._common import FunctionError
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nagbench.plots.curves import convergence, frame_of, series, sketched
-from nagbench.plots.sketch import svg
-from nagbench.plots.svg import inline
+from nagbench.reporting.figures.curves import convergence, frame_of, series, sketched
+from nagbench.reporting.figures.plot_data import svg
+from nagbench.reporting.figures.svg import inline
 
 
 def trace(method: str, residuals: list[float], status: str = "converged", **values: Any) -> pd.DataFrame:

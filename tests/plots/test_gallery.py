@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from nagbench.cli import cli
-from nagbench.plots.gallery import GALLERY
-from nagbench.plots.style import save
+from nagbench.cli.main import cli
+from nagbench.reporting.figures.gallery import GALLERY
+from nagbench.reporting.figures.style import save
 
 
 @pytest.mark.parametrize("name", GALLERY)

@@ -9,9 +9,9 @@ from scipy.optimize import rosen
 
 import nagbench
 from nagbench import Problem, UsageError
-from nagbench.plots import landscape
-from nagbench.plots.style import save
-from nagbench.plots.terrain import box_of, levels, queries, slice_of, spans_decades, terrain
+from nagbench.reporting.figures import landscape
+from nagbench.reporting.figures.style import save
+from nagbench.reporting.figures.terrain import box_of, levels, queries, slice_of, spans_decades, terrain
 
 BOWL, VALLEY = nagbench.problem("bowl"), nagbench.problem("rosenbrock")
 
@@ -59,7 +59,7 @@ def test_a_slow_function_is_taken_at_fewer_points_and_the_label_says_so(monkeypa
         calls.append(None)
         return x[0] * x[1]
 
-    monkeypatch.setattr("nagbench.plots.terrain.time.perf_counter", lambda: float(len(calls)))
+    monkeypatch.setattr("nagbench.reporting.figures.terrain.time.perf_counter", lambda: float(len(calls)))
     slow = replace(BOWL, name="slow", value_kernel=value, engine="python", minimum=-1.0)
     ground = terrain(slow, np.array([[-1.0, 1.0], [0.0, 1.0]]), grid=97)
     assert len(calls) == 1 + 25 * 25

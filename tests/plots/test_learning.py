@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import nagbench
-from nagbench.plots.learning import epochs, learning
+from nagbench.reporting.figures.learning import epochs, learning
 
 NAMES = {"training_loss", "validation_loss", "training_accuracy", "validation_accuracy"}
 

@@ -10,10 +10,10 @@ import pytest
 from matplotlib.figure import Figure
 
 from nagbench.analysis.profiles import data_profile, given_up, log_ratio_profile, performance_profile
-from nagbench.errors import UsageError
-from nagbench.plots.log_ratio import log_ratios
-from nagbench.plots.steps import steps
-from nagbench.plots.style import save
+from nagbench.core.errors import UsageError
+from nagbench.reporting.figures.log_ratio import log_ratios
+from nagbench.reporting.figures.steps import steps
+from nagbench.reporting.figures.style import save
 
 COSTS = np.array([[1.0, 3.0, 8.0], [2.0, 1.0, np.inf], [4.0, 4.0, 1.0], [np.inf, 5.0, 10.0]])
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import nagbench
-from nagbench.plots.rates import rate_map
-from nagbench.plots.style import save
+from nagbench.reporting.figures.rates import rate_map
+from nagbench.reporting.figures.style import save
 
 
 def curve(figure):

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nagbench
-from nagbench.plots.sketch import Axis, Line, Sketch, marks, powers, rounds, svg
-from nagbench.plots.style import DARK, MARKERS, look_of
-from nagbench.plots.terrain import queries
-from nagbench.plots.walks import ground_of, png, walked
+from nagbench.reporting.figures.plot_data import Axis, Line, Sketch, marks, powers, rounds, svg
+from nagbench.reporting.figures.style import DARK, MARKERS, look_of
+from nagbench.reporting.figures.terrain import queries
+from nagbench.reporting.figures.small_paths import ground_of, png, walked
 
 HOSTILE = "<script>alert(1)</script>\"' onload=x"
 

@@ -10,8 +10,8 @@ from matplotlib.colors import to_rgb
 
 import nagbench
 from nagbench import UsageError
-from nagbench.plots.landscape import contours
-from nagbench.plots.style import DARK, MUTED, PAPER, look_of, looks, new_figure, save, shown
+from nagbench.reporting.figures.landscape import contours
+from nagbench.reporting.figures.style import DARK, MUTED, PAPER, look_of, looks, new_figure, save, shown
 
 METHODS = ("gradient-descent", "momentum", "nesterov", "rmsprop", "adam")
 BEHIND_LINES = set(list(DARK)[2:5])
@@ -59,7 +59,7 @@ def test_unknown_methods_never_take_the_colour_of_a_known_one() -> None:
 
 
 def test_an_unknown_method_looks_the_same_in_every_process() -> None:
-    code = "from nagbench.plots.style import look_of; print(look_of('torch/sgd <b>é'))"
+    code = "from nagbench.reporting.figures.style import look_of; print(look_of('torch/sgd <b>é'))"
     assert python(code) == str(look_of("torch/sgd <b>é"))
 
 
@@ -89,9 +89,9 @@ def test_the_users_settings_neither_change_nor_matter() -> None:
 
 def test_pictures_need_no_pyplot_and_the_package_no_matplotlib() -> None:
     loaded = "import sys; print([name for name in ('matplotlib', 'matplotlib.pyplot') if name in sys.modules])"
-    draw = "import nagbench; from nagbench.plots.landscape import show; show(nagbench.problem('bowl'))"
+    draw = "import nagbench; from nagbench.reporting.figures.landscape import show; show(nagbench.problem('bowl'))"
     assert python(f"{draw}; {loaded}") == "['matplotlib']"
-    assert python(f"import nagbench, nagbench.analysis.summary, nagbench.report; {loaded}") == "[]"
+    assert python(f"import nagbench, nagbench.analysis.summary, nagbench.reporting.html; {loaded}") == "[]"
 
 
 @pytest.mark.parametrize("kind", ["svg", "png", "pdf"])

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import nagbench
-from nagbench.curvature import scale_of
+from nagbench.problems.curvature import scale_of
 
 PROBLEMS = ("bowl", "rosenbrock", "rosenbrock-10", "ill-conditioned-1e2", "ill-conditioned-1e4", "ill-conditioned-1e6")
 BUDGET = 20_000

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 import nagbench
-from nagbench.report.material import Material, material
-from nagbench.report.page import render
+from nagbench.reporting.context import Material, material
+from nagbench.reporting.html.page import render
 
 sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)

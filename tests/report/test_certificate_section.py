@@ -11,10 +11,10 @@ import pytest
 from click.testing import CliRunner
 
 import nagbench
-from nagbench.cli import cli
-from nagbench.report.material import Material, material
-from nagbench.report.page import render, sections_of
-from nagbench.report.parts import Figure, Section, Table
+from nagbench.cli.main import cli
+from nagbench.reporting.context import Material, material
+from nagbench.reporting.html.page import render, sections_of
+from nagbench.reporting.html.parts import Figure, Section, Table
 
 HOSTILE = "<script>alert(1)</script>"
 

@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 
 import nagbench
-from nagbench.plots.ranks import critical_differences
-from nagbench.report.formats import figures, latex, markdown, notebook
-from nagbench.report.material import Material, material
-from nagbench.report.page import render, sections_of
+from nagbench.reporting.figures.ranks import critical_differences
+from nagbench.reporting.export import figures, latex, markdown, notebook
+from nagbench.reporting.context import Material, material
+from nagbench.reporting.html.page import render, sections_of
 
 
 @pytest.fixture(scope="module")

@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nagbench.plots.style import DARK
-from nagbench.report.ids import Ids, slug
-from nagbench.report.material import Material
-from nagbench.report.page import render
-from nagbench.report.sections.reading import STATUSES
+from nagbench.reporting.figures.style import DARK
+from nagbench.reporting.html.ids import Ids, slug
+from nagbench.reporting.context import Material
+from nagbench.reporting.html.page import render
+from nagbench.reporting.html.sections.reading import STATUSES
 
 HOSTILE = "<script>alert(1)</script>"
 VOID = {"meta", "link", "br", "input"}

@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from nagbench.report.material import Material
-from nagbench.report.page import sections_of
-from nagbench.report.parts import Section, Table, Text
-from nagbench.report.sections import cells, curves, libraries
+from nagbench.reporting.context import Material
+from nagbench.reporting.html.page import sections_of
+from nagbench.reporting.html.parts import Section, Table, Text
+from nagbench.reporting.html.sections import cells, curves, libraries
 
 
 def material_of(tables: dict[str, Any]) -> Material:

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import nagbench
-from nagbench.report.material import Material, material
-from nagbench.report.page import render, sections_of
-from nagbench.report.parts import Figure, Section, Table
+from nagbench.reporting.context import Material, material
+from nagbench.reporting.html.page import render, sections_of
+from nagbench.reporting.html.parts import Figure, Section, Table
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nagbench.bundle import Bundle, bundle_of
-from nagbench.counting import outcomes
-from nagbench.keys import in_shard
-from nagbench.plan import make_plan
-from nagbench.records import Cell
-from nagbench.specification import make_spec
+from nagbench.engine.batches import Bundle, bundle_of
+from nagbench.execution.counting import outcomes
+from nagbench.core.keys import in_shard
+from nagbench.experiments.plan import make_plan
+from nagbench.engine.records import Cell
+from nagbench.experiments.specification import make_spec
 
 NAMES = ("step_size", "momentum", "beta1")
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)

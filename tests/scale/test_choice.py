@@ -11,9 +11,10 @@ from harsh import SPEC, table_hash
 from hypothesis import given, settings
 
 import nagbench
-from nagbench import choice, shown, spill
-from nagbench.choice import Pending, PlanKeys, among, cells_among, keys_of_plan, stored
-from nagbench.spill import HEAPS, by_key, by_row, span_of
+from nagbench.experiments import resume, best_trials
+from nagbench.experiments.storage import heaps
+from nagbench.experiments.resume import Pending, PlanKeys, among, cells_among, keys_of_plan, stored
+from nagbench.experiments.storage.heaps import HEAPS, by_key, by_row, span_of
 
 # Few keys, spread over all heaps, so that they come back.
 KEYS = st.lists(st.integers(0, 40).map(lambda i: i * 0x0639_1A2B_3C4D_5E6F % 2**64), max_size=60)
@@ -58,8 +59,8 @@ def test_pending_are_the_first_rows_of_cells_of_the_shard_that_are_not_known(pla
 @pytest.mark.parametrize("together", [1, 7, 2**15])
 @pytest.mark.parametrize("kept", [1, 2**20])
 def test_heaps_hold_what_was_added_in_its_order(together, kept, monkeypatch):
-    monkeypatch.setattr(spill, "_TOGETHER", together)
-    monkeypatch.setattr(spill, "_KEPT", kept)
+    monkeypatch.setattr(heaps, "_TOGETHER", together)
+    monkeypatch.setattr(heaps, "_KEPT", kept)
     rows = 1000
     spilled = by_row(rows, ("score", "f8"))
     order = np.random.default_rng(0).permutation(np.repeat(np.arange(rows), 2))
@@ -78,7 +79,7 @@ def test_heaps_hold_what_was_added_in_its_order(together, kept, monkeypatch):
 def test_the_best_trial_is_that_of_a_table(rows):
     """As `selection.select` says it: medians over starts and seeds, then the order score, final measure, trial."""
     table = pd.DataFrame(rows, columns=["trial", "score", "final"]).sort_values("trial", kind="stable")
-    found = shown._best(*(table[name].to_numpy() for name in table.columns))
+    found = best_trials._best(*(table[name].to_numpy() for name in table.columns))
     scored = table.dropna().groupby("trial").median().reset_index()
     if scored.empty:
         assert found is None
@@ -90,8 +91,8 @@ def test_the_best_trial_is_that_of_a_table(rows):
 @pytest.mark.parametrize("seed", range(3))
 def test_what_is_shown_of_a_part_of_the_outcomes_is_what_is_selected(undisturbed, tmp_path, seed, monkeypatch):
     """Some cells are not run yet, some are there twice, some of these as an error; nothing stays in memory."""
-    monkeypatch.setattr(spill, "_TOGETHER", 1)
-    monkeypatch.setattr(spill, "_KEPT", 1)
+    monkeypatch.setattr(heaps, "_TOGETHER", 1)
+    monkeypatch.setattr(heaps, "_KEPT", 1)
     shutil.copytree(undisturbed.store.folder, tmp_path / "some")
     some, random = nagbench.load(tmp_path / "some"), np.random.default_rng(seed)
     runs = some.store.read("runs")
@@ -112,7 +113,7 @@ def test_what_is_shown_of_a_part_of_the_outcomes_is_what_is_selected(undisturbed
 
 
 def test_where_there_is_no_room_one_line_says_so(monkeypatch):
-    monkeypatch.setattr(spill, "_KEPT", 1)
+    monkeypatch.setattr(heaps, "_KEPT", 1)
 
     class Full:
         def seek(self, *_):
@@ -124,10 +125,10 @@ def test_where_there_is_no_room_one_line_says_so(monkeypatch):
         def close(self):
             pass
 
-    monkeypatch.setattr(spill.tempfile, "SpooledTemporaryFile", lambda _: Full())
-    keys = choice.PlanKeys()
+    monkeypatch.setattr(heaps.tempfile, "SpooledTemporaryFile", lambda _: Full())
+    keys = resume.PlanKeys()
     keys.add(_ids([1, 2]), [])
-    with pytest.raises(spill.UsageError, match=r"no room in .* to sort cells: No space left on device"):
+    with pytest.raises(heaps.UsageError, match=r"no room in .* to sort cells: No space left on device"):
         keys.heap(0)
 
 

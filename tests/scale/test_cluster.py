@@ -6,9 +6,10 @@ import distributed
 import pytest
 from distributed.comm import CommClosedError
 
-from nagbench import __version__, cluster
-from nagbench.errors import UsageError
-from nagbench.workers import NO_LIMITS
+from nagbench import __version__
+from nagbench.execution import dask_cluster
+from nagbench.core.errors import UsageError
+from nagbench.execution.pool import NO_LIMITS
 
 DIED = CommClosedError("Scheduler Broadcast")
 
@@ -21,7 +22,7 @@ def a_run(answers=None, upload=None):
             raise answers
         return {"tcp://a": __version__} if answers is None else answers
 
-    return cluster._Run(distributed, types.SimpleNamespace(run=run, upload_file=upload), NO_LIMITS)
+    return dask_cluster._Run(distributed, types.SimpleNamespace(run=run, upload_file=upload), NO_LIMITS)
 
 
 def test_a_worker_that_dies_while_it_is_asked_is_no_obstacle():
@@ -68,4 +69,4 @@ def test_workers_that_cannot_start_are_told_of_in_a_line(monkeypatch):
 
     monkeypatch.setattr(distributed, "LocalCluster", cluster_of)
     with pytest.raises(UsageError, match="if __name__ == '__main__'"):
-        cluster._local(distributed, 2)
+        dask_cluster._local(distributed, 2)

@@ -4,8 +4,8 @@ import pytest
 from harsh import nag
 
 import nagbench
-from nagbench.deadline import Deadline, OutOfTimeError
-from nagbench.stages import Progress, within
+from nagbench.execution.deadline import Deadline, OutOfTimeError
+from nagbench.experiments.stages import Progress, within
 
 
 def test_what_gives_no_pulse_is_ended_and_no_handler_of_exceptions_keeps_it():

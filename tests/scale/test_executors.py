@@ -4,10 +4,10 @@ import os
 
 import pytest
 
-from nagbench import executors
-from nagbench.executors import Execution, run_bundles
-from nagbench.plan import make_plan
-from nagbench.specification import make_spec
+from nagbench.execution import executors
+from nagbench.execution.executors import Execution, run_bundles
+from nagbench.experiments.plan import make_plan
+from nagbench.experiments.specification import make_spec
 
 
 def bundles(problem, **settings):

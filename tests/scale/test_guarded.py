@@ -7,12 +7,12 @@ import pytest
 from harsh import nag
 
 import nagbench
-from nagbench.errors import LostError, UsageError
-from nagbench.guarded import guarding
-from nagbench.records import canonical
+from nagbench.core.errors import LostError, UsageError
+from nagbench.execution.sandbox import guarding
+from nagbench.engine.records import canonical
 from nagbench.registry import build_problem
-from nagbench.runner import fingerprint_of
-from nagbench.workers import Limits
+from nagbench.engine.runner import fingerprint_of
+from nagbench.execution.pool import Limits
 
 SMALL = {"optimizers": ["nesterov"], "modes": ["tuned"], "trials": 3, "budget": 60, "tolerances": [1e-3], "repeats": 1}
 COMPARED = ["optimizer", "step_size", "momentum", "status", "iterations", "value", "residual"]

@@ -7,14 +7,14 @@ import pytest
 from harsh import methods, nag
 
 import nagbench
-from nagbench.errors import LostError, UsageError
-from nagbench.guarded import guarding
-from nagbench.records import canonical
+from nagbench.core.errors import LostError, UsageError
+from nagbench.execution.sandbox import guarding
+from nagbench.engine.records import canonical
 from nagbench.registry import find_method
-from nagbench.runner import fingerprint_of
-from nagbench.stability import asymptotic_rate, largest_stable
-from nagbench.updates import Optimizer, tuning_of
-from nagbench.workers import Limits
+from nagbench.engine.runner import fingerprint_of
+from nagbench.optimizers.stability import asymptotic_rate, largest_stable
+from nagbench.optimizers.algorithm import Optimizer, tuning_of
+from nagbench.execution.pool import Limits
 
 SMALL = {"problems": ["bowl"], "trials": 3, "budget": 60, "tolerances": [1e-3], "repeats": 1, "engine": "python"}
 COMPARED = ["mode", "step_size", "momentum", "status", "iterations", "value", "residual"]
@@ -33,7 +33,7 @@ def rows(done, optimizer):
 @pytest.fixture
 def at_once(monkeypatch):
     """Nobody else kills processes here: the first death is believed."""
-    monkeypatch.setattr("nagbench.guarded._DEATHS", 1)
+    monkeypatch.setattr("nagbench.execution.sandbox._DEATHS", 1)
 
 
 @pytest.fixture(scope="module")

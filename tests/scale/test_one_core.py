@@ -6,8 +6,8 @@ import pytest
 import threadpoolctl
 
 import nagbench
-from nagbench.machine import one_core
-from nagbench.stages import Progress
+from nagbench.core.environment import one_core
+from nagbench.experiments.stages import Progress
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system does not let a thread choose its cores")

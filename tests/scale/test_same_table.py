@@ -9,7 +9,7 @@ import pytest
 from harsh import SPEC, nag, table_hash
 
 import nagbench
-from nagbench.stages import Progress
+from nagbench.experiments.stages import Progress
 
 WORDS = [
     "sweep", "-p", "bowl", "-p", "rosenbrock", "-o", "nesterov", "-o", "gradient-descent", "--trials", "6", "--starts", "2",
@@ -64,7 +64,7 @@ def test_methods_of_libraries_and_of_the_user_on_dask(tmp_path, monkeypatch):
 
 def test_a_scheduler_without_workers_is_told_of_and_waited_for(undisturbed, tmp_path, monkeypatch, capsys):
     distributed = pytest.importorskip("distributed")
-    monkeypatch.setattr("nagbench.cluster._ALONE", 0.0)
+    monkeypatch.setattr("nagbench.execution.dask_cluster._ALONE", 0.0)
     told = []
 
     class Hiring(Progress):
@@ -84,7 +84,7 @@ def test_a_scheduler_without_workers_is_told_of_and_waited_for(undisturbed, tmp_
 
 
 def test_a_scheduler_that_is_not_there(tmp_path, monkeypatch):
-    monkeypatch.setattr("nagbench.cluster._ANSWER", 1)
+    monkeypatch.setattr("nagbench.execution.dask_cluster._ANSWER", 1)
     with pytest.raises(nagbench.UsageError, match=r"no Dask scheduler answers at tcp://127.0.0.1:9"):
         nagbench.sweep(**SPEC, out=tmp_path, executor="dask", scheduler="tcp://127.0.0.1:9")
 

@@ -9,11 +9,11 @@ import pytest
 from harsh import SPEC, STEPS, nag, table_hash
 
 import nagbench
-from nagbench.bundle import bundle_of
-from nagbench.executors import limits_of
-from nagbench.plan import make_plan
-from nagbench.specification import make_spec
-from nagbench.workers import Limits, Pool
+from nagbench.engine.batches import bundle_of
+from nagbench.execution.executors import limits_of
+from nagbench.experiments.plan import make_plan
+from nagbench.experiments.specification import make_spec
+from nagbench.execution.pool import Limits, Pool
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_errors_are_counted_again_and_fail_fast_stops(hostile):
 def test_a_process_that_somebody_kills_costs_nothing(undisturbed, tmp_path):
     """As many processes die as there are tasks: the first of each kind of death is nobody's fault."""
 
-    class Killer(nagbench.stages.Progress):
+    class Killer(nagbench.experiments.stages.Progress):
         killed = 0
 
         def advance(self, count, statuses):
@@ -105,12 +105,12 @@ def children():
     mine = str(os.getpid())
     for name in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError), open(f"/proc/{name}/stat") as stat, open(f"/proc/{name}/cmdline") as line:
-            if stat.read().rpartition(")")[2].split()[1] == mine and "nagbench.worker" in line.read():
+            if stat.read().rpartition(")")[2].split()[1] == mine and "nagbench.execution.worker" in line.read():
                 yield int(name)
 
 
 def test_no_process_stays_behind(undisturbed, tmp_path):
-    class Impatient(nagbench.stages.Progress):
+    class Impatient(nagbench.experiments.stages.Progress):
         def advance(self, count, statuses):
             raise KeyboardInterrupt
 

@@ -14,12 +14,12 @@ from click.testing import CliRunner
 
 import nagbench
 from nagbench import registry
-from nagbench.cli import cli
-from nagbench.verification.bundles import bundles, rifts
-from nagbench.verification.certificate import schema
-from nagbench.verification.groups import GROUPS
-from nagbench.verification.lockstep import follow
-from nagbench.verification.scenarios import SCENARIOS
+from nagbench.cli.main import cli
+from nagbench.validation.equivalence.bundles import bundles, rifts
+from nagbench.validation.equivalence.certificate import schema
+from nagbench.validation.equivalence.groups import GROUPS
+from nagbench.validation.equivalence.lockstep import follow
+from nagbench.validation.equivalence.scenarios import SCENARIOS
 
 OURS = ("nesterov", "nesterov-two-sequence", "qhm")
 
@@ -124,7 +124,7 @@ class TestMissingLibraries:
                 raise nagbench.UsageError(f"optimizer {name}: keras is not installed: pip install 'nagbench[keras]'")
             return found(name)
 
-        monkeypatch.setattr("nagbench.verification.selection.find_method", find)
+        monkeypatch.setattr("nagbench.validation.equivalence.selection.find_method", find)
 
     def test_are_left_out_and_said(self, without_keras):
         done = CliRunner().invoke(cli, ["verify", "lion", "--scenario", "constant"], catch_exceptions=False)
@@ -178,7 +178,7 @@ class TestSettings:
             followed.append((method.name, schedule, steps))
             return follow(method, schedule, target, start, steps, *noise)
 
-        monkeypatch.setattr("nagbench.verification.lockstep.follow", watch)
+        monkeypatch.setattr("nagbench.validation.equivalence.lockstep.follow", watch)
         nagbench.verify("qhm", "nesterov", scenarios=["constant"], hyperparameters={"momentum": 0.5}, steps=10)
         ran = [(schedule, steps) for name, schedule, steps in followed if name in {"qhm", "nesterov"}]
         assert len(ran) == 8

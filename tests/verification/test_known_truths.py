@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import nagbench
-from nagbench.verification.lockstep import target_of
+from nagbench.validation.equivalence.lockstep import target_of
 
 # The first iteration with new values, and the first point that they make.
 CHANGED, AFTER = 30, 31

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nagbench
-from nagbench.plots.svg import inline
-from nagbench.verification.bundles import bundles, rifts
-from nagbench.verification.certificate import Certificate, schema
+from nagbench.reporting.figures.svg import inline
+from nagbench.validation.equivalence.bundles import bundles, rifts
+from nagbench.validation.equivalence.certificate import Certificate, schema
 
 HOSTILE = "<script>alert(1)</script> $\\frac"
 

@@ -8,8 +8,8 @@ from hypothesis.extra.numpy import arrays
 
 import nagbench
 from nagbench.registry import find_method
-from nagbench.verification.lockstep import Noise, follow, target_of
-from nagbench.verification.rounding import allowance, compare, distances, ulps
+from nagbench.validation.equivalence.lockstep import Noise, follow, target_of
+from nagbench.validation.equivalence.rounding import allowance, compare, distances, ulps
 
 STEPS = 60
 PATHS = arrays(np.float64, (4, 3), elements=st.floats(-1e6, 1e6))

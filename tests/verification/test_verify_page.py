@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from nagbench.cli import cli
-from nagbench.verification.groups import GROUPS
-from nagbench.verification.scenarios import SCENARIOS
+from nagbench.cli.main import cli
+from nagbench.validation.equivalence.groups import GROUPS
+from nagbench.validation.equivalence.scenarios import SCENARIOS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "verify.md").read_text(encoding="utf-8")
 

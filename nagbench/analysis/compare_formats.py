@@ -1,0 +1,124 @@
+"""A comparison as Markdown for a pull request, and as plain data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from nagbench.analysis.formatting import counted, whole
+
+if TYPE_CHECKING:
+    from nagbench.analysis.compare import Comparison
+
+_MOST = 30
+_CHANGED = {
+    "bits": "with the same counts but other last bits", "fewer": "in fewer iterations", "more": "in more iterations",
+    "gained": "newly converged", "lost": "no longer converged", "broken": "ended with an error",
+    "otherwise": "not converged before and after, but ended elsewhere",
+}  # fmt: skip
+
+
+def headline(comparison: Comparison) -> str:
+    """One line: how many regressions there are, or that there is none."""
+    count = len(comparison.regressions)
+    return counted(count, "regression") if count else "no regression"
+
+
+def counts_line(comparison: Comparison) -> str:
+    """One line: of how many matched rows how many are the same, and what became of the others."""
+    changes = comparison.rows["change"].value_counts()
+    same = int(changes.get("same", 0))
+    others = [f"{int(changes[name]):,} {words}" for name, words in _CHANGED.items() if name in changes]
+    return f"{len(comparison.rows):,} matched rows: {same:,} the same bit for bit" + "".join(f", {x}" for x in others)
+
+
+def changed_counts(comparison: Comparison) -> pd.DataFrame:
+    """The selected variants whose counts or endings changed, regressions first, as they are shown."""
+    rows = comparison.counts
+    rows = rows[(rows["ratio"] != 1.0) | (rows["lost"] > 0) | (rows["gained"] > 0)]
+    rows = rows.sort_values(["regressed", "ratio"], ascending=False, kind="stable")
+    shown = rows[["problem", "variant", "mode", "trial", "tolerance"]].copy()
+    shown["A"] = [whole(value) for value in rows["median_a"]]
+    shown["B"] = [whole(value) for value in rows["median_b"]]
+    shown["lost"], shown["gained"], shown["runs"] = rows["lost"], rows["gained"], rows["runs"]
+    return shown.assign(regression=_marks(rows["regressed"]))
+
+
+def changed_cells(comparison: Comparison) -> pd.DataFrame:
+    """The timed cells whose interval leaves out 1, the slowest first, as they are shown."""
+    rows = comparison.cells
+    rows = rows[(rows["low"] > 1.0) | (rows["high"] < 1.0)].sort_values("ratio", ascending=False, kind="stable")
+    return rows[["problem", "variant", "mode", "start", "verdict"]].assign(regression=_marks(rows["regressed"]))
+
+
+def method_times(comparison: Comparison) -> pd.DataFrame:
+    """The times by method as they are shown."""
+    rows = comparison.times
+    return rows[["method", "cells", "verdict"]].assign(regression=_marks(rows["regressed"]))
+
+
+def _marks(flags: Any) -> list[str]:
+    return ["yes" if flag else "" for flag in flags]
+
+
+def markdown(comparison: Comparison) -> str:
+    """The comparison as GitHub's Markdown: a headline, what changed in counts, in times, and what one side lacks."""
+    rules = comparison.rules
+    parts = [
+        f"### nagbench compare: {headline(comparison)}",
+        f"A = `{comparison.a}`, B = `{comparison.b}`",
+        f"**Counts.** {counts_line(comparison)}.",
+        _table(changed_counts(comparison)),
+        f"**Times** of B against A, {rules.confidence:.0%} intervals for all methods at once.",
+        _table(method_times(comparison)),
+        _folded("single cells", changed_cells(comparison)),
+        _folded("in one of the two only", comparison.only),
+        "\n".join(f"* {note}" for note in comparison.notes),
+        f"A regression: counts up by more than {rules.counts:.0%} or runs lost, a method slower by at least {rules.times:.0%}, "
+        f"a single cell by at least {rules.cells:.0%}, with the interval above 1.",
+    ]  # fmt: skip
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _folded(title: str, table: pd.DataFrame) -> str:
+    if table.empty:
+        return ""
+    return f"<details><summary>{len(table):,} {title}</summary>\n\n{_table(table)}\n\n</details>"
+
+
+def _table(table: pd.DataFrame, most: int = _MOST) -> str:
+    """A pipe table of at most so many rows; nothing where there is no row."""
+    if table.empty:
+        return ""
+    numbers = [pd.api.types.is_numeric_dtype(kind) for kind in table.dtypes]
+    lines = [_line(table.columns), _line("---:" if number else "---" for number in numbers)]
+    lines += [_line(row) for row in table.head(most).itertuples(index=False)]
+    rest = len(table) - most
+    return "\n".join(lines) + (f"\n\n… and {rest:,} more" if rest > 0 else "")
+
+
+def _line(values: Any) -> str:
+    return "| " + " | ".join(_escaped(value) for value in values) + " |"
+
+
+def _escaped(value: Any) -> str:
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    for character, safe in (("&", "&amp;"), ("<", "&lt;"), ("|", "\\|"), ("\n", " ")):
+        text = text.replace(character, safe)
+    return text
+
+
+def plain(comparison: Comparison) -> dict[str, Any]:
+    """The comparison as plain data, for JSON: the tables as lists of rows, all numbers in full."""
+    rules = comparison.rules
+    return {
+        "a": comparison.a, "b": comparison.b, "regressed": comparison.regressed, "regressions": comparison.regressions,
+        "rules": {
+            "counts": rules.counts, "times": rules.times, "cells": rules.cells, "confidence": rules.confidence,
+            "noise": {"cell": rules.noise.cell, "session": rules.noise.session},
+        },
+        "changes": {str(name): int(count) for name, count in comparison.rows["change"].value_counts().items()},
+        "counts": comparison.counts, "times": comparison.times, "cells": comparison.cells, "only": comparison.only,
+        "notes": list(comparison.notes),
+    }  # fmt: skip

@@ -1,0 +1,54 @@
+"""The text form of a problem or an optimizer: `name:key=value,key=value`, as on the command line."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from nagbench.core.errors import UsageError
+
+_PAIR = re.compile(r"[A-Za-z_]\w*=")
+
+
+def parse(text: str) -> tuple[str, dict[str, Any]]:
+    """("name", {key: value}). Values are numbers, lists of them in brackets, or words.
+
+    A name may itself hold a colon ("package.module:attribute"): what follows the last colon counts as pairs only if
+    it begins with one. Raises UsageError where a pair cannot be read.
+    """
+    name, colon, rest = text.rpartition(":")
+    if not colon or not _PAIR.match(rest):
+        return text, {}
+    pairs: dict[str, Any] = {}
+    for part in _split(rest):
+        key, equals, value = part.partition("=")
+        if not equals or not key.isidentifier():
+            raise UsageError(f"{text!r}: {part!r} is not of the form key=value")
+        if key in pairs:
+            raise UsageError(f"{text!r}: {key} is given twice")
+        pairs[key] = _value(value.strip())
+    return name, pairs
+
+
+def _split(text: str) -> list[str]:
+    """The parts between the commas that stand in no bracket."""
+    parts, depth = [""], 0
+    for letter in text:
+        depth += {"[": 1, "]": -1}.get(letter, 0)
+        if letter == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return parts
+
+
+def _value(text: str) -> Any:
+    if text.startswith("[") and text.endswith("]"):
+        inside = text[1:-1].strip()
+        return [_value(part.strip()) for part in _split(inside)] if inside else []
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return {"true": True, "false": False}.get(text, text)

@@ -1,0 +1,85 @@
+"""What is wrong with a TOML file's keys and values, in nagbench's words instead of pydantic's."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from nagbench.core.errors import listed, nearest, unreadable
+
+_ALLOWED = {
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "dict_type": "a table of keys and values",
+    "finite_number": "a finite number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "greater_than": "above {gt}",
+    "greater_than_equal": "at least {ge}",
+    "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
+    "int_parsing_size": "a whole number below 2**53",
+    "int_type": "a whole number",
+    "less_than": "below {lt}",
+    "less_than_equal": "at most {le}",
+    "list_type": "a list, [… , …]",
+    "string_pattern_mismatch": "letters, digits, and . _ -",
+    "string_type": 'a text, "…"',
+    "too_long": "{max_length} in the list, not {actual_length}",
+    "too_short": "at least {min_length} in the list",
+    "tuple_type": "a list, [… , …]",
+}
+
+
+def read_tables(kind: str, file: Path) -> dict[str, Any]:
+    """What a TOML file in UTF-8 holds, with or without a byte order mark. Raises UsageError where it cannot be read."""
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise unreadable(kind, file, error) from None
+
+
+def messages(error: ValidationError, model: type[BaseModel]) -> list[str]:
+    """A pydantic error as "field: what is wrong", one a mistake; for keys that the model does not have the nearest."""
+    rows = error.errors(include_url=False)
+    extra = [str(row["loc"][-1]) for row in rows if row["type"] == "extra_forbidden"]
+    # A list whose entries are wrong counts as too short, too: that says nothing more.
+    within = {row["loc"][:end] for row in rows for end in range(len(row["loc"]))}
+    others = [row for row in rows if row["type"] != "extra_forbidden" and row["loc"] not in within]
+    said = [f"unknown key {key!r}{nearest(key, model.model_fields)}" for key in extra]
+    if said:
+        said[-1] += f" (known: {listed(sorted(model.model_fields))})"
+    return said + [_message(row) for row in others]
+
+
+def _message(row: ErrorDetails) -> str:
+    place = _place(row["loc"])
+    if row["type"] == "missing":
+        return f"{place} is missing"
+    value, context = row["input"], row.get("ctx", {})
+    if row["type"] == "literal_error":
+        return f"{place}: {_not_one_of(value, context)}"
+    allowed = _ALLOWED.get(row["type"])
+    why = f"allowed: {allowed.format(**context)}" if allowed else " ".join(row["msg"].split())
+    return f"{place}: {_shown(value)} is not valid; {why}"
+
+
+def _place(loc: tuple[int | str, ...]) -> str:
+    """tolerances, or of its entries "tolerances, entry 2", counted from 1."""
+    return ", ".join(f"entry {part + 1}" if isinstance(part, int) else part for part in loc)
+
+
+def _not_one_of(value: Any, context: Mapping[str, Any]) -> str:
+    words = [word.strip("'") for word in context["expected"].replace(" or ", ", ").split(", ")]
+    near = nearest(value, words) if isinstance(value, str) else ""
+    return f"{_shown(value)} is not valid{near} (allowed: {', '.join(words)})"
+
+
+def _shown(value: Any) -> str:
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else f"{text[:57]}…"

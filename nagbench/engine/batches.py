@@ -1,0 +1,120 @@
+"""Many cells as columns: what they share once, and arrays of what differs. A sweep never holds its cells one by one."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, overload
+
+import numpy as np
+
+from nagbench.optimizers import schedules
+from nagbench.core.keys import Keys
+from nagbench.problems.problem import Floats, Ints
+from nagbench.engine.records import Cell, canonical
+
+# In place of numbers: no text of a cell holds these.
+_SEED, _START = "\0s", "\0t"
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle(Sequence[Cell]):
+    """Cells that differ in hyperparameters, start and seed alone.
+
+    ``template`` is any of them; ``names`` are the hyperparameters in the method's order, the columns of ``hypers``,
+    which has a row a cell, as ``starts`` and ``seeds`` have. ``schedule`` holds the words and numbers of the schedules that
+    all the cells follow.
+    """
+
+    template: Cell
+    names: tuple[str, ...]
+    hypers: Floats
+    starts: Ints
+    seeds: Ints
+    schedule: Mapping[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return self.starts.size
+
+    @overload
+    def __getitem__(self, at: int) -> Cell: ...
+    @overload
+    def __getitem__(self, at: slice) -> Bundle: ...
+    def __getitem__(self, at: int | slice) -> Cell | Bundle:
+        if isinstance(at, slice):
+            return self.take(at)
+        if not -len(self) <= at < len(self):
+            raise IndexError(at)
+        values = dict(zip(self.names, self.hypers[at].tolist(), strict=True))
+        values |= self.schedule
+        return replace(self.template, hyperparameters=values, start=int(self.starts[at]), seed=int(self.seeds[at]))
+
+    def take(self, rows: Any) -> Bundle:
+        """The cells of a slice, of indices or of a mask."""
+        taken = Bundle(self.template, self.names, self.hypers[rows], self.starts[rows], self.seeds[rows], self.schedule)
+        if "digests" in vars(self):
+            taken.set_digests(np.frombuffer(self.digests, ">u8")[rows].tobytes())
+        return taken
+
+    def set_digests(self, digests: bytes) -> None:
+        """Says what the keys are, where somebody computed them before."""
+        vars(self)["digests"] = digests
+
+    @functools.cached_property
+    def digests(self) -> bytes:
+        """The keys of the cells, eight bytes each, one after the other: the same hash as `Cell.key`, without the cells."""
+        form, order = self._form
+        columns = [_written(self.hypers[:, column]) for column in order]
+        rows = zip(*columns, self.seeds.tolist(), self.starts.tolist(), strict=True)
+        hashed = hashlib.blake2b
+        return b"".join([hashed(form % row, digest_size=8).digest() for row in rows])
+
+    @functools.cached_property
+    def _form(self) -> tuple[bytes, list[int]]:
+        """The canonical JSON of a cell with places for hyperparameters, seed and start, and the columns of the former."""
+        marks = {name: f"\0{i}" for i, name in enumerate(self.names)}
+        content = {field.name: getattr(self.template, field.name) for field in fields(Cell)}
+        content |= {"hyperparameters": {**marks, **self.schedule}, "seed": _SEED, "start": _START}
+        form = canonical(content).replace("%", "%%")
+        for mark, place in {**dict.fromkeys(marks.values(), "%b"), _SEED: "%d", _START: "%d"}.items():
+            form = form.replace(canonical(mark), place)
+        return form.encode(), [self.names.index(name) for name in sorted(self.names)]
+
+    @property
+    def ids(self) -> Keys:
+        """The keys as numbers."""
+        return np.frombuffer(self.digests, ">u8").astype(np.uint64)
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys as `Cell.key` gives them."""
+        text = self.digests.hex()
+        return [text[at : at + 16] for at in range(0, len(text), 16)]
+
+
+def _written(column: Floats) -> list[bytes]:
+    """The numbers as JSON has them, Python's shortest exact form; of a whole list, which is written quicker than each."""
+    return repr(column.tolist()).encode()[1:-1].split(b", ") if column.size else []
+
+
+def bundle_of(cells: Sequence[Cell], names: Sequence[str]) -> Bundle:
+    """Cells that share all but their hyperparameters' numbers, start and seed, as columns.
+
+    Raises ValueError where they do not follow the same schedules.
+    """
+    if isinstance(cells, Bundle):
+        return cells
+    hypers = np.array([[cell.hyperparameters[name] for name in names] for cell in cells], dtype=np.float64)
+    starts, seeds = (np.array([getattr(cell, name) for cell in cells], dtype=np.int64) for name in ("start", "seed"))
+    shared = schedules.of(cells[0].hyperparameters)
+    if any(schedules.of(cell.hyperparameters) != shared for cell in cells):
+        raise ValueError("cells of one bundle follow the same schedules")
+    return Bundle(cells[0], tuple(names), hypers.reshape(len(cells), len(names)), starts, seeds, shared)
+
+
+def in_pieces(bundle: Bundle, most: int) -> Iterator[Bundle]:
+    """The bundle in pieces of at most so many cells."""
+    for at in range(0, len(bundle), most):
+        yield bundle if len(bundle) <= most else bundle[at : at + most]

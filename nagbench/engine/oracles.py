@@ -1,0 +1,115 @@
+"""All that is drawn at random: how the gradient is given (exact, on mini-batches, one row at a time, or with Gaussian
+noise added), and further starts.
+
+Random draws come in chunks of a fixed length, each from its own stream, so that a chunk can be made again at any time:
+the stream depends on problem, oracle, start and seed alone, and every method sees the same draws.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from nagbench.core.errors import UsageError
+from nagbench.engine.loop import Draws
+from nagbench.problems.problem import Floats, Problem
+from nagbench.engine.records import Cell, canonical
+
+_NO_ROWS = np.zeros(0, np.int64)
+_CHUNK = 4096
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """``batch`` rows at a time without replacement by epochs (0: all rows), Gaussian noise of deviation ``sigma``."""
+
+    name: str
+    batch: int = 0
+    sigma: float = 0.0
+
+    @property
+    def exact(self) -> bool:
+        """Whether the gradient is the full one, without noise."""
+        return self.batch == 0 and self.sigma == 0.0
+
+
+EXACT = Oracle("exact")
+
+
+def parse_oracle(text: str) -> Oracle:
+    """ "exact", "minibatch:32", "stochastic" (one row), "noise:0.1" (per coordinate). However it is spelt, one oracle has
+    one name. Raises UsageError for others.
+    """
+    kind, _, number = str(text).partition(":")
+    if text == "exact":
+        return EXACT
+    if text == "stochastic":
+        return Oracle(text, batch=1)
+    try:
+        if kind == "minibatch" and int(number) >= 1:
+            return Oracle(f"minibatch:{int(number)}" if int(number) > 1 else "stochastic", batch=int(number))
+        if kind == "noise" and 0 < float(number) < math.inf:
+            return Oracle(f"noise:{float(number)!r}", sigma=float(number))
+    except ValueError:
+        pass
+    raise UsageError(f"unknown oracle {text!r} (known: exact, minibatch:ROWS, stochastic, noise:SIGMA)")
+
+
+def check_oracle(oracle: Oracle, problem: Problem) -> None:
+    """Raises UsageError for mini-batches of a problem that is no sum over rows, or of more rows than it has."""
+    if oracle.batch and not problem.row_count:
+        raise UsageError(f"{problem.name} is not a mean over rows, so oracle {oracle.name!r} does not apply to it")
+    if oracle.batch > problem.row_count:
+        raise UsageError(
+            f"{problem.name} has {problem.row_count} rows, fewer than oracle {oracle.name!r} takes at a time"
+        )
+
+
+def chunk_length(oracle: Oracle, problem: Problem) -> int:
+    """Iterations in a chunk of draws: whole epochs of some thousand mini-batches, or some thousand numbers of noise."""
+    if oracle.batch:
+        per_epoch = -(-problem.row_count // oracle.batch)
+        return per_epoch * max(1, _CHUNK // per_epoch)
+    return max(1, 16 * _CHUNK // problem.dimension)
+
+
+def draws(oracle: Oracle, problem: Problem, cell: Cell, chunk: int) -> Draws:
+    """The draws of a chunk of iterations. An epoch visits every row once; its last mini-batch may be smaller."""
+    if oracle.exact:
+        return Draws(0, _NO_ROWS, _NO_ROWS, np.zeros((0, problem.dimension)))
+    key = canonical([cell.problem, cell.oracle, cell.start, cell.seed])
+    entropy = int.from_bytes(hashlib.blake2b(key.encode(), digest_size=16).digest(), "little")
+    random = np.random.Generator(np.random.Philox(np.random.SeedSequence(entropy, spawn_key=(chunk,))))
+    length = chunk_length(oracle, problem)
+    if not oracle.batch:
+        noise = oracle.sigma * random.standard_normal((length, problem.dimension))
+        return Draws(chunk * length, _NO_ROWS, _NO_ROWS, noise)
+    per_epoch = -(-problem.row_count // oracle.batch)
+    epochs = length // per_epoch
+    rows = np.concatenate([random.permutation(problem.row_count) for _ in range(epochs)]).astype(np.int64)
+    ends = np.minimum(np.arange(1, per_epoch + 1) * oracle.batch, problem.row_count)
+    offsets = np.concatenate([[0], (np.arange(epochs)[:, None] * problem.row_count + ends).ravel()]).astype(np.int64)
+    return Draws(chunk * length, rows, offsets, np.zeros((0, problem.dimension)))
+
+
+def start_of(problem: Problem, index: int) -> Floats:
+    """Start 0 is the problem's own; start i > 0 is the i-th draw, uniform in its domain (around its start, if none)."""
+    if index == 0:
+        return problem.start.copy()
+    random = np.random.Generator(np.random.Philox(np.random.SeedSequence(0, spawn_key=(index,))))
+    if problem.domain is not None:
+        low, high = problem.domain.T
+    else:
+        reach = np.maximum(1.0, np.abs(problem.start))
+        low, high = problem.start - reach, problem.start + reach
+    return np.asarray(low + random.random(problem.dimension) * (high - low))
+
+
+def default_every(oracle: Oracle, problem: Problem) -> int:
+    """Iterations between measurements: 1 with the exact oracle, an epoch with mini-batches, 10 with noise."""
+    if oracle.exact:
+        return 1
+    return -(-problem.row_count // oracle.batch) if oracle.batch else 10

@@ -1,0 +1,496 @@
+"""Runs cells: counts them, traces their curves, times their bare replays."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nagbench.engine import loop, fused
+from nagbench.optimizers import schedules
+from nagbench.core import provenance
+from nagbench.engine.batches import bundle_of
+from nagbench.distant import ELSEWHERE, Elsewhere
+from nagbench.engine.self_driven import driving
+from nagbench.engine.backends import ENGINES, MIXED, NUMBA, Engine, fingerprint, formula_of
+from nagbench.core.errors import UsageError, one_line, unknown
+from nagbench.problems.problem import Floats, Problem
+from nagbench.engine.oracles import Oracle, check_oracle, chunk_length, draws, parse_oracle, start_of
+from nagbench.engine.records import MEASURES, Cell
+from nagbench.registry import build_problem, find_method
+from nagbench.optimizers.algorithm import Method, Update, update_of
+
+_SLICE = 0.05
+# From so many seconds on a count leaps; by so many iterations first; and one by fewer than so many was not worth its call.
+_LONG, _STRETCH, _FAR = 0.5, 100_000, 1_000
+# A tolerance that only a measure of exactly 0 meets.
+UNREACHABLE = 5e-324
+_LINE = 64
+Pulse = Callable[[], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Guard:
+    """What watches over a count: the seconds that a cell may take, and where its progress can be seen from outside."""
+
+    seconds: float = np.inf
+    progress: NDArray[Any] | None = None
+
+
+UNGUARDED = Guard()
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Cells that differ in hyperparameters, start and seed alone."""
+
+    problem: Problem
+    method: Method
+    cells: Sequence[Cell]
+
+    @property
+    def oracle(self) -> Oracle:
+        """The gradient oracle that they share."""
+        return parse_oracle(self.cells[0].oracle)
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that they share."""
+        engine = ENGINES[self.cells[0].engine]
+        return engine if self.method.driver is None else driving(engine)
+
+
+def _drawn(problem: Problem, spec: str, oracle: str, start: int, seed: int, chunk: int) -> loop.Draws:
+    """A chunk of draws, which depends on nothing else of a cell."""
+    cell = Cell(problem=spec, optimizer="", hyperparameters={}, oracle=oracle, start=start, seed=seed)
+    return draws(parse_oracle(oracle), problem, cell, chunk)
+
+
+# All methods and trials see the same draws: those of some starts and seeds are kept, and of large ones the last.
+_KEPT_NUMBERS = 2**17
+_kept_draws = functools.lru_cache(maxsize=64)(_drawn)
+_own_draws = functools.lru_cache(maxsize=1)(_drawn)
+
+
+@dataclass(frozen=True, eq=False)
+class Counts:
+    """Outcomes of a batch: ``hits[c, t]`` (see `loop.HIT`), the iterates there, and what went wrong, by cell.
+
+    ``recorded`` is the number of rows of the trace that were filled.
+    """
+
+    hits: NDArray[Any]
+    points: Floats
+    errors: dict[int, str]
+    recorded: int
+
+
+def problem_of(spec: str) -> Problem:
+    """The problem of a cell's canonical JSON. Raises UsageError where it cannot be built."""
+    return _problem_of(spec, ELSEWHERE.get())
+
+
+@functools.lru_cache(maxsize=256)
+def _problem_of(spec: str, _elsewhere: Elsewhere | None) -> Problem:
+    given = json.loads(spec)
+    return build_problem(given["family"], given["parameters"], start=given.get("start"), domain=given.get("domain"))
+
+
+def outside(problem: str, optimizer: str) -> tuple[str, ...]:
+    """Which of the two, a problem by its canonical JSON and a method, run code from outside the package."""
+    return ((problem,) if ":" in json.loads(problem)["family"] else ()) + ((optimizer,) if ":" in optimizer else ())
+
+
+def fingerprint_of(problem: str, optimizer: str) -> str:
+    """A hash of the sources that decide the results of this problem under this method."""
+    return _fingerprint_of(problem, optimizer, ELSEWHERE.get())
+
+
+@functools.lru_cache(maxsize=4096)
+def _fingerprint_of(problem: str, optimizer: str, elsewhere: Elsewhere | None) -> str:
+    if elsewhere is not None and outside(problem, optimizer):
+        # Of what was given up too: no function of the user's is called for it.
+        return str(elsewhere.ask("fingerprint", problem, optimizer, who=_sources_of(problem, optimizer)))
+    method = find_method(optimizer)
+    modules = [*_modules(problem_of(problem), method), *[driving.__module__] * (method.driver is not None)]
+    return fingerprint(modules=modules, installed=method.distributions)
+
+
+def files_of(problem: str, optimizer: str) -> list[tuple[str, list[str]]]:
+    """The modules behind a problem and a method, each with its files."""
+    elsewhere = ELSEWHERE.get()
+    if elsewhere is not None and outside(problem, optimizer):
+        found: list[tuple[str, list[str]]]
+        found = elsewhere.ask("files", problem, optimizer, who=_sources_of(problem, optimizer))
+        return found
+    names = _modules(problem_of(problem), find_method(optimizer))
+    return [(name, provenance.files([name])) for name in provenance.behind(names)]
+
+
+def _modules(problem: Problem, method: Method) -> list[str]:
+    """Where their functions come from, and what else they name."""
+    functions = [problem.value_kernel, problem.gradient_kernel, method.driver or method.session or method.update]
+    functions += [method.observe] if method.observe is not None else []
+    return [*(function.__module__ for function in functions if function is not None), *problem.modules, *method.modules]
+
+
+def _sources_of(problem: str, optimizer: str) -> str:
+    return f"the sources of {json.loads(problem)['family']} and {optimizer}"
+
+
+def engine_for(problem: Problem, method: Method, asked: str | None = None, oracle: str = "exact") -> str:
+    """The name of the engine that runs a method on a problem.
+
+    Raises UsageError for numba and a library's method, and for a sampled oracle and one that drives itself.
+    """
+    if method.driver is not None and not parse_oracle(oracle).exact:
+        raise UsageError(f"{method.name} takes the exact oracle only: its line searches compare values")
+    if method.update is not None:
+        return asked or problem.engine
+    if asked == NUMBA.name:
+        raise UsageError(
+            f"{method.name} is Python, which engine 'numba' cannot run; leave the engine out, or use mixed"
+        )
+    return asked or (MIXED.name if problem.engine == NUMBA.name else problem.engine)
+
+
+def forget() -> None:
+    """Drops what is remembered of problems and sources, so that what was edited or reloaded since is seen."""
+    _problem_of.cache_clear()
+    _fingerprint_of.cache_clear()
+    provenance.forget()
+
+
+def batch_of(cells: Sequence[Cell]) -> Batch:
+    """Looks up the problem and the method that these cells share. Raises UsageError where they cannot be found or counted.
+
+    Compiled code checks nothing, and a cell may come with somebody's results.
+    """
+    problem = problem_of(cells[0].problem)
+    check_cell(cells[0], problem)
+    return Batch(problem, find_method(cells[0].optimizer), cells)
+
+
+def check_cell(cell: Cell, problem: Problem) -> None:
+    """Raises UsageError where the measure has no reference, a number is out of range, or the oracle does not fit."""
+    check_oracle(parse_oracle(cell.oracle), problem)
+    if cell.measure not in MEASURES:
+        raise unknown("measure", cell.measure, MEASURES)
+    if cell.measure == "value" and problem.minimum is None:
+        raise UsageError(
+            f"{problem.name}: the minimum is not known, so measure 'value' has no reference; use 'gradient'"
+        )
+    if cell.measure == "distance" and problem.minimizers is None:
+        raise UsageError(
+            f"{problem.name}: no minimiser is known, so measure 'distance' has no reference; use 'gradient'"
+        )
+    if not cell.tolerances:
+        raise UsageError("a cell without a tolerance has no end that could be told")
+    if min(cell.seed, cell.start) < 0:
+        raise UsageError(f"seed {cell.seed} and start {cell.start} must be at least 0")
+    for tolerance in cell.tolerances:
+        if not 0.0 < tolerance < np.inf:
+            raise UsageError(f"tolerance {tolerance!r} is not valid; allowed: a finite number above 0")
+    if cell.budget < 0 or cell.every < 1:
+        raise UsageError(f"budget {cell.budget} and measure_every {cell.every} must be at least 0 and 1")
+    if cell.engine not in ENGINES:
+        raise unknown("engine", cell.engine, ENGINES)
+    if problem.engine == "python" != cell.engine:
+        raise UsageError(f"{problem.name} is plain Python, which engine {cell.engine!r} cannot run; use python")
+    if cell.dtype != "float64":
+        raise UsageError(f"dtype {cell.dtype!r} is not valid; allowed: float64")
+
+
+def _rule(cell: Cell, method: Method, oracle: Oracle) -> loop.Rule:
+    return loop.Rule(
+        measure=MEASURES.index(cell.measure),
+        relative=int(cell.relative),
+        tolerances=np.array(cell.tolerances),
+        budget=cell.budget,
+        every=cell.every,
+        autonomous=int(method.autonomous and oracle.exact),
+        look_ahead=int(method.look_ahead),
+        observing=int(method.observe is not None),
+    )
+
+
+def _state(n: int, method: Method, hyper_size: int) -> loop.State:
+    count = max(method.slots, 1)
+    slots, saved_slots, iterate, query, slope, saved_iterate, saved_query = _aligned(
+        count * n, count * n, n, n, n, n, n
+    )
+    return loop.State(
+        iterate=iterate, query=query if method.look_ahead else iterate, slots=slots.reshape(count, n), slope=slope,
+        saved_iterate=saved_iterate, saved_query=saved_query, saved_slots=saved_slots.reshape(count, n),
+        samples=np.zeros(loop.SAMPLES), hyper=np.zeros(hyper_size),
+    )  # fmt: skip
+
+
+def _aligned(*sizes: int) -> list[Floats]:
+    """Zeros that start on cache lines, each array elsewhere in its page.
+
+    Where memory happens to lie makes a factor of two in time at n = 1000: vector loads across two lines, and addresses
+    that differ by whole pages only. Laid out so, a cell takes the same time in every process.
+    """
+    spans = [-(-8 * size // _LINE) * _LINE + 13 * _LINE for size in sizes]
+    memory = np.zeros(sum(spans) + _LINE, np.uint8)
+    starts = -memory.ctypes.data % _LINE + np.cumsum([0, *spans[:-1]])
+    return [memory[at : at + 8 * size].view(np.float64) for at, size in zip(starts, sizes, strict=True)]
+
+
+def _no_trace(n: int) -> loop.Trace:
+    return loop.Trace(np.zeros(0, np.int64), np.zeros(0, loop.CURVE), np.zeros((0, n)))
+
+
+class Job:
+    """One batch being run: the arrays that the loop works in."""
+
+    def __init__(self, batch: Batch) -> None:
+        self.batch, self.engine, self.oracle = batch, batch.engine, batch.oracle
+        problem, method = batch.problem, batch.method
+        self.value = self.engine.entry(problem.value_kernel, "value")
+        self.gradient = self.engine.entry(problem.gradient_kernel, "gradient")
+        self.observe = self.engine.entry(method.observe or loop.ignore, "observe")
+        self._plain = None if method.driver is not None else update_of(method)
+        self.update = method.driver or self.engine.entry(cast(Update, self._plain), "update")
+        self.formula = formula_of(problem)
+        self.everything = np.zeros(0, np.int64)
+        self.rule = _rule(batch.cells[0], method, self.oracle)
+        bundle = bundle_of(batch.cells, list(method.hyperparameters))
+        self.hypers = np.ascontiguousarray(bundle.hypers)
+        if method.next_momentum:
+            following = self.hypers[:, [bundle.names.index("momentum")]]
+            self.hypers = np.hstack([self.hypers, following])
+        self.plan = schedules.plan_of(bundle.names, bundle.schedule, next_momentum=method.next_momentum)
+        starts, which = np.unique(bundle.starts, return_inverse=True)
+        self.starts = np.array([start_of(problem, int(start)) for start in starts])[which]
+        self.move()
+
+    def move(self) -> None:
+        """Takes other memory to work in, and touches it, so that the next replay does not wait for its pages."""
+        self.state = _state(self.batch.problem.dimension, self.batch.method, self.hypers.shape[1])
+        for array in self.state:
+            array.fill(0.0)
+
+    @functools.cached_property
+    def kind(self) -> fused.Kind | None:
+        """What replays run as one piece of; None where they go through function pointers.
+
+        The same for all methods on a problem under an oracle, so that they are timed alike.
+        """
+        problem, method = self.batch.problem, self.batch.method
+        if self.engine is not NUMBA or not self.oracle.exact or problem.dimension > fused.MOST:
+            return None
+        return fused.Kind(
+            value=problem.value_kernel, gradient=problem.gradient_kernel, observe=method.observe or loop.ignore,
+            update=cast(Update, self._plain), n=problem.dimension, slots=max(method.slots, 1), hypers=self.hypers.shape[1],
+            look_ahead=method.look_ahead, scheduled=bool(schedules.is_scheduled(self.plan[0])),
+        )  # fmt: skip
+
+    @functools.cached_property
+    def native(self) -> Callable[[int], Floats] | None:
+        """The library's own loop on this problem from the first cell's start, for the exact oracle; None without one.
+
+        None for a scheduled cell too: the library's loop keeps its step size.
+        """
+        make = self.batch.method.native
+        if make is None or not self.oracle.exact:
+            return None
+        values = dict(self.batch.cells[0].hyperparameters)
+        if any(values.pop(word, schedules.CONSTANT) != schedules.CONSTANT for word in schedules.WORDS):
+            return None
+        values = {name: value for name, value in values.items() if name in self.batch.method.hyperparameters}
+        return cast(Callable[[int], Floats] | None, make(self.batch.problem, self.starts[0], values))
+
+    @property
+    def begun(self) -> float:
+        """Seconds spent so far on making a library's optimizer, which a replay does once and is not charged for."""
+        return float(getattr(self._plain, "begun", 0.0))
+
+    def draws(self, cell: Cell, k: int) -> tuple[loop.Draws, int]:
+        """The draws for iteration k on, and how many iterations they last."""
+        if self.oracle.exact:
+            return draws(self.oracle, self.batch.problem, cell, 0), np.iinfo(np.int64).max
+        problem = self.batch.problem
+        length = chunk_length(self.oracle, problem)
+        chunk = k // length
+        make = _kept_draws if length * (self.oracle.batch or problem.dimension) <= _KEPT_NUMBERS else _own_draws
+        return make(problem, cell.problem, cell.oracle, cell.start, cell.seed, chunk), (chunk + 1) * length - k
+
+    def replay(self, index: int, draw: loop.Draws, first: int, last: int, repeats: int = 1) -> None:
+        """Iterations first … last − 1 of one cell, bare; see `loop.replay`."""
+        given, start = self.hypers[index], self.starts[index]
+        if self.kind is not None:
+            fused.replay(
+                self.kind, self.formula, self.everything, given, self.plan, start, self.state, first, last, repeats
+            )
+        else:
+            self.engine.replay(
+                self.value, self.gradient, self.observe, self.update, self.formula, self.everything, draw,
+                self.rule.observing, given, self.plan, start, self.state, first, last, repeats,
+            )  # fmt: skip
+
+    @property
+    def leaps(self) -> bool:
+        """Whether a long count may go on in one piece."""
+        return self.kind is not None and self.kind.plain and self.rule.every == 1
+
+    def compile_leap(self) -> float:
+        """Makes sure that `leap` is compiled; the seconds that it took are not the cell's."""
+        began = time.perf_counter()
+        if self.kind is not None:
+            fused.compile_leap(self.kind)
+        return time.perf_counter() - began
+
+    def leap(self, index: int, trace: loop.Trace, progress: NDArray[Any], most: int) -> int:
+        """At most so many iterations of a count that goes on in a cell, in one piece; returns how many."""
+        assert self.kind is not None
+        before = int(progress["k"][0])
+        fused.leap(
+            self.kind, self.formula, self.everything, self.rule, self.hypers[index], self.plan, self.state, trace, progress,
+            most,
+        )  # fmt: skip
+        return int(progress["k"][0]) - before
+
+    def query(self, draw: loop.Draws, first: int, last: int) -> None:
+        """The oracle calls of these iterations alone; see `loop.query`."""
+        observing = self.rule.observing
+        if self.kind is not None:
+            fused.query(self.kind, self.formula, self.everything, self.state, last - first)
+        else:
+            self.engine.query(
+                self.value, self.gradient, self.formula, self.everything, draw, observing, self.state, first, last
+            )
+
+
+def count(
+    batch: Batch, *, trace: loop.Trace | None = None, pulse: Pulse = lambda: None, guard: Guard = UNGUARDED
+) -> Counts:
+    """Counts a batch of cells. ``pulse`` is called about every 50 ms; what it raises ends the count.
+
+    What a kernel raises ends its cell as an error, never the batch.
+    """
+    return run_job(Job(batch), trace, pulse, guard)
+
+
+def run_job(job: Job, trace: loop.Trace | None, pulse: Pulse, guard: Guard = UNGUARDED) -> Counts:
+    """Counts the cells of a job; `count` says how."""
+    batch, engine = job.batch, job.engine
+    cells, n = batch.cells, batch.problem.dimension
+    rule = job.rule
+    progress = np.zeros(1, loop.PROGRESS) if guard.progress is None else guard.progress
+    progress[:] = 0
+    hits = np.zeros((len(cells), rule.tolerances.size), loop.HIT)
+    points = np.zeros((*hits.shape, n))
+    errors: dict[int, str] = {}
+    allowance = _first_allowance(job)
+    engine.prepare()
+    at, since, record, stretch = -1, 0.0, trace or _no_trace(n), _STRETCH
+    same = job.draws(cells[0], 0) if job.oracle.exact else None
+    while progress["cell"][0] < len(cells):
+        cell = int(progress["cell"][0])
+        draw, lasts = same or job.draws(cells[cell], int(progress["k"][0]) if progress["begun"][0] else 0)
+        began = time.perf_counter()
+        if cell != at:
+            at, since = cell, began
+        # With a sampled oracle the next cell has draws of its own.
+        hypers = job.hypers if job.oracle.exact else job.hypers[: cell + 1]
+        # Once a cell has taken longer than compiling its pair does, it goes on in one piece, and between events only.
+        far = 0
+        if began - since > _LONG and progress["begun"][0] and progress["k"][0] > 0 and job.leaps:
+            since += job.compile_leap()
+            began = time.perf_counter()
+            far = job.leap(cell, record, progress, stretch)
+            stretch = _next_allowance(stretch, time.perf_counter() - began) if far >= stretch else stretch
+        try:
+            engine.count(
+                job.value, job.gradient, job.observe, job.update, job.formula, batch.problem.row_count, job.everything,
+                draw, rule, hypers, job.plan, job.starts, job.state, record, progress, hits, points,
+                1 if far > _FAR else min(allowance, lasts),
+            )  # fmt: skip
+        except (Exception, SystemExit) as error:
+            _fail(progress, hits, points, errors, shortened(one_line(error)))
+        now = time.perf_counter()
+        if far == 0:
+            allowance = _next_allowance(allowance, now - began)
+        if now - since > guard.seconds and progress["cell"][0] == at:
+            _fail(progress, hits, points, errors, over_time(guard.seconds))
+        pulse()
+    for failed_cell in np.flatnonzero((hits["status"] == loop.ERROR).any(axis=1)).tolist():
+        f = hits["value"][failed_cell, -1]
+        errors.setdefault(failed_cell, f"the value or the measure is not finite at the start (f = {f})")
+    return Counts(hits, points, errors, int(progress["recorded"][0]))
+
+
+def failed(batch: Batch, message: str) -> Counts:
+    """The outcomes of a batch that cannot be run at all."""
+    hits = np.zeros((len(batch.cells), len(batch.cells[0].tolerances)), loop.HIT)
+    hits["status"] = loop.ERROR
+    for name in _UNKNOWN:
+        hits[name] = np.nan
+    points = np.full((*hits.shape, batch.problem.dimension), np.nan)
+    return Counts(hits, points, dict.fromkeys(range(len(batch.cells)), message), 0)
+
+
+def over_time(seconds: float) -> str:
+    """The error of a cell that took too long."""
+    return f"stopped after {seconds:g} s, the time that a cell may take"
+
+
+_UNKNOWN = ("value", "gradient_norm", "residual", "overshoot", "rate")
+
+
+def _fail(progress: NDArray[Any], hits: NDArray[Any], points: Floats, errors: dict[int, str], message: str) -> None:
+    cell, reached = int(progress["cell"][0]), int(progress["reached"][0]) if progress["begun"][0] else 0
+    errors[cell] = message
+    row = hits[cell, reached:]
+    row["status"], row["iterations"] = loop.ERROR, progress["k"][0] if progress["begun"][0] else 0
+    for name in _UNKNOWN:
+        row[name] = np.nan
+    points[cell, reached:] = np.nan
+    progress["cell"] += 1
+    progress["begun"] = 0
+
+
+def shortened(text: str, most: int = 300) -> str:
+    """The text, cut where it is longer than fits a line of a table."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _first_allowance(job: Job) -> int:
+    """Iterations of the first slice: short ones of compiled kernels, one of Python, which may take any time."""
+    return max(1, 100_000 // (job.batch.problem.dimension + 100)) if job.engine.name == NUMBA.name else 1
+
+
+def _next_allowance(allowance: int, seconds: float) -> int:
+    return int(allowance * min(10.0, max(0.1, _SLICE / max(seconds, 1e-9)))) + 1
+
+
+def digest(point: Floats) -> str:
+    """A short hash of a point, bit for bit."""
+    return hashlib.blake2b(np.ascontiguousarray(point).tobytes(), digest_size=8).hexdigest()
+
+
+def replay(job: Job, index: int, iterations: int, *, pulse: Pulse = lambda: None) -> Iterator[tuple[float, float]]:
+    """Replays one cell bare, in slices of about 50 ms; yields the wall and CPU seconds of each slice."""
+    cell, first = job.batch.cells[index], 0
+    allowance = _first_allowance(job)
+    while first < iterations or first == 0:
+        draw, lasts = job.draws(cell, first)
+        last = iterations if job.engine.whole else min(iterations, first + min(allowance, lasts))
+        cpu, wall, begun = time.process_time(), time.perf_counter(), job.begun
+        job.replay(index, draw, first, last)
+        begun = job.begun - begun
+        took = time.perf_counter() - wall - begun, time.process_time() - cpu - begun
+        yield took
+        allowance, first = _next_allowance(allowance, took[0]), last
+        pulse()
+        if iterations == 0:
+            break

@@ -1,0 +1,132 @@
+"""Methods that drive themselves: a library's minimiser that asks for values and gradients as it likes.
+
+Such a run is made twice. The first pass lets the library go on until the tightest tolerance is met, the budget is used
+up or it ends by itself, and keeps its iterates; the second walks along them in the ordinary loop, which counts,
+measures and records as ever. A timed replay is the library's call alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from nagbench.engine import loop
+from nagbench.engine.backends import Engine
+from nagbench.problems.problem import Floats
+from nagbench.optimizers.algorithm import Driver
+
+
+class _Oracle:
+    """Value and gradient as functions of x alone, counted."""
+
+    def __init__(self, value: Any, gradient: Any, formula: Any, everything: Any) -> None:
+        self._value, self._gradient, self._formula, self._everything = value, gradient, formula, everything
+        self.values = self.gradients = 0
+
+    def value(self, x: Floats) -> float:
+        """f(x)."""
+        self.values += 1
+        return float(self._value(x.size, self._flat(x), *self._rest()))
+
+    def gradient(self, x: Floats) -> Floats:
+        """∇f(x), in an array of its own."""
+        self.gradients += 1
+        out = np.empty(x.size)
+        self._gradient(x.size, self._flat(x), *self._rest(), out)
+        return out
+
+    def _flat(self, x: Floats) -> Floats:
+        return np.ascontiguousarray(x, dtype=np.float64)
+
+    def _rest(self) -> tuple[Any, ...]:
+        data, shape, rows = self._formula.data, self._formula.shape, self._everything
+        return data.size, data, shape.size, shape, rows.size, rows
+
+
+def driving(engine: Engine) -> Engine:
+    """An engine of plain Python for methods that drive themselves; its count and replay take the driver as the update."""
+
+    def count(
+        value: Any, gradient: Any, observe: Any, driver: Driver, formula: Any, row_count: int, everything: Any, draws: Any,
+        rule: Any, hypers: Any, plan: Any, starts: Any, state: Any, trace: Any, progress: Any, hits: Any, points: Any,
+        _allowance: int,
+    ) -> int:  # fmt: skip
+        cell = int(progress["cell"][0])
+        oracle, path = _Oracle(value, gradient, formula, everything), [starts[cell].copy()]
+        ends = _Ends(rule, formula, _Oracle(value, gradient, formula, everything))
+        tallies = [(0, 0)]
+
+        def iterated(x: Floats) -> bool:
+            path.append(np.array(x, dtype=np.float64))
+            tallies.append((oracle.values, oracle.gradients))
+            return ends(path[-1])
+
+        if not ends(path[0]) and rule.budget > 0:
+            driver(oracle.value, oracle.gradient, path[0].copy(), hypers[cell], rule.budget, iterated)
+            # What it asked for after its last iteration belongs to the run that it ended by itself.
+            tallies[-1] = oracle.values, oracle.gradients
+        last = len(path) - 1
+        walked = rule._replace(budget=min(rule.budget, last), autonomous=0, look_ahead=0)
+        engine.count(
+            value, gradient, observe, _along(path), formula, row_count, everything, draws, walked, hypers[: cell + 1], plan,
+            starts, state, trace, progress, hits, points, last + 2,
+        )  # fmt: skip
+        for row in hits[cell]:
+            row["valued"], row["work"] = tallies[min(int(row["iterations"]), last)]
+            if row["status"] == loop.BUDGET and row["iterations"] < rule.budget:
+                row["status"] = loop.STALLED
+        return int(progress["cell"][0])
+
+    def replay(
+        value: Any, gradient: Any, _observe: Any, driver: Driver, formula: Any, everything: Any, _draws: Any,
+        _observing: int, hyper: Any, _plan: Any, start: Any, state: Any, first: int, last: int, repeats: int,
+    ) -> None:  # fmt: skip
+        for _ in range(repeats if first == 0 else 0):
+            oracle = _Oracle(value, gradient, formula, everything)
+            ended = driver(oracle.value, oracle.gradient, start.copy(), hyper, last, None) if last > 0 else start
+            state.iterate[:] = ended
+
+    return replace(engine, count=_quiet(count), replay=_quiet(replay), whole=True)
+
+
+def _quiet(function: Callable[..., Any]) -> Callable[..., Any]:
+    def run(*arguments: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return function(*arguments)
+
+    return run
+
+
+def _along(path: list[Floats]) -> Callable[..., None]:
+    def update(k: int, _n: Any, _slope: Any, iterate: Any, *_: Any) -> None:
+        iterate[:] = path[k + 1]
+
+    return update
+
+
+class _Ends:
+    """Whether the tightest tolerance is met at a point, or the run is lost: the first pass need go no further."""
+
+    def __init__(self, rule: Any, formula: Any, oracle: _Oracle) -> None:
+        self._rule, self._formula, self._oracle = rule, formula, oracle
+        self._start: float | None = None
+
+    def __call__(self, x: Floats) -> bool:
+        measure = self._measure(x)
+        if self._start is None:
+            self._start = measure
+        scale = self._start if self._rule.relative else 1.0
+        # A little beyond the tolerance: the second pass decides, and rounds in its own way.
+        met = measure <= self._rule.tolerances[-1] * scale * (1.0 - 1e-9)
+        return met or not np.isfinite(measure) or measure > loop.BLOW_UP * max(1.0, self._start)
+
+    def _measure(self, x: Floats) -> float:
+        if self._rule.measure == loop.GRADIENT:
+            return float(np.linalg.norm(self._oracle.gradient(x)))
+        if self._rule.measure == loop.VALUE:
+            return self._oracle.value(x) - float(self._formula.minimum)
+        stars = self._formula.minimizers.reshape(-1, x.size)
+        return float(np.linalg.norm(stars - x, axis=1).min())

@@ -1,0 +1,260 @@
+"""Times bare replays of cells that were counted: on this machine, alone, warmed up, repeated, interleaved."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+
+from nagbench.core.errors import one_line
+from nagbench.core.environment import machine
+from nagbench.engine.records import Cell
+from nagbench.engine.runner import Job, Pulse, batch_of, digest, replay, shortened
+
+_BLOCK = 0.002
+_GROUP = 64
+_MOST = 1_000_000
+_LEAP = 10.0
+# A measurement during which the system took the processor away is made again, if it is short, up to so many times in all.
+_TRIES = 4
+_SHORT = 0.05
+
+
+@dataclass(frozen=True)
+class Task:
+    """A cell to time, the number of iterations to replay, and the digest of the point where the count ended."""
+
+    cell: Cell
+    iterations: int
+    digest: str
+    fingerprint: str
+
+
+@dataclass
+class _Clock:
+    """The samples of one task. Where one replay is short, ``block`` of them are timed in one call, and what an empty call
+    costs is taken off; ``calls`` is the number of oracle calls that are timed. ``samples`` are the repeats as they are
+    compared (see `_Took.alone`), and ``disturbed`` counts those that were never left alone.
+    """
+
+    task: Task
+    job: Job
+    block: int = 0
+    calls: int = 1
+    overhead: float = 0.0
+    wall: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+    samples: list[float] = field(default_factory=list)
+    disturbed: int = 0
+    oracle: list[float] = field(default_factory=list)
+    native: list[float] = field(default_factory=list)
+    has_native: bool = True
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class _Took:
+    """Seconds of one measurement, and whether another process had the processor meanwhile."""
+
+    wall: float
+    cpu: float
+    disturbed: bool
+    waited: bool
+
+    @property
+    def alone(self) -> float:
+        """What it takes undisturbed: the wall time, or the CPU time of what was disturbed and did not wait by itself."""
+        return min(self.wall, self.cpu) if self.disturbed and not self.waited else self.wall
+
+
+def time_tasks(tasks: Sequence[Task], repeats: int, pulse: Pulse = lambda: None) -> Iterator[pd.DataFrame]:
+    """One table a group of tasks, one row a task; seconds a replay.
+
+    All tasks of a group are timed once before any is timed again, so that drift of the machine hits all alike. A replay
+    that does not end where the count ended, bit for bit, is an error and has no time.
+    """
+    return (_time_group(tasks[at : at + _GROUP], repeats, pulse) for at in range(0, len(tasks), _GROUP))
+
+
+def _time_group(tasks: Sequence[Task], repeats: int, pulse: Pulse) -> pd.DataFrame:
+    clocks = [_warm(task, pulse) for task in tasks]
+    for _ in range(repeats):
+        for clock in clocks:
+            if not clock.error:
+                _sample(clock, pulse)
+    return pd.DataFrame([_row(clock) for clock in clocks])
+
+
+def not_timed(task: Task, reason: str) -> dict[str, Any]:
+    """The row of a task that could not be timed."""
+    return _row(_Clock(task, cast(Job, None), error=reason))
+
+
+def _warm(task: Task, pulse: Pulse) -> _Clock:
+    clock = _Clock(task, Job(batch_of([task.cell])), calls=min(task.iterations, _MOST))
+    try:
+        took = sum(wall for wall, _ in replay(clock.job, 0, task.iterations, pulse=pulse))
+        if digest(clock.job.state.iterate) != task.digest:
+            clock.error = "the replay does not end where the count ended"
+            return clock
+        _natively(clock)
+        took = min(took, _undisturbed(lambda: _replayed(clock, pulse)).alone)
+        if took < _BLOCK and clock.job.draws(task.cell, 0)[1] >= task.iterations:
+            clock.overhead = min(_block(clock, 0)[0] for _ in range(10))
+            clock.block = _grown(lambda replays: _block(clock, replays))
+            _oracle(clock, 1)
+            clock.calls = task.iterations * _grown(lambda replays: (_oracle(clock, replays * task.iterations), 0.0))
+    except Exception as error:
+        clock.error = shortened(one_line(error))
+    return clock
+
+
+def _undisturbed(measure: Callable[[], tuple[float, float]]) -> _Took:
+    """A measurement (wall and CPU seconds), made again where it is short and was disturbed; else the shortest of all."""
+    tries: list[_Took] = []
+    while len(tries) < _TRIES:
+        lost, waits = _switches()
+        wall, cpu = measure()
+        lost_then, waits_then = _switches()
+        tries.append(_Took(wall, cpu, lost_then > lost, waits_then > waits))
+        if not tries[-1].disturbed:
+            return tries[-1]
+        if wall > _SHORT:
+            break
+    return min(tries, key=lambda took: took.wall)
+
+
+def _switches() -> tuple[int, int]:
+    """How often the system took the processor from this process, and how often it gave it up; 0 where none can tell."""
+    with contextlib.suppress(ImportError):
+        import resource
+
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        return usage.ru_nivcsw, usage.ru_nvcsw
+    return 0, 0
+
+
+def _grown(seconds: Callable[[int], tuple[float, float]]) -> int:
+    """So many repeats that they take as long as a block should.
+
+    Grown step by step, never more than tenfold: what a call costs has been taken off a short time, so that it may come
+    out as nothing, and a leap from there would take minutes.
+    """
+    repeats = 1
+    while (took := _undisturbed(functools.partial(seconds, repeats)).wall) < _BLOCK and repeats < _MOST:
+        growth = _BLOCK / took if took > 0.0 else _LEAP
+        repeats = min(_MOST, math.ceil(repeats * min(_LEAP, max(2.0, growth))))
+    return repeats
+
+
+def _replayed(clock: _Clock, pulse: Pulse) -> tuple[float, float]:
+    slices = list(replay(clock.job, 0, clock.task.iterations, pulse=pulse))
+    return sum(wall for wall, _ in slices), sum(cpu for _, cpu in slices)
+
+
+def _block(clock: _Clock, block: int) -> tuple[float, float]:
+    job, task = clock.job, clock.task
+    draw, _ = job.draws(task.cell, 0)
+    cpu, wall, begun = time.process_time(), time.perf_counter(), job.begun
+    job.replay(0, draw, 0, task.iterations, block)
+    begun = job.begun - begun
+    return time.perf_counter() - wall - begun, time.process_time() - cpu - begun
+
+
+def _oracle(clock: _Clock, calls: int) -> float:
+    """Seconds of so many oracle calls, over and over those of the first chunk of draws."""
+    job, left, took = clock.job, calls, 0.0
+    draw, lasts = job.draws(clock.task.cell, 0)
+    while left > 0:
+        now = min(left, lasts)
+        began = time.perf_counter()
+        job.query(draw, 0, now)
+        took += time.perf_counter() - began - clock.overhead
+        left -= now
+    return took
+
+
+def _sample(clock: _Clock, pulse: Pulse) -> None:
+    """One repeat, in memory of its own: where arrays come to lie makes up to a half, and stays so for a whole process."""
+    clock.job.move()
+    took = _undisturbed((lambda: _per_replay(clock)) if clock.block > 0 else (lambda: _replayed(clock, pulse)))
+    clock.wall.append(took.wall)
+    clock.cpu.append(took.cpu)
+    clock.samples.append(took.alone)
+    clock.disturbed += took.disturbed
+    clock.oracle.append(max(_oracle(clock, clock.calls), 0.0) * clock.task.iterations / clock.calls)
+    if (took_natively := _natively(clock)) is not None:
+        clock.native.append(took_natively)
+    pulse()
+
+
+def _natively(clock: _Clock) -> float | None:
+    """Seconds of the library's own loop, its gradient included; None where there is none, or where it fails.
+
+    What the library takes to make its optimizer, a loop of no iterations, is taken off, as it is of a replay.
+    """
+    if not clock.has_native:
+        return None
+    try:
+        loop = clock.job.native
+        if loop is not None:
+            made = _seconds(loop, 0)
+            return _seconds(loop, clock.task.iterations) - made
+    except Exception:
+        # The times of the bare replay stand without it.
+        clock.native.clear()
+    clock.has_native = False
+    return None
+
+
+def _native_time(took: Sequence[float]) -> float:
+    """The median; nan where a quarter of the repeats cannot tell the iterations from the making of the optimizer."""
+    return float(np.median(took)) if took and np.percentile(took, 25) > 0.0 else np.nan
+
+
+def _seconds(loop: Callable[[int], Any], iterations: int) -> float:
+    began = time.perf_counter()
+    loop(iterations)
+    return time.perf_counter() - began
+
+
+def _per_replay(clock: _Clock) -> tuple[float, float]:
+    wall, cpu = _block(clock, clock.block)
+    return max(wall - clock.overhead, 0.0) / clock.block, max(cpu - clock.overhead, 0.0) / clock.block
+
+
+def _row(clock: _Clock) -> dict[str, Any]:
+    wall = np.array(clock.wall or [np.nan])
+    quarters = np.percentile(wall, [25, 75])
+    return {
+        "cell": clock.task.cell.key,
+        "machine": machine()["id"],
+        "iterations": clock.task.iterations,
+        "repeats": len(clock.wall),
+        "block": max(clock.block, 1),
+        "wall_time": float(np.median(wall)),
+        "wall_time_min": float(wall.min()),
+        "wall_time_iqr": float(quarters[1] - quarters[0]),
+        "cpu_time": float(np.median(clock.cpu or [np.nan])),
+        "oracle_time": float(np.median(clock.oracle or [np.nan])),
+        "step_time": _step_time(clock),
+        "native_time": _native_time(clock.native),
+        "samples": clock.samples,
+        "disturbed": clock.disturbed,
+        "fingerprint": clock.task.fingerprint,
+        "error": clock.error,
+    }
+
+
+def _step_time(clock: _Clock) -> float:
+    """Seconds of a replay beyond its oracle calls; nan for a method that makes as many of these as it likes."""
+    if not clock.wall or clock.job.engine.whole:
+        return math.nan
+    return max(float(np.median(clock.wall)) - float(np.median(clock.oracle)), 0.0)

@@ -1,0 +1,106 @@
+"""What is recorded along a run: its curve, thinned, every iterate, and the problem's own metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nagbench.engine import loop
+from nagbench.core.errors import UsageError
+from nagbench.problems.problem import Floats, Problem
+from nagbench.engine.records import Cell
+from nagbench.registry import optimizer
+from nagbench.engine.runner import Batch, Pulse, batch_of, count, problem_of
+from nagbench.optimizers.algorithm import update_of
+
+
+def curve_schedule(last: int, dense: int = 100, per_decade: int = 40) -> NDArray[np.int64]:
+    """Every iteration up to ``dense``, from there ``per_decade`` a decade, up to ``last``."""
+    early = np.arange(min(dense, last) + 1)
+    if last <= dense:
+        return early
+    decades = np.log10(last / dense)
+    late = np.rint(np.geomspace(dense, last, max(2, int(per_decade * decades) + 1)))
+    return np.unique(np.concatenate([early, late]).astype(np.int64))
+
+
+def curve_trace(cell: Cell, problem: Problem) -> loop.Trace:
+    """Room for a run's curve, thinned, and its last row; for the iterates too, where the problem has metrics of them."""
+    measured = cell.every * curve_schedule(cell.budget // cell.every)
+    schedule = np.union1d(measured, cell.budget)
+    kept = schedule.size + 1 if problem.metrics else 0
+    return loop.Trace(schedule, np.zeros(schedule.size + 1, loop.CURVE), np.zeros((kept, problem.dimension)))
+
+
+def path_trace(last: int, dimension: int) -> loop.Trace:
+    """Room for every iterate of a run that ends at iteration ``last``. Raises UsageError where memory lacks it."""
+    try:
+        path = np.empty((last + 2, dimension))
+    except MemoryError:
+        raise UsageError(f"a path of {last + 1} iterates of {dimension} numbers does not fit into memory") from None
+    return loop.Trace(np.arange(last + 1), np.zeros(last + 2, loop.CURVE), path)
+
+
+@dataclass(frozen=True, eq=False)
+class Traced:
+    """The curve of a run (see `loop.CURVE`), and the problem's metrics at the same iterations, by name."""
+
+    curve: NDArray[Any]
+    metrics: Mapping[str, Floats]
+
+
+def trace(batch: Batch, *, pulse: Pulse = lambda: None) -> Traced:
+    """The curve of the one cell of a batch."""
+    record = curve_trace(batch.cells[0], batch.problem)
+    return traced(batch.problem, record, count(batch, trace=record, pulse=pulse).recorded)
+
+
+def traced(problem: Problem, record: loop.Trace, rows: int) -> Traced:
+    """What a trace of so many rows holds."""
+    points = record.path[:rows]
+    metrics = {name: np.array([metric(point) for point in points]) for name, metric in problem.metrics.items()}
+    return Traced(record.curve[:rows], metrics)
+
+
+def first_iterates(cell: Cell, most: int, pulse: Pulse = lambda: None) -> Floats:
+    """The iterates of a cell up to its end, or up to ``most`` iterations; the start first. Raises what the problem raises."""
+    short = replace(cell, every=1, budget=min(cell.budget, most))
+    batch = batch_of([short])
+    record = path_trace(short.budget, batch.problem.dimension)
+    counts = count(batch, trace=record, pulse=pulse)
+    if counts.errors:
+        raise UsageError(next(iter(counts.errors.values())))
+    return np.asarray(record.path[: counts.recorded])
+
+
+def first_steps(cell: Cell, most: int, pulse: Pulse = lambda: None) -> tuple[Floats, Floats]:
+    """The same iterates, and the points at which the gradients between them were taken."""
+    path = first_iterates(cell, most, pulse)
+    return path, queries_along(problem_of(cell.problem), cell, path, pulse)
+
+
+def queries_along(problem: Problem, cell: Cell, path: Floats, pulse: Pulse = lambda: None) -> Floats:
+    """The points at which a cell with these iterates, the start first, took its gradients, from the method's own update: one
+    less than iterates.
+
+    Of a method that asks as it likes, only these are known.
+    """
+    chosen = optimizer(cell.optimizer, **cell.hyperparameters)
+    method = chosen.method
+    if not method.look_ahead:
+        return np.asarray(path[:-1])
+    update = update_of(method)
+    iterate, query, slots = path[0].copy(), path[0].copy(), np.zeros((max(method.slots, 1), problem.dimension))
+    points = np.empty((len(path) - 1, problem.dimension))
+    for k in range(len(points)):
+        hyper = chosen.hyper_at(k)
+        if method.observe is not None:
+            method.observe(k, problem.value(iterate), iterate, query, slots, hyper)
+        points[k] = query
+        update(k, problem.gradient(query), iterate, query, slots, hyper)
+        pulse()
+    return points

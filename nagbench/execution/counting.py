@@ -1,0 +1,103 @@
+"""Counts bundles of cells and turns their outcomes into tables, a piece at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+
+from nagbench.engine.batches import Bundle
+from nagbench.core.errors import UsageError
+from nagbench.core.keys import texts_of
+from nagbench.engine.loop import CONVERGED
+from nagbench.problems.problem import Floats
+from nagbench.engine.records import STATUSES
+from nagbench.engine.runner import UNGUARDED, Batch, Counts, Guard, Pulse, batch_of, count, failed, fingerprint_of
+
+OUTCOMES = pa.schema(
+    [
+        ("cell", pa.string()), ("tolerance", pa.float64()), ("status", pa.string()), ("iterations", pa.int64()),
+        ("gradient_evaluations", pa.float64()), ("value_evaluations", pa.float64()), ("value", pa.float64()),
+        ("gradient_norm", pa.float64()),
+        ("residual", pa.float64()), ("rises", pa.int64()), ("overshoot", pa.float64()), ("rate", pa.float64()),
+        ("digest", pa.string()), ("fingerprint", pa.string()), ("error", pa.string()),
+    ]
+)  # fmt: skip
+_SECONDS = 0.3
+_FIRST, _GROWTH = 8, 8.0
+_NUMBERS = 2**22
+_FIELDS = ("value", "gradient_norm", "residual", "rises", "overshoot", "rate")
+
+
+def pieces(bundle: Bundle, pulse: Pulse = lambda: None, guard: Guard = UNGUARDED) -> Iterator[tuple[Bundle, pa.Table]]:
+    """The outcomes of a bundle, in pieces of some tenths of a second as far as cells last less."""
+    size, at = 1, 0
+    most = _most(bundle)
+    while at < len(bundle):
+        piece = bundle[at : at + size]
+        began = time.perf_counter()
+        yield piece, outcomes(piece, pulse, guard)
+        took = time.perf_counter() - began
+        at += size
+        # The first piece may have compiled its kernels: it says nothing about how long cells take.
+        size = _FIRST if at == 1 else int(size * min(_GROWTH, _SECONDS / max(took, 1e-9)))
+        size = max(1, min(most, size))
+
+
+def _most(bundle: Bundle) -> int:
+    """Cells whose points fit into some megabytes."""
+    dimension = batch_of(bundle).problem.dimension
+    return max(1, _NUMBERS // (dimension * (len(bundle.template.tolerances) + 1)))
+
+
+def outcomes(bundle: Bundle, pulse: Pulse = lambda: None, guard: Guard = UNGUARDED) -> pa.Table:
+    """Counts a bundle: one row a cell and tolerance. One whose kernels do not compile is rows of status error."""
+    batch = batch_of(bundle)
+    try:
+        counts = count(batch, pulse=pulse, guard=guard)
+    except UsageError as error:
+        counts = failed(batch, str(error))
+    return outcome_table(batch, bundle, counts)
+
+
+def failures(bundle: Bundle, message: str) -> pa.Table:
+    """The outcomes of cells that could not be run: status error, and why."""
+    batch = batch_of(bundle)
+    return outcome_table(batch, bundle, failed(batch, message))
+
+
+def outcome_table(batch: Batch, bundle: Bundle, counts: Counts) -> pa.Table:
+    """The outcomes of a batch as a table, one row a cell and tolerance."""
+    per_cell = counts.hits.shape[1]
+    flat = counts.hits.ravel()
+    errors = [counts.errors.get(i, "") for i in range(len(bundle))] if counts.errors else None
+    bad = flat["status"] != CONVERGED
+    told = np.where(bad, np.repeat(np.array(errors, dtype=object), per_cell), "") if errors else None
+    columns = {
+        "cell": texts_of(np.frombuffer(bundle.digests, np.uint64).repeat(per_cell).tobytes()),
+        "tolerance": np.tile(bundle.template.tolerances, len(bundle)),
+        "status": pa.array(STATUSES).take(pa.array(flat["status"])),
+        "iterations": flat["iterations"],
+        "gradient_evaluations": flat["work"],
+        "value_evaluations": flat["valued"],
+        **{name: flat[name] for name in _FIELDS},
+        "digest": texts_of(_digests(counts.points.reshape(flat.size, -1))),
+        "fingerprint": pa.repeat(fingerprint_of(bundle.template.problem, bundle.template.optimizer), flat.size),
+        "error": pa.repeat("", flat.size) if told is None else pa.array(told, pa.string()),
+    }
+    return pa.table({name: _array(columns[name]) for name in OUTCOMES.names}, schema=OUTCOMES)
+
+
+def _array(column: object) -> object:
+    return np.ascontiguousarray(column) if isinstance(column, np.ndarray) else column
+
+
+def _digests(points: Floats) -> bytes:
+    """A hash of each row, bit for bit, one after the other; see `runner.digest`."""
+    memory = np.ascontiguousarray(points).data.cast("B")
+    width = points.shape[1] * points.itemsize
+    hashed = hashlib.blake2b
+    return b"".join([hashed(memory[at : at + width], digest_size=8).digest() for at in range(0, memory.nbytes, width)])

@@ -1,0 +1,263 @@
+"""Counting on a Dask cluster: a task is a bundle of some seconds, and a bounded number of them is on its way.
+
+Each Dask worker counts in a process of its own (see `worker`), so limits and crashes are dealt with there as they are
+locally. Workers that are lost are Dask's affair: it runs their tasks elsewhere.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import logging
+import sys
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from nagbench import __version__
+from nagbench.engine.batches import Bundle
+from nagbench.execution.counting import failures
+from nagbench.core.errors import UsageError, one_line
+from nagbench.execution.sandbox import guarding
+from nagbench.engine.runner import Pulse, files_of, fingerprint_of
+from nagbench.execution.worker import from_bytes, to_bytes
+from nagbench.execution.pool import Limits, Pool
+
+_PER_THREAD = 2
+_WAIT = 0.2
+_ANSWER = 10
+# Seconds without a worker after which it is told.
+_ALONE = 10.0
+_TIMES = 3
+_GONE = "the Dask scheduler went away; what is finished is kept, and the same command goes on"
+_PACKAGE = Path(__file__).parent
+_pools: dict[int, tuple[str, Pool]] = {}
+
+
+def run_on_dask(
+    work: Iterator[Bundle], scheduler: str | None, jobs: int, limits: Limits, pulse: Pulse
+) -> Iterator[pa.Table]:
+    """The outcomes of all bundles from the workers of a scheduler; without one, from ``jobs`` workers on this machine.
+
+    Raises UsageError where no scheduler answers, workers lack what the cells need, or it goes away.
+    """
+    try:
+        import distributed
+    except ImportError:
+        raise UsageError("executor dask needs dask.distributed: pip install 'nagbench[dask]'") from None
+    for name in ("distributed", "distributed.client"):
+        # Each has a level of its own. What they tell with a traceback, a scheduler that is gone, is told in one line here.
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    with contextlib.ExitStack() as stack:
+        client = _client(distributed, scheduler, jobs, stack)
+        run = _Run(distributed, client, limits)
+        stack.callback(run.close)
+        yield from run.outcomes(work, pulse)
+
+
+def _client(distributed: Any, scheduler: str | None, jobs: int, stack: contextlib.ExitStack) -> Any:
+    if scheduler is None:
+        scheduler = stack.enter_context(_local(distributed, jobs))
+    try:
+        return stack.enter_context(distributed.Client(scheduler, timeout=_ANSWER, set_as_default=False))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"no Dask scheduler answers at {scheduler} ({one_line(error)})") from None
+
+
+def _local(distributed: Any, jobs: int) -> Any:
+    # Loopback only: a Dask scheduler runs whatever whoever reaches it asks for.
+    try:
+        return distributed.LocalCluster(jobs, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0")
+    except RuntimeError as error:
+        raise UsageError(
+            f"Dask cannot start workers here ({one_line(error)}); they import the script that starts them, so have it in a "
+            "file, and what it runs under: if __name__ == '__main__'"
+        ) from None
+
+
+class _Run:
+    """One sweep's use of a cluster."""
+
+    def __init__(self, distributed: Any, client: Any, limits: Limits) -> None:
+        self._distributed, self._client, self._limits = distributed, client, limits
+        self._name = uuid.uuid4().hex
+        self._shipped: set[Path] = set()
+        self._seen: set[tuple[str, str]] = set()
+        self._flying: dict[Any, Bundle] = {}
+        self._again: deque[Bundle] = deque()
+        self._alone: float | None = None
+        self._check_workers()
+
+    def outcomes(self, work: Iterator[Bundle], pulse: Pulse) -> Iterator[pa.Table]:
+        """The outcomes as they come in."""
+        more = True
+        while True:
+            while (self._again or more) and len(self._flying) < self._most():
+                bundle = self._again.popleft() if self._again else next(work, None)
+                if bundle is None:
+                    more = False
+                    break
+                self._submit(bundle)
+            if not self._flying and not self._again and not more:
+                return
+            for future in self._landed():
+                yield from self._result(future, self._flying.pop(future))
+            pulse()
+            if self._client.status != "running":
+                raise UsageError(_GONE)
+
+    def close(self) -> None:
+        """Gives back what the workers hold for this sweep."""
+        with contextlib.suppress(Exception):
+            self._client.cancel(list(self._flying), force=True)
+            self._client.run(end_pools, self._name)
+
+    def _most(self) -> int:
+        """Tasks on their way at a time: enough to keep every thread busy, and no more than that."""
+        workers = self._client.scheduler_info(n_workers=-1)["workers"]
+        self._tell_alone(bool(workers))
+        return _PER_THREAD * sum(int(worker["nthreads"]) for worker in workers.values())
+
+    def _tell_alone(self, workers: bool) -> None:
+        """Once in every time without a worker: those of a queue may come hours later, or never."""
+        now = time.monotonic()
+        if workers:
+            self._alone = None
+        elif self._alone is None:
+            self._alone = now
+        elif now - self._alone > _ALONE:
+            self._alone = float("inf")
+            print("nagbench: the Dask scheduler has no worker; waiting for one (Ctrl-C ends this)", file=sys.stderr)
+
+    def _submit(self, bundle: Bundle) -> None:
+        self._ship(bundle)
+        name = f"nagbench-{uuid.uuid4().hex}"
+        self._flying[self._client.submit(count_task, self._name, bundle, self._limits, key=name, pure=False)] = bundle
+
+    def _landed(self) -> list[Any]:
+        if not self._flying:
+            threading.Event().wait(_WAIT)
+            return []
+        try:
+            with self._client.as_current():
+                done = self._distributed.wait(list(self._flying), timeout=_WAIT, return_when="FIRST_COMPLETED").done
+        except TimeoutError:
+            return []
+        except concurrent.futures.CancelledError:
+            # Nobody here cancels what it waits for.
+            raise UsageError(_GONE) from None
+        return list(done)
+
+    def _result(self, future: Any, bundle: Bundle) -> Iterator[pa.Table]:
+        if future.status == "finished":
+            for content in future.result():
+                yield self._same_sources(from_bytes(content), bundle)
+        elif future.status == "error":
+            error = future.exception()
+            if not isinstance(error, self._distributed.KilledWorker):
+                raise UsageError(f"a Dask worker cannot count these cells: {one_line(error)}")
+            if len(bundle) > 1:
+                self._again.extend((bundle[: len(bundle) // 2], bundle[len(bundle) // 2 :]))
+            else:
+                yield failures(bundle, "the Dask workers that ran it died, one after the other")
+        else:
+            self._again.append(bundle)
+        future.release()
+
+    def _same_sources(self, table: pa.Table, bundle: Bundle) -> pa.Table:
+        expected = fingerprint_of(bundle.template.problem, bundle.template.optimizer)
+        if table["fingerprint"][0].as_py() != expected:
+            raise UsageError(
+                f"a Dask worker has other sources of {bundle.template.optimizer} or of its problem than this process "
+                f"(fingerprint {table['fingerprint'][0]}, here {expected}); install the same there"
+            )
+        return table
+
+    def _check_workers(self) -> None:
+        for address, theirs in self._asked(version):
+            if isinstance(theirs, Exception):
+                raise UsageError(f"the Dask worker {address} cannot import nagbench {__version__} ({one_line(theirs)})")
+            if theirs != __version__:
+                raise UsageError(f"the Dask worker {address} has nagbench {theirs}, this process {__version__}")
+
+    def _asked(self, function: Callable[..., Any], *arguments: Any) -> Iterator[tuple[str, Any]]:
+        """What each worker answers, or the exception that it raised; nothing of one that dies meanwhile, as others go on."""
+        try:
+            found = self._client.run(function, *arguments, on_error="return")
+        except OSError:
+            raise UsageError(_GONE) from None
+        yield from ((address, answer) for address, answer in found.items() if not isinstance(answer, OSError))
+
+    def _ship(self, bundle: Bundle) -> None:
+        """Sends the user's modules that these cells need; refuses what is more than a file."""
+        like = bundle.template.problem, bundle.template.optimizer
+        if like in self._seen:
+            return
+        self._seen.add(like)
+        for name, files in files_of(*like):
+            for text in files:
+                file = Path(text)
+                if file.is_relative_to(_PACKAGE) or file in self._shipped:
+                    continue
+                self._shipped.add(file)
+                if "." not in name and file.name == f"{name}.py" and file.is_file():
+                    # Written, not loaded: the processes that count import it, and neither a worker nor a scheduler does.
+                    self._send(file)
+                else:
+                    self._require(name)
+
+    def _send(self, file: Path) -> None:
+        for _ in range(_TIMES):
+            # A worker that dies meanwhile makes it fail for the others too.
+            with contextlib.suppress(OSError):
+                self._client.upload_file(str(file), load=False)
+                return
+        raise UsageError(f"{file.name} cannot be sent to the Dask workers; start them where it can be imported")
+
+    def _require(self, name: str) -> None:
+        for address, there in self._asked(has_module, name):
+            if there is not True:
+                raise UsageError(
+                    f"the Dask worker {address} has no module {name}, which these cells need; install it there, or put "
+                    "what they need into a single file, which is sent"
+                )
+
+
+def version() -> str:
+    """The version of nagbench, asked of a worker."""
+    return __version__
+
+
+def has_module(name: str) -> bool:
+    """Whether a worker finds a module."""
+    import importlib.util
+
+    with contextlib.suppress(ImportError):
+        return importlib.util.find_spec(name) is not None
+    return False
+
+
+def count_task(run: str, bundle: Bundle, limits: Limits) -> list[bytes]:
+    """Runs on a Dask worker: the outcomes of a bundle, counted in a process of this thread's own."""
+    here = threading.get_ident()
+    held = _pools.get(here)
+    if held is None or held[0] != run:
+        if held is not None:
+            held[1].close()
+        _pools[here] = held = run, Pool(1, limits)
+    with guarding(limits):
+        return [to_bytes(pa.concat_tables(held[1].run(iter([bundle]), lambda: None)))]
+
+
+def end_pools(run: str) -> None:
+    """Runs on a Dask worker: ends the processes of a sweep."""
+    for thread, (name, pool) in list(_pools.items()):
+        if name == run:
+            del _pools[thread]
+            pool.close()

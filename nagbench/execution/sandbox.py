@@ -1,0 +1,214 @@
+"""Code from outside the package is run for the process that drives in another one, which may crash, hang or take all memory.
+
+Within `guarding`, families and methods that are named "…:…" are imported by a process of `nagbench.execution.worker` alone, and
+built, evaluated, asked for their theory, traced and timed there. One that costs that process its life is given up: what
+asks for it again is told why, and its cells are errors.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import pickle
+import select
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from nagbench.distant import ELSEWHERE, DistantMethod, Elsewhere, distant_method, distant_problem
+from nagbench.core.errors import LostError, UsageError
+from nagbench.problems.problem import Problem
+from nagbench.engine.records import canonical
+from nagbench.engine.runner import Pulse, shortened
+from nagbench.execution.worker import ANSWER, CALL, FAILED, GRACE, READY, REFUSED, send, taken
+from nagbench.execution.pool import Limits, Process, ending, memory_share, resident
+
+# Without limits of the user's: for one call of value or gradient, or to build a problem.
+_PATIENCE = 120.0
+_WAIT = 0.05
+_LOOK = 0.1
+_READ = 2**20
+_DEATHS, _MOST_DEATHS = 2, 4
+
+
+class _DiedError(Exception):
+    """The process died while it was asked; ``certain`` where it did not by itself, so that asking again is in vain."""
+
+    def __init__(self, reason: str, certain: bool) -> None:
+        super().__init__(reason)
+        self.certain = certain
+
+
+@dataclass(eq=False)
+class Guard(Elsewhere):
+    """The process that is asked, its limits, and what was given up, with the reason: problems (by their canonical JSON) and
+    methods (by name).
+    """
+
+    limits: Limits
+    pulse: Pulse
+    lost: dict[str, str] = field(default_factory=dict)
+    _process: Process | None = None
+    _used: bool = False
+    _looked: float = 0.0
+    _deaths: int = 0
+    _last: str = ""
+    _deaths_of: Counter[str] = field(default_factory=Counter)
+    _methods: dict[str, DistantMethod] = field(default_factory=dict)
+
+    def problem(self, family: str, parameters: Mapping[str, Any], facts: Mapping[str, Any]) -> Problem:
+        """The problem, as far as this process needs it. Raises UsageError as `registry.build_problem`, and LostError."""
+        key = canonical({"family": family, "parameters": parameters, "facts": facts})
+        known, metrics = self.ask("describe_problem", key, who=f"problem {facts.get('name', family)}")
+        spec = canonical({"family": family, "parameters": parameters, **known["given"]})
+        known |= {"parameters": dict(parameters)}
+        return distant_problem(functools.partial(self._of, spec, key, known["name"]), known, metrics)
+
+    def method(self, name: str) -> DistantMethod:
+        """The method, as far as this process needs it. Raises UsageError as `registry.find_method`, and LostError."""
+        if name not in self._methods:
+            ask = functools.partial(self._of, name, name, f"optimizer {name}")
+            self._methods[name] = distant_method(ask, *ask("describe_method"))
+        return self._methods[name]
+
+    def _of(self, what: str, key: str, who: str, errand: str, *arguments: Any) -> Any:
+        """An errand of one problem or method, which is given up with the first that it does not survive."""
+        if what in self.lost:
+            raise LostError(who, self.lost[what])
+        before = self._deaths
+        try:
+            return self.ask(errand, key, *arguments, who=who)
+        except LostError as error:
+            self.lost[what] = error.reason
+            raise
+        finally:
+            # One that dies now and then would have a process started for every few points of a picture.
+            if self._deaths > before:
+                self._deaths_of[what] += self._deaths - before
+                if self._deaths_of[what] >= _MOST_DEATHS:
+                    self.lost.setdefault(what, self._last)
+
+    def ask(self, errand: str, *arguments: Any, who: str) -> Any:
+        """What the errand returns. A process that died for no known reason may have been killed: one more is asked.
+
+        Raises UsageError where the errand did, or raised anything else, and LostError.
+        """
+        deaths = 0
+        while True:
+            try:
+                return self._asked(errand, arguments)
+            except _DiedError as death:
+                self.close()
+                deaths += 1
+                self._deaths, self._last = self._deaths + 1, str(death)
+                if death.certain or deaths == _DEATHS:
+                    raise LostError(who, str(death)) from None
+            except UsageError:
+                raise
+            except BaseException:
+                # An answer may be on its way, which nobody waits for any more.
+                self.close()
+                raise
+
+    def close(self) -> None:
+        """Ends the process."""
+        if self._process is not None:
+            self._process.end()
+        self._process = None
+
+    def _asked(self, errand: str, arguments: tuple[Any, ...]) -> Any:
+        if self._process is None:
+            self._process, self._used = Process(), False
+            self._answer(READY)
+            self._process.ready()
+        with contextlib.suppress(BrokenPipeError):
+            send(self._process.stdin, CALL, pickle.dumps((errand, arguments, self.limits.seconds)))
+        kind, content = self._answer(ANSWER, REFUSED, FAILED)
+        self._used = True
+        if kind != ANSWER:
+            raise UsageError(content.decode())
+        return pickle.loads(content)
+
+    def _answer(self, *kinds: bytes) -> tuple[bytes, bytes]:
+        """The next message of these kinds; others are signs of life."""
+        process = self._process
+        assert process is not None
+        end = time.monotonic() + self.limits.seconds + 2.0 * GRACE
+        while True:
+            while message := taken(process.buffer):
+                if message[0] in kinds:
+                    return message
+                end = time.monotonic() + self.limits.seconds + 2.0 * GRACE
+            if select.select([process.stdout], [], [], _WAIT)[0]:
+                content = os.read(process.stdout.fileno(), _READ)
+                if not content:
+                    raise self._death(process, READY in kinds)
+                process.buffer += content
+            elif time.monotonic() > end:
+                raise _DiedError(self._hung(), True)
+            self._look_at_memory(process)
+            self.pulse()
+
+    def _death(self, process: Process, unready: bool) -> Exception:
+        code = process.wait()
+        if unready:
+            return UsageError(f"no process for code from outside can be started: {process.complaint() or ending(code)}")
+        return _DiedError(self._hung(), True) if code == -signal.SIGALRM else _DiedError(ending(code), False)
+
+    def _hung(self) -> str:
+        return f"stopped after {self.limits.seconds:g} s without an answer"
+
+    def _look_at_memory(self, process: Process) -> None:
+        now, most = time.monotonic(), min(self.limits.bytes, memory_share(1))
+        if now - self._looked > _LOOK:
+            self._looked = now
+            if resident(process.pid) > most:
+                raise _DiedError(f"stopped at {most / 2**20:,.0f} MiB, the memory that it may take", not self._used)
+
+
+@contextlib.contextmanager
+def guarding(limits: Limits | None = None, pulse: Pulse = lambda: None) -> Iterator[Guard]:
+    """Until it ends, code from outside runs in another process, under these limits; within another, in the same one.
+
+    Without limits, those of the one that it is within hold, and a call may be silent for 120 s where there is none.
+
+    ``pulse`` is called while that process is waited for; what it raises ends the waiting, and the process.
+    """
+    before = guard()
+    if limits is None or not limits.given:
+        limits = Limits(_PATIENCE) if before is None else before.limits
+    if before is not None:
+        saved = before.limits, before.pulse
+        before.limits, before.pulse = limits, pulse
+        try:
+            yield before
+        finally:
+            before.limits, before.pulse = saved
+        return
+    present = Guard(limits, pulse)
+    token = ELSEWHERE.set(present)
+    try:
+        yield present
+    finally:
+        ELSEWHERE.reset(token)
+        present.close()
+
+
+def guard() -> Guard | None:
+    """The present guard, if there is one."""
+    return cast(Guard | None, ELSEWHERE.get())
+
+
+def lost(*names: str) -> str:
+    """Why the first of these problems (by their canonical JSON) and methods that was given up was; empty where none was."""
+    present = guard()
+    return "" if present is None else next((present.lost[name] for name in names if name in present.lost), "")
+
+
+def told(error: UsageError) -> str:
+    """An error as the text of a row."""
+    return shortened(error.reason if isinstance(error, LostError) else str(error))

@@ -1,0 +1,159 @@
+"""The hyperparameters with which a method runs on a problem, mode by mode: theory, default, tuned, grid."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from nagbench.optimizers import schedules
+from nagbench.distant import DistantMethod
+from nagbench.experiments.names import Variant
+from nagbench.problems.problem import Floats, Ints, Problem
+from nagbench.experiments.sobol import sobol
+from nagbench.experiments.specification import Spec
+from nagbench.optimizers.algorithm import Method, tuning_of
+
+_AT_ONCE = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Settings:
+    """Hyperparameters of some trials of one mode, as columns, and the words and numbers of the schedules that they share."""
+
+    mode: str
+    trials: Ints
+    columns: Mapping[str, Floats]
+    schedule: Mapping[str, Any]
+
+
+def settings(spec: Spec, variant: Variant, problem: Problem, unit: float) -> Iterator[Settings]:
+    """Every setting in which a variant runs on a problem, some thousand at a time."""
+    method, pinned = variant.method, variant.pinned
+    if variant.lists:
+        yield from _crossed(method, _listed(spec, variant, unit), pinned)
+        return
+    modes: tuple[str, ...] = spec.modes or ("theory", "tuned")
+    if not variant.free:
+        modes = ("given",)
+    for mode in modes:
+        if mode in ("given", "default"):
+            yield _settings(method, mode, _ONE, pinned)
+        elif mode == "theory":
+            tuning = theory_of(method, problem)
+            if tuning is not None and not _refused(method, {**tuning, **pinned}):
+                yield _settings(method, mode, _ONE, {**tuning, **pinned})
+        elif mode == "tuned":
+            for trial, values in trials(method, variant.free, spec.trials, unit):
+                yield _settings(method, mode, trial, {**values, **pinned})
+        else:
+            axes = {name: _axis(spec, method, name, unit) for name in variant.free}
+            for some in _crossed(method, axes, pinned):
+                yield _without_refused(method, some)
+
+
+_ONE = np.zeros(1, np.int64)
+
+
+def _settings(method: Method, mode: str, trials: Ints, values: Mapping[str, Any]) -> Settings:
+    """Of values that are columns or, where all trials share them, numbers and words."""
+    schedule = {name: value for name, value in values.items() if _of_schedule(method, name)}
+    columns = {name: np.broadcast_to(value, trials.shape) for name, value in values.items() if name not in schedule}
+    return Settings(mode, trials, columns, schedule)
+
+
+def _of_schedule(method: Method, name: str) -> bool:
+    return name in schedules.NAMES and name not in method.hyperparameters
+
+
+def theory_of(method: Method, problem: Problem) -> Mapping[str, float] | None:
+    """The method's textbook hyperparameters from L and μ, with μ = 0 where f is known to be convex and no more.
+
+    None where L is not known, f is not known to be convex, or the method has none for this μ.
+    """
+    mu = 0.0 if problem.strong_convexity is None and problem.kind == "convex" else problem.strong_convexity
+    if problem.smoothness is None or mu is None:
+        return None
+    return tuning_of(method, problem.smoothness, mu)
+
+
+def trials(method: Method, free: Sequence[str], count: int, unit: float) -> Iterator[tuple[Ints, dict[str, Floats]]]:
+    """The first ``count`` points of the Sobol sequence (without its first, the origin), mapped to the tuning ranges.
+
+    Numbers of trials and columns by name, some thousand points at a time.
+    """
+    sequence = sobol(len(free))
+    for at in range(0, count, _AT_ONCE):
+        numbers = np.arange(at, min(at + _AT_ONCE, count))
+        points = sequence.random(numbers.size).T
+        yield numbers, {name: method.hyperparameters[name].spread(points[i], unit) for i, name in enumerate(free)}
+
+
+def _listed(spec: Spec, variant: Variant, unit: float) -> dict[str, ArrayLike]:
+    """The listed values; a step size that is neither listed nor pinned runs over a grid, never at a default."""
+    axes: dict[str, ArrayLike] = dict(variant.lists)
+    if "step_size" in variant.free:
+        axes["step_size"] = _axis(spec, variant.method, "step_size", unit)
+    return axes
+
+
+def _axis(spec: Spec, method: Method, name: str, unit: float) -> Floats:
+    return method.hyperparameters[name].spread(np.linspace(0.0, 1.0, spec.grid), unit)
+
+
+def _crossed(method: Method, axes: Mapping[str, ArrayLike], pinned: Mapping[str, Any]) -> Iterator[Settings]:
+    """All combinations, the last name running fastest; the names of schedules come first."""
+    shared = {name: np.asarray(axes[name]).tolist() for name in axes if _of_schedule(method, name)}
+    own = {name: np.asarray(axes[name], np.float64) for name in axes if name not in shared}
+    shape = tuple(values.size for values in own.values())
+    size = math.prod(shape)
+    for block, words in enumerate(itertools.product(*shared.values())):
+        same = {**pinned, **dict(zip(shared, words, strict=True))}
+        for at in range(0, size, _AT_ONCE):
+            index = np.arange(at, min(at + _AT_ONCE, size))
+            rows = np.unravel_index(index, shape) if shape else ()
+            columns = {name: values[row] for (name, values), row in zip(own.items(), rows, strict=True)}
+            yield _settings(method, "grid", block * size + index, {**same, **columns})
+
+
+def _without_refused(method: Method, some: Settings) -> Settings:
+    if method.refuses is None:
+        return some
+    kept = np.array([why is None for why in refusals(method, rows_of(some))])
+    columns = {name: column[kept] for name, column in some.columns.items()}
+    return replace(some, trials=some.trials[kept], columns=columns)
+
+
+def rows_of(some: Settings) -> Iterator[dict[str, Any]]:
+    """The hyperparameters of each setting."""
+    for i in range(some.trials.size):
+        yield {**{name: float(column[i]) for name, column in some.columns.items()}, **some.schedule}
+
+
+def _refused(method: Method, values: Mapping[str, float]) -> bool:
+    """Whether a library does not take a combination that nobody asked for: at a grid's end, or of theory at κ = 1."""
+    return method.refuses is not None and refusals(method, [values]) != [None]
+
+
+def refusals(method: Method, rows: Iterable[Mapping[str, Any]]) -> list[str | None]:
+    """Why a library does not take each of these combinations; None where it does. Only for methods that may refuse.
+
+    Schedules are the loop's business: a library is asked about its own hyperparameters alone.
+    """
+    assert method.refuses is not None
+    known = method.hyperparameters
+    full = [{name: float(row.get(name, known[name].default)) for name in known} for row in rows]
+    return method.refusals(full) if isinstance(method, DistantMethod) else [method.refuses(values) for values in full]
+
+
+def needs_unit(spec: Spec, variants: Sequence[Variant]) -> bool:
+    """Whether any of these modes chooses a hyperparameter in units of 1/L."""
+    tuned = spec.modes is None or {"tuned", "grid"} & set(spec.modes) or any(variant.lists for variant in variants)
+    return bool(tuned) and any(
+        variant.method.hyperparameters[name].unit == "1/L" for variant in variants for name in variant.free
+    )

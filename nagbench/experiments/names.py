@@ -1,0 +1,109 @@
+"""From the names of a specification to problems and methods: patterns, suites, and hyperparameters given with a name."""
+
+from __future__ import annotations
+
+import fnmatch
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+from nagbench import registry
+from nagbench.optimizers import schedules
+from nagbench.core.errors import UsageError, listed
+from nagbench.optimizers.adapters import missing
+from nagbench.problems.problem import Problem
+from nagbench.experiments.specification import Spec
+from nagbench.problems.suites import merge, suites
+from nagbench.core.text_form import parse
+from nagbench.optimizers.algorithm import Method, check_hyperparameters, schedule_of
+
+
+@dataclass(frozen=True, eq=False)
+class Variant:
+    """A method with some of its hyperparameters pinned to a value, or to a list of values for a grid."""
+
+    label: str
+    method: Method
+    pinned: Mapping[str, float] = field(default_factory=dict)
+    lists: Mapping[str, Sequence[float]] = field(default_factory=dict)
+
+    @property
+    def free(self) -> list[str]:
+        """The hyperparameters that tuning may choose."""
+        known = self.method.hyperparameters
+        return [name for name in known if known[name].tuning and name not in self.pinned and name not in self.lists]
+
+
+def resolve_problems(spec: Spec) -> dict[str, Problem]:
+    """The problems of a specification by label; patterns with * and ? stand for all names that match."""
+    entries = merge((Path(file) for file in spec.suites), taken=suites())
+    found: dict[str, Problem] = {}
+    for label in _matching("problem", spec.problems, [*registry.problems(), *entries]):
+        name, parameters = (label, {}) if label in entries else parse(label)
+        if name in entries:
+            facts = {key: parameters.pop(key) for key in ("start", "domain") if key in parameters}
+            found[label] = entries[name].problem(parameters, **facts)
+        else:
+            found[label] = registry.problem(label)
+    return found
+
+
+def resolve_variants(texts: Iterable[str]) -> list[Variant]:
+    """The optimizers of a specification. Raises UsageError for unknown names and values that are not valid."""
+    variants = []
+    for label in _matching("optimizer", texts, registry.optimizers(), left_out=_missing()):
+        name, given = parse(label)
+        method = registry.find_method(name)
+        lists = {key: value for key, value in given.items() if isinstance(value, list)}
+        for key, values in lists.items():
+            if not values:
+                raise UsageError(f"{label}: the list of {key} is empty")
+            lists[key] = [check_hyperparameters(method, {key: value})[key] for value in values]
+        pinned = check_hyperparameters(method, {key: value for key, value in given.items() if key not in lists})
+        # Words first, so that the cells of a schedule come one after the other.
+        lists = dict(sorted(lists.items(), key=lambda item: item[0] not in schedules.NAMES))
+        named = {key: values for key, values in lists.items() if key in schedules.NAMES}
+        for words in itertools.product(*named.values()):
+            schedule_of(method, {**pinned, **dict(zip(named, words, strict=True))})
+        variants.append(Variant(label, method, pinned, lists))
+    return variants
+
+
+def _matching(
+    kind: str, texts: Iterable[str], names: Iterable[str], left_out: Mapping[str, str] = MappingProxyType({})
+) -> list[str]:
+    """The texts, patterns replaced by what they match. Those left out, by name with the reason, match no pattern."""
+    known, found = list(names), dict[str, None]()
+    for text in texts:
+        if "*" in text or "?" in text:
+            matches = matching(known, text)
+            present = [name for name in matches if name not in left_out]
+            if not present:
+                why = "".join(f"; {name} is {left_out[name]}" for name in matches[:1])
+                raise UsageError(f"no {kind} matches {text!r} (known: {listed(known, f'{kind}s')}){why}")
+            found.update(dict.fromkeys(present))
+        else:
+            found[text] = None
+    if not found:
+        raise UsageError(f"no {kind} given")
+    return list(found)
+
+
+def matching(names: Iterable[str], pattern: str) -> list[str]:
+    """The names that a pattern matches; one without a slash matches no name that has one, so * stands for our own."""
+    return [name for name in fnmatch.filter(names, pattern) if "/" in pattern or "/" not in name]
+
+
+def _missing() -> dict[str, str]:
+    """The methods of libraries that are not installed, with how to get them."""
+    return {name: why for name, method in registry.library_methods().items() if (why := missing(method.library))}
+
+
+def left_out(texts: Iterable[str]) -> list[str]:
+    """A line for every library that patterns name and that is not installed."""
+    absent = _missing()
+    names = [name for text in texts if "*" in text or "?" in text for name in matching(absent, text)]
+    libraries = {registry.library_methods()[name].library: absent[name] for name in names}
+    return [f"{library} is left out, {why}" for library, why in libraries.items()]

@@ -1,0 +1,152 @@
+"""From a sweep's specification to its cells as columns: which problems, which methods, which hyperparameters in which mode."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from nagbench.engine.batches import Bundle
+from nagbench.problems.curvature import scale_of
+from nagbench.core.errors import UsageError
+from nagbench.execution.sandbox import lost
+from nagbench.experiments.modes import Settings, needs_unit, refusals, rows_of, settings, theory_of
+from nagbench.experiments.names import Variant, resolve_problems, resolve_variants
+from nagbench.problems.problem import Ints, Problem
+from nagbench.engine.oracles import default_every, parse_oracle
+from nagbench.engine.records import Cell, canonical
+from nagbench.engine.runner import check_cell, engine_for
+from nagbench.experiments.specification import Spec
+from nagbench.optimizers.algorithm import Method, schedule_of
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A cell with the names under which a table shows it."""
+
+    cell: Cell
+    problem: str
+    variant: str
+    mode: str
+    trial: int
+
+
+@dataclass(frozen=True, eq=False)
+class Lot:
+    """Cells of one problem, oracle, variant and mode, as columns, with the names under which a table shows them."""
+
+    cells: Bundle
+    problem: str
+    variant: str
+    mode: str
+    trials: Ints
+
+
+def cells(spec: Spec) -> Iterator[Planned]:
+    """Every cell of a sweep under every name that it goes by. Raises UsageError before the first one is given out."""
+    return (
+        Planned(cell, lot.problem, lot.variant, lot.mode, int(trial))
+        for lot in make_plan(spec)
+        for cell, trial in zip(lot.cells, lot.trials, strict=True)
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """The cells of a sweep as columns, in the sweep's order; made anew, some thousand at a time, at every pass."""
+
+    spec: Spec
+    problems: Mapping[str, Problem]
+    variants: Sequence[Variant]
+    units: Mapping[str, float]
+
+    def __iter__(self) -> Iterator[Lot]:
+        for label, text in itertools.product(self.problems, self.spec.oracles):
+            template = _template(self.spec, self.problems[label], text)
+            for variant in self.variants:
+                engine = engine_for(self.problems[label], variant.method, self.spec.engine)
+                shared = replace(template, optimizer=variant.method.name, engine=engine)
+                yield from self._of_variant(shared, label, variant)
+
+    def _of_variant(self, template: Cell, label: str, variant: Variant) -> Iterator[Lot]:
+        for some in settings(self.spec, variant, self.problems[label], self.units[label]):
+            _check(variant.method, some)
+            for cells, trials in _bundles(self.spec, template, variant.method, some):
+                yield Lot(cells, label, variant.label, some.mode, trials)
+
+
+_LOT = 4096
+
+
+def make_plan(spec: Spec) -> Plan:
+    """The plan of a specification. Raises UsageError for what is not valid in it, and where it has no cell."""
+    problems, variants = resolve_problems(spec), resolve_variants(spec.optimizers)
+    for problem, oracle in itertools.product(problems.values(), spec.oracles):
+        check_cell(_template(spec, problem, oracle), problem)
+    needed = needs_unit(spec, variants)
+    plan = Plan(
+        spec, problems, variants, {name: scale_of(found) if needed else 1.0 for name, found in problems.items()}
+    )
+    if next(iter(plan), None) is None:
+        given_up = [f"{variant.label}: {why}" for variant in variants if (why := lost(variant.method.name))]
+        raise UsageError(
+            "; ".join(given_up)
+            or "no cell to run: theory needs a convex problem with known L, and a method with textbook values for its μ"
+        )
+    return plan
+
+
+def without_theory(plan: Plan) -> str:
+    """The pairs that mode theory was asked for and has no tuning for, in a line; empty where there are none."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    if plan.spec.modes is None or "theory" not in plan.spec.modes:
+        return ""
+    for label, problem in plan.problems.items():
+        tuned = [variant for variant in plan.variants if variant.free and not variant.lists]
+        lacking = tuple(variant.label for variant in tuned if theory_of(variant.method, problem) is None)
+        if lacking:
+            groups.setdefault(lacking, []).append(label)
+    pairs = (f"{', '.join(labels)} × {', '.join(variants)}" for variants, labels in groups.items())
+    return f"no theoretical tuning, so left out of mode theory: {'; '.join(pairs)}" if groups else ""
+
+
+def _check(method: Method, some: Settings) -> None:
+    """Raises UsageError for values that are not valid, and for a combination that a library refuses."""
+    for name, column in some.columns.items():
+        # Valid values are an interval, so the ends speak for all; with a nan, both ends are one.
+        for value in (np.min(column), np.max(column)) if column.size else ():
+            method.hyperparameters[name].check(method.name, name, float(value))
+    for why in refusals(method, rows_of(some)) if method.refuses is not None else ():
+        if why is not None:
+            raise UsageError(f"{method.name}: {why}")
+
+
+def _bundles(spec: Spec, template: Cell, method: Method, some: Settings) -> Iterator[tuple[Bundle, Ints]]:
+    """Every setting from every start with every seed, the seed running fastest, with the numbers of their trials."""
+    known = method.hyperparameters
+    seeds = 1 if parse_oracle(template.oracle).exact else spec.seeds
+    each = spec.starts * seeds
+    schedule = schedule_of(method, some.schedule)
+    for at in range(0, some.trials.size * each, _LOT):
+        index = np.arange(at, min(at + _LOT, some.trials.size * each))
+        row = index // each
+        columns = [
+            some.columns[name][row] if name in some.columns else np.full(row.size, known[name].default)
+            for name in known
+        ]
+        hypers = np.array(columns, dtype=np.float64).reshape(len(known), row.size).T
+        yield (
+            Bundle(template, tuple(known), hypers, index // seeds % spec.starts, index % seeds, schedule),
+            some.trials[row],
+        )
+
+
+def _template(spec: Spec, problem: Problem, oracle: str) -> Cell:
+    return Cell(
+        problem=canonical(problem.spec), optimizer="", hyperparameters={},
+        oracle=parse_oracle(oracle).name, engine=spec.engine or problem.engine,
+        measure=spec.measure, relative=spec.relative, tolerances=spec.tolerances, budget=spec.budget,
+        every=spec.measure_every or default_every(parse_oracle(oracle), problem),
+    )  # fmt: skip

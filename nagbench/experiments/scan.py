@@ -1,0 +1,130 @@
+"""Scans: one method on one problem in many settings, counted in batches, without a results directory."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from nagbench.optimizers import schedules
+from nagbench.engine.batches import bundle_of, in_pieces
+from nagbench.problems.curvature import scale_of
+from nagbench.core.errors import UsageError, check_number, unknown
+from nagbench.execution.executors import Execution, run_bundles
+from nagbench.problems.problem import Floats, Problem
+from nagbench.engine.oracles import default_every, parse_oracle
+from nagbench.engine.records import Cell, Measure, canonical
+from nagbench.engine.runner import Pulse, check_cell
+from nagbench.optimizers.algorithm import Hyperparameter, Method, Optimizer
+
+# Pieces that each process counts, so that all end at about the same time.
+_TURNS = 4
+
+
+def scan(
+    problem: Problem,
+    method: Method,
+    settings: Iterable[Mapping[str, Any]],
+    *,
+    measure: Measure = "gradient",
+    tolerance: float = 1e-6,
+    budget: int = 10_000,
+    relative: bool = False,
+    oracle: str = "exact",
+    seed: int = 0,
+    jobs: int | None = 1,
+    pulse: Pulse = lambda: None,
+) -> pd.DataFrame:
+    """Counts every setting (`crossed` makes those of a grid); hyperparameters that are not given take their defaults.
+
+    One row a setting, with the columns of a sweep's runs that apply: problem, optimizer,
+    variant, mode "grid", trial, the hyperparameters, tolerance, status, iterations, gradient_evaluations, residual,
+    rises, overshoot, rate, error, and the key of the cell. The same cells of a sweep have the same keys and counts.
+
+    Raises UsageError for hyperparameters and values that the method does not have, and for what `nagbench.run` refuses.
+    """
+    asked = parse_oracle(oracle)
+    template = Cell(
+        problem=canonical(problem.spec), optimizer=method.name, hyperparameters={}, oracle=asked.name, seed=seed,
+        engine=problem.engine, measure=measure, relative=relative, tolerances=(tolerance,), budget=budget,
+        every=default_every(asked, problem),
+    )  # fmt: skip
+    check_cell(template, problem)
+    cells = [replace(template, hyperparameters=dict(Optimizer(method, given).hyperparameters)) for given in settings]
+    if not cells:
+        raise UsageError("a scan needs a setting")
+    if any(schedules.of(cell.hyperparameters) != schedules.of(cells[0].hyperparameters) for cell in cells):
+        raise UsageError("the settings of a scan follow one schedule")
+    bundle = bundle_of(cells, list(method.hyperparameters))
+    work = in_pieces(bundle, -(-len(cells) // (_TURNS * (jobs or os.cpu_count() or 1))) if jobs != 1 else len(cells))
+    found: pd.DataFrame = pa.concat_tables(run_bundles(work, Execution(jobs), pulse)).to_pandas()
+    plan = pd.DataFrame(
+        {
+            "cell": [cell.key for cell in cells],
+            "problem": problem.name,
+            "dimension": problem.dimension,
+            "oracle": cells[0].oracle,
+            "optimizer": method.name,
+            "variant": method.name,
+            "mode": "grid",
+            "trial": range(len(cells)),
+            "start": 0,
+            "seed": seed,
+            "budget": budget,
+            "measure": measure,
+            "relative": relative,
+            **{name: [cell.hyperparameters[name] for cell in cells] for name in cells[0].hyperparameters},
+        }
+    )
+    # Equal values on an axis make equal cells, which are counted once or twice, with one outcome.
+    return plan.merge(found.drop(columns=["fingerprint", "digest"]).drop_duplicates("cell"), on="cell", how="left")
+
+
+def crossed(axes: Mapping[str, Floats], fixed: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+    """Every combination of the axes' values with the fixed ones, the last axis fastest."""
+    for values in itertools.product(*axes.values()):
+        yield {**(fixed or {}), **dict(zip(axes, map(float, values), strict=True))}
+
+
+def axis(problem: Problem, method: Method, text: str, points: int) -> tuple[str, Floats]:
+    """An axis from its text: "step_size" over its tuning range, or "step_size=1e-4..1"; ``points`` values, both ends.
+
+    They are spread as tuning spreads them: evenly in the logarithm, of 1 − m for a momentum m. A step size in units of
+    1/L is scaled by L, or by the curvature at the start. Raises UsageError for a name that the method does not have and
+    for a range that does not fit.
+    """
+    name, given, span = text.partition("=")
+    if name not in method.hyperparameters:
+        raise unknown(f"hyperparameter of {method.name}", name, method.hyperparameters)
+    known = method.hyperparameters[name]
+    if given:
+        low, dots, high = span.partition("..")
+        if not dots:
+            raise UsageError(f"axis {text!r} is not of the form NAME or NAME=LOW..HIGH")
+        ends = tuple(known.check(method.name, name, check_number(name, end)) for end in (low, high))
+        if not ends[0] < ends[1]:
+            raise UsageError(f"axis {text!r} is empty: LOW must be below HIGH")
+        unit, ranged = 1.0, _with_range(known, ends, text)
+    elif known.tuning is None:
+        raise UsageError(f"{method.name} has no range to tune {name} over; give one, {name}=LOW..HIGH")
+    else:
+        unit, ranged = scale_of(problem), known
+    return name, np.array([ranged.at(float(at), unit) for at in np.linspace(0.0, 1.0, points)])
+
+
+def _with_range(known: Hyperparameter, ends: tuple[float, ...], text: str) -> Hyperparameter:
+    if known.scale == "log" and ends[0] <= 0.0:
+        raise UsageError(f"axis {text!r}: on a logarithmic axis LOW must be above 0")
+    return Hyperparameter(default=ends[0], tuning=(ends[0], ends[1]), scale=known.scale)
+
+
+def default_axes(method: Method) -> list[str]:
+    """The names of the axes of a map: the step size and the next hyperparameter that is tuned, if there is one."""
+    tuned = [name for name, known in method.hyperparameters.items() if known.tuning is not None]
+    return tuned[:2]

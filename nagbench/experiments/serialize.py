@@ -1,0 +1,72 @@
+"""Problems, optimizers, specifications and tables as the text that gives them back."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nagbench import registry
+from nagbench.core.errors import UsageError
+from nagbench.problems.problem import Problem
+from nagbench.experiments.specification import Spec
+from nagbench.optimizers.algorithm import Optimizer
+
+
+def text_of_problem(item: str | Problem) -> str:
+    """The text form of a problem: its suite name where it is the suite's, else its family with parameters."""
+    if isinstance(item, str):
+        return item
+    if item.name in registry.problems() and registry.problem(item.name).spec == item.spec:
+        text = item.name
+    else:
+        pairs = {key: value for key, value in {**item.parameters, **item.given}.items() if value is not None}
+        text = (
+            f"{item.family}:" + ",".join(f"{key}={_text(value)}" for key, value in pairs.items())
+            if pairs
+            else item.family
+        )
+    again = registry.problem(text)
+    same = all(np.array_equal(getattr(again, name), getattr(item, name)) for name in ("start", "data", "shape"))
+    if not same or (again.gradient_kernel is not item.gradient_kernel and item.engine == "numba"):
+        raise UsageError(
+            f"problem {item.name!r} was changed after it was made, so a sweep, which builds {text!r} again in every process, "
+            "would run another one; make it with nagbench.problem(..., start=...) or as a family of its own"
+        )
+    return text
+
+
+def text_of_optimizer(item: str | Optimizer) -> str:
+    """The text form of an optimizer with all its hyperparameters."""
+    if isinstance(item, str):
+        return item
+    return f"{item.name}:" + ",".join(f"{key}={_text(value)}" for key, value in item.hyperparameters.items())
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list | tuple | np.ndarray):
+        return "[" + ",".join(_text(part) for part in value) + "]"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def as_toml(spec: Spec) -> str:
+    """A specification as the TOML file that gives it."""
+    values = spec.model_dump(mode="json", exclude_none=True)
+    return "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items())
+
+
+def to_json(table: pd.DataFrame) -> str:
+    """A table as a JSON array of objects, one a row; missing numbers are null, infinite ones "inf" or "-inf"."""
+    plain = table.astype(object).where(table.notna(), None)
+    rows = [{key: _json_number(value) for key, value in row.items()} for row in plain.to_dict("records")]
+    return json.dumps(rows, ensure_ascii=False, default=lambda thing: thing.item())
+
+
+def _json_number(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_json_number(part) for part in value]
+    if isinstance(value, float | np.floating) and not np.isfinite(value):
+        return str(float(value))
+    return value

@@ -1,0 +1,23 @@
+"""The sequence of points from which trials are taken."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nagbench.execution.signals import held_back
+
+if TYPE_CHECKING:
+    from scipy.stats import qmc
+
+
+def sobol(dimension: int) -> qmc.Sobol:
+    """The Sobol sequence in [0, 1)ⁿ, not scrambled, without its first point, the origin.
+
+    Its direction numbers are those of Joe & Kuo (2008), "new-joe-kuo-6", as SciPy has them.
+    `random(count)` draws the next points, of shape (count, dimension).
+    """
+    from scipy.stats import qmc
+
+    # SciPy reads its numbers in code that cannot raise: an interrupt in there is lost, and the points come out wrong.
+    with held_back():
+        return qmc.Sobol(max(1, dimension), scramble=False).fast_forward(1)

@@ -1,0 +1,250 @@
+"""The stages of a sweep over a results directory: count every cell, then predict, trace and time the selected ones."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from nagbench.engine.batches import Bundle
+from nagbench.experiments.resume import Pending
+from nagbench.execution.deadline import Deadline
+from nagbench.core.errors import UsageError
+from nagbench.execution.executors import Execution, foreign, run_bundles
+from nagbench.execution.sandbox import Guard, guard, told
+from nagbench.core.keys import ids_of
+from nagbench.core.environment import machine, one_core
+from nagbench.engine.oracles import start_of
+from nagbench.engine.records import Cell
+from nagbench.engine.runner import batch_of, fingerprint_of, outside
+from nagbench.experiments.specification import Spec
+from nagbench.experiments.storage.store import Store
+from nagbench.optimizers.theory import predicted_iterations
+from nagbench.engine.timing import Task, not_timed, time_tasks
+from nagbench.engine.tracing import Traced, trace
+from nagbench.optimizers.algorithm import Optimizer
+
+_TIMED = ("converged", "budget", "stalled")
+_FLUSH, _ROWS = 5.0, 2**16
+# Of one problem or method from outside, one after the other: then its other cells are not timed.
+_LOSSES = 2
+
+
+class Progress:
+    """Told how a sweep goes on. This one says nothing; the command line's draws a bar."""
+
+    def stage(self, name: str, total: int) -> None:
+        """A stage begins: "counting" cells, "tracing" or "timing" selected ones."""
+
+    def advance(self, count: int, statuses: Mapping[str, int]) -> None:
+        """So many cells are done; ``statuses`` counts how they ended."""
+
+    def pulse(self) -> None:
+        """Called about every 50 ms while compiled code runs; what it raises ends the sweep in good order."""
+
+    def warn(self, message: str) -> None:
+        """One line that the user should read."""
+
+
+def within(listener: Progress, deadline: Deadline | None) -> Progress:
+    """The same listener, whose pulse ends the sweep when its time is over."""
+    return listener if deadline is None else _Within(listener, deadline)
+
+
+class _Within(Progress):
+    def __init__(self, listener: Progress, deadline: Deadline) -> None:
+        self.stage, self.advance, self.warn = listener.stage, listener.advance, listener.warn  # type: ignore[method-assign]
+        self._listener, self._deadline = listener, deadline
+
+    def pulse(self) -> None:
+        self._listener.pulse()
+        self._deadline.check()
+
+
+class FailedError(Exception):
+    """The first cell that ended as an error, where none was to be survived."""
+
+
+def count_cells(
+    store: Store,
+    planned: Iterable[Bundle],
+    pending: Pending,
+    how: Execution,
+    listener: Progress,
+    *,
+    fail_fast: bool = False,
+) -> None:
+    """Counts the cells of a plan that are pending, and stores what comes in every few seconds."""
+    listener.stage("counting", len(pending))
+    ready = _Ready(store)
+    bundles = (left for cells in planned if len(left := pending.of(cells)))
+    try:
+        for table in run_bundles(bundles if len(pending) else (), how, listener.pulse):
+            ready.add(table)
+            ends = _ends(table)
+            listener.advance(sum(ends.values()), ends)
+            if fail_fast and "error" in ends:
+                raise FailedError(next(text for text in table["error"].to_pylist() if text))
+    finally:
+        ready.flush()
+    store.compact("runs")
+
+
+def _ends(table: pa.Table) -> dict[str, int]:
+    """How the cells of a table ended, at their tightest tolerance, which is their last row."""
+    ids = ids_of(table["cell"])
+    last = np.append(ids[1:] != ids[:-1], True)
+    counts = table["status"].filter(pa.array(last)).value_counts()
+    return {str(item["values"]): int(item["counts"].as_py()) for item in counts}
+
+
+class _Ready:
+    """Outcomes on their way to the disk: a part every few seconds, or when there are many of them."""
+
+    def __init__(self, store: Store) -> None:
+        self._store, self._tables, self._rows, self._flushed = store, list[pa.Table](), 0, time.monotonic()
+
+    def add(self, table: pa.Table) -> None:
+        """Takes some more in."""
+        self._tables.append(table)
+        self._rows += table.num_rows
+        if self._rows > _ROWS or time.monotonic() - self._flushed > _FLUSH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Writes all there is."""
+        tables, self._tables, self._rows = self._tables, [], 0
+        if tables:
+            self._store.append("runs", pa.concat_tables(tables))
+        self._flushed = time.monotonic()
+
+
+def follow_up(store: Store, spec: Spec, chosen: Mapping[str, Cell], ends: pd.DataFrame, listener: Progress) -> None:
+    """What is made of the selected cells alone: predictions, curves, timings. ``ends`` are their stored outcomes."""
+    fingerprints = {key: fingerprint_of(cell.problem, cell.optimizer) for key, cell in chosen.items()}
+    _predict(store, chosen, fingerprints)
+    if spec.curves:
+        _trace(store, chosen, ends, fingerprints, listener)
+    if spec.timing:
+        _time(store, spec, chosen, ends, fingerprints, listener)
+
+
+def _known(store: Store, kind: str, *columns: str) -> set[tuple[Any, ...]]:
+    """The keys of what a kind holds already; rows that tell of an error do not count."""
+    found = store.read(kind, ["cell", "fingerprint", *columns])
+    if "error" in columns:
+        found = found[found["error"] == ""]
+    return set(found.itertuples(index=False, name=None))
+
+
+def _predict(store: Store, chosen: Mapping[str, Cell], fingerprints: Mapping[str, str]) -> None:
+    known = _known(store, "predictions")
+    rows = []
+    for key, cell in chosen.items():
+        if (key, fingerprints[key]) in known or cell.oracle != "exact":
+            continue
+        batch = batch_of([cell])
+        problem, method = batch.problem, Optimizer(batch.method, cell.hyperparameters)
+        for tolerance in cell.tolerances:
+            count = predicted_iterations(
+                problem, method, cell.measure, tolerance, cell.budget, relative=cell.relative,
+                start=start_of(problem, cell.start),
+            )  # fmt: skip
+            rows.append(
+                {"cell": key, "fingerprint": fingerprints[key], "tolerance": tolerance, "predicted_iterations": count}
+            )
+    if rows:
+        store.append("predictions", pd.DataFrame(rows).astype({"predicted_iterations": "Int64"}))
+
+
+def _trace(
+    store: Store, chosen: Mapping[str, Cell], ends: pd.DataFrame, fingerprints: Mapping[str, str], listener: Progress
+) -> None:
+    known = _known(store, "curves")
+    failed = set(ends.loc[ends["status"] == "error", "cell"])
+    pending = [key for key in chosen if key not in failed and (key, fingerprints[key]) not in known]
+    listener.stage("tracing", len(pending))
+    tables = []
+    try:
+        for key in pending:
+            done = _traced(chosen[key], listener)
+            if done is not None:
+                tables.append(pd.DataFrame(done.curve).assign(**done.metrics, cell=key, fingerprint=fingerprints[key]))
+            listener.advance(1, {})
+    finally:
+        if tables:
+            store.append("curves", pd.concat(tables, ignore_index=True))
+
+
+def _traced(cell: Cell, listener: Progress) -> Traced | None:
+    """The curve of a cell; None, and a line for the user, where code from outside does not survive it."""
+    present = guard()
+    if present is None or not foreign(cell):
+        return trace(batch_of([cell]), pulse=listener.pulse)
+    try:
+        return Traced(*present.ask("curve", cell, who=f"the curve of cell {cell.key}"))
+    except UsageError as error:
+        listener.warn(str(error))
+        return None
+
+
+def _time(
+    store: Store,
+    spec: Spec,
+    chosen: Mapping[str, Cell],
+    ends: pd.DataFrame,
+    fingerprints: Mapping[str, str],
+    listener: Progress,
+) -> None:
+    known = {
+        row[:4]
+        for row in _known(store, "timings", "machine", "iterations", "repeats", "error")
+        if row[4] >= spec.repeats
+    }
+    timed = ends[ends["status"].isin(_TIMED) & (ends["iterations"] > 0)].drop_duplicates(["cell", "iterations"])
+    tasks = [
+        Task(chosen[str(row.cell)], int(cast(int, row.iterations)), str(row.digest), str(row.fingerprint))
+        for row in timed.itertuples(index=False)
+        if (row.cell, row.fingerprint, machine()["id"], row.iterations) not in known
+    ]
+    listener.stage("timing", len(tasks))
+    present = guard()
+    outside = [task for task in tasks if present is not None and foreign(task.cell)]
+    own = [task for task in tasks if task not in outside]
+    with one_core():
+        for table in time_tasks(own, spec.repeats, listener.pulse):
+            store.append("timings", table)
+            listener.advance(len(table), {})
+    for _, same in itertools.groupby(outside, key=lambda task: task.cell.problem):
+        assert present is not None
+        for table in _times_outside(list(same), spec.repeats, present):
+            store.append("timings", table)
+            listener.advance(len(table), {})
+
+
+def _times_outside(tasks: Sequence[Task], repeats: int, present: Guard) -> Iterator[pd.DataFrame]:
+    """The times of cells whose code is from outside: together, or, where that is not survived, one by one."""
+    try:
+        yield from present.ask("times", tasks, repeats, who="timing")
+        return
+    except UsageError:
+        lost: dict[str, list[str]] = defaultdict(list)
+    for task in tasks:
+        reasons = [lost[name] for name in outside(task.cell.problem, task.cell.optimizer)]
+        worst = max(reasons, key=len)
+        if len(worst) < _LOSSES:
+            try:
+                yield from present.ask("times", [task], repeats, who="timing")
+                for own in reasons:
+                    own.clear()
+                continue
+            except UsageError as error:
+                for own in reasons:
+                    own.append(told(error))
+        yield pd.DataFrame([not_timed(task, worst[-1])])

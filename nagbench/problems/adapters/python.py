@@ -1,0 +1,269 @@
+"""Problems that are a plain Python function of x: `python:package.module:function`.
+
+The gradient is the user's own or, where JAX is installed and can trace the function, JAX's. There is no other way: a
+difference quotient would be a different, noisy problem under the same name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from nagbench.core.errors import UsageError, one_line
+from nagbench.problems.adapters._common import FunctionError, kernels, number, stated_facts
+from nagbench.problems.problem import Floats, Problem
+from nagbench.registry import Family, build_problem, from_path, scheme, unmarked
+
+Function = Callable[..., Any]
+_NO_ROWS = np.zeros(0, np.int64)
+_WAYS_OUT = (
+    "give its gradient (f.gradient = …, or gradient=NAME of a function in its module), write it with jax.numpy "
+    "and install JAX (pip install 'nagbench[jax]'), or write it in PyTorch as a torch: problem"
+)
+
+
+@scheme("python")
+def python_family(path: str) -> Family:
+    """The family of a function f(x), or of a pair (f, gradient), at "package.module:attribute"."""
+    module = path.partition(":")[0]
+    if "<" in path or module == "__main__":
+        raise UsageError(
+            f"python:{path} cannot be imported by another process; put the function into a module of its own, not "
+            "inside a function and not as a lambda, and name it python:module:function"
+        )
+    thing = from_path("problem", path)
+    function, gradient = thing if isinstance(thing, tuple) and len(thing) == 2 else (thing, None)
+    if not callable(function) or not (gradient is None or callable(gradient)):
+        raise UsageError(f"problem 'python:{path}' is neither a function nor a pair (function, gradient) of them")
+    found = _family(f"python:{path}", function, gradient, (module,))
+    return replace(found, build=_of_numbers(found.name, found.build)) if unmarked(path, thing) else found
+
+
+def problem_of_function(function: Any, parameters: Mapping[str, Any], facts: Mapping[str, Any]) -> Problem:
+    """A problem of a function at hand. It can go into a sweep if it can be imported by its name. Raises UsageError."""
+    if not callable(function):
+        raise UsageError(f"a problem is a name or a function of x, not {function!r}")
+    given = dict(parameters)
+    slope = given.pop("gradient", None)
+    path = _path_of(function)
+    if not callable(slope):
+        return build_problem(_family(f"python:{path}", function, None, ()), parameters, **facts)
+    built = build_problem(_family(f"python:{path}", function, slope, ()), given, **facts)
+    return replace(built, parameters={**given, "gradient": _path_of(slope).replace(":", ".")})
+
+
+def _path_of(function: Any) -> str:
+    """The "package.module:attribute" under which a function can be imported, else a text that holds "<"."""
+    module, name = getattr(function, "__module__", ""), getattr(function, "__qualname__", "")
+    found: Any = inspect.getmodule(function)
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return f"{module}:{name}" if found is function and name else f"{module}:<{name or type(function).__name__}>"
+
+
+def _family(name: str, function: Function, gradient: Function | None, modules: tuple[str, ...]) -> Family:
+    def build(*, start: Any = None, gradient: Any = gradient, **parameters: Any) -> Problem:
+        return _problem(name, function, gradient, start, parameters, modules)
+
+    signature = inspect.signature(build)
+    own = [signature.parameters["start"], signature.parameters["gradient"]]
+    build.__signature__ = signature.replace(parameters=[*own, *_further(function)])  # type: ignore[attr-defined]
+    build.__doc__ = inspect.getdoc(function)
+    return Family(name, build)
+
+
+def _of_numbers(name: str, build: Callable[..., Problem]) -> Callable[..., Problem]:
+    """The same, of numbers alone: an installed function of x must not be told the name of a file by somebody's results."""
+
+    @functools.wraps(build)
+    def careful(*, gradient: Any = None, **parameters: Any) -> Problem:
+        for key, value in parameters.items():
+            if not _numeric(value):
+                raise UsageError(
+                    f"{name}: {key}={value!r} is not made of numbers, and no other is given to a function of an installed "
+                    "package that is not marked with nagbench.family"
+                )
+        return build(**parameters) if gradient is None else build(gradient=gradient, **parameters)
+
+    return careful
+
+
+def _numeric(value: Any) -> bool:
+    with contextlib.suppress(ValueError):
+        return np.asarray(value).dtype.kind in "biuf"
+    return False
+
+
+def _further(function: Function) -> list[inspect.Parameter]:
+    """The parameters of a function after its first, x."""
+    try:
+        parameters = list(inspect.signature(function).parameters.values())[1:]
+    except (TypeError, ValueError):
+        return []
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters if p.kind in named]
+
+
+def _problem(
+    name: str, function: Function, gradient: Any, start: Any, parameters: Mapping[str, Any], modules: tuple[str, ...]
+) -> Problem:
+    point = _start(name, function, start)
+    value = functools.partial(function, **parameters) if parameters else function
+    slope = _gradient(name, function, gradient)
+    if slope is not None and parameters:
+        slope = functools.partial(slope, **parameters)
+    call, call_slope = _derived(name, value, point) if slope is None else (_as_given(value), _as_given(slope))
+    value_kernel, gradient_kernel = kernels(name, lambda x, rows: call(x), lambda x, rows: call_slope(x))
+    value_kernel.__wrapped__, gradient_kernel.__wrapped__ = value, call_slope  # type: ignore[attr-defined]
+    return Problem(
+        name=name,
+        family=name,
+        value_kernel=value_kernel,
+        gradient_kernel=gradient_kernel,
+        start=point,
+        engine="python",
+        modules=tuple(dict.fromkeys([*modules, *_homes(function, slope)])),
+        **stated_facts(name, function, point.size),
+    )
+
+
+def _homes(*functions: Any) -> list[str]:
+    return [f.__module__ for f in functions if getattr(f, "__module__", None) not in (None, __name__, "functools")]
+
+
+def _start(name: str, function: Function, given: Any) -> Floats:
+    own = getattr(function, "start", None)
+    if own is None and given is None:
+        raise UsageError(f"{name} has no start; give start=[…], or set the function's attribute start")
+    try:
+        fixed = None if own is None else np.array(own, dtype=np.float64)
+        point = fixed if given is None else np.array(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise UsageError(f"{name}: its start is not made of numbers") from None
+    assert point is not None
+    if point.ndim != 1 or point.size == 0 or not np.isfinite(point).all():
+        raise UsageError(f"{name}: the start must be a list of finite numbers, not {point.tolist()!r}")
+    if fixed is not None and fixed.shape != point.shape:
+        raise UsageError(f"{name}: start has {point.size} coordinates, expected {fixed.size}")
+    return point
+
+
+def _gradient(name: str, function: Function, given: Any) -> Function | None:
+    """The gradient that is given as a function or by its name, else the function's attribute; None if there is none."""
+    found = getattr(function, "gradient", None) if given is None else given
+    if isinstance(found, str):
+        found = _named_gradient(name, getattr(function, "__module__", ""), found)
+    if found is not None and not callable(found):
+        raise UsageError(f"{name}: its gradient is not a function but {found!r}")
+    return found
+
+
+def _named_gradient(name: str, home: str, text: str) -> Any:
+    """What ``text`` names in the function's own module, or as "package.module.function"."""
+    here = getattr(importlib.import_module(home), text, None) if home else None
+    if here is not None:
+        return here
+    module, _, attribute = text.rpartition(".")
+    if not module or "<" in text or module == "__main__":
+        raise UsageError(f"{name}: its gradient {text!r} is not a function of the module {home!r}")
+    return from_path("gradient", f"{module}:{attribute}")
+
+
+class JaxGradient:
+    """∇f by JAX in double precision, compiled where JAX can do that; ``value`` is f, evaluated in the same way."""
+
+    def __init__(self, function: Function, compiled: bool) -> None:
+        import jax
+
+        prepare = jax.jit if compiled else lambda f: f
+        self._value, self._gradient = prepare(function), prepare(jax.grad(function))
+
+    def __call__(self, x: Floats) -> Floats:
+        """∇f(x)."""
+        return _in_double_precision(self._gradient, x)
+
+    def value(self, x: Floats) -> Floats:
+        """f(x), shape ()."""
+        return _in_double_precision(self._value, x)
+
+
+def _in_double_precision(function: Function, x: Floats) -> Floats:
+    import jax
+
+    with _double_precision():
+        return np.asarray(function(jax.numpy.asarray(x)))
+
+
+def _double_precision() -> Any:
+    import jax
+
+    # Before JAX 0.8 the switch lived elsewhere.
+    switch = jax.enable_x64 if hasattr(jax, "enable_x64") else importlib.import_module("jax.experimental").enable_x64
+    return switch(True)
+
+
+def _as_given(function: Function) -> Function:
+    """The function as it stands, but in double precision should it be written with jax.numpy."""
+
+    def call(x: Floats) -> Any:
+        if "jax" not in sys.modules:
+            return function(x)
+        with _double_precision():
+            return np.asarray(function(x))
+
+    return call
+
+
+def jax_gradient(function: Function, start: Floats) -> JaxGradient:
+    """JAX's gradient of a function. Raises ImportError without JAX, and what JAX raises where it cannot trace."""
+    try:
+        found = JaxGradient(function, compiled=True)
+        found(start)
+    except ImportError:
+        raise
+    except Exception:
+        # Branches that depend on values cannot be compiled; step by step JAX can follow them.
+        found = JaxGradient(function, compiled=False)
+        found(start)
+    return found
+
+
+def _derived(name: str, function: Function, start: Floats) -> tuple[Function, Function]:
+    try:
+        found = jax_gradient(function, start)
+    except ImportError:
+        raise UsageError(f"{name} has no gradient, and JAX is not installed to find it; {_WAYS_OUT}") from None
+    except Exception as error:
+        return function, _without_gradient(name, function, start, error)
+    return found.value, found
+
+
+def _without_gradient(name: str, function: Function, start: Floats, error: Exception) -> Function:
+    """A function that can be evaluated but not differentiated is refused; the faults of one that cannot are its runs'."""
+    reason = UsageError(f"{name} has no gradient, and JAX cannot find it ({_short(error)}); {_WAYS_OUT}")
+
+    def evaluate(x: Floats) -> float:
+        return number(name, lambda x, rows: function(x), x, _NO_ROWS)
+
+    def fail(x: Floats) -> Any:
+        evaluate(x)
+        raise reason
+
+    try:
+        evaluate(start)
+    except FunctionError:
+        return fail
+    raise reason
+
+
+def _short(error: Exception) -> str:
+    text = one_line(error)
+    return text if len(text) <= 100 else f"{text[:100]}…"

@@ -1,0 +1,178 @@
+"""Problems that are a PyTorch module: `torch:package.module:attribute`, the gradient by autograd.
+
+The attribute is a function, or a class of modules, whose result says what f is:
+
+* a module whose ``forward()`` returns f as a tensor of one number, or
+* a module and its data, a tuple of tensors with one row an example: ``forward(*rows)`` returns the mean over the rows, or
+* a model, a loss and the data, the targets last: f is ``loss(model(*inputs), targets)``, again a mean over the rows.
+
+x holds the module's parameters one after another, flat and in double precision, in the order of ``parameters()``. The
+function is called with torch's seed set to 0, so that the start is the same wherever the problem is built again.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import numpy as np
+
+from nagbench.core.errors import UsageError, one_line
+from nagbench.problems.adapters._common import kernels, stated_facts
+from nagbench.problems.problem import Floats, Ints, Problem
+from nagbench.registry import Family, from_path, scheme, unmarked
+
+_INSTALL = "PyTorch is not installed: pip install 'nagbench[torch]'"
+
+
+@scheme("torch")
+def torch_family(path: str) -> Family:
+    """The family of a function, or a class of modules, at "package.module:attribute"."""
+    name = f"torch:{path}"
+    _torch(name)
+    factory = from_path("problem", path)
+    if not callable(factory):
+        raise UsageError(f"problem {name!r} is not a function that returns a module")
+
+    def build(**parameters: Any) -> Problem:
+        return _problem(name, factory, parameters, path.partition(":")[0])
+
+    if unmarked(path, factory):
+        raise UsageError(f"problem {name!r} is of an installed package and is not marked with nagbench.family")
+    try:
+        build.__signature__ = inspect.signature(factory)  # type: ignore[attr-defined]
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"problem {name!r} is not a function that returns a module: {error}") from None
+    build.__doc__ = inspect.getdoc(factory)
+    return Family(name, build)
+
+
+def _torch(name: str) -> Any:
+    try:
+        import torch
+    except ImportError:
+        raise UsageError(f"{name}: {_INSTALL}") from None
+    return torch
+
+
+def _problem(name: str, factory: Any, parameters: dict[str, Any], home: str) -> Problem:
+    torch = _torch(name)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        try:
+            made = factory(**parameters)
+        except Exception as error:
+            raise UsageError(f"{name} cannot be made: {one_line(error)}") from error
+    function = _Flat(name, *_parts(name, made))
+    value, gradient = kernels(name, function.value, function.gradient)
+    return Problem(
+        name=name,
+        family=name,
+        value_kernel=value,
+        gradient_kernel=gradient,
+        start=function.start,
+        row_count=function.row_count,
+        engine="python",
+        modules=tuple(dict.fromkeys([home, factory.__module__, *function.modules])),
+        **stated_facts(name, factory, function.start.size),
+    )
+
+
+def _parts(name: str, made: Any) -> tuple[Any, tuple[Any, ...]]:
+    """The module whose forward returns f, and its data."""
+    import torch
+
+    parts = made if isinstance(made, tuple) else (made,)
+    module, data = parts[0], parts[-1] if len(parts) > 1 else ()
+    known = isinstance(module, torch.nn.Module) and isinstance(data, tuple | list) and len(parts) <= 3
+    if not known or (len(parts) == 3 and not (callable(parts[1]) and len(data) >= 2)):
+        shape = ", ".join(type(part).__name__ for part in parts)
+        raise UsageError(
+            f"{name} returned ({shape}), expected a module, (module, data) or (model, loss, data) with data = "
+            "(inputs, targets)"
+        )
+    return _with_loss(*parts[:2]) if len(parts) == 3 else module, _tensors(name, data)
+
+
+def _with_loss(model: Any, loss: Any) -> Any:
+    import torch
+
+    class WithLoss(torch.nn.Module):
+        """The loss of a model as a module."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.model, self.loss = model, loss
+
+        def forward(self, *batch: Any) -> Any:
+            return self.loss(self.model(*batch[:-1]), batch[-1])
+
+    return WithLoss()
+
+
+def _tensors(name: str, data: Any) -> tuple[Any, ...]:
+    import torch
+
+    try:
+        tensors = [torch.as_tensor(part).detach() for part in data]
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UsageError(f"{name}: its data are no tensors: {one_line(error)}") from None
+    counts = {part.shape[0] if part.ndim else 0 for part in tensors}
+    if data and (len(counts) != 1 or 0 in counts):
+        raise UsageError(f"{name}: its data have {sorted(counts)} rows, expected the same number of at least 1 in each")
+    return tuple(part.double() if part.is_floating_point() else part for part in tensors)
+
+
+class _Flat:
+    """A module as a function of one flat vector. The module itself is never changed."""
+
+    def __init__(self, name: str, module: Any, data: tuple[Any, ...]) -> None:
+        self._module, self._data = module.double(), data
+        trained = {key: p for key, p in module.named_parameters() if p.requires_grad}
+        if not trained:
+            raise UsageError(f"{name}: its module has no parameters to train")
+        self._shapes = {key: tuple(p.shape) for key, p in trained.items()}
+        self._sizes = [p.numel() for p in trained.values()]
+        self.start: Floats = np.concatenate([p.detach().numpy().ravel() for p in trained.values()])
+        self.row_count = int(data[0].shape[0]) if data else 0
+        homes = {type(part).__module__ for part in module.modules()}
+        self.modules = sorted(home for home in homes if not f"{home}.".startswith(("torch.", f"{__name__}.")))
+
+    def value(self, x: Floats, rows: Ints) -> Any:
+        """f(x)."""
+        import torch
+
+        with torch.no_grad(), _OneThread():
+            return self._loss(torch.from_numpy(x), rows).numpy()
+
+    def gradient(self, x: Floats, rows: Ints) -> Any:
+        """∇f(x)."""
+        import torch
+
+        with _OneThread():
+            point = torch.from_numpy(x).requires_grad_()
+            return torch.autograd.grad(self._loss(point, rows), point)[0].numpy()
+
+    def _loss(self, point: Any, rows: Ints) -> Any:
+        import torch
+
+        pieces = torch.split(point, self._sizes)
+        values = {key: piece.view(shape) for (key, shape), piece in zip(self._shapes.items(), pieces, strict=True)}
+        chosen = torch.from_numpy(rows)
+        batch = tuple(part[chosen] for part in self._data) if rows.size else self._data
+        return torch.func.functional_call(self._module, values, batch)
+
+
+class _OneThread:
+    """Sums are split among threads: the bits of a result must not depend on how many a process has."""
+
+    def __enter__(self) -> None:
+        import torch
+
+        self._before = torch.get_num_threads()
+        torch.set_num_threads(1)
+
+    def __exit__(self, *_: Any) -> None:
+        import torch
+
+        torch.set_num_threads(self._before)

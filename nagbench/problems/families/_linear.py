@@ -1,0 +1,121 @@
+"""Kernels' helpers for means over rows of a loss of a linear prediction.
+
+The flat data are `table`'s, and the shape begins with the number of rows and of features. The features are there twice:
+by example, as a mini-batch needs them, and by feature. Then the predictions of all rows, as well as the gradient, are
+sums of whole vectors, which vectorise without reordering any sum. A mini-batch's predictions are taken four at a time,
+four independent chains of additions.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nagbench.core.kernels import jitable
+from nagbench.problems.problem import Floats
+
+
+def table(features: Floats, targets: Floats, ridge: float) -> Floats:
+    """The flat data: the features by example and then by feature, the targets, and the ridge λ."""
+    return np.concatenate([features.ravel(), features.T.ravel(), targets, [ridge]])
+
+
+@jitable
+def _row(k: int, matrix: Any, rows: Any) -> Any:
+    """The k-th row of those selected, or of all if none are."""
+    return matrix[rows[k] if rows.size > 0 else k]
+
+
+@jitable
+def _combine(weights: Any, matrix: Any, rows: Any, out: Any) -> None:
+    """Out = the sum of the selected rows times their weights."""
+    count = weights.size
+    for j in range(out.size):
+        out[j] = 0.0
+    for quarter in range(count // 4):
+        k = 4 * quarter
+        p, q, r, s = weights[k], weights[k + 1], weights[k + 2], weights[k + 3]
+        a, b = _row(k, matrix, rows), _row(k + 1, matrix, rows)
+        c, d = _row(k + 2, matrix, rows), _row(k + 3, matrix, rows)
+        for j in range(out.size):
+            out[j] += (p * a[j] + q * b[j]) + (r * c[j] + s * d[j])
+    for k in range(count - count % 4, count):
+        p, a = weights[k], _row(k, matrix, rows)
+        for j in range(out.size):
+            out[j] += p * a[j]
+
+
+@jitable
+def _product(a: Any, x: Any) -> Any:
+    total = 0.0
+    for j in range(x.size):
+        total += a[j] * x[j]
+    return total
+
+
+@jitable
+def _products(x: Any, matrix: Any, rows: Any, out: Any) -> None:
+    """Out = the inner products of x and the selected rows."""
+    count = rows.size
+    for quarter in range(count // 4):
+        k = 4 * quarter
+        a, b, c, d = matrix[rows[k]], matrix[rows[k + 1]], matrix[rows[k + 2]], matrix[rows[k + 3]]
+        p = q = r = s = 0.0
+        for j in range(x.size):
+            p += a[j] * x[j]
+            q += b[j] * x[j]
+            r += c[j] * x[j]
+            s += d[j] * x[j]
+        out[k], out[k + 1], out[k + 2], out[k + 3] = p, q, r, s
+    for k in range(count - count % 4, count):
+        out[k] = _product(matrix[rows[k]], x)
+
+
+@jitable
+def _predictions(x: Any, data: Any, shape: Any, rows: Any) -> Any:
+    n, size = shape[0], shape[0] * shape[1]
+    out = np.empty(rows.size if rows.size > 0 else n, x.dtype)
+    if rows.size > 0:
+        _products(x, data[:size].reshape(n, x.size), rows, out)
+    else:
+        _combine(x, data[size : 2 * size].reshape(x.size, n), rows, out)
+    return out
+
+
+@jitable
+def _targets(data: Any, shape: Any) -> Any:
+    return data[2 * shape[0] * shape[1] : data.size - 1]
+
+
+@jitable
+def mean_loss(loss: Any, x: Any, data: Any, shape: Any, rows: Any) -> Any:
+    """Mean of loss(prediction, target) over the rows, and ½λ‖x‖²."""
+    predictions, targets = _predictions(x, data, shape, rows), _targets(data, shape)
+    total = 0.0
+    for i in range(predictions.size):
+        total += loss(predictions[i], targets[rows[i] if rows.size > 0 else i])
+    return total / predictions.size + 0.5 * data[data.size - 1] * _product(x, x)
+
+
+@jitable
+def mean_slope(slope: Any, x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
+    """The gradient of `mean_loss`; `slope` is the derivative of the loss in the prediction."""
+    slopes, targets = _predictions(x, data, shape, rows), _targets(data, shape)
+    for i in range(slopes.size):
+        slopes[i] = slope(slopes[i], targets[rows[i] if rows.size > 0 else i])
+    _combine(slopes, data[: shape[0] * x.size].reshape(shape[0], x.size), rows, out)
+    for j in range(x.size):
+        out[j] = out[j] / slopes.size + data[data.size - 1] * x[j]
+
+
+@jitable
+def half_square(prediction: Any, target: Any) -> Any:
+    """The loss of least squares."""
+    return 0.5 * (prediction - target) * (prediction - target)
+
+
+@jitable
+def difference(prediction: Any, target: Any) -> Any:
+    """Its derivative."""
+    return prediction - target

@@ -1,0 +1,87 @@
+"""Damped Newton's method: the minimum of a problem that has no closed form, to the last digits, when it is built."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from nagbench.problems.problem import Floats
+
+_SUFFICIENT = 1e-4
+_HALVINGS = 60
+_NOISE = 1e-10
+
+
+def minimize_newton(
+    value: Callable[[Floats], float],
+    gradient: Callable[[Floats], Floats],
+    hessian: Callable[[Floats], Floats],
+    start: ArrayLike,
+    *,
+    tolerance: float = 1e-12,
+    iterations: int = 200,
+) -> Floats:
+    """A minimiser x with ‖∇f(x)‖₂ ≤ tolerance, by Newton's method with Armijo backtracking from ``start``.
+
+    Where the Hessian is not positive definite, the least multiple of the identity (by powers of ten) that makes it so
+    is added. Within the tolerance the method goes on for as long as a step halves the gradient, so the minimiser is as
+    good as rounding allows.
+
+    Raises RuntimeError where the tolerance is not reached in that many iterations.
+    """
+    x = np.array(start, dtype=np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        slope = gradient(x)
+        for _ in range(iterations):
+            moved = _step(value, gradient, x, slope, _direction(hessian(x), slope))
+            next_slope = gradient(moved)
+            progress = np.linalg.norm(next_slope) < 0.5 * np.linalg.norm(slope)
+            if not progress and np.linalg.norm(slope) <= tolerance:
+                return x
+            x, slope = moved, next_slope
+    raise RuntimeError(f"Newton's method stopped at ‖∇f‖ = {np.linalg.norm(slope):.3g}, above {tolerance:g}")
+
+
+def _direction(hessian: Floats, slope: Floats) -> Floats:
+    """−(H + shift·I)⁻¹∇f with the smallest shift, 0 or a power of ten times the scale of H, that makes it definite.
+
+    The norm of H bounds its eigenvalues, so ten times the norm always does.
+    """
+    if not np.isfinite(hessian).all():
+        raise RuntimeError("Newton's method met a Hessian that is not finite")
+    identity = np.eye(slope.size)
+    scale = float(np.linalg.norm(hessian, np.inf)) or 1.0
+    for shift in (0.0, *(scale * 10.0**power for power in range(-12, 2))):
+        shifted = hessian + shift * identity
+        if _definite(shifted):
+            break
+    return np.asarray(-np.linalg.solve(shifted, slope))
+
+
+def _definite(matrix: Floats) -> bool:
+    try:
+        np.linalg.cholesky(matrix)
+    except np.linalg.LinAlgError:
+        return False
+    return True
+
+
+def _step(
+    value: Callable[[Floats], float], gradient: Callable[[Floats], Floats], x: Floats, slope: Floats, direction: Floats
+) -> Floats:
+    """The first of x + d, x + d/2, … that decreases f enough; x itself if none does.
+
+    The last steps change f by less than its rounding: there a full step counts if it halves the gradient.
+    """
+    here, full = value(x), x + direction
+    level = value(full) <= here + _NOISE * max(1.0, abs(here))
+    if level and np.linalg.norm(gradient(full)) <= 0.5 * np.linalg.norm(slope):
+        return full
+    gain = _SUFFICIENT * float(slope @ direction)
+    for halvings in range(_HALVINGS):
+        moved = x + 0.5**halvings * direction
+        if value(moved) < here + 0.5**halvings * gain:
+            return moved
+    return x

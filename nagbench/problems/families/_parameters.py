@@ -1,0 +1,30 @@
+"""Checks of what a family is given."""
+
+from __future__ import annotations
+
+import math
+from numbers import Real
+from typing import Any
+
+from nagbench.core.errors import UsageError
+
+
+def whole(family: str, name: str, value: Any, least: int, most: float = math.inf) -> int:
+    """The value as an int. Raises UsageError unless it is a whole number in [least, most]."""
+    if _real(value) and least <= value <= most and value < math.inf and value == int(value):
+        return int(value)
+    upper = "" if most == math.inf else f" and at most {most:g}"
+    raise UsageError(
+        f"family {family}: {name}={value!r} is not valid; allowed: a whole number of at least {least}{upper}"
+    )
+
+
+def positive(family: str, name: str, value: Any) -> float:
+    """The value as a float. Raises UsageError unless it is finite and above 0."""
+    if _real(value) and 0.0 < value < math.inf:
+        return float(value)
+    raise UsageError(f"family {family}: {name}={value!r} is not valid; allowed: a finite number above 0")
+
+
+def _real(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)

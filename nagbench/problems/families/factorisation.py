@@ -1,0 +1,218 @@
+"""Low-rank factorisation and matrix sensing: not convex, but (for sensing, with enough measurements) without spurious minima.
+
+x holds two factors, U (rows × rank) and then V (columns × rank), both row by row. The shape ends with rows, columns and
+rank; for sensing, which is least squares in UVᵀ, the number of measurements and of entries come first, and the flat
+data are `_linear.table`'s. Kernels work on Vᵀ, along whose rows loops vectorise, in scratch of their own.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import scipy.linalg
+
+from nagbench.core.errors import unknown
+from nagbench.problems.families._linear import difference, half_square, mean_loss, mean_slope, table
+from nagbench.problems.families._parameters import positive, whole
+from nagbench.core.kernels import blocked_sum, jitable
+from nagbench.problems.problem import Floats, Problem
+from nagbench.registry import family
+
+
+@jitable
+def _pair(i: int, a: Any, b: Any, _c: Any) -> Any:
+    return a[i] * b[i]
+
+
+@jitable
+def _turned(x: Any, sizes: Any) -> Any:
+    """Vᵀ."""
+    rows, columns, rank = sizes[0], sizes[1], sizes[2]
+    turned = np.empty((rank, columns), x.dtype)
+    for j in range(columns):
+        for k in range(rank):
+            turned[k, j] = x[(rows + j) * rank + k]
+    return turned
+
+
+@jitable
+def _product_row(i: int, x: Any, turned: Any, out: Any) -> None:
+    """The i-th row of UVᵀ."""
+    rank = turned.shape[0]
+    for j in range(out.size):
+        out[j] = 0.0
+    for k in range(rank):
+        factor, row = x[i * rank + k], turned[k]
+        for j in range(out.size):
+            out[j] += factor * row[j]
+
+
+@jitable
+def _product(x: Any, turned: Any, sizes: Any) -> Any:
+    """UVᵀ, row by row."""
+    columns = sizes[1]
+    product = np.empty(sizes[0] * columns, x.dtype)
+    for i in range(sizes[0]):
+        _product_row(i, x, turned, product[i * columns : (i + 1) * columns])
+    return product
+
+
+@jitable
+def _errors(x: Any, turned: Any, matrix: Any, sizes: Any) -> Any:
+    """UVᵀ − M, row by row."""
+    errors = _product(x, turned, sizes)
+    for i in range(errors.size):
+        errors[i] -= matrix[i]
+    return errors
+
+
+@jitable
+def _spread(slope: Any, x: Any, turned: Any, sizes: Any, out: Any) -> None:
+    """Writes the gradient in U and V, given the derivatives `slope` in UVᵀ."""
+    rows, columns, rank = sizes[0], sizes[1], sizes[2]
+    turned_slope = np.zeros(turned.shape)
+    for i in range(rows):
+        row = slope[i * columns : (i + 1) * columns]
+        for k in range(rank):
+            out[i * rank + k] = blocked_sum(_pair, columns, row, turned[k], row)
+            factor, sums = x[i * rank + k], turned_slope[k]
+            for j in range(columns):
+                sums[j] += factor * row[j]
+    for j in range(columns):
+        for k in range(rank):
+            out[(rows + j) * rank + k] = turned_slope[k, j]
+
+
+def factorisation_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+    errors = _errors(x, _turned(x, shape), data, shape)
+    return 0.5 * blocked_sum(_pair, errors.size, errors, errors, errors)
+
+
+def factorisation_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+    turned = _turned(x, shape)
+    _spread(_errors(x, turned, data, shape), x, turned, shape, out)
+
+
+def sensing_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+    sizes = shape[2:]
+    return mean_loss(half_square, _product(x, _turned(x, sizes), sizes), data, shape, rows)
+
+
+def sensing_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+    sizes = shape[2:]
+    turned = _turned(x, sizes)
+    product = _product(x, turned, sizes)
+    slope = np.empty(product.size)
+    mean_slope(difference, product, data, shape, rows, slope)
+    _spread(slope, x, turned, sizes, out)
+
+
+@family
+def factorisation(
+    *,
+    matrix: Literal["hilbert", "low-rank"] = "hilbert",
+    rows: int = 10,
+    columns: int | None = None,
+    rank: int = 2,
+    scale: float = 0.1,
+    seed: int = 0,
+) -> Problem:
+    """f(U, V) = ½‖UVᵀ − M‖²_F, U of shape rows × rank and V of columns × rank, from a small random start.
+
+    M is the Hilbert matrix Mᵢⱼ = 1/(i + j − 1), or, "low-rank", a product of the same shape of two factors of standard
+    normal numbers, divided by √(rows·columns). ``columns`` is ``rows`` if not given. The start is ``scale`` times standard
+    normal numbers; they, after the factors, are drawn by NumPy's RandomState(seed).
+
+    Known: f* = ½Σσᵢ², i > rank, of the singular values of M (Eckart & Young 1936), 0 for "low-rank". Every local minimum
+    is global, and the minimisers are not isolated: (UT, VT⁻ᵀ) does as well as (U, V) for every invertible T. All other
+    stationary points are strict saddles; among them 0 and the best approximations of lower rank, in balanced factors.
+    """
+    n, m, r = _sizes("factorisation", rows, columns, rank)
+    random = np.random.RandomState(whole("factorisation", "seed", seed, 0, 2**32 - 1))
+    target = _target(matrix, n, m, r, random)
+    scale = positive("factorisation", "scale", scale)
+    left, sizes, right = np.linalg.svd(target, full_matrices=False)
+    return Problem(
+        name="factorisation",
+        family="factorisation",
+        value_kernel=factorisation_value,
+        gradient_kernel=factorisation_gradient,
+        data=target.ravel(),
+        shape=np.array([n, m, r]),
+        start=scale * random.randn((n + m) * r),
+        domain=_domain((n + m) * r, scale),
+        minimum=float(0.5 * np.sum(sizes[r:] ** 2)) if matrix == "hilbert" else 0.0,
+        stationary_points=np.array([_balanced(left, sizes, right, used, r) for used in range(r)]),
+        kind="nonconvex",
+        source="Eckart & Young 1936; landscape: Baldi & Hornik 1989",
+    )
+
+
+@family
+def matrix_sensing(
+    *,
+    rows: int = 10,
+    columns: int | None = None,
+    rank: int = 2,
+    measurements: int = 200,
+    scale: float = 0.1,
+    seed: int = 0,
+) -> Problem:
+    """f(U, V) = 1/(2m) Σ (⟨Aᵢ, UVᵀ⟩ − yᵢ)² over m measurements yᵢ = ⟨Aᵢ, M⟩ of a matrix M of the given rank.
+
+    M is a product of the shape of UVᵀ of two factors of standard normal numbers, divided by √(rows·columns); the entries
+    of each Aᵢ are standard normal, and the start is ``scale`` times standard normal numbers. They are drawn in this
+    order, the start before the Aᵢ, by NumPy's RandomState(seed). ``columns`` is ``rows`` if not given.
+
+    Known: f* = 0, at UVᵀ = M; minimisers are not isolated. With enough measurements for the restricted isometry property
+    every local minimum is global (Park et al. 2017); a given draw has it with high probability only.
+    """
+    n, m, r = _sizes("matrix-sensing", rows, columns, rank)
+    count = whole("matrix-sensing", "measurements", measurements, 1)
+    random = np.random.RandomState(whole("matrix-sensing", "seed", seed, 0, 2**32 - 1))
+    target = _target("low-rank", n, m, r, random).ravel()
+    scale = positive("matrix-sensing", "scale", scale)
+    start = scale * random.randn((n + m) * r)
+    sensors = random.randn(count, n * m)
+    return Problem(
+        name="matrix-sensing",
+        family="matrix-sensing",
+        value_kernel=sensing_value,
+        gradient_kernel=sensing_gradient,
+        data=table(sensors, sensors @ target, 0.0),
+        shape=np.array([count, n * m, n, m, r]),
+        row_count=count,
+        start=start,
+        domain=_domain((n + m) * r, scale),
+        minimum=0.0,
+        stationary_points=np.zeros((1, (n + m) * r)),
+        kind="nonconvex",
+        source="Recht, Fazel & Parrilo 2010; landscape: Park, Kyrillidis, Caramanis & Sanghavi 2017",
+    )
+
+
+def _sizes(family_name: str, rows: Any, columns: Any, rank: Any) -> tuple[int, int, int]:
+    n = whole(family_name, "rows", rows, 1)
+    m = n if columns is None else whole(family_name, "columns", columns, 1)
+    return n, m, whole(family_name, "rank", rank, 1, min(n, m))
+
+
+def _target(matrix: str, n: int, m: int, r: int, random: np.random.RandomState) -> Floats:
+    if matrix == "hilbert":
+        return np.ascontiguousarray(scipy.linalg.hilbert(max(n, m))[:n, :m])
+    if matrix == "low-rank":
+        return np.asarray(random.randn(n, r) @ random.randn(m, r).T / np.sqrt(n * m))
+    raise unknown("matrix of family factorisation", matrix, ["hilbert", "low-rank"])
+
+
+def _domain(dimension: int, scale: float) -> Floats:
+    """The box in which uniform starts have the variance of the normal one."""
+    reach = np.sqrt(3.0) * scale
+    return np.array([[-reach, reach]] * dimension)
+
+
+def _balanced(left: Floats, sizes: Floats, right: Floats, used: int, rank: int) -> Floats:
+    """x of the factors LS^½ and RS^½ of the first ``used`` singular triples, in `rank` columns."""
+    weights = np.where(np.arange(rank) < used, np.sqrt(sizes[:rank]), 0.0)
+    return np.concatenate([(left[:, :rank] * weights).ravel(), (right[:rank].T * weights).ravel()])

@@ -1,0 +1,267 @@
+"""Kernels of the NIST curve fits with rational, power and trigonometric models: f = Σ (yᵢ − curve(b, xᵢ))².
+
+`data` holds the m responses y, then the m predictors x.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nagbench.core.kernels import jitable, sum_of_squares
+
+
+@jitable
+def _misra1b(i: int, b: Any, data: Any) -> Any:
+    above = 1.0 + 0.5 * b[1] * data[data.size // 2 + i]
+    return data[i] - b[0] * (1.0 - 1.0 / (above * above))
+
+
+def misra1b_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+    return sum_of_squares(_misra1b, data.size // 2, x, data)
+
+
+def misra1b_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+    m = data.size // 2
+    g0 = g1 = 0.0
+    for i in range(m):
+        t = data[m + i]
+        above = 1.0 + 0.5 * x[1] * t
+        square = above * above
+        weight = -2.0 * (data[i] - x[0] * (1.0 - 1.0 / square))
+        g0 += weight * (1.0 - 1.0 / square)
+        g1 += weight * x[0] * t / (square * above)
+    out[0] = g0
+    out[1] = g1
+
+
+@jitable
+def _misra1c(i: int, b: Any, data: Any) -> Any:
+    return data[i] - b[0] * (1.0 - 1.0 / np.sqrt(1.0 + 2.0 * b[1] * data[data.size // 2 + i]))
+
+
+def misra1c_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+    return sum_of_squares(_misra1c, data.size // 2, x, data)
+
+
+def misra1c_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+    m = data.size // 2
+    g0 = g1 = 0.0
+    for i in range(m):
+        t = data[m + i]
+        above = 1.0 + 2.0 * x[1] * t
+        root = np.sqrt(above)
+        weight = -2.0 * (data[i] - x[0] * (1.0 - 1.0 / root))
+        g0 += weight * (1.0 - 1.0 / root)
+        g1 += weight * x[0] * t / (above * root)
+    out[0] = g0
+    out[1] = g1
+
+
+@jitable
+def _misra1d(i: int, b: Any, data: Any) -> Any:
+    z = b[1] * data[data.size // 2 + i]
+    return data[i] - b[0] * z / (1.0 + z)
+
+
+def misra1d_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+    return sum_of_squares(_misra1d, data.size // 2, x, data)
+
+
+def misra1d_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+    m = data.size // 2
+    g0 = g1 = 0.0
+    for i in range(m):
+        t = data[m + i]
+        above = 1.0 + x[1] * t
+        weight = -2.0 * (data[i] - x[0] * x[1] * t / above)
+        g0 += weight * x[1] * t / above
+        g1 += weight * x[0] * t / (above * above)
+    out[0] = g0
+    out[1] = g1
+
+
+@jitable
+def _danwood(i: int, b: Any, data: Any) -> Any:
+    return data[i] - b[0] * data[data.size // 2 + i] ** b[1]
+
+
+def danwood_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+    return sum_of_squares(_danwood, data.size // 2, x, data)
+
+
+def danwood_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+    m = data.size // 2
+    g0 = g1 = 0.0
+    for i in range(m):
+        t = data[m + i]
+        power = t ** x[1]
+        weight = -2.0 * (data[i] - x[0] * power) * power
+        g0 += weight
+        g1 += weight * x[0] * np.log(t)
+    out[0] = g0
+    out[1] = g1
+
+
+@jitable
+def _bennett5(i: int, b: Any, data: Any) -> Any:
+    return data[i] - b[0] * (b[1] + data[data.size // 2 + i]) ** (-1.0 / b[2])
+
+
+def bennett5_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+    return sum_of_squares(_bennett5, data.size // 2, x, data)
+
+
+def bennett5_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+    m = data.size // 2
+    g0 = g1 = g2 = 0.0
+    for i in range(m):
+        shifted = x[1] + data[m + i]
+        power = shifted ** (-1.0 / x[2])
+        weight = -2.0 * (data[i] - x[0] * power) * power
+        g0 += weight
+        g1 -= weight * x[0] / (x[2] * shifted)
+        g2 += weight * x[0] * np.log(shifted) / (x[2] * x[2])
+    out[0] = g0
+    out[1] = g1
+    out[2] = g2
+
+
+@jitable
+def _enso(i: int, b: Any, data: Any) -> Any:
+    turns = 2.0 * np.pi * data[data.size // 2 + i]
+    year, long, short = turns / 12.0, turns / b[3], turns / b[6]
+    cycles = b[1] * np.cos(year) + b[2] * np.sin(year) + b[4] * np.cos(long) + b[5] * np.sin(long)
+    return data[i] - (b[0] + cycles + b[7] * np.cos(short) + b[8] * np.sin(short))
+
+
+def enso_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+    return sum_of_squares(_enso, data.size // 2, x, data)
+
+
+def enso_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+    m = data.size // 2
+    for j in range(9):
+        out[j] = 0.0
+    for i in range(m):
+        weight = -2.0 * _enso(i, x, data)
+        turns = 2.0 * np.pi * data[m + i]
+        out[0] += weight
+        out[1] += weight * np.cos(turns / 12.0)
+        out[2] += weight * np.sin(turns / 12.0)
+        for j in range(3, 9, 3):
+            phase = turns / x[j]
+            cosine, sine = np.cos(phase), np.sin(phase)
+            out[j] += weight * (x[j + 1] * sine - x[j + 2] * cosine) * phase / x[j]
+            out[j + 1] += weight * cosine
+            out[j + 2] += weight * sine
+
+
+@jitable
+def _cubic_ratio(i: int, b: Any, data: Any) -> Any:
+    t = data[data.size // 2 + i]
+    above = b[0] + t * (b[1] + t * (b[2] + t * b[3]))
+    return data[i] - above / (1.0 + t * (b[4] + t * (b[5] + t * b[6])))
+
+
+def cubic_ratio_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+    return sum_of_squares(_cubic_ratio, data.size // 2, x, data)
+
+
+def cubic_ratio_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+    m = data.size // 2
+    for j in range(7):
+        out[j] = 0.0
+    for i in range(m):
+        t = data[m + i]
+        below = 1.0 + t * (x[4] + t * (x[5] + t * x[6]))
+        curve = (x[0] + t * (x[1] + t * (x[2] + t * x[3]))) / below
+        weight = -2.0 * (data[i] - curve) / below
+        out[0] += weight
+        for j in range(1, 4):
+            weight *= t
+            out[j] += weight
+            out[j + 3] -= weight * curve
+
+
+@jitable
+def _kirby2(i: int, b: Any, data: Any) -> Any:
+    t = data[data.size // 2 + i]
+    return data[i] - (b[0] + t * (b[1] + t * b[2])) / (1.0 + t * (b[3] + t * b[4]))
+
+
+def kirby2_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+    return sum_of_squares(_kirby2, data.size // 2, x, data)
+
+
+def kirby2_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+    m = data.size // 2
+    for j in range(5):
+        out[j] = 0.0
+    for i in range(m):
+        t = data[m + i]
+        below = 1.0 + t * (x[3] + t * x[4])
+        curve = (x[0] + t * (x[1] + t * x[2])) / below
+        weight = -2.0 * (data[i] - curve) / below
+        out[0] += weight
+        for j in range(1, 3):
+            weight *= t
+            out[j] += weight
+            out[j + 2] -= weight * curve
+
+
+@jitable
+def _mgh09(i: int, b: Any, data: Any) -> Any:
+    t = data[data.size // 2 + i]
+    return data[i] - b[0] * t * (t + b[1]) / (t * (t + b[2]) + b[3])
+
+
+def mgh09_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+    return sum_of_squares(_mgh09, data.size // 2, x, data)
+
+
+def mgh09_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+    m = data.size // 2
+    g0 = g1 = g2 = g3 = 0.0
+    for i in range(m):
+        t = data[m + i]
+        above, below = t * (t + x[1]), t * (t + x[2]) + x[3]
+        weight = -2.0 * (data[i] - x[0] * above / below) / below
+        g0 += weight * above
+        g1 += weight * x[0] * t
+        g2 -= weight * x[0] * t * above / below
+        g3 -= weight * x[0] * above / below
+    out[0] = g0
+    out[1] = g1
+    out[2] = g2
+    out[3] = g3
+
+
+@jitable
+def _roszman1(i: int, b: Any, data: Any) -> Any:
+    # The principal arctan of the quotient, as certified: arctan2 of the two would add a half turn, as x < b₄.
+    t = data[data.size // 2 + i]
+    return data[i] - (b[0] - b[1] * t - np.arctan(b[2] / (t - b[3])) / np.pi)
+
+
+def roszman1_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+    return sum_of_squares(_roszman1, data.size // 2, x, data)
+
+
+def roszman1_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+    m = data.size // 2
+    g0 = g1 = g2 = g3 = 0.0
+    for i in range(m):
+        t = data[m + i]
+        away = t - x[3]
+        weight = -2.0 * _roszman1(i, x, data)
+        turn = weight / (np.pi * (away * away + x[2] * x[2]))
+        g0 += weight
+        g1 -= weight * t
+        g2 -= turn * away
+        g3 -= turn * x[2]
+    out[0] = g0
+    out[1] = g1
+    out[2] = g2
+    out[3] = g3

@@ -1,0 +1,342 @@
+"""Quadratics by name: f(x) = ½(x − c)ᵀH(x − c) + f*, with H diagonal, tridiagonal or dense.
+
+Written around the minimiser c, so that f − f* and the gradient keep their digits near it. Where the Hessian is
+constant, L and μ are its extreme eigenvalues.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.linalg import eigh_tridiagonal, invhilbert
+from scipy.linalg import hilbert as hilbert_matrix
+
+from nagbench.core.errors import UsageError
+from nagbench.problems.families._dense import add_gradient, dense_gradient, dense_value
+from nagbench.problems.families._parameters import positive, whole
+from nagbench.core.kernels import blocked_sum, jitable
+from nagbench.problems.problem import Floats, Problem
+from nagbench.registry import family
+
+
+@jitable
+def _diagonal_term(i: int, x: Any, data: Any, n: Any) -> Any:
+    away = x[i] - data[n + i]
+    return data[i] * away * away
+
+
+def diagonal_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+    n = x.size
+    return 0.5 * blocked_sum(_diagonal_term, n, x, data, n) + data[2 * n]
+
+
+def diagonal_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+    n = x.size
+    for i in range(n):
+        out[i] = data[i] * (x[i] - data[n + i])
+
+
+@jitable
+def _tridiagonal_term(i: int, x: Any, data: Any, n: Any) -> Any:
+    away = x[i] - data[2 * n + i]
+    following = x[i + 1] - data[2 * n + i + 1]
+    return away * (0.5 * data[i] * away + data[n + i] * following)
+
+
+def tridiagonal_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+    n = x.size
+    last = x[n - 1] - data[3 * n - 1]
+    return blocked_sum(_tridiagonal_term, n - 1, x, data, n) + 0.5 * data[n - 1] * last * last + data[3 * n]
+
+
+def tridiagonal_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+    n = x.size
+    before = 0.0
+    away = x[0] - data[2 * n]
+    for i in range(n - 1):
+        following = x[i + 1] - data[2 * n + i + 1]
+        out[i] = before + data[i] * away + data[n + i] * following
+        before = data[n + i] * away
+        away = following
+    out[n - 1] = before + data[n - 1] * away
+
+
+def mean_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+    n = x.size
+    if rows.size == 0:
+        return dense_value(x, data, shape, rows)
+    quadratic = dense_value(x, data, shape, rows) - data[n * n + n]
+    tilts, heights = n * n + n + 1, n * n + n + 1 + shape[0] * n
+    total = 0.0
+    for row in rows:
+        total += data[heights + row]
+        for i in range(n):
+            total += data[tilts + row * n + i] * (x[i] - data[n * n + i])
+    return quadratic + total / rows.size
+
+
+def mean_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+    n = x.size
+    tilts = n * n + n + 1
+    for i in range(n):
+        out[i] = 0.0
+    for row in rows:
+        for i in range(n):
+            out[i] += data[tilts + row * n + i] / rows.size
+    add_gradient(n, x, data, out)
+
+
+def _problem(name: str, start: ArrayLike, minimizer: Floats, minimum: float, spectrum: Floats, **facts: Any) -> Problem:
+    """A Problem with the facts that every quadratic with a definite Hessian shares."""
+    return Problem(
+        name=name,
+        family=name,
+        start=np.array(start, dtype=np.float64),
+        minimum=minimum,
+        minimizers=minimizer[None],
+        smoothness=float(spectrum.max()),
+        strong_convexity=float(spectrum.min()),
+        spectrum=spectrum,
+        kind="quadratic",
+        **facts,
+    )
+
+
+def _tridiagonal(
+    name: str, diagonal: Floats, beside: Floats, minimizer: Floats, minimum: float, **facts: Any
+) -> Problem:
+    spectrum, vectors = eigh_tridiagonal(diagonal, beside)
+    return _problem(
+        name,
+        minimizer=minimizer,
+        minimum=minimum,
+        spectrum=spectrum,
+        eigenvectors=vectors,
+        value_kernel=tridiagonal_value,
+        gradient_kernel=tridiagonal_gradient,
+        data=np.concatenate([diagonal, beside, [0.0], minimizer, [minimum]]),
+        **facts,
+    )
+
+
+def _dense(
+    name: str, hessian: Floats, minimizer: Floats, minimum: float, modes: tuple[Floats, Floats], **facts: Any
+) -> Problem:
+    return _problem(
+        name,
+        minimizer=minimizer,
+        minimum=minimum,
+        spectrum=modes[0],
+        eigenvectors=modes[1],
+        value_kernel=dense_value,
+        gradient_kernel=dense_gradient,
+        data=np.concatenate([hessian.ravel(), minimizer, [minimum]]),
+        **facts,
+    )
+
+
+@family
+def quadratic_form(
+    *, hessian: list[list[float]], minimizer: list[float] | None = None, minimum: float = 0.0
+) -> Problem:
+    """f(x) = ½(x − c)ᵀH(x − c) + f* with a symmetric positive definite ``hessian`` H, from a start of zeros.
+
+    ``minimizer`` is c (default: zeros), ``minimum`` is f*.
+
+    Known: f*, x* = c, L and μ the extreme eigenvalues of H, the spectrum and the eigenvectors.
+    """
+    matrix = np.array(hessian, dtype=np.float64)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not np.array_equal(matrix, matrix.T):
+        raise UsageError("family quadratic-form: hessian must be a symmetric matrix of finite numbers")
+    n = len(matrix)
+    centre = np.zeros(n) if minimizer is None else np.array(minimizer, dtype=np.float64)
+    if centre.shape != (n,) or not np.isfinite(centre).all() or not np.isfinite([*matrix.ravel(), minimum]).all():
+        raise UsageError(f"family quadratic-form: minimizer must hold {n} numbers, and all numbers must be finite")
+    modes = np.linalg.eigh(matrix)
+    if modes[0][0] <= 0.0:
+        raise UsageError(f"family quadratic-form: hessian has the eigenvalue {modes[0][0]:g}; allowed: only above 0")
+    reach = np.maximum(2.0, 2.0 * np.abs(centre))
+    return _dense(
+        "quadratic-form",
+        matrix,
+        centre,
+        float(minimum),
+        modes,
+        start=np.zeros(n),
+        domain=np.stack([centre - reach, centre + reach], axis=1),
+        source="closed form",
+    )
+
+
+@family
+def quadratic_diagonal(*, dimension: int = 100) -> Problem:
+    """f(x) = ½ Σ i(xᵢ − 1)², i = 1 … n, from a start of zeros.
+
+    Known: f* = 0 at x* = (1, …, 1), spectrum 1, 2, …, n: μ = 1, L = n.
+    """
+    n = whole("quadratic-diagonal", "dimension", dimension, 1)
+    eigenvalues, ones = np.arange(1.0, n + 1.0), np.ones(n)
+    return _problem(
+        "quadratic-diagonal",
+        start=np.zeros(n),
+        minimizer=ones,
+        minimum=0.0,
+        spectrum=eigenvalues,
+        value_kernel=diagonal_value,
+        gradient_kernel=diagonal_gradient,
+        data=np.concatenate([eigenvalues, ones, [0.0]]),
+        domain=np.array([[-1.0, 3.0]] * n),
+        source="De Sterck 2013, problem A; OptimTestProblems.jl, Quadratic Diagonal",
+    )
+
+
+@family
+def trid(*, dimension: int = 6) -> Problem:
+    """f(x) = Σ (xᵢ − 1)² − Σ xᵢxᵢ₋₁, from a start of zeros.
+
+    Known: f* = −n(n + 4)(n − 1)/6 at xᵢ* = i(n + 1 − i). The Hessian is tridiagonal (−1, 2, −1), with the eigenvalues
+    4 sin²(jπ/(2(n + 1))).
+    """
+    n = whole("trid", "dimension", dimension, 2)
+    i = np.arange(1.0, n + 1.0)
+    return _tridiagonal(
+        "trid",
+        np.full(n, 2.0),
+        np.full(n - 1, -1.0),
+        i * (n + 1.0 - i),
+        -n * (n + 4) * (n - 1) / 6.0,
+        start=np.zeros(n),
+        domain=np.array([[-float(n * n), float(n * n)]] * n),
+        source="Surjanovic & Bingham, Virtual Library of Simulation Experiments: Trid; scipy benchmarks, Trid",
+    )
+
+
+@family
+def nesterov_worst(*, k: int = 20, L: float = 1.0) -> Problem:
+    """f(x) = (L/4)(½[x₁² + Σ(xᵢ − xᵢ₊₁)² + xₙ²] − x₁), n = 2k + 1, from a start of zeros.
+
+    After k iterations no first-order method whose iterates lie in the span of the gradients seen so far is below
+    f* + 3L‖x₀ − x*‖²/(32(k + 1)²).
+
+    Known: f* = (L/8)(1/(n + 1) − 1) at xᵢ* = 1 − i/(n + 1). The Hessian is L/4 times the tridiagonal (−1, 2, −1), with
+    the eigenvalues L sin²(jπ/(2(n + 1))), which stay below L.
+    """
+    n = 2 * whole("nesterov-worst", "k", k, 1) + 1
+    quarter = positive("nesterov-worst", "L", L) / 4.0
+    return _tridiagonal(
+        "nesterov-worst",
+        np.full(n, 2.0 * quarter),
+        np.full(n - 1, -quarter),
+        1.0 - np.arange(1.0, n + 1.0) / (n + 1.0),
+        0.5 * quarter * (1.0 / (n + 1.0) - 1.0),
+        start=np.zeros(n),
+        domain=np.array([[-0.5, 1.5]] * n),
+        source="Nesterov 2004, sect. 2.1.2, theorem 2.1.7",
+    )
+
+
+@family
+def dixon3dq(*, dimension: int = 10) -> Problem:
+    """f(x) = (x₁ − 1)² + Σ(xⱼ − xⱼ₊₁)² + (xₙ − 1)², j = 2 … n − 1, from (−1, …, −1).
+
+    Known: f* = 0 at x* = (1, …, 1). The sum begins at j = 2, as in CUTEst, so x₁ is on its own; the eigenvalues are 2
+    and, of the chain of the others, 8 sin²((2j − 1)π/(2(2n − 1))), j = 1 … n − 1.
+    """
+    n = whole("dixon3dq", "dimension", dimension, 2)
+    diagonal, beside = np.full(n, 4.0), np.full(n - 1, -2.0)
+    diagonal[:2], beside[0] = 2.0, 0.0
+    return _tridiagonal(
+        "dixon3dq",
+        diagonal,
+        beside,
+        np.ones(n),
+        0.0,
+        start=np.full(n, -1.0),
+        domain=np.array([[-2.0, 4.0]] * n),
+        source="Buckley 1989, problem 156; CUTEst DIXON3DQ",
+    )
+
+
+@family
+def hilbert(*, dimension: int = 4) -> Problem:
+    """f(x) = ½ xᵀHx with the Hilbert matrix Hᵢⱼ = 1/(i + j − 1), from (−3, …, −3).
+
+    Beyond n = 12 the smallest eigenvalue would be lost in the rounding of H's entries.
+
+    Known: f* = 0 at x* = 0; the spectrum, its lower half from the exact inverse of H, which keeps it to 7 digits.
+    """
+    n = whole("hilbert", "dimension", dimension, 1, 12)
+    return _dense(
+        "hilbert",
+        hilbert_matrix(n),
+        np.zeros(n),
+        0.0,
+        _hilbert_modes(n),
+        start=np.full(n, -3.0),
+        domain=np.array([[-4.0, 4.0]] * n),
+        source="Schittkowski 1987, problems 274–276; CUTEst HILBERTA",
+    )
+
+
+def _hilbert_modes(n: int) -> tuple[Floats, Floats]:
+    values, vectors = np.linalg.eigh(hilbert_matrix(n))
+    inverse_values, inverse_vectors = np.linalg.eigh(invhilbert(n))
+    low = n // 2
+    values[:low] = 1.0 / inverse_values[::-1][:low]
+    vectors[:, :low] = inverse_vectors[:, ::-1][:, :low]
+    return values, vectors
+
+
+@family
+def quadratic_deep() -> Problem:
+    """f(x) = mean over 1000 points p of ½(x − p)ᵀQ(x − p) in 100 dimensions, from (1, …, 1).
+
+    90 eigenvalues of Q are uniform in (0, 1) and 10 in (30, 60), as in the Hessians of networks; Q is rotated at random
+    and the points are normal with deviation 0.6, drawn as DeepOBS draws them. The points come as mini-batches; the
+    metric "test_loss" is f over the 1000 points that DeepOBS holds out.
+
+    Known: x* the mean of the points, f* the mean height there, the spectrum and the eigenvectors.
+    """
+    random = np.random.RandomState(42)
+    eigenvalues = np.concatenate([random.uniform(0.0, 1.0, 90), random.uniform(30.0, 60.0, 10)])
+    vectors = _rotation(random, eigenvalues.size).T
+    matrix = (vectors * eigenvalues) @ vectors.T
+    matrix = 0.5 * (matrix + matrix.T)
+    points, held_out = (np.random.RandomState(seed).normal(0.0, 0.6, (1000, 100)) for seed in (42, 43))
+    centre = points.mean(axis=0)
+    tilts = (centre - points) @ matrix
+    heights = 0.5 * np.sum(tilts * (centre - points), axis=1)
+    minimum = float(heights.mean())
+    return _problem(
+        "quadratic-deep",
+        start=np.ones(100),
+        minimizer=centre,
+        minimum=minimum,
+        spectrum=eigenvalues,
+        eigenvectors=vectors,
+        value_kernel=mean_value,
+        gradient_kernel=mean_gradient,
+        data=np.concatenate([matrix.ravel(), centre, [minimum], tilts.ravel(), heights]),
+        shape=np.array([1000]),
+        row_count=1000,
+        metrics={"test_loss": lambda x: float(0.5 * np.mean(np.sum((x - held_out) @ matrix * (x - held_out), axis=1)))},
+        domain=np.array([[-1.2, 1.2]] * 100),
+        source="Schneider, Balles & Hennig 2019 (DeepOBS), quadratic_deep; spectrum: Chaudhari et al. 2017",
+    )
+
+
+def _rotation(random: np.random.RandomState, n: int) -> Floats:
+    """A rotation drawn by the subgroup algorithm (Diaconis & Shahshahani 1987), in DeepOBS's order of draws."""
+    angle = 2.0 * np.pi * random.uniform()
+    rotation = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    for size in range(3, n + 1):
+        image = random.normal(size=size)
+        axis = -image / np.linalg.norm(image)
+        axis[0] += 1.0
+        axis /= np.linalg.norm(axis)
+        larger = np.eye(size)
+        larger[1:, 1:] = rotation
+        rotation = larger - 2.0 * np.outer(axis, axis @ larger)
+    return -rotation

@@ -1,0 +1,161 @@
+"""Linear models of data: least squares and logistic regression, as means over the rows of a data set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nagbench.core.errors import UsageError
+from nagbench.problems.families import _data
+from nagbench.problems.families._data import Scaling
+from nagbench.problems.families._linear import difference, half_square, mean_loss, mean_slope, table
+from nagbench.problems.families._newton import minimize_newton
+from nagbench.problems.families._parameters import positive
+from nagbench.core.kernels import jitable
+from nagbench.problems.problem import Floats, Problem
+from nagbench.registry import family
+
+
+@jitable
+def _log_loss(prediction: Any, sign: Any) -> Any:
+    """log(1 + exp(−margin)) of the margin sign · prediction, without overflow."""
+    margin = sign * prediction
+    rest = np.log1p(np.exp(-np.abs(margin)))
+    return rest - margin if margin < 0.0 else rest
+
+
+@jitable
+def _log_slope(prediction: Any, sign: Any) -> Any:
+    margin = sign * prediction
+    small = np.exp(-np.abs(margin))
+    return -sign * (small if margin >= 0.0 else 1.0) / (1.0 + small)
+
+
+def least_squares_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+    return mean_loss(half_square, x, data, shape, rows)
+
+
+def least_squares_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+    mean_slope(difference, x, data, shape, rows, out)
+
+
+def logistic_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+    return mean_loss(_log_loss, x, data, shape, rows)
+
+
+def logistic_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+    mean_slope(_log_slope, x, data, shape, rows, out)
+
+
+@family
+def least_squares(
+    *, dataset: str = "diabetes", ridge: float = 0.0, intercept: bool = True, scaling: Scaling = "none"
+) -> Problem:
+    """f(w) = 1/(2n) Σ (aᵢᵀw − yᵢ)² + ½·ridge·‖w‖² over the n rows of a data set, from w = 0.
+
+    aᵢ holds an example's features, scaled ("none", "standard", "unit-norm", "maximum"; see the data sets), and a 1 for
+    the intercept, which is penalised like the rest; without ``intercept`` there is no 1, and the mean of the targets is
+    subtracted from them instead. The targets of a data set with classes are the classes' numbers.
+
+    Known: the spectrum of the Hessian AᵀA/n + ridge·I, L and μ its extremes, f*, and w* where it is unique.
+    """
+    if not (isinstance(ridge, int | float) and 0.0 <= ridge < np.inf):
+        raise UsageError(f"family least-squares: ridge={ridge!r} is not valid; allowed: a finite number of at least 0")
+    features, targets = _data.examples("least-squares", dataset, scaling, known=_data.SOURCES)
+    features, targets = (_data.with_ones(features), targets) if intercept else (features, targets - targets.mean())
+    n, d = features.shape
+    eigenvalues, eigenvectors = _data.spectrum(features)
+    eigenvalues = eigenvalues + ridge
+    # min ‖Aw − y‖² + nλ‖w‖², solved on A itself: its normal equations would square the condition number.
+    stacked = np.vstack([features, np.sqrt(n * ridge) * np.eye(d)])
+    minimizer = np.linalg.lstsq(stacked, np.append(targets, np.zeros(d)))[0]
+    residual = features @ minimizer - targets
+    return Problem(
+        name="least-squares",
+        family="least-squares",
+        value_kernel=least_squares_value,
+        gradient_kernel=least_squares_gradient,
+        data=table(features, targets, ridge),
+        shape=np.array([n, d]),
+        row_count=n,
+        start=np.zeros(d),
+        domain=_data.box(minimizer),
+        minimum=float(0.5 * (residual @ residual) / n + 0.5 * ridge * (minimizer @ minimizer)),
+        minimizers=minimizer[None] if eigenvalues[0] > 0.0 else None,
+        smoothness=float(eigenvalues[-1]),
+        strong_convexity=float(eigenvalues[0]),
+        spectrum=eigenvalues,
+        eigenvectors=eigenvectors,
+        kind="quadratic",
+        source=_data.SOURCES[dataset],
+    )
+
+
+@family
+def logistic(
+    *,
+    dataset: str = "breast-cancer",
+    ridge: float = 1e-2,
+    positive_classes: list[int] | None = None,
+    classes: list[int] | None = None,
+    scaling: Scaling = "standard",
+) -> Problem:
+    """f(w) = 1/n Σ log(1 + exp(−sᵢ aᵢᵀw)) + ½·ridge·‖w‖² over the n rows of a data set, from w = 0.
+
+    aᵢ holds an example's features, scaled ("none", "standard", "unit-norm", "maximum"), and a 1 for the intercept, which
+    is penalised like the rest; sᵢ is 1 for ``positive_classes`` (the data set's last class) and −1 for the others among
+    ``classes`` (all).
+
+    Known: L = λmax(AᵀA/n)/4 + ridge, the curvature at 0; μ = ridge, its infimum far out; f* and w* by Newton's method.
+    """
+    ridge = positive("logistic", "ridge", ridge)
+    features, targets = _data.examples("logistic", dataset, scaling, known=_data.LABELLED, classes=classes)
+    chosen = [int(targets.max())] if positive_classes is None else positive_classes
+    signs = np.where(np.isin(targets, _data.check_classes("logistic", "positive_classes", dataset, chosen)), 1.0, -1.0)
+    features = _data.with_ones(features)
+    n, d = features.shape
+    minimizer, minimum = _solve_logistic(features * signs[:, None], ridge)
+    return Problem(
+        name="logistic",
+        family="logistic",
+        value_kernel=logistic_value,
+        gradient_kernel=logistic_gradient,
+        data=table(features, signs, ridge),
+        shape=np.array([n, d]),
+        row_count=n,
+        start=np.zeros(d),
+        domain=_data.box(minimizer),
+        minimum=minimum,
+        minimizers=minimizer[None],
+        smoothness=float(_data.spectrum(features)[0][-1] / 4.0 + ridge),
+        strong_convexity=ridge,
+        kind="convex",
+        metrics={
+            "training_loss": lambda x: float(np.logaddexp(0.0, -signs * (features @ x)).mean()),
+            "training_accuracy": lambda x: float(np.mean(np.where(features @ x > 0.0, 1.0, -1.0) == signs)),
+        },
+        source=_data.SOURCES[dataset],
+    )
+
+
+def _solve_logistic(signed: Floats, ridge: float) -> tuple[Floats, float]:
+    """The minimiser and the minimum; ``signed`` are the rows sᵢaᵢ."""
+    n, d = signed.shape
+
+    def value(w: Floats) -> float:
+        return float(np.logaddexp(0.0, -(signed @ w)).mean() + 0.5 * ridge * (w @ w))
+
+    def miss(w: Floats) -> Floats:
+        """The modelled probability of the wrong class, 1/(1 + exp(margin)), by tanh, which cannot overflow."""
+        return np.asarray(0.5 - 0.5 * np.tanh(0.5 * (signed @ w)))
+
+    def gradient(w: Floats) -> Floats:
+        return np.asarray(ridge * w - signed.T @ miss(w) / n)
+
+    def hessian(w: Floats) -> Floats:
+        wrong = miss(w)
+        return np.asarray((signed.T * (wrong * (1.0 - wrong) / n)) @ signed + ridge * np.eye(d))
+
+    minimizer = minimize_newton(value, gradient, hessian, np.zeros(d))
+    return minimizer, value(minimizer)

@@ -1,0 +1,87 @@
+"""The pictures with which accelerated gradients are explained, each from real runs: what `nagbench gallery` draws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from nagbench.reporting.figures.curves import convergence
+from nagbench.reporting.figures.landscape import contours, path, surface
+from nagbench.engine.records import Run
+from nagbench.registry import problem
+from nagbench.engine.single_run import run
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """A picture, what it shows, and the command that makes its like."""
+
+    draw: Callable[[], Figure]
+    text: str
+    command: str
+
+
+def _overshoot() -> Figure:
+    valley = problem("quadratic", eigenvalues=[1.0, 25.0], start=[-4.0, 1.0], domain=[[-5.0, 3.0], [-3.0, 3.0]])
+    runs = [
+        run(valley, f"{name}:step_size=0.03,momentum=0.85", tolerance=1e-3, path=True)
+        for name in ("momentum", "nesterov")
+    ]
+    return path(valley, *runs, look_ahead=True)
+
+
+def _by_iterations() -> Figure:
+    found = problem("ill-conditioned-1e2")
+    size, curve = found.smoothness, found.strong_convexity
+    assert size is not None
+    assert curve is not None
+    root = float(np.sqrt(size / curve))
+    settings = {
+        "gradient-descent": f"step_size={2.0 / (size + curve)!r}",
+        "nesterov": f"step_size={1.0 / size!r},momentum={(root - 1.0) / (root + 1.0)!r}",
+    }
+    runs = [run(found, f"{name}:{values}") for name, values in settings.items()]
+    return convergence(pd.concat([_trace(done) for done in runs]), title="ill-conditioned-1e2, κ = 100")
+
+
+def _trace(done: Run) -> pd.DataFrame:
+    """The curve of one run in the form of `analysis.traces`."""
+    curve, cell = pd.DataFrame(done.curve), done.cell
+    return pd.DataFrame(
+        {
+            "task": "", "mode": "theory", "method": cell.optimizer, "cell": cell.key, "optimizer": cell.optimizer,
+            "status": done.status, "measure": cell.measure, "relative": cell.relative, "tolerance": cell.tolerances[-1],
+            "iterations": done.iterations, "typical": True, "iteration": curve["iteration"],
+            "evaluations": curve["iteration"], "time": np.nan, "residual": curve["gradient_norm"],
+        }
+    )  # fmt: skip
+
+
+GALLERY: Mapping[str, Exhibit] = {
+    "bowl-surface": Exhibit(
+        lambda: surface(problem("bowl")), "x² + y² as a surface over [−1, 1]²", "nagbench show bowl"
+    ),
+    "bowl-contours": Exhibit(lambda: contours(problem("bowl")), "Its contours, 50 levels", "nagbench show bowl"),
+    "bowl-path": Exhibit(
+        lambda: path(
+            problem("bowl"), run("bowl", "nesterov:step_size=0.01,momentum=0.8", tolerance=5e-324, budget=50, path=True)
+        ),
+        "Fifty iterations of Nesterov's method on x² + y², as dots on the contours",
+        "nagbench run bowl nesterov:step_size=0.01,momentum=0.8 --iterations 50 --plot bowl-path.png",
+    ),
+    "overshoot": Exhibit(
+        _overshoot,
+        "Momentum swings past the minimum and back; Nesterov's method, with the same step size and momentum, looks ahead and "
+        "brakes: its gradient is taken at the small rings",
+        "nagbench run quadratic:eigenvalues=[1,25],start=[-4,1] nesterov:step_size=0.03,momentum=0.85 --plot overshoot.png",
+    ),
+    "by-iterations": Exhibit(
+        _by_iterations,
+        "Nesterov's method against gradient descent by iterations, each at its textbook settings for κ = 100",
+        "nagbench sweep -p ill-conditioned-1e2 -o gradient-descent -o nesterov --mode theory",
+    ),
+}

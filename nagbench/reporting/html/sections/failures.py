@@ -1,0 +1,84 @@
+"""The runs that did not converge and why, and what became of all trials."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from nagbench.analysis.formatting import measure_sign, number, whole
+from nagbench.reporting.context import Material, key_of
+from nagbench.reporting.html.parts import Column, Entry, Part, Row, Section, Table, Text
+from nagbench.reporting.html.sections.reading import STATUSES
+
+
+def section(material: Material) -> Section | None:
+    """The table of failures and the table of fates; nothing where nothing ran."""
+    if not material.methods:
+        return None
+    failed = tuple(_failures(material))
+    parts: list[Part] = [_table(material, failed) if failed else Text(text="Every shown run converged.")]
+    return Section(id="failures", title="What did not converge", nav="Failures", parts=(*parts, _fates(material)))
+
+
+def _table(material: Material, rows: tuple[Row, ...]) -> Table:
+    return Table(
+        id=material.ids("table", "failures"),
+        label="Table of failures",
+        columns=tuple(Column(name=name) for name in ("problem", "method", "mode", "status", "why", "cell")),
+        rows=rows,
+        caption=("The shown runs that did not converge, how each of them ended, and replays that could not be timed.",),
+    )
+
+
+def _failures(material: Material) -> Iterator[Row]:
+    """The selected runs that did not converge, and why; then the replays that could not be timed."""
+    for row in material.rows.to_dict("records"):
+        if row["status"] != "converged":
+            yield _row(material, row, row["status"], _reason(row))
+    timings = material.timings
+    faults = timings[timings["error"].fillna("") != ""] if "error" in timings else timings.iloc[:0]
+    untimed = material.rows.merge(faults[["cell", "error"]].drop_duplicates("cell"), on="cell", suffixes=("_run", ""))
+    for row in untimed.to_dict("records"):
+        yield _row(material, row, "not timed", row["error"])
+
+
+def _row(material: Material, row: Mapping[Any, Any], status: str, reason: str) -> Row:
+    entries = (
+        Entry(text=row["task"], link=material.links[key_of(row)]), Entry(text=row["method"]), Entry(text=row["mode"]),
+        Entry(status=status), Entry(text=reason, css="why"), Entry(text=row["cell"], code=True),
+    )  # fmt: skip
+    return Row(entries=entries, method=material.methods[row["method"]], task=material.tasks[row["task"]])
+
+
+def _reason(row: Mapping[Any, Any]) -> str:
+    if row["status"] == "error":
+        return str(row["error"] or "no reason was recorded")
+    sign = measure_sign(str(row["measure"]), relative=bool(row["relative"]))
+    left = f"{sign} = {number(row['residual'])}, tolerance {number(row['tolerance'])}"
+    where = f"iteration {whole(row['iterations'])}"
+    return {
+        "budget": f"the budget of {whole(row['budget'])} iterations was used up at {left}",
+        "diverged": f"not finite, or above 1e20 times its start, from {where} on",
+        "stalled": f"the state repeats itself bit for bit from {where} on, at {left}",
+    }.get(str(row["status"]), f"ended at {where} with {left}")
+
+
+def _fates(material: Material) -> Table:
+    """What became of all trials, shown or not, at the tightest tolerance: counts by method and status."""
+    runs = material.ordered
+    tightest = runs[runs["tolerance"] == runs.groupby("problem")["tolerance"].transform("min")]
+    once = tightest.drop_duplicates(["problem", "optimizer", "mode", "cell"])
+    names = [status for status in STATUSES if status in set(once["status"])]
+    rows = []
+    for optimizer, ended in once.groupby("optimizer", sort=False):
+        counts = [int((ended["status"] == status).sum()) for status in names]
+        entries = (Entry(text=str(optimizer)), *(Entry(text=whole(count), value=count) for count in counts))
+        rows.append(Row(entries=entries, method=material.methods.get(str(optimizer))))
+    return Table(
+        id=material.ids("table", "fates"),
+        label="Table of all trials",
+        columns=(Column(name="method"), *(Column(name=name, numeric=True) for name in names)),
+        rows=tuple(rows),
+        caption=("What became of all trials of all modes, shown or not: runs by status at the tightest tolerance.",),
+        css="cells narrow",
+    )

@@ -1,0 +1,54 @@
+"""How to read the page: statuses, modes, what is counted and what is timed."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from nagbench.analysis.summary import MODES
+from nagbench.analysis.formatting import listed, measure_sign, number
+from nagbench.reporting.context import Material
+from nagbench.reporting.html.parts import Custom, Section
+
+STATUSES = {
+    "converged": "The measure came within the tolerance; the iteration is the first at which it did.",
+    "diverged": "The value or the measure was no longer finite, or the measure exceeded 1e20 times its start (or 1e20).",
+    "stalled": "The whole state came back bit for bit, a fixed point or a cycle: it would go on like this for ever.",
+    "budget": "The iterations that a run may make were used up.",
+    "error": "The problem or the method raised an error, or f was not finite at the start.",
+}
+MODE_TEXTS = {
+    "tuned": "The best of an equal number of trials for every method.",
+    "grid": "The best point of a grid over the method's ranges, or over the values that were given.",
+    "default": "The hyperparameters that a method has when nobody sets them.",
+    "theory": "The textbook values for the problem's known L and μ; missing where they are not known.",
+    "given": "The hyperparameters that were asked for.",
+}
+
+
+def section(material: Material) -> Section:
+    """The glossary."""
+    table = material.table
+    context = {
+        "statuses": STATUSES,
+        "modes": {mode: MODE_TEXTS[mode] for mode in MODES if mode in set(table["mode"])},
+        "tested": _tested(table),
+        "measures": measures(table),
+        "trials": material.manifest["spec"].get("trials", "equally many"),
+    }
+    parts = (Custom(template="reading.html.j2", context=context),)
+    return Section(id="reading", title="How to read this", nav="How to read", parts=parts)
+
+
+def _tested(table: pd.DataFrame) -> str:
+    """At which of its points each method is measured."""
+    pairs = table[["optimizer", "tested_at"]].drop_duplicates()
+    points = [f"{listed(list(rows['optimizer']))} at {point}" for point, rows in pairs.groupby("tested_at", sort=False)]
+    return listed(points)
+
+
+def measures(table: pd.DataFrame) -> list[str]:
+    """What had to be met: the measures with their tolerances."""
+    kinds = table[["measure", "relative", "tolerance"]].drop_duplicates().itertuples(index=False, name=None)
+    return [
+        f"{measure_sign(name, relative=bool(relative))} ≤ {number(float(limit))}" for name, relative, limit in kinds
+    ]

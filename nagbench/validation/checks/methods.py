@@ -1,0 +1,353 @@
+"""The contract of a method: what its update must do with its arrays, and whether what it declares is so."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from nagbench import registry
+from nagbench.validation.checks.findings import Check, Finding, compare, failed, passed, run_checks, run_elsewhere, skipped, text_of
+from nagbench.validation.checks.kernels import first_line
+from nagbench.distant import DistantMethod
+from nagbench.core.errors import UsageError, one_line
+from nagbench.problems.problem import Floats
+from nagbench.engine.single_run import run
+from nagbench.optimizers.algorithm import Hyperparameter, Method, Optimizer, Update, tuning_of, update_of
+
+MethodCheck = Callable[["Walk"], Finding]
+_N = 5
+_STEPS = 12
+_NEVER = 5e-324
+_THEORY = {"L": 10.0, "mu": 0.1}
+
+
+def check_method(optimizer: Optimizer, *, seed: int = 0) -> list[Check]:
+    """All checks of a method, at the values of its hyperparameters that the optimizer holds."""
+    method, checks = optimizer.method, checks_of(optimizer.method)
+    if isinstance(method, DistantMethod):
+        values = dict(optimizer.hyperparameters)
+        return run_elsewhere(optimizer.name, list(checks), lambda name: method.ask("check_method", values, name, seed))
+    return run_checks(optimizer.name, checks, Walk(optimizer, seed))
+
+
+def checks_of(method: Method) -> Mapping[str, MethodCheck]:
+    """The checks of its kind, by name."""
+    return CHECKS if method.update is not None else OF_SESSIONS if method.session is not None else OF_DRIVERS
+
+
+class Walk:
+    """A method fed with random gradients in plain Python: its iterates, and the arrays that it is given."""
+
+    def __init__(self, optimizer: Optimizer, seed: int = 0) -> None:
+        self.optimizer, self.method = optimizer, optimizer.method
+        self.gradients = np.random.default_rng(seed).standard_normal((_STEPS, _N))
+        self.values = [2.0 - 0.1 * k + 0.3 * (k % 3 == 2) for k in range(_STEPS)]
+
+    @functools.cached_property
+    def update(self) -> Update:
+        """The method's update, with a memory of its own."""
+        return update_of(self.method)
+
+    def arrays(self, values: Mapping[str, float] | None = None) -> dict[str, Floats]:
+        """What the update is given at first: as many slots as declared, and a query point of its own."""
+        hyper = Optimizer(self.method, {**self.optimizer.hyperparameters, **(values or {})}).hyper
+        start = np.linspace(-1.0, 1.0, _N)
+        return {"iterate": start, "query": start.copy(), "slots": np.zeros((self.method.slots, _N)), "hyper": hyper}
+
+    def observe(self, k: int, arrays: Mapping[str, Floats], at: int | None = None) -> None:
+        """What the method does with f in iteration k, if it wants it: here f falls twice, then rises once."""
+        if self.method.observe is not None:
+            self.method.observe(k if at is None else at, self.values[k], *(arrays[name] for name in _ORDER))
+
+    def step(self, k: int, arrays: Mapping[str, Floats], at: int | None = None) -> None:
+        """Iteration k; told that it is iteration ``at``, if that is given."""
+        gradient, k_told = self.gradients[k].copy(), k if at is None else at
+        self.observe(k, arrays, k_told)
+        self.update(k_told, gradient, *(arrays[name] for name in _ORDER))
+
+    def iterates(self, steps: int = _STEPS, values: Mapping[str, float] | None = None) -> Floats:
+        """The iterates of a walk, one a row."""
+        arrays, found = self.arrays(values), []
+        for k in range(steps):
+            self.step(k, arrays)
+            found.append(arrays["iterate"].copy())
+        return np.array(found)
+
+    def states(self, steps: int = _STEPS) -> list[dict[str, Floats]]:
+        """Copies of the arrays before every step of a walk."""
+        arrays, found = self.arrays(), []
+        for k in range(steps):
+            found.append({name: array.copy() for name, array in arrays.items()})
+            self.step(k, arrays)
+        return found
+
+
+_ORDER = ("iterate", "query", "slots", "hyper")
+
+
+def hyperparameters(walk: Walk) -> Finding:
+    """Defaults and both ends of the tuning ranges are valid."""
+    for name, hyper in walk.method.hyperparameters.items():
+        tried = {} if math.isnan(hyper.default) else {"default": hyper.default}
+        if hyper.tuning is not None:
+            low, high = hyper.tuning
+            if not low < high:
+                return failed(f"the tuning range of {name}, ({low:g}, {high:g}), is empty")
+            tried |= {"low end of its tuning range": low, "high end of its tuning range": high}
+        for what, value in tried.items():
+            try:
+                hyper.check(walk.method.name, name, value)
+            except UsageError as error:
+                return failed(f"the {what} is not valid: {error}")
+    return passed(", ".join(f"{name}={value:g}" for name, value in walk.optimizer.hyperparameters.items()))
+
+
+def use(walk: Walk) -> Finding:
+    """Every hyperparameter makes a difference, and no more are read than are declared."""
+    try:
+        before = walk.iterates()
+    except IndexError as error:
+        return failed(f"the update reads beyond its hyperparameters or its {walk.method.slots} slots: {error}")
+    for name, hyper in walk.method.hyperparameters.items():
+        others = _others(walk, name, hyper)
+        if all(np.array_equal(before, walk.iterates(values={name: value})) for value in others):
+            tried = ", ".join(f"{value:g}" for value in others)
+            if walk.method.session is not None:
+                return passed(f"{name} makes no difference to {_STEPS} iterations (tried {tried})")
+            return failed(f"{name} makes no difference to {_STEPS} iterations (tried {tried})")
+    return _unused(walk, before) or passed()
+
+
+def _unused(walk: Walk, before: Floats) -> Finding | None:
+    """The failure of a method that asks for f or for the momentum of the next iteration, and makes no use of it."""
+    if walk.method.observe is not None:
+        values, walk.values = walk.values, [3.0 - 0.2 * k for k in range(_STEPS)]
+        after, walk.values = walk.iterates(), values
+        if np.array_equal(before, after):
+            return failed(f"observe is declared, but f makes no difference to {_STEPS} iterations")
+    if walk.method.next_momentum:
+        plain, changed = walk.arrays(), walk.arrays()
+        changed["hyper"][-1] *= 0.5
+        for k in range(_STEPS):
+            walk.step(k, plain)
+            walk.step(k, changed)
+        if all(np.array_equal(plain[name], changed[name]) for name in ("iterate", "query", "slots")):
+            return failed(
+                f"next_momentum is set, but the last number of hyper makes no difference to {_STEPS} iterations"
+            )
+    return None
+
+
+def _others(walk: Walk, name: str, hyper: Hyperparameter) -> list[float]:
+    """Other valid values of a hyperparameter, of which a library refuses none."""
+    values = walk.optimizer.hyperparameters
+    least = max(hyper.low_bound, 0.0)
+    most = hyper.high_bound if math.isfinite(hyper.high_bound) else 10.0 * abs(values[name]) + 1.0
+    tried = [least + share * (most - least) for share in (0.25, 0.5, 0.75)]
+    refuses = walk.method.refuses or (lambda _: None)
+    return [
+        other
+        for other in tried
+        if other != values[name] and least < other < hyper.high_bound and refuses({**values, name: other}) is None
+    ]
+
+
+def inputs(walk: Walk) -> Finding:
+    """The update does not write to the gradient or the hyperparameters, nor does what observes f move the iterate."""
+    for k, arrays in enumerate(walk.states()):
+        seen = {name: array.copy() for name, array in arrays.items()}
+        walk.observe(k, seen)
+        for name in ("iterate", "hyper"):
+            if not np.array_equal(seen[name], arrays[name]):
+                return failed(
+                    f"observe writes to {name} in iteration {k}: {text_of(arrays[name])} became {text_of(seen[name])}"
+                )
+        gradient, hyper = walk.gradients[k].copy(), arrays["hyper"].copy()
+        walk.update(k, gradient, *(arrays[name] for name in _ORDER))
+        for name, now, before in (("gradient", gradient, walk.gradients[k]), ("hyper", arrays["hyper"], hyper)):
+            if not np.array_equal(now, before):
+                return failed(f"the update writes to {name} in iteration {k}: {text_of(before)} became {text_of(now)}")
+    return passed()
+
+
+def query(walk: Walk) -> Finding:
+    """With look-ahead every element of the query point is written; without, it is neither read nor written.
+
+    With look-ahead it may be read: it is where the gradient was taken, and part of the state that stalls are seen by.
+    """
+    for k, arrays in enumerate(walk.states()):
+        if walk.method.look_ahead:
+            before = arrays["query"].copy()
+            walk.step(k, arrays)
+            if (arrays["query"] == before).any():
+                still = int(np.argmax(arrays["query"] == before))
+                return failed(f"look_ahead is set, but iteration {k} does not write coordinate {still} of query")
+            continue
+        expected = {name: array.copy() for name, array in arrays.items()}
+        walk.step(k, expected)
+        arrays["query"][:] = np.nan
+        walk.step(k, arrays)
+        if not np.array_equal(arrays["iterate"], expected["iterate"], equal_nan=True):
+            return failed(
+                f"look_ahead is not set, but iteration {k} reads query; what it remembers belongs in the slots"
+            )
+        if not np.isnan(arrays["query"]).all():
+            return failed(f"look_ahead is not set, but iteration {k} writes to query")
+    return passed()
+
+
+def slots(walk: Walk) -> Finding:
+    """All slots that are declared are used, and no others."""
+    declared, arrays = walk.method.slots, walk.arrays()
+    arrays["slots"] = np.vstack([arrays["slots"], np.full((1, _N), 7.0)])
+    for k in range(_STEPS):
+        walk.step(k, arrays)
+    if not (arrays["slots"][declared] == 7.0).all():
+        return failed(f"slots={declared} is declared, but slot {declared} is written")
+    for slot in range(declared):
+        if not arrays["slots"][slot].any():
+            return failed(f"slots={declared} is declared, but slot {slot} is never written")
+    walk.iterates()
+    return passed(f"{declared} used")
+
+
+def coordinates(walk: Walk) -> Finding:
+    """Every coordinate moves, whatever the dimension."""
+    still = (walk.iterates() == walk.arrays()["iterate"]).all(axis=0).nonzero()[0]
+    return failed(f"coordinate {still[0]} of {_N} does not move in {_STEPS} iterations") if still.size else passed()
+
+
+def autonomous(walk: Walk) -> Finding:
+    """A method that says that it does not depend on the iteration's number does not."""
+    depends = None
+    for k, arrays in enumerate(walk.states()):
+        ends = [{name: array.copy() for name, array in arrays.items()} for _ in range(3)]
+        for end, at in zip(ends, (k, k + 1, 1000 * k + 17), strict=True):
+            walk.step(k, end, at)
+        if any(not np.array_equal(end[name], ends[0][name]) for end in ends for name in ("iterate", "query", "slots")):
+            depends = k
+            break
+    if walk.method.autonomous and depends is not None:
+        return failed(f"autonomous is set, but iteration {depends} depends on its number")
+    if not walk.method.autonomous and depends is None:
+        return passed("not declared, though no iteration depends on its number: a stall will go unseen")
+    return passed()
+
+
+def determinism(walk: Walk) -> Finding:
+    """Twice the same run gives the same bits."""
+    return _same("the same run again", walk.iterates(), walk.iterates())
+
+
+def state(walk: Walk) -> Finding:
+    """Nothing leaks from one run into the next."""
+    before = walk.iterates()
+    for name, hyper in walk.method.hyperparameters.items():
+        for value in _others(walk, name, hyper)[:1]:
+            walk.iterates(values={name: value})
+    return _same("a run after others", before, walk.iterates())
+
+
+def _same(what: str, first: Floats, second: Floats) -> Finding:
+    differ = ~np.all((first == second) | (np.isnan(first) & np.isnan(second)), axis=1)
+    if not differ.any():
+        return passed()
+    k = int(np.argmax(differ))
+    size = float(np.abs(first[k] - second[k]).max())
+    return failed(f"{what} parts from the first in iteration {k}, by {size:.3g}")._replace(deviation=size, allowed=0.0)
+
+
+def engines(walk: Walk) -> Finding:
+    """Compiled and plain Python agree on fifty iterations of a quadratic, twice each."""
+    problem = registry.problem("quadratic", eigenvalues=[1.0, 10.0], start=[1.0, 1.0])
+    paths: dict[str, Floats] = {}
+    for name in ("python", "numba", "numba"):
+        try:
+            done = run(problem, walk.optimizer, tolerance=_NEVER, budget=50, path=True, engine=name)
+        except Exception as error:
+            return failed(f"on engine {name} it does not run: {first_line(error)}")
+        if done.error or done.path is None:
+            return failed(f"on engine {name}: {done.error}")
+        if name in paths and not np.array_equal(paths[name], done.path, equal_nan=True):
+            return failed("compiled, the same run again parts from the first")
+        paths[name] = done.path
+    shared = min(len(path) for path in paths.values())
+    first, second = paths["python"][:shared], paths["numba"][:shared]
+    scale = np.maximum(np.abs(first).max(axis=1), np.finfo(float).tiny)
+    return compare("relative deviation of the engines", np.abs(first - second).max(axis=1) / scale, 1e-10, first)
+
+
+def output(walk: Walk) -> Finding:
+    """The point stays one of finite numbers, of the same shape."""
+    for k, point in enumerate(walk.iterates()):
+        if not np.isfinite(point).all():
+            return failed(f"x is not finite after iteration {k}: {text_of(point)}")
+    return passed()
+
+
+def gradient(walk: Walk) -> Finding:
+    """The gradient is not written to: it may be what the next measurement reads."""
+    arrays, given = walk.arrays(), walk.gradients[0].copy()
+    for k in range(_STEPS):
+        given[:] = walk.gradients[k]
+        walk.update(k, given, *(arrays[name] for name in _ORDER))
+        if not np.array_equal(given, walk.gradients[k]):
+            if walk.method.library == "own":
+                return failed(f"iteration {k} writes to the gradient")
+            return passed("the library writes to the gradient, which is computed anew before it is read again")
+    return passed()
+
+
+def bowl(walk: Walk) -> Finding:
+    """A thousand iterations on x² + y² stay finite."""
+    done = run("bowl", walk.optimizer, tolerance=_NEVER, budget=1000, engine="python")
+    if done.status in ("diverged", "error"):
+        return failed(f"{done.status} in iteration {done.iterations} {done.error}".rstrip(), done.iterate)
+    return passed(f"‖∇f‖ = {done.gradient_norm:.3g} after {done.iterations} iterations, {done.status}")
+
+
+def theory(walk: Walk) -> Finding:
+    """The textbook hyperparameters are valid, and converge on a quadratic with that L and μ."""
+    tuning = walk.method.theory
+    if tuning is None:
+        return skipped("no theory is given")
+    L, mu = _THEORY["L"], _THEORY["mu"]
+    try:
+        chosen, convex = (Optimizer(walk.method, tuning(L, mu) or {}), _at_zero(walk.method, L))
+    except Exception as error:
+        return failed(f"theory({L:g}, {mu:g}) gives no valid hyperparameters: {one_line(error)}")
+    problem = registry.problem("quadratic", eigenvalues=[mu, 0.5, 3.0, L])
+    done = run(problem, chosen, tolerance=1e-8, relative=True, budget=20_000, engine="python")
+    if done.status != "converged":
+        return failed(f"with theory({L:g}, {mu:g}) it ends {done.status} after {done.iterations} iterations")
+    if convex is not None:
+        flat = run(
+            registry.problem("quadratic", eigenvalues=[0.0, 0.5, L], start=[1.0, 1.0, 1.0]),
+            convex, tolerance=1e-3, relative=True, budget=20_000, engine="python",
+        )  # fmt: skip
+        if flat.status != "converged":
+            return failed(f"with theory({L:g}, 0) it ends {flat.status} after {flat.iterations} iterations")
+    return passed(f"converges in {done.iterations} iterations to a relative ‖∇f‖ of 1e-8 with L = {L:g}, μ = {mu:g}")
+
+
+def _at_zero(method: Method, L: float) -> Optimizer | None:
+    """The method with its textbook values for convex functions; None where it has none."""
+    values = tuning_of(method, L, 0.0)
+    return None if values is None else Optimizer(method, values)
+
+
+# What one run leaves behind is looked for before the other checks have run the method in all ways.
+CHECKS: Mapping[str, MethodCheck] = {
+    "hyperparameters": hyperparameters, "determinism": determinism, "state": state, "use": use, "inputs": inputs,
+    "query": query, "slots": slots, "coordinates": coordinates,
+     "autonomous": autonomous, "engines": engines, "bowl": bowl, "theory": theory,
+}  # fmt: skip
+# A session keeps its memory to itself, and runs in Python alone.
+OF_SESSIONS: Mapping[str, MethodCheck] = {
+    "hyperparameters": hyperparameters, "output": output, "determinism": determinism, "state": state, "use": use,
+    "gradient": gradient, "coordinates": coordinates, "bowl": bowl, "theory": theory,
+}  # fmt: skip
+OF_DRIVERS: Mapping[str, MethodCheck] = {"hyperparameters": hyperparameters, "bowl": bowl}

@@ -1,0 +1,138 @@
+"""A problem under examination: sampled points, evaluations on either engine, and pairs of points to compare."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+
+import numpy as np
+
+from nagbench.engine.backends import ENGINES, formula_of
+from nagbench.problems.problem import Floats, Ints, Problem
+
+POINTS = 20
+SMALL = 100
+_MOST_NUMBERS, _FEW_NUMBERS = 200_000, 5_000
+NO_ROWS: Ints = np.zeros(0, np.int64)
+
+
+class Probe:
+    """``points`` are drawn uniformly from the domain, or around the start where there is none.
+
+    They are twenty, or fewer where the dimension is above ten thousand.
+    """
+
+    def __init__(self, problem: Problem, seed: int = 0, speed: bool = True) -> None:
+        self.problem, self.seed, self.speed = problem, seed, speed
+        count = max(3, min(POINTS, _MOST_NUMBERS // problem.dimension))
+        drawn = self.random("points").random((count, problem.dimension))
+        self.points: Floats = self.low + drawn * (self.high - self.low)
+
+    def random(self, purpose: str) -> np.random.Generator:
+        """Random numbers that depend on the seed and on what they are for, not on the checks made before."""
+        return np.random.default_rng([self.seed, *purpose.encode()])
+
+    @functools.cached_property
+    def low(self) -> Floats:
+        """The lower corner of the box that points are drawn from."""
+        p = self.problem
+        return p.start - self._reach if p.domain is None else np.asarray(p.domain)[:, 0]
+
+    @functools.cached_property
+    def high(self) -> Floats:
+        """The upper corner of the box that points are drawn from."""
+        p = self.problem
+        return p.start + self._reach if p.domain is None else np.asarray(p.domain)[:, 1]
+
+    @property
+    def _reach(self) -> Floats:
+        return np.maximum(1.0, np.abs(self.problem.start))
+
+    def evaluate(
+        self, points: Floats, rows: Ints = NO_ROWS, engine: str | None = None, fill: float = np.nan
+    ) -> tuple[Floats, Floats]:
+        """f and ∇f at the rows of ``points``, on the problem's engine or another, into arrays filled before."""
+        problem, chosen = self.problem, ENGINES[engine or self.problem.engine]
+        at = np.array(points, dtype=np.float64, order="C", ndmin=2)
+        values, slopes = np.full(len(at), fill), np.full(at.shape, fill)
+        chosen.evaluate(
+            chosen.entry(problem.value_kernel, "value"), chosen.entry(problem.gradient_kernel, "gradient"),
+            formula_of(problem), rows, at, values, slopes,
+        )  # fmt: skip
+        return values, slopes
+
+    @functools.cached_property
+    def sampled(self) -> tuple[Floats, Floats, Floats]:
+        """The points with finite value and gradient, and both there."""
+        values, slopes = self.evaluate(self.points)
+        fine = np.isfinite(values) & np.isfinite(slopes).all(axis=1)
+        return self.points[fine], values[fine], slopes[fine]
+
+    @property
+    def few(self) -> int:
+        """How many rows are enough where f is a mean over many: f over them is as good to check, and quick."""
+        return max(2, min(8, _FEW_NUMBERS // self.problem.dimension))
+
+    def few_rows(self, draw: int) -> Ints:
+        """A few rows, others for every draw; no rows, which stand for all, where there are no more."""
+        count = self.problem.row_count
+        if count <= self.few:
+            return NO_ROWS
+        return self.random(f"rows {draw}").choice(count, self.few, replace=False).astype(np.int64)
+
+    @property
+    def on_rows(self) -> str:
+        """How the text of a check says that it was made on a few rows."""
+        count = self.problem.row_count
+        return f", on {self.few} of {count} rows at a time" if count > self.few else ""
+
+    def hessian(self, x: Floats) -> Floats:
+        """The Hessian at x from central differences of the gradient; exact to rounding where it is constant."""
+        n, constant = x.size, self.problem.kind == "quadratic"
+        steps = np.where(constant, 1.0, 1e-5) * np.maximum(1.0, np.abs(x))
+        _, ahead = self.evaluate(x + np.diag(steps))
+        _, behind = self.evaluate(x - np.diag(steps))
+        rows = (ahead - behind) / (2.0 * steps[:, None])
+        assert rows.shape == (n, n)
+        return 0.5 * (rows + rows.T)
+
+    @functools.cached_property
+    def pairs(self) -> tuple[Floats, Floats]:
+        """Pairs of points: sampled ones, and close ones along the directions of largest and of least curvature."""
+        points = self.sampled[0]
+        close = list(self._close_pairs(points))
+        ends = (
+            [np.array(side).reshape(-1, self.problem.dimension) for side in zip(*close, strict=True)] if close else []
+        )
+        shifted = np.roll(points, 1, axis=0)
+        if not ends:
+            return points, shifted
+        return np.concatenate([points, ends[0]]), np.concatenate([shifted, ends[1]])
+
+    def _close_pairs(self, points: Floats) -> Iterator[tuple[Floats, Floats]]:
+        reach = 1e-3 * max(1.0, float(np.abs(self.problem.start).max()))
+        known = self.problem.minimizers
+        for x in [self.problem.start, *points[:3], *(() if known is None else known[:1])]:
+            for direction in self._extremes(x):
+                yield x, x + reach * direction
+
+    def _extremes(self, x: Floats) -> list[Floats]:
+        if self.problem.dimension <= SMALL:
+            matrix = self.hessian(x)
+            if not np.isfinite(matrix).all():
+                return []
+            vectors = np.linalg.eigh(matrix)[1]
+            return [vectors[:, 0], vectors[:, -1]]
+        return [self._power(x, 0.0), self._power(x, self.problem.smoothness or 0.0)]
+
+    def _power(self, x: Floats, shift: float, iterations: int = 30) -> Floats:
+        """A direction of large |curvature − shift|: power iteration on differences of gradients."""
+        direction = self.random("power").standard_normal(x.size)
+        for _ in range(iterations):
+            direction /= np.linalg.norm(direction)
+            _, slopes = self.evaluate(np.stack([x + 1e-5 * direction, x - 1e-5 * direction]))
+            image = (slopes[0] - slopes[1]) / 2e-5 - shift * direction
+            if not np.isfinite(image).all() or not image.any():
+                break
+            direction = image
+        return np.asarray(direction / np.linalg.norm(direction))

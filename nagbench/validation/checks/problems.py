@@ -1,0 +1,110 @@
+"""The contract of a problem: what its kernels must do, and whether the facts that it claims hold where it is tried."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from nagbench import registry
+from nagbench.validation.checks.differentiation import Reference, reference_of
+from nagbench.validation.checks.facts import FACTS
+from nagbench.validation.checks.findings import Check, Finding, compare, failed, passed, run_checks, run_elsewhere, skipped
+from nagbench.validation.checks.kernels import KERNELS
+from nagbench.validation.checks.probe import Probe
+from nagbench.distant import DistantProblem
+from nagbench.core.errors import UsageError
+from nagbench.problems.problem import Floats, Problem
+from nagbench.engine.records import canonical
+
+ProblemCheck = Callable[[Probe], Finding]
+_ALL_COORDINATES = 10
+
+
+def check_problem(problem: Problem, *, seed: int = 0, speed: bool = True) -> list[Check]:
+    """All checks of a problem, in order. ``speed`` False leaves out the timing."""
+    checks = {name: check for name, check in CHECKS.items() if speed or name != "speed"}
+    if isinstance(problem, DistantProblem):
+        return run_elsewhere(problem.name, list(checks), lambda name: problem.ask("check_problem", name, seed))
+    return run_checks(problem.name, checks, Probe(problem, seed))
+
+
+def start(probe: Probe) -> Finding:
+    """The start is finite, and so are value and gradient there."""
+    point = probe.problem.start
+    if point.ndim != 1 or not point.size or not np.isfinite(point).all():
+        return failed("the start is not a list of finite numbers")
+    values, slopes = probe.evaluate(point)
+    if not np.isfinite(values[0]):
+        return failed(f"the value at the start is {values[0]}", point)
+    if not np.isfinite(slopes[0]).all():
+        i = int(np.argmin(np.isfinite(slopes[0])))
+        return failed(f"coordinate {i} of the gradient at the start is {slopes[0][i]}", point)
+    return passed(f"f = {values[0]:.6g}, ‖∇f‖ = {np.linalg.norm(slopes[0]):.6g}")
+
+
+def gradient(probe: Probe) -> Finding:
+    """The gradient is that of the value, by an independent differentiation at twenty points."""
+    reference = reference_of(probe)
+    rows = [row for draw, x in enumerate(probe.points) for row in _slopes(probe, reference, draw, x)]
+    if not rows:
+        return skipped(f"no point in the domain where the value is finite and {reference.name} can judge")
+    deviations, allowed, points = (np.array(column) for column in zip(*rows, strict=True))
+    return compare(
+        f"deviation of the gradient from {reference.name}", deviations, allowed, points,
+        f" ({len({*map(bytes, points)})} points{probe.on_rows})",
+    )  # fmt: skip
+
+
+def _slopes(probe: Probe, reference: Reference, draw: int, x: Floats) -> list[tuple[float, float, Floats]]:
+    """(deviation, allowed, point) along some directions at x; those that the reference cannot judge are left out."""
+    rows = probe.few_rows(draw)
+    values, slopes = probe.evaluate(x, rows)
+    if not np.isfinite(values[0]):
+        return []
+    found = []
+    for direction in _directions(probe, draw):
+        expected, uncertain = reference.slope(x, direction, rows)
+        size = max(float(np.abs(slopes[0] * direction).sum()), float(np.abs(slopes[0]).max() * np.abs(direction).max()))
+        allowed = reference.tolerance * max(abs(expected), 1e-3 * size) + 4.0 * uncertain
+        if np.isfinite(expected) and not uncertain > 1e-3 * max(abs(expected), size):
+            found.append((abs(float(slopes[0] @ direction) - expected), allowed, x))
+    return found
+
+
+def _directions(probe: Probe, draw: int) -> Floats:
+    """Every coordinate of a small problem; of a large one some coordinate, and a direction across all."""
+    n = probe.problem.dimension
+    if n <= _ALL_COORDINATES:
+        return np.eye(n)
+    random = probe.random(f"directions {draw}")
+    across = random.standard_normal((1, n))
+    return np.concatenate([np.eye(1, n, int(random.integers(n))), across])
+
+
+def rebuild(probe: Probe) -> Finding:
+    """Built again from its plain data, as another process does, it is the same problem bit for bit."""
+    problem = probe.problem
+    if "<" in canonical(problem.spec):
+        return skipped("a function that has no name to import it by")
+    spec = problem.spec
+    try:
+        again = registry.build_problem(spec["family"], spec["parameters"], **problem.given)
+    except UsageError as error:
+        return failed(f"it cannot be built from {canonical(spec)}: {error}")
+    if again.start.tobytes() != problem.start.tobytes():
+        return failed("built again, it starts elsewhere", problem.start)
+    values, slopes = probe.evaluate(probe.points)
+    others, other_slopes = Probe(again, probe.seed).evaluate(probe.points)
+    same = (values == others) | (np.isnan(values) & np.isnan(others))
+    same &= np.all((slopes == other_slopes) | (np.isnan(slopes) & np.isnan(other_slopes)), axis=1)
+    if not same.all():
+        at = int(np.argmin(same))
+        size = abs(values[at] - others[at])
+        return failed(f"built again, its value differs by {size:.3g} or its gradient does", probe.points[at])
+    return passed()
+
+
+CHECKS: Mapping[str, ProblemCheck] = {
+    "start": start, "gradient": gradient, "rebuild": rebuild, **KERNELS, **FACTS,
+}  # fmt: skip

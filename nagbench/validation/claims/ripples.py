@@ -1,0 +1,130 @@
+"""Claims about oscillation: the period of the ripples, and who overshoots less."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from nagbench import registry
+from nagbench.analysis.sensitivity import paired_overshoot
+from nagbench.validation.claims import Claim, Finding
+from nagbench.problems.problem import Floats
+from nagbench.experiments.scan import axis, crossed, scan
+from nagbench.engine.single_run import run
+
+_PERIODS = 14
+_SETTLED = 4
+PROBLEMS = ("ill-conditioned-1e2", "ill-conditioned-1e4", "rosenbrock", "rosenbrock-10", "beale", "himmelblau")
+
+
+def ripple(conditions: tuple[float, ...] = (1e2, 1e3, 1e4, 1e5)) -> Finding:
+    """The distance between neighbouring minima of f(x_k) along a run of FISTA, beside π√κ.
+
+    The quadratic with eigenvalues 1 and κ, the step 1/L, momentum that grows to 1 (no strong convexity is assumed):
+    the mean distance over ten periods, after the first four, in which the momentum is still small.
+    """
+    fista, rows = registry.find_method("fista"), []
+    for kappa in conditions:
+        problem = registry.problem("quadratic", eigenvalues=[1.0, kappa], start=[1.0, 1.0 / kappa])
+        last = round((_PERIODS + _SETTLED) * math.pi * math.sqrt(kappa))
+        way = run(
+            problem, registry.optimizer(fista.name, step_size=1.0 / kappa), tolerance=1e-300, budget=last, path=True
+        )
+        assert way.path is not None
+        minima = _minima(problem.values(way.path))[_SETTLED : _PERIODS + 1]
+        period = float(np.diff(minima).mean())
+        published = math.pi * math.sqrt(kappa)
+        rows.append(
+            {"kappa": kappa, "periods": len(minima) - 1, "published": published, "measured": period,
+             "ratio": period / published}
+        )  # fmt: skip
+    table = pd.DataFrame(rows)
+    worst = float((table["ratio"] - 1.0).abs().max())
+    return Finding(table, f"the measured periods are within {worst:.2%} of π√κ")
+
+
+def _minima(values: Floats) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+    """The iterations at which the values are below both neighbours."""
+    inner = values[1:-1]
+    return np.flatnonzero((inner < values[:-2]) & (inner <= values[2:])) + 1
+
+
+def overshoot(points: int = 40, problems: Sequence[str] = PROBLEMS) -> Finding:
+    """How far f rises over its least value so far, Nesterov's method beside the heavy ball, same step size and momentum.
+
+    On each problem a grid of ``points`` × ``points`` over the methods' tuning ranges; pairs in which both converged
+    (‖∇f‖ ≤ 10⁻⁶ within 10,000 iterations). ``ratio`` is the median of Nesterov's overshoot to the heavy ball's where both
+    rise.
+    """
+    tables = []
+    for name in problems:
+        problem = registry.problem(name)
+        for method in map(registry.find_method, ("nesterov", "momentum")):
+            axes = dict(axis(problem, method, text, points) for text in ("step_size", "momentum"))
+            tables.append(scan(problem, method, crossed(axes)))
+    table = paired_overshoot(pd.concat(tables, ignore_index=True)).drop(columns="oracle")
+    pairs = table["pairs"].sum()
+    less, more = ((table[side] * table["pairs"]).sum() / pairs for side in ("less", "more"))
+    verdict = (
+        f"of {pairs:,} settings at which both converge, Nesterov's method overshoots less at {less:.1%} "
+        f"and more at {more:.1%}; at the others neither rises, or both by the same"
+    )
+    return Finding(table, verdict)
+
+
+def look_ahead(points: int = 12) -> Finding:
+    """Nesterov's method (s, m) beside the heavy ball (s, m(1 − s·λ)) and the heavy ball (s, m) on ½λx², λ = 1.
+
+    Iterations to |x| ≤ 10⁻⁶ and overshoot; ``largest_difference`` of the overshoot over the grid of s in [0.01, 0.9] and
+    m in [0, 0.99]. One row a momentum.
+    """
+    problem = registry.problem("quadratic", eigenvalues=[1.0], start=[1.0])
+    products, momenta = np.geomspace(0.01, 0.9, points), 1.0 - np.geomspace(1.0, 0.01, points)
+    settings = list(crossed({"momentum": momenta, "step_size": products}))
+    weaker = [{**given, "momentum": given["momentum"] * (1.0 - given["step_size"])} for given in settings]
+    nesterov, ball = registry.find_method("nesterov"), registry.find_method("momentum")
+    found = scan(problem, nesterov, settings)
+    plain, same = scan(problem, ball, settings), scan(problem, ball, weaker)
+    table = pd.DataFrame(
+        {
+            "momentum": found["momentum"],
+            "nesterov": found["overshoot"],
+            "heavy_ball": plain["overshoot"],
+            "heavy_ball_weaker": same["overshoot"],
+            "largest_difference": (found["overshoot"] - same["overshoot"]).abs(),
+            "counts_differ": found["iterations"] != same["iterations"],
+        }
+    )
+    largest = dict.fromkeys(table.columns[1:5], "max")
+    table = table.groupby("momentum", as_index=False).agg({**largest, "counts_differ": "sum"})
+    worst, differing = float(table["largest_difference"].max()), int(table["counts_differ"].sum())
+    verdict = (
+        f"overshoot differs by at most {worst:.1g} and {differing} of {len(settings)} counts differ between Nesterov's "
+        "method and the heavy ball with momentum m(1 − s·λ)"
+    )
+    return Finding(table, verdict)
+
+
+CLAIMS = (
+    Claim(
+        "ripple",
+        "With momentum that grows to 1, f ripples with period π√κ on a strongly convex function.",
+        "O'Donoghue & Candès 2015",
+        ripple,
+    ),
+    Claim(
+        "overshoot",
+        "Nesterov's momentum overshoots the minimum less than classical momentum.",
+        "tutorials on Nesterov momentum; Sutskever et al. 2013, sect. 2.1",
+        overshoot,
+    ),
+    Claim(
+        "look-ahead",
+        "Along an eigenvector of eigenvalue λ, Nesterov's method with momentum m is the heavy ball with momentum m(1 − s·λ).",
+        "Sutskever et al. 2013, theorem 2.1",
+        look_ahead,
+    ),
+)

@@ -1,0 +1,82 @@
+"""Which implementations of a trial coincide all with one another, and what parts one such bundle from the next."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from nagbench.validation.equivalence.rounding import DIFFERENT, IDENTICAL, Comparison
+from nagbench.validation.equivalence.trials import Pair, Trial
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Implementations of one trial that coincide, those of the same bits side by side. ``joints`` has a sign between
+    each two neighbours: "=" the same bits, "≈" up to rounding.
+    """
+
+    names: tuple[str, ...]
+    joints: tuple[str, ...]
+    distance: float
+    ulps: float
+    told_until: int
+
+
+def bundles(trial: Trial) -> list[Bundle]:
+    """The implementations of a trial that coincide, each with every other of its bundle."""
+    between = {frozenset((pair.a, pair.b)): pair.best for pair in trial.pairs}
+    groups: list[list[str]] = []
+    for entrant in trial.entrants:
+        home = next((g for g in groups if all(_coincide(between, entrant.name, other) for other in g)), None)
+        if home is None:
+            groups.append([entrant.name])
+        else:
+            twins = [i for i, other in enumerate(home) if _verdict(between, entrant.name, other) == IDENTICAL]
+            home.insert(twins[-1] + 1 if twins else len(home), entrant.name)
+    return [_bundle(between, names) for names in groups]
+
+
+def forms_of(trial: Trial, bundle: Bundle) -> str:
+    """The published forms that a bundle follows, where that tells something: not where all forms of the group coincide."""
+    forms = next(entrant.forms for entrant in trial.entrants if entrant.name == bundle.names[0])
+    if not forms:
+        return "no known form"
+    return "every form" if len(forms) == len(trial.forms) > 1 else ", ".join(forms)
+
+
+def reasons(pairs: Sequence[Pair]) -> str:
+    """Why these pairs part, each reason once."""
+    found = list(dict.fromkeys(pair.explanation for pair in pairs if pair.explanation))
+    return " / ".join(found) if found else "no explanation is known"
+
+
+def _verdict(between: Mapping[frozenset[str], Comparison], a: str, b: str) -> str:
+    found = between.get(frozenset((a, b)))
+    return found.verdict if found is not None else DIFFERENT
+
+
+def _coincide(between: Mapping[frozenset[str], Comparison], a: str, b: str) -> bool:
+    return _verdict(between, a, b) != DIFFERENT
+
+
+def _bundle(between: Mapping[frozenset[str], Comparison], names: list[str]) -> Bundle:
+    inside = [between[frozenset((a, b))] for i, a in enumerate(names) for b in names[i + 1 :]]
+    joints = tuple("=" if _verdict(between, a, b) == IDENTICAL else "≈" for a, b in itertools.pairwise(names))
+    return Bundle(
+        tuple(names),
+        joints,
+        max((found.distance for found in inside), default=0.0),
+        max((found.ulps for found in inside), default=0.0),
+        min((found.told_until for found in inside), default=-1),
+    )
+
+
+def rifts(trial: Trial, found: Sequence[Bundle]) -> Iterator[tuple[int, int, list[Pair]]]:
+    """For each two bundles their numbers and the pairs between them that differ."""
+    home = {name: number for number, bundle in enumerate(found) for name in bundle.names}
+    for i in range(len(found)):
+        for j in range(i + 1, len(found)):
+            across = [p for p in trial.pairs if {home[p.a], home[p.b]} == {i, j} and p.best.verdict == DIFFERENT]
+            if across:
+                yield i, j, across

@@ -1,0 +1,233 @@
+"""The certificate: which implementations coincide, to how many units in the last place, and from which step they part."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from importlib.resources import files
+from typing import Any
+
+import pandas as pd
+
+from nagbench.core.errors import UsageError, check_number, check_whole, unknown
+from nagbench.problems.problem import Problem
+from nagbench.registry import problem as make_problem
+from nagbench.validation.equivalence.lockstep import Array
+from nagbench.validation.equivalence.rounding import RUNS, SAFETY, Comparison
+from nagbench.validation.equivalence.scenarios import SCENARIOS, change_at
+from nagbench.validation.equivalence.selection import Selection, select
+from nagbench.validation.equivalence.trials import Pair, Trial, try_group
+
+PROBLEM, STEPS = "rosenbrock-10", 60
+FORMAT = 2
+_LIBRARIES = ("numpy", "torch", "keras", "optax", "jax")
+
+
+@dataclass(frozen=True, eq=False)
+class Certificate:
+    """What `verify` found: a trial for each group and scenario. ``missing`` says, by implementation, which library is not
+    installed; ``named`` are the implementations that were asked for; ``versions`` are those of nagbench and the libraries.
+    """
+
+    problem: str
+    dimension: int
+    steps: int
+    trials: tuple[Trial, ...]
+    missing: Mapping[str, str]
+    named: frozenset[str] = frozenset()
+    versions: Mapping[str, str] = field(default_factory=lambda: installed())
+
+    @property
+    def pairs(self) -> pd.DataFrame:
+        """One row a pair, group and scenario; columns as in the JSON, those of the mapped comparison with ``mapped_``."""
+        return pd.DataFrame(
+            [
+                {"group": trial.group.name, "scenario": trial.scenario.name, **_flat(_pair(pair))}
+                for trial in self.trials
+                for pair in trial.pairs
+            ]
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The certificate as plain data, in the form of `schema`."""
+        return {
+            "format": FORMAT,
+            "problem": self.problem,
+            "dimension": self.dimension,
+            "steps": self.steps,
+            "changed_at": change_at(self.steps),
+            "rounding": {"runs": RUNS, "safety": SAFETY},
+            "versions": dict(self.versions),
+            "missing": dict(self.missing),
+            "trials": [_trial(trial) for trial in self.trials],
+        }
+
+    def to_json(self) -> str:
+        """`to_dict` as JSON; distances that are not finite are the text "inf"."""
+        return json.dumps(self.to_dict(), ensure_ascii=False, indent=1, allow_nan=False)
+
+    @staticmethod
+    def from_json(text: str) -> Certificate:
+        """The certificate that `to_json` wrote, here or elsewhere. Raises UsageError in one line for anything else."""
+        from nagbench.validation.equivalence.reading import read
+
+        return read(text)
+
+    def plot(self) -> Any:
+        """The distance of every implementation from the first of its group, step by step: a matplotlib Figure."""
+        from nagbench.reporting.figures.certificate import certificate
+
+        return certificate(self)
+
+
+def verify(
+    *names: str,
+    problem: str | Problem = PROBLEM,
+    scenarios: Sequence[str] | None = None,
+    steps: int = STEPS,
+    hyperparameters: Mapping[str, float] | None = None,
+) -> Certificate:
+    """Runs implementations in lockstep and says which coincide.
+
+    ``names`` are groups, or implementations: ours, a library's ("torch/sgd-nesterov") or anyone's
+    ("package.module:attribute"); without names all groups. ``scenarios`` are names of `SCENARIOS`, all by default.
+    ``hyperparameters`` replace values of the groups, for problems that need others.
+    Raises UsageError for unknown names, values that are not valid, and named libraries that are missing.
+    """
+    found = problem if isinstance(problem, Problem) else make_problem(problem)
+    for name in scenarios or ():
+        if name not in SCENARIOS:
+            raise unknown("scenario", name, SCENARIOS)
+    if check_whole("steps", steps) < 2:
+        raise UsageError(f"steps {steps} is not valid; allowed: at least 2")
+    chosen = [SCENARIOS[name] for name in dict.fromkeys(scenarios or SCENARIOS)]
+    selection = _with(select(names), hyperparameters or {})
+    with _one_thread(selection):
+        trials = [
+            trial
+            for selected in selection.groups
+            for scenario in chosen
+            if (trial := try_group(selected.group, scenario, selected.members, found, int(steps))) is not None
+        ]
+    return Certificate(found.name, found.dimension, int(steps), tuple(trials), selection.missing, selection.named)
+
+
+@contextmanager
+def _one_thread(selection: Selection) -> Iterator[None]:
+    """PyTorch on one thread: on a few coordinates a second one only waits, and on a busy machine for long."""
+    if not any(method.library == "torch" for selected in selection.groups for _, method in selected.members):
+        yield
+        return
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _with(selection: Selection, given: Mapping[str, float]) -> Selection:
+    """The selection with these hyperparameters in the groups that have them."""
+    known = {name for selected in selection.groups for name in selected.group.base}
+    for name in given:
+        if name not in known:
+            raise unknown("hyperparameter of these groups", name, known)
+    values = {name: check_number(name, value) for name, value in given.items()}
+    groups = tuple(
+        replace(
+            selected,
+            group=replace(
+                selected.group,
+                base={**selected.group.base, **{k: v for k, v in values.items() if k in selected.group.base}},
+            ),
+        )
+        for selected in selection.groups
+    )
+    return replace(selection, groups=groups)
+
+
+def installed() -> dict[str, str]:
+    """The versions of nagbench and of what can be verified; libraries that are not installed are left out."""
+    found = {}
+    for name in ("nagbench", *_LIBRARIES):
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema (draft 2020-12) of a certificate."""
+    text = files("nagbench.validation.equivalence").joinpath("certificate.schema.json").read_text(encoding="utf-8")
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
+
+
+def _trial(trial: Trial) -> dict[str, Any]:
+    return {
+        "group": trial.group.name,
+        "title": trial.group.title,
+        "scenario": trial.scenario.name,
+        "precision": trial.scenario.precision,
+        "hyperparameters": dict(trial.group.base),
+        "implementations": [
+            {"name": entrant.name, "library": entrant.library, "tested_at": entrant.tested_at,
+             "look_ahead": entrant.look_ahead, "forms": list(entrant.forms)}
+            for entrant in trial.entrants
+        ],
+        "forms": list(trial.forms),
+        "refused": dict(trial.refused),
+        "pairs": [_pair(pair) for pair in trial.pairs],
+        "picture": {
+            "allowed": _short(trial.allowed),
+            "lines": [{"a": line.a, "b": line.b, "distances": _short(line.distances)} for line in trial.lines],
+        },
+    }  # fmt: skip
+
+
+def _short(values: Array) -> list[float | str]:
+    """To four digits, which is more than a picture shows."""
+    return [_plain(float(f"{value:.4g}")) for value in values]
+
+
+def _pair(pair: Pair) -> dict[str, Any]:
+    return {
+        "a": pair.a,
+        "b": pair.b,
+        **_comparison(pair.raw),
+        "mapped": None if pair.mapped is None else _comparison(pair.mapped),
+        "explanation": pair.explanation,
+    }
+
+
+def _comparison(found: Comparison) -> dict[str, Any]:
+    return {
+        "verdict": found.verdict,
+        "parts_at": found.parts_at,
+        "distance": _plain(found.distance),
+        "ulps": _plain(found.ulps),
+        "resolution": _plain(found.resolution),
+        "told_until": found.told_until,
+    }
+
+
+def _plain(value: float) -> float | str:
+    return value if math.isfinite(value) else "inf"
+
+
+def _flat(pair: dict[str, Any]) -> dict[str, Any]:
+    mapped = pair.pop("mapped")
+    explanation = pair.pop("explanation")
+    empty = dict.fromkeys(("verdict", "parts_at", "distance", "ulps", "resolution", "told_until"))
+    return {
+        **pair,
+        **{f"mapped_{name}": value for name, value in (mapped or empty).items()},
+        "explanation": explanation,
+    }

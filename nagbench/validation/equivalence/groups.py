@@ -1,0 +1,198 @@
+"""What is verified against what: groups of implementations that claim to be one method, and why some of them part.
+
+A reason is a pair of forms (`forms.py`) and a sentence. It is given for a pair of implementations only where a run has
+shown that one follows the first form, the other the second, and neither both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from nagbench.validation.equivalence.lockstep import Array, Schedule
+
+Setting = float | Callable[[Schedule], Array]
+
+
+@dataclass(frozen=True)
+class Member:
+    """An implementation, and what its hyperparameters are in terms of the group's, where names alone do not say it."""
+
+    name: str
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why implementations of these two forms part."""
+
+    forms: tuple[str, str]
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """``base`` are the hyperparameters that all members are given; ``point_map`` relates the two points of the members
+    that take their gradient elsewhere than at their parameters to that of the others.
+    """
+
+    name: str
+    title: str
+    base: Mapping[str, float]
+    members: tuple[Member, ...]
+    forms: tuple[str, ...]
+    reasons: tuple[Reason, ...] = ()
+    point_map: str = ""
+
+
+def _members(*names: str | Member) -> tuple[Member, ...]:
+    return tuple(item if isinstance(item, Member) else Member(item) for item in names)
+
+
+def _torch(name: str, *suffixes: str) -> tuple[Member, ...]:
+    return tuple(Member(f"torch/{name}{suffix}") for suffix in ("", "-foreach", *suffixes))
+
+
+def _averaged_step(values: Schedule) -> Array:
+    """QHM's step size multiplies an average, so it is 1/(1 − m) times that of the others."""
+    return values["step_size"] / (1.0 - values["momentum"])
+
+
+def _dampened_step(values: Schedule) -> Array:
+    """A heavy ball without dampening d is one with the step size (1 − d)·s."""
+    return values["step_size"] * (1.0 - values["dampening"])
+
+
+_VELOCITY = "the velocity holds past step sizes, the buffer does not: it is a velocity that decays with m·s_k/s_{k−1}"
+_AVERAGE = "the memory holds (1 − m)·g, so a change of m acts on past gradients too"
+_INSIDE = "ε inside the root: √(a + ε), not √a + ε"
+_EPSILON_HAT = "ε is not corrected for bias (“ε hat”): it acts as ε/√(1 − β₂ᵏ) would where it is"
+
+_ADAM = {"step_size": 1e-2, "beta1": 0.9, "beta2": 0.99, "epsilon": 1e-4}
+
+_ALL = (
+    Group(
+        name="descent",
+        title="gradient descent",
+        base={"step_size": 1e-3},
+        members=_members("gradient-descent", *_torch("sgd", "-fused"), "keras/sgd", "optax/sgd"),
+        forms=("descent",),
+    ),
+    Group(
+        name="averaging",
+        title="gradient descent with averaging (ASGD)",
+        base={"step_size": 1e-3, "lambd": 0.0, "alpha": 0.0, "t0": 1.0},
+        members=_members(Member("averaged-gradient-descent", {"burn_in": 1.0}), "gradient-descent", *_torch("asgd")),
+        forms=("asgd", "asgd single step", "asgd late single step"),
+        reasons=(
+            Reason(("asgd", "asgd single step"), "the step size is kept in single precision"),
+            Reason(
+                ("asgd single step", "asgd late single step"),
+                "the step size of an iteration is made at the end of the one before, so a change acts one iteration late",
+            ),
+        ),
+        point_map="x̄_k is the mean of x_2 … x_k, the points where the gradients are taken",
+    ),
+    Group(
+        name="nesterov",
+        title="Nesterov's accelerated gradient",
+        base={"step_size": 1e-4, "momentum": 0.9},
+        members=_members(
+            "nesterov",
+            "nesterov-two-sequence",
+            Member("qhm", {"step_size": _averaged_step, "nu": lambda values: values["momentum"]}),
+            *_torch("sgd-nesterov", "-fused"),
+            "keras/sgd-nesterov",
+            "optax/sgd-nesterov",
+            "optax/sgd-nesterov-chain",
+            "formula/ruder",
+            "formula/cs231n",
+            "formula/bengio",
+        ),
+        forms=("nesterov velocity", "nesterov buffer", "nesterov look-ahead", "nesterov average"),
+        reasons=(
+            Reason(("nesterov velocity", "nesterov buffer"), _VELOCITY),
+            Reason(("nesterov buffer", "nesterov average"), _AVERAGE),
+            Reason(
+                ("nesterov velocity", "nesterov look-ahead"),
+                "the look-ahead is made with the momentum of this iteration, m_k, not with that of the next, m_{k+1}",
+            ),
+        ),
+        point_map="x_k = p_k + m·s·b_k",
+    ),
+    Group(
+        name="momentum",
+        title="the heavy ball",
+        base={"step_size": 1e-4, "momentum": 0.9, "dampening": 0.0},
+        members=_members(
+            Member("momentum", {"step_size": _dampened_step}),
+            Member(
+                "qhm",
+                {"step_size": lambda values: _averaged_step(values) * (1.0 - values["dampening"]), "nu": 1.0},
+            ),
+            *_torch("sgd", "-fused"),
+            Member("keras/sgd", {"step_size": _dampened_step}),
+            Member("optax/sgd", {"step_size": _dampened_step}),
+        ),
+        forms=("ball velocity", "ball buffer", "ball average", "ball dampened", "ball dampened later"),
+        reasons=(
+            Reason(("ball velocity", "ball buffer"), _VELOCITY),
+            Reason(("ball buffer", "ball average"), _AVERAGE),
+            Reason(("ball dampened", "ball dampened later"), "the first buffer is the undamped gradient, b₁ = g₀"),
+        ),
+    ),
+    Group(
+        name="adam",
+        title="Adam",
+        base=_ADAM,
+        members=_members("adam", *_torch("adam", "-fused"), "keras/adam", "optax/adam"),
+        forms=("adam", "adam epsilon hat"),
+        reasons=(Reason(("adam", "adam epsilon hat"), _EPSILON_HAT),),
+    ),
+    Group(
+        name="adamw",
+        title="AdamW",
+        base={**_ADAM, "weight_decay": 0.1},
+        members=_members("adamw", *_torch("adamw", "-fused"), "keras/adamw", "optax/adamw"),
+        forms=("adamw", "adamw epsilon hat"),
+        reasons=(Reason(("adamw", "adamw epsilon hat"), _EPSILON_HAT),),
+    ),
+    Group(
+        name="nadam",
+        title="NAdam, with momentum_decay 1, the only one that Keras knows",
+        base={**_ADAM, "momentum_decay": 1.0},
+        members=_members("nadam", *_torch("nadam"), "keras/nadam", "optax/nadam"),
+        forms=("nadam", "nadam single product", "nadam constant"),
+        reasons=(
+            Reason(("nadam", "nadam single product"), "the product of the momenta is kept in single precision"),
+            Reason(("nadam", "nadam constant"), "no schedule of the momentum: μ_j = β₁, as if momentum_decay were ∞"),
+        ),
+    ),
+    Group(
+        name="rmsprop",
+        title="RMSprop",
+        base={"step_size": 1e-3, "decay": 0.9, "epsilon": 1e-4},
+        members=_members(
+            "rmsprop", "rmsprop-epsilon-inside", *_torch("rmsprop"), "keras/rmsprop", "optax/rmsprop",
+        ),
+        forms=("rmsprop outside", "rmsprop inside"),
+        reasons=(Reason(("rmsprop outside", "rmsprop inside"), _INSIDE),),
+    ),
+    Group(
+        name="adagrad",
+        title="Adagrad, its accumulators 0 at first",
+        base={"step_size": 1e-1, "epsilon": 1e-4, "initial_accumulator_value": 0.0},
+        members=_members("adagrad", *_torch("adagrad", "-fused"), "keras/adagrad", "optax/adagrad"),
+        forms=("adagrad outside", "adagrad inside"),
+        reasons=(Reason(("adagrad outside", "adagrad inside"), _INSIDE),),
+    ),
+    Group(
+        name="lion",
+        title="Lion",
+        base={"step_size": 1e-3, "beta1": 0.9, "beta2": 0.99, "weight_decay": 0.1},
+        members=_members("lion", "keras/lion", "optax/lion"),
+        forms=("lion",),
+    ),
+)  # fmt: skip
+
+GROUPS = {group.name: group for group in _ALL}

@@ -1,0 +1,121 @@
+"""Which implementations to verify: groups by name, implementations by name, or anyone's as package.module:attribute."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from nagbench.core.errors import UsageError, check_number, unknown
+from nagbench.registry import find_method, optimizers
+from nagbench.core.text_form import parse
+from nagbench.optimizers.algorithm import Method
+from nagbench.validation.equivalence.forms import PUBLISHED
+from nagbench.validation.equivalence.groups import GROUPS, Group, Member
+
+# What an implementation may lack and still belong to a group.
+_OPTIONAL = {"dampening", "weight_decay", "momentum_decay"}
+
+
+@dataclass(frozen=True)
+class Selected:
+    """A group with the members that are to be run."""
+
+    group: Group
+    members: tuple[tuple[Member, Method], ...]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What to verify: groups, and implementations by name, if any were named; ``missing`` are left out, and why."""
+
+    groups: tuple[Selected, ...]
+    named: frozenset[str]
+    missing: Mapping[str, str]
+
+
+def select(names: Sequence[str]) -> Selection:
+    """All groups without names; groups, where all names are groups'; else the named implementations.
+
+    One alone is compared with the whole of its groups, several with one another: in the groups that hold all of them, or
+    else in those of the first that is in any; a user's own alone in those whose hyperparameters it has.
+    Raises UsageError for unknown names.
+    """
+    names = list(dict.fromkeys(names))
+    if all(name in GROUPS for name in names):
+        chosen = [GROUPS[name] for name in names] or list(GROUPS.values())
+        return _selection(chosen, frozenset())
+    members = [_member(name) for name in names]
+    named = frozenset(member.name for member, _ in members)
+    return _selection([_joined(group, [member for member, _ in members]) for group in _homes(members)], named)
+
+
+def _homes(members: Sequence[tuple[Member, Method]]) -> list[Group]:
+    homes = [[g for g in GROUPS.values() if any(at.name == member.name for at in g.members)] for member, _ in members]
+    common = [group for group in GROUPS.values() if all(group in found for found in homes)]
+    found = common or next((found for found in homes if found), []) or _fitting(members[0][1])
+    if not found:
+        member, method = members[0]
+        raise UsageError(
+            f"{member.name} takes {', '.join(method.hyperparameters) or 'no hyperparameters'}, which fits no group; "
+            "name an implementation beside it to compare it with"
+        )
+    return found
+
+
+def _joined(group: Group, named: Sequence[Member]) -> Group:
+    """The group with the named members first, with their settings in it and those given; alone if they are several."""
+    at_home = {member.name: member for member in group.members}
+    joined = tuple(
+        replace(
+            member, settings={**(at_home[member.name].settings if member.name in at_home else {}), **member.settings}
+        )
+        for member in named
+    )
+    names = {member.name for member in joined}
+    others = tuple(member for member in group.members if member.name not in names)
+    return replace(group, members=joined if len(joined) > 1 else (*joined, *others))
+
+
+def _member(text: str) -> tuple[Member, Method]:
+    name, given = parse(text) if text not in PUBLISHED else (text, {})
+    try:
+        method = find(name)
+    except UsageError:
+        if ":" in name or name in optimizers():
+            raise
+        raise unknown("implementation or group", name, {*GROUPS, *PUBLISHED, *optimizers()}) from None
+    for key in given:
+        if key not in method.hyperparameters:
+            raise unknown(f"hyperparameter of {name}", key, method.hyperparameters)
+    return Member(name, {key: check_number(key, value) for key, value in given.items()}), method
+
+
+def find(name: str) -> Method:
+    """A published formula, or a method of ours, of a library or of a user's. Raises UsageError."""
+    return PUBLISHED[name] if name in PUBLISHED else find_method(name)
+
+
+def _fitting(method: Method) -> list[Group]:
+    """The groups whose hyperparameters a method has, of those the ones with the most."""
+    sizes = {}
+    for group in GROUPS.values():
+        needed = set(group.base) - _OPTIONAL
+        if needed <= set(method.hyperparameters):
+            sizes[group.name] = len(needed)
+    return [GROUPS[name] for name, size in sizes.items() if size == max(sizes.values())]
+
+
+def _selection(chosen: Sequence[Group], named: frozenset[str]) -> Selection:
+    missing: dict[str, str] = {}
+    groups = []
+    for group in chosen:
+        found = []
+        for member in group.members:
+            try:
+                found.append((member, find(member.name)))
+            except UsageError as error:
+                if member.name in named:
+                    raise
+                missing[member.name] = str(error)
+        groups.append(Selected(group, tuple(found)))
+    return Selection(tuple(groups), named, missing)
