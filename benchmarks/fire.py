@@ -27,8 +27,8 @@ from pathlib import Path
 from typing import Any
 
 import nagbench
-from nagbench.execution.deadline import OutOfTimeError
 from nagbench.core.errors import UsageError
+from nagbench.execution.deadline import OutOfTimeError
 from nagbench.execution.executors import limits_of
 from nagbench.execution.sandbox import guarding
 from nagbench.experiments.stages import Progress

@@ -20,10 +20,10 @@ import pandas as pd
 import nagbench
 from nagbench.analysis.compare import Rules, time_changes
 from nagbench.analysis.matching import matched, timed_pairs
-from nagbench.experiments.plan import cells
 from nagbench.engine.runner import Job, batch_of, digest, replay
-from nagbench.experiments.specification import make_spec
 from nagbench.engine.timing import Task, time_tasks
+from nagbench.experiments.plan import cells
+from nagbench.experiments.specification import make_spec
 
 METHODS = ("gradient-descent", "momentum", "nesterov", "rmsprop", "adam")
 SPEC = {

@@ -9,11 +9,12 @@ import inspect
 from itertools import groupby
 from pathlib import Path
 
-from nagbench import registry
 from nagbench.optimizers import schedules
-from nagbench.problems.problem import Problem
-from nagbench.problems.suites import Entry, suites
 from nagbench.optimizers.algorithm import Hyperparameter, Method
+from nagbench.optimizers.registry import methods
+from nagbench.problems.problem import Problem
+from nagbench.problems.registry import families
+from nagbench.problems.suites import Entry, suites
 
 HEAD = """# The problems
 
@@ -47,7 +48,7 @@ def page() -> str:
         )
         parts.append("\n".join(row(entry, entry.problem()) for entry in group) + "\n")
     parts.append("## Families\n")
-    for family in registry.families().values():
+    for family in families().values():
         parameters = ", ".join(f"`{name}`" for name in family.parameters) or "none"
         parts.append(f"### {family.name}\n\n{family.documentation}\n\nParameters: {parameters}.\n")
     return "\n".join(parts)
@@ -96,10 +97,10 @@ def between(text: str, begin: str, end: str, lines: list[str]) -> str:
 
 def methods_page(before: str) -> str:
     """The page on methods, with all that stands between its marks made anew."""
-    methods = registry.methods().values()
-    table = ["| name | tested at | tuned over | theory |\n|---|---|---|---|", *map(method_row, methods)]
+    rows = methods().values()
+    table = ["| name | tested at | tuned over | theory |\n|---|---|---|---|", *map(method_row, rows)]
     page = between(before, SCHEDULES, SCHEDULES_END, schedule_rows())
-    return between(page, BEGIN, END, [*table, "", *map(method_section, methods)])
+    return between(page, BEGIN, END, [*table, "", *map(method_section, rows)])
 
 
 if __name__ == "__main__":

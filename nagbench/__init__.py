@@ -11,47 +11,51 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "UsageError": "errors",
-    "Problem": "objective",
-    "Hyperparameter": "updates",
-    "Method": "updates",
-    "Optimizer": "updates",
-    "family": "registry",
-    "method": "registry",
-    "problem": "registry",
-    "optimizer": "registry",
-    "problems": "registry",
-    "optimizers": "registry",
-    "Cell": "records",
-    "Run": "records",
-    "run": "single",
-    "Sweep": "study",
-    "sweep": "study",
-    "load": "study",
+    "UsageError": "core.errors",
+    "jitable": "core.kernels",
+    "Problem": "problems.problem",
+    "family": "problems.registry",
+    "problem": "problems.lookup",
+    "Hyperparameter": "optimizers.algorithm",
+    "Method": "optimizers.algorithm",
+    "Optimizer": "optimizers.algorithm",
+    "method": "optimizers.registry",
+    "optimizer": "optimizers.registry",
+    "Cell": "engine.records",
+    "Run": "engine.records",
+    "run": "engine.single_run",
+    "Sweep": "api.sweeps",
+    "sweep": "api.sweeps",
+    "load": "api.sweeps",
+    "merge": "api.sweeps",
     "compare": "analysis.compare",
-    "verify": "verification.certificate",
-    "merge": "merging",
+    "verify": "api.certificates",
 }
+_PACKAGES = ("problems", "optimizers")
 
 if TYPE_CHECKING:
     from nagbench.analysis.compare import compare
+    from nagbench.api.certificates import verify
+    from nagbench.api.sweeps import Sweep, load, merge, sweep
     from nagbench.core.errors import UsageError
-    from nagbench.experiments.merge import merge
-    from nagbench.problems.problem import Problem
+    from nagbench.core.kernels import jitable
     from nagbench.engine.records import Cell, Run
-    from nagbench.registry import family, method, optimizer, optimizers, problem, problems
     from nagbench.engine.single_run import run
-    from nagbench.experiments.study import Sweep, load, sweep
     from nagbench.optimizers.algorithm import Hyperparameter, Method, Optimizer
-    from nagbench.validation.equivalence.certificate import verify
+    from nagbench.optimizers.registry import method, optimizer, optimizers
+    from nagbench.problems.lookup import problem, problems
+    from nagbench.problems.problem import Problem
+    from nagbench.problems.registry import family
 
 __all__ = [
-    "Cell", "Hyperparameter", "Method", "Optimizer", "Problem", "Run", "Sweep", "UsageError", "compare", "family", "load",
-    "merge", "method", "optimizer", "optimizers", "problem", "problems", "run", "sweep", "verify",
+    "Cell", "Hyperparameter", "Method", "Optimizer", "Problem", "Run", "Sweep", "UsageError", "compare", "family", "jitable",
+    "load", "merge", "method", "optimizer", "optimizers", "problem", "problems", "run", "sweep", "verify",
 ]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
+    if name in _PACKAGES:
+        return importlib.import_module(f"nagbench.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'nagbench' has no attribute {name!r}")
     thing = getattr(importlib.import_module(f"nagbench.{_HOMES[name]}"), name)
@@ -60,4 +64,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
+    return sorted([*globals(), *_HOMES, *_PACKAGES])

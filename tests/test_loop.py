@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nagbench
-from nagbench.engine.records import canonical
+from nagbench.core.canonical import canonical
 from nagbench.engine.runner import Batch, Job, count, digest, replay
 from nagbench.engine.single_run import cell_of
 from nagbench.engine.tracing import trace

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 import nagbench
-from nagbench.engine import loop, fused, runner
-from nagbench import registry
+from nagbench.engine import fused, loop, runner
 from nagbench.engine.runner import Batch, Job, count
 from nagbench.engine.single_run import cell_of
+from nagbench.optimizers.registry import find_method
 
 PLAIN = [
     name
     for name in nagbench.optimizers()
-    if registry.find_method(name).update is not None and registry.find_method(name).library == "nagbench"
+    if find_method(name).update is not None and find_method(name).library == "nagbench"
 ]
 SCHEDULED = [
     "adam:schedule=cosine,schedule_period=50",

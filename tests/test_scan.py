@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import nagbench
-from nagbench.registry import find_method
 from nagbench.experiments.scan import axis, crossed, default_axes, scan
+from nagbench.optimizers.registry import find_method
 
 
 def test_every_row_is_what_a_run_gives():

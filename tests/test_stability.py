@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nagbench
-from nagbench.registry import find_method, methods
+from nagbench.optimizers.registry import find_method, methods
 from nagbench.optimizers.stability import asymptotic_rate, iteration_matrices, largest_stable, spectral_radii
 
 EDGES = {

@@ -11,13 +11,14 @@ import pandas as pd
 import pytest
 
 import nagbench
-from nagbench.experiments import modes, plan, specification
-from nagbench.engine import oracles, runner
 from nagbench.core import provenance
-from nagbench.experiments.serialize import to_json
-from nagbench.experiments.selection import select
+from nagbench.engine import oracles, runner
 from nagbench.engine.single_run import cell_of
+from nagbench.experiments import modes, plan, specification
+from nagbench.experiments.selection import select
+from nagbench.experiments.serialize import to_json
 from nagbench.experiments.stages import Progress
+from nagbench.optimizers.registry import find_method
 
 SMALL = {
     "problems": ["bowl", "rosenbrock"],
@@ -146,7 +147,8 @@ def test_edited_sources_make_cells_stale(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("module", "optimizer"),
     [
-        ("nagbench.engine.self_driven", "scipy/bfgs"), ("nagbench.engine.backends", "torch/sgd"), ("nagbench.optimizers.algorithm", "torch/sgd"),
+        ("nagbench.engine.self_driven", "scipy/bfgs"), ("nagbench.engine.backends", "torch/sgd"),
+        ("nagbench.optimizers.algorithm", "torch/sgd"),
         ("nagbench.engine.backends", "nesterov"),
     ],
 )  # fmt: skip
@@ -305,7 +307,7 @@ def test_starts_are_drawn_from_the_domain_and_shared_by_all_methods(tmp_path):
 
 def points(method, free, count):
     """The columns of all trials, in one piece."""
-    blocks = [values for _, values in modes.trials(nagbench.registry.find_method(method), free, count, 0.1)]
+    blocks = [values for _, values in modes.trials(find_method(method), free, count, 0.1)]
     return {name: np.concatenate([block[name] for block in blocks]) for name in free}
 
 
@@ -314,7 +316,7 @@ def test_tuning_is_a_prefix_of_one_sequence():
     for name, column in many.items():
         assert column[:5].tobytes() == few[name].tobytes()
         assert column.tobytes() == lots[name][:20].tobytes()
-    low, high = nagbench.registry.find_method("nesterov").hyperparameters["step_size"].tuning
+    low, high = find_method("nesterov").hyperparameters["step_size"].tuning
     assert ((low * 0.1 <= lots["step_size"]) & (lots["step_size"] <= high * 0.1)).all()
     assert np.unique(lots["step_size"]).size == 5000
     assert many["step_size"][0] == pytest.approx(0.1 * np.sqrt(low * high))

@@ -68,10 +68,10 @@ def fingerprints() -> dict[str, str]:
 
 def _fingerprints() -> dict[str, str]:
     import nagbench
-    from nagbench.engine import backends, runner
     from nagbench.core import kernels, provenance
-    from nagbench import registry
+    from nagbench.engine import backends, runner
     from nagbench.engine import loop as the_loop
+    from nagbench.optimizers.registry import find_method
 
     def of(*names: str) -> str:
         return provenance.fingerprint([*names, kernels.__name__])
@@ -82,7 +82,7 @@ def _fingerprints() -> dict[str, str]:
             prints[f"update {name}"] = of(chosen.method.update.__module__)
     for name in LIBRARIES:
         # Without loading the library; where it is not installed there is nothing to compare.
-        if (method := if_there(registry.find_method, name)) is not None:
+        if (method := if_there(find_method, name)) is not None:
             prints[f"step {name}"] = of((method.session or method.driver).__module__)
     for name, problem in known(PROBLEMS, nagbench.problem).items():
         prints[f"problem {name}"] = of(

@@ -52,7 +52,9 @@ def driven(method, n):
 
 def counted(method, n):
     """The counting pass of as many iterations as `_BUDGETS` says, as a function of a number of passes."""
-    from nagbench.engine.runner import run_job  # older commits have `count` alone, which makes a new job of large arrays each time
+    from nagbench.engine.runner import (
+        run_job,  # older commits have `count` alone, which makes a new job of large arrays each time
+    )
 
     job = job_of(quadratic(n), optimizer(method, step_size=STEP), _BUDGETS[n])
     return once(lambda: run_job(job, None, lambda: None))

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from nagbench.analysis.formatting import counted, listed, whole
 from nagbench.analysis.matching import count_groups, matched, timed_pairs
 from nagbench.analysis.ratios import Noise, bank_of, pooled_ratio, said, unit_ratios
-from nagbench.analysis.formatting import counted, listed, whole
 from nagbench.core.errors import UsageError
-from nagbench.experiments.study import Sweep, load
+from nagbench.experiments.results import Results, load_results
 
 ALL = "all methods"
 _CELL = ["problem", "variant", "mode", "trial", "start", "seed", "oracle"]
@@ -92,7 +92,7 @@ class Comparison:
         return markdown(self)
 
 
-def compare(a: str | Path | Sweep, b: str | Path | Sweep, rules: Rules | None = None) -> Comparison:
+def compare(a: str | Path | Results, b: str | Path | Results, rules: Rules | None = None) -> Comparison:
     """Compares two results directories: a branch against main, one version of a library against another.
 
     Counts are compared exactly, wherever they were made. Times are compared where a cell was timed in both on the same
@@ -101,7 +101,7 @@ def compare(a: str | Path | Sweep, b: str | Path | Sweep, rules: Rules | None = 
     Raises UsageError for a folder that holds no results, and where the two have no cell in common.
     """
     rules = rules or Rules()
-    sides = [item if isinstance(item, Sweep) else load(item) for item in (a, b)]
+    sides = [item if isinstance(item, Results) else load_results(item) for item in (a, b)]
     names = [str(side.store.folder) for side in sides]
     rows, only_a, only_b = matched(sides[0].runs, sides[1].runs)
     if rows.empty:

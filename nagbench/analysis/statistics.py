@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nagbench.analysis.profiles import compared
 from nagbench.analysis.formatting import counted
+from nagbench.analysis.profiles import compared
 from nagbench.core.errors import UsageError
 from nagbench.problems.problem import Floats
 

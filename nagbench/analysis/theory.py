@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nagbench.optimizers import schedules
 from nagbench.analysis.summary import hyperparameters
 from nagbench.analysis.worst_cases import iterations_at_most
-from nagbench.problems.curvature import Curvature, curvature_of
 from nagbench.core.errors import UsageError
-from nagbench.problems.problem import Floats, Problem
 from nagbench.engine.oracles import start_of
-from nagbench.registry import find_method
 from nagbench.engine.runner import problem_of
-from nagbench.optimizers.stability import asymptotic_rate, largest_stable
+from nagbench.optimizers import schedules
 from nagbench.optimizers.algorithm import Method, Optimizer
+from nagbench.optimizers.registry import find_method
+from nagbench.optimizers.stability import asymptotic_rate, largest_stable
+from nagbench.problems.curvature import Curvature, curvature_of
+from nagbench.problems.problem import Floats, Problem
 
 # What rounding may make of a count: one iteration, or one in a thousand.
 _ROUNDING = 1e-3

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from nagbench.analysis.sensitivity import TASK, by_setting, settings_of, tightest
-from nagbench.problems.problem import Floats
 from nagbench.optimizers.schedules import WORDS
+from nagbench.problems.problem import Floats
 
 _NAMED = [*TASK, "optimizer", "variant"]
 _INSTANCE = ["start", "seed"]

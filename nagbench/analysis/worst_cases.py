@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from nagbench.problems.problem import Floats, Problem
-from nagbench.engine.records import Measure
+from nagbench.core.measures import Measure
 from nagbench.optimizers.algorithm import Optimizer
+from nagbench.problems.problem import Floats, Problem
 
 _MOST = 2**60
 _EQUAL = 1e-9

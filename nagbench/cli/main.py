@@ -18,10 +18,10 @@ import click
 
 from nagbench import __version__
 from nagbench.cli.analysis_verbs import ANALYSIS
-from nagbench.execution.deadline import OutOfTimeError, time_is_over
-from nagbench.core.errors import UsageError
-from nagbench.execution.signals import deaf, end_where_lost, exit_code, heed, interrupted
 from nagbench.cli.options import FILE, SHAPE, SHAPES, Verbs, single_cell
+from nagbench.core.errors import UsageError
+from nagbench.execution.deadline import OutOfTimeError, time_is_over
+from nagbench.execution.signals import deaf, end_where_lost, exit_code, heed, interrupted
 
 # What does not decide a result.
 _HOW = (

@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from nagbench.core.paths import PACKAGE
+
 
 @functools.cache
 def versions() -> Mapping[str, str]:
@@ -96,12 +98,11 @@ def commit() -> str | None:
 
     None where it lies in no checkout.
     """
-    home = Path(__file__).parent
 
     def git(*words: str) -> str | None:
         try:
             done = subprocess.run(
-                ["git", "-C", str(home), *words], capture_output=True, text=True, timeout=5, check=False
+                ["git", "-C", str(PACKAGE), *words], capture_output=True, text=True, timeout=5, check=False
             )
         except (OSError, subprocess.TimeoutExpired):
             return None

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-_PACKAGE = Path(__file__).parent
+from nagbench.core.paths import PACKAGE
+
 _INSTALLED = tuple(Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
 
 
@@ -39,8 +40,8 @@ def files(modules: Iterable[str]) -> list[str]:
 def behind(names: Iterable[str]) -> list[str]:
     """These modules and those that they take things from, as far as they can decide a result.
 
-    Of the package's own modules only those of the same room are followed, its top level not at all (a change of the command
-    line makes no result stale), and of a user's all that are neither installed nor the package's.
+    Of nagbench's own modules only those in the same folder below a package are followed, such as `problems/families` (a change
+    of the command line makes no result stale). Of a user's modules all are followed that are not installed.
     """
     found: set[str] = set()
     left = list(names)
@@ -75,9 +76,10 @@ def _followed(name: str, other: str) -> bool:
     here, there = _file(name), _file(other)
     if here is None or there is None:
         return False
-    if here.is_relative_to(_PACKAGE):
-        return here.parent == there.parent != _PACKAGE
-    return not there.is_relative_to(_PACKAGE) and not any(there.is_relative_to(folder) for folder in _INSTALLED)
+    if here.is_relative_to(PACKAGE):
+        # A package of the first level holds modules of many concerns; those below it hold one.
+        return here.parent == there.parent and here.parent.parent != PACKAGE
+    return not there.is_relative_to(PACKAGE) and not any(there.is_relative_to(folder) for folder in _INSTALLED)
 
 
 def _taken_from(name: str) -> set[str]:

@@ -10,10 +10,11 @@ from typing import Any, overload
 
 import numpy as np
 
-from nagbench.optimizers import schedules
+from nagbench.core.canonical import canonical
 from nagbench.core.keys import Keys
+from nagbench.engine.records import Cell
+from nagbench.optimizers import schedules
 from nagbench.problems.problem import Floats, Ints
-from nagbench.engine.records import Cell, canonical
 
 # In place of numbers: no text of a cell holds these.
 _SEED, _START = "\0s", "\0t"

@@ -25,10 +25,13 @@ from numba import carray, float64, int64, types, void
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from nagbench.engine import backends, loop
+from nagbench.core import compilation, entries
+from nagbench.engine import loop
 from nagbench.engine.loop.counting import leap as leaping
 from nagbench.engine.loop.replaying import walk, walk_on
+from nagbench.optimizers import schedules
 from nagbench.optimizers.schedules import PLAN
+from nagbench.problems.evaluation import ProblemData
 
 Function = Callable[..., Any]
 
@@ -108,7 +111,7 @@ def behind(_context: Any, pointer: Any, number: Any) -> Any:
 # In the templates, as they are compiled: the entries `value`, `gradient`, `observe` and `update`, and these numbers.
 N = COUNT = HYPERS = QUERY = SLOPE = SLOTS = ROOM = 0
 PLAIN = SCHEDULED = OBSERVING = True
-value = gradient = observe = update = backends.kernel
+value = gradient = observe = update = entries.kernel
 
 
 def _replay(  # type: ignore[no-untyped-def]
@@ -202,7 +205,7 @@ def _piece(template: Function, kind: Kind) -> Function:
     n = kind.n
     scope = {
         **globals(),
-        **{word: backends.NUMBA.entry(kernel, word) for word, kernel in kernels.items()},
+        **{word: entries.numba_entry(kernel, word) for word, kernel in kernels.items()},
         "N": n, "COUNT": kind.slots, "HYPERS": kind.hypers, "QUERY": n if kind.look_ahead else 0, "SLOPE": 2 * n,
         "SLOTS": 3 * n, "ROOM": (3 + kind.slots) * n, "PLAIN": kind.plain, "SCHEDULED": kind.scheduled,
         "OBSERVING": kind.observe is not loop.ignore,
@@ -214,8 +217,11 @@ def _piece(template: Function, kind: Kind) -> Function:
     function = python_types.FunctionType(template.__code__, scope, template.__name__)
     function.__qualname__ = f"piece{template.__name__}_{digest}"
     function.__module__ = __name__
-    sources, signature = backends.source_hash(*kernels.values(), walk, template), _SIGNATURES[template]
-    built = backends.compiled(function, signature, f"{sources}-{digest}", numba.cfunc, forceinline=True)
+    sources, signature = (
+        compilation.source_hash(*kernels.values(), walk, template, modules=(schedules.__name__,)),
+        _SIGNATURES[template],
+    )
+    built = compilation.compiled(function, signature, f"{sources}-{digest}", numba.cfunc, forceinline=True)
     numbers: dict[Any, Any] = {int64: ctypes.c_int64, float64: ctypes.c_double}
     taken = [numbers.get(kind, ctypes.c_void_p) for kind in signature.args]
     call = ctypes.CFUNCTYPE(None, *taken)(built.address)  # type: ignore[attr-defined]
@@ -227,13 +233,13 @@ def _at(array: Any) -> int:
     return int(array.ctypes.data)
 
 
-def _rest(formula: loop.Formula, everything: Any) -> tuple[int, ...]:
+def _rest(formula: ProblemData, everything: Any) -> tuple[int, ...]:
     return formula.data.size, _at(formula.data), formula.shape.size, _at(formula.shape), _at(everything)
 
 
 def replay(
     kind: Kind,
-    formula: loop.Formula,
+    formula: ProblemData,
     everything: Any,
     given: Any,
     plan: Any,
@@ -248,7 +254,7 @@ def replay(
     _piece(_replay, kind)(first, last, repeats, *map(_at, vectors), *_rest(formula, everything))
 
 
-def query(kind: Kind, formula: loop.Formula, everything: Any, state: loop.State, times: int) -> None:
+def query(kind: Kind, formula: ProblemData, everything: Any, state: loop.State, times: int) -> None:
     """`loop.query` with the exact oracle, in one piece."""
     _piece(_query, kind)(times, _at(state.query), _at(state.slope), *_rest(formula, everything))
 
@@ -261,7 +267,7 @@ def compile_leap(kind: Kind) -> None:
 
 def leap(
     kind: Kind,
-    formula: loop.Formula,
+    formula: ProblemData,
     everything: Any,
     rule: loop.Rule,
     given: Any,

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nagbench.core.canonical import canonical
 from nagbench.core.errors import UsageError
 from nagbench.engine.loop import Draws
+from nagbench.engine.records import Cell
 from nagbench.problems.problem import Floats, Problem
-from nagbench.engine.records import Cell, canonical
 
 _NO_ROWS = np.zeros(0, np.int64)
 _CHUNK = 4096

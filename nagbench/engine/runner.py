@@ -13,19 +13,22 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from nagbench.engine import loop, fused
-from nagbench.optimizers import schedules
 from nagbench.core import provenance
-from nagbench.engine.batches import bundle_of
-from nagbench.distant import ELSEWHERE, Elsewhere
-from nagbench.engine.self_driven import driving
-from nagbench.engine.backends import ENGINES, MIXED, NUMBA, Engine, fingerprint, formula_of
 from nagbench.core.errors import UsageError, one_line, unknown
-from nagbench.problems.problem import Floats, Problem
+from nagbench.core.measures import MEASURES
+from nagbench.core.remote import REMOTE_LOADER, Pulse, RemoteLoader, remote_call
+from nagbench.engine import fused, loop
+from nagbench.engine.backends import ENGINES, MIXED, NUMBA, Engine, fingerprint
+from nagbench.engine.batches import bundle_of
 from nagbench.engine.oracles import Oracle, check_oracle, chunk_length, draws, parse_oracle, start_of
-from nagbench.engine.records import MEASURES, Cell
-from nagbench.registry import build_problem, find_method
+from nagbench.engine.records import Cell
+from nagbench.engine.self_driven import driving
+from nagbench.optimizers import schedules
 from nagbench.optimizers.algorithm import Method, Update, update_of
+from nagbench.optimizers.registry import find_method
+from nagbench.problems.evaluation import problem_data
+from nagbench.problems.problem import Floats, Problem
+from nagbench.problems.registry import build_problem
 
 _SLICE = 0.05
 # From so many seconds on a count leaps; by so many iterations first; and one by fewer than so many was not worth its call.
@@ -33,7 +36,6 @@ _LONG, _STRETCH, _FAR = 0.5, 100_000, 1_000
 # A tolerance that only a measure of exactly 0 meets.
 UNREACHABLE = 5e-324
 _LINE = 64
-Pulse = Callable[[], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,11 +96,11 @@ class Counts:
 
 def problem_of(spec: str) -> Problem:
     """The problem of a cell's canonical JSON. Raises UsageError where it cannot be built."""
-    return _problem_of(spec, ELSEWHERE.get())
+    return _problem_of(spec, REMOTE_LOADER.get())
 
 
 @functools.lru_cache(maxsize=256)
-def _problem_of(spec: str, _elsewhere: Elsewhere | None) -> Problem:
+def _problem_of(spec: str, _loader: RemoteLoader | None) -> Problem:
     given = json.loads(spec)
     return build_problem(given["family"], given["parameters"], start=given.get("start"), domain=given.get("domain"))
 
@@ -110,14 +112,14 @@ def outside(problem: str, optimizer: str) -> tuple[str, ...]:
 
 def fingerprint_of(problem: str, optimizer: str) -> str:
     """A hash of the sources that decide the results of this problem under this method."""
-    return _fingerprint_of(problem, optimizer, ELSEWHERE.get())
+    return _fingerprint_of(problem, optimizer, REMOTE_LOADER.get())
 
 
 @functools.lru_cache(maxsize=4096)
-def _fingerprint_of(problem: str, optimizer: str, elsewhere: Elsewhere | None) -> str:
-    if elsewhere is not None and outside(problem, optimizer):
+def _fingerprint_of(problem: str, optimizer: str, loader: RemoteLoader | None) -> str:
+    if loader is not None and outside(problem, optimizer):
         # Of what was given up too: no function of the user's is called for it.
-        return str(elsewhere.ask("fingerprint", problem, optimizer, who=_sources_of(problem, optimizer)))
+        return str(loader.ask(fingerprint_remotely, problem, optimizer, who=_sources_of(problem, optimizer)))
     method = find_method(optimizer)
     modules = [*_modules(problem_of(problem), method), *[driving.__module__] * (method.driver is not None)]
     return fingerprint(modules=modules, installed=method.distributions)
@@ -125,13 +127,25 @@ def _fingerprint_of(problem: str, optimizer: str, elsewhere: Elsewhere | None) -
 
 def files_of(problem: str, optimizer: str) -> list[tuple[str, list[str]]]:
     """The modules behind a problem and a method, each with its files."""
-    elsewhere = ELSEWHERE.get()
-    if elsewhere is not None and outside(problem, optimizer):
+    loader = REMOTE_LOADER.get()
+    if loader is not None and outside(problem, optimizer):
         found: list[tuple[str, list[str]]]
-        found = elsewhere.ask("files", problem, optimizer, who=_sources_of(problem, optimizer))
+        found = loader.ask(files_remotely, problem, optimizer, who=_sources_of(problem, optimizer))
         return found
     names = _modules(problem_of(problem), find_method(optimizer))
     return [(name, provenance.files([name])) for name in provenance.behind(names)]
+
+
+@remote_call
+def fingerprint_remotely(problem: str, optimizer: str, _pulse: Pulse) -> str:
+    """Run `fingerprint_of` where user code runs."""
+    return fingerprint_of(problem, optimizer)
+
+
+@remote_call
+def files_remotely(problem: str, optimizer: str, _pulse: Pulse) -> list[tuple[str, list[str]]]:
+    """Run `files_of` where user code runs."""
+    return files_of(problem, optimizer)
 
 
 def _modules(problem: Problem, method: Method) -> list[str]:
@@ -234,7 +248,7 @@ def _state(n: int, method: Method, hyper_size: int) -> loop.State:
 
 
 def _aligned(*sizes: int) -> list[Floats]:
-    """Zeros that start on cache lines, each array elsewhere in its page.
+    """Zeros that start on cache lines, each array loader in its page.
 
     Where memory happens to lie makes a factor of two in time at n = 1000: vector loads across two lines, and addresses
     that differ by whole pages only. Laid out so, a cell takes the same time in every process.
@@ -260,7 +274,7 @@ class Job:
         self.observe = self.engine.entry(method.observe or loop.ignore, "observe")
         self._plain = None if method.driver is not None else update_of(method)
         self.update = method.driver or self.engine.entry(cast(Update, self._plain), "update")
-        self.formula = formula_of(problem)
+        self.formula = problem_data(problem)
         self.everything = np.zeros(0, np.int64)
         self.rule = _rule(batch.cells[0], method, self.oracle)
         bundle = bundle_of(batch.cells, list(method.hyperparameters))

@@ -15,8 +15,8 @@ import numpy as np
 
 from nagbench.engine import loop
 from nagbench.engine.backends import Engine
-from nagbench.problems.problem import Floats
 from nagbench.optimizers.algorithm import Driver
+from nagbench.problems.problem import Floats
 
 
 class _Oracle:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from nagbench.core.canonical import canonical
 from nagbench.core.errors import UsageError, check_number, check_whole
-from nagbench.problems.problem import Problem
+from nagbench.core.measures import Measure
+from nagbench.core.remote import Pulse, remote_call
 from nagbench.engine.oracles import default_every, parse_oracle
-from nagbench.engine.records import STATUSES, Cell, Measure, Run, canonical
-from nagbench.registry import optimizer as make_optimizer
-from nagbench.registry import problem as make_problem
-from nagbench.engine.runner import UNREACHABLE, Batch, Job, Pulse, check_cell, engine_for, run_job
-from nagbench.optimizers.theory import predicted_iterations
+from nagbench.engine.records import STATUSES, Cell, Run
+from nagbench.engine.runner import UNREACHABLE, Batch, Job, check_cell, engine_for, run_job
 from nagbench.engine.tracing import curve_trace, path_trace, traced
 from nagbench.optimizers.algorithm import Optimizer
+from nagbench.optimizers.registry import optimizer as make_optimizer
+from nagbench.optimizers.theory import predicted_iterations
+from nagbench.problems.lookup import problem as make_problem
+from nagbench.problems.problem import Problem
 
 
 def cell_of(problem: Problem, optimizer: Optimizer, **settings: Any) -> Cell:
@@ -115,3 +119,9 @@ def started_at(problem: Problem, start: ArrayLike) -> Problem:
     if point.shape != problem.start.shape or not np.isfinite(point).all():
         raise UsageError(f"{problem.name}: start must be {problem.dimension} finite numbers")
     return replace(problem, start=point, given={**problem.given, "start": point.tolist()})
+
+
+@remote_call
+def run_remotely(problem: str, optimizer: str, settings: Mapping[str, Any], pulse: Pulse) -> Run:
+    """Run `run` where user code runs."""
+    return run(problem, optimizer, pulse=pulse, **settings)

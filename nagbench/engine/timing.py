@@ -13,10 +13,11 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
+from nagbench.core.environment import machine, one_core
 from nagbench.core.errors import one_line
-from nagbench.core.environment import machine
+from nagbench.core.remote import Pulse, remote_call
 from nagbench.engine.records import Cell
-from nagbench.engine.runner import Job, Pulse, batch_of, digest, replay, shortened
+from nagbench.engine.runner import Job, batch_of, digest, replay, shortened
 
 _BLOCK = 0.002
 _GROUP = 64
@@ -81,6 +82,13 @@ def time_tasks(tasks: Sequence[Task], repeats: int, pulse: Pulse = lambda: None)
     that does not end where the count ended, bit for bit, is an error and has no time.
     """
     return (_time_group(tasks[at : at + _GROUP], repeats, pulse) for at in range(0, len(tasks), _GROUP))
+
+
+@remote_call
+def time_all(tasks: Sequence[Task], repeats: int, pulse: Pulse) -> list[pd.DataFrame]:
+    """Return the tables of `time_tasks`, taken on one core."""
+    with one_core():
+        return list(time_tasks(tasks, repeats, pulse))
 
 
 def _time_group(tasks: Sequence[Task], repeats: int, pulse: Pulse) -> pd.DataFrame:

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nagbench.engine import loop
 from nagbench.core.errors import UsageError
-from nagbench.problems.problem import Floats, Problem
+from nagbench.core.remote import Pulse, remote_call
+from nagbench.engine import loop
 from nagbench.engine.records import Cell
-from nagbench.registry import optimizer
-from nagbench.engine.runner import Batch, Pulse, batch_of, count, problem_of
+from nagbench.engine.runner import Batch, batch_of, count, problem_of
 from nagbench.optimizers.algorithm import update_of
+from nagbench.optimizers.registry import optimizer
+from nagbench.problems.problem import Floats, Problem
 
 
 def curve_schedule(last: int, dense: int = 100, per_decade: int = 40) -> NDArray[np.int64]:
@@ -66,6 +67,13 @@ def traced(problem: Problem, record: loop.Trace, rows: int) -> Traced:
     return Traced(record.curve[:rows], metrics)
 
 
+@remote_call
+def trace_cell(cell: Cell, pulse: Pulse) -> tuple[Any, dict[str, Floats]]:
+    """Return the curve of a cell and the metrics along it; see `Traced`."""
+    done = trace(batch_of([cell]), pulse=pulse)
+    return done.curve, dict(done.metrics)
+
+
 def first_iterates(cell: Cell, most: int, pulse: Pulse = lambda: None) -> Floats:
     """The iterates of a cell up to its end, or up to ``most`` iterations; the start first. Raises what the problem raises."""
     short = replace(cell, every=1, budget=min(cell.budget, most))
@@ -77,6 +85,7 @@ def first_iterates(cell: Cell, most: int, pulse: Pulse = lambda: None) -> Floats
     return np.asarray(record.path[: counts.recorded])
 
 
+@remote_call
 def first_steps(cell: Cell, most: int, pulse: Pulse = lambda: None) -> tuple[Floats, Floats]:
     """The same iterates, and the points at which the gradients between them were taken."""
     path = first_iterates(cell, most, pulse)

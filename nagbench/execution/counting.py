@@ -9,13 +9,14 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 
-from nagbench.engine.batches import Bundle
 from nagbench.core.errors import UsageError
 from nagbench.core.keys import texts_of
+from nagbench.core.remote import Pulse
+from nagbench.engine.batches import Bundle
 from nagbench.engine.loop import CONVERGED
-from nagbench.problems.problem import Floats
 from nagbench.engine.records import STATUSES
-from nagbench.engine.runner import UNGUARDED, Batch, Counts, Guard, Pulse, batch_of, count, failed, fingerprint_of
+from nagbench.engine.runner import UNGUARDED, Batch, Counts, Guard, batch_of, count, failed, fingerprint_of
+from nagbench.problems.problem import Floats
 
 OUTCOMES = pa.schema(
     [

@@ -21,13 +21,15 @@ from typing import Any
 import pyarrow as pa
 
 from nagbench import __version__
-from nagbench.engine.batches import Bundle
-from nagbench.execution.counting import failures
 from nagbench.core.errors import UsageError, one_line
-from nagbench.execution.sandbox import guarding
-from nagbench.engine.runner import Pulse, files_of, fingerprint_of
-from nagbench.execution.worker import from_bytes, to_bytes
+from nagbench.core.paths import PACKAGE
+from nagbench.core.remote import Pulse
+from nagbench.engine.batches import Bundle
+from nagbench.engine.runner import files_of, fingerprint_of
+from nagbench.execution.counting import failures
 from nagbench.execution.pool import Limits, Pool
+from nagbench.execution.sandbox import guarding
+from nagbench.execution.worker import from_bytes, to_bytes
 
 _PER_THREAD = 2
 _WAIT = 0.2
@@ -36,7 +38,7 @@ _ANSWER = 10
 _ALONE = 10.0
 _TIMES = 3
 _GONE = "the Dask scheduler went away; what is finished is kept, and the same command goes on"
-_PACKAGE = Path(__file__).parent
+
 _pools: dict[int, tuple[str, Pool]] = {}
 
 
@@ -203,7 +205,7 @@ class _Run:
         for name, files in files_of(*like):
             for text in files:
                 file = Path(text)
-                if file.is_relative_to(_PACKAGE) or file in self._shipped:
+                if file.is_relative_to(PACKAGE) or file in self._shipped:
                     continue
                 self._shipped.add(file)
                 if "." not in name and file.name == f"{name}.py" and file.is_file():

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from nagbench.engine.batches import Bundle, in_pieces
-from nagbench.execution.counting import failures, pieces
 from nagbench.core.errors import UsageError, unknown
-from nagbench.execution.sandbox import lost
+from nagbench.core.remote import Pulse
+from nagbench.engine.batches import Bundle, in_pieces
 from nagbench.engine.records import Cell
-from nagbench.engine.runner import Pulse, batch_of, outside
+from nagbench.engine.runner import batch_of, outside
+from nagbench.execution.counting import failures, pieces
 from nagbench.execution.pool import NO_LIMITS, Limits, Pool
+from nagbench.execution.sandbox import lost
 
 # At the most, if every cell used its budget up; most use a small part of it.
 _SECONDS = 20.0

@@ -16,12 +16,24 @@ from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
-from nagbench.engine.batches import Bundle
-from nagbench.execution.counting import failures
-from nagbench.core.errors import UsageError
 from nagbench.core.environment import ONE_THREAD
-from nagbench.engine.runner import Pulse, over_time
-from nagbench.execution.worker import DONE, FAILED, READY, SHARED, TABLE, from_bytes, send, shared_record, start_words, taken
+from nagbench.core.errors import UsageError
+from nagbench.core.remote import Pulse
+from nagbench.engine.batches import Bundle
+from nagbench.engine.runner import over_time
+from nagbench.execution.counting import failures
+from nagbench.execution.worker import (
+    DONE,
+    FAILED,
+    READY,
+    SHARED,
+    TABLE,
+    from_bytes,
+    send,
+    shared_record,
+    start_words,
+    taken,
+)
 
 _WAIT = 0.02
 _LOOK = 0.1

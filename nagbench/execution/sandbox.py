@@ -15,17 +15,19 @@ import select
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from nagbench.distant import ELSEWHERE, DistantMethod, Elsewhere, distant_method, distant_problem
+from nagbench.core.canonical import canonical
 from nagbench.core.errors import LostError, UsageError
-from nagbench.problems.problem import Problem
-from nagbench.engine.records import canonical
-from nagbench.engine.runner import Pulse, shortened
-from nagbench.execution.worker import ANSWER, CALL, FAILED, GRACE, READY, REFUSED, send, taken
+from nagbench.core.remote import REMOTE_LOADER, Pulse, RemoteLoader, call_path
+from nagbench.engine.runner import shortened
 from nagbench.execution.pool import Limits, Process, ending, memory_share, resident
+from nagbench.execution.worker import ANSWER, CALL, FAILED, GRACE, READY, REFUSED, send, taken
+from nagbench.optimizers.remote import RemoteMethod, describe_method, remote_method
+from nagbench.problems.problem import Problem
+from nagbench.problems.remote import describe_problem, remote_problem
 
 # Without limits of the user's: for one call of value or gradient, or to build a problem.
 _PATIENCE = 120.0
@@ -44,7 +46,7 @@ class _DiedError(Exception):
 
 
 @dataclass(eq=False)
-class Guard(Elsewhere):
+class Guard(RemoteLoader):
     """The process that is asked, its limits, and what was given up, with the reason: problems (by their canonical JSON) and
     methods (by name).
     """
@@ -58,30 +60,30 @@ class Guard(Elsewhere):
     _deaths: int = 0
     _last: str = ""
     _deaths_of: Counter[str] = field(default_factory=Counter)
-    _methods: dict[str, DistantMethod] = field(default_factory=dict)
+    _methods: dict[str, RemoteMethod] = field(default_factory=dict)
 
     def problem(self, family: str, parameters: Mapping[str, Any], facts: Mapping[str, Any]) -> Problem:
         """The problem, as far as this process needs it. Raises UsageError as `registry.build_problem`, and LostError."""
         key = canonical({"family": family, "parameters": parameters, "facts": facts})
-        known, metrics = self.ask("describe_problem", key, who=f"problem {facts.get('name', family)}")
+        known, metrics = self.ask(describe_problem, key, who=f"problem {facts.get('name', family)}")
         spec = canonical({"family": family, "parameters": parameters, **known["given"]})
         known |= {"parameters": dict(parameters)}
-        return distant_problem(functools.partial(self._of, spec, key, known["name"]), known, metrics)
+        return remote_problem(functools.partial(self._of, spec, key, known["name"]), known, metrics)
 
-    def method(self, name: str) -> DistantMethod:
+    def method(self, name: str) -> RemoteMethod:
         """The method, as far as this process needs it. Raises UsageError as `registry.find_method`, and LostError."""
         if name not in self._methods:
             ask = functools.partial(self._of, name, name, f"optimizer {name}")
-            self._methods[name] = distant_method(ask, *ask("describe_method"))
+            self._methods[name] = remote_method(ask, *ask(describe_method))
         return self._methods[name]
 
-    def _of(self, what: str, key: str, who: str, errand: str, *arguments: Any) -> Any:
-        """An errand of one problem or method, which is given up with the first that it does not survive."""
+    def _of(self, what: str, key: str, who: str, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Make a remote call on a problem or algorithm, which is abandoned once its process does not survive one."""
         if what in self.lost:
             raise LostError(who, self.lost[what])
         before = self._deaths
         try:
-            return self.ask(errand, key, *arguments, who=who)
+            return self.ask(function, key, *arguments, who=who)
         except LostError as error:
             self.lost[what] = error.reason
             raise
@@ -92,15 +94,15 @@ class Guard(Elsewhere):
                 if self._deaths_of[what] >= _MOST_DEATHS:
                     self.lost.setdefault(what, self._last)
 
-    def ask(self, errand: str, *arguments: Any, who: str) -> Any:
-        """What the errand returns. A process that died for no known reason may have been killed: one more is asked.
+    def ask(self, function: Callable[..., Any], *arguments: Any, who: str) -> Any:
+        """Return the answer of a remote call. A process that died for no known reason may have been killed: one more is asked.
 
-        Raises UsageError where the errand did, or raised anything else, and LostError.
+        Raises UsageError where the call did, or raised anything else, and LostError.
         """
         deaths = 0
         while True:
             try:
-                return self._asked(errand, arguments)
+                return self._asked(function, arguments)
             except _DiedError as death:
                 self.close()
                 deaths += 1
@@ -120,13 +122,13 @@ class Guard(Elsewhere):
             self._process.end()
         self._process = None
 
-    def _asked(self, errand: str, arguments: tuple[Any, ...]) -> Any:
+    def _asked(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
         if self._process is None:
             self._process, self._used = Process(), False
             self._answer(READY)
             self._process.ready()
         with contextlib.suppress(BrokenPipeError):
-            send(self._process.stdin, CALL, pickle.dumps((errand, arguments, self.limits.seconds)))
+            send(self._process.stdin, CALL, pickle.dumps((call_path(function), arguments, self.limits.seconds)))
         kind, content = self._answer(ANSWER, REFUSED, FAILED)
         self._used = True
         if kind != ANSWER:
@@ -190,17 +192,17 @@ def guarding(limits: Limits | None = None, pulse: Pulse = lambda: None) -> Itera
             before.limits, before.pulse = saved
         return
     present = Guard(limits, pulse)
-    token = ELSEWHERE.set(present)
+    token = REMOTE_LOADER.set(present)
     try:
         yield present
     finally:
-        ELSEWHERE.reset(token)
+        REMOTE_LOADER.reset(token)
         present.close()
 
 
 def guard() -> Guard | None:
     """The present guard, if there is one."""
-    return cast(Guard | None, ELSEWHERE.get())
+    return cast(Guard | None, REMOTE_LOADER.get())
 
 
 def lost(*names: str) -> str:

@@ -23,17 +23,18 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from nagbench.core.errors import UsageError, one_line
+from nagbench.core.remote import resolve_remote_call
 from nagbench.engine import loop
+from nagbench.engine.backends import PYTHON
+from nagbench.engine.runner import Guard
 from nagbench.execution.counting import pieces
 from nagbench.execution.deadline import FOREVER
-from nagbench.engine.backends import PYTHON
-from nagbench.core.errors import UsageError, one_line
-from nagbench.engine.runner import Guard
 
 # An index into the bundle at which the present piece begins, and how the loop stands within that piece.
 SHARED = np.dtype([("base", np.int64), ("progress", loop.PROGRESS)], align=True)
 READY, TABLE, DONE, FAILED = b"R", b"T", b"D", b"F"
-# A call of an errand, its answer, a refusal (UsageError), and signs of life before these.
+# A remote call, its answer, a refusal (UsageError), and signs of life before these.
 CALL, ANSWER, REFUSED, BEAT = b"C", b"A", b"U", b"B"
 GRACE = 2.0
 _BEATS = 4.0
@@ -112,10 +113,8 @@ def main() -> None:
             send(sink, FAILED, one_line(error).encode())
 
 
-def _answered(sink: IO[bytes], errand: str, arguments: tuple[Any, ...], seconds: float) -> tuple[bytes, bytes]:
-    """What an errand returns, or why it does not. It has so many seconds until it gives a sign of life, or ends."""
-    from nagbench.execution.remote_calls import ERRANDS
-
+def _answered(sink: IO[bytes], path: str, arguments: tuple[Any, ...], seconds: float) -> tuple[bytes, bytes]:
+    """Call a function and return its answer, or why there is none. It must give a sign of life every ``seconds``."""
     alarm, beaten = _alarm(seconds), time.monotonic()
 
     def pulse() -> None:
@@ -129,7 +128,7 @@ def _answered(sink: IO[bytes], errand: str, arguments: tuple[Any, ...], seconds:
     sys.meta_path.insert(0, imports)
     try:
         alarm(True)
-        return ANSWER, pickle.dumps(ERRANDS[errand](*arguments, pulse))
+        return ANSWER, pickle.dumps(resolve_remote_call(path)(*arguments, pulse))
     except UsageError as error:
         return REFUSED, str(error).encode()
     except (Exception, SystemExit) as error:

@@ -10,14 +10,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nagbench.experiments.resume import PlanKeys, keys_of_plan, runs_of
 from nagbench.core.keys import among, ids_of
-from nagbench.problems.problem import Floats, Ints
-from nagbench.experiments.storage.parts import uncoded
 from nagbench.experiments.plan_table import cell_of_row
+from nagbench.experiments.resume import PlanKeys, keys_of_plan, runs_of
 from nagbench.experiments.selection import GROUP
 from nagbench.experiments.storage.heaps import HEAPS, Spill, by_key, by_row, span_of
+from nagbench.experiments.storage.parts import uncoded
 from nagbench.experiments.storage.store import Store
+from nagbench.problems.problem import Floats, Ints
 
 Group = tuple[str, ...]
 

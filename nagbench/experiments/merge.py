@@ -12,15 +12,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nagbench.experiments.resume import keys_of_plan
 from nagbench.core.errors import UsageError
 from nagbench.core.keys import ids_of
-from nagbench.experiments.storage.parts import KINDS
+from nagbench.experiments.results import Results
+from nagbench.experiments.resume import keys_of_plan
 from nagbench.experiments.serialize import as_toml
 from nagbench.experiments.specification import Spec, make_spec
 from nagbench.experiments.stages import Progress
+from nagbench.experiments.storage.parts import KINDS
 from nagbench.experiments.storage.store import SCHEMA, Store, Warn
-from nagbench.experiments.study import Sweep, complete
+from nagbench.experiments.sweep import complete
 
 # Keys of a specification that two results may differ in; lists are joined, the rest is the first's.
 _JOINED = ("problems", "optimizers", "suites", "oracles")
@@ -28,7 +29,7 @@ _FREE = (*_JOINED, "name", "timing", "repeats", "curves")
 _WHOSE = ("created", "command", "machine", "versions", "git", "shard")
 
 
-def merge(runs: Sequence[str | Path], out: str | Path, *, warn: Warn | None = None) -> Sweep:
+def merge_results(runs: Sequence[str | Path], out: str | Path, *, warn: Warn | None = None) -> Results:
     """Merges results directories into a new one, ``out``, and returns its tables.
 
     Counts are pooled; timings stay those of the machines that took them. The same sweep with ``out`` goes on from there.
@@ -63,10 +64,10 @@ def merge(runs: Sequence[str | Path], out: str | Path, *, warn: Warn | None = No
     for kind in KINDS:
         target.compact(kind)
     _write_manifest(target, spec, plan, manifests)
-    merged = Sweep(target, target.manifest)
+    merged = Results(target, target.manifest)
     if merged.missing == 0:
         _predict(merged, spec, listener)
-    return Sweep(target, target.manifest)
+    return Results(target, target.manifest)
 
 
 def _check_empty(folder: Path) -> None:
@@ -189,7 +190,7 @@ def _write_manifest(target: Store, spec: Spec, plan: str, manifests: Sequence[Ma
     )  # fmt: skip
 
 
-def _predict(merged: Sweep, spec: Spec, listener: Progress) -> None:
+def _predict(merged: Results, spec: Spec, listener: Progress) -> None:
     """Theory's predictions for the selected cells, which a shard cannot know; where problems can be built here."""
     try:
         complete(merged, spec.model_copy(update={"timing": False, "curves": False}), listener)

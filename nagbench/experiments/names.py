@@ -9,15 +9,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from nagbench import registry
-from nagbench.optimizers import schedules
 from nagbench.core.errors import UsageError, listed
-from nagbench.optimizers.adapters import missing
-from nagbench.problems.problem import Problem
-from nagbench.experiments.specification import Spec
-from nagbench.problems.suites import merge, suites
 from nagbench.core.text_form import parse
+from nagbench.experiments.specification import Spec
+from nagbench.optimizers import schedules
+from nagbench.optimizers.adapters import missing
 from nagbench.optimizers.algorithm import Method, check_hyperparameters, schedule_of
+from nagbench.optimizers.registry import find_method, library_methods
+from nagbench.optimizers.registry import optimizers as optimizer_names
+from nagbench.problems.lookup import problem as make_problem
+from nagbench.problems.lookup import problems as problem_names
+from nagbench.problems.problem import Problem
+from nagbench.problems.suites import merge, suites
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,22 +43,22 @@ def resolve_problems(spec: Spec) -> dict[str, Problem]:
     """The problems of a specification by label; patterns with * and ? stand for all names that match."""
     entries = merge((Path(file) for file in spec.suites), taken=suites())
     found: dict[str, Problem] = {}
-    for label in _matching("problem", spec.problems, [*registry.problems(), *entries]):
+    for label in _matching("problem", spec.problems, [*problem_names(), *entries]):
         name, parameters = (label, {}) if label in entries else parse(label)
         if name in entries:
             facts = {key: parameters.pop(key) for key in ("start", "domain") if key in parameters}
             found[label] = entries[name].problem(parameters, **facts)
         else:
-            found[label] = registry.problem(label)
+            found[label] = make_problem(label)
     return found
 
 
 def resolve_variants(texts: Iterable[str]) -> list[Variant]:
     """The optimizers of a specification. Raises UsageError for unknown names and values that are not valid."""
     variants = []
-    for label in _matching("optimizer", texts, registry.optimizers(), left_out=_missing()):
+    for label in _matching("optimizer", texts, optimizer_names(), left_out=_missing()):
         name, given = parse(label)
-        method = registry.find_method(name)
+        method = find_method(name)
         lists = {key: value for key, value in given.items() if isinstance(value, list)}
         for key, values in lists.items():
             if not values:
@@ -98,12 +101,12 @@ def matching(names: Iterable[str], pattern: str) -> list[str]:
 
 def _missing() -> dict[str, str]:
     """The methods of libraries that are not installed, with how to get them."""
-    return {name: why for name, method in registry.library_methods().items() if (why := missing(method.library))}
+    return {name: why for name, method in library_methods().items() if (why := missing(method.library))}
 
 
 def left_out(texts: Iterable[str]) -> list[str]:
     """A line for every library that patterns name and that is not installed."""
     absent = _missing()
     names = [name for text in texts if "*" in text or "?" in text for name in matching(absent, text)]
-    libraries = {registry.library_methods()[name].library: absent[name] for name in names}
+    libraries = {library_methods()[name].library: absent[name] for name in names}
     return [f"{library} is left out, {why}" for library, why in libraries.items()]

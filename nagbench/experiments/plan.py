@@ -8,18 +8,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nagbench.engine.batches import Bundle
-from nagbench.problems.curvature import scale_of
+from nagbench.core.canonical import canonical
 from nagbench.core.errors import UsageError
+from nagbench.engine.batches import Bundle
+from nagbench.engine.oracles import default_every, parse_oracle
+from nagbench.engine.records import Cell
+from nagbench.engine.runner import check_cell, engine_for
 from nagbench.execution.sandbox import lost
 from nagbench.experiments.modes import Settings, needs_unit, refusals, rows_of, settings, theory_of
 from nagbench.experiments.names import Variant, resolve_problems, resolve_variants
-from nagbench.problems.problem import Ints, Problem
-from nagbench.engine.oracles import default_every, parse_oracle
-from nagbench.engine.records import Cell, canonical
-from nagbench.engine.runner import check_cell, engine_for
 from nagbench.experiments.specification import Spec
 from nagbench.optimizers.algorithm import Method, schedule_of
+from nagbench.problems.curvature import scale_of
+from nagbench.problems.problem import Ints, Problem
 
 
 @dataclass(frozen=True)

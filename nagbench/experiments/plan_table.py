@@ -9,13 +9,15 @@ from typing import Any, cast
 import numpy as np
 import pyarrow as pa
 
-from nagbench import registry
-from nagbench.optimizers import schedules
+from nagbench.core.canonical import canonical
 from nagbench.core.errors import UsageError
 from nagbench.core.keys import texts_of
-from nagbench.experiments.plan import Lot, Plan
-from nagbench.engine.records import Cell, Measure, canonical
+from nagbench.core.measures import Measure
+from nagbench.engine.records import Cell
 from nagbench.engine.runner import fingerprint_of, problem_of
+from nagbench.experiments.plan import Lot, Plan
+from nagbench.optimizers import schedules
+from nagbench.optimizers.registry import find_method
 
 
 def plan_schema(plan: Plan) -> pa.Schema:
@@ -44,7 +46,7 @@ _PLAN = {
 def plan_table(lot: Lot, schema: pa.Schema) -> pa.Table:
     """The rows of a plan for these cells."""
     cells, shared, count = lot.cells, lot.cells.template, len(lot.cells)
-    problem, method = problem_of(shared.problem), registry.find_method(shared.optimizer)
+    problem, method = problem_of(shared.problem), find_method(shared.optimizer)
     constant = {
         "problem": lot.problem, "variant": lot.variant, "mode": lot.mode, "family": problem.family,
         "dimension": problem.dimension, "oracle": shared.oracle, "optimizer": shared.optimizer, "library": method.library,
@@ -77,7 +79,7 @@ def cell_of_row(row: Mapping[Any, Any]) -> Cell:
 
 
 def _cell_of_row(row: Mapping[Any, Any]) -> Cell:
-    method = registry.find_method(str(row["optimizer"]))
+    method = find_method(str(row["optimizer"]))
     given = {name: float(row.get(name) or 0.0) for name in method.hyperparameters}
     hyperparameters = {name: value for name, value in given.items() if row.get(name) is not None and value == value}
     hyperparameters |= {

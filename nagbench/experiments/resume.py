@@ -10,13 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from nagbench.optimizers import schedules
-from nagbench.engine.batches import Bundle
 from nagbench.core.keys import Keys, ids_of, in_shard
+from nagbench.engine.batches import Bundle
 from nagbench.experiments.plan_table import cell_of_row
 from nagbench.experiments.selection import GROUP
 from nagbench.experiments.storage.heaps import HEAPS, Records, Spill, by_key
 from nagbench.experiments.storage.store import Store
+from nagbench.optimizers import schedules
 
 
 class PlanKeys:

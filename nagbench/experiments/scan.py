@@ -12,16 +12,19 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from nagbench.optimizers import schedules
-from nagbench.engine.batches import bundle_of, in_pieces
-from nagbench.problems.curvature import scale_of
+from nagbench.core.canonical import canonical
 from nagbench.core.errors import UsageError, check_number, unknown
-from nagbench.execution.executors import Execution, run_bundles
-from nagbench.problems.problem import Floats, Problem
+from nagbench.core.measures import Measure
+from nagbench.core.remote import Pulse
+from nagbench.engine.batches import bundle_of, in_pieces
 from nagbench.engine.oracles import default_every, parse_oracle
-from nagbench.engine.records import Cell, Measure, canonical
-from nagbench.engine.runner import Pulse, check_cell
+from nagbench.engine.records import Cell
+from nagbench.engine.runner import check_cell
+from nagbench.execution.executors import Execution, run_bundles
+from nagbench.optimizers import schedules
 from nagbench.optimizers.algorithm import Hyperparameter, Method, Optimizer
+from nagbench.problems.curvature import scale_of
+from nagbench.problems.problem import Floats, Problem
 
 # Pieces that each process counts, so that all end at about the same time.
 _TURNS = 4

@@ -8,18 +8,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nagbench import registry
 from nagbench.core.errors import UsageError
-from nagbench.problems.problem import Problem
 from nagbench.experiments.specification import Spec
 from nagbench.optimizers.algorithm import Optimizer
+from nagbench.problems.lookup import problem as make_problem
+from nagbench.problems.lookup import problems as problem_names
+from nagbench.problems.problem import Problem
 
 
 def text_of_problem(item: str | Problem) -> str:
     """The text form of a problem: its suite name where it is the suite's, else its family with parameters."""
     if isinstance(item, str):
         return item
-    if item.name in registry.problems() and registry.problem(item.name).spec == item.spec:
+    if item.name in problem_names() and make_problem(item.name).spec == item.spec:
         text = item.name
     else:
         pairs = {key: value for key, value in {**item.parameters, **item.given}.items() if value is not None}
@@ -28,7 +29,7 @@ def text_of_problem(item: str | Problem) -> str:
             if pairs
             else item.family
         )
-    again = registry.problem(text)
+    again = make_problem(text)
     same = all(np.array_equal(getattr(again, name), getattr(item, name)) for name in ("start", "data", "shape"))
     if not same or (again.gradient_kernel is not item.gradient_kernel and item.engine == "numba"):
         raise UsageError(

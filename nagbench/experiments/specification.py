@@ -9,9 +9,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 
+from nagbench.core.canonical import canonical
 from nagbench.core.errors import UsageError
+from nagbench.core.measures import Measure
 from nagbench.core.validation import messages, read_tables
-from nagbench.engine.records import Measure, canonical
 
 Mode = Literal["theory", "default", "tuned", "grid"]
 

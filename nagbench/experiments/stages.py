@@ -12,23 +12,23 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from nagbench.engine.batches import Bundle
-from nagbench.experiments.resume import Pending
-from nagbench.execution.deadline import Deadline
-from nagbench.core.errors import UsageError
-from nagbench.execution.executors import Execution, foreign, run_bundles
-from nagbench.execution.sandbox import Guard, guard, told
-from nagbench.core.keys import ids_of
 from nagbench.core.environment import machine, one_core
+from nagbench.core.errors import UsageError
+from nagbench.core.keys import ids_of
+from nagbench.engine.batches import Bundle
 from nagbench.engine.oracles import start_of
 from nagbench.engine.records import Cell
 from nagbench.engine.runner import batch_of, fingerprint_of, outside
+from nagbench.engine.timing import Task, not_timed, time_all, time_tasks
+from nagbench.engine.tracing import Traced, trace, trace_cell
+from nagbench.execution.deadline import Deadline
+from nagbench.execution.executors import Execution, foreign, run_bundles
+from nagbench.execution.sandbox import Guard, guard, told
+from nagbench.experiments.resume import Pending
 from nagbench.experiments.specification import Spec
 from nagbench.experiments.storage.store import Store
-from nagbench.optimizers.theory import predicted_iterations
-from nagbench.engine.timing import Task, not_timed, time_tasks
-from nagbench.engine.tracing import Traced, trace
 from nagbench.optimizers.algorithm import Optimizer
+from nagbench.optimizers.theory import predicted_iterations
 
 _TIMED = ("converged", "budget", "stalled")
 _FLUSH, _ROWS = 5.0, 2**16
@@ -188,7 +188,7 @@ def _traced(cell: Cell, listener: Progress) -> Traced | None:
     if present is None or not foreign(cell):
         return trace(batch_of([cell]), pulse=listener.pulse)
     try:
-        return Traced(*present.ask("curve", cell, who=f"the curve of cell {cell.key}"))
+        return Traced(*present.ask(trace_cell, cell, who=f"the curve of cell {cell.key}"))
     except UsageError as error:
         listener.warn(str(error))
         return None
@@ -231,7 +231,7 @@ def _time(
 def _times_outside(tasks: Sequence[Task], repeats: int, present: Guard) -> Iterator[pd.DataFrame]:
     """The times of cells whose code is from outside: together, or, where that is not survived, one by one."""
     try:
-        yield from present.ask("times", tasks, repeats, who="timing")
+        yield from present.ask(time_all, tasks, repeats, who="timing")
         return
     except UsageError:
         lost: dict[str, list[str]] = defaultdict(list)
@@ -240,7 +240,7 @@ def _times_outside(tasks: Sequence[Task], repeats: int, present: Guard) -> Itera
         worst = max(reasons, key=len)
         if len(worst) < _LOSSES:
             try:
-                yield from present.ask("times", [task], repeats, who="timing")
+                yield from present.ask(time_all, [task], repeats, who="timing")
                 for own in reasons:
                     own.clear()
                 continue

@@ -12,8 +12,8 @@ from typing import Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from nagbench.optimizers import schedules
 from nagbench.core.errors import UsageError, unknown
+from nagbench.optimizers import schedules
 from nagbench.problems.problem import Floats
 
 Update = Callable[..., None]

@@ -14,9 +14,11 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from nagbench.distant import DistantMethod
-from nagbench.problems.problem import Floats
+from nagbench.core.remote import Pulse, remote_call
 from nagbench.optimizers.algorithm import Method, Optimizer, update_of
+from nagbench.optimizers.registry import find_method
+from nagbench.optimizers.remote import RemoteMethod
+from nagbench.problems.problem import Floats
 
 Law = Callable[[Floats], Floats]
 
@@ -37,8 +39,8 @@ def iteration_matrices(optimizer: Optimizer, eigenvalues: Floats) -> Floats | No
     linear, depends on the iteration (or on f), or follows a schedule.
     """
     method, at = optimizer.method, np.atleast_1d(np.asarray(eigenvalues, dtype=float))
-    if isinstance(method, DistantMethod):
-        found: Floats | None = method.answer("iteration_matrices", dict(optimizer.hyperparameters), at)
+    if isinstance(method, RemoteMethod):
+        found: Floats | None = method.answer(iteration_matrices_remotely, dict(optimizer.hyperparameters), at)
         return found
     law = _law(optimizer)
     return None if law is None else law(at)
@@ -156,8 +158,8 @@ def largest_stable(method: Method, hyperparameters: Mapping[str, float]) -> floa
     on an L-smooth quadratic up to that number over L. None where the method is not linear, or s·λ alone does not
     decide: with weight decay, say, or a step size that is not in units of 1/L.
     """
-    if isinstance(method, DistantMethod):
-        found: float | None = method.answer("largest_stable", dict(hyperparameters))
+    if isinstance(method, RemoteMethod):
+        found: float | None = method.answer(largest_stable_remotely, dict(hyperparameters))
         return found
     step = method.hyperparameters.get("step_size")
     if step is None or step.unit != "1/L":
@@ -187,3 +189,17 @@ def _scales(method: Method, hyperparameters: Mapping[str, float], law: Law) -> b
     # Of similar matrices the characteristic polynomials agree: their roots, where they are double, only roughly.
     pairs = zip(law(_SAMPLE), other(_SAMPLE / _SMALLER), strict=True)
     return all(np.allclose(np.poly(one), np.poly(two), rtol=_SIMILAR, atol=_SIMILAR) for one, two in pairs)
+
+
+@remote_call
+def iteration_matrices_remotely(
+    name: str, values: Mapping[str, float], eigenvalues: Floats, _pulse: Pulse
+) -> Floats | None:
+    """Run `iteration_matrices` where the algorithm's code runs."""
+    return iteration_matrices(Optimizer(find_method(name), values), eigenvalues)
+
+
+@remote_call
+def largest_stable_remotely(name: str, values: Mapping[str, float], _pulse: Pulse) -> float | None:
+    """Run `largest_stable` where the algorithm's code runs."""
+    return largest_stable(find_method(name), values)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from nagbench.problems.problem import Floats, Problem
-from nagbench.engine.records import Measure
+from nagbench.core.measures import Measure
 from nagbench.optimizers.algorithm import Optimizer
+from nagbench.problems.problem import Floats, Problem
 
 _BLOCK = 2**18
 _LIMIT = 10**8

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nagbench.problems import evaluation
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Kernel = Callable[..., Any]
@@ -95,23 +97,10 @@ class Problem:
 
     def evaluate(self, points: ArrayLike, *, gradients: bool = True, rows: ArrayLike = ()) -> tuple[Floats, Floats]:
         """f and ∇f at each row of ``points``: (m,) and (m, dimension). ``rows`` selects a mini-batch."""
-        from nagbench.engine.backends import ENGINES, formula_of
-
         at = np.array(points, dtype=np.float64, order="C", ndmin=2)
         if at.shape[1:] != (self.dimension,):
             raise ValueError(f"{self.name} takes points of {self.dimension} coordinates, not {at.shape[1]}")
-        engine = ENGINES[self.engine]
-        values, slopes = np.empty(len(at)), np.empty(at.shape if gradients else (0, self.dimension))
-        engine.evaluate(
-            engine.entry(self.value_kernel, "value"),
-            engine.entry(self.gradient_kernel, "gradient"),
-            formula_of(self),
-            np.array(rows, dtype=np.int64),
-            at,
-            values,
-            slopes,
-        )
-        return values, slopes
+        return evaluation.evaluate(self, at, np.array(rows, dtype=np.int64), gradients=gradients)
 
     @property
     def spec(self) -> dict[str, Any]:

@@ -12,10 +12,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nagbench.core.errors import UsageError
+from nagbench.core.paths import suites_folder
 from nagbench.core.validation import messages, read_tables
 from nagbench.problems.problem import Problem
-from nagbench.registry import build_problem
-from nagbench.experiments.specification import Spec
+from nagbench.problems.registry import build_problem
 
 
 class _EntryModel(BaseModel):
@@ -86,18 +86,11 @@ def read_suite(file: Path, *, build: bool = True) -> dict[str, Entry]:
 
 
 def _no_table(name: str, value: Any) -> str:
-    """What stands where a problem's table should: tables under one name, [[problem]], or a key of a specification."""
+    """Say what stands where a problem's table should: tables under one name, [[problem]], or a plain value."""
     if isinstance(value, list) and value and all(isinstance(entry, dict) for entry in value):
         named = [entry["name"] for entry in value if isinstance(entry.get("name"), str)]
         return f"[[{name}]] is a list of tables{f'; did you mean [{named[0]}]?' if named else ''} (allowed: {_TABLES})"
-    where = "; that is a key of a specification, `nagbench sweep FILE`" if name in Spec.model_fields else ""
-    return f"not a table{where} (allowed: {_TABLES})"
-
-
-def home() -> Path:
-    """The folder of the package's suites: inside an installed package, else the checkout's."""
-    installed = Path(__file__).parent / "_problems"
-    return installed if installed.is_dir() else Path(__file__).parent.parent / "problems"
+    return f"not a table; keys of a specification go into a file for `nagbench sweep FILE` (allowed: {_TABLES})"
 
 
 def merge(files: Iterable[Path], *, build: bool = True, taken: Mapping[str, Entry] | None = None) -> dict[str, Entry]:
@@ -115,4 +108,4 @@ def merge(files: Iterable[Path], *, build: bool = True, taken: Mapping[str, Entr
 @functools.cache
 def suites() -> Mapping[str, Entry]:
     """All problems that come with the package, by name."""
-    return merge(sorted(home().glob("*.toml")), build=False)
+    return merge(sorted(suites_folder().glob("*.toml")), build=False)

@@ -1,0 +1,1 @@
+"""Figures, the HTML report, exports and the asv dashboard."""

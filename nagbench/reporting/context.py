@@ -15,11 +15,11 @@ from nagbench.analysis.summary import hyperparameters, selected, summary_of
 from nagbench.analysis.traces import traces_of
 from nagbench.core.errors import UsageError, one_line
 from nagbench.engine.records import Cell
-from nagbench.reporting.html.ids import Ids
 from nagbench.experiments.selection import select
+from nagbench.reporting.html.ids import Ids
 
 if TYPE_CHECKING:
-    from nagbench.experiments.study import Sweep
+    from nagbench.experiments.results import Results
     from nagbench.validation.equivalence.certificate import Certificate
 
 # What the page shows of a manifest that does not say.
@@ -32,7 +32,7 @@ _SAME = ["cell", "problem", "variant", "mode", "trial", "oracle", "tolerance"]
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """Tables as a `Sweep` has them. ``plan`` says what each cell holds; ``missing`` is the number of cells without a result.
+    """Tables as a `Results` has them. ``plan`` says what each cell holds; ``missing`` is the number of cells without a result.
 
     ``notes`` are told above everything else. ``certificates`` are those of `nagbench verify` in the directories; one that
     cannot be read is the line that says why.
@@ -146,7 +146,7 @@ def _cell(row: Mapping[Any, Any], names: Sequence[str]) -> Cell:
     )
 
 
-def material(*sweeps: Sweep) -> Material:
+def material(*sweeps: Results) -> Material:
     """The material of these sweeps: counts are pooled and trials selected among all, times stay with their machines."""
     first = sweeps[0]
     certificates = tuple(found for sweep in sweeps if (found := _certificate(sweep)) is not None)
@@ -170,7 +170,7 @@ def material(*sweeps: Sweep) -> Material:
     )
 
 
-def _certificate(sweep: Sweep) -> Certificate | str | None:
+def _certificate(sweep: Results) -> Certificate | str | None:
     """The certificate in the sweep's directory, or why it cannot be read; None where there is none."""
     file = sweep.store.folder / "certificate.json"
     if not file.is_file():

@@ -11,12 +11,12 @@ from typing import Any
 
 import pandas as pd
 
-from nagbench.analysis.summary import findings
 from nagbench.analysis.formatting import seconds, whole
-from nagbench.reporting.figures.plot_data import Sketch
-from nagbench.reporting.figures.style import save
-from nagbench.reporting.figures.small_paths import Walk
+from nagbench.analysis.summary import findings
 from nagbench.reporting.context import Material
+from nagbench.reporting.figures.plot_data import Sketch
+from nagbench.reporting.figures.small_paths import Walk
+from nagbench.reporting.figures.style import save
 from nagbench.reporting.html.page import sections_of
 from nagbench.reporting.html.parts import Figure
 from nagbench.reporting.html.sections.reading import measures

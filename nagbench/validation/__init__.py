@@ -1,0 +1,1 @@
+"""Contract checks, equivalence of implementations, and claims of the literature."""

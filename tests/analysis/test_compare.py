@@ -17,9 +17,9 @@ from made_tables import runs_of
 
 import nagbench
 from nagbench.analysis.compare import ALL, Rules, time_changes
+from nagbench.analysis.compare_formats import markdown
 from nagbench.analysis.matching import count_groups, matched, timed_pairs
 from nagbench.analysis.ratios import Noise, bank_of, pooled_ratio, said
-from nagbench.analysis.compare_formats import markdown
 from nagbench.cli.main import main
 from nagbench.experiments.storage.store import Store
 

@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from made_tables import runs_of, work_of
 
-from nagbench.analysis.profiles import compared, coverage, data_profile, given_up, log_ratio_profile, performance_profile, runtime_ecdf, shares_at, work
+from nagbench.analysis.profiles import (
+    compared,
+    coverage,
+    data_profile,
+    given_up,
+    log_ratio_profile,
+    performance_profile,
+    runtime_ecdf,
+    shares_at,
+    work,
+)
 from nagbench.core.errors import UsageError
 
 costs = st.one_of(st.integers(1, 40).map(float), st.floats(1e-6, 1e6), st.just(np.inf))

@@ -6,9 +6,9 @@ import pytest
 
 import nagbench
 from nagbench.analysis.sensitivity import best_settings, overshoot_by_momentum, paired_overshoot, regret, usable_steps
-from nagbench.registry import find_method
 from nagbench.experiments.scan import crossed, scan
 from nagbench.experiments.selection import select
+from nagbench.optimizers.registry import find_method
 
 
 def row(step, count, *, status=None, mode="grid", trial=0, start=0, momentum=0.9, optimizer="momentum", **more):

@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from made_tables import work_of
 
-from nagbench.analysis.statistics import alike, critical_difference, friedman, mean_ranks, median_interval, medians, ranks
+from nagbench.analysis.statistics import (
+    alike,
+    critical_difference,
+    friedman,
+    mean_ranks,
+    median_interval,
+    medians,
+    ranks,
+)
 from nagbench.core.errors import UsageError
 
 # Demšar 2006, table 6: ranks of C4.5, C4.5+m, C4.5+cf and C4.5+m+cf on 14 data sets.

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nagbench.analysis.summary import findings, summary
 from nagbench.analysis.formatting import listed, number, seconds, whole
+from nagbench.analysis.summary import findings, summary
 
 
 def runs_of(*rows: dict[str, Any]) -> pd.DataFrame:

@@ -6,9 +6,9 @@ import pytest
 import nagbench
 from nagbench.analysis.theory import beside, boundaries, boundary
 from nagbench.analysis.worst_cases import iterations_at_most
-from nagbench.engine.records import canonical
-from nagbench.registry import find_method
+from nagbench.core.canonical import canonical
 from nagbench.experiments.scan import crossed, scan
+from nagbench.optimizers.registry import find_method
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,10 @@
 
 import pytest
 
-from nagbench import registry
+from nagbench.optimizers.registry import optimizer as make_optimizer
+from nagbench.optimizers.registry import optimizers as optimizer_names
+from nagbench.problems.lookup import problem as make_problem
+from nagbench.problems.lookup import problems as problem_names
 from nagbench.validation.checks import check_method, check_problem
 
 
@@ -10,18 +13,18 @@ def failures(checks):
     return [f"{check.check}: {check.detail}" for check in checks if check.status == "failed"]
 
 
-@pytest.mark.parametrize("name", registry.problems())
+@pytest.mark.parametrize("name", problem_names())
 def test_problem(name):
-    problem = registry.problem(name)
+    problem = make_problem(name)
     checks = check_problem(problem, speed=False)
     assert failures(checks) == []
     assert {check.check for check in checks if check.status == "passed"} >= {"start", "gradient", "rebuild", "output"}
     assert problem.source
 
 
-@pytest.mark.parametrize("name", registry.optimizers())
+@pytest.mark.parametrize("name", optimizer_names())
 def test_method(name):
-    optimizer = registry.optimizer(name)
+    optimizer = make_optimizer(name)
     assert failures(check_method(optimizer)) == []
     assert optimizer.method.source
     assert optimizer.method.summary

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 import nagbench
-from nagbench import Problem, registry
-from nagbench.validation.checks import check_problem
+from nagbench import Problem
 from nagbench.core.kernels import jitable
+from nagbench.problems.lookup import problem as make_problem
+from nagbench.validation.checks import check_problem
 
 
 @jitable
@@ -247,7 +248,7 @@ def test_another_seed_tries_other_points():
 
 
 def test_speed_tells_how_many_times():
-    detail = findings(registry.problem("rosenbrock-10"))["speed"].detail
+    detail = findings(make_problem("rosenbrock-10"))["speed"].detail
     assert float(detail.split()[1]) > 1.0
     assert "times as fast as plain Python" in detail
 
@@ -267,7 +268,7 @@ def test_speed_tells_how_many_times():
     ],
 )
 def test_a_wrong_fact_of_a_known_problem_is_caught(name, wrong):
-    problem = replace(registry.problem(name), **wrong)
+    problem = replace(make_problem(name), **wrong)
     failed = {check.check for check in check_problem(problem, speed=False) if check.status == "failed"}
     check = {"minimum": "bound", "kind": "convexity", "strong_convexity": "strong convexity"}.get(*wrong, *wrong)
     assert check in failed

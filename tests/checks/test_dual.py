@@ -4,7 +4,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from nagbench import registry
+from nagbench.problems.lookup import problem as make_problem
 from nagbench.validation.checks.differentiation import _differences, reference_of
 from nagbench.validation.checks.dual import Dual, directional_derivative
 from nagbench.validation.checks.probe import NO_ROWS, Probe
@@ -71,7 +71,7 @@ def test_overflow_and_division_by_zero_are_not_errors():
 
 
 def test_extrapolated_differences_know_their_error():
-    probe = Probe(registry.problem("boyd-3exp"))
+    probe = Probe(make_problem("boyd-3exp"))
     slope = _differences(probe)
     for x in probe.points[:5]:
         gradient = sum(
@@ -84,11 +84,11 @@ def test_extrapolated_differences_know_their_error():
 
 
 def test_the_sharpest_way_that_works_is_taken():
-    assert reference_of(Probe(registry.problem("rosenbrock"))).name == "dual numbers"
-    opaque = registry.problem(lambda x: float(x[0]) ** 2, gradient=lambda x: 2 * x, start=[1.0])
+    assert reference_of(Probe(make_problem("rosenbrock"))).name == "dual numbers"
+    opaque = make_problem(lambda x: float(x[0]) ** 2, gradient=lambda x: 2 * x, start=[1.0])
     assert reference_of(Probe(opaque)).name.startswith("differences")
     jnp = pytest.importorskip("jax.numpy")
-    traced = registry.problem(lambda x: jnp.linalg.norm(x) ** 2, gradient=lambda x: 2 * x, start=[1.0, 2.0])
+    traced = make_problem(lambda x: jnp.linalg.norm(x) ** 2, gradient=lambda x: 2 * x, start=[1.0, 2.0])
     assert reference_of(Probe(traced)).name == "JAX"
-    derived = registry.problem(lambda x: jnp.linalg.norm(x) ** 2, start=[1.0, 2.0])
+    derived = make_problem(lambda x: jnp.linalg.norm(x) ** 2, start=[1.0, 2.0])
     assert reference_of(Probe(derived)).name.startswith("differences")

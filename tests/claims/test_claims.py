@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from nagbench.core.errors import UsageError
 from nagbench.validation.claims import claims, find_claim, quadratics, ripples
 from nagbench.validation.claims.stochastic import Plan, stochastic
-from nagbench.core.errors import UsageError
 
 
 def test_counts_are_exact_at_more_than_a_thousand_random_settings():

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from nagbench.core.errors import UsageError
 from nagbench.reporting.dashboard import folders
 from nagbench.reporting.dashboard.folders import Folder, Results
 from nagbench.reporting.dashboard.history import history_of
 from nagbench.reporting.dashboard.server import address, server
 from nagbench.reporting.dashboard.site import localise, publish
-from nagbench.core.errors import UsageError
 
 NAME = "counts.track_iterations"
 STEPS = [10, 10, 10, 13, 13, 13]

@@ -9,8 +9,8 @@ from click.testing import CliRunner
 
 import nagbench
 from nagbench.cli.main import cli
-from nagbench.reporting.dashboard.studies import exported
 from nagbench.core.errors import UsageError
+from nagbench.reporting.dashboard.studies import exported
 
 
 def git(place, *words):

@@ -3,10 +3,10 @@
 import numpy as np
 
 import nagbench
-from nagbench.registry import find_method
 from nagbench.engine.runner import Batch, Job, count, digest, replay
 from nagbench.engine.single_run import cell_of
 from nagbench.optimizers.algorithm import update_of
+from nagbench.optimizers.registry import find_method
 
 STEPS = 60
 

@@ -9,7 +9,7 @@ import pytest
 from paths import assert_replays, look_ahead, path, scheduled
 
 from nagbench.core.errors import UsageError
-from nagbench.registry import find_method, library_methods
+from nagbench.optimizers.registry import find_method, library_methods
 
 NAMES = [name for name, method in library_methods().items() if method.library in ("keras", "optax")]
 ADAM = {"step_size": 1e-2, "beta1": 0.9, "beta2": 0.99, "epsilon": 1e-8}

@@ -7,9 +7,9 @@ import pytest
 from click.testing import CliRunner
 
 import nagbench
-from nagbench.optimizers import adapters
 from nagbench.cli.main import cli
 from nagbench.core.errors import UsageError
+from nagbench.optimizers import adapters
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import pytest
 
 import nagbench
 from nagbench.engine import runner, timing
-from nagbench.optimizers.adapters._native import form_of
-from nagbench.registry import find_method
 from nagbench.engine.runner import Batch, Job
 from nagbench.engine.single_run import cell_of
+from nagbench.optimizers.adapters._native import form_of
+from nagbench.optimizers.registry import find_method
 
 PROBLEMS = ["rosenbrock-10", "quadratic:dimension=5,condition=10", "ill-conditioned-1e2"]
 

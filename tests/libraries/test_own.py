@@ -9,9 +9,9 @@ import pytest
 from paths import path
 
 import nagbench
-from nagbench.validation.checks import check
 from nagbench.core.errors import UsageError
-from nagbench.registry import find_method
+from nagbench.optimizers.registry import find_method
+from nagbench.validation.checks import check
 
 VALUES = {"step_size": 1e-3, "momentum": 0.8}
 

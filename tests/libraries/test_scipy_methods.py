@@ -6,9 +6,9 @@ import scipy.optimize as optimize
 
 import nagbench
 from nagbench.core.errors import UsageError
-from nagbench.registry import library_methods
 from nagbench.engine.runner import Batch, Job, count, digest, replay
 from nagbench.engine.single_run import cell_of
+from nagbench.optimizers.registry import library_methods
 
 TUTORIAL = [1.3, 0.7, 0.8, 1.9, 1.2]
 NEVER = 1e-300

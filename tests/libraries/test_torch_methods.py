@@ -7,8 +7,8 @@ from paths import assert_replays, look_ahead, path
 
 import nagbench
 from nagbench.core.errors import UsageError
-from nagbench.registry import find_method, library_methods
 from nagbench.optimizers.algorithm import update_of
+from nagbench.optimizers.registry import find_method, library_methods
 
 TORCH = [name for name, method in library_methods().items() if method.library == "torch"]
 ADAM = {"step_size": 1e-2, "beta1": 0.9, "beta2": 0.99, "epsilon": 1e-8}

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from nagbench.analysis.worst_cases import Instance, worst_case
-from nagbench.registry import find_method
 from nagbench.optimizers.algorithm import Optimizer
+from nagbench.optimizers.registry import find_method
 
 pytest.importorskip("PEPit")
 from PEPit import PEP, null_point

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import nagbench
-from nagbench.registry import find_method
 from nagbench.engine.runner import Batch, Job, count, digest, replay
 from nagbench.engine.single_run import cell_of
+from nagbench.optimizers.registry import find_method
 
 NAME = "fista-function-restart"
 ENGINES = ("numba", "python")

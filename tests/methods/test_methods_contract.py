@@ -5,11 +5,11 @@ import math
 import pytest
 
 import nagbench
-from nagbench.experiments.plan import cells
-from nagbench.registry import find_method, methods
 from nagbench.engine.runner import Batch, Job, count, digest, replay
 from nagbench.engine.single_run import cell_of
+from nagbench.experiments.plan import cells
 from nagbench.experiments.specification import make_spec
+from nagbench.optimizers.registry import find_method, methods
 
 METHODS = list(methods())
 FIVE = ("gradient-descent", "momentum", "nesterov", "rmsprop", "adam")

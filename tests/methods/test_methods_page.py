@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nagbench.registry import methods
+from nagbench.optimizers.registry import methods
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "methods.md").read_text(encoding="utf-8")

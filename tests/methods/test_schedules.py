@@ -10,14 +10,14 @@ from trajectories import ROSENBROCK_START, first_difference, rosenbrock
 
 import nagbench
 from nagbench.engine.batches import bundle_of
+from nagbench.engine.runner import Batch, Job, count, digest, replay
+from nagbench.engine.single_run import cell_of
 from nagbench.experiments.plan import make_plan
 from nagbench.experiments.plan_table import cell_of_row, plan_schema, plan_table
 from nagbench.experiments.serialize import as_toml, text_of_optimizer
-from nagbench.registry import methods
-from nagbench.engine.runner import Batch, Job, count, digest, replay
-from nagbench.optimizers.schedules import MOMENTA, STEP_SIZES
-from nagbench.engine.single_run import cell_of
 from nagbench.experiments.specification import make_spec
+from nagbench.optimizers.registry import methods
+from nagbench.optimizers.schedules import MOMENTA, STEP_SIZES
 
 STEPS, PERIOD = 60, 40
 ENGINES = ("numba", "python")

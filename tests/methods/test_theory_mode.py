@@ -6,10 +6,10 @@ import pytest
 import nagbench
 from nagbench.experiments.modes import theory_of
 from nagbench.experiments.plan import make_plan, without_theory
-from nagbench.registry import find_method, methods
 from nagbench.experiments.specification import make_spec
 from nagbench.experiments.stages import Progress
 from nagbench.optimizers.algorithm import Hyperparameter
+from nagbench.optimizers.registry import find_method, methods
 
 # L known and μ = 0, L and μ > 0 known, L not known.
 FLAT, ROUND, UNKNOWN = "huber", "bowl", "rosenbrock"

@@ -10,9 +10,9 @@ from scipy.linalg import solve_discrete_lyapunov
 from trajectories import walk
 
 import nagbench
-from nagbench.registry import find_method
-from nagbench.problems.suites import suites
 from nagbench.optimizers.algorithm import Optimizer
+from nagbench.optimizers.registry import find_method
+from nagbench.problems.suites import suites
 
 HORIZONS = [1, 2, 5, 10, 50]
 

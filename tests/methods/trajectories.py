@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from nagbench.registry import find_method
 from nagbench.optimizers.algorithm import Optimizer
+from nagbench.optimizers.registry import find_method
 
 ROSENBROCK_START = np.array([-1.2, 1.0])
 

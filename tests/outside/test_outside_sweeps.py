@@ -10,8 +10,8 @@ from user_code import TORCH, VALLEY
 
 import nagbench
 from nagbench import UsageError
+from nagbench.core.canonical import canonical
 from nagbench.engine import runner
-from nagbench.engine.records import canonical
 
 
 def fingerprint(text):

@@ -1,7 +1,7 @@
 """Modules as users write them, and a problem built again as another process does."""
 
+from nagbench.core.canonical import canonical
 from nagbench.engine import runner
-from nagbench.engine.records import canonical
 
 
 def again(problem):

@@ -10,11 +10,11 @@ from matplotlib.collections import QuadMesh
 import nagbench
 from nagbench.analysis.theory import boundary
 from nagbench.analysis.tuning import by_trials
+from nagbench.experiments.scan import axis, crossed, scan
+from nagbench.optimizers.registry import find_method
 from nagbench.reporting.figures.maps import axes_of, sensitivity_map
 from nagbench.reporting.figures.style import save
 from nagbench.reporting.figures.tuning import tuning_curves
-from nagbench.registry import find_method
-from nagbench.experiments.scan import axis, crossed, scan
 
 
 @pytest.fixture(scope="module")

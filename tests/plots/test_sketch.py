@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 import nagbench
 from nagbench.reporting.figures.plot_data import Axis, Line, Sketch, marks, powers, rounds, svg
+from nagbench.reporting.figures.small_paths import ground_of, png, walked
 from nagbench.reporting.figures.style import DARK, MARKERS, look_of
 from nagbench.reporting.figures.terrain import queries
-from nagbench.reporting.figures.small_paths import ground_of, png, walked
 
 HOSTILE = "<script>alert(1)</script>\"' onload=x"
 

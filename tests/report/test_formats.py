@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 
 import nagbench
-from nagbench.reporting.figures.ranks import critical_differences
-from nagbench.reporting.export import figures, latex, markdown, notebook
 from nagbench.reporting.context import Material, material
+from nagbench.reporting.export import figures, latex, markdown, notebook
+from nagbench.reporting.figures.ranks import critical_differences
 from nagbench.reporting.html.page import render, sections_of
 
 

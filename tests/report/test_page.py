@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from nagbench.reporting.context import Material
 from nagbench.reporting.figures.style import DARK
 from nagbench.reporting.html.ids import Ids, slug
-from nagbench.reporting.context import Material
 from nagbench.reporting.html.page import render
 from nagbench.reporting.html.sections.reading import STATUSES
 

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nagbench.engine.batches import Bundle, bundle_of
-from nagbench.execution.counting import outcomes
 from nagbench.core.keys import in_shard
-from nagbench.experiments.plan import make_plan
+from nagbench.engine.batches import Bundle, bundle_of
 from nagbench.engine.records import Cell
+from nagbench.execution.counting import outcomes
+from nagbench.experiments.plan import make_plan
 from nagbench.experiments.specification import make_spec
 
 NAMES = ("step_size", "momentum", "beta1")

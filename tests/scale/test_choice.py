@@ -11,9 +11,9 @@ from harsh import SPEC, table_hash
 from hypothesis import given, settings
 
 import nagbench
-from nagbench.experiments import resume, best_trials
-from nagbench.experiments.storage import heaps
+from nagbench.experiments import best_trials, resume
 from nagbench.experiments.resume import Pending, PlanKeys, among, cells_among, keys_of_plan, stored
+from nagbench.experiments.storage import heaps
 from nagbench.experiments.storage.heaps import HEAPS, by_key, by_row, span_of
 
 # Few keys, spread over all heaps, so that they come back.
@@ -66,12 +66,12 @@ def test_heaps_hold_what_was_added_in_its_order(together, kept, monkeypatch):
     order = np.random.default_rng(0).permutation(np.repeat(np.arange(rows), 2))
     for some in np.array_split(order, 13):
         spilled.add(_records(spilled, row=some, score=some + 0.5))
-    heaps = [spilled.heap(number) for number in range(HEAPS)]
-    for number, heap in enumerate(heaps):
+    filled = [spilled.heap(number) for number in range(HEAPS)]
+    for number, heap in enumerate(filled):
         wanted = order[order // span_of(rows) == number]
         assert heap["row"].tolist() == wanted.tolist()
         assert (heap["score"] == wanted + 0.5).all()
-    assert sum(heap.size for heap in heaps) == order.size
+    assert sum(heap.size for heap in filled) == order.size
 
 
 @given(TRIALS)

@@ -7,8 +7,8 @@ import pytest
 from distributed.comm import CommClosedError
 
 from nagbench import __version__
-from nagbench.execution import dask_cluster
 from nagbench.core.errors import UsageError
+from nagbench.execution import dask_cluster
 from nagbench.execution.pool import NO_LIMITS
 
 DIED = CommClosedError("Scheduler Broadcast")

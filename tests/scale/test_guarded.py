@@ -7,12 +7,12 @@ import pytest
 from harsh import nag
 
 import nagbench
+from nagbench.core.canonical import canonical
 from nagbench.core.errors import LostError, UsageError
-from nagbench.execution.sandbox import guarding
-from nagbench.engine.records import canonical
-from nagbench.registry import build_problem
 from nagbench.engine.runner import fingerprint_of
 from nagbench.execution.pool import Limits
+from nagbench.execution.sandbox import guarding
+from nagbench.problems.registry import build_problem
 
 SMALL = {"optimizers": ["nesterov"], "modes": ["tuned"], "trials": 3, "budget": 60, "tolerances": [1e-3], "repeats": 1}
 COMPARED = ["optimizer", "step_size", "momentum", "status", "iterations", "value", "residual"]

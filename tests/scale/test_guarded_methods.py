@@ -7,14 +7,14 @@ import pytest
 from harsh import methods, nag
 
 import nagbench
+from nagbench.core.canonical import canonical
 from nagbench.core.errors import LostError, UsageError
-from nagbench.execution.sandbox import guarding
-from nagbench.engine.records import canonical
-from nagbench.registry import find_method
 from nagbench.engine.runner import fingerprint_of
-from nagbench.optimizers.stability import asymptotic_rate, largest_stable
-from nagbench.optimizers.algorithm import Optimizer, tuning_of
 from nagbench.execution.pool import Limits
+from nagbench.execution.sandbox import guarding
+from nagbench.optimizers.algorithm import Optimizer, tuning_of
+from nagbench.optimizers.registry import find_method
+from nagbench.optimizers.stability import asymptotic_rate, largest_stable
 
 SMALL = {"problems": ["bowl"], "trials": 3, "budget": 60, "tolerances": [1e-3], "repeats": 1, "engine": "python"}
 COMPARED = ["mode", "step_size", "momentum", "status", "iterations", "value", "residual"]

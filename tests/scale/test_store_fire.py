@@ -18,10 +18,10 @@ from harsh import SPEC, nag, table_hash
 
 import nagbench
 from nagbench.core.keys import ids_of
-from nagbench.experiments.plan_table import cell_of_row
 from nagbench.engine.runner import batch_of
-from nagbench.experiments.selection import select
 from nagbench.experiments.best_trials import shown_plan
+from nagbench.experiments.plan_table import cell_of_row
+from nagbench.experiments.selection import select
 from nagbench.experiments.storage.store import Store
 
 DATA = Path(__file__).parent.parent / "data"

@@ -11,9 +11,9 @@ from harsh import SPEC, STEPS, nag, table_hash
 import nagbench
 from nagbench.engine.batches import bundle_of
 from nagbench.execution.executors import limits_of
+from nagbench.execution.pool import Limits, Pool
 from nagbench.experiments.plan import make_plan
 from nagbench.experiments.specification import make_spec
-from nagbench.execution.pool import Limits, Pool
 
 
 @pytest.mark.parametrize(

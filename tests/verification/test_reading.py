@@ -15,9 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nagbench
+from nagbench.api.certificates import Certificate
 from nagbench.reporting.figures.svg import inline
 from nagbench.validation.equivalence.bundles import bundles, rifts
-from nagbench.validation.equivalence.certificate import Certificate, schema
+from nagbench.validation.equivalence.certificate import schema
 
 HOSTILE = "<script>alert(1)</script> $\\frac"
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import nagbench
-from nagbench.registry import find_method
+from nagbench.optimizers.registry import find_method
 from nagbench.validation.equivalence.lockstep import Noise, follow, target_of
 from nagbench.validation.equivalence.rounding import allowance, compare, distances, ulps
 

@@ -10,9 +10,9 @@ import pandas as pd
 
 from nagbench.analysis import sensitivity, tuning
 from nagbench.analysis.theory import beside
+from nagbench.api.sweeps import Sweep, load
 from nagbench.cli.commands.console import ERR, print_table, save
 from nagbench.core.errors import UsageError
-from nagbench.experiments.study import Sweep, load
 
 _QUIET = ("oracle", "start", "seed", "optimizer", "cells", "settings")
 

@@ -9,9 +9,9 @@ from dataclasses import asdict
 import click
 import pandas as pd
 
-from nagbench.validation.checks import check
 from nagbench.cli.commands.console import ERR, print_table
 from nagbench.experiments.serialize import to_json
+from nagbench.validation.checks import check
 
 
 def check_things(names: Sequence[str], optimizer: bool, seed: int, shape: str) -> int:

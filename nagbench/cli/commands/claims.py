@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import click
 import pandas as pd
 
-from nagbench.validation.claims import claims, find_claim
 from nagbench.cli.commands.console import ERR, print_table
+from nagbench.validation.claims import claims, find_claim
 
 
 def examine(names: Sequence[str], shape: str) -> int:

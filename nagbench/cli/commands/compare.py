@@ -10,10 +10,18 @@ import click
 import pandas as pd
 
 from nagbench.analysis.compare import Comparison, Rules, compare
-from nagbench.analysis.compare_formats import changed_cells, changed_counts, counts_line, headline, markdown, method_times, plain
+from nagbench.analysis.compare_formats import (
+    changed_cells,
+    changed_counts,
+    counts_line,
+    headline,
+    markdown,
+    method_times,
+    plain,
+)
+from nagbench.api.sweeps import load
 from nagbench.cli.commands.console import ERR, print_table
 from nagbench.experiments.serialize import to_json
-from nagbench.experiments.study import load
 
 
 def run_compare(a: Path, b: Path, rules: Rules, shape: str) -> int:

@@ -8,14 +8,14 @@ from pathlib import Path
 import click
 
 from nagbench.analysis.formatting import counted
+from nagbench.api.sweeps import Sweep, load
 from nagbench.cli.commands.console import ERR
+from nagbench.core.errors import UsageError
 from nagbench.reporting.dashboard import folders
 from nagbench.reporting.dashboard.history import History, history_of
 from nagbench.reporting.dashboard.server import address, server
 from nagbench.reporting.dashboard.site import publish
 from nagbench.reporting.dashboard.studies import exported
-from nagbench.core.errors import UsageError
-from nagbench.experiments.study import Sweep, load
 
 
 def show_dashboard(

@@ -7,14 +7,15 @@ from typing import Any
 
 import pandas as pd
 
-from nagbench import registry
 from nagbench.cli.commands.console import print_table
 from nagbench.core.errors import UsageError
-from nagbench.problems.filters import select
 from nagbench.optimizers.adapters import missing
-from nagbench.problems.problem import Problem
-from nagbench.problems.suites import Entry
 from nagbench.optimizers.algorithm import Method
+from nagbench.optimizers.registry import library_methods, methods
+from nagbench.problems.filters import select
+from nagbench.problems.problem import Problem
+from nagbench.problems.registry import families
+from nagbench.problems.suites import Entry
 
 
 def list_things(what: str, shape: str, filters: Mapping[str, str]) -> None:
@@ -25,11 +26,10 @@ def list_things(what: str, shape: str, filters: Mapping[str, str]) -> None:
     if what == "problems":
         rows = [_problem_row(entry, problem) for entry, problem in select(**filters)]
     elif what == "optimizers":
-        rows = [_method_row(m) for m in (*registry.methods().values(), *registry.library_methods().values())]
+        rows = [_method_row(m) for m in (*methods().values(), *library_methods().values())]
     else:
         rows = [
-            {"name": f.name, "parameters": ", ".join(f.parameters), "formula": f.summary}
-            for f in registry.families().values()
+            {"name": f.name, "parameters": ", ".join(f.parameters), "formula": f.summary} for f in families().values()
         ]
     print_table(pd.DataFrame(rows), shape)
 

@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nagbench import registry
 from nagbench.analysis.sensitivity import best_settings, usable_steps
 from nagbench.analysis.theory import boundary
 from nagbench.cli.commands.console import ERR, print_table, save
 from nagbench.core.errors import UsageError, check_number
-from nagbench.problems.problem import Problem
-from nagbench.experiments.scan import axis, crossed, default_axes, scan
 from nagbench.core.text_form import parse
+from nagbench.experiments.scan import axis, crossed, default_axes, scan
 from nagbench.optimizers.algorithm import Method, check_hyperparameters
+from nagbench.optimizers.registry import find_method
+from nagbench.problems.lookup import problem as make_problem
+from nagbench.problems.problem import Problem
 
 _SHOWN = 12
 
@@ -34,9 +35,9 @@ def draw_map(
     **settings: Any,
 ) -> int:
     """The verb map; returns the exit code."""
-    found = registry.problem(problem)
+    found = make_problem(problem)
     name, given = parse(optimizer)
-    method = registry.find_method(name)
+    method = find_method(name)
     fixed = check_hyperparameters(method, given)
     spans = dict(axis(found, method, text, grid) for text in axes or _free(method, fixed))
     if len(spans) != 2:

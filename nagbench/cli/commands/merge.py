@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from nagbench.analysis.formatting import counted
+from nagbench.api.sweeps import merge
 from nagbench.cli.commands.console import ERR
-from nagbench.experiments.merge import merge
 
 
 def merge_runs(runs: Sequence[Path], out: Path) -> int:

@@ -9,16 +9,16 @@ import numpy as np
 import pandas as pd
 
 from nagbench.analysis import profiles
+from nagbench.analysis.formatting import counted, listed
 from nagbench.analysis.profiles import By, coverage, given_up, log_ratio_profile, shares_at, work
 from nagbench.analysis.statistics import alike, friedman, mean_ranks, medians, ranks
 from nagbench.analysis.summary import MODES
-from nagbench.analysis.formatting import counted, listed
+from nagbench.api.sweeps import load
 from nagbench.cli.commands.console import ERR, print_table, save
 from nagbench.core.errors import UsageError, unknown
 from nagbench.reporting.figures.log_ratio import log_ratios
 from nagbench.reporting.figures.ranks import critical_differences
 from nagbench.reporting.figures.steps import steps
-from nagbench.experiments.study import load
 
 _RATIOS = (1.0, 2.0, 4.0, 8.0, 16.0)
 _FEW = 10

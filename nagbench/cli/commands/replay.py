@@ -12,16 +12,16 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nagbench.engine.batches import bundle_of
 from nagbench.cli.commands.console import ERR, print_table
-from nagbench.core.errors import UsageError
-from nagbench.execution.executors import Execution, run_bundles
 from nagbench.core.environment import machine, versions
-from nagbench.experiments.plan_table import cell_of_row
+from nagbench.core.errors import UsageError
+from nagbench.engine.batches import bundle_of
 from nagbench.engine.records import Cell
-from nagbench.registry import find_method
 from nagbench.engine.runner import fingerprint_of
+from nagbench.execution.executors import Execution, run_bundles
+from nagbench.experiments.plan_table import cell_of_row
 from nagbench.experiments.storage.store import Store
+from nagbench.optimizers.registry import find_method
 
 _COMPARED = (
     "status", "iterations", "gradient_evaluations", "value_evaluations", "value", "gradient_norm", "residual", "rises",

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
+from nagbench.api.sweeps import load
 from nagbench.core.errors import UsageError
-from nagbench.reporting.export import figures, latex, markdown
-from nagbench.reporting.context import Material, material
-from nagbench.reporting.html.page import render
 from nagbench.experiments.storage.store import Store
-from nagbench.experiments.study import load
+from nagbench.reporting.context import Material, material
+from nagbench.reporting.export import figures, latex, markdown
+from nagbench.reporting.html.page import render
 
 _TEXTS: dict[str, Callable[[Material], str]] = {"html": render, "md": markdown, "tex": latex}
 

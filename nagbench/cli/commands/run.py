@@ -9,17 +9,19 @@ import click
 import numpy as np
 import pandas as pd
 
-from nagbench import registry
 from nagbench.cli.commands.console import ERR, print_table, save
-from nagbench.distant import DistantMethod, DistantProblem
 from nagbench.core.errors import LostError, UsageError, check_number
-from nagbench.execution.sandbox import guard
-from nagbench.problems.problem import Problem
-from nagbench.experiments.serialize import to_json
 from nagbench.engine.records import Run
 from nagbench.engine.runner import UNREACHABLE
-from nagbench.engine.single_run import run
+from nagbench.engine.single_run import run, run_remotely
+from nagbench.execution.sandbox import guard
+from nagbench.experiments.serialize import to_json
 from nagbench.optimizers.algorithm import Optimizer
+from nagbench.optimizers.registry import optimizer as make_optimizer
+from nagbench.optimizers.remote import RemoteMethod
+from nagbench.problems.lookup import problem as make_problem
+from nagbench.problems.problem import Problem
+from nagbench.problems.remote import RemoteProblem
 
 
 def run_one(
@@ -34,7 +36,7 @@ def run_one(
     """The verb run; returns the exit code."""
     point = None if start is None else [check_number("start", part) for part in start.split(",")]
     settings["tolerance"] = check_number("tolerance", settings["tolerance"])
-    found, chosen = registry.problem(problem), registry.optimizer(optimizer)
+    found, chosen = make_problem(problem), make_optimizer(optimizer)
     if plot is not None and found.dimension != 2 and not found.metrics:
         raise UsageError(f"--plot draws problems of dimension 2 and learning curves; {problem} has neither")
     if iterations is not None:
@@ -65,9 +67,9 @@ def run_one(
 def _run(found: Problem, chosen: Optimizer, texts: tuple[str, str], settings: dict[str, Any]) -> Run:
     """The run; code from outside runs elsewhere."""
     present = guard()
-    if present is None or not (isinstance(found, DistantProblem) or isinstance(chosen.method, DistantMethod)):
+    if present is None or not (isinstance(found, RemoteProblem) or isinstance(chosen.method, RemoteMethod)):
         return run(found, chosen, **settings)
-    done: Run = present.ask("run", *texts, settings, who=" × ".join(texts))
+    done: Run = present.ask(run_remotely, *texts, settings, who=" × ".join(texts))
     return done
 
 

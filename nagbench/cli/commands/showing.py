@@ -10,15 +10,19 @@ import click
 import numpy as np
 import pandas as pd
 
-from nagbench import registry
 from nagbench.cli.commands.console import ERR, save
 from nagbench.core.errors import UsageError, unknown
-from nagbench.optimizers.adapters import missing
-from nagbench.problems.problem import Problem
-from nagbench.experiments.serialize import to_json
-from nagbench.optimizers.schedules import WORDS
 from nagbench.core.text_form import parse
+from nagbench.experiments.serialize import to_json
+from nagbench.optimizers.adapters import missing
 from nagbench.optimizers.algorithm import Hyperparameter, Optimizer, text_of_value, tuning_of
+from nagbench.optimizers.registry import find_method
+from nagbench.optimizers.registry import optimizers as optimizer_names
+from nagbench.optimizers.schedules import WORDS
+from nagbench.problems.lookup import problem as make_problem
+from nagbench.problems.lookup import problems as problem_names
+from nagbench.problems.problem import Problem
+from nagbench.problems.registry import families, schemes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,12 +46,12 @@ def show_thing(text: str, plot: Path | None, shape: str, *, draws: bool) -> None
 def _found(text: str) -> Problem | Optimizer:
     """What a name stands for. Raises UsageError that names the nearest problem or optimizer."""
     name, given = parse(text)
-    if name in registry.optimizers():
-        return Optimizer(registry.find_method(name), given)
-    known = {*registry.problems(), *registry.families(), *registry.schemes()}
+    if name in optimizer_names():
+        return Optimizer(find_method(name), given)
+    known = {*problem_names(), *families(), *schemes()}
     if name not in known and ":" not in text:
-        raise unknown("problem or optimizer", name, [*sorted(known), *registry.optimizers()])
-    return registry.problem(text)
+        raise unknown("problem or optimizer", name, [*sorted(known), *optimizer_names()])
+    return make_problem(text)
 
 
 def _draw(found: Problem | Optimizer, plot: Path, *, asked: bool) -> None:

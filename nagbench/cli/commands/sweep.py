@@ -11,18 +11,18 @@ import pandas as pd
 import pyarrow as pa
 
 from nagbench.analysis.formatting import counted
+from nagbench.api.sweeps import Sweep, sweep
 from nagbench.cli.commands.console import ERR, BarProgress, print_table
 from nagbench.cli.commands.outcome import print_sweep
-from nagbench.execution.deadline import present
 from nagbench.core.errors import check_number
+from nagbench.core.keys import in_shard
+from nagbench.execution.deadline import present
 from nagbench.execution.executors import limits_of
 from nagbench.execution.sandbox import guarding
-from nagbench.core.keys import in_shard
 from nagbench.experiments.names import left_out
 from nagbench.experiments.plan import Plan, make_plan, without_theory
 from nagbench.experiments.specification import Spec, make_spec, read_spec
 from nagbench.experiments.stages import FailedError, within
-from nagbench.experiments.study import Sweep, sweep
 
 
 def run_sweep(

@@ -11,11 +11,11 @@ from rich.console import Console
 from rich.text import Text
 
 from nagbench.analysis.formatting import number
+from nagbench.api.certificates import Certificate, verify
 from nagbench.cli.commands.console import ERR, console, print_table, save
 from nagbench.core.errors import UsageError, check_number
 from nagbench.experiments.storage.parts import write_file
 from nagbench.validation.equivalence.bundles import Bundle, bundles, forms_of, reasons, rifts
-from nagbench.validation.equivalence.certificate import Certificate, verify
 from nagbench.validation.equivalence.rounding import DIFFERENT, IDENTICAL, Comparison
 from nagbench.validation.equivalence.scenarios import change_at
 from nagbench.validation.equivalence.trials import Pair, Trial

@@ -11,11 +11,30 @@ that see arrays are for what happens seldom.
 """
 
 from nagbench.engine.loop.counting import count, ignore, leap, safe_threshold, until_when
-from nagbench.engine.loop.records import BLOW_UP, BUDGET, CONVERGED, CURVE, DISTANCE, DIVERGED, ERROR, GRADIENT, HIT, PROGRESS, RUNNING, SAMPLES, STALLED, VALUE, Draws, Formula, Rule, State, Trace
-from nagbench.engine.loop.replaying import evaluate, query, replay, walk, walk_on
+from nagbench.engine.loop.records import (
+    BLOW_UP,
+    BUDGET,
+    CONVERGED,
+    CURVE,
+    DISTANCE,
+    DIVERGED,
+    ERROR,
+    GRADIENT,
+    HIT,
+    PROGRESS,
+    RUNNING,
+    SAMPLES,
+    STALLED,
+    VALUE,
+    Draws,
+    Rule,
+    State,
+    Trace,
+)
+from nagbench.engine.loop.replaying import query, replay, walk, walk_on
 
 __all__ = [
     "BLOW_UP", "BUDGET", "CONVERGED", "CURVE", "DISTANCE", "DIVERGED", "ERROR", "GRADIENT", "HIT", "PROGRESS", "RUNNING",
-    "SAMPLES", "STALLED", "VALUE", "Draws", "Formula", "Rule", "State", "Trace", "count", "evaluate", "ignore", "leap",
+    "SAMPLES", "STALLED", "VALUE", "Draws", "Rule", "State", "Trace", "count", "ignore", "leap",
     "query", "replay", "safe_threshold", "until_when", "walk", "walk_on",
 ]  # fmt: skip

@@ -17,15 +17,6 @@ LARGEST = float(np.finfo(np.float64).max)
 SAMPLES = 256
 
 
-class Formula(NamedTuple):
-    """What a problem is, to the loop: its kernels' data, the known minimum, and the known minimisers one after another."""
-
-    data: Floats
-    shape: Ints
-    minimum: float
-    minimizers: Floats
-
-
 class Draws(NamedTuple):
     """Random draws of the oracle for the iterations from `first` on: mini-batch j is rows[offsets[j]:offsets[j+1]]."""
 

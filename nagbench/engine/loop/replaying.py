@@ -1,4 +1,4 @@
-"""The bare replay, in which nothing is measured; its oracle calls alone; and f and ∇f at given points."""
+"""The bare replay, in which nothing is measured; its oracle calls alone."""
 
 from __future__ import annotations
 
@@ -162,21 +162,3 @@ def query(
             value(n, q, data_size, data, shape_size, shape, batch.size, pointer(batch))
         gradient(n, q, data_size, data, shape_size, shape, batch.size, pointer(batch), slope)
         add_noise(k, draws, state.slope)
-
-
-def evaluate(
-    value: Any, gradient: Any, formula: Any, everything: Any, points: Any, values: Any, gradients: Any
-) -> None:
-    """f and, where `gradients` has rows, ∇f at every row of `points`."""
-    n, rows_size, rows = points.shape[1], everything.size, pointer(everything)
-    data_size, data, shape_size, shape = (
-        formula.data.size,
-        pointer(formula.data),
-        formula.shape.size,
-        pointer(formula.shape),
-    )
-    for i in range(points.shape[0]):
-        x = pointer(points[i])
-        values[i] = value(n, x, data_size, data, shape_size, shape, rows_size, rows)
-        if gradients.shape[0] > 0:
-            gradient(n, x, data_size, data, shape_size, shape, rows_size, rows, pointer(gradients[i]))

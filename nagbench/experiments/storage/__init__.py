@@ -1,0 +1,1 @@
+"""Results directories on disk."""

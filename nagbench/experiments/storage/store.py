@@ -28,7 +28,19 @@ import pandas as pd
 import pyarrow as pa
 
 from nagbench.core.errors import UsageError
-from nagbench.experiments.storage.parts import KEYS, KINDS, REQUIRED, DamagedError, PartFacts, part_facts, read_blocks, read_part, sweep_out, write_file, write_part
+from nagbench.experiments.storage.parts import (
+    KEYS,
+    KINDS,
+    REQUIRED,
+    DamagedError,
+    PartFacts,
+    part_facts,
+    read_blocks,
+    read_part,
+    sweep_out,
+    write_file,
+    write_part,
+)
 
 SCHEMA = 2
 _MANIFEST = {

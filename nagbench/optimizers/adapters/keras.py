@@ -17,9 +17,17 @@ from typing import Any
 
 from nagbench.core.errors import UsageError
 from nagbench.optimizers.adapters import _jax
-from nagbench.optimizers.adapters._common import ADAPTIVE_TUNING, LOOK_AHEAD, MOMENTUM_TUNING, STEP_TUNING, Floats, number, watched
-from nagbench.optimizers.algorithms._tunings import polyak, strongly_convex
+from nagbench.optimizers.adapters._common import (
+    ADAPTIVE_TUNING,
+    LOOK_AHEAD,
+    MOMENTUM_TUNING,
+    STEP_TUNING,
+    Floats,
+    number,
+    watched,
+)
 from nagbench.optimizers.algorithm import Hyperparameter, Method, Session, Step, Tuning, fraction, step_size
+from nagbench.optimizers.algorithms._tunings import polyak, strongly_convex
 
 Turns = tuple[Callable[[], Any], Callable[[dict[str, Any]], Any]]
 _PACKAGES = {"jax": ("keras", "jax", "jaxlib"), "torch": ("keras", "torch")}

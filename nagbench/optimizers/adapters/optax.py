@@ -13,11 +13,18 @@ from typing import Any
 
 from nagbench.core.errors import UsageError
 from nagbench.optimizers.adapters import _jax
-from nagbench.optimizers.adapters._common import ADAPTIVE_TUNING, LOOK_AHEAD, MOMENTUM_TUNING, STEP_TUNING, Floats, number
+from nagbench.optimizers.adapters._common import (
+    ADAPTIVE_TUNING,
+    LOOK_AHEAD,
+    MOMENTUM_TUNING,
+    STEP_TUNING,
+    Floats,
+    number,
+)
 from nagbench.optimizers.adapters._native import Loop, form_of, optax_loop
+from nagbench.optimizers.algorithm import Hyperparameter, Method, Session, Step, Tuning, fraction, step_size
 from nagbench.optimizers.algorithms._tunings import polyak, strongly_convex
 from nagbench.problems.problem import Problem
-from nagbench.optimizers.algorithm import Hyperparameter, Method, Session, Step, Tuning, fraction, step_size
 
 Make = Callable[..., Any]
 

@@ -11,11 +11,21 @@ from functools import partial
 from typing import Any, cast
 
 from nagbench.core.errors import one_line
-from nagbench.optimizers.adapters._common import ADAPTIVE_TUNING, LOOK_AHEAD, MOMENTUM_TUNING, STEP_TUNING, Arguments, Floats, number, refused, watched
+from nagbench.optimizers.adapters._common import (
+    ADAPTIVE_TUNING,
+    LOOK_AHEAD,
+    MOMENTUM_TUNING,
+    STEP_TUNING,
+    Arguments,
+    Floats,
+    number,
+    refused,
+    watched,
+)
 from nagbench.optimizers.adapters._native import Loop, form_of, torch_loop
+from nagbench.optimizers.algorithm import Hyperparameter, Method, Session, Step, Tuning, fraction, step_size
 from nagbench.optimizers.algorithms._tunings import inverse_smoothness, polyak, strongly_convex
 from nagbench.problems.problem import Problem
-from nagbench.optimizers.algorithm import Hyperparameter, Method, Session, Step, Tuning, fraction, step_size
 
 
 def session_of(kind: Callable[[], Any], names: list[str], arguments: Arguments, flags: Mapping[str, Any]) -> Session:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from nagbench.optimizers.algorithms._tunings import ADAM, ADAPTIVE_STEP
-from nagbench.registry import method
 from nagbench.optimizers.algorithm import Hyperparameter, step_size
+from nagbench.optimizers.algorithms._tunings import ADAM, ADAPTIVE_STEP
+from nagbench.optimizers.registry import method
 
 
 @method(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from nagbench.optimizers.algorithms._tunings import ADAM, ADAPTIVE_STEP, EPSILON
-from nagbench.registry import method
 from nagbench.optimizers.algorithm import fraction
+from nagbench.optimizers.algorithms._tunings import ADAM, ADAPTIVE_STEP, EPSILON
+from nagbench.optimizers.registry import method
 
 
 @method(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from nagbench.optimizers.algorithms._tunings import STEP
-from nagbench.registry import method
 from nagbench.optimizers.algorithm import Hyperparameter
+from nagbench.optimizers.algorithms._tunings import STEP
+from nagbench.optimizers.registry import method
 
 
 @method(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from nagbench.optimizers.algorithms._tunings import STEP
-from nagbench.registry import method
+from nagbench.optimizers.registry import method
 
 
 def _contracting(L: float, mu: float) -> Mapping[str, float]:

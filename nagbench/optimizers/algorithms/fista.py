@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from nagbench.core.kernels import blocked_sum, jitable
+from nagbench.optimizers.algorithm import Hyperparameter
 from nagbench.optimizers.algorithms._extrapolation import extrapolate
 from nagbench.optimizers.algorithms._tunings import STEP, inverse_smoothness
-from nagbench.registry import method
-from nagbench.optimizers.algorithm import Hyperparameter
+from nagbench.optimizers.registry import method
 
 
 @jitable

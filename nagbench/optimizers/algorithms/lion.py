@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from nagbench.registry import method
 from nagbench.optimizers.algorithm import Hyperparameter, fraction, step_size
+from nagbench.optimizers.registry import method
 
 
 @method(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nagbench.optimizers.algorithms._tunings import MOMENTUM, STEP, strongly_convex
-from nagbench.registry import method
+from nagbench.optimizers.registry import method
 
 
 @method(

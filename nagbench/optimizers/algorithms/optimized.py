@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from nagbench.optimizers.algorithms._tunings import STEP, for_positive_mu, inverse_smoothness
-from nagbench.registry import method
 from nagbench.optimizers.algorithm import Hyperparameter, fraction
+from nagbench.optimizers.algorithms._tunings import STEP, for_positive_mu, inverse_smoothness
+from nagbench.optimizers.registry import method
 
 
 @method(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nagbench.optimizers.algorithms._extrapolation import extrapolate
 from nagbench.optimizers.algorithms._tunings import MOMENTUM, STEP, quadratic_optimal, strongly_convex
-from nagbench.registry import method
+from nagbench.optimizers.registry import method
 
 
 @method(

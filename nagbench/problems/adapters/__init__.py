@@ -1,0 +1,1 @@
+"""Problems from elsewhere: Python functions, PyTorch modules, CUTEst."""

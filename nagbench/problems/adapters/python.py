@@ -17,10 +17,11 @@ from typing import Any
 
 import numpy as np
 
+from nagbench.core.discovery import from_path, is_unmarked
 from nagbench.core.errors import UsageError, one_line
 from nagbench.problems.adapters._common import FunctionError, kernels, number, stated_facts
 from nagbench.problems.problem import Floats, Problem
-from nagbench.registry import Family, build_problem, from_path, scheme, unmarked
+from nagbench.problems.registry import Family, build_problem, scheme
 
 Function = Callable[..., Any]
 _NO_ROWS = np.zeros(0, np.int64)
@@ -44,7 +45,7 @@ def python_family(path: str) -> Family:
     if not callable(function) or not (gradient is None or callable(gradient)):
         raise UsageError(f"problem 'python:{path}' is neither a function nor a pair (function, gradient) of them")
     found = _family(f"python:{path}", function, gradient, (module,))
-    return replace(found, build=_of_numbers(found.name, found.build)) if unmarked(path, thing) else found
+    return replace(found, build=_of_numbers(found.name, found.build)) if is_unmarked(path, thing) else found
 
 
 def problem_of_function(function: Any, parameters: Mapping[str, Any], facts: Mapping[str, Any]) -> Problem:

@@ -23,7 +23,7 @@ import numpy as np
 from nagbench.core.errors import UsageError
 from nagbench.problems.adapters._common import kernels
 from nagbench.problems.problem import Problem
-from nagbench.registry import Family, scheme
+from nagbench.problems.registry import Family, scheme
 
 _SOURCE = "CUTEst (Gould, Orban & Toint 2015), translated by S2MPJ (Gratton & Toint 2024)"
 _PREFIX = "s2mpj_problems"

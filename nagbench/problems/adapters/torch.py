@@ -17,10 +17,11 @@ from typing import Any
 
 import numpy as np
 
+from nagbench.core.discovery import from_path, is_unmarked
 from nagbench.core.errors import UsageError, one_line
 from nagbench.problems.adapters._common import kernels, stated_facts
 from nagbench.problems.problem import Floats, Ints, Problem
-from nagbench.registry import Family, from_path, scheme, unmarked
+from nagbench.problems.registry import Family, scheme
 
 _INSTALL = "PyTorch is not installed: pip install 'nagbench[torch]'"
 
@@ -37,7 +38,7 @@ def torch_family(path: str) -> Family:
     def build(**parameters: Any) -> Problem:
         return _problem(name, factory, parameters, path.partition(":")[0])
 
-    if unmarked(path, factory):
+    if is_unmarked(path, factory):
         raise UsageError(f"problem {name!r} is of an installed package and is not marked with nagbench.family")
     try:
         build.__signature__ = inspect.signature(factory)  # type: ignore[attr-defined]

@@ -38,7 +38,7 @@ def minimizers() -> Mapping[str, Floats]:
 
 
 def _arrays(name: str) -> dict[str, Floats]:
-    file = resources.files("nagbench") / "data" / f"{name}.npz"
+    file = resources.files("nagbench.problems") / "data" / f"{name}.npz"
     with file.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
         arrays = {key: stored[key].astype(np.float64) for key in stored.files}
     for array in arrays.values():

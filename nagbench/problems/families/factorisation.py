@@ -13,11 +13,11 @@ import numpy as np
 import scipy.linalg
 
 from nagbench.core.errors import unknown
+from nagbench.core.kernels import blocked_sum, jitable
 from nagbench.problems.families._linear import difference, half_square, mean_loss, mean_slope, table
 from nagbench.problems.families._parameters import positive, whole
-from nagbench.core.kernels import blocked_sum, jitable
 from nagbench.problems.problem import Floats, Problem
-from nagbench.registry import family
+from nagbench.problems.registry import family
 
 
 @jitable

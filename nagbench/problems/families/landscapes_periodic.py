@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from nagbench.core.kernels import blocked_sum, jitable
 from nagbench.problems.families._newton import minimize_newton
 from nagbench.problems.families._parameters import whole
-from nagbench.core.kernels import blocked_sum, jitable
 from nagbench.problems.problem import Floats, Problem
-from nagbench.registry import family
+from nagbench.problems.registry import family
 
 
 @jitable

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nagbench.problems.problem import Problem
-from nagbench.registry import family
+from nagbench.problems.registry import family
 
 
 def easom_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from nagbench.problems.families._parameters import whole
 from nagbench.core.kernels import blocked_sum, jitable
+from nagbench.problems.families._parameters import whole
 from nagbench.problems.problem import Floats, Problem
-from nagbench.registry import family
+from nagbench.problems.registry import family
 
 
 def beale_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103

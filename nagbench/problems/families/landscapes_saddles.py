@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from nagbench.core.errors import UsageError
-from nagbench.problems.families._parameters import positive, whole
 from nagbench.core.kernels import blocked_sum, jitable
+from nagbench.problems.families._parameters import positive, whole
 from nagbench.problems.problem import Problem
-from nagbench.registry import family
+from nagbench.problems.registry import family
 
 
 def saddle_quartic_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from nagbench.core.kernels import jitable, sum_of_squares
 from nagbench.problems.families import nist
 from nagbench.problems.families._least_squares import mgh, published
-from nagbench.core.kernels import jitable, sum_of_squares
 from nagbench.problems.problem import Problem
-from nagbench.registry import family
+from nagbench.problems.registry import family
 
 _BARD = [0.14, 0.18, 0.22, 0.25, 0.29, 0.32, 0.35, 0.39, 0.37, 0.58, 0.73, 0.96, 1.34, 2.10, 4.39]
 _GAUSSIAN = [0.0009, 0.0044, 0.0175, 0.0540, 0.1295, 0.2420, 0.3521, 0.3989]

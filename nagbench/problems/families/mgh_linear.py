@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from nagbench.core.kernels import blocked_sum, jitable
 from nagbench.problems.families._least_squares import mgh, published
 from nagbench.problems.families._parameters import whole
-from nagbench.core.kernels import blocked_sum, jitable
 from nagbench.problems.problem import Floats, Problem
-from nagbench.registry import family
+from nagbench.problems.registry import family
 
 
 @jitable

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from nagbench.core.errors import UsageError
+from nagbench.core.kernels import blocked_sum, jitable
 from nagbench.problems.families._least_squares import mgh, published
 from nagbench.problems.families._parameters import whole
-from nagbench.core.kernels import blocked_sum, jitable
 from nagbench.problems.problem import Problem
-from nagbench.registry import family
+from nagbench.problems.registry import family
 
 
 def _multiple(name: str, dimension: Any, factor: int) -> int:

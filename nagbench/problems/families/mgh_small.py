@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from nagbench.problems.families._least_squares import mgh, published
 from nagbench.core.kernels import jitable, sum_of_squares
+from nagbench.problems.families._least_squares import mgh, published
 from nagbench.problems.problem import Problem
-from nagbench.registry import family
+from nagbench.problems.registry import family
 
 
 def freudenstein_roth_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103

@@ -16,7 +16,7 @@ from nagbench.problems.families._data import Scaling
 from nagbench.problems.families._newton import minimize_newton
 from nagbench.problems.families._parameters import positive, whole
 from nagbench.problems.problem import Floats, Ints, Problem
-from nagbench.registry import family
+from nagbench.problems.registry import family
 
 ACTIVATIONS: dict[str, tuple[int, Callable[[Floats], Floats]]] = {
     "relu": (_layers.RELU, lambda z: np.maximum(z, 0.0)),

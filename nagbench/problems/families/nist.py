@@ -21,7 +21,7 @@ from nagbench.problems.families import nist_algebraic, nist_exponential
 from nagbench.problems.families._least_squares import published
 from nagbench.problems.families._parameters import whole
 from nagbench.problems.problem import Floats, Problem
-from nagbench.registry import family
+from nagbench.problems.registry import family
 
 Row = tuple[float, ...]
 
@@ -36,7 +36,9 @@ MODELS = {
 @functools.cache
 def datasets() -> dict[str, Any]:
     """The sets by name: data, both starts, certified values, and the refined minimum and minimiser."""
-    found: dict[str, Any] = json.loads(files("nagbench").joinpath("data/nist.json").read_text(encoding="utf-8"))
+    found: dict[str, Any] = json.loads(
+        files("nagbench.problems").joinpath("data/nist.json").read_text(encoding="utf-8")
+    )
     return found
 
 

@@ -7,10 +7,10 @@ from typing import Any, Literal
 import numpy as np
 
 from nagbench.core.errors import UsageError
-from nagbench.problems.families._dense import dense_gradient, dense_value
 from nagbench.core.kernels import blocked_sum, jitable
+from nagbench.problems.families._dense import dense_gradient, dense_value
 from nagbench.problems.problem import Floats, Problem
-from nagbench.registry import family
+from nagbench.problems.registry import family
 
 
 @jitable

@@ -14,11 +14,11 @@ from scipy.linalg import eigh_tridiagonal, invhilbert
 from scipy.linalg import hilbert as hilbert_matrix
 
 from nagbench.core.errors import UsageError
+from nagbench.core.kernels import blocked_sum, jitable
 from nagbench.problems.families._dense import add_gradient, dense_gradient, dense_value
 from nagbench.problems.families._parameters import positive, whole
-from nagbench.core.kernels import blocked_sum, jitable
 from nagbench.problems.problem import Floats, Problem
-from nagbench.registry import family
+from nagbench.problems.registry import family
 
 
 @jitable

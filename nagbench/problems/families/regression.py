@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 
 from nagbench.core.errors import UsageError
+from nagbench.core.kernels import jitable
 from nagbench.problems.families import _data
 from nagbench.problems.families._data import Scaling
 from nagbench.problems.families._linear import difference, half_square, mean_loss, mean_slope, table
 from nagbench.problems.families._newton import minimize_newton
 from nagbench.problems.families._parameters import positive
-from nagbench.core.kernels import jitable
 from nagbench.problems.problem import Floats, Problem
-from nagbench.registry import family
+from nagbench.problems.registry import family
 
 
 @jitable

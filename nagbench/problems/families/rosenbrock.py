@@ -9,7 +9,7 @@ import numpy as np
 from nagbench.core.errors import UsageError
 from nagbench.core.kernels import blocked_sum, jitable
 from nagbench.problems.problem import Problem
-from nagbench.registry import family
+from nagbench.problems.registry import family
 
 
 @jitable

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nagbench.core.errors import UsageError
 from nagbench.reporting.dashboard import folders
 from nagbench.reporting.dashboard.folders import Folder
 from nagbench.reporting.dashboard.history import History
-from nagbench.core.errors import UsageError
 
 Warn = Callable[[str], None]
 VENDOR = "vendor"

@@ -10,10 +10,10 @@ from typing import Any
 import pandas as pd
 
 from nagbench.analysis.summary import summary
-from nagbench.reporting.dashboard.folders import Benchmark, Folder, Results
+from nagbench.core.canonical import canonical
 from nagbench.core.errors import UsageError
-from nagbench.engine.records import canonical
-from nagbench.experiments.study import Sweep
+from nagbench.experiments.results import Results as SweepResults
+from nagbench.reporting.dashboard.folders import Benchmark, Folder, Results
 
 AXES = ("problem", "method", "mode")
 # What may differ between two runs of a study whose numbers are still the same thing.
@@ -27,7 +27,7 @@ _TRACKS: Mapping[str, tuple[str, str, Callable[[Any], float | None]]] = {
 }
 
 
-def exported(sweep: Sweep, commit: str, date: int) -> Folder:
+def exported(sweep: SweepResults, commit: str, date: int) -> Folder:
     """The selected runs of a sweep at their tightest tolerance, at a commit of that date (milliseconds, as asv has them).
 
     Per problem, method and mode: the median of iterations, the runs that did not converge, and the median time of a
@@ -51,7 +51,7 @@ def exported(sweep: Sweep, commit: str, date: int) -> Folder:
 
 
 def _folder(
-    sweep: Sweep, commit: str, date: int, benchmarks: dict[str, Benchmark], results: Mapping[str, Any]
+    sweep: SweepResults, commit: str, date: int, benchmarks: dict[str, Benchmark], results: Mapping[str, Any]
 ) -> Folder:
     machine = sweep.manifest["machine"]
     python = ".".join(str(sweep.manifest["versions"]["python"]).split(".")[:2])
@@ -77,11 +77,11 @@ def _benchmark(label: str, title: str, unit: str, axes: Sequence[Sequence[str]],
     }  # fmt: skip
 
 
-def _name(sweep: Sweep) -> str:
+def _name(sweep: SweepResults) -> str:
     return f"study.{sweep.manifest['name'].replace('.', '_')}"
 
 
-def _version(sweep: Sweep) -> str:
+def _version(sweep: SweepResults) -> str:
     """A hash of what makes numbers comparable: asv hides results of another version than the newest."""
     decides = {key: value for key, value in sweep.manifest["spec"].items() if key not in _FREE}
     return hashlib.blake2b(canonical(decides).encode(), digest_size=4).hexdigest()

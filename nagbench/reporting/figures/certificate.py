@@ -12,7 +12,20 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from nagbench.reporting.figures.plot_data import Axis, Line, Sketch, rounds
-from nagbench.reporting.figures.style import DARK, FAINT, INK, MUTED, PAPER, RULE, Dash, Look, looks, new_figure, power_of_ten, shown
+from nagbench.reporting.figures.style import (
+    DARK,
+    FAINT,
+    INK,
+    MUTED,
+    PAPER,
+    RULE,
+    Dash,
+    Look,
+    looks,
+    new_figure,
+    power_of_ten,
+    shown,
+)
 from nagbench.validation.equivalence.certificate import Certificate
 from nagbench.validation.equivalence.scenarios import SCENARIOS
 from nagbench.validation.equivalence.trials import Line as Distances

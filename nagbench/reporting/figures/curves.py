@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from nagbench.analysis.traces import bands
 from nagbench.analysis.formatting import measure_sign, number
+from nagbench.analysis.traces import bands
 from nagbench.reporting.figures.plot_data import Axis, Line, Sketch, powers, rounds
 from nagbench.reporting.figures.style import INK, MUTED, PAPER, Look, look_of, looks, new_figure, power_of_ten, shown
 

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from nagbench.engine.records import Run
+from nagbench.engine.single_run import run
+from nagbench.problems.lookup import problem
 from nagbench.reporting.figures.curves import convergence
 from nagbench.reporting.figures.landscape import contours, path, surface
-from nagbench.engine.records import Run
-from nagbench.registry import problem
-from nagbench.engine.single_run import run
 
 
 @dataclass(frozen=True)

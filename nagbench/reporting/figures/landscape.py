@@ -14,11 +14,32 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from nagbench.analysis.formatting import number, whole
 from nagbench.core.errors import UsageError
-from nagbench.problems.problem import Floats, Problem
-from nagbench.reporting.figures.style import FAINT, HEIGHTS, INK, MUTED, PAPER, look_of, looks, new_figure, power_of_ten, shown
-from nagbench.reporting.figures.terrain import Terrain, box_of, check_flat, height_above, kept_path, queries, slice_of, spans_decades, terrain
 from nagbench.engine.records import Run
-from nagbench.registry import find_method
+from nagbench.optimizers.registry import find_method
+from nagbench.problems.problem import Floats, Problem
+from nagbench.reporting.figures.style import (
+    FAINT,
+    HEIGHTS,
+    INK,
+    MUTED,
+    PAPER,
+    look_of,
+    looks,
+    new_figure,
+    power_of_ten,
+    shown,
+)
+from nagbench.reporting.figures.terrain import (
+    Terrain,
+    box_of,
+    check_flat,
+    height_above,
+    kept_path,
+    queries,
+    slice_of,
+    spans_decades,
+    terrain,
+)
 
 _SURFACE_GRID = 101
 _DOTS = 2000

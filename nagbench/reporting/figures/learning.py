@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from nagbench.engine.records import Run
 from nagbench.problems.problem import Floats, Problem
 from nagbench.reporting.figures.style import look_of, looks, new_figure
-from nagbench.engine.records import Run
 
 Style = Literal["-", "--"]
 _STYLES: Mapping[str, Style] = {"training": "-", "validation": "--"}

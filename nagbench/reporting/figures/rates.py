@@ -11,11 +11,11 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
+from nagbench.optimizers.algorithm import Method, Optimizer
+from nagbench.optimizers.stability import largest_stable, spectral_radii
 from nagbench.problems.problem import Floats
 from nagbench.reporting.figures.maps import complement_ticks
 from nagbench.reporting.figures.style import HEIGHTS, INK, MUTED, PAPER, look_of, looks, new_figure, power_of_ten
-from nagbench.optimizers.stability import largest_stable, spectral_radii
-from nagbench.optimizers.algorithm import Method, Optimizer
 
 _PRODUCTS = np.geomspace(1e-4, 10.0, 321)
 _COMPLEMENTS = np.linspace(0.0, 3.0, 121)

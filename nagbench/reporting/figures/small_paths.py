@@ -16,12 +16,12 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from nagbench.engine.records import Cell
 from nagbench.problems.problem import Floats, Problem
 from nagbench.reporting.figures.plot_data import Axis, framed, length, line_of, rounds
 from nagbench.reporting.figures.style import HEIGHTS, INK, MUTED, PAPER, Look, look_of, looks, new_figure
 from nagbench.reporting.figures.svg import mark_path, themed
 from nagbench.reporting.figures.terrain import box_of, terrain
-from nagbench.engine.records import Cell
 
 _PIXELS = 180
 _BANDS = 16

@@ -9,10 +9,10 @@ import numpy as np
 from matplotlib.colors import LogNorm, Normalize
 
 from nagbench.core.errors import UsageError
-from nagbench.problems.problem import Floats, Problem
-from nagbench.reporting.figures.style import shown
 from nagbench.engine.records import Run
 from nagbench.engine.tracing import queries_along
+from nagbench.problems.problem import Floats, Problem
+from nagbench.reporting.figures.style import shown
 
 LEVELS = 50
 _GRID = 301

@@ -18,11 +18,11 @@ from markupsafe import Markup
 
 from nagbench.analysis.formatting import whole
 from nagbench.core.errors import UsageError
+from nagbench.reporting.context import Material
 from nagbench.reporting.figures.plot_data import Sketch, marks, svg
+from nagbench.reporting.figures.small_paths import Walk
 from nagbench.reporting.figures.style import DARK, MARKERS, look_of, looks
 from nagbench.reporting.figures.svg import geometry, inline, swatch, variable
-from nagbench.reporting.figures.small_paths import Walk
-from nagbench.reporting.context import Material
 from nagbench.reporting.html.parts import Custom, Entry, Figure, Picture, Section, Table
 from nagbench.reporting.html.sections import SECTIONS
 from nagbench.reporting.html.sections.reading import STATUSES, measures

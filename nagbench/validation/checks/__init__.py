@@ -6,15 +6,21 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from nagbench import registry
+from nagbench.core.discovery import from_path
+from nagbench.core.errors import unknown
+from nagbench.core.paths import suites_folder
+from nagbench.core.remote import Pulse, remote_call
+from nagbench.core.text_form import parse
+from nagbench.execution.sandbox import guard
+from nagbench.optimizers.adapters.user import is_optimizer
+from nagbench.optimizers.registry import optimizer as make_optimizer
+from nagbench.optimizers.registry import optimizers as optimizer_names
+from nagbench.problems.lookup import problem as make_problem
+from nagbench.problems.registry import families, schemes
+from nagbench.problems.suites import merge, suites
 from nagbench.validation.checks.findings import Check
 from nagbench.validation.checks.methods import check_method
 from nagbench.validation.checks.problems import check_problem
-from nagbench.core.errors import unknown
-from nagbench.execution.sandbox import guard
-from nagbench.optimizers.adapters.user import is_optimizer
-from nagbench.problems.suites import home, merge, suites
-from nagbench.core.text_form import parse
 
 __all__ = ["Check", "check", "check_method", "check_problem"]
 
@@ -32,15 +38,21 @@ def check(name: str, *, optimizer: bool = False, seed: int = 0) -> Iterator[list
 
 def _jobs(text: str, optimizer: bool, seed: int) -> list[Job]:
     if optimizer or _is_optimizer(text):
-        return [partial(check_method, registry.optimizer(text), seed=seed)]
+        return [partial(check_method, make_optimizer(text), seed=seed)]
     if text.endswith(".toml") or Path(text).is_file():
         return _suite(Path(text), seed)
-    return [partial(check_problem, registry.problem(text), seed=seed)]
+    return [partial(check_problem, make_problem(text), seed=seed)]
 
 
 def _suite(file: Path, seed: int) -> list[Job]:
-    entries = merge([file], taken=None if file.resolve().parent == home().resolve() else suites())
+    entries = merge([file], taken=None if file.resolve().parent == suites_folder().resolve() else suites())
     return [partial(check_problem, entry.problem(), seed=seed) for entry in entries.values()]
+
+
+@remote_call
+def is_optimizer_path(path: str, _pulse: Pulse) -> bool:
+    """Tell whether the object at "module:attribute" is an optimizer."""
+    return is_optimizer(from_path("problem or optimizer", path))
 
 
 def _is_optimizer(text: str) -> bool:
@@ -48,13 +60,13 @@ def _is_optimizer(text: str) -> bool:
     if text in suites() or text.endswith(".toml") or Path(text).is_file():
         return False
     name = parse(text)[0]
-    if name in suites() or name in registry.families() or name.partition(":")[0] in registry.schemes():
+    if name in suites() or name in families() or name.partition(":")[0] in schemes():
         return False
-    if name in registry.optimizers():
+    if name in optimizer_names():
         return True
     if ":" in name:
         present = guard()
         if present is not None:
-            return bool(present.ask("is_optimizer", name, who=f"problem or optimizer {name}"))
-        return is_optimizer(registry.from_path("problem or optimizer", name))
-    raise unknown("problem or optimizer", name, {*suites(), *registry.families(), *registry.optimizers()})
+            return bool(present.ask(is_optimizer_path, name, who=f"problem or optimizer {name}"))
+        return bool(is_optimizer_path(name, lambda: None))
+    raise unknown("problem or optimizer", name, {*suites(), *families(), *optimizer_names()})

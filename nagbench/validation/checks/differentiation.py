@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nagbench.problems.problem import Floats, Ints
 from nagbench.validation.checks.dual import directional_derivative
 from nagbench.validation.checks.probe import Probe
-from nagbench.problems.problem import Floats, Ints
 
 STEPS = 1.4 ** -np.arange(10)
 Slope = Callable[[Floats, Floats, Ints], tuple[float, float]]

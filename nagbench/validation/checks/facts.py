@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from nagbench.validation.checks.findings import Finding, compare, failed, passed, skipped
-from nagbench.validation.checks.probe import SMALL, Probe
 from nagbench.problems.filters import KINDS
 from nagbench.problems.problem import Floats
+from nagbench.validation.checks.findings import Finding, compare, failed, passed, skipped
+from nagbench.validation.checks.probe import SMALL, Probe
 
 _DIGITS = 1e-10
 _SLACK = 1e-9

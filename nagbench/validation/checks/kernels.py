@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from nagbench.core.errors import UsageError, one_line
+from nagbench.problems.evaluation import evaluator, problem_data
+from nagbench.problems.problem import Floats, Ints
 from nagbench.validation.checks.findings import Finding, compare, failed, passed, skipped
 from nagbench.validation.checks.probe import NO_ROWS, Probe
-from nagbench.engine.backends import ENGINES, formula_of
-from nagbench.core.errors import UsageError, one_line
-from nagbench.problems.problem import Floats, Ints
 
 _ROUNDING = 1e-10
 _PLAIN_WORK = 200_000
@@ -22,14 +22,13 @@ def inputs(probe: Probe) -> Finding:
     problem = probe.problem
     engines = {problem.engine, "python"} if problem.engine == "numba" else {"python"}
     for name in sorted(engines):
-        rows, x, formula, chosen = probe.few_rows(0), probe.points[:1].copy(), formula_of(problem), ENGINES[name]
-        formula = formula._replace(data=formula.data.copy(), shape=formula.shape.copy())
-        arrays = {"x": x, "data": formula.data, "shape": formula.shape, "rows": rows}
+        rows, x, data = probe.few_rows(0), probe.points[:1].copy(), problem_data(problem)
+        data = data._replace(data=data.data.copy(), shape=data.shape.copy())
+        arrays = {"x": x, "data": data.data, "shape": data.shape, "rows": rows}
         before = {key: array.tobytes() for key, array in arrays.items()}
-        chosen.evaluate(
-            chosen.entry(problem.value_kernel, "value"), chosen.entry(problem.gradient_kernel, "gradient"),
-            formula, rows, x, np.zeros(1), np.zeros((1, problem.dimension)),
-        )  # fmt: skip
+        entry, loop = evaluator(name)
+        value, gradient = entry(problem.value_kernel, "value"), entry(problem.gradient_kernel, "gradient")
+        loop(value, gradient, data, rows, x, np.zeros(1), np.zeros((1, problem.dimension)))
         for key, array in arrays.items():
             if array.tobytes() != before[key]:
                 return failed(f"on engine {name} a kernel writes to {key}", probe.points[0])

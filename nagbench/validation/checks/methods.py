@@ -5,17 +5,30 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
-from nagbench import registry
-from nagbench.validation.checks.findings import Check, Finding, compare, failed, passed, run_checks, run_elsewhere, skipped, text_of
-from nagbench.validation.checks.kernels import first_line
-from nagbench.distant import DistantMethod
 from nagbench.core.errors import UsageError, one_line
-from nagbench.problems.problem import Floats
+from nagbench.core.remote import Pulse, remote_call
 from nagbench.engine.single_run import run
 from nagbench.optimizers.algorithm import Hyperparameter, Method, Optimizer, Update, tuning_of, update_of
+from nagbench.optimizers.registry import find_method
+from nagbench.optimizers.remote import RemoteMethod
+from nagbench.problems.lookup import problem as make_problem
+from nagbench.problems.problem import Floats
+from nagbench.validation.checks.findings import (
+    Check,
+    Finding,
+    compare,
+    failed,
+    passed,
+    run_checks,
+    run_elsewhere,
+    skipped,
+    text_of,
+)
+from nagbench.validation.checks.kernels import first_line
 
 MethodCheck = Callable[["Walk"], Finding]
 _N = 5
@@ -27,10 +40,19 @@ _THEORY = {"L": 10.0, "mu": 0.1}
 def check_method(optimizer: Optimizer, *, seed: int = 0) -> list[Check]:
     """All checks of a method, at the values of its hyperparameters that the optimizer holds."""
     method, checks = optimizer.method, checks_of(optimizer.method)
-    if isinstance(method, DistantMethod):
+    if isinstance(method, RemoteMethod):
         values = dict(optimizer.hyperparameters)
-        return run_elsewhere(optimizer.name, list(checks), lambda name: method.ask("check_method", values, name, seed))
+        return run_elsewhere(
+            optimizer.name, list(checks), lambda name: method.ask(check_method_remotely, values, name, seed)
+        )
     return run_checks(optimizer.name, checks, Walk(optimizer, seed))
+
+
+@remote_call
+def check_method_remotely(key: str, values: Mapping[str, Any], name: str, seed: int, _pulse: Pulse) -> list[Check]:
+    """Make one of the checks of an algorithm where its code runs."""
+    method = find_method(key)
+    return run_checks(key, {name: checks_of(method)[name]}, Walk(Optimizer(method, values), seed))
 
 
 def checks_of(method: Method) -> Mapping[str, MethodCheck]:
@@ -262,7 +284,7 @@ def _same(what: str, first: Floats, second: Floats) -> Finding:
 
 def engines(walk: Walk) -> Finding:
     """Compiled and plain Python agree on fifty iterations of a quadratic, twice each."""
-    problem = registry.problem("quadratic", eigenvalues=[1.0, 10.0], start=[1.0, 1.0])
+    problem = make_problem("quadratic", eigenvalues=[1.0, 10.0], start=[1.0, 1.0])
     paths: dict[str, Floats] = {}
     for name in ("python", "numba", "numba"):
         try:
@@ -319,13 +341,13 @@ def theory(walk: Walk) -> Finding:
         chosen, convex = (Optimizer(walk.method, tuning(L, mu) or {}), _at_zero(walk.method, L))
     except Exception as error:
         return failed(f"theory({L:g}, {mu:g}) gives no valid hyperparameters: {one_line(error)}")
-    problem = registry.problem("quadratic", eigenvalues=[mu, 0.5, 3.0, L])
+    problem = make_problem("quadratic", eigenvalues=[mu, 0.5, 3.0, L])
     done = run(problem, chosen, tolerance=1e-8, relative=True, budget=20_000, engine="python")
     if done.status != "converged":
         return failed(f"with theory({L:g}, {mu:g}) it ends {done.status} after {done.iterations} iterations")
     if convex is not None:
         flat = run(
-            registry.problem("quadratic", eigenvalues=[0.0, 0.5, L], start=[1.0, 1.0, 1.0]),
+            make_problem("quadratic", eigenvalues=[0.0, 0.5, L], start=[1.0, 1.0, 1.0]),
             convex, tolerance=1e-3, relative=True, budget=20_000, engine="python",
         )  # fmt: skip
         if flat.status != "converged":

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from nagbench.engine.backends import ENGINES, formula_of
+from nagbench.problems.evaluation import evaluator, problem_data
 from nagbench.problems.problem import Floats, Ints, Problem
 
 POINTS = 20
@@ -52,13 +52,12 @@ class Probe:
         self, points: Floats, rows: Ints = NO_ROWS, engine: str | None = None, fill: float = np.nan
     ) -> tuple[Floats, Floats]:
         """f and ∇f at the rows of ``points``, on the problem's engine or another, into arrays filled before."""
-        problem, chosen = self.problem, ENGINES[engine or self.problem.engine]
+        problem = self.problem
         at = np.array(points, dtype=np.float64, order="C", ndmin=2)
         values, slopes = np.full(len(at), fill), np.full(at.shape, fill)
-        chosen.evaluate(
-            chosen.entry(problem.value_kernel, "value"), chosen.entry(problem.gradient_kernel, "gradient"),
-            formula_of(problem), rows, at, values, slopes,
-        )  # fmt: skip
+        entry, loop = evaluator(engine or problem.engine)
+        value, gradient = entry(problem.value_kernel, "value"), entry(problem.gradient_kernel, "gradient")
+        loop(value, gradient, problem_data(problem), rows, at, values, slopes)
         return values, slopes
 
     @functools.cached_property

@@ -6,16 +6,26 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from nagbench import registry
+from nagbench.core.canonical import canonical
+from nagbench.core.errors import UsageError
+from nagbench.core.remote import Pulse, remote_call
+from nagbench.problems.problem import Floats, Problem
+from nagbench.problems.registry import build_problem
+from nagbench.problems.remote import RemoteProblem, problem_of_key
 from nagbench.validation.checks.differentiation import Reference, reference_of
 from nagbench.validation.checks.facts import FACTS
-from nagbench.validation.checks.findings import Check, Finding, compare, failed, passed, run_checks, run_elsewhere, skipped
+from nagbench.validation.checks.findings import (
+    Check,
+    Finding,
+    compare,
+    failed,
+    passed,
+    run_checks,
+    run_elsewhere,
+    skipped,
+)
 from nagbench.validation.checks.kernels import KERNELS
 from nagbench.validation.checks.probe import Probe
-from nagbench.distant import DistantProblem
-from nagbench.core.errors import UsageError
-from nagbench.problems.problem import Floats, Problem
-from nagbench.engine.records import canonical
 
 ProblemCheck = Callable[[Probe], Finding]
 _ALL_COORDINATES = 10
@@ -24,9 +34,16 @@ _ALL_COORDINATES = 10
 def check_problem(problem: Problem, *, seed: int = 0, speed: bool = True) -> list[Check]:
     """All checks of a problem, in order. ``speed`` False leaves out the timing."""
     checks = {name: check for name, check in CHECKS.items() if speed or name != "speed"}
-    if isinstance(problem, DistantProblem):
-        return run_elsewhere(problem.name, list(checks), lambda name: problem.ask("check_problem", name, seed))
+    if isinstance(problem, RemoteProblem):
+        return run_elsewhere(problem.name, list(checks), lambda name: problem.ask(check_problem_remotely, name, seed))
     return run_checks(problem.name, checks, Probe(problem, seed))
+
+
+@remote_call
+def check_problem_remotely(key: str, name: str, seed: int, _pulse: Pulse) -> list[Check]:
+    """Make one of the checks of a problem where its code runs."""
+    problem = problem_of_key(key)
+    return run_checks(problem.name, {name: CHECKS[name]}, Probe(problem, seed))
 
 
 def start(probe: Probe) -> Finding:
@@ -89,7 +106,7 @@ def rebuild(probe: Probe) -> Finding:
         return skipped("a function that has no name to import it by")
     spec = problem.spec
     try:
-        again = registry.build_problem(spec["family"], spec["parameters"], **problem.given)
+        again = build_problem(spec["family"], spec["parameters"], **problem.given)
     except UsageError as error:
         return failed(f"it cannot be built from {canonical(spec)}: {error}")
     if again.start.tobytes() != problem.start.tobytes():

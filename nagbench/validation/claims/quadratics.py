@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 
-from nagbench import registry
-from nagbench.validation.claims import Claim, Finding
-from nagbench.problems.problem import Floats, Problem
-from nagbench.experiments.scan import crossed, scan
 from nagbench.engine.single_run import run
-from nagbench.optimizers.theory import predicted_iterations
+from nagbench.experiments.scan import crossed, scan
 from nagbench.optimizers.algorithm import Optimizer
+from nagbench.optimizers.registry import find_method
+from nagbench.optimizers.theory import predicted_iterations
+from nagbench.problems.lookup import problem as make_problem
+from nagbench.problems.problem import Floats, Problem
+from nagbench.validation.claims.records import Claim, Finding
 
 METHODS = ("gradient-descent", "momentum", "nesterov")
 _BUDGET = 5_000
@@ -53,11 +54,11 @@ def _random_quadratic(random: np.random.Generator) -> Problem:
     kappa = 10.0 ** random.uniform(0.0, 4.0)
     inner = np.exp(random.uniform(0.0, math.log(kappa), 4))
     eigenvalues = np.sort([1.0, *inner, kappa])
-    return registry.problem("quadratic", eigenvalues=eigenvalues.tolist(), start=random.standard_normal(6).tolist())
+    return make_problem("quadratic", eigenvalues=eigenvalues.tolist(), start=random.standard_normal(6).tolist())
 
 
 def _counted(problem: Problem, name: str, random: np.random.Generator, settings: int) -> pd.DataFrame:
-    method, smoothness = registry.find_method(name), float(problem.spectrum.max())  # type: ignore[union-attr]
+    method, smoothness = find_method(name), float(problem.spectrum.max())  # type: ignore[union-attr]
     momenta = 1.0 - 10.0 ** random.uniform(-3.0, 0.0, settings)
     edges = 1.05 * EDGES[name](momenta)
     steps = 0.01 * (edges / 0.01) ** random.random(settings) / smoothness
@@ -85,12 +86,12 @@ def boundary(points: int = 100, condition: float = 10.0) -> Finding:
     the far side of the edge a run grows at least like (1 + distance)ᵏ, so that beyond a relative distance of 1 % it
     has grown by 10²⁰ within the budget of 5,000 iterations; on the near side none diverges.
     """
-    problem = registry.problem("quadratic", eigenvalues=[1.0, condition], start=[1.0, 1.0])
+    problem = make_problem("quadratic", eigenvalues=[1.0, condition], start=[1.0, 1.0])
     products, momenta = np.geomspace(0.1, 10.0, points), 1.0 - np.geomspace(1.0, 1e-3, points)
     rows = []
     for name in METHODS:
         axes = {"step_size": products / condition} | ({} if name == "gradient-descent" else {"momentum": momenta})
-        cells = scan(problem, registry.find_method(name), crossed(axes), budget=_BUDGET)
+        cells = scan(problem, find_method(name), crossed(axes), budget=_BUDGET)
         momentum = cells["momentum"].to_numpy() if "momentum" in cells else np.zeros(len(cells))
         distance = cells["step_size"].to_numpy() * condition / EDGES[name](momentum) - 1.0
         wrong = (cells["status"] == "diverged").to_numpy() != (distance > 0.0)
@@ -134,9 +135,9 @@ def rates(conditions: tuple[float, ...] = (10.0, 100.0, 1000.0)) -> Finding:
     """
     rows = []
     for kappa in conditions:
-        problem = registry.problem("quadratic", eigenvalues=np.geomspace(1.0, kappa, 6).tolist(), start=[1.0] * 6)
+        problem = make_problem("quadratic", eigenvalues=np.geomspace(1.0, kappa, 6).tolist(), start=[1.0] * 6)
         for label, (name, formula, published) in _STANDARD.items():
-            method = registry.find_method(name)
+            method = find_method(name)
             assert method.theory is not None
             plain = label == "gradient descent, s = 1/L"
             optimizer = Optimizer(method, {"step_size": 1.0 / kappa} if plain else method.theory(kappa, 1.0) or {})

@@ -8,12 +8,14 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from nagbench import registry
 from nagbench.analysis.sensitivity import paired_overshoot
-from nagbench.validation.claims import Claim, Finding
-from nagbench.problems.problem import Floats
-from nagbench.experiments.scan import axis, crossed, scan
 from nagbench.engine.single_run import run
+from nagbench.experiments.scan import axis, crossed, scan
+from nagbench.optimizers.registry import find_method
+from nagbench.optimizers.registry import optimizer as make_optimizer
+from nagbench.problems.lookup import problem as make_problem
+from nagbench.problems.problem import Floats
+from nagbench.validation.claims.records import Claim, Finding
 
 _PERIODS = 14
 _SETTLED = 4
@@ -26,13 +28,11 @@ def ripple(conditions: tuple[float, ...] = (1e2, 1e3, 1e4, 1e5)) -> Finding:
     The quadratic with eigenvalues 1 and κ, the step 1/L, momentum that grows to 1 (no strong convexity is assumed):
     the mean distance over ten periods, after the first four, in which the momentum is still small.
     """
-    fista, rows = registry.find_method("fista"), []
+    fista, rows = find_method("fista"), []
     for kappa in conditions:
-        problem = registry.problem("quadratic", eigenvalues=[1.0, kappa], start=[1.0, 1.0 / kappa])
+        problem = make_problem("quadratic", eigenvalues=[1.0, kappa], start=[1.0, 1.0 / kappa])
         last = round((_PERIODS + _SETTLED) * math.pi * math.sqrt(kappa))
-        way = run(
-            problem, registry.optimizer(fista.name, step_size=1.0 / kappa), tolerance=1e-300, budget=last, path=True
-        )
+        way = run(problem, make_optimizer(fista.name, step_size=1.0 / kappa), tolerance=1e-300, budget=last, path=True)
         assert way.path is not None
         minima = _minima(problem.values(way.path))[_SETTLED : _PERIODS + 1]
         period = float(np.diff(minima).mean())
@@ -61,8 +61,8 @@ def overshoot(points: int = 40, problems: Sequence[str] = PROBLEMS) -> Finding:
     """
     tables = []
     for name in problems:
-        problem = registry.problem(name)
-        for method in map(registry.find_method, ("nesterov", "momentum")):
+        problem = make_problem(name)
+        for method in map(find_method, ("nesterov", "momentum")):
             axes = dict(axis(problem, method, text, points) for text in ("step_size", "momentum"))
             tables.append(scan(problem, method, crossed(axes)))
     table = paired_overshoot(pd.concat(tables, ignore_index=True)).drop(columns="oracle")
@@ -81,11 +81,11 @@ def look_ahead(points: int = 12) -> Finding:
     Iterations to |x| ≤ 10⁻⁶ and overshoot; ``largest_difference`` of the overshoot over the grid of s in [0.01, 0.9] and
     m in [0, 0.99]. One row a momentum.
     """
-    problem = registry.problem("quadratic", eigenvalues=[1.0], start=[1.0])
+    problem = make_problem("quadratic", eigenvalues=[1.0], start=[1.0])
     products, momenta = np.geomspace(0.01, 0.9, points), 1.0 - np.geomspace(1.0, 0.01, points)
     settings = list(crossed({"momentum": momenta, "step_size": products}))
     weaker = [{**given, "momentum": given["momentum"] * (1.0 - given["step_size"])} for given in settings]
-    nesterov, ball = registry.find_method("nesterov"), registry.find_method("momentum")
+    nesterov, ball = find_method("nesterov"), find_method("momentum")
     found = scan(problem, nesterov, settings)
     plain, same = scan(problem, ball, settings), scan(problem, ball, weaker)
     table = pd.DataFrame(

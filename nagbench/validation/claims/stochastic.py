@@ -8,15 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from nagbench.core.canonical import canonical
 from nagbench.engine import loop
-from nagbench import registry
-from nagbench.validation.claims import Claim, Finding
-from nagbench.problems.curvature import scale_of
-from nagbench.problems.problem import Floats, Problem
-from nagbench.engine.records import Cell, canonical
+from nagbench.engine.records import Cell
 from nagbench.engine.runner import UNREACHABLE, Batch, count
 from nagbench.experiments.sobol import sobol
 from nagbench.optimizers.algorithm import Hyperparameter, Method, Optimizer
+from nagbench.optimizers.registry import find_method
+from nagbench.problems.curvature import scale_of
+from nagbench.problems.lookup import problem as make_problem
+from nagbench.problems.problem import Floats, Problem
+from nagbench.validation.claims.records import Claim, Finding
 
 HORIZONS = (100, 300, 1_000, 3_000, 10_000)
 TASKS = (
@@ -59,7 +61,7 @@ def stochastic(tasks: Sequence[tuple[str, str]] = TASKS, plan: Plan | None = Non
     of a bootstrap over the scoring seeds, in pairs; with an exact gradient there is one outcome and no interval.
     """
     plan = plan or Plan()
-    table = pd.DataFrame([_compared(registry.problem(name), oracle, plan) for name, oracle in tasks])
+    table = pd.DataFrame([_compared(make_problem(name), oracle, plan) for name, oracle in tasks])
     sampled = table[table["oracle"] != "exact"]
     better = int((sampled["rate"] == "better").sum())
     ahead = int((sampled["ratio_last_high"] < 1.0).sum())
@@ -105,7 +107,7 @@ def _interval(differences: Floats) -> tuple[float, float]:
 
 def _tuned(problem: Problem, oracle: str, name: str, plan: Plan) -> Floats:
     """The excess on every scoring seed after every horizon, each at the setting that tuning found for it: (seeds, K)."""
-    method = registry.find_method(name)
+    method = find_method(name)
     seeds = (plan.tuning_seeds, plan.scoring_seeds) if oracle != "exact" else (1, 1)
     chosen = list(_trials(problem, method, plan.trials))
     tuning = np.array([_mean_log(problem, method, oracle, given, range(seeds[0]), plan) for given in chosen])

@@ -14,8 +14,8 @@ from typing import Any
 import pandas as pd
 
 from nagbench.core.errors import UsageError, check_number, check_whole, unknown
+from nagbench.problems.lookup import problem as make_problem
 from nagbench.problems.problem import Problem
-from nagbench.registry import problem as make_problem
 from nagbench.validation.equivalence.lockstep import Array
 from nagbench.validation.equivalence.rounding import RUNS, SAFETY, Comparison
 from nagbench.validation.equivalence.scenarios import SCENARIOS, change_at
@@ -69,19 +69,6 @@ class Certificate:
     def to_json(self) -> str:
         """`to_dict` as JSON; distances that are not finite are the text "inf"."""
         return json.dumps(self.to_dict(), ensure_ascii=False, indent=1, allow_nan=False)
-
-    @staticmethod
-    def from_json(text: str) -> Certificate:
-        """The certificate that `to_json` wrote, here or elsewhere. Raises UsageError in one line for anything else."""
-        from nagbench.validation.equivalence.reading import read
-
-        return read(text)
-
-    def plot(self) -> Any:
-        """The distance of every implementation from the first of its group, step by step: a matplotlib Figure."""
-        from nagbench.reporting.figures.certificate import certificate
-
-        return certificate(self)
 
 
 def verify(

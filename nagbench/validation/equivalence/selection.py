@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from nagbench.core.errors import UsageError, check_number, unknown
-from nagbench.registry import find_method, optimizers
 from nagbench.core.text_form import parse
 from nagbench.optimizers.algorithm import Method
+from nagbench.optimizers.registry import find_method, optimizers
 from nagbench.validation.equivalence.forms import PUBLISHED
 from nagbench.validation.equivalence.groups import GROUPS, Group, Member
 

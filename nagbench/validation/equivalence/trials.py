@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from nagbench.core.errors import UsageError
-from nagbench.problems.problem import Problem
 from nagbench.optimizers.algorithm import Method, Optimizer
+from nagbench.problems.problem import Problem
 from nagbench.validation.equivalence.forms import FORMS
 from nagbench.validation.equivalence.groups import Group, Member
 from nagbench.validation.equivalence.lockstep import Array, Schedule, Trajectory, follow, runs_of, target_of

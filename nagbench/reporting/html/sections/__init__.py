@@ -9,7 +9,26 @@ from collections.abc import Callable
 
 from nagbench.reporting.context import Material
 from nagbench.reporting.html.parts import Section
-from nagbench.reporting.html.sections import cells, certificate, curves, environment, failures, found, learning, libraries, maps, paths, profiles, ranks, reading, scaling, summary, surfaces, theory, tuning
+from nagbench.reporting.html.sections import (
+    cells,
+    certificate,
+    curves,
+    environment,
+    failures,
+    found,
+    learning,
+    libraries,
+    maps,
+    paths,
+    profiles,
+    ranks,
+    reading,
+    scaling,
+    summary,
+    surfaces,
+    theory,
+    tuning,
+)
 
 Builder = Callable[[Material], Section | None]
 

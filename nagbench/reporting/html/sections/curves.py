@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nagbench.analysis.traces import bands
 from nagbench.analysis.formatting import listed, measure_sign, number, whole
+from nagbench.analysis.traces import bands
+from nagbench.reporting.context import Material
 from nagbench.reporting.figures.curves import Frame, convergence, frame_of, series, sketched
 from nagbench.reporting.figures.svg import swatch
-from nagbench.reporting.context import Material
 from nagbench.reporting.html.parts import Figure, Heading, Key, Part, Picture, Section, Text
 
 _SIZE = (6.6, 3.6)

@@ -10,11 +10,11 @@ import pandas as pd
 from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import FuncFormatter, NullLocator
 
+from nagbench.reporting.context import Material
 from nagbench.reporting.figures.curves import plain as tick
 from nagbench.reporting.figures.plot_data import Axis, Line, Sketch, powers, rounds
 from nagbench.reporting.figures.style import look_of, looks, new_figure, power_of_ten
 from nagbench.reporting.figures.svg import swatch
-from nagbench.reporting.context import Material
 from nagbench.reporting.html.parts import Figure, Key, Picture, Section
 from nagbench.reporting.html.sections.curves import plain
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from nagbench.analysis.times import per_iteration
 from nagbench.analysis.formatting import seconds, whole
+from nagbench.analysis.times import per_iteration
 from nagbench.reporting.context import Material
 from nagbench.reporting.html.parts import Column, Entry, Row, Section, Table, Text
 from nagbench.reporting.html.sections import certificate

@@ -8,8 +8,8 @@ import pandas as pd
 
 from nagbench.analysis.theory import boundaries
 from nagbench.core.errors import UsageError
-from nagbench.reporting.figures.maps import axes_of, sensitivity_map
 from nagbench.reporting.context import Material
+from nagbench.reporting.figures.maps import axes_of, sensitivity_map
 from nagbench.reporting.html.parts import Figure, Picture, Section, Text
 
 _MOST = 24

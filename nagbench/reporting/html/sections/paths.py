@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -12,16 +12,16 @@ from matplotlib.figure import Figure as Drawing
 
 from nagbench.analysis.formatting import whole
 from nagbench.core.errors import one_line
+from nagbench.engine.records import Cell
+from nagbench.engine.runner import problem_of
+from nagbench.engine.tracing import first_steps
 from nagbench.execution.executors import foreign
 from nagbench.execution.sandbox import guard
 from nagbench.problems.problem import Floats
-from nagbench.reporting.figures.small_paths import Walk, ground_of, shared, walk, walked
-from nagbench.engine.records import Cell
 from nagbench.reporting.context import Material
+from nagbench.reporting.figures.small_paths import Walk, ground_of, shared, walk, walked
 from nagbench.reporting.html.parts import Figure, Picture, Section, Text
 from nagbench.reporting.html.sections.cells import text_of
-from nagbench.engine.runner import problem_of
-from nagbench.engine.tracing import first_steps
 
 # So many iterations are drawn and so many panels made; the rest is what `nagbench run … --plot` draws.
 _STEPS = 300
@@ -93,8 +93,7 @@ def _way(cell: Cell) -> tuple[Floats, Floats]:
     present = guard()
     if present is None or not foreign(cell):
         return first_steps(cell, _STEPS)
-    path, asked = present.ask("steps", cell, _STEPS, who=f"cell {cell.key}")
-    return path, asked
+    return cast(tuple[Floats, Floats], present.ask(first_steps, cell, _STEPS, who=f"cell {cell.key}"))
 
 
 def _picture(

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from nagbench.analysis.profiles import By, coverage, data_profile, performance_profile, runtime_ecdf
 from nagbench.analysis.formatting import number
+from nagbench.analysis.profiles import By, coverage, data_profile, performance_profile, runtime_ecdf
+from nagbench.reporting.context import Material
 from nagbench.reporting.figures.steps import corners, ends, sketched, steps
 from nagbench.reporting.figures.style import look_of
 from nagbench.reporting.figures.svg import swatch
-from nagbench.reporting.context import Material
 from nagbench.reporting.html.parts import Figure, Key, Picture, Section, Text
 from nagbench.reporting.html.sections.curves import plain
 

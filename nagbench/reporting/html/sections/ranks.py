@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from nagbench.analysis.formatting import number
-from nagbench.reporting.figures.ranks import critical_differences
 from nagbench.reporting.context import Material
+from nagbench.reporting.figures.ranks import critical_differences
 from nagbench.reporting.html.parts import Column, Entry, Figure, Part, Picture, Row, Section, Table, Text
 
 

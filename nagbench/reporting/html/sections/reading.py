@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from nagbench.analysis.summary import MODES
 from nagbench.analysis.formatting import listed, measure_sign, number
+from nagbench.analysis.summary import MODES
 from nagbench.reporting.context import Material
 from nagbench.reporting.html.parts import Custom, Section
 

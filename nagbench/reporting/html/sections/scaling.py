@@ -10,15 +10,15 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure as Drawing
 
-from nagbench.analysis.scaling import FEWEST, scaling, slope
 from nagbench.analysis.formatting import number, whole
+from nagbench.analysis.scaling import FEWEST, scaling, slope
+from nagbench.engine.runner import problem_of
+from nagbench.reporting.context import Material
 from nagbench.reporting.figures.curves import plain
 from nagbench.reporting.figures.plot_data import Axis, Line, Sketch, powers
 from nagbench.reporting.figures.style import MUTED, Look, look_of, looks, new_figure, power_of_ten
 from nagbench.reporting.figures.svg import swatch
-from nagbench.reporting.context import Material
 from nagbench.reporting.html.parts import Figure, Key, Picture, Section
-from nagbench.engine.runner import problem_of
 
 _SIZE = (4.6, 3.3)
 _NAMES = {"condition": "condition number κ = L/μ", "dimension": "dimension"}

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from nagbench.analysis.formatting import seconds, whole
+from nagbench.reporting.context import Material, key_of
 from nagbench.reporting.figures.style import look_of
 from nagbench.reporting.figures.svg import swatch
-from nagbench.reporting.context import Material, key_of
 from nagbench.reporting.html.parts import Column, Entry, Row, Section, Table, Text
 
 _DATA = [

@@ -6,11 +6,11 @@ import functools
 from dataclasses import replace
 
 from nagbench.core.errors import one_line
+from nagbench.engine.runner import problem_of
+from nagbench.reporting.context import Material
 from nagbench.reporting.figures.landscape import surface
 from nagbench.reporting.figures.terrain import box_of, terrain
-from nagbench.reporting.context import Material
 from nagbench.reporting.html.parts import Figure, Picture, Section, Text
-from nagbench.engine.runner import problem_of
 
 _MOST = 12
 _GRID = 31

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from nagbench.analysis.theory import beside
 from nagbench.analysis.formatting import number, whole
+from nagbench.analysis.theory import beside
 from nagbench.core.errors import one_line
 from nagbench.reporting.context import Material, key_of
 from nagbench.reporting.html.parts import Column, Entry, Row, Section, Table, Text

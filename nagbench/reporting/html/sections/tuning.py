@@ -11,15 +11,15 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure as Drawing
 
+from nagbench.analysis.formatting import number
 from nagbench.analysis.sensitivity import by_setting
 from nagbench.analysis.tuning import by_trials, importance
-from nagbench.analysis.formatting import number
+from nagbench.reporting.context import Material
 from nagbench.reporting.figures.curves import plain
 from nagbench.reporting.figures.plot_data import Axis, Line, Sketch, powers
 from nagbench.reporting.figures.steps import corners
 from nagbench.reporting.figures.style import look_of, looks, new_figure, power_of_ten
 from nagbench.reporting.figures.svg import swatch
-from nagbench.reporting.context import Material
 from nagbench.reporting.html.parts import Column, Entry, Figure, Key, Part, Picture, Row, Section, Table, Text
 
 _SIZE = (4.6, 3.0)

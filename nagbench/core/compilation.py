@@ -1,0 +1,82 @@
+"""Compiling with numba, and the disk cache of what was compiled.
+
+The cache lies in a folder named by a hash of the sources that a piece of code was made from, because numba itself does not
+see an edited helper in another file.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+import os
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+
+from nagbench.core import kernels, provenance
+
+Function = Callable[..., Any]
+
+
+def _cache_root() -> Path:
+    """Where compiled code is kept: NAGBENCH_CACHE_DIR, else the user's cache folder, else a temporary one."""
+    named = os.environ.get("NAGBENCH_CACHE_DIR")
+    base = Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nagbench"
+    try:
+        base.mkdir(parents=True, exist_ok=True)
+        if os.access(base, os.W_OK):
+            return base
+    except OSError:
+        pass
+    return Path(tempfile.gettempdir()) / f"nagbench-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
+
+
+def source_hash(*functions: Function, modules: Iterable[str] = ()) -> str:
+    """Return a hash of the source files behind compiled code.
+
+    Parameters
+    ----------
+    *functions
+        The functions that are compiled.
+    modules
+        Further modules whose helpers they call.
+
+    Returns
+    -------
+    str
+        Sixteen hexadecimal digits that change with these files, those of helpers, and numba's version.
+    """
+    behind = provenance.files([*(f.__module__ for f in functions), kernels.__name__, *modules])
+    digest = hashlib.blake2b(numba.__version__.encode(), digest_size=8)
+    for file in sorted({inspect.getfile(f) for f in functions} | set(behind) | {__file__}):
+        digest.update(Path(file).read_bytes())
+    return digest.hexdigest()
+
+
+def compiled(
+    function: Function, signature: Any, folder: str, compiler: Function = numba.njit, **options: bool
+) -> Function:
+    """Compiles with numba, or loads from the cache's `folder`. Division by zero gives inf or nan, as in NumPy."""
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(_cache_root() / folder)
+    try:
+        found: Function = compiler(signature, cache=True, error_model="numpy", **options)(function)
+    finally:
+        numba.config.CACHE_DIR = before
+    return found
+
+
+def without_warnings(function: Function) -> Function:
+    """Return the function such that overflow and nan are results and give no warnings."""
+
+    @functools.wraps(function)
+    def run(*arguments: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return function(*arguments)
+
+    return run

@@ -1,0 +1,147 @@
+"""Finding families, algorithms and user objects: in the package's own modules, and by "package.module:attribute"."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from nagbench.core import provenance
+from nagbench.core.errors import UsageError, nearest, one_line
+
+_MARKS = ("__family__", "__method__")
+
+
+def modules_of(package: str) -> list[ModuleType]:
+    """Import and return all modules that lie directly in a package.
+
+    Parameters
+    ----------
+    package
+        The dotted name of the package.
+
+    Returns
+    -------
+    list of module
+        Its modules in alphabetical order.
+    """
+    home = importlib.import_module(package)
+    return [importlib.import_module(f"{package}.{found.name}") for found in pkgutil.iter_modules(home.__path__)]
+
+
+def marked_objects(package: str, mark: str) -> dict[str, Any]:
+    """Collect what the decorators of the registries left on the functions of a package.
+
+    Parameters
+    ----------
+    package
+        The dotted name of the package.
+    mark
+        The attribute in which the decorator stored its record, which has a ``name``.
+
+    Returns
+    -------
+    dict
+        The records by name, sorted by name.
+    """
+    found: dict[str, Any] = {}
+    for module in modules_of(package):
+        for thing in vars(module).values():
+            record = getattr(thing, mark, None)
+            if record is not None and thing.__module__ == module.__name__:
+                found[record.name] = record
+    return dict(sorted(found.items()))
+
+
+def from_path(kind: str, path: str) -> Any:
+    """Import the object at "package.module:attribute". The current folder is searched too.
+
+    Parameters
+    ----------
+    kind
+        What the object is meant to be, for messages: "family", "optimizer", …
+    path
+        The dotted name of a module, a colon, and the name of an attribute.
+
+    Returns
+    -------
+    object
+        The attribute.
+
+    Raises
+    ------
+    UsageError
+        If the path is malformed, cannot be imported, or names something of Python's standard library.
+    """
+    module_name, attribute = _split(kind, path)
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        thing = _attribute(kind, path, module_name, attribute)
+    except UsageError:
+        raise
+    except ModuleNotFoundError as error:
+        if error.name != module_name.partition(".")[0]:
+            raise UsageError(f"{kind} {path!r} cannot be imported: {one_line(error)}") from error
+        near = nearest(error.name, [file.stem for file in Path.cwd().glob("*.py")])
+        raise UsageError(f"{kind} {path!r} cannot be imported: No module named {error.name!r}{near}") from None
+    except (Exception, SystemExit) as error:
+        raise UsageError(f"{kind} {path!r} cannot be imported: {one_line(error)}") from error
+    if (inspect.isroutine(thing) or inspect.isclass(thing)) and _is_standard(getattr(thing, "__module__", None)):
+        raise UsageError(f"{kind} {path!r} is {thing.__module__}.{thing.__name__} of Python itself")
+    return thing
+
+
+def _split(kind: str, path: str) -> tuple[str, str]:
+    module_name, _, attribute = path.partition(":")
+    if not module_name or not attribute:
+        raise UsageError(f"{kind} {path!r} is not of the form package.module:attribute")
+    if module_name.endswith(".py"):
+        name = module_name.removesuffix(".py").strip("./").replace("/", ".")
+        raise UsageError(f"{kind} {path!r}: modules go by their names; did you mean {name}:{attribute}?")
+    if _is_standard(module_name):
+        # A text that comes with somebody's results must not be able to call os.system, also not as some_module:os.system.
+        raise UsageError(
+            f"{kind} {path!r}: {module_name} is a module of Python itself, which has no problems or methods"
+        )
+    return module_name, attribute
+
+
+def _attribute(kind: str, path: str, module_name: str, attribute: str) -> Any:
+    thing: Any = importlib.import_module(module_name)
+    for part in attribute.split("."):
+        if inspect.ismodule(thing) and thing.__name__ != module_name:
+            raise UsageError(f"{kind} {path!r}: {thing.__name__} is a module, which {module_name} imports and has not")
+        if not hasattr(thing, part):
+            near = nearest(part, dir(thing))
+            raise UsageError(f"{kind} {path!r} cannot be imported: {module_name} has no {part!r}{near}")
+        thing = getattr(thing, part)
+    return thing
+
+
+def _is_standard(module: str | None) -> bool:
+    return module is not None and module.partition(".")[0] in sys.stdlib_module_names
+
+
+def is_unmarked(path: str, thing: Any) -> bool:
+    """Tell whether an object lies in an installed package and nothing marks it as made for nagbench.
+
+    Results of somebody else may name such an object, so it is not called with what they say.
+
+    Parameters
+    ----------
+    path
+        The text "package.module:attribute" that named it.
+    thing
+        The object.
+
+    Returns
+    -------
+    bool
+        True if it is installed and carries no mark of `nagbench.family` or `nagbench.method`.
+    """
+    return provenance.installed(path.partition(":")[0]) and not any(hasattr(thing, mark) for mark in _MARKS)

@@ -1,0 +1,179 @@
+"""Entries: kernels behind functions of addresses and sizes, which loops call.
+
+A kernel is compiled once behind its *entry*, which can be called through a pointer, and loops are compiled once against the
+type of such pointers. So problems and algorithms combine without compiling each pair.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import types as python_types
+from typing import Any
+
+import numba
+from numba import carray, float64, int64, types, void
+
+from nagbench.core.compilation import Function, compiled, source_hash
+from nagbench.core.errors import UsageError
+
+_FLOATS, _INTS = types.CPointer(float64), types.CPointer(int64)
+_POINT = (int64, _FLOATS, int64, _FLOATS, int64, _INTS, int64, _INTS)
+SIGNATURES = {
+    "value": float64(*_POINT),
+    "gradient": void(*_POINT, _FLOATS),
+    "observe": void(int64, float64, int64, _FLOATS, _FLOATS, int64, _FLOATS, int64, _FLOATS),
+    "update": void(int64, int64, _FLOATS, _FLOATS, _FLOATS, int64, _FLOATS, int64, _FLOATS),
+}
+
+
+def kernel(*arguments: Any) -> Any:
+    """Stands in the templates below for the kernel that an entry is made for."""
+    raise NotImplementedError
+
+
+def _value_entry(n, x, data_size, data, shape_size, shape, rows_size, rows):  # type: ignore[no-untyped-def]
+    return kernel(carray(x, (n,)), carray(data, (data_size,)), carray(shape, (shape_size,)), carray(rows, (rows_size,)))
+
+
+def _gradient_entry(n, x, data_size, data, shape_size, shape, rows_size, rows, out):  # type: ignore[no-untyped-def]
+    kernel(
+        carray(x, (n,)),
+        carray(data, (data_size,)),
+        carray(shape, (shape_size,)),
+        carray(rows, (rows_size,)),
+        carray(out, (n,)),
+    )
+
+
+def _observe_entry(k, f, n, iterate, query, slot_count, slots, hyper_size, hyper):  # type: ignore[no-untyped-def]
+    kernel(
+        k,
+        f,
+        carray(iterate, (n,)),
+        carray(query, (n,)),
+        carray(slots, (slot_count, n)),
+        carray(hyper, (hyper_size,)),
+    )
+
+
+def _update_entry(k, n, slope, iterate, query, slot_count, slots, hyper_size, hyper):  # type: ignore[no-untyped-def]
+    kernel(
+        k,
+        carray(slope, (n,)),
+        carray(iterate, (n,)),
+        carray(query, (n,)),
+        carray(slots, (slot_count, n)),
+        carray(hyper, (hyper_size,)),
+    )
+
+
+_TEMPLATES: dict[str, Function] = {
+    "value": _value_entry,
+    "gradient": _gradient_entry,
+    "observe": _observe_entry,
+    "update": _update_entry,
+}
+
+
+# Nobody calls a kernel but its entry, so it needs no wrappers for Python and C.
+_KERNEL = {"error_model": "numpy", "forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
+
+@functools.cache
+def numba_entry(function: Function, kind: str) -> Function:
+    """Return the compiled entry of a kernel.
+
+    Parameters
+    ----------
+    function
+        The kernel as its author wrote it.
+    kind
+        "value", "gradient", "observe" or "update".
+
+    Raises
+    ------
+    UsageError
+        If numba cannot compile the kernel.
+    """
+    # Inlined where it is called by name: in a piece.
+    options = {"forceinline": True, "no_cpython_wrapper": True}
+    return _quick(_around(function, kind, _TEMPLATES[kind], SIGNATURES[kind], **options), SIGNATURES[kind])
+
+
+def _around(function: Function, kind: str, template: Function, signature: Any, **options: Any) -> Function:
+    """The template compiled around a kernel. Raises UsageError for a kernel that numba does not take."""
+    if function.__closure__:
+        raise UsageError(
+            f"the {kind} kernel {function.__qualname__} uses variables of the function around it, which the cache of "
+            "compiled code cannot tell apart; kernels are functions of a module, and what varies goes into data and shape"
+        )
+    name = f"{function.__module__}.{function.__qualname__}_{function.__code__.co_firstlineno}"
+    name = name.replace("<", "").replace(">", "")
+    # Inlined: called, it would be handed its arrays as some forty numbers on the stack, more than two coordinates cost.
+    scope = {"kernel": numba.njit(**_KERNEL)(function), "carray": carray}
+    entry = python_types.FunctionType(template.__code__, scope, f"{kind}_of_{function.__name__}")
+    # The symbol's name comes from the qualified name: two kernels' entries must not share one.
+    entry.__qualname__ = f"{template.__name__}_of_{name}".replace(".", "_")
+    entry.__module__ = __name__
+    digest = hashlib.blake2b(f"{template.__name__} {name}".encode(), digest_size=4).hexdigest()
+    try:
+        return compiled(entry, signature, f"{source_hash(function, modules=(__name__,))}-{digest}", **options)
+    except numba.core.errors.NumbaError as error:
+        why = next((line for line in reversed(str(error).splitlines()) if "Error" in line or "not" in line), str(error))
+        raise UsageError(
+            f"the {kind} kernel {function.__module__}.{function.__qualname__} does not compile ({' '.join(why.split())}); "
+            "engine python runs it as it is"
+        ) from None
+
+
+def _quick(entry: Function, signature: Any) -> Function:
+    """The same entry with its addresses looked up once.
+
+    At every call that takes an entry, numba asks it for its compiled code, twice; the search through its signatures
+    takes 35 µs, and this answers from a table.
+    """
+    found = entry.get_compile_result(signature)  # type: ignore[attr-defined]
+    names = (found.fndesc.llvm_cfunc_wrapper_name, found.fndesc.llvm_func_name)
+    addresses = {name: found.library.get_pointer_to_function(name) for name in names}
+    library = python_types.SimpleNamespace(get_pointer_to_function=addresses.__getitem__)
+    answer = python_types.SimpleNamespace(fndesc=found.fndesc, library=library)
+    entry.get_compile_result = lambda _signature: answer  # type: ignore[attr-defined]
+    return entry
+
+
+def python_entry(function: Function, kind: str) -> Function:
+    """Return the entry of a kernel in plain Python; see `numba_entry`."""
+    if kind == "value":
+        return lambda n, x, _d, data, _s, shape, _r, rows: function(x, data, shape, rows)
+    if kind == "gradient":
+        return lambda n, x, _d, data, _s, shape, _r, rows, out: function(x, data, shape, rows, out)
+    if kind == "observe":
+        return lambda k, f, n, iterate, query, _s, slots, _h, hyper: function(k, f, iterate, query, slots, hyper)
+    return lambda k, n, slope, iterate, query, _s, slots, _h, hyper: function(k, slope, iterate, query, slots, hyper)
+
+
+def _value_call(x, data, shape, rows):  # type: ignore[no-untyped-def]
+    return kernel(x, data, shape, rows)
+
+
+def _gradient_call(x, data, shape, rows, out):  # type: ignore[no-untyped-def]
+    kernel(x, data, shape, rows, out)
+
+
+_VECTOR, _INTEGERS = float64[::1], int64[::1]
+_CALLS: dict[str, tuple[Function, Any]] = {
+    "value": (_value_call, float64(_VECTOR, _VECTOR, _INTEGERS, _INTEGERS)),
+    "gradient": (_gradient_call, void(_VECTOR, _VECTOR, _INTEGERS, _INTEGERS, _VECTOR)),
+}
+
+
+@functools.cache
+def _call(function: Function, kind: str) -> Function:
+    """A problem's kernel, compiled to be called with arrays from Python."""
+    return _around(function, kind, *_CALLS[kind])
+
+
+def mixed_entry(function: Function, kind: str) -> Function:
+    """Return the entry for a loop in Python: values and gradients compiled, updates as they are; see `numba_entry`."""
+    return python_entry(_call(function, kind) if kind in _CALLS else function, kind)
