@@ -90,7 +90,7 @@ def _no_table(name: str, value: Any) -> str:
     if isinstance(value, list) and value and all(isinstance(entry, dict) for entry in value):
         named = [entry["name"] for entry in value if isinstance(entry.get("name"), str)]
         return f"[[{name}]] is a list of tables{f'; did you mean [{named[0]}]?' if named else ''} (allowed: {_TABLES})"
-    return f"not a table; keys of a specification go into a file for `nagbench sweep FILE` (allowed: {_TABLES})"
+    return f"not a table; a key of a specification goes into a file for `nagbench sweep FILE` (allowed: {_TABLES})"
 
 
 def merge(files: Iterable[Path], *, build: bool = True, taken: Mapping[str, Entry] | None = None) -> dict[str, Entry]:
