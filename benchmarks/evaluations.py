@@ -24,8 +24,9 @@ import numpy as np  # noqa: E402
 import nagbench  # noqa: E402
 from benchmarks.plain import plain_of  # noqa: E402
 from nagbench.engine.backends import NUMBA  # noqa: E402
-from nagbench.engine.runner import Batch, Job  # noqa: E402
-from nagbench.engine.single_run import cell_of  # noqa: E402
+from nagbench.problems.evaluation import evaluator, problem_data  # noqa: E402
+from nagbench.engine.runner import BatchRun, LoadedBatch  # noqa: E402
+from nagbench.engine.single_run import make_cell  # noqa: E402
 from nagbench.problems.problem import Problem  # noqa: E402
 
 TURNS, SECONDS = 9, 0.004
@@ -34,17 +35,17 @@ TURNS, SECONDS = 9, 0.004
 def compiled_of(problem: Problem) -> tuple[Callable, Callable]:
     """Functions of a number of calls: so many values, so many gradients, at the start, inside compiled code."""
     descent = nagbench.optimizer("gradient-descent")
-    job = Job(Batch(problem, descent.method, [cell_of(problem, descent)]))
+    job = BatchRun(LoadedBatch(problem, descent.method, [make_cell(problem, descent)]))
     job.state.query[:] = problem.start
     draw, _ = job.draws(job.batch.cells[0], 0)
-    none = np.zeros((0, problem.dimension))
+    none, loop = np.zeros((0, problem.dimension)), evaluator("numba").loop
 
     def values(calls):
         points = np.broadcast_to(problem.start, (calls, problem.dimension)).copy()
-        NUMBA.evaluate(job.value, job.gradient, job.formula, job.everything, points, np.empty(calls), none)
+        loop(job.value, job.gradient, problem_data(problem), job.everything, points, np.empty(calls), none)
 
     def gradients(calls):
-        NUMBA.query(job.gradient, job.formula, job.everything, draw, job.state, 0, calls)
+        NUMBA.query(job.value, job.gradient, job.formula, job.everything, draw, 0, job.state, 0, calls)
 
     return values, gradients
 

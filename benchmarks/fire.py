@@ -30,7 +30,7 @@ import nagbench
 from nagbench.core.errors import UsageError
 from nagbench.execution.deadline import OutOfTimeError
 from nagbench.execution.executors import limits_of
-from nagbench.execution.sandbox import guarding
+from nagbench.execution.sandbox import sandboxed
 from nagbench.experiments.stages import Progress
 from nagbench.experiments.storage.store import Store
 from tests.scale.harsh import HOSTILE, NTH, STEPS, methods, nag, table_hash
@@ -309,7 +309,7 @@ def endured(done: nagbench.Sweep, mine: Any, some: bool, where: str) -> None:
     bad = mine[mine["status"] == "error"]
     expect(all(text and "\n" not in text for text in bad["error"]), f"{where}: an error is not one line")
     expect(some or len(bad) == len(mine), f"{where}: {len(bad)} errors of {len(mine)} rows")
-    with guarding(_HARD):
+    with sandboxed(_HARD):
         page = done.report(done.store.folder.parent / "page.html")
     expect(page.stat().st_size > 10_000, f"{where}: no report")
 

@@ -20,10 +20,10 @@ import pandas as pd
 import nagbench
 from nagbench.analysis.compare import Rules, time_changes
 from nagbench.analysis.matching import matched, timed_pairs
-from nagbench.engine.runner import Job, batch_of, digest, replay
+from nagbench.engine.runner import BatchRun, load_batch, point_digest, replay
 from nagbench.engine.timing import Task, time_tasks
 from nagbench.experiments.plan import cells
-from nagbench.experiments.specification import make_spec
+from nagbench.experiments.specification import validate_spec
 
 METHODS = ("gradient-descent", "momentum", "nesterov", "rmsprop", "adam")
 SPEC = {
@@ -38,7 +38,7 @@ def session(folder, target, slower, repeats):
     """Times every selected cell of the sweep in ``folder``, in this process, and writes the table to ``target``."""
     sweep = nagbench.load(folder)
     chosen = set(sweep.runs.loc[sweep.runs["selected"], "cell"])
-    known = {item.cell.key: item.cell for item in cells(make_spec(SPEC))}
+    known = {item.cell.key: item.cell for item in cells(validate_spec(SPEC))}
     ends = sweep.outcomes[sweep.outcomes["cell"].isin(chosen) & sweep.outcomes["status"].isin(("converged", "budget"))]
     tasks = [Task(known[row.cell], int(row.iterations), row.digest, row.fingerprint) for row in ends.itertuples()]
     done = [longer(task) if task.cell.optimizer == slower else task for task in tasks]
@@ -49,10 +49,10 @@ def session(folder, target, slower, repeats):
 
 def longer(task):
     """The task with a tenth more iterations, and the point where those end."""
-    more, job = round(PLANTED * task.iterations), Job(batch_of([task.cell]))
+    more, job = round(PLANTED * task.iterations), BatchRun(load_batch([task.cell]))
     for _ in replay(job, 0, more):
         pass
-    return replace(task, iterations=more, digest=digest(job.state.iterate))
+    return replace(task, iterations=more, digest=point_digest(job.state.iterate))
 
 
 def sessions(folder, clean, repeats):

@@ -91,12 +91,12 @@ def _stored(cells: int, how: dict[str, Any], out: str, case: str) -> int:
 
 
 def _counted(cells: int, how: dict[str, Any], case: str) -> int:
-    from nagbench.execution.executors import Execution, run_bundles
+    from nagbench.execution.executors import Execution, count_batches
     from nagbench.experiments.plan import make_plan
-    from nagbench.experiments.specification import make_spec
+    from nagbench.experiments.specification import validate_spec
 
-    spec = make_spec(settings(cells, case))
-    tables = run_bundles((lot.cells for lot in make_plan(spec)), Execution(**how), lambda: None)
+    spec = validate_spec(settings(cells, case))
+    tables = count_batches((lot.cells for lot in make_plan(spec)), Execution(**how), lambda: None)
     return sum(table.num_rows for table in tables) // len(spec.tolerances)
 
 

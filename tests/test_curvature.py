@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import nagbench
-from nagbench.problems.curvature import curvature_at, curvature_of, estimated, hessian
+from nagbench.problems.curvature import curvature_of, estimate_curvature, hessian, largest_curvature
 
 
 def rosenbrock_hessian(x, y):
@@ -15,7 +15,7 @@ def rosenbrock_hessian(x, y):
 def test_curvature_at_the_start_is_the_hessians():
     problem = nagbench.problem("rosenbrock")
     exact = rosenbrock_hessian(*problem.start)
-    assert curvature_at(problem, problem.start) == pytest.approx(np.linalg.eigvalsh(exact)[-1], rel=1e-5)
+    assert largest_curvature(problem, problem.start) == pytest.approx(np.linalg.eigvalsh(exact)[-1], rel=1e-5)
 
 
 @pytest.mark.parametrize("point", [(-1.2, 1.0), (1.0, 1.0), (0.0, 0.5)])
@@ -42,7 +42,7 @@ def test_where_they_are_not_known_the_minimiser_comes_first():
 @pytest.mark.parametrize("spectrum", ["log", "clusters"])
 def test_lanczos_finds_the_ends_of_a_known_spectrum(spectrum):
     problem = nagbench.problem("quadratic", dimension=120, condition=1000, rotation=3, spectrum=spectrum)
-    found = estimated(problem, problem.start, "start")
+    found = estimate_curvature(problem, problem.start, "start")
     assert found.spectrum is None
     assert found.smoothness == pytest.approx(problem.spectrum.max(), rel=1e-5)
     assert found.strong_convexity == pytest.approx(problem.spectrum.min(), rel=1e-2)
@@ -51,14 +51,14 @@ def test_lanczos_finds_the_ends_of_a_known_spectrum(spectrum):
 def test_a_negative_curvature_keeps_its_sign():
     problem = nagbench.problem("rosenbrock")
     exact = np.linalg.eigvalsh(rosenbrock_hessian(0.0, 2.0))
-    found = estimated(problem, np.array([0.0, 2.0]), "start")
+    found = estimate_curvature(problem, np.array([0.0, 2.0]), "start")
     assert found.strong_convexity == pytest.approx(exact[0], rel=1e-5)
     assert found.smoothness == pytest.approx(np.abs(exact).max(), rel=1e-5)
 
 
 def test_a_flat_direction_is_not_told_from_zero():
     problem = nagbench.problem("quadratic", eigenvalues=[0.0, 1.0, 10.0], start=[1, 1, 1])
-    assert estimated(problem, problem.start, "start").strong_convexity is None
+    assert estimate_curvature(problem, problem.start, "start").strong_convexity is None
 
 
 def test_a_function_that_fails_has_no_estimate():
@@ -66,7 +66,7 @@ def test_a_function_that_fails_has_no_estimate():
         raise ArithmeticError("not here")
 
     problem = nagbench.problem(broken, start=[1.0], gradient=broken)
-    assert estimated(problem, problem.start, "start") is None
+    assert estimate_curvature(problem, problem.start, "start") is None
 
 
 FITS = {
@@ -114,5 +114,5 @@ def test_parameters_of_different_scales(name):
     scale = np.outer(at, at)
     found = hessian(problem, at) * scale
     np.testing.assert_allclose(found, exact * scale, rtol=1e-6, atol=1e-7 * np.abs(found).max())
-    assert estimated(problem, at, "minimiser").smoothness == pytest.approx(largest, rel=1e-3)
-    assert curvature_at(problem, at) == pytest.approx(largest, rel=1e-3)
+    assert estimate_curvature(problem, at, "minimiser").smoothness == pytest.approx(largest, rel=1e-3)
+    assert largest_curvature(problem, at) == pytest.approx(largest, rel=1e-3)

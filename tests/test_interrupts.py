@@ -11,8 +11,8 @@ from scipy.stats import qmc
 
 import nagbench
 from nagbench.execution.deadline import Deadline, OutOfTimeError
-from nagbench.execution.signals import held_back
-from nagbench.experiments.sobol import sobol
+from nagbench.execution.signals import defer_signals
+from nagbench.experiments.sobol import sobol_points
 
 # Python cannot raise what comes up while an object is finalised: it says so and goes on.
 LOST = """
@@ -61,7 +61,7 @@ def test_what_else_is_raised_where_nothing_can_be_raised_is_told_as_ever():
 
 
 def held(number, steps):
-    with held_back():
+    with defer_signals():
         signal.raise_signal(number)
         steps.append("done")
 
@@ -82,7 +82,7 @@ def test_the_end_of_the_time_waits_too():
 
 
 def test_an_error_in_the_block_comes_out_where_nothing_interrupts():
-    with pytest.raises(ArithmeticError), held_back():
+    with pytest.raises(ArithmeticError), defer_signals():
         raise ArithmeticError
 
 
@@ -90,7 +90,7 @@ def test_in_another_thread_nothing_is_held():
     ran = []
 
     def block():
-        with held_back():
+        with defer_signals():
             ran.append(1)
 
     thread = threading.Thread(target=block)
@@ -100,9 +100,9 @@ def test_in_another_thread_nothing_is_held():
 
 
 def test_the_sequence_is_scipys_without_the_origin():
-    np.testing.assert_array_equal(sobol(3).random(7), qmc.Sobol(3, scramble=False).random(8)[1:])
+    np.testing.assert_array_equal(sobol_points(3).random(7), qmc.Sobol(3, scramble=False).random(8)[1:])
     # Of no free hyperparameter there is one trial all the same.
-    assert sobol(0).random(1).shape == (1, 1)
+    assert sobol_points(0).random(1).shape == (1, 1)
 
 
 def test_an_interrupt_while_the_numbers_are_read_does_not_spoil_them(heeding):

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 import nagbench
 from nagbench.core.canonical import canonical
-from nagbench.engine.runner import Batch, Job, count, digest, replay
-from nagbench.engine.single_run import cell_of
+from nagbench.engine.runner import BatchRun, LoadedBatch, count, point_digest, replay
+from nagbench.engine.single_run import make_cell
 from nagbench.engine.tracing import trace
 
 ENGINES = ("numba", "python")
@@ -23,7 +23,9 @@ def engine(request):
 
 def batch(problem, method, settings_of_cells, **settings):
     optimizers = [nagbench.optimizer(method, **values) for values in settings_of_cells]
-    return Batch(problem, optimizers[0].method, [cell_of(problem, optimizer, **settings) for optimizer in optimizers])
+    return LoadedBatch(
+        problem, optimizers[0].method, [make_cell(problem, optimizer, **settings) for optimizer in optimizers]
+    )
 
 
 def test_each_of_several_tolerances_has_its_own_first_iteration(engine):
@@ -65,9 +67,9 @@ def test_the_bare_replay_ends_where_the_count_ended(method, measure, engine):
     problem = nagbench.problem("rosenbrock")
     job = batch(problem, method, [{"step_size": 1e-3}], measure=measure, budget=777, engine=engine)
     counts = count(job)
-    work = Job(job)
+    work = BatchRun(job)
     assert sum(wall for wall, _ in replay(work, 0, int(counts.hits["iterations"][0, -1]))) > 0
-    assert digest(work.state.iterate) == digest(counts.points[0, -1])
+    assert point_digest(work.state.iterate) == point_digest(counts.points[0, -1])
 
 
 @pytest.mark.parametrize("method", ["gradient-descent", "nesterov"])
@@ -239,8 +241,8 @@ def test_scaling_f_by_a_power_of_two_and_the_step_by_its_inverse_changes_nothing
 
 def test_the_key_is_a_hash_of_plain_data():
     problem = nagbench.problem("bowl")
-    cell = cell_of(problem, nagbench.optimizer("nesterov"))
-    again = cell_of(nagbench.problem("bowl"), nagbench.optimizer("nesterov", step_size=0.01, momentum=0.9))
+    cell = make_cell(problem, nagbench.optimizer("nesterov"))
+    again = make_cell(nagbench.problem("bowl"), nagbench.optimizer("nesterov", step_size=0.01, momentum=0.9))
     assert cell.key == again.key
-    assert cell.key != cell_of(problem, nagbench.optimizer("nesterov", momentum=0.8)).key
+    assert cell.key != make_cell(problem, nagbench.optimizer("nesterov", momentum=0.8)).key
     assert cell.problem == canonical(problem.spec)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import nagbench
-from nagbench.engine.oracles import chunk_length, draws, parse_oracle
-from nagbench.engine.single_run import cell_of
+from nagbench.engine.oracles import chunk_length, draw_chunk, parse_oracle
+from nagbench.engine.single_run import make_cell
 
 STEPS, BURN_IN, COPIES, SIGMA = 20_000, 2_000, 100, 0.1
 
@@ -42,8 +42,8 @@ def test_the_stationary_variance_is_that_of_the_closed_form(method, m, s):
 
 
 def epoch(problem, oracle, seed=0, chunk=0, optimizer="nesterov"):
-    cell = cell_of(problem, nagbench.optimizer(optimizer), oracle=oracle, seed=seed, every=1)
-    return draws(parse_oracle(oracle), problem, cell, chunk)
+    cell = make_cell(problem, nagbench.optimizer(optimizer), oracle=oracle, seed=seed, every=1)
+    return draw_chunk(parse_oracle(oracle), problem, cell, chunk)
 
 
 @pytest.fixture(scope="module")

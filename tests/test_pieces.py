@@ -5,8 +5,8 @@ import pytest
 
 import nagbench
 from nagbench.engine import fused, loop, runner
-from nagbench.engine.runner import Batch, Job, count
-from nagbench.engine.single_run import cell_of
+from nagbench.engine.runner import BatchRun, LoadedBatch, count
+from nagbench.engine.single_run import make_cell
 from nagbench.optimizers.registry import find_method
 
 PLAIN = [
@@ -24,8 +24,8 @@ ITERATIONS = 300
 
 def job_of(problem, optimizer, **settings):
     optimizer = nagbench.optimizer(optimizer) if isinstance(optimizer, str) else optimizer
-    cell = cell_of(problem, optimizer, tolerances=(1e-300,), budget=ITERATIONS, **settings)
-    return Job(Batch(problem, optimizer.method, [cell]))
+    cell = make_cell(problem, optimizer, tolerances=(1e-300,), budget=ITERATIONS, **settings)
+    return BatchRun(LoadedBatch(problem, optimizer.method, [cell]))
 
 
 def ends(job, first=0, last=ITERATIONS, repeats=1):
@@ -47,7 +47,7 @@ def ends(job, first=0, last=ITERATIONS, repeats=1):
 @pytest.mark.parametrize("optimizer", [*PLAIN, *SCHEDULED])
 def test_in_one_piece_every_method_ends_on_the_same_bits(optimizer):
     job = job_of(nagbench.problem("rosenbrock"), optimizer)
-    assert isinstance(job.kind, fused.Kind)
+    assert isinstance(job.kind, fused.FusedSpec)
     in_one_piece, through_pointers = ends(job)
     assert in_one_piece == through_pointers
 
@@ -116,16 +116,16 @@ def test_a_count_that_goes_on_in_one_piece_finds_the_same(monkeypatch, optimizer
     problem, chosen = nagbench.problem("rosenbrock"), nagbench.optimizer(optimizer)
     tolerances = (1e-1, 1e-3, 1e-6, 1e-12, 1e-300)
     for relative in (False, True):
-        cell = cell_of(problem, chosen, measure=measure, tolerances=tolerances, budget=60_000, relative=relative)
+        cell = make_cell(problem, chosen, measure=measure, tolerances=tolerances, budget=60_000, relative=relative)
         found, leapt = [], []
         for long in (np.inf, -1.0):
             monkeypatch.setattr(runner, "_LONG", long)
             monkeypatch.setattr(runner, "_FAR", 0)
             monkeypatch.setattr(runner, "_next_allowance", lambda _allowance, _seconds: 7)
-            original = Job.leap
-            monkeypatch.setattr(Job, "leap", lambda *given: leapt.append(original(*given)) or leapt[-1])  # noqa: B023
-            counted = count(Batch(problem, chosen.method, [cell]))
-            monkeypatch.setattr(Job, "leap", original)
+            original = BatchRun.leap
+            monkeypatch.setattr(BatchRun, "leap", lambda *given: leapt.append(original(*given)) or leapt[-1])  # noqa: B023
+            counted = count(LoadedBatch(problem, chosen.method, [cell]))
+            monkeypatch.setattr(BatchRun, "leap", original)
             found.append((counted.hits.tobytes(), counted.points.tobytes(), counted.errors))
         assert found[0] == found[1]
         assert found[0][2] == {}

@@ -11,7 +11,7 @@ import pytest
 
 import nagbench
 from nagbench.experiments.plan import cells
-from nagbench.experiments.specification import make_spec
+from nagbench.experiments.specification import validate_spec
 from nagbench.problems.suites import read_suite
 
 ROOT = Path(__file__).parent.parent
@@ -39,7 +39,7 @@ def test_python_examples(folder, capsys):
 
 def test_toml_examples(folder):
     spec, suite = blocks("toml")
-    assert sum(1 for _ in cells(make_spec(tomllib.loads(spec)))) > 100
+    assert sum(1 for _ in cells(validate_spec(tomllib.loads(spec)))) > 100
     (folder / "mine.toml").write_text(suite, encoding="utf-8")
     assert read_suite(folder / "mine.toml")["steep-valley"].problem().smoothness == pytest.approx(500.0)
 

@@ -13,10 +13,10 @@ import pytest
 import nagbench
 from nagbench.core import provenance
 from nagbench.engine import oracles, runner
-from nagbench.engine.single_run import cell_of
+from nagbench.engine.single_run import make_cell
 from nagbench.experiments import modes, plan, specification
-from nagbench.experiments.selection import select
-from nagbench.experiments.serialize import to_json
+from nagbench.experiments.selection import select_best_trials
+from nagbench.experiments.serialize import table_to_json
 from nagbench.experiments.stages import Progress
 from nagbench.optimizers.registry import find_method
 
@@ -103,8 +103,8 @@ def test_the_command_of_the_manifest_repeats_it(small, monkeypatch):
 def counted(monkeypatch):
     """How many cells the loop is asked to count from now on."""
     calls = []
-    original = runner.run_job
-    monkeypatch.setattr(runner, "run_job", lambda job, *rest: calls.extend(job.batch.cells) or original(job, *rest))
+    original = runner.run_batch
+    monkeypatch.setattr(runner, "run_batch", lambda job, *rest: calls.extend(job.batch.cells) or original(job, *rest))
     return calls
 
 
@@ -134,12 +134,12 @@ def test_edited_sources_make_cells_stale(tmp_path, monkeypatch):
         return code(name) + ("edited" if name == "nagbench.optimizers.algorithms.nesterov" else "")
 
     monkeypatch.setattr(provenance, "_code", edited)
-    runner.forget()
+    runner.clear_caches()
     calls = counted(monkeypatch)
     again = nagbench.sweep(
         problems=["bowl"], optimizers=["nesterov", "adam"], trials=2, out=tmp_path, timing=False, curves=False
     )
-    runner.forget()
+    runner.clear_caches()
     assert {cell.optimizer for cell in calls} == {"nesterov"}
     assert again.missing == 0
 
@@ -176,10 +176,10 @@ def test_the_versions_of_what_compiles_and_sums_are_in_the_fingerprint(package, 
 
 def _fresh_fingerprint(optimizer):
     bowl = nagbench.problem("bowl")
-    runner.forget()
-    cell = cell_of(bowl, nagbench.optimizer(optimizer))
+    runner.clear_caches()
+    cell = make_cell(bowl, nagbench.optimizer(optimizer))
     found = runner.fingerprint_of(cell.problem, cell.optimizer)
-    runner.forget()
+    runner.clear_caches()
     return found
 
 
@@ -324,7 +324,7 @@ def test_tuning_is_a_prefix_of_one_sequence():
 
 
 def test_theory_is_left_out_where_l_or_mu_is_unknown():
-    spec = specification.make_spec({"problems": ["rosenbrock", "bowl"], "modes": ["theory"]})
+    spec = specification.validate_spec({"problems": ["rosenbrock", "bowl"], "modes": ["theory"]})
     assert {(item.problem, item.variant) for item in plan.cells(spec)} == {
         ("bowl", name) for name in ("gradient-descent", "momentum", "nesterov")
     }
@@ -350,16 +350,16 @@ def rows(*settings):
 )
 def test_selection(settings, best):
     table = rows(*settings)
-    assert set(table.loc[select(table), "trial"]) == {best}
+    assert set(table.loc[select_best_trials(table), "trial"]) == {best}
 
 
 def test_json_is_strict():
-    text = to_json(pd.DataFrame({"a": [1.5, np.nan, np.inf], "b": pd.array([1, None, 3], dtype="Int64")}))
+    text = table_to_json(pd.DataFrame({"a": [1.5, np.nan, np.inf], "b": pd.array([1, None, 3], dtype="Int64")}))
     assert json.loads(text) == [{"a": 1.5, "b": 1}, {"a": None, "b": None}, {"a": "inf", "b": 3}]
 
 
 def test_cells_have_different_keys():
-    spec = specification.make_spec({"trials": 8, "starts": 2})
+    spec = specification.validate_spec({"trials": 8, "starts": 2})
     planned = list(plan.cells(spec))
     contents = {
         (i.problem, i.variant, tuple(i.cell.hyperparameters.values()), i.cell.start): i.cell.key for i in planned
@@ -425,11 +425,13 @@ def test_a_problem_with_a_start_of_its_own(tmp_path):
 
 
 def test_pinning_the_momentum_alone_leaves_the_step_size_to_tuning():
-    spec = specification.make_spec({"problems": ["bowl"], "optimizers": ["nesterov:momentum=0.5"], "trials": 4})
+    spec = specification.validate_spec({"problems": ["bowl"], "optimizers": ["nesterov:momentum=0.5"], "trials": 4})
     planned = list(plan.cells(spec))
     assert {(item.mode, item.cell.hyperparameters["momentum"]) for item in planned} == {("theory", 0.5), ("tuned", 0.5)}
     assert len({item.cell.hyperparameters["step_size"] for item in planned if item.mode == "tuned"}) == 4
-    listed = specification.make_spec({"problems": ["bowl"], "optimizers": ["nesterov:momentum=[0.5,0.9]"], "grid": 3})
+    listed = specification.validate_spec(
+        {"problems": ["bowl"], "optimizers": ["nesterov:momentum=[0.5,0.9]"], "grid": 3}
+    )
     assert len(list(plan.cells(listed))) == 6
 
 

@@ -42,7 +42,7 @@ def another_comment(place: Path) -> None:
 
 
 def _method(place: Path, module: str) -> Path:
-    return place / "nagbench" / "methods" / f"{module}.py"
+    return place / "nagbench" / "optimizers" / "algorithms" / f"{module}.py"
 
 
 def _replaced(source: Path | str, pattern: str, new: str) -> str:

@@ -148,7 +148,7 @@ def _slow_down(place: Path, clone: Path, module: str, method: str) -> None:
     key, share = f"update {method} 1000", 0.75
     base = Version("base", place / "source", place / "cache")
     head = Version("planted", clone, place / "cache")
-    file = clone / "nagbench" / "methods" / f"{module}.py"
+    file = clone / "nagbench" / "optimizers" / "algorithms" / f"{module}.py"
     untouched = file.read_text(encoding="utf-8")
     for _ in range(6):
         file.write_text(untouched, encoding="utf-8")

@@ -22,6 +22,7 @@ from benchmarks.suite.common import (
     replayed,
     seconds,
 )
+from benchmarks.suite.internals import internal
 
 _NUDGE = 1e-6
 _CELLS = 256
@@ -68,21 +69,17 @@ def fingerprints() -> dict[str, str]:
 
 def _fingerprints() -> dict[str, str]:
     import nagbench
-    from nagbench.core import kernels, provenance
-    from nagbench.engine import backends, runner
-    from nagbench.engine import loop as the_loop
-    from nagbench.optimizers.registry import find_method
 
     def of(*names: str) -> str:
-        return provenance.fingerprint([*names, kernels.__name__])
+        return str(internal("provenance").fingerprint([*names, internal("kernels").__name__]))
 
-    prints = {"loop": of(the_loop.__name__, backends.__name__, runner.__name__)}
+    prints = {"loop": of(*(internal(name).__name__ for name in ("loop", "backends", "runner")))}
     for name in METHODS:
         if (chosen := optimizer(name)) is not None:
             prints[f"update {name}"] = of(chosen.method.update.__module__)
     for name in LIBRARIES:
         # Without loading the library; where it is not installed there is nothing to compare.
-        if (method := if_there(find_method, name)) is not None:
+        if (method := if_there(internal("find_method"), name)) is not None:
             prints[f"step {name}"] = of((method.session or method.driver).__module__)
     for name, problem in known(PROBLEMS, nagbench.problem).items():
         prints[f"problem {name}"] = of(

@@ -16,7 +16,7 @@ from benchmarks.peers import nagbench_loop, stream
 from benchmarks.peers.cases import SIZES, Case, make_cases
 from benchmarks.peers.measure import Peer, measure
 from benchmarks.peers.table import Row, render, rows_of
-from nagbench.core.environment import machine
+from nagbench.core.environment import machine_facts
 
 _MODULES = ("c_loop", "numpy_loop", "torch_loop", "optax_loop", "keras_loop")
 _LIBRARIES = ("nagbench", "numba", "numpy", "torch", "jax", "optax", "keras")
@@ -93,7 +93,7 @@ def _sizes(text: str | None, quick: bool) -> Sequence[int]:
 
 
 def _machine() -> dict[str, Any]:
-    known = machine()
+    known = machine_facts()
     versions = {"python": platform.python_version()}
     for name in _LIBRARIES:
         try:

@@ -8,8 +8,8 @@ import nagbench
 from benchmarks.peers.cases import Case, Floats
 from benchmarks.peers.measure import Peer
 from nagbench.engine import loop
-from nagbench.engine.runner import Batch, Job
-from nagbench.engine.single_run import cell_of
+from nagbench.engine.runner import BatchRun, LoadedBatch
+from nagbench.engine.single_run import make_cell
 
 _UNREACHABLE = 1e-300
 _ENDLESS = np.iinfo(np.int64).max // 2
@@ -25,10 +25,10 @@ def through_pointers(case: Case) -> list[Peer]:
     return [] if _job(case).kind is None else [Peer("nagbench, function pointers", Pointers)]
 
 
-def _job(case: Case) -> Job:
+def _job(case: Case) -> BatchRun:
     nesterov = nagbench.optimizer("nesterov", step_size=case.step_size, momentum=case.momentum)
-    cell = cell_of(case.problem, nesterov, measure="gradient", tolerances=(_UNREACHABLE,), budget=_ENDLESS)
-    return Job(Batch(case.problem, nesterov.method, [cell]))
+    cell = make_cell(case.problem, nesterov, measure="gradient", tolerances=(_UNREACHABLE,), budget=_ENDLESS)
+    return BatchRun(LoadedBatch(case.problem, nesterov.method, [cell]))
 
 
 class Replay:

@@ -15,6 +15,7 @@ import time  # noqa: E402
 from collections.abc import Callable, Iterable, Iterator, Mapping  # noqa: E402
 from typing import Any  # noqa: E402
 
+from .internals import internal  # noqa: E402
 from .names import names  # noqa: E402
 
 METHODS, LIBRARIES, PROBLEMS = (names()[kind] for kind in ("methods", "libraries", "problems"))
@@ -62,20 +63,14 @@ def found(table: Mapping[Any, float], *key: Any) -> float:
 
 
 def single_cell(problem: Any, optimizer: Any, **settings: Any) -> Any:
-    """`cell_of`, wherever it lived."""
-    try:
-        from nagbench.engine.single_run import cell_of
-    except ImportError:
-        from nagbench.engine.runner import cell_of
-    return cell_of(problem, optimizer, **settings)
+    """Return the cell of one problem and optimizer."""
+    return internal("make_cell")(problem, optimizer, **settings)
 
 
 def job_of(problem: Any, optimizer: Any, budget: int) -> Any:
     """A job of one cell that uses its whole budget."""
-    from nagbench.engine.runner import Batch, Job
-
     cell = single_cell(problem, optimizer, tolerances=(1e-300,), budget=budget)
-    return Job(Batch(problem, optimizer.method, [cell]))
+    return internal("BatchRun")(internal("LoadedBatch")(problem, optimizer.method, [cell]))
 
 
 def evaluations(problem: Any) -> tuple[Run, Run]:
@@ -84,19 +79,28 @@ def evaluations(problem: Any) -> tuple[Run, Run]:
 
     import nagbench
 
-    job = job_of(problem, nagbench.optimizer("gradient-descent"), 1)
+    kernels, data, loop = _evaluation(job_of(problem, nagbench.optimizer("gradient-descent"), 1))
 
     def evaluate(calls: int, rows: int) -> None:
         points = np.broadcast_to(problem.start, (calls, problem.dimension)).copy()
-        slopes = np.empty((rows, problem.dimension))
-        job.engine.evaluate(job.value, job.gradient, job.formula, job.everything, points, np.empty(calls), slopes)
+        grads = np.empty((rows, problem.dimension))
+        loop(*kernels, data, np.zeros(0, np.int64), points, np.empty(calls), grads)
 
     return lambda calls: evaluate(calls, 0), lambda calls: evaluate(calls, calls)
 
 
+def _evaluation(job: Any) -> tuple[tuple[Any, Any], Any, Run]:
+    """Return the entries of value and gradient, the problem's data, and the loop over points that calls them."""
+    try:
+        evaluator, data = internal("evaluator")(job.engine.name), internal("problem_data")(job.batch.problem)
+    except ImportError:  # versions in which every engine has the loop
+        return (job.value, job.gradient), job.formula, job.engine.evaluate
+    return (job.value, job.gradient), data, evaluator.loop
+
+
 def replayed(job: Any) -> Run:
     """A function of a number of iterations: the bare replay from the start, without what a library takes to begin one."""
-    from nagbench.engine.runner import replay
+    replay = internal("replay")
 
     def run(iterations: int) -> float:
         before = getattr(job, "begun", 0.0)

@@ -7,6 +7,7 @@ import math
 import tempfile
 
 from .common import DEFAULT_METHODS, DEFAULT_PROBLEMS, METHODS, NAN, found, if_there, optimizer, shown
+from .internals import internal
 
 MODES = ["tuned", "theory"]
 TOLERANCE, BUDGET, TRIALS, GRID = 1e-6, 100_000, 32, 31
@@ -17,13 +18,8 @@ def runs_of(optimizers, **settings):
     """The table of a sweep of the default problems; nothing is timed. None where the commit has no sweeps."""
     import nagbench
 
-    try:
-        from nagbench.experiments.specification import Spec
-    except ImportError:
-        from nagbench.experiments.plan import Spec
-
     settings |= {"tolerances": [TOLERANCE], "budget": BUDGET, "timing": False, "curves": False}
-    settings = {name: value for name, value in settings.items() if name in Spec.model_fields}
+    settings = {name: value for name, value in settings.items() if name in internal("Spec").model_fields}
     with tempfile.TemporaryDirectory() as folder:
         return nagbench.sweep(problems=DEFAULT_PROBLEMS, optimizers=optimizers, out=folder, **settings).runs
 

@@ -16,6 +16,7 @@ from .common import (
     replayed,
     shown,
 )
+from .internals import internal
 
 SIZES = [2, 1_000, 1_000_000]
 # A step so small that nothing gets near a denormal number, which would slow it tenfold.
@@ -52,12 +53,11 @@ def driven(method, n):
 
 def counted(method, n):
     """The counting pass of as many iterations as `_BUDGETS` says, as a function of a number of passes."""
-    from nagbench.engine.runner import (
-        run_job,  # older commits have `count` alone, which makes a new job of large arrays each time
-    )
+    # Older commits have `count` alone, which makes new arrays each time.
+    run_batch = internal("run_batch")
 
     job = job_of(quadratic(n), optimizer(method, step_size=STEP), _BUDGETS[n])
-    return once(lambda: run_job(job, None, lambda: None))
+    return once(lambda: run_batch(job, None, lambda: None))
 
 
 def times(make, methods):

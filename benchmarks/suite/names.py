@@ -15,6 +15,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from .internals import internal
+
 _CHECKOUT = Path(__file__).resolve().parents[2]
 
 
@@ -35,10 +37,9 @@ def names() -> dict[str, list[str]]:
 def registered() -> dict[str, list[str]]:
     """What the package of this process registers; of a family the problem that its suites name first."""
     import nagbench
-    from nagbench.problems.suites import suites
 
     first: dict[str, str] = {}
-    for name, entry in suites().items():
+    for name, entry in internal("suites")().items():
         first.setdefault(entry.family, name)
     optimizers = nagbench.optimizers()
     return {

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from .common import NAN, if_there, seconds, shown
+from .internals import internal
 
 CELLS, ROWS = 2_048, 100_000
 
@@ -62,7 +63,7 @@ class Store:
         import nagbench
 
         try:
-            from nagbench.experiments.storage.store import Store
+            Store = internal("Store")
         except ImportError:
             raise NotImplementedError from None
         self.folder = tempfile.TemporaryDirectory()

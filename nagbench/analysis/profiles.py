@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from nagbench.analysis.summary import labelled, timed
-from nagbench.core.errors import UsageError, unknown
+from nagbench.core.errors import UsageError, unknown_name
 
 By = Literal["iterations", "evaluations", "time"]
 _COST = {"iterations": "iterations", "evaluations": "gradient_evaluations", "time": "wall_time"}
@@ -33,7 +33,7 @@ def work(runs: pd.DataFrame, timings: pd.DataFrame, by: By = "iterations") -> pd
     Raises UsageError for a cost that is not known, and for "time" where nothing was timed.
     """
     if by not in _COST:
-        raise unknown("cost", by, get_args(By))
+        raise unknown_name("cost", by, get_args(By))
     rows = labelled(runs[runs["selected"].astype(bool)])
     if by == "time":
         rows = timed(rows, timings)
@@ -145,7 +145,7 @@ def log_ratio_profile(work: pd.DataFrame, first: str, second: str) -> pd.DataFra
     """
     for name in (first, second):
         if name not in set(work["method"]):
-            raise unknown("method", name, {str(method) for method in work["method"]})
+            raise unknown_name("method", name, {str(method) for method in work["method"]})
     keys = ["mode", "tolerance", *_INSTANCE]
     sides = [
         work.loc[work["method"] == name, [*keys, "work"]].dropna().set_index(keys)["work"] for name in (first, second)

@@ -52,7 +52,7 @@ def best_settings(runs: pd.DataFrame, within: float = 2.0) -> pd.DataFrame:
     One row a problem, oracle, variant and mode of several settings: ``settings`` tried, ``converged`` of them,
     ``share`` that needed at most ``within`` times the fewest iterations, the fewest ``iterations`` (the median over
     starts and seeds, infinite where more than half failed), its hyperparameters and its ``cell``. Ties, and settings that
-    failed, go by the smallest final measure, then by the lower trial number, as in `selection.select`.
+    failed, go by the smallest final measure, then by the lower trial number, as in `selection.select_best_trials`.
     """
     settings, found = settings_of(runs), []
     for key, group in by_setting(runs).groupby(_NAMED, sort=False):

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from nagbench.core.environment import one_thread
-from nagbench.engine.runner import forget
+from nagbench.engine.runner import clear_caches
 from nagbench.execution.deadline import Deadline
 from nagbench.execution.executors import Execution, check_execution, limits_of
-from nagbench.execution.sandbox import guarding
+from nagbench.execution.sandbox import sandboxed
 from nagbench.experiments.merge import merge_results
 from nagbench.experiments.results import Results, load_results
 from nagbench.experiments.serialize import text_of_optimizer, text_of_problem
-from nagbench.experiments.specification import Spec, make_spec, read_spec
-from nagbench.experiments.stages import Progress, within
+from nagbench.experiments.specification import Spec, read_spec, validate_spec
+from nagbench.experiments.stages import Progress, with_deadline
 from nagbench.experiments.storage.store import Store, Warn
 from nagbench.experiments.sweep import run_sweep
 from nagbench.optimizers.algorithm import Optimizer
@@ -31,20 +31,20 @@ class Sweep(Results):
 
     def _repr_html_(self) -> str:
         """What a notebook shows of the sweep: findings and summary."""
-        from nagbench.reporting.context import material
+        from nagbench.reporting.context import report_context
         from nagbench.reporting.export import notebook
 
-        with guarding():
-            return notebook(material(self))
+        with sandboxed():
+            return notebook(report_context(self))
 
     def report(self, file: str | Path) -> Path:
         """Writes the report, one HTML file that works offline, and returns its path."""
-        from nagbench.reporting.context import material
+        from nagbench.reporting.context import report_context
         from nagbench.reporting.html.page import render
 
         target = Path(file)
-        with guarding():
-            return Store(target.parent).write(target.name, render(material(self)))
+        with sandboxed():
+            return Store(target.parent).write(target.name, render(report_context(self)))
 
 
 def load(folder: str | Path, *, warn: Warn | None = None) -> Sweep:
@@ -101,10 +101,14 @@ def sweep(
     checked = _specified(spec, settings)
     how = Execution(jobs, executor, scheduler, limits_of(cell_timeout, cell_memory))
     check_execution(how, shard)
-    forget()
+    clear_caches()
     deadline = None if timeout is None else Deadline(timeout)
-    listener = within(progress or Progress(), deadline)
-    with deadline.alarm() if deadline else contextlib.nullcontext(), one_thread(), guarding(how.limits, listener.pulse):
+    listener = with_deadline(progress or Progress(), deadline)
+    with (
+        deadline.alarm() if deadline else contextlib.nullcontext(),
+        one_thread(),
+        sandboxed(how.limits, listener.pulse),
+    ):
         results = run_sweep(checked, how, shard, out, listener, fresh=fresh, command=command, fail_fast=fail_fast)
     return Sweep(results.store, results.manifest)
 
@@ -118,7 +122,7 @@ def _texts(items: Any, text: Callable[[Any], str]) -> Any:
 
 def _specified(spec: str | Path | Spec | None, settings: Mapping[str, Any]) -> Spec:
     if isinstance(spec, Spec):
-        return make_spec({**spec.model_dump(), **settings})
+        return validate_spec({**spec.model_dump(), **settings})
     if spec is None:
-        return make_spec(settings)
-    return make_spec(read_spec(Path(spec), **settings), str(spec))
+        return validate_spec(settings)
+    return validate_spec(read_spec(Path(spec), **settings), str(spec))

@@ -21,7 +21,7 @@ from nagbench.cli.analysis_verbs import ANALYSIS
 from nagbench.cli.options import FILE, SHAPE, SHAPES, Verbs, single_cell
 from nagbench.core.errors import UsageError
 from nagbench.execution.deadline import OutOfTimeError, time_is_over
-from nagbench.execution.signals import deaf, end_where_lost, exit_code, heed, interrupted
+from nagbench.execution.signals import end_where_lost, exit_code, ignore_signals, install_handlers, interrupted
 
 # What does not decide a result.
 _HOW = (
@@ -322,10 +322,10 @@ def _command() -> str:
 
 def main() -> NoReturn:
     """Entry point: every error of usage is one line on stderr and exit code 2."""
-    heed()
+    install_handlers()
     end_where_lost(_stopped)
     # All is done then, and Python only tidies up.
-    atexit.register(deaf)
+    atexit.register(ignore_signals)
     try:
         code = cli.main(standalone_mode=False) or 0
     except UsageError as error:
@@ -355,7 +355,7 @@ def main() -> NoReturn:
 
 def _stopped(why: str) -> NoReturn:
     """Says so and ends at once: what has to be put in order was, and what is left could only take time."""
-    deaf()
+    ignore_signals()
     with contextlib.suppress(OSError, ValueError):
         _say(f"{why}; what is finished is kept, and the same command goes on from there")
         sys.stdout.flush()

@@ -35,9 +35,9 @@ class Verb(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         """Runs it."""
         with in_time(ctx.params.get("timeout")):
-            from nagbench.execution.sandbox import guarding
+            from nagbench.execution.sandbox import sandboxed
 
-            with guarding():
+            with sandboxed():
                 return super().invoke(ctx)
 
 

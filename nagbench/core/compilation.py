@@ -51,14 +51,14 @@ def source_hash(*functions: Function, modules: Iterable[str] = ()) -> str:
     str
         Sixteen hexadecimal digits that change with these files, those of helpers, and numba's version.
     """
-    behind = provenance.files([*(f.__module__ for f in functions), kernels.__name__, *modules])
+    behind = provenance.source_files([*(f.__module__ for f in functions), kernels.__name__, *modules])
     digest = hashlib.blake2b(numba.__version__.encode(), digest_size=8)
     for file in sorted({inspect.getfile(f) for f in functions} | set(behind) | {__file__}):
         digest.update(Path(file).read_bytes())
     return digest.hexdigest()
 
 
-def compiled(
+def compile_cached(
     function: Function, signature: Any, folder: str, compiler: Function = numba.njit, **options: bool
 ) -> Function:
     """Compiles with numba, or loads from the cache's `folder`. Division by zero gives inf or nan, as in NumPy."""

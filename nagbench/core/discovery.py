@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from nagbench.core import provenance
-from nagbench.core.errors import UsageError, nearest, one_line
+from nagbench.core.errors import UsageError, nearest_hint, one_line
 
 _MARKS = ("__family__", "__method__")
 
@@ -57,7 +57,7 @@ def marked_objects(package: str, mark: str) -> dict[str, Any]:
     return dict(sorted(found.items()))
 
 
-def from_path(kind: str, path: str) -> Any:
+def import_object(kind: str, path: str) -> Any:
     """Import the object at "package.module:attribute". The current folder is searched too.
 
     Parameters
@@ -87,7 +87,7 @@ def from_path(kind: str, path: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name != module_name.partition(".")[0]:
             raise UsageError(f"{kind} {path!r} cannot be imported: {one_line(error)}") from error
-        near = nearest(error.name, [file.stem for file in Path.cwd().glob("*.py")])
+        near = nearest_hint(error.name, [file.stem for file in Path.cwd().glob("*.py")])
         raise UsageError(f"{kind} {path!r} cannot be imported: No module named {error.name!r}{near}") from None
     except (Exception, SystemExit) as error:
         raise UsageError(f"{kind} {path!r} cannot be imported: {one_line(error)}") from error
@@ -117,7 +117,7 @@ def _attribute(kind: str, path: str, module_name: str, attribute: str) -> Any:
         if inspect.ismodule(thing) and thing.__name__ != module_name:
             raise UsageError(f"{kind} {path!r}: {thing.__name__} is a module, which {module_name} imports and has not")
         if not hasattr(thing, part):
-            near = nearest(part, dir(thing))
+            near = nearest_hint(part, dir(thing))
             raise UsageError(f"{kind} {path!r} cannot be imported: {module_name} has no {part!r}{near}")
         thing = getattr(thing, part)
     return thing
@@ -144,4 +144,4 @@ def is_unmarked(path: str, thing: Any) -> bool:
     bool
         True if it is installed and carries no mark of `nagbench.family` or `nagbench.method`.
     """
-    return provenance.installed(path.partition(":")[0]) and not any(hasattr(thing, mark) for mark in _MARKS)
+    return provenance.is_installed(path.partition(":")[0]) and not any(hasattr(thing, mark) for mark in _MARKS)

@@ -14,7 +14,7 @@ from typing import Any
 import numba
 from numba import carray, float64, int64, types, void
 
-from nagbench.core.compilation import Function, compiled, source_hash
+from nagbench.core.compilation import Function, compile_cached, source_hash
 from nagbench.core.errors import UsageError
 
 _FLOATS, _INTS = types.CPointer(float64), types.CPointer(int64)
@@ -118,7 +118,7 @@ def _around(function: Function, kind: str, template: Function, signature: Any, *
     entry.__module__ = __name__
     digest = hashlib.blake2b(f"{template.__name__} {name}".encode(), digest_size=4).hexdigest()
     try:
-        return compiled(entry, signature, f"{source_hash(function, modules=(__name__,))}-{digest}", **options)
+        return compile_cached(entry, signature, f"{source_hash(function, modules=(__name__,))}-{digest}", **options)
     except numba.core.errors.NumbaError as error:
         why = next((line for line in reversed(str(error).splitlines()) if "Error" in line or "not" in line), str(error))
         raise UsageError(

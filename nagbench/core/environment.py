@@ -17,7 +17,7 @@ from nagbench.core.paths import PACKAGE
 
 
 @functools.cache
-def versions() -> Mapping[str, str]:
+def library_versions() -> Mapping[str, str]:
     """Versions of Python, nagbench and the libraries that decide numbers, optional ones where they are installed."""
     found = {"python": platform.python_version()}
     for name in ("nagbench", "numpy", "scipy", "numba", "llvmlite", "pandas", "pyarrow", *_OPTIONAL):
@@ -33,7 +33,7 @@ _OPTIONAL = ("torch", "keras", "jax", "jaxlib", "optax")
 
 
 @functools.cache
-def machine() -> dict[str, Any]:
+def machine_facts() -> dict[str, Any]:
     """Processor, cores and system, and an id that tells machines apart without naming them."""
     facts = {"processor": _processor(), "cores": os.cpu_count(), "system": f"{platform.system()} {platform.release()}"}
     identity = f"{platform.node()}|{facts['processor']}|{facts['cores']}|{platform.machine()}"
@@ -93,7 +93,7 @@ def one_thread() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def commit() -> str | None:
+def git_commit() -> str | None:
     """The git commit of the checkout that the package lies in, with "+" where its code or the problems differ from it.
 
     None where it lies in no checkout.

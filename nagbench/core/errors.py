@@ -35,13 +35,13 @@ def one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
-def unknown(kind: str, name: str, valid: Iterable[str]) -> UsageError:
+def unknown_name(kind: str, name: str, valid: Iterable[str]) -> UsageError:
     """The error for a name that nobody knows, with the nearest valid one and the whole list if it is short."""
     names = sorted(valid)
-    return UsageError(f"unknown {kind} {name!r}{nearest(name, names)} (known: {listed(names, _LISTS.get(kind))})")
+    return UsageError(f"unknown {kind} {name!r}{nearest_hint(name, names)} (known: {listed(names, _LISTS.get(kind))})")
 
 
-def nearest(name: str, valid: Iterable[str]) -> str:
+def nearest_hint(name: str, valid: Iterable[str]) -> str:
     """ "; did you mean 'this'?" with the valid name most like it; empty where none is."""
     near = difflib.get_close_matches(name, sorted(valid), n=1, cutoff=0.55)
     return f"; did you mean {near[0]!r}?" if near else ""

@@ -15,14 +15,14 @@ from nagbench.core.errors import UsageError
 Keys = NDArray[np.uint64]
 
 
-def texts_of(digests: bytes) -> pa.Array:
+def key_texts(digests: bytes) -> pa.Array:
     """Digests of eight bytes, one after the other, as sixteen hexadecimal digits each."""
     count = len(digests) // 8
     ends = np.arange(0, 16 * (count + 1), 16, dtype=np.int32)
     return pa.StringArray.from_buffers(count, pa.py_buffer(ends), pa.py_buffer(binascii.hexlify(digests)))
 
 
-def ids_of(column: Any) -> Keys:
+def key_ids(column: Any) -> Keys:
     """Keys of sixteen hexadecimal digits as numbers."""
     whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if not len(whole):
@@ -37,7 +37,7 @@ def ids_of(column: Any) -> Keys:
         raise UsageError("a part holds keys that are not sixteen hexadecimal digits") from None
 
 
-def among(ids: Keys, known: Keys) -> NDArray[np.bool_]:
+def is_among(ids: Keys, known: Keys) -> NDArray[np.bool_]:
     """Which of these are among the known ones, which are sorted."""
     if not known.size:
         return np.zeros(ids.size, bool)

@@ -27,17 +27,17 @@ def fingerprint(modules: Iterable[str]) -> str:
 @functools.cache
 def _fingerprint(modules: frozenset[str]) -> str:
     digest = hashlib.blake2b(digest_size=8)
-    for name in behind(modules):
+    for name in modules_behind(modules):
         digest.update(_code(name).encode())
     return digest.hexdigest()
 
 
-def files(modules: Iterable[str]) -> list[str]:
+def source_files(modules: Iterable[str]) -> list[str]:
     """The files of these modules and of those behind them."""
-    return [str(file) for name in behind(modules) if (file := _file(name)) is not None]
+    return [str(file) for name in modules_behind(modules) if (file := _file(name)) is not None]
 
 
-def behind(names: Iterable[str]) -> list[str]:
+def modules_behind(names: Iterable[str]) -> list[str]:
     """These modules and those that they take things from, as far as they can decide a result.
 
     Of nagbench's own modules only those in the same folder below a package are followed, such as `problems/families` (a change
@@ -59,13 +59,13 @@ def _next(name: str) -> list[str]:
     return [other for other in _taken_from(name) if _followed(name, other)]
 
 
-def installed(name: str) -> bool:
+def is_installed(name: str) -> bool:
     """Whether a loaded module is of an installed package, or of Python itself."""
     file = _file(name) if name in sys.modules else None
     return file is None or any(file.is_relative_to(folder) for folder in _INSTALLED)
 
 
-def forget() -> None:
+def clear_caches() -> None:
     """Drops what is remembered of source files."""
     _fingerprint.cache_clear()
     _code.cache_clear()

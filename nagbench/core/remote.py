@@ -10,13 +10,14 @@ import abc
 import contextvars
 import importlib
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from nagbench.optimizers.algorithm import Method
     from nagbench.problems.problem import Problem
 
 Ask = Callable[..., Any]
+Function = TypeVar("Function", bound=Callable[..., Any])
 Pulse = Callable[[], None]
 
 
@@ -50,7 +51,7 @@ class RemoteLoader(abc.ABC):
 REMOTE_LOADER: contextvars.ContextVar[RemoteLoader | None] = contextvars.ContextVar("remote_loader", default=None)
 
 
-def remote_call(function: Callable[..., Any]) -> Callable[..., Any]:
+def remote_call(function: Function) -> Function:
     """Mark a function as one that the process for user code may be asked to call.
 
     Parameters

@@ -10,7 +10,7 @@ from nagbench.core.errors import UsageError
 _PAIR = re.compile(r"[A-Za-z_]\w*=")
 
 
-def parse(text: str) -> tuple[str, dict[str, Any]]:
+def parse_text(text: str) -> tuple[str, dict[str, Any]]:
     """("name", {key: value}). Values are numbers, lists of them in brackets, or words.
 
     A name may itself hold a colon ("package.module:attribute"): what follows the last colon counts as pairs only if

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from nagbench.core.errors import listed, nearest, unreadable
+from nagbench.core.errors import listed, nearest_hint, unreadable
 
 _ALLOWED = {
     "bool_parsing": "true or false",
@@ -36,7 +36,7 @@ _ALLOWED = {
 }
 
 
-def read_tables(kind: str, file: Path) -> dict[str, Any]:
+def read_toml(kind: str, file: Path) -> dict[str, Any]:
     """What a TOML file in UTF-8 holds, with or without a byte order mark. Raises UsageError where it cannot be read."""
     try:
         return tomllib.loads(file.read_text(encoding="utf-8-sig"))
@@ -44,14 +44,14 @@ def read_tables(kind: str, file: Path) -> dict[str, Any]:
         raise unreadable(kind, file, error) from None
 
 
-def messages(error: ValidationError, model: type[BaseModel]) -> list[str]:
+def error_messages(error: ValidationError, model: type[BaseModel]) -> list[str]:
     """A pydantic error as "field: what is wrong", one a mistake; for keys that the model does not have the nearest."""
     rows = error.errors(include_url=False)
     extra = [str(row["loc"][-1]) for row in rows if row["type"] == "extra_forbidden"]
     # A list whose entries are wrong counts as too short, too: that says nothing more.
     within = {row["loc"][:end] for row in rows for end in range(len(row["loc"]))}
     others = [row for row in rows if row["type"] != "extra_forbidden" and row["loc"] not in within]
-    said = [f"unknown key {key!r}{nearest(key, model.model_fields)}" for key in extra]
+    said = [f"unknown key {key!r}{nearest_hint(key, model.model_fields)}" for key in extra]
     if said:
         said[-1] += f" (known: {listed(sorted(model.model_fields))})"
     return said + [_message(row) for row in others]
@@ -76,7 +76,7 @@ def _place(loc: tuple[int | str, ...]) -> str:
 
 def _not_one_of(value: Any, context: Mapping[str, Any]) -> str:
     words = [word.strip("'") for word in context["expected"].replace(" or ", ", ").split(", ")]
-    near = nearest(value, words) if isinstance(value, str) else ""
+    near = nearest_hint(value, words) if isinstance(value, str) else ""
     return f"{_shown(value)} is not valid{near} (allowed: {', '.join(words)})"
 
 

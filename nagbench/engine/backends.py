@@ -20,7 +20,7 @@ import numpy as np
 from numba import float64, int64, typeof, types, void
 
 from nagbench.core import compilation, entries, kernels, provenance
-from nagbench.core.compilation import Function, compiled, source_hash, without_warnings
+from nagbench.core.compilation import Function, compile_cached, source_hash, without_warnings
 from nagbench.core.entries import SIGNATURES, mixed_entry, numba_entry, python_entry
 from nagbench.engine import loop
 from nagbench.engine.loop import bookkeeping, counting, memory, records, replaying
@@ -84,7 +84,7 @@ def _late_sum(name: str, signature: Any) -> Function:
     @functools.cache
     def summed() -> Function:
         function = getattr(kernels, name)
-        return compiled(function, signature, source_hash(function, modules=_HELPERS))
+        return compile_cached(function, signature, source_hash(function, modules=_HELPERS))
 
     return lambda *arguments: summed()(*arguments)
 
@@ -113,7 +113,7 @@ def _loop_signatures() -> dict[str, Any]:
 @functools.cache
 def _numba_loop(name: str) -> Function:
     function = getattr(loop, name)
-    return compiled(function, _loop_signatures()[name], source_hash(function, modules=_HELPERS))
+    return compile_cached(function, _loop_signatures()[name], source_hash(function, modules=_HELPERS))
 
 
 def _late(name: str) -> Function:

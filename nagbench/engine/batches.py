@@ -21,7 +21,7 @@ _SEED, _START = "\0s", "\0t"
 
 
 @dataclass(frozen=True, eq=False)
-class Bundle(Sequence[Cell]):
+class Batch(Sequence[Cell]):
     """Cells that differ in hyperparameters, start and seed alone.
 
     ``template`` is any of them; ``names`` are the hyperparameters in the method's order, the columns of ``hypers``,
@@ -42,8 +42,8 @@ class Bundle(Sequence[Cell]):
     @overload
     def __getitem__(self, at: int) -> Cell: ...
     @overload
-    def __getitem__(self, at: slice) -> Bundle: ...
-    def __getitem__(self, at: int | slice) -> Cell | Bundle:
+    def __getitem__(self, at: slice) -> Batch: ...
+    def __getitem__(self, at: int | slice) -> Cell | Batch:
         if isinstance(at, slice):
             return self.take(at)
         if not -len(self) <= at < len(self):
@@ -52,9 +52,9 @@ class Bundle(Sequence[Cell]):
         values |= self.schedule
         return replace(self.template, hyperparameters=values, start=int(self.starts[at]), seed=int(self.seeds[at]))
 
-    def take(self, rows: Any) -> Bundle:
+    def take(self, rows: Any) -> Batch:
         """The cells of a slice, of indices or of a mask."""
-        taken = Bundle(self.template, self.names, self.hypers[rows], self.starts[rows], self.seeds[rows], self.schedule)
+        taken = Batch(self.template, self.names, self.hypers[rows], self.starts[rows], self.seeds[rows], self.schedule)
         if "digests" in vars(self):
             taken.set_digests(np.frombuffer(self.digests, ">u8")[rows].tobytes())
         return taken
@@ -100,22 +100,22 @@ def _written(column: Floats) -> list[bytes]:
     return repr(column.tolist()).encode()[1:-1].split(b", ") if column.size else []
 
 
-def bundle_of(cells: Sequence[Cell], names: Sequence[str]) -> Bundle:
+def batch_of(cells: Sequence[Cell], names: Sequence[str]) -> Batch:
     """Cells that share all but their hyperparameters' numbers, start and seed, as columns.
 
     Raises ValueError where they do not follow the same schedules.
     """
-    if isinstance(cells, Bundle):
+    if isinstance(cells, Batch):
         return cells
     hypers = np.array([[cell.hyperparameters[name] for name in names] for cell in cells], dtype=np.float64)
     starts, seeds = (np.array([getattr(cell, name) for cell in cells], dtype=np.int64) for name in ("start", "seed"))
-    shared = schedules.of(cells[0].hyperparameters)
-    if any(schedules.of(cell.hyperparameters) != shared for cell in cells):
+    shared = schedules.schedule_words(cells[0].hyperparameters)
+    if any(schedules.schedule_words(cell.hyperparameters) != shared for cell in cells):
         raise ValueError("cells of one bundle follow the same schedules")
-    return Bundle(cells[0], tuple(names), hypers.reshape(len(cells), len(names)), starts, seeds, shared)
+    return Batch(cells[0], tuple(names), hypers.reshape(len(cells), len(names)), starts, seeds, shared)
 
 
-def in_pieces(bundle: Bundle, most: int) -> Iterator[Bundle]:
+def split_batch(bundle: Batch, most: int) -> Iterator[Batch]:
     """The bundle in pieces of at most so many cells."""
     for at in range(0, len(bundle), most):
         yield bundle if len(bundle) <= most else bundle[at : at + most]

@@ -42,7 +42,7 @@ _FLOATS, _INTS = types.CPointer(float64), types.CPointer(int64)
 
 
 @dataclass(frozen=True)
-class Kind:
+class FusedSpec:
     """What decides a piece: the kernels, and how many coordinates, slots and hyperparameters there are."""
 
     value: Function
@@ -62,7 +62,7 @@ class Kind:
 
 
 @intrinsic(prefer_literal=True)
-def room(_context: Any, size: Any) -> Any:
+def stack_floats(_context: Any, size: Any) -> Any:
     """So many floats on the stack."""
     length = size.literal_value if isinstance(size, types.IntegerLiteral) else 1
 
@@ -73,7 +73,7 @@ def room(_context: Any, size: Any) -> Any:
 
 
 @intrinsic
-def moved(_context: Any, pointer: Any, offset: Any) -> Any:
+def offset_pointer(_context: Any, pointer: Any, offset: Any) -> Any:
     """The address so many elements further."""
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
@@ -83,7 +83,7 @@ def moved(_context: Any, pointer: Any, offset: Any) -> Any:
 
 
 @intrinsic
-def touch(_context: Any, pointer: Any) -> Any:
+def memory_barrier(_context: Any, pointer: Any) -> Any:
     """As if somebody else read and wrote what is there: what comes before must be done, and what follows done again."""
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
@@ -95,7 +95,7 @@ def touch(_context: Any, pointer: Any) -> Any:
 
 
 @intrinsic
-def behind(_context: Any, pointer: Any, number: Any) -> Any:
+def depend_on(_context: Any, pointer: Any, number: Any) -> Any:
     """The address, as late as the number is known: the processor cannot begin with what is read there before."""
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
@@ -117,8 +117,13 @@ value = gradient = observe = update = entries.kernel
 def _replay(  # type: ignore[no-untyped-def]
     first, last, repeats, start, iterate, query, slots, hyper, given, plan, data_size, data, shape_size, shape, rows
 ):
-    memory = room(ROOM)
-    x, q, slope, own = memory, moved(memory, QUERY), moved(memory, SLOPE), moved(memory, SLOTS)
+    memory = stack_floats(ROOM)
+    x, q, slope, own = (
+        memory,
+        offset_pointer(memory, QUERY),
+        offset_pointer(memory, SLOPE),
+        offset_pointer(memory, SLOTS),
+    )
     for i in range(N):
         x[i] = iterate[i]
         q[i] = query[i]
@@ -128,7 +133,7 @@ def _replay(  # type: ignore[no-untyped-def]
         if first == 0:
             # Without this a processor runs several short replays at a time, each five times as fast as it is.
             for i in range(N):
-                x[i] = behind(start, x[i])[i]
+                x[i] = depend_on(start, x[i])[i]
                 q[i] = x[i]
             for i in range(COUNT * N):
                 own[i] = 0.0
@@ -151,20 +156,25 @@ def _replay(  # type: ignore[no-untyped-def]
 
 def _query(times, query, slope, data_size, data, shape_size, shape, rows):  # type: ignore[no-untyped-def]
     for _ in range(times):
-        touch(query)
+        memory_barrier(query)
         if OBSERVING:
             slope[0] = value(N, query, data_size, data, shape_size, shape, 0, rows)
-            touch(slope)
+            memory_barrier(slope)
         gradient(N, query, data_size, data, shape_size, shape, 0, rows, slope)
-    touch(slope)
+    memory_barrier(slope)
 
 
 def _leap(  # type: ignore[no-untyped-def]
     until, measure, reuse, autonomous, minimum, threshold, iterate, query, slots, given, saved, samples, stars_size, stars,
     now, data_size, data, shape_size, shape, rows,
 ):  # fmt: skip
-    memory = room(ROOM)
-    x, q, slope, own = memory, moved(memory, QUERY), moved(memory, SLOPE), moved(memory, SLOTS)
+    memory = stack_floats(ROOM)
+    x, q, slope, own = (
+        memory,
+        offset_pointer(memory, QUERY),
+        offset_pointer(memory, SLOPE),
+        offset_pointer(memory, SLOTS),
+    )
     for i in range(N):
         x[i] = iterate[i]
         q[i] = query[i]
@@ -198,7 +208,7 @@ _SIGNATURES: dict[Function, Any] = {
 
 
 @functools.cache
-def _piece(template: Function, kind: Kind) -> Function:
+def _piece(template: Function, kind: FusedSpec) -> Function:
     """The template compiled for these kernels, or loaded from the disk, as a function of addresses and whole numbers."""
     words = ("value", "gradient", "observe", "update")
     kernels = {word: getattr(kind, word) for word in words}
@@ -221,7 +231,7 @@ def _piece(template: Function, kind: Kind) -> Function:
         compilation.source_hash(*kernels.values(), walk, template, modules=(schedules.__name__,)),
         _SIGNATURES[template],
     )
-    built = compilation.compiled(function, signature, f"{sources}-{digest}", numba.cfunc, forceinline=True)
+    built = compilation.compile_cached(function, signature, f"{sources}-{digest}", numba.cfunc, forceinline=True)
     numbers: dict[Any, Any] = {int64: ctypes.c_int64, float64: ctypes.c_double}
     taken = [numbers.get(kind, ctypes.c_void_p) for kind in signature.args]
     call = ctypes.CFUNCTYPE(None, *taken)(built.address)  # type: ignore[attr-defined]
@@ -238,7 +248,7 @@ def _rest(formula: ProblemData, everything: Any) -> tuple[int, ...]:
 
 
 def replay(
-    kind: Kind,
+    kind: FusedSpec,
     formula: ProblemData,
     everything: Any,
     given: Any,
@@ -254,19 +264,19 @@ def replay(
     _piece(_replay, kind)(first, last, repeats, *map(_at, vectors), *_rest(formula, everything))
 
 
-def query(kind: Kind, formula: ProblemData, everything: Any, state: loop.State, times: int) -> None:
+def query(kind: FusedSpec, formula: ProblemData, everything: Any, state: loop.State, times: int) -> None:
     """`loop.query` with the exact oracle, in one piece."""
     _piece(_query, kind)(times, _at(state.query), _at(state.slope), *_rest(formula, everything))
 
 
-def compile_leap(kind: Kind) -> None:
-    """Compiles what `leap` runs, or loads it."""
+def compile_count(kind: FusedSpec) -> None:
+    """Compiles what `count_uninterrupted` runs, or loads it."""
     _piece(_leap, kind)
     _piece(_replay, kind)
 
 
-def leap(
-    kind: Kind,
+def count_uninterrupted(
+    kind: FusedSpec,
     formula: ProblemData,
     everything: Any,
     rule: loop.Rule,

@@ -77,7 +77,7 @@ def chunk_length(oracle: Oracle, problem: Problem) -> int:
     return max(1, 16 * _CHUNK // problem.dimension)
 
 
-def draws(oracle: Oracle, problem: Problem, cell: Cell, chunk: int) -> Draws:
+def draw_chunk(oracle: Oracle, problem: Problem, cell: Cell, chunk: int) -> Draws:
     """The draws of a chunk of iterations. An epoch visits every row once; its last mini-batch may be smaller."""
     if oracle.exact:
         return Draws(0, _NO_ROWS, _NO_ROWS, np.zeros((0, problem.dimension)))

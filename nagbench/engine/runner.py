@@ -14,15 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nagbench.core import provenance
-from nagbench.core.errors import UsageError, one_line, unknown
+from nagbench.core.errors import UsageError, one_line, unknown_name
 from nagbench.core.measures import MEASURES
 from nagbench.core.remote import REMOTE_LOADER, Pulse, RemoteLoader, remote_call
 from nagbench.engine import fused, loop
 from nagbench.engine.backends import ENGINES, MIXED, NUMBA, Engine, fingerprint
-from nagbench.engine.batches import bundle_of
-from nagbench.engine.oracles import Oracle, check_oracle, chunk_length, draws, parse_oracle, start_of
+from nagbench.engine.batches import batch_of
+from nagbench.engine.oracles import Oracle, check_oracle, chunk_length, draw_chunk, parse_oracle, start_of
 from nagbench.engine.records import Cell
-from nagbench.engine.self_driven import driving
+from nagbench.engine.self_driven import self_driven_engine
 from nagbench.optimizers import schedules
 from nagbench.optimizers.algorithm import Method, Update, update_of
 from nagbench.optimizers.registry import find_method
@@ -39,18 +39,18 @@ _LINE = 64
 
 
 @dataclass(frozen=True, eq=False)
-class Guard:
+class Watchdog:
     """What watches over a count: the seconds that a cell may take, and where its progress can be seen from outside."""
 
     seconds: float = np.inf
     progress: NDArray[Any] | None = None
 
 
-UNGUARDED = Guard()
+NO_WATCHDOG = Watchdog()
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
+class LoadedBatch:
     """Cells that differ in hyperparameters, start and seed alone."""
 
     problem: Problem
@@ -66,13 +66,13 @@ class Batch:
     def engine(self) -> Engine:
         """The engine that they share."""
         engine = ENGINES[self.cells[0].engine]
-        return engine if self.method.driver is None else driving(engine)
+        return engine if self.method.driver is None else self_driven_engine(engine)
 
 
 def _drawn(problem: Problem, spec: str, oracle: str, start: int, seed: int, chunk: int) -> loop.Draws:
     """A chunk of draws, which depends on nothing else of a cell."""
     cell = Cell(problem=spec, optimizer="", hyperparameters={}, oracle=oracle, start=start, seed=seed)
-    return draws(parse_oracle(oracle), problem, cell, chunk)
+    return draw_chunk(parse_oracle(oracle), problem, cell, chunk)
 
 
 # All methods and trials see the same draws: those of some starts and seeds are kept, and of large ones the last.
@@ -105,7 +105,7 @@ def _problem_of(spec: str, _loader: RemoteLoader | None) -> Problem:
     return build_problem(given["family"], given["parameters"], start=given.get("start"), domain=given.get("domain"))
 
 
-def outside(problem: str, optimizer: str) -> tuple[str, ...]:
+def user_code_of(problem: str, optimizer: str) -> tuple[str, ...]:
     """Which of the two, a problem by its canonical JSON and a method, run code from outside the package."""
     return ((problem,) if ":" in json.loads(problem)["family"] else ()) + ((optimizer,) if ":" in optimizer else ())
 
@@ -117,23 +117,23 @@ def fingerprint_of(problem: str, optimizer: str) -> str:
 
 @functools.lru_cache(maxsize=4096)
 def _fingerprint_of(problem: str, optimizer: str, loader: RemoteLoader | None) -> str:
-    if loader is not None and outside(problem, optimizer):
+    if loader is not None and user_code_of(problem, optimizer):
         # Of what was given up too: no function of the user's is called for it.
         return str(loader.ask(fingerprint_remotely, problem, optimizer, who=_sources_of(problem, optimizer)))
     method = find_method(optimizer)
-    modules = [*_modules(problem_of(problem), method), *[driving.__module__] * (method.driver is not None)]
+    modules = [*_modules(problem_of(problem), method), *[self_driven_engine.__module__] * (method.driver is not None)]
     return fingerprint(modules=modules, installed=method.distributions)
 
 
 def files_of(problem: str, optimizer: str) -> list[tuple[str, list[str]]]:
     """The modules behind a problem and a method, each with its files."""
     loader = REMOTE_LOADER.get()
-    if loader is not None and outside(problem, optimizer):
+    if loader is not None and user_code_of(problem, optimizer):
         found: list[tuple[str, list[str]]]
         found = loader.ask(files_remotely, problem, optimizer, who=_sources_of(problem, optimizer))
         return found
     names = _modules(problem_of(problem), find_method(optimizer))
-    return [(name, provenance.files([name])) for name in provenance.behind(names)]
+    return [(name, provenance.source_files([name])) for name in provenance.modules_behind(names)]
 
 
 @remote_call
@@ -159,7 +159,7 @@ def _sources_of(problem: str, optimizer: str) -> str:
     return f"the sources of {json.loads(problem)['family']} and {optimizer}"
 
 
-def engine_for(problem: Problem, method: Method, asked: str | None = None, oracle: str = "exact") -> str:
+def choose_engine(problem: Problem, method: Method, asked: str | None = None, oracle: str = "exact") -> str:
     """The name of the engine that runs a method on a problem.
 
     Raises UsageError for numba and a library's method, and for a sampled oracle and one that drives itself.
@@ -175,28 +175,28 @@ def engine_for(problem: Problem, method: Method, asked: str | None = None, oracl
     return asked or (MIXED.name if problem.engine == NUMBA.name else problem.engine)
 
 
-def forget() -> None:
+def clear_caches() -> None:
     """Drops what is remembered of problems and sources, so that what was edited or reloaded since is seen."""
     _problem_of.cache_clear()
     _fingerprint_of.cache_clear()
-    provenance.forget()
+    provenance.clear_caches()
 
 
-def batch_of(cells: Sequence[Cell]) -> Batch:
+def load_batch(cells: Sequence[Cell]) -> LoadedBatch:
     """Looks up the problem and the method that these cells share. Raises UsageError where they cannot be found or counted.
 
     Compiled code checks nothing, and a cell may come with somebody's results.
     """
     problem = problem_of(cells[0].problem)
     check_cell(cells[0], problem)
-    return Batch(problem, find_method(cells[0].optimizer), cells)
+    return LoadedBatch(problem, find_method(cells[0].optimizer), cells)
 
 
 def check_cell(cell: Cell, problem: Problem) -> None:
     """Raises UsageError where the measure has no reference, a number is out of range, or the oracle does not fit."""
     check_oracle(parse_oracle(cell.oracle), problem)
     if cell.measure not in MEASURES:
-        raise unknown("measure", cell.measure, MEASURES)
+        raise unknown_name("measure", cell.measure, MEASURES)
     if cell.measure == "value" and problem.minimum is None:
         raise UsageError(
             f"{problem.name}: the minimum is not known, so measure 'value' has no reference; use 'gradient'"
@@ -215,7 +215,7 @@ def check_cell(cell: Cell, problem: Problem) -> None:
     if cell.budget < 0 or cell.every < 1:
         raise UsageError(f"budget {cell.budget} and measure_every {cell.every} must be at least 0 and 1")
     if cell.engine not in ENGINES:
-        raise unknown("engine", cell.engine, ENGINES)
+        raise unknown_name("engine", cell.engine, ENGINES)
     if problem.engine == "python" != cell.engine:
         raise UsageError(f"{problem.name} is plain Python, which engine {cell.engine!r} cannot run; use python")
     if cell.dtype != "float64":
@@ -263,10 +263,10 @@ def _no_trace(n: int) -> loop.Trace:
     return loop.Trace(np.zeros(0, np.int64), np.zeros(0, loop.CURVE), np.zeros((0, n)))
 
 
-class Job:
+class BatchRun:
     """One batch being run: the arrays that the loop works in."""
 
-    def __init__(self, batch: Batch) -> None:
+    def __init__(self, batch: LoadedBatch) -> None:
         self.batch, self.engine, self.oracle = batch, batch.engine, batch.oracle
         problem, method = batch.problem, batch.method
         self.value = self.engine.entry(problem.value_kernel, "value")
@@ -277,12 +277,12 @@ class Job:
         self.formula = problem_data(problem)
         self.everything = np.zeros(0, np.int64)
         self.rule = _rule(batch.cells[0], method, self.oracle)
-        bundle = bundle_of(batch.cells, list(method.hyperparameters))
+        bundle = batch_of(batch.cells, list(method.hyperparameters))
         self.hypers = np.ascontiguousarray(bundle.hypers)
         if method.next_momentum:
             following = self.hypers[:, [bundle.names.index("momentum")]]
             self.hypers = np.hstack([self.hypers, following])
-        self.plan = schedules.plan_of(bundle.names, bundle.schedule, next_momentum=method.next_momentum)
+        self.plan = schedules.schedule_row(bundle.names, bundle.schedule, next_momentum=method.next_momentum)
         starts, which = np.unique(bundle.starts, return_inverse=True)
         self.starts = np.array([start_of(problem, int(start)) for start in starts])[which]
         self.move()
@@ -294,7 +294,7 @@ class Job:
             array.fill(0.0)
 
     @functools.cached_property
-    def kind(self) -> fused.Kind | None:
+    def kind(self) -> fused.FusedSpec | None:
         """What replays run as one piece of; None where they go through function pointers.
 
         The same for all methods on a problem under an oracle, so that they are timed alike.
@@ -302,7 +302,7 @@ class Job:
         problem, method = self.batch.problem, self.batch.method
         if self.engine is not NUMBA or not self.oracle.exact or problem.dimension > fused.MOST:
             return None
-        return fused.Kind(
+        return fused.FusedSpec(
             value=problem.value_kernel, gradient=problem.gradient_kernel, observe=method.observe or loop.ignore,
             update=cast(Update, self._plain), n=problem.dimension, slots=max(method.slots, 1), hypers=self.hypers.shape[1],
             look_ahead=method.look_ahead, scheduled=bool(schedules.is_scheduled(self.plan[0])),
@@ -331,7 +331,7 @@ class Job:
     def draws(self, cell: Cell, k: int) -> tuple[loop.Draws, int]:
         """The draws for iteration k on, and how many iterations they last."""
         if self.oracle.exact:
-            return draws(self.oracle, self.batch.problem, cell, 0), np.iinfo(np.int64).max
+            return draw_chunk(self.oracle, self.batch.problem, cell, 0), np.iinfo(np.int64).max
         problem = self.batch.problem
         length = chunk_length(self.oracle, problem)
         chunk = k // length
@@ -360,14 +360,14 @@ class Job:
         """Makes sure that `leap` is compiled; the seconds that it took are not the cell's."""
         began = time.perf_counter()
         if self.kind is not None:
-            fused.compile_leap(self.kind)
+            fused.compile_count(self.kind)
         return time.perf_counter() - began
 
     def leap(self, index: int, trace: loop.Trace, progress: NDArray[Any], most: int) -> int:
         """At most so many iterations of a count that goes on in a cell, in one piece; returns how many."""
         assert self.kind is not None
         before = int(progress["k"][0])
-        fused.leap(
+        fused.count_uninterrupted(
             self.kind, self.formula, self.everything, self.rule, self.hypers[index], self.plan, self.state, trace, progress,
             most,
         )  # fmt: skip
@@ -385,16 +385,16 @@ class Job:
 
 
 def count(
-    batch: Batch, *, trace: loop.Trace | None = None, pulse: Pulse = lambda: None, guard: Guard = UNGUARDED
+    batch: LoadedBatch, *, trace: loop.Trace | None = None, pulse: Pulse = lambda: None, guard: Watchdog = NO_WATCHDOG
 ) -> Counts:
     """Counts a batch of cells. ``pulse`` is called about every 50 ms; what it raises ends the count.
 
     What a kernel raises ends its cell as an error, never the batch.
     """
-    return run_job(Job(batch), trace, pulse, guard)
+    return run_batch(BatchRun(batch), trace, pulse, guard)
 
 
-def run_job(job: Job, trace: loop.Trace | None, pulse: Pulse, guard: Guard = UNGUARDED) -> Counts:
+def run_batch(job: BatchRun, trace: loop.Trace | None, pulse: Pulse, guard: Watchdog = NO_WATCHDOG) -> Counts:
     """Counts the cells of a job; `count` says how."""
     batch, engine = job.batch, job.engine
     cells, n = batch.cells, batch.problem.dimension
@@ -430,12 +430,12 @@ def run_job(job: Job, trace: loop.Trace | None, pulse: Pulse, guard: Guard = UNG
                 1 if far > _FAR else min(allowance, lasts),
             )  # fmt: skip
         except (Exception, SystemExit) as error:
-            _fail(progress, hits, points, errors, shortened(one_line(error)))
+            _fail(progress, hits, points, errors, truncate(one_line(error)))
         now = time.perf_counter()
         if far == 0:
             allowance = _next_allowance(allowance, now - began)
         if now - since > guard.seconds and progress["cell"][0] == at:
-            _fail(progress, hits, points, errors, over_time(guard.seconds))
+            _fail(progress, hits, points, errors, timeout_message(guard.seconds))
         pulse()
     for failed_cell in np.flatnonzero((hits["status"] == loop.ERROR).any(axis=1)).tolist():
         f = hits["value"][failed_cell, -1]
@@ -443,7 +443,7 @@ def run_job(job: Job, trace: loop.Trace | None, pulse: Pulse, guard: Guard = UNG
     return Counts(hits, points, errors, int(progress["recorded"][0]))
 
 
-def failed(batch: Batch, message: str) -> Counts:
+def failed_counts(batch: LoadedBatch, message: str) -> Counts:
     """The outcomes of a batch that cannot be run at all."""
     hits = np.zeros((len(batch.cells), len(batch.cells[0].tolerances)), loop.HIT)
     hits["status"] = loop.ERROR
@@ -453,7 +453,7 @@ def failed(batch: Batch, message: str) -> Counts:
     return Counts(hits, points, dict.fromkeys(range(len(batch.cells)), message), 0)
 
 
-def over_time(seconds: float) -> str:
+def timeout_message(seconds: float) -> str:
     """The error of a cell that took too long."""
     return f"stopped after {seconds:g} s, the time that a cell may take"
 
@@ -473,12 +473,12 @@ def _fail(progress: NDArray[Any], hits: NDArray[Any], points: Floats, errors: di
     progress["begun"] = 0
 
 
-def shortened(text: str, most: int = 300) -> str:
+def truncate(text: str, most: int = 300) -> str:
     """The text, cut where it is longer than fits a line of a table."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def _first_allowance(job: Job) -> int:
+def _first_allowance(job: BatchRun) -> int:
     """Iterations of the first slice: short ones of compiled kernels, one of Python, which may take any time."""
     return max(1, 100_000 // (job.batch.problem.dimension + 100)) if job.engine.name == NUMBA.name else 1
 
@@ -487,12 +487,12 @@ def _next_allowance(allowance: int, seconds: float) -> int:
     return int(allowance * min(10.0, max(0.1, _SLICE / max(seconds, 1e-9)))) + 1
 
 
-def digest(point: Floats) -> str:
+def point_digest(point: Floats) -> str:
     """A short hash of a point, bit for bit."""
     return hashlib.blake2b(np.ascontiguousarray(point).tobytes(), digest_size=8).hexdigest()
 
 
-def replay(job: Job, index: int, iterations: int, *, pulse: Pulse = lambda: None) -> Iterator[tuple[float, float]]:
+def replay(job: BatchRun, index: int, iterations: int, *, pulse: Pulse = lambda: None) -> Iterator[tuple[float, float]]:
     """Replays one cell bare, in slices of about 50 ms; yields the wall and CPU seconds of each slice."""
     cell, first = job.batch.cells[index], 0
     allowance = _first_allowance(job)

@@ -46,7 +46,7 @@ class _Oracle:
         return data.size, data, shape.size, shape, rows.size, rows
 
 
-def driving(engine: Engine) -> Engine:
+def self_driven_engine(engine: Engine) -> Engine:
     """An engine of plain Python for methods that drive themselves; its count and replay take the driver as the update."""
 
     def count(

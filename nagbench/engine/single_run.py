@@ -15,7 +15,7 @@ from nagbench.core.measures import Measure
 from nagbench.core.remote import Pulse, remote_call
 from nagbench.engine.oracles import default_every, parse_oracle
 from nagbench.engine.records import STATUSES, Cell, Run
-from nagbench.engine.runner import UNREACHABLE, Batch, Job, check_cell, engine_for, run_job
+from nagbench.engine.runner import UNREACHABLE, BatchRun, LoadedBatch, check_cell, choose_engine, run_batch
 from nagbench.engine.tracing import curve_trace, path_trace, traced
 from nagbench.optimizers.algorithm import Optimizer
 from nagbench.optimizers.registry import optimizer as make_optimizer
@@ -24,10 +24,10 @@ from nagbench.problems.lookup import problem as make_problem
 from nagbench.problems.problem import Problem
 
 
-def cell_of(problem: Problem, optimizer: Optimizer, **settings: Any) -> Cell:
+def make_cell(problem: Problem, optimizer: Optimizer, **settings: Any) -> Cell:
     """The cell of a problem and an optimizer, checked. Raises UsageError."""
     oracle = parse_oracle(settings.get("oracle", "exact")).name
-    spec = {"engine": engine_for(problem, optimizer.method, oracle=oracle), **settings, "oracle": oracle}
+    spec = {"engine": choose_engine(problem, optimizer.method, oracle=oracle), **settings, "oracle": oracle}
     cell = Cell(
         problem=canonical(problem.spec),
         optimizer=optimizer.name,
@@ -66,16 +66,16 @@ def run(
     found = problem if isinstance(problem, Problem) else make_problem(problem)
     chosen = optimizer if isinstance(optimizer, Optimizer) else make_optimizer(optimizer)
     if start is not None:
-        found = started_at(found, start)
+        found = with_start(found, start)
     tolerance = check_number("tolerance", tolerance)
-    cell = cell_of(
+    cell = make_cell(
         found, chosen, measure=measure, tolerances=(tolerance,), budget=check_whole("budget", budget),
         oracle=oracle, seed=seed, relative=relative,
         every=measure_every if measure_every is not None else default_every(parse_oracle(oracle), found),
-        engine=engine_for(found, chosen.method, engine),
+        engine=choose_engine(found, chosen.method, engine),
     )  # fmt: skip
-    job, record = Job(Batch(found, chosen.method, [cell])), curve_trace(cell, found)
-    counts = run_job(job, record, pulse)
+    job, record = BatchRun(LoadedBatch(found, chosen.method, [cell])), curve_trace(cell, found)
+    counts = run_batch(job, record, pulse)
     hit, query = counts.hits[0, -1], job.state.query.copy()
     along = traced(found, record, counts.recorded)
     kept = None
@@ -83,7 +83,7 @@ def run(
         # How long the path gets is known only now; the second pass repeats the first, bit for bit.
         way = path_trace(int(hit["iterations"]), found.dimension)
         whole = replace(cell, every=1, tolerances=(UNREACHABLE,), budget=int(hit["iterations"]))
-        again = run_job(Job(Batch(found, chosen.method, [whole])), way, pulse)
+        again = run_batch(BatchRun(LoadedBatch(found, chosen.method, [whole])), way, pulse)
         kept = way.path[: again.recorded]
     exact = parse_oracle(oracle).exact
     return Run(
@@ -110,7 +110,7 @@ def run(
     )
 
 
-def started_at(problem: Problem, start: ArrayLike) -> Problem:
+def with_start(problem: Problem, start: ArrayLike) -> Problem:
     """The problem from another start. Raises UsageError for one that is not made of as many finite numbers."""
     try:
         point = np.array(start, dtype=np.float64)

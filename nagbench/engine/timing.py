@@ -13,11 +13,11 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from nagbench.core.environment import machine, one_core
+from nagbench.core.environment import machine_facts, one_core
 from nagbench.core.errors import one_line
 from nagbench.core.remote import Pulse, remote_call
 from nagbench.engine.records import Cell
-from nagbench.engine.runner import Job, batch_of, digest, replay, shortened
+from nagbench.engine.runner import BatchRun, load_batch, point_digest, replay, truncate
 
 _BLOCK = 0.002
 _GROUP = 64
@@ -46,7 +46,7 @@ class _Clock:
     """
 
     task: Task
-    job: Job
+    job: BatchRun
     block: int = 0
     calls: int = 1
     overhead: float = 0.0
@@ -102,14 +102,14 @@ def _time_group(tasks: Sequence[Task], repeats: int, pulse: Pulse) -> pd.DataFra
 
 def not_timed(task: Task, reason: str) -> dict[str, Any]:
     """The row of a task that could not be timed."""
-    return _row(_Clock(task, cast(Job, None), error=reason))
+    return _row(_Clock(task, cast(BatchRun, None), error=reason))
 
 
 def _warm(task: Task, pulse: Pulse) -> _Clock:
-    clock = _Clock(task, Job(batch_of([task.cell])), calls=min(task.iterations, _MOST))
+    clock = _Clock(task, BatchRun(load_batch([task.cell])), calls=min(task.iterations, _MOST))
     try:
         took = sum(wall for wall, _ in replay(clock.job, 0, task.iterations, pulse=pulse))
-        if digest(clock.job.state.iterate) != task.digest:
+        if point_digest(clock.job.state.iterate) != task.digest:
             clock.error = "the replay does not end where the count ended"
             return clock
         _natively(clock)
@@ -120,7 +120,7 @@ def _warm(task: Task, pulse: Pulse) -> _Clock:
             _oracle(clock, 1)
             clock.calls = task.iterations * _grown(lambda replays: (_oracle(clock, replays * task.iterations), 0.0))
     except Exception as error:
-        clock.error = shortened(one_line(error))
+        clock.error = truncate(one_line(error))
     return clock
 
 
@@ -243,7 +243,7 @@ def _row(clock: _Clock) -> dict[str, Any]:
     quarters = np.percentile(wall, [25, 75])
     return {
         "cell": clock.task.cell.key,
-        "machine": machine()["id"],
+        "machine": machine_facts()["id"],
         "iterations": clock.task.iterations,
         "repeats": len(clock.wall),
         "block": max(clock.block, 1),

@@ -13,7 +13,7 @@ from nagbench.core.errors import UsageError
 from nagbench.core.remote import Pulse, remote_call
 from nagbench.engine import loop
 from nagbench.engine.records import Cell
-from nagbench.engine.runner import Batch, batch_of, count, problem_of
+from nagbench.engine.runner import LoadedBatch, count, load_batch, problem_of
 from nagbench.optimizers.algorithm import update_of
 from nagbench.optimizers.registry import optimizer
 from nagbench.problems.problem import Floats, Problem
@@ -54,7 +54,7 @@ class Traced:
     metrics: Mapping[str, Floats]
 
 
-def trace(batch: Batch, *, pulse: Pulse = lambda: None) -> Traced:
+def trace(batch: LoadedBatch, *, pulse: Pulse = lambda: None) -> Traced:
     """The curve of the one cell of a batch."""
     record = curve_trace(batch.cells[0], batch.problem)
     return traced(batch.problem, record, count(batch, trace=record, pulse=pulse).recorded)
@@ -70,14 +70,14 @@ def traced(problem: Problem, record: loop.Trace, rows: int) -> Traced:
 @remote_call
 def trace_cell(cell: Cell, pulse: Pulse) -> tuple[Any, dict[str, Floats]]:
     """Return the curve of a cell and the metrics along it; see `Traced`."""
-    done = trace(batch_of([cell]), pulse=pulse)
+    done = trace(load_batch([cell]), pulse=pulse)
     return done.curve, dict(done.metrics)
 
 
 def first_iterates(cell: Cell, most: int, pulse: Pulse = lambda: None) -> Floats:
     """The iterates of a cell up to its end, or up to ``most`` iterations; the start first. Raises what the problem raises."""
     short = replace(cell, every=1, budget=min(cell.budget, most))
-    batch = batch_of([short])
+    batch = load_batch([short])
     record = path_trace(short.budget, batch.problem.dimension)
     counts = count(batch, trace=record, pulse=pulse)
     if counts.errors:

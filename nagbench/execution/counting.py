@@ -10,12 +10,21 @@ import numpy as np
 import pyarrow as pa
 
 from nagbench.core.errors import UsageError
-from nagbench.core.keys import texts_of
+from nagbench.core.keys import key_texts
 from nagbench.core.remote import Pulse
-from nagbench.engine.batches import Bundle
+from nagbench.engine.batches import Batch
 from nagbench.engine.loop import CONVERGED
 from nagbench.engine.records import STATUSES
-from nagbench.engine.runner import UNGUARDED, Batch, Counts, Guard, batch_of, count, failed, fingerprint_of
+from nagbench.engine.runner import (
+    NO_WATCHDOG,
+    Counts,
+    LoadedBatch,
+    Watchdog,
+    count,
+    failed_counts,
+    fingerprint_of,
+    load_batch,
+)
 from nagbench.problems.problem import Floats
 
 OUTCOMES = pa.schema(
@@ -33,14 +42,16 @@ _NUMBERS = 2**22
 _FIELDS = ("value", "gradient_norm", "residual", "rises", "overshoot", "rate")
 
 
-def pieces(bundle: Bundle, pulse: Pulse = lambda: None, guard: Guard = UNGUARDED) -> Iterator[tuple[Bundle, pa.Table]]:
+def count_in_chunks(
+    bundle: Batch, pulse: Pulse = lambda: None, guard: Watchdog = NO_WATCHDOG
+) -> Iterator[tuple[Batch, pa.Table]]:
     """The outcomes of a bundle, in pieces of some tenths of a second as far as cells last less."""
     size, at = 1, 0
     most = _most(bundle)
     while at < len(bundle):
         piece = bundle[at : at + size]
         began = time.perf_counter()
-        yield piece, outcomes(piece, pulse, guard)
+        yield piece, outcome_columns(piece, pulse, guard)
         took = time.perf_counter() - began
         at += size
         # The first piece may have compiled its kernels: it says nothing about how long cells take.
@@ -48,29 +59,29 @@ def pieces(bundle: Bundle, pulse: Pulse = lambda: None, guard: Guard = UNGUARDED
         size = max(1, min(most, size))
 
 
-def _most(bundle: Bundle) -> int:
+def _most(bundle: Batch) -> int:
     """Cells whose points fit into some megabytes."""
-    dimension = batch_of(bundle).problem.dimension
+    dimension = load_batch(bundle).problem.dimension
     return max(1, _NUMBERS // (dimension * (len(bundle.template.tolerances) + 1)))
 
 
-def outcomes(bundle: Bundle, pulse: Pulse = lambda: None, guard: Guard = UNGUARDED) -> pa.Table:
+def outcome_columns(bundle: Batch, pulse: Pulse = lambda: None, guard: Watchdog = NO_WATCHDOG) -> pa.Table:
     """Counts a bundle: one row a cell and tolerance. One whose kernels do not compile is rows of status error."""
-    batch = batch_of(bundle)
+    batch = load_batch(bundle)
     try:
         counts = count(batch, pulse=pulse, guard=guard)
     except UsageError as error:
-        counts = failed(batch, str(error))
+        counts = failed_counts(batch, str(error))
     return outcome_table(batch, bundle, counts)
 
 
-def failures(bundle: Bundle, message: str) -> pa.Table:
+def failure_table(bundle: Batch, message: str) -> pa.Table:
     """The outcomes of cells that could not be run: status error, and why."""
-    batch = batch_of(bundle)
-    return outcome_table(batch, bundle, failed(batch, message))
+    batch = load_batch(bundle)
+    return outcome_table(batch, bundle, failed_counts(batch, message))
 
 
-def outcome_table(batch: Batch, bundle: Bundle, counts: Counts) -> pa.Table:
+def outcome_table(batch: LoadedBatch, bundle: Batch, counts: Counts) -> pa.Table:
     """The outcomes of a batch as a table, one row a cell and tolerance."""
     per_cell = counts.hits.shape[1]
     flat = counts.hits.ravel()
@@ -78,14 +89,14 @@ def outcome_table(batch: Batch, bundle: Bundle, counts: Counts) -> pa.Table:
     bad = flat["status"] != CONVERGED
     told = np.where(bad, np.repeat(np.array(errors, dtype=object), per_cell), "") if errors else None
     columns = {
-        "cell": texts_of(np.frombuffer(bundle.digests, np.uint64).repeat(per_cell).tobytes()),
+        "cell": key_texts(np.frombuffer(bundle.digests, np.uint64).repeat(per_cell).tobytes()),
         "tolerance": np.tile(bundle.template.tolerances, len(bundle)),
         "status": pa.array(STATUSES).take(pa.array(flat["status"])),
         "iterations": flat["iterations"],
         "gradient_evaluations": flat["work"],
         "value_evaluations": flat["valued"],
         **{name: flat[name] for name in _FIELDS},
-        "digest": texts_of(_digests(counts.points.reshape(flat.size, -1))),
+        "digest": key_texts(_digests(counts.points.reshape(flat.size, -1))),
         "fingerprint": pa.repeat(fingerprint_of(bundle.template.problem, bundle.template.optimizer), flat.size),
         "error": pa.repeat("", flat.size) if told is None else pa.array(told, pa.string()),
     }
@@ -97,7 +108,7 @@ def _array(column: object) -> object:
 
 
 def _digests(points: Floats) -> bytes:
-    """A hash of each row, bit for bit, one after the other; see `runner.digest`."""
+    """A hash of each row, bit for bit, one after the other; see `runner.point_digest`."""
     memory = np.ascontiguousarray(points).data.cast("B")
     width = points.shape[1] * points.itemsize
     hashed = hashlib.blake2b

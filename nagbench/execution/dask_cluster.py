@@ -24,12 +24,12 @@ from nagbench import __version__
 from nagbench.core.errors import UsageError, one_line
 from nagbench.core.paths import PACKAGE
 from nagbench.core.remote import Pulse
-from nagbench.engine.batches import Bundle
+from nagbench.engine.batches import Batch
 from nagbench.engine.runner import files_of, fingerprint_of
-from nagbench.execution.counting import failures
+from nagbench.execution.counting import failure_table
 from nagbench.execution.pool import Limits, Pool
-from nagbench.execution.sandbox import guarding
-from nagbench.execution.worker import from_bytes, to_bytes
+from nagbench.execution.sandbox import sandboxed
+from nagbench.execution.worker import table_from_bytes, table_to_bytes
 
 _PER_THREAD = 2
 _WAIT = 0.2
@@ -43,7 +43,7 @@ _pools: dict[int, tuple[str, Pool]] = {}
 
 
 def run_on_dask(
-    work: Iterator[Bundle], scheduler: str | None, jobs: int, limits: Limits, pulse: Pulse
+    work: Iterator[Batch], scheduler: str | None, jobs: int, limits: Limits, pulse: Pulse
 ) -> Iterator[pa.Table]:
     """The outcomes of all bundles from the workers of a scheduler; without one, from ``jobs`` workers on this machine.
 
@@ -91,12 +91,12 @@ class _Run:
         self._name = uuid.uuid4().hex
         self._shipped: set[Path] = set()
         self._seen: set[tuple[str, str]] = set()
-        self._flying: dict[Any, Bundle] = {}
-        self._again: deque[Bundle] = deque()
+        self._flying: dict[Any, Batch] = {}
+        self._again: deque[Batch] = deque()
         self._alone: float | None = None
         self._check_workers()
 
-    def outcomes(self, work: Iterator[Bundle], pulse: Pulse) -> Iterator[pa.Table]:
+    def outcomes(self, work: Iterator[Batch], pulse: Pulse) -> Iterator[pa.Table]:
         """The outcomes as they come in."""
         more = True
         while True:
@@ -137,7 +137,7 @@ class _Run:
             self._alone = float("inf")
             print("nagbench: the Dask scheduler has no worker; waiting for one (Ctrl-C ends this)", file=sys.stderr)
 
-    def _submit(self, bundle: Bundle) -> None:
+    def _submit(self, bundle: Batch) -> None:
         self._ship(bundle)
         name = f"nagbench-{uuid.uuid4().hex}"
         self._flying[self._client.submit(count_task, self._name, bundle, self._limits, key=name, pure=False)] = bundle
@@ -156,10 +156,10 @@ class _Run:
             raise UsageError(_GONE) from None
         return list(done)
 
-    def _result(self, future: Any, bundle: Bundle) -> Iterator[pa.Table]:
+    def _result(self, future: Any, bundle: Batch) -> Iterator[pa.Table]:
         if future.status == "finished":
             for content in future.result():
-                yield self._same_sources(from_bytes(content), bundle)
+                yield self._same_sources(table_from_bytes(content), bundle)
         elif future.status == "error":
             error = future.exception()
             if not isinstance(error, self._distributed.KilledWorker):
@@ -167,12 +167,12 @@ class _Run:
             if len(bundle) > 1:
                 self._again.extend((bundle[: len(bundle) // 2], bundle[len(bundle) // 2 :]))
             else:
-                yield failures(bundle, "the Dask workers that ran it died, one after the other")
+                yield failure_table(bundle, "the Dask workers that ran it died, one after the other")
         else:
             self._again.append(bundle)
         future.release()
 
-    def _same_sources(self, table: pa.Table, bundle: Bundle) -> pa.Table:
+    def _same_sources(self, table: pa.Table, bundle: Batch) -> pa.Table:
         expected = fingerprint_of(bundle.template.problem, bundle.template.optimizer)
         if table["fingerprint"][0].as_py() != expected:
             raise UsageError(
@@ -196,7 +196,7 @@ class _Run:
             raise UsageError(_GONE) from None
         yield from ((address, answer) for address, answer in found.items() if not isinstance(answer, OSError))
 
-    def _ship(self, bundle: Bundle) -> None:
+    def _ship(self, bundle: Batch) -> None:
         """Sends the user's modules that these cells need; refuses what is more than a file."""
         like = bundle.template.problem, bundle.template.optimizer
         if like in self._seen:
@@ -245,7 +245,7 @@ def has_module(name: str) -> bool:
     return False
 
 
-def count_task(run: str, bundle: Bundle, limits: Limits) -> list[bytes]:
+def count_task(run: str, bundle: Batch, limits: Limits) -> list[bytes]:
     """Runs on a Dask worker: the outcomes of a bundle, counted in a process of this thread's own."""
     here = threading.get_ident()
     held = _pools.get(here)
@@ -253,8 +253,8 @@ def count_task(run: str, bundle: Bundle, limits: Limits) -> list[bytes]:
         if held is not None:
             held[1].close()
         _pools[here] = held = run, Pool(1, limits)
-    with guarding(limits):
-        return [to_bytes(pa.concat_tables(held[1].run(iter([bundle]), lambda: None)))]
+    with sandboxed(limits):
+        return [table_to_bytes(pa.concat_tables(held[1].run(iter([bundle]), lambda: None)))]
 
 
 def end_pools(run: str) -> None:

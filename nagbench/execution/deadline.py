@@ -72,7 +72,7 @@ _present: list[Deadline] = []
 _was_over = False
 
 
-def present() -> Deadline | None:
+def current_deadline() -> Deadline | None:
     """The deadline of this process, if it has one."""
     return _present[-1] if _present else None
 

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from nagbench.core.errors import UsageError, unknown
+from nagbench.core.errors import UsageError, unknown_name
 from nagbench.core.remote import Pulse
-from nagbench.engine.batches import Bundle, in_pieces
+from nagbench.engine.batches import Batch, split_batch
 from nagbench.engine.records import Cell
-from nagbench.engine.runner import batch_of, outside
-from nagbench.execution.counting import failures, pieces
+from nagbench.engine.runner import load_batch, user_code_of
+from nagbench.execution.counting import count_in_chunks, failure_table
 from nagbench.execution.pool import NO_LIMITS, Limits, Pool
-from nagbench.execution.sandbox import lost
+from nagbench.execution.sandbox import abandoned_reason
 
 # At the most, if every cell used its budget up; most use a small part of it.
 _SECONDS = 20.0
@@ -62,7 +62,7 @@ def limits_of(seconds: float | None, mebibytes: float | None) -> Limits:
 def check_execution(how: Execution, shard: tuple[int, int] | None) -> None:
     """Raises UsageError for an executor that there is not, a scheduler without one, no process, and a shard outside."""
     if how.executor not in EXECUTORS:
-        raise unknown("executor", how.executor, EXECUTORS)
+        raise unknown_name("executor", how.executor, EXECUTORS)
     if how.scheduler is not None and how.executor != "dask":
         raise UsageError("a scheduler goes with the executor dask")
     if how.jobs is not None and how.jobs < 1:
@@ -71,29 +71,29 @@ def check_execution(how: Execution, shard: tuple[int, int] | None) -> None:
         raise UsageError(f"shard {shard[0]}/{shard[1]} is not valid; allowed: i/n with i from 1 to n")
 
 
-def tasks(bundles: Iterable[Bundle]) -> Iterator[Bundle]:
+def split_into_tasks(bundles: Iterable[Batch]) -> Iterator[Batch]:
     """The bundles cut so that each is a task of some seconds."""
     for bundle in bundles:
-        yield from in_pieces(bundle, max(1, min(_MOST, int(_SECONDS / _longest(bundle)))))
+        yield from split_batch(bundle, max(1, min(_MOST, int(_SECONDS / _longest(bundle)))))
 
 
-def _longest(bundle: Bundle) -> float:
+def _longest(bundle: Batch) -> float:
     """The seconds, about, of a cell that uses its budget up, but for the rows of data that its gradient takes."""
     cell = bundle.template
-    seconds = _PER_NUMBER * (batch_of(bundle).problem.dimension + 20) * (cell.budget + 1)
+    seconds = _PER_NUMBER * (load_batch(bundle).problem.dimension + 20) * (cell.budget + 1)
     return seconds if cell.engine == "numba" else _SLOWER * seconds
 
 
-def run_bundles(bundles: Iterable[Bundle], how: Execution, pulse: Pulse) -> Iterator[pa.Table]:
+def count_batches(bundles: Iterable[Batch], how: Execution, pulse: Pulse) -> Iterator[pa.Table]:
     """The outcomes of all bundles as they become ready; those of problems and methods that were given up are errors."""
-    refused: deque[Bundle] = deque()
-    for table in _run(tasks(_without_lost(bundles, refused)), how, pulse):
+    refused: deque[Batch] = deque()
+    for table in _run(split_into_tasks(_without_lost(bundles, refused)), how, pulse):
         yield table
         yield from _failures(refused)
     yield from _failures(refused)
 
 
-def _without_lost(bundles: Iterable[Bundle], refused: deque[Bundle]) -> Iterator[Bundle]:
+def _without_lost(bundles: Iterable[Batch], refused: deque[Batch]) -> Iterator[Batch]:
     for bundle in bundles:
         if _lost(bundle):
             refused.append(bundle)
@@ -101,17 +101,17 @@ def _without_lost(bundles: Iterable[Bundle], refused: deque[Bundle]) -> Iterator
             yield bundle
 
 
-def _failures(refused: deque[Bundle]) -> Iterator[pa.Table]:
+def _failures(refused: deque[Batch]) -> Iterator[pa.Table]:
     while refused:
         bundle = refused.popleft()
-        yield failures(bundle, _lost(bundle))
+        yield failure_table(bundle, _lost(bundle))
 
 
-def _lost(bundle: Bundle) -> str:
-    return lost(bundle.template.problem, bundle.template.optimizer)
+def _lost(bundle: Batch) -> str:
+    return abandoned_reason(bundle.template.problem, bundle.template.optimizer)
 
 
-def _run(work: Iterator[Bundle], how: Execution, pulse: Pulse) -> Iterator[pa.Table]:
+def _run(work: Iterator[Batch], how: Execution, pulse: Pulse) -> Iterator[pa.Table]:
     if how.executor == "dask":
         from nagbench.execution.dask_cluster import run_on_dask
 
@@ -124,9 +124,9 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _as_many_as_pay(work: Iterator[Bundle]) -> tuple[int, Iterator[Bundle]]:
+def _as_many_as_pay(work: Iterator[Batch]) -> tuple[int, Iterator[Batch]]:
     """One process where all the work may be done before others have started, else one a core; and the same work."""
-    seconds, taken = 0.0, list[Bundle]()
+    seconds, taken = 0.0, list[Batch]()
     for bundle in work:
         taken.append(bundle)
         seconds += len(bundle) * _longest(bundle) if _light(bundle) else math.inf
@@ -135,27 +135,27 @@ def _as_many_as_pay(work: Iterator[Bundle]) -> tuple[int, Iterator[Bundle]]:
     return 1, iter(taken)
 
 
-def _light(bundle: Bundle) -> bool:
+def _light(bundle: Batch) -> bool:
     """Whether `_longest` says it all: nobody else's code, and no more data than a small problem's."""
-    return not foreign(bundle.template) and batch_of(bundle).problem.data.size <= _LITTLE
+    return not runs_user_code(bundle.template) and load_batch(bundle).problem.data.size <= _LITTLE
 
 
-def _in_processes(work: Iterator[Bundle], jobs: int, limits: Limits, pulse: Pulse) -> Iterator[pa.Table]:
+def _in_processes(work: Iterator[Batch], jobs: int, limits: Limits, pulse: Pulse) -> Iterator[pa.Table]:
     with contextlib.closing(Pool(jobs, limits)) as pool:
         yield from pool.run(work, pulse)
 
 
-def _here(work: Iterator[Bundle], limits: Limits, pulse: Pulse) -> Iterator[pa.Table]:
+def _here(work: Iterator[Batch], limits: Limits, pulse: Pulse) -> Iterator[pa.Table]:
     """In this process what is the package's own; code of others, and all where there are limits, in one that can be lost."""
     with contextlib.closing(Pool(1, limits)) as pool:
         for bundle in work:
-            if limits.given or foreign(bundle.template):
+            if limits.given or runs_user_code(bundle.template):
                 yield from pool.run(iter([bundle]), pulse)
             else:
-                for _, table in pieces(bundle, pulse):
+                for _, table in count_in_chunks(bundle, pulse):
                     yield table
 
 
-def foreign(cell: Cell) -> bool:
+def runs_user_code(cell: Cell) -> bool:
     """Whether counting this cell runs code from outside the package."""
-    return bool(outside(cell.problem, cell.optimizer))
+    return bool(user_code_of(cell.problem, cell.optimizer))

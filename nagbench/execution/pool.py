@@ -19,20 +19,20 @@ import pyarrow as pa
 from nagbench.core.environment import ONE_THREAD
 from nagbench.core.errors import UsageError
 from nagbench.core.remote import Pulse
-from nagbench.engine.batches import Bundle
-from nagbench.engine.runner import over_time
-from nagbench.execution.counting import failures
+from nagbench.engine.batches import Batch
+from nagbench.engine.runner import timeout_message
+from nagbench.execution.counting import failure_table
 from nagbench.execution.worker import (
     DONE,
     FAILED,
     READY,
     SHARED,
     TABLE,
-    from_bytes,
-    send,
+    send_message,
     shared_record,
-    start_words,
-    taken,
+    start_command,
+    table_from_bytes,
+    take_message,
 )
 
 _WAIT = 0.02
@@ -59,7 +59,7 @@ class Limits:
 NO_LIMITS = Limits()
 
 
-class Process:
+class WorkerProcess:
     """A process of `nagbench.execution.worker`, in a session of its own: its pipes, and the record of where its loop stands."""
 
     def __init__(self, seconds: float = float("inf")) -> None:
@@ -69,7 +69,7 @@ class Process:
             self.record = shared_record(stream)
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the process)
         self._process = subprocess.Popen(
-            start_words(self.file, seconds), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._complaints,
+            start_command(self.file, seconds), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._complaints,
             start_new_session=True, env={**os.environ, **ONE_THREAD},
         )  # fmt: skip
         self.buffer, self.pid = bytearray(), self._process.pid
@@ -112,9 +112,9 @@ class Process:
 class _Worker:
     """One process: what it is at, and how many cells of that it has delivered."""
 
-    process: Process
+    process: WorkerProcess
     ready: bool = False
-    bundle: Bundle | None = None
+    bundle: Batch | None = None
     delivered: int = 0
     reason: str = ""
 
@@ -149,12 +149,12 @@ class Pool:
         self._jobs, self._limits = jobs, replace(limits, bytes=most)
         self._workers: list[_Worker] = []
         self._selector = selectors.DefaultSelector()
-        self._again: collections.deque[Bundle] = collections.deque()
+        self._again: collections.deque[Batch] = collections.deque()
         self._deaths = _Deaths()
         self._failed_starts = 0
         self._looked = 0.0
 
-    def run(self, work: Iterator[Bundle], pulse: Pulse) -> Iterator[pa.Table]:
+    def run(self, work: Iterator[Batch], pulse: Pulse) -> Iterator[pa.Table]:
         """The outcomes of all bundles, as they become ready. Every cell comes back, as an error if need be."""
         more = True
         while True:
@@ -173,7 +173,7 @@ class Pool:
         self._workers.clear()
         self._selector.close()
 
-    def _feed(self, work: Iterator[Bundle], more: bool) -> bool:
+    def _feed(self, work: Iterator[Batch], more: bool) -> bool:
         """Gives work to those without, starting processes while there is more work than they are."""
         free = [worker for worker in self._workers if worker.bundle is None]
         while self._again or more:
@@ -185,7 +185,7 @@ class Pool:
             self._give(free.pop() if free else self._start(), bundle)
         return more
 
-    def _give(self, worker: _Worker, bundle: Bundle) -> None:
+    def _give(self, worker: _Worker, bundle: Batch) -> None:
         worker.bundle, worker.delivered, worker.reason = bundle, 0, ""
         if worker.ready:
             self._send(worker)
@@ -194,10 +194,10 @@ class Pool:
         worker.process.record["base"] = 0
         worker.process.record["progress"]["cell"] = 0
         with contextlib.suppress(BrokenPipeError):
-            send(worker.process.stdin, TABLE, pickle.dumps(worker.bundle))
+            send_message(worker.process.stdin, TABLE, pickle.dumps(worker.bundle))
 
     def _start(self) -> _Worker:
-        worker = _Worker(Process(self._limits.seconds))
+        worker = _Worker(WorkerProcess(self._limits.seconds))
         self._selector.register(worker.process.stdout, selectors.EVENT_READ, worker)
         self._workers.append(worker)
         return worker
@@ -211,7 +211,7 @@ class Pool:
             yield from self._died(worker)
             return
         worker.process.buffer += content
-        while message := taken(worker.process.buffer):
+        while message := take_message(worker.process.buffer):
             kind, content = message
             if kind == READY:
                 worker.ready, self._failed_starts = True, 0
@@ -220,7 +220,7 @@ class Pool:
                     self._send(worker)
             elif kind == TABLE:
                 assert worker.bundle is not None
-                table = from_bytes(content)
+                table = table_from_bytes(content)
                 worker.delivered += table.num_rows // len(worker.bundle.template.tolerances)
                 self._deaths.in_a_row[_like(worker.bundle)] = 0
                 yield table
@@ -229,7 +229,7 @@ class Pool:
             elif kind == FAILED:
                 assert worker.bundle is not None
                 rest, worker.bundle = worker.bundle[worker.delivered :], None
-                yield failures(rest, content.decode())
+                yield failure_table(rest, content.decode())
 
     def _look_at_memory(self) -> None:
         now = time.monotonic()
@@ -237,7 +237,7 @@ class Pool:
             return
         self._looked = now
         for worker in self._workers:
-            if worker.bundle is not None and resident(worker.process.pid) > self._limits.bytes:
+            if worker.bundle is not None and resident_memory(worker.process.pid) > self._limits.bytes:
                 worker.reason = f"stopped at {self._limits.bytes / 2**20:,.0f} MiB, the memory that a cell may take"
                 worker.process.kill()
 
@@ -251,29 +251,31 @@ class Pool:
         if not worker.ready:
             self._failed_starts += 1
             if self._failed_starts >= _STARTS:
-                raise UsageError(f"no process that counts can be started: {worker.reason or complaint or ending(code)}")
+                raise UsageError(
+                    f"no process that counts can be started: {worker.reason or complaint or describe_exit(code)}"
+                )
             if bundle is not None:
                 self._again.append(bundle)
         elif bundle is not None:
-            timed_out = over_time(self._limits.seconds) if code == -signal.SIGALRM else ""
+            timed_out = timeout_message(self._limits.seconds) if code == -signal.SIGALRM else ""
             yield from self._blame(
                 bundle[first:], min(at - first, len(bundle) - first - 1), worker.reason or timed_out, code
             )
 
-    def _blame(self, bundle: Bundle, at: int, reason: str, code: int) -> Iterator[pa.Table]:
+    def _blame(self, bundle: Batch, at: int, reason: str, code: int) -> Iterator[pa.Table]:
         """The cell at an index of what is left of a bundle was being counted when its process died."""
         suspect, like = bundle[at : at + 1], _like(bundle)
         rest = [part for part in (bundle[:at], bundle[at + 1 :]) if len(part)]
         if not self._deaths.convicts(int(suspect.ids[0]), like, bool(reason)):
             self._again.extend([*rest, suspect])
             return
-        reason = reason or ending(code)
-        yield failures(suspect, reason)
+        reason = reason or describe_exit(code)
+        yield failure_table(suspect, reason)
         if not self._deaths.hopeless(like):
             self._again.extend(rest)
             return
         for part in rest:
-            yield failures(part, f"not run: {_SAME} cells before it, one after the other, ended so: {reason}")
+            yield failure_table(part, f"not run: {_SAME} cells before it, one after the other, ended so: {reason}")
 
     def _forget(self, worker: _Worker) -> None:
         self._end(worker)
@@ -284,11 +286,11 @@ class Pool:
         worker.process.end()
 
 
-def _like(bundle: Bundle) -> Like:
+def _like(bundle: Batch) -> Like:
     return bundle.template.problem, bundle.template.optimizer
 
 
-def ending(code: int) -> str:
+def describe_exit(code: int) -> str:
     """How a process ended, from its exit code."""
     if code < 0:
         return f"the process that ran it died of signal {-code} ({signal.Signals(-code).name})"
@@ -297,10 +299,10 @@ def ending(code: int) -> str:
 
 def memory_share(jobs: int) -> float:
     """The bytes that each of so many processes may take without taking those of the others, and of this one."""
-    return _SHARE * physical() / jobs
+    return _SHARE * physical_memory() / jobs
 
 
-def physical() -> float:
+def physical_memory() -> float:
     """The bytes of memory of the machine; infinite where the system does not say."""
     try:
         return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
@@ -308,7 +310,7 @@ def physical() -> float:
         return float("inf")
 
 
-def resident(pid: int) -> float:
+def resident_memory(pid: int) -> float:
     """The bytes of memory that a process holds; 0 where the system does not say."""
     try:
         with open(f"/proc/{pid}/statm", encoding="ascii") as stream:

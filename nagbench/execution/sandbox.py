@@ -1,6 +1,6 @@
 """Code from outside the package is run for the process that drives in another one, which may crash, hang or take all memory.
 
-Within `guarding`, families and methods that are named "…:…" are imported by a process of `nagbench.execution.worker` alone, and
+Within `sandboxed`, families and methods that are named "…:…" are imported by a process of `nagbench.execution.worker` alone, and
 built, evaluated, asked for their theory, traced and timed there. One that costs that process its life is given up: what
 asks for it again is told why, and its cells are errors.
 """
@@ -22,9 +22,9 @@ from typing import Any, cast
 from nagbench.core.canonical import canonical
 from nagbench.core.errors import LostError, UsageError
 from nagbench.core.remote import REMOTE_LOADER, Pulse, RemoteLoader, call_path
-from nagbench.engine.runner import shortened
-from nagbench.execution.pool import Limits, Process, ending, memory_share, resident
-from nagbench.execution.worker import ANSWER, CALL, FAILED, GRACE, READY, REFUSED, send, taken
+from nagbench.engine.runner import truncate
+from nagbench.execution.pool import Limits, WorkerProcess, describe_exit, memory_share, resident_memory
+from nagbench.execution.worker import ANSWER, CALL, FAILED, GRACE, READY, REFUSED, send_message, take_message
 from nagbench.optimizers.remote import RemoteMethod, describe_method, remote_method
 from nagbench.problems.problem import Problem
 from nagbench.problems.remote import describe_problem, remote_problem
@@ -46,7 +46,7 @@ class _DiedError(Exception):
 
 
 @dataclass(eq=False)
-class Guard(RemoteLoader):
+class Sandbox(RemoteLoader):
     """The process that is asked, its limits, and what was given up, with the reason: problems (by their canonical JSON) and
     methods (by name).
     """
@@ -54,7 +54,7 @@ class Guard(RemoteLoader):
     limits: Limits
     pulse: Pulse
     lost: dict[str, str] = field(default_factory=dict)
-    _process: Process | None = None
+    _process: WorkerProcess | None = None
     _used: bool = False
     _looked: float = 0.0
     _deaths: int = 0
@@ -124,11 +124,11 @@ class Guard(RemoteLoader):
 
     def _asked(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
         if self._process is None:
-            self._process, self._used = Process(), False
+            self._process, self._used = WorkerProcess(), False
             self._answer(READY)
             self._process.ready()
         with contextlib.suppress(BrokenPipeError):
-            send(self._process.stdin, CALL, pickle.dumps((call_path(function), arguments, self.limits.seconds)))
+            send_message(self._process.stdin, CALL, pickle.dumps((call_path(function), arguments, self.limits.seconds)))
         kind, content = self._answer(ANSWER, REFUSED, FAILED)
         self._used = True
         if kind != ANSWER:
@@ -141,7 +141,7 @@ class Guard(RemoteLoader):
         assert process is not None
         end = time.monotonic() + self.limits.seconds + 2.0 * GRACE
         while True:
-            while message := taken(process.buffer):
+            while message := take_message(process.buffer):
                 if message[0] in kinds:
                     return message
                 end = time.monotonic() + self.limits.seconds + 2.0 * GRACE
@@ -155,32 +155,34 @@ class Guard(RemoteLoader):
             self._look_at_memory(process)
             self.pulse()
 
-    def _death(self, process: Process, unready: bool) -> Exception:
+    def _death(self, process: WorkerProcess, unready: bool) -> Exception:
         code = process.wait()
         if unready:
-            return UsageError(f"no process for code from outside can be started: {process.complaint() or ending(code)}")
-        return _DiedError(self._hung(), True) if code == -signal.SIGALRM else _DiedError(ending(code), False)
+            return UsageError(
+                f"no process for code from outside can be started: {process.complaint() or describe_exit(code)}"
+            )
+        return _DiedError(self._hung(), True) if code == -signal.SIGALRM else _DiedError(describe_exit(code), False)
 
     def _hung(self) -> str:
         return f"stopped after {self.limits.seconds:g} s without an answer"
 
-    def _look_at_memory(self, process: Process) -> None:
+    def _look_at_memory(self, process: WorkerProcess) -> None:
         now, most = time.monotonic(), min(self.limits.bytes, memory_share(1))
         if now - self._looked > _LOOK:
             self._looked = now
-            if resident(process.pid) > most:
+            if resident_memory(process.pid) > most:
                 raise _DiedError(f"stopped at {most / 2**20:,.0f} MiB, the memory that it may take", not self._used)
 
 
 @contextlib.contextmanager
-def guarding(limits: Limits | None = None, pulse: Pulse = lambda: None) -> Iterator[Guard]:
+def sandboxed(limits: Limits | None = None, pulse: Pulse = lambda: None) -> Iterator[Sandbox]:
     """Until it ends, code from outside runs in another process, under these limits; within another, in the same one.
 
     Without limits, those of the one that it is within hold, and a call may be silent for 120 s where there is none.
 
     ``pulse`` is called while that process is waited for; what it raises ends the waiting, and the process.
     """
-    before = guard()
+    before = current_sandbox()
     if limits is None or not limits.given:
         limits = Limits(_PATIENCE) if before is None else before.limits
     if before is not None:
@@ -191,7 +193,7 @@ def guarding(limits: Limits | None = None, pulse: Pulse = lambda: None) -> Itera
         finally:
             before.limits, before.pulse = saved
         return
-    present = Guard(limits, pulse)
+    present = Sandbox(limits, pulse)
     token = REMOTE_LOADER.set(present)
     try:
         yield present
@@ -200,17 +202,17 @@ def guarding(limits: Limits | None = None, pulse: Pulse = lambda: None) -> Itera
         present.close()
 
 
-def guard() -> Guard | None:
+def current_sandbox() -> Sandbox | None:
     """The present guard, if there is one."""
-    return cast(Guard | None, REMOTE_LOADER.get())
+    return cast(Sandbox | None, REMOTE_LOADER.get())
 
 
-def lost(*names: str) -> str:
+def abandoned_reason(*names: str) -> str:
     """Why the first of these problems (by their canonical JSON) and methods that was given up was; empty where none was."""
-    present = guard()
+    present = current_sandbox()
     return "" if present is None else next((present.lost[name] for name in names if name in present.lost), "")
 
 
-def told(error: UsageError) -> str:
+def error_text(error: UsageError) -> str:
     """An error as the text of a row."""
-    return shortened(error.reason if isinstance(error, LostError) else str(error))
+    return truncate(error.reason if isinstance(error, LostError) else str(error))

@@ -20,7 +20,7 @@ _HELD = (*ENDS, "SIGALRM")
 _came: list[int] = []
 
 
-def heed() -> None:
+def install_handlers() -> None:
     """From here on these signals raise KeyboardInterrupt, but for those that this process is to ignore, as under nohup."""
     for number in _ends():
         with contextlib.suppress(ValueError):
@@ -29,7 +29,7 @@ def heed() -> None:
                 signal.signal(number, _interrupt)
 
 
-def deaf() -> None:
+def ignore_signals() -> None:
     """From here on these signals do nothing."""
     for number in _ends():
         with contextlib.suppress(ValueError, TypeError):
@@ -71,7 +71,7 @@ def end_where_lost(end: Callable[[str], NoReturn]) -> None:
 
 
 @contextlib.contextmanager
-def held_back() -> Iterator[None]:
+def defer_signals() -> Iterator[None]:
     """What interrupts this process waits until the end of the block. For something short, in the main thread; else nothing."""
     if threading.current_thread() is not threading.main_thread():
         yield

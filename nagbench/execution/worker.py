@@ -27,8 +27,8 @@ from nagbench.core.errors import UsageError, one_line
 from nagbench.core.remote import resolve_remote_call
 from nagbench.engine import loop
 from nagbench.engine.backends import PYTHON
-from nagbench.engine.runner import Guard
-from nagbench.execution.counting import pieces
+from nagbench.engine.runner import Watchdog
+from nagbench.execution.counting import count_in_chunks
 from nagbench.execution.deadline import FOREVER
 
 # An index into the bundle at which the present piece begins, and how the loop stands within that piece.
@@ -47,13 +47,13 @@ def shared_record(file: Any) -> NDArray[Any]:
     return np.frombuffer(mmap.mmap(file.fileno(), SHARED.itemsize), SHARED, 1)
 
 
-def send(stream: IO[bytes], kind: bytes, content: bytes = b"") -> None:
+def send_message(stream: IO[bytes], kind: bytes, content: bytes = b"") -> None:
     """One message: its kind, its length, and what it holds."""
     stream.write(_HEAD.pack(kind, len(content)) + content)
     stream.flush()
 
 
-def taken(buffer: bytearray) -> tuple[bytes, bytes] | None:
+def take_message(buffer: bytearray) -> tuple[bytes, bytes] | None:
     """The first whole message of a buffer, which is taken out of it; None where there is none yet."""
     if len(buffer) < _HEAD.size:
         return None
@@ -65,7 +65,7 @@ def taken(buffer: bytearray) -> tuple[bytes, bytes] | None:
     return kind, content
 
 
-def to_bytes(table: pa.Table) -> bytes:
+def table_to_bytes(table: pa.Table) -> bytes:
     """A table in Arrow's stream format."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
@@ -73,7 +73,7 @@ def to_bytes(table: pa.Table) -> bytes:
     return bytes(sink.getvalue())
 
 
-def from_bytes(content: bytes) -> pa.Table:
+def table_from_bytes(content: bytes) -> pa.Table:
     """The table again."""
     return pa.ipc.open_stream(content).read_all()
 
@@ -86,31 +86,31 @@ def main() -> None:
     source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     _silence()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    send(sink, READY)
+    send_message(sink, READY)
     alarm = _alarm(seconds)
     while head := source.read(_HEAD.size):
         kind, size = _HEAD.unpack(head)
         # From the process that started this one, and from nowhere else.
         bundle = pickle.loads(source.read(size))
         if kind == CALL:
-            send(sink, *_answered(sink, *bundle))
+            send_message(sink, *_answered(sink, *bundle))
             continue
         record["base"] = 0
         record["progress"]["cell"] = 0
         try:
             # The first piece may wait for its kernels to be compiled, which is nobody's fault.
             alarm(True, 0.0 if bundle.template.engine == PYTHON.name else _COMPILING)
-            for piece, table in pieces(bundle, lambda: alarm(True), Guard(seconds, record["progress"])):
+            for piece, table in count_in_chunks(bundle, lambda: alarm(True), Watchdog(seconds, record["progress"])):
                 # In this order: the process may die between any two lines.
-                send(sink, TABLE, to_bytes(table))
+                send_message(sink, TABLE, table_to_bytes(table))
                 record["progress"]["cell"] = 0
                 record["base"] += len(piece)
                 alarm(True)
             alarm(False)
-            send(sink, DONE)
+            send_message(sink, DONE)
         except Exception as error:
             alarm(False)
-            send(sink, FAILED, one_line(error).encode())
+            send_message(sink, FAILED, one_line(error).encode())
 
 
 def _answered(sink: IO[bytes], path: str, arguments: tuple[Any, ...], seconds: float) -> tuple[bytes, bytes]:
@@ -122,7 +122,7 @@ def _answered(sink: IO[bytes], path: str, arguments: tuple[Any, ...], seconds: f
         alarm(True)
         if time.monotonic() - beaten > seconds / _BEATS:
             beaten = time.monotonic()
-            send(sink, BEAT)
+            send_message(sink, BEAT)
 
     imports = _Imports(pulse)
     sys.meta_path.insert(0, imports)
@@ -174,7 +174,7 @@ def _alarm(seconds: float) -> Callable[..., None]:
     return pulse
 
 
-def start_words(file: str, seconds: float) -> list[str]:
+def start_command(file: str, seconds: float) -> list[str]:
     """The command line of such a process: it finds modules where this one does."""
     path = [os.getcwd() if entry == "" else entry for entry in sys.path]
     code = f"import sys; sys.path[:] = {json.dumps(path)}; from nagbench.execution.worker import main; main()"

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nagbench.core.keys import among, ids_of
+from nagbench.core.keys import is_among, key_ids
 from nagbench.experiments.plan_table import cell_of_row
 from nagbench.experiments.resume import PlanKeys, keys_of_plan, runs_of
 from nagbench.experiments.selection import GROUP
@@ -22,8 +22,8 @@ from nagbench.problems.problem import Floats, Ints
 Group = tuple[str, ...]
 
 
-def shown_plan(store: Store, plan: str, keys: PlanKeys | None = None) -> pd.DataFrame:
-    """The rows of a plan whose trial stands for its variant: the same that `selection.select` chooses.
+def plan_of_best_trials(store: Store, plan: str, keys: PlanKeys | None = None) -> pd.DataFrame:
+    """The rows of a plan whose trial stands for its variant: the same that `selection.select_best_trials` chooses.
 
     Medians are taken block by block: all starts and seeds of a trial lie together in a plan. ``keys`` are read from the
     plan where they are not given.
@@ -67,7 +67,7 @@ def _outcomes(store: Store, keys: PlanKeys, tolerance: float) -> Spill:
         ends, rows = found.heap(heap), keys.heap(heap)
         ends = ends[np.argsort(ends["failed"], kind="stable")]
         cells, first = np.unique(ends["key"], return_index=True)
-        rows = rows[among(rows["key"], cells)]
+        rows = rows[is_among(rows["key"], cells)]
         ends = ends[first[np.searchsorted(cells, rows["key"])]]
         records = np.empty(rows.size, [("row", "i8"), *_OUTCOME])
         for name, column in (("row", rows["row"]), ("score", ends["score"]), ("final", ends["final"])):
@@ -83,7 +83,7 @@ def _stored(store: Store, fingerprints: Iterable[str], tolerance: float) -> Spil
     for part in store.scan("runs", _SCORED, coded=True):
         part = part.filter(pc.and_(pc.equal(part["tolerance"], tolerance), pc.is_in(part["fingerprint"], known)))
         records = np.empty(part.num_rows, [("key", "u8"), *columns])
-        records["key"], records["failed"] = ids_of(part["cell"]), pc.equal(part["status"], "error").to_numpy()
+        records["key"], records["failed"] = key_ids(part["cell"]), pc.equal(part["status"], "error").to_numpy()
         converged = pc.equal(part["status"], "converged").to_numpy()
         records["score"] = np.where(converged, part["iterations"].to_numpy(), np.inf)
         records["final"] = np.nan_to_num(part["residual"].to_numpy(), nan=np.inf, posinf=np.inf)

@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nagbench.core.errors import UsageError
-from nagbench.core.keys import ids_of
+from nagbench.core.keys import key_ids
 from nagbench.experiments.results import Results
 from nagbench.experiments.resume import keys_of_plan
-from nagbench.experiments.serialize import as_toml
-from nagbench.experiments.specification import Spec, make_spec
+from nagbench.experiments.serialize import spec_to_toml
+from nagbench.experiments.specification import Spec, validate_spec
 from nagbench.experiments.stages import Progress
 from nagbench.experiments.storage.parts import KINDS
 from nagbench.experiments.storage.store import SCHEMA, Store, Warn
@@ -83,7 +83,9 @@ def _check_empty(folder: Path) -> None:
 
 
 def _joined(stores: Sequence[Store], manifests: Sequence[Mapping[str, Any]]) -> Spec:
-    specs = [make_spec(manifest["spec"], str(store.folder)) for store, manifest in zip(stores, manifests, strict=True)]
+    specs = [
+        validate_spec(manifest["spec"], str(store.folder)) for store, manifest in zip(stores, manifests, strict=True)
+    ]
     first = specs[0]
     for store, other in zip(stores, specs, strict=True):
         for name in Spec.model_fields:
@@ -93,7 +95,7 @@ def _joined(stores: Sequence[Store], manifests: Sequence[Mapping[str, Any]]) -> 
                     f"{store.folder} does not fit {stores[0].folder}: its {name} is {theirs!r}, not {mine!r}"
                 )
     lists = {name: tuple(dict.fromkeys(item for spec in specs for item in getattr(spec, name))) for name in _JOINED}
-    return make_spec({**first.model_dump(), **lists})
+    return validate_spec({**first.model_dump(), **lists})
 
 
 def _each(stores: Sequence[Store], manifests: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Store, Mapping[str, Any]]]:
@@ -129,8 +131,8 @@ def _check_sources(stores: Sequence[Store], manifests: Sequence[Mapping[str, Any
     for store, manifest in _each(stores, manifests):
         ids, prints = [np.zeros(0, np.uint64)], [np.zeros(0, np.uint64)]
         for block in store.blocks("plan", manifest["plan"], ["cell", "fingerprint"]):
-            ids.append(ids_of(block["cell"]))
-            prints.append(ids_of(block["fingerprint"]))
+            ids.append(key_ids(block["cell"]))
+            prints.append(key_ids(block["fingerprint"]))
         mine, first = np.unique(np.concatenate(ids), return_index=True)
         theirs = np.concatenate(prints)[first]
         if known is not None:
@@ -155,9 +157,9 @@ def _check_outcomes(stores: Sequence[Store]) -> None:
     for store in stores:
         for part in store.scan("runs", _COMPARED):
             good = part.filter(pc.not_equal(part["status"], "error"))
-            print_ids, tolerance = ids_of(good["fingerprint"]), good["tolerance"].to_numpy().view(np.uint64)
-            outcome = ids_of(good["digest"]) ^ good["iterations"].to_numpy().astype(np.uint64)
-            for column, found in zip(columns, (ids_of(good["cell"]), tolerance, print_ids, outcome), strict=True):
+            print_ids, tolerance = key_ids(good["fingerprint"]), good["tolerance"].to_numpy().view(np.uint64)
+            outcome = key_ids(good["digest"]) ^ good["iterations"].to_numpy().astype(np.uint64)
+            for column, found in zip(columns, (key_ids(good["cell"]), tolerance, print_ids, outcome), strict=True):
                 column.append(found)
     if not columns[0]:
         return
@@ -177,7 +179,7 @@ def _write_manifest(target: Store, spec: Spec, plan: str, manifests: Sequence[Ma
     for manifest in manifests:
         machines |= manifest["machines"]
     file = target.folder / "spec.toml"
-    target.write(file.name, as_toml(spec))
+    target.write(file.name, spec_to_toml(spec))
     target.write_manifest(
         {
             "schema": SCHEMA, "name": spec.name, "spec": spec.model_dump(mode="json"), "plan": plan,

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nagbench.experiments.names import Variant
-from nagbench.experiments.sobol import sobol
+from nagbench.experiments.sobol import sobol_points
 from nagbench.experiments.specification import Spec
 from nagbench.optimizers import schedules
 from nagbench.optimizers.algorithm import Method, tuning_of
@@ -87,7 +87,7 @@ def trials(method: Method, free: Sequence[str], count: int, unit: float) -> Iter
 
     Numbers of trials and columns by name, some thousand points at a time.
     """
-    sequence = sobol(len(free))
+    sequence = sobol_points(len(free))
     for at in range(0, count, _AT_ONCE):
         numbers = np.arange(at, min(at + _AT_ONCE, count))
         points = sequence.random(numbers.size).T

@@ -10,17 +10,17 @@ from pathlib import Path
 from types import MappingProxyType
 
 from nagbench.core.errors import UsageError, listed
-from nagbench.core.text_form import parse
+from nagbench.core.text_form import parse_text
 from nagbench.experiments.specification import Spec
 from nagbench.optimizers import schedules
-from nagbench.optimizers.adapters import missing
+from nagbench.optimizers.adapters import missing_library
 from nagbench.optimizers.algorithm import Method, check_hyperparameters, schedule_of
 from nagbench.optimizers.registry import find_method, library_methods
 from nagbench.optimizers.registry import optimizers as optimizer_names
 from nagbench.problems.lookup import problem as make_problem
 from nagbench.problems.lookup import problems as problem_names
 from nagbench.problems.problem import Problem
-from nagbench.problems.suites import merge, suites
+from nagbench.problems.suites import merge_suites, suites
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,10 +41,10 @@ class Variant:
 
 def resolve_problems(spec: Spec) -> dict[str, Problem]:
     """The problems of a specification by label; patterns with * and ? stand for all names that match."""
-    entries = merge((Path(file) for file in spec.suites), taken=suites())
+    entries = merge_suites((Path(file) for file in spec.suites), taken=suites())
     found: dict[str, Problem] = {}
     for label in _matching("problem", spec.problems, [*problem_names(), *entries]):
-        name, parameters = (label, {}) if label in entries else parse(label)
+        name, parameters = (label, {}) if label in entries else parse_text(label)
         if name in entries:
             facts = {key: parameters.pop(key) for key in ("start", "domain") if key in parameters}
             found[label] = entries[name].problem(parameters, **facts)
@@ -57,7 +57,7 @@ def resolve_variants(texts: Iterable[str]) -> list[Variant]:
     """The optimizers of a specification. Raises UsageError for unknown names and values that are not valid."""
     variants = []
     for label in _matching("optimizer", texts, optimizer_names(), left_out=_missing()):
-        name, given = parse(label)
+        name, given = parse_text(label)
         method = find_method(name)
         lists = {key: value for key, value in given.items() if isinstance(value, list)}
         for key, values in lists.items():
@@ -101,7 +101,7 @@ def matching(names: Iterable[str], pattern: str) -> list[str]:
 
 def _missing() -> dict[str, str]:
     """The methods of libraries that are not installed, with how to get them."""
-    return {name: why for name, method in library_methods().items() if (why := missing(method.library))}
+    return {name: why for name, method in library_methods().items() if (why := missing_library(method.library))}
 
 
 def left_out(texts: Iterable[str]) -> list[str]:

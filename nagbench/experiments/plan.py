@@ -10,16 +10,16 @@ import numpy as np
 
 from nagbench.core.canonical import canonical
 from nagbench.core.errors import UsageError
-from nagbench.engine.batches import Bundle
+from nagbench.engine.batches import Batch
 from nagbench.engine.oracles import default_every, parse_oracle
 from nagbench.engine.records import Cell
-from nagbench.engine.runner import check_cell, engine_for
-from nagbench.execution.sandbox import lost
+from nagbench.engine.runner import check_cell, choose_engine
+from nagbench.execution.sandbox import abandoned_reason
 from nagbench.experiments.modes import Settings, needs_unit, refusals, rows_of, settings, theory_of
 from nagbench.experiments.names import Variant, resolve_problems, resolve_variants
 from nagbench.experiments.specification import Spec
 from nagbench.optimizers.algorithm import Method, schedule_of
-from nagbench.problems.curvature import scale_of
+from nagbench.problems.curvature import step_unit
 from nagbench.problems.problem import Ints, Problem
 
 
@@ -35,10 +35,10 @@ class Planned:
 
 
 @dataclass(frozen=True, eq=False)
-class Lot:
+class PlannedBatch:
     """Cells of one problem, oracle, variant and mode, as columns, with the names under which a table shows them."""
 
-    cells: Bundle
+    cells: Batch
     problem: str
     variant: str
     mode: str
@@ -63,19 +63,19 @@ class Plan:
     variants: Sequence[Variant]
     units: Mapping[str, float]
 
-    def __iter__(self) -> Iterator[Lot]:
+    def __iter__(self) -> Iterator[PlannedBatch]:
         for label, text in itertools.product(self.problems, self.spec.oracles):
             template = _template(self.spec, self.problems[label], text)
             for variant in self.variants:
-                engine = engine_for(self.problems[label], variant.method, self.spec.engine)
+                engine = choose_engine(self.problems[label], variant.method, self.spec.engine)
                 shared = replace(template, optimizer=variant.method.name, engine=engine)
                 yield from self._of_variant(shared, label, variant)
 
-    def _of_variant(self, template: Cell, label: str, variant: Variant) -> Iterator[Lot]:
+    def _of_variant(self, template: Cell, label: str, variant: Variant) -> Iterator[PlannedBatch]:
         for some in settings(self.spec, variant, self.problems[label], self.units[label]):
             _check(variant.method, some)
             for cells, trials in _bundles(self.spec, template, variant.method, some):
-                yield Lot(cells, label, variant.label, some.mode, trials)
+                yield PlannedBatch(cells, label, variant.label, some.mode, trials)
 
 
 _LOT = 4096
@@ -88,10 +88,10 @@ def make_plan(spec: Spec) -> Plan:
         check_cell(_template(spec, problem, oracle), problem)
     needed = needs_unit(spec, variants)
     plan = Plan(
-        spec, problems, variants, {name: scale_of(found) if needed else 1.0 for name, found in problems.items()}
+        spec, problems, variants, {name: step_unit(found) if needed else 1.0 for name, found in problems.items()}
     )
     if next(iter(plan), None) is None:
-        given_up = [f"{variant.label}: {why}" for variant in variants if (why := lost(variant.method.name))]
+        given_up = [f"{variant.label}: {why}" for variant in variants if (why := abandoned_reason(variant.method.name))]
         raise UsageError(
             "; ".join(given_up)
             or "no cell to run: theory needs a convex problem with known L, and a method with textbook values for its μ"
@@ -124,7 +124,7 @@ def _check(method: Method, some: Settings) -> None:
             raise UsageError(f"{method.name}: {why}")
 
 
-def _bundles(spec: Spec, template: Cell, method: Method, some: Settings) -> Iterator[tuple[Bundle, Ints]]:
+def _bundles(spec: Spec, template: Cell, method: Method, some: Settings) -> Iterator[tuple[Batch, Ints]]:
     """Every setting from every start with every seed, the seed running fastest, with the numbers of their trials."""
     known = method.hyperparameters
     seeds = 1 if parse_oracle(template.oracle).exact else spec.seeds
@@ -139,7 +139,7 @@ def _bundles(spec: Spec, template: Cell, method: Method, some: Settings) -> Iter
         ]
         hypers = np.array(columns, dtype=np.float64).reshape(len(known), row.size).T
         yield (
-            Bundle(template, tuple(known), hypers, index // seeds % spec.starts, index % seeds, schedule),
+            Batch(template, tuple(known), hypers, index // seeds % spec.starts, index % seeds, schedule),
             some.trials[row],
         )
 

@@ -11,11 +11,11 @@ import pyarrow as pa
 
 from nagbench.core.canonical import canonical
 from nagbench.core.errors import UsageError
-from nagbench.core.keys import texts_of
+from nagbench.core.keys import key_texts
 from nagbench.core.measures import Measure
 from nagbench.engine.records import Cell
 from nagbench.engine.runner import fingerprint_of, problem_of
-from nagbench.experiments.plan import Lot, Plan
+from nagbench.experiments.plan import Plan, PlannedBatch
 from nagbench.optimizers import schedules
 from nagbench.optimizers.registry import find_method
 
@@ -43,7 +43,7 @@ _PLAN = {
 }  # fmt: skip
 
 
-def plan_table(lot: Lot, schema: pa.Schema) -> pa.Table:
+def plan_table(lot: PlannedBatch, schema: pa.Schema) -> pa.Table:
     """The rows of a plan for these cells."""
     cells, shared, count = lot.cells, lot.cells.template, len(lot.cells)
     problem, method = problem_of(shared.problem), find_method(shared.optimizer)
@@ -55,7 +55,7 @@ def plan_table(lot: Lot, schema: pa.Schema) -> pa.Table:
         "problem_spec": shared.problem, "tolerances": canonical(shared.tolerances),
         "fingerprint": fingerprint_of(shared.problem, shared.optimizer), **cells.schedule,
     }  # fmt: skip
-    columns = {"cell": texts_of(cells.digests), "trial": lot.trials, "start": cells.starts, "seed": cells.seeds}
+    columns = {"cell": key_texts(cells.digests), "trial": lot.trials, "start": cells.starts, "seed": cells.seeds}
     columns |= {name: np.ascontiguousarray(cells.hypers[:, i]) for i, name in enumerate(cells.names)}
     return pa.table(
         [

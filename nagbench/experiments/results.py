@@ -14,10 +14,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nagbench.core.keys import ids_of
-from nagbench.experiments.best_trials import shown_plan
-from nagbench.experiments.resume import among, cells_among, keys_of_plan, stored
-from nagbench.experiments.selection import select
+from nagbench.core.keys import key_ids
+from nagbench.experiments.best_trials import plan_of_best_trials
+from nagbench.experiments.resume import cells_among, is_among, keys_of_plan, stored_outcomes
+from nagbench.experiments.selection import select_best_trials
 from nagbench.experiments.storage.parts import REQUIRED, uncoded
 from nagbench.experiments.storage.store import Store, Warn
 
@@ -71,7 +71,7 @@ class Results:
     @functools.cached_property
     def shown(self) -> pd.DataFrame:
         """The rows of `runs` that are selected, without reading the others into memory."""
-        plan = shown_plan(self.store, self.manifest["plan"])
+        plan = plan_of_best_trials(self.store, self.manifest["plan"])
         return self._table(plan, self.outcomes_of(plan, pa.array(plan["cell"], pa.string())), list(plan.columns))
 
     def _table(self, plan: pd.DataFrame, outcomes: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
@@ -85,7 +85,7 @@ class Results:
         else:
             predicted = predicted.astype({"predicted_iterations": "Int64"}).drop_duplicates(keys)
             table = table.merge(predicted, on=keys, how="left")
-        table["selected"] = select(table)
+        table["selected"] = select_best_trials(table)
         extra = [name for name in columns if name not in {*_BEFORE, *_AFTER, *HYPERPARAMETERS, *_HIDDEN}]
         for name in (*HYPERPARAMETERS, "value_evaluations"):
             table[name] = table.get(name, np.nan)
@@ -112,8 +112,8 @@ class Results:
         for block in self.store.blocks("plan", plan, ["cell", "problem", "variant", "fingerprint"]):
             found.append(block.filter(pc.is_in(block["cell"], cells)).to_pandas())
         named: pd.DataFrame = pd.concat(found).merge(failed.drop_duplicates("cell"), on=["cell", "fingerprint"])
-        good = stored(self.store, named["fingerprint"].unique())
-        return named[~among(ids_of(pa.array(named["cell"], pa.string())), good)].drop_duplicates("cell")
+        good = stored_outcomes(self.store, named["fingerprint"].unique())
+        return named[~is_among(key_ids(pa.array(named["cell"], pa.string())), good)].drop_duplicates("cell")
 
     @functools.cached_property
     def timings(self) -> pd.DataFrame:
@@ -155,7 +155,7 @@ class Results:
     def counted(self) -> int:
         """Cells of the plan that have an outcome, errors among them."""
         keys = keys_of_plan(self.store, self.manifest["plan"])
-        return cells_among(keys, stored(self.store, keys.fingerprints, errors=True))
+        return cells_among(keys, stored_outcomes(self.store, keys.fingerprints, errors=True))
 
 
 _FAILURE = ["cell", "fingerprint", "status", "error"]

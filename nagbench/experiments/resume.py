@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from nagbench.core.keys import Keys, ids_of, in_shard
-from nagbench.engine.batches import Bundle
+from nagbench.core.keys import Keys, in_shard, key_ids
+from nagbench.engine.batches import Batch
 from nagbench.experiments.plan_table import cell_of_row
 from nagbench.experiments.selection import GROUP
 from nagbench.experiments.storage.heaps import HEAPS, Records, Spill, by_key
@@ -47,24 +47,24 @@ def keys_of_plan(store: Store, plan: str) -> PlanKeys:
     """Read from the plan's part. Raises UsageError where it is lost."""
     keys = PlanKeys()
     for block in store.blocks("plan", plan, ["cell", "fingerprint"], coded=True):
-        keys.add(ids_of(block["cell"]), block["fingerprint"].unique().to_pylist())
+        keys.add(key_ids(block["cell"]), block["fingerprint"].unique().to_pylist())
     return keys
 
 
-def stored(store: Store, fingerprints: Iterable[str], *, errors: bool = False) -> Spill:
+def stored_outcomes(store: Store, fingerprints: Iterable[str], *, errors: bool = False) -> Spill:
     """The keys of cells whose outcome is stored and came from these sources; those that ended as ``errors`` only if asked."""
     known, found = pa.array(list(fingerprints), pa.string()), by_key()
     for part in store.scan("runs", ["cell", "tolerance", "fingerprint", "status"], coded=True):
         good = pc.is_in(part["fingerprint"], known)
         if not errors:
             good = pc.and_(pc.and_(good, pc.not_equal(part["status"], "error")), pa.array(_tightest(part)))
-        found.add(ids_of(part.filter(good)["cell"]).view([("key", "u8")]))
+        found.add(key_ids(part.filter(good)["cell"]).view([("key", "u8")]))
     return found
 
 
 def _tightest(part: pa.Table) -> NDArray[np.bool_]:
     """Which rows are the last of an outcome: one that met a looser tolerance and then failed is not done."""
-    ids, tolerances = ids_of(part["cell"]), part["tolerance"].to_numpy()
+    ids, tolerances = key_ids(part["cell"]), part["tolerance"].to_numpy()
     return np.append((ids[1:] != ids[:-1]) | (tolerances[1:] >= tolerances[:-1]), True)[: ids.size]
 
 
@@ -73,7 +73,7 @@ def cells_among(keys: PlanKeys, known: Spill) -> int:
     return sum(np.intersect1d(keys.heap(heap)["key"], known.heap(heap)["key"]).size for heap in range(HEAPS))
 
 
-def among(ids: Keys, known: Spill) -> NDArray[np.bool_]:
+def is_among(ids: Keys, known: Spill) -> NDArray[np.bool_]:
     """Which of these are among the known ones."""
     found = np.zeros(ids.size, bool)
     for heap in range(HEAPS):
@@ -98,26 +98,26 @@ class Pending:
     def __len__(self) -> int:
         return int(np.count_nonzero(self._left))
 
-    def of(self, bundle: Bundle) -> Bundle:
+    def of(self, bundle: Batch) -> Batch:
         """Those of a bundle, which holds the plan's next rows."""
         wanted = np.flatnonzero(self._left[self._at : self._at + len(bundle)])
         self._at += len(bundle)
         return bundle if wanted.size == len(bundle) else bundle.take(wanted)
 
 
-def bundles_of_plan(store: Store, plan: str) -> Iterator[Bundle]:
+def batches_of_plan(store: Store, plan: str) -> Iterator[Batch]:
     """The cells of a plan's part as columns. Raises UsageError where a row does not hold the cell that it names."""
     for block in store.blocks("plan", plan, coded=True):
-        ids, starts, seeds = (ids_of(block["cell"]), *(block[name].to_numpy() for name in ("start", "seed")))
+        ids, starts, seeds = (key_ids(block["cell"]), *(block[name].to_numpy() for name in ("start", "seed")))
         shared = [*GROUP, *(name for name in schedules.NAMES if name in block.column_names)]
         for first, last in runs_of(block, shared):
             head = cell_of_row(block.slice(first, 1).to_pylist()[0])
-            schedule = schedules.of(head.hyperparameters)
+            schedule = schedules.schedule_words(head.hyperparameters)
             own = tuple(name for name in head.hyperparameters if name not in schedule)
             hypers = np.empty((last - first, len(own)))
             for i, name in enumerate(own):
                 hypers[:, i] = block[name].to_numpy()[first:last]
-            bundle = Bundle(head, own, hypers, starts[first:last], seeds[first:last], schedule)
+            bundle = Batch(head, own, hypers, starts[first:last], seeds[first:last], schedule)
             bundle.set_digests(ids[first:last].astype(">u8").tobytes())
             yield bundle
 

@@ -13,17 +13,17 @@ import pandas as pd
 import pyarrow as pa
 
 from nagbench.core.canonical import canonical
-from nagbench.core.errors import UsageError, check_number, unknown
+from nagbench.core.errors import UsageError, check_number, unknown_name
 from nagbench.core.measures import Measure
 from nagbench.core.remote import Pulse
-from nagbench.engine.batches import bundle_of, in_pieces
+from nagbench.engine.batches import batch_of, split_batch
 from nagbench.engine.oracles import default_every, parse_oracle
 from nagbench.engine.records import Cell
 from nagbench.engine.runner import check_cell
-from nagbench.execution.executors import Execution, run_bundles
+from nagbench.execution.executors import Execution, count_batches
 from nagbench.optimizers import schedules
 from nagbench.optimizers.algorithm import Hyperparameter, Method, Optimizer
-from nagbench.problems.curvature import scale_of
+from nagbench.problems.curvature import step_unit
 from nagbench.problems.problem import Floats, Problem
 
 # Pieces that each process counts, so that all end at about the same time.
@@ -62,11 +62,14 @@ def scan(
     cells = [replace(template, hyperparameters=dict(Optimizer(method, given).hyperparameters)) for given in settings]
     if not cells:
         raise UsageError("a scan needs a setting")
-    if any(schedules.of(cell.hyperparameters) != schedules.of(cells[0].hyperparameters) for cell in cells):
+    if any(
+        schedules.schedule_words(cell.hyperparameters) != schedules.schedule_words(cells[0].hyperparameters)
+        for cell in cells
+    ):
         raise UsageError("the settings of a scan follow one schedule")
-    bundle = bundle_of(cells, list(method.hyperparameters))
-    work = in_pieces(bundle, -(-len(cells) // (_TURNS * (jobs or os.cpu_count() or 1))) if jobs != 1 else len(cells))
-    found: pd.DataFrame = pa.concat_tables(run_bundles(work, Execution(jobs), pulse)).to_pandas()
+    bundle = batch_of(cells, list(method.hyperparameters))
+    work = split_batch(bundle, -(-len(cells) // (_TURNS * (jobs or os.cpu_count() or 1))) if jobs != 1 else len(cells))
+    found: pd.DataFrame = pa.concat_tables(count_batches(work, Execution(jobs), pulse)).to_pandas()
     plan = pd.DataFrame(
         {
             "cell": [cell.key for cell in cells],
@@ -104,7 +107,7 @@ def axis(problem: Problem, method: Method, text: str, points: int) -> tuple[str,
     """
     name, given, span = text.partition("=")
     if name not in method.hyperparameters:
-        raise unknown(f"hyperparameter of {method.name}", name, method.hyperparameters)
+        raise unknown_name(f"hyperparameter of {method.name}", name, method.hyperparameters)
     known = method.hyperparameters[name]
     if given:
         low, dots, high = span.partition("..")
@@ -117,7 +120,7 @@ def axis(problem: Problem, method: Method, text: str, points: int) -> tuple[str,
     elif known.tuning is None:
         raise UsageError(f"{method.name} has no range to tune {name} over; give one, {name}=LOW..HIGH")
     else:
-        unit, ranged = scale_of(problem), known
+        unit, ranged = step_unit(problem), known
     return name, np.array([ranged.at(float(at), unit) for at in np.linspace(0.0, 1.0, points)])
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 GROUP = ["problem", "variant", "mode", "oracle"]
 
 
-def select(runs: pd.DataFrame) -> pd.Series:
+def select_best_trials(runs: pd.DataFrame) -> pd.Series:
     """True on the rows of the trial that is shown; trials of modes with one setting are always shown.
 
     Best is the trial with the fewest iterations to the tightest tolerance, the median over seeds and starts, where a run

@@ -52,13 +52,13 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def as_toml(spec: Spec) -> str:
+def spec_to_toml(spec: Spec) -> str:
     """A specification as the TOML file that gives it."""
     values = spec.model_dump(mode="json", exclude_none=True)
     return "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items())
 
 
-def to_json(table: pd.DataFrame) -> str:
+def table_to_json(table: pd.DataFrame) -> str:
     """A table as a JSON array of objects, one a row; missing numbers are null, infinite ones "inf" or "-inf"."""
     plain = table.astype(object).where(table.notna(), None)
     rows = [{key: _json_number(value) for key, value in row.items()} for row in plain.to_dict("records")]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nagbench.execution.signals import held_back
+from nagbench.execution.signals import defer_signals
 
 if TYPE_CHECKING:
     from scipy.stats import qmc
 
 
-def sobol(dimension: int) -> qmc.Sobol:
+def sobol_points(dimension: int) -> qmc.Sobol:
     """The Sobol sequence in [0, 1)ⁿ, not scrambled, without its first point, the origin.
 
     Its direction numbers are those of Joe & Kuo (2008), "new-joe-kuo-6", as SciPy has them.
@@ -19,5 +19,5 @@ def sobol(dimension: int) -> qmc.Sobol:
     from scipy.stats import qmc
 
     # SciPy reads its numbers in code that cannot raise: an interrupt in there is lost, and the points come out wrong.
-    with held_back():
+    with defer_signals():
         return qmc.Sobol(max(1, dimension), scramble=False).fast_forward(1)

@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 from nagbench.core.canonical import canonical
 from nagbench.core.errors import UsageError
 from nagbench.core.measures import Measure
-from nagbench.core.validation import messages, read_tables
+from nagbench.core.validation import error_messages, read_toml
 
 Mode = Literal["theory", "default", "tuned", "grid"]
 
@@ -78,17 +78,17 @@ class Spec(BaseModel):
         return hashlib.blake2b(canonical(decides).encode(), digest_size=4).hexdigest()
 
 
-def make_spec(values: Mapping[str, Any], source: str = "sweep") -> Spec:
+def validate_spec(values: Mapping[str, Any], source: str = "sweep") -> Spec:
     """A checked specification. Raises UsageError that names every mistake, and the nearest valid key."""
     try:
         return Spec.model_validate(values)
     except ValidationError as error:
-        raise UsageError("; ".join(f"{source}: {message}" for message in messages(error, Spec))) from None
+        raise UsageError("; ".join(f"{source}: {message}" for message in error_messages(error, Spec))) from None
 
 
 def read_spec(file: Path, **overrides: Any) -> dict[str, Any]:
     """The keys of a TOML specification. Raises UsageError for a file that cannot be read."""
-    values = read_tables("specification", file)
+    values = read_toml("specification", file)
     suite = [name for name, value in values.items() if isinstance(value, dict) and "family" in value]
     if suite and len(suite) == len(values):
         raise UsageError(f"specification {file} is a suite of problems, given with --suite (its first: {suite[0]})")

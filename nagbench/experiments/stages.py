@@ -12,18 +12,18 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from nagbench.core.environment import machine, one_core
+from nagbench.core.environment import machine_facts, one_core
 from nagbench.core.errors import UsageError
-from nagbench.core.keys import ids_of
-from nagbench.engine.batches import Bundle
+from nagbench.core.keys import key_ids
+from nagbench.engine.batches import Batch
 from nagbench.engine.oracles import start_of
 from nagbench.engine.records import Cell
-from nagbench.engine.runner import batch_of, fingerprint_of, outside
+from nagbench.engine.runner import fingerprint_of, load_batch, user_code_of
 from nagbench.engine.timing import Task, not_timed, time_all, time_tasks
 from nagbench.engine.tracing import Traced, trace, trace_cell
 from nagbench.execution.deadline import Deadline
-from nagbench.execution.executors import Execution, foreign, run_bundles
-from nagbench.execution.sandbox import Guard, guard, told
+from nagbench.execution.executors import Execution, count_batches, runs_user_code
+from nagbench.execution.sandbox import Sandbox, current_sandbox, error_text
 from nagbench.experiments.resume import Pending
 from nagbench.experiments.specification import Spec
 from nagbench.experiments.storage.store import Store
@@ -52,7 +52,7 @@ class Progress:
         """One line that the user should read."""
 
 
-def within(listener: Progress, deadline: Deadline | None) -> Progress:
+def with_deadline(listener: Progress, deadline: Deadline | None) -> Progress:
     """The same listener, whose pulse ends the sweep when its time is over."""
     return listener if deadline is None else _Within(listener, deadline)
 
@@ -73,7 +73,7 @@ class FailedError(Exception):
 
 def count_cells(
     store: Store,
-    planned: Iterable[Bundle],
+    planned: Iterable[Batch],
     pending: Pending,
     how: Execution,
     listener: Progress,
@@ -85,7 +85,7 @@ def count_cells(
     ready = _Ready(store)
     bundles = (left for cells in planned if len(left := pending.of(cells)))
     try:
-        for table in run_bundles(bundles if len(pending) else (), how, listener.pulse):
+        for table in count_batches(bundles if len(pending) else (), how, listener.pulse):
             ready.add(table)
             ends = _ends(table)
             listener.advance(sum(ends.values()), ends)
@@ -98,7 +98,7 @@ def count_cells(
 
 def _ends(table: pa.Table) -> dict[str, int]:
     """How the cells of a table ended, at their tightest tolerance, which is their last row."""
-    ids = ids_of(table["cell"])
+    ids = key_ids(table["cell"])
     last = np.append(ids[1:] != ids[:-1], True)
     counts = table["status"].filter(pa.array(last)).value_counts()
     return {str(item["values"]): int(item["counts"].as_py()) for item in counts}
@@ -149,7 +149,7 @@ def _predict(store: Store, chosen: Mapping[str, Cell], fingerprints: Mapping[str
     for key, cell in chosen.items():
         if (key, fingerprints[key]) in known or cell.oracle != "exact":
             continue
-        batch = batch_of([cell])
+        batch = load_batch([cell])
         problem, method = batch.problem, Optimizer(batch.method, cell.hyperparameters)
         for tolerance in cell.tolerances:
             count = predicted_iterations(
@@ -184,9 +184,9 @@ def _trace(
 
 def _traced(cell: Cell, listener: Progress) -> Traced | None:
     """The curve of a cell; None, and a line for the user, where code from outside does not survive it."""
-    present = guard()
-    if present is None or not foreign(cell):
-        return trace(batch_of([cell]), pulse=listener.pulse)
+    present = current_sandbox()
+    if present is None or not runs_user_code(cell):
+        return trace(load_batch([cell]), pulse=listener.pulse)
     try:
         return Traced(*present.ask(trace_cell, cell, who=f"the curve of cell {cell.key}"))
     except UsageError as error:
@@ -211,11 +211,11 @@ def _time(
     tasks = [
         Task(chosen[str(row.cell)], int(cast(int, row.iterations)), str(row.digest), str(row.fingerprint))
         for row in timed.itertuples(index=False)
-        if (row.cell, row.fingerprint, machine()["id"], row.iterations) not in known
+        if (row.cell, row.fingerprint, machine_facts()["id"], row.iterations) not in known
     ]
     listener.stage("timing", len(tasks))
-    present = guard()
-    outside = [task for task in tasks if present is not None and foreign(task.cell)]
+    present = current_sandbox()
+    outside = [task for task in tasks if present is not None and runs_user_code(task.cell)]
     own = [task for task in tasks if task not in outside]
     with one_core():
         for table in time_tasks(own, spec.repeats, listener.pulse):
@@ -228,7 +228,7 @@ def _time(
             listener.advance(len(table), {})
 
 
-def _times_outside(tasks: Sequence[Task], repeats: int, present: Guard) -> Iterator[pd.DataFrame]:
+def _times_outside(tasks: Sequence[Task], repeats: int, present: Sandbox) -> Iterator[pd.DataFrame]:
     """The times of cells whose code is from outside: together, or, where that is not survived, one by one."""
     try:
         yield from present.ask(time_all, tasks, repeats, who="timing")
@@ -236,7 +236,7 @@ def _times_outside(tasks: Sequence[Task], repeats: int, present: Guard) -> Itera
     except UsageError:
         lost: dict[str, list[str]] = defaultdict(list)
     for task in tasks:
-        reasons = [lost[name] for name in outside(task.cell.problem, task.cell.optimizer)]
+        reasons = [lost[name] for name in user_code_of(task.cell.problem, task.cell.optimizer)]
         worst = max(reasons, key=len)
         if len(worst) < _LOSSES:
             try:
@@ -246,5 +246,5 @@ def _times_outside(tasks: Sequence[Task], repeats: int, present: Guard) -> Itera
                 continue
             except UsageError as error:
                 for own in reasons:
-                    own.append(told(error))
+                    own.append(error_text(error))
         yield pd.DataFrame([not_timed(task, worst[-1])])

@@ -10,16 +10,16 @@ from typing import Any
 
 import pyarrow as pa
 
-from nagbench.core.environment import commit, machine, versions
+from nagbench.core.environment import git_commit, library_versions, machine_facts
 from nagbench.engine.runner import fingerprint_of
 from nagbench.execution.executors import Execution
-from nagbench.experiments.best_trials import shown_plan
+from nagbench.experiments.best_trials import plan_of_best_trials
 from nagbench.experiments.names import left_out
 from nagbench.experiments.plan import Plan, make_plan, without_theory
 from nagbench.experiments.plan_table import cell_of_row, plan_schema, plan_table
 from nagbench.experiments.results import Results
-from nagbench.experiments.resume import Pending, PlanKeys, bundles_of_plan, stored
-from nagbench.experiments.serialize import as_toml
+from nagbench.experiments.resume import Pending, PlanKeys, batches_of_plan, stored_outcomes
+from nagbench.experiments.serialize import spec_to_toml
 from nagbench.experiments.specification import Spec
 from nagbench.experiments.stages import Progress, count_cells, follow_up
 from nagbench.experiments.storage.parts import KINDS
@@ -74,8 +74,8 @@ def run_sweep(
         store.discard_damaged(kind)
     plan, keys = _write_plan(store, planned)
     manifest = _begin(store, planned.spec, plan, keys.cells, command, shard)
-    pending = Pending(keys, stored(store, keys.fingerprints), shard)
-    count_cells(store, bundles_of_plan(store, plan), pending, how, listener, fail_fast=fail_fast)
+    pending = Pending(keys, stored_outcomes(store, keys.fingerprints), shard)
+    count_cells(store, batches_of_plan(store, plan), pending, how, listener, fail_fast=fail_fast)
     if shard is None:
         complete(Results(store, manifest), checked, listener, keys)
     return Results(store, manifest)
@@ -83,7 +83,7 @@ def run_sweep(
 
 def complete(counted: Results, spec: Spec, listener: Progress, keys: PlanKeys | None = None) -> None:
     """What comes after counting, for the selected cells alone: predictions, curves, timings."""
-    rows = shown_plan(counted.store, counted.manifest["plan"], keys)
+    rows = plan_of_best_trials(counted.store, counted.manifest["plan"], keys)
     chosen = {cell.key: cell for cell in map(cell_of_row, rows.drop_duplicates("cell").to_dict("records"))}
     if chosen:
         ends = counted.outcomes_of(rows, pa.array(list(chosen), pa.string()))
@@ -116,12 +116,12 @@ def _begin(
         "plan": plan,
         "cells": cells,
         "shard": None if shard is None else f"{shard[0]}/{shard[1]}",
-        "versions": dict(versions()),
-        "machine": machine(),
-        "git": commit(),
+        "versions": dict(library_versions()),
+        "machine": machine_facts(),
+        "git": git_commit(),
         "command": command or shlex.join(["python", "-m", "nagbench", "sweep", str(file), "--out", str(store.folder)]),
     }
-    machines = {machine()["id"]: {**machine(), "versions": dict(versions())}}
+    machines = {machine_facts()["id"]: {**machine_facts(), "versions": dict(library_versions())}}
     if (store.folder / "manifest.json").exists():
         before = store.manifest
         machines = {**before.get("machines", {}), **machines}
@@ -133,7 +133,7 @@ def _begin(
             store.warn(
                 f"{store.folder} now shows this sweep; the cells of the one before stay in it, and its command shows them"
             )
-    store.write(file.name, as_toml(spec))
+    store.write(file.name, spec_to_toml(spec))
     manifest |= {"machines": machines, "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")}
     store.write_manifest(manifest)
     return manifest

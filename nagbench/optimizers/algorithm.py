@@ -12,7 +12,7 @@ from typing import Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from nagbench.core.errors import UsageError, unknown
+from nagbench.core.errors import UsageError, unknown_name
 from nagbench.optimizers import schedules
 from nagbench.problems.problem import Floats
 
@@ -201,7 +201,7 @@ class Optimizer:
     def plan(self) -> NDArray[Any]:
         """How the values change with the iteration: one row of `schedules.PLAN`."""
         names = list(self.method.hyperparameters)
-        return schedules.plan_of(names, self.hyperparameters, next_momentum=self.method.next_momentum)
+        return schedules.schedule_row(names, self.hyperparameters, next_momentum=self.method.next_momentum)
 
     @property
     def scheduled(self) -> bool:
@@ -212,7 +212,7 @@ class Optimizer:
         """The values as the update takes them in iteration k."""
         given = self.hyper
         now = np.empty_like(given)
-        schedules.fill(k, self.plan[0], given.size, given, now)
+        schedules.fill_hyperparameters(k, self.plan[0], given.size, given, now)
         return now
 
     def __str__(self) -> str:
@@ -234,14 +234,14 @@ def _checked(method: Method, name: str, value: Any) -> Any:
     known = {**method.hyperparameters, **(_OF_SCHEDULES if method.schedulable else {})}
     if name in schedules.WORDS and name in method.schedulable:
         if value not in schedules.WORDS[name]:
-            raise unknown(f"{name} of {method.name}", str(value), schedules.WORDS[name])
+            raise unknown_name(f"{name} of {method.name}", str(value), schedules.WORDS[name])
         return value
     if name == "momentum_schedule" and "momentum" in method.hyperparameters:
         raise UsageError(
             f"{method.name}: {name}={value!r} is not valid; its look-ahead does not ask for the momentum of the next iteration"
         )
     if name not in known:
-        raise unknown(f"hyperparameter of {method.name}", name, [*known, *method.schedulable])
+        raise unknown_name(f"hyperparameter of {method.name}", name, [*known, *method.schedulable])
     return known[name].check(method.name, name, value)
 
 

@@ -7,11 +7,11 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from nagbench.core.discovery import from_path, is_unmarked, marked_objects, modules_of
-from nagbench.core.errors import UsageError, unknown
+from nagbench.core.discovery import import_object, is_unmarked, marked_objects, modules_of
+from nagbench.core.errors import UsageError, unknown_name
 from nagbench.core.remote import REMOTE_LOADER
-from nagbench.core.text_form import parse
-from nagbench.optimizers.adapters import missing
+from nagbench.core.text_form import parse_text
+from nagbench.optimizers.adapters import missing_library
 from nagbench.optimizers.adapters.user import is_optimizer, method_of
 from nagbench.optimizers.algorithm import Hyperparameter, Method, Observe, Optimizer, Tuning, Update
 
@@ -66,13 +66,13 @@ def find_method(name: str) -> Method:
         return methods()[name]
     if name in library_methods():
         found = library_methods()[name]
-        if why := missing(found.library):
+        if why := missing_library(found.library):
             raise UsageError(f"optimizer {name}: {found.library} is {why}")
         return found
     if ":" in name:
         if (loader := REMOTE_LOADER.get()) is not None:
             return loader.method(name)
-        thing = from_path("optimizer", name)
+        thing = import_object("optimizer", name)
         marked = getattr(thing, "__method__", None)
         if isinstance(marked, Method):
             return replace(marked, name=name)
@@ -82,7 +82,7 @@ def find_method(name: str) -> Method:
                 "step(x, gradient, state), a torch.optim.Optimizer class or annotated to return an Optax transformation"
             )
         return method_of(name, thing)
-    raise unknown("optimizer", name, optimizers())
+    raise unknown_name("optimizer", name, optimizers())
 
 
 def optimizer(name: str, **hyperparameters: float | str) -> Optimizer:
@@ -90,7 +90,7 @@ def optimizer(name: str, **hyperparameters: float | str) -> Optimizer:
 
     Raises UsageError for unknown names and values that are not valid.
     """
-    name, given = parse(name)
+    name, given = parse_text(name)
     return Optimizer(find_method(name), {**given, **hyperparameters})
 
 

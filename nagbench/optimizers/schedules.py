@@ -99,7 +99,7 @@ def is_scheduled(plan: Any) -> bool:
 
 
 @jitable
-def fill(k: int, plan: Any, size: int, given: Any, hyper: Any) -> None:
+def fill_hyperparameters(k: int, plan: Any, size: int, given: Any, hyper: Any) -> None:
     """``hyper`` ← ``given``, with the step size and the momentum of iteration k, and the momentum of the next."""
     for i in range(size):
         hyper[i] = given[i]
@@ -113,12 +113,12 @@ def fill(k: int, plan: Any, size: int, given: Any, hyper: Any) -> None:
             hyper[after] = _momentum(plan["momentum"], k + 1, given[at], plan["momentum_period"])
 
 
-def of(hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
+def schedule_words(hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
     """The words and numbers of schedules among the hyperparameters of a cell."""
     return {name: hyperparameters[name] for name in NAMES if name in hyperparameters}
 
 
-def plan_of(names: Sequence[str], values: Mapping[str, Any], *, next_momentum: bool) -> NDArray[Any]:
+def schedule_row(names: Sequence[str], values: Mapping[str, Any], *, next_momentum: bool) -> NDArray[Any]:
     """The one row that the loop works with, from the hyperparameters in their order."""
     plan = np.zeros(1, PLAN)
     for key, word in (("step", "schedule"), ("momentum", "momentum_schedule")):

@@ -44,13 +44,13 @@ def curvature_of(problem: Problem) -> Curvature | None:
     if problem.smoothness is not None:
         return Curvature("everywhere", problem.smoothness, problem.strong_convexity, problem.spectrum)
     if problem.minimizers is not None:
-        found = estimated(problem, problem.minimizers[0], "minimiser")
+        found = estimate_curvature(problem, problem.minimizers[0], "minimiser")
         if found is not None:
             return found
-    return estimated(problem, problem.start, "start")
+    return estimate_curvature(problem, problem.start, "start")
 
 
-def estimated(problem: Problem, x: Floats, place: Place) -> Curvature | None:
+def estimate_curvature(problem: Problem, x: Floats, place: Place) -> Curvature | None:
     """The extreme eigenvalues of the Hessian at x: all of them up to dimension 64, beyond by Lanczos (ARPACK).
 
     Hessian-vector products are central differences of gradients, (∇f(x + hv) − ∇f(x − hv))/2h, so an eigenvalue below
@@ -88,7 +88,7 @@ def _scales(problem: Problem, x: Floats) -> Floats:
     return np.asarray(np.where(known > 0.0, known, np.where(np.isfinite(half) & (half > 0.0), half, 1.0)))
 
 
-def products(problem: Problem, x: Floats, directions: Floats) -> Floats:
+def hessian_products(problem: Problem, x: Floats, directions: Floats) -> Floats:
     """∇²f(x)·v for every row v ≠ 0 of ``directions``, by central differences. Shape of ``directions``.
 
     The step h along v is the longest with |h·v_i| ≤ ∛ε·(scale of coordinate i) for all i, as in `hessian`.
@@ -106,7 +106,7 @@ def _extremes(problem: Problem, x: Floats) -> tuple[float, float]:
     def product(v: Floats) -> Floats:
         flat = v.ravel()
         size = float(np.linalg.norm(flat)) or 1.0
-        return np.asarray(size * products(problem, x, flat[None] / size)[0])
+        return np.asarray(size * hessian_products(problem, x, flat[None] / size)[0])
 
     n = problem.dimension
     operator = LinearOperator((n, n), matvec=product, dtype=np.float64)
@@ -121,17 +121,17 @@ def _extremes(problem: Problem, x: Floats) -> tuple[float, float]:
             ends[which] = float(found[0])
         except ArpackNoConvergence:
             ends[which] = np.nan
-    high = ends["LA"] if np.isfinite(ends["LA"]) else curvature_at(problem, x)
+    high = ends["LA"] if np.isfinite(ends["LA"]) else largest_curvature(problem, x)
     return ends["SA"], high
 
 
-def curvature_at(problem: Problem, x: Floats, *, iterations: int = 100) -> float:
+def largest_curvature(problem: Problem, x: Floats, *, iterations: int = 100) -> float:
     """An estimate of the largest |eigenvalue| of the Hessian at x: power iteration on differences of gradients."""
     direction = np.random.default_rng(0).standard_normal(problem.dimension)
     direction /= np.linalg.norm(direction)
     estimate = 0.0
     for _ in range(iterations):
-        image = products(problem, x, direction[None])[0]
+        image = hessian_products(problem, x, direction[None])[0]
         size = float(np.linalg.norm(image))
         if not np.isfinite(size) or size == 0.0:
             break
@@ -142,10 +142,10 @@ def curvature_at(problem: Problem, x: Floats, *, iterations: int = 100) -> float
     return estimate
 
 
-def scale_of(problem: Problem) -> float:
+def step_unit(problem: Problem) -> float:
     """What one "1/L" is worth in step sizes: from L where it is known, else from the curvature at the start, else 1."""
     try:
-        known = problem.smoothness if problem.smoothness is not None else curvature_at(problem, problem.start)
+        known = problem.smoothness if problem.smoothness is not None else largest_curvature(problem, problem.start)
     except Exception:
         # A user's function that fails: its cells will say how.
         known = 0.0

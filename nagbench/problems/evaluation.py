@@ -10,7 +10,7 @@ import numpy as np
 from numba import float64, int64, types, void
 from numpy.typing import NDArray
 
-from nagbench.core.compilation import Function, compiled, source_hash, without_warnings
+from nagbench.core.compilation import Function, compile_cached, source_hash, without_warnings
 from nagbench.core.entries import SIGNATURES, numba_entry, python_entry
 from nagbench.core.kernels import pointer
 
@@ -81,7 +81,7 @@ def evaluate_points(
 def _compiled_evaluation() -> Function:
     value, gradient = (types.FunctionType(SIGNATURES[kind]) for kind in ("value", "gradient"))
     signature = void(value, gradient, PROBLEM_DATA, _INTS, _MATRIX, _FLOATS, _MATRIX)
-    return compiled(evaluate_points, signature, source_hash(evaluate_points))
+    return compile_cached(evaluate_points, signature, source_hash(evaluate_points))
 
 
 class Evaluator(NamedTuple):

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from nagbench.core.errors import UsageError, nearest, unknown
+from nagbench.core.errors import UsageError, nearest_hint, unknown_name
 from nagbench.problems.problem import Problem
 from nagbench.problems.suites import Entry, suites
 
@@ -25,7 +25,7 @@ class Interval:
         return number is not None and self.low <= number <= self.high
 
 
-def interval(name: str, text: str) -> Interval:
+def parse_interval(name: str, text: str) -> Interval:
     """ "7" (that alone), "2..10", "2.." or "..10" as an interval. Raises UsageError for others."""
     low, dots, high = text.partition("..")
     try:
@@ -39,7 +39,7 @@ def interval(name: str, text: str) -> Interval:
     return found
 
 
-def select(
+def select_problems(
     *,
     kind: str | None = None,
     dimension: str | None = None,
@@ -54,11 +54,11 @@ def select(
     """
     names = {entry.suite for entry in suites().values()}
     if suite is not None and suite not in names:
-        raise unknown("suite", suite, names)
+        raise unknown_name("suite", suite, names)
     if kind is not None and kind not in KINDS:
-        raise unknown("kind", kind, KINDS)
-    sizes = interval("dimension", dimension) if dimension is not None else None
-    conditions = interval("condition", condition) if condition is not None else None
+        raise unknown_name("kind", kind, KINDS)
+    sizes = parse_interval("dimension", dimension) if dimension is not None else None
+    conditions = parse_interval("condition", condition) if condition is not None else None
     found = list(_matching(kind, sizes, conditions, source, suite))
     if not found:
         given = {"kind": kind, "dimension": dimension, "condition": condition, "source": source, "suite": suite}
@@ -78,7 +78,7 @@ def _nothing(given: Mapping[str, str]) -> UsageError:
 
 def _alone(name: str, value: str) -> str:
     try:
-        count = len(select(**{name: value}))
+        count = len(select_problems(**{name: value}))
     except UsageError:
         count = 0
     return f"--{name} {value!r} ({count} by itself)"
@@ -87,8 +87,8 @@ def _alone(name: str, value: str) -> str:
 def _nearest(name: str, value: str) -> str:
     problems = [entry.problem() for entry in suites().values()]
     if name == "source":
-        return nearest(value, {word for problem in problems for word in re.findall(r"\w{3,}", problem.source)})
-    span = interval(name, value)
+        return nearest_hint(value, {word for problem in problems for word in re.findall(r"\w{3,}", problem.source)})
+    span = parse_interval(name, value)
     known = [problem.dimension if name == "dimension" else problem.condition for problem in problems]
     near = min(
         (number for number in known if number is not None),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from nagbench.core.errors import unknown
-from nagbench.core.text_form import parse
+from nagbench.core.errors import unknown_name
+from nagbench.core.text_form import parse_text
 from nagbench.problems.adapters.python import problem_of_function
 from nagbench.problems.problem import Problem
 from nagbench.problems.registry import build_problem, families
@@ -21,7 +21,7 @@ def problem(name: str | Callable[..., Any], **parameters: Any) -> Problem:
     Raises UsageError for unknown names, unknown parameters and values that are not valid.
     """
     if isinstance(name, str) and name not in suites():
-        name, given = parse(name)
+        name, given = parse_text(name)
         parameters = {**given, **parameters}
     facts: dict[str, Any] = {key: parameters.pop(key) for key in ("start", "domain") if key in parameters}
     if not isinstance(name, str):
@@ -30,7 +30,7 @@ def problem(name: str | Callable[..., Any], **parameters: Any) -> Problem:
     if entry is not None:
         return entry.problem(parameters, **facts)
     if name not in families() and ":" not in name:
-        raise unknown("problem", name, [*suites(), *families()])
+        raise unknown_name("problem", name, [*suites(), *families()])
     return build_problem(name, parameters, **facts)
 
 

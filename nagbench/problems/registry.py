@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from nagbench.core import provenance
-from nagbench.core.discovery import from_path, marked_objects
-from nagbench.core.errors import UsageError, one_line, unknown
+from nagbench.core.discovery import import_object, marked_objects
+from nagbench.core.errors import UsageError, one_line, unknown_name
 from nagbench.core.remote import REMOTE_LOADER
 from nagbench.problems.problem import Floats, Problem
 
@@ -86,15 +86,15 @@ def find_family(name: str) -> Family:
     if colon and word in schemes():
         return schemes()[word].family(rest)
     if colon:
-        build = from_path("family", name)
+        build = import_object("family", name)
         if not callable(build):
             raise UsageError(f"family {name!r} is not a function that returns a Problem")
         if not hasattr(build, "__family__") and (
-            not inspect.isfunction(build) or provenance.installed(build.__module__)
+            not inspect.isfunction(build) or provenance.is_installed(build.__module__)
         ):
             raise UsageError(f"family {name!r} is of an installed package and is not marked with nagbench.family")
         return Family(name, build)
-    raise unknown("family", name, families())
+    raise unknown_name("family", name, families())
 
 
 def build_problem(source: str | Family, parameters: Mapping[str, Any], /, **facts: Any) -> Problem:
@@ -136,7 +136,7 @@ def _numbers(who: str, name: str, values: Any) -> Floats:
 def _build(found: Family, parameters: Mapping[str, Any], facts: Mapping[str, Any]) -> Problem:
     for name in parameters:
         if name not in found.parameters:
-            raise unknown(f"parameter of family {found.name}", name, {*found.parameters, "start"})
+            raise unknown_name(f"parameter of family {found.name}", name, {*found.parameters, "start"})
     start = {"start": facts["start"]} if "start" in facts and "start" in found.parameters else {}
     try:
         built = found.build(**parameters, **start)

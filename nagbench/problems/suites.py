@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nagbench.core.errors import UsageError
 from nagbench.core.paths import suites_folder
-from nagbench.core.validation import messages, read_tables
+from nagbench.core.validation import error_messages, read_toml
 from nagbench.problems.problem import Problem
 from nagbench.problems.registry import build_problem
 
@@ -56,7 +56,7 @@ def read_suite(file: Path, *, build: bool = True) -> dict[str, Entry]:
 
     Raises UsageError that names every mistake, with file, entry and field.
     """
-    tables = read_tables("suite", file)
+    tables = read_toml("suite", file)
     if not tables:
         raise UsageError(f"suite {file} names no problem (allowed: {_TABLES})")
     entries: dict[str, Entry] = {}
@@ -71,7 +71,7 @@ def read_suite(file: Path, *, build: bool = True) -> dict[str, Entry]:
         try:
             model = _EntryModel.model_validate(table)
         except ValidationError as error:
-            mistakes += [f"{file}: {name}: {message}" for message in messages(error, _EntryModel)]
+            mistakes += [f"{file}: {name}: {message}" for message in error_messages(error, _EntryModel)]
             continue
         facts = model.model_dump(include={"start", "domain", "source"}, exclude_none=True)
         entries[name] = Entry(name, file.stem, model.family, model.parameters, facts)
@@ -93,7 +93,9 @@ def _no_table(name: str, value: Any) -> str:
     return f"not a table; a key of a specification goes into a file for `nagbench sweep FILE` (allowed: {_TABLES})"
 
 
-def merge(files: Iterable[Path], *, build: bool = True, taken: Mapping[str, Entry] | None = None) -> dict[str, Entry]:
+def merge_suites(
+    files: Iterable[Path], *, build: bool = True, taken: Mapping[str, Entry] | None = None
+) -> dict[str, Entry]:
     """All entries of these files. Raises UsageError for a name that two of them give, or that is ``taken``."""
     entries: dict[str, Entry] = {}
     for file in files:
@@ -108,4 +110,4 @@ def merge(files: Iterable[Path], *, build: bool = True, taken: Mapping[str, Entr
 @functools.cache
 def suites() -> Mapping[str, Entry]:
     """All problems that come with the package, by name."""
-    return merge(sorted(suites_folder().glob("*.toml")), build=False)
+    return merge_suites(sorted(suites_folder().glob("*.toml")), build=False)

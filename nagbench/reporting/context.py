@@ -15,7 +15,7 @@ from nagbench.analysis.summary import hyperparameters, selected, summary_of
 from nagbench.analysis.traces import traces_of
 from nagbench.core.errors import UsageError, one_line
 from nagbench.engine.records import Cell
-from nagbench.experiments.selection import select
+from nagbench.experiments.selection import select_best_trials
 from nagbench.reporting.html.ids import Ids
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _SAME = ["cell", "problem", "variant", "mode", "trial", "oracle", "tolerance"]
 
 
 @dataclass(frozen=True, eq=False)
-class Material:
+class ReportContext:
     """Tables as a `Results` has them. ``plan`` says what each cell holds; ``missing`` is the number of cells without a result.
 
     ``notes`` are told above everything else. ``certificates`` are those of `nagbench verify` in the directories; one that
@@ -146,19 +146,19 @@ def _cell(row: Mapping[Any, Any], names: Sequence[str]) -> Cell:
     )
 
 
-def material(*sweeps: Results) -> Material:
+def report_context(*sweeps: Results) -> ReportContext:
     """The material of these sweeps: counts are pooled and trials selected among all, times stay with their machines."""
     first = sweeps[0]
     certificates = tuple(found for sweep in sweeps if (found := _certificate(sweep)) is not None)
     if len(sweeps) == 1:
-        return Material(
+        return ReportContext(
             first.runs, first.timings, first.curves, [dict(first.manifest)], missing=first.missing, plan=first.plan,
             certificates=certificates,
         )  # fmt: skip
     together = _joined([sweep.runs for sweep in sweeps])
     runs = together.drop_duplicates([name for name in _SAME if name in together], ignore_index=True)
-    runs["selected"] = select(runs)
-    return Material(
+    runs["selected"] = select_best_trials(runs)
+    return ReportContext(
         runs,
         _pooled([sweep.timings for sweep in sweeps], ["cell", "machine", "iterations"]),
         _pooled([sweep.curves for sweep in sweeps], ["cell", "iteration"]),

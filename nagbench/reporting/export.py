@@ -13,9 +13,9 @@ import pandas as pd
 
 from nagbench.analysis.formatting import seconds, whole
 from nagbench.analysis.summary import findings
-from nagbench.reporting.context import Material
-from nagbench.reporting.figures.plot_data import Sketch
-from nagbench.reporting.figures.small_paths import Walk
+from nagbench.reporting.context import ReportContext
+from nagbench.reporting.figures.plot_data import PlotData
+from nagbench.reporting.figures.small_paths import PathPicture
 from nagbench.reporting.figures.style import save
 from nagbench.reporting.html.page import sections_of
 from nagbench.reporting.html.parts import Figure
@@ -24,7 +24,7 @@ from nagbench.reporting.html.sections.reading import measures
 Write = Callable[[Mapping[Any, Any] | None], str]
 
 
-def markdown(material: Material) -> str:
+def markdown(material: ReportContext) -> str:
     """Findings and summary as Markdown: one table a mode, problems down, methods across."""
     lines = [f"# {_md(material.manifest['name'])}", "", *_said(material, _md), ""]
     for mode, table in material.table.groupby("mode", sort=False):
@@ -60,7 +60,7 @@ def _md_row(entries: list[str]) -> str:
     return f"| {' | '.join(entries)} |"
 
 
-def latex(material: Material) -> str:
+def latex(material: ReportContext) -> str:
     """The summary as LaTeX tables, one a mode, for the package booktabs; the findings stand above as comments."""
     lines = [r"% \usepackage{booktabs}", *(f"% {line}" for line in _said(material, _one_line))]
     for mode, table in material.table.groupby("mode", sort=False):
@@ -113,7 +113,7 @@ def _one_line(text: Any) -> str:
     return " ".join(str(text).split())
 
 
-def notebook(material: Material) -> str:
+def notebook(material: ReportContext) -> str:
     """What a notebook shows of a sweep: the findings and the summary, as plain HTML."""
     said = "".join(f"<li>{line}</li>" for line in _said(material, html.escape))
     tables = []
@@ -140,7 +140,7 @@ def _html_entry(row: Mapping[Any, Any] | None) -> str:
     return f"{f'<strong>{count}</strong>' if row['best'] else count}{_share(row)}{time}"
 
 
-def figures(material: Material, folder: Path) -> Iterator[Path]:
+def figures(material: ReportContext, folder: Path) -> Iterator[Path]:
     """Writes every figure of the page as a PDF of its own, with its legend, and yields the paths."""
     folder.mkdir(parents=True, exist_ok=True)
     for section in sections_of(material):
@@ -148,7 +148,7 @@ def figures(material: Material, folder: Path) -> Iterator[Path]:
             for picture in part.pictures if isinstance(part, Figure) else ():
                 file = folder / f"{picture.id}.pdf"
                 drawing = (picture.paper or picture.draw)()
-                if isinstance(drawing, Sketch | Walk):
+                if isinstance(drawing, PlotData | PathPicture):
                     raise TypeError(f"{picture.id} is a sketch without a drawing for paper")
                 save(drawing, file)
                 yield file
@@ -168,7 +168,7 @@ def _share(row: Mapping[Any, Any]) -> str:
     return "" if row["solved"] == row["of"] else f" ({row['solved']}/{row['of']})"
 
 
-def _said(material: Material, escape: Callable[[str], str]) -> Iterator[str]:
+def _said(material: ReportContext, escape: Callable[[str], str]) -> Iterator[str]:
     if material.missing:
         yield escape(f"Partial: {material.missing} cells have no result yet.")
     for note in material.notes:
@@ -177,11 +177,11 @@ def _said(material: Material, escape: Callable[[str], str]) -> Iterator[str]:
         yield f"{'- ' if escape is _md else ''}{escape(sentence)}"
 
 
-def _tolerances(material: Material) -> str:
+def _tolerances(material: ReportContext) -> str:
     return " or ".join(measures(material.table))
 
 
-def _origin(material: Material, escape: Callable[[str], str]) -> Iterator[str]:
+def _origin(material: ReportContext, escape: Callable[[str], str]) -> Iterator[str]:
     """Where the numbers come from, and the command that repeats them."""
     for manifest in material.manifests:
         versions, processor = manifest.get("versions", {}), manifest.get("machine", {}).get("processor", "")

@@ -7,7 +7,7 @@ import pytest
 import nagbench
 from nagbench.analysis.sensitivity import best_settings, overshoot_by_momentum, paired_overshoot, regret, usable_steps
 from nagbench.experiments.scan import crossed, scan
-from nagbench.experiments.selection import select
+from nagbench.experiments.selection import select_best_trials
 from nagbench.optimizers.registry import find_method
 
 
@@ -80,7 +80,7 @@ def test_a_final_measure_that_is_missing_counts_as_infinite():
     table = pd.DataFrame(rows)
     best = best_settings(table).iloc[0]
     assert best["step_size"] == 0.2
-    assert table[select(table)]["step_size"].unique() == [0.2]
+    assert table[select_best_trials(table)]["step_size"].unique() == [0.2]
 
 
 def test_a_given_setting_is_compared_with_the_tuning_of_its_optimizer():

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nagbench.analysis.tuning import by_trials, cost, fairness, held_out
-from nagbench.experiments.selection import select
+from nagbench.experiments.selection import select_best_trials
 
 
 def table(scores, starts=1, mode="tuned"):
@@ -115,7 +115,7 @@ def test_the_cost_is_that_of_the_trial_that_is_selected():
     tied = table([[10, 30], [20, 20]])
     tied.loc[tied["trial"] == 1, "residual"] = 0.01
     tied.loc[tied["trial"] == 1, "gradient_evaluations"] = 70.0
-    assert set(tied[select(tied)]["trial"]) == {1}
+    assert set(tied[select_best_trials(tied)]["trial"]) == {1}
     assert cost(tied).iloc[0]["evaluations_of_best"] == 140.0
 
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 import nagbench
-from nagbench.engine.oracles import draws, parse_oracle
-from nagbench.engine.single_run import cell_of
+from nagbench.engine.oracles import draw_chunk, parse_oracle
+from nagbench.engine.single_run import make_cell
 
 torch.set_num_threads(1)
 
@@ -18,8 +18,8 @@ problem_of = functools.cache(nagbench.problem)
 
 def first_epoch(problem, oracle):
     """The mini-batches of the first epoch, as the loop draws them."""
-    cell = cell_of(problem, nagbench.optimizer("gradient-descent", step_size=1.0), oracle=oracle, seed=3)
-    drawn = draws(parse_oracle(oracle), problem, cell, 0)
+    cell = make_cell(problem, nagbench.optimizer("gradient-descent", step_size=1.0), oracle=oracle, seed=3)
+    drawn = draw_chunk(parse_oracle(oracle), problem, cell, 0)
     ends = drawn.offsets[1:]
     last = int(np.flatnonzero(ends == problem.row_count)[0]) + 1
     return np.split(drawn.rows[: problem.row_count], drawn.offsets[1:last])

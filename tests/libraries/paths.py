@@ -3,8 +3,8 @@
 import numpy as np
 
 import nagbench
-from nagbench.engine.runner import Batch, Job, count, digest, replay
-from nagbench.engine.single_run import cell_of
+from nagbench.engine.runner import BatchRun, LoadedBatch, count, point_digest, replay
+from nagbench.engine.single_run import make_cell
 from nagbench.optimizers.algorithm import update_of
 from nagbench.optimizers.registry import find_method
 
@@ -38,9 +38,11 @@ def scheduled(name, gradient, start, step_sizes, momentum):
 def assert_replays(name, budget):
     """On Rosenbrock's function a bare replay ends where the count ended, bit for bit, every time."""
     problem, optimizer = nagbench.problem("rosenbrock"), nagbench.optimizer(name, step_size=1e-3)
-    batch = Batch(problem, optimizer.method, [cell_of(problem, optimizer, budget=budget, tolerances=(1e-300,))] * 2)
-    counts, job = count(batch), Job(batch)
-    assert digest(counts.points[0, -1]) == digest(counts.points[1, -1])
+    batch = LoadedBatch(
+        problem, optimizer.method, [make_cell(problem, optimizer, budget=budget, tolerances=(1e-300,))] * 2
+    )
+    counts, job = count(batch), BatchRun(batch)
+    assert point_digest(counts.points[0, -1]) == point_digest(counts.points[1, -1])
     list(replay(job, 0, budget))
     list(replay(job, 0, budget))
-    assert digest(job.state.iterate) == digest(counts.points[0, -1])
+    assert point_digest(job.state.iterate) == point_digest(counts.points[0, -1])

@@ -8,8 +8,8 @@ import pytest
 
 import nagbench
 from nagbench.engine import runner, timing
-from nagbench.engine.runner import Batch, Job
-from nagbench.engine.single_run import cell_of
+from nagbench.engine.runner import BatchRun, LoadedBatch
+from nagbench.engine.single_run import make_cell
 from nagbench.optimizers.adapters._native import form_of
 from nagbench.optimizers.registry import find_method
 
@@ -29,7 +29,7 @@ def test_the_form_is_the_problem(name):
 def test_a_native_loop_ends_where_the_run_ends(name, method):
     problem, optimizer = nagbench.problem(name), nagbench.optimizer(method, step_size=1e-3)
     run = nagbench.run(problem, optimizer, budget=30, tolerance=1e-300)
-    job = Job(Batch(problem, optimizer.method, [cell_of(problem, optimizer)]))
+    job = BatchRun(LoadedBatch(problem, optimizer.method, [make_cell(problem, optimizer)]))
     np.testing.assert_allclose(job.native(30), run.iterate, rtol=0, atol=1e-10)
 
 
@@ -37,7 +37,7 @@ def test_there_is_none_for_other_problems_and_methods():
     assert find_method("nesterov").native is None
     for problem, method in (("himmelblau", "torch/sgd"), ("bowl", "nesterov")):
         found, optimizer = nagbench.problem(problem), nagbench.optimizer(method)
-        assert Job(Batch(found, optimizer.method, [cell_of(found, optimizer)])).native is None
+        assert BatchRun(LoadedBatch(found, optimizer.method, [make_cell(found, optimizer)])).native is None
 
 
 def test_timings_have_the_step_and_the_native_loop(folder):

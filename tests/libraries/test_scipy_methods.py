@@ -6,8 +6,8 @@ import scipy.optimize as optimize
 
 import nagbench
 from nagbench.core.errors import UsageError
-from nagbench.engine.runner import Batch, Job, count, digest, replay
-from nagbench.engine.single_run import cell_of
+from nagbench.engine.runner import BatchRun, LoadedBatch, count, point_digest, replay
+from nagbench.engine.single_run import make_cell
 from nagbench.optimizers.registry import library_methods
 
 TUTORIAL = [1.3, 0.7, 0.8, 1.9, 1.2]
@@ -80,10 +80,10 @@ def test_the_first_iterate_within_a_tolerance_is_counted(name, measure, relative
 
 def test_several_tolerances_and_starts_in_one_batch():
     problem, optimizer = nagbench.problem("rosenbrock"), nagbench.optimizer("scipy/bfgs")
-    cells = [cell_of(problem, optimizer, start=start, tolerances=(1.0, 1e-3, 1e-6)) for start in (0, 1)]
-    found = count(Batch(problem, optimizer.method, cells))
+    cells = [make_cell(problem, optimizer, start=start, tolerances=(1.0, 1e-3, 1e-6)) for start in (0, 1)]
+    found = count(LoadedBatch(problem, optimizer.method, cells))
     for c, cell in enumerate(cells):
-        alone = count(Batch(problem, optimizer.method, [cell]))
+        alone = count(LoadedBatch(problem, optimizer.method, [cell]))
         assert np.array_equal(found.hits[c], alone.hits[0])
         assert (np.diff(found.hits[c]["iterations"]) > 0).all()
         assert (np.diff(found.hits[c]["work"]) > 0).all()
@@ -92,12 +92,12 @@ def test_several_tolerances_and_starts_in_one_batch():
 @pytest.mark.parametrize("name", METHODS)
 def test_the_bare_replay_ends_where_the_count_ended_bit_for_bit(name):
     problem, optimizer = nagbench.problem("rosenbrock"), nagbench.optimizer(name)
-    batch = Batch(problem, optimizer.method, [cell_of(problem, optimizer, tolerances=(1e-6,))])
-    found, job = count(batch), Job(batch)
+    batch = LoadedBatch(problem, optimizer.method, [make_cell(problem, optimizer, tolerances=(1e-6,))])
+    found, job = count(batch), BatchRun(batch)
     iterations = int(found.hits["iterations"][0, -1])
     list(replay(job, 0, iterations))
     list(replay(job, 0, iterations))
-    assert digest(job.state.iterate) == digest(found.points[0, -1])
+    assert point_digest(job.state.iterate) == point_digest(found.points[0, -1])
 
 
 def test_a_budget_ends_it_and_a_start_at_the_minimum_takes_nothing():

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import nagbench
-from nagbench.engine.runner import Batch, Job, count, digest, replay
-from nagbench.engine.single_run import cell_of
+from nagbench.engine.runner import BatchRun, LoadedBatch, count, point_digest, replay
+from nagbench.engine.single_run import make_cell
 from nagbench.optimizers.registry import find_method
 
 NAME = "fista-function-restart"
@@ -54,11 +54,11 @@ def test_it_is_the_published_scheme(name, step, engine):
 def test_the_bare_replay_ends_where_the_count_ended(settings, engine):
     problem = nagbench.problem("wine-softmax" if "oracle" in settings else "rosenbrock")
     optimizer = nagbench.optimizer(NAME, step_size=1e-3)
-    cells = [cell_of(problem, optimizer, budget=200, tolerances=(1e-300,), engine=engine, **settings)]
-    batch = Batch(problem, optimizer.method, cells)
-    counts, job = count(batch), Job(batch)
+    cells = [make_cell(problem, optimizer, budget=200, tolerances=(1e-300,), engine=engine, **settings)]
+    batch = LoadedBatch(problem, optimizer.method, cells)
+    counts, job = count(batch), BatchRun(batch)
     list(replay(job, 0, 200))
-    assert digest(job.state.iterate) == digest(counts.points[0, -1])
+    assert point_digest(job.state.iterate) == point_digest(counts.points[0, -1])
 
 
 @pytest.mark.parametrize("name", ["rosenbrock-10", "ill-conditioned-1e4"])
@@ -96,7 +96,7 @@ def test_a_replay_evaluates_f_for_the_method_alone():
     )
     for name, wanted in ((NAME, 30), ("fista", 0)):
         optimizer = nagbench.optimizer(name, step_size=0.1)
-        job = Job(Batch(problem, optimizer.method, [cell_of(problem, optimizer, budget=30)]))
+        job = BatchRun(LoadedBatch(problem, optimizer.method, [make_cell(problem, optimizer, budget=30)]))
         calls.clear()
         list(replay(job, 0, 30))
         assert len(calls) == wanted

@@ -5,10 +5,10 @@ import math
 import pytest
 
 import nagbench
-from nagbench.engine.runner import Batch, Job, count, digest, replay
-from nagbench.engine.single_run import cell_of
+from nagbench.engine.runner import BatchRun, LoadedBatch, count, point_digest, replay
+from nagbench.engine.single_run import make_cell
 from nagbench.experiments.plan import cells
-from nagbench.experiments.specification import make_spec
+from nagbench.experiments.specification import validate_spec
 from nagbench.optimizers.registry import find_method, methods
 
 METHODS = list(methods())
@@ -32,10 +32,10 @@ def test_engines_agree_bit_for_bit(name, problem):
 @pytest.mark.parametrize("name", METHODS)
 def test_the_bare_replay_ends_where_the_count_ended(name):
     problem, optimizer = nagbench.problem("rosenbrock"), nagbench.optimizer(name, step_size=1e-3)
-    batch = Batch(problem, optimizer.method, [cell_of(problem, optimizer, budget=777, tolerances=(1e-300,))])
-    counts, job = count(batch), Job(batch)
+    batch = LoadedBatch(problem, optimizer.method, [make_cell(problem, optimizer, budget=777, tolerances=(1e-300,))])
+    counts, job = count(batch), BatchRun(batch)
     list(replay(job, 0, int(counts.hits["iterations"][0, -1])))
-    assert digest(job.state.iterate) == digest(counts.points[0, -1])
+    assert point_digest(job.state.iterate) == point_digest(counts.points[0, -1])
 
 
 @pytest.mark.parametrize("engine", ["numba", "python"])
@@ -90,4 +90,4 @@ def test_theories_that_need_no_strong_convexity_take_none(name):
 
 def test_more_methods_do_not_change_the_default_sweep():
     assert set(FIVE) < set(METHODS)
-    assert {planned.variant for planned in cells(make_spec({"problems": ["bowl"], "trials": 2}))} == set(FIVE)
+    assert {planned.variant for planned in cells(validate_spec({"problems": ["bowl"], "trials": 2}))} == set(FIVE)

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from trajectories import ROSENBROCK_START, first_difference, rosenbrock
 
 import nagbench
-from nagbench.engine.batches import bundle_of
-from nagbench.engine.runner import Batch, Job, count, digest, replay
-from nagbench.engine.single_run import cell_of
+from nagbench.engine.batches import batch_of
+from nagbench.engine.runner import BatchRun, LoadedBatch, count, point_digest, replay
+from nagbench.engine.single_run import make_cell
 from nagbench.experiments.plan import make_plan
 from nagbench.experiments.plan_table import cell_of_row, plan_schema, plan_table
-from nagbench.experiments.serialize import as_toml, text_of_optimizer
-from nagbench.experiments.specification import make_spec
+from nagbench.experiments.serialize import spec_to_toml, text_of_optimizer
+from nagbench.experiments.specification import validate_spec
 from nagbench.optimizers.registry import methods
 from nagbench.optimizers.schedules import MOMENTA, STEP_SIZES
 
@@ -159,10 +159,12 @@ class TestRuns:
         problem = nagbench.problem("rosenbrock")
         kinds = methods()[name].schedulable
         optimizer = nagbench.optimizer(f"{name}:{BOTH if len(kinds) == 2 else BOTH.partition(',momentum')[0]}")
-        batch = Batch(problem, optimizer.method, [cell_of(problem, optimizer, budget=150, tolerances=(1e-300,))])
-        counts, job = count(batch), Job(batch)
+        batch = LoadedBatch(
+            problem, optimizer.method, [make_cell(problem, optimizer, budget=150, tolerances=(1e-300,))]
+        )
+        counts, job = count(batch), BatchRun(batch)
         list(replay(job, 0, 150))
-        assert digest(job.state.iterate) == digest(counts.points[0, -1])
+        assert point_digest(job.state.iterate) == point_digest(counts.points[0, -1])
 
     def test_engines_agree(self):
         compiled, plain = (run(f"nesterov:momentum=0.9,{BOTH}", engine, 150) for engine in ENGINES)
@@ -171,16 +173,16 @@ class TestRuns:
     def test_a_bundle_follows_one_schedule_and_has_the_keys_of_its_cells(self):
         problem = nagbench.problem("rosenbrock")
         texts = [f"nesterov:{BOTH}", f"nesterov:momentum=0.5,{BOTH}"]
-        listed = [cell_of(problem, nagbench.optimizer(text), budget=200) for text in texts]
-        bundle = bundle_of(listed, ["step_size", "momentum"])
+        listed = [make_cell(problem, nagbench.optimizer(text), budget=200) for text in texts]
+        bundle = batch_of(listed, ["step_size", "momentum"])
         assert bundle.keys == [cell.key for cell in listed]
         assert [cell.key for cell in bundle[1:]] == [listed[1].key]
-        together = count(Batch(problem, methods()["nesterov"], bundle))
+        together = count(LoadedBatch(problem, methods()["nesterov"], bundle))
         for i, cell in enumerate(listed):
-            alone = count(Batch(problem, methods()["nesterov"], [cell]))
+            alone = count(LoadedBatch(problem, methods()["nesterov"], [cell]))
             assert together.points[i].tobytes() == alone.points[0].tobytes()
         with pytest.raises(ValueError, match="the same schedules"):
-            bundle_of([listed[0], cell_of(problem, nagbench.optimizer("nesterov"), budget=200)], bundle.names)
+            batch_of([listed[0], make_cell(problem, nagbench.optimizer("nesterov"), budget=200)], bundle.names)
 
     @pytest.mark.parametrize("engine", ENGINES)
     def test_they_depend_on_k_and_are_never_called_stalled(self, engine):
@@ -197,15 +199,15 @@ class TestRuns:
 class TestText:
     def test_without_a_schedule_nothing_is_added_to_a_cell(self):
         problem = nagbench.problem("bowl")
-        plain = cell_of(problem, nagbench.optimizer("nesterov:step_size=0.1,momentum=0.5"))
+        plain = make_cell(problem, nagbench.optimizer("nesterov:step_size=0.1,momentum=0.5"))
         named = nagbench.optimizer("nesterov:step_size=0.1,momentum=0.5,schedule=constant,momentum_schedule=constant")
         assert dict(plain.hyperparameters) == {"step_size": 0.1, "momentum": 0.5}
-        assert cell_of(problem, named).key == plain.key
+        assert make_cell(problem, named).key == plain.key
 
     def test_a_cell_says_all_that_decides(self):
         problem = nagbench.problem("bowl")
         short, whole = (
-            cell_of(problem, nagbench.optimizer(f"gradient-descent:step_size=0.1,schedule=step{rest}"))
+            make_cell(problem, nagbench.optimizer(f"gradient-descent:step_size=0.1,schedule=step{rest}"))
             for rest in ("", ",schedule_period=1000,schedule_factor=0.1")
         )
         assert short.key == whole.key
@@ -220,14 +222,14 @@ class TestText:
         assert nagbench.optimizer(str(optimizer)).hyperparameters == optimizer.hyperparameters
 
     def test_in_a_specification_and_the_tables(self, tmp_path):
-        spec = make_spec(
+        spec = validate_spec(
             {
                 "problems": ["bowl"], "modes": ["tuned"], "trials": 2, "timing": False, "budget": 200,
                 "optimizers": ["gradient-descent", LISTED, "nesterov:schedule=step"],
             }
         )  # fmt: skip
         file = tmp_path / "spec.toml"
-        file.write_text(as_toml(spec))
+        file.write_text(spec_to_toml(spec))
         done = nagbench.sweep(file, out=tmp_path / "out")
         runs = nagbench.load(tmp_path / "out").runs
         assert len(runs) == len(done.runs) == 2 * (2 + 2 + 2)
@@ -240,7 +242,9 @@ class TestText:
 
     def test_the_step_size_is_tuned_under_a_schedule_and_a_row_gives_its_cell_back(self):
         optimizers = ["adam:schedule=inverse", "nesterov"]
-        plan = make_plan(make_spec({"problems": ["bowl"], "optimizers": optimizers, "modes": ["tuned"], "trials": 4}))
+        plan = make_plan(
+            validate_spec({"problems": ["bowl"], "optimizers": optimizers, "modes": ["tuned"], "trials": 4})
+        )
         rows = [row for lot in plan for row in plan_table(lot, plan_schema(plan)).to_pylist()]
         assert [row["schedule"] for row in rows] == ["inverse"] * 4 + [None] * 4
         assert len({row["step_size"] for row in rows}) == 8

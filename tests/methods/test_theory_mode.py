@@ -6,7 +6,7 @@ import pytest
 import nagbench
 from nagbench.experiments.modes import theory_of
 from nagbench.experiments.plan import make_plan, without_theory
-from nagbench.experiments.specification import make_spec
+from nagbench.experiments.specification import validate_spec
 from nagbench.experiments.stages import Progress
 from nagbench.optimizers.algorithm import Hyperparameter
 from nagbench.optimizers.registry import find_method, methods
@@ -49,7 +49,9 @@ class TestTunings:
 
     def test_it_converges_on_convex_problems_of_the_collection(self):
         for problem in ("huber-10", "logcosh-2", "log-sum-exp"):
-            sweep = make_plan(make_spec({"problems": [problem], "optimizers": ["fista", "ogm"], "modes": ["theory"]}))
+            sweep = make_plan(
+                validate_spec({"problems": [problem], "optimizers": ["fista", "ogm"], "modes": ["theory"]})
+            )
             for lot in sweep:
                 (cell,) = lot.cells
                 optimizer = nagbench.optimizer(cell.optimizer, **cell.hyperparameters)
@@ -59,7 +61,7 @@ class TestTunings:
 
 class TestWhatIsLeftOut:
     def plan(self, **given):
-        return make_plan(make_spec({"trials": 2, "budget": 10, **given}))
+        return make_plan(validate_spec({"trials": 2, "budget": 10, **given}))
 
     def test_is_named_in_one_line(self):
         told = without_theory(

@@ -16,7 +16,7 @@ from nagbench.engine import runner
 
 def fingerprint(text):
     """As a new process finds it: nothing imported, nothing remembered."""
-    runner.forget()
+    runner.clear_caches()
     return runner.fingerprint_of(canonical(nagbench.problem(text).spec), "nesterov")
 
 

@@ -6,7 +6,7 @@ from nagbench.engine import runner
 
 def again(problem):
     """The problem as another process builds it, from its plain data."""
-    runner.forget()
+    runner.clear_caches()
     return runner.problem_of(canonical(problem.spec))
 
 

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nagbench
-from nagbench.reporting.figures.plot_data import Axis, Line, Sketch, marks, powers, rounds, svg
-from nagbench.reporting.figures.small_paths import ground_of, png, walked
+from nagbench.reporting.figures.plot_data import Axis, Line, PlotData, marks, powers, rounds, svg
+from nagbench.reporting.figures.small_paths import draw_paths, ground_of, png
 from nagbench.reporting.figures.style import DARK, MARKERS, look_of
 from nagbench.reporting.figures.terrain import queries
 
@@ -25,8 +25,8 @@ def plain(value: float) -> str:
     return f"{value:g}"
 
 
-def sketch_of(*lines: Line, x: Axis | None = None, y: Axis | None = None) -> Sketch:
-    return Sketch(
+def sketch_of(*lines: Line, x: Axis | None = None, y: Axis | None = None) -> PlotData:
+    return PlotData(
         x=x or Axis("k", "linear", 0.0, 10.0, rounds(0.0, 10.0, plain)),
         y=y or Axis("f", "log", 1e-4, 1.0, powers(1e-4, 1.0, plain)),
         lines=lines,
@@ -35,7 +35,7 @@ def sketch_of(*lines: Line, x: Axis | None = None, y: Axis | None = None) -> Ske
     )
 
 
-def root_of(sketch: Sketch, title: str = "t") -> ET.Element:
+def root_of(sketch: PlotData, title: str = "t") -> ET.Element:
     return ET.fromstring(svg(sketch, "p", title=title))
 
 
@@ -125,7 +125,7 @@ def test_a_walk_is_drawn_where_the_run_went() -> None:
     problem = nagbench.problem("bowl")
     run = nagbench.run(problem, "nesterov:step_size=0.1,momentum=0.5", budget=20, path=True)
     ground = ground_of(problem, run.path)
-    walk = walked(problem, run.cell, run.path, queries(problem, run), ground, "below")
+    walk = draw_paths(problem, run.cell, run.path, queries(problem, run), ground, "below")
     root = ET.fromstring(walk.svg("p", HOSTILE))
     assert root.get("aria-label") == HOSTILE
     assert [use.get("href") for use in root.iter("{http://www.w3.org/2000/svg}use")].count("#below") == 1

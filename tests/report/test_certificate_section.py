@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 import nagbench
 from nagbench.cli.main import cli
-from nagbench.reporting.context import Material, material
+from nagbench.reporting.context import ReportContext, report_context
 from nagbench.reporting.html.page import render, sections_of
 from nagbench.reporting.html.parts import Figure, Section, Table
 
@@ -40,7 +40,7 @@ def certified(folder: Path, text: str) -> Any:
     (folder / "certificate.json").unlink()
 
 
-def section_of(found: Material, name: str) -> Section:
+def section_of(found: ReportContext, name: str) -> Section:
     return next(section for section in sections_of(found) if section.id == name)
 
 
@@ -50,14 +50,14 @@ def test_the_command_writes_what_the_report_reads(folder: Path) -> None:
         cli, ["verify", "nesterov", "qhm", "--scenario", "step-drop", "--steps", "12", "--out", str(file)]
     )
     assert done.exit_code == 0
-    (found,) = material(nagbench.load(folder)).certificates
+    (found,) = report_context(nagbench.load(folder)).certificates
     file.unlink()
     assert not isinstance(found, str)
     assert (found.steps, [trial.scenario.name for trial in found.trials]) == (12, ["step-drop"])
 
 
 def test_bundles_and_pictures_stand_on_the_page(certified: Path, text: str) -> None:
-    found = material(nagbench.load(certified))
+    found = report_context(nagbench.load(certified))
     parts = section_of(found, "certificate").parts
     table = next(part for part in parts if isinstance(part, Table))
     rows = {(row.entries[0].small, row.entries[1].text): row.entries for row in table.rows}
@@ -79,14 +79,14 @@ def test_bundles_and_pictures_stand_on_the_page(certified: Path, text: str) -> N
 
 
 def test_without_one_the_page_says_how_to_make_it(folder: Path) -> None:
-    page = render(material(nagbench.load(folder)))
+    page = render(report_context(nagbench.load(folder)))
     assert "`nagbench verify nesterov torch/sgd-nesterov --out DIRECTORY/certificate.json`" in page
 
 
 def test_without_libraries_nothing_is_said(folder: Path) -> None:
-    found = material(nagbench.load(folder))
+    found = report_context(nagbench.load(folder))
     ours = found.runs[found.runs["optimizer"] == "nesterov"]
-    page = render(Material(ours, found.timings, found.curves, found.manifests, plan=found.plan))
+    page = render(ReportContext(ours, found.timings, found.curves, found.manifests, plan=found.plan))
     assert "certificate" not in page
 
 
@@ -97,7 +97,7 @@ def test_a_damaged_one_is_a_line_and_the_rest_stands(folder: Path, text: str, da
     file = folder / "certificate.json"
     file.write_bytes(b"\xff\xfe\x00" if damage is None else damage(text).encode())
     warned: list[str] = []
-    page = render(material(nagbench.load(folder, warn=warned.append)))
+    page = render(report_context(nagbench.load(folder, warn=warned.append)))
     file.unlink()
     assert len(warned) == 1
     assert len(warned[0].splitlines()) == 1
@@ -116,7 +116,7 @@ def test_hostile_names_are_text(folder: Path, text: str) -> None:
             pair["explanation"] = HOSTILE
     file = folder / "certificate.json"
     file.write_text(json.dumps(data), encoding="utf-8")
-    page = render(material(nagbench.load(folder)))
+    page = render(report_context(nagbench.load(folder)))
     file.unlink()
     assert "<script>alert" not in page
     assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") > 20

@@ -12,18 +12,18 @@ import pandas as pd
 import pytest
 
 import nagbench
-from nagbench.reporting.context import Material, material
+from nagbench.reporting.context import ReportContext, report_context
 from nagbench.reporting.export import figures, latex, markdown, notebook
 from nagbench.reporting.figures.ranks import critical_differences
 from nagbench.reporting.html.page import render, sections_of
 
 
 @pytest.fixture(scope="module")
-def tuned(tables: dict[str, Any]) -> Material:
-    return Material(tables["runs"], tables["timings"], tables["curves"], [tables["manifest"]])
+def tuned(tables: dict[str, Any]) -> ReportContext:
+    return ReportContext(tables["runs"], tables["timings"], tables["curves"], [tables["manifest"]])
 
 
-def test_markdown_tables_hold_the_counts(tuned: Material, tables: dict[str, Any]) -> None:
+def test_markdown_tables_hold_the_counts(tuned: ReportContext, tables: dict[str, Any]) -> None:
     text = markdown(tuned)
     block = text[text.index("## tuned") : text.index("## theory")]
     rows = [
@@ -41,8 +41,8 @@ def test_markdown_tables_hold_the_counts(tuned: Material, tables: dict[str, Any]
     assert tables["manifest"]["command"] in text
 
 
-def test_hostile_names_stay_in_their_cells(tuned: Material) -> None:
-    evil = Material(
+def test_hostile_names_stay_in_their_cells(tuned: ReportContext) -> None:
+    evil = ReportContext(
         tuned.runs.replace({"bowl": "a|b</td>\n\n# x_y*", "nesterov": r"\input{x} 50% & $y$"}), tuned.timings, tuned.curves,
         tuned.manifests,
     )  # fmt: skip
@@ -55,7 +55,7 @@ def test_hostile_names_stay_in_their_cells(tuned: Material) -> None:
     assert "a|b&lt;/td&gt;" in notebook(evil)
 
 
-def test_latex_tables_are_balanced_and_even(tuned: Material) -> None:
+def test_latex_tables_are_balanced_and_even(tuned: ReportContext) -> None:
     text = latex(tuned)
     assert re.findall(r"\\begin\{(\w+)\}", text).count("table") == text.count(r"\end{table}") == 2
     for columns, body in re.findall(r"\\begin\{tabular\}\{l(r+)\}\n\\toprule\n(.*?)\\bottomrule", text, flags=re.S):
@@ -66,7 +66,7 @@ def test_latex_tables_are_balanced_and_even(tuned: Material) -> None:
     assert text.isascii()
 
 
-def test_a_notebook_shows_findings_and_counts(tuned: Material) -> None:
+def test_a_notebook_shows_findings_and_counts(tuned: ReportContext) -> None:
     text = notebook(tuned)
     assert "needed the fewest iterations" in text
     assert text.count("<table>") == text.count("</table>") == 2
@@ -75,7 +75,7 @@ def test_a_notebook_shows_findings_and_counts(tuned: Material) -> None:
     assert f"{int(tuned.table['iterations'].replace(float('inf'), 0).max()):,}" in text
 
 
-def test_every_figure_is_a_pdf_of_its_own(tuned: Material, tmp_path: Path) -> None:
+def test_every_figure_is_a_pdf_of_its_own(tuned: ReportContext, tmp_path: Path) -> None:
     files = list(figures(tuned, tmp_path / "figures"))
     assert len(files) == len(set(files)) == render(tuned).count('<div class="picture"')
     assert all(file.read_bytes().startswith(b"%PDF") for file in files)
@@ -93,7 +93,7 @@ def sweeps(tmp_path_factory: pytest.TempPathFactory) -> tuple[nagbench.Sweep, na
 
 
 def test_several_directories_pool_counts(sweeps: tuple[nagbench.Sweep, nagbench.Sweep]) -> None:
-    pooled = material(*sweeps)
+    pooled = report_context(*sweeps)
     assert set(pooled.runs["cell"]) == set(sweeps[0].runs["cell"]) | set(sweeps[1].runs["cell"])
     assert not pooled.runs.duplicated(["cell", "variant", "mode", "trial", "tolerance"]).any()
     assert pooled.notes == ()
@@ -106,9 +106,9 @@ def test_several_directories_pool_counts(sweeps: tuple[nagbench.Sweep, nagbench.
 
 
 def test_times_of_machines_stay_apart(sweeps: tuple[nagbench.Sweep, nagbench.Sweep]) -> None:
-    one = material(sweeps[0])
+    one = report_context(sweeps[0])
     slower = one.timings.assign(machine="another", wall_time=one.timings["wall_time"] * 100)
-    both = Material(one.runs, pd.concat([one.timings, slower]), one.curves, one.manifests, plan=one.plan)
+    both = ReportContext(one.runs, pd.concat([one.timings, slower]), one.curves, one.manifests, plan=one.plan)
     assert sorted(both.machines) == sorted({"another", *one.timings["machine"]})
     first = both.timings[both.timings["machine"] == both.machines[0]].set_index("cell")["wall_time"]
     shown = both.rows.set_index("cell")["wall_time"]
@@ -127,33 +127,33 @@ def test_counts_that_differ_between_directories_are_told(sweeps: tuple[nagbench.
         manifest, missing, plan = sweeps[0].manifest, 0, sweeps[0].plan
         store = sweeps[0].store
 
-    pooled = material(sweeps[0], Changed())  # type: ignore[arg-type]
+    pooled = report_context(sweeps[0], Changed())  # type: ignore[arg-type]
     assert "1 cell has other counts" in pooled.notes[0]
     assert pooled.notes[0] in markdown(pooled).replace("\\", "")
 
 
 def test_the_plan_gives_back_the_cells(sweeps: tuple[nagbench.Sweep, nagbench.Sweep]) -> None:
-    found = material(sweeps[0])
+    found = report_context(sweeps[0])
     for key in found.rows["cell"]:
         assert found.cell(key).key == key
     assert found.cell("no such key") is None
 
 
 def test_problems_of_two_variables_get_paths_and_surfaces(sweeps: tuple[nagbench.Sweep, nagbench.Sweep]) -> None:
-    page = render(material(sweeps[0]))
+    page = render(report_context(sweeps[0]))
     for name in ("paths-bowl", "paths-rosenbrock", "surface-bowl", "surface-rosenbrock"):
         assert re.search(rf'<figure[^>]* id="{name}"', page), name
 
 
 def test_a_problem_that_is_not_here_costs_its_pictures_alone(sweeps: tuple[nagbench.Sweep, nagbench.Sweep]) -> None:
-    found = material(sweeps[0])
+    found = report_context(sweeps[0])
     lost = found.plan.assign(problem_spec='{"family":"no.such.module:thing","parameters":{}}')
-    page = render(Material(found.runs, found.timings, found.curves, found.manifests, plan=lost))
+    page = render(ReportContext(found.runs, found.timings, found.curves, found.manifests, plan=lost))
     assert "The paths on bowl cannot be drawn here: " in page
     assert "figure-bowl-tuned" in page
 
 
-def test_profiles_and_ranks_stand_on_the_page(tuned: Material) -> None:
+def test_profiles_and_ranks_stand_on_the_page(tuned: ReportContext) -> None:
     page = render(tuned)
     assert re.search(r'<figure[^>]* id="profiles-tuned"', page)
     assert "No critical-difference diagram for tuned: 3 problems, fewer than 6." in page
@@ -184,8 +184,8 @@ def test_the_labels_of_the_diagram_of_ranks_lie_within_it(name: str) -> None:
         assert 0 <= box.x0 < box.x1 <= figure.bbox.width, text.get_text()
 
 
-def test_what_a_problem_follows_is_drawn_as_learning_curves(tuned: Material) -> None:
-    followed = Material(
+def test_what_a_problem_follows_is_drawn_as_learning_curves(tuned: ReportContext) -> None:
+    followed = ReportContext(
         tuned.runs, tuned.timings, tuned.curves.assign(training_loss=tuned.curves["gradient_norm"]), tuned.manifests
     )
     (section,) = (section for section in sections_of(followed) if section.id == "learning")
@@ -204,6 +204,6 @@ def test_a_full_grid_is_drawn_as_a_map(tmp_path: Path) -> None:
         timing=False,
         out=tmp_path / "run",
     )
-    (section,) = (section for section in sections_of(material(sweep)) if section.id == "maps")
+    (section,) = (section for section in sections_of(report_context(sweep)) if section.id == "maps")
     assert len(section.parts[0].table) == 9
     assert section.parts[0].pictures[0].draw().axes

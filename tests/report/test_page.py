@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nagbench.reporting.context import Material
+from nagbench.reporting.context import ReportContext
 from nagbench.reporting.figures.style import DARK
 from nagbench.reporting.html.ids import Ids, slug
 from nagbench.reporting.html.page import render
@@ -23,7 +23,7 @@ VOID = {"meta", "link", "br", "input"}
 
 
 def page_of(runs: pd.DataFrame, timings: pd.DataFrame, curves: pd.DataFrame, manifest: Any, missing: int = 0) -> str:
-    return render(Material(runs, timings, curves, [manifest], missing=missing))
+    return render(ReportContext(runs, timings, curves, [manifest], missing=missing))
 
 
 class Page(HTMLParser):

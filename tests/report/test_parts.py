@@ -8,14 +8,14 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from nagbench.reporting.context import Material
+from nagbench.reporting.context import ReportContext
 from nagbench.reporting.html.page import sections_of
 from nagbench.reporting.html.parts import Section, Table, Text
 from nagbench.reporting.html.sections import cells, curves, libraries
 
 
-def material_of(tables: dict[str, Any]) -> Material:
-    return Material(tables["runs"], tables["timings"], tables["curves"], [tables["manifest"]])
+def material_of(tables: dict[str, Any]) -> ReportContext:
+    return ReportContext(tables["runs"], tables["timings"], tables["curves"], [tables["manifest"]])
 
 
 def table_of(section: Section | None) -> Table:

@@ -10,26 +10,26 @@ import numpy as np
 import pytest
 
 import nagbench
-from nagbench.reporting.context import Material, material
+from nagbench.reporting.context import ReportContext, report_context
 from nagbench.reporting.html.page import render, sections_of
 from nagbench.reporting.html.parts import Figure, Section, Table
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> Material:
+def found(tmp_path_factory: pytest.TempPathFactory) -> ReportContext:
     sweep = nagbench.sweep(
         problems=[f"quadratic:dimension=4,condition={kappa}" for kappa in (10, 100, 1000)],
         optimizers=["gradient-descent", "nesterov"], trials=8, budget=20_000, timing=False, modes=["tuned", "theory"],
         out=tmp_path_factory.mktemp("tuning") / "run",
     )  # fmt: skip
-    return material(sweep)
+    return report_context(sweep)
 
 
-def section_of(found: Material, name: str) -> Section:
+def section_of(found: ReportContext, name: str) -> Section:
     return next(section for section in sections_of(found) if section.id == name)
 
 
-def test_every_trial_is_a_point_and_the_best_so_far_a_staircase(found: Material) -> None:
+def test_every_trial_is_a_point_and_the_best_so_far_a_staircase(found: ReportContext) -> None:
     figures = [part for part in section_of(found, "tuning").parts if isinstance(part, Figure)]
     assert len(figures) == 3
     task = next(name for name, place in found.tasks.items() if place == figures[0].task)
@@ -44,7 +44,7 @@ def test_every_trial_is_a_point_and_the_best_so_far_a_staircase(found: Material)
     assert [ends[float(n)] or np.inf for n in range(1, 9)] == expected.tolist()
 
 
-def test_the_table_names_hyperparameters_alone(found: Material) -> None:
+def test_the_table_names_hyperparameters_alone(found: ReportContext) -> None:
     table = next(part for part in section_of(found, "tuning").parts if isinstance(part, Table))
     assert [column.name for column in table.columns] == [
         "problem",
@@ -57,7 +57,7 @@ def test_the_table_names_hyperparameters_alone(found: Material) -> None:
     assert all(0.0 <= entry.value <= 1.0 for row in table.rows for entry in row.entries[3:] if entry.value is not None)
 
 
-def test_counts_grow_as_theory_says(found: Material) -> None:
+def test_counts_grow_as_theory_says(found: ReportContext) -> None:
     (figure,) = (part for part in section_of(found, "scaling").parts if isinstance(part, Figure))
     theory = next(picture for picture in figure.pictures if picture.title == "theory")
     series = {one["name"]: one for one in theory.series}
@@ -69,23 +69,23 @@ def test_counts_grow_as_theory_says(found: Material) -> None:
     assert slopes["nesterov"] == pytest.approx(0.5, abs=0.15)
 
 
-def test_without_trials_there_is_no_section(found: Material) -> None:
+def test_without_trials_there_is_no_section(found: ReportContext) -> None:
     theory = found.runs[found.runs["mode"] == "theory"]
-    names = [section.id for section in sections_of(Material(theory, found.timings, found.curves, found.manifests))]
+    names = [section.id for section in sections_of(ReportContext(theory, found.timings, found.curves, found.manifests))]
     assert "tuning" not in names
     assert "scaling" not in names
 
 
-def test_hostile_names_are_text_here_too(found: Material) -> None:
+def test_hostile_names_are_text_here_too(found: ReportContext) -> None:
     evil = "<script>alert(1)</script>"
     names = dict(zip(found.runs["problem"].unique(), (f"{evil}{k}" for k in range(3)), strict=True))
     runs = found.runs.replace({"problem": names, "variant": {"nesterov": evil}, "optimizer": {"nesterov": evil}})
-    page = render(Material(runs, found.timings, found.curves, found.manifests, plan=found.plan))
+    page = render(ReportContext(runs, found.timings, found.curves, found.manifests, plan=found.plan))
     assert "<script>alert" not in page
     assert json.dumps(evil, ensure_ascii=False).strip('"').replace("<", "&lt;").replace(">", "&gt;") in page
 
 
-def test_pdfs_are_made_of_them(found: Material, tmp_path: Path) -> None:
+def test_pdfs_are_made_of_them(found: ReportContext, tmp_path: Path) -> None:
     for name in ("tuning", "scaling"):
         for part in section_of(found, name).parts:
             if isinstance(part, Figure):

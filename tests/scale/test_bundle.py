@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nagbench.core.keys import in_shard
-from nagbench.engine.batches import Bundle, bundle_of
+from nagbench.engine.batches import Batch, batch_of
 from nagbench.engine.records import Cell
-from nagbench.execution.counting import outcomes
+from nagbench.execution.counting import outcome_columns
 from nagbench.experiments.plan import make_plan
-from nagbench.experiments.specification import make_spec
+from nagbench.experiments.specification import validate_spec
 
 NAMES = ("step_size", "momentum", "beta1")
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
@@ -27,7 +27,7 @@ def bundles(draw):
     )  # fmt: skip
     hypers = np.array(draw(st.lists(FLOATS, min_size=count * len(names), max_size=count * len(names))), dtype=float)
     numbers = st.lists(st.integers(0, 2**40), min_size=count, max_size=count)
-    return Bundle(
+    return Batch(
         template, tuple(names), hypers.reshape(count, len(names)), np.array(draw(numbers)), np.array(draw(numbers))
     )
 
@@ -38,7 +38,7 @@ def test_the_keys_are_those_of_the_cells(bundle):
     cells = list(bundle)
     assert bundle.keys == [cell.key for cell in cells]
     assert [f"{key:016x}" for key in bundle.ids.tolist()] == bundle.keys
-    again = bundle_of(cells, bundle.names)
+    again = batch_of(cells, bundle.names)
     assert again.hypers.tobytes() == bundle.hypers.tobytes()
     assert list(again) == cells
 
@@ -65,9 +65,9 @@ def test_every_cell_is_in_exactly_one_shard(ids, parts):
 def test_cells_with_draws_of_their_own_end_as_they_do_alone(oracle):
     """More iterations than a chunk of draws has: each cell goes on with its own."""
     spec = {"problems": ["diabetes-ols"], "optimizers": ["nesterov"], "oracles": [oracle], "budget": 9000}
-    lots = list(make_plan(make_spec({**spec, "modes": ["tuned"], "trials": 2, "starts": 2, "seeds": 2})))
+    lots = list(make_plan(validate_spec({**spec, "modes": ["tuned"], "trials": 2, "starts": 2, "seeds": 2})))
     assert [len(lot.cells) for lot in lots] == [8]
-    together = outcomes(lots[0].cells)
-    alone = pa.concat_tables([outcomes(lots[0].cells[i : i + 1]) for i in range(8)])
+    together = outcome_columns(lots[0].cells)
+    alone = pa.concat_tables([outcome_columns(lots[0].cells[i : i + 1]) for i in range(8)])
     assert together.to_pylist() == alone.to_pylist()
     assert len(set(together["digest"].to_pylist())) >= 8

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 
 import nagbench
 from nagbench.experiments import best_trials, resume
-from nagbench.experiments.resume import Pending, PlanKeys, among, cells_among, keys_of_plan, stored
+from nagbench.experiments.resume import Pending, PlanKeys, cells_among, is_among, keys_of_plan, stored_outcomes
 from nagbench.experiments.storage import heaps
 from nagbench.experiments.storage.heaps import HEAPS, by_key, by_row, span_of
 
@@ -53,7 +53,7 @@ def test_pending_are_the_first_rows_of_cells_of_the_shard_that_are_not_known(pla
     assert len(pending) == len(rows)
     assert keys.cells == len(set(plan))
     assert cells_among(keys, known) == len(set(plan) & set(done))
-    assert among(_ids(plan), known).tolist() == [key in set(done) for key in plan]
+    assert is_among(_ids(plan), known).tolist() == [key in set(done) for key in plan]
 
 
 @pytest.mark.parametrize("together", [1, 7, 2**15])
@@ -77,7 +77,7 @@ def test_heaps_hold_what_was_added_in_its_order(together, kept, monkeypatch):
 @given(TRIALS)
 @settings(deadline=None)
 def test_the_best_trial_is_that_of_a_table(rows):
-    """As `selection.select` says it: medians over starts and seeds, then the order score, final measure, trial."""
+    """As `selection.select_best_trials` says it: medians over starts and seeds, then the order score, final measure, trial."""
     table = pd.DataFrame(rows, columns=["trial", "score", "final"]).sort_values("trial", kind="stable")
     found = best_trials._best(*(table[name].to_numpy() for name in table.columns))
     scored = table.dropna().groupby("trial").median().reset_index()
@@ -146,7 +146,7 @@ def test_a_cell_that_met_one_tolerance_and_then_failed_is_not_done(undisturbed, 
     store.append("runs", pa.Table.from_pandas(rows, preserve_index=False))
     assert len(nagbench.load(copy).failures) == failed.sum()
     keys = keys_of_plan(store, undisturbed.manifest["plan"])
-    assert len(Pending(keys, stored(store, keys.fingerprints))) == failed.sum()
+    assert len(Pending(keys, stored_outcomes(store, keys.fingerprints))) == failed.sum()
     again = nagbench.sweep(**SPEC, out=copy)
     assert again.failures.empty
     assert table_hash(again) == table_hash(undisturbed)

@@ -5,7 +5,7 @@ from harsh import nag
 
 import nagbench
 from nagbench.execution.deadline import Deadline, OutOfTimeError
-from nagbench.experiments.stages import Progress, within
+from nagbench.experiments.stages import Progress, with_deadline
 
 
 def test_what_gives_no_pulse_is_ended_and_no_handler_of_exceptions_keeps_it():
@@ -24,7 +24,7 @@ def test_it_ends_once_so_that_what_is_finished_can_be_written():
     deadline = Deadline(1e-9)
     with deadline.alarm():
         with pytest.raises(OutOfTimeError):
-            within(Progress(), deadline).pulse()
+            with_deadline(Progress(), deadline).pulse()
         for _ in range(100_000):
             pass
     assert deadline.is_over

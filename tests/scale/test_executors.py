@@ -5,9 +5,9 @@ import os
 import pytest
 
 from nagbench.execution import executors
-from nagbench.execution.executors import Execution, run_bundles
+from nagbench.execution.executors import Execution, count_batches
 from nagbench.experiments.plan import make_plan
-from nagbench.experiments.specification import make_spec
+from nagbench.experiments.specification import validate_spec
 
 
 def bundles(problem, **settings):
@@ -16,7 +16,7 @@ def bundles(problem, **settings):
         "budget": 500,
         "tolerances": [1e-6],
     }
-    return [lot.cells for lot in make_plan(make_spec({"problems": [problem], **given, **settings}))]
+    return [lot.cells for lot in make_plan(validate_spec({"problems": [problem], **given, **settings}))]
 
 
 @pytest.fixture
@@ -46,8 +46,8 @@ def test_little_work_needs_no_process_and_one_that_is_asked_for_is_started(monke
     pool = executors.Pool
     monkeypatch.setattr(executors, "Pool", lambda jobs, limits: asked.append(jobs) or pool(jobs, limits))
     monkeypatch.setattr(pool, "_start", lambda self: pytest.fail("a process was started"))
-    tables = list(run_bundles(bundles("bowl"), Execution(None), lambda: None))
+    tables = list(count_batches(bundles("bowl"), Execution(None), lambda: None))
     assert sum(table.num_rows for table in tables) == 3
     with pytest.raises(pytest.fail.Exception, match="a process was started"):
-        list(run_bundles(bundles("bowl"), Execution(2), lambda: None))
+        list(count_batches(bundles("bowl"), Execution(2), lambda: None))
     assert asked == [1, 2]

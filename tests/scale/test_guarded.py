@@ -11,7 +11,7 @@ from nagbench.core.canonical import canonical
 from nagbench.core.errors import LostError, UsageError
 from nagbench.engine.runner import fingerprint_of
 from nagbench.execution.pool import Limits
-from nagbench.execution.sandbox import guarding
+from nagbench.execution.sandbox import sandboxed
 from nagbench.problems.registry import build_problem
 
 SMALL = {"optimizers": ["nesterov"], "modes": ["tuned"], "trials": 3, "budget": 60, "tolerances": [1e-3], "repeats": 1}
@@ -89,7 +89,7 @@ def test_a_problem_elsewhere_is_the_same_problem(hostile):
     here = build_problem("nth:nth", {"n": 10**9})
     sources = fingerprint_of(canonical(here.spec), "nesterov")
     points = np.random.default_rng(0).standard_normal((50, 2))
-    with guarding():
+    with sandboxed():
         there = build_problem("nth:nth", {"n": 10**9})
         assert type(there) is not type(here)
         assert there.spec == here.spec
@@ -102,7 +102,7 @@ def test_a_problem_elsewhere_is_the_same_problem(hostile):
 
 
 def test_a_problem_that_was_lost_is_not_tried_again(hostile):
-    with guarding(Limits(seconds=0.5, given=True)) as present:
+    with sandboxed(Limits(seconds=0.5, given=True)) as present:
         problem = build_problem("nth:nth", {"kind": 1})
         with pytest.raises(LostError, match=r"stopped after 0\.5 s"):
             problem.gradient([1.0, 1.0])
@@ -112,15 +112,15 @@ def test_a_problem_that_was_lost_is_not_tried_again(hostile):
 
 
 def test_what_a_function_raises_is_said_as_ever(hostile):
-    with guarding(), pytest.raises(UsageError, match="ArithmeticError: on purpose"):
+    with sandboxed(), pytest.raises(UsageError, match="ArithmeticError: on purpose"):
         build_problem("nth:nth", {"kind": 3}).gradient([1.0, 1.0])
 
 
 def test_a_report_within_a_sweeps_limits_keeps_them():
     """Without limits of its own: 120 s for every call that hangs made a page of minutes."""
     hard = Limits(2.0, 600 * 2**20, given=True)
-    with guarding(hard) as outer, guarding() as inner:
+    with sandboxed(hard) as outer, sandboxed() as inner:
         assert inner is outer
         assert inner.limits == hard
-    with guarding() as alone:
+    with sandboxed() as alone:
         assert alone.limits.seconds > hard.seconds

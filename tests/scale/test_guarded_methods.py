@@ -11,7 +11,7 @@ from nagbench.core.canonical import canonical
 from nagbench.core.errors import LostError, UsageError
 from nagbench.engine.runner import fingerprint_of
 from nagbench.execution.pool import Limits
-from nagbench.execution.sandbox import guarding
+from nagbench.execution.sandbox import sandboxed
 from nagbench.optimizers.algorithm import Optimizer, tuning_of
 from nagbench.optimizers.registry import find_method
 from nagbench.optimizers.stability import asymptotic_rate, largest_stable
@@ -147,7 +147,7 @@ def test_a_method_elsewhere_is_the_same_method(hostile, name):
     sources = fingerprint_of(spec, here.name)
     for own in ("methods", "harsh"):
         sys.modules.pop(own, None)
-    with guarding():
+    with sandboxed():
         there = find_method(f"methods:{name}")
         assert "methods" not in sys.modules
         assert [getattr(there, fact) for fact in FACTS] == [getattr(here, fact) for fact in FACTS]
@@ -166,7 +166,7 @@ def test_a_method_elsewhere_is_the_same_method(hostile, name):
 @pytest.mark.usefixtures("at_once")
 def test_one_that_was_lost_is_not_tried_again(hostile):
     methods(hostile, 5, "theory")
-    with guarding(Limits(seconds=5.0, given=True)) as present:
+    with sandboxed(Limits(seconds=5.0, given=True)) as present:
         method = find_method("methods:marked")
         assert tuning_of(method, 1.0, 0.5) is None
         assert present.lost == {"methods:marked": "the process that ran it ended with exit code 3"}
@@ -180,5 +180,5 @@ def test_a_large_library_may_take_longer_to_import_than_a_cell(hostile):
         (hostile / f"part_{part}.py").write_text("import time; time.sleep(0.5)\n", encoding="utf-8")
     imports = "".join(f"import part_{part}\n" for part in range(6))
     (hostile / "methods.py").write_text(f"{imports}def plain(x, gradient, state): pass\n", encoding="utf-8")
-    with guarding(Limits(seconds=0.1, given=True)):
+    with sandboxed(Limits(seconds=0.1, given=True)):
         assert find_method("methods:plain").library == "own"

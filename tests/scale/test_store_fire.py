@@ -17,11 +17,11 @@ import pytest
 from harsh import SPEC, nag, table_hash
 
 import nagbench
-from nagbench.core.keys import ids_of
-from nagbench.engine.runner import batch_of
-from nagbench.experiments.best_trials import shown_plan
+from nagbench.core.keys import key_ids
+from nagbench.engine.runner import load_batch
+from nagbench.experiments.best_trials import plan_of_best_trials
 from nagbench.experiments.plan_table import cell_of_row
-from nagbench.experiments.selection import select
+from nagbench.experiments.selection import select_best_trials
 from nagbench.experiments.storage.store import Store
 
 DATA = Path(__file__).parent.parent / "data"
@@ -49,8 +49,8 @@ def test_a_store_of_schema_1_reads_as_it_did(tmp_path):
 def test_what_is_shown_is_what_is_selected(undisturbed):
     whole = undisturbed.runs[undisturbed.runs["selected"]].reset_index(drop=True)
     pd.testing.assert_frame_equal(undisturbed.shown, whole)
-    assert set(shown_plan(undisturbed.store, undisturbed.manifest["plan"])["cell"]) == set(whole["cell"])
-    assert select(undisturbed.runs).any()
+    assert set(plan_of_best_trials(undisturbed.store, undisturbed.manifest["plan"])["cell"]) == set(whole["cell"])
+    assert select_best_trials(undisturbed.runs).any()
 
 
 def test_compaction_loses_nothing_and_disturbs_no_reader(undisturbed, tmp_path):
@@ -282,9 +282,9 @@ def test_a_sweep_that_was_killed_before_its_manifest_starts_again(undisturbed, t
 
 def test_keys_as_numbers():
     keys = pa.array(["00000000000000ff", "ffffffffffffffff", "0123456789abcdef"])
-    assert ids_of(keys).tolist() == [255, 2**64 - 1, 0x0123456789ABCDEF]
-    assert ids_of(keys.slice(1, 1)).tolist() == [2**64 - 1]
-    assert ids_of(pa.chunked_array([keys, keys])).size == 6
+    assert key_ids(keys).tolist() == [255, 2**64 - 1, 0x0123456789ABCDEF]
+    assert key_ids(keys.slice(1, 1)).tolist() == [2**64 - 1]
+    assert key_ids(pa.chunked_array([keys, keys])).size == 6
 
 
 @pytest.mark.parametrize("content", ["", "[1]", "no JSON", None])
@@ -341,4 +341,4 @@ def test_a_part_that_is_none_is_left_out(undisturbed, tmp_path, what):
 def test_a_cell_of_somebodys_that_no_compiled_code_could_count_is_refused(undisturbed, name, value):
     row = undisturbed.plan.iloc[0].to_dict()
     with pytest.raises(nagbench.UsageError):
-        batch_of([dataclasses.replace(cell_of_row(row), **{name: value})])
+        load_batch([dataclasses.replace(cell_of_row(row), **{name: value})])

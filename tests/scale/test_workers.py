@@ -9,11 +9,11 @@ import pytest
 from harsh import SPEC, STEPS, nag, table_hash
 
 import nagbench
-from nagbench.engine.batches import bundle_of
+from nagbench.engine.batches import batch_of
 from nagbench.execution.executors import limits_of
 from nagbench.execution.pool import Limits, Pool
 from nagbench.experiments.plan import make_plan
-from nagbench.experiments.specification import make_spec
+from nagbench.experiments.specification import validate_spec
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_no_process_stays_behind(undisturbed, tmp_path):
 
 
 def test_a_pool_gives_every_cell_back(undisturbed):
-    plan = make_plan(make_spec({name: SPEC[name] for name in ("problems", "optimizers", "trials", "budget")}))
+    plan = make_plan(validate_spec({name: SPEC[name] for name in ("problems", "optimizers", "trials", "budget")}))
     bundles = [lot.cells for lot in plan]
     with contextlib.closing(Pool(1, Limits(seconds=60.0))) as pool:
         tables = list(pool.run(iter(bundles), lambda: None))
@@ -171,5 +171,5 @@ def test_memory_that_no_process_can_start_in_is_said(tmp_path):
 
 
 def test_bundle_of_a_bundle_is_itself():
-    bundle = next(iter(make_plan(make_spec({"problems": ["bowl"], "optimizers": ["nesterov"]})))).cells
-    assert bundle_of(bundle, bundle.names) is bundle
+    bundle = next(iter(make_plan(validate_spec({"problems": ["bowl"], "optimizers": ["nesterov"]})))).cells
+    assert batch_of(bundle, bundle.names) is bundle

@@ -16,7 +16,7 @@ import nagbench
 from nagbench.cli.main import cli
 from nagbench.optimizers.registry import find_method
 from nagbench.optimizers.registry import optimizers as optimizer_names
-from nagbench.validation.equivalence.bundles import bundles, rifts
+from nagbench.validation.equivalence.bundles import equivalence_classes, rifts
 from nagbench.validation.equivalence.certificate import schema
 from nagbench.validation.equivalence.groups import GROUPS
 from nagbench.validation.equivalence.lockstep import follow
@@ -196,7 +196,7 @@ class TestSettings:
 class TestBundles:
     def test_hold_all_implementations_once_and_only_those_that_coincide(self):
         for trial in nagbench.verify("nesterov", scenarios=["step-drop", "constant"]).trials:
-            found = bundles(trial)
+            found = equivalence_classes(trial)
             names = [name for bundle in found for name in bundle.names]
             assert sorted(names) == sorted(entrant.name for entrant in trial.entrants)
             verdicts = {frozenset((p.a, p.b)): p.best.verdict for p in trial.pairs}

@@ -10,7 +10,7 @@ import click
 import pandas as pd
 
 from nagbench.cli.commands.console import ERR, print_table
-from nagbench.experiments.serialize import to_json
+from nagbench.experiments.serialize import table_to_json
 from nagbench.validation.checks import check
 
 
@@ -19,7 +19,7 @@ def check_things(names: Sequence[str], optimizer: bool, seed: int, shape: str) -
     subjects = [found for name in names for found in check(name, optimizer=optimizer, seed=seed)]
     rows = [asdict(row) for found in subjects for row in found]
     if shape == "json":
-        click.echo(to_json(pd.DataFrame(rows)))
+        click.echo(table_to_json(pd.DataFrame(rows)))
     else:
         print_table(pd.DataFrame(rows)[["subject", "check", "status", "detail"]], shape)
     for found in subjects:

@@ -21,7 +21,7 @@ from nagbench.analysis.compare_formats import (
 )
 from nagbench.api.sweeps import load
 from nagbench.cli.commands.console import ERR, print_table
-from nagbench.experiments.serialize import to_json
+from nagbench.experiments.serialize import table_to_json
 
 
 def run_compare(a: Path, b: Path, rules: Rules, shape: str) -> int:
@@ -41,7 +41,7 @@ def run_compare(a: Path, b: Path, rules: Rules, shape: str) -> int:
 
 def _data(thing: Any) -> Any:
     if isinstance(thing, pd.DataFrame):
-        return json.loads(to_json(thing))
+        return json.loads(table_to_json(thing))
     return {key: _data(value) for key, value in thing.items()} if isinstance(thing, dict) else thing
 
 

@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nagbench.core.errors import UsageError
-from nagbench.experiments.serialize import to_json
+from nagbench.experiments.serialize import table_to_json
 from nagbench.experiments.stages import Progress
 
 ERR = Console(stderr=True, highlight=False)
@@ -72,7 +72,7 @@ def print_table(table: pd.DataFrame, shape: str) -> None:
     if shape == "csv":
         click.echo(table.to_csv(index=False), nl=False)
     elif shape == "json":
-        click.echo(to_json(table))
+        click.echo(table_to_json(table))
     else:
         grid = Table(box=None, pad_edge=False, header_style="bold")
         for name in table.columns:

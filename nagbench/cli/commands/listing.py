@@ -9,10 +9,10 @@ import pandas as pd
 
 from nagbench.cli.commands.console import print_table
 from nagbench.core.errors import UsageError
-from nagbench.optimizers.adapters import missing
+from nagbench.optimizers.adapters import missing_library
 from nagbench.optimizers.algorithm import Method
 from nagbench.optimizers.registry import library_methods, methods
-from nagbench.problems.filters import select
+from nagbench.problems.filters import select_problems
 from nagbench.problems.problem import Problem
 from nagbench.problems.registry import families
 from nagbench.problems.suites import Entry
@@ -24,7 +24,7 @@ def list_things(what: str, shape: str, filters: Mapping[str, str]) -> None:
     if filters and what != "problems":
         raise UsageError(f"--{next(iter(filters))} chooses among problems, not {what}")
     if what == "problems":
-        rows = [_problem_row(entry, problem) for entry, problem in select(**filters)]
+        rows = [_problem_row(entry, problem) for entry, problem in select_problems(**filters)]
     elif what == "optimizers":
         rows = [_method_row(m) for m in (*methods().values(), *library_methods().values())]
     else:
@@ -37,7 +37,7 @@ def list_things(what: str, shape: str, filters: Mapping[str, str]) -> None:
 def _method_row(method: Method) -> dict[str, Any]:
     defaults = ", ".join(f"{name}={hyper.default:g}" for name, hyper in method.hyperparameters.items())
     return {
-        "name": method.name, "library": f"{method.library} ({why})" if (why := missing(method.library)) else method.library,
+        "name": method.name, "library": f"{method.library} ({why})" if (why := missing_library(method.library)) else method.library,
         "hyperparameters": defaults, "update": method.summary.rstrip("."), "source": method.source,
     }  # fmt: skip
 

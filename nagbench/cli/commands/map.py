@@ -13,7 +13,7 @@ from nagbench.analysis.sensitivity import best_settings, usable_steps
 from nagbench.analysis.theory import boundary
 from nagbench.cli.commands.console import ERR, print_table, save
 from nagbench.core.errors import UsageError, check_number
-from nagbench.core.text_form import parse
+from nagbench.core.text_form import parse_text
 from nagbench.experiments.scan import axis, crossed, default_axes, scan
 from nagbench.optimizers.algorithm import Method, check_hyperparameters
 from nagbench.optimizers.registry import find_method
@@ -36,7 +36,7 @@ def draw_map(
 ) -> int:
     """The verb map; returns the exit code."""
     found = make_problem(problem)
-    name, given = parse(optimizer)
+    name, given = parse_text(optimizer)
     method = find_method(name)
     fixed = check_hyperparameters(method, given)
     spans = dict(axis(found, method, text, grid) for text in axes or _free(method, fixed))

@@ -15,7 +15,7 @@ from nagbench.analysis.statistics import alike, friedman, mean_ranks, medians, r
 from nagbench.analysis.summary import MODES
 from nagbench.api.sweeps import load
 from nagbench.cli.commands.console import ERR, print_table, save
-from nagbench.core.errors import UsageError, unknown
+from nagbench.core.errors import UsageError, unknown_name
 from nagbench.reporting.figures.log_ratio import log_ratios
 from nagbench.reporting.figures.ranks import critical_differences
 from nagbench.reporting.figures.steps import steps
@@ -119,14 +119,14 @@ def _chosen(folder: Path, by: By, mode: str | None, methods: Sequence[str]) -> p
     modes = sorted({str(name) for name in table["mode"]}, key=lambda name: ((*MODES, name).index(name), name))
     chosen = mode or modes[0]
     if chosen not in modes:
-        raise unknown("mode", chosen, modes)
+        raise unknown_name("mode", chosen, modes)
     if mode is None and len(modes) > 1:
         _say(f"mode {chosen}; there is also {listed(modes[1:])}, with --mode")
     table = table[table["mode"] == chosen]
     known = list(dict.fromkeys(table["method"]))
     for name in methods:
         if name not in known:
-            raise unknown("method", name, known)
+            raise unknown_name("method", name, known)
     return table[table["method"].isin(methods)] if methods else table
 
 

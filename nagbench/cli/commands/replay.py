@@ -13,12 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nagbench.cli.commands.console import ERR, print_table
-from nagbench.core.environment import machine, versions
+from nagbench.core.environment import library_versions, machine_facts
 from nagbench.core.errors import UsageError
-from nagbench.engine.batches import bundle_of
+from nagbench.engine.batches import batch_of
 from nagbench.engine.records import Cell
 from nagbench.engine.runner import fingerprint_of
-from nagbench.execution.executors import Execution, run_bundles
+from nagbench.execution.executors import Execution, count_batches
 from nagbench.experiments.plan_table import cell_of_row
 from nagbench.experiments.storage.store import Store
 from nagbench.optimizers.registry import find_method
@@ -38,7 +38,7 @@ def replay(key: str, folder: Path | None, shape: str) -> int:
     cell = cell_of_row(row)
     recorded = _recorded(store, row)
     names = list(find_method(cell.optimizer).hyperparameters)
-    tables = run_bundles([bundle_of([cell], names)], Execution(), lambda: None)
+    tables = count_batches([batch_of([cell], names)], Execution(), lambda: None)
     now = pa.concat_tables(tables).to_pandas()
     told = _compared(recorded, now)
     _tell_cell(store, row, cell)
@@ -126,12 +126,12 @@ def _tell_differences(manifest: Mapping[str, Any], recorded: pd.DataFrame, cell:
     if (recorded["fingerprint"] != fingerprint_of(cell.problem, cell.optimizer)).any():
         ERR.print("differs: the sources of its problem or method, or of the loop", markup=False)
     known = manifest["machines"]
-    if machine()["id"] not in known:
+    if machine_facts()["id"] not in known:
         others = ", ".join(known) or "an unknown one"
-        ERR.print(f"differs: the machine (recorded on {others}, now {machine()['id']})", markup=False)
+        ERR.print(f"differs: the machine (recorded on {others}, now {machine_facts()['id']})", markup=False)
     before = {name: {facts["versions"].get(name) for facts in known.values() if "versions" in facts} or
-              {manifest.get("versions", {}).get(name)} for name in versions()}  # fmt: skip
-    for name, mine in versions().items():
+              {manifest.get("versions", {}).get(name)} for name in library_versions()}  # fmt: skip
+    for name, mine in library_versions().items():
         if mine not in before[name] or len(before[name]) > 1:
             ERR.print(
                 f"differs: {name} (recorded {', '.join(sorted(map(str, before[name])))}, now {mine})", markup=False

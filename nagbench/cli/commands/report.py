@@ -10,16 +10,16 @@ import click
 from nagbench.api.sweeps import load
 from nagbench.core.errors import UsageError
 from nagbench.experiments.storage.store import Store
-from nagbench.reporting.context import Material, material
+from nagbench.reporting.context import ReportContext, report_context
 from nagbench.reporting.export import figures, latex, markdown
 from nagbench.reporting.html.page import render
 
-_TEXTS: dict[str, Callable[[Material], str]] = {"html": render, "md": markdown, "tex": latex}
+_TEXTS: dict[str, Callable[[ReportContext], str]] = {"html": render, "md": markdown, "tex": latex}
 
 
 def write_report(folders: tuple[Path, ...], out: Path | None, shape: str, warn: Callable[[str], None]) -> None:
     """The verb report. HTML and PDF go to files, whose paths are printed; Markdown and LaTeX to stdout or ``out``."""
-    found = material(*(load(folder, warn=warn) for folder in dict.fromkeys(folders)))
+    found = report_context(*(load(folder, warn=warn) for folder in dict.fromkeys(folders)))
     if shape == "pdf-figures":
         target = out or folders[0] / "figures"
         try:

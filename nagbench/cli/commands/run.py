@@ -14,8 +14,8 @@ from nagbench.core.errors import LostError, UsageError, check_number
 from nagbench.engine.records import Run
 from nagbench.engine.runner import UNREACHABLE
 from nagbench.engine.single_run import run, run_remotely
-from nagbench.execution.sandbox import guard
-from nagbench.experiments.serialize import to_json
+from nagbench.execution.sandbox import current_sandbox
+from nagbench.experiments.serialize import table_to_json
 from nagbench.optimizers.algorithm import Optimizer
 from nagbench.optimizers.registry import optimizer as make_optimizer
 from nagbench.optimizers.remote import RemoteMethod
@@ -66,7 +66,7 @@ def run_one(
 
 def _run(found: Problem, chosen: Optimizer, texts: tuple[str, str], settings: dict[str, Any]) -> Run:
     """The run; code from outside runs elsewhere."""
-    present = guard()
+    present = current_sandbox()
     if present is None or not (isinstance(found, RemoteProblem) or isinstance(chosen.method, RemoteMethod)):
         return run(found, chosen, **settings)
     done: Run = present.ask(run_remotely, *texts, settings, who=" × ".join(texts))
@@ -105,6 +105,6 @@ def _print_run(done: Run, shape: str) -> None:
             if value is not None and value != "":
                 click.echo(f"{name:<21} {f'{value:.10g}' if isinstance(value, float) else value}")
     elif shape == "json":
-        click.echo(to_json(pd.DataFrame([row]))[1:-1])
+        click.echo(table_to_json(pd.DataFrame([row]))[1:-1])
     else:
         print_table(pd.DataFrame([row]), shape)

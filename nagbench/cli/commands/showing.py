@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from nagbench.cli.commands.console import ERR, save
-from nagbench.core.errors import UsageError, unknown
-from nagbench.core.text_form import parse
-from nagbench.experiments.serialize import to_json
-from nagbench.optimizers.adapters import missing
+from nagbench.core.errors import UsageError, unknown_name
+from nagbench.core.text_form import parse_text
+from nagbench.experiments.serialize import table_to_json
+from nagbench.optimizers.adapters import missing_library
 from nagbench.optimizers.algorithm import Hyperparameter, Optimizer, text_of_value, tuning_of
 from nagbench.optimizers.registry import find_method
 from nagbench.optimizers.registry import optimizers as optimizer_names
@@ -35,7 +35,7 @@ def show_thing(text: str, plot: Path | None, shape: str, *, draws: bool) -> None
         (_facts_of_problem(found), "not known") if isinstance(found, Problem) else (_facts_of_optimizer(found), "none")
     )
     if shape == "json":
-        click.echo(to_json(pd.DataFrame([facts]))[1:-1])
+        click.echo(table_to_json(pd.DataFrame([facts]))[1:-1])
     else:
         for key, value in facts.items():
             click.echo(f"{key:<21} {without if value is None else value}")
@@ -45,12 +45,12 @@ def show_thing(text: str, plot: Path | None, shape: str, *, draws: bool) -> None
 
 def _found(text: str) -> Problem | Optimizer:
     """What a name stands for. Raises UsageError that names the nearest problem or optimizer."""
-    name, given = parse(text)
+    name, given = parse_text(text)
     if name in optimizer_names():
         return Optimizer(find_method(name), given)
     known = {*problem_names(), *families(), *schemes()}
     if name not in known and ":" not in text:
-        raise unknown("problem or optimizer", name, [*sorted(known), *optimizer_names()])
+        raise unknown_name("problem or optimizer", name, [*sorted(known), *optimizer_names()])
     return make_problem(text)
 
 
@@ -72,7 +72,7 @@ def _picture(found: Problem | Optimizer) -> Figure | None:
         return show(found)
     from nagbench.reporting.figures.rates import rate_map
 
-    return None if missing(found.method.library) else rate_map(found)
+    return None if missing_library(found.method.library) else rate_map(found)
 
 
 def _facts_of_problem(problem: Problem) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def _facts_of_optimizer(optimizer: Optimizer) -> dict[str, Any]:
     from nagbench.optimizers.stability import largest_stable
 
     method = optimizer.method
-    absent = missing(method.library)
+    absent = missing_library(method.library)
     stable = None if absent or optimizer.scheduled else largest_stable(method, optimizer.hyperparameters)
     known = method.hyperparameters
     return {

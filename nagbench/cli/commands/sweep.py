@@ -16,13 +16,13 @@ from nagbench.cli.commands.console import ERR, BarProgress, print_table
 from nagbench.cli.commands.outcome import print_sweep
 from nagbench.core.errors import check_number
 from nagbench.core.keys import in_shard
-from nagbench.execution.deadline import present
+from nagbench.execution.deadline import current_deadline
 from nagbench.execution.executors import limits_of
-from nagbench.execution.sandbox import guarding
+from nagbench.execution.sandbox import sandboxed
 from nagbench.experiments.names import left_out
 from nagbench.experiments.plan import Plan, make_plan, without_theory
-from nagbench.experiments.specification import Spec, make_spec, read_spec
-from nagbench.experiments.stages import FailedError, within
+from nagbench.experiments.specification import Spec, read_spec, validate_spec
+from nagbench.experiments.stages import FailedError, with_deadline
 
 
 def run_sweep(
@@ -35,7 +35,7 @@ def run_sweep(
     quiet: bool,
 ) -> int:
     """The verb sweep; returns the exit code."""
-    with guarding(limits_of(how["cell_timeout"], how["cell_memory"])), BarProgress(quiet) as bar:
+    with sandboxed(limits_of(how["cell_timeout"], how["cell_memory"])), BarProgress(quiet) as bar:
         checked = _specification(spec, settings)
         if dry_run:
             return _dry_run(checked, how.get("shard"), shape)
@@ -58,7 +58,7 @@ def _specification(spec: Path | None, settings: Mapping[str, Any]) -> Spec:
     values = {**settings}
     if "tolerances" in values:
         values["tolerances"] = tuple(check_number("tolerance", text) for text in values["tolerances"])
-    return make_spec(read_spec(spec, **values) if spec else values, str(spec) if spec else "sweep")
+    return validate_spec(read_spec(spec, **values) if spec else values, str(spec) if spec else "sweep")
 
 
 def _dry_run(checked: Spec, shard: tuple[int, int] | None, shape: str) -> int:
@@ -73,7 +73,7 @@ def _swept(checked: Spec, how: Mapping[str, Any], bar: BarProgress) -> Sweep:
     # Arrow's own allocator keeps tens of megabytes that it does not use.
     pa.set_memory_pool(pa.system_memory_pool())
     try:
-        return sweep(checked, progress=within(bar, present()), **{**how, "timeout": None})
+        return sweep(checked, progress=with_deadline(bar, current_deadline()), **{**how, "timeout": None})
     finally:
         bar.stop()
 

@@ -15,7 +15,7 @@ from nagbench.api.certificates import Certificate, verify
 from nagbench.cli.commands.console import ERR, console, print_table, save
 from nagbench.core.errors import UsageError, check_number
 from nagbench.experiments.storage.parts import write_file
-from nagbench.validation.equivalence.bundles import Bundle, bundles, forms_of, reasons, rifts
+from nagbench.validation.equivalence.bundles import EquivalenceClass, equivalence_classes, forms_of, reasons, rifts
 from nagbench.validation.equivalence.rounding import DIFFERENT, IDENTICAL, Comparison
 from nagbench.validation.equivalence.scenarios import change_at
 from nagbench.validation.equivalence.trials import Pair, Trial
@@ -93,7 +93,7 @@ def _print_trial(out: Console, found: Certificate, trial: Trial, every_pair: boo
     when = f" (from iteration {change_at(found.steps)})" if changed else ""
     out.print(Text.assemble("  ", (trial.scenario.name, "bold"), f": {trial.scenario.title}{when}"), soft_wrap=True)
     ahead = {entrant.name for entrant in trial.entrants if entrant.look_ahead}
-    found_bundles = bundles(trial)
+    found_bundles = equivalence_classes(trial)
     for place, bundle in enumerate(found_bundles):
         out.print(_bundle_text(trial, found_bundles, place, bundle, ahead, found.steps), soft_wrap=True)
     for i, j, pairs in rifts(trial, found_bundles):
@@ -110,7 +110,7 @@ def _letter(place: int) -> str:
 
 
 def _bundle_text(
-    trial: Trial, found: Sequence[Bundle], place: int, bundle: Bundle, ahead: set[str], steps: int
+    trial: Trial, found: Sequence[EquivalenceClass], place: int, bundle: EquivalenceClass, ahead: set[str], steps: int
 ) -> Text:
     text = Text("    ")
     if len(found) > 1:

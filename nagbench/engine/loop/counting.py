@@ -8,7 +8,7 @@ from nagbench.core.kernels import jitable, norm, pointer
 from nagbench.engine.loop.bookkeeping import begin, blown_up, finish, nearest, note, record, residual_of, sample, watch
 from nagbench.engine.loop.memory import add_noise, batch_at, is_sampled, remember, same, same_whole
 from nagbench.engine.loop.records import BUDGET, CONVERGED, DIVERGED, ERROR, GRADIENT, RUNNING, STALLED, VALUE
-from nagbench.optimizers.schedules import fill, is_scheduled
+from nagbench.optimizers.schedules import fill_hyperparameters, is_scheduled
 
 
 def ignore(k: int, f: float, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
@@ -241,7 +241,7 @@ def count(
             else:
                 share = 1.0
                 if scheduled:
-                    fill(k, plan[0], hyper_size, given, hyper)
+                    fill_hyperparameters(k, plan[0], hyper_size, given, hyper)
                 if sampled:
                     batch = batch_at(k, draws, everything)
                     if batch.size > 0:

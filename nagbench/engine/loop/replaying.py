@@ -6,7 +6,7 @@ from typing import Any
 
 from nagbench.core.kernels import jitable, pointer
 from nagbench.engine.loop.memory import add_noise, batch_at, is_sampled, reset
-from nagbench.optimizers.schedules import fill, is_scheduled
+from nagbench.optimizers.schedules import fill_hyperparameters, is_scheduled
 
 
 @jitable
@@ -66,7 +66,7 @@ def walk_on(
     """The same of a method that follows a schedule, by which `hyper` comes of what is `given`, or that wants the value of f."""
     for k in range(first, last):
         if scheduled:
-            fill(k, plan, hyper_size, given, hyper)
+            fill_hyperparameters(k, plan, hyper_size, given, hyper)
         if observing:
             f = value(n, x, data_size, data, shape_size, shape, rows_size, rows)
             observe(k, f, n, x, q, slot_count, slots, hyper_size, hyper)
@@ -122,7 +122,7 @@ def replay(
             continue
         for k in range(first, last):
             if scheduled:
-                fill(k, plan[0], hyper_size, constant, hyper)
+                fill_hyperparameters(k, plan[0], hyper_size, constant, hyper)
             batch = batch_at(k, draws, everything)
             if observing == 1:
                 f = value(n, x, data_size, data, shape_size, shape, batch.size, pointer(batch))

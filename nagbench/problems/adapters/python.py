@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from nagbench.core.discovery import from_path, is_unmarked
+from nagbench.core.discovery import import_object, is_unmarked
 from nagbench.core.errors import UsageError, one_line
 from nagbench.problems.adapters._common import FunctionError, kernels, number, stated_facts
 from nagbench.problems.problem import Floats, Problem
@@ -40,7 +40,7 @@ def python_family(path: str) -> Family:
             f"python:{path} cannot be imported by another process; put the function into a module of its own, not "
             "inside a function and not as a lambda, and name it python:module:function"
         )
-    thing = from_path("problem", path)
+    thing = import_object("problem", path)
     function, gradient = thing if isinstance(thing, tuple) and len(thing) == 2 else (thing, None)
     if not callable(function) or not (gradient is None or callable(gradient)):
         raise UsageError(f"problem 'python:{path}' is neither a function nor a pair (function, gradient) of them")
@@ -175,7 +175,7 @@ def _named_gradient(name: str, home: str, text: str) -> Any:
     module, _, attribute = text.rpartition(".")
     if not module or "<" in text or module == "__main__":
         raise UsageError(f"{name}: its gradient {text!r} is not a function of the module {home!r}")
-    return from_path("gradient", f"{module}:{attribute}")
+    return import_object("gradient", f"{module}:{attribute}")
 
 
 class JaxGradient:

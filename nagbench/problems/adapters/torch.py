@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from nagbench.core.discovery import from_path, is_unmarked
+from nagbench.core.discovery import import_object, is_unmarked
 from nagbench.core.errors import UsageError, one_line
 from nagbench.problems.adapters._common import kernels, stated_facts
 from nagbench.problems.problem import Floats, Ints, Problem
@@ -31,7 +31,7 @@ def torch_family(path: str) -> Family:
     """The family of a function, or a class of modules, at "package.module:attribute"."""
     name = f"torch:{path}"
     _torch(name)
-    factory = from_path("problem", path)
+    factory = import_object("problem", path)
     if not callable(factory):
         raise UsageError(f"problem {name!r} is not a function that returns a module")
 

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from nagbench.core.errors import UsageError, unknown
+from nagbench.core.errors import UsageError, unknown_name
 from nagbench.problems.problem import Floats
 
 SOURCES = {
@@ -71,9 +71,9 @@ def examples(
     Raises UsageError for an unknown data set or scaling, and for classes that the data set does not have.
     """
     if dataset not in known:
-        raise unknown(f"dataset of family {family}", str(dataset), known)
+        raise unknown_name(f"dataset of family {family}", str(dataset), known)
     if scaling not in SCALINGS:
-        raise unknown(f"scaling of family {family}", str(scaling), SCALINGS)
+        raise unknown_name(f"scaling of family {family}", str(scaling), SCALINGS)
     features, targets = load(dataset)
     if classes is not None:
         chosen = np.isin(targets, check_classes(family, "classes", dataset, classes))

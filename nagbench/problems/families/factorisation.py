@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import scipy.linalg
 
-from nagbench.core.errors import unknown
+from nagbench.core.errors import unknown_name
 from nagbench.core.kernels import blocked_sum, jitable
 from nagbench.problems.families._linear import difference, half_square, mean_loss, mean_slope, table
 from nagbench.problems.families._parameters import positive, whole
@@ -203,7 +203,7 @@ def _target(matrix: str, n: int, m: int, r: int, random: np.random.RandomState) 
         return np.ascontiguousarray(scipy.linalg.hilbert(max(n, m))[:n, :m])
     if matrix == "low-rank":
         return np.asarray(random.randn(n, r) @ random.randn(m, r).T / np.sqrt(n * m))
-    raise unknown("matrix of family factorisation", matrix, ["hilbert", "low-rank"])
+    raise unknown_name("matrix of family factorisation", matrix, ["hilbert", "low-rank"])
 
 
 def _domain(dimension: int, scale: float) -> Floats:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from nagbench.core.errors import UsageError, unknown
+from nagbench.core.errors import UsageError, unknown_name
 from nagbench.problems.families import _data, _layers
 from nagbench.problems.families._data import Scaling
 from nagbench.problems.families._newton import minimize_newton
@@ -154,7 +154,7 @@ def mlp(
     Known: nothing about minima. For ReLU the gradient jumps at the kinks, where the kernel takes 0 as its derivative.
     """
     if activation not in ACTIVATIONS:
-        raise unknown("activation of family mlp", str(activation), ACTIVATIONS)
+        raise unknown_name("activation of family mlp", str(activation), ACTIVATIONS)
     if not 0.0 <= validation < 1.0 or not 0.0 <= ridge < math.inf:
         raise UsageError(f"family mlp: validation={validation!r}, ridge={ridge!r}; allowed: [0, 1) and [0, ∞)")
     features, targets = _data.examples("mlp", dataset, scaling, known=_data.LABELLED)
@@ -204,7 +204,7 @@ def _deviation(weights: Any, fan_in: int, fan_out: int) -> float:
     if weights == "glorot":
         return math.sqrt(2.0 / (fan_in + fan_out))
     if isinstance(weights, str):
-        raise unknown("weights of family mlp", weights, ["he", "glorot", "a standard deviation"])
+        raise unknown_name("weights of family mlp", weights, ["he", "glorot", "a standard deviation"])
     return positive("mlp", "weights", weights)
 
 

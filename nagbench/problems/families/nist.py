@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from nagbench.core.errors import unknown
+from nagbench.core.errors import unknown_name
 from nagbench.problems.families import nist_algebraic, nist_exponential
 from nagbench.problems.families._least_squares import published
 from nagbench.problems.families._parameters import whole
@@ -50,7 +50,7 @@ def nist(*, dataset: str, start_point: int = 1) -> Problem:
     digits and refined. Where exchanging terms or turning signs of b leaves the curve as it is, all such b* are listed.
     """
     if dataset not in datasets():
-        raise unknown("dataset of family nist", str(dataset), datasets())
+        raise unknown_name("dataset of family nist", str(dataset), datasets())
     found = datasets()[dataset]
     model = MODELS.get(dataset, dataset)
     return published(

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from nagbench.reporting.figures.plot_data import Axis, Line, Sketch, rounds
+from nagbench.reporting.figures.plot_data import Axis, Line, PlotData, rounds
 from nagbench.reporting.figures.style import (
     DARK,
     FAINT,
@@ -113,7 +113,7 @@ def panel(trial: Trial, labels: Sequence[str]) -> Figure:
     return figure
 
 
-def sketched(trial: Trial, labels: Sequence[str]) -> Sketch:
+def sketched(trial: Trial, labels: Sequence[str]) -> PlotData:
     """The same as data for a page."""
     compared = {frozenset((pair.a, pair.b)): pair.best for pair in trial.pairs}
     last = len(trial.allowed) - 1.0
@@ -123,7 +123,7 @@ def sketched(trial: Trial, labels: Sequence[str]) -> Sketch:
         at = compared[frozenset((line.a, line.b))].parts_at
         end: Literal["", "dot"] = "" if at is None else "dot"
         lines.append(Line(label, np.arange(float(len(y))), y, look_at(labels.index(label)), end, at or 0))
-    return Sketch(
+    return PlotData(
         x=Axis("iteration", "linear", 0.0, last, rounds(0.0, last, lambda value: f"{value:g}", integer=True)),
         y=Axis("distance", "log", FLOOR / 3, CEILING, tuple((value, _tick(value)) for value in _TICKS)),
         lines=tuple(lines), size=(259.0, 180.0),

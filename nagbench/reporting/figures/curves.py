@@ -16,7 +16,7 @@ from matplotlib.ticker import EngFormatter, FixedLocator, FuncFormatter, LogLoca
 
 from nagbench.analysis.formatting import measure_sign, number
 from nagbench.analysis.traces import bands
-from nagbench.reporting.figures.plot_data import Axis, Line, Sketch, powers, rounds
+from nagbench.reporting.figures.plot_data import Axis, Line, PlotData, powers, rounds
 from nagbench.reporting.figures.style import INK, MUTED, PAPER, Look, look_of, looks, new_figure, power_of_ten, shown
 
 Against = Literal["iteration", "evaluations", "time"]
@@ -101,12 +101,12 @@ def convergence(
     return figure
 
 
-def sketched(traces: pd.DataFrame, *, frame: Frame, size: tuple[float, float]) -> Sketch:
+def sketched(traces: pd.DataFrame, *, frame: Frame, size: tuple[float, float]) -> PlotData:
     """What `convergence` draws by iteration, as data for a page; ``size`` in inches."""
     row, tolerance = traces.iloc[0], float(traces["tolerance"].min())
     sign = measure_sign(str(row["measure"]), relative=bool(row["relative"]))
     drawn = _drawn(traces)
-    return Sketch(
+    return PlotData(
         x=_along(frame), y=Axis(sign, "log", frame.low, frame.high, powers(frame.low, frame.high, power_of_ten)),
         lines=tuple(_line(label, look, rows, frame) for label, (look, rows) in drawn.items()),
         size=(size[0] * 72.0, size[1] * 72.0), level=(tolerance, f"tolerance {number(tolerance)}"),

@@ -65,7 +65,7 @@ class Line:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Sketch:
+class PlotData:
     """A plot of lines: sizes in points; ``level`` is a height to draw across and its name; ``shade`` an area from below.
 
     ``marked`` lines have markers at even distances, ``dotted`` ones at every point.
@@ -124,7 +124,7 @@ def rounds(low: float, high: float, write: Write, *, integer: bool = False) -> t
     return tuple((k * step, write(float(f"{k * step:.12g}"))) for k in range(first, last + 1))
 
 
-def svg(sketch: Sketch, prefix: str, *, title: str) -> str:
+def svg(sketch: PlotData, prefix: str, *, title: str) -> str:
     """The sketch as an `<svg>` element: ids begin with ``prefix``, colours are CSS variables with themselves as fallback."""
     return framed((*_frame(sketch, prefix), *_level(sketch, prefix), *_lines(sketch, prefix)), sketch.size, title)
 
@@ -138,7 +138,7 @@ def framed(parts: Iterable[str], size: tuple[float, float], title: str) -> str:
     )
 
 
-def _frame(sketch: Sketch, prefix: str) -> Iterator[str]:
+def _frame(sketch: PlotData, prefix: str) -> Iterator[str]:
     left, top, right, bottom = sketch.box
     grid = f'stroke="{themed(FAINT)}" stroke-width=".8"'
     if sketch.shade is not None:
@@ -162,7 +162,7 @@ def _frame(sketch: Sketch, prefix: str) -> Iterator[str]:
     yield f'<path d="{edge}" fill="none" stroke="{themed(RULE)}" stroke-width=".8"/>'
 
 
-def _level(sketch: Sketch, prefix: str) -> Iterator[str]:
+def _level(sketch: PlotData, prefix: str) -> Iterator[str]:
     if sketch.level is None:
         return
     value, name = sketch.level
@@ -174,7 +174,7 @@ def _level(sketch: Sketch, prefix: str) -> Iterator[str]:
     yield f'<g id="{prefix}-tolerance-name" font-size="8" fill="{themed(MUTED)}">{text}</g>'
 
 
-def _lines(sketch: Sketch, prefix: str) -> Iterator[str]:
+def _lines(sketch: PlotData, prefix: str) -> Iterator[str]:
     bands, drawn, ends = [], [], []
     for place, line in enumerate(sketch.lines):
         name = f"{prefix}-series-{place}"
@@ -208,7 +208,7 @@ def _lines(sketch: Sketch, prefix: str) -> Iterator[str]:
     yield from (*bands, *drawn, *ends)
 
 
-def _points(sketch: Sketch, x: Any, y: Any) -> tuple[Floats, Floats]:
+def _points(sketch: PlotData, x: Any, y: Any) -> tuple[Floats, Floats]:
     left, top, right, bottom = sketch.box
     return sketch.x.places(x, left, right), sketch.y.places(y, bottom, top)
 
@@ -242,7 +242,7 @@ def _needed(x: Floats, y: Floats) -> NDArray[np.intp]:
     return kept
 
 
-def _marks(sketch: Sketch, line: Line, x: Floats, y: Floats) -> str:
+def _marks(sketch: PlotData, line: Line, x: Floats, y: Floats) -> str:
     """Markers at even distances along the line, at the nearest of its points; at all points of a dotted one."""
     good = np.isfinite(x) & np.isfinite(y)
     x, y = x[good], y[good]

@@ -49,8 +49,8 @@ def ground_of(problem: Problem, *paths: Floats) -> Ground:
 
 
 @dataclass(frozen=True, eq=False)
-class Walk:
-    """What `walk` draws, as data for a page: ``ground`` is the id that the page gave to the image below."""
+class PathPicture:
+    """What `path_picture` draws, as data for a page: ``ground`` is the id that the page gave to the image below."""
 
     path: Floats
     asked: Floats
@@ -64,9 +64,9 @@ class Walk:
         return framed(_parts(self, prefix), _SIZE, title)
 
 
-def walked(problem: Problem, cell: Cell, path: Floats, asked: Floats, ground: Ground, name: str) -> Walk:
-    """The same as `walk`, as data; ``name`` is the id of the ground on the page."""
-    return Walk(path, asked, problem.minimizers, look_of(cell.optimizer), ground.box, name)
+def draw_paths(problem: Problem, cell: Cell, path: Floats, asked: Floats, ground: Ground, name: str) -> PathPicture:
+    """The same as `path_picture`, as data; ``name`` is the id of the ground on the page."""
+    return PathPicture(path, asked, problem.minimizers, look_of(cell.optimizer), ground.box, name)
 
 
 _SIZE = (_WIDE * 72.0, _TALL * 72.0)
@@ -81,7 +81,7 @@ def shared(ground: Ground, name: str) -> str:
     return f'<svg class="marks" width="0" height="0" aria-hidden="true"><defs>{image}</defs></svg>'
 
 
-def _parts(walk: Walk, prefix: str) -> Iterator[str]:
+def _parts(walk: PathPicture, prefix: str) -> Iterator[str]:
     x, y = (Axis("", "linear", low, high, rounds(low, high, _plain)) for low, high in walk.box.tolist())
 
     def places(points: Floats) -> tuple[Floats, Floats]:
@@ -108,7 +108,7 @@ def _parts(walk: Walk, prefix: str) -> Iterator[str]:
     yield f'<circle {start} r="3.5" fill="{PAPER}" stroke="{INK}" stroke-width="1.3"/></g>'
 
 
-def _look_ahead(walk: Walk, places: Callable[[Floats], tuple[Floats, Floats]]) -> Iterator[str]:
+def _look_ahead(walk: PathPicture, places: Callable[[Floats], tuple[Floats, Floats]]) -> Iterator[str]:
     near = _near(walk.asked, walk.box)
     rings = list(zip(*places(walk.asked[near]), strict=True))
     ties = zip(*places(walk.path[:-1][near]), rings, strict=True)
@@ -150,7 +150,7 @@ def png(image: NDArray[np.uint8]) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(kind, data) for kind, data in parts)
 
 
-def walk(problem: Problem, cell: Cell, path: Floats, asked: Floats, ground: Ground) -> Figure:
+def path_picture(problem: Problem, cell: Cell, path: Floats, asked: Floats, ground: Ground) -> Figure:
     """The iterates of a cell as dots on the ground, and where it took its gradients, as `tracing.first_steps` has them."""
     (left, right), (low, high) = ground.box.tolist()
     look = look_of(cell.optimizer)

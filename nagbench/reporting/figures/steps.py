@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from nagbench.analysis.formatting import number, seconds
 from nagbench.reporting.figures.curves import plain
-from nagbench.reporting.figures.plot_data import Axis, Line, Sketch, powers, rounds
+from nagbench.reporting.figures.plot_data import Axis, Line, PlotData, powers, rounds
 from nagbench.reporting.figures.style import INK, look_of, looks, new_figure, shown
 
 _RIGHT = 1.12
@@ -67,7 +67,7 @@ def sketched(
     *,
     share: str = "share of problems",
     size: tuple[float, float] = (4.6, 3.1),
-) -> Sketch:
+) -> PlotData:
     """What `steps` draws, as data for a page; ``size`` in inches."""
     first, last = ends(table, along)
     right = last * _RIGHT
@@ -77,7 +77,7 @@ def sketched(
              look_of(str(optimizer)))
         for (method, optimizer), curve in table.groupby(["method", "optimizer"], sort=False)
     ]  # fmt: skip
-    return Sketch(
+    return PlotData(
         x=Axis(label, "log", first, right, powers(first, right, write)),
         y=Axis(share, "linear", -0.02, 1.04, rounds(0.0, 1.0, number)),
         lines=tuple(lines), size=(size[0] * 72.0, size[1] * 72.0),

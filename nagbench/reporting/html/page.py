@@ -18,9 +18,9 @@ from markupsafe import Markup
 
 from nagbench.analysis.formatting import whole
 from nagbench.core.errors import UsageError
-from nagbench.reporting.context import Material
-from nagbench.reporting.figures.plot_data import Sketch, marks, svg
-from nagbench.reporting.figures.small_paths import Walk
+from nagbench.reporting.context import ReportContext
+from nagbench.reporting.figures.plot_data import PlotData, marks, svg
+from nagbench.reporting.figures.small_paths import PathPicture
 from nagbench.reporting.figures.style import DARK, MARKERS, look_of, looks
 from nagbench.reporting.figures.svg import geometry, inline, swatch, variable
 from nagbench.reporting.html.parts import Custom, Entry, Figure, Picture, Section, Table
@@ -31,7 +31,7 @@ _HOME = Path(__file__).parent
 _UNSAFE = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
 
 
-def render(material: Material) -> str:
+def render(material: ReportContext) -> str:
     """The page for these tables."""
     sections = sections_of(material)
     script = (_HOME / "script.js").read_text(encoding="utf-8")
@@ -59,7 +59,7 @@ def render(material: Material) -> str:
         return _environment().get_template("page.html.j2").render(context)
 
 
-def sections_of(material: Material) -> list[Section]:
+def sections_of(material: ReportContext) -> list[Section]:
     """The sections that have something to say, with their figures and tables numbered."""
     # Ids begin anew with every page.
     for name in ("ids", "links"):
@@ -99,9 +99,9 @@ def _drawn(picture: Picture) -> dict[str, Markup]:
     except UsageError as error:
         # A function of the user's, which was tried before, may fail, or be lost, all the same.
         return {"svg": Markup("<p>This cannot be drawn here: {}</p>").format(str(error)), "data": Markup("")}
-    if isinstance(figure, Walk):
+    if isinstance(figure, PathPicture):
         return {"svg": Markup(figure.svg(picture.id, picture.described)), "data": Markup("")}
-    if isinstance(figure, Sketch):
+    if isinstance(figure, PlotData):
         drawn = Markup(svg(figure, picture.id, title=picture.described))
         return {"svg": drawn, "data": as_json(_readable(picture, figure.geometry))}
     names = [f"series-{place}" for place in range(len(picture.series))]
@@ -176,7 +176,7 @@ def _custom(part: Custom) -> Markup:
     return Markup(_environment().get_template(part.template).render({"known": STATUSES, **part.context}))
 
 
-def _tiles(material: Material) -> list[tuple[str, str]]:
+def _tiles(material: ReportContext) -> list[tuple[str, str]]:
     solved = (material.rows["status"] == "converged").sum()
     tiles = [
         (whole(len(material.tasks)), "problems"),

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure as Drawing
 
-from nagbench.reporting.figures.plot_data import Sketch
-from nagbench.reporting.figures.small_paths import Walk
+from nagbench.reporting.figures.plot_data import PlotData
+from nagbench.reporting.figures.small_paths import PathPicture
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class Picture:
     """
 
     id: str
-    draw: Callable[[], Drawing | Sketch | Walk]
+    draw: Callable[[], Drawing | PlotData | PathPicture]
     described: str
     paper: Callable[[], Drawing] | None = None
     title: str = ""

@@ -6,28 +6,28 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from nagbench.core.discovery import from_path
-from nagbench.core.errors import unknown
+from nagbench.core.discovery import import_object
+from nagbench.core.errors import unknown_name
 from nagbench.core.paths import suites_folder
 from nagbench.core.remote import Pulse, remote_call
-from nagbench.core.text_form import parse
-from nagbench.execution.sandbox import guard
+from nagbench.core.text_form import parse_text
+from nagbench.execution.sandbox import current_sandbox
 from nagbench.optimizers.adapters.user import is_optimizer
 from nagbench.optimizers.registry import optimizer as make_optimizer
 from nagbench.optimizers.registry import optimizers as optimizer_names
 from nagbench.problems.lookup import problem as make_problem
 from nagbench.problems.registry import families, schemes
-from nagbench.problems.suites import merge, suites
-from nagbench.validation.checks.findings import Check
+from nagbench.problems.suites import merge_suites, suites
+from nagbench.validation.checks.findings import CheckResult
 from nagbench.validation.checks.methods import check_method
 from nagbench.validation.checks.problems import check_problem
 
 __all__ = ["Check", "check", "check_method", "check_problem"]
 
-Job = Callable[[], list[Check]]
+Job = Callable[[], list[CheckResult]]
 
 
-def check(name: str, *, optimizer: bool = False, seed: int = 0) -> Iterator[list[Check]]:
+def check(name: str, *, optimizer: bool = False, seed: int = 0) -> Iterator[list[CheckResult]]:
     """The checks of a problem, of every problem of a TOML file, or of an optimizer; a list for each subject.
 
     A name that is both a problem's and an optimizer's stands for the problem, unless ``optimizer`` is set.
@@ -45,28 +45,28 @@ def _jobs(text: str, optimizer: bool, seed: int) -> list[Job]:
 
 
 def _suite(file: Path, seed: int) -> list[Job]:
-    entries = merge([file], taken=None if file.resolve().parent == suites_folder().resolve() else suites())
+    entries = merge_suites([file], taken=None if file.resolve().parent == suites_folder().resolve() else suites())
     return [partial(check_problem, entry.problem(), seed=seed) for entry in entries.values()]
 
 
 @remote_call
 def is_optimizer_path(path: str, _pulse: Pulse) -> bool:
     """Tell whether the object at "module:attribute" is an optimizer."""
-    return is_optimizer(from_path("problem or optimizer", path))
+    return is_optimizer(import_object("problem or optimizer", path))
 
 
 def _is_optimizer(text: str) -> bool:
     """Whether this is an optimizer's name and no problem's. Raises UsageError for what is neither."""
     if text in suites() or text.endswith(".toml") or Path(text).is_file():
         return False
-    name = parse(text)[0]
+    name = parse_text(text)[0]
     if name in suites() or name in families() or name.partition(":")[0] in schemes():
         return False
     if name in optimizer_names():
         return True
     if ":" in name:
-        present = guard()
+        present = current_sandbox()
         if present is not None:
             return bool(present.ask(is_optimizer_path, name, who=f"problem or optimizer {name}"))
         return bool(is_optimizer_path(name, lambda: None))
-    raise unknown("problem or optimizer", name, {*suites(), *families(), *optimizer_names()})
+    raise unknown_name("problem or optimizer", name, {*suites(), *families(), *optimizer_names()})

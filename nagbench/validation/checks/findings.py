@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nagbench.core.errors import UsageError, one_line
-from nagbench.execution.sandbox import told
+from nagbench.execution.sandbox import error_text
 from nagbench.problems.problem import Floats
 
 Status = Literal["passed", "failed", "skipped"]
@@ -28,7 +28,7 @@ class Finding(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Check:
+class CheckResult:
     """One check of one subject: a problem or an optimizer, by name."""
 
     subject: str
@@ -82,7 +82,7 @@ def text_of(point: Floats) -> str:
     return np.array2string(np.asarray(point), threshold=8, edgeitems=3, precision=6, separator=", ").replace("\n", "")
 
 
-def run_checks(subject: str, checks: Mapping[str, Callable[[T], Finding]], probe: T) -> list[Check]:
+def run_checks(subject: str, checks: Mapping[str, Callable[[T], Finding]], probe: T) -> list[CheckResult]:
     """All checks, one after the other; what one raises is its failure."""
     results = []
     for name, check in checks.items():
@@ -91,18 +91,22 @@ def run_checks(subject: str, checks: Mapping[str, Callable[[T], Finding]], probe
                 finding = check(probe)
         except (Exception, SystemExit) as error:
             finding = failed(str(error) if isinstance(error, UsageError) else f"raised {one_line(error)}")
-        results.append(Check(subject, name, *finding))
+        results.append(CheckResult(subject, name, *finding))
     return results
 
 
-def run_elsewhere(subject: str, names: Sequence[str], ask: Callable[[str], list[Check]]) -> list[Check]:
+def run_checks_remotely(
+    subject: str, names: Sequence[str], ask: Callable[[str], list[CheckResult]]
+) -> list[CheckResult]:
     """The checks of what runs in another process, each asked for; after one that it does not survive, none is made."""
-    found: list[Check] = []
+    found: list[CheckResult] = []
     for name in names:
         try:
             found += ask(name)
         except UsageError as error:
-            found.append(Check(subject, name, *failed(told(error))))
+            found.append(CheckResult(subject, name, *failed(error_text(error))))
             rest = names[len(found) :]
-            return found + [Check(subject, left, *skipped(f"not made: {name} ended the process")) for left in rest]
+            return found + [
+                CheckResult(subject, left, *skipped(f"not made: {name} ended the process")) for left in rest
+            ]
     return found

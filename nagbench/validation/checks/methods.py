@@ -18,41 +18,43 @@ from nagbench.optimizers.remote import RemoteMethod
 from nagbench.problems.lookup import problem as make_problem
 from nagbench.problems.problem import Floats
 from nagbench.validation.checks.findings import (
-    Check,
+    CheckResult,
     Finding,
     compare,
     failed,
     passed,
     run_checks,
-    run_elsewhere,
+    run_checks_remotely,
     skipped,
     text_of,
 )
 from nagbench.validation.checks.kernels import first_line
 
-MethodCheck = Callable[["Walk"], Finding]
+MethodCheck = Callable[["AlgorithmProbe"], Finding]
 _N = 5
 _STEPS = 12
 _NEVER = 5e-324
 _THEORY = {"L": 10.0, "mu": 0.1}
 
 
-def check_method(optimizer: Optimizer, *, seed: int = 0) -> list[Check]:
+def check_method(optimizer: Optimizer, *, seed: int = 0) -> list[CheckResult]:
     """All checks of a method, at the values of its hyperparameters that the optimizer holds."""
     method, checks = optimizer.method, checks_of(optimizer.method)
     if isinstance(method, RemoteMethod):
         values = dict(optimizer.hyperparameters)
-        return run_elsewhere(
+        return run_checks_remotely(
             optimizer.name, list(checks), lambda name: method.ask(check_method_remotely, values, name, seed)
         )
-    return run_checks(optimizer.name, checks, Walk(optimizer, seed))
+    return run_checks(optimizer.name, checks, AlgorithmProbe(optimizer, seed))
 
 
 @remote_call
-def check_method_remotely(key: str, values: Mapping[str, Any], name: str, seed: int, _pulse: Pulse) -> list[Check]:
+def check_method_remotely(
+    key: str, values: Mapping[str, Any], name: str, seed: int, _pulse: Pulse
+) -> list[CheckResult]:
     """Make one of the checks of an algorithm where its code runs."""
     method = find_method(key)
-    return run_checks(key, {name: checks_of(method)[name]}, Walk(Optimizer(method, values), seed))
+    return run_checks(key, {name: checks_of(method)[name]}, AlgorithmProbe(Optimizer(method, values), seed))
 
 
 def checks_of(method: Method) -> Mapping[str, MethodCheck]:
@@ -60,7 +62,7 @@ def checks_of(method: Method) -> Mapping[str, MethodCheck]:
     return CHECKS if method.update is not None else OF_SESSIONS if method.session is not None else OF_DRIVERS
 
 
-class Walk:
+class AlgorithmProbe:
     """A method fed with random gradients in plain Python: its iterates, and the arrays that it is given."""
 
     def __init__(self, optimizer: Optimizer, seed: int = 0) -> None:
@@ -110,7 +112,7 @@ class Walk:
 _ORDER = ("iterate", "query", "slots", "hyper")
 
 
-def hyperparameters(walk: Walk) -> Finding:
+def hyperparameters(walk: AlgorithmProbe) -> Finding:
     """Defaults and both ends of the tuning ranges are valid."""
     for name, hyper in walk.method.hyperparameters.items():
         tried = {} if math.isnan(hyper.default) else {"default": hyper.default}
@@ -127,7 +129,7 @@ def hyperparameters(walk: Walk) -> Finding:
     return passed(", ".join(f"{name}={value:g}" for name, value in walk.optimizer.hyperparameters.items()))
 
 
-def use(walk: Walk) -> Finding:
+def use(walk: AlgorithmProbe) -> Finding:
     """Every hyperparameter makes a difference, and no more are read than are declared."""
     try:
         before = walk.iterates()
@@ -143,7 +145,7 @@ def use(walk: Walk) -> Finding:
     return _unused(walk, before) or passed()
 
 
-def _unused(walk: Walk, before: Floats) -> Finding | None:
+def _unused(walk: AlgorithmProbe, before: Floats) -> Finding | None:
     """The failure of a method that asks for f or for the momentum of the next iteration, and makes no use of it."""
     if walk.method.observe is not None:
         values, walk.values = walk.values, [3.0 - 0.2 * k for k in range(_STEPS)]
@@ -163,7 +165,7 @@ def _unused(walk: Walk, before: Floats) -> Finding | None:
     return None
 
 
-def _others(walk: Walk, name: str, hyper: Hyperparameter) -> list[float]:
+def _others(walk: AlgorithmProbe, name: str, hyper: Hyperparameter) -> list[float]:
     """Other valid values of a hyperparameter, of which a library refuses none."""
     values = walk.optimizer.hyperparameters
     least = max(hyper.low_bound, 0.0)
@@ -177,7 +179,7 @@ def _others(walk: Walk, name: str, hyper: Hyperparameter) -> list[float]:
     ]
 
 
-def inputs(walk: Walk) -> Finding:
+def inputs(walk: AlgorithmProbe) -> Finding:
     """The update does not write to the gradient or the hyperparameters, nor does what observes f move the iterate."""
     for k, arrays in enumerate(walk.states()):
         seen = {name: array.copy() for name, array in arrays.items()}
@@ -195,7 +197,7 @@ def inputs(walk: Walk) -> Finding:
     return passed()
 
 
-def query(walk: Walk) -> Finding:
+def query(walk: AlgorithmProbe) -> Finding:
     """With look-ahead every element of the query point is written; without, it is neither read nor written.
 
     With look-ahead it may be read: it is where the gradient was taken, and part of the state that stalls are seen by.
@@ -221,7 +223,7 @@ def query(walk: Walk) -> Finding:
     return passed()
 
 
-def slots(walk: Walk) -> Finding:
+def slots(walk: AlgorithmProbe) -> Finding:
     """All slots that are declared are used, and no others."""
     declared, arrays = walk.method.slots, walk.arrays()
     arrays["slots"] = np.vstack([arrays["slots"], np.full((1, _N), 7.0)])
@@ -236,13 +238,13 @@ def slots(walk: Walk) -> Finding:
     return passed(f"{declared} used")
 
 
-def coordinates(walk: Walk) -> Finding:
+def coordinates(walk: AlgorithmProbe) -> Finding:
     """Every coordinate moves, whatever the dimension."""
     still = (walk.iterates() == walk.arrays()["iterate"]).all(axis=0).nonzero()[0]
     return failed(f"coordinate {still[0]} of {_N} does not move in {_STEPS} iterations") if still.size else passed()
 
 
-def autonomous(walk: Walk) -> Finding:
+def autonomous(walk: AlgorithmProbe) -> Finding:
     """A method that says that it does not depend on the iteration's number does not."""
     depends = None
     for k, arrays in enumerate(walk.states()):
@@ -259,12 +261,12 @@ def autonomous(walk: Walk) -> Finding:
     return passed()
 
 
-def determinism(walk: Walk) -> Finding:
+def determinism(walk: AlgorithmProbe) -> Finding:
     """Twice the same run gives the same bits."""
     return _same("the same run again", walk.iterates(), walk.iterates())
 
 
-def state(walk: Walk) -> Finding:
+def state(walk: AlgorithmProbe) -> Finding:
     """Nothing leaks from one run into the next."""
     before = walk.iterates()
     for name, hyper in walk.method.hyperparameters.items():
@@ -282,7 +284,7 @@ def _same(what: str, first: Floats, second: Floats) -> Finding:
     return failed(f"{what} parts from the first in iteration {k}, by {size:.3g}")._replace(deviation=size, allowed=0.0)
 
 
-def engines(walk: Walk) -> Finding:
+def engines(walk: AlgorithmProbe) -> Finding:
     """Compiled and plain Python agree on fifty iterations of a quadratic, twice each."""
     problem = make_problem("quadratic", eigenvalues=[1.0, 10.0], start=[1.0, 1.0])
     paths: dict[str, Floats] = {}
@@ -302,7 +304,7 @@ def engines(walk: Walk) -> Finding:
     return compare("relative deviation of the engines", np.abs(first - second).max(axis=1) / scale, 1e-10, first)
 
 
-def output(walk: Walk) -> Finding:
+def output(walk: AlgorithmProbe) -> Finding:
     """The point stays one of finite numbers, of the same shape."""
     for k, point in enumerate(walk.iterates()):
         if not np.isfinite(point).all():
@@ -310,7 +312,7 @@ def output(walk: Walk) -> Finding:
     return passed()
 
 
-def gradient(walk: Walk) -> Finding:
+def gradient(walk: AlgorithmProbe) -> Finding:
     """The gradient is not written to: it may be what the next measurement reads."""
     arrays, given = walk.arrays(), walk.gradients[0].copy()
     for k in range(_STEPS):
@@ -323,7 +325,7 @@ def gradient(walk: Walk) -> Finding:
     return passed()
 
 
-def bowl(walk: Walk) -> Finding:
+def bowl(walk: AlgorithmProbe) -> Finding:
     """A thousand iterations on x² + y² stay finite."""
     done = run("bowl", walk.optimizer, tolerance=_NEVER, budget=1000, engine="python")
     if done.status in ("diverged", "error"):
@@ -331,7 +333,7 @@ def bowl(walk: Walk) -> Finding:
     return passed(f"‖∇f‖ = {done.gradient_norm:.3g} after {done.iterations} iterations, {done.status}")
 
 
-def theory(walk: Walk) -> Finding:
+def theory(walk: AlgorithmProbe) -> Finding:
     """The textbook hyperparameters are valid, and converge on a quadratic with that L and μ."""
     tuning = walk.method.theory
     if tuning is None:

@@ -15,13 +15,13 @@ from nagbench.problems.remote import RemoteProblem, problem_of_key
 from nagbench.validation.checks.differentiation import Reference, reference_of
 from nagbench.validation.checks.facts import FACTS
 from nagbench.validation.checks.findings import (
-    Check,
+    CheckResult,
     Finding,
     compare,
     failed,
     passed,
     run_checks,
-    run_elsewhere,
+    run_checks_remotely,
     skipped,
 )
 from nagbench.validation.checks.kernels import KERNELS
@@ -31,16 +31,18 @@ ProblemCheck = Callable[[Probe], Finding]
 _ALL_COORDINATES = 10
 
 
-def check_problem(problem: Problem, *, seed: int = 0, speed: bool = True) -> list[Check]:
+def check_problem(problem: Problem, *, seed: int = 0, speed: bool = True) -> list[CheckResult]:
     """All checks of a problem, in order. ``speed`` False leaves out the timing."""
     checks = {name: check for name, check in CHECKS.items() if speed or name != "speed"}
     if isinstance(problem, RemoteProblem):
-        return run_elsewhere(problem.name, list(checks), lambda name: problem.ask(check_problem_remotely, name, seed))
+        return run_checks_remotely(
+            problem.name, list(checks), lambda name: problem.ask(check_problem_remotely, name, seed)
+        )
     return run_checks(problem.name, checks, Probe(problem, seed))
 
 
 @remote_call
-def check_problem_remotely(key: str, name: str, seed: int, _pulse: Pulse) -> list[Check]:
+def check_problem_remotely(key: str, name: str, seed: int, _pulse: Pulse) -> list[CheckResult]:
     """Make one of the checks of a problem where its code runs."""
     problem = problem_of_key(key)
     return run_checks(problem.name, {name: CHECKS[name]}, Probe(problem, seed))

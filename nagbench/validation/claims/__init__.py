@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from nagbench.core.errors import unknown
+from nagbench.core.errors import unknown_name
 from nagbench.validation.claims import quadratics, ripples, stochastic
 from nagbench.validation.claims.records import Claim
 
@@ -18,5 +18,5 @@ def find_claim(name: str) -> Claim:
     """The claim of this name. Raises UsageError for others."""
     found = claims()
     if name not in found:
-        raise unknown("claim", name, found)
+        raise unknown_name("claim", name, found)
     return found[name]

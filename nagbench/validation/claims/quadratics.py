@@ -15,7 +15,7 @@ from nagbench.optimizers.registry import find_method
 from nagbench.optimizers.theory import predicted_iterations
 from nagbench.problems.lookup import problem as make_problem
 from nagbench.problems.problem import Floats, Problem
-from nagbench.validation.claims.records import Claim, Finding
+from nagbench.validation.claims.records import Claim, ClaimResult
 
 METHODS = ("gradient-descent", "momentum", "nesterov")
 _BUDGET = 5_000
@@ -31,7 +31,7 @@ EDGES: Mapping[str, Callable[[Floats], Floats]] = {
 }
 
 
-def counts(conditions: int = 50, settings: int = 20, seed: int = 0) -> Finding:
+def counts(conditions: int = 50, settings: int = 20, seed: int = 0) -> ClaimResult:
     """Measured and predicted counts at random (κ, step size, momentum), ``conditions`` × ``settings`` for each method.
 
     Diagonal quadratics of dimension 6 with eigenvalues at random from 1 to κ = 10^U(0, 4) and a normal start; s·L in
@@ -47,7 +47,7 @@ def counts(conditions: int = 50, settings: int = 20, seed: int = 0) -> Finding:
     table = groups.agg(settings=("equal", "size"), converged=("measured", "count"), equal=("equal", "sum"))
     table["largest_difference"] = (found["measured"] - found["predicted"]).abs().groupby(found["method"]).max()
     total, equal = int(table["settings"].sum()), int(table["equal"].sum())
-    return Finding(table.reset_index(), f"{equal:,} of {total:,} counts are equal to the closed form's")
+    return ClaimResult(table.reset_index(), f"{equal:,} of {total:,} counts are equal to the closed form's")
 
 
 def _random_quadratic(random: np.random.Generator) -> Problem:
@@ -79,7 +79,7 @@ def _counted(problem: Problem, name: str, random: np.random.Generator, settings:
     )
 
 
-def boundary(points: int = 100, condition: float = 10.0) -> Finding:
+def boundary(points: int = 100, condition: float = 10.0) -> ClaimResult:
     """Which cells of a ``points`` × ``points`` map diverge, beside the closed form of the edge of stability.
 
     The quadratic with eigenvalues 1 and κ; s·L from 0.1 to 10 and 1 − m from 1 to 10⁻³, evenly in the logarithm. On
@@ -111,7 +111,7 @@ def boundary(points: int = 100, condition: float = 10.0) -> Finding:
     verdict = (
         f"{beyond} of {int(table['cells'].sum()):,} cells differ from the closed form farther than 1 % from the edge"
     )
-    return Finding(table, verdict)
+    return ClaimResult(table, verdict)
 
 
 _STANDARD: Mapping[str, tuple[str, str, Callable[[float], float]]] = {
@@ -125,7 +125,7 @@ _STANDARD: Mapping[str, tuple[str, str, Callable[[float], float]]] = {
 }  # fmt: skip
 
 
-def rates(conditions: tuple[float, ...] = (10.0, 100.0, 1000.0)) -> Finding:
+def rates(conditions: tuple[float, ...] = (10.0, 100.0, 1000.0)) -> ClaimResult:
     """The measured rate of each textbook tuning beside its formula, on quadratics with eigenvalues from 1 to κ.
 
     The rate is the factor by which ‖∇f‖ shrinks an iteration on the way from 10⁻⁵⁰, in iteration k₁, to 10⁻¹⁵⁰, in k₂:
@@ -160,7 +160,7 @@ def rates(conditions: tuple[float, ...] = (10.0, 100.0, 1000.0)) -> Finding:
         f"{int(within.sum())} of {len(table)} measured rates lie between the published rate and what a double root "
         f"makes of it; the largest difference is {largest:.1g}"
     )
-    return Finding(table, verdict)
+    return ClaimResult(table, verdict)
 
 
 CLAIMS = (

@@ -9,7 +9,7 @@ import pandas as pd
 
 
 @dataclass(frozen=True)
-class Finding:
+class ClaimResult:
     """What came out: a table with the measured beside the published or closed form, and the verdict in a sentence."""
 
     table: pd.DataFrame
@@ -23,4 +23,4 @@ class Claim:
     name: str
     statement: str
     source: str
-    examine: Callable[[], Finding]
+    examine: Callable[[], ClaimResult]

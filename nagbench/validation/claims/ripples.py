@@ -15,14 +15,14 @@ from nagbench.optimizers.registry import find_method
 from nagbench.optimizers.registry import optimizer as make_optimizer
 from nagbench.problems.lookup import problem as make_problem
 from nagbench.problems.problem import Floats
-from nagbench.validation.claims.records import Claim, Finding
+from nagbench.validation.claims.records import Claim, ClaimResult
 
 _PERIODS = 14
 _SETTLED = 4
 PROBLEMS = ("ill-conditioned-1e2", "ill-conditioned-1e4", "rosenbrock", "rosenbrock-10", "beale", "himmelblau")
 
 
-def ripple(conditions: tuple[float, ...] = (1e2, 1e3, 1e4, 1e5)) -> Finding:
+def ripple(conditions: tuple[float, ...] = (1e2, 1e3, 1e4, 1e5)) -> ClaimResult:
     """The distance between neighbouring minima of f(x_k) along a run of FISTA, beside π√κ.
 
     The quadratic with eigenvalues 1 and κ, the step 1/L, momentum that grows to 1 (no strong convexity is assumed):
@@ -43,7 +43,7 @@ def ripple(conditions: tuple[float, ...] = (1e2, 1e3, 1e4, 1e5)) -> Finding:
         )  # fmt: skip
     table = pd.DataFrame(rows)
     worst = float((table["ratio"] - 1.0).abs().max())
-    return Finding(table, f"the measured periods are within {worst:.2%} of π√κ")
+    return ClaimResult(table, f"the measured periods are within {worst:.2%} of π√κ")
 
 
 def _minima(values: Floats) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
@@ -52,7 +52,7 @@ def _minima(values: Floats) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
     return np.flatnonzero((inner < values[:-2]) & (inner <= values[2:])) + 1
 
 
-def overshoot(points: int = 40, problems: Sequence[str] = PROBLEMS) -> Finding:
+def overshoot(points: int = 40, problems: Sequence[str] = PROBLEMS) -> ClaimResult:
     """How far f rises over its least value so far, Nesterov's method beside the heavy ball, same step size and momentum.
 
     On each problem a grid of ``points`` × ``points`` over the methods' tuning ranges; pairs in which both converged
@@ -72,10 +72,10 @@ def overshoot(points: int = 40, problems: Sequence[str] = PROBLEMS) -> Finding:
         f"of {pairs:,} settings at which both converge, Nesterov's method overshoots less at {less:.1%} "
         f"and more at {more:.1%}; at the others neither rises, or both by the same"
     )
-    return Finding(table, verdict)
+    return ClaimResult(table, verdict)
 
 
-def look_ahead(points: int = 12) -> Finding:
+def look_ahead(points: int = 12) -> ClaimResult:
     """Nesterov's method (s, m) beside the heavy ball (s, m(1 − s·λ)) and the heavy ball (s, m) on ½λx², λ = 1.
 
     Iterations to |x| ≤ 10⁻⁶ and overshoot; ``largest_difference`` of the overshoot over the grid of s in [0.01, 0.9] and
@@ -105,7 +105,7 @@ def look_ahead(points: int = 12) -> Finding:
         f"overshoot differs by at most {worst:.1g} and {differing} of {len(settings)} counts differ between Nesterov's "
         "method and the heavy ball with momentum m(1 − s·λ)"
     )
-    return Finding(table, verdict)
+    return ClaimResult(table, verdict)
 
 
 CLAIMS = (

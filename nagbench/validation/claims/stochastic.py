@@ -11,14 +11,14 @@ import pandas as pd
 from nagbench.core.canonical import canonical
 from nagbench.engine import loop
 from nagbench.engine.records import Cell
-from nagbench.engine.runner import UNREACHABLE, Batch, count
-from nagbench.experiments.sobol import sobol
+from nagbench.engine.runner import UNREACHABLE, LoadedBatch, count
+from nagbench.experiments.sobol import sobol_points
 from nagbench.optimizers.algorithm import Hyperparameter, Method, Optimizer
 from nagbench.optimizers.registry import find_method
-from nagbench.problems.curvature import scale_of
+from nagbench.problems.curvature import step_unit
 from nagbench.problems.lookup import problem as make_problem
 from nagbench.problems.problem import Floats, Problem
-from nagbench.validation.claims.records import Claim, Finding
+from nagbench.validation.claims.records import Claim, ClaimResult
 
 HORIZONS = (100, 300, 1_000, 3_000, 10_000)
 TASKS = (
@@ -51,7 +51,7 @@ class Plan:
     horizons: tuple[int, ...] = HORIZONS
 
 
-def stochastic(tasks: Sequence[tuple[str, str]] = TASKS, plan: Plan | None = None) -> Finding:
+def stochastic(tasks: Sequence[tuple[str, str]] = TASKS, plan: Plan | None = None) -> ClaimResult:
     """The excess f − f* after K iterations of gradient descent and Nesterov's method, each tuned for that K.
 
     Both get the same number of trials of one Sobol sequence over s·L in [10⁻⁴, 2] and 1 − m in [10⁻³, 1], log-uniform;
@@ -71,7 +71,7 @@ def stochastic(tasks: Sequence[tuple[str, str]] = TASKS, plan: Plan | None = Non
         f"confidence after {plan.horizons[-1]:,} iterations on {ahead}, and by a tenth or more after "
         f"{plan.horizons[0]:,} on {early}"
     )
-    return Finding(table, verdict)
+    return ClaimResult(table, verdict)
 
 
 def _compared(problem: Problem, oracle: str, plan: Plan) -> Mapping[str, object]:
@@ -120,8 +120,8 @@ def _tuned(problem: Problem, oracle: str, name: str, plan: Plan) -> Floats:
 def _trials(problem: Problem, method: Method, trials: int) -> Iterator[dict[str, float]]:
     free = {"step_size": _STEP, "momentum": _MOMENTUM}
     names = [name for name in free if name in method.hyperparameters]
-    unit = scale_of(problem)
-    for point in sobol(len(names)).random(trials):
+    unit = step_unit(problem)
+    for point in sobol_points(len(names)).random(trials):
         yield {name: free[name].at(float(p), unit) for name, p in zip(names, point, strict=True)}
 
 
@@ -146,7 +146,7 @@ def _excess(
         )  # fmt: skip
         schedule = np.array((0, *plan.horizons), np.int64)
         record = loop.Trace(schedule, np.zeros(schedule.size + 1, loop.CURVE), np.zeros((0, problem.dimension)))
-        found = count(Batch(problem, method, [cell]), trace=record)
+        found = count(LoadedBatch(problem, method, [cell]), trace=record)
         rows = record.curve[: found.recorded]
         stalled = found.hits["status"][0, -1] == loop.STALLED
         at = np.searchsorted(rows["iteration"], plan.horizons, side="right") - 1

@@ -11,7 +11,7 @@ from nagbench.validation.equivalence.trials import Pair, Trial
 
 
 @dataclass(frozen=True)
-class Bundle:
+class EquivalenceClass:
     """Implementations of one trial that coincide, those of the same bits side by side. ``joints`` has a sign between
     each two neighbours: "=" the same bits, "≈" up to rounding.
     """
@@ -23,7 +23,7 @@ class Bundle:
     told_until: int
 
 
-def bundles(trial: Trial) -> list[Bundle]:
+def equivalence_classes(trial: Trial) -> list[EquivalenceClass]:
     """The implementations of a trial that coincide, each with every other of its bundle."""
     between = {frozenset((pair.a, pair.b)): pair.best for pair in trial.pairs}
     groups: list[list[str]] = []
@@ -37,7 +37,7 @@ def bundles(trial: Trial) -> list[Bundle]:
     return [_bundle(between, names) for names in groups]
 
 
-def forms_of(trial: Trial, bundle: Bundle) -> str:
+def forms_of(trial: Trial, bundle: EquivalenceClass) -> str:
     """The published forms that a bundle follows, where that tells something: not where all forms of the group coincide."""
     forms = next(entrant.forms for entrant in trial.entrants if entrant.name == bundle.names[0])
     if not forms:
@@ -60,10 +60,10 @@ def _coincide(between: Mapping[frozenset[str], Comparison], a: str, b: str) -> b
     return _verdict(between, a, b) != DIFFERENT
 
 
-def _bundle(between: Mapping[frozenset[str], Comparison], names: list[str]) -> Bundle:
+def _bundle(between: Mapping[frozenset[str], Comparison], names: list[str]) -> EquivalenceClass:
     inside = [between[frozenset((a, b))] for i, a in enumerate(names) for b in names[i + 1 :]]
     joints = tuple("=" if _verdict(between, a, b) == IDENTICAL else "≈" for a, b in itertools.pairwise(names))
-    return Bundle(
+    return EquivalenceClass(
         tuple(names),
         joints,
         max((found.distance for found in inside), default=0.0),
@@ -72,7 +72,7 @@ def _bundle(between: Mapping[frozenset[str], Comparison], names: list[str]) -> B
     )
 
 
-def rifts(trial: Trial, found: Sequence[Bundle]) -> Iterator[tuple[int, int, list[Pair]]]:
+def rifts(trial: Trial, found: Sequence[EquivalenceClass]) -> Iterator[tuple[int, int, list[Pair]]]:
     """For each two bundles their numbers and the pairs between them that differ."""
     home = {name: number for number, bundle in enumerate(found) for name in bundle.names}
     for i in range(len(found)):

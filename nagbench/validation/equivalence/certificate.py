@@ -13,13 +13,13 @@ from typing import Any
 
 import pandas as pd
 
-from nagbench.core.errors import UsageError, check_number, check_whole, unknown
+from nagbench.core.errors import UsageError, check_number, check_whole, unknown_name
 from nagbench.problems.lookup import problem as make_problem
 from nagbench.problems.problem import Problem
 from nagbench.validation.equivalence.lockstep import Array
 from nagbench.validation.equivalence.rounding import RUNS, SAFETY, Comparison
 from nagbench.validation.equivalence.scenarios import SCENARIOS, change_at
-from nagbench.validation.equivalence.selection import Selection, select
+from nagbench.validation.equivalence.selection import Selection, select_implementations
 from nagbench.validation.equivalence.trials import Pair, Trial, try_group
 
 PROBLEM, STEPS = "rosenbrock-10", 60
@@ -88,11 +88,11 @@ def verify(
     found = problem if isinstance(problem, Problem) else make_problem(problem)
     for name in scenarios or ():
         if name not in SCENARIOS:
-            raise unknown("scenario", name, SCENARIOS)
+            raise unknown_name("scenario", name, SCENARIOS)
     if check_whole("steps", steps) < 2:
         raise UsageError(f"steps {steps} is not valid; allowed: at least 2")
     chosen = [SCENARIOS[name] for name in dict.fromkeys(scenarios or SCENARIOS)]
-    selection = _with(select(names), hyperparameters or {})
+    selection = _with(select_implementations(names), hyperparameters or {})
     with _one_thread(selection):
         trials = [
             trial
@@ -124,7 +124,7 @@ def _with(selection: Selection, given: Mapping[str, float]) -> Selection:
     known = {name for selected in selection.groups for name in selected.group.base}
     for name in given:
         if name not in known:
-            raise unknown("hyperparameter of these groups", name, known)
+            raise unknown_name("hyperparameter of these groups", name, known)
     values = {name: check_number(name, value) for name, value in given.items()}
     groups = tuple(
         replace(

@@ -13,7 +13,7 @@ from nagbench.validation.equivalence.groups import Group
 from nagbench.validation.equivalence.lockstep import Array
 from nagbench.validation.equivalence.rounding import Comparison
 from nagbench.validation.equivalence.scenarios import SCENARIOS
-from nagbench.validation.equivalence.trials import Entrant, Line, Pair, Trial
+from nagbench.validation.equivalence.trials import Implementation, Line, Pair, Trial
 
 # Beyond this no certificate of ours goes; a page would hold all of it.
 _BYTES = 20_000_000
@@ -112,7 +112,7 @@ class _Trial(_Model):
         return Trial(
             group=Group(name=self.group, title=self.title, base=self.hyperparameters, members=(), forms=self.forms),
             scenario=SCENARIOS[self.scenario],
-            entrants=tuple(Entrant(**dict(one)) for one in self.implementations),
+            entrants=tuple(Implementation(**dict(one)) for one in self.implementations),
             pairs=tuple(pair.pair() for pair in self.pairs),
             refused=self.refused,
             forms=self.forms,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from nagbench.core.errors import UsageError, check_number, unknown
-from nagbench.core.text_form import parse
+from nagbench.core.errors import UsageError, check_number, unknown_name
+from nagbench.core.text_form import parse_text
 from nagbench.optimizers.algorithm import Method
 from nagbench.optimizers.registry import find_method, optimizers
 from nagbench.validation.equivalence.forms import PUBLISHED
@@ -33,7 +33,7 @@ class Selection:
     missing: Mapping[str, str]
 
 
-def select(names: Sequence[str]) -> Selection:
+def select_implementations(names: Sequence[str]) -> Selection:
     """All groups without names; groups, where all names are groups'; else the named implementations.
 
     One alone is compared with the whole of its groups, several with one another: in the groups that hold all of them, or
@@ -77,20 +77,20 @@ def _joined(group: Group, named: Sequence[Member]) -> Group:
 
 
 def _member(text: str) -> tuple[Member, Method]:
-    name, given = parse(text) if text not in PUBLISHED else (text, {})
+    name, given = parse_text(text) if text not in PUBLISHED else (text, {})
     try:
-        method = find(name)
+        method = find_implementation(name)
     except UsageError:
         if ":" in name or name in optimizers():
             raise
-        raise unknown("implementation or group", name, {*GROUPS, *PUBLISHED, *optimizers()}) from None
+        raise unknown_name("implementation or group", name, {*GROUPS, *PUBLISHED, *optimizers()}) from None
     for key in given:
         if key not in method.hyperparameters:
-            raise unknown(f"hyperparameter of {name}", key, method.hyperparameters)
+            raise unknown_name(f"hyperparameter of {name}", key, method.hyperparameters)
     return Member(name, {key: check_number(key, value) for key, value in given.items()}), method
 
 
-def find(name: str) -> Method:
+def find_implementation(name: str) -> Method:
     """A published formula, or a method of ours, of a library or of a user's. Raises UsageError."""
     return PUBLISHED[name] if name in PUBLISHED else find_method(name)
 
@@ -112,7 +112,7 @@ def _selection(chosen: Sequence[Group], named: frozenset[str]) -> Selection:
         found = []
         for member in group.members:
             try:
-                found.append((member, find(member.name)))
+                found.append((member, find_implementation(member.name)))
             except UsageError as error:
                 if member.name in named:
                     raise

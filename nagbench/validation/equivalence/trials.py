@@ -22,7 +22,7 @@ _FEW = 3
 
 
 @dataclass(frozen=True)
-class Entrant:
+class Implementation:
     """A member that ran, and the forms of the group that it follows."""
 
     name: str
@@ -36,7 +36,7 @@ class Entrant:
 class _Runner:
     """An entrant with its trajectory and what rounding can do to it."""
 
-    entrant: Entrant
+    entrant: Implementation
     trajectory: Trajectory
     allowed: Array
     allowed_at_query: Array
@@ -80,7 +80,7 @@ class Trial:
 
     group: Group
     scenario: Scenario
-    entrants: tuple[Entrant, ...]
+    entrants: tuple[Implementation, ...]
     pairs: tuple[Pair, ...]
     refused: Mapping[str, str]
     forms: tuple[str, ...]
@@ -188,7 +188,7 @@ def _enter(
     at_query = allowance(run.queries, [other.queries for other in disturbed])
     followed = tuple(key for key, form in forms.items() if _equal(run.queries, form.points, at_query))
     return _Runner(
-        entrant=Entrant(name, method.library, method.tested_at, method.look_ahead, followed),
+        entrant=Implementation(name, method.library, method.tested_at, method.look_ahead, followed),
         trajectory=run,
         allowed=allowance(run.points, [other.points for other in disturbed]),
         allowed_at_query=at_query,

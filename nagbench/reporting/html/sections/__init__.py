@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from nagbench.reporting.context import Material
+from nagbench.reporting.context import ReportContext
 from nagbench.reporting.html.parts import Section
 from nagbench.reporting.html.sections import (
     cells,
@@ -30,7 +30,7 @@ from nagbench.reporting.html.sections import (
     tuning,
 )
 
-Builder = Callable[[Material], Section | None]
+Builder = Callable[[ReportContext], Section | None]
 
 SECTIONS: tuple[Builder, ...] = (
     found.section,

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from nagbench.analysis.formatting import number, seconds, whole
-from nagbench.reporting.context import Material, key_of
+from nagbench.reporting.context import ReportContext, key_of
 from nagbench.reporting.html.parts import Column, Entry, Row, Section, Table, Text
 
 _CAPTION = (
@@ -24,13 +24,13 @@ _DATA = ("status", "iterations", "predicted_iterations", "gradient_evaluations",
          "rises", "overshoot", "rate", "machine", "wall_time", "wall_time_iqr")  # fmt: skip
 
 
-def section(material: Material) -> Section:
+def section(material: ReportContext) -> Section:
     """The table of cells."""
     parts = (_table(material),) if len(material.rows) else (Text(text="No run has finished.", notice=True),)
     return Section(id="cells", title="Every run that is shown", nav="Cells", parts=parts)
 
 
-def _table(material: Material) -> Table:
+def _table(material: ReportContext) -> Table:
     rows = _timed_everywhere(material)
     several = [name for name in ("start", "seed") if material.rows[name].nunique() > 1]
     machines = ["machine"] if len(material.manifests) > 1 or len(material.machines) > 1 else []
@@ -54,7 +54,7 @@ def _table(material: Material) -> Table:
     )
 
 
-def _timed_everywhere(material: Material) -> pd.DataFrame:
+def _timed_everywhere(material: ReportContext) -> pd.DataFrame:
     """The shown runs, one row a machine that timed them."""
     if len(material.machines) < 2:
         return material.rows
@@ -63,7 +63,7 @@ def _timed_everywhere(material: Material) -> pd.DataFrame:
     return bare.merge(times, on=["cell", "iterations"], how="left")
 
 
-def _row(row: Mapping[Any, Any], material: Material, several: list[str], machines: list[str]) -> Row:
+def _row(row: Mapping[Any, Any], material: ReportContext, several: list[str], machines: list[str]) -> Row:
     reached, predicted = row["status"] == "converged", row["predicted_iterations"]
     parts = reached and not pd.isna(predicted) and predicted != row["iterations"]
     first = pd.isna(row["machine"]) or row["machine"] == material.machines[0]

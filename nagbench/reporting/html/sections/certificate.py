@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from nagbench.analysis.formatting import listed, number
-from nagbench.reporting.context import Material
+from nagbench.reporting.context import ReportContext
 from nagbench.reporting.html.parts import Column, Entry, Figure, Key, Part, Picture, Row, Section, Table, Text
 from nagbench.validation.equivalence.groups import GROUPS
 
 if TYPE_CHECKING:
-    from nagbench.validation.equivalence.bundles import Bundle
+    from nagbench.validation.equivalence.bundles import EquivalenceClass
     from nagbench.validation.equivalence.certificate import Certificate
     from nagbench.validation.equivalence.trials import Pair, Trial
 
@@ -28,7 +28,7 @@ _CAPTION = (
 )
 
 
-def section(material: Material) -> Section | None:
+def section(material: ReportContext) -> Section | None:
     """A table and pictures a certificate; how to make one, where several implementations of one method ran; or nothing."""
     if not material.methods:
         return None
@@ -44,12 +44,12 @@ def section(material: Material) -> Section | None:
     )
 
 
-def speaks(material: Material) -> bool:
+def speaks(material: ReportContext) -> bool:
     """Whether the page has this section."""
     return bool(material.methods) and bool(material.certificates or list(_missing(material)))
 
 
-def _missing(material: Material) -> Iterator[str]:
+def _missing(material: ReportContext) -> Iterator[str]:
     """How to make the certificate, where a group's implementations ran beside one another."""
     here = set(material.optimizers.values())
     alike = [[member.name for member in group.members if member.name in here] for group in GROUPS.values()]
@@ -65,7 +65,7 @@ def _library(name: str) -> str:
     return name.partition("/")[0] if "/" in name else ""
 
 
-def _parts(found: Certificate, material: Material) -> Iterator[Part]:
+def _parts(found: Certificate, material: ReportContext) -> Iterator[Part]:
     made = ", ".join(f"{name} {version}" for name, version in found.versions.items())
     here = set(material.optimizers.values())
     groups = list(dict.fromkeys(trial.group.name for trial in found.trials))
@@ -84,7 +84,7 @@ def _parts(found: Certificate, material: Material) -> Iterator[Part]:
             yield _figure(found, lined, made, material)
 
 
-def _table(found: Certificate, trials: Sequence[Trial], made: str, material: Material) -> Table:
+def _table(found: Certificate, trials: Sequence[Trial], made: str, material: ReportContext) -> Table:
     rows = [row for trial in trials for row in _rows(trial, found)]
     caption = (
         f"On {found.problem}, {found.steps} iterations. Groups with methods of this page come first; CSV holds every pair. "
@@ -97,9 +97,9 @@ def _table(found: Certificate, trials: Sequence[Trial], made: str, material: Mat
 
 
 def _rows(trial: Trial, found: Certificate) -> Iterator[Row]:
-    from nagbench.validation.equivalence.bundles import bundles, forms_of, rifts
+    from nagbench.validation.equivalence.bundles import equivalence_classes, forms_of, rifts
 
-    made = bundles(trial)
+    made = equivalence_classes(trial)
     from_first = {j: pairs for i, j, pairs in rifts(trial, made) if i == 0}
     for place, bundle in enumerate(made):
         parted = from_first.get(place)
@@ -120,20 +120,20 @@ def _letter(place: int) -> str:
     return chr(ord("A") + place) if place < 26 else f"#{place + 1}"
 
 
-def _names(trial: Trial, bundle: Bundle) -> str:
+def _names(trial: Trial, bundle: EquivalenceClass) -> str:
     ahead = {entrant.name for entrant in trial.entrants if entrant.look_ahead}
     signs = ("", *(f" {joint} " for joint in bundle.joints))
     return "".join(f"{sign}{name}{'*' * (name in ahead)}" for sign, name in zip(signs, bundle.names, strict=True))
 
 
-def _ulps(bundle: Bundle) -> Entry:
+def _ulps(bundle: EquivalenceClass) -> Entry:
     if len(bundle.names) < 2:
         return Entry()
     text = "0" if bundle.ulps == 0 else "less than 1" if bundle.ulps < 1 else number(bundle.ulps)
     return Entry(text=f"{text} ulp", value=bundle.ulps)
 
 
-def _note(trial: Trial, bundle: Bundle, found: Certificate) -> str:
+def _note(trial: Trial, bundle: EquivalenceClass, found: Certificate) -> str:
     """What is to be said of a bundle besides: the map between points, how far it can be told, and who was left out."""
     told = sorted({p.explanation for p in trial.pairs if p.mapped and {p.a, p.b} <= set(bundle.names)} - {""})
     if len(bundle.names) > 1 and bundle.told_until < found.steps:
@@ -152,7 +152,7 @@ def _parting(pairs: Sequence[Pair]) -> tuple[Entry, str]:
     return Entry(text=f"step {step}", small=f"{number(far)} apart", value=step), reasons(pairs)
 
 
-def _figure(found: Certificate, trials: Sequence[Trial], made: str, material: Material) -> Figure:
+def _figure(found: Certificate, trials: Sequence[Trial], made: str, material: ReportContext) -> Figure:
     from nagbench.reporting.figures.certificate import labels_of, look_at, panel, sketched
     from nagbench.reporting.figures.svg import swatch
 

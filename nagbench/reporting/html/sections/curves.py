@@ -11,7 +11,7 @@ import pandas as pd
 
 from nagbench.analysis.formatting import listed, measure_sign, number, whole
 from nagbench.analysis.traces import bands
-from nagbench.reporting.context import Material
+from nagbench.reporting.context import ReportContext
 from nagbench.reporting.figures.curves import Frame, convergence, frame_of, series, sketched
 from nagbench.reporting.figures.svg import swatch
 from nagbench.reporting.html.parts import Figure, Heading, Key, Part, Picture, Section, Text
@@ -23,7 +23,7 @@ _LARGE = 1000
 _MOST = 2500
 
 
-def section(material: Material) -> Section:
+def section(material: ReportContext) -> Section:
     """One heading a task, with one figure a mode; the modes of a task share their axes."""
     parts: list[Part] = []
     drawn = 0
@@ -46,7 +46,7 @@ def section(material: Material) -> Section:
     return Section(id="curves", title="Convergence curves", nav="Curves", parts=tuple(parts or [nothing]))
 
 
-def _figure(mode: str, rows: pd.DataFrame, frame: Frame, material: Material) -> Figure:
+def _figure(mode: str, rows: pd.DataFrame, frame: Frame, material: ReportContext) -> Figure:
     task = str(rows["task"].iloc[0])
     name, labels = material.ids("figure", task, mode), series(rows)
     timed = bool(rows["time"].notna().any())
@@ -79,7 +79,7 @@ def _sign(rows: pd.DataFrame) -> str:
     return measure_sign(str(first["measure"]), relative=bool(first["relative"]))
 
 
-def _series(rows: pd.DataFrame, material: Material) -> Iterator[Mapping[str, Any]]:
+def _series(rows: pd.DataFrame, material: ReportContext) -> Iterator[Mapping[str, Any]]:
     """What is read in the figure and downloaded: each method's typical run, and the band of its runs."""
     middle = dict(iter(bands(rows).groupby("method", sort=False)))
     for method, of_method in rows.groupby("method", sort=False):

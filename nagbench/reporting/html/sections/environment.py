@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 
-from nagbench.reporting.context import Material
+from nagbench.reporting.context import ReportContext
 from nagbench.reporting.html.parts import Custom, Section
 
 
-def section(material: Material) -> Section:
+def section(material: ReportContext) -> Section:
     """What every results directory says of itself."""
     sources = [
         {

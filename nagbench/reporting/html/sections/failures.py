@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from nagbench.analysis.formatting import measure_sign, number, whole
-from nagbench.reporting.context import Material, key_of
+from nagbench.reporting.context import ReportContext, key_of
 from nagbench.reporting.html.parts import Column, Entry, Part, Row, Section, Table, Text
 from nagbench.reporting.html.sections.reading import STATUSES
 
 
-def section(material: Material) -> Section | None:
+def section(material: ReportContext) -> Section | None:
     """The table of failures and the table of fates; nothing where nothing ran."""
     if not material.methods:
         return None
@@ -20,7 +20,7 @@ def section(material: Material) -> Section | None:
     return Section(id="failures", title="What did not converge", nav="Failures", parts=(*parts, _fates(material)))
 
 
-def _table(material: Material, rows: tuple[Row, ...]) -> Table:
+def _table(material: ReportContext, rows: tuple[Row, ...]) -> Table:
     return Table(
         id=material.ids("table", "failures"),
         label="Table of failures",
@@ -30,7 +30,7 @@ def _table(material: Material, rows: tuple[Row, ...]) -> Table:
     )
 
 
-def _failures(material: Material) -> Iterator[Row]:
+def _failures(material: ReportContext) -> Iterator[Row]:
     """The selected runs that did not converge, and why; then the replays that could not be timed."""
     for row in material.rows.to_dict("records"):
         if row["status"] != "converged":
@@ -42,7 +42,7 @@ def _failures(material: Material) -> Iterator[Row]:
         yield _row(material, row, "not timed", row["error"])
 
 
-def _row(material: Material, row: Mapping[Any, Any], status: str, reason: str) -> Row:
+def _row(material: ReportContext, row: Mapping[Any, Any], status: str, reason: str) -> Row:
     entries = (
         Entry(text=row["task"], link=material.links[key_of(row)]), Entry(text=row["method"]), Entry(text=row["mode"]),
         Entry(status=status), Entry(text=reason, css="why"), Entry(text=row["cell"], code=True),
@@ -63,7 +63,7 @@ def _reason(row: Mapping[Any, Any]) -> str:
     }.get(str(row["status"]), f"ended at {where} with {left}")
 
 
-def _fates(material: Material) -> Table:
+def _fates(material: ReportContext) -> Table:
     """What became of all trials, shown or not, at the tightest tolerance: counts by method and status."""
     runs = material.ordered
     tightest = runs[runs["tolerance"] == runs.groupby("problem")["tolerance"].transform("min")]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from nagbench.analysis.summary import findings
-from nagbench.reporting.context import Material
+from nagbench.reporting.context import ReportContext
 from nagbench.reporting.html.parts import Part, Section, Text, Words
 
 
-def section(material: Material) -> Section:
+def section(material: ReportContext) -> Section:
     """The findings of each mode."""
     names = tuple(material.methods)
     parts: list[Part] = [

@@ -10,9 +10,9 @@ import pandas as pd
 from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from nagbench.reporting.context import Material
+from nagbench.reporting.context import ReportContext
 from nagbench.reporting.figures.curves import plain as tick
-from nagbench.reporting.figures.plot_data import Axis, Line, Sketch, powers, rounds
+from nagbench.reporting.figures.plot_data import Axis, Line, PlotData, powers, rounds
 from nagbench.reporting.figures.style import look_of, looks, new_figure, power_of_ten
 from nagbench.reporting.figures.svg import swatch
 from nagbench.reporting.html.parts import Figure, Key, Picture, Section
@@ -22,7 +22,7 @@ _KNOWN = {"cell", "iteration", "value", "gradient_norm", "distance", "fingerprin
 _SIZE = (4.6, 3.1)
 
 
-def section(material: Material) -> Section | None:
+def section(material: ReportContext) -> Section | None:
     """A figure a task and mode with a panel a quantity; nothing where no problem has metrics."""
     metrics = [str(name) for name in material.curves if name not in _KNOWN]
     typical = material.rows[material.rows["typical"]]
@@ -37,7 +37,7 @@ def section(material: Material) -> Section | None:
     return Section(id="learning", title="Learning curves", nav="Learning", parts=tuple(parts)) if parts else None
 
 
-def _figure(task: str, mode: str, rows: pd.DataFrame, metrics: Sequence[str], material: Material) -> Figure | None:
+def _figure(task: str, mode: str, rows: pd.DataFrame, metrics: Sequence[str], material: ReportContext) -> Figure | None:
     there = [name for name in metrics if rows[name].notna().any()]
     if not there:
         return None
@@ -56,7 +56,7 @@ def _figure(task: str, mode: str, rows: pd.DataFrame, metrics: Sequence[str], ma
     )  # fmt: skip
 
 
-def _picture(name: str, rows: pd.DataFrame, metric: str, material: Material) -> Picture:
+def _picture(name: str, rows: pd.DataFrame, metric: str, material: ReportContext) -> Picture:
     series = tuple(
         {
             "name": method,
@@ -73,7 +73,7 @@ def _picture(name: str, rows: pd.DataFrame, metric: str, material: Material) -> 
     )  # fmt: skip
 
 
-def _sketch(rows: pd.DataFrame, metric: str) -> Sketch:
+def _sketch(rows: pd.DataFrame, metric: str) -> PlotData:
     name, values = metric.replace("_", " "), rows[metric].to_numpy(float)
     values = values[np.isfinite(values)]
     low, high = float(values.min()), float(values.max())
@@ -88,7 +88,7 @@ def _sketch(rows: pd.DataFrame, metric: str) -> Sketch:
         for (method, optimizer), run in rows.groupby(["method", "optimizer"], sort=False)
     ]
     x = Axis("iteration", "linear", 0.0, 1.04 * last, rounds(0.0, 1.04 * last, tick, integer=True))
-    return Sketch(x=x, y=y, lines=tuple(lines), size=(_SIZE[0] * 72.0, _SIZE[1] * 72.0))
+    return PlotData(x=x, y=y, lines=tuple(lines), size=(_SIZE[0] * 72.0, _SIZE[1] * 72.0))
 
 
 def _draw(rows: pd.DataFrame, metric: str) -> Drawing:

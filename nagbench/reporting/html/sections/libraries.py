@@ -9,7 +9,7 @@ import pandas as pd
 
 from nagbench.analysis.formatting import seconds, whole
 from nagbench.analysis.times import per_iteration
-from nagbench.reporting.context import Material
+from nagbench.reporting.context import ReportContext
 from nagbench.reporting.html.parts import Column, Entry, Row, Section, Table, Text
 from nagbench.reporting.html.sections import certificate
 
@@ -29,7 +29,7 @@ _SAME = Text(
 )
 
 
-def section(material: Material) -> Section | None:
+def section(material: ReportContext) -> Section | None:
     """The table, for at most so many runs; nothing where no run is a library's."""
     if not material.methods or set(material.rows["library"]) <= {"nagbench"}:
         return None
@@ -57,7 +57,7 @@ def section(material: Material) -> Section | None:
     return Section(id="libraries", title="Libraries beside one another", nav="Libraries", parts=parts)
 
 
-def _row(row: Mapping[Any, Any], material: Material) -> Row:
+def _row(row: Mapping[Any, Any], material: ReportContext) -> Row:
     reached = row["status"] == "converged"
     return Row(
         method=material.methods.get(row["label"]),

@@ -8,7 +8,7 @@ import pandas as pd
 
 from nagbench.analysis.theory import boundaries
 from nagbench.core.errors import UsageError
-from nagbench.reporting.context import Material
+from nagbench.reporting.context import ReportContext
 from nagbench.reporting.figures.maps import axes_of, sensitivity_map
 from nagbench.reporting.html.parts import Figure, Picture, Section, Text
 
@@ -16,7 +16,7 @@ _MOST = 24
 _FIRST = ["problem", "variant", "oracle"]
 
 
-def section(material: Material) -> Section | None:
+def section(material: ReportContext) -> Section | None:
     """A map for each problem and method in mode grid; nothing without that mode."""
     runs = material.ordered
     grid = runs[(runs["mode"] == "grid") & (runs["start"] == 0) & (runs["seed"] == 0)]
@@ -29,7 +29,7 @@ def section(material: Material) -> Section | None:
     return Section(id="maps", title="Sensitivity", nav="Sensitivity", parts=tuple(figures or [nothing]))
 
 
-def _figure(rows: pd.DataFrame, material: Material) -> Figure | None:
+def _figure(rows: pd.DataFrame, material: ReportContext) -> Figure | None:
     problem, method = str(rows["problem"].iloc[0]), str(rows["variant"].iloc[0])
     try:
         _, other = axes_of(rows)

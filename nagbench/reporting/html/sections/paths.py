@@ -15,11 +15,11 @@ from nagbench.core.errors import one_line
 from nagbench.engine.records import Cell
 from nagbench.engine.runner import problem_of
 from nagbench.engine.tracing import first_steps
-from nagbench.execution.executors import foreign
-from nagbench.execution.sandbox import guard
+from nagbench.execution.executors import runs_user_code
+from nagbench.execution.sandbox import current_sandbox
 from nagbench.problems.problem import Floats
-from nagbench.reporting.context import Material
-from nagbench.reporting.figures.small_paths import Walk, ground_of, shared, walk, walked
+from nagbench.reporting.context import ReportContext
+from nagbench.reporting.figures.small_paths import PathPicture, draw_paths, ground_of, path_picture, shared
 from nagbench.reporting.html.parts import Figure, Picture, Section, Text
 from nagbench.reporting.html.sections.cells import text_of
 
@@ -28,7 +28,7 @@ _STEPS = 300
 _PANELS = 60
 
 
-def section(material: Material) -> Section | None:
+def section(material: ReportContext) -> Section | None:
     """A figure a problem, in the first mode of each; nothing where no problem has two variables."""
     flat = material.rows[(material.rows["dimension"] == 2) & material.rows["typical"]]
     flat = flat[flat["oracle"] == "exact"]
@@ -49,7 +49,7 @@ def section(material: Material) -> Section | None:
     return Section(id="paths", title="Paths", nav="Paths", parts=tuple(parts))
 
 
-def _figure(task: str, rows: pd.DataFrame, material: Material) -> Figure | Text:
+def _figure(task: str, rows: pd.DataFrame, material: ReportContext) -> Figure | Text:
     cells = [material.cell(key) for key in rows["cell"]]
     known = [cell for cell in cells if cell is not None]
     if len(known) < len(cells):
@@ -66,8 +66,8 @@ def _figure(task: str, rows: pd.DataFrame, material: Material) -> Figure | Text:
     pictures = tuple(
         _picture(
             material.ids(name, row["method"]),
-            functools.partial(walked, problem, cell, *way, ground, below),
-            functools.partial(walk, problem, cell, *way, ground),
+            functools.partial(draw_paths, problem, cell, *way, ground, below),
+            functools.partial(path_picture, problem, cell, *way, ground),
             cell,
             row,
             material,
@@ -90,19 +90,19 @@ def _figure(task: str, rows: pd.DataFrame, material: Material) -> Figure | Text:
 
 
 def _way(cell: Cell) -> tuple[Floats, Floats]:
-    present = guard()
-    if present is None or not foreign(cell):
+    present = current_sandbox()
+    if present is None or not runs_user_code(cell):
         return first_steps(cell, _STEPS)
     return cast(tuple[Floats, Floats], present.ask(first_steps, cell, _STEPS, who=f"cell {cell.key}"))
 
 
 def _picture(
     name: str,
-    draw: Callable[[], Walk],
+    draw: Callable[[], PathPicture],
     paper: Callable[[], Drawing],
     cell: Cell,
     row: Mapping[Any, Any],
-    material: Material,
+    material: ReportContext,
 ) -> Picture:
     method = str(row["method"])
     settings = ", ".join(f"{key} {text_of(value)}" for key, value in cell.hyperparameters.items())

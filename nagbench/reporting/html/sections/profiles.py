@@ -9,7 +9,7 @@ import pandas as pd
 
 from nagbench.analysis.formatting import number
 from nagbench.analysis.profiles import By, coverage, data_profile, performance_profile, runtime_ecdf
-from nagbench.reporting.context import Material
+from nagbench.reporting.context import ReportContext
 from nagbench.reporting.figures.steps import corners, ends, sketched, steps
 from nagbench.reporting.figures.style import look_of
 from nagbench.reporting.figures.svg import swatch
@@ -29,7 +29,7 @@ _READ = (
 _FEW = 2
 
 
-def section(material: Material) -> Section | None:
+def section(material: ReportContext) -> Section | None:
     """A figure a mode in which several methods ran on several problems."""
     if not material.methods:
         return None
@@ -45,7 +45,7 @@ def section(material: Material) -> Section | None:
     return Section(id="profiles", title="Profiles", nav="Profiles", parts=tuple(parts))
 
 
-def _figure(mode: str, by: dict[By, pd.DataFrame], problems: int, left_out: int, material: Material) -> Figure:
+def _figure(mode: str, by: dict[By, pd.DataFrame], problems: int, left_out: int, material: ReportContext) -> Figure:
     name = material.ids("profiles", mode)
     tables = list(_tables(by))
     pictures = tuple(_picture(material.ids(name, shown[0]), shown, material) for shown in tables)
@@ -83,7 +83,7 @@ def _tightest(table: pd.DataFrame) -> pd.DataFrame:
     return tightest
 
 
-def _picture(name: str, shown: Shown, material: Material) -> Picture:
+def _picture(name: str, shown: Shown, material: ReportContext) -> Picture:
     title, table, along, label, share = shown
     first, last = ends(table, along)
     series = []

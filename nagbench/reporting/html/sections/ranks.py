@@ -8,12 +8,12 @@ from typing import Any
 import pandas as pd
 
 from nagbench.analysis.formatting import number
-from nagbench.reporting.context import Material
+from nagbench.reporting.context import ReportContext
 from nagbench.reporting.figures.ranks import critical_differences
 from nagbench.reporting.html.parts import Column, Entry, Figure, Part, Picture, Row, Section, Table, Text
 
 
-def section(material: Material) -> Section | None:
+def section(material: ReportContext) -> Section | None:
     """A diagram, or why there is none, and a table a mode."""
     if not material.methods:
         return None
@@ -29,7 +29,7 @@ def section(material: Material) -> Section | None:
     return Section(id="ranks", title="Ranks over problems", nav="Ranks", parts=tuple(parts))
 
 
-def _of_mode(test: dict[Any, Any], means: pd.DataFrame, material: Material) -> list[Part]:
+def _of_mode(test: dict[Any, Any], means: pd.DataFrame, material: ReportContext) -> list[Part]:
     mode = str(test["mode"])
     said = (
         f"Friedman’s test over {test['problems']} problems, {mode} hyperparameters, gives χ² = {number(test['chi_square'])}, "
@@ -54,7 +54,7 @@ def _of_mode(test: dict[Any, Any], means: pd.DataFrame, material: Material) -> l
     return [Figure(id=name, mode=mode, lead=lead, caption=caption, pictures=(picture,), table=means), table]
 
 
-def _table(mode: str, means: pd.DataFrame, said: str, material: Material) -> Table:
+def _table(mode: str, means: pd.DataFrame, said: str, material: ReportContext) -> Table:
     columns = ("method", "mean rank", "best on", "problems")
     rows = tuple(
         Row(

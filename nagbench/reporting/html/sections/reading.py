@@ -6,7 +6,7 @@ import pandas as pd
 
 from nagbench.analysis.formatting import listed, measure_sign, number
 from nagbench.analysis.summary import MODES
-from nagbench.reporting.context import Material
+from nagbench.reporting.context import ReportContext
 from nagbench.reporting.html.parts import Custom, Section
 
 STATUSES = {
@@ -25,7 +25,7 @@ MODE_TEXTS = {
 }
 
 
-def section(material: Material) -> Section:
+def section(material: ReportContext) -> Section:
     """The glossary."""
     table = material.table
     context = {

@@ -13,9 +13,9 @@ from matplotlib.figure import Figure as Drawing
 from nagbench.analysis.formatting import number, whole
 from nagbench.analysis.scaling import FEWEST, scaling, slope
 from nagbench.engine.runner import problem_of
-from nagbench.reporting.context import Material
+from nagbench.reporting.context import ReportContext
 from nagbench.reporting.figures.curves import plain
-from nagbench.reporting.figures.plot_data import Axis, Line, Sketch, powers
+from nagbench.reporting.figures.plot_data import Axis, Line, PlotData, powers
 from nagbench.reporting.figures.style import MUTED, Look, look_of, looks, new_figure, power_of_ten
 from nagbench.reporting.figures.svg import swatch
 from nagbench.reporting.html.parts import Figure, Key, Picture, Section
@@ -30,7 +30,7 @@ _READ = {
 }
 
 
-def section(material: Material) -> Section | None:
+def section(material: ReportContext) -> Section | None:
     """A figure a family with a panel a mode; nothing where no family is there at three sizes."""
     if not material.methods or "problem_spec" not in material.plan:
         return None
@@ -52,7 +52,7 @@ def _worth(rows: pd.DataFrame) -> bool:
     return bool((np.isfinite(rows["iterations"])).groupby([rows["mode"], rows["method"]]).sum().max() >= 2)
 
 
-def _condition(key: str, material: Material) -> float:
+def _condition(key: str, material: ReportContext) -> float:
     """κ of a cell's problem, nan where it is not known or the problem is not to be had here."""
     cell = material.cell(key)
     try:
@@ -65,7 +65,7 @@ def _condition(key: str, material: Material) -> float:
         return math.nan
 
 
-def _figure(rows: pd.DataFrame, material: Material) -> Figure:
+def _figure(rows: pd.DataFrame, material: ReportContext) -> Figure:
     family, along, at = (str(rows[name].iloc[0]) for name in ("family", "along", "at"))
     name = material.ids("scaling", family, along)
     modes = [(str(mode), of_mode) for mode, of_mode in rows.groupby("mode", sort=False) if _worth(of_mode)]
@@ -87,7 +87,7 @@ def _figure(rows: pd.DataFrame, material: Material) -> Figure:
     )  # fmt: skip
 
 
-def _picture(name: str, mode: str, rows: pd.DataFrame, along: str, material: Material) -> Picture:
+def _picture(name: str, mode: str, rows: pd.DataFrame, along: str, material: ReportContext) -> Picture:
     slopes = {str(method): slope(run["x"], run["iterations"]) for method, run in rows.groupby("method", sort=False)}
     said = ", ".join(f"{method} {number(round(value, 2))}" for method, value in slopes.items() if math.isfinite(value))
     label = "κ" if along == "condition" else "n"
@@ -128,7 +128,7 @@ def _guides(rows: pd.DataFrame, along: str) -> Iterator[tuple[str, Look, Sequenc
         yield text, look, x.tolist(), (low * (x / left) ** power).clip(low, high).tolist()
 
 
-def _sketch(rows: pd.DataFrame, along: str) -> Sketch:
+def _sketch(rows: pd.DataFrame, along: str) -> PlotData:
     (left, right), (low, high) = _limits(rows["x"]), _limits(rows["iterations"])
     lines = [
         Line(method, run["x"].to_numpy(float), run["iterations"].to_numpy(float).clip(low), look_of(optimizer))
@@ -136,7 +136,7 @@ def _sketch(rows: pd.DataFrame, along: str) -> Sketch:
     ]
     guides = [Line(text, np.array(x), np.array(y), look) for text, look, x, y in _guides(rows, along)]
     write = power_of_ten if along == "condition" else plain
-    return Sketch(
+    return PlotData(
         x=Axis("κ" if along == "condition" else "dimension", "log", left, right, powers(left, right, write)),
         y=Axis("iterations", "log", low, high, powers(low, high, power_of_ten)), lines=(*lines, *guides),
         size=(_SIZE[0] * 72.0, _SIZE[1] * 72.0), dotted=True,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nagbench.analysis.formatting import seconds, whole
-from nagbench.reporting.context import Material, key_of
+from nagbench.reporting.context import ReportContext, key_of
 from nagbench.reporting.figures.style import look_of
 from nagbench.reporting.figures.svg import swatch
 from nagbench.reporting.html.parts import Column, Entry, Row, Section, Table, Text
@@ -18,13 +18,13 @@ _DATA = [
 ]  # fmt: skip
 
 
-def section(material: Material) -> Section:
+def section(material: ReportContext) -> Section:
     """The table of medians."""
     parts = (_table(material),) if material.methods else (Text(text="Nothing to sum up yet.", notice=True),)
     return Section(id="summary", title="Summary", nav="Summary", parts=parts)
 
 
-def _table(material: Material) -> Table:
+def _table(material: ReportContext) -> Table:
     table = material.table
     methods = [
         Column(name=name, numeric=True, method=place, swatch=swatch(look_of(material.optimizers[name])))
@@ -41,7 +41,7 @@ def _table(material: Material) -> Table:
     )
 
 
-def _rows(material: Material) -> list[Row]:
+def _rows(material: ReportContext) -> list[Row]:
     rows = []
     for task, of_task in material.table.groupby("task", sort=False):
         for mode, of_mode in of_task.groupby("mode", sort=False):
@@ -52,7 +52,7 @@ def _rows(material: Material) -> list[Row]:
     return rows
 
 
-def _entry(row: Mapping[Any, Any] | None, material: Material) -> Entry:
+def _entry(row: Mapping[Any, Any] | None, material: ReportContext) -> Entry:
     if row is None:
         return Entry(text="·", css="none")
     link = material.links[key_of(row)]
@@ -72,7 +72,7 @@ def _entry(row: Mapping[Any, Any] | None, material: Material) -> Entry:
     )
 
 
-def _caption(material: Material) -> str:
+def _caption(material: ReportContext) -> str:
     timed = bool(material.table["wall_time"].notna().any())
     told = [
         f"Iterations to the tightest tolerance{', and below them the wall time of the bare replay' if timed else ''}.",

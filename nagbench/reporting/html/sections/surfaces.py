@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from nagbench.core.errors import one_line
 from nagbench.engine.runner import problem_of
-from nagbench.reporting.context import Material
+from nagbench.reporting.context import ReportContext
 from nagbench.reporting.figures.landscape import surface
 from nagbench.reporting.figures.terrain import box_of, terrain
 from nagbench.reporting.html.parts import Figure, Picture, Section, Text
@@ -16,7 +16,7 @@ _MOST = 12
 _GRID = 31
 
 
-def section(material: Material) -> Section | None:
+def section(material: ReportContext) -> Section | None:
     """One surface a problem; nothing where no problem has two variables."""
     flat = material.table[material.table["dimension"] == 2].drop_duplicates("problem")
     if flat.empty or material.plan.empty:
@@ -25,7 +25,7 @@ def section(material: Material) -> Section | None:
     return Section(id="surfaces", title="Surfaces", nav="Surfaces", parts=tuple(parts))
 
 
-def _figure(task: str, key: str, material: Material) -> Figure | Text:
+def _figure(task: str, key: str, material: ReportContext) -> Figure | Text:
     cell = material.cell(key)
     try:
         problem = replace(problem_of(cell.problem), name=task) if cell is not None else None

@@ -10,7 +10,7 @@ import pandas as pd
 from nagbench.analysis.formatting import number, whole
 from nagbench.analysis.theory import beside
 from nagbench.core.errors import one_line
-from nagbench.reporting.context import Material, key_of
+from nagbench.reporting.context import ReportContext, key_of
 from nagbench.reporting.html.parts import Column, Entry, Row, Section, Table, Text
 
 _HEADS = ("problem", "mode", "method", "iterations", "predicted", "worst case", "rate", "rate in theory", "step × L",
@@ -19,7 +19,7 @@ _TEXTS = {"problem", "mode", "method", "L, μ known", "excluded by theory"}
 _MOST = 400
 
 
-def section(material: Material) -> Section | None:
+def section(material: ReportContext) -> Section | None:
     """The table, for at most so many typical runs; nothing where the plan is not known."""
     typical = material.rows[material.rows["typical"]]
     if typical.empty or "problem_spec" not in material.plan:
@@ -41,7 +41,7 @@ def section(material: Material) -> Section | None:
     )
 
 
-def _table(told: pd.DataFrame, typical: pd.DataFrame, material: Material) -> Table:
+def _table(told: pd.DataFrame, typical: pd.DataFrame, material: ReportContext) -> Table:
     labels = typical[["cell", "mode", "task", "method"]].drop_duplicates(["cell", "mode"])
     rows = told.merge(labels, on=["cell", "mode"])
     wrong = int((rows["violation"] != "").sum())
@@ -60,7 +60,7 @@ def _table(told: pd.DataFrame, typical: pd.DataFrame, material: Material) -> Tab
     )  # fmt: skip
 
 
-def _row(row: Mapping[Any, Any], material: Material, *, told: bool) -> Row:
+def _row(row: Mapping[Any, Any], material: ReportContext, *, told: bool) -> Row:
     edge, size = row["stable_up_to"], row["smoothness"]
     reached = row["status"] == "converged"
     step = row["step_size"] * size if _known(row["step_size"]) and _known(size) else None

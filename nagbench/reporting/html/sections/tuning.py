@@ -14,9 +14,9 @@ from matplotlib.figure import Figure as Drawing
 from nagbench.analysis.formatting import number
 from nagbench.analysis.sensitivity import by_setting
 from nagbench.analysis.tuning import by_trials, importance
-from nagbench.reporting.context import Material
+from nagbench.reporting.context import ReportContext
 from nagbench.reporting.figures.curves import plain
-from nagbench.reporting.figures.plot_data import Axis, Line, Sketch, powers
+from nagbench.reporting.figures.plot_data import Axis, Line, PlotData, powers
 from nagbench.reporting.figures.steps import corners
 from nagbench.reporting.figures.style import look_of, looks, new_figure, power_of_ten
 from nagbench.reporting.figures.svg import swatch
@@ -28,7 +28,7 @@ _FEWEST, _MOST, _ROWS = 4, 24, 400
 _NAMED = ["problem", "oracle", "variant"]
 
 
-def section(material: Material) -> Section | None:
+def section(material: ReportContext) -> Section | None:
     """A table, and a figure a task; nothing where no method was tuned in four trials at least."""
     runs = material.ordered
     tuned = runs[runs["mode"] == "tuned"]
@@ -50,7 +50,7 @@ def section(material: Material) -> Section | None:
     return Section(id="tuning", title="Tuning", nav="Tuning", parts=tuple(parts))
 
 
-def _table(told: pd.DataFrame, settings: pd.DataFrame, material: Material) -> Table:
+def _table(told: pd.DataFrame, settings: pd.DataFrame, material: ReportContext) -> Table:
     names = [str(name) for name in told["hyperparameter"].unique()]
     groups = list(settings.groupby(["task", "method"], sort=False))
     shares = {(row["task"], row["method"], row["hyperparameter"]): row for row in told.to_dict("records")}
@@ -77,7 +77,7 @@ def _table(told: pd.DataFrame, settings: pd.DataFrame, material: Material) -> Ta
 
 
 def _row(
-    task: str, method: str, group: pd.DataFrame, shares: list[Mapping[Any, Any] | None], material: Material
+    task: str, method: str, group: pd.DataFrame, shares: list[Mapping[Any, Any] | None], material: ReportContext
 ) -> Row:
     converged = int(np.isfinite(group["count"]).sum())
     entries = [
@@ -94,7 +94,7 @@ def _row(
     )  # fmt: skip
 
 
-def _figure(task: str, after: pd.DataFrame, settings: pd.DataFrame, material: Material) -> Figure:
+def _figure(task: str, after: pd.DataFrame, settings: pd.DataFrame, material: ReportContext) -> Figure:
     name = material.ids("tuning", task)
     placed = settings.assign(x=settings["step_size"]) if "step_size" in settings else settings.assign(x=math.nan)
     curves = pd.concat([_stairs(rows) for _, rows in after.groupby("method", sort=False)])
@@ -130,7 +130,7 @@ def _stairs(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"x": x, "y": y, **named})
 
 
-def _picture(name: str, title: str, rows: pd.DataFrame, label: str, loose: bool, material: Material) -> Picture:
+def _picture(name: str, title: str, rows: pd.DataFrame, label: str, loose: bool, material: ReportContext) -> Picture:
     series = tuple(
         {
             "name": str(method), "m": material.methods.get(str(method)),
@@ -151,14 +151,14 @@ def _range(values: pd.Series) -> tuple[float, float]:
     return low / 1.25, high * 1.25
 
 
-def _sketch(rows: pd.DataFrame, label: str, loose: bool) -> Sketch:
+def _sketch(rows: pd.DataFrame, label: str, loose: bool) -> PlotData:
     (left, right), (low, high) = _range(rows["x"]), _range(rows["y"])
     end = high * 1.2 if loose else high
     lines = []
     for (method, optimizer), run in rows.groupby(["method", "optimizer"], sort=False):
         y = np.where(np.isfinite(run["y"]), run["y"].clip(low), end if loose else np.nan)
         lines.append(Line(str(method), run["x"].to_numpy(float), y, look_of(str(optimizer)), loose=loose))
-    return Sketch(
+    return PlotData(
         x=Axis(label, "log", left, right, powers(left, right, power_of_ten if loose else plain)),
         y=Axis("iterations", "log", low, end, powers(low, end, plain)), lines=tuple(lines),
         size=(_SIZE[0] * 72.0, _SIZE[1] * 72.0), dotted=loose,
