@@ -27,13 +27,13 @@ from pathlib import Path
 from typing import Any
 
 import nagbench
+from benchmarks.hostile import HOSTILE, NTH, STEPS, methods, nag, table_hash
 from nagbench.core.errors import UsageError
 from nagbench.execution.deadline import OutOfTimeError
 from nagbench.execution.executors import limits_of
 from nagbench.execution.sandbox import sandboxed
 from nagbench.experiments.stages import Progress
 from nagbench.experiments.storage.store import Store
-from tests.scale.harsh import HOSTILE, NTH, STEPS, methods, nag, table_hash
 
 SPEC: dict[str, Any] = {
     "problems": ["bowl", "rosenbrock", "ill-conditioned-1e2", "ill-conditioned-1e4"],

@@ -1,8 +1,8 @@
-"""Code from outside the package is run for the process that drives in another one, which may crash, hang or take all memory.
+"""A sandbox: a process in which user code runs, because it may crash, hang or exhaust memory.
 
-Within `sandboxed`, families and methods that are named "…:…" are imported by a process of `nagbench.execution.worker` alone, and
-built, evaluated, asked for their theory, traced and timed there. One that costs that process its life is given up: what
-asks for it again is told why, and its cells are errors.
+Within `sandboxed`, families and algorithms named "module:attribute" are imported by a process of
+`nagbench.execution.worker` alone, and built, evaluated, asked for their theory, traced and timed there. One that ends that
+process is abandoned: further requests for it raise the reason, and its cells are errors.
 """
 
 from __future__ import annotations

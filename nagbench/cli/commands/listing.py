@@ -35,9 +35,10 @@ def list_things(what: str, shape: str, filters: Mapping[str, str]) -> None:
 
 
 def _method_row(method: Method) -> dict[str, Any]:
+    why = missing_library(method.library)
     defaults = ", ".join(f"{name}={hyper.default:g}" for name, hyper in method.hyperparameters.items())
     return {
-        "name": method.name, "library": f"{method.library} ({why})" if (why := missing_library(method.library)) else method.library,
+        "name": method.name, "library": f"{method.library} ({why})" if why else method.library,
         "hyperparameters": defaults, "update": method.summary.rstrip("."), "source": method.source,
     }  # fmt: skip
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import nagbench
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.gate import clock, judgement, plants, proof, sides  # noqa: E402

@@ -14,7 +14,7 @@ from nagbench.experiments.plan import cells
 from nagbench.experiments.specification import validate_spec
 from nagbench.problems.suites import read_suite
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 

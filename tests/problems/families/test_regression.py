@@ -14,7 +14,7 @@ import nagbench
 from nagbench.core.errors import UsageError
 from nagbench.problems.families import _data
 
-DATA = resources.files("nagbench") / "data"
+DATA = resources.files("nagbench.problems") / "data"
 
 
 def measured(dataset):

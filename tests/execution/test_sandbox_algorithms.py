@@ -4,9 +4,9 @@ import sys
 
 import numpy as np
 import pytest
-from harsh import methods, nag
 
 import nagbench
+from benchmarks.hostile import methods, nag
 from nagbench.core.canonical import canonical
 from nagbench.core.errors import LostError, UsageError
 from nagbench.engine.runner import fingerprint_of

@@ -6,9 +6,9 @@ import sys
 import time
 
 import pytest
-from harsh import SPEC, nag, table_hash
 
 import nagbench
+from benchmarks.hostile import SPEC, nag, table_hash
 from nagbench.experiments.stages import Progress
 
 WORDS = [

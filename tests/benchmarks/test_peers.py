@@ -16,7 +16,7 @@ from scipy.optimize import rosen_der
 
 import nagbench
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
 from benchmarks.peers import cases, command, measure, stream, table  # noqa: E402

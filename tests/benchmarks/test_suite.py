@@ -18,7 +18,7 @@ from nagbench.optimizers.registry import library_methods, methods
 from nagbench.problems.registry import families as known_families
 from nagbench.problems.suites import suites
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.suite import common, counts, families, loop, sweeps  # noqa: E402

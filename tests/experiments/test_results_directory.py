@@ -14,9 +14,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from harsh import SPEC, nag, table_hash
 
 import nagbench
+from benchmarks.hostile import SPEC, nag, table_hash
 from nagbench.core.keys import key_ids
 from nagbench.engine.runner import load_batch
 from nagbench.experiments.best_trials import plan_of_best_trials
@@ -24,7 +24,7 @@ from nagbench.experiments.plan_table import cell_of_row
 from nagbench.experiments.selection import select_best_trials
 from nagbench.experiments.storage.store import Store
 
-DATA = Path(__file__).parent.parent / "data"
+DATA = Path(__file__).parent / "data"
 
 
 def test_a_store_of_schema_1_reads_as_it_did(tmp_path):

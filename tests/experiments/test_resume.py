@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from harsh import SPEC, table_hash
 from hypothesis import given, settings
 
 import nagbench
+from benchmarks.hostile import SPEC, table_hash
 from nagbench.experiments import best_trials, resume
 from nagbench.experiments.resume import Pending, PlanKeys, cells_among, is_among, keys_of_plan, stored_outcomes
 from nagbench.experiments.storage import heaps

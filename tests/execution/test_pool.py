@@ -6,9 +6,9 @@ import os
 import signal
 
 import pytest
-from harsh import SPEC, STEPS, nag, table_hash
 
 import nagbench
+from benchmarks.hostile import SPEC, STEPS, nag, table_hash
 from nagbench.engine.batches import batch_of
 from nagbench.execution.executors import limits_of
 from nagbench.execution.pool import Limits, Pool
