@@ -147,8 +147,8 @@ def held_out(runs: pd.DataFrame, folds: int = 5) -> pd.DataFrame:
     out: seeds alone where there is one start, starts alone where there is one seed. On each part the trial that is best on
     what is tuned on, by the rule of `select_best_trials` (the least median count; ties by the smallest final
     measure, then the lower number), is scored: one row a variant and part with what is ``held`` out ("starts", "seeds",
-    "starts and seeds"), the ``trial``, the pairs ``tuned_on`` and ``scored_on``, ``tuned`` and ``scored``, the medians there, ``best``,
-    what the best trial for that part needs, and ``regret`` = scored/best. Empty where there is one pair alone.
+    "starts and seeds"), the ``trial``, the pairs ``tuned_on`` and ``scored_on``, ``tuned`` and ``scored``, the medians there,
+    ``best``, what the best trial for that part needs, and ``regret`` = scored/best. Empty where there is one pair alone.
     """
     rows = tuned(runs)
     found = []

@@ -1,7 +1,6 @@
 """The command line as its users meet it: good input and bad, in a process of its own where that matters."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,17 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from command_line import nag
 
 import nagbench
 from nagbench.cli.commands.console import print_table
 from nagbench.cli.main import cli
-
-
-def nag(*words, env=None):
-    command = [sys.executable, "-m", "nagbench", *words]
-    return subprocess.run(
-        command, capture_output=True, text=True, timeout=300, check=False, env={**os.environ, **(env or {})}
-    )
 
 
 def quick(*words):

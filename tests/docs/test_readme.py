@@ -2,11 +2,10 @@
 
 import json
 import re
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
+import command_line
 import pytest
 
 import nagbench
@@ -23,9 +22,7 @@ def blocks(language):
 
 
 def nag(*words):
-    done = subprocess.run(
-        [sys.executable, "-m", "nagbench", *words], capture_output=True, text=True, timeout=300, check=False
-    )
+    done = command_line.nag(*words)
     assert done.returncode == 0, done.stderr
     return done
 

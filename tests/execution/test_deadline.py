@@ -1,9 +1,9 @@
 """A sweep's time ends whatever runs, and what ends it is nobody's error."""
 
 import pytest
+from command_line import nag
 
 import nagbench
-from benchmarks.hostile import nag
 from nagbench.execution.deadline import Deadline, OutOfTimeError
 from nagbench.experiments.stages import Progress, with_deadline
 

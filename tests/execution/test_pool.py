@@ -6,9 +6,10 @@ import os
 import signal
 
 import pytest
+from command_line import nag
 
 import nagbench
-from benchmarks.hostile import SPEC, STEPS, nag, table_hash
+from benchmarks.hostile import SPEC, STEPS, table_hash
 from nagbench.engine.batches import batch_of
 from nagbench.execution.executors import limits_of
 from nagbench.execution.pool import Limits, Pool

@@ -4,9 +4,10 @@ import sys
 
 import numpy as np
 import pytest
+from command_line import nag
 
 import nagbench
-from benchmarks.hostile import methods, nag
+from benchmarks.hostile import methods
 from nagbench.core.canonical import canonical
 from nagbench.core.errors import LostError, UsageError
 from nagbench.engine.runner import fingerprint_of

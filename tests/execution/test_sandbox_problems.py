@@ -4,9 +4,9 @@ import sys
 
 import numpy as np
 import pytest
+from command_line import nag
 
 import nagbench
-from benchmarks.hostile import nag
 from nagbench.core.canonical import canonical
 from nagbench.core.errors import LostError, UsageError
 from nagbench.engine.runner import fingerprint_of

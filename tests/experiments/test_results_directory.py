@@ -14,9 +14,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from command_line import nag
 
 import nagbench
-from benchmarks.hostile import SPEC, nag, table_hash
+from benchmarks import hostile
+from benchmarks.hostile import SPEC, table_hash
 from nagbench.core.keys import key_ids
 from nagbench.engine.runner import load_batch
 from nagbench.experiments.best_trials import plan_of_best_trials
@@ -249,7 +251,7 @@ def test_a_disk_that_takes_no_more_is_one_line(tmp_path):
         "--out",
         tmp_path / "o",
     ]
-    done = nag(*words, most=6_000)
+    done = hostile.nag(*words, most=6_000)
     assert done.returncode == 2
     assert [line for line in done.stderr.splitlines() if "cannot be written" in line] == done.stderr.splitlines()[-1:]
     assert "Traceback" not in done.stderr

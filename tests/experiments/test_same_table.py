@@ -6,9 +6,10 @@ import sys
 import time
 
 import pytest
+from command_line import nag
 
 import nagbench
-from benchmarks.hostile import SPEC, nag, table_hash
+from benchmarks.hostile import SPEC, table_hash
 from nagbench.experiments.stages import Progress
 
 WORDS = [

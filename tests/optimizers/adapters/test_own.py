@@ -1,11 +1,11 @@
 """A user's own optimizers, in each of the ways in which there are any."""
 
 import json
-import subprocess
 import sys
 
 import numpy as np
 import pytest
+from command_line import nag
 from paths import path
 
 import nagbench
@@ -103,20 +103,7 @@ def test_from_a_specification_and_the_command_line_without_touching_the_package(
     (folder / "mine.py").write_text(source)
     (folder / "study.toml").write_text('problems = ["bowl"]\noptimizers = ["mine:descent", "gradient-descent:step_size=0.25"]\n'
                                        'modes = ["default"]\ntiming = false\n')  # fmt: skip
-    words = [
-        sys.executable,
-        "-m",
-        "nagbench",
-        "sweep",
-        "study.toml",
-        "--out",
-        "r",
-        "--no-report",
-        "--format",
-        "json",
-        "-q",
-    ]
-    done = subprocess.run(words, capture_output=True, text=True)
+    done = nag("sweep", "study.toml", "--out", "r", "--no-report", "--format", "json", "-q")
     assert done.returncode == 0, done.stderr
     rows = {row["optimizer"]: row for row in json.loads(done.stdout) if row["tolerance"] == 1e-6}
     assert rows["mine:descent"]["iterations"] == rows["gradient-descent"]["iterations"]

@@ -1,11 +1,11 @@
 """Problems from outside in sweeps and suites: other processes, stored results, names."""
 
 import json
-import subprocess
 import sys
 
 import pandas as pd
 import pytest
+from command_line import nag
 from user_code import TORCH, VALLEY
 
 import nagbench
@@ -113,8 +113,7 @@ def test_a_sweep_of_all_kinds_from_a_suite_on_two_processes(module, folder):
         "python:user_functions:pair:start=[0.5,0.5]", "-o", "nesterov", "--trials", "2", "--budget", "60", "--no-timing",
         "--no-report", "--format", "json", "-q",
     ]  # fmt: skip
-    command = [sys.executable, "-m", "nagbench", *words, "-j", "2", "--out", "two"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    done = nag(*words, "-j", "2", "--out", "two")
     assert done.returncode == 0, done.stderr
     there = pd.DataFrame(json.loads(done.stdout))
     texts = ["valley", "net", "cutest", "python:user_functions:pair:start=[0.5,0.5]"]

@@ -1,8 +1,6 @@
 """What `verify` takes and gives: names, JSON by its schema, tables, the picture, and mistakes in one line."""
 
 import json
-import subprocess
-import sys
 from io import StringIO
 
 import click
@@ -11,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from command_line import nag
 
 import nagbench
 from nagbench.cli.main import cli
@@ -23,12 +22,6 @@ from nagbench.validation.equivalence.lockstep import follow
 from nagbench.validation.equivalence.scenarios import SCENARIOS
 
 OURS = ("nesterov", "nesterov-two-sequence", "qhm")
-
-
-def nag(*words):
-    return subprocess.run(
-        [sys.executable, "-m", "nagbench", *words], capture_output=True, text=True, timeout=300, check=False
-    )
 
 
 def invoked(*words):
