@@ -174,15 +174,18 @@ def test_a_planted_off_by_one_in_nesterovs_momentum_fails_the_gate(clone):
 
 def loaded(place, module):
     """The update of a planted copy of a method's module, as plain Python."""
-    file = place / "nagbench" / "methods" / f"{module}.py"
+    file = place / "nagbench" / "optimizers" / "algorithms" / f"{module}.py"
     scope = {"__name__": "planted"}
     exec(compile(file.read_text(encoding="utf-8"), str(file), "exec"), scope)
     return scope
 
 
 def copied(place, module):
-    (place / "nagbench" / "methods").mkdir(parents=True)
-    shutil.copy(ROOT / "nagbench" / "methods" / f"{module}.py", place / "nagbench" / "methods")
+    (place / "nagbench" / "optimizers" / "algorithms").mkdir(parents=True)
+    shutil.copy(
+        ROOT / "nagbench" / "optimizers" / "algorithms" / f"{module}.py",
+        place / "nagbench" / "optimizers" / "algorithms",
+    )
 
 
 @pytest.mark.parametrize(("module", "method"), [("nesterov", "nesterov"), ("adaptive", "adam")])

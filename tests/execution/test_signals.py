@@ -18,7 +18,7 @@ from nagbench.experiments.sobol import sobol_points
 LOST = """
 import sys, click
 from nagbench import cli
-from nagbench.deadline import OutOfTimeError
+from nagbench.execution.deadline import OutOfTimeError
 
 class Tidy:
     def __del__(self):
@@ -109,7 +109,7 @@ def test_an_interrupt_while_the_numbers_are_read_does_not_spoil_them(heeding):
     """Sent at the first line of SciPy's that reads its file, which cannot raise."""
     code = """
 import signal, zipfile
-from nagbench.sobol import sobol
+from nagbench.experiments.sobol import sobol_points as sobol
 usual = zipfile.ZipFile.open
 def struck(*args, **kwargs):
     zipfile.ZipFile.open = usual

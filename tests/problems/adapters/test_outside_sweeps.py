@@ -23,7 +23,7 @@ def fingerprint(text):
 FAMILY = """
 import numpy as np
 from nagbench import Problem
-from nagbench.families.quadratic import diagonal_gradient, diagonal_value
+from nagbench.problems.families.quadratic import diagonal_gradient, diagonal_value
 {imports}
 
 def mine(*, top=10.0):
