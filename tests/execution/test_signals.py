@@ -139,7 +139,8 @@ def test_a_signal_to_end_keeps_what_is_counted(tmp_path, name, code):
 
 TOLD_TO_END = """
 import signal
-from nagbench import cli, stages
+from nagbench.cli import main as cli
+from nagbench.experiments import stages
 usual = stages._Ready.add
 def add(self, table):
     usual(self, table)
