@@ -152,6 +152,9 @@ cli.main()
 
 
 def test_a_signal_that_is_to_be_ignored_is_ignored():
-    code = "import signal; from nagbench.execution.signals import install_handlers; install_handlers(); signal.raise_signal(signal.SIGHUP); print('on')"
+    code = (
+        "import signal; from nagbench.execution.signals import install_handlers; "
+        "install_handlers(); signal.raise_signal(signal.SIGHUP); print('on')"
+    )
     words = ["sh", "-c", 'trap "" HUP; exec "$0" -c "$1"', sys.executable, code]
     assert subprocess.run(words, capture_output=True, text=True, timeout=60).stdout == "on\n"
