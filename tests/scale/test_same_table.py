@@ -9,6 +9,7 @@ import pytest
 from harsh import SPEC, nag, table_hash
 
 import nagbench
+from nagbench import cluster
 from nagbench.stages import Progress
 
 WORDS = [
@@ -39,11 +40,20 @@ def test_in_shards(undisturbed, tmp_path):
 
 def test_on_dask(undisturbed, tmp_path):
     distributed = pytest.importorskip("distributed")
-    cluster = distributed.LocalCluster(2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None)
-    with cluster:
-        done = nagbench.sweep(**SPEC, out=tmp_path, executor="dask", scheduler=cluster.scheduler_address)
-    assert cluster.scheduler_address.startswith("tcp://127.0.0.1:")
+    with cluster._local(distributed, 2) as workers:
+        done = nagbench.sweep(**SPEC, out=tmp_path, executor="dask", scheduler=workers.scheduler_address)
+    assert workers.scheduler_address.startswith("tcp://127.0.0.1:")
     assert table_hash(done) == table_hash(undisturbed)
+
+
+def test_a_local_cluster_has_the_workers_asked_for_and_ports_that_are_free():
+    """Whatever the number of cores. Another Dask, or another test, may hold the usual port."""
+    distributed = pytest.importorskip("distributed")
+    with cluster._local(distributed, 0) as none, cluster._local(distributed, 1) as one:
+        assert [len(each.worker_spec) for each in (none, one)] == [0, 1]
+        ports = {each.scheduler.http_server.port for each in (none, one)}
+    assert len(ports) == 2
+    assert 8787 not in ports
 
 
 def test_methods_of_libraries_and_of_the_user_on_dask(tmp_path, monkeypatch):
@@ -71,13 +81,11 @@ def test_a_scheduler_without_workers_is_told_of_and_waited_for(undisturbed, tmp_
         def pulse(self):
             if not told and "no worker" in (said := capsys.readouterr().err):
                 told.append(said)
-                cluster.scale(1)
+                workers.scale(1)
 
-    with distributed.LocalCluster(
-        n_workers=0, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
-    ) as cluster:
+    with cluster._local(distributed, 0) as workers:
         done = nagbench.sweep(
-            **SPEC, out=tmp_path, executor="dask", scheduler=cluster.scheduler_address, progress=Hiring()
+            **SPEC, out=tmp_path, executor="dask", scheduler=workers.scheduler_address, progress=Hiring()
         )
     assert told[0].count("no worker") == 1
     assert table_hash(done) == table_hash(undisturbed)
