@@ -1,6 +1,18 @@
-"""What the tests share."""
+"""What the tests share: an empty folder, programs that a machine may lack, and an environment that is the same everywhere."""
+
+import os
+import shutil
+import subprocess
 
 import pytest
+
+_IDENTITY = ["-c", "user.name=n", "-c", "user.email=e@example.org", "-c", "commit.gpgsign=false"]
+
+
+def pytest_configure(config):
+    """Forget what git tells its hooks: with it, every git that a test starts would work in the repository of the hook."""
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        del os.environ[name]
 
 
 @pytest.fixture
@@ -8,3 +20,42 @@ def folder(tmp_path, monkeypatch):
     """An empty current folder."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def no_programs(tmp_path_factory, monkeypatch):
+    """A PATH on which there is nothing: no git, no C compiler."""
+    monkeypatch.setenv("PATH", str(tmp_path_factory.mktemp("bin")))
+
+
+@pytest.fixture(scope="session")
+def needs_git():
+    """Run git in a folder, as nobody in particular, and give what it says. Skips the test where there is no git."""
+    program = _program("git")
+
+    def git(place, *words):
+        done = subprocess.run(
+            [program, "-C", str(place), *_IDENTITY, *words], check=True, capture_output=True, encoding="utf-8"
+        )
+        return done.stdout.strip()
+
+    return git
+
+
+@pytest.fixture(scope="session")
+def needs_cc():
+    """The C compiler. Skips the test where there is none."""
+    return _program("cc")
+
+
+@pytest.fixture(scope="session")
+def needs_chromium():
+    """The browser. Skips the test where there is none."""
+    return _program("chromium", "chromium-browser", "google-chrome", "chrome")
+
+
+def _program(*names):
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        pytest.skip(f"needs {names[0]}, which is not on the PATH of this machine")
+    return found

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import nagbench
-from nagbench import modes, oracle, plan, runner, sources, specification
+from nagbench import machine, modes, oracle, plan, runner, sources, specification
 from nagbench.portable import to_json
 from nagbench.selection import select
 from nagbench.single import cell_of
@@ -86,6 +86,11 @@ def test_the_manifest_says_how_it_was_made(small):
     assert manifest["versions"]["numpy"] == np.__version__
     assert manifest["spec"]["trials"] == 4
     assert {"machine", "git", "command", "created", "schema"} <= set(manifest)
+
+
+@pytest.mark.usefixtures("no_programs")
+def test_without_git_the_commit_is_not_known():
+    assert machine.commit() is None
 
 
 def test_the_command_of_the_manifest_repeats_it(small, monkeypatch):
