@@ -5,12 +5,19 @@ import shutil
 import subprocess
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 _IDENTITY = ["-c", "user.name=n", "-c", "user.email=e@example.org", "-c", "commit.gpgsign=false"]
 
 
 def pytest_configure(config):
-    """Forget what git tells its hooks: with it, every git that a test starts would work in the repository of the hook."""
+    """Make the suite the same wherever it runs.
+
+    What git tells its hooks is forgotten: with it, a git that a test starts would work in the repository of the hook.
+    """
+    # The same examples everywhere, and as much time for each as a busy machine takes.
+    settings.register_profile("same", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("same")
     for name in [name for name in os.environ if name.startswith("GIT_")]:
         del os.environ[name]
 

@@ -24,7 +24,7 @@ def blocks(language):
 
 def nag(*words):
     done = subprocess.run(
-        [sys.executable, "-m", "nagbench", *words], capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, "-m", "nagbench", *words], capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stderr
     return done

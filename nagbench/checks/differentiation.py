@@ -98,5 +98,6 @@ def _ridders(probe: Probe, x: Floats, direction: Floats, rows: Ints, size: float
 
 def _rounding(values: Floats, slopes: Floats, size: float) -> Floats:
     """Bound what rounding adds to f: a unit in the last place of f itself, and of the point that f is taken at."""
-    larger = np.abs(values).reshape(2, -1).max(axis=0)
-    return np.finfo(float).eps * (larger + size * np.abs(slopes))
+    larger: Floats = np.abs(values).reshape(2, -1).max(axis=0)
+    noise: Floats = np.finfo(float).eps * (larger + size * np.abs(slopes))
+    return noise

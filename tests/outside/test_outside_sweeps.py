@@ -113,7 +113,7 @@ def test_a_sweep_of_all_kinds_from_a_suite_on_two_processes(module, folder):
         "--no-report", "--format", "json", "-q",
     ]  # fmt: skip
     command = [sys.executable, "-m", "nagbench", *words, "-j", "2", "--out", "two"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     there = pd.DataFrame(json.loads(done.stdout))
     texts = ["valley", "net", "cutest", "python:user_functions:pair:start=[0.5,0.5]"]

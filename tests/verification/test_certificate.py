@@ -26,7 +26,7 @@ OURS = ("nesterov", "nesterov-two-sequence", "qhm")
 
 def nag(*words):
     return subprocess.run(
-        [sys.executable, "-m", "nagbench", *words], capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, "-m", "nagbench", *words], capture_output=True, text=True, timeout=600, check=False
     )
 
 
