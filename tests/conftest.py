@@ -7,18 +7,23 @@ import subprocess
 import pytest
 from hypothesis import HealthCheck, settings
 
+# What a user, or a CI service, may have chosen for all programs: colours in pipes, and what libraries compute and draw with.
+_CHOICES = {
+    "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "KERAS_BACKEND", "JAX_ENABLE_X64", "JAX_PLATFORMS", "MPLBACKEND",
+}  # fmt: skip
 _IDENTITY = ["-c", "user.name=n", "-c", "user.email=e@example.org", "-c", "commit.gpgsign=false"]
 
 
 def pytest_configure(config):
     """Make the suite the same wherever it runs.
 
-    What git tells its hooks is forgotten: with it, a git that a test starts would work in the repository of the hook.
+    Choices that hold for all programs are forgotten, and so is what git tells its hooks: with that, a git that a test
+    starts would work in the repository of the hook.
     """
     # The same examples everywhere, and as much time for each as a busy machine takes.
     settings.register_profile("same", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("same")
-    for name in [name for name in os.environ if name.startswith("GIT_")]:
+    for name in [name for name in os.environ if name.startswith("GIT_") or name in _CHOICES]:
         del os.environ[name]
 
 
