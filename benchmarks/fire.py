@@ -435,7 +435,7 @@ def on_dask(board: Board, fire: Fire, times: int) -> None:
         print("kill -9 of a Dask worker: not tried, dask.distributed is not installed")
         return
     with distributed.LocalCluster(
-        2, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0"
+        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0"
     ) as cluster:
         workers = Dask(fire, cluster)
         fire.hits = 0

@@ -130,4 +130,4 @@ def nag(*words, most=None, **settings):
     command = [sys.executable, "-m", "nagbench", *map(str, words)]
     if most is not None:
         command = ["sh", "-c", f'ulimit -f {most // 512}; exec "$@"', "sh", *command]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, **settings)
+    return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, **settings)

@@ -150,7 +150,7 @@ def main() -> None:
 def _scheduler(workers: int, stack: contextlib.ExitStack) -> str:
     from distributed import LocalCluster
 
-    cluster = LocalCluster(workers, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0")
+    cluster = LocalCluster(n_workers=workers, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0")
     return str(stack.enter_context(cluster).scheduler_address)
 
 

@@ -1,8 +1,31 @@
-"""What the tests share."""
+"""What the tests share: an empty folder, programs that a machine may lack, and an environment that is the same everywhere."""
 
+import os
+import shutil
+import subprocess
 import sys
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# What a user, or a CI service, may have chosen for all programs: colours in pipes, and what libraries compute and draw with.
+_CHOICES = {
+    "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "KERAS_BACKEND", "JAX_ENABLE_X64", "JAX_PLATFORMS", "MPLBACKEND",
+}  # fmt: skip
+_IDENTITY = ["-c", "user.name=n", "-c", "user.email=e@example.org", "-c", "commit.gpgsign=false"]
+
+
+def pytest_configure(config):
+    """Make the suite the same wherever it runs.
+
+    Choices that hold for all programs are forgotten, and so is what git tells its hooks: with that, a git that a test
+    starts would work in the repository of the hook.
+    """
+    # The same examples everywhere, and as much time for each as a busy machine takes.
+    settings.register_profile("same", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("same")
+    for name in [name for name in os.environ if name.startswith("GIT_") or name in _CHOICES]:
+        del os.environ[name]
 
 
 @pytest.fixture
@@ -33,3 +56,42 @@ def hostile(tmp_path, monkeypatch):
     monkeypatch.delitem(sys.modules, "methods", raising=False)
     monkeypatch.syspath_prepend(str(tmp_path))
     return tmp_path
+
+
+@pytest.fixture
+def no_programs(tmp_path_factory, monkeypatch):
+    """A PATH on which there is nothing: no git, no C compiler."""
+    monkeypatch.setenv("PATH", str(tmp_path_factory.mktemp("bin")))
+
+
+@pytest.fixture(scope="session")
+def needs_git():
+    """Run git in a folder, as nobody in particular, and give what it says. Skips the test where there is no git."""
+    program = _program("git")
+
+    def git(place, *words):
+        done = subprocess.run(
+            [program, "-C", str(place), *_IDENTITY, *words], check=True, capture_output=True, encoding="utf-8"
+        )
+        return done.stdout.strip()
+
+    return git
+
+
+@pytest.fixture(scope="session")
+def needs_cc():
+    """The C compiler. Skips the test where there is none."""
+    return _program("cc")
+
+
+@pytest.fixture(scope="session")
+def needs_chromium():
+    """The browser. Skips the test where there is none."""
+    return _program("chromium", "chromium-browser", "google-chrome", "chrome")
+
+
+def _program(*names):
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        pytest.skip(f"needs {names[0]}, which is not on the PATH of this machine")
+    return found

@@ -59,11 +59,12 @@ class Outcome:
 @click.option("--only", default="*", metavar="PATTERN", help="Of the cases, these.")
 def main(unchanged: int, only: str) -> None:
     """Plant faults in scratch clones and see whether the gate finds them; see whether it finds any where there is none."""
+    # What is checked out here may move on meanwhile.
+    head = git("rev-parse", "HEAD").decode().strip()
     with tempfile.TemporaryDirectory(prefix="nagbench-gate-") as scratch:
         place = Path(scratch)
-        # What is checked out here may move on meanwhile.
-        subprocess.run(["git", "clone", "-q", "--no-checkout", str(ROOT), str(place / "source")], check=True)
-        subprocess.run(["git", "-C", str(place / "source"), "checkout", "-q", _head()], check=True)
+        git("clone", "-q", "--no-checkout", str(ROOT), str(place / "source"))
+        subprocess.run(["git", "-C", str(place / "source"), "checkout", "-q", head], check=True)
         made = [case for case in (*_faults(place), *_nothing(unchanged)) if fnmatch.fnmatchcase(case.name, only)]
         outcomes = list(_outcomes(place, made))
     click.echo("\n".join(_table(outcomes)))
@@ -127,10 +128,6 @@ def _cloned(place: Path) -> Path:
 def _removed(place: Path, clone: Path) -> None:
     shutil.move(clone / ".asv", place / "asv")
     shutil.rmtree(clone)
-
-
-def _head() -> str:
-    return git("rev-parse", "HEAD").decode().strip()
 
 
 def _commit(clone: Path) -> None:

@@ -21,7 +21,10 @@ _PLACE = ROOT / ".asv" / "gate"
 
 def git(*words: str) -> bytes:
     """What git says in the checkout. Raises click.UsageError with its complaint."""
-    done = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, check=False)
+    try:
+        done = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, check=False)
+    except OSError as error:
+        raise click.UsageError(f"git cannot be run: {error.strerror}") from None
     if done.returncode:
         raise click.UsageError(" ".join(done.stderr.decode(errors="replace").split()) or f"git {words[0]} failed")
     return done.stdout

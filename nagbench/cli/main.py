@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import io
 import os
 import shlex
 import sys
@@ -322,6 +323,7 @@ def _command() -> str:
 
 def main() -> NoReturn:
     """Entry point: every error of usage is one line on stderr and exit code 2."""
+    _ready_streams()
     install_handlers()
     end_where_lost(_stopped)
     # All is done then, and Python only tidies up.
@@ -351,6 +353,17 @@ def main() -> NoReturn:
             _stopped("the time is over")
         raise
     sys.exit(code)
+
+
+def _ready_streams() -> None:
+    """Open what the caller closed, and let the streams spell out characters that their encoding does not have."""
+    # In this order: a file takes the least number that is free, and 0, 1 and 2 are to be these.
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _stopped(why: str) -> NoReturn:

@@ -75,7 +75,9 @@ def _client(distributed: Any, scheduler: str | None, jobs: int, stack: contextli
 def _local(distributed: Any, jobs: int) -> Any:
     # Loopback only: a Dask scheduler runs whatever whoever reaches it asks for.
     try:
-        return distributed.LocalCluster(jobs, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0")
+        return distributed.LocalCluster(
+            n_workers=jobs, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0"
+        )
     except RuntimeError as error:
         raise UsageError(
             f"Dask cannot start workers here ({one_line(error)}); they import the script that starts them, so have it in a "

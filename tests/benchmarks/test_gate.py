@@ -123,15 +123,10 @@ def test_only_what_runs_on_other_code_is_timed():
     assert clock.changed_keys({}, many, True)[1] == []
 
 
-def git(place, *words):
-    identity = ["-c", "user.name=n", "-c", "user.email=e@example.org", "-c", "commit.gpgsign=false"]
-    subprocess.run(["git", "-C", str(place), *identity, *words], check=True, capture_output=True)
-
-
 @pytest.fixture(scope="module")
-def clone(tmp_path_factory):
+def clone(needs_git, tmp_path_factory):
     """A repository with this package in one commit."""
-    place = tmp_path_factory.mktemp("clone")
+    git, place = needs_git, tmp_path_factory.mktemp("clone")
     for name in ("nagbench", "problems", "benchmarks"):
         shutil.copytree(ROOT / name, place / name, ignore=shutil.ignore_patterns("__pycache__"))
     # Fewer questions: the answers about these are the point here.
@@ -157,7 +152,7 @@ def gate(place, *words):
     )
 
 
-def test_a_planted_off_by_one_in_nesterovs_momentum_fails_the_gate(clone):
+def test_a_planted_off_by_one_in_nesterovs_momentum_fails_the_gate(clone, needs_git):
     unchanged = gate(clone, "HEAD")
     assert (unchanged.returncode, unchanged.stdout.count("nothing to compare")) == (0, 1), unchanged.stderr
     plants.velocity_of_before(clone)
@@ -166,7 +161,7 @@ def test_a_planted_off_by_one_in_nesterovs_momentum_fails_the_gate(clone):
     assert "worse  iterations(ill-conditioned-1e2, nesterov, theory)" in caught.stdout
     assert "changed  path(nesterov, ill-conditioned-1e2)" in caught.stdout
     assert "gradient-descent" not in caught.stdout
-    git(clone, "commit", "-qam", "Another look-ahead\n\nBenchmark-change: *nesterov*")
+    needs_git(clone, "commit", "-qam", "Another look-ahead\n\nBenchmark-change: *nesterov*")
     meant = gate(clone, "HEAD~1", "--no-timing")
     assert meant.returncode == 0, meant.stdout + meant.stderr
     assert "as meant" in meant.stdout
@@ -253,6 +248,14 @@ def test_an_unknown_commit_is_a_usage_error(clone):
     assert done.returncode == 2
     assert "no-such-commit" in done.stderr or "single revision" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", [["benchmarks.gate", "HEAD"], ["benchmarks.gate.proof"]])
+@pytest.mark.usefixtures("no_programs")
+def test_without_git_that_is_a_usage_error(command):
+    done = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == "Error: git cannot be run: No such file or directory"
 
 
 def test_both_sides_answer_about_the_version_that_they_are_of(clone, monkeypatch):

@@ -25,7 +25,7 @@ from benchmarks.peers.numpy_loop import InPlace  # noqa: E402
 BOWL = cases.Case("bowl", nagbench.problem("bowl"), 1e-2)
 VALLEY = cases.Case("rosenbrock", nagbench.problem("rosenbrock"), 1e-4)
 QUADRATIC = cases.Case("quadratic", nagbench.problem("quadratic", dimension=67, condition=10.0), 1e-2)
-PEERS, MISSING = command.installed()
+PEERS, _ = command.installed()
 
 
 class HeavyBall(InPlace):
@@ -70,8 +70,8 @@ def test_every_peer_walks_the_reference_path(peer, case):
     np.testing.assert_allclose(loop.iterate(), further, rtol=1e-9)
 
 
-@pytest.mark.skipif("c" in MISSING, reason="no C compiler")
 @pytest.mark.parametrize("case", [BOWL, VALLEY, QUADRATIC], ids=lambda case: case.name)
+@pytest.mark.usefixtures("needs_cc")
 def test_nagbench_and_strict_c_agree_bit_for_bit(case):
     by_name = {peer.name: peer.build(case) for peer in PEERS}
     ends = []

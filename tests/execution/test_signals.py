@@ -47,7 +47,7 @@ def heeding():
     [("KeyboardInterrupt", "interrupted"), ("OutOfTimeError('the time is over (5 s)')", "the time is over")],
 )
 def test_an_interrupt_that_python_would_lose_ends_the_process(what, told):
-    done = subprocess.run([sys.executable, "-c", LOST.format(what=what)], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", LOST.format(what=what)], capture_output=True, text=True, timeout=600)
     assert (done.returncode, done.stdout) == (130, "")
     assert done.stderr.startswith(f"nagbench: {told}")
     assert "Traceback" not in done.stderr
@@ -55,7 +55,7 @@ def test_an_interrupt_that_python_would_lose_ends_the_process(what, told):
 
 def test_what_else_is_raised_where_nothing_can_be_raised_is_told_as_ever():
     command = [sys.executable, "-c", LOST.format(what="ArithmeticError")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert (done.returncode, done.stdout) == (0, "went on\n")
     assert "ArithmeticError" in done.stderr
 
@@ -110,6 +110,7 @@ def test_an_interrupt_while_the_numbers_are_read_does_not_spoil_them(heeding):
     code = """
 import signal, zipfile
 from nagbench.experiments.sobol import sobol_points as sobol
+signal.signal(signal.SIGINT, signal.default_int_handler)
 usual = zipfile.ZipFile.open
 def struck(*args, **kwargs):
     zipfile.ZipFile.open = usual
@@ -121,16 +122,22 @@ try:
 except KeyboardInterrupt:
     print(sobol(2).random(3).tolist())
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600)
     assert (done.stdout, done.stderr) == ("[[0.5, 0.5], [0.75, 0.25], [0.25, 0.75]]\n", "")
+
+
+def told_to_end(folder, name, heard, trials):
+    """A sweep that a signal comes to at every table of outcomes, here and in what it starts heard or not."""
+    spec = ["-p", "rosenbrock", "-o", "nesterov", "--trials", str(trials), "--no-report", "--no-timing", "--out", "o"]
+    words = [sys.executable, "-c", TOLD_TO_END.format(name=name, heard=heard), "sweep", *spec, "-j", "2"]
+    ignoring = ["sh", "-c", f'trap "" {name.removeprefix("SIG")}; exec "$@"', "sh"]
+    return subprocess.run([*ignoring, *words], capture_output=True, text=True, timeout=600, cwd=folder)
 
 
 @pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGHUP", 129), ("SIGINT", 130)])
 def test_a_signal_to_end_keeps_what_is_counted(tmp_path, name, code):
     """As a cluster's queue sends it before it kills, and a terminal that closes: no outcome is on the disk by then."""
-    spec = ["-p", "rosenbrock", "-o", "nesterov", "--trials", "4000", "--no-report", "--no-timing", "--out", "o"]
-    words = [sys.executable, "-c", TOLD_TO_END.format(name=name), "sweep", *spec, "-j", "2"]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=120, cwd=tmp_path)
+    done = told_to_end(tmp_path, name, True, 4000)
     assert done.returncode == code
     assert done.stderr.splitlines()[-1].endswith("what is finished is kept, and the same command goes on from there")
     assert "Traceback" not in done.stderr
@@ -146,9 +153,18 @@ def add(self, table):
     usual(self, table)
     signal.raise_signal(signal.{name})
 stages._Ready.add = add
-signal.signal(signal.SIGINT, signal.default_int_handler)
+if {heard}:
+    signal.signal(signal.{name}, signal.SIG_DFL)
 cli.main()
 """
+
+
+@pytest.mark.parametrize("name", ["SIGHUP", "SIGINT"])
+def test_what_whoever_started_it_ignores_does_not_end_a_sweep(tmp_path, name):
+    """nohup ignores SIGHUP, and a shell ignores SIGINT for what a script starts in the background."""
+    done = told_to_end(tmp_path, name, False, 4)
+    assert (done.returncode, "kept" in done.stderr) == (0, False)
+    assert nagbench.load(tmp_path / "o").missing == 0
 
 
 def test_a_signal_that_is_to_be_ignored_is_ignored():
@@ -157,4 +173,4 @@ def test_a_signal_that_is_to_be_ignored_is_ignored():
         "install_handlers(); signal.raise_signal(signal.SIGHUP); print('on')"
     )
     words = ["sh", "-c", 'trap "" HUP; exec "$0" -c "$1"', sys.executable, code]
-    assert subprocess.run(words, capture_output=True, text=True, timeout=60).stdout == "on\n"
+    assert subprocess.run(words, capture_output=True, text=True, timeout=600).stdout == "on\n"

@@ -10,6 +10,7 @@ from command_line import nag
 
 import nagbench
 from benchmarks.hostile import SPEC, table_hash
+from nagbench.execution import dask_cluster
 from nagbench.experiments.stages import Progress
 
 WORDS = [
@@ -40,11 +41,20 @@ def test_in_shards(undisturbed, tmp_path):
 
 def test_on_dask(undisturbed, tmp_path):
     distributed = pytest.importorskip("distributed")
-    cluster = distributed.LocalCluster(2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None)
-    with cluster:
-        done = nagbench.sweep(**SPEC, out=tmp_path, executor="dask", scheduler=cluster.scheduler_address)
-    assert cluster.scheduler_address.startswith("tcp://127.0.0.1:")
+    with dask_cluster._local(distributed, 2) as workers:
+        done = nagbench.sweep(**SPEC, out=tmp_path, executor="dask", scheduler=workers.scheduler_address)
+    assert workers.scheduler_address.startswith("tcp://127.0.0.1:")
     assert table_hash(done) == table_hash(undisturbed)
+
+
+def test_a_local_cluster_has_the_workers_asked_for_and_ports_that_are_free():
+    """Whatever the number of cores. Another Dask, or another test, may hold the usual port."""
+    distributed = pytest.importorskip("distributed")
+    with dask_cluster._local(distributed, 0) as none, dask_cluster._local(distributed, 1) as one:
+        assert [len(each.worker_spec) for each in (none, one)] == [0, 1]
+        ports = {each.scheduler.http_server.port for each in (none, one)}
+    assert len(ports) == 2
+    assert 8787 not in ports
 
 
 def test_methods_of_libraries_and_of_the_user_on_dask(tmp_path, monkeypatch):
@@ -72,13 +82,11 @@ def test_a_scheduler_without_workers_is_told_of_and_waited_for(undisturbed, tmp_
         def pulse(self):
             if not told and "no worker" in (said := capsys.readouterr().err):
                 told.append(said)
-                cluster.scale(1)
+                workers.scale(1)
 
-    with distributed.LocalCluster(
-        n_workers=0, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
-    ) as cluster:
+    with dask_cluster._local(distributed, 0) as workers:
         done = nagbench.sweep(
-            **SPEC, out=tmp_path, executor="dask", scheduler=cluster.scheduler_address, progress=Hiring()
+            **SPEC, out=tmp_path, executor="dask", scheduler=workers.scheduler_address, progress=Hiring()
         )
     assert told[0].count("no worker") == 1
     assert table_hash(done) == table_hash(undisturbed)
@@ -98,7 +106,7 @@ def test_killed_and_resumed(undisturbed, tmp_path, jobs, how):
     while process.poll() is None and not (tmp_path / "o" / "plan").exists():
         time.sleep(0.01)
     process.send_signal(how)
-    told = process.communicate(timeout=60)[1]
+    told = process.communicate(timeout=600)[1]
     assert process.returncode in (0, 130 if how == signal.SIGINT else -how)
     assert how == signal.SIGKILL or process.returncode == 0 or told.strip().count("\n") == 0
     assert table_hash(nagbench.sweep(**SPEC, out=tmp_path / "o")) == table_hash(undisturbed)
@@ -123,7 +131,7 @@ def test_curves_are_kept_unless_they_are_switched_off(tmp_path):
 def test_two_sweeps_into_one_directory(undisturbed, tmp_path):
     command = [sys.executable, "-m", "nagbench", *WORDS, "-j", "1", "--out", str(tmp_path / "o")]
     both = [subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    told = [process.communicate(timeout=120)[1] for process in both]
+    told = [process.communicate(timeout=600)[1] for process in both]
     assert [process.returncode for process in both] == [0, 0], told
     assert table_hash(nagbench.load(tmp_path / "o")) == table_hash(undisturbed)
 

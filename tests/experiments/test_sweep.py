@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import nagbench
-from nagbench.core import provenance
+from nagbench.core import environment, provenance
 from nagbench.engine import oracles, runner
 from nagbench.engine.single_run import make_cell
 from nagbench.experiments import modes, plan, specification
@@ -89,6 +89,11 @@ def test_the_manifest_says_how_it_was_made(small):
     assert manifest["versions"]["numpy"] == np.__version__
     assert manifest["spec"]["trials"] == 4
     assert {"machine", "git", "command", "created", "schema"} <= set(manifest)
+
+
+@pytest.mark.usefixtures("no_programs")
+def test_without_git_the_commit_is_not_known():
+    assert environment.git_commit() is None
 
 
 def test_the_command_of_the_manifest_repeats_it(small, monkeypatch):

@@ -11,7 +11,8 @@ from nagbench.problems.problem import Floats, Ints
 from nagbench.validation.checks.dual import directional_derivative
 from nagbench.validation.checks.probe import Probe
 
-STEPS = 1.4 ** -np.arange(10)
+# Python's own powers: NumPy's differ in the last digit from processor to processor.
+STEPS = np.array([1.4**-k for k in range(10)])
 Slope = Callable[[Floats, Floats, Ints], tuple[float, float]]
 
 
@@ -65,25 +66,38 @@ def _jax(probe: Probe) -> Reference | None:
 def _differences(probe: Probe) -> Slope:
     def slope(x: Floats, direction: Floats, rows: Ints) -> tuple[float, float]:
         size = max(1.0, float(np.abs(x).max())) / float(np.abs(direction).max())
-        tables = [_ridders(probe, x, direction, rows, size * first) for first in (1e-1, 1e-2, 1e-3, 1e-4)]
+        tables = [_ridders(probe, x, direction, rows, size, first) for first in (1e-1, 1e-2, 1e-3, 1e-4)]
         return min(tables, key=lambda table: table[1] if np.isfinite(table[1]) else np.inf)
 
     return slope
 
 
-def _ridders(probe: Probe, x: Floats, direction: Floats, rows: Ints, first: float) -> tuple[float, float]:
-    """Ridders' extrapolation of central differences to step 0 (Press et al., Numerical Recipes, sect. 5.7)."""
-    steps = first * STEPS
+def _ridders(probe: Probe, x: Floats, direction: Floats, rows: Ints, size: float, first: float) -> tuple[float, float]:
+    """Extrapolate central differences to step 0 (Ridders; Press et al., Numerical Recipes, sect. 5.7).
+
+    The uncertainty of an entry is what it differs from its neighbours by, as there, and what rounding may add to it.
+    Neighbours may agree by chance to more digits than the values of f have.
+    """
+    steps = size * first * STEPS
     ahead, behind = x + steps[:, None] * direction, x - steps[:, None] * direction
     values, _ = probe.evaluate(np.concatenate([ahead, behind]), rows)
     row = (values[: steps.size] - values[steps.size :]) / (2.0 * steps)
+    noise = _rounding(values, row, size) / steps
     best, error = np.nan, np.inf
     factor = 1.4**2
     for _ in range(1, steps.size):
         finer = (factor * row[1:] - row[:-1]) / (factor - 1.0)
-        errors = np.maximum(np.abs(finer - row[1:]), np.abs(finer - row[:-1]))
+        noise = (factor * noise[1:] + noise[:-1]) / (factor - 1.0)
+        errors = np.maximum(np.abs(finer - row[1:]), np.abs(finer - row[:-1])) + noise
         at = int(np.nanargmin(errors)) if np.isfinite(errors).any() else 0
         if errors[at] < error:
             best, error = float(finer[at]), float(errors[at])
         row, factor = finer, factor * 1.4**2
     return best, error
+
+
+def _rounding(values: Floats, slopes: Floats, size: float) -> Floats:
+    """Bound what rounding adds to f: a unit in the last place of f itself, and of the point that f is taken at."""
+    larger: Floats = np.abs(values).reshape(2, -1).max(axis=0)
+    noise: Floats = np.finfo(float).eps * (larger + size * np.abs(slopes))
+    return noise

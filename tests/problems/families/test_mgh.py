@@ -82,7 +82,7 @@ S2MPJ = {
     "freudenstein-roth": "FREUROTH_2", "powell-badly-scaled": "POWELLBSLS", "brown-badly-scaled": "BROWNBS",
     "jennrich-sampson": "JENSMP", "bard": "BARD", "gaussian": "GAUSSIAN", "meyer": "MEYER3", "gulf": "GULF",
     "box-3d": "BOX3", "powell-singular": "POWELLSG_4", "wood": "WOODS_4", "brown-dennis": "BROWNDEN",
-    "osborne-1": "OSBORNEA", "biggs-exp6": "BIGGS6", "watson-12": "WATSON_12", "extended-powell": "POWELLSG_12",
+    "osborne-1": "OSBORNEA", "biggs-exp6": "BIGGS6", "watson-12": "WATSON_12", "extended-powell": "POWELLSG",
     "penalty-1-4": "PENALTY1_4", "penalty-1-10": "PENALTY1_10", "penalty-2-4": "PENALTY2_4",
     "penalty-2-10": "PENALTY2_10", "variably-dimensioned": "VARDIM_10", "brown-almost-linear": "BROWNAL_10",
     "discrete-boundary-value": "MOREBV_10", "broyden-tridiagonal": "BROYDN3DLS_10", "chebyquad-8": "CHEBYQAD_8",

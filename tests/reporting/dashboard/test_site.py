@@ -5,7 +5,6 @@ import importlib.util
 import json
 import math
 import re
-import subprocess
 import threading
 from pathlib import Path
 
@@ -22,16 +21,10 @@ NAME = "counts.track_iterations"
 STEPS = [10, 10, 10, 13, 13, 13]
 
 
-def git(place, *words):
-    identity = ["-c", "user.name=n", "-c", "user.email=e@example.org", "-c", "commit.gpgsign=false"]
-    done = subprocess.run(["git", "-C", str(place), *identity, *words], check=True, capture_output=True, text=True)
-    return done.stdout.strip()
-
-
 @pytest.fixture(scope="module")
-def checkout(tmp_path_factory):
+def checkout(needs_git, tmp_path_factory):
     """A repository of six commits, their hashes oldest first."""
-    place = tmp_path_factory.mktemp("checkout")
+    git, place = needs_git, tmp_path_factory.mktemp("checkout")
     git(place, "init", "-q")
     for number in range(len(STEPS)):
         (place / "file").write_text(str(number))
@@ -149,6 +142,12 @@ def test_nothing_to_show_and_folders_of_others_are_usage_errors(checkout, tmp_pa
         history_of(tmp_path)
     with pytest.raises(UsageError, match="no-such"):
         history_of(place).commit("no-such")
+
+
+@pytest.mark.usefixtures("no_programs")
+def test_without_git_there_is_no_history(tmp_path):
+    with pytest.raises(UsageError, match="git cannot be run: No such file or directory"):
+        history_of(tmp_path)
 
 
 def test_an_asset_that_is_not_kept_here_is_an_error_and_not_a_hole(tmp_path):

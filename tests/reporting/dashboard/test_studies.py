@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import subprocess
 
 import pytest
 from click.testing import CliRunner
@@ -11,12 +10,6 @@ import nagbench
 from nagbench.cli.main import cli
 from nagbench.core.errors import UsageError
 from nagbench.reporting.dashboard.studies import exported
-
-
-def git(place, *words):
-    identity = ["-c", "user.name=n", "-c", "user.email=e@example.org", "-c", "commit.gpgsign=false"]
-    done = subprocess.run(["git", "-C", str(place), *identity, *words], check=True, capture_output=True, text=True)
-    return done.stdout.strip()
 
 
 def keys(params):
@@ -30,9 +23,9 @@ def of(runs, key):
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
+def home(needs_git, tmp_path_factory):
     """A repository of two commits, and two sweeps of a study: the second knows a problem more."""
-    place = tmp_path_factory.mktemp("home")
+    git, place = needs_git, tmp_path_factory.mktemp("home")
     git(place, "init", "-q")
     for number in range(2):
         (place / "file").write_text(str(number))

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import re
-import shutil
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,8 +19,6 @@ from nagbench.reporting.context import ReportContext, report_context
 from nagbench.reporting.html.page import render
 
 sync_api = pytest.importorskip("playwright.sync_api")
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the PATH of this machine")
 
 HOSTILE = "<script>alert(1)</script>"
 FIRST = "figure.card[id^=figure-bowl] .picture"
@@ -41,9 +38,11 @@ def file(sweep: nagbench.Sweep, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
+def browser(needs_chromium: str) -> Iterator[Any]:
     with sync_api.sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        # Containers have little /dev/shm.
+        settings = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+        opened = playwright.chromium.launch(executable_path=needs_chromium, args=settings)
         yield opened
         opened.close()
 
