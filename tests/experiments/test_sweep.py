@@ -448,7 +448,7 @@ def test_a_timing_that_failed_is_taken_again(tmp_path, monkeypatch):
         "curves": False,
     }
     with monkeypatch.context() as broken:
-        broken.setattr("nagbench.engine.timing.digest", lambda point: "elsewhere")
+        broken.setattr("nagbench.engine.timing.point_digest", lambda point: "elsewhere")
         first = nagbench.sweep(**spec, repeats=2)
     assert set(first.timings["error"]) == {"the replay does not end where the count ended"}
     again = nagbench.sweep(**spec, repeats=2)
