@@ -48,7 +48,9 @@ class BarProgress(Progress):
 
     def stop(self) -> None:
         """Takes the bar away."""
-        self._bar.stop()
+        # Before 14.3 rich ends even a bar that is disabled with an empty line.
+        if not self._bar.disable:
+            self._bar.stop()
 
     def stage(self, name: str, total: int) -> None:
         """A further line."""
