@@ -34,7 +34,7 @@ class Certificate(certificate.Certificate):
         matplotlib.figure.Figure
             One panel per group and scenario.
         """
-        from nagbench.reporting.figures.certificate import certificate as draw
+        from nagbench.reporting.figures.certificate import plot_certificate as draw
 
         return draw(self)
 

@@ -31,20 +31,20 @@ class Sweep(Results):
 
     def _repr_html_(self) -> str:
         """What a notebook shows of the sweep: findings and summary."""
-        from nagbench.reporting.context import report_context
-        from nagbench.reporting.export import notebook
+        from nagbench.reporting.context import build_context
+        from nagbench.reporting.export import render_notebook
 
         with sandboxed():
-            return notebook(report_context(self))
+            return render_notebook(build_context(self))
 
     def report(self, file: str | Path) -> Path:
         """Writes the report, one HTML file that works offline, and returns its path."""
-        from nagbench.reporting.context import report_context
-        from nagbench.reporting.html.page import render
+        from nagbench.reporting.context import build_context
+        from nagbench.reporting.html.page import render_page
 
         target = Path(file)
         with sandboxed():
-            return Store(target.parent).write(target.name, render(report_context(self)))
+            return Store(target.parent).write(target.name, render_page(build_context(self)))
 
 
 def load(folder: str | Path, *, warn: Warn | None = None) -> Sweep:

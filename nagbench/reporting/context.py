@@ -121,7 +121,7 @@ class ReportContext:
     @functools.cached_property
     def links(self) -> Mapping[tuple[str, str, str, str], str]:
         """The id of each row of the table of cells, by task, mode, method and cell."""
-        return {key_of(row): self.ids("cell", row["mode"], row["cell"]) for row in self.rows.to_dict("records")}
+        return {row_key(row): self.ids("cell", row["mode"], row["cell"]) for row in self.rows.to_dict("records")}
 
     def cell(self, key: str) -> Cell | None:
         """The cell with this key, as the plan has it."""
@@ -129,7 +129,7 @@ class ReportContext:
         return None if found.empty else _cell(found.iloc[0].to_dict(), self.hyperparameters)
 
 
-def key_of(row: Mapping[Any, Any]) -> tuple[str, str, str, str]:
+def row_key(row: Mapping[Any, Any]) -> tuple[str, str, str, str]:
     """Task, mode, method and cell of a row."""
     task, mode, method, cell = (str(row[name]) for name in ("task", "mode", "method", "cell"))
     return task, mode, method, cell
@@ -146,7 +146,7 @@ def _cell(row: Mapping[Any, Any], names: Sequence[str]) -> Cell:
     )
 
 
-def report_context(*sweeps: Results) -> ReportContext:
+def build_context(*sweeps: Results) -> ReportContext:
     """The material of these sweeps: counts are pooled and trials selected among all, times stay with their machines."""
     first = sweeps[0]
     certificates = tuple(found for sweep in sweeps if (found := _certificate(sweep)) is not None)

@@ -16,24 +16,24 @@ from nagbench.analysis.summary import findings
 from nagbench.reporting.context import ReportContext
 from nagbench.reporting.figures.plot_data import PlotData
 from nagbench.reporting.figures.small_paths import PathPicture
-from nagbench.reporting.figures.style import save
-from nagbench.reporting.html.page import sections_of
+from nagbench.reporting.figures.style import save_figure
+from nagbench.reporting.html.page import build_sections
 from nagbench.reporting.html.parts import Figure
-from nagbench.reporting.html.sections.reading import measures
+from nagbench.reporting.html.sections.how_to_read import stopping_rules
 
 Write = Callable[[Mapping[Any, Any] | None], str]
 
 
-def markdown(material: ReportContext) -> str:
+def render_markdown(context: ReportContext) -> str:
     """Findings and summary as Markdown: one table a mode, problems down, methods across."""
-    lines = [f"# {_md(material.manifest['name'])}", "", *_said(material, _md), ""]
-    for mode, table in material.table.groupby("mode", sort=False):
+    lines = [f"# {_md(context.manifest['name'])}", "", *_said(context, _md), ""]
+    for mode, table in context.table.groupby("mode", sort=False):
         methods, rows = _grid(table, _md_entry)
         lines += [f"## {_md(str(mode))}", "", _md_row(["problem", *map(_md, methods)])]
         lines += [_md_row(["---", *["---:"] * len(methods)])]
         lines += [_md_row([_md(task), *entries]) for task, entries in rows]
-        lines += ["", f"{_LEGEND} {_tolerances(material)}", ""]
-    lines += _origin(material, _md)
+        lines += ["", f"{_LEGEND} {_tolerances(context)}", ""]
+    lines += _origin(context, _md)
     return "\n".join(lines) + "\n"
 
 
@@ -60,12 +60,12 @@ def _md_row(entries: list[str]) -> str:
     return f"| {' | '.join(entries)} |"
 
 
-def latex(material: ReportContext) -> str:
+def render_latex(context: ReportContext) -> str:
     """The summary as LaTeX tables, one a mode, for the package booktabs; the findings stand above as comments."""
-    lines = [r"% \usepackage{booktabs}", *(f"% {line}" for line in _said(material, _one_line))]
-    for mode, table in material.table.groupby("mode", sort=False):
+    lines = [r"% \usepackage{booktabs}", *(f"% {line}" for line in _said(context, _one_line))]
+    for mode, table in context.table.groupby("mode", sort=False):
         methods, rows = _grid(table, _tex_entry)
-        caption = f"{_LEGEND.replace(' below,', ' beside it')} {_tolerances(material)}"
+        caption = f"{_LEGEND.replace(' below,', ' beside it')} {_tolerances(context)}"
         lines += [
             "",
             r"\begin{table}", r"\centering", rf"\caption{{Mode {_tex(str(mode))}. {_tex(caption)}}}",
@@ -74,7 +74,7 @@ def latex(material: ReportContext) -> str:
             *(_tex_row([_tex(task), *entries]) for task, entries in rows),
             r"\bottomrule", r"\end{tabular}", r"\end{table}",
         ]  # fmt: skip
-    lines += [f"% {line}" for line in _origin(material, _one_line)]
+    lines += [f"% {line}" for line in _origin(context, _one_line)]
     return "\n".join(lines) + "\n"
 
 
@@ -113,11 +113,11 @@ def _one_line(text: Any) -> str:
     return " ".join(str(text).split())
 
 
-def notebook(material: ReportContext) -> str:
+def render_notebook(context: ReportContext) -> str:
     """What a notebook shows of a sweep: the findings and the summary, as plain HTML."""
-    said = "".join(f"<li>{line}</li>" for line in _said(material, html.escape))
+    said = "".join(f"<li>{line}</li>" for line in _said(context, html.escape))
     tables = []
-    for mode, table in material.table.groupby("mode", sort=False):
+    for mode, table in context.table.groupby("mode", sort=False):
         methods, rows = _grid(table, _html_entry)
         heads = "".join(f"<th>{html.escape(name)}</th>" for name in ["problem", *methods])
         body = "".join(
@@ -126,8 +126,8 @@ def notebook(material: ReportContext) -> str:
         )
         caption = f"<caption>{html.escape(str(mode))}: iterations, time of a bare replay</caption>"
         tables.append(f"<table>{caption}<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>")
-    name = html.escape(str(material.manifest["name"]))
-    return f"<div><strong>{name}</strong>, {_tolerances(material)}<ul>{said}</ul>{''.join(tables)}</div>"
+    name = html.escape(str(context.manifest["name"]))
+    return f"<div><strong>{name}</strong>, {_tolerances(context)}<ul>{said}</ul>{''.join(tables)}</div>"
 
 
 def _html_entry(row: Mapping[Any, Any] | None) -> str:
@@ -140,17 +140,17 @@ def _html_entry(row: Mapping[Any, Any] | None) -> str:
     return f"{f'<strong>{count}</strong>' if row['best'] else count}{_share(row)}{time}"
 
 
-def figures(material: ReportContext, folder: Path) -> Iterator[Path]:
+def write_figures(context: ReportContext, folder: Path) -> Iterator[Path]:
     """Writes every figure of the page as a PDF of its own, with its legend, and yields the paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    for section in sections_of(material):
+    for section in build_sections(context):
         for part in section.parts:
             for picture in part.pictures if isinstance(part, Figure) else ():
                 file = folder / f"{picture.id}.pdf"
                 drawing = (picture.paper or picture.draw)()
                 if isinstance(drawing, PlotData | PathPicture):
                     raise TypeError(f"{picture.id} is a sketch without a drawing for paper")
-                save(drawing, file)
+                save_figure(drawing, file)
                 yield file
 
 
@@ -168,22 +168,22 @@ def _share(row: Mapping[Any, Any]) -> str:
     return "" if row["solved"] == row["of"] else f" ({row['solved']}/{row['of']})"
 
 
-def _said(material: ReportContext, escape: Callable[[str], str]) -> Iterator[str]:
-    if material.missing:
-        yield escape(f"Partial: {material.missing} cells have no result yet.")
-    for note in material.notes:
+def _said(context: ReportContext, escape: Callable[[str], str]) -> Iterator[str]:
+    if context.missing:
+        yield escape(f"Partial: {context.missing} cells have no result yet.")
+    for note in context.notes:
         yield escape(note)
-    for sentence in findings(material.table):
+    for sentence in findings(context.table):
         yield f"{'- ' if escape is _md else ''}{escape(sentence)}"
 
 
-def _tolerances(material: ReportContext) -> str:
-    return " or ".join(measures(material.table))
+def _tolerances(context: ReportContext) -> str:
+    return " or ".join(stopping_rules(context.table))
 
 
-def _origin(material: ReportContext, escape: Callable[[str], str]) -> Iterator[str]:
+def _origin(context: ReportContext, escape: Callable[[str], str]) -> Iterator[str]:
     """Where the numbers come from, and the command that repeats them."""
-    for manifest in material.manifests:
+    for manifest in context.manifests:
         versions, processor = manifest.get("versions", {}), manifest.get("machine", {}).get("processor", "")
         made = f"nagbench {versions.get('nagbench', '')}, Python {versions.get('python', '')}, {processor}"
         yield f"{escape(made)}: `{_one_line(manifest.get('command', '')).replace('`', '')}`"

@@ -83,9 +83,9 @@ def show_tuning(folder: Path, folds: int, plot: Path | None, shape: str) -> int:
     if table["held_out"].isna().all():
         ERR.print("one start and one seed: nothing to hold out; --starts or --seeds give more", markup=False)
     if plot is not None:
-        from nagbench.reporting.figures.tuning import tuning_curves
+        from nagbench.reporting.figures.tuning import plot_tuning_curves
 
-        save(tuning_curves(tuning.by_trials(runs, 0.5)), plot)
+        save(plot_tuning_curves(tuning.by_trials(runs, 0.5)), plot)
     return 0
 
 

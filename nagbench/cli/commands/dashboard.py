@@ -12,10 +12,10 @@ from nagbench.api.sweeps import Sweep, load
 from nagbench.cli.commands.console import ERR
 from nagbench.core.errors import UsageError
 from nagbench.reporting.dashboard import folders
-from nagbench.reporting.dashboard.history import History, history_of
-from nagbench.reporting.dashboard.server import address, server
-from nagbench.reporting.dashboard.site import publish
-from nagbench.reporting.dashboard.studies import exported
+from nagbench.reporting.dashboard.history import Checkout, find_checkout
+from nagbench.reporting.dashboard.server import create_server, server_url
+from nagbench.reporting.dashboard.site import publish_site
+from nagbench.reporting.dashboard.studies import export_sweep
 
 
 def show_dashboard(
@@ -30,13 +30,15 @@ def show_dashboard(
     port: int,
 ) -> None:
     """Adds what is to be added, publishes, and serves if asked to, until interrupted."""
-    history = history_of(repo)
+    history = find_checkout(repo)
     added = [_study(load(run, warn=_say), history, commit) for run in runs]
     imported = [_present(other) for other in others]
     if added or imported:
         # The newest description of a study counts, so what is new comes first.
-        folders.write(folders.merged([*added, *imported, folders.read(kept)]), kept)
-    done = publish(history, folders.merged([folders.read(results), folders.read(kept)]), out, _say)
+        folders.write_results(folders.merge_results([*added, *imported, folders.read_results(kept)]), kept)
+    done = publish_site(
+        history, folders.merge_results([folders.read_results(results), folders.read_results(kept)]), out, _say
+    )
     click.echo(done.page)
     _say(
         f"{counted(done.benchmarks, 'benchmark')}, {counted(done.commits, 'commit')}, "
@@ -45,15 +47,15 @@ def show_dashboard(
     if not serve:
         _say(f"a browser takes it from a server alone: nagbench dashboard --serve, or python -m http.server -d {out}")
         return
-    with server(out, port) as running:
-        _say(f"serving {address(running)} until Ctrl-C")
+    with create_server(out, port) as running:
+        _say(f"serving {server_url(running)} until Ctrl-C")
         try:
             running.serve_forever()
         except KeyboardInterrupt:
             _say("no longer serving")
 
 
-def _study(sweep: Sweep, history: History, commit: str | None) -> folders.Folder:
+def _study(sweep: Sweep, history: Checkout, commit: str | None) -> folders.AsvResults:
     name = commit or sweep.manifest.get("git")
     if name is None:
         raise UsageError(
@@ -61,13 +63,13 @@ def _study(sweep: Sweep, history: History, commit: str | None) -> folders.Folder
         )
     if commit is None and name.endswith("+"):
         _say(f"{sweep.store.folder} was run with changes that are not committed; it is shown at {name[:-1]}")
-    return exported(sweep, *history.commit(name.removesuffix("+")))
+    return export_sweep(sweep, *history.commit(name.removesuffix("+")))
 
 
-def _present(place: Path) -> folders.Folder:
+def _present(place: Path) -> folders.AsvResults:
     if not place.is_dir():
         raise UsageError(f"{place} is no folder of results of asv")
-    return folders.read(place)
+    return folders.read_results(place)
 
 
 def _say(message: str) -> None:

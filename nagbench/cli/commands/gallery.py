@@ -9,7 +9,7 @@ import click
 from nagbench.cli.commands.console import ERR
 from nagbench.core.errors import UsageError
 from nagbench.reporting.figures.gallery import GALLERY
-from nagbench.reporting.figures.style import save
+from nagbench.reporting.figures.style import save_figure
 
 
 def draw_gallery(out: Path, shape: str) -> None:
@@ -18,7 +18,7 @@ def draw_gallery(out: Path, shape: str) -> None:
         out.mkdir(parents=True, exist_ok=True)
         for name, exhibit in GALLERY.items():
             file = out / f"{name}.{shape}"
-            save(exhibit.draw(), file)
+            save_figure(exhibit.draw(), file)
             click.echo(file)
             ERR.print(f"  {exhibit.text}\n  {exhibit.command}", soft_wrap=True, markup=False)
     except OSError as error:

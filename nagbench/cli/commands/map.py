@@ -54,9 +54,9 @@ def draw_map(
     if out is not None:
         write_csv(cells, out)
     if plot is not None and not nothing:
-        from nagbench.reporting.figures.maps import sensitivity_map
+        from nagbench.reporting.figures.sensitivity import plot_sensitivity_map
 
-        save(sensitivity_map(cells, edge), plot)
+        save(plot_sensitivity_map(cells, edge), plot)
     for text in failed["error"].head(1):
         ERR.print(f"nagbench: error: {len(failed)} of {len(cells)} cells: {text}", soft_wrap=True, markup=False)
     return 0 if failed.empty else 1

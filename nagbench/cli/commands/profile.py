@@ -16,9 +16,9 @@ from nagbench.analysis.summary import MODES
 from nagbench.api.sweeps import load
 from nagbench.cli.commands.console import ERR, print_table, save
 from nagbench.core.errors import UsageError, unknown_name
-from nagbench.reporting.figures.log_ratio import log_ratios
-from nagbench.reporting.figures.ranks import critical_differences
-from nagbench.reporting.figures.steps import steps
+from nagbench.reporting.figures.log_ratios import plot_log_ratios
+from nagbench.reporting.figures.profiles import plot_profiles
+from nagbench.reporting.figures.ranks import plot_critical_difference
 
 _RATIOS = (1.0, 2.0, 4.0, 8.0, 16.0)
 _FEW = 10
@@ -49,7 +49,7 @@ def run_profile(
         along, label = ("ratio", f"{_UNIT[by]}, times the best") if kind == "performance" else ("cost", _UNIT[by])
         label += (" / n" if kind == "ecdf" else " / (n + 1)") if per_dimension else ""
         title = _title(table, kind)
-        figure = steps(curves, along, label, share=share, title=title, size=_SIZE, legend=True, given_up=cut)
+        figure = plot_profiles(curves, along, label, share=share, title=title, size=_SIZE, legend=True, given_up=cut)
         save(figure, plot)
     _tell_coverage(table)
 
@@ -71,7 +71,7 @@ def _log_ratio(table: pd.DataFrame, by: By, methods: Sequence[str], plot: Path |
     if plot is not None:
         names = dict(zip(table["method"], table["optimizer"], strict=True))
         optimizers = (str(names[first]), str(names[second]))
-        save(log_ratios(found, first, second, by, optimizers=optimizers, title=_title(table, "log-ratio")), plot)
+        save(plot_log_ratios(found, first, second, by, optimizers=optimizers, title=_title(table, "log-ratio")), plot)
     better = [int(((found["log_ratio"] < 0) | (found["outcome"] == "first")).sum())]
     better.append(int(((found["log_ratio"] > 0) | (found["outcome"] == "second")).sum()))
     _say(f"of {counted(len(found), 'instance')} {first} was cheaper on {better[0]}, {second} on {better[1]}")
@@ -86,7 +86,7 @@ def run_ranks(folder: Path, by: By, mode: str | None, confidence: float, plot: P
     print_table(means, shape)
     difference = float(tested["critical_difference"])
     if plot is not None:
-        save(critical_differences(means, difference, alike(means, difference)), plot)
+        save(plot_critical_difference(means, difference, alike(means, difference)), plot)
     if not tested["enough"]:
         _say(f"too little to tell methods apart by rank: {tested['why_not']}")
         return

@@ -10,20 +10,20 @@ import click
 from nagbench.api.sweeps import load
 from nagbench.core.errors import UsageError
 from nagbench.experiments.storage.store import Store
-from nagbench.reporting.context import ReportContext, report_context
-from nagbench.reporting.export import figures, latex, markdown
-from nagbench.reporting.html.page import render
+from nagbench.reporting.context import ReportContext, build_context
+from nagbench.reporting.export import render_latex, render_markdown, write_figures
+from nagbench.reporting.html.page import render_page
 
-_TEXTS: dict[str, Callable[[ReportContext], str]] = {"html": render, "md": markdown, "tex": latex}
+_TEXTS: dict[str, Callable[[ReportContext], str]] = {"html": render_page, "md": render_markdown, "tex": render_latex}
 
 
 def write_report(folders: tuple[Path, ...], out: Path | None, shape: str, warn: Callable[[str], None]) -> None:
     """The verb report. HTML and PDF go to files, whose paths are printed; Markdown and LaTeX to stdout or ``out``."""
-    found = report_context(*(load(folder, warn=warn) for folder in dict.fromkeys(folders)))
+    found = build_context(*(load(folder, warn=warn) for folder in dict.fromkeys(folders)))
     if shape == "pdf-figures":
         target = out or folders[0] / "figures"
         try:
-            for file in figures(found, target):
+            for file in write_figures(found, target):
                 click.echo(file)
         except OSError as error:
             raise UsageError(f"the figures cannot be written to {target}: {error.strerror}") from None

@@ -55,10 +55,10 @@ def run_one(
     else:
         _print_run(done, shape)
     if plot is not None:
-        from nagbench.reporting.figures.landscape import path as draw_path
-        from nagbench.reporting.figures.learning import learning
+        from nagbench.reporting.figures.landscape import plot_paths as draw_path
+        from nagbench.reporting.figures.learning import plot_learning_curves
 
-        save(learning(found, done) if found.metrics else draw_path(found, done), plot)
+        save(plot_learning_curves(found, done) if found.metrics else draw_path(found, done), plot)
     if done.status == "error":
         ERR.print(f"nagbench: error: {done.error}", soft_wrap=True, markup=False)
     return 1 if done.status == "error" else 0

@@ -67,12 +67,12 @@ def _draw(found: Problem | Optimizer, plot: Path, *, asked: bool) -> None:
 
 def _picture(found: Problem | Optimizer) -> Figure | None:
     if isinstance(found, Problem):
-        from nagbench.reporting.figures.landscape import show
+        from nagbench.reporting.figures.landscape import plot_problem
 
-        return show(found)
-    from nagbench.reporting.figures.rates import rate_map
+        return plot_problem(found)
+    from nagbench.reporting.figures.rates import plot_rates
 
-    return None if missing_library(found.method.library) else rate_map(found)
+    return None if missing_library(found.method.library) else plot_rates(found)
 
 
 def _facts_of_problem(problem: Problem) -> dict[str, Any]:

@@ -22,7 +22,7 @@ Benchmark = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Results:
+class ResultFile:
     """The results of a commit in an environment of a machine."""
 
     machine: str
@@ -36,20 +36,20 @@ class Results:
 
 
 @dataclass
-class Folder:
+class AsvResults:
     """What a folder holds: benchmarks by name, machines by name, and results."""
 
     benchmarks: dict[str, Benchmark] = field(default_factory=dict)
     machines: dict[str, dict[str, Any]] = field(default_factory=dict)
-    results: list[Results] = field(default_factory=list)
+    results: list[ResultFile] = field(default_factory=list)
 
 
-def read(place: Path) -> Folder:
+def read_results(place: Path) -> AsvResults:
     """The folder at a place; an empty one where there is none yet. Raises UsageError for what asv did not write."""
     if not place.exists():
-        return Folder()
+        return AsvResults()
     benchmarks = _load(place / BENCHMARKS, f"{place} holds no results of asv: it has no {BENCHMARKS}")
-    found = Folder({name: entry for name, entry in benchmarks.items() if isinstance(entry, dict)})
+    found = AsvResults({name: entry for name, entry in benchmarks.items() if isinstance(entry, dict)})
     for file in sorted(place.glob(f"*/{_MACHINE}")):
         machine = file.parent.name
         found.machines[machine] = {**_load(file), "machine": machine}
@@ -58,11 +58,11 @@ def read(place: Path) -> Folder:
                 content = _load(path)
                 if "commit_hash" not in content or not isinstance(content.get("results"), dict):
                     raise UsageError(f"{path} is not a file of results of asv")
-                found.results.append(Results(machine, path.name, content))
+                found.results.append(ResultFile(machine, path.name, content))
     return found
 
 
-def write(folder: Folder, place: Path) -> None:
+def write_results(folder: AsvResults, place: Path) -> None:
     """Writes all of it; files of the same name are replaced. Raises UsageError where that cannot be done."""
     try:
         _dump(place / BENCHMARKS, {**folder.benchmarks, "version": _FORMAT})
@@ -74,12 +74,12 @@ def write(folder: Folder, place: Path) -> None:
         raise UsageError(f"{place} cannot be written: {error.strerror}") from None
 
 
-def merged(folders: Iterable[Folder]) -> Folder:
+def merge_results(folders: Iterable[AsvResults]) -> AsvResults:
     """All of them as one. Where two describe a benchmark differently, or hold the same file, the former counts.
 
     Parameters of the same benchmark are pooled, so that a value that only one of them knows is not lost.
     """
-    total = Folder()
+    total = AsvResults()
     for folder in folders:
         for name, benchmark in folder.benchmarks.items():
             known = total.benchmarks.get(name)
@@ -98,7 +98,7 @@ def _pooled(known: Benchmark, other: Benchmark) -> Benchmark:
     return {**known, "params": [list(dict.fromkeys(itertools.chain(*pair))) for pair in pairs]}
 
 
-def plain(folder: Folder) -> Folder:
+def drop_empty_parameters(folder: AsvResults) -> AsvResults:
     """The same without environment parameters that say nothing: asv lists every requirement, its version empty if open."""
 
     def spoken(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -107,8 +107,8 @@ def plain(folder: Folder) -> Folder:
             "params": {key: value for key, value in content["params"].items() if value not in ("", None)},
         }
 
-    results = [Results(result.machine, result.name, spoken(result.content)) for result in folder.results]
-    return Folder(folder.benchmarks, folder.machines, results)
+    results = [ResultFile(result.machine, result.name, spoken(result.content)) for result in folder.results]
+    return AsvResults(folder.benchmarks, folder.machines, results)
 
 
 def _load(file: Path, absent: str = "") -> dict[str, Any]:

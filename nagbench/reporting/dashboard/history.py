@@ -10,7 +10,7 @@ from nagbench.core.errors import UsageError
 
 
 @dataclass(frozen=True)
-class History:
+class Checkout:
     """A checkout, by its top folder."""
 
     root: Path
@@ -28,12 +28,12 @@ class History:
         return set((_git(self.root, "rev-list", "HEAD") or "").split())
 
 
-def history_of(place: Path) -> History:
+def find_checkout(place: Path) -> Checkout:
     """The checkout that a folder lies in. Raises UsageError where there is none, or no git."""
     top = _git(place, "rev-parse", "--show-toplevel")
     if not top:
         raise UsageError(f"{place} is not in a git checkout; --repo names one, whose commits are the dashboard's axis")
-    return History(Path(top))
+    return Checkout(Path(top))
 
 
 def _git(place: Path, *words: str) -> str | None:

@@ -16,7 +16,7 @@ class _Quiet(SimpleHTTPRequestHandler):
         """Nobody reads every request."""
 
 
-def server(folder: Path, port: int) -> ThreadingHTTPServer:
+def create_server(folder: Path, port: int) -> ThreadingHTTPServer:
     """A server of a folder's files; port 0 takes one that is free. Raises UsageError where the port is taken."""
     try:
         return ThreadingHTTPServer((LOOPBACK, port), functools.partial(_Quiet, directory=str(folder)))
@@ -25,6 +25,6 @@ def server(folder: Path, port: int) -> ThreadingHTTPServer:
         raise UsageError(f"port {port} cannot be served: {why}") from None
 
 
-def address(running: ThreadingHTTPServer) -> str:
+def server_url(running: ThreadingHTTPServer) -> str:
     """Where a browser finds it."""
     return f"http://{LOOPBACK}:{running.server_address[1]}/"

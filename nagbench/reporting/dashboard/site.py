@@ -16,8 +16,8 @@ from typing import Any
 
 from nagbench.core.errors import UsageError
 from nagbench.reporting.dashboard import folders
-from nagbench.reporting.dashboard.folders import Folder
-from nagbench.reporting.dashboard.history import History
+from nagbench.reporting.dashboard.folders import AsvResults
+from nagbench.reporting.dashboard.history import Checkout
 
 Warn = Callable[[str], None]
 VENDOR = "vendor"
@@ -43,19 +43,19 @@ class Published:
     regressions: int
 
 
-def publish(history: History, folder: Folder, out: Path, warn: Warn) -> Published:
+def publish_site(history: Checkout, folder: AsvResults, out: Path, warn: Warn) -> Published:
     """Writes the site of these results to a folder of its own. Raises UsageError where that cannot be done.
 
     Results of commits that HEAD does not build on have no place on its axis: they are named to ``warn`` and left out.
     """
     _check_place(out)
-    shown = _on_axis(folders.plain(folder), history, warn)
+    shown = _on_axis(folders.drop_empty_parameters(folder), history, warn)
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch)
-        folders.write(shown, place / "results")
+        folders.write_results(shown, place / "results")
         (place / "asv.conf.json").write_text(json.dumps(_settings(history, place)), encoding="utf-8")
         _run_asv(place, warn)
-        localise(place / "html")
+        bundle_assets(place / "html")
         _fill(place / "html" / "graphs", shown.benchmarks)
         try:
             if out.exists():
@@ -75,7 +75,7 @@ def _check_place(out: Path) -> None:
         raise UsageError(f"{out} holds other things and is no dashboard; choose an empty folder")
 
 
-def _on_axis(folder: Folder, history: History, warn: Warn) -> Folder:
+def _on_axis(folder: AsvResults, history: Checkout, warn: Warn) -> AsvResults:
     commits = history.commits()
     lost = sorted({result.commit[:8] for result in folder.results if result.commit not in commits})
     if lost:
@@ -87,10 +87,10 @@ def _on_axis(folder: Folder, history: History, warn: Warn) -> Folder:
     # The page asks for a graph of every benchmark that it is told of, also of one that never ran.
     ran = {name for result in results for name in result.content["results"]}
     benchmarks = {name: benchmark for name, benchmark in folder.benchmarks.items() if name in ran}
-    return Folder(benchmarks, {name: folder.machines[name] for name in held}, results)
+    return AsvResults(benchmarks, {name: folder.machines[name] for name in held}, results)
 
 
-def settings_of(history: History) -> dict[str, Any]:
+def asv_settings(history: Checkout) -> dict[str, Any]:
     """What the checkout's asv.conf.json says of project and thresholds; our own words where there is none."""
     file = history.root / "asv.conf.json"
     try:
@@ -104,9 +104,9 @@ def settings_of(history: History) -> dict[str, Any]:
     return {"project": history.root.name, **kept, "regressions_thresholds": thresholds}
 
 
-def _settings(history: History, place: Path) -> dict[str, Any]:
+def _settings(history: Checkout, place: Path) -> dict[str, Any]:
     return {
-        "version": 1, "repo": str(history.root), "branches": ["HEAD"], **settings_of(history),
+        "version": 1, "repo": str(history.root), "branches": ["HEAD"], **asv_settings(history),
         "results_dir": str(place / "results"), "html_dir": str(place / "html"), "env_dir": str(place / "env"),
     }  # fmt: skip
 
@@ -133,7 +133,7 @@ def _fill(graphs: Path, benchmarks: Iterable[str]) -> None:
                 (folder / f"{name}.json").write_text("[]", encoding="utf-8")
 
 
-def localise(site: Path) -> None:
+def bundle_assets(site: Path) -> None:
     """Puts the assets beside the page and points the page at them. Raises UsageError for one that is not kept here."""
     source = importlib.resources.files(__package__) / VENDOR
     kept = {item.name for item in source.iterdir()}

@@ -13,7 +13,7 @@ from nagbench.analysis.summary import summary
 from nagbench.core.canonical import canonical
 from nagbench.core.errors import UsageError
 from nagbench.experiments.results import Results as SweepResults
-from nagbench.reporting.dashboard.folders import Benchmark, Folder, Results
+from nagbench.reporting.dashboard.folders import AsvResults, Benchmark, ResultFile
 
 AXES = ("problem", "method", "mode")
 # What may differ between two runs of a study whose numbers are still the same thing.
@@ -27,7 +27,7 @@ _TRACKS: Mapping[str, tuple[str, str, Callable[[Any], float | None]]] = {
 }
 
 
-def exported(sweep: SweepResults, commit: str, date: int) -> Folder:
+def export_sweep(sweep: SweepResults, commit: str, date: int) -> AsvResults:
     """The selected runs of a sweep at their tightest tolerance, at a commit of that date (milliseconds, as asv has them).
 
     Per problem, method and mode: the median of iterations, the runs that did not converge, and the median time of a
@@ -52,7 +52,7 @@ def exported(sweep: SweepResults, commit: str, date: int) -> Folder:
 
 def _folder(
     sweep: SweepResults, commit: str, date: int, benchmarks: dict[str, Benchmark], results: Mapping[str, Any]
-) -> Folder:
+) -> AsvResults:
     machine = sweep.manifest["machine"]
     python = ".".join(str(sweep.manifest["versions"]["python"]).split(".")[:2])
     environment = f"study-{sweep.manifest['name']}"
@@ -66,7 +66,7 @@ def _folder(
         "arch": "", "ram": "",
     }  # fmt: skip
     file = f"{commit[:8]}-{environment}.json"
-    return Folder(benchmarks, {machine["id"]: about}, [Results(machine["id"], file, content)])
+    return AsvResults(benchmarks, {machine["id"]: about}, [ResultFile(machine["id"], file, content)])
 
 
 def _benchmark(label: str, title: str, unit: str, axes: Sequence[Sequence[str]], version: str) -> Benchmark:

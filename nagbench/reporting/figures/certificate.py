@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from nagbench.reporting.figures.plot_data import Axis, Line, PlotData, rounds
+from nagbench.reporting.figures.plot_data import Axis, Line, PlotData, linear_ticks
 from nagbench.reporting.figures.style import (
     DARK,
     FAINT,
@@ -20,11 +20,11 @@ from nagbench.reporting.figures.style import (
     PAPER,
     RULE,
     Dash,
-    Look,
-    looks,
+    LineStyle,
+    figure_style,
+    format_power_of_ten,
     new_figure,
-    power_of_ten,
-    shown,
+    printable,
 )
 from nagbench.validation.equivalence.certificate import Certificate
 from nagbench.validation.equivalence.scenarios import SCENARIOS
@@ -37,7 +37,7 @@ _COLORS = [color for color in DARK if color not in {INK, MUTED, RULE, FAINT, PAP
 _DASHES: tuple[Dash, ...] = ((), (6, 2), (1.4, 1.4), (6, 1.5, 1.2, 1.5))
 
 
-def certificate(found: Certificate) -> Figure:
+def plot_certificate(found: Certificate) -> Figure:
     """A row of panels a group, a column a scenario; distances are in the maximum norm on a logarithmic axis.
 
     Each line is an implementation against the first of its group (or, where several were named, a pair), at the points where
@@ -46,12 +46,12 @@ def certificate(found: Certificate) -> Figure:
     """
     groups = list(dict.fromkeys(trial.group.name for trial in found.trials))
     scenarios = [name for name in SCENARIOS if any(trial.scenario.name == name for trial in found.trials)]
-    with looks():
+    with figure_style():
         figure = new_figure(2.0 + 2.3 * len(scenarios), 0.9 + 2.1 * len(groups))
         axes = figure.subplots(len(groups), len(scenarios), sharex=True, sharey=True, squeeze=False)
         for row, group in enumerate(groups):
             trials = {trial.scenario.name: trial for trial in found.trials if trial.group.name == group}
-            labels = labels_of(list(trials.values()))
+            labels = line_labels(list(trials.values()))
             for column, scenario in enumerate(scenarios):
                 panel = axes[row, column]
                 if scenario in trials:
@@ -62,20 +62,22 @@ def certificate(found: Certificate) -> Figure:
                     panel.set_title(scenario)
             _legend(axes[row, -1], labels)
             first = next(iter(trials.values())).entrants[:1]
-            against = "".join(f"\nagainst {shown(one.name, 24)}" for one in first)
-            axes[row, 0].set_ylabel(shown(group) + against, parse_math=False)
+            against = "".join(f"\nagainst {printable(one.name, 24)}" for one in first)
+            axes[row, 0].set_ylabel(printable(group) + against, parse_math=False)
         for panel in axes[-1]:
             panel.set_xlabel("iteration")
-        figure.suptitle(shown(f"distance between implementations on {found.problem}"), fontsize=11, parse_math=False)
+        figure.suptitle(
+            printable(f"distance between implementations on {found.problem}"), fontsize=11, parse_math=False
+        )
     return figure
 
 
-def labels_of(trials: Sequence[Trial]) -> list[str]:
+def line_labels(trials: Sequence[Trial]) -> list[str]:
     """What is drawn in the panels of a group, in order: the labels of its lines."""
-    return list(dict.fromkeys(label_of(trial, line) for trial in trials for line in trial.lines))
+    return list(dict.fromkeys(line_label(trial, line) for trial in trials for line in trial.lines))
 
 
-def label_of(trial: Trial, line: Distances) -> str:
+def line_label(trial: Trial, line: Distances) -> str:
     """The second of a line's implementations, or both, where not all lines have the same first."""
     return line.b if len(trial.lines) < len(trial.pairs) else f"{line.a} | {line.b}"
 
@@ -83,7 +85,7 @@ def label_of(trial: Trial, line: Distances) -> str:
 def _draw(panel: Axes, trial: Trial, labels: Sequence[str]) -> None:
     compared = {frozenset((pair.a, pair.b)): pair.best for pair in trial.pairs}
     for place, line in enumerate(trial.lines):
-        look = _look(labels.index(label_of(trial, line)))
+        look = _look(labels.index(line_label(trial, line)))
         distance = np.clip(line.distances, FLOOR, CEILING)
         panel.plot(distance, **look, linewidth=1.6, alpha=0.9, gid=f"series-{place}")
         at = compared[frozenset((line.a, line.b))].parts_at
@@ -100,12 +102,12 @@ def _draw(panel: Axes, trial: Trial, labels: Sequence[str]) -> None:
 
 
 def _tick(value: float, _: object = None) -> str:
-    return "0" if value <= FLOOR * 1.001 else power_of_ten(value)
+    return "0" if value <= FLOOR * 1.001 else format_power_of_ten(value)
 
 
-def panel(trial: Trial, labels: Sequence[str]) -> Figure:
+def plot_trial(trial: Trial, labels: Sequence[str]) -> Figure:
     """One panel of the picture by itself, for a page: lines have the looks of their places in ``labels``."""
-    with looks():
+    with figure_style():
         figure = new_figure(4.2, 2.9)
         axes = figure.add_subplot()
         _draw(axes, trial, labels)
@@ -113,36 +115,36 @@ def panel(trial: Trial, labels: Sequence[str]) -> Figure:
     return figure
 
 
-def sketched(trial: Trial, labels: Sequence[str]) -> PlotData:
+def trial_data(trial: Trial, labels: Sequence[str]) -> PlotData:
     """The same as data for a page."""
     compared = {frozenset((pair.a, pair.b)): pair.best for pair in trial.pairs}
     last = len(trial.allowed) - 1.0
     lines = []
     for line in trial.lines:
-        y, label = np.clip(line.distances, FLOOR, CEILING), label_of(trial, line)
+        y, label = np.clip(line.distances, FLOOR, CEILING), line_label(trial, line)
         at = compared[frozenset((line.a, line.b))].parts_at
         end: Literal["", "dot"] = "" if at is None else "dot"
-        lines.append(Line(label, np.arange(float(len(y))), y, look_at(labels.index(label)), end, at or 0))
+        lines.append(Line(label, np.arange(float(len(y))), y, style_at(labels.index(label)), end, at or 0))
     return PlotData(
-        x=Axis("iteration", "linear", 0.0, last, rounds(0.0, last, lambda value: f"{value:g}", integer=True)),
+        x=Axis("iteration", "linear", 0.0, last, linear_ticks(0.0, last, lambda value: f"{value:g}", integer=True)),
         y=Axis("distance", "log", FLOOR / 3, CEILING, tuple((value, _tick(value)) for value in _TICKS)),
         lines=tuple(lines), size=(259.0, 180.0),
         shade=(np.arange(last + 1.0), np.clip(trial.allowed, FLOOR, CEILING)) if lines else None,
     )  # fmt: skip
 
 
-def look_at(number: int) -> Look:
+def style_at(number: int) -> LineStyle:
     """The look of the line at this place of a group."""
-    return Look(_COLORS[number % len(_COLORS)], _DASHES[number % len(_DASHES)], "")
+    return LineStyle(_COLORS[number % len(_COLORS)], _DASHES[number % len(_DASHES)], "")
 
 
 def _look(number: int) -> dict[str, Any]:
-    look = look_at(number)
+    look = style_at(number)
     return {"color": look.color, "linestyle": (0, look.dash) if look.dash else "-"}
 
 
 def _legend(panel: Axes, labels: Sequence[str]) -> None:
-    lines = [Line2D([], [], **_look(i), label=shown(label, 40)) for i, label in enumerate(labels)]
+    lines = [Line2D([], [], **_look(i), label=printable(label, 40)) for i, label in enumerate(labels)]
     legend = panel.legend(
         handles=lines, loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=7.5, borderaxespad=0.0, handlelength=2.4
     )

@@ -12,12 +12,12 @@ from matplotlib.figure import Figure
 from nagbench.engine.records import Run
 from nagbench.engine.single_run import run
 from nagbench.problems.lookup import problem
-from nagbench.reporting.figures.curves import convergence
-from nagbench.reporting.figures.landscape import contours, path, surface
+from nagbench.reporting.figures.convergence import plot_convergence
+from nagbench.reporting.figures.landscape import plot_contours, plot_paths, plot_surface
 
 
 @dataclass(frozen=True)
-class Exhibit:
+class GalleryFigure:
     """A picture, what it shows, and the command that makes its like."""
 
     draw: Callable[[], Figure]
@@ -31,7 +31,7 @@ def _overshoot() -> Figure:
         run(valley, f"{name}:step_size=0.03,momentum=0.85", tolerance=1e-3, path=True)
         for name in ("momentum", "nesterov")
     ]
-    return path(valley, *runs, look_ahead=True)
+    return plot_paths(valley, *runs, look_ahead=True)
 
 
 def _by_iterations() -> Figure:
@@ -45,7 +45,7 @@ def _by_iterations() -> Figure:
         "nesterov": f"step_size={1.0 / size!r},momentum={(root - 1.0) / (root + 1.0)!r}",
     }
     runs = [run(found, f"{name}:{values}") for name, values in settings.items()]
-    return convergence(pd.concat([_trace(done) for done in runs]), title="ill-conditioned-1e2, κ = 100")
+    return plot_convergence(pd.concat([_trace(done) for done in runs]), title="ill-conditioned-1e2, κ = 100")
 
 
 def _trace(done: Run) -> pd.DataFrame:
@@ -61,25 +61,27 @@ def _trace(done: Run) -> pd.DataFrame:
     )  # fmt: skip
 
 
-GALLERY: Mapping[str, Exhibit] = {
-    "bowl-surface": Exhibit(
-        lambda: surface(problem("bowl")), "x² + y² as a surface over [−1, 1]²", "nagbench show bowl"
+GALLERY: Mapping[str, GalleryFigure] = {
+    "bowl-surface": GalleryFigure(
+        lambda: plot_surface(problem("bowl")), "x² + y² as a surface over [−1, 1]²", "nagbench show bowl"
     ),
-    "bowl-contours": Exhibit(lambda: contours(problem("bowl")), "Its contours, 50 levels", "nagbench show bowl"),
-    "bowl-path": Exhibit(
-        lambda: path(
+    "bowl-contours": GalleryFigure(
+        lambda: plot_contours(problem("bowl")), "Its contours, 50 levels", "nagbench show bowl"
+    ),
+    "bowl-path": GalleryFigure(
+        lambda: plot_paths(
             problem("bowl"), run("bowl", "nesterov:step_size=0.01,momentum=0.8", tolerance=5e-324, budget=50, path=True)
         ),
         "Fifty iterations of Nesterov's method on x² + y², as dots on the contours",
         "nagbench run bowl nesterov:step_size=0.01,momentum=0.8 --iterations 50 --plot bowl-path.png",
     ),
-    "overshoot": Exhibit(
+    "overshoot": GalleryFigure(
         _overshoot,
         "Momentum swings past the minimum and back; Nesterov's method, with the same step size and momentum, looks ahead and "
         "brakes: its gradient is taken at the small rings",
         "nagbench run quadratic:eigenvalues=[1,25],start=[-4,1] nesterov:step_size=0.03,momentum=0.85 --plot overshoot.png",
     ),
-    "by-iterations": Exhibit(
+    "by-iterations": GalleryFigure(
         _by_iterations,
         "Nesterov's method against gradient descent by iterations, each at its textbook settings for κ = 100",
         "nagbench sweep -p ill-conditioned-1e2 -o gradient-descent -o nesterov --mode theory",

@@ -17,28 +17,28 @@ from nagbench.core.errors import UsageError
 from nagbench.engine.records import Run
 from nagbench.optimizers.registry import find_method
 from nagbench.problems.problem import Floats, Problem
+from nagbench.reporting.figures.landscape_data import (
+    GridHeights,
+    check_two_dimensional,
+    evaluate_grid,
+    evaluate_slice,
+    gradient_points,
+    plot_box,
+    recorded_path,
+    spans_decades,
+    subtract_minimum,
+)
 from nagbench.reporting.figures.style import (
     FAINT,
     HEIGHTS,
     INK,
     MUTED,
     PAPER,
-    look_of,
-    looks,
+    figure_style,
+    format_power_of_ten,
     new_figure,
-    power_of_ten,
-    shown,
-)
-from nagbench.reporting.figures.terrain import (
-    Terrain,
-    box_of,
-    check_flat,
-    height_above,
-    kept_path,
-    queries,
-    slice_of,
-    spans_decades,
-    terrain,
+    printable,
+    style_of,
 )
 
 _SURFACE_GRID = 101
@@ -51,12 +51,12 @@ _CUSP = 0.2
 _STAR, _ACCENT = "#ffc83d", "#0072b2"
 
 
-def surface(problem: Problem, grid: int = _SURFACE_GRID, *, title: bool = True) -> Figure:
+def plot_surface(problem: Problem, grid: int = _SURFACE_GRID, *, title: bool = True) -> Figure:
     """f as a surface over its domain, on a grid of so many points a side. Raises UsageError where the dimension is not 2.
 
     Without a title the axes are put in place and not fitted, which takes half the time.
     """
-    with looks():
+    with figure_style():
         figure = new_figure(6.0, 4.8 if title else 4.3, measured=title)
         place = {} if title else {"position": (-0.04, -0.04, 1.08, 1.16)}
         _surface(figure.add_subplot(projection="3d", **place), problem, grid)
@@ -65,24 +65,24 @@ def surface(problem: Problem, grid: int = _SURFACE_GRID, *, title: bool = True) 
     return figure
 
 
-def contours(problem: Problem, ax: Axes | None = None) -> Figure:
+def plot_contours(problem: Problem, ax: Axes | None = None) -> Figure:
     """Filled contours of f over its domain, 50 levels, with the start and the known minimisers marked.
 
     Draws on ``ax`` where it is given. Raises UsageError where the dimension is not 2.
     """
-    with looks():
+    with figure_style():
         axes = new_figure(6.0, 4.8).add_subplot() if ax is None else ax
         figure = axes.get_figure(root=True)
         if not isinstance(figure, Figure):
             raise TypeError("ax belongs to no figure")
         _bar(figure, [axes], _map(axes, problem))
-        axes.set_title(shown(problem.name), loc="left", parse_math=False)
+        axes.set_title(printable(problem.name), loc="left", parse_math=False)
     return figure
 
 
-def show(problem: Problem) -> Figure:
+def plot_problem(problem: Problem) -> Figure:
     """The picture that fits a problem: surface and contours side by side, or a spectrum, or a slice of f."""
-    with looks():
+    with figure_style():
         if problem.dimension == 2:
             figure = new_figure(10.6, 4.6)
             left, right = figure.add_subplot(1, 2, 1, projection="3d"), figure.add_subplot(1, 2, 2)
@@ -95,21 +95,21 @@ def show(problem: Problem) -> Figure:
     return figure
 
 
-def path(problem: Problem, *runs: Run, look_ahead: bool = False) -> Figure:
+def plot_paths(problem: Problem, *runs: Run, look_ahead: bool = False) -> Figure:
     """The iterates of each run as dots joined by a line on filled contours, one panel a run, side by side.
 
     ``look_ahead`` adds the points at which the gradient was taken, where they are not the iterates. A path that leaves
     the picture is cut at its edge, and the panel says when. Raises UsageError where the dimension is not 2 and for runs
     that have kept no path.
     """
-    check_flat(problem)
+    check_two_dimensional(problem)
     if not runs:
         raise UsageError("there is no run to draw")
-    paths = [kept_path(run) for run in runs]
-    box = box_of(problem, *paths)
+    paths = [recorded_path(run) for run in runs]
+    box = plot_box(problem, *paths)
     columns = min(3, len(runs))
     rows = -(-len(runs) // columns)
-    with looks():
+    with figure_style():
         tall = float(np.clip(np.divide(*np.ptp(box, axis=1)[::-1]), 1.0 / _NARROW, _NARROW))
         side = 4.6 if columns == 1 else 3.6
         figure = new_figure((side + 0.7) * columns + 1.0, (side * min(tall, 1.2) + 1.4) * rows)
@@ -126,15 +126,15 @@ def path(problem: Problem, *runs: Run, look_ahead: bool = False) -> Figure:
 
 
 def _headline(figure: Figure, problem: Problem) -> None:
-    figure.suptitle(shown(problem.name), parse_math=False, weight="bold", fontsize=11)
+    figure.suptitle(printable(problem.name), parse_math=False, weight="bold", fontsize=11)
 
 
 def _surface(axes: Any, problem: Problem, grid: int = _SURFACE_GRID) -> None:
-    ground = terrain(problem, box_of(problem), grid)
+    ground = evaluate_grid(problem, plot_box(problem), grid)
     height = np.clip(ground.above, ground.levels[0], None)
     if ground.logarithmic:
         height = np.log10(height)
-        axes.zaxis.set_major_formatter(FuncFormatter(lambda exponent, _: power_of_ten(10.0**exponent)))
+        axes.zaxis.set_major_formatter(FuncFormatter(lambda exponent, _: format_power_of_ten(10.0**exponent)))
         axes.zaxis.set_major_locator(MaxNLocator(6, integer=True))
     across, up = np.meshgrid(ground.x, ground.y)
     axes.plot_surface(
@@ -156,8 +156,8 @@ def _surface(axes: Any, problem: Problem, grid: int = _SURFACE_GRID) -> None:
     axes.set_box_aspect((1, 1, 0.75), zoom=0.92)
 
 
-def _contours(axes: Axes, problem: Problem, box: Floats) -> Terrain:
-    ground = terrain(problem, box)
+def _contours(axes: Axes, problem: Problem, box: Floats) -> GridHeights:
+    ground = evaluate_grid(problem, box)
     filled = axes.contourf(
         ground.x,
         ground.y,
@@ -180,8 +180,8 @@ def _contours(axes: Axes, problem: Problem, box: Floats) -> Terrain:
     return ground
 
 
-def _map(axes: Axes, problem: Problem) -> Terrain:
-    ground = _contours(axes, problem, box_of(problem))
+def _map(axes: Axes, problem: Problem) -> GridHeights:
+    ground = _contours(axes, problem, plot_box(problem))
     _mark(axes, problem, problem.start, problem.start if problem.minimizers is None else problem.minimizers[0])
     return ground
 
@@ -202,7 +202,7 @@ def _mark(axes: Axes, problem: Problem, start: Floats, onward: Floats) -> None:
     )  # fmt: skip
 
 
-def _bar(figure: Figure, panels: Sequence[Axes], ground: Terrain, rows: int = 1) -> None:
+def _bar(figure: Figure, panels: Sequence[Axes], ground: GridHeights, rows: int = 1) -> None:
     mapped = ScalarMappable(ground.norm, HEIGHTS)
     bar = figure.colorbar(mapped, ax=list(panels), label=ground.label, shrink=0.9, pad=0.02, aspect=28 * rows)
     bar.outline.set_visible(False)
@@ -210,12 +210,12 @@ def _bar(figure: Figure, panels: Sequence[Axes], ground: Terrain, rows: int = 1)
     if ground.logarithmic:
         bar.locator = LogLocator(numticks=8)
         bar.minorlocator = NullLocator()
-        bar.formatter = FuncFormatter(power_of_ten)
+        bar.formatter = FuncFormatter(format_power_of_ten)
         bar.update_ticks()
 
 
 def _walk(axes: Axes, run: Run, points: Floats) -> None:
-    look = look_of(run.cell.optimizer)
+    look = style_of(run.cell.optimizer)
     inside = _inside(axes, points)
     drawn = points[: _last_drawn(inside)]
     dots = drawn[:_DOTS]
@@ -228,7 +228,7 @@ def _walk(axes: Axes, run: Run, points: Floats) -> None:
         f"{name} {value if isinstance(value, str) else number(value)}"
         for name, value in run.cell.hyperparameters.items()
     )
-    axes.set_title(shown(run.cell.optimizer), loc="left", parse_math=False)
+    axes.set_title(printable(run.cell.optimizer), loc="left", parse_math=False)
     lines = [settings, f"{run.status} at iteration {whole(run.iterations)}"]
     if not inside.all():
         lines.append(f"leaves the picture at iteration {whole(int(np.argmin(inside)))}")
@@ -249,8 +249,8 @@ def _last_drawn(inside: np.ndarray[Any, np.dtype[np.bool_]]) -> int:
 
 
 def _look_ahead(axes: Axes, problem: Problem, run: Run) -> None:
-    asked = queries(problem, run)
-    from_points = kept_path(run)[: len(asked)]
+    asked = gradient_points(problem, run)
+    from_points = recorded_path(run)[: len(asked)]
     near = _inside(axes, asked) & _inside(axes, from_points)
     for start, end in zip(from_points[near], asked[near], strict=True):
         axes.plot(*np.stack([start, end]).T, color=INK, linewidth=0.7, linestyle=(0, (1, 1.5)), zorder=3.5)
@@ -285,15 +285,15 @@ def _spectrum(axes: Axes, problem: Problem) -> None:
 
 def _logarithmic(axes: Axes) -> None:
     axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(FuncFormatter(power_of_ten))
+    axes.yaxis.set_major_formatter(FuncFormatter(format_power_of_ten))
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _slice(axes: Axes, problem: Problem) -> None:
-    along = slice_of(problem)
+    along = evaluate_slice(problem)
     if np.isnan(along.values).all():
         raise UsageError(f"{problem.name}: f is not finite anywhere on the line of the picture")
-    above, _, label = height_above(problem, along.values)
+    above, _, label = subtract_minimum(problem, along.values)
     axes.plot(along.t, above, color=_ACCENT)
     if spans_decades(above, _CUSP):
         _logarithmic(axes)

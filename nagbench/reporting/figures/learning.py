@@ -11,19 +11,19 @@ from matplotlib.lines import Line2D
 
 from nagbench.engine.records import Run
 from nagbench.problems.problem import Floats, Problem
-from nagbench.reporting.figures.style import look_of, looks, new_figure
+from nagbench.reporting.figures.style import figure_style, new_figure, style_of
 
 Style = Literal["-", "--"]
 _STYLES: Mapping[str, Style] = {"training": "-", "validation": "--"}
 
 
-def learning(problem: Problem, *runs: Run) -> Figure:
+def plot_learning_curves(problem: Problem, *runs: Run) -> Figure:
     """One panel a quantity (loss, accuracy), against epochs for mini-batches and iterations otherwise.
 
     Each run in its method's colour: training as a full line, validation dashed. An epoch is row_count rows.
     """
     kinds = list(dict.fromkeys(name.partition("_")[2] for name in runs[0].metrics))
-    with looks():
+    with figure_style():
         figure = new_figure(5.2 * len(kinds), 4.0)
         for place, kind in enumerate(kinds):
             axes = figure.add_subplot(1, len(kinds), place + 1)
@@ -31,10 +31,10 @@ def learning(problem: Problem, *runs: Run) -> Figure:
                 for part, style in _STYLES.items():
                     if f"{part}_{kind}" in run.metrics:
                         axes.plot(
-                            epochs(problem, run),
+                            epochs_of(problem, run),
                             run.metrics[f"{part}_{kind}"],
                             style,
-                            color=look_of(run.cell.optimizer).color,
+                            color=style_of(run.cell.optimizer).color,
                         )
             axes.set_xlabel("epoch" if run.cell.oracle.startswith(("minibatch", "stochastic")) else "iteration")
             axes.set_ylabel(kind)
@@ -45,7 +45,7 @@ def learning(problem: Problem, *runs: Run) -> Figure:
     return figure
 
 
-def epochs(problem: Problem, run: Run) -> Floats:
+def epochs_of(problem: Problem, run: Run) -> Floats:
     """The curve's iterations in epochs, for mini-batches; else as they are."""
     k = run.curve["iteration"].astype(float)
     kind, _, batch = run.cell.oracle.partition(":")
@@ -56,4 +56,4 @@ def epochs(problem: Problem, run: Run) -> Floats:
 def _handles(metrics: Mapping[str, Floats], runs: tuple[Run, ...]) -> list[Line2D]:
     parts = [part for part in _STYLES if any(name.startswith(part) for name in metrics)]
     lines = [Line2D([], [], color="0.4", linestyle=_STYLES[part], label=part) for part in parts]
-    return [*(Line2D([], [], color=look_of(r.cell.optimizer).color, label=r.cell.optimizer) for r in runs), *lines]
+    return [*(Line2D([], [], color=style_of(r.cell.optimizer).color, label=r.cell.optimizer) for r in runs), *lines]

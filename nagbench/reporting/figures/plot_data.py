@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nagbench.problems.problem import Floats
-from nagbench.reporting.figures.style import FAINT, INK, MUTED, PAPER, RULE, Look, shown
-from nagbench.reporting.figures.svg import mark_path, themed
+from nagbench.reporting.figures.style import FAINT, INK, MUTED, PAPER, RULE, LineStyle, printable
+from nagbench.reporting.figures.svg import marker_path, themed_color
 
 Scale = Literal["linear", "log"]
 Write = Callable[[float], str]
@@ -57,7 +57,7 @@ class Line:
     name: str
     x: Floats
     y: Floats
-    look: Look
+    look: LineStyle
     end: Literal["", "dot", "cross"] = ""
     end_at: int = -1
     band: tuple[Floats, Floats] | None = None
@@ -98,7 +98,7 @@ class PlotData:
         return {"box": list(self.box), **axes}
 
 
-def powers(low: float, high: float, write: Write, most: int = 8) -> tuple[tuple[float, str], ...]:
+def log_ticks(low: float, high: float, write: Write, most: int = 8) -> tuple[tuple[float, str], ...]:
     """Ticks of a logarithmic axis: powers of ten, not more than so many; with 2 and 5 between where that is few."""
     if not 0.0 < low < high < math.inf:
         return ()
@@ -108,10 +108,10 @@ def powers(low: float, high: float, write: Write, most: int = 8) -> tuple[tuple[
         return tuple((10.0**k, write(10.0**k)) for k in range(first, last + 1) if k % step == 0)
     steps = [float(f"{part}e{k}") for k in range(first - 1, last + 1) for part in (1, 2, 5)]
     found = tuple((value, write(value)) for value in steps if low * (1 - 1e-9) <= value <= high * (1 + 1e-9))
-    return found if len(found) > 1 else rounds(low, high, write)
+    return found if len(found) > 1 else linear_ticks(low, high, write)
 
 
-def rounds(low: float, high: float, write: Write, *, integer: bool = False) -> tuple[tuple[float, str], ...]:
+def linear_ticks(low: float, high: float, write: Write, *, integer: bool = False) -> tuple[tuple[float, str], ...]:
     """Ticks of a linear axis: about five multiples of 1, 2 or 5 times a power of ten."""
     rough = (high - low) / 5.0
     if not (rough > 0.0 and math.isfinite(rough)):
@@ -124,42 +124,46 @@ def rounds(low: float, high: float, write: Write, *, integer: bool = False) -> t
     return tuple((k * step, write(float(f"{k * step:.12g}"))) for k in range(first, last + 1))
 
 
-def svg(sketch: PlotData, prefix: str, *, title: str) -> str:
+def render_svg(sketch: PlotData, prefix: str, *, title: str) -> str:
     """The sketch as an `<svg>` element: ids begin with ``prefix``, colours are CSS variables with themselves as fallback."""
-    return framed((*_frame(sketch, prefix), *_level(sketch, prefix), *_lines(sketch, prefix)), sketch.size, title)
+    return svg_element((*_frame(sketch, prefix), *_level(sketch, prefix), *_lines(sketch, prefix)), sketch.size, title)
 
 
-def framed(parts: Iterable[str], size: tuple[float, float], title: str) -> str:
+def svg_element(parts: Iterable[str], size: tuple[float, float], title: str) -> str:
     """The `<svg>` element around these, named for readers."""
     (width, height), inner = size, "".join(parts)
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {length(width)} {length(height)}" role="img" '
-        f'aria-label={quoteattr(shown(title, _LONG))} stroke-linejoin="round">{inner}</svg>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {format_length(width)} {format_length(height)}" role="img" '
+        f'aria-label={quoteattr(printable(title, _LONG))} stroke-linejoin="round">{inner}</svg>'
     )
 
 
 def _frame(sketch: PlotData, prefix: str) -> Iterator[str]:
     left, top, right, bottom = sketch.box
-    grid = f'stroke="{themed(FAINT)}" stroke-width=".8"'
+    grid = f'stroke="{themed_color(FAINT)}" stroke-width=".8"'
     if sketch.shade is not None:
         x, y = _points(sketch, *sketch.shade)
-        yield f'<path d="{line_of(x, y)}V{length(bottom)}H{length(x[0])}Z" fill="{themed(FAINT)}"/>' if len(x) else ""
+        yield (
+            f'<path d="{polyline(x, y)}V{format_length(bottom)}H{format_length(x[0])}Z" fill="{themed_color(FAINT)}"/>'
+            if len(x)
+            else ""
+        )
     across = sketch.x.places([value for value, _ in sketch.x.ticks], left, right)
     up = sketch.y.places([value for value, _ in sketch.y.ticks], bottom, top)
-    font = f'font-size="{_FONT}" fill="{themed(MUTED)}"'
+    font = f'font-size="{_FONT}" fill="{themed_color(MUTED)}"'
     yield f'<g id="{prefix}-x-axis" {font} text-anchor="middle"><path {grid} d="'
-    yield "".join(f"M{length(at)} {length(bottom)}V{length(top)}" for at in across) + '"/>'
+    yield "".join(f"M{format_length(at)} {format_length(bottom)}V{format_length(top)}" for at in across) + '"/>'
     for at, (_, text) in zip(across, sketch.x.ticks, strict=True):
-        yield f'<text x="{length(at)}" y="{length(bottom + 11.5)}">{escape(text)}</text>'
-    yield f'<text x="{length((left + right) / 2)}" y="{length(sketch.size[1] - 8)}">{escape(sketch.x.label)}</text></g>'
+        yield f'<text x="{format_length(at)}" y="{format_length(bottom + 11.5)}">{escape(text)}</text>'
+    yield f'<text x="{format_length((left + right) / 2)}" y="{format_length(sketch.size[1] - 8)}">{escape(sketch.x.label)}</text></g>'
     yield f'<g id="{prefix}-y-axis" {font} text-anchor="end"><path {grid} d="'
-    yield "".join(f"M{length(left)} {length(at)}H{length(right)}" for at in up) + '"/>'
+    yield "".join(f"M{format_length(left)} {format_length(at)}H{format_length(right)}" for at in up) + '"/>'
     for at, (_, text) in zip(up, sketch.y.ticks, strict=True):
-        yield f'<text x="{length(left - 4)}" y="{length(at + 3.5)}">{escape(text)}</text>'
-    middle = f"{length(9.5)} {length((top + bottom) / 2)}"
+        yield f'<text x="{format_length(left - 4)}" y="{format_length(at + 3.5)}">{escape(text)}</text>'
+    middle = f"{format_length(9.5)} {format_length((top + bottom) / 2)}"
     yield f'<text text-anchor="middle" transform="translate({middle}) rotate(-90)">{escape(sketch.y.label)}</text></g>'
-    edge = f"M{length(left)} {length(top)}V{length(bottom)}H{length(right)}"
-    yield f'<path d="{edge}" fill="none" stroke="{themed(RULE)}" stroke-width=".8"/>'
+    edge = f"M{format_length(left)} {format_length(top)}V{format_length(bottom)}H{format_length(right)}"
+    yield f'<path d="{edge}" fill="none" stroke="{themed_color(RULE)}" stroke-width=".8"/>'
 
 
 def _level(sketch: PlotData, prefix: str) -> Iterator[str]:
@@ -168,20 +172,20 @@ def _level(sketch: PlotData, prefix: str) -> Iterator[str]:
     value, name = sketch.level
     left, top, right, bottom = sketch.box
     at = float(sketch.y.places(np.clip(value, sketch.y.low, sketch.y.high), bottom, top))
-    line = f'd="M{length(left)} {length(at)}H{length(right)}" stroke="{themed(MUTED)}"'
+    line = f'd="M{format_length(left)} {format_length(at)}H{format_length(right)}" stroke="{themed_color(MUTED)}"'
     yield f'<g id="{prefix}-tolerance"><path {line} stroke-dasharray="1 2"/></g>'
-    text = f'<text x="{length(left + 5)}" y="{length(at - 4)}">{escape(name)}</text>'
-    yield f'<g id="{prefix}-tolerance-name" font-size="8" fill="{themed(MUTED)}">{text}</g>'
+    text = f'<text x="{format_length(left + 5)}" y="{format_length(at - 4)}">{escape(name)}</text>'
+    yield f'<g id="{prefix}-tolerance-name" font-size="8" fill="{themed_color(MUTED)}">{text}</g>'
 
 
 def _lines(sketch: PlotData, prefix: str) -> Iterator[str]:
     bands, drawn, ends = [], [], []
     for place, line in enumerate(sketch.lines):
         name = f"{prefix}-series-{place}"
-        color, paper = themed(line.look.color), themed(PAPER)
-        titled = f"<title>{escape(shown(line.name, _LONG))}</title>"
+        color, paper = themed_color(line.look.color), themed_color(PAPER)
+        titled = f"<title>{escape(printable(line.name, _LONG))}</title>"
         if line.band is not None:
-            outline = line_of(*_points(sketch, *line.band))
+            outline = polyline(*_points(sketch, *line.band))
             bands.append(
                 f'<g id="{name}-band" fill="{color}" fill-opacity=".16"><path d="{outline}Z"/></g>' if outline else ""
             )
@@ -193,15 +197,15 @@ def _lines(sketch: PlotData, prefix: str) -> Iterator[str]:
         path = (
             ""
             if line.loose
-            else f'<path d="{line_of(x, y)}" fill="none" stroke="{color}" stroke-width="{wide}"{dash}/>'
+            else f'<path d="{polyline(x, y)}" fill="none" stroke="{color}" stroke-width="{wide}"{dash}/>'
         )
         fill, edge = (paper, color) if line.look.hollow else (color, paper)
         marks = _marks(sketch, line, x, y) if sketch.marked and line.look.marker else ""
         marked = f'<g fill="{fill}" stroke="{edge}" stroke-width=".7">{marks}</g>' if marks else ""
         drawn.append(f'<g id="{name}">{titled}{path}{marked}</g>')
         if line.end and len(x) and -len(x) <= line.end_at < len(x):
-            at = f'x="{length(x[line.end_at])}" y="{length(y[line.end_at])}"'
-            edge = paper if line.end == "dot" else themed(INK)
+            at = f'x="{format_length(x[line.end_at])}" y="{format_length(y[line.end_at])}"'
+            edge = paper if line.end == "dot" else themed_color(INK)
             ends.append(
                 f'<g id="{name}-end" fill="{color}" stroke="{edge}" stroke-width=".9"><use href="#mark-{line.end}" {at}/></g>'
             )
@@ -213,13 +217,13 @@ def _points(sketch: PlotData, x: Any, y: Any) -> tuple[Floats, Floats]:
     return sketch.x.places(x, left, right), sketch.y.places(y, bottom, top)
 
 
-def line_of(x: Floats, y: Floats) -> str:
+def polyline(x: Floats, y: Floats) -> str:
     """The line through these points, without those that it would pass anyway; it is broken where one is not finite."""
     kept = _needed(x, y)
     text, pen = [], "M"
     for across, up in zip(x[kept].tolist(), y[kept].tolist(), strict=True):
         if math.isfinite(across) and math.isfinite(up):
-            text.append(f"{pen}{length(across)} {length(up)}")
+            text.append(f"{pen}{format_length(across)} {format_length(up)}")
             pen = "L"
         else:
             pen = "M"
@@ -256,23 +260,24 @@ def _marks(sketch: PlotData, line: Line, x: Floats, y: Floats) -> str:
     if sketch.dotted:
         places = np.arange(len(x))
     return "".join(
-        f'<use href="#{mark_id(line.look.marker)}" x="{length(x[at])}" y="{length(y[at])}"/>' for at in places
+        f'<use href="#{marker_id(line.look.marker)}" x="{format_length(x[at])}" y="{format_length(y[at])}"/>'
+        for at in places
     )
 
 
-def mark_id(marker: str) -> str:
+def marker_id(marker: str) -> str:
     """The id of a marker's shape on the page."""
     return f"mark-{ord(marker)}"
 
 
-def marks(markers: Sequence[str]) -> str:
+def marker_definitions(markers: Sequence[str]) -> str:
     """The shapes that sketches refer to, once for a page."""
-    shapes = [f'<path id="{mark_id(one)}" d="{mark_path(one, MARK)}"/>' for one in dict.fromkeys(markers) if one]
-    ends = f'<circle id="mark-dot" r="{END / 2}"/><path id="mark-cross" d="{mark_path("X", END)}"/>'
+    shapes = [f'<path id="{marker_id(one)}" d="{marker_path(one, MARK)}"/>' for one in dict.fromkeys(markers) if one]
+    ends = f'<circle id="mark-dot" r="{END / 2}"/><path id="mark-cross" d="{marker_path("X", END)}"/>'
     ends += '<circle id="mark-ring" r="1.5"/>'
     return f'<svg class="marks" width="0" height="0" aria-hidden="true"><defs>{"".join(shapes)}{ends}</defs></svg>'
 
 
-def length(value: Any) -> str:
+def format_length(value: Any) -> str:
     """A length of the picture, to a tenth."""
     return f"{float(value):.1f}".removesuffix(".0")

@@ -9,13 +9,13 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
-from nagbench.reporting.figures.style import INK, MUTED, PAPER, RULE, look_of, looks, new_figure, shown
+from nagbench.reporting.figures.style import INK, MUTED, PAPER, RULE, figure_style, new_figure, printable, style_of
 
 # Inches: the axis of ranks, and a letter of a label, at the most on average.
 _AXIS, _LETTER = 4.0, 0.08
 
 
-def critical_differences(means: pd.DataFrame, difference: float, groups: Sequence[Sequence[str]]) -> Figure:
+def plot_critical_difference(means: pd.DataFrame, difference: float, groups: Sequence[Sequence[str]]) -> Figure:
     """The methods on an axis of mean ranks, best to the left; a bar joins those that cannot be told apart.
 
     ``means`` are the `analysis.statistics.mean_ranks` of one mode, ``groups`` what `alike` makes of them.
@@ -25,9 +25,9 @@ def critical_differences(means: pd.DataFrame, difference: float, groups: Sequenc
     rows = means.sort_values("mean_rank", kind="stable").reset_index(drop=True)
     count = len(rows)
     labels = [
-        f"{shown(method, 24)}  {rank:.3g}" for method, rank in zip(rows["method"], rows["mean_rank"], strict=True)
+        f"{printable(method, 24)}  {rank:.3g}" for method, rank in zip(rows["method"], rows["mean_rank"], strict=True)
     ]
-    with looks():
+    with figure_style():
         # Room at either side for the longest label.
         margin = 0.3 + _LETTER * max(map(len, labels))
         width = _AXIS + 2 * margin
@@ -54,7 +54,7 @@ def critical_differences(means: pd.DataFrame, difference: float, groups: Sequenc
             left = place < (count + 1) // 2
             depth = bottom - 0.75 * (place if left else count - 1 - place)
             edge = 0.85 if left else count + 0.15
-            at, look = row["mean_rank"], look_of(str(row["optimizer"]))
+            at, look = row["mean_rank"], style_of(str(row["optimizer"]))
             axes.plot([at, at, edge], [1.0, depth, depth], color=RULE, linewidth=1, clip_on=False)
             axes.plot(at, 1.0, look.marker, color=look.color, clip_on=False, zorder=4)
             axes.annotate(

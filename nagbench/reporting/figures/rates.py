@@ -14,8 +14,17 @@ from matplotlib.ticker import FuncFormatter
 from nagbench.optimizers.algorithm import Method, Optimizer
 from nagbench.optimizers.stability import largest_stable, spectral_radii
 from nagbench.problems.problem import Floats
-from nagbench.reporting.figures.maps import complement_ticks
-from nagbench.reporting.figures.style import HEIGHTS, INK, MUTED, PAPER, look_of, looks, new_figure, power_of_ten
+from nagbench.reporting.figures.sensitivity import set_momentum_ticks
+from nagbench.reporting.figures.style import (
+    HEIGHTS,
+    INK,
+    MUTED,
+    PAPER,
+    figure_style,
+    format_power_of_ten,
+    new_figure,
+    style_of,
+)
 
 _PRODUCTS = np.geomspace(1e-4, 10.0, 321)
 _COMPLEMENTS = np.linspace(0.0, 3.0, 121)
@@ -24,7 +33,7 @@ _LEAST, _MOST = 0.5, 3e4
 _LABELLED = 20
 
 
-def rate_map(optimizer: Optimizer) -> Figure | None:
+def plot_rates(optimizer: Optimizer) -> Figure | None:
     """Iterations for one decimal digit, −1/log₁₀ρ(s·λ): of this optimizer, and over s·λ × momentum if it has one.
 
     ρ is the spectral radius of the method's iteration matrix for eigenvalue λ (see `stability`). None where s·λ and the
@@ -34,7 +43,7 @@ def rate_map(optimizer: Optimizer) -> Figure | None:
     if optimizer.scheduled or largest_stable(method, values) is None:
         return None
     both = "momentum" in method.hyperparameters
-    with looks():
+    with figure_style():
         figure = new_figure(10.6 if both else 6.4, 4.6)
         panels = figure.subplots(1, 2 if both else 1, squeeze=False)[0]
         _curves(panels[-1], method, values)
@@ -43,7 +52,7 @@ def rate_map(optimizer: Optimizer) -> Figure | None:
         for axes in panels:
             axes.set_xscale("log")
             axes.set(xlim=_PRODUCTS[[0, -1]], xlabel="s·λ, step size × eigenvalue")
-            axes.xaxis.set_major_formatter(FuncFormatter(power_of_ten))
+            axes.xaxis.set_major_formatter(FuncFormatter(format_power_of_ten))
         panels[0].set_title(
             f"{method.name}: iterations for one more digit along an eigenvalue λ", loc="left", parse_math=False
         )
@@ -75,11 +84,11 @@ def _plane(figure: Figure, axes: Axes, method: Method, values: Mapping[str, floa
     bar.outline.set_visible(False)
     bar.ax.tick_params(which="both", length=0)
     axes.set(ylim=_COMPLEMENTS[[0, -1]], ylabel="momentum")
-    complement_ticks(axes.yaxis)
+    set_momentum_ticks(axes.yaxis)
 
 
 def _curves(axes: Axes, method: Method, values: Mapping[str, float]) -> None:
-    color, own = look_of(method.name).color, values.get("momentum")
+    color, own = style_of(method.name).color, values.get("momentum")
     drawn = []
     for momentum in (m for m in _OTHERS if own is not None and not math.isclose(m, own)):
         counts = _per_digit(method, values, momentum)
@@ -100,5 +109,5 @@ def _curves(axes: Axes, method: Method, values: Mapping[str, float]) -> None:
         )
     axes.set_yscale("log")
     axes.set(ylim=(_LEAST, _MOST), ylabel="iterations for a digit")
-    axes.yaxis.set_major_formatter(FuncFormatter(power_of_ten))
+    axes.yaxis.set_major_formatter(FuncFormatter(format_power_of_ten))
     axes.legend(loc="lower left", fontsize="small")

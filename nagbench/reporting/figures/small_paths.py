@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from nagbench.engine.records import Cell
 from nagbench.problems.problem import Floats, Problem
-from nagbench.reporting.figures.plot_data import Axis, framed, length, line_of, rounds
-from nagbench.reporting.figures.style import HEIGHTS, INK, MUTED, PAPER, Look, look_of, looks, new_figure
-from nagbench.reporting.figures.svg import mark_path, themed
-from nagbench.reporting.figures.terrain import box_of, terrain
+from nagbench.reporting.figures.landscape_data import evaluate_grid, plot_box
+from nagbench.reporting.figures.plot_data import Axis, format_length, linear_ticks, polyline, svg_element
+from nagbench.reporting.figures.style import HEIGHTS, INK, MUTED, PAPER, LineStyle, figure_style, new_figure, style_of
+from nagbench.reporting.figures.svg import marker_path, themed_color
 
 _PIXELS = 180
 _BANDS = 16
@@ -30,7 +30,7 @@ _WIDE, _TALL = 3.4, 3.0
 
 
 @dataclass(frozen=True, eq=False)
-class Ground:
+class ContourImage:
     """Contours of f as an image of shades, over a box."""
 
     image: NDArray[np.uint8]
@@ -39,72 +39,74 @@ class Ground:
     logarithmic: bool
 
 
-def ground_of(problem: Problem, *paths: Floats) -> Ground:
-    """The ground that holds the problem's domain and, to an extent, these paths. Raises UsageError as `terrain` does."""
-    box = box_of(problem, *paths)
-    ground = terrain(problem, box, _PIXELS)
+def contour_image(problem: Problem, *paths: Floats) -> ContourImage:
+    """The ground that holds the problem's domain and, to an extent, these paths. Raises UsageError as `evaluate_grid` does."""
+    box = plot_box(problem, *paths)
+    ground = evaluate_grid(problem, box, _PIXELS)
     edges = ground.levels[:: max(1, (len(ground.levels) - 1) // _BANDS)]
     shades = BoundaryNorm(edges, HEIGHTS.N)(np.clip(ground.above, edges[0], edges[-1] * (1 - 1e-12)))
-    return Ground(HEIGHTS(shades, bytes=True)[..., :3], box, ground.label, ground.logarithmic)
+    return ContourImage(HEIGHTS(shades, bytes=True)[..., :3], box, ground.label, ground.logarithmic)
 
 
 @dataclass(frozen=True, eq=False)
 class PathPicture:
-    """What `path_picture` draws, as data for a page: ``ground`` is the id that the page gave to the image below."""
+    """What `plot_small_path` draws, as data for a page: ``ground`` is the id that the page gave to the image below."""
 
     path: Floats
     asked: Floats
     minimizers: Floats | None
-    look: Look
+    look: LineStyle
     box: Floats
     ground: str
 
     def svg(self, prefix: str, title: str) -> str:
         """The picture as an `<svg>` element."""
-        return framed(_parts(self, prefix), _SIZE, title)
+        return svg_element(_parts(self, prefix), _SIZE, title)
 
 
-def draw_paths(problem: Problem, cell: Cell, path: Floats, asked: Floats, ground: Ground, name: str) -> PathPicture:
-    """The same as `path_picture`, as data; ``name`` is the id of the ground on the page."""
-    return PathPicture(path, asked, problem.minimizers, look_of(cell.optimizer), ground.box, name)
+def path_picture(
+    problem: Problem, cell: Cell, path: Floats, asked: Floats, ground: ContourImage, name: str
+) -> PathPicture:
+    """The same as `plot_small_path`, as data; ``name`` is the id of the ground on the page."""
+    return PathPicture(path, asked, problem.minimizers, style_of(cell.optimizer), ground.box, name)
 
 
 _SIZE = (_WIDE * 72.0, _TALL * 72.0)
 _LEFT, _TOP, _RIGHT, _BOTTOM = 28.0, 5.0, _SIZE[0] - 7.0, _SIZE[1] - 18.5
 
 
-def shared(ground: Ground, name: str) -> str:
+def define_image(ground: ContourImage, name: str) -> str:
     """The ground as an image that all pictures on it refer to."""
-    data = base64.b64encode(png(ground.image[::-1])).decode()
-    place = f'x="{_LEFT}" y="{_TOP}" width="{length(_RIGHT - _LEFT)}" height="{length(_BOTTOM - _TOP)}"'
+    data = base64.b64encode(encode_png(ground.image[::-1])).decode()
+    place = f'x="{_LEFT}" y="{_TOP}" width="{format_length(_RIGHT - _LEFT)}" height="{format_length(_BOTTOM - _TOP)}"'
     image = f'<image id="{name}" {place} preserveAspectRatio="none" href="data:image/png;base64,{data}"/>'
     return f'<svg class="marks" width="0" height="0" aria-hidden="true"><defs>{image}</defs></svg>'
 
 
 def _parts(walk: PathPicture, prefix: str) -> Iterator[str]:
-    x, y = (Axis("", "linear", low, high, rounds(low, high, _plain)) for low, high in walk.box.tolist())
+    x, y = (Axis("", "linear", low, high, linear_ticks(low, high, _plain)) for low, high in walk.box.tolist())
 
     def places(points: Floats) -> tuple[Floats, Floats]:
         return x.places(points[:, 0], _LEFT, _RIGHT), y.places(points[:, 1], _BOTTOM, _TOP)
 
     drawn = _cut(walk.path, walk.box)
     way = places(drawn)
-    line = line_of(*way)
+    line = polyline(*way)
     size = float(np.clip(34.0 / np.sqrt(len(drawn)), 1.6, 5.0))
     yield from _ticks(x, y)
-    frame = f"M{_LEFT} {_TOP}H{length(_RIGHT)}V{length(_BOTTOM)}H{_LEFT}Z"
+    frame = f"M{_LEFT} {_TOP}H{format_length(_RIGHT)}V{format_length(_BOTTOM)}H{_LEFT}Z"
     yield f'<clipPath id="{prefix}-clip"><path d="{frame}"/></clipPath><use href="#{walk.ground}"/>'
     yield f'<g clip-path="url(#{prefix}-clip)" fill="none"><path d="{line}" stroke="{PAPER}" stroke-width="2.8"/>'
     yield f'<path d="{line}" stroke="{walk.look.color}" stroke-width="1.3"/>'
     if not np.array_equal(walk.asked, walk.path[:-1]):
         yield from _look_ahead(walk, places)
-    dots = "".join(f"M{length(a)} {length(b)}h0" for a, b in zip(*way, strict=True))
+    dots = "".join(f"M{format_length(a)} {format_length(b)}h0" for a, b in zip(*way, strict=True))
     yield f'<path d="{dots}" stroke="{walk.look.color}" stroke-width="{size:.1f}" stroke-linecap="round"/>'
     if walk.minimizers is not None:
         for a, b in zip(*places(walk.minimizers), strict=True):
-            place = f'transform="translate({length(a)} {length(b)})"'
-            yield f'<path d="{mark_path("*", 12.0)}" {place} fill="{_STAR}" stroke="{INK}" stroke-width=".8"/>'
-    start = f'cx="{length(way[0][0])}" cy="{length(way[1][0])}"'
+            place = f'transform="translate({format_length(a)} {format_length(b)})"'
+            yield f'<path d="{marker_path("*", 12.0)}" {place} fill="{_STAR}" stroke="{INK}" stroke-width=".8"/>'
+    start = f'cx="{format_length(way[0][0])}" cy="{format_length(way[1][0])}"'
     yield f'<circle {start} r="3.5" fill="{PAPER}" stroke="{INK}" stroke-width="1.3"/></g>'
 
 
@@ -112,22 +114,26 @@ def _look_ahead(walk: PathPicture, places: Callable[[Floats], tuple[Floats, Floa
     near = _near(walk.asked, walk.box)
     rings = list(zip(*places(walk.asked[near]), strict=True))
     ties = zip(*places(walk.path[:-1][near]), rings, strict=True)
-    tied = "".join(f"M{length(a)} {length(b)}L{length(c)} {length(d)}" for a, b, (c, d) in ties)
+    tied = "".join(
+        f"M{format_length(a)} {format_length(b)}L{format_length(c)} {format_length(d)}" for a, b, (c, d) in ties
+    )
     yield f'<path d="{tied}" stroke="{INK}" stroke-width=".7" stroke-dasharray=".7 1"/>'
-    used = "".join(f'<use href="#mark-ring" x="{length(a)}" y="{length(b)}"/>' for a, b in rings)
+    used = "".join(f'<use href="#mark-ring" x="{format_length(a)}" y="{format_length(b)}"/>' for a, b in rings)
     if len(walk.path) <= 61:
         yield f'<g stroke="{PAPER}" stroke-width="2">{used}</g>'
     yield f'<g stroke="{INK}" stroke-width=".7">{used}</g>'
 
 
 def _ticks(x: Axis, y: Axis) -> Iterator[str]:
-    font = f'font-size="10.5" fill="{themed(MUTED)}"'
+    font = f'font-size="10.5" fill="{themed_color(MUTED)}"'
     across = zip(x.places([value for value, _ in x.ticks], _LEFT, _RIGHT), x.ticks, strict=True)
     up = zip(y.places([value for value, _ in y.ticks], _BOTTOM, _TOP), y.ticks, strict=True)
     yield f'<g {font} text-anchor="middle">'
-    yield from (f'<text x="{length(at)}" y="{length(_BOTTOM + 13)}">{text}</text>' for at, (_, text) in across)
+    yield from (
+        f'<text x="{format_length(at)}" y="{format_length(_BOTTOM + 13)}">{text}</text>' for at, (_, text) in across
+    )
     yield f'</g><g {font} text-anchor="end">'
-    yield from (f'<text x="{_LEFT - 4}" y="{length(at + 3.5)}">{text}</text>' for at, (_, text) in up)
+    yield from (f'<text x="{_LEFT - 4}" y="{format_length(at + 3.5)}">{text}</text>' for at, (_, text) in up)
     yield "</g>"
 
 
@@ -135,7 +141,7 @@ def _plain(value: float) -> str:
     return f"{value:g}".replace("-", "−")
 
 
-def png(image: NDArray[np.uint8]) -> bytes:
+def encode_png(image: NDArray[np.uint8]) -> bytes:
     """An image (rows, columns, 3) of at most 256 colours as a PNG with a palette, which is a tenth of one in full colour."""
     colors, places = np.unique(image.reshape(-1, 3), axis=0, return_inverse=True)
     height, width = image.shape[:2]
@@ -150,11 +156,11 @@ def png(image: NDArray[np.uint8]) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(kind, data) for kind, data in parts)
 
 
-def path_picture(problem: Problem, cell: Cell, path: Floats, asked: Floats, ground: Ground) -> Figure:
+def plot_small_path(problem: Problem, cell: Cell, path: Floats, asked: Floats, ground: ContourImage) -> Figure:
     """The iterates of a cell as dots on the ground, and where it took its gradients, as `tracing.first_steps` has them."""
     (left, right), (low, high) = ground.box.tolist()
-    look = look_of(cell.optimizer)
-    with looks():
+    look = style_of(cell.optimizer)
+    with figure_style():
         figure = new_figure(_WIDE, _TALL, measured=False)
         axes = figure.add_axes((0.115, 0.09, 0.87, 0.89))
         axes.imshow(

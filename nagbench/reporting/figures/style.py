@@ -2,7 +2,7 @@
 
 Colours are Okabe and Ito's (2008) and Tol's "muted" (2021), both made to be told apart by colour-blind readers, without
 those too pale for a thin line on white; dash and marker say the same once more. Nothing here touches the user's rcParams:
-figures are made as objects, inside `looks()`, and saved by `save`.
+figures are made as objects, inside `looks()`, and saved by `save_figure`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ MARKERS = ("o", "^", "s", "D", "v", "P", "<", "h", ">", "X", "p", "*")
 
 
 @dataclass(frozen=True)
-class Look:
+class LineStyle:
     """How a method is drawn, everywhere. An empty dash is a solid line; a second mode beside the first is hollow."""
 
     color: str
@@ -57,17 +57,17 @@ class Look:
 
 
 _LOOKS = {
-    "gradient-descent": Look("#595f69", (6, 2), "s"),
-    "momentum": Look("#d55e00", (6, 1.5, 1.2, 1.5), "^"),
-    "nesterov": Look("#0072b2", _SOLID, "o"),
-    "rmsprop": Look("#009e73", (1.4, 1.4), "D"),
-    "adam": Look("#cc79a7", (3, 1.5), "v"),
+    "gradient-descent": LineStyle("#595f69", (6, 2), "s"),
+    "momentum": LineStyle("#d55e00", (6, 1.5, 1.2, 1.5), "^"),
+    "nesterov": LineStyle("#0072b2", _SOLID, "o"),
+    "rmsprop": LineStyle("#009e73", (1.4, 1.4), "D"),
+    "adam": LineStyle("#cc79a7", (3, 1.5), "v"),
 }
 _TAKEN = {INK, MUTED, RULE, FAINT, PAPER, *(look.color for look in _LOOKS.values())}
 _OTHERS = tuple(color for color in DARK if color not in _TAKEN)
 
 
-def look_of(method: str, variant: int = 0) -> Look:
+def style_of(method: str, variant: int = 0) -> LineStyle:
     """The look of a method: fixed for those known by name, else drawn from a hash of the name, in none of their colours.
 
     Several variants of one method keep its colour and differ in dash and marker.
@@ -76,12 +76,12 @@ def look_of(method: str, variant: int = 0) -> Look:
     if variant == 0:
         return look
     dash, marker = _DASHES.index(look.dash) + variant, MARKERS.index(look.marker) + variant
-    return Look(look.color, _DASHES[dash % len(_DASHES)], MARKERS[marker % len(MARKERS)])
+    return LineStyle(look.color, _DASHES[dash % len(_DASHES)], MARKERS[marker % len(MARKERS)])
 
 
-def _hashed(method: str) -> Look:
+def _hashed(method: str) -> LineStyle:
     color, dash, marker = hashlib.blake2b(method.encode(errors="replace"), digest_size=3).digest()
-    return Look(_OTHERS[color % len(_OTHERS)], _DASHES[dash % len(_DASHES)], MARKERS[marker % len(MARKERS)])
+    return LineStyle(_OTHERS[color % len(_OTHERS)], _DASHES[dash % len(_DASHES)], MARKERS[marker % len(MARKERS)])
 
 
 HEIGHTS = LinearSegmentedColormap.from_list(
@@ -122,7 +122,7 @@ _WITHIN: ContextVar[bool] = ContextVar("within looks", default=False)
 
 
 @contextmanager
-def looks() -> Iterator[None]:
+def figure_style() -> Iterator[None]:
     """Matplotlib's defaults with ours on top; the user's own settings are back afterwards. Within another it costs nothing."""
     if _WITHIN.get():
         yield
@@ -156,7 +156,7 @@ _NO_DATES: dict[str, dict[str, None]] = {
 }
 
 
-def save(figure: Figure, target: str | Path | IO[bytes], format: str | None = None, dpi: int = 160) -> None:
+def save_figure(figure: Figure, target: str | Path | IO[bytes], format: str | None = None, dpi: int = 160) -> None:
     """Writes a figure; the same figure gives the same bytes. The format follows from the name's ending.
 
     Raises UsageError for a format that matplotlib does not know.
@@ -165,14 +165,14 @@ def save(figure: Figure, target: str | Path | IO[bytes], format: str | None = No
     if kind not in figure.canvas.get_supported_filetypes():
         known = ", ".join(sorted(figure.canvas.get_supported_filetypes()))
         raise UsageError(f"picture format {kind!r} is not known (known: {known})")
-    with looks():
+    with figure_style():
         figure.savefig(target, format=kind, dpi=dpi, metadata=_NO_DATES.get(kind))
 
 
 _SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 
 
-def power_of_ten(value: float, _: object = None) -> str:
+def format_power_of_ten(value: float, _: object = None) -> str:
     """A tick of a logarithmic axis: 10⁻⁶. As plain text, which is drawn ten times as fast as mathematics."""
     exponent = math.log10(value) if value > 0 else math.nan
     if not abs(exponent - round(exponent)) < 1e-9:
@@ -180,7 +180,7 @@ def power_of_ten(value: float, _: object = None) -> str:
     return "10" + str(round(exponent)).translate(_SUPERSCRIPTS)
 
 
-def shown(text: str, most: int = 60) -> str:
+def printable(text: str, most: int = 60) -> str:
     """A name as a figure can show it: on one line, without control characters, not too long."""
     line = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
     return line if len(line) <= most else line[: most - 1] + "…"

@@ -14,7 +14,7 @@ from matplotlib.markers import MarkerStyle
 from matplotlib.path import Path
 from matplotlib.transforms import Affine2D
 
-from nagbench.reporting.figures.style import DARK, PAPER, Look, save, shown
+from nagbench.reporting.figures.style import DARK, PAPER, LineStyle, printable, save_figure
 
 _SVG = "{http://www.w3.org/2000/svg}"
 _LONG = 300
@@ -27,17 +27,17 @@ ET.register_namespace("", "http://www.w3.org/2000/svg")
 ET.register_namespace("xlink", "http://www.w3.org/1999/xlink")
 
 
-def variable(color: str) -> str:
+def css_variable(color: str) -> str:
     """The name of the CSS variable that replaces a colour of ours."""
     return f"--ink-{color.lstrip('#')}"
 
 
-def themed(color: str) -> str:
+def themed_color(color: str) -> str:
     """One of our colours as the CSS variable that replaces it, with itself as fallback."""
-    return f"var({variable(color)},{color})"
+    return f"var({css_variable(color)},{color})"
 
 
-def inline(
+def inline_svg(
     figure: Figure, prefix: str, *, title: str, titles: Mapping[str, str] | None = None, keep: Iterable[str] = ()
 ) -> str:
     """The figure as an `<svg>` element to put into a page.
@@ -47,7 +47,7 @@ def inline(
     in ``keep``, gids too, stay though nothing in the picture refers to them.
     """
     stream = io.BytesIO()
-    save(figure, stream, "svg")
+    save_figure(figure, stream, "svg")
     root = ET.fromstring(stream.getvalue())
     _drop(root)
     for element in root.iter():
@@ -59,7 +59,7 @@ def inline(
     for size in ("width", "height", "version"):
         root.attrib.pop(size, None)
     root.set("role", "img")
-    root.set("aria-label", shown(title, _LONG))
+    root.set("aria-label", printable(title, _LONG))
     root.set("style", "stroke-linejoin:round;stroke-linecap:butt")
     _drop_unused_ids(root, {f"{prefix}-{name}" for name in (*(titles or {}), *keep)})
     return ET.tostring(root, encoding="unicode")
@@ -92,7 +92,7 @@ def _rewrite(element: ET.Element, prefix: str) -> None:
         elif name == _LINK and value.startswith("#"):
             element.set(name, f"#{prefix}-{value[1:]}")
         else:
-            value = _COLOR.sub(lambda color: themed(color[0]), value)
+            value = _COLOR.sub(lambda color: themed_color(color[0]), value)
             element.set(name, _REFERENCE.sub(rf"url(#{prefix}-\1)", value))
     if element.tag in (f"{_SVG}text", f"{_SVG}tspan"):
         element.set(
@@ -128,7 +128,7 @@ def _shorten(root: ET.Element) -> None:
 
 def _entitle(element: ET.Element, text: str) -> None:
     title = ET.Element(f"{_SVG}title")
-    title.text = shown(text, _LONG)
+    title.text = printable(text, _LONG)
     element.insert(0, title)
 
 
@@ -143,20 +143,20 @@ def _drop_unused_ids(root: ET.Element, wanted: set[str]) -> None:
             element.attrib.pop("id", None)
 
 
-def swatch(look: Look) -> str:
+def draw_swatch(look: LineStyle) -> str:
     """A short piece of a method's line with its marker, for a legend outside the figure. Decorative: hidden from readers."""
-    color, paper = themed(look.color), themed(PAPER)
+    color, paper = themed_color(look.color), themed_color(PAPER)
     fill, edge = (paper, color) if look.hollow else (color, paper)
     dash = f' stroke-dasharray="{" ".join(f"{1.6 * part:g}" for part in look.dash)}"' if look.dash else ""
     return (
         f'<svg class="swatch" viewBox="0 0 36 12" width="36" height="12" aria-hidden="true"><path d="M1 6H35" fill="none" '
-        f'stroke="{color}" stroke-width="2"{dash} /><path d="{mark_path(look.marker, 8.0)}" transform="translate(18 6)" '
+        f'stroke="{color}" stroke-width="2"{dash} /><path d="{marker_path(look.marker, 8.0)}" transform="translate(18 6)" '
         f'fill="{fill}" stroke="{edge}" stroke-width="0.8" /></svg>'
     )
 
 
 @functools.cache
-def mark_path(marker: str, size: float) -> str:
+def marker_path(marker: str, size: float) -> str:
     """The outline of matplotlib's marker of this size around the origin, as the `d` of a path."""
     style = MarkerStyle(marker)
     return _commands(style.get_path().transformed(style.get_transform() + Affine2D().scale(size, -size)))

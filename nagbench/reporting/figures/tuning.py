@@ -11,12 +11,12 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLoca
 
 from nagbench.analysis.formatting import whole
 from nagbench.core.errors import UsageError
-from nagbench.reporting.figures.style import MUTED, look_of, looks, new_figure, shown
+from nagbench.reporting.figures.style import MUTED, figure_style, new_figure, printable, style_of
 
 _COLUMNS = 3
 
 
-def tuning_curves(table: pd.DataFrame) -> Figure:
+def plot_tuning_curves(table: pd.DataFrame) -> Figure:
     """The best count after n trials, a panel a problem, a line a variant, a band from ``low`` to ``high``.
 
     ``table`` is one of `analysis.tuning.by_trials`; bands of level 0.5 can still be told apart where several lie on each
@@ -29,7 +29,7 @@ def tuning_curves(table: pd.DataFrame) -> Figure:
     tasks = list(table.groupby(["problem", "oracle"], sort=False))
     columns = min(_COLUMNS, len(tasks))
     rows = -(-len(tasks) // columns)
-    with looks():
+    with figure_style():
         figure = new_figure(3.5 * columns + 0.4, 2.9 * rows + 0.7)
         panels = figure.subplots(rows, columns, squeeze=False, sharex=True).ravel()
         handles: dict[str, Artist] = {}
@@ -37,7 +37,7 @@ def tuning_curves(table: pd.DataFrame) -> Figure:
             problem, oracle = key
             handles |= _panel(panel, group)
             panel.set_title(
-                shown(f"{problem}" + (f", {oracle}" if oracle != "exact" else "")), loc="left", parse_math=False
+                printable(f"{problem}" + (f", {oracle}" if oracle != "exact" else "")), loc="left", parse_math=False
             )
         for panel in panels[max(0, len(tasks) - columns) : len(tasks)]:
             panel.set_xlabel("trials")
@@ -53,7 +53,7 @@ def _panel(axes: Axes, table: pd.DataFrame) -> dict[str, Artist]:
     handles: dict[str, Artist] = {}
     seen: dict[str, int] = {}
     for (optimizer, variant), rows in table.groupby(["optimizer", "variant"], sort=False):
-        look = look_of(str(optimizer), seen.setdefault(str(optimizer), 0))
+        look = style_of(str(optimizer), seen.setdefault(str(optimizer), 0))
         seen[str(optimizer)] += 1
         finite = {name: rows[name].where(np.isfinite(rows[name])) for name in ("best", "low", "median", "high")}
         # Where the worst luck has found nothing that converges, the band goes on beyond the panel.
@@ -64,7 +64,7 @@ def _panel(axes: Axes, table: pd.DataFrame) -> dict[str, Artist]:
             rows["trials"], finite["best"], **{**look.line, "linestyle": "none"}, markersize=4.5,
             markevery=_powers(len(rows)),
         )  # fmt: skip
-        handles[shown(str(variant))] = line
+        handles[printable(str(variant))] = line
     _dress(axes, table)
     return handles
 

@@ -19,52 +19,52 @@ from markupsafe import Markup
 from nagbench.analysis.formatting import whole
 from nagbench.core.errors import UsageError
 from nagbench.reporting.context import ReportContext
-from nagbench.reporting.figures.plot_data import PlotData, marks, svg
+from nagbench.reporting.figures.plot_data import PlotData, marker_definitions, render_svg
 from nagbench.reporting.figures.small_paths import PathPicture
-from nagbench.reporting.figures.style import DARK, MARKERS, look_of, looks
-from nagbench.reporting.figures.svg import geometry, inline, swatch, variable
-from nagbench.reporting.html.parts import Custom, Entry, Figure, Picture, Section, Table
+from nagbench.reporting.figures.style import DARK, MARKERS, figure_style, style_of
+from nagbench.reporting.figures.svg import css_variable, draw_swatch, geometry, inline_svg
+from nagbench.reporting.html.parts import Figure, Panel, Section, Table, TableCell, TemplatePart
 from nagbench.reporting.html.sections import SECTIONS
-from nagbench.reporting.html.sections.reading import STATUSES, measures
+from nagbench.reporting.html.sections.how_to_read import STATUSES, stopping_rules
 
 _HOME = Path(__file__).parent
 _UNSAFE = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
 
 
-def render(material: ReportContext) -> str:
-    """The page for these tables."""
-    sections = sections_of(material)
+def render_page(context: ReportContext) -> str:
+    """Return the report as one HTML page."""
+    sections = build_sections(context)
     script = (_HOME / "script.js").read_text(encoding="utf-8")
-    context = {
-        "manifest": material.manifest,
-        "missing": material.missing,
-        "notes": material.notes,
+    values = {
+        "manifest": context.manifest,
+        "missing": context.missing,
+        "notes": context.notes,
         "known": STATUSES,
         "css": Markup((_HOME / "style.css").read_text(encoding="utf-8")),
         "script": Markup(script),
         "digest": "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        "dark": [(variable(light), dark) for light, dark in DARK.items()],
+        "dark": [(css_variable(light), dark) for light, dark in DARK.items()],
         "sections": sections,
-        "marks": Markup(marks(MARKERS)),
+        "marks": Markup(marker_definitions(MARKERS)),
         "shared": _Shared(),
-        "tiles": _tiles(material),
-        "measures": measures(material.table),
-        "tasks": list(material.tasks.items()),
+        "tiles": _tiles(context),
+        "measures": stopping_rules(context.table),
+        "tasks": list(context.tasks.items()),
         "methods": [
-            (name, Markup(swatch(look_of(material.optimizers[name]))), place)
-            for name, place in material.methods.items()
+            (name, Markup(draw_swatch(style_of(context.optimizers[name]))), place)
+            for name, place in context.methods.items()
         ],
     }
-    with looks():
-        return _environment().get_template("page.html.j2").render(context)
+    with figure_style():
+        return _environment().get_template("page.html.j2").render(values)
 
 
-def sections_of(material: ReportContext) -> list[Section]:
+def build_sections(context: ReportContext) -> list[Section]:
     """The sections that have something to say, with their figures and tables numbered."""
     # Ids begin anew with every page.
     for name in ("ids", "links"):
-        vars(material).pop(name, None)
-    made = [section for build in SECTIONS if (section := build(material)) is not None]
+        vars(context).pop(name, None)
+    made = [section for build in SECTIONS if (section := build(context)) is not None]
     return list(_numbered(made))
 
 
@@ -92,7 +92,7 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-def _drawn(picture: Picture) -> dict[str, Markup]:
+def _drawn(picture: Panel) -> dict[str, Markup]:
     """The picture as SVG, and as JSON what can be read and switched in it."""
     try:
         figure = picture.draw()
@@ -102,23 +102,23 @@ def _drawn(picture: Picture) -> dict[str, Markup]:
     if isinstance(figure, PathPicture):
         return {"svg": Markup(figure.svg(picture.id, picture.described)), "data": Markup("")}
     if isinstance(figure, PlotData):
-        drawn = Markup(svg(figure, picture.id, title=picture.described))
-        return {"svg": drawn, "data": as_json(_readable(picture, figure.geometry))}
+        drawn = Markup(render_svg(figure, picture.id, title=picture.described))
+        return {"svg": drawn, "data": embed_json(_readable(picture, figure.geometry))}
     names = [f"series-{place}" for place in range(len(picture.series))]
     kept = [*names, *(f"{name}-{part}" for name in names for part in ("end", "band")), *_FIXED] if names else []
     titles = {name: str(series["name"]) for name, series in zip(names, picture.series, strict=True)}
-    made = Markup(inline(figure, picture.id, title=picture.described, titles=titles, keep=kept))
-    return {"svg": made, "data": as_json(_readable(picture, geometry(figure))) if names else Markup("")}
+    made = Markup(inline_svg(figure, picture.id, title=picture.described, titles=titles, keep=kept))
+    return {"svg": made, "data": embed_json(_readable(picture, geometry(figure))) if names else Markup("")}
 
 
-def _readable(picture: Picture, axes: Mapping[str, Any]) -> dict[str, Any]:
+def _readable(picture: Panel, axes: Mapping[str, Any]) -> dict[str, Any]:
     return {"axes": axes, "along": picture.along, "series": picture.series, "tolerance": picture.level}
 
 
 _FIXED = ("x-axis", "y-axis", "tolerance", "tolerance-name")
 
 
-def _sorted_by(entry: Entry) -> Markup:
+def _sorted_by(entry: TableCell) -> Markup:
     """The attribute that holds a cell's value, where its text does not say it."""
     if entry.value is None:
         return Markup("")
@@ -148,10 +148,10 @@ class _Shared:
 def _frame(table: pd.DataFrame) -> Markup:
     """A table as JSON for the page: its columns, and the values of each."""
     columns = {str(name): table[name].astype(object).where(table[name].notna(), None).tolist() for name in table}
-    return as_json({"columns": list(columns), "values": list(columns.values())})
+    return embed_json({"columns": list(columns), "values": list(columns.values())})
 
 
-def as_json(thing: Any) -> Markup:
+def embed_json(thing: Any) -> Markup:
     """JSON that can stand in a page: no character in it begins or ends markup; infinities become texts."""
     return Markup(json.dumps(_finite(thing), ensure_ascii=False, separators=(",", ":")).translate(_UNSAFE))
 
@@ -172,16 +172,16 @@ def _moment(created: Any) -> str:
     return f"{found[1]} {found[2]} UTC" if found else str(created)
 
 
-def _custom(part: Custom) -> Markup:
-    return Markup(_environment().get_template(part.template).render({"known": STATUSES, **part.context}))
+def _custom(part: TemplatePart) -> Markup:
+    return Markup(_environment().get_template(part.template).render({"known": STATUSES, **part.values}))
 
 
-def _tiles(material: ReportContext) -> list[tuple[str, str]]:
-    solved = (material.rows["status"] == "converged").sum()
+def _tiles(context: ReportContext) -> list[tuple[str, str]]:
+    solved = (context.rows["status"] == "converged").sum()
     tiles = [
-        (whole(len(material.tasks)), "problems"),
-        (whole(len(material.methods)), "methods"),
-        (whole(material.runs["cell"].nunique()), "cells counted"),
-        (f"{whole(solved)} of {whole(len(material.rows))}", "shown runs converged"),
+        (whole(len(context.tasks)), "problems"),
+        (whole(len(context.methods)), "methods"),
+        (whole(context.runs["cell"].nunique()), "cells counted"),
+        (f"{whole(solved)} of {whole(len(context.rows))}", "shown runs converged"),
     ]
-    return [*tiles, (whole(len(material.machines)), "machines timed")] if len(material.machines) > 1 else tiles
+    return [*tiles, (whole(len(context.machines)), "machines timed")] if len(context.machines) > 1 else tiles

@@ -14,7 +14,7 @@ from nagbench.reporting.figures.small_paths import PathPicture
 
 
 @dataclass(frozen=True, kw_only=True)
-class Key:
+class LegendEntry:
     """An entry of a legend: a method, by its place among all methods, and the look of its line."""
 
     name: str
@@ -23,7 +23,7 @@ class Key:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Picture:
+class Panel:
     """One drawing of a figure, and the same as it stands alone, on ``paper``, which a sketch has to have.
 
     ``series`` tell what can be switched off and read in it, by the gid of their lines; ``along`` names what can stand on
@@ -52,10 +52,10 @@ class Figure:
     id: str
     lead: str
     caption: tuple[str, ...]
-    pictures: tuple[Picture, ...]
+    pictures: tuple[Panel, ...]
     mode: str = ""
     task: int | None = None
-    legend: tuple[Key, ...] = ()
+    legend: tuple[LegendEntry, ...] = ()
     table: pd.DataFrame | None = None
     shared: str = ""
     number: int = 0
@@ -74,7 +74,7 @@ class Column:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
+class TableCell:
     """A cell of a table: its text and what stands small below, the value that it is sorted by, a link, its look."""
 
     text: str = ""
@@ -89,10 +89,10 @@ class Entry:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class TableRow:
     """A row of a table: its entries, the first of which is its head, with the method and the task that it is about."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[TableCell, ...]
     id: str = ""
     method: int | None = None
     task: int | None = None
@@ -105,7 +105,7 @@ class Table:
     id: str
     label: str
     columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[TableRow, ...]
     caption: tuple[str, ...]
     css: str = "cells"
     data: pd.DataFrame | None = None
@@ -124,7 +124,7 @@ class Heading:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Text:
+class Paragraph:
     """A paragraph; ``notice`` sets it apart; ``link`` is a place on the page and what to call it."""
 
     text: str
@@ -134,7 +134,7 @@ class Text:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Words:
+class Findings:
     """A mode and what was found in it: the first sentence stands out."""
 
     mode: str
@@ -143,15 +143,15 @@ class Words:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Custom:
+class TemplatePart:
     """A part with a template of its own."""
 
     template: str
-    context: Mapping[str, Any]
+    values: Mapping[str, Any]
     kind: str = "custom"
 
 
-Part = Figure | Table | Heading | Text | Words | Custom
+Part = Figure | Table | Heading | Paragraph | Findings | TemplatePart
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,10 +12,10 @@ import pytest
 
 from nagbench.core.errors import UsageError
 from nagbench.reporting.dashboard import folders
-from nagbench.reporting.dashboard.folders import Folder, Results
-from nagbench.reporting.dashboard.history import history_of
-from nagbench.reporting.dashboard.server import address, server
-from nagbench.reporting.dashboard.site import localise, publish
+from nagbench.reporting.dashboard.folders import AsvResults, ResultFile
+from nagbench.reporting.dashboard.history import find_checkout
+from nagbench.reporting.dashboard.server import create_server, server_url
+from nagbench.reporting.dashboard.site import bundle_assets, publish_site
 
 NAME = "counts.track_iterations"
 STEPS = [10, 10, 10, 13, 13, 13]
@@ -47,12 +47,12 @@ def results(commit, values, machine="here", params=("'bowl'", "'valley'"), name=
         "result_columns": ["result", "params", "version"], "results": {name: [values, [list(params)], version]},
         "durations": {},
     }  # fmt: skip
-    return Results(machine, f"{commit[:8]}-any.json", content)
+    return ResultFile(machine, f"{commit[:8]}-any.json", content)
 
 
 def history(commits, **given):
     rows = [results(commit, [float(steps), None], **given) for commit, steps in zip(commits, STEPS, strict=True)]
-    return Folder({NAME: benchmark()}, {"here": {"machine": "here"}}, rows)
+    return AsvResults({NAME: benchmark()}, {"here": {"machine": "here"}}, rows)
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +65,8 @@ def site(checkout, tmp_path_factory):
     folder = history(commits)
     warnings = []
     out = tmp_path_factory.mktemp("site") / "html"
-    done = publish(
-        history_of(place), Folder({**folder.benchmarks, **never_ran}, folder.machines, folder.results), out,
+    done = publish_site(
+        find_checkout(place), AsvResults({**folder.benchmarks, **never_ran}, folder.machines, folder.results), out,
         warnings.append,
     )  # fmt: skip
     return done, out, warnings
@@ -120,28 +120,28 @@ def test_results_of_unknown_commits_are_named_and_left_out(checkout, tmp_path):
     folder = history(commits)
     folder.results.append(results("f" * 40, [1.0, 1.0]))
     warnings = []
-    done = publish(history_of(place), folder, tmp_path / "html", warnings.append)
+    done = publish_site(find_checkout(place), folder, tmp_path / "html", warnings.append)
     assert done.commits == 6
     assert len(warnings) == 1
     assert "ffffffff" in warnings[0]
-    again = publish(history_of(place), history(commits), tmp_path / "html", warnings.append)
+    again = publish_site(find_checkout(place), history(commits), tmp_path / "html", warnings.append)
     assert again.page.exists()
 
 
 def test_nothing_to_show_and_folders_of_others_are_usage_errors(checkout, tmp_path):
     place, commits = checkout
     with pytest.raises(UsageError, match="no results to show"):
-        publish(history_of(place), Folder(), tmp_path / "html", print)
+        publish_site(find_checkout(place), AsvResults(), tmp_path / "html", print)
     theirs = tmp_path / "theirs"
     theirs.mkdir()
     (theirs / "thesis.tex").write_text("years of work")
     with pytest.raises(UsageError, match="holds other things"):
-        publish(history_of(place), history(commits), theirs, print)
+        publish_site(find_checkout(place), history(commits), theirs, print)
     assert (theirs / "thesis.tex").exists()
     with pytest.raises(UsageError, match="not in a git checkout"):
-        history_of(tmp_path)
+        find_checkout(tmp_path)
     with pytest.raises(UsageError, match="no-such"):
-        history_of(place).commit("no-such")
+        find_checkout(place).commit("no-such")
 
 
 @pytest.mark.usefixtures("no_programs")
@@ -153,57 +153,57 @@ def test_without_git_there_is_no_history(tmp_path):
 def test_an_asset_that_is_not_kept_here_is_an_error_and_not_a_hole(tmp_path):
     (tmp_path / "index.html").write_text('<script src="https://example.org/new-library.js"></script>')
     with pytest.raises(UsageError, match=re.escape("example.org/new-library.js")):
-        localise(tmp_path)
+        bundle_assets(tmp_path)
 
 
 def test_a_folder_is_read_as_it_was_written(checkout, tmp_path):
     folder = history(checkout[1])
-    folders.write(folder, tmp_path / "asv")
-    back = folders.read(tmp_path / "asv")
+    folders.write_results(folder, tmp_path / "asv")
+    back = folders.read_results(tmp_path / "asv")
     assert back.benchmarks == folder.benchmarks
     assert back.machines == {"here": {"machine": "here", "version": 1}}
     assert [(r.machine, r.name, r.commit) for r in back.results] == sorted(
         (r.machine, r.name, r.commit) for r in folder.results
     )
-    assert folders.read(tmp_path / "nowhere") == Folder()
+    assert folders.read_results(tmp_path / "nowhere") == AsvResults()
     (tmp_path / "asv" / "here" / "00000000-any.json").write_text('{"results": NaN}')
     with pytest.raises(UsageError, match="not a file of results"):
-        folders.read(tmp_path / "asv")
+        folders.read_results(tmp_path / "asv")
     (tmp_path / "asv" / "benchmarks.json").write_text("[]")
     with pytest.raises(UsageError, match="not a file of asv"):
-        folders.read(tmp_path / "asv")
+        folders.read_results(tmp_path / "asv")
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match=r"no benchmarks\.json"):
-        folders.read(tmp_path / "empty")
+        folders.read_results(tmp_path / "empty")
 
 
 def test_asvs_own_nan_is_read(tmp_path):
-    folders.write(Folder({NAME: benchmark()}, {"here": {}}, [results("a" * 40, [math.nan, 1.0])]), tmp_path)
-    (found,) = folders.read(tmp_path).results
+    folders.write_results(AsvResults({NAME: benchmark()}, {"here": {}}, [results("a" * 40, [math.nan, 1.0])]), tmp_path)
+    (found,) = folders.read_results(tmp_path).results
     assert math.isnan(found.content["results"][NAME][0][0])
 
 
 def test_merging_pools_parameters_and_keeps_the_former_of_two():
-    first = Folder(
+    first = AsvResults(
         {NAME: benchmark(params=["'bowl'"])}, {"a": {"cpu": "one"}}, [results("1" * 40, [1.0], "a", ["'bowl'"])]
     )
-    second = Folder(
+    second = AsvResults(
         {NAME: benchmark(params=["'valley'", "'bowl'"]), "other": benchmark("other")},
         {"a": {"cpu": "two"}, "b": {}},
         [results("1" * 40, [2.0, 3.0], "a"), results("1" * 40, [4.0, 5.0], "b")],
     )
-    both = folders.merged([first, second])
+    both = folders.merge_results([first, second])
     assert both.benchmarks[NAME]["params"] == [["'bowl'", "'valley'"]]
     assert set(both.benchmarks) == {NAME, "other"}
     assert both.machines == {"a": {"cpu": "one"}, "b": {}}
     assert [(r.machine, r.content["results"][NAME][0]) for r in both.results] == [("a", [1.0]), ("b", [4.0, 5.0])]
-    newer = folders.merged([Folder({NAME: benchmark(params=["'bowl'"], version="2")}), second])
+    newer = folders.merge_results([AsvResults({NAME: benchmark(params=["'bowl'"], version="2")}), second])
     assert newer.benchmarks[NAME] == benchmark(params=["'bowl'"], version="2")
 
 
 def test_the_server_answers_on_this_machine_alone(site):
     _, out, _ = site
-    with server(out, 0) as running:
+    with create_server(out, 0) as running:
         assert running.server_address[0] == "127.0.0.1"
         thread = threading.Thread(target=running.serve_forever)
         thread.start()
@@ -214,10 +214,10 @@ def test_the_server_answers_on_this_machine_alone(site):
         assert b"airspeed velocity" in answer.read()
         connection.close()
         with pytest.raises(UsageError, match="cannot be served"):
-            server(out, running.server_address[1])
+            create_server(out, running.server_address[1])
         running.shutdown()
         thread.join()
-        assert address(running) == f"http://127.0.0.1:{running.server_address[1]}/"
+        assert server_url(running) == f"http://127.0.0.1:{running.server_address[1]}/"
 
 
 def test_the_vendored_files_answer_to_every_remote_asset_of_the_installed_asv(site):
@@ -232,11 +232,11 @@ def test_every_machine_has_a_graph_of_every_benchmark(checkout, tmp_path):
     """The page asks for all of them, whatever ran where: a request that fails is shown as an error."""
     place, commits = checkout
     mine, other = history(commits), results(commits[0], [1.0, 2.0], machine="there", name="study.x.iterations")
-    both = Folder(
+    both = AsvResults(
         {**mine.benchmarks, "study.x.iterations": benchmark("study.x.iterations")},
         {**mine.machines, "there": {"machine": "there"}}, [*mine.results, other],
     )  # fmt: skip
-    done = publish(history_of(place), both, tmp_path / "html", print)
+    done = publish_site(find_checkout(place), both, tmp_path / "html", print)
     combinations = json.loads((tmp_path / "html" / "index.json").read_text(encoding="utf-8"))["graph_param_list"]
     assert {given["machine"] for given in combinations} == {"here", "there"}
     for given in combinations:

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 import nagbench
 from nagbench.cli.main import cli
 from nagbench.core.errors import UsageError
-from nagbench.reporting.dashboard.studies import exported
+from nagbench.reporting.dashboard.studies import export_sweep
 
 
 def keys(params):
@@ -41,7 +41,7 @@ def home(needs_git, tmp_path_factory):
 
 def test_the_export_holds_the_selected_counts_and_the_unsolved(home):
     sweep = nagbench.load(home / "run1")
-    folder = exported(sweep, "a" * 40, 1)
+    folder = export_sweep(sweep, "a" * 40, 1)
     assert set(folder.benchmarks) == {"study.valley_study.iterations", "study.valley_study.unsolved"}
     (found,) = folder.results
     assert found.commit == "a" * 40
@@ -63,12 +63,14 @@ def test_the_export_holds_the_selected_counts_and_the_unsolved(home):
 
 
 def test_the_version_is_that_of_the_question_and_not_of_the_list_of_problems(home, tmp_path):
-    of = [exported(nagbench.load(home / f"run{i}"), "a" * 40, 1) for i in (0, 1)]
+    of = [export_sweep(nagbench.load(home / f"run{i}"), "a" * 40, 1) for i in (0, 1)]
     looser = nagbench.sweep(
         problems=["bowl"], optimizers=["nesterov"], trials=4, budget=2_000, tolerances=[1e-2], timing=False,
         curves=False, name="valley.study", out=tmp_path / "looser",
     )  # fmt: skip
-    versions = [f.benchmarks["study.valley_study.iterations"]["version"] for f in (*of, exported(looser, "a" * 40, 1))]
+    versions = [
+        f.benchmarks["study.valley_study.iterations"]["version"] for f in (*of, export_sweep(looser, "a" * 40, 1))
+    ]
     assert versions[0] == versions[1] != versions[2]
 
 

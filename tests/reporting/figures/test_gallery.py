@@ -8,12 +8,12 @@ import pytest
 
 from nagbench.cli.main import cli
 from nagbench.reporting.figures.gallery import GALLERY
-from nagbench.reporting.figures.style import save
+from nagbench.reporting.figures.style import save_figure
 
 
 @pytest.mark.parametrize("name", GALLERY)
 def test_every_picture_is_drawn(name: str, tmp_path: Path) -> None:
-    save(GALLERY[name].draw(), tmp_path / "picture.png", dpi=40)
+    save_figure(GALLERY[name].draw(), tmp_path / "picture.png", dpi=40)
     assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import nagbench
-from nagbench.reporting.figures.learning import epochs, learning
+from nagbench.reporting.figures.learning import epochs_of, plot_learning_curves
 
 NAMES = {"training_loss", "validation_loss", "training_accuracy", "validation_accuracy"}
 
@@ -21,7 +21,7 @@ def test_metrics_are_taken_once_an_epoch_at_the_iterates_of_the_run(digits):
     assert set(run.metrics) == NAMES
     per_epoch = -(-problem.row_count // 32)
     assert run.curve["iteration"].tolist() == [*range(0, 500, per_epoch), 500]
-    assert epochs(problem, run)[:3].tolist() == [0.0, 1.0, 2.0]
+    assert epochs_of(problem, run)[:3].tolist() == [0.0, 1.0, 2.0]
     for name, values in run.metrics.items():
         assert len(values) == len(run.curve)
         assert values[-1] == problem.metrics[name](run.iterate)
@@ -37,7 +37,7 @@ def test_the_network_learns(digits):
 
 def test_the_picture_has_a_line_for_each(digits):
     problem, run = digits
-    figure = learning(problem, run)
+    figure = plot_learning_curves(problem, run)
     loss, accuracy = figure.axes
     assert [len(axes.lines) for axes in (loss, accuracy)] == [2, 2]
     assert loss.get_yscale() == "log"

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import nagbench
-from nagbench.reporting.figures.rates import rate_map
-from nagbench.reporting.figures.style import save
+from nagbench.reporting.figures.rates import plot_rates
+from nagbench.reporting.figures.style import save_figure
 
 
 def curve(figure):
@@ -18,7 +18,7 @@ def curve(figure):
 
 
 def test_gradient_descent_multiplies_by_one_minus_the_product():
-    figure = rate_map(nagbench.optimizer("gradient-descent"))
+    figure = plot_rates(nagbench.optimizer("gradient-descent"))
     at, products = curve(figure)
     for product in (products[40], products[200], 1.9):
         nearest = products[np.argmin(np.abs(products - product))]
@@ -28,7 +28,7 @@ def test_gradient_descent_multiplies_by_one_minus_the_product():
 
 def test_the_heavy_ball_takes_the_root_of_its_momentum_wherever_it_oscillates():
     """Polyak 1964: complex eigenvalues between (1 − √m)² and (1 + √m)², all of modulus √m."""
-    figure = rate_map(nagbench.optimizer("momentum", momentum=0.9))
+    figure = plot_rates(nagbench.optimizer("momentum", momentum=0.9))
     at, _ = curve(figure)
     for product in (0.01, 0.3, 3.0, 3.7):
         assert at(product) == pytest.approx(-1.0 / math.log10(math.sqrt(0.9)), rel=1e-6)
@@ -36,17 +36,17 @@ def test_the_heavy_ball_takes_the_root_of_its_momentum_wherever_it_oscillates():
 
 
 def test_a_library_that_refuses_momentum_zero_is_drawn_without_it(tmp_path):
-    figure = rate_map(nagbench.optimizer("torch/sgd-nesterov"))
-    ours = rate_map(nagbench.optimizer("nesterov"))
+    figure = plot_rates(nagbench.optimizer("torch/sgd-nesterov"))
+    ours = plot_rates(nagbench.optimizer("nesterov"))
     product = 0.05
     assert curve(figure)[0](product) == pytest.approx(curve(ours)[0](product), rel=1e-6)
-    save(figure, tmp_path / "t.png")
+    save_figure(figure, tmp_path / "t.png")
 
 
 @pytest.mark.parametrize("text", ["adam", "fista", "lion"])
 def test_methods_that_are_not_linear_or_change_have_none(text):
-    assert rate_map(nagbench.optimizer(text)) is None
+    assert plot_rates(nagbench.optimizer(text)) is None
 
 
 def test_a_schedule_has_none():
-    assert rate_map(nagbench.optimizer("nesterov", schedule="cosine")) is None
+    assert plot_rates(nagbench.optimizer("nesterov", schedule="cosine")) is None

@@ -10,8 +10,17 @@ from matplotlib.colors import to_rgb
 
 import nagbench
 from nagbench import UsageError
-from nagbench.reporting.figures.landscape import contours
-from nagbench.reporting.figures.style import DARK, MUTED, PAPER, look_of, looks, new_figure, save, shown
+from nagbench.reporting.figures.landscape import plot_contours
+from nagbench.reporting.figures.style import (
+    DARK,
+    MUTED,
+    PAPER,
+    figure_style,
+    new_figure,
+    printable,
+    save_figure,
+    style_of,
+)
 
 METHODS = ("gradient-descent", "momentum", "nesterov", "rmsprop", "adam")
 BEHIND_LINES = set(list(DARK)[2:5])
@@ -33,38 +42,38 @@ def python(code: str) -> str:
 
 
 def small_figure():  # type: ignore[no-untyped-def]
-    with looks():
+    with figure_style():
         figure = new_figure(2, 2)
-        figure.add_subplot().plot([0, 1], [1, 0], **look_of("nesterov").line)
+        figure.add_subplot().plot([0, 1], [1, 0], **style_of("nesterov").line)
     return figure
 
 
 def saved(kind: str) -> bytes:
     stream = io.BytesIO()
-    save(small_figure(), stream, kind)
+    save_figure(small_figure(), stream, kind)
     return stream.getvalue()
 
 
 def test_known_methods_differ_in_colour_dash_and_marker() -> None:
-    looks_of_known = [look_of(name) for name in METHODS]
+    looks_of_known = [style_of(name) for name in METHODS]
     for part in ("color", "dash", "marker"):
         assert len({getattr(look, part) for look in looks_of_known}) == len(METHODS)
 
 
 def test_unknown_methods_never_take_the_colour_of_a_known_one() -> None:
-    known = {look_of(name).color for name in METHODS}
-    others = [look_of(f"method-{i}") for i in range(200)]
+    known = {style_of(name).color for name in METHODS}
+    others = [style_of(f"method-{i}") for i in range(200)]
     assert not known & {look.color for look in others}
     assert len(set(others)) > 100
 
 
 def test_an_unknown_method_looks_the_same_in_every_process() -> None:
     code = "from nagbench.reporting.figures.style import look_of; print(look_of('torch/sgd <b>é'))"
-    assert python(code) == str(look_of("torch/sgd <b>é"))
+    assert python(code) == str(style_of("torch/sgd <b>é"))
 
 
 def test_variants_keep_the_colour_and_differ_otherwise() -> None:
-    first, second = look_of("momentum"), look_of("momentum", 1)
+    first, second = style_of("momentum"), style_of("momentum", 1)
     assert first.color == second.color
     assert (first.dash, first.marker) != (second.dash, second.marker)
 
@@ -104,14 +113,14 @@ def test_the_same_figure_gives_the_same_bytes_without_a_date(kind: str) -> None:
 
 def test_an_unknown_format_is_a_usage_error(tmp_path) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(UsageError, match=r"'xyz' is not known \(known: .*svg"):
-        save(small_figure(), tmp_path / "picture.xyz")
+        save_figure(small_figure(), tmp_path / "picture.xyz")
 
 
 def test_the_format_follows_from_the_name(tmp_path) -> None:  # type: ignore[no-untyped-def]
-    save(contours(nagbench.problem("bowl")), tmp_path / "bowl.PNG", dpi=50)
+    save_figure(plot_contours(nagbench.problem("bowl")), tmp_path / "bowl.PNG", dpi=50)
     assert (tmp_path / "bowl.PNG").read_bytes().startswith(b"\x89PNG")
 
 
 def test_shown_names_have_one_line_of_bounded_length() -> None:
-    assert shown("a\nb\x00") == "a�b�"
-    assert shown("x" * 100, 10) == "x" * 9 + "…"
+    assert printable("a\nb\x00") == "a�b�"
+    assert printable("x" * 100, 10) == "x" * 9 + "…"

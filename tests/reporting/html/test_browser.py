@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 import nagbench
-from nagbench.reporting.context import ReportContext, report_context
-from nagbench.reporting.html.page import render
+from nagbench.reporting.context import ReportContext, build_context
+from nagbench.reporting.html.page import render_page
 
 sync_api = pytest.importorskip("playwright.sync_api")
 
@@ -261,12 +261,12 @@ def test_without_scripts_everything_stands_and_nothing_is_offered_in_vain(visit:
 
 
 def test_hostile_names_are_shown_and_not_run(visit: Callable[..., Any], sweep: nagbench.Sweep, tmp_path: Path) -> None:
-    plain = report_context(sweep)
+    plain = build_context(sweep)
     names = {"rosenbrock": HOSTILE, "nesterov": f"{HOSTILE}'\"", "tuned": HOSTILE}
     runs, plan = (table.replace(names) for table in (plain.runs, plain.plan))
     evil = ReportContext(runs.assign(error=HOSTILE), plain.timings, plain.curves, plain.manifests, plan=plan)
     target = tmp_path / "evil.html"
-    target.write_text(render(evil), encoding="utf-8")
+    target.write_text(render_page(evil), encoding="utf-8")
     page = visit(target)
     assert [text for text in page.locator("#table-summary tbody th").all_text_contents() if HOSTILE in text]
     open_switches(page)

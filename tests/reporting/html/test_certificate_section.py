@@ -12,8 +12,8 @@ from click.testing import CliRunner
 
 import nagbench
 from nagbench.cli.main import cli
-from nagbench.reporting.context import ReportContext, report_context
-from nagbench.reporting.html.page import render, sections_of
+from nagbench.reporting.context import ReportContext, build_context
+from nagbench.reporting.html.page import build_sections, render_page
 from nagbench.reporting.html.parts import Figure, Section, Table
 
 HOSTILE = "<script>alert(1)</script>"
@@ -41,7 +41,7 @@ def certified(folder: Path, text: str) -> Any:
 
 
 def section_of(found: ReportContext, name: str) -> Section:
-    return next(section for section in sections_of(found) if section.id == name)
+    return next(section for section in build_sections(found) if section.id == name)
 
 
 def test_the_command_writes_what_the_report_reads(folder: Path) -> None:
@@ -50,14 +50,14 @@ def test_the_command_writes_what_the_report_reads(folder: Path) -> None:
         cli, ["verify", "nesterov", "qhm", "--scenario", "step-drop", "--steps", "12", "--out", str(file)]
     )
     assert done.exit_code == 0
-    (found,) = report_context(nagbench.load(folder)).certificates
+    (found,) = build_context(nagbench.load(folder)).certificates
     file.unlink()
     assert not isinstance(found, str)
     assert (found.steps, [trial.scenario.name for trial in found.trials]) == (12, ["step-drop"])
 
 
 def test_bundles_and_pictures_stand_on_the_page(certified: Path, text: str) -> None:
-    found = report_context(nagbench.load(certified))
+    found = build_context(nagbench.load(certified))
     parts = section_of(found, "certificate").parts
     table = next(part for part in parts if isinstance(part, Table))
     rows = {(row.entries[0].small, row.entries[1].text): row.entries for row in table.rows}
@@ -74,19 +74,19 @@ def test_bundles_and_pictures_stand_on_the_page(certified: Path, text: str) -> N
     assert shown == {
         f"{line['a']} | {line['b']}": line["distances"] for line in trials["step-drop"]["picture"]["lines"]
     }
-    page = render(found)
+    page = render_page(found)
     assert '<a href="#certificate">' in page[page.index('id="libraries"') :]
 
 
 def test_without_one_the_page_says_how_to_make_it(folder: Path) -> None:
-    page = render(report_context(nagbench.load(folder)))
+    page = render_page(build_context(nagbench.load(folder)))
     assert "`nagbench verify nesterov torch/sgd-nesterov --out DIRECTORY/certificate.json`" in page
 
 
 def test_without_libraries_nothing_is_said(folder: Path) -> None:
-    found = report_context(nagbench.load(folder))
+    found = build_context(nagbench.load(folder))
     ours = found.runs[found.runs["optimizer"] == "nesterov"]
-    page = render(ReportContext(ours, found.timings, found.curves, found.manifests, plan=found.plan))
+    page = render_page(ReportContext(ours, found.timings, found.curves, found.manifests, plan=found.plan))
     assert "certificate" not in page
 
 
@@ -97,7 +97,7 @@ def test_a_damaged_one_is_a_line_and_the_rest_stands(folder: Path, text: str, da
     file = folder / "certificate.json"
     file.write_bytes(b"\xff\xfe\x00" if damage is None else damage(text).encode())
     warned: list[str] = []
-    page = render(report_context(nagbench.load(folder, warn=warned.append)))
+    page = render_page(build_context(nagbench.load(folder, warn=warned.append)))
     file.unlink()
     assert len(warned) == 1
     assert len(warned[0].splitlines()) == 1
@@ -116,7 +116,7 @@ def test_hostile_names_are_text(folder: Path, text: str) -> None:
             pair["explanation"] = HOSTILE
     file = folder / "certificate.json"
     file.write_text(json.dumps(data), encoding="utf-8")
-    page = render(report_context(nagbench.load(folder)))
+    page = render_page(build_context(nagbench.load(folder)))
     file.unlink()
     assert "<script>alert" not in page
     assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") > 20

@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 
 import nagbench
-from nagbench.reporting.context import ReportContext, report_context
-from nagbench.reporting.export import figures, latex, markdown, notebook
-from nagbench.reporting.figures.ranks import critical_differences
-from nagbench.reporting.html.page import render, sections_of
+from nagbench.reporting.context import ReportContext, build_context
+from nagbench.reporting.export import render_latex, render_markdown, render_notebook, write_figures
+from nagbench.reporting.figures.ranks import plot_critical_difference
+from nagbench.reporting.html.page import build_sections, render_page
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def tuned(tables: dict[str, Any]) -> ReportContext:
 
 
 def test_markdown_tables_hold_the_counts(tuned: ReportContext, tables: dict[str, Any]) -> None:
-    text = markdown(tuned)
+    text = render_markdown(tuned)
     block = text[text.index("## tuned") : text.index("## theory")]
     rows = [
         [entry.strip() for entry in line.strip("|").split("|")] for line in block.splitlines() if line.startswith("|")
@@ -46,17 +46,17 @@ def test_hostile_names_stay_in_their_cells(tuned: ReportContext) -> None:
         tuned.runs.replace({"bowl": "a|b</td>\n\n# x_y*", "nesterov": r"\input{x} 50% & $y$"}), tuned.timings, tuned.curves,
         tuned.manifests,
     )  # fmt: skip
-    text = markdown(evil)
+    text = render_markdown(evil)
     assert r"a\|b&lt;/td&gt; # x\_y\*" in text
     assert not [line for line in text.splitlines() if line.startswith("# x")]
-    paper = latex(evil)
+    paper = render_latex(evil)
     assert r"\textbackslash{}input\{x\} 50\% \& \$y\$" in paper
-    assert "<td>" not in notebook(evil).replace("<td>", "", notebook(evil).count("<td>"))
-    assert "a|b&lt;/td&gt;" in notebook(evil)
+    assert "<td>" not in render_notebook(evil).replace("<td>", "", render_notebook(evil).count("<td>"))
+    assert "a|b&lt;/td&gt;" in render_notebook(evil)
 
 
 def test_latex_tables_are_balanced_and_even(tuned: ReportContext) -> None:
-    text = latex(tuned)
+    text = render_latex(tuned)
     assert re.findall(r"\\begin\{(\w+)\}", text).count("table") == text.count(r"\end{table}") == 2
     for columns, body in re.findall(r"\\begin\{tabular\}\{l(r+)\}\n\\toprule\n(.*?)\\bottomrule", text, flags=re.S):
         lines = [line for line in body.splitlines() if line != r"\midrule"]
@@ -67,7 +67,7 @@ def test_latex_tables_are_balanced_and_even(tuned: ReportContext) -> None:
 
 
 def test_a_notebook_shows_findings_and_counts(tuned: ReportContext) -> None:
-    text = notebook(tuned)
+    text = render_notebook(tuned)
     assert "needed the fewest iterations" in text
     assert text.count("<table>") == text.count("</table>") == 2
     parser = HTMLParser()
@@ -76,8 +76,8 @@ def test_a_notebook_shows_findings_and_counts(tuned: ReportContext) -> None:
 
 
 def test_every_figure_is_a_pdf_of_its_own(tuned: ReportContext, tmp_path: Path) -> None:
-    files = list(figures(tuned, tmp_path / "figures"))
-    assert len(files) == len(set(files)) == render(tuned).count('<div class="picture"')
+    files = list(write_figures(tuned, tmp_path / "figures"))
+    assert len(files) == len(set(files)) == render_page(tuned).count('<div class="picture"')
     assert all(file.read_bytes().startswith(b"%PDF") for file in files)
 
 
@@ -93,12 +93,12 @@ def sweeps(tmp_path_factory: pytest.TempPathFactory) -> tuple[nagbench.Sweep, na
 
 
 def test_several_directories_pool_counts(sweeps: tuple[nagbench.Sweep, nagbench.Sweep]) -> None:
-    pooled = report_context(*sweeps)
+    pooled = build_context(*sweeps)
     assert set(pooled.runs["cell"]) == set(sweeps[0].runs["cell"]) | set(sweeps[1].runs["cell"])
     assert not pooled.runs.duplicated(["cell", "variant", "mode", "trial", "tolerance"]).any()
     assert pooled.notes == ()
     assert list(pooled.methods) == ["nesterov", "momentum"]
-    page = render(pooled)
+    page = render_page(pooled)
     assert all(str(sweep.manifest["command"]) in page for sweep in sweeps)
     cells = page[page.index('id="table-cells"') :]
     assert ">machine</th>" in cells
@@ -106,14 +106,14 @@ def test_several_directories_pool_counts(sweeps: tuple[nagbench.Sweep, nagbench.
 
 
 def test_times_of_machines_stay_apart(sweeps: tuple[nagbench.Sweep, nagbench.Sweep]) -> None:
-    one = report_context(sweeps[0])
+    one = build_context(sweeps[0])
     slower = one.timings.assign(machine="another", wall_time=one.timings["wall_time"] * 100)
     both = ReportContext(one.runs, pd.concat([one.timings, slower]), one.curves, one.manifests, plan=one.plan)
     assert sorted(both.machines) == sorted({"another", *one.timings["machine"]})
     first = both.timings[both.timings["machine"] == both.machines[0]].set_index("cell")["wall_time"]
     shown = both.rows.set_index("cell")["wall_time"]
     assert set(shown) <= set(first)
-    page = render(both)
+    page = render_page(both)
     assert '<td class="n">another</td>' in page
     assert page.count('<tr id="cell-') == len(both.rows)
 
@@ -127,37 +127,37 @@ def test_counts_that_differ_between_directories_are_told(sweeps: tuple[nagbench.
         manifest, missing, plan = sweeps[0].manifest, 0, sweeps[0].plan
         store = sweeps[0].store
 
-    pooled = report_context(sweeps[0], Changed())  # type: ignore[arg-type]
+    pooled = build_context(sweeps[0], Changed())  # type: ignore[arg-type]
     assert "1 cell has other counts" in pooled.notes[0]
-    assert pooled.notes[0] in markdown(pooled).replace("\\", "")
+    assert pooled.notes[0] in render_markdown(pooled).replace("\\", "")
 
 
 def test_the_plan_gives_back_the_cells(sweeps: tuple[nagbench.Sweep, nagbench.Sweep]) -> None:
-    found = report_context(sweeps[0])
+    found = build_context(sweeps[0])
     for key in found.rows["cell"]:
         assert found.cell(key).key == key
     assert found.cell("no such key") is None
 
 
 def test_problems_of_two_variables_get_paths_and_surfaces(sweeps: tuple[nagbench.Sweep, nagbench.Sweep]) -> None:
-    page = render(report_context(sweeps[0]))
+    page = render_page(build_context(sweeps[0]))
     for name in ("paths-bowl", "paths-rosenbrock", "surface-bowl", "surface-rosenbrock"):
         assert re.search(rf'<figure[^>]* id="{name}"', page), name
 
 
 def test_a_problem_that_is_not_here_costs_its_pictures_alone(sweeps: tuple[nagbench.Sweep, nagbench.Sweep]) -> None:
-    found = report_context(sweeps[0])
+    found = build_context(sweeps[0])
     lost = found.plan.assign(problem_spec='{"family":"no.such.module:thing","parameters":{}}')
-    page = render(ReportContext(found.runs, found.timings, found.curves, found.manifests, plan=lost))
+    page = render_page(ReportContext(found.runs, found.timings, found.curves, found.manifests, plan=lost))
     assert "The paths on bowl cannot be drawn here: " in page
     assert "figure-bowl-tuned" in page
 
 
 def test_profiles_and_ranks_stand_on_the_page(tuned: ReportContext) -> None:
-    page = render(tuned)
+    page = render_page(tuned)
     assert re.search(r'<figure[^>]* id="profiles-tuned"', page)
     assert "No critical-difference diagram for tuned: 3 problems, fewer than 6." in page
-    parts = [part for section in sections_of(tuned) if section.id == "profiles" for part in section.parts]
+    parts = [part for section in build_sections(tuned) if section.id == "profiles" for part in section.parts]
     figure = parts[0]
     series = figure.pictures[0].series
     best = tuned.table[(tuned.table["mode"] == "tuned") & tuned.table["best"]]["method"].value_counts()
@@ -167,7 +167,7 @@ def test_profiles_and_ranks_stand_on_the_page(tuned: ReportContext) -> None:
 
 def test_the_diagram_of_ranks_joins_what_cannot_be_told_apart() -> None:
     means = pd.DataFrame({"method": list("abc"), "optimizer": list("abc"), "mean_rank": [1.2, 1.9, 2.9]})
-    axes = critical_differences(means, 1.0, [["a", "b"], ["b", "c"]]).axes[0]
+    axes = plot_critical_difference(means, 1.0, [["a", "b"], ["b", "c"]]).axes[0]
     bars = [line.get_xdata() for line in axes.lines if line.get_linewidth() == 4]
     assert np.array(bars) == pytest.approx(np.array([[1.16, 1.94], [1.86, 2.94]]))
     assert {text.get_text().split()[0] for text in axes.texts} == {"a", "b", "c", "critical"}
@@ -177,7 +177,7 @@ def test_the_diagram_of_ranks_joins_what_cannot_be_told_apart() -> None:
 def test_the_labels_of_the_diagram_of_ranks_lie_within_it(name: str) -> None:
     names = [name, "b", "c", name]
     means = pd.DataFrame({"method": names, "optimizer": names, "mean_rank": [1.25, 1.9, 2.9, 3.33]})
-    figure = critical_differences(means, 1.0, [])
+    figure = plot_critical_difference(means, 1.0, [])
     figure.draw_without_rendering()
     for text in figure.axes[0].texts:
         box = text.get_window_extent()
@@ -188,7 +188,7 @@ def test_what_a_problem_follows_is_drawn_as_learning_curves(tuned: ReportContext
     followed = ReportContext(
         tuned.runs, tuned.timings, tuned.curves.assign(training_loss=tuned.curves["gradient_norm"]), tuned.manifests
     )
-    (section,) = (section for section in sections_of(followed) if section.id == "learning")
+    (section,) = (section for section in build_sections(followed) if section.id == "learning")
     shown = {one["name"]: one["y"][-1] for one in section.parts[0].pictures[0].series}
     ends = tuned.rows[(tuned.rows["task"] == "bowl") & (tuned.rows["mode"] == "tuned")].set_index("method")["residual"]
     assert shown == pytest.approx(ends.to_dict(), rel=1e-5)
@@ -204,6 +204,6 @@ def test_a_full_grid_is_drawn_as_a_map(tmp_path: Path) -> None:
         timing=False,
         out=tmp_path / "run",
     )
-    (section,) = (section for section in sections_of(report_context(sweep)) if section.id == "maps")
+    (section,) = (section for section in build_sections(build_context(sweep)) if section.id == "maps")
     assert len(section.parts[0].table) == 9
     assert section.parts[0].pictures[0].draw().axes

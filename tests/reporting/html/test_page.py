@@ -15,15 +15,15 @@ import pytest
 from nagbench.reporting.context import ReportContext
 from nagbench.reporting.figures.style import DARK
 from nagbench.reporting.html.ids import Ids, slug
-from nagbench.reporting.html.page import render
-from nagbench.reporting.html.sections.reading import STATUSES
+from nagbench.reporting.html.page import render_page
+from nagbench.reporting.html.sections.how_to_read import STATUSES
 
 HOSTILE = "<script>alert(1)</script>"
 VOID = {"meta", "link", "br", "input"}
 
 
 def page_of(runs: pd.DataFrame, timings: pd.DataFrame, curves: pd.DataFrame, manifest: Any, missing: int = 0) -> str:
-    return render(ReportContext(runs, timings, curves, [manifest], missing=missing))
+    return render_page(ReportContext(runs, timings, curves, [manifest], missing=missing))
 
 
 class Page(HTMLParser):

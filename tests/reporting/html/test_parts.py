@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from nagbench.reporting.context import ReportContext
-from nagbench.reporting.html.page import sections_of
-from nagbench.reporting.html.parts import Section, Table, Text
-from nagbench.reporting.html.sections import cells, curves, libraries
+from nagbench.reporting.html.page import build_sections
+from nagbench.reporting.html.parts import Paragraph, Section, Table
+from nagbench.reporting.html.sections import cells, convergence, libraries
 
 
 def material_of(tables: dict[str, Any]) -> ReportContext:
@@ -25,7 +25,7 @@ def table_of(section: Section | None) -> Table:
 
 
 def test_without_a_librarys_method_there_is_no_section_of_libraries(tables: dict[str, Any]) -> None:
-    assert "libraries" not in [section.id for section in sections_of(material_of(tables))]
+    assert "libraries" not in [section.id for section in build_sections(material_of(tables))]
 
 
 def test_libraries_stand_beside_ours_with_the_time_of_an_iteration(tables: dict[str, Any]) -> None:
@@ -68,9 +68,9 @@ def test_a_large_table_is_saved_from_what_is_shown(tables: dict[str, Any], monke
 
 
 def test_curves_beyond_the_limit_are_left_out_in_words(tables: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(curves, "_MOST", 1)
-    parts = curves.section(material_of(tables)).parts
+    monkeypatch.setattr(convergence, "_MOST", 1)
+    parts = convergence.section(material_of(tables)).parts
     last = parts[-1]
-    assert isinstance(last, Text)
+    assert isinstance(last, Paragraph)
     assert "rosenbrock" in last.text
     assert [part.kind for part in parts].count("heading") == 1

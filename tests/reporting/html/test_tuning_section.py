@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import nagbench
-from nagbench.reporting.context import ReportContext, report_context
-from nagbench.reporting.html.page import render, sections_of
+from nagbench.reporting.context import ReportContext, build_context
+from nagbench.reporting.html.page import build_sections, render_page
 from nagbench.reporting.html.parts import Figure, Section, Table
 
 
@@ -22,11 +22,11 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> ReportContext:
         optimizers=["gradient-descent", "nesterov"], trials=8, budget=20_000, timing=False, modes=["tuned", "theory"],
         out=tmp_path_factory.mktemp("tuning") / "run",
     )  # fmt: skip
-    return report_context(sweep)
+    return build_context(sweep)
 
 
 def section_of(found: ReportContext, name: str) -> Section:
-    return next(section for section in sections_of(found) if section.id == name)
+    return next(section for section in build_sections(found) if section.id == name)
 
 
 def test_every_trial_is_a_point_and_the_best_so_far_a_staircase(found: ReportContext) -> None:
@@ -71,7 +71,9 @@ def test_counts_grow_as_theory_says(found: ReportContext) -> None:
 
 def test_without_trials_there_is_no_section(found: ReportContext) -> None:
     theory = found.runs[found.runs["mode"] == "theory"]
-    names = [section.id for section in sections_of(ReportContext(theory, found.timings, found.curves, found.manifests))]
+    names = [
+        section.id for section in build_sections(ReportContext(theory, found.timings, found.curves, found.manifests))
+    ]
     assert "tuning" not in names
     assert "scaling" not in names
 
@@ -80,7 +82,7 @@ def test_hostile_names_are_text_here_too(found: ReportContext) -> None:
     evil = "<script>alert(1)</script>"
     names = dict(zip(found.runs["problem"].unique(), (f"{evil}{k}" for k in range(3)), strict=True))
     runs = found.runs.replace({"problem": names, "variant": {"nesterov": evil}, "optimizer": {"nesterov": evil}})
-    page = render(ReportContext(runs, found.timings, found.curves, found.manifests, plan=found.plan))
+    page = render_page(ReportContext(runs, found.timings, found.curves, found.manifests, plan=found.plan))
     assert "<script>alert" not in page
     assert json.dumps(evil, ensure_ascii=False).strip('"').replace("<", "&lt;").replace(">", "&gt;") in page
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import nagbench
 from nagbench.api.certificates import Certificate
-from nagbench.reporting.figures.svg import inline
+from nagbench.reporting.figures.svg import inline_svg
 from nagbench.validation.equivalence.bundles import equivalence_classes, rifts
 from nagbench.validation.equivalence.certificate import schema
 
@@ -123,6 +123,6 @@ def test_hostile_names_are_drawn_as_text(text: str) -> None:
             trial["group"] = trial["title"] = HOSTILE
 
     figure = Certificate.from_json(changed(text.replace("formula/cs231n", "$x_{$<script>"), rename)).plot()
-    svg = inline(figure, "p", title=HOSTILE)
+    svg = inline_svg(figure, "p", title=HOSTILE)
     assert "<script>" not in svg
     assert "&lt;script&gt;" in svg

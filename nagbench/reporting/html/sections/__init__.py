@@ -1,6 +1,7 @@
-"""The sections of the page, in order: each a function from the material to a section, or None where it has nothing to say.
+"""The sections of the page, one module each.
 
-A further section is a module here and a line in `SECTIONS`.
+Every module has a function ``section(context) -> Section | None``, which returns None if the section does not apply.
+A new section is a module here and an entry in `SECTIONS`.
 """
 
 from __future__ import annotations
@@ -12,34 +13,33 @@ from nagbench.reporting.html.parts import Section
 from nagbench.reporting.html.sections import (
     cells,
     certificate,
-    curves,
+    convergence,
     environment,
     failures,
-    found,
+    findings,
+    how_to_read,
     learning,
     libraries,
-    maps,
     paths,
     profiles,
     ranks,
-    reading,
     scaling,
+    sensitivity,
     summary,
     surfaces,
     theory,
     tuning,
 )
 
-Builder = Callable[[ReportContext], Section | None]
-
-SECTIONS: tuple[Builder, ...] = (
-    found.section,
+# In the order of the page.
+SECTIONS: tuple[Callable[[ReportContext], Section | None], ...] = (
+    findings.section,
     summary.section,
-    curves.section,
+    convergence.section,
     profiles.section,
     scaling.section,
     tuning.section,
-    maps.section,
+    sensitivity.section,
     paths.section,
     surfaces.section,
     learning.section,
@@ -49,6 +49,6 @@ SECTIONS: tuple[Builder, ...] = (
     ranks.section,
     failures.section,
     cells.section,
-    reading.section,
+    how_to_read.section,
     environment.section,
 )

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING
 
 from nagbench.analysis.formatting import listed, number
 from nagbench.reporting.context import ReportContext
-from nagbench.reporting.html.parts import Column, Entry, Figure, Key, Part, Picture, Row, Section, Table, Text
+from nagbench.reporting.html.parts import (
+    Column,
+    Figure,
+    LegendEntry,
+    Panel,
+    Paragraph,
+    Part,
+    Section,
+    Table,
+    TableCell,
+    TableRow,
+)
 from nagbench.validation.equivalence.groups import GROUPS
 
 if TYPE_CHECKING:
@@ -28,15 +39,15 @@ _CAPTION = (
 )
 
 
-def section(material: ReportContext) -> Section | None:
+def section(context: ReportContext) -> Section | None:
     """A table and pictures a certificate; how to make one, where several implementations of one method ran; or nothing."""
-    if not material.methods:
+    if not context.methods:
         return None
     parts: list[Part] = []
-    for found in material.certificates:
-        parts += [Text(text=found, notice=True)] if isinstance(found, str) else _parts(found, material)
+    for found in context.certificates:
+        parts += [Paragraph(text=found, notice=True)] if isinstance(found, str) else _parts(found, context)
     if not parts:
-        parts = [Text(text=text) for text in _missing(material)]
+        parts = [Paragraph(text=text) for text in _missing(context)]
     return (
         Section(id=ID, title="Which implementations are the same", nav="Certificate", parts=tuple(parts))
         if parts
@@ -44,14 +55,14 @@ def section(material: ReportContext) -> Section | None:
     )
 
 
-def speaks(material: ReportContext) -> bool:
+def is_shown(context: ReportContext) -> bool:
     """Whether the page has this section."""
-    return bool(material.methods) and bool(material.certificates or list(_missing(material)))
+    return bool(context.methods) and bool(context.certificates or list(_missing(context)))
 
 
-def _missing(material: ReportContext) -> Iterator[str]:
+def _missing(context: ReportContext) -> Iterator[str]:
     """How to make the certificate, where a group's implementations ran beside one another."""
-    here = set(material.optimizers.values())
+    here = set(context.optimizers.values())
     alike = [[member.name for member in group.members if member.name in here] for group in GROUPS.values()]
     names = max(alike, key=lambda names: len({_library(name) for name in names}), default=[])
     if len({_library(name) for name in names}) > 1:
@@ -65,53 +76,53 @@ def _library(name: str) -> str:
     return name.partition("/")[0] if "/" in name else ""
 
 
-def _parts(found: Certificate, material: ReportContext) -> Iterator[Part]:
+def _parts(found: Certificate, context: ReportContext) -> Iterator[Part]:
     made = ", ".join(f"{name} {version}" for name, version in found.versions.items())
-    here = set(material.optimizers.values())
+    here = set(context.optimizers.values())
     groups = list(dict.fromkeys(trial.group.name for trial in found.trials))
     trials = {name: [trial for trial in found.trials if trial.group.name == name] for name in groups}
     ours = [name for name in groups if any(e.name in here for trial in trials[name] for e in trial.entrants)]
     others = [name for name in groups if name not in ours]
-    yield _table(found, [trial for name in (*ours, *others) for trial in trials[name]], made, material)
+    yield _table(found, [trial for name in (*ours, *others) for trial in trials[name]], made, context)
     drawn = 0
     for name in ours or others:
         lined = [trial for trial in trials[name] if trial.lines]
         drawn += len(lined)
         if drawn > _PANELS:
-            yield Text(text=f"Distances from {name} on are drawn by `nagbench verify --plot FILE`.")
+            yield Paragraph(text=f"Distances from {name} on are drawn by `nagbench verify --plot FILE`.")
             return
         if lined:
-            yield _figure(found, lined, made, material)
+            yield _figure(found, lined, made, context)
 
 
-def _table(found: Certificate, trials: Sequence[Trial], made: str, material: ReportContext) -> Table:
+def _table(found: Certificate, trials: Sequence[Trial], made: str, context: ReportContext) -> Table:
     rows = [row for trial in trials for row in _rows(trial, found)]
     caption = (
         f"On {found.problem}, {found.steps} iterations. Groups with methods of this page come first; CSV holds every pair. "
         f"Made with {made}."
     )
     return Table(
-        id=material.ids("table", ID), label="Certificate", rows=tuple(rows), caption=(*_CAPTION, caption), data=found.pairs,
+        id=context.ids("table", ID), label="Certificate", rows=tuple(rows), caption=(*_CAPTION, caption), data=found.pairs,
         columns=tuple(Column(name=name, numeric=name in {"within", "parts from A"}) for name in _HEADS),
     )  # fmt: skip
 
 
-def _rows(trial: Trial, found: Certificate) -> Iterator[Row]:
+def _rows(trial: Trial, found: Certificate) -> Iterator[TableRow]:
     from nagbench.validation.equivalence.bundles import equivalence_classes, forms_of, rifts
 
     made = equivalence_classes(trial)
     from_first = {j: pairs for i, j, pairs in rifts(trial, made) if i == 0}
     for place, bundle in enumerate(made):
         parted = from_first.get(place)
-        step, why = _parting(parted) if parted else (Entry(), _note(trial, bundle, found))
-        yield Row(
+        step, why = _parting(parted) if parted else (TableCell(), _note(trial, bundle, found))
+        yield TableRow(
             entries=(
-                Entry(text=trial.group.name, small=trial.scenario.name),
-                Entry(text=f"{f'{_letter(place)}: ' * (len(made) > 1)}{_names(trial, bundle)}", css="names"),
+                TableCell(text=trial.group.name, small=trial.scenario.name),
+                TableCell(text=f"{f'{_letter(place)}: ' * (len(made) > 1)}{_names(trial, bundle)}", css="names"),
                 _ulps(bundle),
-                Entry(text=forms_of(trial, bundle), css="forms"),
+                TableCell(text=forms_of(trial, bundle), css="forms"),
                 step,
-                Entry(text=why, css="why"),
+                TableCell(text=why, css="why"),
             )
         )
 
@@ -126,11 +137,11 @@ def _names(trial: Trial, bundle: EquivalenceClass) -> str:
     return "".join(f"{sign}{name}{'*' * (name in ahead)}" for sign, name in zip(signs, bundle.names, strict=True))
 
 
-def _ulps(bundle: EquivalenceClass) -> Entry:
+def _ulps(bundle: EquivalenceClass) -> TableCell:
     if len(bundle.names) < 2:
-        return Entry()
+        return TableCell()
     text = "0" if bundle.ulps == 0 else "less than 1" if bundle.ulps < 1 else number(bundle.ulps)
-    return Entry(text=f"{text} ulp", value=bundle.ulps)
+    return TableCell(text=f"{text} ulp", value=bundle.ulps)
 
 
 def _note(trial: Trial, bundle: EquivalenceClass, found: Certificate) -> str:
@@ -144,20 +155,20 @@ def _note(trial: Trial, bundle: EquivalenceClass, found: Certificate) -> str:
     return "; ".join(told)
 
 
-def _parting(pairs: Sequence[Pair]) -> tuple[Entry, str]:
+def _parting(pairs: Sequence[Pair]) -> tuple[TableCell, str]:
     from nagbench.validation.equivalence.bundles import reasons
 
     step = min((pair.best.parts_at for pair in pairs if pair.best.parts_at is not None), default=0)
     far = max(pair.best.distance for pair in pairs)
-    return Entry(text=f"step {step}", small=f"{number(far)} apart", value=step), reasons(pairs)
+    return TableCell(text=f"step {step}", small=f"{number(far)} apart", value=step), reasons(pairs)
 
 
-def _figure(found: Certificate, trials: Sequence[Trial], made: str, material: ReportContext) -> Figure:
-    from nagbench.reporting.figures.certificate import labels_of, look_at, panel, sketched
-    from nagbench.reporting.figures.svg import swatch
+def _figure(found: Certificate, trials: Sequence[Trial], made: str, context: ReportContext) -> Figure:
+    from nagbench.reporting.figures.certificate import line_labels, plot_trial, style_at, trial_data
+    from nagbench.reporting.figures.svg import draw_swatch
 
-    group, labels = trials[0].group, labels_of(trials)
-    name = material.ids(ID, group.name)
+    group, labels = trials[0].group, line_labels(trials)
+    name = context.ids(ID, group.name)
     first = trials[0].entrants[0].name
     against = f"each from {first}" if len(trials[0].lines) < len(trials[0].pairs) else "of each pair"
     return Figure(
@@ -168,21 +179,21 @@ def _figure(found: Certificate, trials: Sequence[Trial], made: str, material: Re
             f"Made with {made}.",
         ),
         pictures=tuple(
-            Picture(
-                id=material.ids(name, trial.scenario.name), title=trial.scenario.name, note=trial.scenario.title,
-                draw=functools.partial(sketched, trial, labels),
-                paper=functools.partial(panel, trial, labels), series=tuple(_series(trial)),
+            Panel(
+                id=context.ids(name, trial.scenario.name), title=trial.scenario.name, note=trial.scenario.title,
+                draw=functools.partial(trial_data, trial, labels),
+                paper=functools.partial(plot_trial, trial, labels), series=tuple(_series(trial)),
                 described=f"Distances between implementations of {group.title}, {trial.scenario.title}",
             )
             for trial in trials
         ),
-        legend=tuple(Key(name=label, method=None, swatch=swatch(look_at(i))) for i, label in enumerate(labels)),
+        legend=tuple(LegendEntry(name=label, method=None, swatch=draw_swatch(style_at(i))) for i, label in enumerate(labels)),
     )  # fmt: skip
 
 
 def _series(trial: Trial) -> Iterator[dict[str, object]]:
-    from nagbench.reporting.figures.certificate import label_of
+    from nagbench.reporting.figures.certificate import line_label
 
     for line in trial.lines:
         values = [float(value) if math.isfinite(value) else None for value in line.distances]
-        yield {"name": label_of(trial, line), "m": None, "x": list(range(len(values))), "y": values}
+        yield {"name": line_label(trial, line), "m": None, "x": list(range(len(values))), "y": values}

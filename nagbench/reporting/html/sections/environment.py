@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 
 from nagbench.reporting.context import ReportContext
-from nagbench.reporting.html.parts import Custom, Section
+from nagbench.reporting.html.parts import Section, TemplatePart
 
 
-def section(material: ReportContext) -> Section:
+def section(context: ReportContext) -> Section:
     """What every results directory says of itself."""
     sources = [
         {
-            **material.manifest,
+            **context.manifest,
             **manifest,
             "text": json.dumps(manifest.get("spec", {}), indent=2, ensure_ascii=False, default=str),
         }
-        for manifest in material.manifests
+        for manifest in context.manifests
     ]
-    parts = (Custom(template="environment.html.j2", context={"sources": sources}),)
+    parts = (TemplatePart(template="environment.html.j2", values={"sources": sources}),)
     return Section(id="environment", title="Environment", nav="Environment", parts=parts)

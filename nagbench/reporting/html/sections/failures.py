@@ -6,23 +6,23 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from nagbench.analysis.formatting import measure_sign, number, whole
-from nagbench.reporting.context import ReportContext, key_of
-from nagbench.reporting.html.parts import Column, Entry, Part, Row, Section, Table, Text
-from nagbench.reporting.html.sections.reading import STATUSES
+from nagbench.reporting.context import ReportContext, row_key
+from nagbench.reporting.html.parts import Column, Paragraph, Part, Section, Table, TableCell, TableRow
+from nagbench.reporting.html.sections.how_to_read import STATUSES
 
 
-def section(material: ReportContext) -> Section | None:
+def section(context: ReportContext) -> Section | None:
     """The table of failures and the table of fates; nothing where nothing ran."""
-    if not material.methods:
+    if not context.methods:
         return None
-    failed = tuple(_failures(material))
-    parts: list[Part] = [_table(material, failed) if failed else Text(text="Every shown run converged.")]
-    return Section(id="failures", title="What did not converge", nav="Failures", parts=(*parts, _fates(material)))
+    failed = tuple(_failures(context))
+    parts: list[Part] = [_table(context, failed) if failed else Paragraph(text="Every shown run converged.")]
+    return Section(id="failures", title="What did not converge", nav="Failures", parts=(*parts, _fates(context)))
 
 
-def _table(material: ReportContext, rows: tuple[Row, ...]) -> Table:
+def _table(context: ReportContext, rows: tuple[TableRow, ...]) -> Table:
     return Table(
-        id=material.ids("table", "failures"),
+        id=context.ids("table", "failures"),
         label="Table of failures",
         columns=tuple(Column(name=name) for name in ("problem", "method", "mode", "status", "why", "cell")),
         rows=rows,
@@ -30,24 +30,24 @@ def _table(material: ReportContext, rows: tuple[Row, ...]) -> Table:
     )
 
 
-def _failures(material: ReportContext) -> Iterator[Row]:
+def _failures(context: ReportContext) -> Iterator[TableRow]:
     """The selected runs that did not converge, and why; then the replays that could not be timed."""
-    for row in material.rows.to_dict("records"):
+    for row in context.rows.to_dict("records"):
         if row["status"] != "converged":
-            yield _row(material, row, row["status"], _reason(row))
-    timings = material.timings
+            yield _row(context, row, row["status"], _reason(row))
+    timings = context.timings
     faults = timings[timings["error"].fillna("") != ""] if "error" in timings else timings.iloc[:0]
-    untimed = material.rows.merge(faults[["cell", "error"]].drop_duplicates("cell"), on="cell", suffixes=("_run", ""))
+    untimed = context.rows.merge(faults[["cell", "error"]].drop_duplicates("cell"), on="cell", suffixes=("_run", ""))
     for row in untimed.to_dict("records"):
-        yield _row(material, row, "not timed", row["error"])
+        yield _row(context, row, "not timed", row["error"])
 
 
-def _row(material: ReportContext, row: Mapping[Any, Any], status: str, reason: str) -> Row:
+def _row(context: ReportContext, row: Mapping[Any, Any], status: str, reason: str) -> TableRow:
     entries = (
-        Entry(text=row["task"], link=material.links[key_of(row)]), Entry(text=row["method"]), Entry(text=row["mode"]),
-        Entry(status=status), Entry(text=reason, css="why"), Entry(text=row["cell"], code=True),
+        TableCell(text=row["task"], link=context.links[row_key(row)]), TableCell(text=row["method"]), TableCell(text=row["mode"]),
+        TableCell(status=status), TableCell(text=reason, css="why"), TableCell(text=row["cell"], code=True),
     )  # fmt: skip
-    return Row(entries=entries, method=material.methods[row["method"]], task=material.tasks[row["task"]])
+    return TableRow(entries=entries, method=context.methods[row["method"]], task=context.tasks[row["task"]])
 
 
 def _reason(row: Mapping[Any, Any]) -> str:
@@ -63,19 +63,19 @@ def _reason(row: Mapping[Any, Any]) -> str:
     }.get(str(row["status"]), f"ended at {where} with {left}")
 
 
-def _fates(material: ReportContext) -> Table:
+def _fates(context: ReportContext) -> Table:
     """What became of all trials, shown or not, at the tightest tolerance: counts by method and status."""
-    runs = material.ordered
+    runs = context.ordered
     tightest = runs[runs["tolerance"] == runs.groupby("problem")["tolerance"].transform("min")]
     once = tightest.drop_duplicates(["problem", "optimizer", "mode", "cell"])
     names = [status for status in STATUSES if status in set(once["status"])]
     rows = []
     for optimizer, ended in once.groupby("optimizer", sort=False):
         counts = [int((ended["status"] == status).sum()) for status in names]
-        entries = (Entry(text=str(optimizer)), *(Entry(text=whole(count), value=count) for count in counts))
-        rows.append(Row(entries=entries, method=material.methods.get(str(optimizer))))
+        entries = (TableCell(text=str(optimizer)), *(TableCell(text=whole(count), value=count) for count in counts))
+        rows.append(TableRow(entries=entries, method=context.methods.get(str(optimizer))))
     return Table(
-        id=material.ids("table", "fates"),
+        id=context.ids("table", "fates"),
         label="Table of all trials",
         columns=(Column(name="method"), *(Column(name=name, numeric=True) for name in names)),
         rows=tuple(rows),

@@ -11,62 +11,62 @@ from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from nagbench.reporting.context import ReportContext
-from nagbench.reporting.figures.curves import plain as tick
-from nagbench.reporting.figures.plot_data import Axis, Line, PlotData, powers, rounds
-from nagbench.reporting.figures.style import look_of, looks, new_figure, power_of_ten
-from nagbench.reporting.figures.svg import swatch
-from nagbench.reporting.html.parts import Figure, Key, Picture, Section
-from nagbench.reporting.html.sections.curves import plain
+from nagbench.reporting.figures.convergence import format_tick as tick
+from nagbench.reporting.figures.plot_data import Axis, Line, PlotData, linear_ticks, log_ticks
+from nagbench.reporting.figures.style import figure_style, format_power_of_ten, new_figure, style_of
+from nagbench.reporting.figures.svg import draw_swatch
+from nagbench.reporting.html.parts import Figure, LegendEntry, Panel, Section
+from nagbench.reporting.html.sections.convergence import json_numbers
 
 _KNOWN = {"cell", "iteration", "value", "gradient_norm", "distance", "fingerprint"}
 _SIZE = (4.6, 3.1)
 
 
-def section(material: ReportContext) -> Section | None:
+def section(context: ReportContext) -> Section | None:
     """A figure a task and mode with a panel a quantity; nothing where no problem has metrics."""
-    metrics = [str(name) for name in material.curves if name not in _KNOWN]
-    typical = material.rows[material.rows["typical"]]
+    metrics = [str(name) for name in context.curves if name not in _KNOWN]
+    typical = context.rows[context.rows["typical"]]
     if not metrics or typical.empty:
         return None
-    points = typical[["task", "mode", "method", "optimizer", "cell"]].merge(material.curves, on="cell")
+    points = typical[["task", "mode", "method", "optimizer", "cell"]].merge(context.curves, on="cell")
     parts = [
         figure
         for (task, mode), rows in points.groupby(["task", "mode"], sort=False)
-        if (figure := _figure(str(task), str(mode), rows, metrics, material)) is not None
+        if (figure := _figure(str(task), str(mode), rows, metrics, context)) is not None
     ]
     return Section(id="learning", title="Learning curves", nav="Learning", parts=tuple(parts)) if parts else None
 
 
-def _figure(task: str, mode: str, rows: pd.DataFrame, metrics: Sequence[str], material: ReportContext) -> Figure | None:
+def _figure(task: str, mode: str, rows: pd.DataFrame, metrics: Sequence[str], context: ReportContext) -> Figure | None:
     there = [name for name in metrics if rows[name].notna().any()]
     if not there:
         return None
-    name = material.ids("learning", task, mode)
+    name = context.ids("learning", task, mode)
     rows = rows.sort_values("iteration")
     return Figure(
-        id=name, mode=mode, task=material.tasks[task],
+        id=name, mode=mode, task=context.tasks[task],
         lead=f"What the problem follows along the runs on {task}, {mode} hyperparameters: {', '.join(there)}.",
         caption=("By iteration, at the iterations that were recorded; the run nearest to the median of each method.",),
-        pictures=tuple(_picture(material.ids(name, metric), rows, metric, material) for metric in there),
+        pictures=tuple(_picture(context.ids(name, metric), rows, metric, context) for metric in there),
         legend=tuple(
-            Key(name=method, method=material.methods.get(method), swatch=swatch(look_of(optimizer)))
+            LegendEntry(name=method, method=context.methods.get(method), swatch=draw_swatch(style_of(optimizer)))
             for method, optimizer in rows[["method", "optimizer"]].drop_duplicates().itertuples(index=False, name=None)
         ),
         table=rows[["method", "cell", "iteration", *there]],
     )  # fmt: skip
 
 
-def _picture(name: str, rows: pd.DataFrame, metric: str, material: ReportContext) -> Picture:
+def _picture(name: str, rows: pd.DataFrame, metric: str, context: ReportContext) -> Panel:
     series = tuple(
         {
             "name": method,
-            "m": material.methods.get(str(method)),
+            "m": context.methods.get(str(method)),
             "x": run["iteration"].tolist(),
-            "y": plain(run[metric]),
+            "y": json_numbers(run[metric]),
         }
         for method, run in rows.groupby("method", sort=False)
     )
-    return Picture(
+    return Panel(
         id=name, title=metric.replace("_", " "), draw=functools.partial(_sketch, rows, metric),
         paper=functools.partial(_draw, rows, metric), series=series,
         described=f"{metric} against iterations",
@@ -79,28 +79,28 @@ def _sketch(rows: pd.DataFrame, metric: str) -> PlotData:
     low, high = float(values.min()), float(values.max())
     last = float(max(rows["iteration"].max(), 1))
     if metric.endswith("loss") and low > 0.0:
-        y = Axis(name, "log", low / 1.2, high * 1.2, powers(low / 1.2, high * 1.2, power_of_ten))
+        y = Axis(name, "log", low / 1.2, high * 1.2, log_ticks(low / 1.2, high * 1.2, format_power_of_ten))
     else:
         room = 0.05 * ((high - low) or 1.0)
-        y = Axis(name, "linear", low - room, high + room, rounds(low - room, high + room, tick))
+        y = Axis(name, "linear", low - room, high + room, linear_ticks(low - room, high + room, tick))
     lines = [
-        Line(str(method), run["iteration"].to_numpy(float), run[metric].to_numpy(float), look_of(str(optimizer)))
+        Line(str(method), run["iteration"].to_numpy(float), run[metric].to_numpy(float), style_of(str(optimizer)))
         for (method, optimizer), run in rows.groupby(["method", "optimizer"], sort=False)
     ]
-    x = Axis("iteration", "linear", 0.0, 1.04 * last, rounds(0.0, 1.04 * last, tick, integer=True))
+    x = Axis("iteration", "linear", 0.0, 1.04 * last, linear_ticks(0.0, 1.04 * last, tick, integer=True))
     return PlotData(x=x, y=y, lines=tuple(lines), size=(_SIZE[0] * 72.0, _SIZE[1] * 72.0))
 
 
 def _draw(rows: pd.DataFrame, metric: str) -> Drawing:
     width, height = _SIZE
-    with looks():
+    with figure_style():
         figure = new_figure(*_SIZE, measured=False)
         axes = figure.add_subplot()
         figure.subplots_adjust(left=0.66 / width, right=1 - 0.1 / width, bottom=0.46 / height, top=1 - 0.1 / height)
         axes.xaxis.set_gid("x-axis")
         axes.yaxis.set_gid("y-axis")
         for place, ((_, optimizer), run) in enumerate(rows.groupby(["method", "optimizer"], sort=False)):
-            look = look_of(str(optimizer)).line
+            look = style_of(str(optimizer)).line
             axes.plot(run["iteration"], run[metric], **look, markersize=5, markevery=(0.02, 0.2), gid=f"series-{place}")
         if metric.endswith("loss") and bool((rows[metric].dropna() > 0).all()):
             axes.set_yscale("log")

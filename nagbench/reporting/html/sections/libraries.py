@@ -10,7 +10,7 @@ import pandas as pd
 from nagbench.analysis.formatting import seconds, whole
 from nagbench.analysis.times import per_iteration
 from nagbench.reporting.context import ReportContext
-from nagbench.reporting.html.parts import Column, Entry, Row, Section, Table, Text
+from nagbench.reporting.html.parts import Column, Paragraph, Section, Table, TableCell, TableRow
 from nagbench.reporting.html.sections import certificate
 
 _TIMES = {"time": "time an iteration", "spread": "IQR", "step": "step alone", "native": "own loop"}
@@ -23,22 +23,22 @@ _CAPTION = (
     "why a count differs from that of the first method with the same hyperparameters.",
 )
 
-_SAME = Text(
+_SAME = Paragraph(
     text="Whether implementations of one method are the same, bit for bit, stands in:",
     link=(certificate.ID, "which implementations are the same"),
 )
 
 
-def section(material: ReportContext) -> Section | None:
+def section(context: ReportContext) -> Section | None:
     """The table, for at most so many runs; nothing where no run is a library's."""
-    if not material.methods or set(material.rows["library"]) <= {"nagbench"}:
+    if not context.methods or set(context.rows["library"]) <= {"nagbench"}:
         return None
-    times = material.timings
+    times = context.timings
     for name in ("step_time", "native_time"):
         times = times if name in times else times.assign(**{name: float("nan")})
-    labels = material.rows[["cell", "problem", "task", "method"]].drop_duplicates(["cell", "problem"])
+    labels = context.rows[["cell", "problem", "task", "method"]].drop_duplicates(["cell", "problem"])
     labels = labels.rename(columns={"method": "label"})
-    told = per_iteration(material.ordered, times).merge(labels, on=["cell", "problem"])
+    told = per_iteration(context.ordered, times).merge(labels, on=["cell", "problem"])
     heads = (
         Column(name="problem"), Column(name="mode"), Column(name="method"), Column(name="tested at"),
         Column(name="iterations", numeric=True), *(Column(name=name, numeric=True) for name in _TIMES.values()),
@@ -46,31 +46,31 @@ def section(material: ReportContext) -> Section | None:
     )  # fmt: skip
     left = len(told) - _MOST
     more = (f"The first {_MOST} rows of {len(told)}; CSV holds all.",) if left > 0 else ()
-    if len(material.machines) > 1:
+    if len(context.machines) > 1:
         more = (*more, f"Times are those of machine {told['machine'].dropna().iloc[0]}, and of no other.")
     table = Table(
-        id=material.ids("table", "libraries"), label="Libraries beside one another", columns=heads,
-        rows=tuple(_row(row, material) for row in told.head(_MOST).to_dict("records")), caption=(*_CAPTION, *more),
+        id=context.ids("table", "libraries"), label="Libraries beside one another", columns=heads,
+        rows=tuple(_row(row, context) for row in told.head(_MOST).to_dict("records")), caption=(*_CAPTION, *more),
         data=told.drop(columns=["label"]),
     )  # fmt: skip
-    parts = (table,) if not certificate.speaks(material) else (table, _SAME)
+    parts = (table,) if not certificate.is_shown(context) else (table, _SAME)
     return Section(id="libraries", title="Libraries beside one another", nav="Libraries", parts=parts)
 
 
-def _row(row: Mapping[Any, Any], material: ReportContext) -> Row:
+def _row(row: Mapping[Any, Any], context: ReportContext) -> TableRow:
     reached = row["status"] == "converged"
-    return Row(
-        method=material.methods.get(row["label"]),
-        task=material.tasks.get(row["task"]),
+    return TableRow(
+        method=context.methods.get(row["label"]),
+        task=context.tasks.get(row["task"]),
         entries=(
-            Entry(text=row["task"]), Entry(text=row["mode"]), Entry(text=row["label"]), Entry(text=str(row["tested_at"])),
-            Entry(text=whole(row["iterations"]), value=row["iterations"], css="" if reached else "ended"),
-            *(_time(row[name]) for name in _TIMES), Entry(text=row["note"], css="why"),
+            TableCell(text=row["task"]), TableCell(text=row["mode"]), TableCell(text=row["label"]), TableCell(text=str(row["tested_at"])),
+            TableCell(text=whole(row["iterations"]), value=row["iterations"], css="" if reached else "ended"),
+            *(_time(row[name]) for name in _TIMES), TableCell(text=row["note"], css="why"),
         ),
     )  # fmt: skip
 
 
-def _time(value: Any) -> Entry:
+def _time(value: Any) -> TableCell:
     if pd.isna(value):
-        return Entry()
-    return Entry(text=seconds(float(value)) if value > 0 else "too short", value=float(value))
+        return TableCell()
+    return TableCell(text=seconds(float(value)) if value > 0 else "too short", value=float(value))

@@ -19,63 +19,71 @@ from nagbench.execution.executors import runs_user_code
 from nagbench.execution.sandbox import current_sandbox
 from nagbench.problems.problem import Floats
 from nagbench.reporting.context import ReportContext
-from nagbench.reporting.figures.small_paths import PathPicture, draw_paths, ground_of, path_picture, shared
-from nagbench.reporting.html.parts import Figure, Picture, Section, Text
-from nagbench.reporting.html.sections.cells import text_of
+from nagbench.reporting.figures.small_paths import (
+    PathPicture,
+    contour_image,
+    define_image,
+    path_picture,
+    plot_small_path,
+)
+from nagbench.reporting.html.parts import Figure, Panel, Paragraph, Section
+from nagbench.reporting.html.sections.cells import format_hyperparameter
 
 # So many iterations are drawn and so many panels made; the rest is what `nagbench run … --plot` draws.
 _STEPS = 300
 _PANELS = 60
 
 
-def section(material: ReportContext) -> Section | None:
+def section(context: ReportContext) -> Section | None:
     """A figure a problem, in the first mode of each; nothing where no problem has two variables."""
-    flat = material.rows[(material.rows["dimension"] == 2) & material.rows["typical"]]
+    flat = context.rows[(context.rows["dimension"] == 2) & context.rows["typical"]]
     flat = flat[flat["oracle"] == "exact"]
-    if flat.empty or material.plan.empty:
+    if flat.empty or context.plan.empty:
         return None
     first = flat.groupby("task", sort=False)["mode"].transform("first")
-    parts: list[Figure | Text] = []
+    parts: list[Figure | Paragraph] = []
     panels = 0
     for task, rows in flat[flat["mode"] == first].groupby("task", sort=False):
         if panels + len(rows) > _PANELS:
             parts.append(
-                Text(text=f"Further paths, from {task} on, are drawn by `nagbench run PROBLEM METHOD --plot FILE`.")
+                Paragraph(
+                    text=f"Further paths, from {task} on, are drawn by `nagbench run PROBLEM METHOD --plot FILE`."
+                )
             )
             break
-        made = _figure(str(task), rows, material)
+        made = _figure(str(task), rows, context)
         panels += len(rows)
         parts.append(made)
     return Section(id="paths", title="Paths", nav="Paths", parts=tuple(parts))
 
 
-def _figure(task: str, rows: pd.DataFrame, material: ReportContext) -> Figure | Text:
-    cells = [material.cell(key) for key in rows["cell"]]
+def _figure(task: str, rows: pd.DataFrame, context: ReportContext) -> Figure | Paragraph:
+    cells = [context.cell(key) for key in rows["cell"]]
     known = [cell for cell in cells if cell is not None]
     if len(known) < len(cells):
-        return Text(text=f"The paths on {task} cannot be drawn: their cells are not in the plan.")
+        return Paragraph(text=f"The paths on {task} cannot be drawn: their cells are not in the plan.")
     try:
         problem = problem_of(known[0].problem)
         ways = [_way(cell) for cell in known]
-        ground = ground_of(problem, *(path for path, _ in ways))
+        ground = contour_image(problem, *(path for path, _ in ways))
     except Exception as error:
         # A problem or method from a module that is not here, or a formula that fails: the page says so and goes on.
-        return Text(text=f"The paths on {task} cannot be drawn here: {one_line(error)}")
-    mode, name = str(rows["mode"].iloc[0]), material.ids("paths", task)
+        return Paragraph(text=f"The paths on {task} cannot be drawn here: {one_line(error)}")
+    mode, name = str(rows["mode"].iloc[0]), context.ids("paths", task)
     below, ways_of = f"{name}-ground", list(zip(known, ways, rows.to_dict("records"), strict=True))
     pictures = tuple(
         _picture(
-            material.ids(name, row["method"]),
-            functools.partial(draw_paths, problem, cell, *way, ground, below),
-            functools.partial(path_picture, problem, cell, *way, ground),
+            context.ids(name, row["method"]),
+            functools.partial(path_picture, problem, cell, *way, ground, below),
+            functools.partial(plot_small_path, problem, cell, *way, ground),
             cell,
             row,
-            material,
+            context,
         )
         for cell, way, row in ways_of
     )
     return Figure(
-        id=name, mode=mode, task=material.tasks[task], pictures=pictures,
+        id=name, mode=mode, task=context.tasks[task], pictures=pictures,
         lead=f"The paths of the methods on {task}, {mode} hyperparameters, over the contours of f.",
         caption=(
             "Dots are iterates, joined by a line; a ring marks the start, a star a known minimiser.",
@@ -85,7 +93,7 @@ def _figure(task: str, rows: pd.DataFrame, material: ReportContext) -> Figure | 
             "higher.",
         ),
         table=pd.concat([_points(cell, *way, str(row["method"])) for cell, way, row in ways_of]),
-        shared=shared(ground, below),
+        shared=define_image(ground, below),
     )  # fmt: skip
 
 
@@ -102,14 +110,14 @@ def _picture(
     paper: Callable[[], Drawing],
     cell: Cell,
     row: Mapping[Any, Any],
-    material: ReportContext,
-) -> Picture:
+    context: ReportContext,
+) -> Panel:
     method = str(row["method"])
-    settings = ", ".join(f"{key} {text_of(value)}" for key, value in cell.hyperparameters.items())
+    settings = ", ".join(f"{key} {format_hyperparameter(value)}" for key, value in cell.hyperparameters.items())
     status = "out of budget" if row["status"] == "budget" else row["status"]
     ended = f"{status} at iteration {whole(row['iterations'])}"
-    return Picture(
-        id=name, draw=draw, paper=paper, title=method, note=f"{settings}; {ended}", method=material.methods[method],
+    return Panel(
+        id=name, draw=draw, paper=paper, title=method, note=f"{settings}; {ended}", method=context.methods[method],
         described=f"Path of {method} ({settings}), {ended}",
     )  # fmt: skip
 

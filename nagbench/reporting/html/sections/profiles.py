@@ -10,11 +10,11 @@ import pandas as pd
 from nagbench.analysis.formatting import number
 from nagbench.analysis.profiles import By, coverage, data_profile, performance_profile, runtime_ecdf
 from nagbench.reporting.context import ReportContext
-from nagbench.reporting.figures.steps import corners, ends, sketched, steps
-from nagbench.reporting.figures.style import look_of
-from nagbench.reporting.figures.svg import swatch
-from nagbench.reporting.html.parts import Figure, Key, Picture, Section, Text
-from nagbench.reporting.html.sections.curves import plain
+from nagbench.reporting.figures.profiles import cost_limits, plot_profiles, profile_data, step_corners
+from nagbench.reporting.figures.style import style_of
+from nagbench.reporting.figures.svg import draw_swatch
+from nagbench.reporting.html.parts import Figure, LegendEntry, Panel, Paragraph, Section
+from nagbench.reporting.html.sections.convergence import json_numbers
 
 _READ = (
     "Further up and further left is better; the right end is the share that a method solves at all.",
@@ -29,26 +29,26 @@ _READ = (
 _FEW = 2
 
 
-def section(material: ReportContext) -> Section | None:
+def section(context: ReportContext) -> Section | None:
     """A figure a mode in which several methods ran on several problems."""
-    if not material.methods:
+    if not context.methods:
         return None
-    by = material.works
+    by = context.works
     parts = []
     for told in coverage(by["iterations"]).to_dict("records"):
         if told["methods"] >= _FEW and told["problems"] >= _FEW:
             of_mode = {name: table[table["mode"] == told["mode"]] for name, table in by.items()}
-            parts.append(_figure(str(told["mode"]), of_mode, told["problems"], told["left_out"], material))
+            parts.append(_figure(str(told["mode"]), of_mode, told["problems"], told["left_out"], context))
     if not parts:
         text = "Profiles need two methods and two problems in one mode."
-        return Section(id="profiles", title="Profiles", nav="Profiles", parts=(Text(text=text),))
+        return Section(id="profiles", title="Profiles", nav="Profiles", parts=(Paragraph(text=text),))
     return Section(id="profiles", title="Profiles", nav="Profiles", parts=tuple(parts))
 
 
-def _figure(mode: str, by: dict[By, pd.DataFrame], problems: int, left_out: int, material: ReportContext) -> Figure:
-    name = material.ids("profiles", mode)
+def _figure(mode: str, by: dict[By, pd.DataFrame], problems: int, left_out: int, context: ReportContext) -> Figure:
+    name = context.ids("profiles", mode)
     tables = list(_tables(by))
-    pictures = tuple(_picture(material.ids(name, shown[0]), shown, material) for shown in tables)
+    pictures = tuple(_picture(context.ids(name, shown[0]), shown, context) for shown in tables)
     methods = by["iterations"][["method", "optimizer"]].drop_duplicates().itertuples(index=False, name=None)
     tolerance = number(float(by["iterations"]["tolerance"].min()))
     missing = f" {left_out} instances that not every method ran are left out." if left_out else ""
@@ -57,7 +57,7 @@ def _figure(mode: str, by: dict[By, pd.DataFrame], problems: int, left_out: int,
         lead=f"The share of {problems} problems that each method solves within a given cost, {mode} hyperparameters.",
         caption=(f"To the tolerance {tolerance}; the ECDF takes all tolerances.{missing}", *_READ),
         legend=tuple(
-            Key(name=method, method=material.methods.get(method), swatch=swatch(look_of(optimizer)))
+            LegendEntry(name=method, method=context.methods.get(method), swatch=draw_swatch(style_of(optimizer)))
             for method, optimizer in methods
         ),
     )  # fmt: skip
@@ -83,15 +83,17 @@ def _tightest(table: pd.DataFrame) -> pd.DataFrame:
     return tightest
 
 
-def _picture(name: str, shown: Shown, material: ReportContext) -> Picture:
+def _picture(name: str, shown: Shown, context: ReportContext) -> Panel:
     title, table, along, label, share = shown
-    first, last = ends(table, along)
+    first, last = cost_limits(table, along)
     series = []
     for method, curve in table.groupby("method", sort=False):
-        x, y = corners(curve[along].clip(first).to_numpy(float), curve["share"].to_numpy(float), 1.12 * last)
-        series.append({"name": method, "m": material.methods.get(str(method)), "x": plain(x), "y": plain(y)})
-    return Picture(
-        id=name, draw=functools.partial(sketched, table, along, label, share=share), title=title, series=tuple(series),
-        paper=functools.partial(steps, table, along, label, share=share, title=title, legend=True),
+        x, y = step_corners(curve[along].clip(first).to_numpy(float), curve["share"].to_numpy(float), 1.12 * last)
+        series.append(
+            {"name": method, "m": context.methods.get(str(method)), "x": json_numbers(x), "y": json_numbers(y)}
+        )
+    return Panel(
+        id=name, draw=functools.partial(profile_data, table, along, label, share=share), title=title, series=tuple(series),
+        paper=functools.partial(plot_profiles, table, along, label, share=share, title=title, legend=True),
         described=f"{title}: {share} against {label}",
     )  # fmt: skip

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from nagbench.analysis.formatting import seconds, whole
-from nagbench.reporting.context import ReportContext, key_of
-from nagbench.reporting.figures.style import look_of
-from nagbench.reporting.figures.svg import swatch
-from nagbench.reporting.html.parts import Column, Entry, Row, Section, Table, Text
+from nagbench.reporting.context import ReportContext, row_key
+from nagbench.reporting.figures.style import style_of
+from nagbench.reporting.figures.svg import draw_swatch
+from nagbench.reporting.html.parts import Column, Paragraph, Section, Table, TableCell, TableRow
 
 _DATA = [
     "task", "mode", "method", "tolerance", "status", "solved", "of", "iterations", "gradient_evaluations", "wall_time",
@@ -18,50 +18,52 @@ _DATA = [
 ]  # fmt: skip
 
 
-def section(material: ReportContext) -> Section:
+def section(context: ReportContext) -> Section:
     """The table of medians."""
-    parts = (_table(material),) if material.methods else (Text(text="Nothing to sum up yet.", notice=True),)
+    parts = (_table(context),) if context.methods else (Paragraph(text="Nothing to sum up yet.", notice=True),)
     return Section(id="summary", title="Summary", nav="Summary", parts=parts)
 
 
-def _table(material: ReportContext) -> Table:
-    table = material.table
+def _table(context: ReportContext) -> Table:
+    table = context.table
     methods = [
-        Column(name=name, numeric=True, method=place, swatch=swatch(look_of(material.optimizers[name])))
-        for name, place in material.methods.items()
+        Column(name=name, numeric=True, method=place, swatch=draw_swatch(style_of(context.optimizers[name])))
+        for name, place in context.methods.items()
     ]
     return Table(
-        id=material.ids("table", "summary"),
+        id=context.ids("table", "summary"),
         label="Summary table",
         columns=(Column(name="problem"), Column(name="mode"), *methods),
-        rows=tuple(_rows(material)),
-        caption=(_caption(material),),
+        rows=tuple(_rows(context)),
+        caption=(_caption(context),),
         css="matrix",
         data=table[[name for name in _DATA if name in table]],
     )
 
 
-def _rows(material: ReportContext) -> list[Row]:
+def _rows(context: ReportContext) -> list[TableRow]:
     rows = []
-    for task, of_task in material.table.groupby("task", sort=False):
+    for task, of_task in context.table.groupby("task", sort=False):
         for mode, of_mode in of_task.groupby("mode", sort=False):
             by_method = {row["method"]: row for row in of_mode.to_dict("records")}
-            entries = [_entry(by_method.get(method), material) for method in material.methods]
-            head = Entry(text=str(task), small=f"dimension {of_task['dimension'].iloc[0]}")
-            rows.append(Row(entries=(head, Entry(text=str(mode), css="tag"), *entries), task=material.tasks[str(task)]))
+            entries = [_entry(by_method.get(method), context) for method in context.methods]
+            head = TableCell(text=str(task), small=f"dimension {of_task['dimension'].iloc[0]}")
+            rows.append(
+                TableRow(entries=(head, TableCell(text=str(mode), css="tag"), *entries), task=context.tasks[str(task)])
+            )
     return rows
 
 
-def _entry(row: Mapping[Any, Any] | None, material: ReportContext) -> Entry:
+def _entry(row: Mapping[Any, Any] | None, context: ReportContext) -> TableCell:
     if row is None:
-        return Entry(text="·", css="none")
-    link = material.links[key_of(row)]
+        return TableCell(text="·", css="none")
+    link = context.links[row_key(row)]
     share = "" if row["solved"] in (0, row["of"]) else f"{row['solved']} of {row['of']} runs"
     if not math.isfinite(row["iterations"]):
         small = ", ".join(filter(None, (f"at {whole(row['ended'])}", share)))
-        return Entry(status=row["status"], value=math.inf, small=small, link=link, css="failed")
+        return TableCell(status=row["status"], value=math.inf, small=small, link=link, css="failed")
     time = "" if math.isnan(row["wall_time"]) else seconds(row["wall_time"])
-    return Entry(
+    return TableCell(
         text=whole(row["iterations"]),
         value=float(row["iterations"]),
         small=", ".join(filter(None, (time, share))),
@@ -72,8 +74,8 @@ def _entry(row: Mapping[Any, Any] | None, material: ReportContext) -> Entry:
     )
 
 
-def _caption(material: ReportContext) -> str:
-    timed = bool(material.table["wall_time"].notna().any())
+def _caption(context: ReportContext) -> str:
+    timed = bool(context.table["wall_time"].notna().any())
     told = [
         f"Iterations to the tightest tolerance{', and below them the wall time of the bare replay' if timed else ''}.",
         "★ marks the fewest iterations of a row, ties included"
@@ -81,9 +83,9 @@ def _caption(material: ReportContext) -> str:
         "Where a run did not converge, its status stands with the iteration at which it ended.",
         "Medians over starts and seeds, with runs that did not converge as infinite. Every entry leads to its cell.",
     ]
-    if len(material.machines) > 1:
+    if len(context.machines) > 1:
         told.append(
-            f"Times are those of machine {material.machines[0]}, which timed most cells; times of different machines are "
+            f"Times are those of machine {context.machines[0]}, which timed most cells; times of different machines are "
             "never pooled, and the table of cells has those of every machine."
         )
     return " ".join(told)

@@ -10,8 +10,8 @@ import pandas as pd
 from nagbench.analysis.formatting import number, whole
 from nagbench.analysis.theory import beside
 from nagbench.core.errors import one_line
-from nagbench.reporting.context import ReportContext, key_of
-from nagbench.reporting.html.parts import Column, Entry, Row, Section, Table, Text
+from nagbench.reporting.context import ReportContext, row_key
+from nagbench.reporting.html.parts import Column, Paragraph, Section, Table, TableCell, TableRow
 
 _HEADS = ("problem", "mode", "method", "iterations", "predicted", "worst case", "rate", "rate in theory", "step × L",
           "stable up to", "L, μ known", "excluded by theory")  # fmt: skip
@@ -19,29 +19,29 @@ _TEXTS = {"problem", "mode", "method", "L, μ known", "excluded by theory"}
 _MOST = 400
 
 
-def section(material: ReportContext) -> Section | None:
+def section(context: ReportContext) -> Section | None:
     """The table, for at most so many typical runs; nothing where the plan is not known."""
-    typical = material.rows[material.rows["typical"]]
-    if typical.empty or "problem_spec" not in material.plan:
+    typical = context.rows[context.rows["typical"]]
+    if typical.empty or "problem_spec" not in context.plan:
         return None
-    shown = material.ordered.merge(typical[["cell", "tolerance", "variant", "mode"]].head(_MOST))
+    shown = context.ordered.merge(typical[["cell", "tolerance", "variant", "mode"]].head(_MOST))
     try:
-        told = beside(shown, material.plan)
+        told = beside(shown, context.plan)
     except Exception as error:
         # A problem from a module that is not here, say: the measurements stand without theory.
-        parts: tuple[Text | Table, ...] = (
-            Text(text=f"Theory cannot be set beside these runs here: {one_line(error)}"),
+        parts: tuple[Paragraph | Table, ...] = (
+            Paragraph(text=f"Theory cannot be set beside these runs here: {one_line(error)}"),
         )
         return Section(id="theory", title="Theory beside measurement", nav="Theory", parts=parts)
     told = told[told[["predicted_iterations", "rate_in_theory", "at_most", "stable_up_to"]].notna().any(axis=1)]
     if told.empty:
         return None
     return Section(
-        id="theory", title="Theory beside measurement", nav="Theory", parts=(_table(told, typical, material),)
+        id="theory", title="Theory beside measurement", nav="Theory", parts=(_table(told, typical, context),)
     )
 
 
-def _table(told: pd.DataFrame, typical: pd.DataFrame, material: ReportContext) -> Table:
+def _table(told: pd.DataFrame, typical: pd.DataFrame, context: ReportContext) -> Table:
     labels = typical[["cell", "mode", "task", "method"]].drop_duplicates(["cell", "mode"])
     rows = told.merge(labels, on=["cell", "mode"])
     wrong = int((rows["violation"] != "").sum())
@@ -54,30 +54,30 @@ def _table(told: pd.DataFrame, typical: pd.DataFrame, material: ReportContext) -
         f"Rows that show what theory excludes: {wrong} of {len(rows)}.",
     )  # fmt: skip
     return Table(
-        id=material.ids("table", "theory"), label="Theory beside measurement", caption=caption, data=told,
+        id=context.ids("table", "theory"), label="Theory beside measurement", caption=caption, data=told,
         columns=tuple(Column(name=name, numeric=name not in _TEXTS) for name in heads),
-        rows=tuple(_row(row, material, told=wrong > 0) for row in rows.to_dict("records")),
+        rows=tuple(_row(row, context, told=wrong > 0) for row in rows.to_dict("records")),
     )  # fmt: skip
 
 
-def _row(row: Mapping[Any, Any], material: ReportContext, *, told: bool) -> Row:
+def _row(row: Mapping[Any, Any], context: ReportContext, *, told: bool) -> TableRow:
     edge, size = row["stable_up_to"], row["smoothness"]
     reached = row["status"] == "converged"
     step = row["step_size"] * size if _known(row["step_size"]) and _known(size) else None
-    return Row(
-        method=material.methods.get(row["method"]),
-        task=material.tasks.get(row["task"]),
+    return TableRow(
+        method=context.methods.get(row["method"]),
+        task=context.tasks.get(row["task"]),
         entries=(
-            Entry(text=row["task"], link=material.links.get(key_of(row), "")),
-            Entry(text=row["mode"]),
-            Entry(text=row["method"]),
-            Entry(text=whole(row["iterations"]), value=row["iterations"], css="" if reached else "ended"),
+            TableCell(text=row["task"], link=context.links.get(row_key(row), "")),
+            TableCell(text=row["mode"]),
+            TableCell(text=row["method"]),
+            TableCell(text=whole(row["iterations"]), value=row["iterations"], css="" if reached else "ended"),
             *(_number(row[name], counted=True) for name in ("predicted_iterations", "at_most")),
             *(_number(row[name]) for name in ("rate", "rate_in_theory")),
             _number(step),
             _number(edge * size if _known(edge) and _known(size) else None),
-            Entry(text=str(row["place"] or "")),
-            *([Entry(text=row["violation"], css="why")] if told else []),
+            TableCell(text=str(row["place"] or "")),
+            *([TableCell(text=row["violation"], css="why")] if told else []),
         ),
     )
 
@@ -86,7 +86,7 @@ def _known(value: Any) -> bool:
     return value is not None and not pd.isna(value)
 
 
-def _number(value: Any, *, counted: bool = False) -> Entry:
+def _number(value: Any, *, counted: bool = False) -> TableCell:
     if not _known(value):
-        return Entry()
-    return Entry(text=whole(float(value)) if counted else number(float(value)), value=float(value))
+        return TableCell()
+    return TableCell(text=whole(float(value)) if counted else number(float(value)), value=float(value))

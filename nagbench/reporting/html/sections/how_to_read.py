@@ -7,7 +7,7 @@ import pandas as pd
 from nagbench.analysis.formatting import listed, measure_sign, number
 from nagbench.analysis.summary import MODES
 from nagbench.reporting.context import ReportContext
-from nagbench.reporting.html.parts import Custom, Section
+from nagbench.reporting.html.parts import Section, TemplatePart
 
 STATUSES = {
     "converged": "The measure came within the tolerance; the iteration is the first at which it did.",
@@ -25,17 +25,17 @@ MODE_TEXTS = {
 }
 
 
-def section(material: ReportContext) -> Section:
+def section(context: ReportContext) -> Section:
     """The glossary."""
-    table = material.table
-    context = {
+    table = context.table
+    values = {
         "statuses": STATUSES,
         "modes": {mode: MODE_TEXTS[mode] for mode in MODES if mode in set(table["mode"])},
         "tested": _tested(table),
-        "measures": measures(table),
-        "trials": material.manifest["spec"].get("trials", "equally many"),
+        "measures": stopping_rules(table),
+        "trials": context.manifest["spec"].get("trials", "equally many"),
     }
-    parts = (Custom(template="reading.html.j2", context=context),)
+    parts = (TemplatePart(template="how_to_read.html.j2", values=values),)
     return Section(id="reading", title="How to read this", nav="How to read", parts=parts)
 
 
@@ -46,7 +46,7 @@ def _tested(table: pd.DataFrame) -> str:
     return listed(points)
 
 
-def measures(table: pd.DataFrame) -> list[str]:
+def stopping_rules(table: pd.DataFrame) -> list[str]:
     """What had to be met: the measures with their tolerances."""
     kinds = table[["measure", "relative", "tolerance"]].drop_duplicates().itertuples(index=False, name=None)
     return [

@@ -24,7 +24,15 @@ from numpy.typing import NDArray
 from nagbench.analysis.formatting import measure_sign, number, whole
 from nagbench.core.errors import UsageError
 from nagbench.problems.problem import Floats
-from nagbench.reporting.figures.style import HEIGHTS, INK, PAPER, looks, new_figure, power_of_ten, shown
+from nagbench.reporting.figures.style import (
+    HEIGHTS,
+    INK,
+    PAPER,
+    figure_style,
+    format_power_of_ten,
+    new_figure,
+    printable,
+)
 
 # Few iterations are dark, many pale.
 _FEWEST = HEIGHTS.reversed().with_extremes(bad="none")
@@ -47,7 +55,7 @@ class _Scale:
     ticks: Callable[[Axis], None]
 
 
-def sensitivity_map(cells: pd.DataFrame, edge: pd.DataFrame | None = None, *, title: str = "") -> Figure:
+def plot_sensitivity_map(cells: pd.DataFrame, edge: pd.DataFrame | None = None, *, title: str = "") -> Figure:
     """Iterations to the tolerance over two hyperparameters, one method on one problem.
 
     ``cells`` are rows of a grid as `scan.scan` or a sweep's `runs` have them, ``edge`` is a table of
@@ -55,11 +63,11 @@ def sensitivity_map(cells: pd.DataFrame, edge: pd.DataFrame | None = None, *, ti
     ended. The star is the best cell. A momentum is spread by the logarithm of 1 − m. Raises UsageError where the rows
     are no full grid.
     """
-    x, y = axes_of(cells)
+    x, y = map_axes(cells)
     grid, ends = (_grid(cells, x, y, column) for column in ("iterations", "status"))
     across, up = _scale(grid.columns.to_numpy()), _scale(grid.index.to_numpy())
     edges = _edges(across.place(grid.columns.to_numpy())), _edges(up.place(grid.index.to_numpy()))
-    with looks():
+    with figure_style():
         figure = new_figure(6.6, 5.2)
         axes = figure.add_subplot()
         counts = _fill(axes, edges, grid.to_numpy(float), ends.to_numpy())
@@ -78,7 +86,7 @@ def sensitivity_map(cells: pd.DataFrame, edge: pd.DataFrame | None = None, *, ti
     return figure
 
 
-def axes_of(cells: pd.DataFrame) -> tuple[str, str]:
+def map_axes(cells: pd.DataFrame) -> tuple[str, str]:
     """The two hyperparameters of a grid, the step size first if it is one. Raises UsageError where there are not two."""
     from nagbench.analysis.sensitivity import settings_of
 
@@ -156,13 +164,13 @@ def _boundary(axes: Axes, edge: pd.DataFrame | None, y: str, across: _Scale, up:
 def _scale(values: Floats) -> _Scale:
     """Evenly in the logarithm of 1 − m for values below 1 that come near it, of the value where they span a decade."""
     if values.min() >= 0.0 and 0.5 < values.max() < 1.0:
-        return _Scale(lambda m: -np.log10(1.0 - m), complement_ticks)
+        return _Scale(lambda m: -np.log10(1.0 - m), set_momentum_ticks)
     if values.min() > 0.0 and values.max() >= 10.0 * values.min():
         return _Scale(np.log10, _power_ticks)
     return _Scale(np.asarray, lambda axis: None)
 
 
-def complement_ticks(axis: Axis) -> None:
+def set_momentum_ticks(axis: Axis) -> None:
     """Ticks of an axis on which a momentum m stands at −log₁₀(1 − m)."""
     axis.set_major_locator(FixedLocator([-math.log10(1.0 - m) for m in _COMPLEMENTS]))
     axis.set_major_formatter(FuncFormatter(lambda place, _: f"{1.0 - 10.0**-place:.6g}"))
@@ -176,7 +184,7 @@ def _power_ticks(axis: Axis) -> None:
         axis.set_major_formatter(FuncFormatter(lambda place, _: f"{10.0**place:.3g}"))
         return
     axis.set_major_locator(MaxNLocator(8, integer=True))
-    axis.set_major_formatter(FuncFormatter(lambda place, _: power_of_ten(10.0**place)))
+    axis.set_major_formatter(FuncFormatter(lambda place, _: format_power_of_ten(10.0**place)))
 
 
 def _edges(places: Floats) -> Floats:
@@ -194,5 +202,5 @@ def _label(name: str) -> str:
 def _title(cells: pd.DataFrame) -> str:
     row = cells.iloc[0]
     sign = measure_sign(str(row["measure"]), relative=bool(row["relative"]))
-    who = shown(f"{row['optimizer']} on {row['problem']}")
+    who = printable(f"{row['optimizer']} on {row['problem']}")
     return f"{who}: iterations until {sign} ≤ {number(row['tolerance'])}"

@@ -9,39 +9,41 @@ import pandas as pd
 from nagbench.analysis.theory import boundaries
 from nagbench.core.errors import UsageError
 from nagbench.reporting.context import ReportContext
-from nagbench.reporting.figures.maps import axes_of, sensitivity_map
-from nagbench.reporting.html.parts import Figure, Picture, Section, Text
+from nagbench.reporting.figures.sensitivity import map_axes, plot_sensitivity_map
+from nagbench.reporting.html.parts import Figure, Panel, Paragraph, Section
 
 _MOST = 24
 _FIRST = ["problem", "variant", "oracle"]
 
 
-def section(material: ReportContext) -> Section | None:
+def section(context: ReportContext) -> Section | None:
     """A map for each problem and method in mode grid; nothing without that mode."""
-    runs = material.ordered
+    runs = context.ordered
     grid = runs[(runs["mode"] == "grid") & (runs["start"] == 0) & (runs["seed"] == 0)]
     if grid.empty:
         return None
     tightest = grid[grid["tolerance"] == grid.groupby(_FIRST)["tolerance"].transform("min")]
-    made = [_figure(rows, material) for _, rows in tightest.groupby(_FIRST, sort=False)]
+    made = [_figure(rows, context) for _, rows in tightest.groupby(_FIRST, sort=False)]
     figures = [figure for figure in made if figure is not None][:_MOST]
-    nothing = Text(text="No method of the grid has exactly two hyperparameters that vary; `nagbench map` draws others.")
+    nothing = Paragraph(
+        text="No method of the grid has exactly two hyperparameters that vary; `nagbench map` draws others."
+    )
     return Section(id="maps", title="Sensitivity", nav="Sensitivity", parts=tuple(figures or [nothing]))
 
 
-def _figure(rows: pd.DataFrame, material: ReportContext) -> Figure | None:
+def _figure(rows: pd.DataFrame, context: ReportContext) -> Figure | None:
     problem, method = str(rows["problem"].iloc[0]), str(rows["variant"].iloc[0])
     try:
-        _, other = axes_of(rows)
-        cell = material.cell(str(rows["cell"].iloc[0]))
+        _, other = map_axes(rows)
+        cell = context.cell(str(rows["cell"].iloc[0]))
         edge = boundaries(rows, cell.problem, other) if cell is not None else None
-        sensitivity_map(rows, edge)
+        plot_sensitivity_map(rows, edge)
     except UsageError:
         return None
-    name = material.ids("map", problem, method)
-    columns = [*material.hyperparameters, "status", "iterations", "cell"]
+    name = context.ids("map", problem, method)
+    columns = [*context.hyperparameters, "status", "iterations", "cell"]
     return Figure(
-        id=name, mode="grid", task=material.tasks.get(problem),
+        id=name, mode="grid", task=context.tasks.get(problem),
         lead=f"Iterations of {method} on {problem} over its hyperparameters, from the first start and seed.",
         caption=(
             "Dark cells need few iterations; those that did not converge have the colour of how they ended; the star is the",
@@ -49,9 +51,9 @@ def _figure(rows: pd.DataFrame, material: ReportContext) -> Figure | None:
             "elsewhere.",
         ),
         pictures=(
-            Picture(
-                id=f"{name}-picture", draw=functools.partial(sensitivity_map, rows, edge), described=f"{method} on {problem}",
-                method=material.methods.get(method),
+            Panel(
+                id=f"{name}-picture", draw=functools.partial(plot_sensitivity_map, rows, edge), described=f"{method} on {problem}",
+                method=context.methods.get(method),
             ),
         ),
         table=rows[[column for column in columns if column in rows]].dropna(axis="columns", how="all"),

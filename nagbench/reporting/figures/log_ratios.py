@@ -12,12 +12,12 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from nagbench.analysis.formatting import number
 from nagbench.core.errors import UsageError
-from nagbench.reporting.figures.style import INK, MUTED, look_of, looks, new_figure, shown
+from nagbench.reporting.figures.style import INK, MUTED, figure_style, new_figure, printable, style_of
 
 _UNIT = {"iterations": "iterations", "evaluations": "gradient evaluations", "time": "seconds"}
 
 
-def log_ratios(
+def plot_log_ratios(
     table: pd.DataFrame, first: str, second: str, by: str = "iterations", *, optimizers: tuple[str, str] | None = None,
     title: str = "", size: tuple[float, float] = (5.4, 3.7),
 ) -> Figure:  # fmt: skip
@@ -32,11 +32,11 @@ def log_ratios(
         raise UsageError("the two methods share no problem, so there is nothing to draw")
     finite = table.loc[np.isfinite(table["log_ratio"]), "log_ratio"].abs()
     edge = 1.15 * max(float(finite.max()) if len(finite) else 1.0, 1.0)
-    colors = [look_of(name).color for name in optimizers or (first, second)]
+    colors = [style_of(name).color for name in optimizers or (first, second)]
     if colors[0] == colors[1]:
         colors[1] = MUTED
     solved = table[table["outcome"] != "neither"]
-    with looks():
+    with figure_style():
         figure = new_figure(*size)
         axes = figure.add_subplot()
         height = solved["log_ratio"].clip(-edge, edge)
@@ -57,7 +57,7 @@ def log_ratios(
             f"{len(solved)} instances, sorted" + (f"; {neither} more that neither solved" if neither else "")
         )
         axes.set_ylabel(f"{_UNIT[by]}: how many times fewer")
-        axes.set_title(shown(title), loc="left", parse_math=False)
+        axes.set_title(printable(title), loc="left", parse_math=False)
         names = [f"{first} cheaper", f"{second} cheaper", "paler: the other did not converge"]
         handles = [*(Patch(color=color) for color in colors), Patch(color=MUTED, alpha=0.45)]
         _legend(figure, handles, names)
@@ -66,7 +66,7 @@ def log_ratios(
 
 def _legend(figure: Figure, handles: list[Any], labels: list[str]) -> None:
     """Under the axes; names stay text."""
-    texts = [shown(label, 44) for label in labels]
+    texts = [printable(label, 44) for label in labels]
     legend = figure.legend(handles, texts, loc="outside lower center", ncols=1, labelcolor=INK)
     for text in legend.get_texts():
         text.set_parse_math(False)

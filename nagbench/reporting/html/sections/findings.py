@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from nagbench.analysis.summary import findings
 from nagbench.reporting.context import ReportContext
-from nagbench.reporting.html.parts import Part, Section, Text, Words
+from nagbench.reporting.html.parts import Findings, Paragraph, Part, Section
 
 
-def section(material: ReportContext) -> Section:
+def section(context: ReportContext) -> Section:
     """The findings of each mode."""
-    names = tuple(material.methods)
+    names = tuple(context.methods)
     parts: list[Part] = [
-        Words(mode=str(mode), sentences=tuple(_begin(said.partition(": ")[2], names) for said in findings(rows)))
-        for mode, rows in material.table.groupby("mode", sort=False)
+        Findings(mode=str(mode), sentences=tuple(_begin(said.partition(": ")[2], names) for said in findings(rows)))
+        for mode, rows in context.table.groupby("mode", sort=False)
     ]
-    nothing = Text(text="There is no finished run yet.", notice=True)
+    nothing = Paragraph(text="There is no finished run yet.", notice=True)
     return Section(id="found", title="What was found", nav="Found", parts=tuple(parts or [nothing]))
 
 

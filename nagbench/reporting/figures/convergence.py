@@ -16,8 +16,18 @@ from matplotlib.ticker import EngFormatter, FixedLocator, FuncFormatter, LogLoca
 
 from nagbench.analysis.formatting import measure_sign, number
 from nagbench.analysis.traces import bands
-from nagbench.reporting.figures.plot_data import Axis, Line, PlotData, powers, rounds
-from nagbench.reporting.figures.style import INK, MUTED, PAPER, Look, look_of, looks, new_figure, power_of_ten, shown
+from nagbench.reporting.figures.plot_data import Axis, Line, PlotData, linear_ticks, log_ticks
+from nagbench.reporting.figures.style import (
+    INK,
+    MUTED,
+    PAPER,
+    LineStyle,
+    figure_style,
+    format_power_of_ten,
+    new_figure,
+    printable,
+    style_of,
+)
 
 Against = Literal["iteration", "evaluations", "time"]
 _ALONG = {"iteration": "iteration", "evaluations": "gradient evaluations", "time": "time"}
@@ -29,7 +39,7 @@ _MARKED = 16
 
 
 @dataclass(frozen=True)
-class Frame:
+class AxisLimits:
     """The limits of a figure, so that several can share them: ``right`` end, logarithmic or not, and ``low`` … ``high``."""
 
     right: float
@@ -49,7 +59,7 @@ class Frame:
         return (1.35 if self.wide else 1.04) * self.right
 
 
-def frame_of(traces: pd.DataFrame, against: Against = "iteration") -> Frame:
+def axis_limits(traces: pd.DataFrame, against: Against = "iteration") -> AxisLimits:
     """Limits that hold all of these curves; of one that diverges, what lies within 1,000 times the highest start."""
     residual, along = traces["residual"], traces[against]
     ends = along.groupby([traces["mode"], traces["method"], traces["cell"]]).max()
@@ -60,7 +70,7 @@ def frame_of(traces: pd.DataFrame, against: Against = "iteration") -> Frame:
     tolerance = float(traces["tolerance"].min())
     ceiling = _RISE * start if start > 0 else tolerance
     low = min(max(float(positive.min()) if len(positive) else tolerance, 0.1 * tolerance), tolerance)
-    return Frame(
+    return AxisLimits(
         right=float(ends.max()) if len(ends) else 1.0,
         first=float(steps.min()) if len(steps) else 1.0,
         wide=bool(len(ends) and ends.max() > _WIDE * ends.min()),
@@ -69,8 +79,8 @@ def frame_of(traces: pd.DataFrame, against: Against = "iteration") -> Frame:
     )
 
 
-def convergence(
-    traces: pd.DataFrame, against: Against = "iteration", *, frame: Frame | None = None, legend: bool = True,
+def plot_convergence(
+    traces: pd.DataFrame, against: Against = "iteration", *, frame: AxisLimits | None = None, legend: bool = True,
     title: str = "", size: tuple[float, float] = (5.4, 3.7),
 ) -> Figure:  # fmt: skip
     """The measure of each method on one task, against iterations, gradient evaluations or time.
@@ -80,8 +90,8 @@ def convergence(
     (the dotted line), and in a cross where it did not. The axis is logarithmic where the longest curve is over ten times the
     shortest; the start, iteration 0, then stands at its left end.
     """
-    frame = frame or frame_of(traces, against)
-    with looks():
+    frame = frame or axis_limits(traces, against)
+    with figure_style():
         figure = new_figure(*size, measured=bool(legend or title))
         axes = figure.add_subplot()
         if not (legend or title):
@@ -95,33 +105,33 @@ def convergence(
         for group, (look, rows) in enumerate(drawn.values()):
             marked = look if len(drawn) <= _MARKED else replace(look, marker="")
             handles.append(_method(axes, rows, marked, frame, against, f"series-{group}"))
-        axes.set_title(shown(title), loc="left", parse_math=False)
+        axes.set_title(printable(title), loc="left", parse_math=False)
         if legend:
             _legend(figure, handles, list(_drawn(traces)))
     return figure
 
 
-def sketched(traces: pd.DataFrame, *, frame: Frame, size: tuple[float, float]) -> PlotData:
-    """What `convergence` draws by iteration, as data for a page; ``size`` in inches."""
+def convergence_data(traces: pd.DataFrame, *, frame: AxisLimits, size: tuple[float, float]) -> PlotData:
+    """What `plot_convergence` draws by iteration, as data for a page; ``size`` in inches."""
     row, tolerance = traces.iloc[0], float(traces["tolerance"].min())
     sign = measure_sign(str(row["measure"]), relative=bool(row["relative"]))
     drawn = _drawn(traces)
     return PlotData(
-        x=_along(frame), y=Axis(sign, "log", frame.low, frame.high, powers(frame.low, frame.high, power_of_ten)),
+        x=_along(frame), y=Axis(sign, "log", frame.low, frame.high, log_ticks(frame.low, frame.high, format_power_of_ten)),
         lines=tuple(_line(label, look, rows, frame) for label, (look, rows) in drawn.items()),
         size=(size[0] * 72.0, size[1] * 72.0), level=(tolerance, f"tolerance {number(tolerance)}"),
         marked=len(drawn) <= _MARKED,
     )  # fmt: skip
 
 
-def _along(frame: Frame) -> Axis:
+def _along(frame: AxisLimits) -> Axis:
     if frame.wide:
-        ticks = ((frame.left, "0"), *powers(frame.first, frame.end, plain))
+        ticks = ((frame.left, "0"), *log_ticks(frame.first, frame.end, format_tick))
         return Axis("iteration", "log", frame.left, frame.end, ticks)
-    return Axis("iteration", "linear", 0.0, frame.end, rounds(0.0, frame.end, plain, integer=True))
+    return Axis("iteration", "linear", 0.0, frame.end, linear_ticks(0.0, frame.end, format_tick, integer=True))
 
 
-def _line(label: str, look: Look, rows: pd.DataFrame, frame: Frame) -> Line:
+def _line(label: str, look: LineStyle, rows: pd.DataFrame, frame: AxisLimits) -> Line:
     run = rows[rows["typical"]]
     x, y = _points(run, frame, "iteration")
     reached = len(run) > 0 and run["status"].iloc[0] == "converged"
@@ -129,12 +139,12 @@ def _line(label: str, look: Look, rows: pd.DataFrame, frame: Frame) -> Line:
     return Line(label, x, y, look, "dot" if reached else "cross", band=outlines[0] if outlines else None)
 
 
-def series(traces: pd.DataFrame) -> Mapping[str, Look]:
-    """The label of each curve, in the order in which `convergence` draws them, and its look."""
+def curve_styles(traces: pd.DataFrame) -> Mapping[str, LineStyle]:
+    """The label of each curve, in the order in which `plot_convergence` draws them, and its look."""
     return {label: look for label, (look, _) in _drawn(traces).items()}
 
 
-def _drawn(traces: pd.DataFrame) -> dict[str, tuple[Look, pd.DataFrame]]:
+def _drawn(traces: pd.DataFrame) -> dict[str, tuple[LineStyle, pd.DataFrame]]:
     modes = list(traces["mode"].unique())
     seen: dict[tuple[str, str], list[str]] = {}
     drawn = {}
@@ -143,12 +153,12 @@ def _drawn(traces: pd.DataFrame) -> dict[str, tuple[Look, pd.DataFrame]]:
         variants = seen.setdefault((mode, optimizer), [])
         variants.append(method)
         label = f"{method}, {mode}" if len(modes) > 1 else method
-        look = look_of(optimizer, len(variants) - 1)
+        look = style_of(optimizer, len(variants) - 1)
         drawn[label] = replace(look, hollow=modes.index(mode) > 0), rows
     return drawn
 
 
-def _dress(axes: Axes, frame: Frame, against: Against, traces: pd.DataFrame) -> None:
+def _dress(axes: Axes, frame: AxisLimits, against: Against, traces: pd.DataFrame) -> None:
     axes.xaxis.set_gid("x-axis")
     axes.yaxis.set_gid("y-axis")
     axes.set_yscale("log")
@@ -157,17 +167,17 @@ def _dress(axes: Axes, frame: Frame, against: Against, traces: pd.DataFrame) -> 
         axes.set_xscale("log")
         axes.set_xlim(frame.left, frame.end)
         axes.xaxis.set_major_locator(
-            FixedLocator([frame.left, *(value for value, _ in powers(frame.first, frame.end, plain))])
+            FixedLocator([frame.left, *(value for value, _ in log_ticks(frame.first, frame.end, format_tick))])
         )
     else:
         axes.set_xlim(0.0, frame.end)
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=against == "iteration"))
-    write = EngFormatter("s") if against == "time" else plain
+    write = EngFormatter("s") if against == "time" else format_tick
     axes.xaxis.set_major_formatter(
         FuncFormatter(lambda value, at=None: "0" if frame.wide and value <= frame.left else write(value, at))
     )
     axes.yaxis.set_major_locator(LogLocator(numticks=8))
-    axes.yaxis.set_major_formatter(FuncFormatter(power_of_ten))
+    axes.yaxis.set_major_formatter(FuncFormatter(format_power_of_ten))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_minor_locator(NullLocator())
     axes.grid(True)
@@ -184,7 +194,7 @@ def _dress(axes: Axes, frame: Frame, against: Against, traces: pd.DataFrame) -> 
     )  # fmt: skip
 
 
-def plain(value: float, _: Any = None) -> str:
+def format_tick(value: float, _: Any = None) -> str:
     """5000 → "5k", so that the ticks of phone-sized figures do not run into each other."""
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= size:
@@ -192,7 +202,7 @@ def plain(value: float, _: Any = None) -> str:
     return f"{value:g}"
 
 
-def _method(axes: Axes, rows: pd.DataFrame, look: Look, frame: Frame, against: Against, gid: str) -> Line2D:
+def _method(axes: Axes, rows: pd.DataFrame, look: LineStyle, frame: AxisLimits, against: Against, gid: str) -> Line2D:
     run = rows[rows["typical"]]
     _band(axes, rows, run, look, frame, against, f"{gid}-band")
     x, y = _points(run, frame, against)
@@ -208,14 +218,14 @@ def _method(axes: Axes, rows: pd.DataFrame, look: Look, frame: Frame, against: A
 
 
 def _band(
-    axes: Axes, rows: pd.DataFrame, run: pd.DataFrame, look: Look, frame: Frame, against: Against, gid: str
+    axes: Axes, rows: pd.DataFrame, run: pd.DataFrame, look: LineStyle, frame: AxisLimits, against: Against, gid: str
 ) -> None:
     """The middle half of several runs."""
     for x, y in _bands(rows, run, frame, against):
         axes.fill(x, y, facecolor=look.color, alpha=0.16, linewidth=0, zorder=2, gid=gid)
 
 
-def _bands(rows: pd.DataFrame, run: pd.DataFrame, frame: Frame, against: Against) -> Iterator[tuple[Any, Any]]:
+def _bands(rows: pd.DataFrame, run: pd.DataFrame, frame: AxisLimits, against: Against) -> Iterator[tuple[Any, Any]]:
     """The outline of the middle half, over evaluations and time at what an iteration of the typical run costs."""
     for _, band in bands(rows).groupby(["task", "mode", "method"], sort=False):
         last = run.iloc[-1]
@@ -226,7 +236,7 @@ def _bands(rows: pd.DataFrame, run: pd.DataFrame, frame: Frame, against: Against
         yield np.concatenate([x, x[::-1]]), np.concatenate([low, high[::-1]])
 
 
-def _points(run: pd.DataFrame, frame: Frame, against: Against) -> tuple[Any, Any]:
+def _points(run: pd.DataFrame, frame: AxisLimits, against: Against) -> tuple[Any, Any]:
     """Where to draw: zeros on the lower edge, what is too high or not finite on the upper."""
     run = run[run[against].notna()]
     x, y = run[against].to_numpy(float), run["residual"].to_numpy(float)
@@ -235,7 +245,7 @@ def _points(run: pd.DataFrame, frame: Frame, against: Against) -> tuple[Any, Any
 
 
 def _legend(figure: Figure, handles: list[Line2D], labels: list[str]) -> None:
-    texts = [shown(label, 44) for label in labels]
+    texts = [printable(label, 44) for label in labels]
     columns = int(figure.get_figwidth() * 72 / (55 + 5.2 * max(map(len, texts), default=0)))
     legend = figure.legend(
         handles, texts, loc="outside lower center", ncols=min(3, max(1, columns)), handlelength=3.4, labelcolor=INK

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nagbench.reporting.figures.curves import convergence, frame_of, series, sketched
-from nagbench.reporting.figures.plot_data import svg
-from nagbench.reporting.figures.svg import inline
+from nagbench.reporting.figures.convergence import axis_limits, convergence_data, curve_styles, plot_convergence
+from nagbench.reporting.figures.plot_data import render_svg
+from nagbench.reporting.figures.svg import inline_svg
 
 
 def trace(method: str, residuals: list[float], status: str = "converged", **values: Any) -> pd.DataFrame:
@@ -33,7 +33,7 @@ BOTH = pd.concat([FAST, SLOW])
 
 
 def lines_of(table: pd.DataFrame, **options: object) -> dict[str, tuple[list[float], list[float], str]]:
-    axes = convergence(table, **options).axes[0]  # type: ignore[arg-type]
+    axes = plot_convergence(table, **options).axes[0]  # type: ignore[arg-type]
     lines = [line for line in axes.lines if line.get_gid()]
     return {line.get_gid(): (list(line.get_xdata()), list(line.get_ydata()), line.get_marker()) for line in lines}
 
@@ -51,18 +51,18 @@ def test_a_curve_ends_in_a_dot_or_a_cross() -> None:
 
 
 def test_the_axis_is_logarithmic_where_lengths_differ_much() -> None:
-    assert convergence(BOTH).axes[0].get_xscale() == "log"
-    assert convergence(FAST).axes[0].get_xscale() == "linear"
+    assert plot_convergence(BOTH).axes[0].get_xscale() == "log"
+    assert plot_convergence(FAST).axes[0].get_xscale() == "linear"
     x, y, _ = lines_of(BOTH)["series-1"]
     assert (x[:3], y[0]) == ([0.5, 1.0, 2.0], 1.0)
     assert lines_of(BOTH, against="time")["series-0"][0] == pytest.approx([5e-7, 1e-6, 2e-6, 3e-6])
 
 
 def test_runs_of_one_iteration_are_curves_beside_long_ones() -> None:
-    frame = frame_of(pd.concat([trace("a", [1.0, 1e-9], mode="theory"), SLOW]))
-    sketch = sketched(trace("a", [1.0, 1e-9]), frame=frame, size=(6.6, 3.6))
+    frame = axis_limits(pd.concat([trace("a", [1.0, 1e-9], mode="theory"), SLOW]))
+    sketch = convergence_data(trace("a", [1.0, 1e-9]), frame=frame, size=(6.6, 3.6))
     left, top, right, bottom = sketch.box
-    drawn = ET.fromstring(svg(sketch, "p", title="t")).find(".//*[@id='p-series-0']/{*}path").get("d")
+    drawn = ET.fromstring(render_svg(sketch, "p", title="t")).find(".//*[@id='p-series-0']/{*}path").get("d")
     (x0, y0), (x1, y1) = (map(float, point.split()) for point in re.split("[ML]", drawn)[1:])
     assert (x0, y1) == pytest.approx((left, bottom), abs=0.1)
     assert left < x1 < right
@@ -71,17 +71,17 @@ def test_runs_of_one_iteration_are_curves_beside_long_ones() -> None:
 
 
 def test_zeros_and_infinities_are_drawn_at_the_edges() -> None:
-    frame = frame_of(trace("a", [1.0, 0.0]))
+    frame = axis_limits(trace("a", [1.0, 0.0]))
     assert lines_of(trace("a", [1.0, 0.0]))["series-0"][1] == [1.0, frame.low]
     wild = trace("a", [1.0, 1e9, np.inf, np.nan], "diverged")
-    frame = frame_of(wild)
+    frame = axis_limits(wild)
     assert frame.high <= 1e4
     assert lines_of(wild)["series-0"][1] == [1.0, frame.high, frame.high, frame.high]
 
 
 def test_a_figure_shares_the_frame_it_is_given() -> None:
-    frame = frame_of(BOTH)
-    axes = convergence(FAST, frame=frame).axes[0]
+    frame = axis_limits(BOTH)
+    axes = plot_convergence(FAST, frame=frame).axes[0]
     assert axes.get_ylim() == (frame.low, frame.high)
     assert axes.get_xscale() == "log"
 
@@ -95,14 +95,14 @@ def test_a_run_without_time_leaves_the_others_their_curves() -> None:
 
 def test_modes_and_runs_of_a_method_are_told_apart() -> None:
     table = pd.concat([FAST, FAST.assign(mode="theory", cell="b"), FAST.assign(cell="c", typical=False)])
-    assert list(series(table)) == ["nesterov, tuned", "nesterov, theory"]
-    assert [look.hollow for look in series(table).values()] == [False, True]
-    assert [patch.get_gid() for patch in convergence(table).axes[0].patches] == ["series-0-band"]
+    assert list(curve_styles(table)) == ["nesterov, tuned", "nesterov, theory"]
+    assert [look.hollow for look in curve_styles(table).values()] == [False, True]
+    assert [patch.get_gid() for patch in plot_convergence(table).axes[0].patches] == ["series-0-band"]
 
 
 def test_the_band_runs_between_the_quartiles_at_every_iteration() -> None:
     runs = [trace("a", [8.0, 4.0 * k, 2.0 * k]).assign(cell=str(k), typical=k == 3) for k in (1, 2, 3, 4, 5)]
-    (band,) = convergence(pd.concat(runs)).axes[0].patches
+    (band,) = plot_convergence(pd.concat(runs)).axes[0].patches
     corners = {(float(x), float(y)) for x, y in band.get_xy()}
     assert {(1.0, 8.0), (1.0, 16.0), (2.0, 4.0), (2.0, 8.0)} <= corners
 
@@ -111,7 +111,9 @@ def test_the_band_runs_between_the_quartiles_at_every_iteration() -> None:
     "name", ["_hidden", "$x", r"$\undefined$", "<script>alert(1)</script>", 'a"b&c', "x" * 300, "\x00"]
 )
 def test_any_name_is_shown_as_text(name: str) -> None:
-    picture = inline(convergence(trace(name, [1.0, 1e-7]), title=name), "f", title=name, titles={"series-0": name})
+    picture = inline_svg(
+        plot_convergence(trace(name, [1.0, 1e-7]), title=name), "f", title=name, titles={"series-0": name}
+    )
     root = ET.fromstring(picture)
     said = [text.text for text in root.iter("{http://www.w3.org/2000/svg}text")]
     assert len([text for text in said if text and text[:5] == name.replace("\x00", "�")[:5]]) == 2
@@ -119,7 +121,7 @@ def test_any_name_is_shown_as_text(name: str) -> None:
 
 
 def test_an_inline_picture_is_safe_to_put_into_a_page() -> None:
-    picture = inline(convergence(BOTH), "bowl", title="The bowl", titles={"series-0": "nesterov"})
+    picture = inline_svg(plot_convergence(BOTH), "bowl", title="The bowl", titles={"series-0": "nesterov"})
     root = ET.fromstring(picture)
     ids = [element.get("id") for element in root.iter() if element.get("id")]
     assert len(ids) == len(set(ids))
@@ -135,5 +137,5 @@ def test_an_inline_picture_is_safe_to_put_into_a_page() -> None:
 
 
 def test_pictures_are_deterministic() -> None:
-    first, second = (inline(convergence(BOTH), "f", title="t") for _ in range(2))
+    first, second = (inline_svg(plot_convergence(BOTH), "f", title="t") for _ in range(2))
     assert first == second

@@ -12,9 +12,9 @@ from nagbench.analysis.theory import boundary
 from nagbench.analysis.tuning import by_trials
 from nagbench.experiments.scan import axis, crossed, scan
 from nagbench.optimizers.registry import find_method
-from nagbench.reporting.figures.maps import axes_of, sensitivity_map
-from nagbench.reporting.figures.style import save
-from nagbench.reporting.figures.tuning import tuning_curves
+from nagbench.reporting.figures.sensitivity import map_axes, plot_sensitivity_map
+from nagbench.reporting.figures.style import save_figure
+from nagbench.reporting.figures.tuning import plot_tuning_curves
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def drawn(figure):
 
 
 def test_every_count_is_at_its_place(cells, edge):
-    figure = sensitivity_map(cells, edge)
+    figure = plot_sensitivity_map(cells, edge)
     counts = drawn(figure)
     grid = cells.pivot(index="momentum", columns="step_size", values="iterations").to_numpy()
     converged = cells.pivot(index="momentum", columns="step_size", values="status").to_numpy() == "converged"
@@ -47,7 +47,7 @@ def test_every_count_is_at_its_place(cells, edge):
 
 
 def test_the_line_is_the_boundary_and_the_star_the_best(cells, edge):
-    figure = sensitivity_map(cells, edge)
+    figure = plot_sensitivity_map(cells, edge)
     lines = {line.get_label().partition(":")[0]: line for line in figure.axes[0].get_lines()}
     line = lines["stable up to here in theory"]
     np.testing.assert_allclose(10.0 ** line.get_xdata(), edge["step_size"])
@@ -57,7 +57,7 @@ def test_the_line_is_the_boundary_and_the_star_the_best(cells, edge):
 
 
 def test_endings_that_occur_are_told(cells, edge):
-    told = {text.get_text() for text in sensitivity_map(cells, edge).legends[0].get_texts()}
+    told = {text.get_text() for text in plot_sensitivity_map(cells, edge).legends[0].get_texts()}
     assert {"over budget", "diverged"} <= told
     assert "stalled" not in told
 
@@ -65,33 +65,33 @@ def test_endings_that_occur_are_told(cells, edge):
 @pytest.mark.parametrize("form", ["png", "svg", "pdf"])
 def test_it_can_be_saved(cells, edge, form):
     target = io.BytesIO()
-    save(sensitivity_map(cells, edge), target, form)
+    save_figure(plot_sensitivity_map(cells, edge), target, form)
     assert target.tell() > 5_000
 
 
 def test_a_map_without_a_converged_cell_is_still_a_map(cells):
-    figure = sensitivity_map(cells.assign(status="budget"))
+    figure = plot_sensitivity_map(cells.assign(status="budget"))
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["over budget"]
 
 
 def test_what_is_no_grid_is_refused(cells):
     with pytest.raises(nagbench.UsageError, match="no full grid"):
-        sensitivity_map(cells.iloc[1:])
+        plot_sensitivity_map(cells.iloc[1:])
     with pytest.raises(nagbench.UsageError, match="two hyperparameters"):
-        sensitivity_map(cells[cells["momentum"] == 0.0])
+        plot_sensitivity_map(cells[cells["momentum"] == 0.0])
     with pytest.raises(nagbench.UsageError, match="one method on one problem"):
-        sensitivity_map(pd.concat([cells, cells.assign(problem="other")]))
-    assert axes_of(cells) == ("step_size", "momentum")
+        plot_sensitivity_map(pd.concat([cells, cells.assign(problem="other")]))
+    assert map_axes(cells) == ("step_size", "momentum")
 
 
 def test_tuning_curves_show_each_problem_and_say_where_nothing_converged(cells):
     runs = cells.assign(mode="tuned")
     both = pd.concat([runs, runs.assign(problem="hopeless", status="budget")])
-    figure = tuning_curves(by_trials(both, 0.5))
+    figure = plot_tuning_curves(by_trials(both, 0.5))
     assert [panel.get_title(loc="left") for panel in figure.axes] == ["ill-conditioned-1e2", "hopeless"]
     assert [text.get_text() for text in figure.axes[1].texts] == ["no trial converged"]
     with pytest.raises(nagbench.UsageError, match="no tuned trials"):
-        tuning_curves(by_trials(cells))
+        plot_tuning_curves(by_trials(cells))
 
 
 def _schedules(*given):
@@ -103,7 +103,7 @@ def _schedules(*given):
 def test_a_schedule_is_no_axis_of_a_map():
     cells = _schedules({"schedule": "cosine"}, {"schedule": "inverse"})
     with pytest.raises(nagbench.UsageError, match="numbers, which schedule is not"):
-        axes_of(cells)
+        map_axes(cells)
 
 
 def test_theory_has_no_boundary_for_a_schedule():

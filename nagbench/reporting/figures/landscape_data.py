@@ -12,7 +12,7 @@ from nagbench.core.errors import UsageError
 from nagbench.engine.records import Run
 from nagbench.engine.tracing import queries_along
 from nagbench.problems.problem import Floats, Problem
-from nagbench.reporting.figures.style import shown
+from nagbench.reporting.figures.style import printable
 
 LEVELS = 50
 _GRID = 301
@@ -25,7 +25,7 @@ _DECADES = 3.0
 
 
 @dataclass(frozen=True)
-class Terrain:
+class GridHeights:
     """f on a grid of a box, less ``base``, and its levels: in even steps or, where logarithmic, in even ratios."""
 
     x: Floats
@@ -43,7 +43,7 @@ class Terrain:
         return scale(float(self.levels[0]), float(self.levels[-1]), clip=True)
 
 
-def terrain(problem: Problem, box: Floats, grid: int = _GRID) -> Terrain:
+def evaluate_grid(problem: Problem, box: Floats, grid: int = _GRID) -> GridHeights:
     """f over a box of a two-dimensional problem, on ``grid`` × ``grid`` points.
 
     Heights count from the known minimum, or else from the least value on the grid. Where f is not finite there is a
@@ -51,17 +51,17 @@ def terrain(problem: Problem, box: Floats, grid: int = _GRID) -> Terrain:
     and 25 × 25 at least; heights between them are interpolated, and the label says so. Raises UsageError where f is
     finite nowhere, and for other dimensions.
     """
-    check_flat(problem)
+    check_two_dimensional(problem)
     sides = np.linspace(box[:, 0], box[:, 1], grid)
     values = _heights(problem, box, grid)
     taken = len(values)
     if np.isnan(values).all():
         raise UsageError(f"{problem.name}: f is not finite anywhere in the box of the picture")
-    above, base, label = height_above(problem, values)
+    above, base, label = subtract_minimum(problem, values)
     if taken < grid:
         above, label = _between(above, grid), f"{label}, from {taken} × {taken} points"
-    chosen, logarithmic = levels(above)
-    return Terrain(sides[:, 0], sides[:, 1], above, chosen, base, logarithmic, label)
+    chosen, logarithmic = contour_levels(above)
+    return GridHeights(sides[:, 0], sides[:, 1], above, chosen, base, logarithmic, label)
 
 
 def _heights(problem: Problem, box: Floats, most: int) -> Floats:
@@ -77,7 +77,7 @@ def _heights(problem: Problem, box: Floats, most: int) -> Floats:
 def _on_grid(problem: Problem, box: Floats, points: int) -> Floats:
     """f at so many points a side, those of a row having the same second coordinate; nan where it is not finite."""
     across, up = np.meshgrid(*np.linspace(box[:, 0], box[:, 1], points).T)
-    return finite(problem.values(np.column_stack([across.ravel(), up.ravel()]))).reshape(across.shape)
+    return mask_nonfinite(problem.values(np.column_stack([across.ravel(), up.ravel()]))).reshape(across.shape)
 
 
 def _between(heights: Floats, points: int) -> Floats:
@@ -87,12 +87,12 @@ def _between(heights: Floats, points: int) -> Floats:
     return np.array([np.interp(wanted, given, column) for column in rows.T]).T
 
 
-def finite(values: Floats) -> Floats:
+def mask_nonfinite(values: Floats) -> Floats:
     """The values, nan where they are infinite or too large to be taken from one another."""
     return np.asarray(np.where(np.abs(values) < 1e300, values, np.nan))
 
 
-def height_above(problem: Problem, values: Floats) -> tuple[Floats, float, str]:
+def subtract_minimum(problem: Problem, values: Floats) -> tuple[Floats, float, str]:
     """f − f* where the minimum is known, else f less the least of these values; what was taken off; what to call it."""
     least = float(np.nanmin(values))
     if problem.minimum is None:
@@ -100,7 +100,7 @@ def height_above(problem: Problem, values: Floats) -> tuple[Floats, float, str]:
     return np.maximum(values - problem.minimum, 0.0), problem.minimum, "f − f*"
 
 
-def levels(above: Floats) -> tuple[Floats, bool]:
+def contour_levels(above: Floats) -> tuple[Floats, bool]:
     """Levels from the lowest to the highest of these heights, and whether they are logarithmic.
 
     They are where the heights, but for the lowest fiftieth, still span more than three decades.
@@ -119,15 +119,15 @@ def spans_decades(above: Floats, but: float) -> bool:
     return low > 0.0 and np.log10(top / low) > _DECADES
 
 
-def check_flat(problem: Problem) -> None:
+def check_two_dimensional(problem: Problem) -> None:
     """Raises UsageError unless the problem has two dimensions."""
     if problem.dimension != 2:
         raise UsageError(
-            f"{shown(problem.name)} has dimension {problem.dimension}; surfaces, contours and paths are drawn for dimension 2"
+            f"{printable(problem.name)} has dimension {problem.dimension}; surfaces, contours and paths are drawn for dimension 2"
         )
 
 
-def box_of(problem: Problem, *paths: Floats) -> Floats:
+def plot_box(problem: Problem, *paths: Floats) -> Floats:
     """The problem's domain (or a box around what is known), grown a little where a path leaves it: (dimension, 2)."""
     box = _home(problem)
     width = box[:, 1] - box[:, 0]
@@ -146,15 +146,15 @@ def _home(problem: Problem) -> Floats:
     return np.column_stack([known.min(axis=0) - reach, known.max(axis=0) + reach])
 
 
-def queries(problem: Problem, run: Run, most: int = 1000) -> Floats:
+def gradient_points(problem: Problem, run: Run, most: int = 1000) -> Floats:
     """The points at which a run with the exact oracle took its first gradients, from the method's own update.
 
     For a method without look-ahead these are the iterates.
     """
-    return queries_along(problem, run.cell, kept_path(run)[: most + 1])
+    return queries_along(problem, run.cell, recorded_path(run)[: most + 1])
 
 
-def kept_path(run: Run) -> Floats:
+def recorded_path(run: Run) -> Floats:
     """The run's iterates. Raises UsageError where they were not kept."""
     if run.path is None or len(run.path) == 0:
         raise UsageError("the run has kept no path: run it with path=True")
@@ -171,7 +171,7 @@ class Slice:
     label: str
 
 
-def slice_of(problem: Problem, count: int = 601) -> Slice:
+def evaluate_slice(problem: Problem, count: int = 601) -> Slice:
     """f along the line from the start through the nearest known minimiser, or down the gradient where none is known."""
     goal, direction, span = None, None, (-0.25, 1.35)
     label = "from the start (0) to the nearest known minimiser (1)"
@@ -186,7 +186,7 @@ def slice_of(problem: Problem, count: int = 601) -> Slice:
             "from the start (0) down the gradient, in steps to the least point of the parabola there",
         )
     t = np.linspace(*span, count)
-    return Slice(t, finite(problem.values(problem.start + t[:, None] * direction)), goal, label)
+    return Slice(t, mask_nonfinite(problem.values(problem.start + t[:, None] * direction)), goal, label)
 
 
 def _downhill(problem: Problem) -> Floats:

@@ -13,10 +13,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nagbench
-from nagbench.reporting.figures.plot_data import Axis, Line, PlotData, marks, powers, rounds, svg
-from nagbench.reporting.figures.small_paths import draw_paths, ground_of, png
-from nagbench.reporting.figures.style import DARK, MARKERS, look_of
-from nagbench.reporting.figures.terrain import queries
+from nagbench.reporting.figures.landscape_data import gradient_points
+from nagbench.reporting.figures.plot_data import (
+    Axis,
+    Line,
+    PlotData,
+    linear_ticks,
+    log_ticks,
+    marker_definitions,
+    render_svg,
+)
+from nagbench.reporting.figures.small_paths import contour_image, encode_png, path_picture
+from nagbench.reporting.figures.style import DARK, MARKERS, style_of
 
 HOSTILE = "<script>alert(1)</script>\"' onload=x"
 
@@ -27,8 +35,8 @@ def plain(value: float) -> str:
 
 def sketch_of(*lines: Line, x: Axis | None = None, y: Axis | None = None) -> PlotData:
     return PlotData(
-        x=x or Axis("k", "linear", 0.0, 10.0, rounds(0.0, 10.0, plain)),
-        y=y or Axis("f", "log", 1e-4, 1.0, powers(1e-4, 1.0, plain)),
+        x=x or Axis("k", "linear", 0.0, 10.0, linear_ticks(0.0, 10.0, plain)),
+        y=y or Axis("f", "log", 1e-4, 1.0, log_ticks(1e-4, 1.0, plain)),
         lines=lines,
         size=(460.0, 260.0),
         level=(1e-2, "limit"),
@@ -36,7 +44,7 @@ def sketch_of(*lines: Line, x: Axis | None = None, y: Axis | None = None) -> Plo
 
 
 def root_of(sketch: PlotData, title: str = "t") -> ET.Element:
-    return ET.fromstring(svg(sketch, "p", title=title))
+    return ET.fromstring(render_svg(sketch, "p", title=title))
 
 
 def points(root: ET.Element, name: str) -> np.ndarray:
@@ -46,7 +54,7 @@ def points(root: ET.Element, name: str) -> np.ndarray:
 
 
 def test_points_lie_where_the_axes_say() -> None:
-    line = Line("a", np.array([0.0, 5.0, 10.0]), np.array([1.0, 1e-3, 1e-4]), look_of("nesterov"), "dot")
+    line = Line("a", np.array([0.0, 5.0, 10.0]), np.array([1.0, 1e-3, 1e-4]), style_of("nesterov"), "dot")
     sketch = sketch_of(line)
     left, top, right, bottom = sketch.box
     root = root_of(sketch)
@@ -63,7 +71,7 @@ def test_points_lie_where_the_axes_say() -> None:
 )  # fmt: skip
 def test_linear_ticks_are_few_round_and_inside(low: float, width: float, integer: bool) -> None:
     high = low + width
-    ticks = [value for value, _ in rounds(low, high, plain, integer=integer)]
+    ticks = [value for value, _ in linear_ticks(low, high, plain, integer=integer)]
     assert all(low - 1e-6 * width <= tick <= high + 1e-6 * width for tick in ticks)
     assert len(ticks) <= 11
     assert len(ticks) >= (0 if integer else 2)
@@ -74,7 +82,7 @@ def test_linear_ticks_are_few_round_and_inside(low: float, width: float, integer
 @given(first=st.floats(-300, 290), decades=st.floats(1e-3, 15.0))
 def test_logarithmic_ticks_are_few_and_inside(first: float, decades: float) -> None:
     low, high = 10.0**first, 10.0 ** (first + decades)
-    ticks = [value for value, _ in powers(low, high, plain)]
+    ticks = [value for value, _ in log_ticks(low, high, plain)]
     assert 1 <= len(ticks) <= 11
     assert all(low * (1 - 1e-6) <= tick <= high * (1 + 1e-6) for tick in ticks)
 
@@ -83,7 +91,7 @@ def test_logarithmic_ticks_are_few_and_inside(first: float, decades: float) -> N
 def test_what_is_left_out_of_a_line_cannot_be_seen(heights: list[float]) -> None:
     """Every point of the data is within a point of the picture's line."""
     x, y = np.linspace(0.0, 10.0, len(heights)), np.array(heights)
-    sketch = sketch_of(Line("a", x, y, look_of("adam")), y=Axis("f", "linear", 0.0, 1.0, ()))
+    sketch = sketch_of(Line("a", x, y, style_of("adam")), y=Axis("f", "linear", 0.0, 1.0, ()))
     left, top, right, bottom = sketch.box
     drawn = points(root_of(sketch), "p-series-0")
     at, true = sketch.x.places(x, left, right), sketch.y.places(y, bottom, top)
@@ -92,40 +100,40 @@ def test_what_is_left_out_of_a_line_cannot_be_seen(heights: list[float]) -> None
 
 def test_a_straight_line_is_two_points_and_a_gap_stays() -> None:
     x = np.linspace(0.0, 10.0, 101)
-    straight = sketch_of(Line("a", x, 10.0 ** -(0.4 * x), look_of("adam")))
+    straight = sketch_of(Line("a", x, 10.0 ** -(0.4 * x), style_of("adam")))
     assert len(points(root_of(straight), "p-series-0")) == 2
     broken = 10.0 ** -(0.4 * x)
     broken[50] = np.nan
-    path = root_of(sketch_of(Line("a", x, broken, look_of("adam")))).find(".//*[@id='p-series-0']/{*}path")
+    path = root_of(sketch_of(Line("a", x, broken, style_of("adam")))).find(".//*[@id='p-series-0']/{*}path")
     assert path is not None
     assert path.get("d", "").count("M") == 2
 
 
 def test_names_are_text_and_shapes_are_there() -> None:
-    line = Line(HOSTILE, np.array([0.0, 10.0]), np.array([1.0, 1e-4]), look_of(HOSTILE), "cross")
+    line = Line(HOSTILE, np.array([0.0, 10.0]), np.array([1.0, 1e-4]), style_of(HOSTILE), "cross")
     sketch = sketch_of(line, x=Axis(HOSTILE, "linear", 0.0, 10.0, ((1.0, HOSTILE),)))
     root = root_of(sketch, HOSTILE)
     assert [text.text for text in root.iter("{http://www.w3.org/2000/svg}text")].count(HOSTILE) == 2
     assert not [name for element in root.iter() for name in element.attrib if name.startswith("on")]
-    shapes = {element.get("id") for element in ET.fromstring(marks(MARKERS)).iter() if element.get("id")}
+    shapes = {element.get("id") for element in ET.fromstring(marker_definitions(MARKERS)).iter() if element.get("id")}
     used = {element.get("href", "")[1:] for element in root.iter("{http://www.w3.org/2000/svg}use")}
     assert used
     assert used <= shapes
-    colors = re.findall(r"#[0-9a-f]{6}", svg(sketch, "p", title="t"))
+    colors = re.findall(r"#[0-9a-f]{6}", render_svg(sketch, "p", title="t"))
     assert set(colors) <= set(DARK)
 
 
 def test_nothing_to_draw_is_an_empty_frame() -> None:
     nothing = np.zeros(0)
-    root = root_of(sketch_of(Line("a", nothing, nothing, look_of("adam"), "dot")))
+    root = root_of(sketch_of(Line("a", nothing, nothing, style_of("adam"), "dot")))
     assert root.find(".//*[@id='p-series-0-end']") is None
 
 
 def test_a_walk_is_drawn_where_the_run_went() -> None:
     problem = nagbench.problem("bowl")
     run = nagbench.run(problem, "nesterov:step_size=0.1,momentum=0.5", budget=20, path=True)
-    ground = ground_of(problem, run.path)
-    walk = draw_paths(problem, run.cell, run.path, queries(problem, run), ground, "below")
+    ground = contour_image(problem, run.path)
+    walk = path_picture(problem, run.cell, run.path, gradient_points(problem, run), ground, "below")
     root = ET.fromstring(walk.svg("p", HOSTILE))
     assert root.get("aria-label") == HOSTILE
     assert [use.get("href") for use in root.iter("{http://www.w3.org/2000/svg}use")].count("#below") == 1
@@ -140,6 +148,6 @@ def test_a_walk_is_drawn_where_the_run_went() -> None:
 
 
 def test_the_ground_is_an_image_that_others_can_read() -> None:
-    image = ground_of(nagbench.problem("rosenbrock")).image
-    read = matplotlib.image.imread(io.BytesIO(png(image)))
+    image = contour_image(nagbench.problem("rosenbrock")).image
+    read = matplotlib.image.imread(io.BytesIO(encode_png(image)))
     np.testing.assert_array_equal(np.round(read[..., :3] * 255).astype(np.uint8), image)
