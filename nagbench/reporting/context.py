@@ -1,4 +1,4 @@
-"""What a report is made from: the tables of one or several results directories, and what all sections derive from them."""
+"""The data of a report: the tables of one or several results directories, and what several sections derive from them."""
 
 from __future__ import annotations
 
@@ -22,20 +22,32 @@ if TYPE_CHECKING:
     from nagbench.experiments.results import Results
     from nagbench.validation.equivalence.certificate import Certificate
 
-# What the page shows of a manifest that does not say.
-_UNSAID: dict[str, Any] = {
+# The defaults of a manifest's entries.
+_DEFAULTS: dict[str, Any] = {
     "name": "sweep", "spec": {}, "machine": {}, "versions": {}, "git": None, "created": "", "command": "", "fingerprint": None,
 }  # fmt: skip
-_POINTS = 50_000
-_SAME = ["cell", "problem", "variant", "mode", "trial", "oracle", "tolerance"]
+_MOST_POINTS = 50_000
+_RUN_KEYS = ["cell", "problem", "variant", "mode", "trial", "oracle", "tolerance"]
 
 
 @dataclass(frozen=True, eq=False)
 class ReportContext:
-    """Tables as a `Results` has them. ``plan`` says what each cell holds; ``missing`` is the number of cells without a result.
+    """The data of a report.
 
-    ``notes`` are told above everything else. ``certificates`` are those of `nagbench verify` in the directories; one that
-    cannot be read is the line that says why.
+    Parameters
+    ----------
+    runs, timings, curves : DataFrame
+        Tables as `Results` has them.
+    manifests : sequence of dict
+        The manifest of each results directory.
+    missing : int
+        The number of cells without a result.
+    plan : DataFrame
+        What each cell holds; empty if that is not known.
+    notes : tuple of str
+        Shown above everything else.
+    certificates : tuple of Certificate or str
+        The certificates of ``nagbench verify`` in the directories; a string says why one cannot be read.
     """
 
     runs: pd.DataFrame
@@ -49,20 +61,19 @@ class ReportContext:
 
     @functools.cached_property
     def manifest(self) -> dict[str, Any]:
-        """The manifest, or the first one with the names of all."""
+        """The first manifest, with the names of all."""
         names = dict.fromkeys(str(manifest.get("name", "sweep")) for manifest in self.manifests)
-        return {**_UNSAID, **self.manifests[0], "name": " + ".join(names)}
+        return {**_DEFAULTS, **self.manifests[0], "name": " + ".join(names)}
 
     @functools.cached_property
     def ordered(self) -> pd.DataFrame:
-        """The runs in the order in which the specification names problems and methods; what it does not name comes last."""
+        """The runs in the order of problems and optimizers in the specification; what it does not name comes last."""
         runs = self.runs
         for column, key in (("variant", "optimizers"), ("problem", "problems")):
-            places = dict.fromkeys(name for one in self.manifests for name in one.get("spec", {}).get(key) or ())
+            names = dict.fromkeys(name for one in self.manifests for name in one.get("spec", {}).get(key) or ())
             if column in runs:
-                last = {name: index for index, name in enumerate(places)}
-                place = runs[column].map(last).fillna(len(last))
-                runs = runs.iloc[place.argsort(kind="stable")]
+                order = {name: index for index, name in enumerate(names)}
+                runs = runs.iloc[runs[column].map(order).fillna(len(order)).argsort(kind="stable")]
         return runs
 
     @functools.cached_property
@@ -72,17 +83,22 @@ class ReportContext:
 
     @functools.cached_property
     def table(self) -> pd.DataFrame:
-        """One row a task, mode and method: see `analysis.summary.summary`."""
+        """One row for each task, mode and method: see `analysis.summary.summary`."""
         return summary_of(self.rows)
 
     @functools.cached_property
+    def typical(self) -> pd.DataFrame:
+        """The shown run of each task, mode and method that is nearest to the median."""
+        return self.rows[self.rows["typical"]]
+
+    @functools.cached_property
     def traces(self) -> pd.DataFrame:
-        """The curves of the runs that are shown; the more there are, the fewer points each has."""
-        return traces_of(self.rows, self.curves, max(10, min(400, _POINTS // max(1, len(self.rows)))))
+        """The curves of the shown runs; the more there are, the fewer points each has."""
+        return traces_of(self.rows, self.curves, max(10, min(400, _MOST_POINTS // max(1, len(self.rows)))))
 
     @functools.cached_property
     def works(self) -> dict[By, pd.DataFrame]:
-        """What the shown runs paid, by each cost that is known: see `analysis.profiles.work`."""
+        """The costs of the shown runs, by each kind that is known: see `analysis.profiles.work`."""
         costs: list[By] = ["iterations", "evaluations"]
         if self.rows["wall_time"].notna().any():
             costs.append("time")
@@ -90,17 +106,17 @@ class ReportContext:
 
     @functools.cached_property
     def tasks(self) -> dict[str, int]:
-        """The place of each task, by its label."""
-        return {str(task): place for place, task in enumerate(self.table["task"].unique())}
+        """The number of each task on the page, by its label."""
+        return {str(task): index for index, task in enumerate(self.table["task"].unique())}
 
     @functools.cached_property
     def methods(self) -> dict[str, int]:
-        """The place of each method, by its label."""
-        return {str(method): place for place, method in enumerate(self.table["method"].unique())}
+        """The number of each method on the page, by its label."""
+        return {str(method): index for index, method in enumerate(self.table["method"].unique())}
 
     @functools.cached_property
     def optimizers(self) -> dict[str, str]:
-        """The optimizer behind each method's label: what decides its look."""
+        """The optimizer of each method, by the method's label; it decides the style."""
         return dict(zip(self.table["method"], self.table["optimizer"], strict=True))
 
     @functools.cached_property
@@ -115,63 +131,66 @@ class ReportContext:
 
     @functools.cached_property
     def ids(self) -> Ids:
-        """Gives out the ids of the page."""
+        """The maker of the page's ids."""
         return Ids()
 
     @functools.cached_property
     def links(self) -> Mapping[tuple[str, str, str, str], str]:
-        """The id of each row of the table of cells, by task, mode, method and cell."""
+        """The id of each row of the table of cells, by `row_key`."""
         return {row_key(row): self.ids("cell", row["mode"], row["cell"]) for row in self.rows.to_dict("records")}
 
     def cell(self, key: str) -> Cell | None:
-        """The cell with this key, as the plan has it."""
-        found = self.plan[self.plan["cell"] == key] if "problem_spec" in self.plan else self.plan
-        return None if found.empty else _cell(found.iloc[0].to_dict(), self.hyperparameters)
+        """Return the cell with this key, None if it is not in the plan."""
+        rows = self.plan[self.plan["cell"] == key] if "problem_spec" in self.plan else self.plan
+        return None if rows.empty else _cell_from_row(rows.iloc[0].to_dict(), self.hyperparameters)
 
 
 def row_key(row: Mapping[Any, Any]) -> tuple[str, str, str, str]:
-    """Task, mode, method and cell of a row."""
+    """Return task, mode, method and cell of a row."""
     task, mode, method, cell = (str(row[name]) for name in ("task", "mode", "method", "cell"))
     return task, mode, method, cell
 
 
-def _cell(row: Mapping[Any, Any], names: Sequence[str]) -> Cell:
-    kept = ("start", "oracle", "seed", "dtype", "engine", "measure", "relative", "budget", "every")
+def _cell_from_row(row: Mapping[Any, Any], names: Sequence[str]) -> Cell:
+    fields = ("start", "oracle", "seed", "dtype", "engine", "measure", "relative", "budget", "every")
     return Cell(
         problem=row["problem_spec"],
         optimizer=row["optimizer"],
         hyperparameters={name: row[name] for name in names if name in row and not pd.isna(row[name])},
         tolerances=tuple(json.loads(row["tolerances"])),
-        **{name: row[name] for name in kept},
+        **{name: row[name] for name in fields},
     )
 
 
 def build_context(*sweeps: Results) -> ReportContext:
-    """The material of these sweeps: counts are pooled and trials selected among all, times stay with their machines."""
+    """Return the data of a report on these sweeps.
+
+    Counts are pooled and trials selected among all sweeps; times stay with their machines.
+    """
     first = sweeps[0]
-    certificates = tuple(found for sweep in sweeps if (found := _certificate(sweep)) is not None)
+    certificates = tuple(found for sweep in sweeps if (found := _read_certificate(sweep)) is not None)
+    manifests, missing = [dict(sweep.manifest) for sweep in sweeps], sum(sweep.missing for sweep in sweeps)
     if len(sweeps) == 1:
         return ReportContext(
-            first.runs, first.timings, first.curves, [dict(first.manifest)], missing=first.missing, plan=first.plan,
-            certificates=certificates,
-        )  # fmt: skip
-    together = _joined([sweep.runs for sweep in sweeps])
-    runs = together.drop_duplicates([name for name in _SAME if name in together], ignore_index=True)
-    runs["selected"] = select_best_trials(runs)
+            first.runs, first.timings, first.curves, manifests, missing, first.plan, certificates=certificates
+        )
+    runs = _concatenate([sweep.runs for sweep in sweeps])
+    kept = runs.drop_duplicates([name for name in _RUN_KEYS if name in runs], ignore_index=True)
+    kept["selected"] = select_best_trials(kept)
     return ReportContext(
-        runs,
-        _pooled([sweep.timings for sweep in sweeps], ["cell", "machine", "iterations"]),
-        _pooled([sweep.curves for sweep in sweeps], ["cell", "iteration"]),
-        [dict(sweep.manifest) for sweep in sweeps],
-        missing=sum(sweep.missing for sweep in sweeps),
-        plan=_pooled([sweep.plan for sweep in sweeps], ["cell", "problem", "variant", "mode", "trial"]),
-        notes=tuple(_differences(together)),
-        certificates=certificates,
+        kept,
+        _pool([sweep.timings for sweep in sweeps], ["cell", "machine", "iterations"]),
+        _pool([sweep.curves for sweep in sweeps], ["cell", "iteration"]),
+        manifests,
+        missing,
+        _pool([sweep.plan for sweep in sweeps], ["cell", "problem", "variant", "mode", "trial"]),
+        tuple(_describe_differences(runs)),
+        certificates,
     )
 
 
-def _certificate(sweep: Results) -> Certificate | str | None:
-    """The certificate in the sweep's directory, or why it cannot be read; None where there is none."""
+def _read_certificate(sweep: Results) -> Certificate | str | None:
+    """Return the certificate in the sweep's directory, or why it cannot be read; None if there is none."""
     file = sweep.store.folder / "certificate.json"
     if not file.is_file():
         return None
@@ -180,28 +199,28 @@ def _certificate(sweep: Results) -> Certificate | str | None:
     try:
         return read(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        said = f"{file}: {error if isinstance(error, UsageError) else one_line(error)}"
-        sweep.store.warn(said)
-        return said
+        message = f"{file}: {error if isinstance(error, UsageError) else one_line(error)}"
+        sweep.store.warn(message)
+        return message
 
 
-def _joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """All rows, with the columns of all; columns without a value do not decide a type."""
+def _concatenate(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return all rows with all columns; a column without a value in a table does not decide the type."""
     columns = list(dict.fromkeys(column for table in tables for column in table))
     filled = [table.dropna(axis="columns", how="all") for table in tables if not table.empty] or [tables[0]]
     return pd.concat(filled, ignore_index=True).reindex(columns=columns)
 
 
-def _pooled(tables: Sequence[pd.DataFrame], keys: Sequence[str]) -> pd.DataFrame:
-    return _joined(tables).drop_duplicates(list(keys), ignore_index=True)
+def _pool(tables: Sequence[pd.DataFrame], keys: Sequence[str]) -> pd.DataFrame:
+    return _concatenate(tables).drop_duplicates(list(keys), ignore_index=True)
 
 
-def _differences(runs: pd.DataFrame) -> Iterator[str]:
-    """Says how many cells ended otherwise in one directory than in another."""
-    ends = runs.groupby(["cell", "tolerance"])[["status", "iterations"]].nunique().gt(1).any(axis=1)
-    if ends.any():
-        many = ends[ends].index.get_level_values("cell").nunique()
+def _describe_differences(runs: pd.DataFrame) -> Iterator[str]:
+    """Say how many cells have different counts in different directories."""
+    differs = runs.groupby(["cell", "tolerance"])[["status", "iterations"]].nunique().gt(1).any(axis=1)
+    if differs.any():
+        count = differs[differs].index.get_level_values("cell").nunique()
         yield (
-            f"{many} {'cell has' if many == 1 else 'cells have'} other counts in one directory than in another; those of the "
-            "first are shown. `nagbench compare` tells them apart."
+            f"{count} {'cell has' if count == 1 else 'cells have'} other counts in one directory than in another; those of the "
+            "first are shown. `nagbench compare` shows the differences."
         )

@@ -16,10 +16,10 @@ def draw_gallery(out: Path, shape: str) -> None:
     """Draws every picture of the gallery into a folder; paths go to stdout, what they show to stderr."""
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for name, exhibit in GALLERY.items():
+        for name, figure in GALLERY.items():
             file = out / f"{name}.{shape}"
-            save_figure(exhibit.draw(), file)
+            save_figure(figure.draw(), file)
             click.echo(file)
-            ERR.print(f"  {exhibit.text}\n  {exhibit.command}", soft_wrap=True, markup=False)
+            ERR.print(f"  {figure.description}\n  {figure.command}", soft_wrap=True, markup=False)
     except OSError as error:
         raise UsageError(f"the pictures cannot be written to {out}: {error.strerror}") from None

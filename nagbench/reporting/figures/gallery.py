@@ -1,4 +1,4 @@
-"""The pictures with which accelerated gradients are explained, each from real runs: what `nagbench gallery` draws."""
+"""Figures that explain accelerated gradients, each from real runs, for `nagbench gallery`."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from nagbench.reporting.figures.landscape import plot_contours, plot_paths, plot
 
 @dataclass(frozen=True)
 class GalleryFigure:
-    """A picture, what it shows, and the command that makes its like."""
+    """A figure, what it shows, and a command that makes a similar one."""
 
     draw: Callable[[], Figure]
-    text: str
+    description: str
     command: str
 
 
-def _overshoot() -> Figure:
+def _plot_overshoot() -> Figure:
     valley = problem("quadratic", eigenvalues=[1.0, 25.0], start=[-4.0, 1.0], domain=[[-5.0, 3.0], [-3.0, 3.0]])
     runs = [
         run(valley, f"{name}:step_size=0.03,momentum=0.85", tolerance=1e-3, path=True)
@@ -34,22 +34,22 @@ def _overshoot() -> Figure:
     return plot_paths(valley, *runs, look_ahead=True)
 
 
-def _by_iterations() -> Figure:
-    found = problem("ill-conditioned-1e2")
-    size, curve = found.smoothness, found.strong_convexity
-    assert size is not None
-    assert curve is not None
-    root = float(np.sqrt(size / curve))
+def _plot_by_iterations() -> Figure:
+    quadratic = problem("ill-conditioned-1e2")
+    smoothness, strong_convexity = quadratic.smoothness, quadratic.strong_convexity
+    assert smoothness is not None
+    assert strong_convexity is not None
+    root = float(np.sqrt(smoothness / strong_convexity))
     settings = {
-        "gradient-descent": f"step_size={2.0 / (size + curve)!r}",
-        "nesterov": f"step_size={1.0 / size!r},momentum={(root - 1.0) / (root + 1.0)!r}",
+        "gradient-descent": f"step_size={2.0 / (smoothness + strong_convexity)!r}",
+        "nesterov": f"step_size={1.0 / smoothness!r},momentum={(root - 1.0) / (root + 1.0)!r}",
     }
-    runs = [run(found, f"{name}:{values}") for name, values in settings.items()]
-    return plot_convergence(pd.concat([_trace(done) for done in runs]), title="ill-conditioned-1e2, κ = 100")
+    traces = pd.concat([_trace(run(quadratic, f"{name}:{values}")) for name, values in settings.items()])
+    return plot_convergence(traces, title="ill-conditioned-1e2, κ = 100")
 
 
 def _trace(done: Run) -> pd.DataFrame:
-    """The curve of one run in the form of `analysis.traces`."""
+    """Return the curve of one run in the columns of `analysis.traces`."""
     curve, cell = pd.DataFrame(done.curve), done.cell
     return pd.DataFrame(
         {
@@ -76,13 +76,13 @@ GALLERY: Mapping[str, GalleryFigure] = {
         "nagbench run bowl nesterov:step_size=0.01,momentum=0.8 --iterations 50 --plot bowl-path.png",
     ),
     "overshoot": GalleryFigure(
-        _overshoot,
+        _plot_overshoot,
         "Momentum swings past the minimum and back; Nesterov's method, with the same step size and momentum, looks ahead and "
         "brakes: its gradient is taken at the small rings",
         "nagbench run quadratic:eigenvalues=[1,25],start=[-4,1] nesterov:step_size=0.03,momentum=0.85 --plot overshoot.png",
     ),
     "by-iterations": GalleryFigure(
-        _by_iterations,
+        _plot_by_iterations,
         "Nesterov's method against gradient descent by iterations, each at its textbook settings for κ = 100",
         "nagbench sweep -p ill-conditioned-1e2 -o gradient-descent -o nesterov --mode theory",
     ),

@@ -1,4 +1,4 @@
-"""What a problem looks like: its surface, its contours, its spectrum or a slice, and the paths that runs take."""
+"""Figures of problems: surface, contours, spectrum or slice, and the paths of runs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+from numpy.typing import NDArray
 
 from nagbench.analysis.formatting import number, whole
 from nagbench.core.errors import UsageError
@@ -34,6 +35,7 @@ from nagbench.reporting.figures.style import (
     INK,
     MUTED,
     PAPER,
+    STAR,
     figure_style,
     format_power_of_ten,
     new_figure,
@@ -42,65 +44,97 @@ from nagbench.reporting.figures.style import (
 )
 
 _SURFACE_GRID = 101
-_DOTS = 2000
-_CASED = 150
+_MOST_DOTS = 2000
+# Of longer paths, dots have no edge.
+_MOST_EDGED = 150
 # Boxes up to this ratio of their sides are shown to scale.
-_NARROW = 2.5
-# Along a line, a parabola is no reason for a logarithmic axis: its lowest fifth does not count.
-_CUSP = 0.2
-_STAR, _ACCENT = "#ffc83d", "#0072b2"
+_MOST_NARROW = 2.5
+# Along a line, the lowest fifth does not count, so that a parabola keeps a linear axis.
+_IGNORED = 0.2
+_ACCENT = "#0072b2"
 
 
 def plot_surface(problem: Problem, grid: int = _SURFACE_GRID, *, title: bool = True) -> Figure:
-    """f as a surface over its domain, on a grid of so many points a side. Raises UsageError where the dimension is not 2.
+    """Plot f as a surface over its domain.
 
-    Without a title the axes are put in place and not fitted, which takes half the time.
+    Parameters
+    ----------
+    problem : Problem
+    grid : int
+        Points on a side.
+    title : bool
+        Show the problem's name. Without it the axes are not fitted, which takes half the time.
+
+    Raises
+    ------
+    UsageError
+        If the dimension is not 2.
     """
     with figure_style():
-        figure = new_figure(6.0, 4.8 if title else 4.3, measured=title)
-        place = {} if title else {"position": (-0.04, -0.04, 1.08, 1.16)}
-        _surface(figure.add_subplot(projection="3d", **place), problem, grid)
+        figure = new_figure(6.0, 4.8 if title else 4.3, fit=title)
+        position = {} if title else {"position": (-0.04, -0.04, 1.08, 1.16)}
+        _draw_surface(figure.add_subplot(projection="3d", **position), problem, grid)
         if title:
-            _headline(figure, problem)
+            _set_title(figure, problem)
     return figure
 
 
 def plot_contours(problem: Problem, ax: Axes | None = None) -> Figure:
-    """Filled contours of f over its domain, 50 levels, with the start and the known minimisers marked.
+    """Plot 50 filled contours of f over its domain, with the start and the known minimisers marked.
 
-    Draws on ``ax`` where it is given. Raises UsageError where the dimension is not 2.
+    Parameters
+    ----------
+    problem : Problem
+    ax : Axes, optional
+        Draw here instead of in a new figure.
+
+    Raises
+    ------
+    UsageError
+        If the dimension is not 2.
     """
     with figure_style():
         axes = new_figure(6.0, 4.8).add_subplot() if ax is None else ax
         figure = axes.get_figure(root=True)
         if not isinstance(figure, Figure):
             raise TypeError("ax belongs to no figure")
-        _bar(figure, [axes], _map(axes, problem))
+        _add_colorbar(figure, [axes], _draw_marked_contours(axes, problem))
         axes.set_title(printable(problem.name), loc="left", parse_math=False)
     return figure
 
 
 def plot_problem(problem: Problem) -> Figure:
-    """The picture that fits a problem: surface and contours side by side, or a spectrum, or a slice of f."""
+    """Plot surface and contours of a problem of two variables, else its spectrum if it is known, else a slice of f."""
     with figure_style():
         if problem.dimension == 2:
             figure = new_figure(10.6, 4.6)
             left, right = figure.add_subplot(1, 2, 1, projection="3d"), figure.add_subplot(1, 2, 2)
-            _surface(left, problem)
-            _bar(figure, [right], _map(right, problem))
+            _draw_surface(left, problem)
+            _add_colorbar(figure, [right], _draw_marked_contours(right, problem))
         else:
             figure = new_figure(6.6, 4.4)
-            (_slice if problem.spectrum is None else _spectrum)(figure.add_subplot(), problem)
-        _headline(figure, problem)
+            (_draw_slice if problem.spectrum is None else _draw_spectrum)(figure.add_subplot(), problem)
+        _set_title(figure, problem)
     return figure
 
 
 def plot_paths(problem: Problem, *runs: Run, look_ahead: bool = False) -> Figure:
-    """The iterates of each run as dots joined by a line on filled contours, one panel a run, side by side.
+    """Plot the iterates of each run as dots joined by a line on filled contours, one panel for each run.
 
-    ``look_ahead`` adds the points at which the gradient was taken, where they are not the iterates. A path that leaves
-    the picture is cut at its edge, and the panel says when. Raises UsageError where the dimension is not 2 and for runs
-    that have kept no path.
+    A path that leaves the picture is cut at its edge, and the panel says when.
+
+    Parameters
+    ----------
+    problem : Problem
+    *runs : Run
+        Runs with recorded paths.
+    look_ahead : bool
+        Add the points at which the gradient was taken, if they are not the iterates.
+
+    Raises
+    ------
+    UsageError
+        If the dimension is not 2, there is no run or a run has no path.
     """
     check_two_dimensional(problem)
     if not runs:
@@ -110,45 +144,45 @@ def plot_paths(problem: Problem, *runs: Run, look_ahead: bool = False) -> Figure
     columns = min(3, len(runs))
     rows = -(-len(runs) // columns)
     with figure_style():
-        tall = float(np.clip(np.divide(*np.ptp(box, axis=1)[::-1]), 1.0 / _NARROW, _NARROW))
+        tall = float(np.clip(np.divide(*np.ptp(box, axis=1)[::-1]), 1.0 / _MOST_NARROW, _MOST_NARROW))
         side = 4.6 if columns == 1 else 3.6
         figure = new_figure((side + 0.7) * columns + 1.0, (side * min(tall, 1.2) + 1.4) * rows)
         panels = [figure.add_subplot(rows, columns, place + 1) for place in range(len(runs))]
         for panel, run, points in zip(panels, runs, paths, strict=True):
-            ground = _contours(panel, problem, box)
-            _mark(panel, problem, points[0], points[min(1, len(points) - 1)])
-            _walk(panel, run, points)
+            heights = _draw_contours(panel, problem, box)
+            _mark_points(panel, problem, points[0], points[min(1, len(points) - 1)])
+            _draw_path(panel, run, points)
             if look_ahead and find_method(run.cell.optimizer).look_ahead:
-                _look_ahead(panel, problem, run)
-        _bar(figure, panels, ground, rows)
-        _headline(figure, problem)
+                _draw_look_ahead(panel, problem, run)
+        _add_colorbar(figure, panels, heights, rows)
+        _set_title(figure, problem)
     return figure
 
 
-def _headline(figure: Figure, problem: Problem) -> None:
+def _set_title(figure: Figure, problem: Problem) -> None:
     figure.suptitle(printable(problem.name), parse_math=False, weight="bold", fontsize=11)
 
 
-def _surface(axes: Any, problem: Problem, grid: int = _SURFACE_GRID) -> None:
-    ground = evaluate_grid(problem, plot_box(problem), grid)
-    height = np.clip(ground.above, ground.levels[0], None)
-    if ground.logarithmic:
-        height = np.log10(height)
+def _draw_surface(axes: Any, problem: Problem, grid: int = _SURFACE_GRID) -> None:
+    heights = evaluate_grid(problem, plot_box(problem), grid)
+    z = np.clip(heights.above, heights.levels[0], None)
+    if heights.logarithmic:
+        z = np.log10(z)
         axes.zaxis.set_major_formatter(FuncFormatter(lambda exponent, _: format_power_of_ten(10.0**exponent)))
         axes.zaxis.set_major_locator(MaxNLocator(6, integer=True))
-    across, up = np.meshgrid(ground.x, ground.y)
+    x, y = np.meshgrid(heights.x, heights.y)
     axes.plot_surface(
-        across, up, height, facecolors=HEIGHTS(ground.norm(ground.above)), rcount=grid, ccount=grid,
+        x, y, z, facecolors=HEIGHTS(heights.norm(heights.above)), rcount=grid, ccount=grid,
         linewidth=0, antialiased=False, shade=False, rasterized=True,
     )  # fmt: skip
-    axes.contour(across, up, height, 12, colors=PAPER, linewidths=0.5, alpha=0.5)
+    axes.contour(x, y, z, 12, colors=PAPER, linewidths=0.5, alpha=0.5)
     axes.set(xlabel="x₁", ylabel="x₂")
     axes.zaxis.set_rotate_label(False)
-    axes.set_zlabel(ground.label, rotation=90)
+    axes.set_zlabel(heights.label, rotation=90)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(4))
     for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
-        # A colour of ours, which a dark page replaces.
+        # One of our colours, which a dark page replaces.
         axis.set_pane_color(FAINT, 0.4)
     axes.patch.set_visible(False)
     axes.tick_params(pad=1)
@@ -156,44 +190,37 @@ def _surface(axes: Any, problem: Problem, grid: int = _SURFACE_GRID) -> None:
     axes.set_box_aspect((1, 1, 0.75), zoom=0.92)
 
 
-def _contours(axes: Axes, problem: Problem, box: Floats) -> GridHeights:
-    ground = evaluate_grid(problem, box)
-    filled = axes.contourf(
-        ground.x,
-        ground.y,
-        np.clip(ground.above, ground.levels[0], None),
-        levels=ground.levels,
-        cmap=HEIGHTS,
-        norm=ground.norm,
-    )
+def _draw_contours(axes: Axes, problem: Problem, box: Floats) -> GridHeights:
+    heights = evaluate_grid(problem, box)
+    z = np.clip(heights.above, heights.levels[0], None)
+    filled = axes.contourf(heights.x, heights.y, z, levels=heights.levels, cmap=HEIGHTS, norm=heights.norm)
     filled.set_rasterized(True)
     axes.contour(
-        ground.x, ground.y, ground.above, levels=ground.levels[5:-1:5], colors=PAPER, linewidths=0.5, alpha=0.55
+        heights.x, heights.y, heights.above, levels=heights.levels[5:-1:5], colors=PAPER, linewidths=0.5, alpha=0.55
     )
     axes.set(xlim=box[0], ylim=box[1], xlabel="x₁", ylabel="x₂")
     axes.tick_params(length=0)
-    for side in axes.spines.values():
-        side.set_visible(False)
+    axes.spines[:].set_visible(False)
     wide, high = np.ptp(box, axis=1)
-    if 1.0 / _NARROW < wide / high < _NARROW:
+    if 1.0 / _MOST_NARROW < wide / high < _MOST_NARROW:
         axes.set_aspect("equal")
-    return ground
+    return heights
 
 
-def _map(axes: Axes, problem: Problem) -> GridHeights:
-    ground = _contours(axes, problem, plot_box(problem))
-    _mark(axes, problem, problem.start, problem.start if problem.minimizers is None else problem.minimizers[0])
-    return ground
+def _draw_marked_contours(axes: Axes, problem: Problem) -> GridHeights:
+    heights = _draw_contours(axes, problem, plot_box(problem))
+    _mark_points(axes, problem, problem.start, problem.start if problem.minimizers is None else problem.minimizers[0])
+    return heights
 
 
-def _mark(axes: Axes, problem: Problem, start: Floats, onward: Floats) -> None:
-    """Known minimisers as stars, other stationary points as crosses, the start as a ring with its name off the way."""
-    common: dict[str, Any] = {"linestyle": "none", "zorder": 6, "markeredgecolor": INK}
+def _mark_points(axes: Axes, problem: Problem, start: Floats, onward: Floats) -> None:
+    """Mark minimisers by stars, other stationary points by crosses, and the start by a ring, its name away from ``onward``."""
+    edge: dict[str, Any] = {"linestyle": "none", "zorder": 6, "markeredgecolor": INK}
     if problem.stationary_points is not None:
-        axes.plot(*problem.stationary_points.T, marker="X", markersize=6, color=PAPER, markeredgewidth=0.8, **common)
+        axes.plot(*problem.stationary_points.T, marker="X", markersize=6, color=PAPER, markeredgewidth=0.8, **edge)
     if problem.minimizers is not None:
-        axes.plot(*problem.minimizers.T, marker="*", markersize=14, color=_STAR, markeredgewidth=0.8, **common)
-    axes.plot(*start, marker="o", markersize=8, color=PAPER, markeredgewidth=1.4, **common)
+        axes.plot(*problem.minimizers.T, marker="*", markersize=14, color=STAR, markeredgewidth=0.8, **edge)
+    axes.plot(*start, marker="o", markersize=8, color=PAPER, markeredgewidth=1.4, **edge)
     right, up = onward < start
     axes.annotate(
         "start", (start[0], start[1]), (7 if right else -7, 5 if up else -5), textcoords="offset points", color=INK,
@@ -202,28 +229,28 @@ def _mark(axes: Axes, problem: Problem, start: Floats, onward: Floats) -> None:
     )  # fmt: skip
 
 
-def _bar(figure: Figure, panels: Sequence[Axes], ground: GridHeights, rows: int = 1) -> None:
-    mapped = ScalarMappable(ground.norm, HEIGHTS)
-    bar = figure.colorbar(mapped, ax=list(panels), label=ground.label, shrink=0.9, pad=0.02, aspect=28 * rows)
+def _add_colorbar(figure: Figure, panels: Sequence[Axes], heights: GridHeights, rows: int = 1) -> None:
+    mapped = ScalarMappable(heights.norm, HEIGHTS)
+    bar = figure.colorbar(mapped, ax=list(panels), label=heights.label, shrink=0.9, pad=0.02, aspect=28 * rows)
     bar.outline.set_visible(False)
     bar.ax.tick_params(length=0)
-    if ground.logarithmic:
+    if heights.logarithmic:
         bar.locator = LogLocator(numticks=8)
         bar.minorlocator = NullLocator()
         bar.formatter = FuncFormatter(format_power_of_ten)
         bar.update_ticks()
 
 
-def _walk(axes: Axes, run: Run, points: Floats) -> None:
-    look = style_of(run.cell.optimizer)
+def _draw_path(axes: Axes, run: Run, points: Floats) -> None:
+    color = style_of(run.cell.optimizer).color
     inside = _inside(axes, points)
-    drawn = points[: _last_drawn(inside)]
-    dots = drawn[:_DOTS]
+    drawn = points[: _drawn_count(inside)]
+    dots = drawn[:_MOST_DOTS]
     casing = [withStroke(linewidth=3.4, foreground=PAPER)]
-    axes.plot(*drawn.T, color=look.color, linewidth=1.5, zorder=4, path_effects=casing)
+    axes.plot(*drawn.T, color=color, linewidth=1.5, zorder=4, path_effects=casing)
     size = float(np.clip(40.0 / np.sqrt(len(points)), 1.8, 5.5))
-    edge, width = (PAPER, 0.12 * size) if len(points) <= _CASED else ("none", 0.0)
-    axes.plot(*dots.T, "o", color=look.color, markersize=size, markeredgecolor=edge, markeredgewidth=width, zorder=5)
+    edge, width = (PAPER, 0.12 * size) if len(points) <= _MOST_EDGED else ("none", 0.0)
+    axes.plot(*dots.T, "o", color=color, markersize=size, markeredgecolor=edge, markeredgewidth=width, zorder=5)
     settings = ", ".join(
         f"{name} {value if isinstance(value, str) else number(value)}"
         for name, value in run.cell.hyperparameters.items()
@@ -238,37 +265,37 @@ def _walk(axes: Axes, run: Run, points: Floats) -> None:
     )  # fmt: skip
 
 
-def _inside(axes: Axes, points: Floats) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def _inside(axes: Axes, points: Floats) -> NDArray[np.bool_]:
     low, high = np.array([axes.get_xlim(), axes.get_ylim()]).T
     return np.asarray(((points >= low) & (points <= high)).all(axis=1))
 
 
-def _last_drawn(inside: np.ndarray[Any, np.dtype[np.bool_]]) -> int:
-    """How many points to draw: up to one beyond the last inside, which keeps overflowing coordinates out."""
+def _drawn_count(inside: NDArray[np.bool_]) -> int:
+    """Return how many points to draw: up to one beyond the last inside, without coordinates that overflow."""
     return int(np.flatnonzero(inside)[-1]) + 2 if inside.any() else 1
 
 
-def _look_ahead(axes: Axes, problem: Problem, run: Run) -> None:
-    asked = gradient_points(problem, run)
-    from_points = recorded_path(run)[: len(asked)]
-    near = _inside(axes, asked) & _inside(axes, from_points)
-    for start, end in zip(from_points[near], asked[near], strict=True):
-        axes.plot(*np.stack([start, end]).T, color=INK, linewidth=0.7, linestyle=(0, (1, 1.5)), zorder=3.5)
+def _draw_look_ahead(axes: Axes, problem: Problem, run: Run) -> None:
+    queried = gradient_points(problem, run)
+    iterates = recorded_path(run)[: len(queried)]
+    inside = _inside(axes, queried) & _inside(axes, iterates)
+    for tie in np.stack([iterates[inside], queried[inside]], axis=1):
+        axes.plot(*tie.T, color=INK, linewidth=0.7, linestyle=(0, (1, 1.5)), zorder=3.5)
     axes.plot(
-        *asked[near].T, "o", markersize=3.2, markerfacecolor="none", markeredgecolor=INK, markeredgewidth=0.8, zorder=4.5,
+        *queried[inside].T, "o", markersize=3.2, markerfacecolor="none", markeredgecolor=INK, markeredgewidth=0.8, zorder=4.5,
         label="look-ahead points",
     )  # fmt: skip
     axes.legend(loc="upper right", handlelength=1.0, frameon=True, framealpha=0.85, edgecolor="none", fontsize="small")
 
 
-def _spectrum(axes: Axes, problem: Problem) -> None:
+def _draw_spectrum(axes: Axes, problem: Problem) -> None:
     assert problem.spectrum is not None
     values = np.sort(problem.spectrum)[::-1]
     positive = values[values > 0]
     axes.plot(
         np.arange(1, len(positive) + 1), positive, "o", color=_ACCENT, markersize=float(np.clip(60 / len(values), 2, 6))
     )
-    _logarithmic(axes)
+    _set_log_scale(axes)
     spread = max(float(positive[0] / positive[-1]), 10.0) ** 0.08
     axes.set_ylim(positive[-1] / spread, positive[0] * spread)
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
@@ -283,20 +310,20 @@ def _spectrum(axes: Axes, problem: Problem) -> None:
     axes.set_title(", ".join(facts), loc="left", color=MUTED, weight="normal", fontsize=9.5)
 
 
-def _logarithmic(axes: Axes) -> None:
+def _set_log_scale(axes: Axes) -> None:
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(FuncFormatter(format_power_of_ten))
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def _slice(axes: Axes, problem: Problem) -> None:
+def _draw_slice(axes: Axes, problem: Problem) -> None:
     along = evaluate_slice(problem)
     if np.isnan(along.values).all():
         raise UsageError(f"{problem.name}: f is not finite anywhere on the line of the picture")
     above, _, label = subtract_minimum(problem, along.values)
     axes.plot(along.t, above, color=_ACCENT)
-    if spans_decades(above, _CUSP):
-        _logarithmic(axes)
+    if spans_decades(above, _IGNORED):
+        _set_log_scale(axes)
     axes.grid(True)
     axes.tick_params(which="both", length=0)
     start = np.interp(0.0, along.t, above)

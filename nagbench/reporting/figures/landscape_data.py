@@ -1,4 +1,4 @@
-"""The numbers behind a picture of a landscape: which box to show, f over it, the levels, and slices through it."""
+"""The numbers behind a figure of a landscape: the box to show, f on a grid, contour levels, and slices."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from nagbench.reporting.figures.style import printable
 
 LEVELS = 50
 _GRID = 301
-# A picture of a function that is slow takes so long, about, if it has no more than the fewest points on a side.
+# The time that a slow function may take, unless the coarsest grid takes longer.
 _SECONDS = 10.0
-_FEWEST = 25
+_COARSEST = 25
 # A box grows to hold a path by at most this part of its width on each side.
 _GROWTH = 0.5
 _DECADES = 3.0
@@ -26,7 +26,22 @@ _DECADES = 3.0
 
 @dataclass(frozen=True)
 class GridHeights:
-    """f on a grid of a box, less ``base``, and its levels: in even steps or, where logarithmic, in even ratios."""
+    """f on a grid, above a base.
+
+    Parameters
+    ----------
+    x, y : array
+        The coordinates of columns and rows.
+    above : array, shape (rows, columns)
+        f less ``base``; nan where f is not finite.
+    levels : array
+        Contour levels, evenly spaced, or in even ratios if ``logarithmic``.
+    base : float
+        The known minimum, or else the least value on the grid.
+    logarithmic : bool
+    label : str
+        What ``above`` is called.
+    """
 
     x: Floats
     y: Floats
@@ -38,62 +53,73 @@ class GridHeights:
 
     @property
     def norm(self) -> Normalize:
-        """Maps a height to [0, 1], by the levels."""
+        """The norm that maps a height to [0, 1] by the levels."""
         scale = LogNorm if self.logarithmic else Normalize
         return scale(float(self.levels[0]), float(self.levels[-1]), clip=True)
 
 
 def evaluate_grid(problem: Problem, box: Floats, grid: int = _GRID) -> GridHeights:
-    """f over a box of a two-dimensional problem, on ``grid`` × ``grid`` points.
+    """Evaluate f on a grid over a box of a two-dimensional problem.
 
-    Heights count from the known minimum, or else from the least value on the grid. Where f is not finite there is a
-    gap. Where f takes so long that a picture would take minutes it is taken at fewer points, as many as some 10 s allow
-    and 25 × 25 at least; heights between them are interpolated, and the label says so. Raises UsageError where f is
-    finite nowhere, and for other dimensions.
+    If the grid would take minutes, f is evaluated at fewer points, as many as about 10 s allow and at least 25 × 25; heights
+    between them are interpolated, and the label says so.
+
+    Parameters
+    ----------
+    problem : Problem
+    box : array, shape (2, 2)
+        Lower and upper limits of each coordinate.
+    grid : int
+        Points on a side.
+
+    Raises
+    ------
+    UsageError
+        If the problem has another dimension, or f is finite nowhere.
     """
     check_two_dimensional(problem)
     sides = np.linspace(box[:, 0], box[:, 1], grid)
-    values = _heights(problem, box, grid)
-    taken = len(values)
+    values = _values_in_time(problem, box, grid)
     if np.isnan(values).all():
         raise UsageError(f"{problem.name}: f is not finite anywhere in the box of the picture")
     above, base, label = subtract_minimum(problem, values)
-    if taken < grid:
-        above, label = _between(above, grid), f"{label}, from {taken} × {taken} points"
-    chosen, logarithmic = contour_levels(above)
-    return GridHeights(sides[:, 0], sides[:, 1], above, chosen, base, logarithmic, label)
+    evaluated = len(values)
+    if evaluated < grid:
+        above, label = _interpolate(above, grid), f"{label}, from {evaluated} × {evaluated} points"
+    levels, logarithmic = contour_levels(above)
+    return GridHeights(sides[:, 0], sides[:, 1], above, levels, base, logarithmic, label)
 
 
-def _heights(problem: Problem, box: Floats, most: int) -> Floats:
-    """f on as many points a side as its time allows, which a first, coarse picture tells."""
-    problem.values(problem.start[None])  # It may have to be compiled.
+def _values_in_time(problem: Problem, box: Floats, most: int) -> Floats:
+    """Evaluate f at as many points on a side as the time allows, which a coarse grid measures."""
+    problem.values(problem.start[None])  # Compiles, if need be.
     began = time.perf_counter()
-    coarse = _on_grid(problem, box, min(most, _FEWEST))
+    coarse = _values_on_grid(problem, box, min(most, _COARSEST))
     each = (time.perf_counter() - began) / coarse.size
     points = min(most, int(np.sqrt(_SECONDS / max(each, 1e-9))))
-    return _on_grid(problem, box, points) if points > len(coarse) else coarse
+    return _values_on_grid(problem, box, points) if points > len(coarse) else coarse
 
 
-def _on_grid(problem: Problem, box: Floats, points: int) -> Floats:
-    """f at so many points a side, those of a row having the same second coordinate; nan where it is not finite."""
-    across, up = np.meshgrid(*np.linspace(box[:, 0], box[:, 1], points).T)
-    return mask_nonfinite(problem.values(np.column_stack([across.ravel(), up.ravel()]))).reshape(across.shape)
+def _values_on_grid(problem: Problem, box: Floats, points: int) -> Floats:
+    """Evaluate f at so many points on a side; a row shares the second coordinate; nan where f is not finite."""
+    x, y = np.meshgrid(*np.linspace(box[:, 0], box[:, 1], points).T)
+    return mask_nonfinite(problem.values(np.column_stack([x.ravel(), y.ravel()]))).reshape(x.shape)
 
 
-def _between(heights: Floats, points: int) -> Floats:
-    """The same on a finer grid, by bilinear interpolation."""
+def _interpolate(heights: Floats, points: int) -> Floats:
+    """Interpolate bilinearly on a finer grid."""
     given, wanted = (np.linspace(0.0, 1.0, count) for count in (len(heights), points))
     rows = np.array([np.interp(wanted, given, row) for row in heights])
     return np.array([np.interp(wanted, given, column) for column in rows.T]).T
 
 
 def mask_nonfinite(values: Floats) -> Floats:
-    """The values, nan where they are infinite or too large to be taken from one another."""
+    """Return the values, nan where they are infinite or too large to be subtracted from one another."""
     return np.asarray(np.where(np.abs(values) < 1e300, values, np.nan))
 
 
 def subtract_minimum(problem: Problem, values: Floats) -> tuple[Floats, float, str]:
-    """f − f* where the minimum is known, else f less the least of these values; what was taken off; what to call it."""
+    """Return f − f*, or f less the least value if f* is not known; what was subtracted; and the name of the result."""
     least = float(np.nanmin(values))
     if problem.minimum is None:
         return values - least, least, "f − least value here"
@@ -101,9 +127,9 @@ def subtract_minimum(problem: Problem, values: Floats) -> tuple[Floats, float, s
 
 
 def contour_levels(above: Floats) -> tuple[Floats, bool]:
-    """Levels from the lowest to the highest of these heights, and whether they are logarithmic.
+    """Return levels from the lowest to the highest height, and whether they are logarithmic.
 
-    They are where the heights, but for the lowest fiftieth, still span more than three decades.
+    They are if the heights, apart from the lowest fiftieth, span more than three decades.
     """
     top, bottom = float(np.nanmax(above)), float(np.nanquantile(above, 0.0005))
     if not top > 0.0:
@@ -113,23 +139,25 @@ def contour_levels(above: Floats) -> tuple[Floats, bool]:
     return np.linspace(0.0, top, LEVELS + 1), False
 
 
-def spans_decades(above: Floats, but: float) -> bool:
-    """Whether these heights, but for this part of them, the lowest, span more than three decades."""
-    top, low = float(np.nanmax(above)), float(np.nanquantile(above, but))
+def spans_decades(above: Floats, ignored: float) -> bool:
+    """Return whether the heights span more than three decades, the lowest part ``ignored`` apart."""
+    top, low = float(np.nanmax(above)), float(np.nanquantile(above, ignored))
     return low > 0.0 and np.log10(top / low) > _DECADES
 
 
 def check_two_dimensional(problem: Problem) -> None:
-    """Raises UsageError unless the problem has two dimensions."""
+    """Raise UsageError unless the problem has two dimensions."""
     if problem.dimension != 2:
-        raise UsageError(
-            f"{printable(problem.name)} has dimension {problem.dimension}; surfaces, contours and paths are drawn for dimension 2"
-        )
+        drawn = "surfaces, contours and paths are drawn for dimension 2"
+        raise UsageError(f"{printable(problem.name)} has dimension {problem.dimension}; {drawn}")
 
 
 def plot_box(problem: Problem, *paths: Floats) -> Floats:
-    """The problem's domain (or a box around what is known), grown a little where a path leaves it: (dimension, 2)."""
-    box = _home(problem)
+    """Return the limits of each coordinate, shape (dimension, 2), in which a problem is drawn.
+
+    They are the problem's domain, or a box around its start and minimisers, grown by up to half where a path leaves it.
+    """
+    box = _problem_box(problem)
     width = box[:, 1] - box[:, 0]
     points = np.concatenate([problem.start[None], *(path[np.isfinite(path).all(axis=1)] for path in paths)])
     margin = 0.04 * width
@@ -138,24 +166,24 @@ def plot_box(problem: Problem, *paths: Floats) -> Floats:
     return np.column_stack([low, high])
 
 
-def _home(problem: Problem) -> Floats:
+def _problem_box(problem: Problem) -> Floats:
     if problem.domain is not None:
         return problem.domain
     known = problem.start[None] if problem.minimizers is None else np.vstack([problem.start, problem.minimizers])
-    reach = 0.25 * np.ptp(known, axis=0) + np.maximum(1.0, 0.1 * np.abs(known).max(axis=0))
-    return np.column_stack([known.min(axis=0) - reach, known.max(axis=0) + reach])
+    margin = 0.25 * np.ptp(known, axis=0) + np.maximum(1.0, 0.1 * np.abs(known).max(axis=0))
+    return np.column_stack([known.min(axis=0) - margin, known.max(axis=0) + margin])
 
 
 def gradient_points(problem: Problem, run: Run, most: int = 1000) -> Floats:
-    """The points at which a run with the exact oracle took its first gradients, from the method's own update.
+    """Return the points at which a run with the exact oracle took its first gradients.
 
-    For a method without look-ahead these are the iterates.
+    They follow from the method's own update. For a method without look-ahead they are the iterates.
     """
     return queries_along(problem, run.cell, recorded_path(run)[: most + 1])
 
 
 def recorded_path(run: Run) -> Floats:
-    """The run's iterates. Raises UsageError where they were not kept."""
+    """Return the run's iterates; raise UsageError if they were not recorded."""
     if run.path is None or len(run.path) == 0:
         raise UsageError("the run has kept no path: run it with path=True")
     return run.path
@@ -163,7 +191,17 @@ def recorded_path(run: Run) -> Floats:
 
 @dataclass(frozen=True)
 class Slice:
-    """f along a line: heights above ``base`` at ``t``; ``goal`` is the minimiser's t, where one is known."""
+    """f along a line.
+
+    Parameters
+    ----------
+    t, values : array
+        Positions along the line and f there.
+    goal : float or None
+        The position of the minimiser, if one is known.
+    label : str
+        What the positions mean.
+    """
 
     t: Floats
     values: Floats
@@ -172,31 +210,32 @@ class Slice:
 
 
 def evaluate_slice(problem: Problem, count: int = 601) -> Slice:
-    """f along the line from the start through the nearest known minimiser, or down the gradient where none is known."""
-    goal, direction, span = None, None, (-0.25, 1.35)
-    label = "from the start (0) to the nearest known minimiser (1)"
+    """Evaluate f along the line from the start through the nearest known minimiser, or else down the gradient."""
+    direction = np.zeros(problem.dimension)
     if problem.minimizers is not None:
-        ways = problem.minimizers - problem.start
-        direction = ways[np.argmin(np.linalg.norm(ways, axis=1))]
-        goal = 1.0
-    if direction is None or not np.any(direction):
-        goal, direction = None, _downhill(problem)
-        span, label = (
-            (-1.0, 3.0),
-            "from the start (0) down the gradient, in steps to the least point of the parabola there",
-        )
+        offsets = problem.minimizers - problem.start
+        direction = offsets[np.argmin(np.linalg.norm(offsets, axis=1))]
+    if np.any(direction):
+        goal, span = 1.0, (-0.25, 1.35)
+        label = "from the start (0) to the nearest known minimiser (1)"
+    else:
+        goal, span, direction = None, (-1.0, 3.0), _newton_step(problem)
+        label = "from the start (0) down the gradient, in steps to the least point of the parabola there"
     t = np.linspace(*span, count)
     return Slice(t, mask_nonfinite(problem.values(problem.start + t[:, None] * direction)), goal, label)
 
 
-def _downhill(problem: Problem) -> Floats:
-    """The step −∇f·(gᵀg / gᵀHg) from the start; a unit step down the gradient, or along x₁, where that means nothing."""
-    slope = problem.gradient(problem.start)
-    size = float(np.linalg.norm(slope))
-    if not (np.isfinite(size) and size > 0.0):
+def _newton_step(problem: Problem) -> Floats:
+    """Return the step to the minimum along the gradient at the start, −∇f·(gᵀg / gᵀHg).
+
+    If the curvature is not positive it is a unit step, and if the gradient is zero or not finite it goes along x₁.
+    """
+    gradient = problem.gradient(problem.start)
+    norm = float(np.linalg.norm(gradient))
+    if not (np.isfinite(norm) and norm > 0.0):
         return np.asarray(np.eye(problem.dimension)[0])
-    unit = slope / size
-    reach = 1e-5 * max(1.0, float(np.abs(problem.start).max()))
-    ahead, behind = problem.gradient(problem.start + reach * unit), problem.gradient(problem.start - reach * unit)
-    curvature = float(unit @ (ahead - behind)) / (2.0 * reach)
-    return np.asarray(-unit * (size / curvature if curvature > 1e-12 * size else 1.0))
+    unit = gradient / norm
+    h = 1e-5 * max(1.0, float(np.abs(problem.start).max()))
+    ahead, behind = problem.gradient(problem.start + h * unit), problem.gradient(problem.start - h * unit)
+    curvature = float(unit @ (ahead - behind)) / (2.0 * h)
+    return np.asarray(-unit * (norm / curvature if curvature > 1e-12 * norm else 1.0))

@@ -1,4 +1,4 @@
-"""Learning curves: what a problem follows besides f, such as loss and accuracy on training and held-out data."""
+"""Learning curves: loss and accuracy on training and held-out data, or other metrics that a problem records."""
 
 from __future__ import annotations
 
@@ -6,37 +6,35 @@ from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from nagbench.engine.records import Run
 from nagbench.problems.problem import Floats, Problem
-from nagbench.reporting.figures.style import figure_style, new_figure, style_of
+from nagbench.reporting.figures.plot_data import Axis, Line, PlotData, linear_ticks, log_ticks
+from nagbench.reporting.figures.style import figure_style, format_power_of_ten, format_tick, new_figure, style_of
 
-Style = Literal["-", "--"]
-_STYLES: Mapping[str, Style] = {"training": "-", "validation": "--"}
+_LINESTYLES: Mapping[str, Literal["-", "--"]] = {"training": "-", "validation": "--"}
+_SIZE = (331.2, 223.2)
 
 
 def plot_learning_curves(problem: Problem, *runs: Run) -> Figure:
-    """One panel a quantity (loss, accuracy), against epochs for mini-batches and iterations otherwise.
+    """Plot the metrics of runs, one panel for each quantity (loss, accuracy).
 
-    Each run in its method's colour: training as a full line, validation dashed. An epoch is row_count rows.
+    Each run has its method's colour; training is a full line, validation a dashed one. The horizontal axis holds epochs for
+    mini-batches and iterations otherwise.
     """
     kinds = list(dict.fromkeys(name.partition("_")[2] for name in runs[0].metrics))
     with figure_style():
         figure = new_figure(5.2 * len(kinds), 4.0)
-        for place, kind in enumerate(kinds):
-            axes = figure.add_subplot(1, len(kinds), place + 1)
+        for axes, kind in zip(figure.subplots(1, len(kinds), squeeze=False)[0], kinds, strict=True):
             for run in runs:
-                for part, style in _STYLES.items():
+                x, color = epochs_of(problem, run), style_of(run.cell.optimizer).color
+                for part, linestyle in _LINESTYLES.items():
                     if f"{part}_{kind}" in run.metrics:
-                        axes.plot(
-                            epochs_of(problem, run),
-                            run.metrics[f"{part}_{kind}"],
-                            style,
-                            color=style_of(run.cell.optimizer).color,
-                        )
-            axes.set_xlabel("epoch" if run.cell.oracle.startswith(("minibatch", "stochastic")) else "iteration")
+                        axes.plot(x, run.metrics[f"{part}_{kind}"], linestyle, color=color)
+            axes.set_xlabel("epoch" if _batch_size(run) else "iteration")
             axes.set_ylabel(kind)
             if kind == "loss":
                 axes.set_yscale("log")
@@ -46,14 +44,45 @@ def plot_learning_curves(problem: Problem, *runs: Run) -> Figure:
 
 
 def epochs_of(problem: Problem, run: Run) -> Floats:
-    """The curve's iterations in epochs, for mini-batches; else as they are."""
-    k = run.curve["iteration"].astype(float)
-    kind, _, batch = run.cell.oracle.partition(":")
-    rows = {"minibatch": int(batch or 1) if kind == "minibatch" else 1, "stochastic": 1}.get(kind)
-    return k if rows is None else np.asarray(k / -(-problem.row_count // rows))
+    """Return the curve's iterations in epochs of ``row_count`` rows if the oracle is a mini-batch, else unchanged."""
+    k, batch = run.curve["iteration"].astype(float), _batch_size(run)
+    return k if batch is None else np.asarray(k / -(-problem.row_count // batch))
+
+
+def _batch_size(run: Run) -> int | None:
+    """Return the rows of a mini-batch, None for other oracles."""
+    kind, _, size = run.cell.oracle.partition(":")
+    return {"minibatch": int(size or 1) if kind == "minibatch" else 1, "stochastic": 1}.get(kind)
 
 
 def _handles(metrics: Mapping[str, Floats], runs: tuple[Run, ...]) -> list[Line2D]:
-    parts = [part for part in _STYLES if any(name.startswith(part) for name in metrics)]
-    lines = [Line2D([], [], color="0.4", linestyle=_STYLES[part], label=part) for part in parts]
+    parts = [part for part in _LINESTYLES if any(name.startswith(part) for name in metrics)]
+    lines = [Line2D([], [], color="0.4", linestyle=_LINESTYLES[part], label=part) for part in parts]
     return [*(Line2D([], [], color=style_of(r.cell.optimizer).color, label=r.cell.optimizer) for r in runs), *lines]
+
+
+def metric_data(rows: pd.DataFrame, metric: str) -> PlotData:
+    """Return the plot of one metric by iteration, a line for each method.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Columns ``method``, ``optimizer``, ``iteration`` and the metric, sorted by iteration.
+    metric : str
+    """
+    values = rows[metric][np.isfinite(rows[metric])].astype(float)
+    low, high = float(values.min()), float(values.max())
+    last = 1.04 * float(max(rows["iteration"].max(), 1))
+    name = metric.replace("_", " ")
+    if metric.endswith("loss") and low > 0.0:
+        low, high = low / 1.2, high * 1.2
+        y = Axis(name, "log", low, high, log_ticks(low, high, format_power_of_ten))
+    else:
+        room = 0.05 * ((high - low) or 1.0)
+        y = Axis(name, "linear", low - room, high + room, linear_ticks(low - room, high + room, format_tick))
+    lines = [
+        Line(str(method), run["iteration"].to_numpy(float), run[metric].to_numpy(float), style_of(str(optimizer)))
+        for (method, optimizer), run in rows.groupby(["method", "optimizer"], sort=False)
+    ]
+    x = Axis("iteration", "linear", 0.0, last, linear_ticks(0.0, last, format_tick, integer=True))
+    return PlotData(x=x, y=y, lines=tuple(lines), size=_SIZE)

@@ -1,8 +1,6 @@
-"""Log-ratio profiles: two methods on the same problems, a bar an instance."""
+"""Log-ratio profiles: two methods on the same problems, a bar for each instance."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,21 +10,39 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from nagbench.analysis.formatting import number
 from nagbench.core.errors import UsageError
-from nagbench.reporting.figures.style import INK, MUTED, figure_style, new_figure, printable, style_of
+from nagbench.reporting.figures.style import MUTED, add_legend, figure_style, new_figure, printable, style_of
 
-_UNIT = {"iterations": "iterations", "evaluations": "gradient evaluations", "time": "seconds"}
+_COSTS = {"iterations": "iterations", "evaluations": "gradient evaluations", "time": "seconds"}
+_PALE = 0.45
 
 
 def plot_log_ratios(
     table: pd.DataFrame, first: str, second: str, by: str = "iterations", *, optimizers: tuple[str, str] | None = None,
     title: str = "", size: tuple[float, float] = (5.4, 3.7),
 ) -> Figure:  # fmt: skip
-    """A bar an instance: log₂ of the cost of ``first`` over that of ``second``, sorted, in the colour of the cheaper one.
+    """Plot log₂ of the cost of ``first`` over that of ``second``, sorted, in the colour of the cheaper one.
 
-    ``table`` is one mode and tolerance of `analysis.profiles.log_ratio_profile`. Bars to the edge, paler, are instances that
-    one of the two alone solved; those that neither solved have no bar and are counted in the title.
+    Paler bars to the edge are instances that only one of the two solved; those that neither solved have no bar and are counted
+    below the axis.
 
-    Raises UsageError for an empty table.
+    Parameters
+    ----------
+    table : DataFrame
+        One mode and tolerance of `analysis.profiles.log_ratio_profile`.
+    first, second : str
+        The names of the methods.
+    by : {"iterations", "evaluations", "time"}
+        The cost.
+    optimizers : tuple of str, optional
+        The optimizers that decide the colours, by default the names.
+    title : str
+    size : tuple of float
+        Inches.
+
+    Raises
+    ------
+    UsageError
+        If the table is empty.
     """
     if table.empty:
         raise UsageError("the two methods share no problem, so there is nothing to draw")
@@ -36,37 +52,24 @@ def plot_log_ratios(
     if colors[0] == colors[1]:
         colors[1] = MUTED
     solved = table[table["outcome"] != "neither"]
+    neither = len(table) - len(solved)
     with figure_style():
         figure = new_figure(*size)
         axes = figure.add_subplot()
-        height = solved["log_ratio"].clip(-edge, edge)
-        color = [colors[0] if value < 0 else colors[1] for value in height]
-        pale = [1.0 if outcome == "both" else 0.45 for outcome in solved["outcome"]]
-        for place, top, shade, alpha in zip(solved["place"], height, color, pale, strict=True):
-            axes.bar(place, top, color=shade, alpha=alpha, width=0.82)
+        for place, ratio, outcome in solved[["place", "log_ratio", "outcome"]].itertuples(index=False, name=None):
+            color, alpha = colors[0] if ratio < 0 else colors[1], 1.0 if outcome == "both" else _PALE
+            axes.bar(place, min(max(ratio, -edge), edge), color=color, alpha=alpha, width=0.82)
         axes.axhline(0.0, color=MUTED, linewidth=0.8)
-        axes.set_ylim(-edge, edge)
-        axes.set_xlim(0.4, len(solved) + 0.6)
+        axes.set(ylim=(-edge, edge), xlim=(0.4, len(solved) + 0.6))
         axes.xaxis.set_major_locator(NullLocator())
         axes.yaxis.set_major_locator(MaxNLocator(7, integer=True))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{number(2.0 ** abs(value))}×"))
         axes.grid(True, axis="y")
         axes.tick_params(length=0)
-        neither = int((table["outcome"] == "neither").sum())
-        axes.set_xlabel(
-            f"{len(solved)} instances, sorted" + (f"; {neither} more that neither solved" if neither else "")
-        )
-        axes.set_ylabel(f"{_UNIT[by]}: how many times fewer")
+        more = f"; {neither} more that neither solved" if neither else ""
+        axes.set(xlabel=f"{len(solved)} instances, sorted{more}", ylabel=f"{_COSTS[by]}: how many times fewer")
         axes.set_title(printable(title), loc="left", parse_math=False)
-        names = [f"{first} cheaper", f"{second} cheaper", "paler: the other did not converge"]
-        handles = [*(Patch(color=color) for color in colors), Patch(color=MUTED, alpha=0.45)]
-        _legend(figure, handles, names)
+        handles = [*(Patch(color=color) for color in colors), Patch(color=MUTED, alpha=_PALE)]
+        labels = [f"{first} cheaper", f"{second} cheaper", "paler: the other did not converge"]
+        add_legend(figure, handles, labels, columns=1)
     return figure
-
-
-def _legend(figure: Figure, handles: list[Any], labels: list[str]) -> None:
-    """Under the axes; names stay text."""
-    texts = [printable(label, 44) for label in labels]
-    legend = figure.legend(handles, texts, loc="outside lower center", ncols=1, labelcolor=INK)
-    for text in legend.get_texts():
-        text.set_parse_math(False)

@@ -1,4 +1,4 @@
-"""What a linear method does to each eigenvalue λ of a quadratic: its iterations for a digit over s·λ and the momentum."""
+"""Rates of linear methods on a quadratic: iterations for one digit along an eigenvalue λ, over s·λ and the momentum."""
 
 from __future__ import annotations
 
@@ -27,40 +27,46 @@ from nagbench.reporting.figures.style import (
 )
 
 _PRODUCTS = np.geomspace(1e-4, 10.0, 321)
+# Momenta on the vertical axis, as −log₁₀(1 − m).
 _COMPLEMENTS = np.linspace(0.0, 3.0, 121)
-_OTHERS = (0.0, 0.5, 0.9, 0.99)
+_OTHER_MOMENTA = (0.0, 0.5, 0.9, 0.99)
 _LEAST, _MOST = 0.5, 3e4
+# The index of the product at which a thin line has its label.
 _LABELLED = 20
 
 
 def plot_rates(optimizer: Optimizer) -> Figure | None:
-    """Iterations for one decimal digit, −1/log₁₀ρ(s·λ): of this optimizer, and over s·λ × momentum if it has one.
+    """Plot the iterations for one decimal digit, −1/log₁₀ρ(s·λ), over s·λ and, if the method has one, the momentum.
 
-    ρ is the spectral radius of the method's iteration matrix for eigenvalue λ (see `stability`). None where s·λ and the
-    momentum do not decide it: for a method that is not linear, depends on the iteration or does not scale with its step.
+    ρ is the spectral radius of the method's iteration matrix for eigenvalue λ (see `stability`).
+
+    Returns
+    -------
+    Figure or None
+        None if s·λ and the momentum do not decide ρ: for a method that is not linear, depends on the iteration or does not
+        scale with its step.
     """
     method, values = optimizer.method, optimizer.hyperparameters
     if optimizer.scheduled or largest_stable(method, values) is None:
         return None
-    both = "momentum" in method.hyperparameters
+    panel_count = 2 if "momentum" in method.hyperparameters else 1
     with figure_style():
-        figure = new_figure(10.6 if both else 6.4, 4.6)
-        panels = figure.subplots(1, 2 if both else 1, squeeze=False)[0]
-        _curves(panels[-1], method, values)
-        if both:
-            _plane(figure, panels[0], method, values)
+        figure = new_figure(10.6 if panel_count == 2 else 6.4, 4.6)
+        panels = figure.subplots(1, panel_count, squeeze=False)[0]
+        _draw_curves(panels[-1], method, values)
+        if panel_count == 2:
+            _draw_plane(figure, panels[0], method, values)
         for axes in panels:
             axes.set_xscale("log")
             axes.set(xlim=_PRODUCTS[[0, -1]], xlabel="s·λ, step size × eigenvalue")
             axes.xaxis.set_major_formatter(FuncFormatter(format_power_of_ten))
-        panels[0].set_title(
-            f"{method.name}: iterations for one more digit along an eigenvalue λ", loc="left", parse_math=False
-        )
+        title = f"{method.name}: iterations for one more digit along an eigenvalue λ"
+        panels[0].set_title(title, loc="left", parse_math=False)
     return figure
 
 
-def _per_digit(method: Method, values: Mapping[str, float], momentum: float | None = None) -> Floats:
-    """−1/log₁₀ρ over the products s·λ; nan where the method diverges, or a library refuses the momentum."""
+def _iterations_per_digit(method: Method, values: Mapping[str, float], momentum: float | None = None) -> Floats:
+    """Return −1/log₁₀ρ over the products s·λ; nan where the method diverges, or a library refuses the momentum."""
     given = {**values, "step_size": 1.0} | ({} if momentum is None else {"momentum": momentum})
     if method.refuses is not None and method.refuses(given) is not None:
         return np.full_like(_PRODUCTS, np.nan)
@@ -70,9 +76,10 @@ def _per_digit(method: Method, values: Mapping[str, float], momentum: float | No
         return np.where(radii < 1.0, -1.0 / np.log10(radii), np.nan)
 
 
-def _plane(figure: Figure, axes: Axes, method: Method, values: Mapping[str, float]) -> None:
-    counts = np.array([_per_digit(method, values, 1.0 - 10.0**-place) for place in _COMPLEMENTS])
-    filled = axes.pcolormesh(
+def _draw_plane(figure: Figure, axes: Axes, method: Method, values: Mapping[str, float]) -> None:
+    """Draw the iterations for a digit over s·λ and the momentum."""
+    counts = np.array([_iterations_per_digit(method, values, 1.0 - 10.0**-place) for place in _COMPLEMENTS])
+    mesh = axes.pcolormesh(
         _PRODUCTS, _COMPLEMENTS, np.maximum(counts, _LEAST), cmap=HEIGHTS.reversed(), norm=LogNorm(_LEAST, _MOST),
         shading="nearest", rasterized=True,
     )  # fmt: skip
@@ -80,18 +87,19 @@ def _plane(figure: Figure, axes: Axes, method: Method, values: Mapping[str, floa
     place = -math.log10(1.0 - float(values["momentum"]))
     if place <= _COMPLEMENTS[-1]:
         axes.axhline(place, color=INK, linewidth=1.2, linestyle=(0, (4, 2)))
-    bar = figure.colorbar(filled, ax=axes, label="iterations for a digit (blank: diverges)", pad=0.02, aspect=28)
+    bar = figure.colorbar(mesh, ax=axes, label="iterations for a digit (blank: diverges)", pad=0.02, aspect=28)
     bar.outline.set_visible(False)
     bar.ax.tick_params(which="both", length=0)
     axes.set(ylim=_COMPLEMENTS[[0, -1]], ylabel="momentum")
     set_momentum_ticks(axes.yaxis)
 
 
-def _curves(axes: Axes, method: Method, values: Mapping[str, float]) -> None:
+def _draw_curves(axes: Axes, method: Method, values: Mapping[str, float]) -> None:
+    """Draw the iterations for a digit over s·λ: a thick line at the given momentum, thin ones at others."""
     color, own = style_of(method.name).color, values.get("momentum")
     drawn = []
-    for momentum in (m for m in _OTHERS if own is not None and not math.isclose(m, own)):
-        counts = _per_digit(method, values, momentum)
+    for momentum in (m for m in _OTHER_MOMENTA if own is not None and not math.isclose(m, own)):
+        counts = _iterations_per_digit(method, values, momentum)
         if not np.isfinite(counts[_LABELLED]):
             continue
         drawn.append(f"{momentum:g}")
@@ -101,12 +109,11 @@ def _curves(axes: Axes, method: Method, values: Mapping[str, float]) -> None:
             va="center", bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1.0},
         )  # fmt: skip
     label = method.name if own is None else f"momentum {own:g}; thin: {', '.join(drawn)}"
-    axes.plot(_PRODUCTS, _per_digit(method, values), color=color, linewidth=2.2, label=label)
+    axes.plot(_PRODUCTS, _iterations_per_digit(method, values), color=color, linewidth=2.2, label=label)
     edge = largest_stable(method, values)
     if edge is not None and math.isfinite(edge):
-        axes.axvline(
-            edge, color=color, linewidth=1.1, linestyle=(0, (1.5, 1.5)), label=f"stable up to s·λ = {edge:.4g}"
-        )
+        label = f"stable up to s·λ = {edge:.4g}"
+        axes.axvline(edge, color=color, linewidth=1.1, linestyle=(0, (1.5, 1.5)), label=label)
     axes.set_yscale("log")
     axes.set(ylim=(_LEAST, _MOST), ylabel="iterations for a digit")
     axes.yaxis.set_major_formatter(FuncFormatter(format_power_of_ten))

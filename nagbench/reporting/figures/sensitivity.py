@@ -1,4 +1,4 @@
-"""Sensitivity maps: iterations over the step size and another hyperparameter, with theory's boundary drawn on them."""
+"""Sensitivity maps: iterations over the step size and another hyperparameter, with theory's boundary of stability."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from nagbench.reporting.figures.style import (
     HEIGHTS,
     INK,
     PAPER,
+    STAR,
     figure_style,
     format_power_of_ten,
     new_figure,
@@ -35,59 +36,76 @@ from nagbench.reporting.figures.style import (
 )
 
 # Few iterations are dark, many pale.
-_FEWEST = HEIGHTS.reversed().with_extremes(bad="none")
-_ENDS = {"budget": ("#d9dce1", "over budget"), "diverged": ("#f1c9b5", "diverged"), "stalled": ("#d6c6e1", "stalled"),
+_COUNT_COLORS = HEIGHTS.reversed().with_extremes(bad="none")
+_ENDINGS = {"budget": ("#d9dce1", "over budget"), "diverged": ("#f1c9b5", "diverged"), "stalled": ("#d6c6e1", "stalled"),
          "error": ("#3a3f4a", "error")}  # fmt: skip
-_STAR = "#ffc83d"
-_PLACES = {
+_BOUNDARY_LABELS = {
     "everywhere": "stable up to here in theory",
     "minimiser": "stable up to here at the minimiser (L estimated)",
     "start": "stable up to here at the start (L estimated)",
 }
-_COMPLEMENTS = (0.0, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999)
+_MOMENTUM_TICKS = (0.0, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999)
 
 
 @dataclass(frozen=True)
 class _Scale:
-    """Where a value stands on an axis, and how its ticks are told."""
+    """The positions of values on an axis, and how to set its ticks."""
 
-    place: Callable[[Floats], Floats]
-    ticks: Callable[[Axis], None]
+    position: Callable[[Floats], Floats]
+    set_ticks: Callable[[Axis], None]
 
 
 def plot_sensitivity_map(cells: pd.DataFrame, edge: pd.DataFrame | None = None, *, title: str = "") -> Figure:
-    """Iterations to the tolerance over two hyperparameters, one method on one problem.
+    """Plot iterations to the tolerance over two hyperparameters, of one method on one problem.
 
-    ``cells`` are rows of a grid as `scan.scan` or a sweep's `runs` have them, ``edge`` is a table of
-    `analysis.theory.boundary`. Dark cells need few iterations; those that did not converge have the colour of how they
-    ended. The star is the best cell. A momentum is spread by the logarithm of 1 − m. Raises UsageError where the rows
-    are no full grid.
+    Dark cells need few iterations; those that did not converge have the colour of how they ended. The star is the best cell. A
+    momentum m is spaced by the logarithm of 1 − m.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        Rows of a full grid, from `scan.scan` or a sweep's ``runs``.
+    edge : DataFrame, optional
+        A table of `analysis.theory.boundary`.
+    title : str
+        By default the method, the problem and the tolerance.
+
+    Raises
+    ------
+    UsageError
+        If the rows are no full grid of two hyperparameters.
     """
     x, y = map_axes(cells)
-    grid, ends = (_grid(cells, x, y, column) for column in ("iterations", "status"))
-    across, up = _scale(grid.columns.to_numpy()), _scale(grid.index.to_numpy())
-    edges = _edges(across.place(grid.columns.to_numpy())), _edges(up.place(grid.index.to_numpy()))
+    counts, endings = (_pivot(cells, x, y, column) for column in ("iterations", "status"))
+    scales = _scale_of(counts.columns.to_numpy()), _scale_of(counts.index.to_numpy())
+    borders = (
+        _cell_borders(scales[0].position(counts.columns.to_numpy())),
+        _cell_borders(scales[1].position(counts.index.to_numpy())),
+    )
     with figure_style():
         figure = new_figure(6.6, 5.2)
         axes = figure.add_subplot()
-        counts = _fill(axes, edges, grid.to_numpy(float), ends.to_numpy())
-        if counts is not None:
-            _bar(figure, axes, counts)
-        handles = [_best(axes, cells, x, y, across, up), _boundary(axes, edge, y, across, up), *_endings(ends)]
-        axes.set(xlim=edges[0][[0, -1]], ylim=edges[1][[0, -1]], xlabel=_label(x), ylabel=_label(y))
-        across.ticks(axes.xaxis)
-        up.ticks(axes.yaxis)
-        for side in axes.spines.values():
-            side.set_visible(False)
+        mesh = _draw_cells(axes, borders, counts.to_numpy(float), endings.to_numpy())
+        if mesh is not None:
+            _add_colorbar(figure, axes, mesh)
+        drawn = [
+            _draw_best(axes, cells, (x, y), scales),
+            _draw_boundary(axes, edge, y, scales),
+            *_legend_patches(endings),
+        ]
+        axes.set(xlim=borders[0][[0, -1]], ylim=borders[1][[0, -1]], xlabel=_label(x), ylabel=_label(y))
+        scales[0].set_ticks(axes.xaxis)
+        scales[1].set_ticks(axes.yaxis)
+        axes.spines[:].set_visible(False)
         axes.tick_params(which="both", length=0)
-        shown_handles = [handle for handle in handles if handle is not None]
-        figure.legend(handles=shown_handles, loc="outside lower center", ncols=3, fontsize="small", handlelength=1.4)
+        handles = [handle for handle in drawn if handle is not None]
+        figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize="small", handlelength=1.4)
         axes.set_title(title or _title(cells), loc="left", parse_math=False)
     return figure
 
 
 def map_axes(cells: pd.DataFrame) -> tuple[str, str]:
-    """The two hyperparameters of a grid, the step size first if it is one. Raises UsageError where there are not two."""
+    """Return the two hyperparameters that vary, the step size first if it is one; raise UsageError if there are not two."""
     from nagbench.analysis.sensitivity import settings_of
 
     varied = [name for name in settings_of(cells) if cells[name].nunique() > 1]
@@ -104,15 +122,15 @@ def map_axes(cells: pd.DataFrame) -> tuple[str, str]:
     return first, second
 
 
-def _grid(cells: pd.DataFrame, x: str, y: str, column: str) -> pd.DataFrame:
+def _pivot(cells: pd.DataFrame, x: str, y: str, column: str) -> pd.DataFrame:
     grid = cells.drop_duplicates([x, y]).pivot(index=y, columns=x, values=column)
     if grid.isna().any(axis=None):
         raise UsageError(f"the cells are no full grid over {x} and {y}")
     return grid
 
 
-def _bar(figure: Figure, axes: Axes, counts: QuadMesh) -> None:
-    bar = figure.colorbar(counts, ax=axes, label="iterations", shrink=0.9, pad=0.02, aspect=28)
+def _add_colorbar(figure: Figure, axes: Axes, mesh: QuadMesh) -> None:
+    bar = figure.colorbar(mesh, ax=axes, label="iterations", shrink=0.9, pad=0.02, aspect=28)
     bar.outline.set_visible(False)
     bar.ax.tick_params(length=0, which="both")
     bar.locator = LogLocator(subs=(1.0, 2.0, 5.0))
@@ -121,78 +139,82 @@ def _bar(figure: Figure, axes: Axes, counts: QuadMesh) -> None:
     bar.update_ticks()
 
 
-def _endings(ends: pd.DataFrame) -> list[Artist]:
-    return [Patch(facecolor=color, label=word) for end, (color, word) in _ENDS.items() if (ends == end).any(axis=None)]
+def _legend_patches(endings: pd.DataFrame) -> list[Artist]:
+    statuses = set(endings.to_numpy().ravel())
+    return [Patch(facecolor=color, label=word) for status, (color, word) in _ENDINGS.items() if status in statuses]
 
 
-def _fill(axes: Axes, edges: tuple[Floats, Floats], grid: Floats, ends: NDArray[Any]) -> QuadMesh | None:
-    for end, (color, _) in _ENDS.items():
-        there = np.where(ends == end, 1.0, np.nan)
-        if np.isfinite(there).any():
-            axes.pcolormesh(*edges, there, cmap=ListedColormap([color]), rasterized=True)
-    counts = np.where(ends == "converged", np.maximum(grid, 1.0), np.nan)
+def _draw_cells(axes: Axes, borders: tuple[Floats, Floats], counts: Floats, endings: NDArray[Any]) -> QuadMesh | None:
+    """Colour the cells, and return the mesh of those that converged."""
+    for status, (color, _) in _ENDINGS.items():
+        if (endings == status).any():
+            there = np.where(endings == status, 1.0, np.nan)
+            axes.pcolormesh(*borders, there, cmap=ListedColormap([color]), rasterized=True)
+    counts = np.where(endings == "converged", np.maximum(counts, 1.0), np.nan)
     if not np.isfinite(counts).any():
         return None
     least, most = float(np.nanmin(counts)), float(np.nanmax(counts))
     norm = LogNorm(least, max(most, 1.01 * least))
-    return axes.pcolormesh(*edges, counts, cmap=_FEWEST, norm=norm, rasterized=True)
+    return axes.pcolormesh(*borders, counts, cmap=_COUNT_COLORS, norm=norm, rasterized=True)
 
 
-def _best(axes: Axes, cells: pd.DataFrame, x: str, y: str, across: _Scale, up: _Scale) -> Line2D | None:
+def _draw_best(axes: Axes, cells: pd.DataFrame, names: tuple[str, str], scales: tuple[_Scale, _Scale]) -> Line2D | None:
     converged = cells[cells["status"] == "converged"]
     if converged.empty:
         return None
     best = converged.iloc[int(converged["iterations"].argmin())]
-    label = f"best: {whole(float(best['iterations']))} at {number(best[x])}, {number(best[y])}"
+    position = [scale.position(np.array([best[name]])) for name, scale in zip(names, scales, strict=True)]
+    label = f"best: {whole(float(best['iterations']))} at {', '.join(number(best[name]) for name in names)}"
     return axes.plot(
-        across.place(np.array([best[x]])), up.place(np.array([best[y]])), linestyle="none", marker="*", markersize=14,
-        color=_STAR, markeredgecolor=INK, markeredgewidth=0.8, zorder=6, label=label, clip_on=False,
+        *position, linestyle="none", marker="*", markersize=14, color=STAR, markeredgecolor=INK, markeredgewidth=0.8,
+        zorder=6, label=label, clip_on=False,
     )[0]  # fmt: skip
 
 
-def _boundary(axes: Axes, edge: pd.DataFrame | None, y: str, across: _Scale, up: _Scale) -> Line2D | None:
+def _draw_boundary(axes: Axes, edge: pd.DataFrame | None, y: str, scales: tuple[_Scale, _Scale]) -> Line2D | None:
     if edge is None or edge.empty or y not in edge:
         return None
     place = str(edge["place"].iloc[0])
     return axes.plot(
-        across.place(edge["step_size"].to_numpy()), up.place(edge[y].to_numpy()), color=INK, linewidth=1.6,
-        linestyle="-" if place == "everywhere" else (0, (4, 2)), zorder=5, label=_PLACES[place],
+        scales[0].position(edge["step_size"].to_numpy()), scales[1].position(edge[y].to_numpy()), color=INK, linewidth=1.6,
+        linestyle="-" if place == "everywhere" else (0, (4, 2)), zorder=5, label=_BOUNDARY_LABELS[place],
         path_effects=[withStroke(linewidth=3.4, foreground=PAPER)],
     )[0]  # fmt: skip
 
 
-def _scale(values: Floats) -> _Scale:
-    """Evenly in the logarithm of 1 − m for values below 1 that come near it, of the value where they span a decade."""
+def _scale_of(values: Floats) -> _Scale:
+    """Return −log₁₀(1 − m) for values below 1 that come near it, log₁₀ for values that span a decade, else a linear scale."""
     if values.min() >= 0.0 and 0.5 < values.max() < 1.0:
         return _Scale(lambda m: -np.log10(1.0 - m), set_momentum_ticks)
     if values.min() > 0.0 and values.max() >= 10.0 * values.min():
-        return _Scale(np.log10, _power_ticks)
+        return _Scale(np.log10, _set_log_ticks)
     return _Scale(np.asarray, lambda axis: None)
 
 
 def set_momentum_ticks(axis: Axis) -> None:
-    """Ticks of an axis on which a momentum m stands at −log₁₀(1 − m)."""
-    axis.set_major_locator(FixedLocator([-math.log10(1.0 - m) for m in _COMPLEMENTS]))
-    axis.set_major_formatter(FuncFormatter(lambda place, _: f"{1.0 - 10.0**-place:.6g}"))
+    """Set the ticks of an axis on which a momentum m stands at −log₁₀(1 − m)."""
+    axis.set_major_locator(FixedLocator([-math.log10(1.0 - m) for m in _MOMENTUM_TICKS]))
+    axis.set_major_formatter(FuncFormatter(lambda position, _: f"{1.0 - 10.0**-position:.6g}"))
 
 
-def _power_ticks(axis: Axis) -> None:
+def _set_log_ticks(axis: Axis) -> None:
+    """Set the ticks of an axis of logarithms: powers of ten, with 2 and 5 between if it spans less than two decades."""
     low, high = axis.get_view_interval()
     if high - low < 2.0:
-        marks = [e + math.log10(d) for e in range(math.floor(low), math.ceil(high) + 1) for d in (1, 2, 5)]
-        axis.set_major_locator(FixedLocator(marks))
-        axis.set_major_formatter(FuncFormatter(lambda place, _: f"{10.0**place:.3g}"))
+        ticks = [e + math.log10(d) for e in range(math.floor(low), math.ceil(high) + 1) for d in (1, 2, 5)]
+        axis.set_major_locator(FixedLocator(ticks))
+        axis.set_major_formatter(FuncFormatter(lambda position, _: f"{10.0**position:.3g}"))
         return
     axis.set_major_locator(MaxNLocator(8, integer=True))
-    axis.set_major_formatter(FuncFormatter(lambda place, _: format_power_of_ten(10.0**place)))
+    axis.set_major_formatter(FuncFormatter(lambda position, _: format_power_of_ten(10.0**position)))
 
 
-def _edges(places: Floats) -> Floats:
-    """Cell borders half-way between neighbours, and as far out at the ends."""
-    if places.size == 1:
-        return np.array([places[0] - 0.5, places[0] + 0.5])
-    inner = 0.5 * (places[1:] + places[:-1])
-    return np.concatenate([[2 * places[0] - inner[0]], inner, [2 * places[-1] - inner[-1]]])
+def _cell_borders(positions: Floats) -> Floats:
+    """Return borders half-way between neighbours, and as far out at the ends."""
+    if positions.size == 1:
+        return np.array([positions[0] - 0.5, positions[0] + 0.5])
+    inner = 0.5 * (positions[1:] + positions[:-1])
+    return np.concatenate([[2 * positions[0] - inner[0]], inner, [2 * positions[-1] - inner[-1]]])
 
 
 def _label(name: str) -> str:

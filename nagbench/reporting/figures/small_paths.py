@@ -1,4 +1,4 @@
-"""Small pictures of paths on one ground, for showing many methods side by side at little cost."""
+"""Small figures of paths that share one image of contours, to show many methods side by side at little cost."""
 
 from __future__ import annotations
 
@@ -10,143 +10,81 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from nagbench.engine.records import Cell
 from nagbench.problems.problem import Floats, Problem
 from nagbench.reporting.figures.landscape_data import evaluate_grid, plot_box
-from nagbench.reporting.figures.plot_data import Axis, format_length, linear_ticks, polyline, svg_element
-from nagbench.reporting.figures.style import HEIGHTS, INK, MUTED, PAPER, LineStyle, figure_style, new_figure, style_of
+from nagbench.reporting.figures.plot_data import Axis, linear_ticks
+from nagbench.reporting.figures.style import HEIGHTS, INK, MUTED, PAPER, STAR, LineStyle, figure_style, new_figure
 from nagbench.reporting.figures.svg import marker_path, themed_color
+from nagbench.reporting.figures.svg_writer import (
+    format_length,
+    hidden_definitions,
+    polyline,
+    svg_element,
+    tick_positions,
+)
 
 _PIXELS = 180
 _BANDS = 16
-_STAR = "#ffc83d"
-_WIDE, _TALL = 3.4, 3.0
+_SIZE = (3.4 * 72.0, 3.0 * 72.0)
+_LEFT, _TOP, _RIGHT, _BOTTOM = 28.0, 5.0, _SIZE[0] - 7.0, _SIZE[1] - 18.5
+# Of longer paths, rings have no outline, which would hide the rest.
+_OUTLINED = 60
+Project = Callable[[Floats], tuple[Floats, Floats]]
 
 
 @dataclass(frozen=True, eq=False)
 class ContourImage:
-    """Contours of f as an image of shades, over a box."""
+    """Contours of f over a box, as an image.
 
-    image: NDArray[np.uint8]
+    Parameters
+    ----------
+    pixels : array of uint8, shape (rows, columns, 3)
+        The lowest row first.
+    box : array, shape (2, 2)
+        Lower and upper limits of each coordinate.
+    label : str
+        What the shades mean.
+    logarithmic : bool
+        Whether the levels are in even ratios.
+    """
+
+    pixels: NDArray[np.uint8]
     box: Floats
     label: str
     logarithmic: bool
 
 
 def contour_image(problem: Problem, *paths: Floats) -> ContourImage:
-    """The ground that holds the problem's domain and, to an extent, these paths. Raises UsageError as `evaluate_grid` does."""
+    """Return the contours over the problem's domain, grown for these paths; raise UsageError as `evaluate_grid` does."""
     box = plot_box(problem, *paths)
-    ground = evaluate_grid(problem, box, _PIXELS)
-    edges = ground.levels[:: max(1, (len(ground.levels) - 1) // _BANDS)]
-    shades = BoundaryNorm(edges, HEIGHTS.N)(np.clip(ground.above, edges[0], edges[-1] * (1 - 1e-12)))
-    return ContourImage(HEIGHTS(shades, bytes=True)[..., :3], box, ground.label, ground.logarithmic)
+    heights = evaluate_grid(problem, box, _PIXELS)
+    edges = heights.levels[:: max(1, (len(heights.levels) - 1) // _BANDS)]
+    shades = BoundaryNorm(edges, HEIGHTS.N)(np.clip(heights.above, edges[0], edges[-1] * (1 - 1e-12)))
+    return ContourImage(HEIGHTS(shades, bytes=True)[..., :3], box, heights.label, heights.logarithmic)
 
 
-@dataclass(frozen=True, eq=False)
-class PathPicture:
-    """What `plot_small_path` draws, as data for a page: ``ground`` is the id that the page gave to the image below."""
-
-    path: Floats
-    asked: Floats
-    minimizers: Floats | None
-    look: LineStyle
-    box: Floats
-    ground: str
-
-    def svg(self, prefix: str, title: str) -> str:
-        """The picture as an `<svg>` element."""
-        return svg_element(_parts(self, prefix), _SIZE, title)
-
-
-def path_picture(
-    problem: Problem, cell: Cell, path: Floats, asked: Floats, ground: ContourImage, name: str
-) -> PathPicture:
-    """The same as `plot_small_path`, as data; ``name`` is the id of the ground on the page."""
-    return PathPicture(path, asked, problem.minimizers, style_of(cell.optimizer), ground.box, name)
-
-
-_SIZE = (_WIDE * 72.0, _TALL * 72.0)
-_LEFT, _TOP, _RIGHT, _BOTTOM = 28.0, 5.0, _SIZE[0] - 7.0, _SIZE[1] - 18.5
-
-
-def define_image(ground: ContourImage, name: str) -> str:
-    """The ground as an image that all pictures on it refer to."""
-    data = base64.b64encode(encode_png(ground.image[::-1])).decode()
+def define_image(image: ContourImage, name: str) -> str:
+    """Return the contours as an SVG definition with the id ``name``, to which all pictures over them refer."""
+    data = base64.b64encode(encode_png(image.pixels[::-1])).decode()
     place = f'x="{_LEFT}" y="{_TOP}" width="{format_length(_RIGHT - _LEFT)}" height="{format_length(_BOTTOM - _TOP)}"'
-    image = f'<image id="{name}" {place} preserveAspectRatio="none" href="data:image/png;base64,{data}"/>'
-    return f'<svg class="marks" width="0" height="0" aria-hidden="true"><defs>{image}</defs></svg>'
-
-
-def _parts(walk: PathPicture, prefix: str) -> Iterator[str]:
-    x, y = (Axis("", "linear", low, high, linear_ticks(low, high, _plain)) for low, high in walk.box.tolist())
-
-    def places(points: Floats) -> tuple[Floats, Floats]:
-        return x.places(points[:, 0], _LEFT, _RIGHT), y.places(points[:, 1], _BOTTOM, _TOP)
-
-    drawn = _cut(walk.path, walk.box)
-    way = places(drawn)
-    line = polyline(*way)
-    size = float(np.clip(34.0 / np.sqrt(len(drawn)), 1.6, 5.0))
-    yield from _ticks(x, y)
-    frame = f"M{_LEFT} {_TOP}H{format_length(_RIGHT)}V{format_length(_BOTTOM)}H{_LEFT}Z"
-    yield f'<clipPath id="{prefix}-clip"><path d="{frame}"/></clipPath><use href="#{walk.ground}"/>'
-    yield f'<g clip-path="url(#{prefix}-clip)" fill="none"><path d="{line}" stroke="{PAPER}" stroke-width="2.8"/>'
-    yield f'<path d="{line}" stroke="{walk.look.color}" stroke-width="1.3"/>'
-    if not np.array_equal(walk.asked, walk.path[:-1]):
-        yield from _look_ahead(walk, places)
-    dots = "".join(f"M{format_length(a)} {format_length(b)}h0" for a, b in zip(*way, strict=True))
-    yield f'<path d="{dots}" stroke="{walk.look.color}" stroke-width="{size:.1f}" stroke-linecap="round"/>'
-    if walk.minimizers is not None:
-        for a, b in zip(*places(walk.minimizers), strict=True):
-            place = f'transform="translate({format_length(a)} {format_length(b)})"'
-            yield f'<path d="{marker_path("*", 12.0)}" {place} fill="{_STAR}" stroke="{INK}" stroke-width=".8"/>'
-    start = f'cx="{format_length(way[0][0])}" cy="{format_length(way[1][0])}"'
-    yield f'<circle {start} r="3.5" fill="{PAPER}" stroke="{INK}" stroke-width="1.3"/></g>'
-
-
-def _look_ahead(walk: PathPicture, places: Callable[[Floats], tuple[Floats, Floats]]) -> Iterator[str]:
-    near = _near(walk.asked, walk.box)
-    rings = list(zip(*places(walk.asked[near]), strict=True))
-    ties = zip(*places(walk.path[:-1][near]), rings, strict=True)
-    tied = "".join(
-        f"M{format_length(a)} {format_length(b)}L{format_length(c)} {format_length(d)}" for a, b, (c, d) in ties
+    return hidden_definitions(
+        f'<image id="{name}" {place} preserveAspectRatio="none" href="data:image/png;base64,{data}"/>'
     )
-    yield f'<path d="{tied}" stroke="{INK}" stroke-width=".7" stroke-dasharray=".7 1"/>'
-    used = "".join(f'<use href="#mark-ring" x="{format_length(a)}" y="{format_length(b)}"/>' for a, b in rings)
-    if len(walk.path) <= 61:
-        yield f'<g stroke="{PAPER}" stroke-width="2">{used}</g>'
-    yield f'<g stroke="{INK}" stroke-width=".7">{used}</g>'
 
 
-def _ticks(x: Axis, y: Axis) -> Iterator[str]:
-    font = f'font-size="10.5" fill="{themed_color(MUTED)}"'
-    across = zip(x.places([value for value, _ in x.ticks], _LEFT, _RIGHT), x.ticks, strict=True)
-    up = zip(y.places([value for value, _ in y.ticks], _BOTTOM, _TOP), y.ticks, strict=True)
-    yield f'<g {font} text-anchor="middle">'
-    yield from (
-        f'<text x="{format_length(at)}" y="{format_length(_BOTTOM + 13)}">{text}</text>' for at, (_, text) in across
-    )
-    yield f'</g><g {font} text-anchor="end">'
-    yield from (f'<text x="{_LEFT - 4}" y="{format_length(at + 3.5)}">{text}</text>' for at, (_, text) in up)
-    yield "</g>"
-
-
-def _plain(value: float) -> str:
-    return f"{value:g}".replace("-", "−")
-
-
-def encode_png(image: NDArray[np.uint8]) -> bytes:
-    """An image (rows, columns, 3) of at most 256 colours as a PNG with a palette, which is a tenth of one in full colour."""
-    colors, places = np.unique(image.reshape(-1, 3), axis=0, return_inverse=True)
-    height, width = image.shape[:2]
-    rows = np.zeros((height, width + 1), np.uint8)
-    rows[:, 1:] = places.reshape(height, width)
+def encode_png(pixels: NDArray[np.uint8]) -> bytes:
+    """Return an image of at most 256 colours as a PNG with a palette, a tenth of the size of one in full colour."""
+    colors, indices = np.unique(pixels.reshape(-1, 3), axis=0, return_inverse=True)
+    height, width = pixels.shape[:2]
+    # Every row begins with its filter, 0 for none.
+    rows = np.pad(indices.reshape(height, width).astype(np.uint8), ((0, 0), (1, 0)))
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -156,59 +94,150 @@ def encode_png(image: NDArray[np.uint8]) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(kind, data) for kind, data in parts)
 
 
-def plot_small_path(problem: Problem, cell: Cell, path: Floats, asked: Floats, ground: ContourImage) -> Figure:
-    """The iterates of a cell as dots on the ground, and where it took its gradients, as `tracing.first_steps` has them."""
-    (left, right), (low, high) = ground.box.tolist()
-    look = style_of(cell.optimizer)
+@dataclass(frozen=True, eq=False)
+class PathPicture:
+    """The path of one cell over contours.
+
+    Parameters
+    ----------
+    path : array, shape (n + 1, 2)
+        The iterates.
+    queried : array, shape (n, 2)
+        The points at which the gradient was taken.
+    minimizers : array or None
+        The problem's known minimisers.
+    style : LineStyle
+    image : ContourImage
+    image_id : str
+        The id of the contours on the page.
+    """
+
+    path: Floats
+    queried: Floats
+    minimizers: Floats | None
+    style: LineStyle
+    image: ContourImage
+    image_id: str
+
+    @property
+    def drawn(self) -> Floats:
+        """The path up to where it is far beyond the picture, where coordinates would overflow."""
+        box = self.image.box
+        near = np.isfinite(self.path).all(axis=1)
+        near &= (np.abs(self.path - box.mean(axis=1)) < 3.0 * np.ptp(box, axis=1)).all(axis=1)
+        return self.path if near.all() else self.path[: int(np.argmin(near))]
+
+    @property
+    def dot_size(self) -> float:
+        """The diameter of an iterate's dot in points: smaller for longer paths."""
+        return float(np.clip(34.0 / np.sqrt(len(self.drawn)), 1.6, 5.0))
+
+    @property
+    def look_ahead(self) -> tuple[Floats, Floats]:
+        """Iterates and the points in the picture at which the gradient was taken; none if these are the iterates."""
+        iterates, queried, box = self.path[:-1], self.queried, self.image.box
+        if np.array_equal(queried, iterates):
+            return iterates[:0], queried[:0]
+        inside = ((queried >= box[:, 0]) & (queried <= box[:, 1])).all(axis=1)
+        return iterates[inside], queried[inside]
+
+    @property
+    def rings_outlined(self) -> bool:
+        """Whether the path is short enough for outlined rings."""
+        return len(self.path) <= _OUTLINED + 1
+
+
+def render_path_svg(picture: PathPicture, prefix: str, title: str) -> str:
+    """Return the picture as an ``<svg>`` element; its ids begin with ``prefix``."""
+    return svg_element(_parts(picture, prefix), _SIZE, title)
+
+
+def _parts(picture: PathPicture, prefix: str) -> Iterator[str]:
+    x, y = (Axis("", "linear", low, high, linear_ticks(low, high, _plain)) for low, high in picture.image.box.tolist())
+
+    def project(points: Floats) -> tuple[Floats, Floats]:
+        return x.project(points[:, 0], _LEFT, _RIGHT), y.project(points[:, 1], _BOTTOM, _TOP)
+
+    across, up = project(picture.drawn)
+    line, color = polyline(across, up), picture.style.color
+    yield from _ticks(x, y)
+    frame = f"M{_LEFT} {_TOP}H{format_length(_RIGHT)}V{format_length(_BOTTOM)}H{_LEFT}Z"
+    yield f'<clipPath id="{prefix}-clip"><path d="{frame}"/></clipPath><use href="#{picture.image_id}"/>'
+    yield f'<g clip-path="url(#{prefix}-clip)" fill="none"><path d="{line}" stroke="{PAPER}" stroke-width="2.8"/>'
+    yield f'<path d="{line}" stroke="{color}" stroke-width="1.3"/>'
+    yield from _look_ahead(picture, project)
+    dots = "".join(f"M{_point(a, b)}h0" for a, b in zip(across, up, strict=True))
+    yield f'<path d="{dots}" stroke="{color}" stroke-width="{picture.dot_size:.1f}" stroke-linecap="round"/>'
+    for a, b in zip(*project(picture.minimizers), strict=True) if picture.minimizers is not None else ():
+        place = f'transform="translate({_point(a, b)})"'
+        yield f'<path d="{marker_path("*", 12.0)}" {place} fill="{STAR}" stroke="{INK}" stroke-width=".8"/>'
+    start = f'cx="{format_length(across[0])}" cy="{format_length(up[0])}"'
+    yield f'<circle {start} r="3.5" fill="{PAPER}" stroke="{INK}" stroke-width="1.3"/></g>'
+
+
+def _look_ahead(picture: PathPicture, project: Project) -> Iterator[str]:
+    if np.array_equal(picture.queried, picture.path[:-1]):
+        return
+    iterates, queried = (list(zip(*project(points), strict=True)) for points in picture.look_ahead)
+    ties = "".join(f"M{_point(*a)}L{_point(*b)}" for a, b in zip(iterates, queried, strict=True))
+    yield f'<path d="{ties}" stroke="{INK}" stroke-width=".7" stroke-dasharray=".7 1"/>'
+    rings = "".join(f'<use href="#mark-ring" x="{format_length(a)}" y="{format_length(b)}"/>' for a, b in queried)
+    if picture.rings_outlined:
+        yield f'<g stroke="{PAPER}" stroke-width="2">{rings}</g>'
+    yield f'<g stroke="{INK}" stroke-width=".7">{rings}</g>'
+
+
+def _ticks(x: Axis, y: Axis) -> Iterator[str]:
+    font = f'font-size="10.5" fill="{themed_color(MUTED)}"'
+    yield f'<g {font} text-anchor="middle">'
+    for place, label in tick_positions(x, _LEFT, _RIGHT):
+        yield f'<text x="{format_length(place)}" y="{format_length(_BOTTOM + 13)}">{label}</text>'
+    yield f'</g><g {font} text-anchor="end">'
+    for place, label in tick_positions(y, _BOTTOM, _TOP):
+        yield f'<text x="{_LEFT - 4}" y="{format_length(place + 3.5)}">{label}</text>'
+    yield "</g>"
+
+
+def _point(x: float, y: float) -> str:
+    return f"{format_length(x)} {format_length(y)}"
+
+
+def _plain(value: float) -> str:
+    return f"{value:g}".replace("-", "−")
+
+
+def plot_small_path(picture: PathPicture) -> Figure:
+    """Plot the picture with matplotlib, for paper."""
+    image, color = picture.image, picture.style.color
     with figure_style():
-        figure = new_figure(_WIDE, _TALL, measured=False)
+        figure = new_figure(_SIZE[0] / 72.0, _SIZE[1] / 72.0, fit=False)
         axes = figure.add_axes((0.115, 0.09, 0.87, 0.89))
-        axes.imshow(
-            ground.image,
-            origin="lower",
-            extent=(left, right, low, high),
-            aspect="auto",
-            interpolation="none",
-            zorder=0,
-        )
-        axes.set(xlim=ground.box[0], ylim=ground.box[1])
+        extent = (*image.box[0], *image.box[1])
+        axes.imshow(image.pixels, origin="lower", extent=extent, aspect="auto", interpolation="none", zorder=0)
+        axes.set(xlim=image.box[0], ylim=image.box[1])
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_locator(MaxNLocator(4))
         axes.tick_params(length=0, labelsize=8.5)
-        for side in axes.spines.values():
-            side.set_visible(False)
-        common: dict[str, Any] = {"linestyle": "none", "markeredgecolor": INK, "zorder": 6}
-        if problem.minimizers is not None:
-            axes.plot(*problem.minimizers.T, marker="*", markersize=12, color=_STAR, markeredgewidth=0.8, **common)
-        drawn = _cut(path, ground.box)
-        size = float(np.clip(34.0 / np.sqrt(len(drawn)), 1.6, 5.0))
+        axes.spines[:].set_visible(False)
+        edge: dict[str, Any] = {"linestyle": "none", "markeredgecolor": INK, "zorder": 6}
+        if picture.minimizers is not None:
+            axes.plot(*picture.minimizers.T, marker="*", markersize=12, color=STAR, markeredgewidth=0.8, **edge)
+        drawn = picture.drawn
         axes.plot(*drawn.T, color=PAPER, linewidth=2.8, zorder=4)
-        axes.plot(*drawn.T, color=look.color, linewidth=1.3, zorder=4.1)
-        if not np.array_equal(asked, path[:-1]):
-            _ahead(axes, path[:-1], asked, ground.box)
-        axes.plot(*drawn.T, "o", color=look.color, markersize=size, markeredgecolor="none", zorder=5)
-        axes.plot(*path[0], marker="o", markersize=7, color=PAPER, markeredgewidth=1.3, **common)
+        axes.plot(*drawn.T, color=color, linewidth=1.3, zorder=4.1)
+        _draw_look_ahead(axes, picture)
+        axes.plot(*drawn.T, "o", color=color, markersize=picture.dot_size, markeredgecolor="none", zorder=5)
+        axes.plot(*picture.path[0], marker="o", markersize=7, color=PAPER, markeredgewidth=1.3, **edge)
     return figure
 
 
-def _cut(path: Floats, box: Floats) -> Floats:
-    """Without what is far beyond the picture, where coordinates would overflow."""
-    reach = np.ptp(box, axis=1)
-    near = np.isfinite(path).all(axis=1) & (np.abs(path - box.mean(axis=1)) < 3.0 * reach).all(axis=1)
-    return path if near.all() else path[: int(np.argmin(near))]
-
-
-def _near(points: Floats, box: Floats) -> NDArray[np.bool_]:
-    return np.asarray(((points >= box[:, 0]) & (points <= box[:, 1])).all(axis=1))
-
-
-def _ahead(axes: Any, iterates: Floats, asked: Floats, box: Floats) -> None:
-    """Rings at the look-ahead points, with dotted lines from the iterates, as two lines with gaps."""
-    near = _near(asked, box)
-    ties = np.full((3 * int(near.sum()), 2), np.nan)
-    ties[0::3], ties[1::3] = iterates[near], asked[near]
+def _draw_look_ahead(axes: Axes, picture: PathPicture) -> None:
+    """Draw rings at the look-ahead points and dotted lines from the iterates, as one line with gaps."""
+    iterates, queried = picture.look_ahead
+    ties = np.full((3 * len(queried), 2), np.nan)
+    ties[0::3], ties[1::3] = iterates, queried
     axes.plot(*ties.T, color=INK, linewidth=0.7, linestyle=(0, (1, 1.4)), zorder=4.4)
     axes.plot(
-        *asked[near].T, "o", markersize=3.0, markerfacecolor="none", markeredgecolor=INK, markeredgewidth=0.7, zorder=4.5,
-        path_effects=[withStroke(linewidth=1.6, foreground=PAPER)] if len(iterates) <= 60 else None,
+        *queried.T, "o", markersize=3.0, markerfacecolor="none", markeredgecolor=INK, markeredgewidth=0.7, zorder=4.5,
+        path_effects=[withStroke(linewidth=1.6, foreground=PAPER)] if picture.rings_outlined else None,
     )  # fmt: skip

@@ -1,15 +1,15 @@
-"""One place for looks: the colour, dash and marker of each method, and how figures are drawn and saved.
+"""The style of all figures: the colour, dash and marker of each optimizer, and how figures are made and saved.
 
-Colours are Okabe and Ito's (2008) and Tol's "muted" (2021), both made to be told apart by colour-blind readers, without
-those too pale for a thin line on white; dash and marker say the same once more. Nothing here touches the user's rcParams:
-figures are made as objects, inside `looks()`, and saved by `save_figure`.
+Colours are those of Okabe and Ito (2008) and Tol's "muted" (2021), which colour-blind readers can tell apart, without those
+too pale for a thin line on white; dash and marker repeat the distinction. The user's rcParams are left alone: figures are
+made as objects, inside `figure_style()`, and saved by `save_figure`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -18,13 +18,14 @@ from typing import IO, Any
 
 import matplotlib.style
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from nagbench.core.errors import UsageError
 
 INK, MUTED, RULE, FAINT, PAPER = "#1f2430", "#5b6472", "#c3c9d2", "#e6e9ee", "#ffffff"
-# What each colour becomes on a dark page.
+# The colour that replaces each of ours on a dark page.
 DARK = {
     INK: "#e8eaf0", MUTED: "#a3acba", RULE: "#4a5261", FAINT: "#2c323d", PAPER: "#171a21",
     "#0072b2": "#4db3f0", "#d55e00": "#ff8a3d", "#009e73": "#2fcf9f", "#cc79a7": "#e79bc4", "#595f69": "#b6bdc9",
@@ -39,7 +40,18 @@ MARKERS = ("o", "^", "s", "D", "v", "P", "<", "h", ">", "X", "p", "*")
 
 @dataclass(frozen=True)
 class LineStyle:
-    """How a method is drawn, everywhere. An empty dash is a solid line; a second mode beside the first is hollow."""
+    """How an optimizer is drawn in every figure.
+
+    Parameters
+    ----------
+    color : str
+    dash : tuple of float
+        Lengths of dashes and gaps in line widths; empty for a solid line.
+    marker : str
+        A marker of matplotlib.
+    hollow : bool
+        Draw a thinner line with hollow markers, for a second mode beside the first.
+    """
 
     color: str
     dash: Dash
@@ -47,8 +59,8 @@ class LineStyle:
     hollow: bool = False
 
     @property
-    def line(self) -> dict[str, Any]:
-        """The arguments of matplotlib's `plot`."""
+    def plot_options(self) -> dict[str, Any]:
+        """The keyword arguments of matplotlib's `plot`."""
         face, edge, width = (PAPER, self.color, 1.1) if self.hollow else (self.color, PAPER, 1.8)
         return {
             "color": self.color, "linestyle": (0, self.dash) if self.dash else "-", "linewidth": width,
@@ -56,34 +68,45 @@ class LineStyle:
         }  # fmt: skip
 
 
-_LOOKS = {
+_KNOWN_STYLES = {
     "gradient-descent": LineStyle("#595f69", (6, 2), "s"),
     "momentum": LineStyle("#d55e00", (6, 1.5, 1.2, 1.5), "^"),
     "nesterov": LineStyle("#0072b2", _SOLID, "o"),
     "rmsprop": LineStyle("#009e73", (1.4, 1.4), "D"),
     "adam": LineStyle("#cc79a7", (3, 1.5), "v"),
 }
-_TAKEN = {INK, MUTED, RULE, FAINT, PAPER, *(look.color for look in _LOOKS.values())}
-_OTHERS = tuple(color for color in DARK if color not in _TAKEN)
+_RESERVED_COLORS = {INK, MUTED, RULE, FAINT, PAPER, *(style.color for style in _KNOWN_STYLES.values())}
+_FREE_COLORS = tuple(color for color in DARK if color not in _RESERVED_COLORS)
 
 
-def style_of(method: str, variant: int = 0) -> LineStyle:
-    """The look of a method: fixed for those known by name, else drawn from a hash of the name, in none of their colours.
+def style_of(optimizer: str, variant: int = 0) -> LineStyle:
+    """Return the line style of an optimizer.
 
-    Several variants of one method keep its colour and differ in dash and marker.
+    Well-known names have a fixed style. Others get one from a hash of the name, in none of the fixed colours, so that it is
+    the same in every report. Variants of one optimizer keep its colour and differ in dash and marker.
+
+    Parameters
+    ----------
+    optimizer : str
+    variant : int
+        The number of the variant, 0 for the first.
     """
-    look = _LOOKS.get(method) or _hashed(method)
+    style = _KNOWN_STYLES.get(optimizer) or _style_from_hash(optimizer)
     if variant == 0:
-        return look
-    dash, marker = _DASHES.index(look.dash) + variant, MARKERS.index(look.marker) + variant
-    return LineStyle(look.color, _DASHES[dash % len(_DASHES)], MARKERS[marker % len(MARKERS)])
+        return style
+    dash, marker = _DASHES.index(style.dash) + variant, MARKERS.index(style.marker) + variant
+    return LineStyle(style.color, _DASHES[dash % len(_DASHES)], MARKERS[marker % len(MARKERS)])
 
 
-def _hashed(method: str) -> LineStyle:
-    color, dash, marker = hashlib.blake2b(method.encode(errors="replace"), digest_size=3).digest()
-    return LineStyle(_OTHERS[color % len(_OTHERS)], _DASHES[dash % len(_DASHES)], MARKERS[marker % len(MARKERS)])
+def _style_from_hash(name: str) -> LineStyle:
+    color, dash, marker = hashlib.blake2b(name.encode(errors="replace"), digest_size=3).digest()
+    return LineStyle(
+        _FREE_COLORS[color % len(_FREE_COLORS)], _DASHES[dash % len(_DASHES)], MARKERS[marker % len(MARKERS)]
+    )
 
 
+# The colour of a minimiser.
+STAR = "#ffc83d"
 HEIGHTS = LinearSegmentedColormap.from_list(
     "nagbench", ["#fdf6e3", "#d9e7d6", "#9fcac7", "#5fa3b5", "#37739c", "#28467c", "#1f2350"]
 ).with_extremes(bad=FAINT)
@@ -118,38 +141,53 @@ _RC = {
 }
 
 
-_WITHIN: ContextVar[bool] = ContextVar("within looks", default=False)
+_ACTIVE: ContextVar[bool] = ContextVar("figure_style is active", default=False)
 
 
 @contextmanager
 def figure_style() -> Iterator[None]:
-    """Matplotlib's defaults with ours on top; the user's own settings are back afterwards. Within another it costs nothing."""
-    if _WITHIN.get():
+    """Draw with matplotlib's defaults and our settings on top; restore the user's settings afterwards.
+
+    A nested call does nothing, since a change of all settings takes longer than a small figure.
+    """
+    if _ACTIVE.get():
         yield
         return
-    entered = _WITHIN.set(True)
+    token = _ACTIVE.set(True)
     try:
-        with _fresh():
+        with matplotlib.style.context(_RC, after_reset=True), np.errstate(all="ignore"):
             yield
     finally:
-        _WITHIN.reset(entered)
+        _ACTIVE.reset(token)
 
 
-@contextmanager
-def _fresh() -> Iterator[None]:
-    with matplotlib.style.context(_RC, after_reset=True), np.errstate(all="ignore"):
-        yield
+def new_figure(width: float = 6.4, height: float = 4.6, *, fit: bool = True) -> Figure:
+    """Return an empty figure that belongs to no window and no pyplot state. Call it inside `figure_style`.
 
-
-def new_figure(width: float = 6.4, height: float = 4.6, *, measured: bool = True) -> Figure:
-    """An empty figure (inches) that belongs to no window and no pyplot state. Call inside `looks()`.
-
-    ``measured`` fits the axes to what stands around them, which takes longer than all the rest of a small figure.
+    Parameters
+    ----------
+    width, height : float
+        Inches.
+    fit : bool
+        Fit the axes to the labels around them, which takes longer than all the rest of a small figure.
     """
-    return Figure(figsize=(width, height), layout="constrained" if measured else None)
+    return Figure(figsize=(width, height), layout="constrained" if fit else None)
 
 
-_NO_DATES: dict[str, dict[str, None]] = {
+def add_legend(figure: Figure, handles: Sequence[Artist], labels: Sequence[str], columns: int | None = None) -> None:
+    """Put a legend below the axes, in ``columns`` or as many of up to three as fit. Labels are plain text, not mathematics."""
+    texts = [printable(label, 44) for label in labels]
+    fitting = int(figure.get_figwidth() * 72 / (55 + 5.2 * max(map(len, texts), default=0)))
+    legend = figure.legend(
+        handles, texts, loc="outside lower center", ncols=columns or min(3, max(1, fitting)), handlelength=3.4,
+        labelcolor=INK,
+    )  # fmt: skip
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+
+
+# The same figure is to give the same bytes, so dates and versions are left out.
+_NO_METADATA: dict[str, dict[str, None]] = {
     "svg": {"Date": None, "Creator": None},
     "png": {"Software": None},
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
@@ -157,30 +195,51 @@ _NO_DATES: dict[str, dict[str, None]] = {
 
 
 def save_figure(figure: Figure, target: str | Path | IO[bytes], format: str | None = None, dpi: int = 160) -> None:
-    """Writes a figure; the same figure gives the same bytes. The format follows from the name's ending.
+    """Write a figure to a file; the same figure gives the same bytes.
 
-    Raises UsageError for a format that matplotlib does not know.
+    Parameters
+    ----------
+    figure : Figure
+    target : path or binary file
+    format : str, optional
+        By default the ending of the file's name, or png.
+    dpi : int
+        Dots per inch of a bitmap.
+
+    Raises
+    ------
+    UsageError
+        If matplotlib does not know the format.
     """
-    kind = (format or (Path(target).suffix.lstrip(".") if isinstance(target, str | Path) else "") or "png").lower()
-    if kind not in figure.canvas.get_supported_filetypes():
-        known = ", ".join(sorted(figure.canvas.get_supported_filetypes()))
-        raise UsageError(f"picture format {kind!r} is not known (known: {known})")
+    suffix = Path(target).suffix.lstrip(".") if isinstance(target, str | Path) else ""
+    kind = (format or suffix or "png").lower()
+    known = figure.canvas.get_supported_filetypes()
+    if kind not in known:
+        raise UsageError(f"picture format {kind!r} is not known (known: {', '.join(sorted(known))})")
     with figure_style():
-        figure.savefig(target, format=kind, dpi=dpi, metadata=_NO_DATES.get(kind))
+        figure.savefig(target, format=kind, dpi=dpi, metadata=_NO_METADATA.get(kind))
 
 
 _SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 
 
 def format_power_of_ten(value: float, _: object = None) -> str:
-    """A tick of a logarithmic axis: 10⁻⁶. As plain text, which is drawn ten times as fast as mathematics."""
+    """Return a tick label such as 10⁻⁶ as plain text, which is drawn ten times as fast as mathematics."""
     exponent = math.log10(value) if value > 0 else math.nan
     if not abs(exponent - round(exponent)) < 1e-9:
         return f"{value:g}"
     return "10" + str(round(exponent)).translate(_SUPERSCRIPTS)
 
 
+def format_tick(value: float, _: object = None) -> str:
+    """Return a short tick label: 5000 → "5k"."""
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:g}{letter}"
+    return f"{value:g}"
+
+
 def printable(text: str, most: int = 60) -> str:
-    """A name as a figure can show it: on one line, without control characters, not too long."""
+    """Return a name on one line, without control characters, cut to ``most`` characters."""
     line = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
     return line if len(line) <= most else line[: most - 1] + "…"

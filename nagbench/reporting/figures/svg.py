@@ -1,4 +1,4 @@
-"""A figure as an SVG element for a page: themed by CSS variables, with titles for readers and no id used twice."""
+"""SVG elements of a page: themed colours, markers, swatches, and matplotlib figures as inline SVG."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import functools
 import io
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from matplotlib.figure import Figure
 from matplotlib.markers import MarkerStyle
@@ -17,7 +16,7 @@ from matplotlib.transforms import Affine2D
 from nagbench.reporting.figures.style import DARK, PAPER, LineStyle, printable, save_figure
 
 _SVG = "{http://www.w3.org/2000/svg}"
-_LONG = 300
+MAX_TITLE = 300
 _LINK = "{http://www.w3.org/1999/xlink}href"
 _COLOR = re.compile("|".join(DARK))
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
@@ -28,57 +27,54 @@ ET.register_namespace("xlink", "http://www.w3.org/1999/xlink")
 
 
 def css_variable(color: str) -> str:
-    """The name of the CSS variable that replaces a colour of ours."""
+    """Return the name of the CSS variable that replaces one of our colours."""
     return f"--ink-{color.lstrip('#')}"
 
 
 def themed_color(color: str) -> str:
-    """One of our colours as the CSS variable that replaces it, with itself as fallback."""
+    """Return one of our colours as its CSS variable, with the colour itself as fallback."""
     return f"var({css_variable(color)},{color})"
 
 
-def inline_svg(
-    figure: Figure, prefix: str, *, title: str, titles: Mapping[str, str] | None = None, keep: Iterable[str] = ()
-) -> str:
-    """The figure as an `<svg>` element to put into a page.
+def inline_svg(figure: Figure, prefix: str, *, title: str, titles: Mapping[str, str] | None = None) -> str:
+    """Return a matplotlib figure as an ``<svg>`` element for a page.
 
-    Our colours become CSS variables (with themselves as fallback), fonts are the page's, ids begin with ``prefix``, and
-    the size is left to the page. ``title`` names the picture; ``titles`` name its groups by their gid, for pointing. The ids
-    in ``keep``, gids too, stay though nothing in the picture refers to them.
+    Our colours become CSS variables, so that the page's theme applies; fonts and size are left to the page.
+
+    Parameters
+    ----------
+    figure : Figure
+    prefix : str
+        Begins every id of the element, so that no id occurs twice on a page.
+    title : str
+        Names the picture for screen readers.
+    titles : dict of str, optional
+        Tooltips of groups, by their gid.
     """
+    titles = {f"{prefix}-{gid}": text for gid, text in (titles or {}).items()}
     stream = io.BytesIO()
     save_figure(figure, stream, "svg")
     root = ET.fromstring(stream.getvalue())
-    _drop(root)
+    _drop_metadata(root)
     for element in root.iter():
         _rewrite(element, prefix)
-        own = (titles or {}).get(element.get("id", "").removeprefix(f"{prefix}-"))
-        if own is not None:
-            _entitle(element, own)
+        text = titles.get(element.get("id", ""))
+        if text is not None:
+            tooltip = ET.Element(f"{_SVG}title")
+            tooltip.text = printable(text, MAX_TITLE)
+            element.insert(0, tooltip)
     _shorten(root)
     for size in ("width", "height", "version"):
         root.attrib.pop(size, None)
-    root.set("role", "img")
-    root.set("aria-label", printable(title, _LONG))
-    root.set("style", "stroke-linejoin:round;stroke-linecap:butt")
-    _drop_unused_ids(root, {f"{prefix}-{name}" for name in (*(titles or {}), *keep)})
+    root.attrib |= {
+        "role": "img", "aria-label": printable(title, MAX_TITLE), "style": "stroke-linejoin:round;stroke-linecap:butt",
+    }  # fmt: skip
+    _drop_unused_ids(root, set(titles))
     return ET.tostring(root, encoding="unicode")
 
 
-def geometry(figure: Figure) -> dict[str, Any]:
-    """Where a figure's first axes lie in its SVG, [left, top, right, bottom], and the scale and limits of both axes."""
-    axes, (width, height) = figure.axes[0], figure.get_size_inches() * 72.0
-    box = axes.get_position()
-    edges = [box.x0 * width, (1.0 - box.y1) * height, box.x1 * width, (1.0 - box.y0) * height]
-    return {
-        "box": [round(float(edge), 2) for edge in edges],
-        "x": {"scale": axes.get_xscale(), "limits": list(map(float, axes.get_xlim())), "label": axes.get_xlabel()},
-        "y": {"scale": axes.get_yscale(), "limits": list(map(float, axes.get_ylim())), "label": axes.get_ylabel()},
-    }
-
-
-def _drop(root: ET.Element) -> None:
-    """Takes out metadata, and the style sheet, which would hold for the whole page."""
+def _drop_metadata(root: ET.Element) -> None:
+    """Remove the metadata, and the style sheet, which would apply to the whole page."""
     for parent in list(root.iter()):
         for child in list(parent):
             if child.tag in (f"{_SVG}metadata", f"{_SVG}style"):
@@ -86,6 +82,7 @@ def _drop(root: ET.Element) -> None:
 
 
 def _rewrite(element: ET.Element, prefix: str) -> None:
+    """Prefix ids and references to them, and replace our colours and fonts."""
     for name, value in element.attrib.items():
         if name == "id":
             element.set(name, f"{prefix}-{value}")
@@ -95,45 +92,39 @@ def _rewrite(element: ET.Element, prefix: str) -> None:
             value = _COLOR.sub(lambda color: themed_color(color[0]), value)
             element.set(name, _REFERENCE.sub(rf"url(#{prefix}-\1)", value))
     if element.tag in (f"{_SVG}text", f"{_SVG}tspan"):
-        element.set(
-            "style", _FONT.sub(lambda font: f"font-size: {font[1]}" if font[1] else "", element.get("style", ""))
-        )
+        style = element.get("style", "")
+        element.set("style", _FONT.sub(lambda font: f"font-size: {font[1]}" if font[1] else "", style))
 
 
-_LENGTHY = re.compile(r"-?\d+\.\d{2,}")
-_GAPS = re.compile(r"\s*([MLQCVHz])\s*")
-_PLACED = ("d", "x", "y", "transform")
+_LONG_NUMBER = re.compile(r"-?\d+\.\d{2,}")
+_SPACES = re.compile(r"\s*([MLQCVHz])\s*")
+_COORDINATES = ("d", "x", "y", "transform")
 
 
 def _shorten(root: ET.Element) -> None:
-    """Makes the picture half as long: no white space between elements, tenths of a point, one style for like marks."""
+    """Halve the length of the element: no white space, coordinates to a tenth of a point, one style for equal markers."""
     for element in root.iter():
         if element.text is not None and not element.text.strip():
             element.text = None
         element.tail = None
-        for name in _PLACED:
+        for name in _COORDINATES:
             if name in element.attrib and element.tag != f"{_SVG}image":
-                short = _LENGTHY.sub(
-                    lambda number: f"{float(number[0]):.1f}".rstrip("0").rstrip("."), element.attrib[name]
-                )
-                element.attrib[name] = _GAPS.sub(r"\1", short) if name == "d" else short
-        marks = list(element)
-        if len(marks) > 1 and all(mark.tag == f"{_SVG}use" for mark in marks):
-            styles = {mark.get("style", "") for mark in marks}
-            if len(styles) == 1:
-                element.set("style", styles.pop())
-                for mark in marks:
-                    mark.attrib.pop("style", None)
+                short = _LONG_NUMBER.sub(_round_to_tenth, element.attrib[name])
+                element.attrib[name] = _SPACES.sub(r"\1", short) if name == "d" else short
+        children = list(element)
+        styles = {child.get("style", "") for child in children}
+        if len(children) > 1 and len(styles) == 1 and all(child.tag == f"{_SVG}use" for child in children):
+            element.set("style", styles.pop())
+            for child in children:
+                child.attrib.pop("style", None)
 
 
-def _entitle(element: ET.Element, text: str) -> None:
-    title = ET.Element(f"{_SVG}title")
-    title.text = printable(text, _LONG)
-    element.insert(0, title)
+def _round_to_tenth(number: re.Match[str]) -> str:
+    return f"{float(number[0]):.1f}".rstrip("0").rstrip(".")
 
 
 def _drop_unused_ids(root: ET.Element, wanted: set[str]) -> None:
-    """Leaves the ids that something refers to: the rest is half of a small figure's size."""
+    """Remove the ids that nothing refers to, which are half the size of a small figure; keep the ``wanted`` ones."""
     for element in root.iter():
         wanted.update(match for value in element.attrib.values() for match in _REFERENCE.findall(value))
         if element.get(_LINK, "").startswith("#"):
@@ -143,30 +134,27 @@ def _drop_unused_ids(root: ET.Element, wanted: set[str]) -> None:
             element.attrib.pop("id", None)
 
 
-def draw_swatch(look: LineStyle) -> str:
-    """A short piece of a method's line with its marker, for a legend outside the figure. Decorative: hidden from readers."""
-    color, paper = themed_color(look.color), themed_color(PAPER)
-    fill, edge = (paper, color) if look.hollow else (color, paper)
-    dash = f' stroke-dasharray="{" ".join(f"{1.6 * part:g}" for part in look.dash)}"' if look.dash else ""
+def draw_swatch(style: LineStyle) -> str:
+    """Return a short piece of a line with its marker, for a legend outside the figure. It is hidden from screen readers."""
+    color, paper = themed_color(style.color), themed_color(PAPER)
+    fill, edge = (paper, color) if style.hollow else (color, paper)
+    dash = f' stroke-dasharray="{" ".join(f"{1.6 * part:g}" for part in style.dash)}"' if style.dash else ""
     return (
         f'<svg class="swatch" viewBox="0 0 36 12" width="36" height="12" aria-hidden="true"><path d="M1 6H35" fill="none" '
-        f'stroke="{color}" stroke-width="2"{dash} /><path d="{marker_path(look.marker, 8.0)}" transform="translate(18 6)" '
+        f'stroke="{color}" stroke-width="2"{dash} /><path d="{marker_path(style.marker, 8.0)}" transform="translate(18 6)" '
         f'fill="{fill}" stroke="{edge}" stroke-width="0.8" /></svg>'
     )
-
-
-@functools.cache
-def marker_path(marker: str, size: float) -> str:
-    """The outline of matplotlib's marker of this size around the origin, as the `d` of a path."""
-    style = MarkerStyle(marker)
-    return _commands(style.get_path().transformed(style.get_transform() + Affine2D().scale(size, -size)))
 
 
 _LETTERS = {Path.MOVETO: "M", Path.LINETO: "L", Path.CURVE3: "Q", Path.CURVE4: "C", Path.CLOSEPOLY: "Z"}
 
 
-def _commands(shape: Path) -> str:
+@functools.cache
+def marker_path(marker: str, size: float) -> str:
+    """Return the outline of a marker of matplotlib around the origin, as the ``d`` of a path."""
+    style = MarkerStyle(marker)
+    outline = style.get_path().transformed(style.get_transform() + Affine2D().scale(size, -size))
     return "".join(
         _LETTERS[code] + ("" if code == Path.CLOSEPOLY else " ".join(f"{number:.3g}" for number in points))
-        for points, code in shape.iter_segments(simplify=False)
+        for points, code in outline.iter_segments(simplify=False)
     )

@@ -1,4 +1,4 @@
-"""Tuning curves: the best result after so many trials, with the luck in it."""
+"""Tuning: the best result after n trials with its sensitivity to chance, and every trial at its step size."""
 
 from __future__ import annotations
 
@@ -11,18 +11,70 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLoca
 
 from nagbench.analysis.formatting import whole
 from nagbench.core.errors import UsageError
-from nagbench.reporting.figures.style import MUTED, figure_style, new_figure, printable, style_of
+from nagbench.reporting.figures.plot_data import Axis, Line, PlotData, log_ticks
+from nagbench.reporting.figures.style import (
+    MUTED,
+    figure_style,
+    format_power_of_ten,
+    format_tick,
+    new_figure,
+    printable,
+    style_of,
+)
 
 _COLUMNS = 3
+_COUNTS = ["best", "low", "median", "high"]
+_SIZE = (331.2, 216.0)
+
+
+def trials_data(rows: pd.DataFrame, title: str, label: str, *, markers_only: bool) -> PlotData:
+    """Return a plot of iterations against trials (a line) or against step sizes (markers only).
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Columns ``task``, ``method``, ``optimizer``, ``x`` and ``y``; y is not finite where nothing converged. Such trials lie
+        at the upper edge if there are markers only, and are left out of lines.
+    title, label : str
+        The title and the label of the horizontal axis.
+    markers_only : bool
+    """
+    (left, right), (low, high) = _limits(rows["x"]), _limits(rows["y"])
+    top = high * 1.2 if markers_only else high
+    lines = []
+    for (method, optimizer), run in rows.groupby(["method", "optimizer"], sort=False):
+        y = np.where(np.isfinite(run["y"]), run["y"].clip(low), top if markers_only else np.nan)
+        style = style_of(str(optimizer))
+        lines.append(Line(str(method), run["x"].to_numpy(float), y, style, markers_only=markers_only))
+    write = format_power_of_ten if markers_only else format_tick
+    return PlotData(
+        x=Axis(label, "log", left, right, log_ticks(left, right, write)),
+        y=Axis("iterations", "log", low, top, log_ticks(low, top, format_tick)), lines=tuple(lines), size=_SIZE,
+        title=", ".join([title, *rows["task"].iloc[:1]]), mark_every_point=markers_only,
+    )  # fmt: skip
+
+
+def _limits(values: pd.Series) -> tuple[float, float]:
+    positive = values[np.isfinite(values) & (values > 0)].astype(float)
+    low, high = (float(positive.min()), float(positive.max())) if len(positive) else (1.0, 10.0)
+    return low / 1.25, high * 1.25
 
 
 def plot_tuning_curves(table: pd.DataFrame) -> Figure:
-    """The best count after n trials, a panel a problem, a line a variant, a band from ``low`` to ``high``.
+    """Plot the best count after n trials, a panel for each problem and a line for each variant.
 
-    ``table`` is one of `analysis.tuning.by_trials`; bands of level 0.5 can still be told apart where several lie on each
-    other. The line is the median of the best of n trials drawn at random, the
-    markers are the prefix that was run. What has not converged after n trials has no point. Raises UsageError for an
-    empty table.
+    The line is the median of the best of n trials drawn at random, the band goes from ``low`` to ``high``, and the markers are
+    the trials in the order in which they ran. What has not converged after n trials has no point.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A table of `analysis.tuning.by_trials`; at level 0.5 bands can still be distinguished where several overlap.
+
+    Raises
+    ------
+    UsageError
+        If the table is empty.
     """
     if table.empty:
         raise UsageError("there are no tuned trials to draw")
@@ -33,13 +85,11 @@ def plot_tuning_curves(table: pd.DataFrame) -> Figure:
         figure = new_figure(3.5 * columns + 0.4, 2.9 * rows + 0.7)
         panels = figure.subplots(rows, columns, squeeze=False, sharex=True).ravel()
         handles: dict[str, Artist] = {}
-        for panel, (key, group) in zip(panels, tasks, strict=False):
-            problem, oracle = key
-            handles |= _panel(panel, group)
-            panel.set_title(
-                printable(f"{problem}" + (f", {oracle}" if oracle != "exact" else "")), loc="left", parse_math=False
-            )
-        for panel in panels[max(0, len(tasks) - columns) : len(tasks)]:
+        for panel, ((problem, oracle), group) in zip(panels, tasks, strict=False):
+            handles |= _draw_panel(panel, group)
+            name = str(problem) if oracle == "exact" else f"{problem}, {oracle}"
+            panel.set_title(printable(name), loc="left", parse_math=False)
+        for panel in panels[len(tasks) - columns : len(tasks)]:
             panel.set_xlabel("trials")
             panel.tick_params(labelbottom=True)
         for panel in panels[len(tasks) :]:
@@ -49,48 +99,50 @@ def plot_tuning_curves(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _panel(axes: Axes, table: pd.DataFrame) -> dict[str, Artist]:
+def _draw_panel(axes: Axes, table: pd.DataFrame) -> dict[str, Artist]:
     handles: dict[str, Artist] = {}
-    seen: dict[str, int] = {}
+    variants: dict[str, int] = {}
+    largest = 10.0 * max(_finite_counts(table), default=1.0)
     for (optimizer, variant), rows in table.groupby(["optimizer", "variant"], sort=False):
-        look = style_of(str(optimizer), seen.setdefault(str(optimizer), 0))
-        seen[str(optimizer)] += 1
-        finite = {name: rows[name].where(np.isfinite(rows[name])) for name in ("best", "low", "median", "high")}
-        # Where the worst luck has found nothing that converges, the band goes on beyond the panel.
-        top = rows["high"].where(np.isfinite(rows["high"]), 10.0 * max(_finite(table), default=1.0))
-        axes.fill_between(rows["trials"], finite["low"], top, color=look.color, alpha=0.1, linewidth=0)
-        line = axes.plot(rows["trials"], finite["median"], **{**look.line, "marker": "none"})[0]
+        index = variants.setdefault(str(optimizer), 0)
+        variants[str(optimizer)] += 1
+        style = style_of(str(optimizer), index)
+        counts = rows[_COUNTS].where(np.isfinite(rows[_COUNTS]))
+        # If the worst draw has found nothing that converges, the band goes on beyond the panel.
+        high = counts["high"].fillna(largest)
+        axes.fill_between(rows["trials"], counts["low"], high, color=style.color, alpha=0.1, linewidth=0)
+        line = axes.plot(rows["trials"], counts["median"], **{**style.plot_options, "marker": "none"})[0]
         axes.plot(
-            rows["trials"], finite["best"], **{**look.line, "linestyle": "none"}, markersize=4.5,
-            markevery=_powers(len(rows)),
+            rows["trials"], counts["best"], **{**style.plot_options, "linestyle": "none"}, markersize=4.5,
+            markevery=_powers_of_two(len(rows)),
         )  # fmt: skip
         handles[printable(str(variant))] = line
-    _dress(axes, table)
+    _set_axes(axes, table)
     return handles
 
 
-def _finite(table: pd.DataFrame) -> list[float]:
-    values = table[["best", "low", "median", "high"]].to_numpy(float)
+def _finite_counts(table: pd.DataFrame) -> list[float]:
+    values = table[_COUNTS].to_numpy(float)
     return list(values[np.isfinite(values)])
 
 
-def _powers(count: int) -> list[int]:
-    """The places of 1, 2, 4, … trials, and of the last."""
+def _powers_of_two(count: int) -> list[int]:
+    """Return the indices of 1, 2, 4, … trials, and of the last."""
     return sorted({*(2**e - 1 for e in range(count.bit_length()) if 2**e <= count), count - 1})
 
 
-def _dress(axes: Axes, table: pd.DataFrame) -> None:
+def _set_axes(axes: Axes, table: pd.DataFrame) -> None:
     axes.set_xscale("log", base=2)
     axes.xaxis.set_major_locator(LogLocator(base=2, subs=(1.0,)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_locator(NullLocator())
-    found = _finite(table)
-    if not found:
+    counts = _finite_counts(table)
+    if not counts:
         axes.set(yticks=[])
         axes.annotate("no trial converged", (0.5, 0.5), xycoords="axes fraction", ha="center", color=MUTED)
-    if found and min(found) > 0:
+    if counts and min(counts) > 0:
         axes.set_yscale("log")
-        axes.set_ylim(min(found) / 1.3, max(found) * 1.3)
+        axes.set_ylim(min(counts) / 1.3, max(counts) * 1.3)
         axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=12))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: whole(value)))
         axes.yaxis.set_minor_formatter(NullFormatter())

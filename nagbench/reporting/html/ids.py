@@ -1,4 +1,4 @@
-"""Ids for the parts of a page, of which none is given out twice."""
+"""Unique ids for the parts of a page."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import re
 
 
 def slug(*names: str) -> str:
-    """A part of an id or a link: lower-case letters, digits and hyphens alone."""
+    """Return the names as one id: lower-case letters, digits and hyphens only."""
     return "-".join(filter(None, (re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") for name in names))) or "x"
 
 
 class Ids:
-    """Gives out ids; one that was given out before gets a number."""
+    """A maker of ids that returns none twice."""
 
     def __init__(self) -> None:
-        self._given: dict[str, int] = {}
+        self._counts: dict[str, int] = {}
 
     def __call__(self, *names: str) -> str:
-        """An id made of these names."""
+        """Return an id made of these names, with a number if it was returned before."""
         name = slug(*names)
-        self._given[name] = self._given.get(name, 0) + 1
-        return name if self._given[name] == 1 else self(name, str(self._given[name]))
+        self._counts[name] = self._counts.get(name, 0) + 1
+        return name if self._counts[name] == 1 else self(name, str(self._counts[name]))

@@ -1,4 +1,4 @@
-"""The report as one HTML page that needs nothing else: no network, and its one script only for switching and reading."""
+"""The report as one HTML page without external files; its only script switches and reads what the page holds."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from markupsafe import Markup
 from nagbench.analysis.formatting import whole
 from nagbench.core.errors import UsageError
 from nagbench.reporting.context import ReportContext
-from nagbench.reporting.figures.plot_data import PlotData, marker_definitions, render_svg
-from nagbench.reporting.figures.small_paths import PathPicture
+from nagbench.reporting.figures.plot_data import PlotData
+from nagbench.reporting.figures.small_paths import PathPicture, render_path_svg
 from nagbench.reporting.figures.style import DARK, MARKERS, figure_style, style_of
-from nagbench.reporting.figures.svg import css_variable, draw_swatch, geometry, inline_svg
+from nagbench.reporting.figures.svg import css_variable, draw_swatch, inline_svg
+from nagbench.reporting.figures.svg_writer import marker_definitions, render_svg
 from nagbench.reporting.html.parts import Figure, Panel, Section, Table, TableCell, TemplatePart
 from nagbench.reporting.html.sections import SECTIONS
 from nagbench.reporting.html.sections.how_to_read import STATUSES, stopping_rules
@@ -33,7 +34,6 @@ _UNSAFE = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
 
 def render_page(context: ReportContext) -> str:
     """Return the report as one HTML page."""
-    sections = build_sections(context)
     script = (_HOME / "script.js").read_text(encoding="utf-8")
     values = {
         "manifest": context.manifest,
@@ -44,9 +44,9 @@ def render_page(context: ReportContext) -> str:
         "script": Markup(script),
         "digest": "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         "dark": [(css_variable(light), dark) for light, dark in DARK.items()],
-        "sections": sections,
-        "marks": Markup(marker_definitions(MARKERS)),
-        "shared": _Shared(),
+        "sections": build_sections(context),
+        "markers": Markup(marker_definitions(MARKERS)),
+        "shared_swatch": _Swatches(),
         "tiles": _tiles(context),
         "measures": stopping_rules(context.table),
         "tasks": list(context.tasks.items()),
@@ -60,12 +60,12 @@ def render_page(context: ReportContext) -> str:
 
 
 def build_sections(context: ReportContext) -> list[Section]:
-    """The sections that have something to say, with their figures and tables numbered."""
-    # Ids begin anew with every page.
+    """Return the sections that apply, with figures and tables numbered."""
+    # Ids start anew with every page.
     for name in ("ids", "links"):
         vars(context).pop(name, None)
-    made = [section for build in SECTIONS if (section := build(context)) is not None]
-    return list(_numbered(made))
+    sections = [section for build in SECTIONS if (section := build(context)) is not None]
+    return list(_numbered(sections))
 
 
 def _numbered(sections: list[Section]) -> Iterator[Section]:
@@ -80,6 +80,18 @@ def _numbered(sections: list[Section]) -> Iterator[Section]:
         yield replace(section, parts=tuple(parts))
 
 
+def _tiles(context: ReportContext) -> list[tuple[str, str]]:
+    """Return the numbers at the top of the page, each with its label."""
+    converged = (context.rows["status"] == "converged").sum()
+    tiles = [
+        (whole(len(context.tasks)), "problems"),
+        (whole(len(context.methods)), "methods"),
+        (whole(context.runs["cell"].nunique()), "cells counted"),
+        (f"{whole(converged)} of {whole(len(context.rows))}", "shown runs converged"),
+    ]
+    return [*tiles, (whole(len(context.machines)), "machines timed")] if len(context.machines) > 1 else tiles
+
+
 @cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
@@ -87,101 +99,84 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters.update(
-        drawn=_drawn, frame=_frame, custom=_custom, sorted_by=_sorted_by, drawing=Markup, moment=_moment
-    )
+        render_panel=_render_panel, table_json=_table_json, render_template=_render_template,
+        sort_value=_sort_value, markup=Markup, date=_format_date,
+    )  # fmt: skip
     return environment
 
 
-def _drawn(picture: Panel) -> dict[str, Markup]:
-    """The picture as SVG, and as JSON what can be read and switched in it."""
+def _render_panel(panel: Panel) -> dict[str, Markup]:
+    """Return the drawing as SVG, and what can be read and switched in it as JSON."""
     try:
-        figure = picture.draw()
+        drawing = panel.draw()
     except UsageError as error:
-        # A function of the user's, which was tried before, may fail, or be lost, all the same.
+        # A user's function may fail here although it worked before.
         return {"svg": Markup("<p>This cannot be drawn here: {}</p>").format(str(error)), "data": Markup("")}
-    if isinstance(figure, PathPicture):
-        return {"svg": Markup(figure.svg(picture.id, picture.described)), "data": Markup("")}
-    if isinstance(figure, PlotData):
-        drawn = Markup(render_svg(figure, picture.id, title=picture.described))
-        return {"svg": drawn, "data": embed_json(_readable(picture, figure.geometry))}
-    names = [f"series-{place}" for place in range(len(picture.series))]
-    kept = [*names, *(f"{name}-{part}" for name in names for part in ("end", "band")), *_FIXED] if names else []
-    titles = {name: str(series["name"]) for name, series in zip(names, picture.series, strict=True)}
-    made = Markup(inline_svg(figure, picture.id, title=picture.described, titles=titles, keep=kept))
-    return {"svg": made, "data": embed_json(_readable(picture, geometry(figure))) if names else Markup("")}
+    data = Markup("")
+    if isinstance(drawing, PlotData):
+        svg = render_svg(drawing, panel.id, title=panel.description)
+        data = embed_json(
+            {"axes": drawing.geometry, "along": panel.along, "series": panel.series, "tolerance": panel.level}
+        )
+    elif isinstance(drawing, PathPicture):
+        svg = render_path_svg(drawing, panel.id, panel.description)
+    else:
+        svg = inline_svg(drawing, panel.id, title=panel.description)
+    return {"svg": Markup(svg), "data": data}
 
 
-def _readable(picture: Panel, axes: Mapping[str, Any]) -> dict[str, Any]:
-    return {"axes": axes, "along": picture.along, "series": picture.series, "tolerance": picture.level}
-
-
-_FIXED = ("x-axis", "y-axis", "tolerance", "tolerance-name")
-
-
-def _sorted_by(entry: TableCell) -> Markup:
-    """The attribute that holds a cell's value, where its text does not say it."""
-    if entry.value is None:
+def _sort_value(cell: TableCell) -> Markup:
+    """Return the attribute with the value that a cell is sorted by, if its text does not say it."""
+    if cell.value is None:
         return Markup("")
-    value = f"{entry.value:.7g}" if isinstance(entry.value, float) else str(entry.value)
-    return Markup("") if entry.text.replace(",", "") == value else Markup(' data-v="{}"').format(value)
+    value = f"{cell.value:.7g}" if isinstance(cell.value, float) else str(cell.value)
+    return Markup("") if cell.text.replace(",", "") == value else Markup(' data-v="{}"').format(value)
 
 
-class _Shared:
-    """Draws each swatch once; where it stands again it refers to the first."""
+class _Swatches:
+    """Draws each swatch once; where it occurs again it refers to the first."""
 
     def __init__(self) -> None:
-        self._names: dict[str, str] = {}
+        self._ids: dict[str, str] = {}
 
     def __call__(self, swatch: str) -> Markup:
-        """The swatch as an element."""
-        opening, inner, closing = (
-            swatch.partition(">")[0] + ">",
-            swatch.partition(">")[2].removesuffix("</svg>"),
-            "</svg>",
-        )
-        if inner in self._names:
-            return Markup(f'{opening}<use href="#{self._names[inner]}"/>{closing}')
-        self._names[inner] = f"swatch-{len(self._names)}"
-        return Markup(f'{opening}<g id="{self._names[inner]}">{inner}</g>{closing}')
+        """Return the swatch as an element."""
+        opening, _, rest = swatch.partition(">")
+        inner = rest.removesuffix("</svg>")
+        if inner in self._ids:
+            inner = f'<use href="#{self._ids[inner]}"/>'
+        else:
+            self._ids[inner] = f"swatch-{len(self._ids)}"
+            inner = f'<g id="{self._ids[inner]}">{inner}</g>'
+        return Markup(f"{opening}>{inner}</svg>")
 
 
-def _frame(table: pd.DataFrame) -> Markup:
-    """A table as JSON for the page: its columns, and the values of each."""
+def _table_json(table: pd.DataFrame) -> Markup:
+    """Return a table as JSON: its columns, and the values of each."""
     columns = {str(name): table[name].astype(object).where(table[name].notna(), None).tolist() for name in table}
     return embed_json({"columns": list(columns), "values": list(columns.values())})
 
 
 def embed_json(thing: Any) -> Markup:
-    """JSON that can stand in a page: no character in it begins or ends markup; infinities become texts."""
-    return Markup(json.dumps(_finite(thing), ensure_ascii=False, separators=(",", ":")).translate(_UNSAFE))
+    """Return JSON that can stand in a page: no character begins or ends markup; infinities are strings."""
+    return Markup(json.dumps(_jsonable(thing), ensure_ascii=False, separators=(",", ":")).translate(_UNSAFE))
 
 
-def _finite(thing: Any) -> Any:
+def _jsonable(thing: Any) -> Any:
     if isinstance(thing, Mapping):
-        return {str(key): _finite(value) for key, value in thing.items()}
+        return {str(key): _jsonable(value) for key, value in thing.items()}
     if isinstance(thing, list | tuple):
-        return [_finite(value) for value in thing]
+        return [_jsonable(value) for value in thing]
     if isinstance(thing, float):
         return thing if abs(thing) < float("inf") else str(thing)
-    return thing if thing is None or isinstance(thing, str | int | bool) else _finite(thing.item())
+    return thing if thing is None or isinstance(thing, str | int | bool) else _jsonable(thing.item())
 
 
-def _moment(created: Any) -> str:
-    """ "2026-01-02T03:04:05+00:00" as "2026-01-02 03:04 UTC"; other texts as they are."""
-    found = re.fullmatch(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\d(\.\d+)?(\+00:00|Z)", str(created))
-    return f"{found[1]} {found[2]} UTC" if found else str(created)
+def _format_date(created: Any) -> str:
+    """Return "2026-01-02T03:04:05+00:00" as "2026-01-02 03:04 UTC", and other texts unchanged."""
+    match = re.fullmatch(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\d(\.\d+)?(\+00:00|Z)", str(created))
+    return f"{match[1]} {match[2]} UTC" if match else str(created)
 
 
-def _custom(part: TemplatePart) -> Markup:
+def _render_template(part: TemplatePart) -> Markup:
     return Markup(_environment().get_template(part.template).render({"known": STATUSES, **part.values}))
-
-
-def _tiles(context: ReportContext) -> list[tuple[str, str]]:
-    solved = (context.rows["status"] == "converged").sum()
-    tiles = [
-        (whole(len(context.tasks)), "problems"),
-        (whole(len(context.methods)), "methods"),
-        (whole(context.runs["cell"].nunique()), "cells counted"),
-        (f"{whole(solved)} of {whole(len(context.rows))}", "shown runs converged"),
-    ]
-    return [*tiles, (whole(len(context.machines)), "machines timed")] if len(context.machines) > 1 else tiles

@@ -7,15 +7,25 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from matplotlib.figure import Figure as Drawing
+from matplotlib.figure import Figure as MatplotlibFigure
 
+from nagbench.reporting.figures.matplotlib_writer import draw_figure
 from nagbench.reporting.figures.plot_data import PlotData
-from nagbench.reporting.figures.small_paths import PathPicture
+from nagbench.reporting.figures.small_paths import PathPicture, plot_small_path
 
 
 @dataclass(frozen=True, kw_only=True)
 class LegendEntry:
-    """An entry of a legend: a method, by its place among all methods, and the look of its line."""
+    """An entry of a legend.
+
+    Parameters
+    ----------
+    name : str
+    method : int or None
+        The number of the method on the page, by which it is switched off.
+    swatch : str
+        A piece of its line as SVG.
+    """
 
     name: str
     method: int | None
@@ -24,16 +34,33 @@ class LegendEntry:
 
 @dataclass(frozen=True, kw_only=True)
 class Panel:
-    """One drawing of a figure, and the same as it stands alone, on ``paper``, which a sketch has to have.
+    """One drawing of a figure.
 
-    ``series`` tell what can be switched off and read in it, by the gid of their lines; ``along`` names what can stand on
-    its horizontal axis, in units of each series' ``per``; ``level`` is the height of the line across.
+    Parameters
+    ----------
+    id : str
+    draw : callable
+        Makes the drawing for the page.
+    description : str
+        Describes the drawing to screen readers.
+    draw_for_paper : callable, optional
+        Makes the drawing for paper, if it is another.
+    title, note : str
+        Above and below the drawing.
+    method : int or None
+        The method that the drawing is about, with which it is switched off.
+    series : tuple of dict
+        The values that can be read in the drawing, a dict for each line.
+    along : tuple of str
+        Quantities that can stand on the horizontal axis, in units of each series' ``per``.
+    level : float, optional
+        The height of the line across.
     """
 
     id: str
-    draw: Callable[[], Drawing | PlotData | PathPicture]
-    described: str
-    paper: Callable[[], Drawing] | None = None
+    draw: Callable[[], MatplotlibFigure | PlotData | PathPicture]
+    description: str
+    draw_for_paper: Callable[[], MatplotlibFigure] | None = None
     title: str = ""
     note: str = ""
     method: int | None = None
@@ -41,30 +68,54 @@ class Panel:
     along: tuple[str, ...] = ()
     level: float | None = None
 
+    def paper(self) -> MatplotlibFigure:
+        """Return the drawing as a matplotlib figure, with its title and legend."""
+        drawing = (self.draw_for_paper or self.draw)()
+        if isinstance(drawing, PlotData):
+            return draw_figure(drawing)
+        return plot_small_path(drawing) if isinstance(drawing, PathPicture) else drawing
+
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """Drawings with a caption: what it shows, then how to read it and how it was made. ``table`` is what CSV holds.
+    """Drawings with a caption.
 
-    ``shared`` is an element that its drawings refer to.
+    Parameters
+    ----------
+    id : str
+    lead : str
+        The first sentence of the caption: what the figure shows.
+    caption : tuple of str
+        How to read it and how it was made.
+    panels : tuple of Panel
+    mode : str
+        The mode that all drawings share.
+    task : int or None
+        The number of the task on the page, by which it is switched off.
+    legend : tuple of LegendEntry
+    table : DataFrame, optional
+        What CSV holds, if that is not the series.
+    definitions : str
+        An element that the drawings refer to.
+    number : int
     """
 
     id: str
     lead: str
     caption: tuple[str, ...]
-    pictures: tuple[Panel, ...]
+    panels: tuple[Panel, ...]
     mode: str = ""
     task: int | None = None
     legend: tuple[LegendEntry, ...] = ()
     table: pd.DataFrame | None = None
-    shared: str = ""
+    definitions: str = ""
     number: int = 0
     kind: str = "figure"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """The head of a column. ``numeric`` columns stand to the right; one of a method goes when it is switched off."""
+    """The head of a column: ``numeric`` ones are aligned right, one of a ``method`` is switched off with it."""
 
     name: str
     numeric: bool = False
@@ -75,7 +126,24 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True)
 class TableCell:
-    """A cell of a table: its text and what stands small below, the value that it is sorted by, a link, its look."""
+    """A cell of a table.
+
+    Parameters
+    ----------
+    text, small : str
+        The text, and the smaller one below.
+    value : float or str, optional
+        What the column is sorted by, if not the text.
+    link : str
+        An id on the page.
+    status : str
+        Shown as a status, in place of the text.
+    star, small_star : str
+        What a star before the text says to screen readers; no star if empty.
+    css : str
+    code : bool
+        Whether the text is code.
+    """
 
     text: str = ""
     value: float | str | None = None
@@ -90,7 +158,7 @@ class TableCell:
 
 @dataclass(frozen=True, kw_only=True)
 class TableRow:
-    """A row of a table: its entries, the first of which is its head, with the method and the task that it is about."""
+    """A row of a table, the first cell its head, with the method and the task with which it is switched off."""
 
     entries: tuple[TableCell, ...]
     id: str = ""
@@ -100,7 +168,7 @@ class TableRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A table with a caption. ``data`` is what CSV holds, where that is more than what is shown."""
+    """A table with a caption; ``data`` is what CSV holds, if that is more than what is shown."""
 
     id: str
     label: str
@@ -115,7 +183,7 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True)
 class Heading:
-    """A heading within a section, with a link to itself; one of a task goes when that is switched off."""
+    """A heading within a section, with a link to itself; one of a task is switched off with it."""
 
     id: str
     text: str
@@ -125,30 +193,30 @@ class Heading:
 
 @dataclass(frozen=True, kw_only=True)
 class Paragraph:
-    """A paragraph; ``notice`` sets it apart; ``link`` is a place on the page and what to call it."""
+    """A paragraph; ``notice`` sets it apart, ``link`` is an id on the page and its text."""
 
     text: str
     notice: bool = False
     link: tuple[str, str] | None = None
-    kind: str = "text"
+    kind: str = "paragraph"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Findings:
-    """A mode and what was found in it: the first sentence stands out."""
+    """A mode and the findings in it, the first of which stands out."""
 
     mode: str
     sentences: tuple[str, ...]
-    kind: str = "words"
+    kind: str = "findings"
 
 
 @dataclass(frozen=True, kw_only=True)
 class TemplatePart:
-    """A part with a template of its own."""
+    """A part with a template of its own, which gets ``values``."""
 
     template: str
     values: Mapping[str, Any]
-    kind: str = "custom"
+    kind: str = "template"
 
 
 Part = Figure | Table | Heading | Paragraph | Findings | TemplatePart

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from nagbench.reporting.figures.convergence import axis_limits, convergence_data, curve_styles, plot_convergence
-from nagbench.reporting.figures.plot_data import render_svg
 from nagbench.reporting.figures.svg import inline_svg
+from nagbench.reporting.figures.svg_writer import render_svg
 
 
 def trace(method: str, residuals: list[float], status: str = "converged", **values: Any) -> pd.DataFrame:
@@ -59,30 +59,30 @@ def test_the_axis_is_logarithmic_where_lengths_differ_much() -> None:
 
 
 def test_runs_of_one_iteration_are_curves_beside_long_ones() -> None:
-    frame = axis_limits(pd.concat([trace("a", [1.0, 1e-9], mode="theory"), SLOW]))
-    sketch = convergence_data(trace("a", [1.0, 1e-9]), frame=frame, size=(6.6, 3.6))
-    left, top, right, bottom = sketch.box
-    drawn = ET.fromstring(render_svg(sketch, "p", title="t")).find(".//*[@id='p-series-0']/{*}path").get("d")
+    limits = axis_limits(pd.concat([trace("a", [1.0, 1e-9], mode="theory"), SLOW]))
+    plot = convergence_data(trace("a", [1.0, 1e-9]), limits=limits, size=(475.2, 259.2))
+    left, top, right, bottom = plot.box
+    drawn = ET.fromstring(render_svg(plot, "p", title="t")).find(".//*[@id='p-series-0']/{*}path").get("d")
     (x0, y0), (x1, y1) = (map(float, point.split()) for point in re.split("[ML]", drawn)[1:])
     assert (x0, y1) == pytest.approx((left, bottom), abs=0.1)
     assert left < x1 < right
     assert top < y0 < y1
-    assert [text for _, text in sketch.x.ticks] == ["0", "1", "10", "100"]
+    assert [text for _, text in plot.x.ticks] == ["0", "1", "10", "100"]
 
 
 def test_zeros_and_infinities_are_drawn_at_the_edges() -> None:
-    frame = axis_limits(trace("a", [1.0, 0.0]))
-    assert lines_of(trace("a", [1.0, 0.0]))["series-0"][1] == [1.0, frame.low]
+    limits = axis_limits(trace("a", [1.0, 0.0]))
+    assert lines_of(trace("a", [1.0, 0.0]))["series-0"][1] == [1.0, limits.low]
     wild = trace("a", [1.0, 1e9, np.inf, np.nan], "diverged")
-    frame = axis_limits(wild)
-    assert frame.high <= 1e4
-    assert lines_of(wild)["series-0"][1] == [1.0, frame.high, frame.high, frame.high]
+    limits = axis_limits(wild)
+    assert limits.high <= 1e4
+    assert lines_of(wild)["series-0"][1] == [1.0, limits.high, limits.high, limits.high]
 
 
 def test_a_figure_shares_the_frame_it_is_given() -> None:
-    frame = axis_limits(BOTH)
-    axes = plot_convergence(FAST, frame=frame).axes[0]
-    assert axes.get_ylim() == (frame.low, frame.high)
+    limits = axis_limits(BOTH)
+    axes = plot_convergence(FAST, limits=limits).axes[0]
+    assert axes.get_ylim() == (limits.low, limits.high)
     assert axes.get_xscale() == "log"
 
 

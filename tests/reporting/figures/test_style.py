@@ -44,7 +44,7 @@ def python(code: str) -> str:
 def small_figure():  # type: ignore[no-untyped-def]
     with figure_style():
         figure = new_figure(2, 2)
-        figure.add_subplot().plot([0, 1], [1, 0], **style_of("nesterov").line)
+        figure.add_subplot().plot([0, 1], [1, 0], **style_of("nesterov").plot_options)
     return figure
 
 
@@ -68,7 +68,7 @@ def test_unknown_methods_never_take_the_colour_of_a_known_one() -> None:
 
 
 def test_an_unknown_method_looks_the_same_in_every_process() -> None:
-    code = "from nagbench.reporting.figures.style import look_of; print(look_of('torch/sgd <b>é'))"
+    code = "from nagbench.reporting.figures.style import style_of; print(style_of('torch/sgd <b>é'))"
     assert python(code) == str(style_of("torch/sgd <b>é"))
 
 
@@ -98,7 +98,10 @@ def test_the_users_settings_neither_change_nor_matter() -> None:
 
 def test_pictures_need_no_pyplot_and_the_package_no_matplotlib() -> None:
     loaded = "import sys; print([name for name in ('matplotlib', 'matplotlib.pyplot') if name in sys.modules])"
-    draw = "import nagbench; from nagbench.reporting.figures.landscape import show; show(nagbench.problem('bowl'))"
+    draw = (
+        "import nagbench; from nagbench.reporting.figures.landscape import plot_problem; "
+        "plot_problem(nagbench.problem('bowl'))"
+    )
     assert python(f"{draw}; {loaded}") == "['matplotlib']"
     assert python(f"import nagbench, nagbench.analysis.summary, nagbench.reporting.html; {loaded}") == "[]"
 

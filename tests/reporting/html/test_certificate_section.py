@@ -67,7 +67,7 @@ def test_bundles_and_pictures_stand_on_the_page(certified: Path, text: str) -> N
     assert parted[4].text == "step 11"
     assert "m·s_k/s_{k−1}" in parted[5].text
     figure = next(part for part in parts if isinstance(part, Figure))
-    drawn = {picture.title: picture for picture in figure.pictures}
+    drawn = {picture.title: picture for picture in figure.panels}
     trials = {trial["scenario"]: trial for trial in json.loads(text)["trials"]}
     assert set(drawn) == set(trials)
     shown = {one["name"]: one["y"] for one in drawn["step-drop"].series}

@@ -66,6 +66,15 @@ def test_latex_tables_are_balanced_and_even(tuned: ReportContext) -> None:
     assert text.isascii()
 
 
+def test_latex_takes_any_first_letter_and_any_name(tuned: ReportContext) -> None:
+    r"""After ``\\`` a bracket or a star would be an argument; "problem" is also the head of the first column."""
+    runs = tuned.runs.replace({"bowl": "[1] bowl", "rosenbrock": "*", "nesterov": "problem"})
+    text = render_latex(ReportContext(runs, tuned.timings, tuned.curves, tuned.manifests))
+    assert "\n{}[1] bowl & " in text
+    assert "\n{}* & " in text
+    assert "\nproblem & gradient-descent & momentum & problem \\\\\n" in text
+
+
 def test_a_notebook_shows_findings_and_counts(tuned: ReportContext) -> None:
     text = render_notebook(tuned)
     assert "needed the fewest iterations" in text
@@ -159,7 +168,7 @@ def test_profiles_and_ranks_stand_on_the_page(tuned: ReportContext) -> None:
     assert "No critical-difference diagram for tuned: 3 problems, fewer than 6." in page
     parts = [part for section in build_sections(tuned) if section.id == "profiles" for part in section.parts]
     figure = parts[0]
-    series = figure.pictures[0].series
+    series = figure.panels[0].series
     best = tuned.table[(tuned.table["mode"] == "tuned") & tuned.table["best"]]["method"].value_counts()
     at_one = {one["name"]: max(y for x, y in zip(one["x"], one["y"], strict=True) if x == 1.0) for one in series}
     assert {name: round(share * 3) for name, share in at_one.items() if share} == best.to_dict()
@@ -189,7 +198,7 @@ def test_what_a_problem_follows_is_drawn_as_learning_curves(tuned: ReportContext
         tuned.runs, tuned.timings, tuned.curves.assign(training_loss=tuned.curves["gradient_norm"]), tuned.manifests
     )
     (section,) = (section for section in build_sections(followed) if section.id == "learning")
-    shown = {one["name"]: one["y"][-1] for one in section.parts[0].pictures[0].series}
+    shown = {one["name"]: one["y"][-1] for one in section.parts[0].panels[0].series}
     ends = tuned.rows[(tuned.rows["task"] == "bowl") & (tuned.rows["mode"] == "tuned")].set_index("method")["residual"]
     assert shown == pytest.approx(ends.to_dict(), rel=1e-5)
 
@@ -206,4 +215,4 @@ def test_a_full_grid_is_drawn_as_a_map(tmp_path: Path) -> None:
     )
     (section,) = (section for section in build_sections(build_context(sweep)) if section.id == "maps")
     assert len(section.parts[0].table) == 9
-    assert section.parts[0].pictures[0].draw().axes
+    assert section.parts[0].panels[0].draw().axes

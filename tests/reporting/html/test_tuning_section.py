@@ -36,7 +36,7 @@ def test_every_trial_is_a_point_and_the_best_so_far_a_staircase(found: ReportCon
     runs = found.runs[(found.runs["mode"] == "tuned") & (found.runs["problem"] == task)]
     tightest = runs[(runs["tolerance"] == runs["tolerance"].min()) & (runs["optimizer"] == "nesterov")]
     counts = tightest.sort_values("trial")["iterations"].where(tightest["status"] == "converged")
-    best, trials = ({one["name"]: one for one in picture.series}["nesterov"] for picture in figures[0].pictures)
+    best, trials = ({one["name"]: one for one in picture.series}["nesterov"] for picture in figures[0].panels)
     assert sorted(value for value in trials["y"] if value is not None) == sorted(counts.dropna())
     assert len(trials["x"]) == len(tightest) == 8
     ends = dict(zip(best["x"], best["y"], strict=True))
@@ -59,7 +59,7 @@ def test_the_table_names_hyperparameters_alone(found: ReportContext) -> None:
 
 def test_counts_grow_as_theory_says(found: ReportContext) -> None:
     (figure,) = (part for part in section_of(found, "scaling").parts if isinstance(part, Figure))
-    theory = next(picture for picture in figure.pictures if picture.title == "theory")
+    theory = next(picture for picture in figure.panels if picture.title == "theory")
     series = {one["name"]: one for one in theory.series}
     rows = found.table[(found.table["mode"] == "theory") & (found.table["method"] == "nesterov")]
     assert sorted(series["nesterov"]["y"]) == sorted(rows["iterations"])
@@ -91,7 +91,7 @@ def test_pdfs_are_made_of_them(found: ReportContext, tmp_path: Path) -> None:
     for name in ("tuning", "scaling"):
         for part in section_of(found, name).parts:
             if isinstance(part, Figure):
-                for picture in part.pictures:
+                for picture in part.panels:
                     assert picture.paper is not None
                     picture.paper().savefig(tmp_path / f"{picture.id}.pdf")  # type: ignore[union-attr]
     assert len(list(tmp_path.iterdir())) == 8

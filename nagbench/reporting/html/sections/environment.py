@@ -1,4 +1,4 @@
-"""Where the results come from: command, machine, versions, specification."""
+"""The section of the environment: command, machine, versions and specification of each results directory."""
 
 from __future__ import annotations
 
@@ -9,14 +9,10 @@ from nagbench.reporting.html.parts import Section, TemplatePart
 
 
 def section(context: ReportContext) -> Section:
-    """What every results directory says of itself."""
-    sources = [
-        {
-            **context.manifest,
-            **manifest,
-            "text": json.dumps(manifest.get("spec", {}), indent=2, ensure_ascii=False, default=str),
-        }
-        for manifest in context.manifests
-    ]
+    """Return the manifests."""
+    sources = []
+    for manifest in context.manifests:
+        specification = json.dumps(manifest.get("spec", {}), indent=2, ensure_ascii=False, default=str)
+        sources.append({**context.manifest, **manifest, "text": specification})
     parts = (TemplatePart(template="environment.html.j2", values={"sources": sources}),)
     return Section(id="environment", title="Environment", nav="Environment", parts=parts)

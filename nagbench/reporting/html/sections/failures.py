@@ -1,4 +1,4 @@
-"""The runs that did not converge and why, and what became of all trials."""
+"""The section of failures: the runs that did not converge and why, and how all trials ended."""
 
 from __future__ import annotations
 
@@ -12,26 +12,25 @@ from nagbench.reporting.html.sections.how_to_read import STATUSES
 
 
 def section(context: ReportContext) -> Section | None:
-    """The table of failures and the table of fates; nothing where nothing ran."""
+    """Return the table of failures and the table of all trials; None if nothing ran."""
     if not context.methods:
         return None
-    failed = tuple(_failures(context))
-    parts: list[Part] = [_table(context, failed) if failed else Paragraph(text="Every shown run converged.")]
-    return Section(id="failures", title="What did not converge", nav="Failures", parts=(*parts, _fates(context)))
-
-
-def _table(context: ReportContext, rows: tuple[TableRow, ...]) -> Table:
-    return Table(
-        id=context.ids("table", "failures"),
-        label="Table of failures",
-        columns=tuple(Column(name=name) for name in ("problem", "method", "mode", "status", "why", "cell")),
-        rows=rows,
-        caption=("The shown runs that did not converge, how each of them ended, and replays that could not be timed.",),
-    )
+    rows = tuple(_failures(context))
+    failures: Part = Paragraph(text="Every shown run converged.")
+    if rows:
+        failures = Table(
+            id=context.ids("table", "failures"), label="Table of failures", rows=rows,
+            columns=tuple(Column(name=name) for name in ("problem", "method", "mode", "status", "why", "cell")),
+            caption=(
+                "The shown runs that did not converge, how each of them ended, and replays that could not be timed.",
+            ),
+        )  # fmt: skip
+    parts = (failures, _all_trials(context))
+    return Section(id="failures", title="What did not converge", nav="Failures", parts=parts)
 
 
 def _failures(context: ReportContext) -> Iterator[TableRow]:
-    """The selected runs that did not converge, and why; then the replays that could not be timed."""
+    """Yield the shown runs that did not converge, and why; then the replays that could not be timed."""
     for row in context.rows.to_dict("records"):
         if row["status"] != "converged":
             yield _row(context, row, row["status"], _reason(row))
@@ -44,9 +43,12 @@ def _failures(context: ReportContext) -> Iterator[TableRow]:
 
 def _row(context: ReportContext, row: Mapping[Any, Any], status: str, reason: str) -> TableRow:
     entries = (
-        TableCell(text=row["task"], link=context.links[row_key(row)]), TableCell(text=row["method"]), TableCell(text=row["mode"]),
-        TableCell(status=status), TableCell(text=reason, css="why"), TableCell(text=row["cell"], code=True),
-    )  # fmt: skip
+        TableCell(text=row["task"], link=context.links[row_key(row)]),
+        *(TableCell(text=row[name]) for name in ("method", "mode")),
+        TableCell(status=status),
+        TableCell(text=reason, css="why"),
+        TableCell(text=row["cell"], code=True),
+    )
     return TableRow(entries=entries, method=context.methods[row["method"]], task=context.tasks[row["task"]])
 
 
@@ -54,31 +56,28 @@ def _reason(row: Mapping[Any, Any]) -> str:
     if row["status"] == "error":
         return str(row["error"] or "no reason was recorded")
     sign = measure_sign(str(row["measure"]), relative=bool(row["relative"]))
-    left = f"{sign} = {number(row['residual'])}, tolerance {number(row['tolerance'])}"
-    where = f"iteration {whole(row['iterations'])}"
+    end = f"{sign} = {number(row['residual'])}, tolerance {number(row['tolerance'])}"
+    iteration = f"iteration {whole(row['iterations'])}"
     return {
-        "budget": f"the budget of {whole(row['budget'])} iterations was used up at {left}",
-        "diverged": f"not finite, or above 1e20 times its start, from {where} on",
-        "stalled": f"the state repeats itself bit for bit from {where} on, at {left}",
-    }.get(str(row["status"]), f"ended at {where} with {left}")
+        "budget": f"the budget of {whole(row['budget'])} iterations was used up at {end}",
+        "diverged": f"not finite, or above 1e20 times its start, from {iteration} on",
+        "stalled": f"the state repeats itself bit for bit from {iteration} on, at {end}",
+    }.get(str(row["status"]), f"ended at {iteration} with {end}")
 
 
-def _fates(context: ReportContext) -> Table:
-    """What became of all trials, shown or not, at the tightest tolerance: counts by method and status."""
+def _all_trials(context: ReportContext) -> Table:
+    """Return how all trials ended, shown or not, at the tightest tolerance: counts by method and status."""
     runs = context.ordered
     tightest = runs[runs["tolerance"] == runs.groupby("problem")["tolerance"].transform("min")]
-    once = tightest.drop_duplicates(["problem", "optimizer", "mode", "cell"])
-    names = [status for status in STATUSES if status in set(once["status"])]
+    trials = tightest.drop_duplicates(["problem", "optimizer", "mode", "cell"])
+    statuses = [status for status in STATUSES if status in set(trials["status"])]
     rows = []
-    for optimizer, ended in once.groupby("optimizer", sort=False):
-        counts = [int((ended["status"] == status).sum()) for status in names]
+    for optimizer, ended in trials.groupby("optimizer", sort=False):
+        counts = [int((ended["status"] == status).sum()) for status in statuses]
         entries = (TableCell(text=str(optimizer)), *(TableCell(text=whole(count), value=count) for count in counts))
         rows.append(TableRow(entries=entries, method=context.methods.get(str(optimizer))))
     return Table(
-        id=context.ids("table", "fates"),
-        label="Table of all trials",
-        columns=(Column(name="method"), *(Column(name=name, numeric=True) for name in names)),
-        rows=tuple(rows),
-        caption=("What became of all trials of all modes, shown or not: runs by status at the tightest tolerance.",),
-        css="cells narrow",
-    )
+        id=context.ids("table", "fates"), label="Table of all trials", css="cells narrow", rows=tuple(rows),
+        columns=(Column(name="method"), *(Column(name=status, numeric=True) for status in statuses)),
+        caption=("How all trials of all modes ended, shown or not: runs by status at the tightest tolerance.",),
+    )  # fmt: skip

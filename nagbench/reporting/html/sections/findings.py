@@ -1,4 +1,4 @@
-"""What was found, in words and numbers, mode by mode, with what does not support it."""
+"""The section of findings, in sentences, mode by mode."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from nagbench.reporting.html.parts import Findings, Paragraph, Part, Section
 
 
 def section(context: ReportContext) -> Section:
-    """The findings of each mode."""
+    """Return the findings of each mode."""
     names = tuple(context.methods)
     parts: list[Part] = [
-        Findings(mode=str(mode), sentences=tuple(_begin(said.partition(": ")[2], names) for said in findings(rows)))
+        Findings(
+            mode=str(mode), sentences=tuple(_capitalize(text.partition(": ")[2], names) for text in findings(rows))
+        )
         for mode, rows in context.table.groupby("mode", sort=False)
     ]
     nothing = Paragraph(text="There is no finished run yet.", notice=True)
     return Section(id="found", title="What was found", nav="Found", parts=tuple(parts or [nothing]))
 
 
-def _begin(sentence: str, names: tuple[str, ...]) -> str:
-    """With a capital letter, unless it begins with a name."""
+def _capitalize(sentence: str, names: tuple[str, ...]) -> str:
+    """Begin the sentence with a capital letter, unless it begins with a name."""
     return sentence if sentence.startswith(names) else sentence[:1].upper() + sentence[1:]

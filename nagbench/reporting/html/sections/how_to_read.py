@@ -1,4 +1,4 @@
-"""How to read the page: statuses, modes, what is counted and what is timed."""
+"""The section on how to read the page: statuses, modes, what is counted and what is timed."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from nagbench.reporting.html.parts import Section, TemplatePart
 STATUSES = {
     "converged": "The measure came within the tolerance; the iteration is the first at which it did.",
     "diverged": "The value or the measure was no longer finite, or the measure exceeded 1e20 times its start (or 1e20).",
-    "stalled": "The whole state came back bit for bit, a fixed point or a cycle: it would go on like this for ever.",
-    "budget": "The iterations that a run may make were used up.",
+    "stalled": "The whole state recurred bit for bit, a fixed point or a cycle: the run would continue like this forever.",
+    "budget": "The run used up the iterations that it was allowed.",
     "error": "The problem or the method raised an error, or f was not finite at the start.",
 }
-MODE_TEXTS = {
+_MODES = {
     "tuned": "The best of an equal number of trials for every method.",
     "grid": "The best point of a grid over the method's ranges, or over the values that were given.",
-    "default": "The hyperparameters that a method has when nobody sets them.",
+    "default": "The default hyperparameters of the method.",
     "theory": "The textbook values for the problem's known L and μ; missing where they are not known.",
     "given": "The hyperparameters that were asked for.",
 }
 
 
 def section(context: ReportContext) -> Section:
-    """The glossary."""
+    """Return the glossary."""
     table = context.table
     values = {
         "statuses": STATUSES,
-        "modes": {mode: MODE_TEXTS[mode] for mode in MODES if mode in set(table["mode"])},
-        "tested": _tested(table),
+        "modes": {mode: _MODES[mode] for mode in MODES if mode in set(table["mode"])},
+        "tested": _tested_at(table),
         "measures": stopping_rules(table),
         "trials": context.manifest["spec"].get("trials", "equally many"),
     }
@@ -39,16 +39,17 @@ def section(context: ReportContext) -> Section:
     return Section(id="reading", title="How to read this", nav="How to read", parts=parts)
 
 
-def _tested(table: pd.DataFrame) -> str:
-    """At which of its points each method is measured."""
+def _tested_at(table: pd.DataFrame) -> str:
+    """Say at which of its points each optimizer is measured."""
     pairs = table[["optimizer", "tested_at"]].drop_duplicates()
     points = [f"{listed(list(rows['optimizer']))} at {point}" for point, rows in pairs.groupby("tested_at", sort=False)]
     return listed(points)
 
 
 def stopping_rules(table: pd.DataFrame) -> list[str]:
-    """What had to be met: the measures with their tolerances."""
-    kinds = table[["measure", "relative", "tolerance"]].drop_duplicates().itertuples(index=False, name=None)
+    """Return what a run had to meet: the measures with their tolerances."""
+    rules = table[["measure", "relative", "tolerance"]].drop_duplicates().itertuples(index=False, name=None)
     return [
-        f"{measure_sign(name, relative=bool(relative))} ≤ {number(float(limit))}" for name, relative, limit in kinds
+        f"{measure_sign(measure, relative=bool(relative))} ≤ {number(float(limit))}"
+        for measure, relative, limit in rules
     ]

@@ -1,4 +1,4 @@
-"""Implementations beside one another: what an iteration costs in each library, where a sweep holds several."""
+"""The section of libraries: what an iteration costs in each, if a sweep holds several."""
 
 from __future__ import annotations
 
@@ -7,70 +7,75 @@ from typing import Any
 
 import pandas as pd
 
-from nagbench.analysis.formatting import seconds, whole
+from nagbench.analysis.formatting import seconds
 from nagbench.analysis.times import per_iteration
 from nagbench.reporting.context import ReportContext
-from nagbench.reporting.html.parts import Column, Paragraph, Section, Table, TableCell, TableRow
+from nagbench.reporting.html.parts import Column, Paragraph, Part, Section, Table, TableCell, TableRow
 from nagbench.reporting.html.sections import certificate
+from nagbench.reporting.html.sections.cells import count_cell
 
 _TIMES = {"time": "time an iteration", "spread": "IQR", "step": "step alone", "native": "own loop"}
-_MOST = 400
+_MOST_ROWS = 400
 _CAPTION = (
     "Time an iteration: the median of the bare replays over the iterations, with the width of their middle half (IQR). Step "
     "alone leaves out the gradient calls, which are the same for all; own loop is the library with its own gradient and "
-    "nothing of ours in between; “too short” is less than the making of the library’s optimizer varies by. "
-    "“Tested at” says at which point a method takes the gradient that is tested. The note says "
+    "nothing of ours in between; “too short” is less than the variation in the time it takes to create the library’s "
+    "optimizer. “Tested at” is the point of a method whose gradient is tested. The note says "
     "why a count differs from that of the first method with the same hyperparameters.",
 )
 
-_SAME = Paragraph(
-    text="Whether implementations of one method are the same, bit for bit, stands in:",
+_SEE_CERTIFICATE = Paragraph(
+    text="Whether implementations of one method are the same, bit for bit, is shown in:",
     link=(certificate.ID, "which implementations are the same"),
 )
 
 
 def section(context: ReportContext) -> Section | None:
-    """The table, for at most so many runs; nothing where no run is a library's."""
+    """Return the table; None if no run used a library."""
     if not context.methods or set(context.rows["library"]) <= {"nagbench"}:
         return None
-    times = context.timings
-    for name in ("step_time", "native_time"):
-        times = times if name in times else times.assign(**{name: float("nan")})
+    missing = {name: float("nan") for name in ("step_time", "native_time") if name not in context.timings}
     labels = context.rows[["cell", "problem", "task", "method"]].drop_duplicates(["cell", "problem"])
     labels = labels.rename(columns={"method": "label"})
-    told = per_iteration(context.ordered, times).merge(labels, on=["cell", "problem"])
-    heads = (
-        Column(name="problem"), Column(name="mode"), Column(name="method"), Column(name="tested at"),
-        Column(name="iterations", numeric=True), *(Column(name=name, numeric=True) for name in _TIMES.values()),
-        Column(name="note"),
-    )  # fmt: skip
-    left = len(told) - _MOST
-    more = (f"The first {_MOST} rows of {len(told)}; CSV holds all.",) if left > 0 else ()
-    if len(context.machines) > 1:
-        more = (*more, f"Times are those of machine {told['machine'].dropna().iloc[0]}, and of no other.")
-    table = Table(
-        id=context.ids("table", "libraries"), label="Libraries beside one another", columns=heads,
-        rows=tuple(_row(row, context) for row in told.head(_MOST).to_dict("records")), caption=(*_CAPTION, *more),
-        data=told.drop(columns=["label"]),
-    )  # fmt: skip
-    parts = (table,) if not certificate.is_shown(context) else (table, _SAME)
+    times = per_iteration(context.ordered, context.timings.assign(**missing)).merge(labels, on=["cell", "problem"])
+    parts: tuple[Part, ...] = (_table(times, context),)
+    if certificate.is_shown(context):
+        parts = (*parts, _SEE_CERTIFICATE)
     return Section(id="libraries", title="Libraries beside one another", nav="Libraries", parts=parts)
 
 
+def _table(times: pd.DataFrame, context: ReportContext) -> Table:
+    caption = list(_CAPTION)
+    if len(times) > _MOST_ROWS:
+        caption.append(f"The first {_MOST_ROWS} rows of {len(times)}; CSV holds all.")
+    if len(context.machines) > 1:
+        caption.append(f"All times are those of machine {times['machine'].dropna().iloc[0]}.")
+    numeric = ("iterations", *_TIMES.values())
+    return Table(
+        id=context.ids("table", "libraries"), label="Libraries beside one another",
+        columns=(
+            *(Column(name=name) for name in ("problem", "mode", "method", "tested at")),
+            *(Column(name=name, numeric=True) for name in numeric), Column(name="note"),
+        ),
+        rows=tuple(_row(row, context) for row in times.head(_MOST_ROWS).to_dict("records")), caption=tuple(caption),
+        data=times.drop(columns=["label"]),
+    )  # fmt: skip
+
+
 def _row(row: Mapping[Any, Any], context: ReportContext) -> TableRow:
-    reached = row["status"] == "converged"
     return TableRow(
         method=context.methods.get(row["label"]),
         task=context.tasks.get(row["task"]),
         entries=(
-            TableCell(text=row["task"]), TableCell(text=row["mode"]), TableCell(text=row["label"]), TableCell(text=str(row["tested_at"])),
-            TableCell(text=whole(row["iterations"]), value=row["iterations"], css="" if reached else "ended"),
-            *(_time(row[name]) for name in _TIMES), TableCell(text=row["note"], css="why"),
+            *(TableCell(text=str(row[name])) for name in ("task", "mode", "label", "tested_at")),
+            count_cell(row),
+            *(_time_cell(row[name]) for name in _TIMES),
+            TableCell(text=row["note"], css="why"),
         ),
-    )  # fmt: skip
+    )
 
 
-def _time(value: Any) -> TableCell:
-    if pd.isna(value):
+def _time_cell(time: Any) -> TableCell:
+    if pd.isna(time):
         return TableCell()
-    return TableCell(text=seconds(float(value)) if value > 0 else "too short", value=float(value))
+    return TableCell(text=seconds(float(time)) if time > 0 else "too short", value=float(time))

@@ -1,14 +1,12 @@
-"""Paths on contours, for problems of two variables: the methods side by side."""
+"""The section of paths: the methods side by side on the contours of problems of two variables."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, cast
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure as Drawing
 
 from nagbench.analysis.formatting import whole
 from nagbench.core.errors import one_line
@@ -19,81 +17,66 @@ from nagbench.execution.executors import runs_user_code
 from nagbench.execution.sandbox import current_sandbox
 from nagbench.problems.problem import Floats
 from nagbench.reporting.context import ReportContext
-from nagbench.reporting.figures.small_paths import (
-    PathPicture,
-    contour_image,
-    define_image,
-    path_picture,
-    plot_small_path,
-)
+from nagbench.reporting.figures.small_paths import PathPicture, contour_image, define_image
+from nagbench.reporting.figures.style import style_of
 from nagbench.reporting.html.parts import Figure, Panel, Paragraph, Section
 from nagbench.reporting.html.sections.cells import format_hyperparameter
 
-# So many iterations are drawn and so many panels made; the rest is what `nagbench run … --plot` draws.
+# The most iterations and panels that are drawn; `nagbench run … --plot` draws the rest.
 _STEPS = 300
-_PANELS = 60
+_MOST_PANELS = 60
 
 
 def section(context: ReportContext) -> Section | None:
-    """A figure a problem, in the first mode of each; nothing where no problem has two variables."""
-    flat = context.rows[(context.rows["dimension"] == 2) & context.rows["typical"]]
-    flat = flat[flat["oracle"] == "exact"]
-    if flat.empty or context.plan.empty:
+    """Return a figure for each problem, in the first mode of each; None if no problem has two variables."""
+    typical = context.typical
+    planar = typical[(typical["dimension"] == 2) & (typical["oracle"] == "exact")]
+    if planar.empty or context.plan.empty:
         return None
-    first = flat.groupby("task", sort=False)["mode"].transform("first")
+    first = planar.groupby("task", sort=False)["mode"].transform("first")
     parts: list[Figure | Paragraph] = []
     panels = 0
-    for task, rows in flat[flat["mode"] == first].groupby("task", sort=False):
-        if panels + len(rows) > _PANELS:
-            parts.append(
-                Paragraph(
-                    text=f"Further paths, from {task} on, are drawn by `nagbench run PROBLEM METHOD --plot FILE`."
-                )
-            )
-            break
-        made = _figure(str(task), rows, context)
+    for task, rows in planar[planar["mode"] == first].groupby("task", sort=False):
         panels += len(rows)
-        parts.append(made)
+        if panels > _MOST_PANELS:
+            hint = "are drawn by `nagbench run PROBLEM METHOD --plot FILE`."
+            parts.append(Paragraph(text=f"Further paths, from {task} on, {hint}"))
+            break
+        parts.append(_figure(str(task), rows, context))
     return Section(id="paths", title="Paths", nav="Paths", parts=tuple(parts))
 
 
 def _figure(task: str, rows: pd.DataFrame, context: ReportContext) -> Figure | Paragraph:
-    cells = [context.cell(key) for key in rows["cell"]]
-    known = [cell for cell in cells if cell is not None]
-    if len(known) < len(cells):
+    cells = [cell for key in rows["cell"] if (cell := context.cell(key)) is not None]
+    if len(cells) < len(rows):
         return Paragraph(text=f"The paths on {task} cannot be drawn: their cells are not in the plan.")
     try:
-        problem = problem_of(known[0].problem)
-        ways = [_way(cell) for cell in known]
-        ground = contour_image(problem, *(path for path, _ in ways))
+        problem = problem_of(cells[0].problem)
+        steps = [_way(cell) for cell in cells]
+        image = contour_image(problem, *(path for path, _ in steps))
     except Exception as error:
-        # A problem or method from a module that is not here, or a formula that fails: the page says so and goes on.
+        # A problem or method that cannot be loaded here, or a formula that fails, must not cost the page.
         return Paragraph(text=f"The paths on {task} cannot be drawn here: {one_line(error)}")
     mode, name = str(rows["mode"].iloc[0]), context.ids("paths", task)
-    below, ways_of = f"{name}-ground", list(zip(known, ways, rows.to_dict("records"), strict=True))
-    pictures = tuple(
-        _picture(
-            context.ids(name, row["method"]),
-            functools.partial(path_picture, problem, cell, *way, ground, below),
-            functools.partial(plot_small_path, problem, cell, *way, ground),
-            cell,
-            row,
-            context,
-        )
-        for cell, way, row in ways_of
-    )
+    image_id = f"{name}-ground"
+    pictures = [
+        PathPicture(path, queried, problem.minimizers, style_of(cell.optimizer), image, image_id)
+        for cell, (path, queried) in zip(cells, steps, strict=True)
+    ]
+    shown = list(zip(cells, pictures, rows.to_dict("records"), strict=True))
     return Figure(
-        id=name, mode=mode, task=context.tasks[task], pictures=pictures,
+        id=name, mode=mode, task=context.tasks[task],
+        panels=tuple(_panel(name, cell, picture, row, context) for cell, picture, row in shown),
         lead=f"The paths of the methods on {task}, {mode} hyperparameters, over the contours of f.",
         caption=(
-            "Dots are iterates, joined by a line; a ring marks the start, a star a known minimiser.",
-            f"At most the first {_STEPS} iterations are drawn; what leaves the picture is cut.",
-            "Small rings, joined by dotted lines to the iterates, are the points at which a method with look-ahead takes its",
-            f"gradient. Shades are levels of {ground.label}, in even {'ratios' if ground.logarithmic else 'steps'}, darker is",
+            "Dots are iterates, joined by a line; a ring marks the start, a star a known minimiser. "
+            f"At most the first {_STEPS} iterations are drawn; what leaves the picture is cut. "
+            "Small rings, joined by dotted lines to the iterates, are the points at which a method with look-ahead takes its "
+            f"gradient. Shades are levels of {image.label}, in even {'ratios' if image.logarithmic else 'steps'}; darker is "
             "higher.",
         ),
-        table=pd.concat([_points(cell, *way, str(row["method"])) for cell, way, row in ways_of]),
-        shared=define_image(ground, below),
+        table=pd.concat([_points(cell, picture, str(row["method"])) for cell, picture, row in shown]),
+        definitions=define_image(image, image_id),
     )  # fmt: skip
 
 
@@ -104,25 +87,19 @@ def _way(cell: Cell) -> tuple[Floats, Floats]:
     return cast(tuple[Floats, Floats], present.ask(first_steps, cell, _STEPS, who=f"cell {cell.key}"))
 
 
-def _picture(
-    name: str,
-    draw: Callable[[], PathPicture],
-    paper: Callable[[], Drawing],
-    cell: Cell,
-    row: Mapping[Any, Any],
-    context: ReportContext,
-) -> Panel:
+def _panel(name: str, cell: Cell, picture: PathPicture, row: Mapping[Any, Any], context: ReportContext) -> Panel:
     method = str(row["method"])
     settings = ", ".join(f"{key} {format_hyperparameter(value)}" for key, value in cell.hyperparameters.items())
     status = "out of budget" if row["status"] == "budget" else row["status"]
-    ended = f"{status} at iteration {whole(row['iterations'])}"
+    end = f"{status} at iteration {whole(row['iterations'])}"
     return Panel(
-        id=name, draw=draw, paper=paper, title=method, note=f"{settings}; {ended}", method=context.methods[method],
-        described=f"Path of {method} ({settings}), {ended}",
+        id=context.ids(name, method), draw=lambda: picture, title=method, note=f"{settings}; {end}",
+        method=context.methods[method], description=f"Path of {method} ({settings}), {end}",
     )  # fmt: skip
 
 
-def _points(cell: Cell, path: Floats, asked: Floats, method: str) -> pd.DataFrame:
-    taken = pd.DataFrame(asked, columns=["gradient_at_x1", "gradient_at_x2"])
-    named = {"method": method, "cell": cell.key, "iteration": np.arange(len(path))}
-    return pd.DataFrame({**named, "x1": path[:, 0], "x2": path[:, 1]}).join(taken)
+def _points(cell: Cell, picture: PathPicture, method: str) -> pd.DataFrame:
+    """Return the iterates and the points of the gradients, as CSV holds them."""
+    queried = pd.DataFrame(picture.queried, columns=["gradient_at_x1", "gradient_at_x2"])
+    columns = {"method": method, "cell": cell.key, "iteration": np.arange(len(picture.path))}
+    return pd.DataFrame({**columns, "x1": picture.path[:, 0], "x2": picture.path[:, 1]}).join(queried)

@@ -1,4 +1,4 @@
-"""Mean ranks over problems, Friedman's test, and the critical-difference diagram where it means something."""
+"""The section of ranks: mean ranks over problems, Friedman's test, and the critical-difference diagram."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nagbench.reporting.html.parts import Column, Figure, Panel, Paragraph, Part
 
 
 def section(context: ReportContext) -> Section | None:
-    """A diagram, or why there is none, and a table a mode."""
+    """Return for each mode a diagram, or why there is none, and a table."""
     if not context.methods:
         return None
     from nagbench.analysis.statistics import friedman, mean_ranks, ranks
@@ -25,52 +25,48 @@ def section(context: ReportContext) -> Section | None:
         return None
     means, parts = mean_ranks(ranked), list[Part]()
     for test in friedman(ranked).to_dict("records"):
-        parts += _of_mode(test, means[means["mode"] == test["mode"]], context)
+        of_mode = means[means["mode"] == test["mode"]]
+        result = (
+            f"Friedman’s test over {test['problems']} problems, {test['mode']} hyperparameters, gives "
+            f"χ² = {number(test['chi_square'])}, p = {number(test['p_value'])} (by shuffling ranks within problems)."
+        )
+        table = _table(str(test["mode"]), of_mode, result, context)
+        parts += [_diagram(test, of_mode, result, context), table]
     return Section(id="ranks", title="Ranks over problems", nav="Ranks", parts=tuple(parts))
 
 
-def _of_mode(test: dict[Any, Any], means: pd.DataFrame, context: ReportContext) -> list[Part]:
+def _diagram(test: dict[Any, Any], means: pd.DataFrame, result: str, context: ReportContext) -> Part:
     mode = str(test["mode"])
-    said = (
-        f"Friedman’s test over {test['problems']} problems, {mode} hyperparameters, gives χ² = {number(test['chi_square'])}, "
-        f"p = {number(test['p_value'])} (by shuffling ranks within problems)."
-    )
-    table = _table(mode, means, said, context)
     if not test["enough"]:
-        return [Paragraph(text=f"No critical-difference diagram for {mode}: {test['why_not']}."), table]
+        return Paragraph(text=f"No critical-difference diagram for {mode}: {test['why_not']}.")
     from nagbench.analysis.statistics import alike
 
     difference = float(test["critical_difference"])
     name = context.ids("ranks", mode, "diagram")
     draw = functools.partial(plot_critical_difference, means, difference, alike(means, difference))
-    picture = Panel(id=f"{name}-picture", draw=draw, described=f"Mean ranks of the methods, {mode}")
+    panel = Panel(id=f"{name}-picture", draw=draw, description=f"Mean ranks of the methods, {mode}")
     caption = (
         "Best to the left. A bar joins methods whose mean ranks differ by less than Nemenyi’s critical difference at 95 %: "
-        "they cannot be told apart.",
-        said, "Rank 1 is the least median of iterations to the tightest tolerance; ties share their mean. Problems that are "
-        "variations of one another are no independent blocks.",
+        "the difference between them is not decided.",
+        result, "Rank 1 is the least median of iterations to the tightest tolerance; ties share their mean rank. Problems that "
+        "are variations of one another are not independent blocks.",
     )  # fmt: skip
     lead = f"Mean ranks over {test['problems']} problems, {mode} hyperparameters."
-    return [Figure(id=name, mode=mode, lead=lead, caption=caption, pictures=(picture,), table=means), table]
+    return Figure(id=name, mode=mode, lead=lead, caption=caption, panels=(panel,), table=means)
 
 
-def _table(mode: str, means: pd.DataFrame, said: str, context: ReportContext) -> Table:
-    columns = ("method", "mean rank", "best on", "problems")
-    rows = tuple(
-        TableRow(
-            entries=(
-                TableCell(text=row["method"]),
-                *(TableCell(text=number(row[name]), value=row[name]) for name in ("mean_rank", "first", "problems")),
-            ),
-            method=context.methods.get(row["method"]),
-        )
-        for row in means.to_dict("records")
+def _table(mode: str, means: pd.DataFrame, result: str, context: ReportContext) -> Table:
+    rows = []
+    for row in means.to_dict("records"):
+        numbers = (TableCell(text=number(row[name]), value=row[name]) for name in ("mean_rank", "first", "problems"))
+        entries = (TableCell(text=row["method"]), *numbers)
+        rows.append(TableRow(entries=entries, method=context.methods.get(row["method"])))
+    caption = (
+        "Mean ranks by iterations to the tightest tolerance, and the number of problems on which a method was best, ties "
+        "included."
     )
     return Table(
-        id=context.ids("table", "ranks", mode), label=f"Mean ranks, {mode}", css="cells narrow", rows=rows,
-        columns=tuple(Column(name=name, numeric=name != "method") for name in columns),
-        caption=(
-            "Mean ranks by iterations to the tightest tolerance, and on how many problems a method was best, ties included.",
-            said,
-        ),
+        id=context.ids("table", "ranks", mode), label=f"Mean ranks, {mode}", css="cells narrow", rows=tuple(rows),
+        columns=(Column(name="method"), *(Column(name=n, numeric=True) for n in ("mean rank", "best on", "problems"))),
+        caption=(caption, result),
     )  # fmt: skip

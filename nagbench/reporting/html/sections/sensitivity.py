@@ -1,4 +1,4 @@
-"""Maps of sensitivity: iterations over two hyperparameters, where a sweep has a full grid of them."""
+"""The section of sensitivity maps: iterations over two hyperparameters, if a sweep has a full grid of them."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from nagbench.reporting.figures.sensitivity import map_axes, plot_sensitivity_ma
 from nagbench.reporting.html.parts import Figure, Panel, Paragraph, Section
 
 _MOST = 24
-_FIRST = ["problem", "variant", "oracle"]
+_KEYS = ["problem", "variant", "oracle"]
 
 
 def section(context: ReportContext) -> Section | None:
-    """A map for each problem and method in mode grid; nothing without that mode."""
+    """Return a map for each problem and method in mode grid; None without that mode."""
     runs = context.ordered
     grid = runs[(runs["mode"] == "grid") & (runs["start"] == 0) & (runs["seed"] == 0)]
     if grid.empty:
         return None
-    tightest = grid[grid["tolerance"] == grid.groupby(_FIRST)["tolerance"].transform("min")]
-    made = [_figure(rows, context) for _, rows in tightest.groupby(_FIRST, sort=False)]
-    figures = [figure for figure in made if figure is not None][:_MOST]
+    tightest = grid[grid["tolerance"] == grid.groupby(_KEYS)["tolerance"].transform("min")]
+    figures = [_figure(rows, context) for _, rows in tightest.groupby(_KEYS, sort=False)]
+    drawn = [figure for figure in figures if figure is not None][:_MOST]
     nothing = Paragraph(
         text="No method of the grid has exactly two hyperparameters that vary; `nagbench map` draws others."
     )
-    return Section(id="maps", title="Sensitivity", nav="Sensitivity", parts=tuple(figures or [nothing]))
+    return Section(id="maps", title="Sensitivity", nav="Sensitivity", parts=tuple(drawn or [nothing]))
 
 
 def _figure(rows: pd.DataFrame, context: ReportContext) -> Figure | None:
@@ -41,20 +41,18 @@ def _figure(rows: pd.DataFrame, context: ReportContext) -> Figure | None:
     except UsageError:
         return None
     name = context.ids("map", problem, method)
+    panel = Panel(
+        id=f"{name}-picture", draw=functools.partial(plot_sensitivity_map, rows, edge),
+        description=f"{method} on {problem}", method=context.methods.get(method),
+    )  # fmt: skip
     columns = [*context.hyperparameters, "status", "iterations", "cell"]
     return Figure(
-        id=name, mode="grid", task=context.tasks.get(problem),
+        id=name, mode="grid", task=context.tasks.get(problem), panels=(panel,),
         lead=f"Iterations of {method} on {problem} over its hyperparameters, from the first start and seed.",
         caption=(
-            "Dark cells need few iterations; those that did not converge have the colour of how they ended; the star is the",
-            "best cell. The line is the largest step size that is stable in linear theory, exact on quadratics and a guide",
-            "elsewhere.",
-        ),
-        pictures=(
-            Panel(
-                id=f"{name}-picture", draw=functools.partial(plot_sensitivity_map, rows, edge), described=f"{method} on {problem}",
-                method=context.methods.get(method),
-            ),
+            "Dark cells need few iterations; those that did not converge have the colour of how they ended; the star is the "
+            "best cell. The line is the largest step size that is stable in linear theory, which is exact on quadratics and a "
+            "guide elsewhere.",
         ),
         table=rows[[column for column in columns if column in rows]].dropna(axis="columns", how="all"),
     )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from nagbench.analysis.formatting import seconds, whole
@@ -19,42 +19,34 @@ _DATA = [
 
 
 def section(context: ReportContext) -> Section:
-    """The table of medians."""
+    """Return the table of medians."""
     parts = (_table(context),) if context.methods else (Paragraph(text="Nothing to sum up yet.", notice=True),)
     return Section(id="summary", title="Summary", nav="Summary", parts=parts)
 
 
 def _table(context: ReportContext) -> Table:
-    table = context.table
-    methods = [
-        Column(name=name, numeric=True, method=place, swatch=draw_swatch(style_of(context.optimizers[name])))
-        for name, place in context.methods.items()
-    ]
-    return Table(
-        id=context.ids("table", "summary"),
-        label="Summary table",
-        columns=(Column(name="problem"), Column(name="mode"), *methods),
-        rows=tuple(_rows(context)),
-        caption=(_caption(context),),
-        css="matrix",
-        data=table[[name for name in _DATA if name in table]],
+    methods = (
+        Column(name=name, numeric=True, method=number, swatch=draw_swatch(style_of(context.optimizers[name])))
+        for name, number in context.methods.items()
     )
+    return Table(
+        id=context.ids("table", "summary"), label="Summary table", css="matrix", rows=tuple(_rows(context)),
+        columns=(Column(name="problem"), Column(name="mode"), *methods), caption=tuple(_caption(context)),
+        data=context.table[[name for name in _DATA if name in context.table]],
+    )  # fmt: skip
 
 
-def _rows(context: ReportContext) -> list[TableRow]:
-    rows = []
+def _rows(context: ReportContext) -> Iterator[TableRow]:
     for task, of_task in context.table.groupby("task", sort=False):
         for mode, of_mode in of_task.groupby("mode", sort=False):
             by_method = {row["method"]: row for row in of_mode.to_dict("records")}
-            entries = [_entry(by_method.get(method), context) for method in context.methods]
             head = TableCell(text=str(task), small=f"dimension {of_task['dimension'].iloc[0]}")
-            rows.append(
-                TableRow(entries=(head, TableCell(text=str(mode), css="tag"), *entries), task=context.tasks[str(task)])
-            )
-    return rows
+            cells = (_cell(by_method.get(method), context) for method in context.methods)
+            entries = (head, TableCell(text=str(mode), css="tag"), *cells)
+            yield TableRow(entries=entries, task=context.tasks[str(task)])
 
 
-def _entry(row: Mapping[Any, Any] | None, context: ReportContext) -> TableCell:
+def _cell(row: Mapping[Any, Any] | None, context: ReportContext) -> TableCell:
     if row is None:
         return TableCell(text="·", css="none")
     link = context.links[row_key(row)]
@@ -74,18 +66,23 @@ def _entry(row: Mapping[Any, Any] | None, context: ReportContext) -> TableCell:
     )
 
 
-def _caption(context: ReportContext) -> str:
-    timed = bool(context.table["wall_time"].notna().any())
-    told = [
-        f"Iterations to the tightest tolerance{', and below them the wall time of the bare replay' if timed else ''}.",
-        "★ marks the fewest iterations of a row, ties included"
-        + (", and the least time with all that cannot be told from it (their quartiles overlap)." if timed else "."),
-        "Where a run did not converge, its status stands with the iteration at which it ended.",
-        "Medians over starts and seeds, with runs that did not converge as infinite. Every entry leads to its cell.",
-    ]
+def _caption(context: ReportContext) -> Iterator[str]:
+    if context.table["wall_time"].notna().any():
+        yield "Iterations to the tightest tolerance, and below them the wall time of the bare replay."
+        yield (
+            "★ marks the fewest iterations of a row, ties included, and the least time with all whose difference from it is "
+            "not decided (their quartiles overlap)."
+        )
+    else:
+        yield "Iterations to the tightest tolerance."
+        yield "★ marks the fewest iterations of a row, ties included."
+    yield "Where a run did not converge, the entry is its status and the iteration at which it ended."
+    yield (
+        "Entries are medians over starts and seeds, with runs that did not converge as infinite. Every entry links to its "
+        "cell."
+    )
     if len(context.machines) > 1:
-        told.append(
+        yield (
             f"Times are those of machine {context.machines[0]}, which timed most cells; times of different machines are "
             "never pooled, and the table of cells has those of every machine."
         )
-    return " ".join(told)

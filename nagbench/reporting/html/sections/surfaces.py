@@ -1,4 +1,4 @@
-"""The surfaces of problems of two variables."""
+"""The section of surfaces, for problems of two variables."""
 
 from __future__ import annotations
 
@@ -17,35 +17,34 @@ _GRID = 31
 
 
 def section(context: ReportContext) -> Section | None:
-    """One surface a problem; nothing where no problem has two variables."""
-    flat = context.table[context.table["dimension"] == 2].drop_duplicates("problem")
-    if flat.empty or context.plan.empty:
+    """Return one surface for each problem; None if no problem has two variables."""
+    planar = context.table[context.table["dimension"] == 2].drop_duplicates("problem")
+    if planar.empty or context.plan.empty:
         return None
-    parts = [_figure(row["task"], row["cell"], context) for row in flat.head(_MOST).to_dict("records")]
+    parts = [_figure(row["task"], row["cell"], context) for row in planar.head(_MOST).to_dict("records")]
     return Section(id="surfaces", title="Surfaces", nav="Surfaces", parts=tuple(parts))
 
 
 def _figure(task: str, key: str, context: ReportContext) -> Figure | Paragraph:
     cell = context.cell(key)
-    try:
-        problem = replace(problem_of(cell.problem), name=task) if cell is not None else None
-        ground = evaluate_grid(problem, plot_box(problem), _GRID) if problem else None
-    except Exception as error:
-        # As for paths: a problem that is not to be had here is no reason for no page.
-        return Paragraph(text=f"The surface of {task} cannot be drawn here: {one_line(error)}")
-    if problem is None or ground is None:
+    if cell is None:
         return Paragraph(text=f"The surface of {task} cannot be drawn: its cells are not in the plan.")
+    try:
+        problem = replace(problem_of(cell.problem), name=task)
+        heights = evaluate_grid(problem, plot_box(problem), _GRID)
+    except Exception as error:
+        # A problem that cannot be loaded here, say because its module is missing, must not cost the page.
+        return Paragraph(text=f"The surface of {task} cannot be drawn here: {one_line(error)}")
     name = context.ids("surface", task)
+    panel = Panel(
+        id=f"{name}-picture", draw=functools.partial(plot_surface, problem, _GRID, title=False),
+        draw_for_paper=functools.partial(plot_surface, problem), description=f"Surface of {task}",
+    )  # fmt: skip
+    logarithmic = "; heights are logarithmic" if heights.logarithmic else ""
     return Figure(
-        id=name, task=context.tasks[task], lead=f"{ground.label} of {task} as a surface.",
+        id=name, task=context.tasks[task], panels=(panel,), lead=f"{heights.label} of {task} as a surface.",
         caption=(
-            f"Over the problem's domain, on a grid of {_GRID} × {_GRID} points"
-            f"{'; heights are logarithmic' if ground.logarithmic else ''}. Source: {problem.source or 'given by hand'}.",
-        ),
-        pictures=(
-            Panel(
-                id=f"{name}-picture", draw=functools.partial(plot_surface, problem, _GRID, title=False),
-                paper=functools.partial(plot_surface, problem), described=f"Surface of {task}",
-            ),
+            f"Over the problem's domain, on a grid of {_GRID} × {_GRID} points{logarithmic}. "
+            f"Source: {problem.source or 'given by hand'}.",
         ),
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Theory beside measurement: predicted counts, rates, stable steps and worst cases of the runs that are shown."""
+"""The section of theory: predicted counts, rates, stable steps and worst cases beside the shown runs."""
 
 from __future__ import annotations
 
@@ -11,82 +11,77 @@ from nagbench.analysis.formatting import number, whole
 from nagbench.analysis.theory import beside
 from nagbench.core.errors import one_line
 from nagbench.reporting.context import ReportContext, row_key
-from nagbench.reporting.html.parts import Column, Paragraph, Section, Table, TableCell, TableRow
+from nagbench.reporting.html.parts import Column, Paragraph, Part, Section, Table, TableCell, TableRow
+from nagbench.reporting.html.sections.cells import count_cell
 
-_HEADS = ("problem", "mode", "method", "iterations", "predicted", "worst case", "rate", "rate in theory", "step × L",
-          "stable up to", "L, μ known", "excluded by theory")  # fmt: skip
-_TEXTS = {"problem", "mode", "method", "L, μ known", "excluded by theory"}
-_MOST = 400
+_COLUMNS = (
+    Column(name="problem"), Column(name="mode"), Column(name="method"),
+    *(Column(name=name, numeric=True) for name in (
+        "iterations", "predicted", "worst case", "rate", "rate in theory", "step × L", "stable up to")),
+    Column(name="L, μ known"), Column(name="excluded by theory"),
+)  # fmt: skip
+_CAPTION = (
+    "“Predicted” is the exact count from the closed form, on quadratics; the worst case bounds the iterations over all "
+    "functions with this L and μ. Rates are factors per iteration: the slope over the last part of the run, and the "
+    "spectral radius of the method’s linear map. A step is stable while step × L stays below the bound. Where L and μ "
+    "are not known they are estimates at one point, to which theory cannot be held."
+)
+_THEORY = ["predicted_iterations", "rate_in_theory", "at_most", "stable_up_to"]
+_MOST_ROWS = 400
 
 
 def section(context: ReportContext) -> Section | None:
-    """The table, for at most so many typical runs; nothing where the plan is not known."""
-    typical = context.rows[context.rows["typical"]]
+    """Return the table of typical runs; None if the plan is not known or theory says nothing about them."""
+    typical = context.typical
     if typical.empty or "problem_spec" not in context.plan:
         return None
-    shown = context.ordered.merge(typical[["cell", "tolerance", "variant", "mode"]].head(_MOST))
+    shown = context.ordered.merge(typical[["cell", "tolerance", "variant", "mode"]].head(_MOST_ROWS))
     try:
-        told = beside(shown, context.plan)
+        table = beside(shown, context.plan)
     except Exception as error:
-        # A problem from a module that is not here, say: the measurements stand without theory.
-        parts: tuple[Paragraph | Table, ...] = (
-            Paragraph(text=f"Theory cannot be set beside these runs here: {one_line(error)}"),
-        )
-        return Section(id="theory", title="Theory beside measurement", nav="Theory", parts=parts)
-    told = told[told[["predicted_iterations", "rate_in_theory", "at_most", "stable_up_to"]].notna().any(axis=1)]
-    if told.empty:
-        return None
-    return Section(
-        id="theory", title="Theory beside measurement", nav="Theory", parts=(_table(told, typical, context),)
-    )
+        # A problem that cannot be loaded here, say because its module is missing, must not cost the page.
+        part: Part = Paragraph(text=f"Theory cannot be compared with these runs here: {one_line(error)}")
+    else:
+        table = table[table[_THEORY].notna().any(axis=1)]
+        if table.empty:
+            return None
+        part = _table(table, context)
+    return Section(id="theory", title="Theory beside measurement", nav="Theory", parts=(part,))
 
 
-def _table(told: pd.DataFrame, typical: pd.DataFrame, context: ReportContext) -> Table:
-    labels = typical[["cell", "mode", "task", "method"]].drop_duplicates(["cell", "mode"])
-    rows = told.merge(labels, on=["cell", "mode"])
-    wrong = int((rows["violation"] != "").sum())
-    heads = _HEADS if wrong else _HEADS[:-1]
-    caption = (
-        "“Predicted” is the exact count from the closed form, on quadratics; the worst case bounds the iterations over all "
-        "functions with this L and μ. Rates are factors an iteration: the slope over the last part of the run, and the "
-        "spectral radius of the method’s linear map. A step is stable while step × L stays below the bound. Where L and μ "
-        "are not known they are estimates at one point, which theory cannot be held to.",
-        f"Rows that show what theory excludes: {wrong} of {len(rows)}.",
-    )  # fmt: skip
+def _table(table: pd.DataFrame, context: ReportContext) -> Table:
+    labels = context.typical[["cell", "mode", "task", "method"]].drop_duplicates(["cell", "mode"])
+    rows = table.merge(labels, on=["cell", "mode"])
+    violations = int((rows["violation"] != "").sum())
+    columns = _COLUMNS if violations else _COLUMNS[:-1]
     return Table(
-        id=context.ids("table", "theory"), label="Theory beside measurement", caption=caption, data=told,
-        columns=tuple(Column(name=name, numeric=name not in _TEXTS) for name in heads),
-        rows=tuple(_row(row, context, told=wrong > 0) for row in rows.to_dict("records")),
+        id=context.ids("table", "theory"), label="Theory beside measurement", data=table, columns=columns,
+        caption=(_CAPTION, f"Rows that show what theory excludes: {violations} of {len(rows)}."),
+        rows=tuple(_row(row, context, len(columns)) for row in rows.to_dict("records")),
     )  # fmt: skip
 
 
-def _row(row: Mapping[Any, Any], context: ReportContext, *, told: bool) -> TableRow:
-    edge, size = row["stable_up_to"], row["smoothness"]
-    reached = row["status"] == "converged"
-    step = row["step_size"] * size if _known(row["step_size"]) and _known(size) else None
+def _row(row: Mapping[Any, Any], context: ReportContext, column_count: int) -> TableRow:
+    smoothness = row["smoothness"]
+    entries = (
+        TableCell(text=row["task"], link=context.links.get(row_key(row), "")),
+        TableCell(text=row["mode"]),
+        TableCell(text=row["method"]),
+        count_cell(row),
+        *(_number_cell(row[name], whole) for name in ("predicted_iterations", "at_most")),
+        *(_number_cell(row[name]) for name in ("rate", "rate_in_theory")),
+        *(_number_cell(_product(row[name], smoothness)) for name in ("step_size", "stable_up_to")),
+        TableCell(text=str(row["place"] or "")),
+        TableCell(text=row["violation"], css="why"),
+    )
     return TableRow(
-        method=context.methods.get(row["method"]),
-        task=context.tasks.get(row["task"]),
-        entries=(
-            TableCell(text=row["task"], link=context.links.get(row_key(row), "")),
-            TableCell(text=row["mode"]),
-            TableCell(text=row["method"]),
-            TableCell(text=whole(row["iterations"]), value=row["iterations"], css="" if reached else "ended"),
-            *(_number(row[name], counted=True) for name in ("predicted_iterations", "at_most")),
-            *(_number(row[name]) for name in ("rate", "rate_in_theory")),
-            _number(step),
-            _number(edge * size if _known(edge) and _known(size) else None),
-            TableCell(text=str(row["place"] or "")),
-            *([TableCell(text=row["violation"], css="why")] if told else []),
-        ),
+        method=context.methods.get(row["method"]), task=context.tasks.get(row["task"]), entries=entries[:column_count]
     )
 
 
-def _known(value: Any) -> bool:
-    return value is not None and not pd.isna(value)
+def _product(a: Any, b: Any) -> Any:
+    return None if pd.isna(a) or pd.isna(b) else a * b
 
 
-def _number(value: Any, *, counted: bool = False) -> TableCell:
-    if not _known(value):
-        return TableCell()
-    return TableCell(text=whole(float(value)) if counted else number(float(value)), value=float(value))
+def _number_cell(value: Any, write: Any = number) -> TableCell:
+    return TableCell() if pd.isna(value) else TableCell(text=write(float(value)), value=float(value))
