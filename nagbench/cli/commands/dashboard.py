@@ -11,11 +11,11 @@ from nagbench.analysis.formatting import counted
 from nagbench.api.sweeps import Sweep, load
 from nagbench.cli.commands.console import ERR
 from nagbench.core.errors import UsageError
-from nagbench.reporting.dashboard import folders
-from nagbench.reporting.dashboard.history import Checkout, find_checkout
+from nagbench.reporting.dashboard import asv_results
+from nagbench.reporting.dashboard.checkout import Checkout, find_checkout
 from nagbench.reporting.dashboard.server import create_server, server_url
 from nagbench.reporting.dashboard.site import publish_site
-from nagbench.reporting.dashboard.studies import export_sweep
+from nagbench.reporting.dashboard.sweep_export import export_sweep
 
 
 def show_dashboard(
@@ -30,14 +30,17 @@ def show_dashboard(
     port: int,
 ) -> None:
     """Adds what is to be added, publishes, and serves if asked to, until interrupted."""
-    history = find_checkout(repo)
-    added = [_study(load(run, warn=_say), history, commit) for run in runs]
+    checkout = find_checkout(repo)
+    added = [_study(load(run, warn=_say), checkout, commit) for run in runs]
     imported = [_present(other) for other in others]
     if added or imported:
         # The newest description of a study counts, so what is new comes first.
-        folders.write_results(folders.merge_results([*added, *imported, folders.read_results(kept)]), kept)
+        asv_results.write_results(asv_results.merge_results([*added, *imported, asv_results.read_results(kept)]), kept)
     done = publish_site(
-        history, folders.merge_results([folders.read_results(results), folders.read_results(kept)]), out, _say
+        checkout,
+        asv_results.merge_results([asv_results.read_results(results), asv_results.read_results(kept)]),
+        out,
+        _say,
     )
     click.echo(done.page)
     _say(
@@ -55,7 +58,7 @@ def show_dashboard(
             _say("no longer serving")
 
 
-def _study(sweep: Sweep, history: Checkout, commit: str | None) -> folders.AsvResults:
+def _study(sweep: Sweep, checkout: Checkout, commit: str | None) -> asv_results.AsvResults:
     name = commit or sweep.manifest.get("git")
     if name is None:
         raise UsageError(
@@ -63,13 +66,13 @@ def _study(sweep: Sweep, history: Checkout, commit: str | None) -> folders.AsvRe
         )
     if commit is None and name.endswith("+"):
         _say(f"{sweep.store.folder} was run with changes that are not committed; it is shown at {name[:-1]}")
-    return export_sweep(sweep, *history.commit(name.removesuffix("+")))
+    return export_sweep(sweep, *checkout.find_commit(name.removesuffix("+")))
 
 
-def _present(place: Path) -> folders.AsvResults:
+def _present(place: Path) -> asv_results.AsvResults:
     if not place.is_dir():
         raise UsageError(f"{place} is no folder of results of asv")
-    return folders.read_results(place)
+    return asv_results.read_results(place)
 
 
 def _say(message: str) -> None:

@@ -1,4 +1,4 @@
-"""A web server for one folder, on this machine alone."""
+"""A web server for one directory, on this machine only."""
 
 from __future__ import annotations
 
@@ -11,20 +11,32 @@ from nagbench.core.errors import UsageError
 LOOPBACK = "127.0.0.1"
 
 
-class _Quiet(SimpleHTTPRequestHandler):
+class _QuietHandler(SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
-        """Nobody reads every request."""
+        """Do not log requests."""
 
 
-def create_server(folder: Path, port: int) -> ThreadingHTTPServer:
-    """A server of a folder's files; port 0 takes one that is free. Raises UsageError where the port is taken."""
+def create_server(directory: Path, port: int) -> ThreadingHTTPServer:
+    """Return a server of a directory's files.
+
+    Parameters
+    ----------
+    directory : Path
+    port : int
+        0 for any free port.
+
+    Raises
+    ------
+    UsageError
+        If the port is not free.
+    """
     try:
-        return ThreadingHTTPServer((LOOPBACK, port), functools.partial(_Quiet, directory=str(folder)))
+        return ThreadingHTTPServer((LOOPBACK, port), functools.partial(_QuietHandler, directory=str(directory)))
     except (OSError, OverflowError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        raise UsageError(f"port {port} cannot be served: {why}") from None
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"port {port} cannot be served: {reason}") from None
 
 
-def server_url(running: ThreadingHTTPServer) -> str:
-    """Where a browser finds it."""
-    return f"http://{LOOPBACK}:{running.server_address[1]}/"
+def server_url(server: ThreadingHTTPServer) -> str:
+    """Return the address of a server for a browser."""
+    return f"http://{LOOPBACK}:{server.server_address[1]}/"

@@ -1,5 +1,5 @@
 "use strict";
-// Switches, sorts, filters, reads and saves what the page already holds. Nothing is fetched; without it the page stands as it is.
+// Switches, sorts, filters, reads and saves what the page already holds. Nothing is fetched, and without it the page is complete.
 (() => {
   const SVG = "http://www.w3.org/2000/svg";
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
@@ -64,7 +64,7 @@
     });
     body.append(...rows.map(({ row }) => row));
   };
-  const equipTable = (figure) => {
+  const addTableTools = (figure) => {
     const table = one("table", figure);
     const heads = [...table.tHead.rows[0].cells];
     heads.forEach((head, column) => {
@@ -106,12 +106,12 @@
   };
 
   // ---- axes of a plot: scales, ticks, projection --------------------------------------------------------------
-  const warp = { linear: (value) => value, log: Math.log10 };
+  const transforms = { linear: (value) => value, log: Math.log10 };
   const scaleOf = ({ scale, limits }, from, to) => {
-    const bend = warp[scale];
-    const low = bend(limits[0]);
-    const factor = (to - from) / (bend(limits[1]) - low);
-    return (value) => from + factor * (bend(value) - low);
+    const transform = transforms[scale];
+    const low = transform(limits[0]);
+    const factor = (to - from) / (transform(limits[1]) - low);
+    return (value) => from + factor * (transform(value) - low);
   };
   const ticksOf = ({ scale, limits: [low, high] }) => {
     if (scale === "log") {
@@ -129,20 +129,20 @@
     for (let k = Math.ceil(low / step); k * step <= high * (1 + 1e-12); k += 1) ticks.push(k * step);
     return ticks;
   };
-  const sign = (text) => text.replace("e+", "e").replace("-", "−");
-  const short = (value) => {
+  const tidySigns = (text) => text.replace("e+", "e").replace("-", "−");
+  const formatShort = (value) => {
     if (value === 0) return "0";
     for (const [size, letter] of [[1e9, "G"], [1e6, "M"], [1e3, "k"]]) {
       if (Math.abs(value) >= size && Math.abs(value) < 1e12) return `${+(value / size).toPrecision(4)}${letter}`;
     }
-    return sign(String(+value.toPrecision(4)));
+    return tidySigns(String(+value.toPrecision(4)));
   };
-  const power = (value) => {
+  const formatPower = (value) => {
     const exponent = Math.log10(value);
-    if (Math.abs(exponent - Math.round(exponent)) > 1e-9) return short(value);
+    if (Math.abs(exponent - Math.round(exponent)) > 1e-9) return formatShort(value);
     return "10" + [...String(Math.round(exponent))].map((digit) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(digit)]).join("");
   };
-  const seconds = (value) => {
+  const formatSeconds = (value) => {
     for (const [size, unit] of [[1, "s"], [1e-3, "ms"], [1e-6, "µs"]]) {
       if (value >= size * 0.9995) return `${+(value / size).toPrecision(3)} ${unit}`;
     }
@@ -156,12 +156,12 @@
       this.holder = one(".plot", picture);
       this.svg = one("svg", this.holder);
       this.drawn = this.svg.innerHTML;
-      this.asked = { along: 0, x: "", y: "" };
-      this.at = null;
+      this.selected = { along: 0, x: "", y: "" };
+      this.cursor = null;
       this.label();
       this.holder.tabIndex = 0;
       this.holder.setAttribute("role", "group");
-      this.holder.setAttribute("aria-label", `${this.svg.getAttribute("aria-label")}. Arrow keys read values.`);
+      this.holder.setAttribute("aria-label", `${this.svg.getAttribute("aria-label")}. Use the arrow keys to read values.`);
       this.tip = make("output", { class: "tip" });
       this.holder.append(this.tip);
       this.holder.addEventListener("pointermove", (event) => this.point(event));
@@ -183,12 +183,12 @@
       });
     }
 
-    // The axes as they are asked for: what runs along the horizontal one, and both scales with limits.
+    // The axes as selected: the quantity along the horizontal one, and both scales with limits.
     axes() {
       const { axes } = this.data;
       const along = this.along();
-      const x = { scale: this.asked.x || axes.x.scale, limits: axes.x.limits, label: this.data.along[along] || axes.x.label };
-      const y = { scale: this.asked.y || axes.y.scale, limits: axes.y.limits, label: axes.y.label };
+      const x = { scale: this.selected.x || axes.x.scale, limits: axes.x.limits, label: this.data.along[along] || axes.x.label };
+      const y = { scale: this.selected.y || axes.y.scale, limits: axes.y.limits, label: axes.y.label };
       if (along !== 0 || x.scale !== axes.x.scale) {
         const ends = this.data.series.flatMap((series) => [series.x, series.band ? series.band[0] : []].flat().map((value) => value * this.per(series)));
         const positive = ends.filter((value) => value > 0);
@@ -204,14 +204,14 @@
     }
 
     along() {
-      return this.asked.along < this.data.along.length ? this.asked.along : 0;
+      return this.selected.along < this.data.along.length ? this.selected.along : 0;
     }
 
     per(series) {
       return series.per ? series.per[this.along()] ?? NaN : 1;
     }
 
-    // Pixels of the points of a series, those that can be drawn, with their places.
+    // Pixels and indices of the points of a series that can be drawn.
     points(series, axes = this.axes()) {
       const [left, top, right, bottom] = this.data.axes.box;
       const toX = scaleOf(axes.x, left, right);
@@ -221,7 +221,7 @@
       const made = [];
       series.x.forEach((value, place) => {
         const x = value * per;
-        // The start of a run has no logarithm: it stands at the left end.
+        // The start of a run, 0, has no logarithm and stands at the left end.
         const before = axes.x.scale === "log" && x <= 0;
         if (!Number.isFinite(x) || (before && !this.data.along.length)) return;
         const given = series.y[place];
@@ -231,13 +231,13 @@
       return made;
     }
 
-    ask(asked) {
-      // The switch of the vertical axis is for residuals: shares and the like stay as they are.
-      this.asked = this.data.along.length ? asked : { ...asked, y: "" };
+    select(selected) {
+      // The vertical axis is switched for residuals only, not for shares and the like.
+      this.selected = this.data.along.length ? selected : { ...selected, y: "" };
       this.leave();
       this.svg.innerHTML = this.drawn;
       this.label();
-      const same = this.along() === 0 && !(asked.x && asked.x !== this.data.axes.x.scale) && !(asked.y && asked.y !== this.data.axes.y.scale);
+      const same = this.along() === 0 && !(selected.x && selected.x !== this.data.axes.x.scale) && !(selected.y && selected.y !== this.data.axes.y.scale);
       if (!same) this.redraw();
     }
 
@@ -277,7 +277,7 @@
       const [left, top, right, bottom] = this.data.axes.box;
       const [grid, label] = [one("path", group), group.lastElementChild];
       const place = scaleOf(axis, ...(name === "x" ? [left, right] : [bottom, top]));
-      const write = name === "x" && axis.label.startsWith("time") ? seconds : axis.scale === "log" ? (name === "x" ? short : power) : short;
+      const write = name === "x" && axis.label.startsWith("time") ? formatSeconds : axis.scale === "log" ? (name === "x" ? formatShort : formatPower) : formatShort;
       const ticks = ticksOf(axis).map((value) => ({ value, at: place(value).toFixed(1) }));
       if (name === "x" && axis.scale === "log" && this.data.along.length) ticks.unshift({ value: 0, at: left });
       grid.setAttribute("d", ticks.map(({ at }) => (name === "x" ? `M${at} ${bottom}V${top}` : `M${left} ${at}H${right}`)).join(""));
@@ -325,11 +325,11 @@
     key(event) {
       const shown = this.shown();
       if (!shown.length) return;
-      const current = Math.max(0, shown.findIndex(({ place }) => this.at && place === this.at.series));
+      const current = Math.max(0, shown.findIndex(({ place }) => this.cursor && place === this.cursor.series));
       const { series } = shown[current];
       const reach = event.shiftKey ? 10 : 1;
       const last = series.x.length - 1;
-      const at = this.at ? this.at.place : -1;
+      const at = this.cursor ? this.cursor.place : -1;
       const moves = { ArrowRight: at + reach, ArrowLeft: Math.max(0, at - reach), Home: 0, End: last };
       if (event.key === "Escape") this.leave();
       else if (event.key in moves) this.read(shown[current].place, Math.min(last, moves[event.key]));
@@ -343,23 +343,23 @@
     read(place, index) {
       const series = this.data.series[place];
       const points = this.points(series);
-      const found = points.find((point) => point.place === index) || points[0];
-      if (!found) return;
-      this.at = { series: place, place: index };
+      const point = points.find(({ place: at }) => at === index) || points[0];
+      if (!point) return;
+      this.cursor = { series: place, place: index };
       one(".cursor", this.svg)?.remove();
-      this.svg.append(draw("circle", { class: "cursor", cx: found.x, cy: found.y, r: 5.5 }));
+      this.svg.append(draw("circle", { class: "cursor", cx: point.x, cy: point.y, r: 5.5 }));
       const label = this.data.along[this.along()] || this.data.axes.x.label;
       const x = series.x[index] * this.per(series);
-      const said = label.startsWith("time") ? seconds(x) : short2(x);
+      const written = label.startsWith("time") ? formatSeconds(x) : formatValue(x);
       const y = series.y[index];
-      this.tip.textContent = `${series.name}: ${label.replace(" (s)", "")} ${said}, ${this.data.axes.y.label} ${y === null ? "not finite" : short2(y)}`;
+      this.tip.textContent = `${series.name}: ${label.replace(" (s)", "")} ${written}, ${this.data.axes.y.label} ${y === null ? "not finite" : formatValue(y)}`;
       const [width, height] = this.svg.getAttribute("viewBox").split(" ").slice(2).map(Number);
-      const right = found.x > width / 2;
-      this.tip.style.cssText = `${right ? `right:${100 - (100 * found.x) / width + 1.5}%` : `left:${(100 * found.x) / width + 1.5}%`};top:${(100 * found.y) / height}%`;
+      const right = point.x > width / 2;
+      this.tip.style.cssText = `${right ? `right:${100 - (100 * point.x) / width + 1.5}%` : `left:${(100 * point.x) / width + 1.5}%`};top:${(100 * point.y) / height}%`;
     }
 
     leave() {
-      this.at = null;
+      this.cursor = null;
       one(".cursor", this.svg)?.remove();
       this.tip.textContent = "";
     }
@@ -378,7 +378,7 @@
       return csv([...head, ...(banded ? ["band low", "band high"] : [])], rows);
     }
   }
-  const short2 = (value) => sign(String(Number.isInteger(value) ? value.toLocaleString("en") : +value.toPrecision(4)));
+  const formatValue = (value) => tidySigns(String(Number.isInteger(value) ? value.toLocaleString("en") : +value.toPrecision(4)));
 
   // ---- figures: SVG and CSV -----------------------------------------------------------------------------------
   const standalone = (svg) => {
@@ -398,9 +398,9 @@
     copy.setAttribute("font-family", "sans-serif");
     return new XMLSerializer().serializeToString(copy).replace(/var\(--ink-[0-9a-f]+, *(#[0-9a-f]+)\)/g, "$1");
   };
-  const together = (made) => csv(["picture", "series", "x", "y"], made.flatMap(({ picture, data }) => data.series.flatMap((series) =>
+  const combinedCsv = (made) => csv(["picture", "series", "x", "y"], made.flatMap(({ picture, data }) => data.series.flatMap((series) =>
     series.x.map((x, k) => [one(".title", picture).textContent, series.name, x, series.y[k]]))));
-  const equipFigure = (figure) => {
+  const addFigureTools = (figure) => {
     const pictures = all(".picture", figure);
     const tools = toolsOf(figure);
     for (const picture of pictures) {
@@ -414,7 +414,7 @@
     if (data || made.length) {
       tools.append(button("CSV", `Save as CSV: ${figure.id}`, () => {
         const rows = data && (data.values[0] || []).map((_, row) => data.values.map((values) => values[row]));
-        save(`${figure.id}.csv`, "text/csv", data ? csv(data.columns, rows) : made.length > 1 ? together(made) : made[0].csv());
+        save(`${figure.id}.csv`, "text/csv", data ? csv(data.columns, rows) : made.length > 1 ? combinedCsv(made) : made[0].csv());
       }));
     }
   };
@@ -431,7 +431,7 @@
     const shown = one(".shown");
     if (shown) shown.textContent = off ? `${total - off} of ${total} methods and problems` : "everything";
   };
-  const equipSwitches = (panel) => {
+  const addSwitches = (panel) => {
     panel.hidden = false;
     for (const kind of ["m", "p"]) {
       const fieldset = one(`[data-kind=${kind}]`, panel);
@@ -447,12 +447,12 @@
     const choices = all("select", panel);
     choices.forEach((choice) => choice.addEventListener("change", () => {
       const [along, x, y] = choices.map(({ value }) => value);
-      plots.forEach((plot) => plot.ask({ along: Number(along), x, y }));
+      plots.forEach((plot) => plot.select({ along: Number(along), x, y }));
       apply();
     }));
   };
 
-  // A link to what a switch or a filter has hidden brings it back.
+  // Following a link to something hidden by a switch or a filter shows it again.
   const reveal = () => {
     const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
     if (!target) return;
@@ -468,9 +468,9 @@
   };
 
   document.documentElement.classList.add("live");
-  all("figure.table").forEach(equipTable);
-  all("figure.card").forEach(equipFigure);
-  all(".switches").forEach(equipSwitches);
+  all("figure.table").forEach(addTableTools);
+  all("figure.card").forEach(addFigureTools);
+  all(".switches").forEach(addSwitches);
   apply();
   window.addEventListener("hashchange", reveal);
   reveal();

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from nagbench.core.errors import UsageError
-from nagbench.reporting.dashboard import folders
-from nagbench.reporting.dashboard.folders import AsvResults, ResultFile
-from nagbench.reporting.dashboard.history import find_checkout
+from nagbench.reporting.dashboard import asv_results
+from nagbench.reporting.dashboard.asv_results import AsvResults, ResultFile
+from nagbench.reporting.dashboard.checkout import find_checkout
 from nagbench.reporting.dashboard.server import create_server, server_url
 from nagbench.reporting.dashboard.site import bundle_assets, publish_site
 
@@ -141,7 +141,7 @@ def test_nothing_to_show_and_folders_of_others_are_usage_errors(checkout, tmp_pa
     with pytest.raises(UsageError, match="not in a git checkout"):
         find_checkout(tmp_path)
     with pytest.raises(UsageError, match="no-such"):
-        find_checkout(place).commit("no-such")
+        find_checkout(place).find_commit("no-such")
 
 
 @pytest.mark.usefixtures("no_programs")
@@ -158,28 +158,30 @@ def test_an_asset_that_is_not_kept_here_is_an_error_and_not_a_hole(tmp_path):
 
 def test_a_folder_is_read_as_it_was_written(checkout, tmp_path):
     folder = history(checkout[1])
-    folders.write_results(folder, tmp_path / "asv")
-    back = folders.read_results(tmp_path / "asv")
+    asv_results.write_results(folder, tmp_path / "asv")
+    back = asv_results.read_results(tmp_path / "asv")
     assert back.benchmarks == folder.benchmarks
     assert back.machines == {"here": {"machine": "here", "version": 1}}
     assert [(r.machine, r.name, r.commit) for r in back.results] == sorted(
         (r.machine, r.name, r.commit) for r in folder.results
     )
-    assert folders.read_results(tmp_path / "nowhere") == AsvResults()
+    assert asv_results.read_results(tmp_path / "nowhere") == AsvResults()
     (tmp_path / "asv" / "here" / "00000000-any.json").write_text('{"results": NaN}')
     with pytest.raises(UsageError, match="not a file of results"):
-        folders.read_results(tmp_path / "asv")
+        asv_results.read_results(tmp_path / "asv")
     (tmp_path / "asv" / "benchmarks.json").write_text("[]")
     with pytest.raises(UsageError, match="not a file of asv"):
-        folders.read_results(tmp_path / "asv")
+        asv_results.read_results(tmp_path / "asv")
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match=r"no benchmarks\.json"):
-        folders.read_results(tmp_path / "empty")
+        asv_results.read_results(tmp_path / "empty")
 
 
 def test_asvs_own_nan_is_read(tmp_path):
-    folders.write_results(AsvResults({NAME: benchmark()}, {"here": {}}, [results("a" * 40, [math.nan, 1.0])]), tmp_path)
-    (found,) = folders.read_results(tmp_path).results
+    asv_results.write_results(
+        AsvResults({NAME: benchmark()}, {"here": {}}, [results("a" * 40, [math.nan, 1.0])]), tmp_path
+    )
+    (found,) = asv_results.read_results(tmp_path).results
     assert math.isnan(found.content["results"][NAME][0][0])
 
 
@@ -192,12 +194,12 @@ def test_merging_pools_parameters_and_keeps_the_former_of_two():
         {"a": {"cpu": "two"}, "b": {}},
         [results("1" * 40, [2.0, 3.0], "a"), results("1" * 40, [4.0, 5.0], "b")],
     )
-    both = folders.merge_results([first, second])
+    both = asv_results.merge_results([first, second])
     assert both.benchmarks[NAME]["params"] == [["'bowl'", "'valley'"]]
     assert set(both.benchmarks) == {NAME, "other"}
     assert both.machines == {"a": {"cpu": "one"}, "b": {}}
     assert [(r.machine, r.content["results"][NAME][0]) for r in both.results] == [("a", [1.0]), ("b", [4.0, 5.0])]
-    newer = folders.merge_results([AsvResults({NAME: benchmark(params=["'bowl'"], version="2")}), second])
+    newer = asv_results.merge_results([AsvResults({NAME: benchmark(params=["'bowl'"], version="2")}), second])
     assert newer.benchmarks[NAME] == benchmark(params=["'bowl'"], version="2")
 
 

@@ -33,7 +33,7 @@ def section(context: ReportContext) -> Section:
         "modes": {mode: _MODES[mode] for mode in MODES if mode in set(table["mode"])},
         "tested": _tested_at(table),
         "measures": stopping_rules(table),
-        "trials": context.manifest["spec"].get("trials", "equally many"),
+        "trials": context.manifest["spec"].get("trials", "not recorded"),
     }
     parts = (TemplatePart(template="how_to_read.html.j2", values=values),)
     return Section(id="reading", title="How to read this", nav="How to read", parts=parts)

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 import nagbench
 from nagbench.cli.main import cli
 from nagbench.core.errors import UsageError
-from nagbench.reporting.dashboard.studies import export_sweep
+from nagbench.reporting.dashboard.sweep_export import export_sweep
 
 
 def keys(params):

@@ -1,0 +1,99 @@
+"""A sweep as results of asv: one more point in the history of the study of its name."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nagbench.analysis.summary import summary
+from nagbench.core.canonical import canonical
+from nagbench.core.errors import UsageError
+from nagbench.experiments.results import Results as SweepResults
+from nagbench.reporting.dashboard.asv_results import AsvResults, Benchmark, ResultFile
+
+AXES = ("problem", "method", "mode")
+# Settings in which runs of a study may differ while their numbers stay comparable.
+_NOT_DECISIVE = {
+    "name", "problems", "optimizers", "suites", "modes", "oracles", "timing", "repeats", "curves",
+}  # fmt: skip
+# Unit and title of each benchmark.
+_TRACKS = {
+    "iterations": ("iterations", "Iterations to the tolerance"),
+    "unsolved": ("runs", "Unsolved runs"),
+    "wall_time": ("seconds", "Time of one bare replay"),
+}
+
+
+def export_sweep(sweep: SweepResults, commit: str, date: int) -> AsvResults:
+    """Return the selected runs of a sweep at their tightest tolerance as results of asv.
+
+    For each problem, method and mode there are the median of iterations, the number of runs that did not converge, and the
+    median time of a replay. Without convergence, iterations and time are null, which asv shows as failed.
+
+    Parameters
+    ----------
+    sweep : Results
+    commit : str
+        The hash of the commit that the results belong to.
+    date : int
+        The date of the commit in milliseconds.
+
+    Raises
+    ------
+    UsageError
+        If the sweep has no results.
+    """
+    if sweep.runs.empty:
+        raise UsageError(f"{sweep.store.folder} holds no results yet")
+    rows = summary(sweep.runs, sweep.timings)
+    rows["unsolved"] = rows["of"] - rows["solved"]
+    numbers = rows.set_index(rows[["task", "method", "mode"]].astype(str).apply(tuple, axis=1))[list(_TRACKS)]
+    axes = [list(dict.fromkeys(rows[column].astype(str))) for column in ("task", "method", "mode")]
+    study, version = f"study.{sweep.manifest['name'].replace('.', '_')}", _version(sweep)
+    benchmarks, results = {}, {}
+    for track, (unit, title) in _TRACKS.items():
+        track_numbers = numbers[track].astype(float).to_dict()
+        values = [_finite_or_none(track_numbers.get(key, math.nan)) for key in itertools.product(*axes)]
+        if any(value is not None for value in values):
+            name = f"{study}.{track}"
+            benchmarks[name] = _benchmark(name, f"{title} ({sweep.manifest['name']})", unit, axes, version)
+            results[name] = [values, benchmarks[name]["params"], version]
+    machine = sweep.manifest["machine"]
+    about = {
+        "machine": machine["id"], "cpu": machine["processor"], "num_cpu": str(machine["cores"]), "os": machine["system"],
+        "arch": "", "ram": "",
+    }  # fmt: skip
+    return AsvResults(benchmarks, {machine["id"]: about}, [_result_file(sweep, commit, date, results)])
+
+
+def _finite_or_none(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _result_file(sweep: SweepResults, commit: str, date: int, results: Mapping[str, Any]) -> ResultFile:
+    machine = sweep.manifest["machine"]["id"]
+    python = ".".join(str(sweep.manifest["versions"]["python"]).split(".")[:2])
+    environment = f"study-{sweep.manifest['name']}"
+    content = {
+        "commit_hash": commit, "env_name": environment, "date": date, "python": python, "requirements": {},
+        "params": {"machine": machine, "python": python}, "env_vars": {},
+        "result_columns": ["result", "params", "version"], "results": dict(results), "durations": {},
+    }  # fmt: skip
+    return ResultFile(machine, f"{commit[:8]}-{environment}.json", content)
+
+
+def _benchmark(name: str, title: str, unit: str, axes: Sequence[Sequence[str]], version: str) -> Benchmark:
+    return {
+        "name": name, "pretty_name": title, "type": "track", "unit": unit, "version": version,
+        "param_names": list(AXES), "params": [[repr(value) for value in values] for values in axes],
+        "code": "Exported from results of `nagbench sweep`.", "timeout": 0,
+    }  # fmt: skip
+
+
+def _version(sweep: SweepResults) -> str:
+    """Return a hash of the settings that make numbers comparable: asv hides results of other versions than the newest."""
+    decisive = {key: value for key, value in sweep.manifest["spec"].items() if key not in _NOT_DECISIVE}
+    return hashlib.blake2b(canonical(decisive).encode(), digest_size=4).hexdigest()
