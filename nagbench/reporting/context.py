@@ -6,7 +6,7 @@ import functools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
@@ -15,12 +15,11 @@ from nagbench.analysis.summary import hyperparameters, selected, summary_of
 from nagbench.analysis.traces import traces_of
 from nagbench.core.errors import UsageError, one_line
 from nagbench.engine.records import Cell
+from nagbench.experiments.results import Results
 from nagbench.experiments.selection import select_best_trials
 from nagbench.reporting.html.ids import Ids
-
-if TYPE_CHECKING:
-    from nagbench.experiments.results import Results
-    from nagbench.validation.equivalence.certificate import Certificate
+from nagbench.validation.equivalence.certificate import Certificate
+from nagbench.validation.equivalence.reading import read
 
 # The defaults of a manifest's entries.
 _DEFAULTS: dict[str, Any] = {
@@ -194,8 +193,6 @@ def _read_certificate(sweep: Results) -> Certificate | str | None:
     file = sweep.store.folder / "certificate.json"
     if not file.is_file():
         return None
-    from nagbench.validation.equivalence.reading import read
-
     try:
         return read(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

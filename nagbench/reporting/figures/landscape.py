@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from nagbench.analysis.formatting import number, whole
@@ -36,6 +36,7 @@ from nagbench.reporting.figures.style import (
     MUTED,
     PAPER,
     STAR,
+    add_colorbar,
     figure_style,
     format_power_of_ten,
     new_figure,
@@ -98,7 +99,7 @@ def plot_contours(problem: Problem, ax: Axes | None = None) -> Figure:
         figure = axes.get_figure(root=True)
         if not isinstance(figure, Figure):
             raise TypeError("ax belongs to no figure")
-        _add_colorbar(figure, [axes], _draw_marked_contours(axes, problem))
+        _add_colorbar([axes], _draw_marked_contours(axes, problem))
         axes.set_title(printable(problem.name), loc="left", parse_math=False)
     return figure
 
@@ -110,7 +111,7 @@ def plot_problem(problem: Problem) -> Figure:
             figure = new_figure(10.6, 4.6)
             left, right = figure.add_subplot(1, 2, 1, projection="3d"), figure.add_subplot(1, 2, 2)
             _draw_surface(left, problem)
-            _add_colorbar(figure, [right], _draw_marked_contours(right, problem))
+            _add_colorbar([right], _draw_marked_contours(right, problem))
         else:
             figure = new_figure(6.6, 4.4)
             (_draw_slice if problem.spectrum is None else _draw_spectrum)(figure.add_subplot(), problem)
@@ -154,7 +155,7 @@ def plot_paths(problem: Problem, *runs: Run, look_ahead: bool = False) -> Figure
             _draw_path(panel, run, points)
             if look_ahead and find_method(run.cell.optimizer).look_ahead:
                 _draw_look_ahead(panel, problem, run)
-        _add_colorbar(figure, panels, heights, rows)
+        _add_colorbar(panels, heights, rows)
         _set_title(figure, problem)
     return figure
 
@@ -229,16 +230,10 @@ def _mark_points(axes: Axes, problem: Problem, start: Floats, onward: Floats) ->
     )  # fmt: skip
 
 
-def _add_colorbar(figure: Figure, panels: Sequence[Axes], heights: GridHeights, rows: int = 1) -> None:
+def _add_colorbar(panels: Sequence[Axes], heights: GridHeights, rows: int = 1) -> None:
+    locator = LogLocator(numticks=8) if heights.logarithmic else None
     mapped = ScalarMappable(heights.norm, HEIGHTS)
-    bar = figure.colorbar(mapped, ax=list(panels), label=heights.label, shrink=0.9, pad=0.02, aspect=28 * rows)
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(length=0)
-    if heights.logarithmic:
-        bar.locator = LogLocator(numticks=8)
-        bar.minorlocator = NullLocator()
-        bar.formatter = FuncFormatter(format_power_of_ten)
-        bar.update_ticks()
+    add_colorbar(panels, mapped, heights.label, locator=locator, write=format_power_of_ten, aspect=28 * rows)
 
 
 def _draw_path(axes: Axes, run: Run, points: Floats) -> None:

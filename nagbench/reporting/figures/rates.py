@@ -20,6 +20,7 @@ from nagbench.reporting.figures.style import (
     INK,
     MUTED,
     PAPER,
+    add_colorbar,
     figure_style,
     format_power_of_ten,
     new_figure,
@@ -55,7 +56,7 @@ def plot_rates(optimizer: Optimizer) -> Figure | None:
         panels = figure.subplots(1, panel_count, squeeze=False)[0]
         _draw_curves(panels[-1], method, values)
         if panel_count == 2:
-            _draw_plane(figure, panels[0], method, values)
+            _draw_plane(panels[0], method, values)
         for axes in panels:
             axes.set_xscale("log")
             axes.set(xlim=_PRODUCTS[[0, -1]], xlabel="s·λ, step size × eigenvalue")
@@ -76,7 +77,7 @@ def _iterations_per_digit(method: Method, values: Mapping[str, float], momentum:
         return np.where(radii < 1.0, -1.0 / np.log10(radii), np.nan)
 
 
-def _draw_plane(figure: Figure, axes: Axes, method: Method, values: Mapping[str, float]) -> None:
+def _draw_plane(axes: Axes, method: Method, values: Mapping[str, float]) -> None:
     """Draw the iterations for a digit over s·λ and the momentum."""
     counts = np.array([_iterations_per_digit(method, values, 1.0 - 10.0**-place) for place in _COMPLEMENTS])
     mesh = axes.pcolormesh(
@@ -87,9 +88,7 @@ def _draw_plane(figure: Figure, axes: Axes, method: Method, values: Mapping[str,
     place = -math.log10(1.0 - float(values["momentum"]))
     if place <= _COMPLEMENTS[-1]:
         axes.axhline(place, color=INK, linewidth=1.2, linestyle=(0, (4, 2)))
-    bar = figure.colorbar(mesh, ax=axes, label="iterations for a digit (blank: diverges)", pad=0.02, aspect=28)
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(which="both", length=0)
+    add_colorbar([axes], mesh, "iterations for a digit (blank: diverges)", shrink=1.0)
     axes.set(ylim=_COMPLEMENTS[[0, -1]], ylabel="momentum")
     set_momentum_ticks(axes.yaxis)
 

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator
 from numpy.typing import NDArray
 
 from nagbench.analysis.formatting import measure_sign, number, whole
@@ -29,6 +29,7 @@ from nagbench.reporting.figures.style import (
     INK,
     PAPER,
     STAR,
+    add_colorbar,
     figure_style,
     format_power_of_ten,
     new_figure,
@@ -87,7 +88,10 @@ def plot_sensitivity_map(cells: pd.DataFrame, edge: pd.DataFrame | None = None, 
         axes = figure.add_subplot()
         mesh = _draw_cells(axes, borders, counts.to_numpy(float), endings.to_numpy())
         if mesh is not None:
-            _add_colorbar(figure, axes, mesh)
+            locator = LogLocator(subs=(1.0, 2.0, 5.0))
+            add_colorbar(
+                [axes], mesh, "iterations", locator=locator, write=lambda n, _: whole(n), shrink=0.9, aspect=28
+            )
         drawn = [
             _draw_best(axes, cells, (x, y), scales),
             _draw_boundary(axes, edge, y, scales),
@@ -127,16 +131,6 @@ def _pivot(cells: pd.DataFrame, x: str, y: str, column: str) -> pd.DataFrame:
     if grid.isna().any(axis=None):
         raise UsageError(f"the cells are no full grid over {x} and {y}")
     return grid
-
-
-def _add_colorbar(figure: Figure, axes: Axes, mesh: QuadMesh) -> None:
-    bar = figure.colorbar(mesh, ax=axes, label="iterations", shrink=0.9, pad=0.02, aspect=28)
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(length=0, which="both")
-    bar.locator = LogLocator(subs=(1.0, 2.0, 5.0))
-    bar.formatter = FuncFormatter(lambda value, _: whole(value))
-    bar.minorlocator = NullLocator()
-    bar.update_ticks()
 
 
 def _legend_patches(endings: pd.DataFrame) -> list[Artist]:

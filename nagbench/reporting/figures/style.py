@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -19,8 +19,11 @@ from typing import IO, Any
 import matplotlib.style
 import numpy as np
 from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, Locator, NullLocator
 
 from nagbench.core.errors import UsageError
 
@@ -184,6 +187,21 @@ def add_legend(figure: Figure, handles: Sequence[Artist], labels: Sequence[str],
     )  # fmt: skip
     for text in legend.get_texts():
         text.set_parse_math(False)
+
+
+def add_colorbar(
+    axes: Sequence[Axes], colors: ScalarMappable, label: str, *, locator: Locator | None = None,
+    write: Callable[[float, object], str] | None = None, shrink: float = 0.9, aspect: float = 28,
+) -> None:  # fmt: skip
+    """Put a colour bar beside the axes, with a locator of its ticks and a function that writes them, if given."""
+    figure = axes[0].get_figure(root=True)
+    assert isinstance(figure, Figure)
+    bar = figure.colorbar(colors, ax=list(axes), label=label, pad=0.02, shrink=shrink, aspect=aspect)
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(which="both", length=0)
+    if locator is not None and write is not None:
+        bar.locator, bar.minorlocator, bar.formatter = locator, NullLocator(), FuncFormatter(write)
+        bar.update_ticks()
 
 
 # The same figure is to give the same bytes, so dates and versions are left out.

@@ -147,7 +147,7 @@ def test_nothing_to_show_and_folders_of_others_are_usage_errors(checkout, tmp_pa
 @pytest.mark.usefixtures("no_programs")
 def test_without_git_there_is_no_history(tmp_path):
     with pytest.raises(UsageError, match="git cannot be run: No such file or directory"):
-        history_of(tmp_path)
+        find_checkout(tmp_path)
 
 
 def test_an_asset_that_is_not_kept_here_is_an_error_and_not_a_hole(tmp_path):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nagbench.analysis.formatting import listed, number
 from nagbench.reporting.context import ReportContext
+from nagbench.reporting.figures.certificate import line_label, line_labels, style_at, trial_data
+from nagbench.reporting.figures.svg import draw_swatch
 from nagbench.reporting.html.parts import (
     Column,
     Figure,
@@ -21,12 +23,10 @@ from nagbench.reporting.html.parts import (
     TableRow,
 )
 from nagbench.reporting.html.series import json_numbers
+from nagbench.validation.equivalence.bundles import EquivalenceClass, equivalence_classes, forms_of, reasons, rifts
+from nagbench.validation.equivalence.certificate import Certificate
 from nagbench.validation.equivalence.groups import GROUPS
-
-if TYPE_CHECKING:
-    from nagbench.validation.equivalence.bundles import EquivalenceClass
-    from nagbench.validation.equivalence.certificate import Certificate
-    from nagbench.validation.equivalence.trials import Pair, Trial
+from nagbench.validation.equivalence.trials import Pair, Trial
 
 ID = "certificate"
 _MOST_PANELS = 36
@@ -114,8 +114,6 @@ def _table(found: Certificate, trials: Sequence[Trial], context: ReportContext) 
 
 
 def _rows(trial: Trial, found: Certificate) -> Iterator[TableRow]:
-    from nagbench.validation.equivalence.bundles import equivalence_classes, forms_of, rifts
-
     bundles = equivalence_classes(trial)
     pairs_with_first = {j: pairs for i, j, pairs in rifts(trial, bundles) if i == 0}
     for place, bundle in enumerate(bundles):
@@ -167,17 +165,12 @@ def _note(trial: Trial, bundle: EquivalenceClass, found: Certificate) -> str:
 
 def _difference(pairs: Sequence[Pair]) -> tuple[TableCell, str]:
     """Return the step from which two bundles differ, and the reasons."""
-    from nagbench.validation.equivalence.bundles import reasons
-
     step = min((pair.best.parts_at for pair in pairs if pair.best.parts_at is not None), default=0)
     distance = max(pair.best.distance for pair in pairs)
     return TableCell(text=f"step {step}", small=f"{number(distance)} apart", value=step), reasons(pairs)
 
 
 def _figure(found: Certificate, trials: Sequence[Trial], context: ReportContext) -> Figure:
-    from nagbench.reporting.figures.certificate import line_labels, style_at
-    from nagbench.reporting.figures.svg import draw_swatch
-
     group, labels = trials[0].group, line_labels(trials)
     name, first = context.ids(ID, group.name), trials[0].entrants[0].name
     against = f"each from {first}" if len(trials[0].lines) < len(trials[0].pairs) else "of each pair"
@@ -196,8 +189,6 @@ def _figure(found: Certificate, trials: Sequence[Trial], context: ReportContext)
 
 
 def _panel(name: str, trial: Trial, labels: Sequence[str]) -> Panel:
-    from nagbench.reporting.figures.certificate import trial_data
-
     return Panel(
         id=name, title=trial.scenario.name, note=trial.scenario.title, draw=functools.partial(trial_data, trial, labels),
         series=tuple(_series(trial)),
@@ -206,8 +197,6 @@ def _panel(name: str, trial: Trial, labels: Sequence[str]) -> Panel:
 
 
 def _series(trial: Trial) -> Iterator[Mapping[str, Any]]:
-    from nagbench.reporting.figures.certificate import line_label
-
     for line in trial.lines:
         values = json_numbers(line.distances, 17)
         yield {"name": line_label(trial, line), "m": None, "x": list(range(len(values))), "y": values}

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from nagbench.analysis.formatting import number
+from nagbench.analysis.statistics import alike, friedman, mean_ranks, ranks
 from nagbench.reporting.context import ReportContext
 from nagbench.reporting.figures.ranks import plot_critical_difference
 from nagbench.reporting.html.parts import Column, Figure, Panel, Paragraph, Part, Section, Table, TableCell, TableRow
@@ -17,8 +18,6 @@ def section(context: ReportContext) -> Section | None:
     """Return for each mode a diagram, or why there is none, and a table."""
     if not context.methods:
         return None
-    from nagbench.analysis.statistics import friedman, mean_ranks, ranks
-
     ranked = ranks(context.works["iterations"])
     ranked = ranked[ranked.groupby("mode")["method"].transform("nunique") > 1]
     if ranked.empty:
@@ -39,8 +38,6 @@ def _diagram(test: dict[Any, Any], means: pd.DataFrame, result: str, context: Re
     mode = str(test["mode"])
     if not test["enough"]:
         return Paragraph(text=f"No critical-difference diagram for {mode}: {test['why_not']}.")
-    from nagbench.analysis.statistics import alike
-
     difference = float(test["critical_difference"])
     name = context.ids("ranks", mode, "diagram")
     draw = functools.partial(plot_critical_difference, means, difference, alike(means, difference))
