@@ -24,10 +24,12 @@ VENDOR = "vendor"
 _THRESHOLDS = {r"study\..*\.(iterations|unsolved)": 0.0, r"study\..*\.wall_time": 0.2}
 # Our copies have the names of npm packages, which differ from those of content delivery networks.
 _NPM_NAMES = {
-    "jquery-3.3.1.min.js": "jquery.min.js", "jquery.flot.min.js": "jquery.flot.js",
-    "jquery.flot.time.min.js": "jquery.flot.time.js", "jquery.flot.selection.min.js": "jquery.flot.selection.js",
+    "jquery-3.3.1.min.js": "jquery.min.js",
+    "jquery.flot.min.js": "jquery.flot.js",
+    "jquery.flot.time.min.js": "jquery.flot.time.js",
+    "jquery.flot.selection.min.js": "jquery.flot.selection.js",
     "jquery.flot.categories.min.js": "jquery.flot.categories.js",
-}  # fmt: skip
+}
 _REMOTE = re.compile(r"""(<(?:script|link)\b[^>]*?\b(?:src|href)=")(https?:)?//([^"]+)"([^>]*)>""")
 _REMOTE_ONLY = re.compile(r'\s+(?:integrity|crossorigin|referrerpolicy)="[^"]*"')
 
@@ -122,19 +124,27 @@ def _asv_config(checkout: Checkout, scratch: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise UsageError(f"{file} cannot be read: {error}") from None
     return {
-        "version": 1, "repo": str(checkout.root), "branches": ["HEAD"], "project": checkout.root.name,
+        "version": 1,
+        "repo": str(checkout.root),
+        "branches": ["HEAD"],
+        "project": checkout.root.name,
         **{key: given[key] for key in ("project", "project_url", "show_commit_url") if key in given},
         "regressions_thresholds": {**_THRESHOLDS, **given.get("regressions_thresholds", {})},
-        "results_dir": str(scratch / "results"), "html_dir": str(scratch / "html"), "env_dir": str(scratch / "env"),
-    }  # fmt: skip
+        "results_dir": str(scratch / "results"),
+        "html_dir": str(scratch / "html"),
+        "env_dir": str(scratch / "env"),
+    }
 
 
 def _run_asv(scratch: Path, warn: Warn) -> None:
     """Run ``asv publish`` in a subprocess, since it changes directories, logs to stdout and starts processes."""
     done = subprocess.run(
         [sys.executable, "-m", "asv", "publish", "--no-pull", "--config", str(scratch / "asv.conf.json")],
-        cwd=scratch, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=scratch,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode or not (scratch / "html" / "index.json").exists():
         output = (done.stderr or done.stdout).strip().splitlines()
         raise UsageError(f"asv publish failed: {output[-1] if output else f'exit code {done.returncode}'}")

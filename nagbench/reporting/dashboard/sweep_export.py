@@ -17,8 +17,16 @@ from nagbench.reporting.dashboard.asv_results import AsvResults, Benchmark, Resu
 AXES = ("problem", "method", "mode")
 # Settings in which runs of a study may differ while their numbers stay comparable.
 _NOT_DECISIVE = {
-    "name", "problems", "optimizers", "suites", "modes", "oracles", "timing", "repeats", "curves",
-}  # fmt: skip
+    "name",
+    "problems",
+    "optimizers",
+    "suites",
+    "modes",
+    "oracles",
+    "timing",
+    "repeats",
+    "curves",
+}
 # Unit and title of each benchmark.
 _TRACKS = {
     "iterations": ("iterations", "Iterations to the tolerance"),
@@ -63,9 +71,13 @@ def export_sweep(sweep: SweepResults, commit: str, date: int) -> AsvResults:
             results[name] = [values, benchmarks[name]["params"], version]
     machine = sweep.manifest["machine"]
     about = {
-        "machine": machine["id"], "cpu": machine["processor"], "num_cpu": str(machine["cores"]), "os": machine["system"],
-        "arch": "", "ram": "",
-    }  # fmt: skip
+        "machine": machine["id"],
+        "cpu": machine["processor"],
+        "num_cpu": str(machine["cores"]),
+        "os": machine["system"],
+        "arch": "",
+        "ram": "",
+    }
     return AsvResults(benchmarks, {machine["id"]: about}, [_result_file(sweep, commit, date, results)])
 
 
@@ -78,19 +90,32 @@ def _result_file(sweep: SweepResults, commit: str, date: int, results: Mapping[s
     python = ".".join(str(sweep.manifest["versions"]["python"]).split(".")[:2])
     environment = f"study-{sweep.manifest['name']}"
     content = {
-        "commit_hash": commit, "env_name": environment, "date": date, "python": python, "requirements": {},
-        "params": {"machine": machine, "python": python}, "env_vars": {},
-        "result_columns": ["result", "params", "version"], "results": dict(results), "durations": {},
-    }  # fmt: skip
+        "commit_hash": commit,
+        "env_name": environment,
+        "date": date,
+        "python": python,
+        "requirements": {},
+        "params": {"machine": machine, "python": python},
+        "env_vars": {},
+        "result_columns": ["result", "params", "version"],
+        "results": dict(results),
+        "durations": {},
+    }
     return ResultFile(machine, f"{commit[:8]}-{environment}.json", content)
 
 
 def _benchmark(name: str, title: str, unit: str, axes: Sequence[Sequence[str]], version: str) -> Benchmark:
     return {
-        "name": name, "pretty_name": title, "type": "track", "unit": unit, "version": version,
-        "param_names": list(AXES), "params": [[repr(value) for value in values] for values in axes],
-        "code": "Exported from results of `nagbench sweep`.", "timeout": 0,
-    }  # fmt: skip
+        "name": name,
+        "pretty_name": title,
+        "type": "track",
+        "unit": unit,
+        "version": version,
+        "param_names": list(AXES),
+        "params": [[repr(value) for value in values] for values in axes],
+        "code": "Exported from results of `nagbench sweep`.",
+        "timeout": 0,
+    }
 
 
 def _version(sweep: SweepResults) -> str:

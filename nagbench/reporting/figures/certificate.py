@@ -77,9 +77,14 @@ def _draw_row(row: Sequence[Axes], group: str, trials: Sequence[Trial | None]) -
     row[0].set_ylabel(printable(group) + against, parse_math=False)
     handles = [Line2D([], [], **style_at(i).plot_options) for i in range(len(labels))]
     legend = row[-1].legend(
-        handles, [printable(label, 40) for label in labels], loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=7.5,
-        borderaxespad=0.0, handlelength=2.4,
-    )  # fmt: skip
+        handles,
+        [printable(label, 40) for label in labels],
+        loc="center left",
+        bbox_to_anchor=(1.02, 0.5),
+        fontsize=7.5,
+        borderaxespad=0.0,
+        handlelength=2.4,
+    )
     for text in legend.get_texts():
         text.set_parse_math(False)
 
@@ -107,9 +112,12 @@ def trial_data(trial: Trial, labels: Sequence[str]) -> PlotData:
     ticks = tuple((value, "0" if value == FLOOR else format_power_of_ten(value)) for value in _TICKS)
     return PlotData(
         x=Axis("iteration", "linear", 0.0, last, linear_ticks(0.0, last, lambda value: f"{value:g}", integer=True)),
-        y=Axis("distance", "log", FLOOR / 3, CEILING, ticks), lines=tuple(lines), size=_SIZE, title=trial.scenario.name,
+        y=Axis("distance", "log", FLOOR / 3, CEILING, ticks),
+        lines=tuple(lines),
+        size=_SIZE,
+        title=trial.scenario.name,
         shaded=(np.arange(last + 1.0), np.clip(trial.allowed, FLOOR, CEILING)) if lines else None,
-    )  # fmt: skip
+    )
 
 
 def style_at(index: int) -> LineStyle:

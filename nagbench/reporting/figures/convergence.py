@@ -80,9 +80,14 @@ def axis_limits(traces: pd.DataFrame, against: Against = "iteration") -> AxisLim
 
 
 def plot_convergence(
-    traces: pd.DataFrame, against: Against = "iteration", *, limits: AxisLimits | None = None, legend: bool = True,
-    title: str = "", size: tuple[float, float] = (5.4, 3.7),
-) -> Figure:  # fmt: skip
+    traces: pd.DataFrame,
+    against: Against = "iteration",
+    *,
+    limits: AxisLimits | None = None,
+    legend: bool = True,
+    title: str = "",
+    size: tuple[float, float] = (5.4, 3.7),
+) -> Figure:
     """Plot the measure of each method on one task.
 
     The typical run of a method is a line, the middle half of its runs a band (see `analysis.traces.bands`). A curve ends in a
@@ -107,19 +112,27 @@ def plot_convergence(
 
 
 def convergence_data(
-    traces: pd.DataFrame, against: Against = "iteration", *, limits: AxisLimits, size: tuple[float, float], title: str = ""
-) -> PlotData:  # fmt: skip
+    traces: pd.DataFrame,
+    against: Against = "iteration",
+    *,
+    limits: AxisLimits,
+    size: tuple[float, float],
+    title: str = "",
+) -> PlotData:
     """Return the plot of `plot_convergence`; ``size`` is in points."""
     row, tolerance = traces.iloc[0], float(traces["tolerance"].min())
     sign = measure_sign(str(row["measure"]), relative=bool(row["relative"]))
     curves = _curves(traces)
     low, high = limits.low, limits.high
     return PlotData(
-        x=_cost_axis(limits, against), y=Axis(sign, "log", low, high, log_ticks(low, high, format_power_of_ten)),
+        x=_cost_axis(limits, against),
+        y=Axis(sign, "log", low, high, log_ticks(low, high, format_power_of_ten)),
         lines=tuple(_line(label, style, rows, limits, against) for label, (style, rows) in curves.items()),
-        size=size, title=title, reference=(tolerance, f"tolerance {number(tolerance)}"),
+        size=size,
+        title=title,
+        reference=(tolerance, f"tolerance {number(tolerance)}"),
         show_markers=len(curves) <= _MOST_WITH_MARKERS,
-    )  # fmt: skip
+    )
 
 
 def _cost_axis(limits: AxisLimits, against: Against) -> Axis:

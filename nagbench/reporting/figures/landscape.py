@@ -173,9 +173,17 @@ def _draw_surface(axes: Any, problem: Problem, grid: int = _SURFACE_GRID) -> Non
         axes.zaxis.set_major_locator(MaxNLocator(6, integer=True))
     x, y = np.meshgrid(heights.x, heights.y)
     axes.plot_surface(
-        x, y, z, facecolors=HEIGHTS(heights.norm(heights.above)), rcount=grid, ccount=grid,
-        linewidth=0, antialiased=False, shade=False, rasterized=True,
-    )  # fmt: skip
+        x,
+        y,
+        z,
+        facecolors=HEIGHTS(heights.norm(heights.above)),
+        rcount=grid,
+        ccount=grid,
+        linewidth=0,
+        antialiased=False,
+        shade=False,
+        rasterized=True,
+    )
     axes.contour(x, y, z, 12, colors=PAPER, linewidths=0.5, alpha=0.5)
     axes.set(xlabel="x₁", ylabel="x₂")
     axes.zaxis.set_rotate_label(False)
@@ -224,10 +232,17 @@ def _mark_points(axes: Axes, problem: Problem, start: Floats, onward: Floats) ->
     axes.plot(*start, marker="o", markersize=8, color=PAPER, markeredgewidth=1.4, **edge)
     right, up = onward < start
     axes.annotate(
-        "start", (start[0], start[1]), (7 if right else -7, 5 if up else -5), textcoords="offset points", color=INK,
-        ha="left" if right else "right", va="bottom" if up else "top", zorder=7, annotation_clip=True,
+        "start",
+        (start[0], start[1]),
+        (7 if right else -7, 5 if up else -5),
+        textcoords="offset points",
+        color=INK,
+        ha="left" if right else "right",
+        va="bottom" if up else "top",
+        zorder=7,
+        annotation_clip=True,
         path_effects=[withStroke(linewidth=2.5, foreground=PAPER)],
-    )  # fmt: skip
+    )
 
 
 def _add_colorbar(panels: Sequence[Axes], heights: GridHeights, rows: int = 1) -> None:
@@ -255,9 +270,16 @@ def _draw_path(axes: Axes, run: Run, points: Floats) -> None:
     if not inside.all():
         lines.append(f"leaves the picture at iteration {whole(int(np.argmin(inside)))}")
     axes.annotate(
-        "\n".join(lines), (0, 0), (0, -34), xycoords="axes fraction", textcoords="offset points", va="top", color=MUTED,
-        fontsize="small", parse_math=False,
-    )  # fmt: skip
+        "\n".join(lines),
+        (0, 0),
+        (0, -34),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        va="top",
+        color=MUTED,
+        fontsize="small",
+        parse_math=False,
+    )
 
 
 def _inside(axes: Axes, points: Floats) -> NDArray[np.bool_]:
@@ -277,9 +299,15 @@ def _draw_look_ahead(axes: Axes, problem: Problem, run: Run) -> None:
     for tie in np.stack([iterates[inside], queried[inside]], axis=1):
         axes.plot(*tie.T, color=INK, linewidth=0.7, linestyle=(0, (1, 1.5)), zorder=3.5)
     axes.plot(
-        *queried[inside].T, "o", markersize=3.2, markerfacecolor="none", markeredgecolor=INK, markeredgewidth=0.8, zorder=4.5,
+        *queried[inside].T,
+        "o",
+        markersize=3.2,
+        markerfacecolor="none",
+        markeredgecolor=INK,
+        markeredgewidth=0.8,
+        zorder=4.5,
         label="look-ahead points",
-    )  # fmt: skip
+    )
     axes.legend(loc="upper right", handlelength=1.0, frameon=True, framealpha=0.85, edgecolor="none", fontsize="small")
 
 
@@ -327,8 +355,13 @@ def _draw_slice(axes: Axes, problem: Problem) -> None:
     if along.goal is not None:
         axes.axvline(along.goal, color=MUTED, linewidth=1.0, linestyle=(0, (1, 2)))
         axes.annotate(
-            "minimiser", (along.goal, 0.97), (5, 0), xycoords=axes.get_xaxis_transform(), textcoords="offset points",
-            va="top", color=MUTED,
-        )  # fmt: skip
+            "minimiser",
+            (along.goal, 0.97),
+            (5, 0),
+            xycoords=axes.get_xaxis_transform(),
+            textcoords="offset points",
+            va="top",
+            color=MUTED,
+        )
     axes.set(xlabel=along.label, ylabel=label)
     axes.set_title(f"dimension {problem.dimension}, a slice", loc="left", color=MUTED, weight="normal", fontsize=9.5)

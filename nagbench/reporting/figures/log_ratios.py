@@ -17,9 +17,15 @@ _PALE = 0.45
 
 
 def plot_log_ratios(
-    table: pd.DataFrame, first: str, second: str, by: str = "iterations", *, optimizers: tuple[str, str] | None = None,
-    title: str = "", size: tuple[float, float] = (5.4, 3.7),
-) -> Figure:  # fmt: skip
+    table: pd.DataFrame,
+    first: str,
+    second: str,
+    by: str = "iterations",
+    *,
+    optimizers: tuple[str, str] | None = None,
+    title: str = "",
+    size: tuple[float, float] = (5.4, 3.7),
+) -> Figure:
     """Plot log₂ of the cost of ``first`` over that of ``second``, sorted, in the colour of the cheaper one.
 
     Paler bars to the edge are instances that only one of the two solved; those that neither solved have no bar and are counted

@@ -62,9 +62,17 @@ def _set_axis(axes: Axes, name: str, axis: Axis) -> None:
 def _draw_reference(axes: Axes, value: float, name: str) -> None:
     axes.axhline(value, color=MUTED, linewidth=1.0, linestyle=(0, (1, 2)), zorder=1.5, gid="tolerance")
     axes.annotate(
-        name, (0.0, value), (5, 3), xycoords=axes.get_yaxis_transform(), textcoords="offset points", ha="left",
-        va="bottom", color=MUTED, fontsize="small", gid="tolerance-name",
-    )  # fmt: skip
+        name,
+        (0.0, value),
+        (5, 3),
+        xycoords=axes.get_yaxis_transform(),
+        textcoords="offset points",
+        ha="left",
+        va="bottom",
+        color=MUTED,
+        fontsize="small",
+        gid="tolerance-name",
+    )
 
 
 def _draw_line(axes: Axes, plot: PlotData, line: Line, gid: str) -> Line2D:
@@ -82,7 +90,15 @@ def _draw_line(axes: Axes, plot: PlotData, line: Line, gid: str) -> Line2D:
         marker, edge = ("o", PAPER) if line.end_marker == "dot" else ("X", INK)
         index = np.array([line.end_index])
         axes.plot(
-            line.x[index], line.y[index], marker, color=line.style.color, markersize=8.5, markeredgecolor=edge,
-            markeredgewidth=0.9, zorder=4, clip_on=False, gid=f"{gid}-end",
-        )  # fmt: skip
+            line.x[index],
+            line.y[index],
+            marker,
+            color=line.style.color,
+            markersize=8.5,
+            markeredgecolor=edge,
+            markeredgewidth=0.9,
+            zorder=4,
+            clip_on=False,
+            gid=f"{gid}-end",
+        )
     return drawn

@@ -21,9 +21,16 @@ _RIGHT = 1.12
 
 
 def plot_profiles(
-    table: pd.DataFrame, cost: str, label: str, *, share: str = "share of problems", title: str = "",
-    size: tuple[float, float] = (4.6, 3.1), legend: bool = False, given_up: pd.DataFrame | None = None,
-) -> Figure:  # fmt: skip
+    table: pd.DataFrame,
+    cost: str,
+    label: str,
+    *,
+    share: str = "share of problems",
+    title: str = "",
+    size: tuple[float, float] = (4.6, 3.1),
+    legend: bool = False,
+    given_up: pd.DataFrame | None = None,
+) -> Figure:
     """Plot the share of each method as a right-continuous step function of a cost, on a logarithmic axis.
 
     Ratios begin at 1; costs at the least above 0.
@@ -53,9 +60,14 @@ def plot_profiles(
 
 
 def profile_data(
-    table: pd.DataFrame, cost: str, label: str, *, share: str = "share of problems", title: str = "",
+    table: pd.DataFrame,
+    cost: str,
+    label: str,
+    *,
+    share: str = "share of problems",
+    title: str = "",
     size: tuple[float, float] = SIZE,
-) -> PlotData:  # fmt: skip
+) -> PlotData:
     """Return the plot of `plot_profiles`; ``size`` is in points."""
     left, right = _limits(table, cost)
     write: Callable[[float], str] = seconds if "time" in label and cost != "ratio" else format_tick
@@ -65,8 +77,11 @@ def profile_data(
     ]
     return PlotData(
         x=Axis(label, "log", left, right, log_ticks(left, right, write)),
-        y=Axis(share, "linear", -0.02, 1.04, linear_ticks(0.0, 1.0, number)), lines=tuple(lines), size=size, title=title,
-    )  # fmt: skip
+        y=Axis(share, "linear", -0.02, 1.04, linear_ticks(0.0, 1.0, number)),
+        lines=tuple(lines),
+        size=size,
+        title=title,
+    )
 
 
 def _draw_crosses(axes: Axes, table: pd.DataFrame, cost: str, given_up: pd.DataFrame, end: float) -> None:
@@ -76,9 +91,16 @@ def _draw_crosses(axes: Axes, table: pd.DataFrame, cost: str, given_up: pd.DataF
         if cut < end:
             height = np.nan_to_num(curve.loc[curve[cost] <= cut, "share"].max())
             axes.plot(
-                [cut], [height], "X", color=style_of(str(optimizer)).color, markersize=8,
-                markeredgecolor=INK, markeredgewidth=0.7, zorder=5, clip_on=False,
-            )  # fmt: skip
+                [cut],
+                [height],
+                "X",
+                color=style_of(str(optimizer)).color,
+                markersize=8,
+                markeredgecolor=INK,
+                markeredgewidth=0.7,
+                zorder=5,
+                clip_on=False,
+            )
 
 
 def _limits(table: pd.DataFrame, cost: str) -> tuple[float, float]:

@@ -62,15 +62,28 @@ def plot_critical_difference(means: pd.DataFrame, difference: float, groups: Seq
             axes.plot([row["mean_rank"]] * 2 + [edge], [1.0, depth, depth], color=RULE, linewidth=1, clip_on=False)
             axes.plot(row["mean_rank"], 1.0, style.marker, color=style.color, clip_on=False, zorder=4)
             axes.annotate(
-                labels[place], (edge, depth), (offset, 0), textcoords="offset points", ha=align, va="center",
-                annotation_clip=False, parse_math=False,
-            )  # fmt: skip
+                labels[place],
+                (edge, depth),
+                (offset, 0),
+                textcoords="offset points",
+                ha=align,
+                va="center",
+                annotation_clip=False,
+                parse_math=False,
+            )
     return figure
 
 
 def _draw_difference(axes: Axes, difference: float, end: float) -> None:
     axes.plot([1, end], [0.4, 0.4], color=INK, linewidth=1.4, marker="|", markersize=6)
     axes.annotate(
-        f"critical difference {difference:.2f}", (end, 0.4), (6, 0), textcoords="offset points", color=MUTED, va="center",
-        fontsize="small", path_effects=[withStroke(linewidth=4, foreground=PAPER)], zorder=5,
-    )  # fmt: skip
+        f"critical difference {difference:.2f}",
+        (end, 0.4),
+        (6, 0),
+        textcoords="offset points",
+        color=MUTED,
+        va="center",
+        fontsize="small",
+        path_effects=[withStroke(linewidth=4, foreground=PAPER)],
+        zorder=5,
+    )

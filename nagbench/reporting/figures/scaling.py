@@ -17,7 +17,7 @@ _DOTTED, _DASHED = LineStyle(MUTED, (1.0, 2.0), ""), LineStyle(MUTED, (3.0, 2.0)
 GUIDES = {
     "condition": ((0.5, "∝ √κ", _DOTTED), (1.0, "∝ κ", _DASHED)),
     "dimension": ((1.0, "∝ n", _DASHED),),
-}  # fmt: skip
+}
 
 
 def scaling_data(rows: pd.DataFrame, along: str) -> PlotData:
@@ -34,9 +34,11 @@ def scaling_data(rows: pd.DataFrame, along: str) -> PlotData:
     return PlotData(
         x=Axis(label, "log", left, right, log_ticks(left, right, write)),
         y=Axis("iterations", "log", low, high, log_ticks(low, high, format_power_of_ten)),
-        lines=(*scaling_lines(rows), *guide_lines(rows, along)), size=_SIZE, mark_every_point=True,
+        lines=(*scaling_lines(rows), *guide_lines(rows, along)),
+        size=_SIZE,
+        mark_every_point=True,
         title=f"{rows['family'].iloc[0]}, {rows['mode'].iloc[0]}; up to {whole(rows['x'].max())}",
-    )  # fmt: skip
+    )
 
 
 def scaling_lines(rows: pd.DataFrame) -> Iterator[Line]:

@@ -238,6 +238,12 @@ def _draw_look_ahead(axes: Axes, picture: PathPicture) -> None:
     ties[0::3], ties[1::3] = iterates, queried
     axes.plot(*ties.T, color=INK, linewidth=0.7, linestyle=(0, (1, 1.4)), zorder=4.4)
     axes.plot(
-        *queried.T, "o", markersize=3.0, markerfacecolor="none", markeredgecolor=INK, markeredgewidth=0.7, zorder=4.5,
+        *queried.T,
+        "o",
+        markersize=3.0,
+        markerfacecolor="none",
+        markeredgecolor=INK,
+        markeredgewidth=0.7,
+        zorder=4.5,
         path_effects=[withStroke(linewidth=1.6, foreground=PAPER)] if picture.rings_outlined else None,
-    )  # fmt: skip
+    )

@@ -67,8 +67,10 @@ def inline_svg(figure: Figure, prefix: str, *, title: str, titles: Mapping[str, 
     for size in ("width", "height", "version"):
         root.attrib.pop(size, None)
     root.attrib |= {
-        "role": "img", "aria-label": printable(title, MAX_TITLE), "style": "stroke-linejoin:round;stroke-linecap:butt",
-    }  # fmt: skip
+        "role": "img",
+        "aria-label": printable(title, MAX_TITLE),
+        "style": "stroke-linejoin:round;stroke-linecap:butt",
+    }
     _drop_unused_ids(root, set(titles))
     return ET.tostring(root, encoding="unicode")
 

@@ -49,9 +49,12 @@ def trials_data(rows: pd.DataFrame, title: str, label: str, *, markers_only: boo
     write = format_power_of_ten if markers_only else format_tick
     return PlotData(
         x=Axis(label, "log", left, right, log_ticks(left, right, write)),
-        y=Axis("iterations", "log", low, top, log_ticks(low, top, format_tick)), lines=tuple(lines), size=_SIZE,
-        title=", ".join([title, *rows["task"].iloc[:1]]), mark_every_point=markers_only,
-    )  # fmt: skip
+        y=Axis("iterations", "log", low, top, log_ticks(low, top, format_tick)),
+        lines=tuple(lines),
+        size=_SIZE,
+        title=", ".join([title, *rows["task"].iloc[:1]]),
+        mark_every_point=markers_only,
+    )
 
 
 def _limits(values: pd.Series) -> tuple[float, float]:
@@ -113,9 +116,12 @@ def _draw_panel(axes: Axes, table: pd.DataFrame) -> dict[str, Artist]:
         axes.fill_between(rows["trials"], counts["low"], high, color=style.color, alpha=0.1, linewidth=0)
         line = axes.plot(rows["trials"], counts["median"], **{**style.plot_options, "marker": "none"})[0]
         axes.plot(
-            rows["trials"], counts["best"], **{**style.plot_options, "linestyle": "none"}, markersize=4.5,
+            rows["trials"],
+            counts["best"],
+            **{**style.plot_options, "linestyle": "none"},
+            markersize=4.5,
             markevery=_powers_of_two(len(rows)),
-        )  # fmt: skip
+        )
         handles[printable(str(variant))] = line
     _set_axes(axes, table)
     return handles

@@ -95,13 +95,20 @@ def _tiles(context: ReportContext) -> list[tuple[str, str]]:
 @cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_HOME / "templates"), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
+        loader=jinja2.FileSystemLoader(_HOME / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     environment.filters.update(
-        render_panel=_render_panel, table_json=_table_json, render_template=_render_template,
-        sort_value=_sort_value, markup=Markup, date=_format_date,
-    )  # fmt: skip
+        render_panel=_render_panel,
+        table_json=_table_json,
+        render_template=_render_template,
+        sort_value=_sort_value,
+        markup=Markup,
+        date=_format_date,
+    )
     return environment
 
 

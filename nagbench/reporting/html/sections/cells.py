@@ -20,8 +20,21 @@ _CAPTION = (
 # The CSV of a larger table is made from what is shown: the same numbers a second time would take a megabyte.
 _EMBEDDED = 1000
 _LARGE = "CSV holds the columns shown; the results directory holds all, with all digits."
-_DATA = ("status", "iterations", "predicted_iterations", "gradient_evaluations", "value", "gradient_norm", "residual",
-         "rises", "overshoot", "rate", "machine", "wall_time", "wall_time_iqr")  # fmt: skip
+_DATA = (
+    "status",
+    "iterations",
+    "predicted_iterations",
+    "gradient_evaluations",
+    "value",
+    "gradient_norm",
+    "residual",
+    "rises",
+    "overshoot",
+    "rate",
+    "machine",
+    "wall_time",
+    "wall_time_iqr",
+)
 
 
 def section(context: ReportContext) -> Section:
@@ -38,18 +51,24 @@ def _table(context: ReportContext) -> Table:
     machines = ["machine"] if len(context.manifests) > 1 or len(context.machines) > 1 else []
     numeric = ("iterations", "predicted", "gradient evaluations", "measure at the end", *machines, "wall time", "IQR")
     columns = (
-        Column(name="problem"), Column(name="mode"), Column(name="method and hyperparameters", css="settings"),
-        *(Column(name=name, numeric=True) for name in varied), Column(name="status"),
-        *(Column(name=name, numeric=True) for name in numeric), Column(name="cell"),
-    )  # fmt: skip
+        Column(name="problem"),
+        Column(name="mode"),
+        Column(name="method and hyperparameters", css="settings"),
+        *(Column(name=name, numeric=True) for name in varied),
+        Column(name="status"),
+        *(Column(name=name, numeric=True) for name in numeric),
+        Column(name="cell"),
+    )
     data = ["task", "mode", "method", "cell", "start", "seed", *context.hyperparameters, *_DATA]
     embedded = len(rows) <= _EMBEDDED
     return Table(
-        id=context.ids("table", "cells"), label="Table of cells", columns=columns,
+        id=context.ids("table", "cells"),
+        label="Table of cells",
+        columns=columns,
         rows=tuple(_row(row, context, varied, machines) for row in rows.to_dict("records")),
         caption=_CAPTION if embedded else (*_CAPTION, _LARGE),
         data=rows[[name for name in data if name in rows]] if embedded else None,
-    )  # fmt: skip
+    )
 
 
 def _one_row_per_machine(context: ReportContext) -> pd.DataFrame:

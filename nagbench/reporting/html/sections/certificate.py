@@ -31,9 +31,13 @@ from nagbench.validation.equivalence.trials import Pair, Trial
 ID = "certificate"
 _MOST_PANELS = 36
 _COLUMNS = (
-    Column(name="group, scenario"), Column(name="coincide"), Column(name="within", numeric=True),
-    Column(name="published forms"), Column(name="differs from A", numeric=True), Column(name="why"),
-)  # fmt: skip
+    Column(name="group, scenario"),
+    Column(name="coincide"),
+    Column(name="within", numeric=True),
+    Column(name="published forms"),
+    Column(name="differs from A", numeric=True),
+    Column(name="why"),
+)
 _CAPTION = (
     "Each row is a bundle of implementations of which each coincides with every other: = the same bits, ≈ up to rounding. "
     "“Within” is their largest distance in units in the last place. A bundle below another differs from the first, A, from the "
@@ -108,9 +112,13 @@ def _table(found: Certificate, trials: Sequence[Trial], context: ReportContext) 
         f"Made with {_versions(found)}."
     )
     return Table(
-        id=context.ids("table", ID), label="Certificate", columns=_COLUMNS, data=found.pairs,
-        rows=tuple(row for trial in trials for row in _rows(trial, found)), caption=(*_CAPTION, caption),
-    )  # fmt: skip
+        id=context.ids("table", ID),
+        label="Certificate",
+        columns=_COLUMNS,
+        data=found.pairs,
+        rows=tuple(row for trial in trials for row in _rows(trial, found)),
+        caption=(*_CAPTION, caption),
+    )
 
 
 def _rows(trial: Trial, found: Certificate) -> Iterator[TableRow]:
@@ -154,7 +162,7 @@ def _note(trial: Trial, bundle: EquivalenceClass, found: Certificate) -> str:
     names = set(bundle.names)
     notes = sorted({p.explanation for p in trial.pairs if p.mapped and {p.a, p.b} <= names} - {""})
     if len(bundle.names) > 1 and bundle.told_until < found.steps:
-        notes.append(f"a difference can be told from rounding up to step {max(bundle.told_until, 0)} only")
+        notes.append(f"a difference can be distinguished from rounding only up to step {max(bundle.told_until, 0)}")
     if bundle.names[0] == trial.entrants[0].name:
         for why in dict.fromkeys(trial.refused.values()):
             notes.append(
@@ -175,25 +183,30 @@ def _figure(found: Certificate, trials: Sequence[Trial], context: ReportContext)
     name, first = context.ids(ID, group.name), trials[0].entrants[0].name
     against = f"each from {first}" if len(trials[0].lines) < len(trials[0].pairs) else "of each pair"
     return Figure(
-        id=name, lead=f"Distances between the implementations of {group.title} on {found.problem}, {against}.",
+        id=name,
+        lead=f"Distances between the implementations of {group.title} on {found.problem}, {against}.",
         caption=(
             "By iteration, in the maximum norm, at the points where both take their gradients if these are not what they "
             "return. Grey is what is attributed to rounding; a dot marks the step from which two differ; 0 means the same "
-            "bits.", f"Made with {_versions(found)}.",
+            "bits.",
+            f"Made with {_versions(found)}.",
         ),
         panels=tuple(_panel(context.ids(name, trial.scenario.name), trial, labels) for trial in trials),
         legend=tuple(
             LegendEntry(name=label, method=None, swatch=draw_swatch(style_at(i))) for i, label in enumerate(labels)
         ),
-    )  # fmt: skip
+    )
 
 
 def _panel(name: str, trial: Trial, labels: Sequence[str]) -> Panel:
     return Panel(
-        id=name, title=trial.scenario.name, note=trial.scenario.title, draw=functools.partial(trial_data, trial, labels),
+        id=name,
+        title=trial.scenario.name,
+        note=trial.scenario.title,
+        draw=functools.partial(trial_data, trial, labels),
         series=tuple(_series(trial)),
         description=f"Distances between implementations of {trial.group.title}, {trial.scenario.title}",
-    )  # fmt: skip
+    )
 
 
 def _series(trial: Trial) -> Iterator[Mapping[str, Any]]:

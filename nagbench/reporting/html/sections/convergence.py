@@ -57,14 +57,17 @@ def _figure(mode: str, rows: pd.DataFrame, limits: AxisLimits, context: ReportCo
         level=float(rows["tolerance"].min()),
     )
     return Figure(
-        id=name, mode=mode, task=context.tasks[task], panels=(panel,),
+        id=name,
+        mode=mode,
+        task=context.tasks[task],
+        panels=(panel,),
         lead=f"{sign} of each method on {task}, {mode} hyperparameters, by iteration.",
         caption=(_how_to_read(rows, limits), _how_recorded(rows, timed=timed)),
         legend=tuple(
             LegendEntry(name=label, method=context.methods.get(label), swatch=draw_swatch(style))
             for label, style in styles.items()
         ),
-    )  # fmt: skip
+    )
 
 
 def _series(rows: pd.DataFrame, context: ReportContext) -> Iterator[Mapping[str, Any]]:
@@ -75,9 +78,13 @@ def _series(rows: pd.DataFrame, context: ReportContext) -> Iterator[Mapping[str,
         last = run.iloc[-1]
         costs = last[["evaluations", "time"]].astype(float) / max(1, last["iteration"])
         series: dict[str, Any] = {
-            "name": method, "m": context.methods[str(method)], "cell": last["cell"],
-            "x": run["iteration"].tolist(), "y": json_numbers(run["residual"], digits), "per": [1, *json_numbers(costs, 8)],
-        }  # fmt: skip
+            "name": method,
+            "m": context.methods[str(method)],
+            "cell": last["cell"],
+            "x": run["iteration"].tolist(),
+            "y": json_numbers(run["residual"], digits),
+            "per": [1, *json_numbers(costs, 8)],
+        }
         if method in method_bands:
             band = method_bands[method]
             series["band"] = [band["iteration"].tolist(), json_numbers(band["low"]), json_numbers(band["high"])]

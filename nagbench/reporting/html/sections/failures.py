@@ -19,12 +19,14 @@ def section(context: ReportContext) -> Section | None:
     failures: Part = Paragraph(text="Every shown run converged.")
     if rows:
         failures = Table(
-            id=context.ids("table", "failures"), label="Table of failures", rows=rows,
+            id=context.ids("table", "failures"),
+            label="Table of failures",
+            rows=rows,
             columns=tuple(Column(name=name) for name in ("problem", "method", "mode", "status", "why", "cell")),
             caption=(
                 "The shown runs that did not converge, how each of them ended, and replays that could not be timed.",
             ),
-        )  # fmt: skip
+        )
     parts = (failures, _all_trials(context))
     return Section(id="failures", title="What did not converge", nav="Failures", parts=parts)
 
@@ -77,7 +79,10 @@ def _all_trials(context: ReportContext) -> Table:
         entries = (TableCell(text=str(optimizer)), *(TableCell(text=whole(count), value=count) for count in counts))
         rows.append(TableRow(entries=entries, method=context.methods.get(str(optimizer))))
     return Table(
-        id=context.ids("table", "fates"), label="Table of all trials", css="cells narrow", rows=tuple(rows),
+        id=context.ids("table", "fates"),
+        label="Table of all trials",
+        css="cells narrow",
+        rows=tuple(rows),
         columns=(Column(name="method"), *(Column(name=status, numeric=True) for status in statuses)),
         caption=("How all trials of all modes ended, shown or not: runs by status at the tightest tolerance.",),
-    )  # fmt: skip
+    )

@@ -34,12 +34,15 @@ def section(context: ReportContext) -> Section | None:
 def _figure(task: str, mode: str, rows: pd.DataFrame, metrics: list[str], context: ReportContext) -> Figure:
     name = context.ids("learning", task, mode)
     return Figure(
-        id=name, mode=mode, task=context.tasks[task],
+        id=name,
+        mode=mode,
+        task=context.tasks[task],
         lead=f"The metrics of {task} along the runs, {mode} hyperparameters: {', '.join(metrics)}.",
         caption=("By iteration, at the iterations that were recorded; the run nearest to the median of each method.",),
         panels=tuple(_panel(context.ids(name, metric), rows, metric, context) for metric in metrics),
-        legend=method_legend(rows, context), table=rows[["method", "cell", "iteration", *metrics]],
-    )  # fmt: skip
+        legend=method_legend(rows, context),
+        table=rows[["method", "cell", "iteration", *metrics]],
+    )
 
 
 def _panel(name: str, rows: pd.DataFrame, metric: str, context: ReportContext) -> Panel:
@@ -48,6 +51,9 @@ def _panel(name: str, rows: pd.DataFrame, metric: str, context: ReportContext) -
         for method, run in rows.groupby("method", sort=False)
     )
     return Panel(
-        id=name, title=metric.replace("_", " "), draw=functools.partial(metric_data, rows, metric), series=series,
+        id=name,
+        title=metric.replace("_", " "),
+        draw=functools.partial(metric_data, rows, metric),
+        series=series,
         description=f"{metric} against iterations",
-    )  # fmt: skip
+    )

@@ -52,14 +52,17 @@ def _table(times: pd.DataFrame, context: ReportContext) -> Table:
         caption.append(f"All times are those of machine {times['machine'].dropna().iloc[0]}.")
     numeric = ("iterations", *_TIMES.values())
     return Table(
-        id=context.ids("table", "libraries"), label="Libraries beside one another",
+        id=context.ids("table", "libraries"),
+        label="Libraries beside one another",
         columns=(
             *(Column(name=name) for name in ("problem", "mode", "method", "tested at")),
-            *(Column(name=name, numeric=True) for name in numeric), Column(name="note"),
+            *(Column(name=name, numeric=True) for name in numeric),
+            Column(name="note"),
         ),
-        rows=tuple(_row(row, context) for row in times.head(_MOST_ROWS).to_dict("records")), caption=tuple(caption),
+        rows=tuple(_row(row, context) for row in times.head(_MOST_ROWS).to_dict("records")),
+        caption=tuple(caption),
         data=times.drop(columns=["label"]),
-    )  # fmt: skip
+    )
 
 
 def _row(row: Mapping[Any, Any], context: ReportContext) -> TableRow:

@@ -65,7 +65,9 @@ def _figure(task: str, rows: pd.DataFrame, context: ReportContext) -> Figure | P
     ]
     shown = list(zip(cells, pictures, rows.to_dict("records"), strict=True))
     return Figure(
-        id=name, mode=mode, task=context.tasks[task],
+        id=name,
+        mode=mode,
+        task=context.tasks[task],
         panels=tuple(_panel(name, cell, picture, row, context) for cell, picture, row in shown),
         lead=f"The paths of the methods on {task}, {mode} hyperparameters, over the contours of f.",
         caption=(
@@ -77,7 +79,7 @@ def _figure(task: str, rows: pd.DataFrame, context: ReportContext) -> Figure | P
         ),
         table=pd.concat([_points(cell, picture, str(row["method"])) for cell, picture, row in shown]),
         definitions=define_image(image, image_id),
-    )  # fmt: skip
+    )
 
 
 def _way(cell: Cell) -> tuple[Floats, Floats]:
@@ -93,9 +95,13 @@ def _panel(name: str, cell: Cell, picture: PathPicture, row: Mapping[Any, Any], 
     status = "out of budget" if row["status"] == "budget" else row["status"]
     end = f"{status} at iteration {whole(row['iterations'])}"
     return Panel(
-        id=context.ids(name, method), draw=lambda: picture, title=method, note=f"{settings}; {end}",
-        method=context.methods[method], description=f"Path of {method} ({settings}), {end}",
-    )  # fmt: skip
+        id=context.ids(name, method),
+        draw=lambda: picture,
+        title=method,
+        note=f"{settings}; {end}",
+        method=context.methods[method],
+        description=f"Path of {method} ({settings}), {end}",
+    )
 
 
 def _points(cell: Cell, picture: PathPicture, method: str) -> pd.DataFrame:

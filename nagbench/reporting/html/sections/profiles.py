@@ -45,10 +45,13 @@ def _figure(mode: str, works: dict[By, pd.DataFrame], problems: int, left_out: i
     tolerance = number(float(iterations["tolerance"].min()))
     missing = f" {left_out} instances that not every method ran are left out." if left_out else ""
     return Figure(
-        id=name, mode=mode, panels=tuple(_panels(name, works, context)), legend=method_legend(iterations, context),
+        id=name,
+        mode=mode,
+        panels=tuple(_panels(name, works, context)),
+        legend=method_legend(iterations, context),
         lead=f"The share of {problems} problems that each method solves within a given cost, {mode} hyperparameters.",
         caption=(f"To the tolerance {tolerance}; the ECDF takes all tolerances.{missing}", *_HOW_TO_READ),
-    )  # fmt: skip
+    )
 
 
 def _panels(name: str, works: dict[By, pd.DataFrame], context: ReportContext) -> Iterator[Panel]:
@@ -60,9 +63,13 @@ def _panels(name: str, works: dict[By, pd.DataFrame], context: ReportContext) ->
         name, context, "Data profile", _tightest(data_profile(works["iterations"])), label="iterations / (n + 1)"
     )
     yield _panel(
-        name, context, "ECDF over all targets", runtime_ecdf(works["evaluations"]), label="gradient evaluations",
+        name,
+        context,
+        "ECDF over all targets",
+        runtime_ecdf(works["evaluations"]),
+        label="gradient evaluations",
         share="share of targets",
-    )  # fmt: skip
+    )
 
 
 def _tightest(table: pd.DataFrame) -> pd.DataFrame:
@@ -71,14 +78,23 @@ def _tightest(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _panel(
-    name: str, context: ReportContext, title: str, table: pd.DataFrame, *, label: str, cost: str = "cost",
+    name: str,
+    context: ReportContext,
+    title: str,
+    table: pd.DataFrame,
+    *,
+    label: str,
+    cost: str = "cost",
     share: str = "share of problems",
-) -> Panel:  # fmt: skip
+) -> Panel:
     series = tuple(
         method_series(str(method), *profile_steps(table, curve, cost), context)
         for method, curve in table.groupby("method", sort=False)
     )
     return Panel(
-        id=context.ids(name, title), title=title, series=series, description=f"{title}: {share} against {label}",
+        id=context.ids(name, title),
+        title=title,
+        series=series,
+        description=f"{title}: {share} against {label}",
         draw=functools.partial(profile_data, table, cost, label, share=share, title=title),
-    )  # fmt: skip
+    )

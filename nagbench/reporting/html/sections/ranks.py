@@ -45,9 +45,10 @@ def _diagram(test: dict[Any, Any], means: pd.DataFrame, result: str, context: Re
     caption = (
         "Best to the left. A bar joins methods whose mean ranks differ by less than Nemenyi’s critical difference at 95 %: "
         "the difference between them is not decided.",
-        result, "Rank 1 is the least median of iterations to the tightest tolerance; ties share their mean rank. Problems that "
+        result,
+        "Rank 1 is the least median of iterations to the tightest tolerance; ties share their mean rank. Problems that "
         "are variations of one another are not independent blocks.",
-    )  # fmt: skip
+    )
     lead = f"Mean ranks over {test['problems']} problems, {mode} hyperparameters."
     return Figure(id=name, mode=mode, lead=lead, caption=caption, panels=(panel,), table=means)
 
@@ -63,7 +64,10 @@ def _table(mode: str, means: pd.DataFrame, result: str, context: ReportContext) 
         "included."
     )
     return Table(
-        id=context.ids("table", "ranks", mode), label=f"Mean ranks, {mode}", css="cells narrow", rows=tuple(rows),
+        id=context.ids("table", "ranks", mode),
+        label=f"Mean ranks, {mode}",
+        css="cells narrow",
+        rows=tuple(rows),
         columns=(Column(name="method"), *(Column(name=n, numeric=True) for n in ("mean rank", "best on", "problems"))),
         caption=(caption, result),
-    )  # fmt: skip
+    )

@@ -64,15 +64,17 @@ def _figure(rows: pd.DataFrame, context: ReportContext) -> Figure:
     fixed = f", dimension {float(at):g}" if along == "condition" else "" if at == "nan" else f", κ = {float(at):g}"
     guides = (LegendEntry(name=label, method=None, swatch=draw_swatch(style)) for _, label, style in GUIDES[along])
     return Figure(
-        id=name, panels=tuple(_panel(context.ids(name, mode), mode, of_mode, along, context) for mode, of_mode in modes),
+        id=name,
+        panels=tuple(_panel(context.ids(name, mode), mode, of_mode, along, context) for mode, of_mode in modes),
         lead=f"Iterations to the tolerance against the {_NAMES[along]}, family {family}{fixed}.",
         caption=(
             "Both axes are logarithmic: iterations that grow with a power of it lie on a line, whose slope is the power. "
             f"{_HOW_TO_READ[along]} Problems on which the median run did not converge have no point; the slopes below a panel "
             f"are least-squares fits to at least {FEWEST} points.",
         ),
-        legend=(*method_legend(rows, context), *guides), table=rows.drop(columns=["optimizer"]),
-    )  # fmt: skip
+        legend=(*method_legend(rows, context), *guides),
+        table=rows.drop(columns=["optimizer"]),
+    )
 
 
 def _panel(name: str, mode: str, rows: pd.DataFrame, along: str, context: ReportContext) -> Panel:
@@ -84,7 +86,10 @@ def _panel(name: str, mode: str, rows: pd.DataFrame, along: str, context: Report
         for line in (*scaling_lines(rows), *guide_lines(rows, along))
     )
     return Panel(
-        id=name, title=mode, note=f"Slopes: {text}." if text else "", series=series,
+        id=name,
+        title=mode,
+        note=f"Slopes: {text}." if text else "",
+        series=series,
         draw=functools.partial(scaling_data, rows, along),
         description=f"Iterations against {label}, {mode} hyperparameters; slopes: {text or 'too few points'}",
-    )  # fmt: skip
+    )

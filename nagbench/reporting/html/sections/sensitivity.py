@@ -42,12 +42,17 @@ def _figure(rows: pd.DataFrame, context: ReportContext) -> Figure | None:
         return None
     name = context.ids("map", problem, method)
     panel = Panel(
-        id=f"{name}-picture", draw=functools.partial(plot_sensitivity_map, rows, edge),
-        description=f"{method} on {problem}", method=context.methods.get(method),
-    )  # fmt: skip
+        id=f"{name}-picture",
+        draw=functools.partial(plot_sensitivity_map, rows, edge),
+        description=f"{method} on {problem}",
+        method=context.methods.get(method),
+    )
     columns = [*context.hyperparameters, "status", "iterations", "cell"]
     return Figure(
-        id=name, mode="grid", task=context.tasks.get(problem), panels=(panel,),
+        id=name,
+        mode="grid",
+        task=context.tasks.get(problem),
+        panels=(panel,),
         lead=f"Iterations of {method} on {problem} over its hyperparameters, from the first start and seed.",
         caption=(
             "Dark cells need few iterations; those that did not converge have the colour of how they ended; the star is the "
@@ -55,4 +60,4 @@ def _figure(rows: pd.DataFrame, context: ReportContext) -> Figure | None:
             "guide elsewhere.",
         ),
         table=rows[[column for column in columns if column in rows]].dropna(axis="columns", how="all"),
-    )  # fmt: skip
+    )

@@ -13,9 +13,20 @@ from nagbench.reporting.figures.svg import draw_swatch
 from nagbench.reporting.html.parts import Column, Paragraph, Section, Table, TableCell, TableRow
 
 _DATA = [
-    "task", "mode", "method", "tolerance", "status", "solved", "of", "iterations", "gradient_evaluations", "wall_time",
-    "wall_time_iqr", "machine", "cell",
-]  # fmt: skip
+    "task",
+    "mode",
+    "method",
+    "tolerance",
+    "status",
+    "solved",
+    "of",
+    "iterations",
+    "gradient_evaluations",
+    "wall_time",
+    "wall_time_iqr",
+    "machine",
+    "cell",
+]
 
 
 def section(context: ReportContext) -> Section:
@@ -30,10 +41,14 @@ def _table(context: ReportContext) -> Table:
         for name, number in context.methods.items()
     )
     return Table(
-        id=context.ids("table", "summary"), label="Summary table", css="matrix", rows=tuple(_rows(context)),
-        columns=(Column(name="problem"), Column(name="mode"), *methods), caption=tuple(_caption(context)),
+        id=context.ids("table", "summary"),
+        label="Summary table",
+        css="matrix",
+        rows=tuple(_rows(context)),
+        columns=(Column(name="problem"), Column(name="mode"), *methods),
+        caption=tuple(_caption(context)),
         data=context.table[[name for name in _DATA if name in context.table]],
-    )  # fmt: skip
+    )
 
 
 def _rows(context: ReportContext) -> Iterator[TableRow]:

@@ -37,14 +37,19 @@ def _figure(task: str, key: str, context: ReportContext) -> Figure | Paragraph:
         return Paragraph(text=f"The surface of {task} cannot be drawn here: {one_line(error)}")
     name = context.ids("surface", task)
     panel = Panel(
-        id=f"{name}-picture", draw=functools.partial(plot_surface, problem, _GRID, title=False),
-        draw_for_paper=functools.partial(plot_surface, problem), description=f"Surface of {task}",
-    )  # fmt: skip
+        id=f"{name}-picture",
+        draw=functools.partial(plot_surface, problem, _GRID, title=False),
+        draw_for_paper=functools.partial(plot_surface, problem),
+        description=f"Surface of {task}",
+    )
     logarithmic = "; heights are logarithmic" if heights.logarithmic else ""
     return Figure(
-        id=name, task=context.tasks[task], panels=(panel,), lead=f"{heights.label} of {task} as a surface.",
+        id=name,
+        task=context.tasks[task],
+        panels=(panel,),
+        lead=f"{heights.label} of {task} as a surface.",
         caption=(
             f"Over the problem's domain, on a grid of {_GRID} × {_GRID} points{logarithmic}. "
             f"Source: {problem.source or 'given by hand'}.",
         ),
-    )  # fmt: skip
+    )

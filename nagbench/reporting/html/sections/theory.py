@@ -15,11 +15,16 @@ from nagbench.reporting.html.parts import Column, Paragraph, Part, Section, Tabl
 from nagbench.reporting.html.sections.cells import count_cell
 
 _COLUMNS = (
-    Column(name="problem"), Column(name="mode"), Column(name="method"),
-    *(Column(name=name, numeric=True) for name in (
-        "iterations", "predicted", "worst case", "rate", "rate in theory", "step × L", "stable up to")),
-    Column(name="L, μ known"), Column(name="excluded by theory"),
-)  # fmt: skip
+    Column(name="problem"),
+    Column(name="mode"),
+    Column(name="method"),
+    *(
+        Column(name=name, numeric=True)
+        for name in ("iterations", "predicted", "worst case", "rate", "rate in theory", "step × L", "stable up to")
+    ),
+    Column(name="L, μ known"),
+    Column(name="excluded by theory"),
+)
 _CAPTION = (
     "“Predicted” is the exact count from the closed form, on quadratics; the worst case bounds the iterations over all "
     "functions with this L and μ. Rates are factors per iteration: the slope over the last part of the run, and the "
@@ -55,10 +60,13 @@ def _table(table: pd.DataFrame, context: ReportContext) -> Table:
     violations = int((rows["violation"] != "").sum())
     columns = _COLUMNS if violations else _COLUMNS[:-1]
     return Table(
-        id=context.ids("table", "theory"), label="Theory beside measurement", data=table, columns=columns,
+        id=context.ids("table", "theory"),
+        label="Theory beside measurement",
+        data=table,
+        columns=columns,
         caption=(_CAPTION, f"Rows that show what theory excludes: {violations} of {len(rows)}."),
         rows=tuple(_row(row, context, len(columns)) for row in rows.to_dict("records")),
-    )  # fmt: skip
+    )
 
 
 def _row(row: Mapping[Any, Any], context: ReportContext, column_count: int) -> TableRow:

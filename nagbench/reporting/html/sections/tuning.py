@@ -57,19 +57,24 @@ def _table(importances: pd.DataFrame, settings: pd.DataFrame, context: ReportCon
     )
     more = (f"The first {_MOST_ROWS} rows of {len(groups)}; CSV holds all.",) if len(groups) > _MOST_ROWS else ()
     return Table(
-        id=context.ids("table", "tuning"), label="Which hyperparameter matters", css="cells narrow", rows=rows,
+        id=context.ids("table", "tuning"),
+        label="Which hyperparameter matters",
+        css="cells narrow",
+        rows=rows,
         columns=(
-            Column(name="problem"), Column(name="method"),
+            Column(name="problem"),
+            Column(name="method"),
             *(Column(name=name, numeric=True) for name in ("converged trials", *names)),
         ),
         caption=(
             "Which hyperparameter matters: the share of the variance of the trials’ ranks that a hyperparameter alone "
             "explains, over up to five bins of its values with equally many trials (the correlation ratio η², corrected for "
             "the number of bins). A share in brackets is no larger than 95 % of random shuffles of the same trials give. What "
-            "hyperparameters explain only together is in none of the shares.", *more,
+            "hyperparameters explain only together is in none of the shares.",
+            *more,
         ),
         data=importances.drop(columns=["variant", "optimizer"]),
-    )  # fmt: skip
+    )
 
 
 def _row(
@@ -95,7 +100,10 @@ def _figure(task: str, best: pd.DataFrame, settings: pd.DataFrame, context: Repo
     dots = settings.assign(x=settings.get("step_size", math.nan), y=settings["count"])
     dots = dots[dots["x"] > 0]
     return Figure(
-        id=name, mode="tuned", task=context.tasks.get(task), legend=method_legend(settings, context),
+        id=name,
+        mode="tuned",
+        task=context.tasks.get(task),
+        legend=method_legend(settings, context),
         lead=f"What the trials of tuning found on {task}: iterations to the tightest tolerance.",
         caption=(
             "The first panel shows the best of the first n trials: what tuning with n trials would have found. The second "
@@ -107,7 +115,7 @@ def _figure(task: str, best: pd.DataFrame, settings: pd.DataFrame, context: Repo
             _panel(name, "Best after n trials", curves, "trials", context, markers_only=False),
             _panel(name, "Trials by step size", dots, "step size", context, markers_only=True),
         ),
-    )  # fmt: skip
+    )
 
 
 def _steps(rows: pd.DataFrame) -> pd.DataFrame:
@@ -125,6 +133,9 @@ def _panel(
         for method, run in rows.groupby("method", sort=False)
     )
     return Panel(
-        id=context.ids(name, title), title=title, series=series, description=f"{title}: iterations against {label}",
+        id=context.ids(name, title),
+        title=title,
+        series=series,
+        description=f"{title}: iterations against {label}",
         draw=functools.partial(trials_data, rows, title, label, markers_only=markers_only),
-    )  # fmt: skip
+    )
