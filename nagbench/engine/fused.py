@@ -119,8 +119,9 @@ def view_stack(memory, y, grad, state, state_count, hyper_size, hyper, given):  
     )  # fmt: skip
 
 
-# The vectors of a run are copied to the stack by loops in the templates themselves: N is known there when they are compiled, so that
-# the loops vanish and the vectors become registers. In a function of its own they would stay loops, and the vectors in memory.
+# The vectors of a run are copied to the stack by loops in the templates themselves: N is known there when they are compiled,
+# so that the loops vanish and the vectors become registers. In a function of its own they would stay loops, and the vectors
+# in memory.
 #
 # In the templates, as they are compiled: the entries `value`, `gradient`, `observe` and `update`, and these numbers.
 N = STATE_COUNT = HYPERS = OFFSET_Y = OFFSET_GRAD = OFFSET_STATE = ROOM = 0

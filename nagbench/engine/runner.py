@@ -302,8 +302,9 @@ class BatchRun:
             return None
         return fused.FusedSpec(
             value=problem.value_kernel, gradient=problem.gradient_kernel, observe=method.observe or loop.ignore,
-            update=cast(Update, self._plain), n=problem.dimension, state_count=max(method.slots, 1), hypers=self.hypers.shape[1],
-            look_ahead=method.look_ahead, scheduled=bool(schedules.is_scheduled(self.schedule[0])),
+            update=cast(Update, self._plain), n=problem.dimension, state_count=max(method.slots, 1),
+            hypers=self.hypers.shape[1], look_ahead=method.look_ahead,
+            scheduled=bool(schedules.is_scheduled(self.schedule[0])),
         )  # fmt: skip
 
     @functools.cached_property

@@ -103,7 +103,7 @@ def test_kinds_with_other_kernels_share_nothing():
         for problem in ("bowl", "rosenbrock")
         for optimizer in ("momentum", "nesterov")
     }
-    assert len({id(fused._piece(fused._replay, kind)) for kind in found}) == len(found) == 4
+    assert len({id(fused._fused(fused._replay, kind)) for kind in found}) == len(found) == 4
     assert all(kind.observe is loop.ignore for kind in found)
 
 

@@ -60,7 +60,10 @@ def record_sample(samples: Any, now: Any, every: int, measure: float) -> None:
 
 @jitable
 def rate_of(samples: Any, now: Any, every: int) -> float:
-    """Return the least-squares slope of ln(measure) over the second half of the samples, per iteration; nan with fewer than two."""
+    """Return the slope of ln(measure) per iteration, by least squares over the second half of the samples.
+
+    It is nan with fewer than two samples.
+    """
     count = t = y = tt = ty = 0.0
     for i in range(now["sampled"] // 2, now["sampled"]):
         if samples[i] > 0.0 and samples[i] < np.inf:
