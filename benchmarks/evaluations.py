@@ -36,16 +36,16 @@ def compiled_of(problem: Problem) -> tuple[Callable, Callable]:
     """Functions of a number of calls: so many values, so many gradients, at the start, inside compiled code."""
     descent = nagbench.optimizer("gradient-descent")
     job = BatchRun(LoadedBatch(problem, descent.method, [make_cell(problem, descent)]))
-    job.state.query[:] = problem.start
+    job.work.y[:] = problem.start
     draw, _ = job.draws(job.batch.cells[0], 0)
     none, loop = np.zeros((0, problem.dimension)), evaluator("numba").loop
 
     def values(calls):
         points = np.broadcast_to(problem.start, (calls, problem.dimension)).copy()
-        loop(job.value, job.gradient, problem_data(problem), job.everything, points, np.empty(calls), none)
+        loop(job.value, job.gradient, problem_data(problem), job.all_rows, points, np.empty(calls), none)
 
     def gradients(calls):
-        NUMBA.query(job.value, job.gradient, job.formula, job.everything, draw, 0, job.state, 0, calls)
+        NUMBA.query(job.value, job.gradient, job.problem_data, job.all_rows, draw, 0, job.work, 0, calls)
 
     return values, gradients
 

@@ -52,7 +52,7 @@ def longer(task):
     more, job = round(PLANTED * task.iterations), BatchRun(load_batch([task.cell]))
     for _ in replay(job, 0, more):
         pass
-    return replace(task, iterations=more, digest=point_digest(job.state.iterate))
+    return replace(task, iterations=more, digest=point_digest(job.work.iterate))
 
 
 def sessions(folder, clean, repeats):

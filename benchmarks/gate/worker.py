@@ -138,7 +138,8 @@ def update(method: str, n: int) -> Run | None:
     if chosen is None:
         return None
     job = job_of(flat(n), chosen, 1)
-    job.state.slope[:] = _NUDGE
+    grad = job.work.grad if hasattr(job, "work") else job.state.slope  # `slope` in earlier versions
+    grad[:] = _NUDGE
     return replayed(job)
 
 

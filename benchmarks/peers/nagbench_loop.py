@@ -45,7 +45,7 @@ class Replay:
         self._replay(1, 1 + iterations)
 
     def iterate(self) -> Floats:
-        return self.job.state.iterate
+        return self.job.work.iterate
 
     def _replay(self, first: int, last: int) -> None:
         self.job.replay(0, self.draws, first, last)
@@ -92,11 +92,11 @@ class Count:
             raise RuntimeError(f"the count ended after {self.progress['k'][0]} of {goal} iterations")
 
     def iterate(self) -> Floats:
-        return self.job.state.iterate
+        return self.job.work.iterate
 
     def _count(self, allowance: int) -> None:
         job = self.job
         job.engine.count(
-            job.value, job.gradient, job.observe, job.update, job.formula, 0, job.everything, self.draws, self.rule,
-            job.hypers, job.plan, job.starts, job.state, self.trace, self.progress, self.hits, self.points, allowance,
+            job.value, job.gradient, job.observe, job.update, job.problem_data, 0, job.all_rows, self.draws, self.rule,
+            job.hypers, job.plan, job.starts, job.work, self.trace, self.progress, self.hits, self.points, allowance,
         )  # fmt: skip

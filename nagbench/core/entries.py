@@ -77,7 +77,7 @@ _TEMPLATES: dict[str, Function] = {
 
 
 # Nobody calls a kernel but its entry, so it needs no wrappers for Python and C.
-_KERNEL = {"error_model": "numpy", "forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+INLINED = {"error_model": "numpy", "forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
 @functools.cache
@@ -111,7 +111,7 @@ def _around(function: Function, kind: str, template: Function, signature: Any, *
     name = f"{function.__module__}.{function.__qualname__}_{function.__code__.co_firstlineno}"
     name = name.replace("<", "").replace(">", "")
     # Inlined: called, it would be handed its arrays as some forty numbers on the stack, more than two coordinates cost.
-    scope = {"kernel": numba.njit(**_KERNEL)(function), "carray": carray}
+    scope = {"kernel": numba.njit(**INLINED)(function), "carray": carray}
     entry = python_types.FunctionType(template.__code__, scope, f"{kind}_of_{function.__name__}")
     # The symbol's name comes from the qualified name: two kernels' entries must not share one.
     entry.__qualname__ = f"{template.__name__}_of_{name}".replace(".", "_")

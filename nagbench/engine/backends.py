@@ -23,7 +23,7 @@ from nagbench.core import compilation, entries, kernels, provenance
 from nagbench.core.compilation import Function, compile_cached, source_hash, without_warnings
 from nagbench.core.entries import SIGNATURES, mixed_entry, numba_entry, python_entry
 from nagbench.engine import loop
-from nagbench.engine.loop import bookkeeping, counting, memory, records, replaying
+from nagbench.engine.loop import counting, memory, recording, records, replaying, step
 from nagbench.optimizers import schedules
 from nagbench.problems.evaluation import PROBLEM_DATA
 
@@ -51,25 +51,25 @@ class Engine:
 def _mixed_loop() -> dict[str, Function]:
     """The loop in Python, but for what runs over all coordinates: copies by NumPy, and the compiled sums."""
 
-    def reset(state: Any, start: Any) -> None:
-        state.iterate[:] = start
-        state.query[:] = start
-        state.slots[:] = 0.0
+    def reset(work: Any, start: Any) -> None:
+        work.iterate[:] = start
+        work.y[:] = start
+        work.state[:] = 0.0
 
-    def add_noise(k: int, draws: Any, slope: Any) -> None:
+    def add_noise(k: int, draws: Any, grad: Any) -> None:
         if draws.noise.shape[0] > 0:
-            slope += draws.noise[k - draws.first]
+            grad += draws.noise[k - draws.first]
 
     replaced: dict[str, Function] = {
         "reset": reset,
         "add_noise": add_noise,
         "copy": lambda source, target: np.copyto(target, source),
-        "same": lambda _n, a, b: np.array_equal(a, b),
+        "equal": lambda _n, a, b: np.array_equal(a, b),
         "norm": _late_sum("norm", float64(int64, _VECTOR)),
         "distance": _late_sum("distance", float64(int64, _VECTOR, _VECTOR, int64)),
     }
     scope: dict[str, Any] = {}
-    for module in (records, memory, bookkeeping, counting, replaying):
+    for module in (records, memory, recording, step, counting, replaying):
         scope.update(vars(module))
     for name, thing in list(scope.items()):
         if isinstance(thing, python_types.FunctionType) and thing.__module__.startswith(f"{loop.__name__}."):
@@ -93,20 +93,20 @@ def _loop_signatures() -> dict[str, Any]:
     value, gradient, observe, update = (types.FunctionType(signature) for signature in SIGNATURES.values())
     floats, ints = float64[::1], int64[::1]
     draws = types.NamedTuple([int64, ints, ints, _MATRIX], loop.Draws)
-    rule = types.NamedTuple([int64, int64, floats, *[int64] * 5], loop.Rule)
-    state = types.NamedTuple([floats, floats, _MATRIX, floats, floats, floats, _MATRIX, floats, floats], loop.State)
+    rule = types.NamedTuple([int64, int64, floats, *[int64] * 5], loop.StoppingRule)
+    work = types.NamedTuple([floats, floats, _MATRIX, floats, floats, floats, _MATRIX, floats, floats], loop.Workspace)
     trace = types.NamedTuple([ints, typeof(np.zeros(1, loop.CURVE)), _MATRIX], loop.Trace)
     plan = typeof(np.zeros(1, schedules.PLAN))
     progress, hits = typeof(np.zeros(1, loop.PROGRESS)), typeof(np.zeros((1, 1), loop.HIT))
     return {
         "count": int64(
-            value, gradient, observe, update, PROBLEM_DATA, int64, ints, draws, rule, _MATRIX, plan, _MATRIX, state, trace,
+            value, gradient, observe, update, PROBLEM_DATA, int64, ints, draws, rule, _MATRIX, plan, _MATRIX, work, trace,
             progress, hits, float64[:, :, ::1], int64,
         ),
         "replay": void(
-            value, gradient, observe, update, PROBLEM_DATA, ints, draws, int64, floats, plan, floats, state, int64, int64, int64
+            value, gradient, observe, update, PROBLEM_DATA, ints, draws, int64, floats, plan, floats, work, int64, int64, int64
         ),
-        "query": void(value, gradient, PROBLEM_DATA, ints, draws, int64, state, int64, int64),
+        "query": void(value, gradient, PROBLEM_DATA, ints, draws, int64, work, int64, int64),
     }  # fmt: skip
 
 

@@ -1,12 +1,12 @@
-"""Loops in one piece: the kernels of a problem and of a method compiled together with the loop around them.
+"""Fused loops: the kernels of a problem and an algorithm compiled together with the loop around them.
 
-Through function pointers an iteration hands its vectors over in memory, and at one or two coordinates that takes longer than
-the arithmetic. In one piece, with the number of coordinates known, they stay in registers. The source of the loop is the
-same, the operations and their order are too, and nothing may be contracted or reassociated: so are the bits. From three
-coordinates on nothing is gained.
+Through function pointers an iteration passes its vectors in memory, which at one or two coordinates takes longer than the
+arithmetic. Fused, with the number of coordinates known, they stay in registers. The source of the loop is the same, so are the
+operations and their order, and nothing may be contracted or reassociated: the bits are the same. From three coordinates on
+nothing is gained.
 
-A piece is compiled once for each pair of problem and method, and kept on disk. Whether a replay runs in one piece is decided by
-the problem and the oracle alone, so that the methods of a comparison are all timed alike.
+A loop is compiled once for each pair of problem and algorithm and kept on disk. Whether a replay runs fused depends on the
+problem and the oracle alone, so that all algorithms of a comparison are timed alike.
 """
 
 from __future__ import annotations
@@ -27,8 +27,10 @@ from numba.extending import intrinsic
 
 from nagbench.core import compilation, entries
 from nagbench.engine import loop
-from nagbench.engine.loop.counting import leap as leaping
-from nagbench.engine.loop.replaying import walk, walk_on
+from nagbench.engine.loop.counting import count_uninterrupted
+from nagbench.engine.loop.records import Kernels, Measurement, ProblemView, RunView, StepOptions
+from nagbench.engine.loop.replaying import repeat_steps
+from nagbench.engine.loop.step import gradient_at, inlined, value_at
 from nagbench.optimizers import schedules
 from nagbench.optimizers.schedules import PLAN
 from nagbench.problems.evaluation import ProblemData
@@ -43,27 +45,27 @@ _FLOATS, _INTS = types.CPointer(float64), types.CPointer(int64)
 
 @dataclass(frozen=True)
 class FusedSpec:
-    """What decides a piece: the kernels, and how many coordinates, slots and hyperparameters there are."""
+    """What decides a fused loop: the kernels, and the numbers of coordinates, state vectors and hyperparameters."""
 
     value: Function
     gradient: Function
     observe: Function
     update: Function
     n: int
-    slots: int
+    state_count: int
     hypers: int
     look_ahead: bool
     scheduled: bool
 
     @property
     def plain(self) -> bool:
-        """Whether gradient and update are all that there is to an iteration."""
+        """Whether an iteration is a gradient and an update, without schedule and observing."""
         return not self.scheduled and self.observe is loop.ignore
 
 
 @intrinsic(prefer_literal=True)
 def stack_floats(_context: Any, size: Any) -> Any:
-    """So many floats on the stack."""
+    """Reserve floats on the stack."""
     length = size.literal_value if isinstance(size, types.IntegerLiteral) else 1
 
     def generate(context: Any, builder: Any, _signature: Any, _arguments: Any) -> Any:
@@ -74,7 +76,7 @@ def stack_floats(_context: Any, size: Any) -> Any:
 
 @intrinsic
 def offset_pointer(_context: Any, pointer: Any, offset: Any) -> Any:
-    """The address so many elements further."""
+    """Return the address ``offset`` elements further."""
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return builder.gep(arguments[0], [arguments[1]])
@@ -84,7 +86,7 @@ def offset_pointer(_context: Any, pointer: Any, offset: Any) -> Any:
 
 @intrinsic
 def memory_barrier(_context: Any, pointer: Any) -> Any:
-    """As if somebody else read and wrote what is there: what comes before must be done, and what follows done again."""
+    """Make the compiler believe that the memory is read and written here, so that it neither drops nor moves what is around."""
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         function = ir.FunctionType(ir.VoidType(), [arguments[0].type])
@@ -96,7 +98,7 @@ def memory_barrier(_context: Any, pointer: Any) -> Any:
 
 @intrinsic
 def depend_on(_context: Any, pointer: Any, number: Any) -> Any:
-    """The address, as late as the number is known: the processor cannot begin with what is read there before."""
+    """Return the pointer with a fake data dependency on ``number``, so that the processor cannot load from it early."""
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         word = ir.IntType(64)
@@ -108,201 +110,206 @@ def depend_on(_context: Any, pointer: Any, number: Any) -> Any:
     return pointer(pointer, number), generate
 
 
+@inlined
+def view_stack(memory, y, grad, state, state_count, hyper_size, hyper, given):  # type: ignore[no-untyped-def]
+    """Return the view of a run whose vectors lie in one block of memory at these offsets."""
+    return RunView(
+        memory, offset_pointer(memory, y), offset_pointer(memory, grad), state_count, offset_pointer(memory, state),
+        hyper_size, hyper, given,
+    )  # fmt: skip
+
+
+# The vectors of a run are copied to the stack by loops in the templates themselves: N is known there when they are compiled,
+# so that the loops vanish and the vectors become registers. In a function of its own they would stay loops, and the vectors
+# in memory.
+#
 # In the templates, as they are compiled: the entries `value`, `gradient`, `observe` and `update`, and these numbers.
-N = COUNT = HYPERS = QUERY = SLOPE = SLOTS = ROOM = 0
-PLAIN = SCHEDULED = OBSERVING = True
+N = STATE_COUNT = HYPERS = OFFSET_Y = OFFSET_GRAD = OFFSET_STATE = ROOM = 0
+SCHEDULED = OBSERVING = True
 value = gradient = observe = update = entries.kernel
 
 
 def _replay(  # type: ignore[no-untyped-def]
-    first, last, repeats, start, iterate, query, slots, hyper, given, plan, data_size, data, shape_size, shape, rows
+    first, last, repeats, start, iterate, y, state, hyper, given, schedule, data_size, data, shape_size, shape, rows
 ):
-    memory = stack_floats(ROOM)
-    x, q, slope, own = (
-        memory,
-        offset_pointer(memory, QUERY),
-        offset_pointer(memory, SLOPE),
-        offset_pointer(memory, SLOTS),
+    kernels = Kernels(value, gradient, observe, update)
+    problem = ProblemView(N, data_size, data, shape_size, shape, 0, rows)
+    options = StepOptions(SCHEDULED, OBSERVING, False, False)
+    run = view_stack(
+        stack_floats(ROOM),
+        OFFSET_Y,
+        OFFSET_GRAD,
+        OFFSET_STATE,
+        STATE_COUNT,
+        HYPERS,
+        hyper if SCHEDULED else given,
+        given,
     )
     for i in range(N):
-        x[i] = iterate[i]
-        q[i] = query[i]
-    for i in range(COUNT * N):
-        own[i] = slots[i]
+        run.x[i] = iterate[i]
+        run.y[i] = y[i]
+    for i in range(STATE_COUNT * N):
+        run.state[i] = state[i]
     for _ in range(repeats):
         if first == 0:
             # Without this a processor runs several short replays at a time, each five times as fast as it is.
             for i in range(N):
-                x[i] = depend_on(start, x[i])[i]
-                q[i] = x[i]
-            for i in range(COUNT * N):
-                own[i] = 0.0
-        if PLAIN:
-            walk(
-                gradient, update, first, last, N, x, q, slope, COUNT, own, HYPERS, given, data_size, data, shape_size, shape,
-                0, rows,
-            )  # fmt: skip
-        else:
-            walk_on(
-                value, gradient, observe, update, first, last, SCHEDULED, OBSERVING, carray(plan, (1,))[0], given, N, x, q,
-                slope, COUNT, own, HYPERS, hyper if SCHEDULED else given, data_size, data, shape_size, shape, 0, rows,
-            )  # fmt: skip
+                run.x[i] = depend_on(start, run.x[i])[i]
+                run.y[i] = run.x[i]
+            for i in range(STATE_COUNT * N):
+                run.state[i] = 0.0
+        repeat_steps(first, last, kernels, problem, run, options, carray(schedule, (1,))[0])
     for i in range(N):
-        iterate[i] = x[i]
-        query[i] = q[i]
-    for i in range(COUNT * N):
-        slots[i] = own[i]
+        iterate[i] = run.x[i]
+        y[i] = run.y[i]
+    for i in range(STATE_COUNT * N):
+        state[i] = run.state[i]
 
 
-def _query(times, query, slope, data_size, data, shape_size, shape, rows):  # type: ignore[no-untyped-def]
+def _query(times, y, grad, data_size, data, shape_size, shape, rows):  # type: ignore[no-untyped-def]
+    kernels = Kernels(value, gradient, observe, update)
+    problem = ProblemView(N, data_size, data, shape_size, shape, 0, rows)
     for _ in range(times):
-        memory_barrier(query)
+        memory_barrier(y)
         if OBSERVING:
-            slope[0] = value(N, query, data_size, data, shape_size, shape, 0, rows)
-            memory_barrier(slope)
-        gradient(N, query, data_size, data, shape_size, shape, 0, rows, slope)
-    memory_barrier(slope)
+            grad[0] = value_at(kernels, problem, y)
+            memory_barrier(grad)
+        gradient_at(kernels, problem, y, grad)
+    memory_barrier(grad)
 
 
-def _leap(  # type: ignore[no-untyped-def]
-    until, measure, reuse, autonomous, minimum, threshold, iterate, query, slots, given, saved, samples, stars_size, stars,
-    now, data_size, data, shape_size, shape, rows,
+def _count(  # type: ignore[no-untyped-def]
+    until, kind, gradient_known, autonomous, minimum, threshold, iterate, y, state, given, saved, samples, minimizers_size,
+    minimizers, schedule, now, data_size, data, shape_size, shape, rows,
 ):  # fmt: skip
-    memory = stack_floats(ROOM)
-    x, q, slope, own = (
-        memory,
-        offset_pointer(memory, QUERY),
-        offset_pointer(memory, SLOPE),
-        offset_pointer(memory, SLOTS),
+    kernels = Kernels(value, gradient, observe, update)
+    problem = ProblemView(N, data_size, data, shape_size, shape, 0, rows)
+    options = StepOptions(False, False, True, gradient_known == 1)
+    measured = Measurement(kind, threshold, minimum, minimizers_size, minimizers, autonomous == 1, saved, samples)
+    run = view_stack(stack_floats(ROOM), OFFSET_Y, OFFSET_GRAD, OFFSET_STATE, STATE_COUNT, HYPERS, given, given)
+    for i in range(N):
+        run.x[i] = iterate[i]
+        run.y[i] = y[i]
+    for i in range(STATE_COUNT * N):
+        run.state[i] = state[i]
+    count_uninterrupted(
+        kernels, problem, run, options, carray(schedule, (1,))[0], measured, until, carray(now, (1,))[0]
     )
     for i in range(N):
-        x[i] = iterate[i]
-        q[i] = query[i]
-    for i in range(COUNT * N):
-        own[i] = slots[i]
-    leaping(
-        value, gradient, update, until, N, x, q, slope, COUNT, own, HYPERS, given, data_size, data, shape_size, shape, 0, rows,
-        stars_size, stars, saved, samples, measure, reuse == 1, autonomous == 1, minimum, threshold, carray(now, (1,))[0],
-    )  # fmt: skip
-    for i in range(N):
-        iterate[i] = x[i]
-        query[i] = q[i]
-    for i in range(COUNT * N):
-        slots[i] = own[i]
+        iterate[i] = run.x[i]
+        y[i] = run.y[i]
+    for i in range(STATE_COUNT * N):
+        state[i] = run.state[i]
 
 
-_REST = (int64, _FLOATS, int64, _INTS, _INTS)
+_DATA = (int64, _FLOATS, int64, _INTS, _INTS)
+_SCHEDULE, _PROGRESS = (types.CPointer(numba.from_dtype(kind)) for kind in (PLAN, loop.PROGRESS))
 _SIGNATURES: dict[Function, Any] = {
-    _replay: void(int64, int64, int64, *[_FLOATS] * 6, types.CPointer(numba.from_dtype(PLAN)), *_REST),
-    _query: void(int64, _FLOATS, _FLOATS, *_REST),
-    _leap: void(
-        *[int64] * 4,
-        *[float64] * 2,
-        *[_FLOATS] * 6,
-        int64,
-        _FLOATS,
-        types.CPointer(numba.from_dtype(loop.PROGRESS)),
-        *_REST,
-    ),
+    _replay: void(int64, int64, int64, *[_FLOATS] * 6, _SCHEDULE, *_DATA),
+    _query: void(int64, _FLOATS, _FLOATS, *_DATA),
+    _count: void(*[int64] * 4, *[float64] * 2, *[_FLOATS] * 6, int64, _FLOATS, _SCHEDULE, _PROGRESS, *_DATA),
 }
 
 
 @functools.cache
-def _piece(template: Function, kind: FusedSpec) -> Function:
-    """The template compiled for these kernels, or loaded from the disk, as a function of addresses and whole numbers."""
-    words = ("value", "gradient", "observe", "update")
-    kernels = {word: getattr(kind, word) for word in words}
-    n = kind.n
-    scope = {
-        **globals(),
-        **{word: entries.numba_entry(kernel, word) for word, kernel in kernels.items()},
-        "N": n, "COUNT": kind.slots, "HYPERS": kind.hypers, "QUERY": n if kind.look_ahead else 0, "SLOPE": 2 * n,
-        "SLOTS": 3 * n, "ROOM": (3 + kind.slots) * n, "PLAIN": kind.plain, "SCHEDULED": kind.scheduled,
-        "OBSERVING": kind.observe is not loop.ignore,
+def _fused(template: Function, spec: FusedSpec) -> Function:
+    """Return the template compiled for these kernels, or loaded from the disk, as a function of addresses and numbers."""
+    kernels = {kind: getattr(spec, kind) for kind in Kernels._fields}
+    n = spec.n
+    scope: dict[str, Any] = {
+        **globals(), "N": n, "STATE_COUNT": spec.state_count, "HYPERS": spec.hypers, "OFFSET_Y": n if spec.look_ahead else 0,
+        "OFFSET_GRAD": 2 * n, "OFFSET_STATE": 3 * n, "ROOM": (3 + spec.state_count) * n, "SCHEDULED": spec.scheduled,
+        "OBSERVING": spec.observe is not loop.ignore,
     }  # fmt: skip
+    scope |= {kind: entries.numba_entry(kernel, kind) for kind, kernel in kernels.items()}
     names = [
         f"{kernel.__module__}.{kernel.__qualname__}_{kernel.__code__.co_firstlineno}" for kernel in kernels.values()
     ]
-    digest = hashlib.blake2b(repr((template.__name__, *names, *astuple(kind)[4:])).encode(), digest_size=8).hexdigest()
+    digest = hashlib.blake2b(repr((template.__name__, *names, *astuple(spec)[4:])).encode(), digest_size=8).hexdigest()
     function = python_types.FunctionType(template.__code__, scope, template.__name__)
-    function.__qualname__ = f"piece{template.__name__}_{digest}"
+    function.__qualname__ = f"fused{template.__name__}_{digest}"
     function.__module__ = __name__
-    sources, signature = (
-        compilation.source_hash(*kernels.values(), walk, template, modules=(schedules.__name__,)),
-        _SIGNATURES[template],
-    )
+    sources = compilation.source_hash(*kernels.values(), repeat_steps, template, modules=(schedules.__name__,))
+    signature = _SIGNATURES[template]
     built = compilation.compile_cached(function, signature, f"{sources}-{digest}", numba.cfunc, forceinline=True)
     numbers: dict[Any, Any] = {int64: ctypes.c_int64, float64: ctypes.c_double}
-    taken = [numbers.get(kind, ctypes.c_void_p) for kind in signature.args]
-    call = ctypes.CFUNCTYPE(None, *taken)(built.address)  # type: ignore[attr-defined]
+    call = ctypes.CFUNCTYPE(None, *(numbers.get(kind, ctypes.c_void_p) for kind in signature.args))(built.address)  # type: ignore[attr-defined]
     call.owner = built  # type: ignore[attr-defined]
     return call
 
 
-def _at(array: Any) -> int:
+def _address(array: Any) -> int:
     return int(array.ctypes.data)
 
 
-def _rest(formula: ProblemData, everything: Any) -> tuple[int, ...]:
-    return formula.data.size, _at(formula.data), formula.shape.size, _at(formula.shape), _at(everything)
+@dataclass(frozen=True, eq=False)
+class FusedRun:
+    """One cell of a batch whose replays and uninterrupted counts run fused.
 
-
-def replay(
-    kind: FusedSpec,
-    formula: ProblemData,
-    everything: Any,
-    given: Any,
-    plan: Any,
-    start: Any,
-    state: loop.State,
-    first: int,
-    last: int,
-    repeats: int,
-) -> None:
-    """`loop.replay` with the exact oracle, in one piece."""
-    vectors = (start, state.iterate, state.query, state.slots, state.hyper, given, plan)
-    _piece(_replay, kind)(first, last, repeats, *map(_at, vectors), *_rest(formula, everything))
-
-
-def query(kind: FusedSpec, formula: ProblemData, everything: Any, state: loop.State, times: int) -> None:
-    """`loop.query` with the exact oracle, in one piece."""
-    _piece(_query, kind)(times, _at(state.query), _at(state.slope), *_rest(formula, everything))
-
-
-def compile_count(kind: FusedSpec) -> None:
-    """Compiles what `count_uninterrupted` runs, or loads it."""
-    _piece(_leap, kind)
-    _piece(_replay, kind)
-
-
-def count_uninterrupted(
-    kind: FusedSpec,
-    formula: ProblemData,
-    everything: Any,
-    rule: loop.Rule,
-    given: Any,
-    plan: Any,
-    state: loop.State,
-    trace: loop.Trace,
-    progress: Any,
-    most: int,
-) -> None:
-    """At most so many iterations of a count that goes on in a cell, in one piece; it ends where `loop.count` has to look.
-
-    For a plain kind and a rule that measures every iteration, after iteration 0.
+    Parameters
+    ----------
+    spec
+        What decides the compiled code.
+    problem
+        The problem's data.
+    all_rows
+        An empty array, which stands for all rows.
+    given
+        The cell's hyperparameters.
+    schedule
+        One row of `schedules.PLAN`.
+    work
+        The workspace of the run.
     """
-    now = progress[0]
-    if now["due_at"] != now["k"]:  # `count` has measured this iteration, and not made it
-        k = int(now["k"])
-        replay(kind, formula, everything, given, plan, given, state, k, k + 1, 1)
-        now["k"] += 1
-        now["work"] += 1.0
-        most -= 1
-    until = loop.until_when(now, most, rule.budget, bool(rule.autonomous), trace)
-    threshold = loop.safe_threshold(now, rule.relative, rule.tolerances[now["reached"]])
-    reuse = int(rule.look_ahead == 0 and rule.measure == loop.GRADIENT)
-    vectors = (state.iterate, state.query, state.slots, given, state.saved_iterate, state.samples)
-    _piece(_leap, kind)(
-        until, rule.measure, reuse, rule.autonomous, formula.minimum, threshold, *map(_at, vectors), formula.minimizers.size,
-        _at(formula.minimizers), _at(progress), *_rest(formula, everything),
-    )  # fmt: skip
+
+    spec: FusedSpec
+    problem: ProblemData
+    all_rows: Any
+    given: Any
+    schedule: Any
+    work: loop.Workspace
+
+    @property
+    def _data(self) -> tuple[int, ...]:
+        problem = self.problem
+        return (
+            problem.data.size, _address(problem.data), problem.shape.size, _address(problem.shape), _address(self.all_rows)
+        )  # fmt: skip
+
+    def replay(self, start: Any, first: int, last: int, repeats: int = 1) -> None:
+        """Run `loop.replay` with the exact oracle."""
+        work = self.work
+        vectors = (start, work.iterate, work.y, work.state, work.hyper, self.given, self.schedule)
+        _fused(_replay, self.spec)(first, last, repeats, *map(_address, vectors), *self._data)
+
+    def query(self, times: int) -> None:
+        """Run `loop.query` with the exact oracle."""
+        _fused(_query, self.spec)(times, _address(self.work.y), _address(self.work.grad), *self._data)
+
+    def count(self, rule: loop.StoppingRule, trace: loop.Trace, progress: Any, most: int) -> None:
+        """Go on with a count, by at most so many iterations; it ends where `loop.count` has an event to handle.
+
+        For a rule that measures every iteration, after iteration 0, without schedule and observing.
+        """
+        now = progress[0]
+        if now["due_at"] != now["k"]:  # `loop.count` has measured this iteration, and not made it
+            k = int(now["k"])
+            self.replay(self.given, k, k + 1)
+            now["k"] += 1
+            now["work"] += 1.0
+            most -= 1
+        until = loop.next_event(now, most, rule.budget, bool(rule.autonomous), trace)
+        threshold = loop.safe_threshold(now, rule.relative, rule.tolerances[now["reached"]])
+        gradient_known = int(rule.look_ahead == 0 and rule.measure == loop.GRADIENT)
+        work, problem = self.work, self.problem
+        vectors = (work.iterate, work.y, work.state, self.given, work.saved_iterate, work.samples)
+        _fused(_count, self.spec)(
+            until, rule.measure, gradient_known, rule.autonomous, problem.minimum, threshold, *map(_address, vectors),
+            problem.minimizers.size, _address(problem.minimizers), _address(self.schedule), _address(progress), *self._data,
+        )  # fmt: skip
+
+
+def compile_count(spec: FusedSpec) -> None:
+    """Compile what `FusedRun.count` runs, or load it."""
+    _fused(_count, spec)
+    _fused(_replay, spec)

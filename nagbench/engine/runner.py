@@ -31,7 +31,7 @@ from nagbench.problems.problem import Floats, Problem
 from nagbench.problems.registry import build_problem
 
 _SLICE = 0.05
-# From so many seconds on a count leaps; by so many iterations first; and one by fewer than so many was not worth its call.
+# A count goes on fused after so many seconds, by so many iterations at first; fewer than the last are not worth the call.
 _LONG, _STRETCH, _FAR = 0.5, 100_000, 1_000
 # A tolerance that only a measure of exactly 0 meets.
 UNREACHABLE = 5e-324
@@ -222,8 +222,8 @@ def check_cell(cell: Cell, problem: Problem) -> None:
         raise UsageError(f"dtype {cell.dtype!r} is not valid; allowed: float64")
 
 
-def _rule(cell: Cell, method: Method, oracle: Oracle) -> loop.Rule:
-    return loop.Rule(
+def _rule(cell: Cell, method: Method, oracle: Oracle) -> loop.StoppingRule:
+    return loop.StoppingRule(
         measure=MEASURES.index(cell.measure),
         relative=int(cell.relative),
         tolerances=np.array(cell.tolerances),
@@ -235,20 +235,18 @@ def _rule(cell: Cell, method: Method, oracle: Oracle) -> loop.Rule:
     )
 
 
-def _state(n: int, method: Method, hyper_size: int) -> loop.State:
+def _workspace(n: int, method: Method, hyper_size: int) -> loop.Workspace:
     count = max(method.slots, 1)
-    slots, saved_slots, iterate, query, slope, saved_iterate, saved_query = _aligned(
-        count * n, count * n, n, n, n, n, n
-    )
-    return loop.State(
-        iterate=iterate, query=query if method.look_ahead else iterate, slots=slots.reshape(count, n), slope=slope,
-        saved_iterate=saved_iterate, saved_query=saved_query, saved_slots=saved_slots.reshape(count, n),
+    state, saved_state, iterate, y, grad, saved_iterate, saved_y = _aligned(count * n, count * n, n, n, n, n, n)
+    return loop.Workspace(
+        iterate=iterate, y=y if method.look_ahead else iterate, state=state.reshape(count, n), grad=grad,
+        saved_iterate=saved_iterate, saved_y=saved_y, saved_state=saved_state.reshape(count, n),
         samples=np.zeros(loop.SAMPLES), hyper=np.zeros(hyper_size),
     )  # fmt: skip
 
 
 def _aligned(*sizes: int) -> list[Floats]:
-    """Zeros that start on cache lines, each array loader in its page.
+    """Return arrays of zeros that start on cache lines, each at another offset in its page.
 
     Where memory happens to lie makes a factor of two in time at n = 1000: vector loads across two lines, and addresses
     that differ by whole pages only. Laid out so, a cell takes the same time in every process.
@@ -274,28 +272,28 @@ class BatchRun:
         self.observe = self.engine.entry(method.observe or loop.ignore, "observe")
         self._plain = None if method.driver is not None else update_of(method)
         self.update = method.driver or self.engine.entry(cast(Update, self._plain), "update")
-        self.formula = problem_data(problem)
-        self.everything = np.zeros(0, np.int64)
+        self.problem_data = problem_data(problem)
+        self.all_rows = np.zeros(0, np.int64)
         self.rule = _rule(batch.cells[0], method, self.oracle)
         bundle = batch_of(batch.cells, list(method.hyperparameters))
         self.hypers = np.ascontiguousarray(bundle.hypers)
         if method.next_momentum:
             following = self.hypers[:, [bundle.names.index("momentum")]]
             self.hypers = np.hstack([self.hypers, following])
-        self.plan = schedules.schedule_row(bundle.names, bundle.schedule, next_momentum=method.next_momentum)
+        self.schedule = schedules.schedule_row(bundle.names, bundle.schedule, next_momentum=method.next_momentum)
         starts, which = np.unique(bundle.starts, return_inverse=True)
         self.starts = np.array([start_of(problem, int(start)) for start in starts])[which]
         self.move()
 
     def move(self) -> None:
         """Takes other memory to work in, and touches it, so that the next replay does not wait for its pages."""
-        self.state = _state(self.batch.problem.dimension, self.batch.method, self.hypers.shape[1])
-        for array in self.state:
+        self.work = _workspace(self.batch.problem.dimension, self.batch.method, self.hypers.shape[1])
+        for array in self.work:
             array.fill(0.0)
 
     @functools.cached_property
-    def kind(self) -> fused.FusedSpec | None:
-        """What replays run as one piece of; None where they go through function pointers.
+    def fused_spec(self) -> fused.FusedSpec | None:
+        """What decides the fused loop of replays; None where they go through function pointers.
 
         The same for all methods on a problem under an oracle, so that they are timed alike.
         """
@@ -304,8 +302,9 @@ class BatchRun:
             return None
         return fused.FusedSpec(
             value=problem.value_kernel, gradient=problem.gradient_kernel, observe=method.observe or loop.ignore,
-            update=cast(Update, self._plain), n=problem.dimension, slots=max(method.slots, 1), hypers=self.hypers.shape[1],
-            look_ahead=method.look_ahead, scheduled=bool(schedules.is_scheduled(self.plan[0])),
+            update=cast(Update, self._plain), n=problem.dimension, state_count=max(method.slots, 1),
+            hypers=self.hypers.shape[1], look_ahead=method.look_ahead,
+            scheduled=bool(schedules.is_scheduled(self.schedule[0])),
         )  # fmt: skip
 
     @functools.cached_property
@@ -338,49 +337,58 @@ class BatchRun:
         make = _kept_draws if length * (self.oracle.batch or problem.dimension) <= _KEPT_NUMBERS else _own_draws
         return make(problem, cell.problem, cell.oracle, cell.start, cell.seed, chunk), (chunk + 1) * length - k
 
+    def _fused(self, index: int) -> fused.FusedRun | None:
+        """The fused loops of one cell; None where replays go through function pointers."""
+        if self.fused_spec is None:
+            return None
+        return fused.FusedRun(
+            self.fused_spec, self.problem_data, self.all_rows, self.hypers[index], self.schedule, self.work
+        )
+
     def replay(self, index: int, draw: loop.Draws, first: int, last: int, repeats: int = 1) -> None:
-        """Iterations first … last − 1 of one cell, bare; see `loop.replay`."""
-        given, start = self.hypers[index], self.starts[index]
-        if self.kind is not None:
-            fused.replay(
-                self.kind, self.formula, self.everything, given, self.plan, start, self.state, first, last, repeats
-            )
+        """Make iterations ``first`` … ``last`` − 1 of one cell, bare; see `loop.replay`."""
+        if (run := self._fused(index)) is not None:
+            run.replay(self.starts[index], first, last, repeats)
         else:
             self.engine.replay(
-                self.value, self.gradient, self.observe, self.update, self.formula, self.everything, draw,
-                self.rule.observing, given, self.plan, start, self.state, first, last, repeats,
+                self.value, self.gradient, self.observe, self.update, self.problem_data, self.all_rows, draw,
+                self.rule.observing, self.hypers[index], self.schedule, self.starts[index], self.work, first, last, repeats,
             )  # fmt: skip
 
     @property
-    def leaps(self) -> bool:
-        """Whether a long count may go on in one piece."""
-        return self.kind is not None and self.kind.plain and self.rule.every == 1
+    def counts_fused(self) -> bool:
+        """Whether a long count may go on fused."""
+        return self.fused_spec is not None and self.fused_spec.plain and self.rule.every == 1
 
-    def compile_leap(self) -> float:
-        """Makes sure that `leap` is compiled; the seconds that it took are not the cell's."""
+    def compile_count(self) -> float:
+        """Make sure that `count_fused` is compiled, and return the seconds that it took, which are not the cell's."""
         began = time.perf_counter()
-        if self.kind is not None:
-            fused.compile_count(self.kind)
+        if self.fused_spec is not None:
+            fused.compile_count(self.fused_spec)
         return time.perf_counter() - began
 
-    def leap(self, index: int, trace: loop.Trace, progress: NDArray[Any], most: int) -> int:
-        """At most so many iterations of a count that goes on in a cell, in one piece; returns how many."""
-        assert self.kind is not None
-        before = int(progress["k"][0])
-        fused.count_uninterrupted(
-            self.kind, self.formula, self.everything, self.rule, self.hypers[index], self.plan, self.state, trace, progress,
-            most,
-        )  # fmt: skip
+    def count_fused(self, index: int, trace: loop.Trace, progress: NDArray[Any], most: int) -> int:
+        """Go on with the count of a cell, fused, by at most so many iterations, and return how many it made."""
+        run, before = self._fused(index), int(progress["k"][0])
+        assert run is not None
+        run.count(self.rule, trace, progress, most)
         return int(progress["k"][0]) - before
 
     def query(self, draw: loop.Draws, first: int, last: int) -> None:
-        """The oracle calls of these iterations alone; see `loop.query`."""
-        observing = self.rule.observing
-        if self.kind is not None:
-            fused.query(self.kind, self.formula, self.everything, self.state, last - first)
+        """Make the oracle calls of these iterations alone; see `loop.query`."""
+        if (run := self._fused(0)) is not None:
+            run.query(last - first)
         else:
             self.engine.query(
-                self.value, self.gradient, self.formula, self.everything, draw, observing, self.state, first, last
+                self.value,
+                self.gradient,
+                self.problem_data,
+                self.all_rows,
+                draw,
+                self.rule.observing,
+                self.work,
+                first,
+                last,
             )
 
 
@@ -418,15 +426,15 @@ def run_batch(job: BatchRun, trace: loop.Trace | None, pulse: Pulse, guard: Watc
         hypers = job.hypers if job.oracle.exact else job.hypers[: cell + 1]
         # Once a cell has taken longer than compiling its pair does, it goes on in one piece, and between events only.
         far = 0
-        if began - since > _LONG and progress["begun"][0] and progress["k"][0] > 0 and job.leaps:
-            since += job.compile_leap()
+        if began - since > _LONG and progress["begun"][0] and progress["k"][0] > 0 and job.counts_fused:
+            since += job.compile_count()
             began = time.perf_counter()
-            far = job.leap(cell, record, progress, stretch)
+            far = job.count_fused(cell, record, progress, stretch)
             stretch = _next_allowance(stretch, time.perf_counter() - began) if far >= stretch else stretch
         try:
             engine.count(
-                job.value, job.gradient, job.observe, job.update, job.formula, batch.problem.row_count, job.everything,
-                draw, rule, hypers, job.plan, job.starts, job.state, record, progress, hits, points,
+                job.value, job.gradient, job.observe, job.update, job.problem_data, batch.problem.row_count, job.all_rows,
+                draw, rule, hypers, job.schedule, job.starts, job.work, record, progress, hits, points,
                 1 if far > _FAR else min(allowance, lasts),
             )  # fmt: skip
         except (Exception, SystemExit) as error:

@@ -22,8 +22,8 @@ from nagbench.problems.problem import Floats
 class _Oracle:
     """Value and gradient as functions of x alone, counted."""
 
-    def __init__(self, value: Any, gradient: Any, formula: Any, everything: Any) -> None:
-        self._value, self._gradient, self._formula, self._everything = value, gradient, formula, everything
+    def __init__(self, value: Any, gradient: Any, problem: Any, all_rows: Any) -> None:
+        self._value, self._gradient, self._problem, self._all_rows = value, gradient, problem, all_rows
         self.values = self.gradients = 0
 
     def value(self, x: Floats) -> float:
@@ -42,7 +42,7 @@ class _Oracle:
         return np.ascontiguousarray(x, dtype=np.float64)
 
     def _rest(self) -> tuple[Any, ...]:
-        data, shape, rows = self._formula.data, self._formula.shape, self._everything
+        data, shape, rows = self._problem.data, self._problem.shape, self._all_rows
         return data.size, data, shape.size, shape, rows.size, rows
 
 
@@ -50,13 +50,13 @@ def self_driven_engine(engine: Engine) -> Engine:
     """An engine of plain Python for methods that drive themselves; its count and replay take the driver as the update."""
 
     def count(
-        value: Any, gradient: Any, observe: Any, driver: Driver, formula: Any, row_count: int, everything: Any, draws: Any,
-        rule: Any, hypers: Any, plan: Any, starts: Any, state: Any, trace: Any, progress: Any, hits: Any, points: Any,
+        value: Any, gradient: Any, observe: Any, driver: Driver, problem: Any, row_count: int, all_rows: Any, draws: Any,
+        rule: Any, hypers: Any, plan: Any, starts: Any, work: Any, trace: Any, progress: Any, hits: Any, points: Any,
         _allowance: int,
     ) -> int:  # fmt: skip
         cell = int(progress["cell"][0])
-        oracle, path = _Oracle(value, gradient, formula, everything), [starts[cell].copy()]
-        ends = _Ends(rule, formula, _Oracle(value, gradient, formula, everything))
+        oracle, path = _Oracle(value, gradient, problem, all_rows), [starts[cell].copy()]
+        ends = _Ends(rule, problem, _Oracle(value, gradient, problem, all_rows))
         tallies = [(0, 0)]
 
         def iterated(x: Floats) -> bool:
@@ -71,8 +71,8 @@ def self_driven_engine(engine: Engine) -> Engine:
         last = len(path) - 1
         walked = rule._replace(budget=min(rule.budget, last), autonomous=0, look_ahead=0)
         engine.count(
-            value, gradient, observe, _along(path), formula, row_count, everything, draws, walked, hypers[: cell + 1], plan,
-            starts, state, trace, progress, hits, points, last + 2,
+            value, gradient, observe, _along(path), problem, row_count, all_rows, draws, walked, hypers[: cell + 1], plan,
+            starts, work, trace, progress, hits, points, last + 2,
         )  # fmt: skip
         for row in hits[cell]:
             row["valued"], row["work"] = tallies[min(int(row["iterations"]), last)]
@@ -81,13 +81,13 @@ def self_driven_engine(engine: Engine) -> Engine:
         return int(progress["cell"][0])
 
     def replay(
-        value: Any, gradient: Any, _observe: Any, driver: Driver, formula: Any, everything: Any, _draws: Any,
-        _observing: int, hyper: Any, _plan: Any, start: Any, state: Any, first: int, last: int, repeats: int,
+        value: Any, gradient: Any, _observe: Any, driver: Driver, problem: Any, all_rows: Any, _draws: Any,
+        _observing: int, hyper: Any, _plan: Any, start: Any, work: Any, first: int, last: int, repeats: int,
     ) -> None:  # fmt: skip
         for _ in range(repeats if first == 0 else 0):
-            oracle = _Oracle(value, gradient, formula, everything)
+            oracle = _Oracle(value, gradient, problem, all_rows)
             ended = driver(oracle.value, oracle.gradient, start.copy(), hyper, last, None) if last > 0 else start
-            state.iterate[:] = ended
+            work.iterate[:] = ended
 
     return replace(engine, count=_quiet(count), replay=_quiet(replay), whole=True)
 
@@ -110,8 +110,8 @@ def _along(path: list[Floats]) -> Callable[..., None]:
 class _Ends:
     """Whether the tightest tolerance is met at a point, or the run is lost: the first pass need go no further."""
 
-    def __init__(self, rule: Any, formula: Any, oracle: _Oracle) -> None:
-        self._rule, self._formula, self._oracle = rule, formula, oracle
+    def __init__(self, rule: Any, problem: Any, oracle: _Oracle) -> None:
+        self._rule, self._problem, self._oracle = rule, problem, oracle
         self._start: float | None = None
 
     def __call__(self, x: Floats) -> bool:
@@ -127,6 +127,6 @@ class _Ends:
         if self._rule.measure == loop.GRADIENT:
             return float(np.linalg.norm(self._oracle.gradient(x)))
         if self._rule.measure == loop.VALUE:
-            return self._oracle.value(x) - float(self._formula.minimum)
-        stars = self._formula.minimizers.reshape(-1, x.size)
+            return self._oracle.value(x) - float(self._problem.minimum)
+        stars = self._problem.minimizers.reshape(-1, x.size)
         return float(np.linalg.norm(stars - x, axis=1).min())

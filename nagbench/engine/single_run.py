@@ -76,7 +76,7 @@ def run(
     )  # fmt: skip
     job, record = BatchRun(LoadedBatch(found, chosen.method, [cell])), curve_trace(cell, found)
     counts = run_batch(job, record, pulse)
-    hit, query = counts.hits[0, -1], job.state.query.copy()
+    hit, query = counts.hits[0, -1], job.work.y.copy()
     along = traced(found, record, counts.recorded)
     kept = None
     if path:

@@ -109,7 +109,7 @@ def _warm(task: Task, pulse: Pulse) -> _Clock:
     clock = _Clock(task, BatchRun(load_batch([task.cell])), calls=min(task.iterations, _MOST))
     try:
         took = sum(wall for wall, _ in replay(clock.job, 0, task.iterations, pulse=pulse))
-        if point_digest(clock.job.state.iterate) != task.digest:
+        if point_digest(clock.job.work.iterate) != task.digest:
             clock.error = "the replay does not end where the count ended"
             return clock
         _natively(clock)

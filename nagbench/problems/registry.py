@@ -143,7 +143,7 @@ def _build(found: Family, parameters: Mapping[str, Any], facts: Mapping[str, Any
     except UsageError:
         raise
     except (Exception, SystemExit) as error:
-        # A family of the package refuses values with these; whatever a family from loader raises is the user's.
+        # A family of the package refuses values with these; whatever a family from elsewhere raises is the user's.
         if ":" in found.name or isinstance(error, TypeError | ValueError | OverflowError | MemoryError):
             hint = f"; a plain function of x is python:{found.name}" if "argument: 'x'" in str(error) else ""
             raise UsageError(f"family {found.name}: {one_line(error)}{hint}") from error

@@ -176,7 +176,7 @@ def test_blocks_grow_until_they_take_their_time():
 def test_a_replay_makes_as_many_iterations_as_asked():
     job = common.job_of(nagbench.problem("bowl"), nagbench.optimizer("gradient-descent", step_size=0.25), 1)
     common.replayed(job)(3)
-    np.testing.assert_allclose(job.state.iterate, nagbench.problem("bowl").start * 0.5**3)
+    np.testing.assert_allclose(job.work.iterate, nagbench.problem("bowl").start * 0.5**3)
 
 
 def test_what_a_library_takes_to_begin_is_not_part_of_an_iteration(monkeypatch):
@@ -186,14 +186,16 @@ def test_what_a_library_takes_to_begin_is_not_part_of_an_iteration(monkeypatch):
     aside = run(3)
     assert aside == pytest.approx(job.begun)
     assert aside > 0
-    np.testing.assert_allclose(job.state.iterate, nagbench.problem("bowl").start * 0.5**3)
+    np.testing.assert_allclose(job.work.iterate, nagbench.problem("bowl").start * 0.5**3)
     clock = iter([10.0, 20.0])
     monkeypatch.setattr(common.time, "perf_counter", lambda: next(clock))
     assert common.seconds(lambda calls: 4.0, 3) == pytest.approx((10.0 - 4.0) / 3)
 
 
 def test_what_is_not_installed_is_left_out(monkeypatch):
-    monkeypatch.setattr("nagbench.optimizers.registry.missing_library", lambda library: "not installed" * (library == "torch"))
+    monkeypatch.setattr(
+        "nagbench.optimizers.registry.missing_library", lambda library: "not installed" * (library == "torch")
+    )
     common.optimizer.cache_clear()
     try:
         table = loop.times(loop.bare, ["torch/sgd"])
@@ -212,7 +214,7 @@ def test_a_minimiser_that_drives_itself_makes_its_iterations(monkeypatch):
     loop.driven("scipy/cg", 2)(1)
     ((job, _),) = ended
     assert made.nit == 8
-    np.testing.assert_allclose(job.state.iterate, made.x)
+    np.testing.assert_allclose(job.work.iterate, made.x)
     assert loop.driven("scipy/bfgs", 1_000_000) is None
 
 

@@ -32,22 +32,22 @@ def ends(job, first=0, last=ITERATIONS, repeats=1):
     """What a replay leaves in memory, in one piece and through pointers."""
     drawn, _ = job.draws(job.batch.cells[0], 0)
     found = []
-    for kind in (job.kind, None):
+    for kind in (job.fused_spec, None):
         if first == 0:
             job.move()
         else:
-            job.__dict__["kind"] = None
+            job.__dict__["fused_spec"] = None
             job.replay(0, drawn, 0, first)
-        job.__dict__["kind"] = kind
+        job.__dict__["fused_spec"] = kind
         job.replay(0, drawn, first, last, repeats)
-        found.append([getattr(job.state, name).tobytes() for name in ("iterate", "query", "slots")])
+        found.append([getattr(job.work, name).tobytes() for name in ("iterate", "y", "state")])
     return found
 
 
 @pytest.mark.parametrize("optimizer", [*PLAIN, *SCHEDULED])
 def test_in_one_piece_every_method_ends_on_the_same_bits(optimizer):
     job = job_of(nagbench.problem("rosenbrock"), optimizer)
-    assert isinstance(job.kind, fused.FusedSpec)
+    assert isinstance(job.fused_spec, fused.FusedSpec)
     in_one_piece, through_pointers = ends(job)
     assert in_one_piece == through_pointers
 
@@ -75,35 +75,35 @@ def test_a_replay_in_one_piece_ends_where_the_count_ended():
         job = job_of(problem, optimizer)
         counted = count(job.batch)
         job.replay(0, job.draws(job.batch.cells[0], 0)[0], 0, int(counted.hits["iterations"][0, -1]))
-        np.testing.assert_array_equal(job.state.iterate, counted.points[0, -1])
+        np.testing.assert_array_equal(job.work.iterate, counted.points[0, -1])
 
 
 def test_all_methods_on_a_problem_are_replayed_alike():
     """In one piece or through pointers: by the problem, the oracle and the engine, whatever the method."""
     for optimizer in (*PLAIN, *SCHEDULED):
-        assert job_of(nagbench.problem("rosenbrock"), optimizer).kind is not None
-        assert job_of(nagbench.problem("rosenbrock", dimension=3), optimizer).kind is None
-        assert job_of(nagbench.problem("rosenbrock"), optimizer, oracle="noise:0.1").kind is None
-        assert job_of(nagbench.problem("rosenbrock"), optimizer, engine="python").kind is None
+        assert job_of(nagbench.problem("rosenbrock"), optimizer).fused_spec is not None
+        assert job_of(nagbench.problem("rosenbrock", dimension=3), optimizer).fused_spec is None
+        assert job_of(nagbench.problem("rosenbrock"), optimizer, oracle="noise:0.1").fused_spec is None
+        assert job_of(nagbench.problem("rosenbrock"), optimizer, engine="python").fused_spec is None
 
 
 def test_the_oracle_calls_in_one_piece_leave_the_gradient():
     problem = nagbench.problem("rosenbrock")
     for optimizer in ("nesterov", "fista-function-restart"):
         job = job_of(problem, optimizer)
-        job.state.query[:] = [0.3, -2.0]
+        job.work.y[:] = [0.3, -2.0]
         job.query(job.draws(job.batch.cells[0], 0)[0], 0, 7)
-        np.testing.assert_array_equal(job.state.slope, problem.gradient([0.3, -2.0]))
+        np.testing.assert_array_equal(job.work.grad, problem.gradient([0.3, -2.0]))
 
 
 def test_kinds_with_other_kernels_share_nothing():
     """One entry of the cache for each pair: neither the name of a kernel alone nor that of a method decides."""
     found = {
-        job_of(nagbench.problem(problem), optimizer).kind
+        job_of(nagbench.problem(problem), optimizer).fused_spec
         for problem in ("bowl", "rosenbrock")
         for optimizer in ("momentum", "nesterov")
     }
-    assert len({id(fused._piece(fused._replay, kind)) for kind in found}) == len(found) == 4
+    assert len({id(fused._fused(fused._replay, kind)) for kind in found}) == len(found) == 4
     assert all(kind.observe is loop.ignore for kind in found)
 
 
@@ -122,10 +122,10 @@ def test_a_count_that_goes_on_in_one_piece_finds_the_same(monkeypatch, optimizer
             monkeypatch.setattr(runner, "_LONG", long)
             monkeypatch.setattr(runner, "_FAR", 0)
             monkeypatch.setattr(runner, "_next_allowance", lambda _allowance, _seconds: 7)
-            original = BatchRun.leap
-            monkeypatch.setattr(BatchRun, "leap", lambda *given: leapt.append(original(*given)) or leapt[-1])  # noqa: B023
+            original = BatchRun.count_fused
+            monkeypatch.setattr(BatchRun, "count_fused", lambda *given: leapt.append(original(*given)) or leapt[-1])  # noqa: B023
             counted = count(LoadedBatch(problem, chosen.method, [cell]))
-            monkeypatch.setattr(BatchRun, "leap", original)
+            monkeypatch.setattr(BatchRun, "count_fused", original)
             found.append((counted.hits.tobytes(), counted.points.tobytes(), counted.errors))
         assert found[0] == found[1]
         assert found[0][2] == {}

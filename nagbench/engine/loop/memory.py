@@ -1,65 +1,91 @@
-"""The memory of one run, and what the oracle draws into it: copies, comparisons, mini-batches and noise."""
+"""The working memory of one run: views of it, copies and comparisons, and what the oracle draws into it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from nagbench.core.kernels import jitable
+from nagbench.core.kernels import jitable, pointer
+from nagbench.engine.loop.records import ProblemView, RunView
+
+
+@jitable
+def view_problem(problem: Any, n: int, rows: Any) -> Any:
+    """Return the view of a problem's data, with the rows of a mini-batch (none: all rows)."""
+    return ProblemView(
+        n,
+        problem.data.size,
+        pointer(problem.data),
+        problem.shape.size,
+        pointer(problem.shape),
+        rows.size,
+        pointer(rows),
+    )
+
+
+@jitable
+def view_run(work: Any, given: Any, scheduled: bool) -> Any:
+    """Return the view of a workspace with these hyperparameters."""
+    hyper = pointer(work.hyper) if scheduled else pointer(given)
+    return RunView(
+        pointer(work.iterate), pointer(work.y), pointer(work.grad), work.state.shape[0], pointer(work.state), given.size,
+        hyper, pointer(given),
+    )  # fmt: skip
 
 
 @jitable
 def is_sampled(draws: Any) -> bool:
-    """Whether the oracle draws anything."""
+    """Tell whether the oracle draws anything."""
     return bool(draws.offsets.size > 1 or draws.noise.shape[0] > 0)
 
 
 @jitable
-def batch_at(k: int, draws: Any, everything: Any) -> Any:
-    """The rows of iteration k's mini-batch."""
+def rows_of(k: int, draws: Any, all_rows: Any) -> Any:
+    """Return the rows of iteration k's mini-batch."""
     if draws.offsets.size > 1:
         j = k - draws.first
         return draws.rows[draws.offsets[j] : draws.offsets[j + 1]]
-    return everything
+    return all_rows
 
 
 @jitable
-def add_noise(k: int, draws: Any, slope: Any) -> None:
-    """Adds iteration k's noise to the gradient, where there is any."""
+def add_noise(k: int, draws: Any, grad: Any) -> None:
+    """Add iteration k's noise to the gradient, where there is any."""
     if draws.noise.shape[0] > 0:
         noise = draws.noise[k - draws.first]
         for i in range(noise.size):
-            slope[i] += noise[i]
+            grad[i] += noise[i]
 
 
 @jitable
 def copy(source: Any, target: Any) -> None:
-    """An element at a time: numba takes seconds to compile an assignment to a slice, and this becomes the same code."""
+    """Copy an array, one element at a time."""
+    # Numba takes seconds to compile an assignment to a slice, and this becomes the same code.
     for i in range(source.size):
         target[i] = source[i]
 
 
 @jitable
-def reset(state: Any, start: Any) -> None:
-    """The start, at rest."""
-    copy(start, state.iterate)
-    copy(start, state.query)
-    for slot in range(state.slots.shape[0]):
+def reset(work: Any, start: Any) -> None:
+    """Put a run at its start, with a state of zeros."""
+    copy(start, work.iterate)
+    copy(start, work.y)
+    for row in range(work.state.shape[0]):
         for i in range(start.size):
-            state.slots[slot, i] = 0.0
+            work.state[row, i] = 0.0
 
 
 @jitable
-def remember(state: Any) -> None:
-    """Keeps the state, to compare with later."""
-    copy(state.iterate, state.saved_iterate)
-    copy(state.query, state.saved_query)
-    for slot in range(state.slots.shape[0]):
-        copy(state.slots[slot], state.saved_slots[slot])
+def save(work: Any) -> None:
+    """Keep the whole state, to compare with later."""
+    copy(work.iterate, work.saved_iterate)
+    copy(work.y, work.saved_y)
+    for row in range(work.state.shape[0]):
+        copy(work.state[row], work.saved_state[row])
 
 
 @jitable
-def same(n: int, a: Any, b: Any) -> bool:
-    """Whether two points are the same, bit for bit but for the sign of 0."""
+def equal(n: int, a: Any, b: Any) -> bool:
+    """Tell whether two points are equal bit for bit but for the sign of 0."""
     for i in range(n):  # noqa: SIM110 (numba knows no generators here)
         if a[i] != b[i]:
             return False
@@ -67,9 +93,9 @@ def same(n: int, a: Any, b: Any) -> bool:
 
 
 @jitable
-def same_whole(state: Any) -> bool:
-    """Whether the state but for the iterate is the one that was kept."""
-    for slot in range(state.slots.shape[0]):
-        if not same(state.iterate.size, state.slots[slot], state.saved_slots[slot]):
+def equals_saved(work: Any) -> bool:
+    """Tell whether the state apart from the iterate is the one that was kept."""
+    for row in range(work.state.shape[0]):
+        if not equal(work.iterate.size, work.state[row], work.saved_state[row]):
             return False
-    return bool(same(state.iterate.size, state.query, state.saved_query))
+    return bool(equal(work.iterate.size, work.y, work.saved_y))

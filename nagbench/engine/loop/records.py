@@ -1,4 +1,4 @@
-"""What the loop works on: what it is told, the memory of one run, and what it finds."""
+"""Records of the loop: its inputs, the working memory of one run, and its results."""
 
 from __future__ import annotations
 
@@ -17,6 +17,102 @@ LARGEST = float(np.finfo(np.float64).max)
 SAMPLES = 256
 
 
+class Kernels(NamedTuple):
+    """The entries of a problem's and an algorithm's kernels; see `nagbench.core.entries`."""
+
+    value: Any
+    gradient: Any
+    observe: Any
+    update: Any
+
+
+class ProblemView(NamedTuple):
+    """What every kernel of a problem reads besides the point: addresses and sizes, or arrays in plain Python."""
+
+    n: int
+    data_size: int
+    data: Any
+    shape_size: int
+    shape: Any
+    rows_size: int
+    rows: Any
+
+
+class RunView(NamedTuple):
+    """What an update reads and writes: addresses and sizes, or arrays in plain Python.
+
+    Parameters
+    ----------
+    x, y, grad
+        The iterate, the point at which the gradient is taken (x itself without look-ahead), and the gradient there.
+    state_count, state
+        The number of state vectors, and these.
+    hyper_size, hyper
+        The hyperparameters of this iteration.
+    given
+        The hyperparameters before any schedule.
+    """
+
+    x: Any
+    y: Any
+    grad: Any
+    state_count: int
+    state: Any
+    hyper_size: int
+    hyper: Any
+    given: Any
+
+
+class StepOptions(NamedTuple):
+    """What an iteration has to do.
+
+    Parameters
+    ----------
+    scheduled
+        Hyperparameters follow a schedule.
+    observing
+        The algorithm wants the value of f.
+    value_known, gradient_known
+        f at the iterate, or the gradient at y, has been computed already.
+    """
+
+    scheduled: bool
+    observing: bool
+    value_known: bool
+    gradient_known: bool
+
+
+class Measurement(NamedTuple):
+    """How an iterate is measured, in every iteration of an uninterrupted count.
+
+    Parameters
+    ----------
+    kind
+        `GRADIENT`, `VALUE` or `DISTANCE`.
+    threshold
+        The count is interrupted where the measure is not above this.
+    minimum
+        f*.
+    minimizers_size, minimizers
+        The known minimisers, one after another.
+    autonomous
+        Whether an iterate that equals the saved one interrupts the count.
+    saved
+        The saved iterate.
+    samples
+        See `Workspace`.
+    """
+
+    kind: int
+    threshold: float
+    minimum: float
+    minimizers_size: int
+    minimizers: Any
+    autonomous: bool
+    saved: Any
+    samples: Any
+
+
 class Draws(NamedTuple):
     """Random draws of the oracle for the iterations from `first` on: mini-batch j is rows[offsets[j]:offsets[j+1]]."""
 
@@ -26,10 +122,27 @@ class Draws(NamedTuple):
     noise: Floats
 
 
-class Rule(NamedTuple):
-    """How a run is measured and when it ends. `tolerances` decrease; `every` is the iterations between measurements.
+class StoppingRule(NamedTuple):
+    """How a run is measured and when it ends.
 
-    `observing` says that the method wants the value of f at its iterate in every iteration.
+    Parameters
+    ----------
+    measure
+        `GRADIENT`, `VALUE` or `DISTANCE`.
+    relative
+        1 if the measure is divided by its value at the start.
+    tolerances
+        In decreasing order.
+    budget
+        The most iterations.
+    every
+        Iterations between measurements.
+    autonomous
+        1 if the algorithm does not depend on k, so that a state that recurs means that the run has stalled.
+    look_ahead
+        1 if the gradient is taken elsewhere than at the iterate.
+    observing
+        1 if the algorithm wants the value of f at its iterate in every iteration.
     """
 
     measure: int
@@ -42,19 +155,32 @@ class Rule(NamedTuple):
     observing: int
 
 
-class State(NamedTuple):
-    """The working memory of one run. Without look-ahead, `query` is the array `iterate` itself.
+class Workspace(NamedTuple):
+    """The working memory of one run.
 
-    `hyper` is what a run with a schedule hands to its update, made anew in every iteration.
+    Parameters
+    ----------
+    iterate, y
+        The iterate, and the point at which the gradient is taken: without look-ahead the same array.
+    state
+        What the algorithm remembers, one vector a row.
+    grad
+        The gradient at y.
+    saved_iterate, saved_y, saved_state
+        What the cycle detection compares with.
+    samples
+        Measures at evenly spaced iterations, from which the rate is estimated.
+    hyper
+        The hyperparameters of this iteration, where there is a schedule.
     """
 
     iterate: Floats
-    query: Floats
-    slots: Floats
-    slope: Floats
+    y: Floats
+    state: Floats
+    grad: Floats
     saved_iterate: Floats
-    saved_query: Floats
-    saved_slots: Floats
+    saved_y: Floats
+    saved_state: Floats
     samples: Floats
     hyper: Floats
 
@@ -90,6 +216,7 @@ PROGRESS = np.dtype(
         for name in (
             "work",
             "valued",
+            "minimum",
             "start_measure",
             "start_value",
             "ceiling",

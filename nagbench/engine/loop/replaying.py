@@ -1,77 +1,20 @@
-"""The bare replay, in which nothing is measured; its oracle calls alone."""
+"""The bare replay, in which nothing is measured, and its oracle calls alone."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from nagbench.core.kernels import jitable, pointer
-from nagbench.engine.loop.memory import add_noise, batch_at, is_sampled, reset
-from nagbench.optimizers.schedules import fill_hyperparameters, is_scheduled
+from nagbench.engine.loop.memory import add_noise, is_sampled, reset, rows_of, view_problem, view_run
+from nagbench.engine.loop.records import Kernels, StepOptions
+from nagbench.engine.loop.step import consult_oracle, gradient_at, inlined, move, step, value_at
+from nagbench.optimizers.schedules import is_scheduled
 
 
-@jitable
-def walk(
-    gradient: Any,
-    update: Any,
-    first: int,
-    last: int,
-    n: int,
-    x: Any,
-    q: Any,
-    slope: Any,
-    slot_count: int,
-    slots: Any,
-    hyper_size: int,
-    hyper: Any,
-    data_size: int,
-    data: Any,
-    shape_size: int,
-    shape: Any,
-    rows_size: int,
-    rows: Any,
-) -> None:
-    """Iterations first … last − 1 with the exact oracle and constant hyperparameters."""
+@inlined
+def repeat_steps(first: int, last: int, kernels: Any, problem: Any, run: Any, options: Any, schedule: Any) -> None:
+    """Make iterations ``first`` … ``last`` − 1 with the exact oracle."""
     for k in range(first, last):
-        gradient(n, q, data_size, data, shape_size, shape, rows_size, rows, slope)
-        update(k, n, slope, x, q, slot_count, slots, hyper_size, hyper)
-
-
-@jitable
-def walk_on(
-    value: Any,
-    gradient: Any,
-    observe: Any,
-    update: Any,
-    first: int,
-    last: int,
-    scheduled: bool,
-    observing: bool,
-    plan: Any,
-    given: Any,
-    n: int,
-    x: Any,
-    q: Any,
-    slope: Any,
-    slot_count: int,
-    slots: Any,
-    hyper_size: int,
-    hyper: Any,
-    data_size: int,
-    data: Any,
-    shape_size: int,
-    shape: Any,
-    rows_size: int,
-    rows: Any,
-) -> None:
-    """The same of a method that follows a schedule, by which `hyper` comes of what is `given`, or that wants the value of f."""
-    for k in range(first, last):
-        if scheduled:
-            fill_hyperparameters(k, plan, hyper_size, given, hyper)
-        if observing:
-            f = value(n, x, data_size, data, shape_size, shape, rows_size, rows)
-            observe(k, f, n, x, q, slot_count, slots, hyper_size, hyper)
-        gradient(n, q, data_size, data, shape_size, shape, rows_size, rows, slope)
-        update(k, n, slope, x, q, slot_count, slots, hyper_size, hyper)
+        step(k, kernels, problem, run, options, schedule)
 
 
 def replay(
@@ -79,86 +22,61 @@ def replay(
     gradient: Any,
     observe: Any,
     update: Any,
-    formula: Any,
-    everything: Any,
+    problem: Any,
+    all_rows: Any,
     draws: Any,
     observing: int,
     given: Any,
-    plan: Any,
+    schedule: Any,
     start: Any,
-    state: Any,
+    work: Any,
     first: int,
     last: int,
     repeats: int,
 ) -> None:
-    """Iterations first … last − 1, bare: nothing is measured, and f is evaluated only where the method wants its value.
+    """Make iterations ``first`` … ``last`` − 1 bare: nothing is measured, and f is evaluated only where the algorithm wants it.
 
-    From 0 it resets to the start; `repeats` replays in a row.
+    From 0 it resets to the start; ``repeats`` is the number of replays in a row. For the parameters see `count`.
     """
-    n, slot_count = state.iterate.size, state.slots.shape[0]
-    x, q, slots, slope = pointer(state.iterate), pointer(state.query), pointer(state.slots), pointer(state.slope)
-    data_size, data, shape_size, shape = (
-        formula.data.size,
-        pointer(formula.data),
-        formula.shape.size,
-        pointer(formula.shape),
-    )
-    rows_size, rows, sampled, scheduled = everything.size, pointer(everything), is_sampled(draws), is_scheduled(plan[0])
-    hyper_size, constant, hyper = given.size, pointer(given), pointer(state.hyper if scheduled else given)
+    n, sampled, scheduled = work.iterate.size, is_sampled(draws), is_scheduled(schedule[0])
+    kernels = Kernels(value, gradient, observe, update)
+    whole, run = view_problem(problem, n, all_rows), view_run(work, given, scheduled)
+    options = StepOptions(scheduled, observing == 1, False, False)
     for _ in range(repeats):
         if first == 0:
-            reset(state, start)
-        if not (scheduled or sampled or observing == 1):
-            walk(
-                gradient, update, first, last, n, x, q, slope, slot_count, slots, hyper_size, hyper, data_size, data,
-                shape_size, shape, rows_size, rows,
-            )  # fmt: skip
-            continue
+            reset(work, start)
         if not sampled:
-            walk_on(
-                value, gradient, observe, update, first, last, scheduled, observing == 1, plan[0], constant, n, x, q, slope,
-                slot_count, slots, hyper_size, hyper, data_size, data, shape_size, shape, rows_size, rows,
-            )  # fmt: skip
+            repeat_steps(first, last, kernels, whole, run, options, schedule[0])
             continue
         for k in range(first, last):
-            if scheduled:
-                fill_hyperparameters(k, plan[0], hyper_size, constant, hyper)
-            batch = batch_at(k, draws, everything)
-            if observing == 1:
-                f = value(n, x, data_size, data, shape_size, shape, batch.size, pointer(batch))
-                observe(k, f, n, x, q, slot_count, slots, hyper_size, hyper)
-            gradient(n, q, data_size, data, shape_size, shape, batch.size, pointer(batch), slope)
-            add_noise(k, draws, state.slope)
-            update(k, n, slope, x, q, slot_count, slots, hyper_size, hyper)
+            view = view_problem(problem, n, rows_of(k, draws, all_rows))
+            consult_oracle(k, kernels, view, run, options, schedule[0], 0.0)
+            add_noise(k, draws, work.grad)
+            move(k, kernels, n, run)
 
 
 def query(
     value: Any,
     gradient: Any,
-    formula: Any,
-    everything: Any,
+    problem: Any,
+    all_rows: Any,
     draws: Any,
     observing: int,
-    state: Any,
+    work: Any,
     first: int,
     last: int,
 ) -> None:
-    """The oracle calls of iterations first … last − 1 alone, at one point: what a replay spends outside the method."""
-    n, q, slope = state.query.size, pointer(state.query), pointer(state.slope)
-    data_size, data, shape_size, shape = (
-        formula.data.size,
-        pointer(formula.data),
-        formula.shape.size,
-        pointer(formula.shape),
-    )
-    rows_size, rows, sampled = everything.size, pointer(everything), is_sampled(draws)
-    if not (sampled or observing == 1):
-        for _ in range(first, last):
-            gradient(n, q, data_size, data, shape_size, shape, rows_size, rows, slope)
-        return
+    """Make the oracle calls of iterations ``first`` … ``last`` − 1 at one point: what a replay spends outside the update.
+
+    For the parameters see `count`.
+    """
+    n, sampled = work.y.size, is_sampled(draws)
+    kernels, whole = Kernels(value, gradient, 0, 0), view_problem(problem, n, all_rows)
+    run = view_run(work, work.hyper, False)
     for k in range(first, last):
-        batch = batch_at(k, draws, everything) if sampled else everything
+        view = view_problem(problem, n, rows_of(k, draws, all_rows)) if sampled else whole
         if observing == 1:
-            value(n, q, data_size, data, shape_size, shape, batch.size, pointer(batch))
-        gradient(n, q, data_size, data, shape_size, shape, batch.size, pointer(batch), slope)
-        add_noise(k, draws, state.slope)
+            value_at(kernels, view, run.y)
+        gradient_at(kernels, view, run.y, run.grad)
+        if sampled:
+            add_noise(k, draws, work.grad)

@@ -45,4 +45,4 @@ def assert_replays(name, budget):
     assert point_digest(counts.points[0, -1]) == point_digest(counts.points[1, -1])
     list(replay(job, 0, budget))
     list(replay(job, 0, budget))
-    assert point_digest(job.state.iterate) == point_digest(counts.points[0, -1])
+    assert point_digest(job.work.iterate) == point_digest(counts.points[0, -1])

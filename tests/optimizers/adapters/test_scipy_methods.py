@@ -97,7 +97,7 @@ def test_the_bare_replay_ends_where_the_count_ended_bit_for_bit(name):
     iterations = int(found.hits["iterations"][0, -1])
     list(replay(job, 0, iterations))
     list(replay(job, 0, iterations))
-    assert point_digest(job.state.iterate) == point_digest(found.points[0, -1])
+    assert point_digest(job.work.iterate) == point_digest(found.points[0, -1])
 
 
 def test_a_budget_ends_it_and_a_start_at_the_minimum_takes_nothing():

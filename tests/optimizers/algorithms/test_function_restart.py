@@ -58,7 +58,7 @@ def test_the_bare_replay_ends_where_the_count_ended(settings, engine):
     batch = LoadedBatch(problem, optimizer.method, cells)
     counts, job = count(batch), BatchRun(batch)
     list(replay(job, 0, 200))
-    assert point_digest(job.state.iterate) == point_digest(counts.points[0, -1])
+    assert point_digest(job.work.iterate) == point_digest(counts.points[0, -1])
 
 
 @pytest.mark.parametrize("name", ["rosenbrock-10", "ill-conditioned-1e4"])

@@ -35,7 +35,7 @@ def test_the_bare_replay_ends_where_the_count_ended(name):
     batch = LoadedBatch(problem, optimizer.method, [make_cell(problem, optimizer, budget=777, tolerances=(1e-300,))])
     counts, job = count(batch), BatchRun(batch)
     list(replay(job, 0, int(counts.hits["iterations"][0, -1])))
-    assert point_digest(job.state.iterate) == point_digest(counts.points[0, -1])
+    assert point_digest(job.work.iterate) == point_digest(counts.points[0, -1])
 
 
 @pytest.mark.parametrize("engine", ["numba", "python"])

@@ -164,7 +164,7 @@ class TestRuns:
         )
         counts, job = count(batch), BatchRun(batch)
         list(replay(job, 0, 150))
-        assert point_digest(job.state.iterate) == point_digest(counts.points[0, -1])
+        assert point_digest(job.work.iterate) == point_digest(counts.points[0, -1])
 
     def test_engines_agree(self):
         compiled, plain = (run(f"nesterov:momentum=0.9,{BOTH}", engine, 150) for engine in ENGINES)

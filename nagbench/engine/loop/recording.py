@@ -1,4 +1,4 @@
-"""What a count notes of a run: its measure, how f has risen, the rate, the rows of its curve and of its outcomes."""
+"""What a count records of a run: its measure, how f has risen, its rate, the rows of its curve and of its outcomes."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from nagbench.core.kernels import distance, jitable
-from nagbench.engine.loop.memory import copy, remember, reset
+from nagbench.engine.loop.memory import copy, reset, save
 from nagbench.engine.loop.records import BLOW_UP, LARGEST, SAMPLES
 
 
 @jitable
-def nearest(n: int, x: Any, minimizers_size: int, minimizers: Any) -> float:
-    """‖x − x*‖₂ to the nearest known minimiser; nan where none is known."""
+def distance_to_nearest(n: int, x: Any, minimizers_size: int, minimizers: Any) -> float:
+    """Return ‖x − x*‖₂ to the nearest known minimiser; nan where none is known."""
     nearest = np.nan
     for offset in range(0, minimizers_size, n):
         away = distance(n, x, minimizers, offset)
@@ -23,10 +23,10 @@ def nearest(n: int, x: Any, minimizers_size: int, minimizers: Any) -> float:
 
 
 @jitable
-def begin(state: Any, start: Any, now: Any) -> None:
-    """A run's first iteration lies ahead: the state at its start, nothing noted."""
-    reset(state, start)
-    remember(state)
+def begin_run(work: Any, start: Any, now: Any) -> None:
+    """Put a run at its start, with nothing recorded."""
+    reset(work, start)
+    save(work)
     now["k"] = 0
     now["begun"] = 1
     now["due_at"] = 0
@@ -46,8 +46,8 @@ def begin(state: Any, start: Any, now: Any) -> None:
 
 
 @jitable
-def sample(samples: Any, now: Any, every: int, measure: float) -> None:
-    """Keeps the measure at evenly spaced iterations, at most SAMPLES of them: when full, every second one goes."""
+def record_sample(samples: Any, now: Any, every: int, measure: float) -> None:
+    """Keep the measure at evenly spaced iterations, at most SAMPLES of them: when full, every second one is dropped."""
     if now["sampled"] == SAMPLES:
         for i in range(SAMPLES // 2):
             samples[i] = samples[2 * i]
@@ -60,7 +60,10 @@ def sample(samples: Any, now: Any, every: int, measure: float) -> None:
 
 @jitable
 def rate_of(samples: Any, now: Any, every: int) -> float:
-    """Least-squares slope of ln(measure) per iteration over the second half of the samples; nan with fewer than two."""
+    """Return the slope of ln(measure) per iteration, by least squares over the second half of the samples.
+
+    It is nan with fewer than two samples.
+    """
     count = t = y = tt = ty = 0.0
     for i in range(now["sampled"] // 2, now["sampled"]):
         if samples[i] > 0.0 and samples[i] < np.inf:
@@ -77,8 +80,8 @@ def rate_of(samples: Any, now: Any, every: int) -> float:
 
 
 @jitable
-def watch(now: Any, f: float, measure: float) -> None:
-    """Notes the value and the measure of this iteration, and how f has risen."""
+def record_measure(now: Any, f: float, measure: float) -> None:
+    """Record the value and the measure of this iteration, and how f has risen."""
     now["value"] = f
     now["measure"] = measure
     if now["k"] == 0:
@@ -96,7 +99,7 @@ def watch(now: Any, f: float, measure: float) -> None:
 
 @jitable
 def residual_of(now: Any, relative: int) -> Any:
-    """What is compared with the tolerances: the measure, or its ratio to the one at the start."""
+    """Return what is compared with the tolerances: the measure, or its ratio to the one at the start."""
     if relative == 0:
         return now["measure"]
     if now["start_measure"] == 0.0:
@@ -105,40 +108,32 @@ def residual_of(now: Any, relative: int) -> Any:
 
 
 @jitable
-def blown_up(now: Any, f: float, measure: float) -> bool:
-    """Whether the value or the measure is not finite, or the measure is too large."""
+def has_diverged(now: Any, f: float, measure: float) -> bool:
+    """Tell whether the value or the measure is not finite, or the measure is too large."""
     # A measure that is nan is not below anything; f − f is 0 for finite numbers alone.
     return not (measure <= now["ceiling"] and f - f == 0.0)
 
 
 @jitable
-def record(trace: Any, now: Any, gradient_norm: float, away: float, state: Any) -> None:
-    """One row of the curve, and the iterate where those are kept."""
+def record_curve(trace: Any, now: Any, gradient_norm: float, distance: float, work: Any) -> None:
+    """Record one row of the curve, and the iterate where iterates are kept."""
     row = trace.curve[now["recorded"]]
     row["iteration"] = now["k"]
     row["value"] = now["value"]
     row["gradient_norm"] = gradient_norm
-    row["distance"] = away
+    row["distance"] = distance
     if trace.path.shape[0] > 0:
-        copy(state.iterate, trace.path[now["recorded"]])
+        copy(work.iterate, trace.path[now["recorded"]])
     now["recorded"] += 1
 
 
 @jitable
-def note(
-    hits: Any,
-    points: Any,
-    tolerance: int,
-    status: int,
-    now: Any,
-    gradient_norm: float,
-    residual: float,
-    minimum: float,
-    state: Any,
+def record_hit(
+    hits: Any, points: Any, tolerance: int, status: int, now: Any, gradient_norm: float, residual: float, work: Any
 ) -> None:
-    """The outcome of one tolerance, as things stand."""
+    """Record the outcome of one tolerance, as things stand."""
     row = hits[now["cell"], tolerance]
-    height = now["start_value"] - minimum
+    height = now["start_value"] - now["minimum"]
     row["status"] = status
     row["iterations"] = now["k"]
     row["rises"] = now["rises"]
@@ -148,25 +143,17 @@ def note(
     row["gradient_norm"] = gradient_norm
     row["residual"] = residual
     row["overshoot"] = now["rise"] / height if height > 0.0 else np.nan
-    copy(state.iterate, points[now["cell"], tolerance])
+    copy(work.iterate, points[now["cell"], tolerance])
 
 
 @jitable
-def finish(
-    hits: Any,
-    points: Any,
-    status: int,
-    now: Any,
-    gradient_norm: float,
-    residual: float,
-    minimum: float,
-    state: Any,
-    rule: Any,
+def finish_run(
+    hits: Any, points: Any, status: int, now: Any, gradient_norm: float, residual: float, work: Any, rule: Any
 ) -> None:
-    """Fills the rows of the tolerances that were not met, and moves on to the next cell."""
+    """Record the outcomes of the tolerances that were not met, and go to the next cell."""
     for tolerance in range(now["reached"], rule.tolerances.size):
-        note(hits, points, tolerance, status, now, gradient_norm, residual, minimum, state)
-    rate = rate_of(state.samples, now, rule.every)
+        record_hit(hits, points, tolerance, status, now, gradient_norm, residual, work)
+    rate = rate_of(work.samples, now, rule.every)
     for tolerance in range(rule.tolerances.size):
         row = hits[now["cell"], tolerance]
         row["rate"] = rate
