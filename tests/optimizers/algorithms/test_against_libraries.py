@@ -5,6 +5,7 @@ import pytest
 from trajectories import ROSENBROCK_START, first_difference, rosenbrock, walk
 
 import nagbench
+from nagbench.libraries._jax import double_precision
 
 STEPS = 60
 
@@ -41,7 +42,7 @@ def torch_path(make, seen=parameters, scalars="float64"):
 def optax_path(make):
     """The parameters after each step of an Optax transformation, the start first."""
     optax, jax = pytest.importorskip("optax"), pytest.importorskip("jax")
-    with jax.enable_x64(True):
+    with double_precision():
         transformation = make(optax)
         p = jax.numpy.asarray(ROSENBROCK_START)
         state, points = transformation.init(p), [ROSENBROCK_START]
