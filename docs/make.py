@@ -11,7 +11,7 @@ from pathlib import Path
 
 from nagbench.optimizers import schedules
 from nagbench.optimizers.algorithm import Hyperparameter, Method
-from nagbench.optimizers.registry import methods
+from nagbench.optimizers.registry import algorithms
 from nagbench.problems.problem import Problem
 from nagbench.problems.registry import families
 from nagbench.problems.suites import Entry, suites
@@ -83,7 +83,7 @@ def method_section(method: Method) -> str:
 def schedule_rows() -> list[str]:
     """The table of schedules, of step sizes and then of momenta."""
     rows = ["| pair | formula | further pairs, with defaults | source |", "|---|---|---|---|"]
-    for key, table in schedules.WORDS.items():
+    for key, table in schedules.SCHEDULES.items():
         for word, schedule in table.items():
             further = ", ".join(f"`{name}={value:g}`" for name, value in schedule.parameters.items()) or "—"
             rows.append(f"| `{key}={word}` | {schedule.formula} | {further} | {schedule.source} |")
@@ -97,7 +97,7 @@ def between(text: str, begin: str, end: str, lines: list[str]) -> str:
 
 def methods_page(before: str) -> str:
     """The page on methods, with all that stands between its marks made anew."""
-    rows = methods().values()
+    rows = algorithms().values()
     table = ["| name | tested at | tuned over | theory |\n|---|---|---|---|", *map(method_row, rows)]
     page = between(before, SCHEDULES, SCHEDULES_END, schedule_rows())
     return between(page, BEGIN, END, [*table, "", *map(method_section, rows)])

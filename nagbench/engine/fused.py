@@ -30,7 +30,7 @@ from nagbench.engine import loop
 from nagbench.engine.loop.counting import leap as leaping
 from nagbench.engine.loop.replaying import walk, walk_on
 from nagbench.optimizers import schedules
-from nagbench.optimizers.schedules import PLAN
+from nagbench.optimizers.schedules import SCHEDULE_DTYPE
 from nagbench.problems.evaluation import ProblemData
 
 Function = Callable[..., Any]
@@ -193,7 +193,7 @@ def _leap(  # type: ignore[no-untyped-def]
 
 _REST = (int64, _FLOATS, int64, _INTS, _INTS)
 _SIGNATURES: dict[Function, Any] = {
-    _replay: void(int64, int64, int64, *[_FLOATS] * 6, types.CPointer(numba.from_dtype(PLAN)), *_REST),
+    _replay: void(int64, int64, int64, *[_FLOATS] * 6, types.CPointer(numba.from_dtype(SCHEDULE_DTYPE)), *_REST),
     _query: void(int64, _FLOATS, _FLOATS, *_REST),
     _leap: void(
         *[int64] * 4,

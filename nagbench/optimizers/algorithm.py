@@ -66,12 +66,12 @@ class Hyperparameter:
             raise UsageError(f"{method}: {name}={value!r} is not valid; allowed: a number {least} and {most}")
         return number
 
-    def at(self, fraction: float, unit: float = 1.0) -> float:
+    def value_at(self, fraction: float, unit: float = 1.0) -> float:
         """The value at a fraction in [0, 1] of the tuning range; ``unit`` is what one "1/L" is worth."""
-        return float(self.spread(np.array([fraction]), unit)[0])
+        return float(self.values_at(np.array([fraction]), unit)[0])
 
-    def spread(self, fractions: Floats, unit: float = 1.0) -> Floats:
-        """The values at fractions in [0, 1] of the tuning range; see `at`."""
+    def values_at(self, fractions: Floats, unit: float = 1.0) -> Floats:
+        """The values at fractions in [0, 1] of the tuning range; see `value_at`."""
         assert self.tuning is not None
         low, high = self.tuning
         complement = self.scale == "log-complement"
@@ -181,7 +181,7 @@ class Optimizer:
         why = self.method.refuses(values) if self.method.refuses is not None else None
         if why is not None:
             raise UsageError(f"{self.name}: {why}")
-        values |= schedule_of(self.method, given)
+        values |= complete_schedules(self.method, given)
         object.__setattr__(self, "hyperparameters", MappingProxyType(values))
 
     @property
@@ -199,9 +199,9 @@ class Optimizer:
 
     @property
     def plan(self) -> NDArray[Any]:
-        """How the values change with the iteration: one row of `schedules.PLAN`."""
+        """How the values change with the iteration: one row of `schedules.SCHEDULE_DTYPE`."""
         names = list(self.method.hyperparameters)
-        return schedules.schedule_row(names, self.hyperparameters, next_momentum=self.method.next_momentum)
+        return schedules.make_schedule_row(names, self.hyperparameters, next_momentum=self.method.next_momentum)
 
     @property
     def scheduled(self) -> bool:
@@ -216,11 +216,11 @@ class Optimizer:
         return now
 
     def __str__(self) -> str:
-        pairs = (f"{name}={text_of_value(value)}" for name, value in self.hyperparameters.items())
+        pairs = (f"{name}={format_value(value)}" for name, value in self.hyperparameters.items())
         return f"{self.name}:" + ",".join(pairs)
 
 
-def text_of_value(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A word as it is, a number to six digits."""
     return value if isinstance(value, str) else f"{value:g}"
 
@@ -232,9 +232,9 @@ def check_hyperparameters(method: Method, given: Mapping[str, Any]) -> dict[str,
 
 def _checked(method: Method, name: str, value: Any) -> Any:
     known = {**method.hyperparameters, **(_OF_SCHEDULES if method.schedulable else {})}
-    if name in schedules.WORDS and name in method.schedulable:
-        if value not in schedules.WORDS[name]:
-            raise unknown_name(f"{name} of {method.name}", str(value), schedules.WORDS[name])
+    if name in schedules.SCHEDULES and name in method.schedulable:
+        if value not in schedules.SCHEDULES[name]:
+            raise unknown_name(f"{name} of {method.name}", str(value), schedules.SCHEDULES[name])
         return value
     if name == "momentum_schedule" and "momentum" in method.hyperparameters:
         raise UsageError(
@@ -245,10 +245,10 @@ def _checked(method: Method, name: str, value: Any) -> Any:
     return known[name].check(method.name, name, value)
 
 
-def schedule_of(method: Method, given: Mapping[str, Any]) -> dict[str, Any]:
+def complete_schedules(method: Method, given: Mapping[str, Any]) -> dict[str, Any]:
     """Words and numbers of the schedules that are not constant, complete; raises UsageError for numbers that none takes."""
     found: dict[str, Any] = {}
-    for name, table in schedules.WORDS.items():
+    for name, table in schedules.SCHEDULES.items():
         word = given.get(name, schedules.CONSTANT)
         if word != schedules.CONSTANT:
             parameters = table[word].parameters
@@ -259,7 +259,7 @@ def schedule_of(method: Method, given: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def tuning_of(method: Method, L: float, mu: float) -> Mapping[str, float] | None:
+def textbook_hyperparameters(method: Method, L: float, mu: float) -> Mapping[str, float] | None:
     """The method's textbook hyperparameters for L and μ; None where it has none.
 
     A tuning that divides by μ, or comes to values that are not valid for μ = 0, has none there.
@@ -275,7 +275,7 @@ def tuning_of(method: Method, L: float, mu: float) -> Mapping[str, float] | None
         return None
 
 
-def update_of(method: Method) -> Update:
+def make_update(method: Method) -> Update:
     """The method's update; for one with sessions, an update that begins a session of its own at every k = 0.
 
     Two runs at a time need one each. Its ``begun`` is the seconds that beginning has taken so far.

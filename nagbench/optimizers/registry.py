@@ -11,8 +11,8 @@ from nagbench.core.discovery import import_object, is_unmarked, marked_objects, 
 from nagbench.core.errors import UsageError, unknown_name
 from nagbench.core.remote import REMOTE_LOADER
 from nagbench.core.text_form import parse_text
-from nagbench.optimizers.adapters import missing_library
-from nagbench.optimizers.adapters.user import is_optimizer, method_of
+from nagbench.optimizers.adapters import explain_missing_library
+from nagbench.optimizers.adapters.user import is_optimizer, make_algorithm
 from nagbench.optimizers.algorithm import Hyperparameter, Method, Observe, Optimizer, Tuning, Update
 
 
@@ -44,13 +44,13 @@ def method(
 
 
 @functools.cache
-def methods() -> Mapping[str, Method]:
+def algorithms() -> Mapping[str, Method]:
     """All methods of the package, by name."""
     return marked_objects("nagbench.optimizers.algorithms", "__method__")
 
 
 @functools.cache
-def library_methods() -> Mapping[str, Method]:
+def library_algorithms() -> Mapping[str, Method]:
     """All methods of other libraries, by name, installed or not."""
     found = [
         method
@@ -60,13 +60,13 @@ def library_methods() -> Mapping[str, Method]:
     return dict(sorted(found))
 
 
-def find_method(name: str) -> Method:
+def find_algorithm(name: str) -> Method:
     """The method of a name, or of "package.module:attribute". Raises UsageError, also for a library's that is missing."""
-    if name in methods():
-        return methods()[name]
-    if name in library_methods():
-        found = library_methods()[name]
-        if why := missing_library(found.library):
+    if name in algorithms():
+        return algorithms()[name]
+    if name in library_algorithms():
+        found = library_algorithms()[name]
+        if why := explain_missing_library(found.library):
             raise UsageError(f"optimizer {name}: {found.library} is {why}")
         return found
     if ":" in name:
@@ -81,7 +81,7 @@ def find_method(name: str) -> Method:
                 f"optimizer {name!r} is of an installed package, and is neither marked with nagbench.method, nor a function "
                 "step(x, gradient, state), a torch.optim.Optimizer class or annotated to return an Optax transformation"
             )
-        return method_of(name, thing)
+        return make_algorithm(name, thing)
     raise unknown_name("optimizer", name, optimizers())
 
 
@@ -91,9 +91,9 @@ def optimizer(name: str, **hyperparameters: float | str) -> Optimizer:
     Raises UsageError for unknown names and values that are not valid.
     """
     name, given = parse_text(name)
-    return Optimizer(find_method(name), {**given, **hyperparameters})
+    return Optimizer(find_algorithm(name), {**given, **hyperparameters})
 
 
 def optimizers() -> list[str]:
     """The names of all methods, those of libraries last, whether these are installed or not."""
-    return [*methods(), *library_methods()]
+    return [*algorithms(), *library_algorithms()]

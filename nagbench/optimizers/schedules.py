@@ -1,7 +1,7 @@
 """Step sizes and momenta that change with the iteration: what each schedule is, and its number at iteration k.
 
 A schedule multiplies the step size, or stands in for the momentum, of any method that has one. Its words and numbers
-travel with the hyperparameters (`schedule=cosine,schedule_period=500`); the loop works with a row of numbers, `PLAN`.
+travel with the hyperparameters (`schedule=cosine,schedule_period=500`); the loop works with a row of numbers, `SCHEDULE_DTYPE`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from nagbench.core.kernels import jitable
 
-PLAN = np.dtype(
+SCHEDULE_DTYPE = np.dtype(
     [(name, np.int64) for name in ("step", "momentum", "step_at", "momentum_at", "following_at")]
     + [(name, np.float64) for name in ("period", "factor", "momentum_period")],
     align=True,
@@ -69,8 +69,8 @@ MOMENTA: Mapping[str, Schedule] = {
         parameters={"momentum_period": 1000.0},
     ),
 }
-WORDS: Mapping[str, Mapping[str, Schedule]] = {"schedule": STEP_SIZES, "momentum_schedule": MOMENTA}
-NAMES = (*WORDS, "schedule_period", "schedule_factor", "momentum_period")
+SCHEDULES: Mapping[str, Mapping[str, Schedule]] = {"schedule": STEP_SIZES, "momentum_schedule": MOMENTA}
+SCHEDULE_HYPERPARAMETERS = (*SCHEDULES, "schedule_period", "schedule_factor", "momentum_period")
 
 
 @jitable
@@ -113,16 +113,16 @@ def fill_hyperparameters(k: int, plan: Any, size: int, given: Any, hyper: Any) -
             hyper[after] = _momentum(plan["momentum"], k + 1, given[at], plan["momentum_period"])
 
 
-def schedule_words(hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
+def extract_schedules(hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
     """The words and numbers of schedules among the hyperparameters of a cell."""
-    return {name: hyperparameters[name] for name in NAMES if name in hyperparameters}
+    return {name: hyperparameters[name] for name in SCHEDULE_HYPERPARAMETERS if name in hyperparameters}
 
 
-def schedule_row(names: Sequence[str], values: Mapping[str, Any], *, next_momentum: bool) -> NDArray[Any]:
+def make_schedule_row(names: Sequence[str], values: Mapping[str, Any], *, next_momentum: bool) -> NDArray[Any]:
     """The one row that the loop works with, from the hyperparameters in their order."""
-    plan = np.zeros(1, PLAN)
+    plan = np.zeros(1, SCHEDULE_DTYPE)
     for key, word in (("step", "schedule"), ("momentum", "momentum_schedule")):
-        plan[key] = list(WORDS[word]).index(values.get(word, CONSTANT))
+        plan[key] = list(SCHEDULES[word]).index(values.get(word, CONSTANT))
     names = list(names)
     plan["step_at"] = names.index("step_size") if "step_size" in names else -1
     plan["momentum_at"] = names.index("momentum") if "momentum" in names else -1

@@ -15,8 +15,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from nagbench.core.remote import Pulse, remote_call
-from nagbench.optimizers.algorithm import Method, Optimizer, update_of
-from nagbench.optimizers.registry import find_method
+from nagbench.optimizers.algorithm import Method, Optimizer, make_update
+from nagbench.optimizers.registry import find_algorithm
 from nagbench.optimizers.remote import RemoteMethod
 from nagbench.problems.problem import Floats
 
@@ -81,7 +81,7 @@ def _recurrence(optimizer: Optimizer) -> Floats | None:
 
 def _observed(optimizer: Optimizer, eigenvalues: Floats, start: float) -> Floats:
     """The iterates of all modes at once, in float64: shape (iterations + 1, m)."""
-    update, iterate = update_of(optimizer.method), np.full(eigenvalues.size, start)
+    update, iterate = make_update(optimizer.method), np.full(eigenvalues.size, start)
     gradient, slots, path = np.zeros_like(iterate), np.zeros((1, iterate.size)), [iterate.copy()]
     for k in range(_WATCHED):
         gradient[:] = eigenvalues * iterate
@@ -112,7 +112,7 @@ def _step(optimizer: Optimizer, states: Floats, eigenvalues: Floats) -> Floats:
     slots[: method.slots] = states[len(states) - method.slots :]
     try:
         with np.errstate(all="ignore"):
-            update_of(method)(_LATE, eigenvalues * query, iterate, query, slots, optimizer.hyper)
+            make_update(method)(_LATE, eigenvalues * query, iterate, query, slots, optimizer.hyper)
     except (ArithmeticError, ValueError):
         # The root of a negative number, say: such a method is not linear.
         return np.full_like(states, np.nan)
@@ -151,7 +151,7 @@ def asymptotic_rate(optimizer: Optimizer, eigenvalues: Floats) -> float | None:
     return None if radii is None else float(radii.max())
 
 
-def largest_stable(method: Method, hyperparameters: Mapping[str, float]) -> float | None:
+def stability_limit(method: Method, hyperparameters: Mapping[str, float]) -> float | None:
     """The s·λ up to which the method is stable: the largest s·λ below which no spectral radius exceeds 1.
 
     Gradient descent: 2. Heavy ball with momentum m: 2(1 + m). Nesterov's method: 2(1 + m)/(1 + 2m). The step is stable
@@ -159,7 +159,7 @@ def largest_stable(method: Method, hyperparameters: Mapping[str, float]) -> floa
     decide: with weight decay, say, or a step size that is not in units of 1/L.
     """
     if isinstance(method, RemoteMethod):
-        found: float | None = method.answer(largest_stable_remotely, dict(hyperparameters))
+        found: float | None = method.answer(stability_limit_remotely, dict(hyperparameters))
         return found
     step = method.hyperparameters.get("step_size")
     if step is None or step.unit != "1/L":
@@ -196,10 +196,10 @@ def iteration_matrices_remotely(
     name: str, values: Mapping[str, float], eigenvalues: Floats, _pulse: Pulse
 ) -> Floats | None:
     """Run `iteration_matrices` where the algorithm's code runs."""
-    return iteration_matrices(Optimizer(find_method(name), values), eigenvalues)
+    return iteration_matrices(Optimizer(find_algorithm(name), values), eigenvalues)
 
 
 @remote_call
-def largest_stable_remotely(name: str, values: Mapping[str, float], _pulse: Pulse) -> float | None:
-    """Run `largest_stable` where the algorithm's code runs."""
-    return largest_stable(find_method(name), values)
+def stability_limit_remotely(name: str, values: Mapping[str, float], _pulse: Pulse) -> float | None:
+    """Run `stability_limit` where the algorithm's code runs."""
+    return stability_limit(find_algorithm(name), values)

@@ -71,7 +71,7 @@ def _real_mode(centre: float, disc: float, product: float, k: Floats) -> tuple[F
     return half_sum, (first - second) / (large - small) if large != small else np.zeros_like(k)
 
 
-def predicted_iterations(
+def predict_iterations(
     problem: Problem,
     optimizer: Optimizer,
     measure: Measure,

@@ -39,7 +39,7 @@ class Curvature:
         return self.place != "everywhere"
 
 
-def curvature_of(problem: Problem) -> Curvature | None:
+def find_curvature(problem: Problem) -> Curvature | None:
     """The known L and μ, else estimates at the known minimiser, else at the start; None where f fails there."""
     if problem.smoothness is not None:
         return Curvature("everywhere", problem.smoothness, problem.strong_convexity, problem.spectrum)
@@ -142,7 +142,7 @@ def largest_curvature(problem: Problem, x: Floats, *, iterations: int = 100) -> 
     return estimate
 
 
-def step_unit(problem: Problem) -> float:
+def step_size_unit(problem: Problem) -> float:
     """What one "1/L" is worth in step sizes: from L where it is known, else from the curvature at the start, else 1."""
     try:
         known = problem.smoothness if problem.smoothness is not None else largest_curvature(problem, problem.start)

@@ -49,18 +49,18 @@ def family(build: Build) -> Build:
 
 
 @dataclass(frozen=True)
-class Scheme:
+class Adapter:
     """A kind of problem from outside: makes a family of what follows "name:" in a problem's text."""
 
     name: str
     family: Callable[[str], Family]
 
 
-def scheme(name: str) -> Callable[[Callable[[str], Family]], Callable[[str], Family]]:
+def adapter(name: str) -> Callable[[Callable[[str], Family]], Callable[[str], Family]]:
     """Marks a function as the one that makes families for problems named "name:…"."""
 
     def mark(make: Callable[[str], Family]) -> Callable[[str], Family]:
-        make.__scheme__ = Scheme(name, make)  # type: ignore[attr-defined]
+        make.__scheme__ = Adapter(name, make)  # type: ignore[attr-defined]
         return make
 
     return mark
@@ -73,7 +73,7 @@ def families() -> Mapping[str, Family]:
 
 
 @functools.cache
-def schemes() -> Mapping[str, Scheme]:
+def adapters() -> Mapping[str, Adapter]:
     """The kinds of problems from outside, by the word before the colon."""
     return marked_objects("nagbench.problems.adapters", "__scheme__")
 
@@ -83,8 +83,8 @@ def find_family(name: str) -> Family:
     if name in families():
         return families()[name]
     word, colon, rest = name.partition(":")
-    if colon and word in schemes():
-        return schemes()[word].family(rest)
+    if colon and word in adapters():
+        return adapters()[word].family(rest)
     if colon:
         build = import_object("family", name)
         if not callable(build):

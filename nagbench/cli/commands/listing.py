@@ -9,9 +9,9 @@ import pandas as pd
 
 from nagbench.cli.commands.console import print_table
 from nagbench.core.errors import UsageError
-from nagbench.optimizers.adapters import missing_library
+from nagbench.optimizers.adapters import explain_missing_library
 from nagbench.optimizers.algorithm import Method
-from nagbench.optimizers.registry import library_methods, methods
+from nagbench.optimizers.registry import algorithms, library_algorithms
 from nagbench.problems.filters import select_problems
 from nagbench.problems.problem import Problem
 from nagbench.problems.registry import families
@@ -26,7 +26,7 @@ def list_things(what: str, shape: str, filters: Mapping[str, str]) -> None:
     if what == "problems":
         rows = [_problem_row(entry, problem) for entry, problem in select_problems(**filters)]
     elif what == "optimizers":
-        rows = [_method_row(m) for m in (*methods().values(), *library_methods().values())]
+        rows = [_method_row(m) for m in (*algorithms().values(), *library_algorithms().values())]
     else:
         rows = [
             {"name": f.name, "parameters": ", ".join(f.parameters), "formula": f.summary} for f in families().values()
@@ -35,7 +35,7 @@ def list_things(what: str, shape: str, filters: Mapping[str, str]) -> None:
 
 
 def _method_row(method: Method) -> dict[str, Any]:
-    why = missing_library(method.library)
+    why = explain_missing_library(method.library)
     defaults = ", ".join(f"{name}={hyper.default:g}" for name, hyper in method.hyperparameters.items())
     return {
         "name": method.name, "library": f"{method.library} ({why})" if why else method.library,

@@ -42,6 +42,6 @@ _ALL = (
 LIBRARIES = {library.name: library for library in _ALL}
 
 
-def missing_library(library: str) -> str:
+def explain_missing_library(library: str) -> str:
     """How to get a library that is not installed; empty for one that is, and for our own methods."""
     return LIBRARIES[library].missing if library in LIBRARIES else ""

@@ -13,7 +13,7 @@ import numpy as np
 from nagbench.optimizers.adapters._common import Floats
 
 
-def load() -> Any:
+def load_jax() -> Any:
     """JAX on the processor, whatever else the machine has."""
     if "jax" not in sys.modules:
         os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -22,7 +22,7 @@ def load() -> Any:
 
 def double_precision() -> Any:
     """A context in which JAX computes in double precision, without a change of its configuration."""
-    jax = load()
+    jax = load_jax()
     # Before JAX 0.8 the switch lived elsewhere.
     switch = jax.enable_x64 if hasattr(jax, "enable_x64") else importlib.import_module("jax.experimental").enable_x64
     return switch(True)
@@ -38,7 +38,7 @@ class Walk:
     def __init__(self, compiled: Callable[..., Any], iterate: Floats, gradient: Floats, state: Any) -> None:
         self.compiled, self.state = compiled, state
         self._iterate, self._gradient = iterate, gradient
-        self._x = load().numpy.array(iterate)
+        self._x = load_jax().numpy.array(iterate)
 
     def __call__(self, *more: Any) -> None:
         with double_precision():

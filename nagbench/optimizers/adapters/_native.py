@@ -66,7 +66,7 @@ def torch_loop(make: Callable[[Any], Any], form: Form, data: Floats, start: Floa
 
 def optax_loop(make: Callable[..., Any], values: Mapping[str, float], form: Form, data: Floats, start: Floats) -> Loop:
     """The whole loop compiled by XLA, `lax.fori_loop` with the number of iterations as an argument."""
-    jax = _jax.load()
+    jax = _jax.load_jax()
     compiled = _whole(make, form)
 
     def run(iterations: int) -> Floats:
@@ -80,7 +80,7 @@ def optax_loop(make: Callable[..., Any], values: Mapping[str, float], form: Form
 
 @functools.cache
 def _whole(make: Callable[..., Any], form: Form) -> Any:
-    jax, optax = _jax.load(), importlib.import_module("optax")
+    jax, optax = _jax.load_jax(), importlib.import_module("optax")
     gradient = jax.grad(form)
 
     def loop(x: Any, state: Any, data: Any, iterations: Any, values: Any) -> Any:

@@ -27,7 +27,7 @@ from nagbench.optimizers.adapters._common import (
     watched,
 )
 from nagbench.optimizers.algorithm import Hyperparameter, Method, Session, Step, Tuning, fraction, step_size
-from nagbench.optimizers.algorithms._tunings import polyak, strongly_convex
+from nagbench.optimizers.algorithms._hyperparameters import polyak, strongly_convex
 
 Turns = tuple[Callable[[], Any], Callable[[dict[str, Any]], Any]]
 _PACKAGES = {"jax": ("keras", "jax", "jaxlib"), "torch": ("keras", "torch")}
@@ -47,7 +47,7 @@ def _load() -> Any:
         raise UsageError(f"keras runs here on {' or '.join(_PACKAGES)}, not on {chosen!r}: set KERAS_BACKEND")
     os.environ["KERAS_BACKEND"] = chosen
     if chosen == "jax":
-        _jax.load()
+        _jax.load_jax()
     return importlib.import_module("keras")
 
 
@@ -119,7 +119,7 @@ def _on_torch(keras: Any, make: Any, arguments: dict[str, Any], iterate: Floats,
 
 
 def _on_jax(keras: Any, make: Any, arguments: dict[str, Any], iterate: Floats, gradient: Floats) -> Turns:
-    jax = _jax.load()
+    jax = _jax.load_jax()
     compiled, start, rate = _compiled(make, iterate.size, iterate.dtype.name, *_split(arguments))
     state = [jax.numpy.array(value) for value in start]
     state[rate] = jax.numpy.array(arguments["learning_rate"], iterate.dtype)
@@ -141,7 +141,7 @@ def _split(arguments: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
 @functools.lru_cache(maxsize=256)
 def _compiled(make: Any, n: int, precision: str, *constants: tuple[str, Any]) -> tuple[Any, list[Any], int]:
     """A compiled step for parameters of this size, the optimizer's variables at first, and which is the step size."""
-    keras, jax = _load(), _jax.load()
+    keras, jax = _load(), _jax.load_jax()
     with _precision(keras, precision):
         optimizer = make(learning_rate=1.0, **dict(constants))
         optimizer.build([keras.Variable(jax.numpy.zeros(n), dtype=precision)])

@@ -23,7 +23,7 @@ from nagbench.optimizers.adapters._common import (
 )
 from nagbench.optimizers.adapters._native import Loop, form_of, optax_loop
 from nagbench.optimizers.algorithm import Hyperparameter, Method, Session, Step, Tuning, fraction, step_size
-from nagbench.optimizers.algorithms._tunings import polyak, strongly_convex
+from nagbench.optimizers.algorithms._hyperparameters import polyak, strongly_convex
 from nagbench.problems.problem import Problem
 
 Make = Callable[..., Any]
@@ -40,7 +40,7 @@ def session(make: Make, names: tuple[str, ...]) -> Session:
         values = dict(zip(names, hyper.tolist(), strict=True))
         given = tuple(name for name in names if name != "momentum" or values[name] != 0.0)
         with _jax.double_precision():
-            state = make(**{name: values[name] for name in given}).init(_jax.load().numpy.array(iterate))
+            state = make(**{name: values[name] for name in given}).init(_jax.load_jax().numpy.array(iterate))
             advance = _jax.Walk(_compiled(make, names, given), iterate, gradient, state)
 
         def step(hyper: Floats) -> None:
@@ -55,7 +55,7 @@ def session(make: Make, names: tuple[str, ...]) -> Session:
 
 @functools.cache
 def _compiled(make: Make, names: tuple[str, ...], given: tuple[str, ...]) -> Any:
-    jax, optax = _jax.load(), importlib.import_module("optax")
+    jax, optax = _jax.load_jax(), importlib.import_module("optax")
 
     def step(x: Any, state: Any, gradient: Any, hyper: Any) -> tuple[Any, Any]:
         transformation = make(**{name: hyper[i] for i, name in enumerate(names) if name in given})

@@ -24,7 +24,7 @@ from nagbench.optimizers.adapters._common import (
 )
 from nagbench.optimizers.adapters._native import Loop, form_of, torch_loop
 from nagbench.optimizers.algorithm import Hyperparameter, Method, Session, Step, Tuning, fraction, step_size
-from nagbench.optimizers.algorithms._tunings import inverse_smoothness, polyak, strongly_convex
+from nagbench.optimizers.algorithms._hyperparameters import inverse_smoothness, polyak, strongly_convex
 from nagbench.problems.problem import Problem
 
 

@@ -39,7 +39,7 @@ class OptimizerError(UsageError):
 
 
 @functools.lru_cache(maxsize=256)
-def method_of(name: str, thing: Any) -> Method:
+def make_algorithm(name: str, thing: Any) -> Method:
     """The method that a user's object makes. Raises UsageError for one that makes none."""
     if _is_torch_class(thing):
         return _torch_method(name, thing)
@@ -225,11 +225,11 @@ def _optax_method(name: str, make: Callable[..., Any], parameters: Mapping[str, 
             updates, state = chosen.update(gradient, state, x)
             return optax.apply_updates(x, updates), state
 
-        return _jax.load().jit(step, donate_argnums=(0, 1))
+        return _jax.load_jax().jit(step, donate_argnums=(0, 1))
 
     def begin(iterate: Floats, gradient: Floats, hyper: Floats) -> Step:
         with _jax.double_precision():
-            state = transformation(*hyper.tolist()).init(_jax.load().numpy.array(iterate))
+            state = transformation(*hyper.tolist()).init(_jax.load_jax().numpy.array(iterate))
             walk = _jax.Walk(compiled(*hyper.tolist()), iterate, gradient, state)
 
         def change(now: Floats) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nagbench.optimizers.algorithm import Hyperparameter
-from nagbench.optimizers.algorithms._tunings import STEP
+from nagbench.optimizers.algorithms._hyperparameters import STEP
 from nagbench.optimizers.registry import method
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from nagbench.core.kernels import blocked_sum, jitable
 from nagbench.optimizers.algorithm import Hyperparameter
 from nagbench.optimizers.algorithms._extrapolation import extrapolate
-from nagbench.optimizers.algorithms._tunings import STEP, inverse_smoothness
+from nagbench.optimizers.algorithms._hyperparameters import STEP, inverse_smoothness
 from nagbench.optimizers.registry import method
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nagbench.optimizers.algorithms._tunings import MOMENTUM, STEP, strongly_convex
+from nagbench.optimizers.algorithms._hyperparameters import MOMENTUM, STEP, strongly_convex
 from nagbench.optimizers.registry import method
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from nagbench.optimizers.algorithm import Hyperparameter, fraction, step_size
-from nagbench.optimizers.algorithms._tunings import for_positive_mu, strongly_convex
+from nagbench.optimizers.algorithms._hyperparameters import for_positive_mu, strongly_convex
 from nagbench.optimizers.registry import method
 
 

@@ -19,19 +19,19 @@ class FunctionError(UsageError):
     """A user's function raised, or returned what is not a number or not a gradient."""
 
 
-def kernels(name: str, value: Value, gradient: Value) -> tuple[Kernel, Kernel]:
+def make_kernels(name: str, value: Value, gradient: Value) -> tuple[Kernel, Kernel]:
     """Kernels for the plain engine made of ``value(x, rows)`` and ``gradient(x, rows)``, which are given a copy of x."""
 
     def value_kernel(x, data, shape, rows):  # type: ignore[no-untyped-def]
-        return number(name, value, x, rows)
+        return evaluate_value(name, value, x, rows)
 
     def gradient_kernel(x, data, shape, rows, out):  # type: ignore[no-untyped-def]
-        out[:] = vector(name, gradient, x, rows)
+        out[:] = evaluate_gradient(name, gradient, x, rows)
 
     return value_kernel, gradient_kernel
 
 
-def number(name: str, function: Value, x: Floats, rows: Ints) -> float:
+def evaluate_value(name: str, function: Value, x: Floats, rows: Ints) -> float:
     """The one number that the function returns. Raises FunctionError."""
     result = _called(name, function, x, rows)
     if result.shape != ():
@@ -39,7 +39,7 @@ def number(name: str, function: Value, x: Floats, rows: Ints) -> float:
     return float(result)
 
 
-def vector(name: str, function: Value, x: Floats, rows: Ints) -> Floats:
+def evaluate_gradient(name: str, function: Value, x: Floats, rows: Ints) -> Floats:
     """The gradient that the function returns. Raises FunctionError."""
     result = _called(name, function, x, rows)
     if result.shape != x.shape:
@@ -64,7 +64,7 @@ def _text(x: Floats) -> str:
     return np.array2string(x, threshold=6, precision=6, max_line_width=10_000, separator=", ")
 
 
-def stated_facts(name: str, thing: Any, dimension: int) -> dict[str, Any]:
+def read_facts(name: str, thing: Any, dimension: int) -> dict[str, Any]:
     """The facts that the user states as attributes of a function or a class, such as ``f.minimum = 0.0``, checked.
 
     They are minimum, minimizers, smoothness, strong_convexity, domain, kind and source. Raises UsageError.

@@ -19,9 +19,9 @@ import numpy as np
 
 from nagbench.core.discovery import import_object, is_unmarked
 from nagbench.core.errors import UsageError, one_line
-from nagbench.problems.adapters._common import FunctionError, kernels, number, stated_facts
+from nagbench.problems.adapters._common import FunctionError, evaluate_value, make_kernels, read_facts
 from nagbench.problems.problem import Floats, Problem
-from nagbench.problems.registry import Family, build_problem, scheme
+from nagbench.problems.registry import Family, adapter, build_problem
 
 Function = Callable[..., Any]
 _NO_ROWS = np.zeros(0, np.int64)
@@ -31,7 +31,7 @@ _WAYS_OUT = (
 )
 
 
-@scheme("python")
+@adapter("python")
 def python_family(path: str) -> Family:
     """The family of a function f(x), or of a pair (f, gradient), at "package.module:attribute"."""
     module = path.partition(":")[0]
@@ -122,7 +122,7 @@ def _problem(
     if slope is not None and parameters:
         slope = functools.partial(slope, **parameters)
     call, call_slope = _derived(name, value, point) if slope is None else (_as_given(value), _as_given(slope))
-    value_kernel, gradient_kernel = kernels(name, lambda x, rows: call(x), lambda x, rows: call_slope(x))
+    value_kernel, gradient_kernel = make_kernels(name, lambda x, rows: call(x), lambda x, rows: call_slope(x))
     value_kernel.__wrapped__, gradient_kernel.__wrapped__ = value, call_slope  # type: ignore[attr-defined]
     return Problem(
         name=name,
@@ -132,7 +132,7 @@ def _problem(
         start=point,
         engine="python",
         modules=tuple(dict.fromkeys([*modules, *_homes(function, slope)])),
-        **stated_facts(name, function, point.size),
+        **read_facts(name, function, point.size),
     )
 
 
@@ -252,7 +252,7 @@ def _without_gradient(name: str, function: Function, start: Floats, error: Excep
     reason = UsageError(f"{name} has no gradient, and JAX cannot find it ({_short(error)}); {_WAYS_OUT}")
 
     def evaluate(x: Floats) -> float:
-        return number(name, lambda x, rows: function(x), x, _NO_ROWS)
+        return evaluate_value(name, lambda x, rows: function(x), x, _NO_ROWS)
 
     def fail(x: Floats) -> Any:
         evaluate(x)

@@ -21,16 +21,16 @@ from typing import Any
 import numpy as np
 
 from nagbench.core.errors import UsageError
-from nagbench.problems.adapters._common import kernels
+from nagbench.problems.adapters._common import make_kernels
 from nagbench.problems.problem import Problem
-from nagbench.problems.registry import Family, scheme
+from nagbench.problems.registry import Family, adapter
 
 _SOURCE = "CUTEst (Gould, Orban & Toint 2015), translated by S2MPJ (Gratton & Toint 2024)"
 _PREFIX = "s2mpj_problems"
 Row = Mapping[str, str]
 
 
-@scheme("s2mpj")
+@adapter("s2mpj")
 def s2mpj_family(name: str) -> Family:
     """The family, of one problem, of a name such as ROSENBR, or FREUROTH_10 for ten variables."""
 
@@ -44,7 +44,7 @@ def _problem(name: str) -> Problem:
     base, arguments = _resolve(name, _table())
     module = _module(f"{_PREFIX}.{base}", _home() / "src" / "python_problems" / f"{base}.py")
     translated = getattr(module, base)(*arguments)
-    value, gradient = kernels(
+    value, gradient = make_kernels(
         f"s2mpj:{name}", lambda x, rows: translated.fx(x), lambda x, rows: np.ravel(translated.fgx(x)[1])
     )
     return Problem(

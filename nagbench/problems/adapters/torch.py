@@ -19,14 +19,14 @@ import numpy as np
 
 from nagbench.core.discovery import import_object, is_unmarked
 from nagbench.core.errors import UsageError, one_line
-from nagbench.problems.adapters._common import kernels, stated_facts
+from nagbench.problems.adapters._common import make_kernels, read_facts
 from nagbench.problems.problem import Floats, Ints, Problem
-from nagbench.problems.registry import Family, scheme
+from nagbench.problems.registry import Family, adapter
 
 _INSTALL = "PyTorch is not installed: pip install 'nagbench[torch]'"
 
 
-@scheme("torch")
+@adapter("torch")
 def torch_family(path: str) -> Family:
     """The family of a function, or a class of modules, at "package.module:attribute"."""
     name = f"torch:{path}"
@@ -65,7 +65,7 @@ def _problem(name: str, factory: Any, parameters: dict[str, Any], home: str) -> 
         except Exception as error:
             raise UsageError(f"{name} cannot be made: {one_line(error)}") from error
     function = _Flat(name, *_parts(name, made))
-    value, gradient = kernels(name, function.value, function.gradient)
+    value, gradient = make_kernels(name, function.value, function.gradient)
     return Problem(
         name=name,
         family=name,
@@ -75,7 +75,7 @@ def _problem(name: str, factory: Any, parameters: dict[str, Any], home: str) -> 
         row_count=function.row_count,
         engine="python",
         modules=tuple(dict.fromkeys([home, factory.__module__, *function.modules])),
-        **stated_facts(name, factory, function.start.size),
+        **read_facts(name, factory, function.start.size),
     )
 
 

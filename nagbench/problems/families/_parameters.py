@@ -9,7 +9,7 @@ from typing import Any
 from nagbench.core.errors import UsageError
 
 
-def whole(family: str, name: str, value: Any, least: int, most: float = math.inf) -> int:
+def check_whole_number(family: str, name: str, value: Any, least: int, most: float = math.inf) -> int:
     """The value as an int. Raises UsageError unless it is a whole number in [least, most]."""
     if _real(value) and least <= value <= most and value < math.inf and value == int(value):
         return int(value)
@@ -19,7 +19,7 @@ def whole(family: str, name: str, value: Any, least: int, most: float = math.inf
     )
 
 
-def positive(family: str, name: str, value: Any) -> float:
+def check_positive(family: str, name: str, value: Any) -> float:
     """The value as a float. Raises UsageError unless it is finite and above 0."""
     if _real(value) and 0.0 < value < math.inf:
         return float(value)

@@ -8,7 +8,7 @@ import numpy as np
 
 from nagbench.core.errors import UsageError
 from nagbench.core.kernels import blocked_sum, jitable
-from nagbench.problems.families._parameters import positive, whole
+from nagbench.problems.families._parameters import check_positive, check_whole_number
 from nagbench.problems.problem import Problem
 from nagbench.problems.registry import family
 
@@ -100,7 +100,7 @@ def quartic(*, dimension: int = 4) -> Problem:
 
     Known: f* = 0 at x* = 0, where the Hessian vanishes: μ = 0. There is no L.
     """
-    n = whole("quartic", "dimension", dimension, 1)
+    n = check_whole_number("quartic", "dimension", dimension, 1)
     return Problem(
         name="quartic",
         family="quartic",
@@ -191,7 +191,7 @@ def zakharov(*, dimension: int = 2) -> Problem:
 
     Known: f* = 0 at x* = 0. The Hessian is 2I + (2 + 12s²)vvᵀ with vᵢ = i/2, so μ = 2 (2.5 in one dimension); no L.
     """
-    n = whole("zakharov", "dimension", dimension, 1)
+    n = check_whole_number("zakharov", "dimension", dimension, 1)
     return Problem(
         name="zakharov",
         family="zakharov",
@@ -231,8 +231,8 @@ def huber(*, dimension: int = 1, delta: float = 1.0 / 21.0, L: float = 1.0) -> P
 
     Known: f* = 0 at x* = 0; L; μ = 0, since h is linear beyond δ.
     """
-    n = whole("huber", "dimension", dimension, 1)
-    kink, curvature = positive("huber", "delta", delta), positive("huber", "L", L)
+    n = check_whole_number("huber", "dimension", dimension, 1)
+    kink, curvature = check_positive("huber", "delta", delta), check_positive("huber", "L", L)
     return Problem(
         name="huber",
         family="huber",

@@ -2,7 +2,7 @@
 
 x holds two factors, U (rows × rank) and then V (columns × rank), both row by row. The shape ends with rows, columns and
 rank; for sensing, which is least squares in UVᵀ, the number of measurements and of entries come first, and the flat
-data are `_linear.table`'s. Kernels work on Vᵀ, along whose rows loops vectorise, in scratch of their own.
+data are `_linear_models.table`'s. Kernels work on Vᵀ, along whose rows loops vectorise, in scratch of their own.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import scipy.linalg
 
 from nagbench.core.errors import unknown_name
 from nagbench.core.kernels import blocked_sum, jitable
-from nagbench.problems.families._linear import difference, half_square, mean_loss, mean_slope, table
-from nagbench.problems.families._parameters import positive, whole
+from nagbench.problems.families._linear_models import difference, half_square, mean_loss, mean_slope, table
+from nagbench.problems.families._parameters import check_positive, check_whole_number
 from nagbench.problems.problem import Floats, Problem
 from nagbench.problems.registry import family
 
@@ -129,9 +129,9 @@ def factorisation(
     stationary points are strict saddles; among them 0 and the best approximations of lower rank, in balanced factors.
     """
     n, m, r = _sizes("factorisation", rows, columns, rank)
-    random = np.random.RandomState(whole("factorisation", "seed", seed, 0, 2**32 - 1))
+    random = np.random.RandomState(check_whole_number("factorisation", "seed", seed, 0, 2**32 - 1))
     target = _target(matrix, n, m, r, random)
-    scale = positive("factorisation", "scale", scale)
+    scale = check_positive("factorisation", "scale", scale)
     left, sizes, right = np.linalg.svd(target, full_matrices=False)
     return Problem(
         name="factorisation",
@@ -169,10 +169,10 @@ def matrix_sensing(
     every local minimum is global (Park et al. 2017); a given draw has it with high probability only.
     """
     n, m, r = _sizes("matrix-sensing", rows, columns, rank)
-    count = whole("matrix-sensing", "measurements", measurements, 1)
-    random = np.random.RandomState(whole("matrix-sensing", "seed", seed, 0, 2**32 - 1))
+    count = check_whole_number("matrix-sensing", "measurements", measurements, 1)
+    random = np.random.RandomState(check_whole_number("matrix-sensing", "seed", seed, 0, 2**32 - 1))
     target = _target("low-rank", n, m, r, random).ravel()
-    scale = positive("matrix-sensing", "scale", scale)
+    scale = check_positive("matrix-sensing", "scale", scale)
     start = scale * random.randn((n + m) * r)
     sensors = random.randn(count, n * m)
     return Problem(
@@ -193,9 +193,9 @@ def matrix_sensing(
 
 
 def _sizes(family_name: str, rows: Any, columns: Any, rank: Any) -> tuple[int, int, int]:
-    n = whole(family_name, "rows", rows, 1)
-    m = n if columns is None else whole(family_name, "columns", columns, 1)
-    return n, m, whole(family_name, "rank", rank, 1, min(n, m))
+    n = check_whole_number(family_name, "rows", rows, 1)
+    m = n if columns is None else check_whole_number(family_name, "columns", columns, 1)
+    return n, m, check_whole_number(family_name, "rank", rank, 1, min(n, m))
 
 
 def _target(matrix: str, n: int, m: int, r: int, random: np.random.RandomState) -> Floats:

@@ -10,7 +10,7 @@ import numpy as np
 
 from nagbench.core.kernels import blocked_sum, jitable
 from nagbench.problems.families._newton import minimize_newton
-from nagbench.problems.families._parameters import whole
+from nagbench.problems.families._parameters import check_whole_number
 from nagbench.problems.problem import Floats, Problem
 from nagbench.problems.registry import family
 
@@ -38,7 +38,7 @@ def rastrigin(*, dimension: int = 2) -> Problem:
     Known: f* = 0 at x* = 0; L = 2 + 40π². The coordinates of local minima are the roots of t + 10π sin 2πt next to
     whole numbers; those in the domain are listed for n ≤ 2.
     """
-    n = whole("rastrigin", "dimension", dimension, 1)
+    n = check_whole_number("rastrigin", "dimension", dimension, 1)
     return Problem(
         name="rastrigin",
         family="rastrigin",
@@ -104,7 +104,7 @@ def ackley(*, dimension: int = 2) -> Problem:
     which is a subgradient, and next to x* its norm is about 4/√n. So there is no L, and a test of the gradient is
     hardly ever met at x*. For n = 2 the 48 local minima around it are listed.
     """
-    n = whole("ackley", "dimension", dimension, 1)
+    n = check_whole_number("ackley", "dimension", dimension, 1)
     return Problem(
         name="ackley",
         family="ackley",
@@ -174,7 +174,7 @@ def griewank(*, dimension: int = 2) -> Problem:
     Known: f* = 0 at x* = 0. L = 1 + 1/2000, reached at x*: the product is a mean of the cosines of ±x₁ ± x₂/√2 ± …, so
     the quadratic form of its Hessian never exceeds Σ vᵢ²/i. For n = 2 the four nearest local minima are listed.
     """
-    n = whole("griewank", "dimension", dimension, 1)
+    n = check_whole_number("griewank", "dimension", dimension, 1)
     return Problem(
         name="griewank",
         family="griewank",
@@ -226,7 +226,7 @@ def levy(*, dimension: int = 2) -> Problem:
 
     Known: f* = 0 at x* = (1, …, 1). No L: the waves grow with ‖x‖².
     """
-    n = whole("levy", "dimension", dimension, 1)
+    n = check_whole_number("levy", "dimension", dimension, 1)
     return Problem(
         name="levy",
         family="levy",
@@ -270,7 +270,7 @@ def michalewicz(*, dimension: int = 2) -> Problem:
     Known: f* and x*, the best in the box [0, π]ⁿ, as published; outside of it f comes closer to −n. Coordinates are
     independent, and the i-th is a root of the derivative on the highest of its i ridges.
     """
-    n = whole("michalewicz", "dimension", dimension, 1, 100)
+    n = check_whole_number("michalewicz", "dimension", dimension, 1, 100)
     best = np.array([_highest_ridge(i + 1) for i in range(n)])
     heights = np.sin(best) * np.sin(np.arange(1, n + 1) * best**2 / np.pi) ** 20
     return Problem(

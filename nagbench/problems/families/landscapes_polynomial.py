@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from nagbench.core.kernels import blocked_sum, jitable
-from nagbench.problems.families._parameters import whole
+from nagbench.problems.families._parameters import check_whole_number
 from nagbench.problems.problem import Floats, Problem
 from nagbench.problems.registry import family
 
@@ -214,7 +214,7 @@ def styblinski_tang(*, dimension: int = 2) -> Problem:
     Known: f* = −39.166…·n at xᵢ* = −2.9035…, and local minima wherever some xᵢ are 2.7468… instead; both are roots of
     4t³ − 32t + 5 (by Viète). The local minima are listed up to n = 6.
     """
-    n = whole("styblinski-tang", "dimension", dimension, 1)
+    n = check_whole_number("styblinski-tang", "dimension", dimension, 1)
     radius = 2.0 * np.sqrt(8.0 / 3.0)
     angle = np.arccos(-5.0 / radius**3) / 3.0
     high, low = radius * np.cos(angle), radius * np.cos(angle + 2.0 * np.pi / 3.0)
@@ -262,7 +262,7 @@ def dixon_price(*, dimension: int = 4) -> Problem:
 
     Known: f* = 0 at xᵢ* = 2^(2^(1−i) − 1), where the sign of the last coordinate is free.
     """
-    n = whole("dixon-price", "dimension", dimension, 2)
+    n = check_whole_number("dixon-price", "dimension", dimension, 2)
     minimizer = np.exp2(np.exp2(-np.arange(n)) - 1.0)
     mirror = minimizer * np.where(np.arange(n) == n - 1, -1.0, 1.0)
     return Problem(

@@ -8,7 +8,7 @@ import numpy as np
 
 from nagbench.core.errors import UsageError
 from nagbench.core.kernels import blocked_sum, jitable
-from nagbench.problems.families._parameters import positive, whole
+from nagbench.problems.families._parameters import check_positive, check_whole_number
 from nagbench.problems.problem import Problem
 from nagbench.problems.registry import family
 
@@ -97,7 +97,7 @@ def scalar_factorization(*, decay: float = 0.1) -> Problem:
     Known: f* = λ − λ²/2 at ±√(1 − λ)·(1, 1), where the Hessian's eigenvalues are 2λ and 2(1 − λ); at the saddle they
     are λ ± 1.
     """
-    rate = positive("scalar-factorization", "decay", decay)
+    rate = check_positive("scalar-factorization", "decay", decay)
     if rate >= 1.0:
         raise UsageError(f"family scalar-factorization: decay={decay!r} is not valid; allowed: a number below 1")
     best = np.full(2, np.sqrt(1.0 - rate))
@@ -137,7 +137,7 @@ def tanh_plateau(*, dimension: int = 2) -> Problem:
 
     Known: f* = 0 at x* = 0; L = 2: with s = 1/cosh² xᵢ the second derivatives are s(6s − 4), from −⅔ to 2.
     """
-    n = whole("tanh-plateau", "dimension", dimension, 1)
+    n = check_whole_number("tanh-plateau", "dimension", dimension, 1)
     return Problem(
         name="tanh-plateau",
         family="tanh-plateau",

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from nagbench.core.kernels import jitable
-from nagbench.problems.families._least_squares import mgh, published
-from nagbench.problems.families._parameters import whole
+from nagbench.problems.families._parameters import check_whole_number
+from nagbench.problems.families._published import make_published_problem, mgh
 from nagbench.problems.problem import Problem
 from nagbench.problems.registry import family
 
@@ -89,9 +89,9 @@ def chebyquad(*, dimension: int = 8) -> Problem:
     6.50395e−3; the least value known is 4.77271e−3. Minimisers are listed in increasing order of the coordinates, with
     their mirror images; all permutations of them are minimisers too.
     """
-    n = whole("chebyquad", "dimension", dimension, 1)
+    n = check_whole_number("chebyquad", "dimension", dimension, 1)
     points = np.array(_POINTS[n]) if n in _POINTS else None
-    return published(
+    return make_published_problem(
         "chebyquad",
         (chebyquad_value, chebyquad_gradient),
         np.arange(1, n + 1) / (n + 1.0),

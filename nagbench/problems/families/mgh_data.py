@@ -13,7 +13,7 @@ import numpy as np
 
 from nagbench.core.kernels import jitable, sum_of_squares
 from nagbench.problems.families import nist
-from nagbench.problems.families._least_squares import mgh, published
+from nagbench.problems.families._published import make_published_problem, mgh
 from nagbench.problems.problem import Problem
 from nagbench.problems.registry import family
 
@@ -62,7 +62,7 @@ def bard() -> Problem:
 
     Known: f* = 8.21487…e−3 at (0.0824…, 1.133…, 2.343…). f also falls to 17.4286… as x₂ and x₃ go to −∞.
     """
-    return published(
+    return make_published_problem(
         "bard",
         (bard_value, bard_gradient),
         [1.0, 1.0, 1.0],
@@ -103,7 +103,7 @@ def gaussian() -> Problem:
 
     Known: f* = 1.12793…e−8 at (0.3989…, 1.0000…, 0).
     """
-    return published(
+    return make_published_problem(
         "gaussian",
         (gaussian_value, gaussian_gradient),
         [0.4, 1.0, 0.0],
@@ -154,7 +154,7 @@ def osborne_2() -> Problem:
     """
     x = np.array(_OSBORNE_2_MINIMIZER)
     orders = [list(order) for order in itertools.permutations(range(3))]
-    return published(
+    return make_published_problem(
         "osborne-2",
         (osborne_2_value, osborne_2_gradient),
         [1.3, 0.65, 0.65, 0.7, 0.6, 3.0, 5.0, 7.0, 2.0, 4.5, 5.5],
@@ -168,7 +168,7 @@ def osborne_2() -> Problem:
 def _from_nist(name: str, dataset: str, number: int, start: list[float]) -> Problem:
     """A set of NIST's from the collection's start."""
     known = nist.nist(dataset=dataset)
-    return published(
+    return make_published_problem(
         name,
         (known.value_kernel, known.gradient_kernel),
         start,

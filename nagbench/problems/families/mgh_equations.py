@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from nagbench.core.kernels import blocked_sum, jitable
-from nagbench.problems.families._least_squares import mgh, published
-from nagbench.problems.families._parameters import whole
+from nagbench.problems.families._parameters import check_whole_number
+from nagbench.problems.families._published import make_published_problem, mgh
 from nagbench.problems.problem import Floats, Problem
 from nagbench.problems.registry import family
 
@@ -85,8 +85,8 @@ def trigonometric(*, dimension: int = 10) -> Problem:
     Known: f* = 0 at 0 and wherever 2π is added to a coordinate; from the start, methods end at local minima, for n = 10
     at f = 2.79506e−5.
     """
-    n = whole("trigonometric", "dimension", dimension, 1)
-    return published(
+    n = check_whole_number("trigonometric", "dimension", dimension, 1)
+    return make_published_problem(
         "trigonometric",
         (trigonometric_value, trigonometric_gradient),
         np.full(n, 1.0 / n),
@@ -139,8 +139,8 @@ def brown_almost_linear(*, dimension: int = 10) -> Problem:
     Known: f* = 0 at (a, …, a, a^(1−n)) for the real roots a of naⁿ − (n + 1)aⁿ⁻¹ + 1 = 0, and f = 1 with ∇f = 0 at
     (0, …, 0, n + 1).
     """
-    n = whole("brown-almost-linear", "dimension", dimension, 3)
-    return published(
+    n = check_whole_number("brown-almost-linear", "dimension", dimension, 3)
+    return make_published_problem(
         "brown-almost-linear",
         (brown_almost_linear_value, brown_almost_linear_gradient),
         np.full(n, 0.5),
@@ -203,14 +203,14 @@ def discrete_boundary_value(*, dimension: int = 10) -> Problem:
 
     Finite differences of u″ = (u + t + 1)³/2, u(0) = u(1) = 0. Known: f* = 0, at the root computed by Newton's method.
     """
-    n = whole("discrete-boundary-value", "dimension", dimension, 1)
+    n = check_whole_number("discrete-boundary-value", "dimension", dimension, 1)
     t = _grid(n)
 
     def residuals(x: Any) -> Any:
         padded = np.pad(x, ((0, 0), (1, 1)))
         return 2.0 * x - padded[:, :-2] - padded[:, 2:] + 0.5 * t[0] ** 2 * (x + t + 1.0) ** 3
 
-    return published(
+    return make_published_problem(
         "discrete-boundary-value",
         (discrete_boundary_value_value, discrete_boundary_value_gradient),
         t * (t - 1.0),
@@ -277,10 +277,10 @@ def discrete_integral_equation(*, dimension: int = 10) -> Problem:
     The equation of discrete-boundary-value by Green's function; here h = 1/(n + 1), tᵢ = ih. Known: f* = 0, at the root
     computed by Newton's method. The sums run along, so that f and ∇f take O(n) operations.
     """
-    n = whole("discrete-integral-equation", "dimension", dimension, 1)
+    n = check_whole_number("discrete-integral-equation", "dimension", dimension, 1)
     t = _grid(n)
     green = np.minimum.outer(t, t) * (1.0 - np.maximum.outer(t, t))
-    return published(
+    return make_published_problem(
         "discrete-integral-equation",
         (discrete_integral_equation_value, discrete_integral_equation_gradient),
         t * (t - 1.0),
@@ -325,13 +325,13 @@ def broyden_tridiagonal(*, dimension: int = 10) -> Problem:
 
     Known: f* = 0, at the root computed by Newton's method; there are further local minima with f > 0.
     """
-    n = whole("broyden-tridiagonal", "dimension", dimension, 1)
+    n = check_whole_number("broyden-tridiagonal", "dimension", dimension, 1)
 
     def residuals(x: Any) -> Any:
         padded = np.pad(x, ((0, 0), (1, 1)))
         return (3.0 - 2.0 * x) * x - padded[:, :-2] - 2.0 * padded[:, 2:] + 1.0
 
-    return published(
+    return make_published_problem(
         "broyden-tridiagonal",
         (broyden_tridiagonal_value, broyden_tridiagonal_gradient),
         np.full(n, -1.0),
@@ -376,9 +376,9 @@ def broyden_banded(*, dimension: int = 10) -> Problem:
 
     Known: f* = 0, at the root computed by Newton's method; there are further local minima with f > 0.
     """
-    n = whole("broyden-banded", "dimension", dimension, 1)
+    n = check_whole_number("broyden-banded", "dimension", dimension, 1)
     band = np.tri(n, k=1) - np.tri(n, k=-6) - np.eye(n)
-    return published(
+    return make_published_problem(
         "broyden-banded",
         (broyden_banded_value, broyden_banded_gradient),
         np.full(n, -1.0),

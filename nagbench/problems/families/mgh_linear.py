@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from nagbench.core.kernels import blocked_sum, jitable
-from nagbench.problems.families._least_squares import mgh, published
-from nagbench.problems.families._parameters import whole
+from nagbench.problems.families._parameters import check_whole_number
+from nagbench.problems.families._published import make_published_problem, mgh
 from nagbench.problems.problem import Floats, Problem
 from nagbench.problems.registry import family
 
@@ -40,9 +40,9 @@ def linear_full_rank(*, dimension: int = 10, equations: int = 20) -> Problem:
 
     The columns of the matrix are orthonormal: the Hessian is 2I. Known: f* = m − n at (−1, …, −1), L = μ = 2.
     """
-    n = whole("linear-full-rank", "dimension", dimension, 1)
-    m = whole("linear-full-rank", "equations", equations, n)
-    return published(
+    n = check_whole_number("linear-full-rank", "dimension", dimension, 1)
+    m = check_whole_number("linear-full-rank", "equations", equations, n)
+    return make_published_problem(
         "linear-full-rank",
         (full_rank_value, full_rank_gradient),
         np.ones(n),
@@ -92,7 +92,7 @@ def _rank_1(name: str, across: Floats, down: Floats, number: int) -> Problem:
     largest = 2.0 * float(down @ down) * float(across @ across)
     vectors = np.linalg.qr(across[:, None], mode="complete")[0]
     n = across.size
-    return published(
+    return make_published_problem(
         name,
         (rank_1_value, rank_1_gradient),
         np.ones(n),
@@ -114,8 +114,8 @@ def linear_rank_1(*, dimension: int = 10, equations: int = 20) -> Problem:
 
     Known: f* = m(m − 1)/(2(2m + 1)), wherever Σ jxⱼ = 3/(2m + 1); L = 2 Σ i² Σ j², and μ = 0.
     """
-    n = whole("linear-rank-1", "dimension", dimension, 1)
-    m = whole("linear-rank-1", "equations", equations, n)
+    n = check_whole_number("linear-rank-1", "dimension", dimension, 1)
+    m = check_whole_number("linear-rank-1", "equations", equations, n)
     return _rank_1("linear-rank-1", np.arange(1.0, n + 1.0), np.arange(1.0, m + 1.0), 33)
 
 
@@ -125,8 +125,8 @@ def linear_rank_1_zero(*, dimension: int = 10, equations: int = 20) -> Problem:
 
     Known: f* = (m² + 3m − 6)/(2(2m − 3)), wherever Σ jxⱼ = 3/(2m − 3); μ = 0.
     """
-    n = whole("linear-rank-1-zero", "dimension", dimension, 3)
-    m = whole("linear-rank-1-zero", "equations", equations, n)
+    n = check_whole_number("linear-rank-1-zero", "dimension", dimension, 3)
+    m = check_whole_number("linear-rank-1-zero", "equations", equations, n)
     across, down = np.arange(1.0, n + 1.0), np.arange(0.0, m)
     across[[0, -1]] = down[-1] = 0.0
     return _rank_1("linear-rank-1-zero", across, down, 34)

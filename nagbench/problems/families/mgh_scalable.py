@@ -11,15 +11,15 @@ import numpy as np
 
 from nagbench.core.errors import UsageError
 from nagbench.core.kernels import blocked_sum, jitable
-from nagbench.problems.families._least_squares import mgh, published
-from nagbench.problems.families._parameters import whole
+from nagbench.problems.families._parameters import check_whole_number
+from nagbench.problems.families._published import make_published_problem, mgh
 from nagbench.problems.problem import Problem
 from nagbench.problems.registry import family
 
 
 def _multiple(name: str, dimension: Any, factor: int) -> int:
     """The dimension as a multiple of factor. Raises UsageError."""
-    n = whole(name, "dimension", dimension, factor)
+    n = check_whole_number(name, "dimension", dimension, factor)
     if n % factor:
         raise UsageError(f"family {name}: dimension={dimension!r} is not valid; allowed: a multiple of {factor}")
     return n
@@ -50,7 +50,7 @@ def extended_rosenbrock(*, dimension: int = 10) -> Problem:
     Known: f* = 0 at (1, …, 1).
     """
     n = _multiple("extended-rosenbrock", dimension, 2)
-    return published(
+    return make_published_problem(
         "extended-rosenbrock",
         (extended_rosenbrock_value, extended_rosenbrock_gradient),
         [-1.2, 1.0] * (n // 2),
@@ -85,7 +85,7 @@ def extended_powell_gradient(x, data, shape, rows, out):  # type: ignore[no-unty
 
 
 def _powell(name: str, n: int, source: str) -> Problem:
-    return published(
+    return make_published_problem(
         name,
         (extended_powell_value, extended_powell_gradient),
         [3.0, -1.0, 0.0, 1.0] * (n // 4),
@@ -178,9 +178,9 @@ def watson(*, dimension: int = 6) -> Problem:
 
     n is 2 to 31. Known: f* for n = 6 (2.28767e−3), 9 (1.39976e−6) and 12 (4.72238e−10), ever worse conditioned.
     """
-    n = whole("watson", "dimension", dimension, 2, 31)
+    n = check_whole_number("watson", "dimension", dimension, 2, 31)
     minimum, minimizer = _WATSON.get(n, (None, None))
-    return published(
+    return make_published_problem(
         "watson",
         (watson_value, watson_gradient),
         np.zeros(n),
@@ -217,9 +217,9 @@ def penalty_1(*, dimension: int = 4) -> Problem:
 
     Known: ∇f = 0 makes all coordinates equal, so x* comes from a cubic; f* = 2.24997e−5 for n = 4, 7.08765e−5 for 10.
     """
-    n = whole("penalty-1", "dimension", dimension, 1)
+    n = check_whole_number("penalty-1", "dimension", dimension, 1)
     minimum, place = _penalty_1_minimum(n)
-    return published(
+    return make_published_problem(
         "penalty-1",
         (penalty_1_value, penalty_1_gradient),
         np.arange(1.0, n + 1.0),
@@ -291,10 +291,10 @@ def penalty_2(*, dimension: int = 4) -> Problem:
 
     Here yᵢ = e^(i/10) + e^((i−1)/10). Known: f* = 9.37629e−6 for n = 4 and 2.93660e−4 for n = 10.
     """
-    n = whole("penalty-2", "dimension", dimension, 1)
+    n = check_whole_number("penalty-2", "dimension", dimension, 1)
     minimum, minimizer = _PENALTY_2.get(n, (None, None))
     powers = np.exp(0.1 * np.arange(1, n + 1))
-    return published(
+    return make_published_problem(
         "penalty-2",
         (penalty_2_value, penalty_2_gradient),
         np.full(n, 0.5),
@@ -328,8 +328,8 @@ def variably_dimensioned(*, dimension: int = 10) -> Problem:
 
     Convex: a square and a fourth power of linear forms beside ‖x − 1‖². Known: f* = 0 at (1, …, 1); μ = 2.
     """
-    n = whole("variably-dimensioned", "dimension", dimension, 2)
-    return published(
+    n = check_whole_number("variably-dimensioned", "dimension", dimension, 2)
+    return make_published_problem(
         "variably-dimensioned",
         (variably_dimensioned_value, variably_dimensioned_gradient),
         1.0 - np.arange(1, n + 1) / n,

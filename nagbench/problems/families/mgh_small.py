@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from nagbench.core.kernels import jitable, sum_of_squares
-from nagbench.problems.families._least_squares import mgh, published
+from nagbench.problems.families._published import make_published_problem, mgh
 from nagbench.problems.problem import Problem
 from nagbench.problems.registry import family
 
@@ -35,7 +35,7 @@ def freudenstein_roth() -> Problem:
 
     Known: f* = 0 at (5, 4), and a local minimum f = 48.984… at (11.41…, −0.8968…), where descent from the start ends.
     """
-    return published(
+    return make_published_problem(
         "freudenstein-roth",
         (freudenstein_roth_value, freudenstein_roth_gradient),
         [0.5, -2.0],
@@ -68,7 +68,7 @@ def powell_badly_scaled() -> Problem:
     Known: f* = 0 at (1.098…e−5, 9.106…) and with the coordinates exchanged; κ of the Hessian there is 7e17.
     """
     root = [1.0981593296998053e-05, 9.106146739866624]
-    return published(
+    return make_published_problem(
         "powell-badly-scaled",
         (powell_badly_scaled_value, powell_badly_scaled_gradient),
         [0.0, 1.0],
@@ -95,7 +95,7 @@ def brown_badly_scaled() -> Problem:
 
     Known: f* = 0 at (10⁶, 2·10⁻⁶).
     """
-    return published(
+    return make_published_problem(
         "brown-badly-scaled",
         (brown_badly_scaled_value, brown_badly_scaled_gradient),
         [1.0, 1.0],
@@ -131,7 +131,7 @@ def jennrich_sampson() -> Problem:
 
     Known: f* = 124.362… at x₁ = x₂ = 0.2578….
     """
-    return published(
+    return make_published_problem(
         "jennrich-sampson",
         (jennrich_sampson_value, jennrich_sampson_gradient),
         [0.3, 0.4],
@@ -173,7 +173,7 @@ def helical_valley() -> Problem:
     θ lies in (−1/4, 3/4], as published: f jumps across x₁ = 0 > x₂, away from the start and the minimiser.
     Known: f* = 0 at (1, 0, 0).
     """
-    return published(
+    return make_published_problem(
         "helical-valley",
         (helical_valley_value, helical_valley_gradient),
         [-1.0, 0.0, 0.0],
@@ -217,7 +217,7 @@ def gulf() -> Problem:
     The product of yᵢ and x₂ in the paper's formula is a known misprint for the difference.
     """
     t = np.arange(1, 100) / 100.0
-    return published(
+    return make_published_problem(
         "gulf",
         (gulf_value, gulf_gradient),
         [5.0, 2.5, 0.15],
@@ -261,7 +261,7 @@ def box_3d() -> Problem:
     the distance is that to the two isolated minimisers.
     """
     t = np.arange(1, 11) / 10.0
-    return published(
+    return make_published_problem(
         "box-3d",
         (box_3d_value, box_3d_gradient),
         [0.0, 10.0, 20.0],
@@ -293,7 +293,7 @@ def wood() -> Problem:
 
     Known: f* = 0 at (1, 1, 1, 1).
     """
-    return published(
+    return make_published_problem(
         "wood",
         (wood_value, wood_gradient),
         [-3.0, -1.0, -3.0, -1.0],
@@ -336,7 +336,7 @@ def brown_dennis() -> Problem:
     Convex, as rᵢ is convex and not negative. Known: f* = 85822.2….
     """
     t = np.arange(1, 21) / 5.0
-    return published(
+    return make_published_problem(
         "brown-dennis",
         (brown_dennis_value, brown_dennis_gradient),
         [25.0, 5.0, -5.0, -1.0],
@@ -389,7 +389,7 @@ def biggs_exp6() -> Problem:
     t = np.arange(1, 14) / 10.0
     terms = ((1.0, 1.0), (-5.0, 10.0), (3.0, 4.0))
     a, b, c, d = 1.7114159947195875, 17.683198180949066, 1.1631436609188925, 5.186561551993452
-    return published(
+    return make_published_problem(
         "biggs-exp6",
         (biggs_exp6_value, biggs_exp6_gradient),
         [1.0, 2.0, 1.0, 1.0, 1.0, 1.0],

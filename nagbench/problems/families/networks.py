@@ -1,4 +1,4 @@
-"""Softmax regression, and dense networks with a softmax on top (kernels: `_layers`)."""
+"""Softmax regression, and dense networks with a softmax on top (kernels: `_network_kernels`)."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import Any, Literal
 import numpy as np
 
 from nagbench.core.errors import UsageError, unknown_name
-from nagbench.problems.families import _data, _layers
-from nagbench.problems.families._data import Scaling
+from nagbench.problems.families import _datasets, _network_kernels
+from nagbench.problems.families._datasets import Scaling
 from nagbench.problems.families._newton import minimize_newton
-from nagbench.problems.families._parameters import positive, whole
+from nagbench.problems.families._parameters import check_positive, check_whole_number
 from nagbench.problems.problem import Floats, Ints, Problem
 from nagbench.problems.registry import family
 
 ACTIVATIONS: dict[str, tuple[int, Callable[[Floats], Floats]]] = {
-    "relu": (_layers.RELU, lambda z: np.maximum(z, 0.0)),
-    "tanh": (_layers.TANH, np.tanh),
+    "relu": (_network_kernels.RELU, lambda z: np.maximum(z, 0.0)),
+    "tanh": (_network_kernels.TANH, np.tanh),
 }
 
 
@@ -76,30 +76,30 @@ def softmax(*, dataset: str = "wine", ridge: float = 1e-2, scaling: Scaling = "s
     Known: L = λmax(AᵀA/n)/2 + ridge, by Böhning's bound diag(p) − ppᵀ ≼ ½I, which is approached far out, where two
     classes share all the probability; μ = ridge, the infimum far out; f* and W* by Newton's method.
     """
-    ridge = positive("softmax", "ridge", ridge)
-    features, targets = _data.examples("softmax", dataset, scaling, known=_data.LABELLED)
+    ridge = check_positive("softmax", "ridge", ridge)
+    features, targets = _datasets.load_examples("softmax", dataset, scaling, known=_datasets.LABELLED)
     labels = targets.astype(np.int64)
     count = int(labels.max()) + 1
     n, d = features.shape
-    stored = _data.minimizers().get(f"softmax-{dataset}-{scaling}-{ridge!r}", np.zeros((d + 1) * count))
-    minimizer, minimum = _solve_softmax(_data.with_ones(features), np.eye(count)[labels], ridge, stored)
+    stored = _datasets.minimizers().get(f"softmax-{dataset}-{scaling}-{ridge!r}", np.zeros((d + 1) * count))
+    minimizer, minimum = _solve_softmax(_datasets.append_ones(features), np.eye(count)[labels], ridge, stored)
     return Problem(
         name="softmax",
         family="softmax",
-        value_kernel=_layers.value,
-        gradient_kernel=_layers.gradient,
-        data=_layers.table(features, targets, ridge),
-        shape=np.array([n, _layers.RELU, d, count]),
+        value_kernel=_network_kernels.value,
+        gradient_kernel=_network_kernels.gradient,
+        data=_network_kernels.table(features, targets, ridge),
+        shape=np.array([n, _network_kernels.RELU, d, count]),
         row_count=n,
         start=np.zeros((d + 1) * count),
-        domain=_data.box(minimizer),
+        domain=_datasets.enclosing_box(minimizer),
         minimum=minimum,
         minimizers=minimizer[None],
-        smoothness=float(_data.spectrum(_data.with_ones(features))[0][-1] / 2.0 + ridge),
+        smoothness=float(_datasets.gram_spectrum(_datasets.append_ones(features))[0][-1] / 2.0 + ridge),
         strong_convexity=ridge,
         kind="convex",
         metrics=_metrics([d, count], "relu", training=(features, labels)),
-        source=_data.SOURCES[dataset],
+        source=_datasets.SOURCES[dataset],
     )
 
 
@@ -157,13 +157,13 @@ def mlp(
         raise unknown_name("activation of family mlp", str(activation), ACTIVATIONS)
     if not 0.0 <= validation < 1.0 or not 0.0 <= ridge < math.inf:
         raise UsageError(f"family mlp: validation={validation!r}, ridge={ridge!r}; allowed: [0, 1) and [0, ∞)")
-    features, targets = _data.examples("mlp", dataset, scaling, known=_data.LABELLED)
+    features, targets = _datasets.load_examples("mlp", dataset, scaling, known=_datasets.LABELLED)
     labels = targets.astype(np.int64)
-    inner = [whole("mlp", "hidden", width, 1) for width in ([64] if hidden is None else hidden)]
+    inner = [check_whole_number("mlp", "hidden", width, 1) for width in ([64] if hidden is None else hidden)]
     if not inner:
         raise UsageError("family mlp: hidden=[] is not valid; allowed: a list of widths (family softmax has none)")
     widths = [features.shape[1], *inner, int(labels.max()) + 1]
-    start, reach = _initial(widths, weights, whole("mlp", "seed", seed, 0, 2**32 - 1))
+    start, reach = _initial(widths, weights, check_whole_number("mlp", "seed", seed, 0, 2**32 - 1))
     held = _held_out(labels, validation, seed)
     parts = {"training": (features[~held], labels[~held])}
     if held.any():
@@ -171,16 +171,16 @@ def mlp(
     return Problem(
         name="mlp",
         family="mlp",
-        value_kernel=_layers.value,
-        gradient_kernel=_layers.gradient,
-        data=_layers.table(features[~held], targets[~held], ridge),
+        value_kernel=_network_kernels.value,
+        gradient_kernel=_network_kernels.gradient,
+        data=_network_kernels.table(features[~held], targets[~held], ridge),
         shape=np.array([np.sum(~held), ACTIVATIONS[activation][0], *widths]),
         row_count=int(np.sum(~held)),
         start=start,
         domain=np.column_stack([-reach, reach]),
         kind="nonconvex",
         metrics=_metrics(widths, activation, **parts),
-        source=_data.SOURCES[dataset],
+        source=_datasets.SOURCES[dataset],
     )
 
 
@@ -205,7 +205,7 @@ def _deviation(weights: Any, fan_in: int, fan_out: int) -> float:
         return math.sqrt(2.0 / (fan_in + fan_out))
     if isinstance(weights, str):
         raise unknown_name("weights of family mlp", weights, ["he", "glorot", "a standard deviation"])
-    return positive("mlp", "weights", weights)
+    return check_positive("mlp", "weights", weights)
 
 
 def _held_out(labels: Ints, part: float, seed: int) -> np.ndarray[Any, np.dtype[np.bool_]]:

@@ -18,8 +18,8 @@ import numpy as np
 
 from nagbench.core.errors import unknown_name
 from nagbench.problems.families import nist_algebraic, nist_exponential
-from nagbench.problems.families._least_squares import published
-from nagbench.problems.families._parameters import whole
+from nagbench.problems.families._parameters import check_whole_number
+from nagbench.problems.families._published import make_published_problem
 from nagbench.problems.problem import Floats, Problem
 from nagbench.problems.registry import family
 
@@ -53,10 +53,10 @@ def nist(*, dataset: str, start_point: int = 1) -> Problem:
         raise unknown_name("dataset of family nist", str(dataset), datasets())
     found = datasets()[dataset]
     model = MODELS.get(dataset, dataset)
-    return published(
+    return make_published_problem(
         "nist",
         _kernels(model),
-        found["starts"][whole("nist", "start_point", start_point, 1, 2) - 1],
+        found["starts"][check_whole_number("nist", "start_point", start_point, 1, 2) - 1],
         data=_data(dataset, found),
         minimum=found["minimum"],
         minimizers=_SYMMETRIES.get(model, _alone)(tuple(found["minimizer"])),

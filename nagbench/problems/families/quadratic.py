@@ -8,7 +8,7 @@ import numpy as np
 
 from nagbench.core.errors import UsageError
 from nagbench.core.kernels import blocked_sum, jitable
-from nagbench.problems.families._dense import dense_gradient, dense_value
+from nagbench.problems.families._dense_quadratics import dense_gradient, dense_value
 from nagbench.problems.problem import Floats, Problem
 from nagbench.problems.registry import family
 

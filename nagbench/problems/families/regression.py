@@ -8,11 +8,11 @@ import numpy as np
 
 from nagbench.core.errors import UsageError
 from nagbench.core.kernels import jitable
-from nagbench.problems.families import _data
-from nagbench.problems.families._data import Scaling
-from nagbench.problems.families._linear import difference, half_square, mean_loss, mean_slope, table
+from nagbench.problems.families import _datasets
+from nagbench.problems.families._datasets import Scaling
+from nagbench.problems.families._linear_models import difference, half_square, mean_loss, mean_slope, table
 from nagbench.problems.families._newton import minimize_newton
-from nagbench.problems.families._parameters import positive
+from nagbench.problems.families._parameters import check_positive
 from nagbench.problems.problem import Floats, Problem
 from nagbench.problems.registry import family
 
@@ -62,10 +62,12 @@ def least_squares(
     """
     if not (isinstance(ridge, int | float) and 0.0 <= ridge < np.inf):
         raise UsageError(f"family least-squares: ridge={ridge!r} is not valid; allowed: a finite number of at least 0")
-    features, targets = _data.examples("least-squares", dataset, scaling, known=_data.SOURCES)
-    features, targets = (_data.with_ones(features), targets) if intercept else (features, targets - targets.mean())
+    features, targets = _datasets.load_examples("least-squares", dataset, scaling, known=_datasets.SOURCES)
+    features, targets = (
+        (_datasets.append_ones(features), targets) if intercept else (features, targets - targets.mean())
+    )
     n, d = features.shape
-    eigenvalues, eigenvectors = _data.spectrum(features)
+    eigenvalues, eigenvectors = _datasets.gram_spectrum(features)
     eigenvalues = eigenvalues + ridge
     # min ‖Aw − y‖² + nλ‖w‖², solved on A itself: its normal equations would square the condition number.
     stacked = np.vstack([features, np.sqrt(n * ridge) * np.eye(d)])
@@ -80,7 +82,7 @@ def least_squares(
         shape=np.array([n, d]),
         row_count=n,
         start=np.zeros(d),
-        domain=_data.box(minimizer),
+        domain=_datasets.enclosing_box(minimizer),
         minimum=float(0.5 * (residual @ residual) / n + 0.5 * ridge * (minimizer @ minimizer)),
         minimizers=minimizer[None] if eigenvalues[0] > 0.0 else None,
         smoothness=float(eigenvalues[-1]),
@@ -88,7 +90,7 @@ def least_squares(
         spectrum=eigenvalues,
         eigenvectors=eigenvectors,
         kind="quadratic",
-        source=_data.SOURCES[dataset],
+        source=_datasets.SOURCES[dataset],
     )
 
 
@@ -109,11 +111,13 @@ def logistic(
 
     Known: L = λmax(AᵀA/n)/4 + ridge, the curvature at 0; μ = ridge, its infimum far out; f* and w* by Newton's method.
     """
-    ridge = positive("logistic", "ridge", ridge)
-    features, targets = _data.examples("logistic", dataset, scaling, known=_data.LABELLED, classes=classes)
+    ridge = check_positive("logistic", "ridge", ridge)
+    features, targets = _datasets.load_examples("logistic", dataset, scaling, known=_datasets.LABELLED, classes=classes)
     chosen = [int(targets.max())] if positive_classes is None else positive_classes
-    signs = np.where(np.isin(targets, _data.check_classes("logistic", "positive_classes", dataset, chosen)), 1.0, -1.0)
-    features = _data.with_ones(features)
+    signs = np.where(
+        np.isin(targets, _datasets.check_classes("logistic", "positive_classes", dataset, chosen)), 1.0, -1.0
+    )
+    features = _datasets.append_ones(features)
     n, d = features.shape
     minimizer, minimum = _solve_logistic(features * signs[:, None], ridge)
     return Problem(
@@ -125,17 +129,17 @@ def logistic(
         shape=np.array([n, d]),
         row_count=n,
         start=np.zeros(d),
-        domain=_data.box(minimizer),
+        domain=_datasets.enclosing_box(minimizer),
         minimum=minimum,
         minimizers=minimizer[None],
-        smoothness=float(_data.spectrum(features)[0][-1] / 4.0 + ridge),
+        smoothness=float(_datasets.gram_spectrum(features)[0][-1] / 4.0 + ridge),
         strong_convexity=ridge,
         kind="convex",
         metrics={
             "training_loss": lambda x: float(np.logaddexp(0.0, -signs * (features @ x)).mean()),
             "training_accuracy": lambda x: float(np.mean(np.where(features @ x > 0.0, 1.0, -1.0) == signs)),
         },
-        source=_data.SOURCES[dataset],
+        source=_datasets.SOURCES[dataset],
     )
 
 

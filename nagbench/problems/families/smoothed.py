@@ -8,7 +8,7 @@ import numpy as np
 
 from nagbench.core.kernels import blocked_sum, jitable
 from nagbench.problems.families._newton import minimize_newton
-from nagbench.problems.families._parameters import positive, whole
+from nagbench.problems.families._parameters import check_positive, check_whole_number
 from nagbench.problems.problem import Floats, Problem
 from nagbench.problems.registry import family
 
@@ -70,9 +70,12 @@ def log_sum_exp(*, rows: int = 100, dimension: int = 20, rho: float = 20.0, seed
     some weights; a variance is at most a quarter of the squared range (Popoviciu), so L = max ‖aᵢ − aⱼ‖²/(4ρ) bounds it
     on the whole space. μ = 0: far away one row has all the weight.
     """
-    m, n = whole("log-sum-exp", "rows", rows, 2), whole("log-sum-exp", "dimension", dimension, 1)
-    width = positive("log-sum-exp", "rho", rho)
-    random = np.random.RandomState(whole("log-sum-exp", "seed", seed, 0, 2**32 - 1))
+    m, n = (
+        check_whole_number("log-sum-exp", "rows", rows, 2),
+        check_whole_number("log-sum-exp", "dimension", dimension, 1),
+    )
+    width = check_positive("log-sum-exp", "rho", rho)
+    random = np.random.RandomState(check_whole_number("log-sum-exp", "seed", seed, 0, 2**32 - 1))
     matrix, offset = random.randn(m, n), random.randn(m)
     minimizer, minimum = _log_sum_exp_minimum(matrix, offset, width)
     squares = np.sum(matrix * matrix, axis=1)
@@ -151,9 +154,12 @@ def smoothed_tv(*, dimension: int = 100, weight: float = 0.5, epsilon: float = 1
     Known: f* and x*, by Newton's method to ‖∇f‖ ≤ 1e-12. The Hessian is I + w·DᵀSD with the differences D and
     0 < S ≤ 1/√ε: L = 1 + (w/√ε)·4 cos²(π/(2n)), reached where x is constant; μ = 1, since D annihilates constants.
     """
-    n = whole("smoothed-tv", "dimension", dimension, 4)
-    strength, softness = positive("smoothed-tv", "weight", weight), positive("smoothed-tv", "epsilon", epsilon)
-    random = np.random.RandomState(whole("smoothed-tv", "seed", seed, 0, 2**32 - 1))
+    n = check_whole_number("smoothed-tv", "dimension", dimension, 4)
+    strength, softness = (
+        check_positive("smoothed-tv", "weight", weight),
+        check_positive("smoothed-tv", "epsilon", epsilon),
+    )
+    random = np.random.RandomState(check_whole_number("smoothed-tv", "seed", seed, 0, 2**32 - 1))
     signal = np.array([0.0, 1.0, 0.3, 0.8])[4 * np.arange(n) // n] + 0.1 * random.randn(n)
     minimizer, minimum = _smoothed_tv_minimum(signal, strength, softness)
     return Problem(

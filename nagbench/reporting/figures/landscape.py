@@ -15,7 +15,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from nagbench.analysis.formatting import number, whole
 from nagbench.core.errors import UsageError
 from nagbench.engine.records import Run
-from nagbench.optimizers.registry import find_method
+from nagbench.optimizers.registry import find_algorithm
 from nagbench.problems.problem import Floats, Problem
 from nagbench.reporting.figures.style import (
     FAINT,
@@ -118,7 +118,7 @@ def path(problem: Problem, *runs: Run, look_ahead: bool = False) -> Figure:
             ground = _contours(panel, problem, box)
             _mark(panel, problem, points[0], points[min(1, len(points) - 1)])
             _walk(panel, run, points)
-            if look_ahead and find_method(run.cell.optimizer).look_ahead:
+            if look_ahead and find_algorithm(run.cell.optimizer).look_ahead:
                 _look_ahead(panel, problem, run)
         _bar(figure, panels, ground, rows)
         _headline(figure, problem)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from nagbench.optimizers.algorithm import Method, Optimizer
-from nagbench.optimizers.stability import largest_stable, spectral_radii
+from nagbench.optimizers.stability import spectral_radii, stability_limit
 from nagbench.problems.problem import Floats
 from nagbench.reporting.figures.maps import complement_ticks
 from nagbench.reporting.figures.style import HEIGHTS, INK, MUTED, PAPER, look_of, looks, new_figure, power_of_ten
@@ -31,7 +31,7 @@ def rate_map(optimizer: Optimizer) -> Figure | None:
     momentum do not decide it: for a method that is not linear, depends on the iteration or does not scale with its step.
     """
     method, values = optimizer.method, optimizer.hyperparameters
-    if optimizer.scheduled or largest_stable(method, values) is None:
+    if optimizer.scheduled or stability_limit(method, values) is None:
         return None
     both = "momentum" in method.hyperparameters
     with looks():
@@ -93,7 +93,7 @@ def _curves(axes: Axes, method: Method, values: Mapping[str, float]) -> None:
         )  # fmt: skip
     label = method.name if own is None else f"momentum {own:g}; thin: {', '.join(drawn)}"
     axes.plot(_PRODUCTS, _per_digit(method, values), color=color, linewidth=2.2, label=label)
-    edge = largest_stable(method, values)
+    edge = stability_limit(method, values)
     if edge is not None and math.isfinite(edge):
         axes.axvline(
             edge, color=color, linewidth=1.1, linestyle=(0, (1.5, 1.5)), label=f"stable up to s·λ = {edge:.4g}"

@@ -16,7 +16,7 @@ from nagbench.optimizers.adapters.user import is_optimizer
 from nagbench.optimizers.registry import optimizer as make_optimizer
 from nagbench.optimizers.registry import optimizers as optimizer_names
 from nagbench.problems.lookup import problem as make_problem
-from nagbench.problems.registry import families, schemes
+from nagbench.problems.registry import adapters, families
 from nagbench.problems.suites import merge_suites, suites
 from nagbench.validation.checks.findings import CheckResult
 from nagbench.validation.checks.methods import check_method
@@ -60,7 +60,7 @@ def _is_optimizer(text: str) -> bool:
     if text in suites() or text.endswith(".toml") or Path(text).is_file():
         return False
     name = parse_text(text)[0]
-    if name in suites() or name in families() or name.partition(":")[0] in schemes():
+    if name in suites() or name in families() or name.partition(":")[0] in adapters():
         return False
     if name in optimizer_names():
         return True

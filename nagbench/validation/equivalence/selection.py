@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from nagbench.core.errors import UsageError, check_number, unknown_name
 from nagbench.core.text_form import parse_text
 from nagbench.optimizers.algorithm import Method
-from nagbench.optimizers.registry import find_method, optimizers
+from nagbench.optimizers.registry import find_algorithm, optimizers
 from nagbench.validation.equivalence.forms import PUBLISHED
 from nagbench.validation.equivalence.groups import GROUPS, Group, Member
 
@@ -92,7 +92,7 @@ def _member(text: str) -> tuple[Member, Method]:
 
 def find_implementation(name: str) -> Method:
     """A published formula, or a method of ours, of a library or of a user's. Raises UsageError."""
-    return PUBLISHED[name] if name in PUBLISHED else find_method(name)
+    return PUBLISHED[name] if name in PUBLISHED else find_algorithm(name)
 
 
 def _fitting(method: Method) -> list[Group]:

@@ -11,7 +11,7 @@ from nagbench.engine import runner, timing
 from nagbench.engine.runner import BatchRun, LoadedBatch
 from nagbench.engine.single_run import make_cell
 from nagbench.optimizers.adapters._native import form_of
-from nagbench.optimizers.registry import find_method
+from nagbench.optimizers.registry import find_algorithm
 
 PROBLEMS = ["rosenbrock-10", "quadratic:dimension=5,condition=10", "ill-conditioned-1e2"]
 
@@ -34,7 +34,7 @@ def test_a_native_loop_ends_where_the_run_ends(name, method):
 
 
 def test_there_is_none_for_other_problems_and_methods():
-    assert find_method("nesterov").native is None
+    assert find_algorithm("nesterov").native is None
     for problem, method in (("himmelblau", "torch/sgd"), ("bowl", "nesterov")):
         found, optimizer = nagbench.problem(problem), nagbench.optimizer(method)
         assert BatchRun(LoadedBatch(found, optimizer.method, [make_cell(found, optimizer)])).native is None
@@ -83,7 +83,7 @@ def _raises(iterations):
 
 
 def test_a_native_loop_that_fails_leaves_the_times_of_the_replay(folder, monkeypatch):
-    method = find_method("torch/sgd")
+    method = find_algorithm("torch/sgd")
     failing = dataclasses.replace(method, native=lambda *given: _raises)
     monkeypatch.setattr(runner, "find_method", lambda name: failing)
     sweep = nagbench.sweep(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nagbench.optimizers.algorithms._extrapolation import extrapolate
-from nagbench.optimizers.algorithms._tunings import MOMENTUM, STEP, quadratic_optimal, strongly_convex
+from nagbench.optimizers.algorithms._hyperparameters import MOMENTUM, STEP, quadratic_optimal, strongly_convex
 from nagbench.optimizers.registry import method
 
 

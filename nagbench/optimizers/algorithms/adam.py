@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from nagbench.optimizers.algorithm import Hyperparameter, step_size
-from nagbench.optimizers.algorithms._tunings import ADAM, ADAPTIVE_STEP
+from nagbench.optimizers.algorithms._hyperparameters import ADAM, ADAPTIVE_STEP
 from nagbench.optimizers.registry import method
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from nagbench.optimizers.algorithms._tunings import STEP
+from nagbench.optimizers.algorithms._hyperparameters import STEP
 from nagbench.optimizers.registry import method
 
 

@@ -12,7 +12,7 @@ from nagbench.problems.problem import Floats, Kernel, Problem
 MARGIN = 0.25
 
 
-def published(
+def make_published_problem(
     name: str, kernels: tuple[Kernel, Kernel], start: ArrayLike, *, source: str, minimizers: Any = None, **facts: Any
 ) -> Problem:
     """The Problem of these kernels (value, gradient) and facts; arrays may be given as sequences.

@@ -63,7 +63,7 @@ def scale(features: Floats, scaling: str) -> Floats:
     return np.asarray(centred / np.where(spread > 0.0, spread, 1.0))
 
 
-def examples(
+def load_examples(
     family: str, dataset: str, scaling: str, *, known: Collection[str], classes: Sequence[int] | None = None
 ) -> tuple[Floats, Floats]:
     """Scaled features and targets of one of the ``known`` data sets, of all examples or those of some classes.
@@ -92,12 +92,12 @@ def check_classes(family: str, name: str, dataset: str, classes: Sequence[int]) 
     return listed
 
 
-def with_ones(features: Floats) -> Floats:
+def append_ones(features: Floats) -> Floats:
     """The features and a column of ones, for the intercept."""
     return np.column_stack([features, np.ones(len(features))])
 
 
-def spectrum(features: Floats) -> tuple[Floats, Floats]:
+def gram_spectrum(features: Floats) -> tuple[Floats, Floats]:
     """Eigenvalues, ascending, and eigenvectors of AᵀA/n; eigenvalues that are rounding errors count as 0."""
     n, d = features.shape
     values, vectors = np.linalg.eigh(features.T @ features / n)
@@ -105,7 +105,7 @@ def spectrum(features: Floats) -> tuple[Floats, Floats]:
     return values, vectors
 
 
-def box(minimizer: Floats) -> Floats:
+def enclosing_box(minimizer: Floats) -> Floats:
     """A domain around 0 half as large again as it takes to hold the minimiser."""
     reach = 1.5 * float(np.abs(minimizer).max())
     return np.array([[-reach, reach]] * minimizer.size)

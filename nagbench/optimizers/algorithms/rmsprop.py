@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from nagbench.optimizers.algorithm import Hyperparameter, fraction, step_size
-from nagbench.optimizers.algorithms._tunings import ADAPTIVE_STEP, EPSILON
+from nagbench.optimizers.algorithms._hyperparameters import ADAPTIVE_STEP, EPSILON
 from nagbench.optimizers.registry import method
 
 _DECAY = fraction(0.9, tuning=(0.5, 0.999))

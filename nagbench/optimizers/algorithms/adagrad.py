@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from nagbench.optimizers.algorithm import fraction
-from nagbench.optimizers.algorithms._tunings import ADAM, ADAPTIVE_STEP, EPSILON
+from nagbench.optimizers.algorithms._hyperparameters import ADAM, ADAPTIVE_STEP, EPSILON
 from nagbench.optimizers.registry import method
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 
 from nagbench.optimizers.algorithm import Hyperparameter, fraction
-from nagbench.optimizers.algorithms._tunings import STEP, for_positive_mu, inverse_smoothness
+from nagbench.optimizers.algorithms._hyperparameters import STEP, for_positive_mu, inverse_smoothness
 from nagbench.optimizers.registry import method
 
 

@@ -15,8 +15,8 @@ from scipy.linalg import hilbert as hilbert_matrix
 
 from nagbench.core.errors import UsageError
 from nagbench.core.kernels import blocked_sum, jitable
-from nagbench.problems.families._dense import add_gradient, dense_gradient, dense_value
-from nagbench.problems.families._parameters import positive, whole
+from nagbench.problems.families._dense_quadratics import add_gradient, dense_gradient, dense_value
+from nagbench.problems.families._parameters import check_positive, check_whole_number
 from nagbench.problems.problem import Floats, Problem
 from nagbench.problems.registry import family
 
@@ -176,7 +176,7 @@ def quadratic_diagonal(*, dimension: int = 100) -> Problem:
 
     Known: f* = 0 at x* = (1, …, 1), spectrum 1, 2, …, n: μ = 1, L = n.
     """
-    n = whole("quadratic-diagonal", "dimension", dimension, 1)
+    n = check_whole_number("quadratic-diagonal", "dimension", dimension, 1)
     eigenvalues, ones = np.arange(1.0, n + 1.0), np.ones(n)
     return _problem(
         "quadratic-diagonal",
@@ -199,7 +199,7 @@ def trid(*, dimension: int = 6) -> Problem:
     Known: f* = −n(n + 4)(n − 1)/6 at xᵢ* = i(n + 1 − i). The Hessian is tridiagonal (−1, 2, −1), with the eigenvalues
     4 sin²(jπ/(2(n + 1))).
     """
-    n = whole("trid", "dimension", dimension, 2)
+    n = check_whole_number("trid", "dimension", dimension, 2)
     i = np.arange(1.0, n + 1.0)
     return _tridiagonal(
         "trid",
@@ -223,8 +223,8 @@ def nesterov_worst(*, k: int = 20, L: float = 1.0) -> Problem:
     Known: f* = (L/8)(1/(n + 1) − 1) at xᵢ* = 1 − i/(n + 1). The Hessian is L/4 times the tridiagonal (−1, 2, −1), with
     the eigenvalues L sin²(jπ/(2(n + 1))), which stay below L.
     """
-    n = 2 * whole("nesterov-worst", "k", k, 1) + 1
-    quarter = positive("nesterov-worst", "L", L) / 4.0
+    n = 2 * check_whole_number("nesterov-worst", "k", k, 1) + 1
+    quarter = check_positive("nesterov-worst", "L", L) / 4.0
     return _tridiagonal(
         "nesterov-worst",
         np.full(n, 2.0 * quarter),
@@ -244,7 +244,7 @@ def dixon3dq(*, dimension: int = 10) -> Problem:
     Known: f* = 0 at x* = (1, …, 1). The sum begins at j = 2, as in CUTEst, so x₁ is on its own; the eigenvalues are 2
     and, of the chain of the others, 8 sin²((2j − 1)π/(2(2n − 1))), j = 1 … n − 1.
     """
-    n = whole("dixon3dq", "dimension", dimension, 2)
+    n = check_whole_number("dixon3dq", "dimension", dimension, 2)
     diagonal, beside = np.full(n, 4.0), np.full(n - 1, -2.0)
     diagonal[:2], beside[0] = 2.0, 0.0
     return _tridiagonal(
@@ -267,7 +267,7 @@ def hilbert(*, dimension: int = 4) -> Problem:
 
     Known: f* = 0 at x* = 0; the spectrum, its lower half from the exact inverse of H, which keeps it to 7 digits.
     """
-    n = whole("hilbert", "dimension", dimension, 1, 12)
+    n = check_whole_number("hilbert", "dimension", dimension, 1, 12)
     return _dense(
         "hilbert",
         hilbert_matrix(n),
