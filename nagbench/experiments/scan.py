@@ -22,7 +22,8 @@ from nagbench.engine.records import Cell
 from nagbench.engine.runner import check_cell
 from nagbench.execution.executors import Execution, count_batches
 from nagbench.optimizers import schedules
-from nagbench.optimizers.algorithm import Hyperparameter, Method, Optimizer
+from nagbench.optimizers.algorithm import Method, Optimizer
+from nagbench.optimizers.hyperparameters import Hyperparameter
 from nagbench.problems.curvature import step_size_unit
 from nagbench.problems.problem import Floats, Problem
 

@@ -9,7 +9,8 @@ from typing import Any, NoReturn
 
 from nagbench.core.errors import LostError, UsageError, one_line
 from nagbench.core.remote import Ask, Pulse, remote_call
-from nagbench.optimizers.algorithm import Hyperparameter, Method
+from nagbench.optimizers.algorithm import Method
+from nagbench.optimizers.hyperparameters import Hyperparameter
 from nagbench.optimizers.registry import find_algorithm
 
 _FUNCTIONS = ("update", "session", "driver", "observe", "theory", "refuses")

@@ -15,14 +15,14 @@ from nagbench.core.errors import UsageError, unknown_name
 from nagbench.core.text_form import parse_text
 from nagbench.experiments.serialize import table_to_json
 from nagbench.optimizers.adapters import explain_missing_library
-from nagbench.optimizers.algorithm import Hyperparameter, Optimizer, format_value, textbook_hyperparameters
-from nagbench.optimizers.registry import find_algorithm
-from nagbench.optimizers.registry import optimizers as optimizer_names
+from nagbench.optimizers.algorithm import Optimizer, format_value, textbook_hyperparameters
+from nagbench.optimizers.hyperparameters import Hyperparameter
+from nagbench.optimizers.registry import known_optimizers, lookup_algorithm
 from nagbench.optimizers.schedules import SCHEDULES
 from nagbench.problems.lookup import problem as make_problem
 from nagbench.problems.lookup import problems as problem_names
 from nagbench.problems.problem import Problem
-from nagbench.problems.registry import adapters, families
+from nagbench.problems.registry import adapters, families, problem_plugins
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,11 +46,11 @@ def show_thing(text: str, plot: Path | None, shape: str, *, draws: bool) -> None
 def _found(text: str) -> Problem | Optimizer:
     """What a name stands for. Raises UsageError that names the nearest problem or optimizer."""
     name, given = parse_text(text)
-    if name in optimizer_names():
-        return Optimizer(find_algorithm(name), given)
-    known = {*problem_names(), *families(), *adapters()}
+    if name in known_optimizers():
+        return Optimizer(lookup_algorithm(name), given)
+    known = {*problem_names(), *families(), *problem_plugins(), *adapters()}
     if name not in known and ":" not in text:
-        raise unknown_name("problem or optimizer", name, [*sorted(known), *optimizer_names()])
+        raise unknown_name("problem or optimizer", name, [*sorted(known), *known_optimizers()])
     return make_problem(text)
 
 

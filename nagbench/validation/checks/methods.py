@@ -12,14 +12,8 @@ import numpy as np
 from nagbench.core.errors import UsageError, one_line
 from nagbench.core.remote import Pulse, remote_call
 from nagbench.engine.single_run import run
-from nagbench.optimizers.algorithm import (
-    Hyperparameter,
-    Method,
-    Optimizer,
-    Update,
-    make_update,
-    textbook_hyperparameters,
-)
+from nagbench.optimizers.algorithm import Method, Optimizer, Update, make_update, textbook_hyperparameters
+from nagbench.optimizers.hyperparameters import Hyperparameter
 from nagbench.optimizers.registry import find_algorithm
 from nagbench.optimizers.remote import RemoteMethod
 from nagbench.problems.lookup import problem as make_problem

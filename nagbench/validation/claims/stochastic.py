@@ -13,7 +13,8 @@ from nagbench.engine import loop
 from nagbench.engine.records import Cell
 from nagbench.engine.runner import UNREACHABLE, LoadedBatch, count
 from nagbench.experiments.sobol import sobol_points
-from nagbench.optimizers.algorithm import Hyperparameter, Method, Optimizer
+from nagbench.optimizers.algorithm import Method, Optimizer
+from nagbench.optimizers.hyperparameters import Hyperparameter
 from nagbench.optimizers.registry import find_algorithm
 from nagbench.problems.curvature import step_size_unit
 from nagbench.problems.lookup import problem as make_problem

@@ -10,7 +10,7 @@ import nagbench
 from nagbench.engine import runner, timing
 from nagbench.engine.runner import BatchRun, LoadedBatch
 from nagbench.engine.single_run import make_cell
-from nagbench.optimizers.adapters._native import form_of
+from nagbench.optimizers.adapters._native import find_form
 from nagbench.optimizers.registry import find_algorithm
 
 PROBLEMS = ["rosenbrock-10", "quadratic:dimension=5,condition=10", "ill-conditioned-1e2"]
@@ -19,7 +19,7 @@ PROBLEMS = ["rosenbrock-10", "quadratic:dimension=5,condition=10", "ill-conditio
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_the_form_is_the_problem(name):
     problem = nagbench.problem(name)
-    form, data = form_of(problem)
+    form, data = find_form(problem)
     points = np.random.default_rng(0).standard_normal((5, problem.dimension))
     np.testing.assert_allclose([form(x, data) for x in points], problem.values(points), rtol=1e-12)
 

@@ -8,7 +8,7 @@ from nagbench.experiments.modes import theory_of
 from nagbench.experiments.plan import make_plan, without_theory
 from nagbench.experiments.specification import validate_spec
 from nagbench.experiments.stages import Progress
-from nagbench.optimizers.algorithm import Hyperparameter
+from nagbench.optimizers.hyperparameters import Hyperparameter
 from nagbench.optimizers.registry import algorithms, find_algorithm
 
 # L known and μ = 0, L and μ > 0 known, L not known.

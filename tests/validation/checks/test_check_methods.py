@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from nagbench import Optimizer
-from nagbench.optimizers.algorithm import Hyperparameter, Method, fraction, step_size
+from nagbench.optimizers.algorithm import Method
+from nagbench.optimizers.hyperparameters import Hyperparameter, fraction, step_size
 from nagbench.optimizers.registry import find_algorithm
 from nagbench.validation.checks import check_method
 
