@@ -25,7 +25,7 @@ ACTIVATIONS: dict[str, tuple[int, Callable[[Floats], Floats]]] = {
 
 
 def _scores(x: Floats, widths: Sequence[int], activation: str, features: Floats) -> Floats:
-    """The last layer, before the softmax: (rows, classes)."""
+    """Compute the last layer before the softmax, shape (rows, classes)."""
     at, above = 0, features
     for layer, (fan_in, fan_out) in enumerate(pairwise(widths)):
         below = ACTIVATIONS[activation][1](above) if layer else features
@@ -41,7 +41,7 @@ def _softmax(scores: Floats) -> Floats:
 
 
 def _cross_entropy(scores: Floats, labels: Ints) -> float:
-    """Mean of −log softmax(scores) at the labels."""
+    """Return the mean of −log softmax(scores) at the labels."""
     top = scores.max(axis=1)
     sums = np.exp(scores - top[:, None]).sum(axis=1)
     return float(np.mean(np.log(sums) + (top - scores[np.arange(len(labels)), labels])))
@@ -51,7 +51,7 @@ Rows = tuple[Floats, Ints]
 
 
 def _metrics(widths: Sequence[int], activation: str, **parts: Rows) -> dict[str, Callable[[Floats], float]]:
-    """Loss (without the regulariser) and accuracy of each part of the data, by name."""
+    """Return loss (without the regulariser) and accuracy of each part of the data, by name."""
 
     def loss(x: Floats, features: Floats, labels: Ints) -> float:
         return _cross_entropy(_scores(x, widths, activation, features), labels)
@@ -70,11 +70,27 @@ def _metrics(widths: Sequence[int], activation: str, **parts: Rows) -> dict[str,
 def softmax(*, dataset: str = "wine", ridge: float = 1e-2, scaling: Scaling = "standard") -> Problem:
     """f(W) = 1/n Σ (log Σₖ exp(aᵢᵀwₖ) − aᵢᵀw_yᵢ) + ½·ridge·‖W‖² over the n rows of a data set, from W = 0.
 
-    aᵢ holds an example's features, scaled ("none", "standard", "unit-norm", "maximum"), and a 1 for the intercept, which
-    is penalised like the rest; yᵢ is its class, and wₖ the k-th column of W, whose rows one after another make up x.
+    aᵢ holds the features of an example, scaled, and a 1 for the intercept, which is penalised like the rest; yᵢ is its
+    class, and wₖ the k-th column of W, whose rows one after another make up x.
 
+    Parameters
+    ----------
+    dataset
+        One of the labelled data sets of nagbench: "breast-cancer", "digits", "iris" or "wine".
+    ridge
+        λ > 0.
+    scaling
+        "none", as measured; "standard", every feature of mean 0 and deviation 1; "unit-norm", of mean 0 and norm 1;
+        "maximum", all divided by the largest magnitude.
+
+    Notes
+    -----
     Known: L = λmax(AᵀA/n)/2 + ridge, by Böhning's bound diag(p) − ppᵀ ≼ ½I, which is approached far out, where two
     classes share all the probability; μ = ridge, the infimum far out; f* and W* by Newton's method.
+
+    References
+    ----------
+    .. [1] D. Böhning, "Multinomial logistic regression algorithm", 1992.
     """
     ridge = check_positive("softmax", "ridge", ridge)
     features, targets = _datasets.load_examples("softmax", dataset, scaling, known=_datasets.LABELLED)
@@ -104,7 +120,7 @@ def softmax(*, dataset: str = "wine", ridge: float = 1e-2, scaling: Scaling = "s
 
 
 def _solve_softmax(features: Floats, one_hot: Floats, ridge: float, start: Floats) -> tuple[Floats, float]:
-    """The minimiser, by Newton's method unless ``start`` is one, and the minimum."""
+    """Return the minimiser, by Newton's method unless ``start`` is one, and the minimum."""
     (n, d), count = features.shape, one_hot.shape[1]
 
     def probabilities(x: Floats) -> Floats:
@@ -145,13 +161,40 @@ def mlp(
 ) -> Problem:
     """Mean softmax cross-entropy of a dense network, and ½·ridge·‖x‖², over the training rows of a data set.
 
-    ``hidden`` holds the widths of the hidden layers ([64]). The start has biases 0 and weights drawn by NumPy's
-    RandomState(seed), layer by layer: normal of variance 2/inputs ("he", He et al. 2015), uniform of variance
-    2/(inputs + outputs) ("glorot", Glorot & Bengio 2010), or normal of a standard deviation given as a number. Further
-    starts are drawn uniformly with the same variance. x holds, layer by layer, the weights (inputs × outputs, row by
-    row) and the biases. The part ``validation`` of the examples of each class is held out, chosen by RandomState(seed).
+    x holds, layer by layer, the weights (inputs × outputs, row by row) and the biases, which are 0 at the start.
+    Further starts are drawn uniformly with the variance of the weights.
 
+    Parameters
+    ----------
+    dataset
+        One of the labelled data sets of nagbench: "breast-cancer", "digits", "iris" or "wine".
+    hidden
+        The widths of the hidden layers, at least one; [64] by default.
+    activation
+        "relu" or "tanh".
+    weights
+        The distribution of the weights at the start: "he", normal of variance 2/inputs [1]_; "glorot", uniform of
+        variance 2/(inputs + outputs) [2]_; or the standard deviation of a normal distribution.
+    seed
+        The seed of NumPy's legacy generator, RandomState. It draws the start layer by layer, and chooses the held-out
+        examples.
+    validation
+        The part in [0, 1) of the examples of each class that is held out.
+    ridge
+        λ ≥ 0.
+    scaling
+        "none", as measured; "standard", every feature of mean 0 and deviation 1; "unit-norm", of mean 0 and norm 1;
+        "maximum", all divided by the largest magnitude.
+
+    Notes
+    -----
     Known: nothing about minima. For ReLU the gradient jumps at the kinks, where the kernel takes 0 as its derivative.
+
+    References
+    ----------
+    .. [1] K. He, X. Zhang, S. Ren and J. Sun, "Delving deep into rectifiers: surpassing human-level performance on
+       ImageNet classification", 2015.
+    .. [2] X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010.
     """
     if activation not in ACTIVATIONS:
         raise unknown_name("activation of family mlp", str(activation), ACTIVATIONS)
@@ -185,7 +228,7 @@ def mlp(
 
 
 def _initial(widths: Sequence[int], weights: Any, seed: int) -> tuple[Floats, Floats]:
-    """The start, and the half-width of the uniform distribution with the variance of each of its weights."""
+    """Return the start, and the half-width of the uniform distribution with the variance of each of its weights."""
     random = np.random.RandomState(seed)
     start, reach = [], []
     for fan_in, fan_out in pairwise(widths):
@@ -209,7 +252,7 @@ def _deviation(weights: Any, fan_in: int, fan_out: int) -> float:
 
 
 def _held_out(labels: Ints, part: float, seed: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Which rows are held out: the given part of each class, rounded."""
+    """Choose the rows that are held out: the given part of each class, rounded."""
     random = np.random.RandomState(seed)
     held = np.zeros(labels.size, dtype=np.bool_)
     for label in np.unique(labels):

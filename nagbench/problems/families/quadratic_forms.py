@@ -1,4 +1,4 @@
-"""Quadratics by name: f(x) = ½(x − c)ᵀH(x − c) + f*, with H diagonal, tridiagonal or dense.
+"""Quadratics f(x) = ½(x − c)ᵀH(x − c) + f*, with H diagonal, tridiagonal or dense.
 
 Written around the minimiser c, so that f − f* and the gradient keep their digits near it. Where the Hessian is
 constant, L and μ are its extreme eigenvalues.
@@ -27,12 +27,12 @@ def _diagonal_term(i: int, x: Any, data: Any, n: Any) -> Any:
     return data[i] * away * away
 
 
-def diagonal_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _diagonal_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     n = x.size
     return 0.5 * blocked_sum(_diagonal_term, n, x, data, n) + data[2 * n]
 
 
-def diagonal_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _diagonal_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     n = x.size
     for i in range(n):
         out[i] = data[i] * (x[i] - data[n + i])
@@ -45,13 +45,13 @@ def _tridiagonal_term(i: int, x: Any, data: Any, n: Any) -> Any:
     return away * (0.5 * data[i] * away + data[n + i] * following)
 
 
-def tridiagonal_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _tridiagonal_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     n = x.size
     last = x[n - 1] - data[3 * n - 1]
     return blocked_sum(_tridiagonal_term, n - 1, x, data, n) + 0.5 * data[n - 1] * last * last + data[3 * n]
 
 
-def tridiagonal_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _tridiagonal_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     n = x.size
     before = 0.0
     away = x[0] - data[2 * n]
@@ -63,7 +63,7 @@ def tridiagonal_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-
     out[n - 1] = before + data[n - 1] * away
 
 
-def mean_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _mean_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     n = x.size
     if rows.size == 0:
         return dense_value(x, data, shape, rows)
@@ -77,7 +77,7 @@ def mean_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D
     return quadratic + total / rows.size
 
 
-def mean_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _mean_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     n = x.size
     tilts = n * n + n + 1
     for i in range(n):
@@ -89,7 +89,7 @@ def mean_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  #
 
 
 def _problem(name: str, start: ArrayLike, minimizer: Floats, minimum: float, spectrum: Floats, **facts: Any) -> Problem:
-    """A Problem with the facts that every quadratic with a definite Hessian shares."""
+    """Make a problem with the facts that all quadratics with a definite Hessian share."""
     return Problem(
         name=name,
         family=name,
@@ -114,8 +114,8 @@ def _tridiagonal(
         minimum=minimum,
         spectrum=spectrum,
         eigenvectors=vectors,
-        value_kernel=tridiagonal_value,
-        gradient_kernel=tridiagonal_gradient,
+        value_kernel=_tridiagonal_value,
+        gradient_kernel=_tridiagonal_gradient,
         data=np.concatenate([diagonal, beside, [0.0], minimizer, [minimum]]),
         **facts,
     )
@@ -143,8 +143,17 @@ def quadratic_form(
 ) -> Problem:
     """f(x) = ½(x − c)ᵀH(x − c) + f* with a symmetric positive definite ``hessian`` H, from a start of zeros.
 
-    ``minimizer`` is c (default: zeros), ``minimum`` is f*.
+    Parameters
+    ----------
+    hessian
+        H, symmetric and positive definite, as a list of rows.
+    minimizer
+        c; zeros by default.
+    minimum
+        f*.
 
+    Notes
+    -----
     Known: f*, x* = c, L and μ the extreme eigenvalues of H, the spectrum and the eigenvectors.
     """
     matrix = np.array(hessian, dtype=np.float64)
@@ -174,7 +183,19 @@ def quadratic_form(
 def quadratic_diagonal(*, dimension: int = 100) -> Problem:
     """f(x) = ½ Σ i(xᵢ − 1)², i = 1 … n, from a start of zeros.
 
+    Parameters
+    ----------
+    dimension
+        n, at least 1.
+
+    Notes
+    -----
     Known: f* = 0 at x* = (1, …, 1), spectrum 1, 2, …, n: μ = 1, L = n.
+
+    References
+    ----------
+    .. [1] De Sterck 2013, problem A.
+    .. [2] OptimTestProblems.jl, Quadratic Diagonal.
     """
     n = check_whole_number("quadratic-diagonal", "dimension", dimension, 1)
     eigenvalues, ones = np.arange(1.0, n + 1.0), np.ones(n)
@@ -184,8 +205,8 @@ def quadratic_diagonal(*, dimension: int = 100) -> Problem:
         minimizer=ones,
         minimum=0.0,
         spectrum=eigenvalues,
-        value_kernel=diagonal_value,
-        gradient_kernel=diagonal_gradient,
+        value_kernel=_diagonal_value,
+        gradient_kernel=_diagonal_gradient,
         data=np.concatenate([eigenvalues, ones, [0.0]]),
         domain=np.array([[-1.0, 3.0]] * n),
         source="De Sterck 2013, problem A; OptimTestProblems.jl, Quadratic Diagonal",
@@ -196,8 +217,20 @@ def quadratic_diagonal(*, dimension: int = 100) -> Problem:
 def trid(*, dimension: int = 6) -> Problem:
     """f(x) = Σ (xᵢ − 1)² − Σ xᵢxᵢ₋₁, from a start of zeros.
 
-    Known: f* = −n(n + 4)(n − 1)/6 at xᵢ* = i(n + 1 − i). The Hessian is tridiagonal (−1, 2, −1), with the eigenvalues
-    4 sin²(jπ/(2(n + 1))).
+    Parameters
+    ----------
+    dimension
+        n, at least 2.
+
+    Notes
+    -----
+    Known: f* = −n(n + 4)(n − 1)/6 at xᵢ* = i(n + 1 − i). The Hessian is tridiagonal (−1, 2, −1), with the eigenvalues 4
+    sin²(jπ/(2(n + 1))).
+
+    References
+    ----------
+    .. [1] Surjanovic & Bingham, Virtual Library of Simulation Experiments: Trid.
+    .. [2] SciPy benchmarks, Trid.
     """
     n = check_whole_number("trid", "dimension", dimension, 2)
     i = np.arange(1.0, n + 1.0)
@@ -220,8 +253,21 @@ def nesterov_worst(*, k: int = 20, L: float = 1.0) -> Problem:
     After k iterations no first-order method whose iterates lie in the span of the gradients seen so far is below
     f* + 3L‖x₀ − x*‖²/(32(k + 1)²).
 
+    Parameters
+    ----------
+    k
+        The number of iterations that the bound is for, at least 1; n = 2k + 1.
+    L
+        L > 0.
+
+    Notes
+    -----
     Known: f* = (L/8)(1/(n + 1) − 1) at xᵢ* = 1 − i/(n + 1). The Hessian is L/4 times the tridiagonal (−1, 2, −1), with
     the eigenvalues L sin²(jπ/(2(n + 1))), which stay below L.
+
+    References
+    ----------
+    .. [1] Y. Nesterov, "Introductory Lectures on Convex Optimization", 2004, sect. 2.1.2, theorem 2.1.7.
     """
     n = 2 * check_whole_number("nesterov-worst", "k", k, 1) + 1
     quarter = check_positive("nesterov-worst", "L", L) / 4.0
@@ -241,8 +287,20 @@ def nesterov_worst(*, k: int = 20, L: float = 1.0) -> Problem:
 def dixon3dq(*, dimension: int = 10) -> Problem:
     """f(x) = (x₁ − 1)² + Σ(xⱼ − xⱼ₊₁)² + (xₙ − 1)², j = 2 … n − 1, from (−1, …, −1).
 
+    Parameters
+    ----------
+    dimension
+        n, at least 2.
+
+    Notes
+    -----
     Known: f* = 0 at x* = (1, …, 1). The sum begins at j = 2, as in CUTEst, so x₁ is on its own; the eigenvalues are 2
     and, of the chain of the others, 8 sin²((2j − 1)π/(2(2n − 1))), j = 1 … n − 1.
+
+    References
+    ----------
+    .. [1] Buckley 1989, problem 156.
+    .. [2] CUTEst DIXON3DQ.
     """
     n = check_whole_number("dixon3dq", "dimension", dimension, 2)
     diagonal, beside = np.full(n, 4.0), np.full(n - 1, -2.0)
@@ -265,7 +323,19 @@ def hilbert(*, dimension: int = 4) -> Problem:
 
     Beyond n = 12 the smallest eigenvalue would be lost in the rounding of H's entries.
 
+    Parameters
+    ----------
+    dimension
+        n, from 1 to 12.
+
+    Notes
+    -----
     Known: f* = 0 at x* = 0; the spectrum, its lower half from the exact inverse of H, which keeps it to 7 digits.
+
+    References
+    ----------
+    .. [1] Schittkowski 1987, problems 274–276.
+    .. [2] CUTEst HILBERTA.
     """
     n = check_whole_number("hilbert", "dimension", dimension, 1, 12)
     return _dense(
@@ -297,7 +367,15 @@ def quadratic_deep() -> Problem:
     and the points are normal with deviation 0.6, drawn as DeepOBS draws them. The points come as mini-batches; the
     metric "test_loss" is f over the 1000 points that DeepOBS holds out.
 
+    Notes
+    -----
     Known: x* the mean of the points, f* the mean height there, the spectrum and the eigenvectors.
+
+    References
+    ----------
+    .. [1] F. Schneider, L. Balles and P. Hennig, "DeepOBS: a deep learning optimizer benchmark suite", 2019,
+       quadratic_deep.
+    .. [2] Spectrum: Chaudhari et al. 2017.
     """
     random = np.random.RandomState(42)
     eigenvalues = np.concatenate([random.uniform(0.0, 1.0, 90), random.uniform(30.0, 60.0, 10)])
@@ -316,8 +394,8 @@ def quadratic_deep() -> Problem:
         minimum=minimum,
         spectrum=eigenvalues,
         eigenvectors=vectors,
-        value_kernel=mean_value,
-        gradient_kernel=mean_gradient,
+        value_kernel=_mean_value,
+        gradient_kernel=_mean_gradient,
         data=np.concatenate([matrix.ravel(), centre, [minimum], tilts.ravel(), heights]),
         shape=np.array([1000]),
         row_count=1000,
@@ -328,7 +406,7 @@ def quadratic_deep() -> Problem:
 
 
 def _rotation(random: np.random.RandomState, n: int) -> Floats:
-    """A rotation drawn by the subgroup algorithm (Diaconis & Shahshahani 1987), in DeepOBS's order of draws."""
+    """Draw a rotation by the subgroup algorithm (Diaconis & Shahshahani 1987), in DeepOBS's order of draws."""
     angle = 2.0 * np.pi * random.uniform()
     rotation = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     for size in range(3, n + 1):

@@ -118,7 +118,7 @@ class TestMissingLibraries:
                 raise nagbench.UsageError(f"optimizer {name}: keras is not installed: pip install 'nagbench[keras]'")
             return found(name)
 
-        monkeypatch.setattr("nagbench.validation.equivalence.selection.find_method", find)
+        monkeypatch.setattr("nagbench.validation.equivalence.selection.lookup_algorithm", find)
 
     def test_are_left_out_and_said(self, without_keras):
         done = CliRunner().invoke(cli, ["verify", "lion", "--scenario", "constant"], catch_exceptions=False)
