@@ -8,18 +8,18 @@ from nagbench.core.kernels import jitable
 
 
 @jitable
-def entry(i: int, x: Any, _b: Any, _c: Any) -> Any:
+def entry_term(i: int, x: Any, _b: Any, _c: Any) -> Any:
     """Return xᵢ."""
     return x[i]
 
 
 @jitable
-def square(i: int, x: Any, _b: Any, _c: Any) -> Any:
+def square_term(i: int, x: Any, _b: Any, _c: Any) -> Any:
     """Return xᵢ²."""
     return x[i] * x[i]
 
 
 @jitable
-def product(i: int, a: Any, b: Any, _c: Any) -> Any:
+def product_term(i: int, a: Any, b: Any, _c: Any) -> Any:
     """Return aᵢbᵢ."""
     return a[i] * b[i]

@@ -9,6 +9,7 @@ import numpy as np
 from nagbench.core.errors import UsageError
 from nagbench.core.kernels import blocked_sum, jitable
 from nagbench.problems.families._parameters import check_positive, check_whole_number
+from nagbench.problems.families._terms import square_term
 from nagbench.problems.problem import Problem
 from nagbench.problems.registry import family
 
@@ -196,7 +197,7 @@ def _half_numbered(i: int, x: Any, _b: Any, _c: Any) -> Any:
 def _zakharov_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     along = blocked_sum(_half_numbered, x.size, x, x, x)
     square = along * along
-    return blocked_sum(square, x.size, x, x, x) + square + square * square
+    return blocked_sum(square_term, x.size, x, x, x) + square + square * square
 
 
 def _zakharov_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:

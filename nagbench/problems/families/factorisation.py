@@ -16,7 +16,7 @@ from nagbench.core.errors import unknown_name
 from nagbench.core.kernels import blocked_sum, jitable
 from nagbench.problems.families._linear_models import difference, half_square, mean_loss, mean_loss_gradient, table
 from nagbench.problems.families._parameters import check_positive, check_whole_number
-from nagbench.problems.families._terms import product
+from nagbench.problems.families._terms import product_term
 from nagbench.problems.problem import Floats, Problem
 from nagbench.problems.registry import family
 
@@ -71,7 +71,7 @@ def _backpropagate(derivative: Any, x: Any, transposed: Any, sizes: Any, out: An
     for i in range(rows):
         row = derivative[i * columns : (i + 1) * columns]
         for k in range(rank):
-            out[i * rank + k] = blocked_sum(product, columns, row, transposed[k], row)
+            out[i * rank + k] = blocked_sum(product_term, columns, row, transposed[k], row)
             factor, sums = x[i * rank + k], derivative_transposed[k]
             for j in range(columns):
                 sums[j] += factor * row[j]
@@ -82,7 +82,7 @@ def _backpropagate(derivative: Any, x: Any, transposed: Any, sizes: Any, out: An
 
 def _factorisation_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     errors = _errors(x, _transpose(x, shape), data, shape)
-    return 0.5 * blocked_sum(product, errors.size, errors, errors, errors)
+    return 0.5 * blocked_sum(product_term, errors.size, errors, errors, errors)
 
 
 def _factorisation_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:

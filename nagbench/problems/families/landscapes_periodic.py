@@ -11,7 +11,7 @@ import numpy as np
 from nagbench.core.kernels import blocked_sum, jitable
 from nagbench.problems.families._newton import minimize_newton
 from nagbench.problems.families._parameters import check_whole_number
-from nagbench.problems.families._terms import square
+from nagbench.problems.families._terms import square_term
 from nagbench.problems.problem import Floats, Problem
 from nagbench.problems.registry import family
 
@@ -90,14 +90,14 @@ def _squared_wave(i: int, x: Any, _b: Any, _c: Any) -> Any:
 
 def _ackley_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     n = x.size
-    radius = np.sqrt(blocked_sum(square, n, x, x, x) / n)
+    radius = np.sqrt(blocked_sum(square_term, n, x, x, x) / n)
     waves = blocked_sum(_squared_wave, n, x, x, x) / n
     return -20.0 * np.expm1(-0.2 * radius) - math.e * np.expm1(-2.0 * waves)
 
 
 def _ackley_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     n = x.size
-    radius = np.sqrt(blocked_sum(square, n, x, x, x) / n)
+    radius = np.sqrt(blocked_sum(square_term, n, x, x, x) / n)
     waves = blocked_sum(_squared_wave, n, x, x, x) / n
     pull = 4.0 * np.exp(-0.2 * radius) / (radius * n) if radius > 0.0 else 0.0
     swing = 2.0 * np.pi * math.e * np.exp(-2.0 * waves) / n

@@ -13,7 +13,7 @@ import numpy as np
 from nagbench.core.kernels import blocked_sum, jitable
 from nagbench.problems.families._parameters import check_whole_number
 from nagbench.problems.families._published import make_published_problem, mgh
-from nagbench.problems.families._terms import entry
+from nagbench.problems.families._terms import entry_term
 from nagbench.problems.problem import Floats, Problem
 from nagbench.problems.registry import family
 
@@ -113,7 +113,7 @@ def trigonometric(*, dimension: int = 10) -> Problem:
 
 def _brown_almost_linear_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     n = x.size
-    total = blocked_sum(entry, n, x, x, x) - (n + 1.0)
+    total = blocked_sum(entry_term, n, x, x, x) - (n + 1.0)
     product = x[n - 1]
     f = 0.0
     for i in range(n - 1):
@@ -124,7 +124,7 @@ def _brown_almost_linear_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
 
 def _brown_almost_linear_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     n = x.size
-    total = blocked_sum(entry, n, x, x, x) - (n + 1.0)
+    total = blocked_sum(entry_term, n, x, x, x) - (n + 1.0)
     both = 0.0
     product = 1.0
     for i in range(n):

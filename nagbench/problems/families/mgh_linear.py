@@ -9,7 +9,7 @@ import numpy as np
 from nagbench.core.kernels import blocked_sum, jitable
 from nagbench.problems.families._parameters import check_whole_number
 from nagbench.problems.families._published import make_published_problem, mgh
-from nagbench.problems.families._terms import entry, product
+from nagbench.problems.families._terms import entry_term, product_term
 from nagbench.problems.problem import Floats, Problem
 from nagbench.problems.registry import family
 
@@ -20,7 +20,7 @@ def _shifted_square(i: int, x: Any, shift: Any, _: Any) -> Any:
 
 
 def _full_rank_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
-    shift = 2.0 * blocked_sum(entry, x.size, x, x, x) / shape[0] + 1.0
+    shift = 2.0 * blocked_sum(entry_term, x.size, x, x, x) / shape[0] + 1.0
     return blocked_sum(_shifted_square, x.size, x, shift, x) + (shape[0] - x.size) * shift * shift
 
 
@@ -81,13 +81,13 @@ def _rank_1_derivative(i: int, s: Any, data: Any, offset: Any) -> Any:
 
 def _rank_1_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     n = x.size
-    s = blocked_sum(product, n, x, data, data)
+    s = blocked_sum(product_term, n, x, data, data)
     return blocked_sum(_rank_1_term, data.size - n, s, data, n)
 
 
 def _rank_1_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     n = x.size
-    s = blocked_sum(product, n, x, data, data)
+    s = blocked_sum(product_term, n, x, data, data)
     derivative = blocked_sum(_rank_1_derivative, data.size - n, s, data, n)
     for i in range(n):
         out[i] = derivative * data[i]

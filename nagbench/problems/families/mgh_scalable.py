@@ -13,7 +13,7 @@ from nagbench.core.errors import UsageError
 from nagbench.core.kernels import blocked_sum, jitable
 from nagbench.problems.families._parameters import check_whole_number
 from nagbench.problems.families._published import make_published_problem, mgh
-from nagbench.problems.families._terms import square
+from nagbench.problems.families._terms import square_term
 from nagbench.problems.problem import Problem
 from nagbench.problems.registry import family
 
@@ -243,12 +243,12 @@ def _square_from_one(i: int, x: Any, _b: Any, _c: Any) -> Any:
 
 
 def _penalty_1_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
-    excess = blocked_sum(square, x.size, x, x, x) - 0.25
+    excess = blocked_sum(square_term, x.size, x, x, x) - 0.25
     return 1e-5 * blocked_sum(_square_from_one, x.size, x, x, x) + excess * excess
 
 
 def _penalty_1_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
-    excess = blocked_sum(square, x.size, x, x, x) - 0.25
+    excess = blocked_sum(square_term, x.size, x, x, x) - 0.25
     for i in range(x.size):
         out[i] = 2e-5 * (x[i] - 1.0) + 4.0 * excess * x[i]
 
