@@ -193,7 +193,9 @@ def test_what_a_library_takes_to_begin_is_not_part_of_an_iteration(monkeypatch):
 
 
 def test_what_is_not_installed_is_left_out(monkeypatch):
-    monkeypatch.setattr("nagbench.optimizers.registry.missing_library", lambda library: "not installed" * (library == "torch"))
+    monkeypatch.setattr(
+        "nagbench.optimizers.registry.explain_missing_library", lambda library: "not installed" * (library == "torch")
+    )
     common.optimizer.cache_clear()
     try:
         table = loop.times(loop.bare, ["torch/sgd"])

@@ -174,7 +174,7 @@ def test_one_that_was_lost_is_not_tried_again(hostile):
         assert textbook_hyperparameters(method, 1.0, 0.5) is None
         assert present.lost == {"methods:marked": "the process that ran it ended with exit code 3"}
         with pytest.raises(LostError, match="ended with exit code 3"):
-            method.ask("largest_stable", {"step_size": 1.0})
+            method.ask("stability_limit", {"step_size": 1.0})
 
 
 def test_a_large_library_may_take_longer_to_import_than_a_cell(hostile):

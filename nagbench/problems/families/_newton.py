@@ -1,8 +1,9 @@
-"""Damped Newton's method: the minimum of a problem that has no closed form, to the last digits, when it is built."""
+"""Newton's method for minima and roots without a closed form, to the last digits, when a problem is built."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -86,3 +87,19 @@ def _step(
         if value(moved) < here + 0.5**halvings * gain:
             return moved
     return x
+
+
+def find_root(residuals: Callable[[Any], Any], start: Floats) -> Floats:
+    """Return the root that Newton's method reaches from the start, with derivatives by complex steps; to rounding.
+
+    ``residuals`` takes one point a row. Raises RuntimeError if the method does not converge.
+    """
+    x = start
+    step = 1e-30
+    for _ in range(50):
+        jacobian = residuals(x + 1j * step * np.eye(x.size)).imag.T / step
+        move = np.linalg.solve(jacobian, residuals(x[None])[0])
+        x = x - move
+        if np.linalg.norm(move) <= 1e-14 * np.linalg.norm(x):
+            return x
+    raise RuntimeError("Newton's method found no root")

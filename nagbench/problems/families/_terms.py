@@ -23,3 +23,9 @@ def square_term(i: int, x: Any, _b: Any, _c: Any) -> Any:
 def product_term(i: int, a: Any, b: Any, _c: Any) -> Any:
     """Return aᵢbᵢ."""
     return a[i] * b[i]
+
+
+@jitable
+def square_from_one_term(i: int, x: Any, _b: Any, _c: Any) -> Any:
+    """Return (xᵢ − 1)²."""
+    return (x[i] - 1.0) * (x[i] - 1.0)
