@@ -6,12 +6,14 @@ CI's tests see that they are not stale.
 from __future__ import annotations
 
 import inspect
+import re
 from itertools import groupby
 from pathlib import Path
 
 from nagbench.optimizers import schedules
-from nagbench.optimizers.algorithm import Hyperparameter, Method
-from nagbench.optimizers.registry import methods
+from nagbench.optimizers.algorithm import Method
+from nagbench.optimizers.hyperparameters import Hyperparameter
+from nagbench.optimizers.registry import algorithms
 from nagbench.problems.problem import Problem
 from nagbench.problems.registry import families
 from nagbench.problems.suites import Entry, suites
@@ -26,6 +28,27 @@ Generated from the registry by `python docs/make.py`; `nagbench show NAME` draws
 def number(value: float | None) -> str:
     """Six digits, or a dash for what is not known."""
     return "—" if value is None else f"{value:.6g}"
+
+
+_SECTION = re.compile(r"(?m)^([A-Z][A-Za-z ]+)\n-+\n")
+_ITEM = re.compile(r"(?m)^(\S.*)\n((?: {4}.*\n?)+)")
+
+
+def markdown(docstring: str) -> str:
+    """A docstring in NumPy style as Markdown: sections as bold words, parameters as a list, examples as a block."""
+    head, *sections = _SECTION.split(docstring.strip() + "\n")
+    parts = [head.strip()]
+    for title, text in zip(sections[::2], sections[1::2], strict=True):
+        if title.endswith("Parameters"):
+            text = _ITEM.sub(lambda item: f"* `{item[1]}`: {' '.join(item[2].split())}\n", text)
+        elif title == "References":
+            text = re.sub(r"(?m)^\.\. \[(\d+)\]", r"\1.", text)
+        elif title == "Examples":
+            text = f"```pycon\n{text.strip()}\n```"
+        name = "Parameters" if title == "Other Parameters" else title
+        text = re.sub(r"(\[\d+\])_", r"\1", text)
+        parts.append(f"**{name}**\n\n{text.strip()}")
+    return "\n\n".join(parts)
 
 
 def row(entry: Entry, problem: Problem) -> str:
@@ -49,8 +72,7 @@ def page() -> str:
         parts.append("\n".join(row(entry, entry.problem()) for entry in group) + "\n")
     parts.append("## Families\n")
     for family in families().values():
-        parameters = ", ".join(f"`{name}`" for name in family.parameters) or "none"
-        parts.append(f"### {family.name}\n\n{family.documentation}\n\nParameters: {parameters}.\n")
+        parts.append(f"### {family.name}\n\n{markdown(family.documentation)}\n")
     return "\n".join(parts)
 
 
@@ -77,13 +99,13 @@ def method_section(method: Method) -> str:
     """What a method says of itself."""
     defaults = ", ".join(f"`{name}` {hyper.default:g}" for name, hyper in method.hyperparameters.items())
     facts = f"Source: {method.source}. Defaults: {defaults}. Slots: {method.slots}."
-    return f"### {method.name}\n\n{inspect.getdoc(method.update)}\n\n{facts}\n"
+    return f"### {method.name}\n\n{markdown(inspect.getdoc(method.update) or '')}\n\n{facts}\n"
 
 
 def schedule_rows() -> list[str]:
     """The table of schedules, of step sizes and then of momenta."""
     rows = ["| pair | formula | further pairs, with defaults | source |", "|---|---|---|---|"]
-    for key, table in schedules.WORDS.items():
+    for key, table in schedules.SCHEDULES.items():
         for word, schedule in table.items():
             further = ", ".join(f"`{name}={value:g}`" for name, value in schedule.parameters.items()) or "—"
             rows.append(f"| `{key}={word}` | {schedule.formula} | {further} | {schedule.source} |")
@@ -97,7 +119,7 @@ def between(text: str, begin: str, end: str, lines: list[str]) -> str:
 
 def methods_page(before: str) -> str:
     """The page on methods, with all that stands between its marks made anew."""
-    rows = methods().values()
+    rows = algorithms().values()
     table = ["| name | tested at | tuned over | theory |\n|---|---|---|---|", *map(method_row, rows)]
     page = between(before, SCHEDULES, SCHEDULES_END, schedule_rows())
     return between(page, BEGIN, END, [*table, "", *map(method_section, rows)])

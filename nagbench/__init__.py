@@ -16,7 +16,7 @@ _HOMES = {
     "Problem": "problems.problem",
     "family": "problems.registry",
     "problem": "problems.lookup",
-    "Hyperparameter": "optimizers.algorithm",
+    "Hyperparameter": "optimizers.hyperparameters",
     "Method": "optimizers.algorithm",
     "Optimizer": "optimizers.algorithm",
     "method": "optimizers.registry",
@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     from nagbench.core.kernels import jitable
     from nagbench.engine.records import Cell, Run
     from nagbench.engine.single_run import run
-    from nagbench.optimizers.algorithm import Hyperparameter, Method, Optimizer
+    from nagbench.optimizers.algorithm import Method, Optimizer
+    from nagbench.optimizers.hyperparameters import Hyperparameter
     from nagbench.optimizers.registry import method, optimizer, optimizers
     from nagbench.problems.lookup import problem, problems
     from nagbench.problems.problem import Problem

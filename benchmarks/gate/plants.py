@@ -17,7 +17,7 @@ def velocity_of_before(place: Path) -> None:
 
 def momentum_counted_on(place: Path) -> None:
     """The convex form's momentum k/(k + 3) is that of the next iteration."""
-    file = _method(place, "fista")
+    file = _method(place, "nesterov_variants")
     text = _replaced(file, r"k / \(k \+ 3\.0\)", "(k + 1.0) / (k + 4.0)")
     file.write_text(text, encoding="utf-8")
 

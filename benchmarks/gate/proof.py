@@ -83,7 +83,7 @@ def _faults(place: Path) -> list[Case]:
 
     return [
         slower("nesterov", "nesterov"),
-        slower("adaptive", "adam"),
+        slower("adam", "adam"),
         Case("the velocity of the iteration before in `nesterov`", plants.velocity_of_before,
              may=("*(* nesterov, *)", "*(nesterov, *)", "*(*, nesterov)", "update nesterov *")),
         Case("the momentum of the next iteration in `nesterov-convex`", plants.momentum_counted_on,

@@ -79,7 +79,7 @@ def _fingerprints() -> dict[str, str]:
             prints[f"update {name}"] = of(chosen.method.update.__module__)
     for name in LIBRARIES:
         # Without loading the library; where it is not installed there is nothing to compare.
-        if (method := if_there(internal("find_method"), name)) is not None:
+        if (method := if_there(internal("find_algorithm"), name)) is not None:
             prints[f"step {name}"] = of((method.session or method.driver).__module__)
     for name, problem in known(PROBLEMS, nagbench.problem).items():
         prints[f"problem {name}"] = of(

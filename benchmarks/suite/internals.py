@@ -22,7 +22,7 @@ _PLACES: Mapping[str, tuple[str, ...]] = {
     "Spec": ("experiments.specification:Spec", "specification:Spec", "plan:Spec"),
     "Store": ("experiments.storage.store:Store", "store:Store"),
     "suites": ("problems.suites:suites", "suite:suites"),
-    "find_method": ("optimizers.registry:find_method", "registry:find_method"),
+    "find_algorithm": ("optimizers.registry:find_algorithm", "registry:find_method"),
     "kernels": ("core.kernels", "kernels"),
     "provenance": ("core.provenance", "sources"),
     "loop": ("engine.loop", "loop"),

@@ -17,9 +17,9 @@ from nagbench.engine.oracles import start_of
 from nagbench.engine.runner import problem_of
 from nagbench.optimizers import schedules
 from nagbench.optimizers.algorithm import Method, Optimizer
-from nagbench.optimizers.registry import find_method
-from nagbench.optimizers.stability import asymptotic_rate, largest_stable
-from nagbench.problems.curvature import Curvature, curvature_of
+from nagbench.optimizers.registry import find_algorithm
+from nagbench.optimizers.stability import asymptotic_rate, stability_limit
+from nagbench.problems.curvature import Curvature, find_curvature
 from nagbench.problems.problem import Floats, Problem
 
 # What rounding may make of a count: one iteration, or one in a thousand.
@@ -35,7 +35,7 @@ def beside(runs: pd.DataFrame, plan: pd.DataFrame) -> pd.DataFrame:
     ``plan`` is the sweep's plan, which holds the problems. Columns, besides those that say which run it is:
 
     - ``smoothness``, ``strong_convexity``: L and μ, and ``place``, where they hold: facts "everywhere", or estimates at
-      the "minimiser" or the "start" (see `curvature.curvature_of`).
+      the "minimiser" or the "start" (see `curvature.find_curvature`).
     - ``step_size`` and ``stable_up_to``, the largest step that is stable in linear theory, edge/L.
     - ``rate`` measured, as a factor an iteration, and ``rate_in_theory``: the largest spectral radius over the spectrum
       where it is known, or over μ and L; at an estimate's place, of the quadratic that fits f there.
@@ -75,21 +75,21 @@ def _row(run: Mapping[Any, Any], spec: str, settings: list[str]) -> dict[str, An
 
 @functools.lru_cache(maxsize=256)
 def _curvature(spec: str) -> Curvature | None:
-    return curvature_of(problem_of(spec))
+    return find_curvature(problem_of(spec))
 
 
 def _optimizer(run: Mapping[Any, Any], settings: list[str]) -> Optimizer | None:
     """The run's optimizer; None where its method cannot be found any more."""
     try:
-        method = find_method(str(run["optimizer"]))
-        mine = {*method.hyperparameters, *schedules.NAMES}
+        method = find_algorithm(str(run["optimizer"]))
+        mine = {*method.hyperparameters, *schedules.SCHEDULE_HYPERPARAMETERS}
         return Optimizer(method, {name: run[name] for name in settings if name in mine and pd.notna(run[name])})
     except UsageError:
         return None
 
 
 def _linear(optimizer: Optimizer, found: Curvature) -> dict[str, float | None]:
-    edge = largest_stable(optimizer.method, optimizer.hyperparameters)
+    edge = stability_limit(optimizer.method, optimizer.hyperparameters)
     ends = [found.smoothness, *([found.strong_convexity] if found.strong_convexity else [])]
     spectrum = found.spectrum if found.spectrum is not None else np.array(ends)
     resolved = spectrum[spectrum > 1e-8 * found.smoothness]
@@ -142,11 +142,11 @@ def boundary(
     for the last iterations) or at the "start". Empty where the method is not linear, where it follows a schedule, or where
     L cannot be had.
     """
-    scheduled = any((fixed or {}).get(word, schedules.CONSTANT) != schedules.CONSTANT for word in schedules.WORDS)
-    found = None if scheduled else curvature_of(problem)
+    scheduled = any((fixed or {}).get(word, schedules.CONSTANT) != schedules.CONSTANT for word in schedules.SCHEDULES)
+    found = None if scheduled else find_curvature(problem)
     rows = []
     for value in values if found is not None else ():
-        edge = largest_stable(method, {**(fixed or {}), name: float(value)})
+        edge = stability_limit(method, {**(fixed or {}), name: float(value)})
         if edge is None or found is None:
             break
         rows.append({name: float(value), "step_size": edge / found.smoothness, "place": found.place})
@@ -156,7 +156,7 @@ def boundary(
 def boundaries(cells: pd.DataFrame, spec: str, name: str = "momentum") -> pd.DataFrame:
     """`boundary` for the rows of one method on one problem, whose canonical JSON is ``spec``, as a sweep's plan has it."""
     settings = [setting for setting in hyperparameters(cells) if cells[setting].nunique() == 1]
-    method = find_method(str(cells["optimizer"].iloc[0]))
+    method = find_algorithm(str(cells["optimizer"].iloc[0]))
     fixed: dict[str, Any] = {key: float(cells[key].iloc[0]) for key in settings if key in method.hyperparameters}
-    fixed |= {word: str(cells[word].iloc[0]) for word in schedules.WORDS if word in settings}
+    fixed |= {word: str(cells[word].iloc[0]) for word in schedules.SCHEDULES if word in settings}
     return boundary(problem_of(spec), method, name, np.sort(cells[name].unique()), fixed)

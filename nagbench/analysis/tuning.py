@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from nagbench.analysis.sensitivity import TASK, by_setting, settings_of, tightest
-from nagbench.optimizers.schedules import WORDS
+from nagbench.optimizers.schedules import SCHEDULES
 from nagbench.problems.problem import Floats
 
 _NAMED = [*TASK, "optimizer", "variant"]
@@ -87,7 +87,7 @@ def importance(runs: pd.DataFrame, shuffles: int = 400) -> pd.DataFrame:
     rows = runs[runs["mode"] == "tuned"]
     settings, found = by_setting(rows), []
     # A schedule's word has no order to put it into bins by.
-    names = [name for name in settings_of(rows) if name not in WORDS]
+    names = [name for name in settings_of(rows) if name not in SCHEDULES]
     for key, group in settings.groupby(_NAMED, sort=False):
         order = group.groupby(["count", "final"], dropna=False).ngroup().rank(method="average").to_numpy(float)
         random = np.random.default_rng(0)

@@ -12,6 +12,7 @@ import io
 import os
 import shlex
 import sys
+import warnings
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,7 +21,7 @@ import click
 from nagbench import __version__
 from nagbench.cli.analysis_verbs import ANALYSIS
 from nagbench.cli.options import FILE, SHAPE, SHAPES, Verbs, single_cell
-from nagbench.core.errors import UsageError
+from nagbench.core.errors import PluginWarning, UsageError
 from nagbench.execution.deadline import OutOfTimeError, time_is_over
 from nagbench.execution.signals import end_where_lost, exit_code, ignore_signals, install_handlers, interrupted
 
@@ -326,6 +327,7 @@ def main() -> NoReturn:
     _ready_streams()
     install_handlers()
     end_where_lost(_stopped)
+    warnings.showwarning = _show_warning
     # All is done then, and Python only tidies up.
     atexit.register(ignore_signals)
     try:
@@ -364,6 +366,16 @@ def _ready_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _show_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any, **__: Any
+) -> None:
+    """Print a warning about a plugin as one line, and any other as Python does."""
+    if issubclass(category, PluginWarning):
+        _say(str(message))
+    else:
+        print(warnings.formatwarning(message, category, filename, lineno), file=sys.stderr, end="")
 
 
 def _stopped(why: str) -> NoReturn:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
+import importlib.metadata
+import importlib.util
 import inspect
 import pkgutil
+import re
 import sys
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from nagbench.core import provenance
-from nagbench.core.errors import UsageError, nearest_hint, one_line
+from nagbench.core.errors import PluginWarning, UsageError, nearest_hint, one_line
 
 _MARKS = ("__family__", "__method__")
 
@@ -145,3 +152,95 @@ def is_unmarked(path: str, thing: Any) -> bool:
         True if it is installed and carries no mark of `nagbench.family` or `nagbench.method`.
     """
     return provenance.is_installed(path.partition(":")[0]) and not any(hasattr(thing, mark) for mark in _MARKS)
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """An entry point by which an installed package registers an object under a short name.
+
+    Parameters
+    ----------
+    name
+        The name that users write.
+    path
+        "package.module:attribute".
+    distribution
+        The installed package, for messages.
+    """
+
+    name: str
+    path: str
+    distribution: str
+
+    def __str__(self) -> str:
+        return f"plugin {self.name!r} of {self.distribution}"
+
+
+@functools.cache
+def find_plugins(group: str) -> Mapping[str, Plugin]:
+    """Find the entry points of a group among the installed packages, without importing what they name.
+
+    Parameters
+    ----------
+    group
+        "nagbench.problems" or "nagbench.optimizers".
+
+    Returns
+    -------
+    mapping
+        The plugins by name. Of two with the same name the first is kept, with a warning that names both.
+    """
+    found: dict[str, Plugin] = {}
+    for entry in importlib.metadata.entry_points(group=group):
+        distribution = entry.dist.name if entry.dist is not None else "an installed package"
+        plugin = Plugin(entry.name, entry.value.partition("[")[0].strip(), distribution)
+        if not re.fullmatch(r"[\w.+-]+", entry.name) or ":" not in plugin.path:
+            leave_out(plugin, f"{entry.name} = {entry.value!r} is not of the form name = 'package.module:attribute'")
+            continue
+        first = found.setdefault(entry.name, plugin)
+        if first != plugin:
+            leave_out(plugin, f"{first} has the same name")
+    return found
+
+
+def plugins_beside(group: str, taken: Iterable[str]) -> dict[str, Plugin]:
+    """Return the plugins of a group whose names are not taken; the others are left out with a warning.
+
+    Parameters
+    ----------
+    group
+        See `find_plugins`.
+    taken
+        The names of nagbench's own objects.
+    """
+    names = set(taken)
+    plugins = find_plugins(group)
+    for name in names & set(plugins):
+        leave_out(plugins[name], "nagbench itself has this name")
+    return {name: plugin for name, plugin in plugins.items() if name not in names}
+
+
+def leave_out(plugin: Plugin, reason: str) -> None:
+    """Warn in one line that a plugin is left out, once for each plugin and reason."""
+    warnings.warn(f"{plugin} is left out: {reason}", PluginWarning, stacklevel=3)
+
+
+def package_file(path: str) -> Path:
+    """Return the path of a file in an installed package, without importing the package.
+
+    Parameters
+    ----------
+    path
+        "package.subpackage:file.toml".
+
+    Raises
+    ------
+    UsageError
+        If there is no such package.
+    """
+    package, _, file = path.partition(":")
+    top, *folders = package.split(".")
+    spec = importlib.util.find_spec(top)
+    if spec is None or not spec.submodule_search_locations:
+        raise UsageError(f"{path!r}: there is no package {top!r}")
+    return Path(spec.submodule_search_locations[0], *folders, file)

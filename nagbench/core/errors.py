@@ -22,6 +22,10 @@ class UsageError(ValueError):
     """Bad input. The message is one line that names the input, what is allowed and the nearest valid name."""
 
 
+class PluginWarning(UserWarning):
+    """A plugin of an installed package cannot be used and is left out. The message is one line that names it."""
+
+
 class LostError(UsageError):
     """The code of a user's crashed the process that ran it, hung, or took too much memory. ``reason`` says which."""
 

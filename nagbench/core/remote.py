@@ -30,7 +30,7 @@ class RemoteLoader(abc.ABC):
 
     @abc.abstractmethod
     def method(self, name: str) -> Method:
-        """Load an algorithm there; see `nagbench.optimizers.registry.find_method`."""
+        """Load an algorithm there; see `nagbench.optimizers.registry.find_algorithm`."""
 
     @abc.abstractmethod
     def ask(self, function: Callable[..., Any], *arguments: Any, who: str) -> Any:

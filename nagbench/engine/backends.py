@@ -96,7 +96,7 @@ def _loop_signatures() -> dict[str, Any]:
     rule = types.NamedTuple([int64, int64, floats, *[int64] * 5], loop.StoppingRule)
     work = types.NamedTuple([floats, floats, _MATRIX, floats, floats, floats, _MATRIX, floats, floats], loop.Workspace)
     trace = types.NamedTuple([ints, typeof(np.zeros(1, loop.CURVE)), _MATRIX], loop.Trace)
-    plan = typeof(np.zeros(1, schedules.PLAN))
+    plan = typeof(np.zeros(1, schedules.SCHEDULE_DTYPE))
     progress, hits = typeof(np.zeros(1, loop.PROGRESS)), typeof(np.zeros((1, 1), loop.HIT))
     return {
         "count": int64(

@@ -109,8 +109,8 @@ def batch_of(cells: Sequence[Cell], names: Sequence[str]) -> Batch:
         return cells
     hypers = np.array([[cell.hyperparameters[name] for name in names] for cell in cells], dtype=np.float64)
     starts, seeds = (np.array([getattr(cell, name) for cell in cells], dtype=np.int64) for name in ("start", "seed"))
-    shared = schedules.schedule_words(cells[0].hyperparameters)
-    if any(schedules.schedule_words(cell.hyperparameters) != shared for cell in cells):
+    shared = schedules.extract_schedules(cells[0].hyperparameters)
+    if any(schedules.extract_schedules(cell.hyperparameters) != shared for cell in cells):
         raise ValueError("cells of one bundle follow the same schedules")
     return Batch(cells[0], tuple(names), hypers.reshape(len(cells), len(names)), starts, seeds, shared)
 

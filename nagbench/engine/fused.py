@@ -32,7 +32,7 @@ from nagbench.engine.loop.records import Kernels, Measurement, ProblemView, RunV
 from nagbench.engine.loop.replaying import repeat_steps
 from nagbench.engine.loop.step import gradient_at, inlined, value_at
 from nagbench.optimizers import schedules
-from nagbench.optimizers.schedules import PLAN
+from nagbench.optimizers.schedules import SCHEDULE_DTYPE
 from nagbench.problems.evaluation import ProblemData
 
 Function = Callable[..., Any]
@@ -203,7 +203,7 @@ def _count(  # type: ignore[no-untyped-def]
 
 
 _DATA = (int64, _FLOATS, int64, _INTS, _INTS)
-_SCHEDULE, _PROGRESS = (types.CPointer(numba.from_dtype(kind)) for kind in (PLAN, loop.PROGRESS))
+_SCHEDULE, _PROGRESS = (types.CPointer(numba.from_dtype(kind)) for kind in (SCHEDULE_DTYPE, loop.PROGRESS))
 _SIGNATURES: dict[Function, Any] = {
     _replay: void(int64, int64, int64, *[_FLOATS] * 6, _SCHEDULE, *_DATA),
     _query: void(int64, _FLOATS, _FLOATS, *_DATA),
@@ -257,7 +257,7 @@ class FusedRun:
     given
         The cell's hyperparameters.
     schedule
-        One row of `schedules.PLAN`.
+        One row of `schedules.SCHEDULE_DTYPE`.
     work
         The workspace of the run.
     """

@@ -24,8 +24,8 @@ from nagbench.engine.oracles import Oracle, check_oracle, chunk_length, draw_chu
 from nagbench.engine.records import Cell
 from nagbench.engine.self_driven import self_driven_engine
 from nagbench.optimizers import schedules
-from nagbench.optimizers.algorithm import Method, Update, update_of
-from nagbench.optimizers.registry import find_method
+from nagbench.optimizers.algorithm import Method, Update, make_update
+from nagbench.optimizers.registry import find_algorithm
 from nagbench.problems.evaluation import problem_data
 from nagbench.problems.problem import Floats, Problem
 from nagbench.problems.registry import build_problem
@@ -120,7 +120,7 @@ def _fingerprint_of(problem: str, optimizer: str, loader: RemoteLoader | None) -
     if loader is not None and user_code_of(problem, optimizer):
         # Of what was given up too: no function of the user's is called for it.
         return str(loader.ask(fingerprint_remotely, problem, optimizer, who=_sources_of(problem, optimizer)))
-    method = find_method(optimizer)
+    method = find_algorithm(optimizer)
     modules = [*_modules(problem_of(problem), method), *[self_driven_engine.__module__] * (method.driver is not None)]
     return fingerprint(modules=modules, installed=method.distributions)
 
@@ -132,7 +132,7 @@ def files_of(problem: str, optimizer: str) -> list[tuple[str, list[str]]]:
         found: list[tuple[str, list[str]]]
         found = loader.ask(files_remotely, problem, optimizer, who=_sources_of(problem, optimizer))
         return found
-    names = _modules(problem_of(problem), find_method(optimizer))
+    names = _modules(problem_of(problem), find_algorithm(optimizer))
     return [(name, provenance.source_files([name])) for name in provenance.modules_behind(names)]
 
 
@@ -189,7 +189,7 @@ def load_batch(cells: Sequence[Cell]) -> LoadedBatch:
     """
     problem = problem_of(cells[0].problem)
     check_cell(cells[0], problem)
-    return LoadedBatch(problem, find_method(cells[0].optimizer), cells)
+    return LoadedBatch(problem, find_algorithm(cells[0].optimizer), cells)
 
 
 def check_cell(cell: Cell, problem: Problem) -> None:
@@ -270,7 +270,7 @@ class BatchRun:
         self.value = self.engine.entry(problem.value_kernel, "value")
         self.gradient = self.engine.entry(problem.gradient_kernel, "gradient")
         self.observe = self.engine.entry(method.observe or loop.ignore, "observe")
-        self._plain = None if method.driver is not None else update_of(method)
+        self._plain = None if method.driver is not None else make_update(method)
         self.update = method.driver or self.engine.entry(cast(Update, self._plain), "update")
         self.problem_data = problem_data(problem)
         self.all_rows = np.zeros(0, np.int64)
@@ -280,7 +280,7 @@ class BatchRun:
         if method.next_momentum:
             following = self.hypers[:, [bundle.names.index("momentum")]]
             self.hypers = np.hstack([self.hypers, following])
-        self.schedule = schedules.schedule_row(bundle.names, bundle.schedule, next_momentum=method.next_momentum)
+        self.schedule = schedules.make_schedule_row(bundle.names, bundle.schedule, next_momentum=method.next_momentum)
         starts, which = np.unique(bundle.starts, return_inverse=True)
         self.starts = np.array([start_of(problem, int(start)) for start in starts])[which]
         self.move()
@@ -317,7 +317,7 @@ class BatchRun:
         if make is None or not self.oracle.exact:
             return None
         values = dict(self.batch.cells[0].hyperparameters)
-        if any(values.pop(word, schedules.CONSTANT) != schedules.CONSTANT for word in schedules.WORDS):
+        if any(values.pop(word, schedules.CONSTANT) != schedules.CONSTANT for word in schedules.SCHEDULES):
             return None
         values = {name: value for name, value in values.items() if name in self.batch.method.hyperparameters}
         return cast(Callable[[int], Floats] | None, make(self.batch.problem, self.starts[0], values))

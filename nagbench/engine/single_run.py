@@ -19,7 +19,7 @@ from nagbench.engine.runner import UNREACHABLE, BatchRun, LoadedBatch, check_cel
 from nagbench.engine.tracing import curve_trace, path_trace, traced
 from nagbench.optimizers.algorithm import Optimizer
 from nagbench.optimizers.registry import optimizer as make_optimizer
-from nagbench.optimizers.theory import predicted_iterations
+from nagbench.optimizers.theory import predict_iterations
 from nagbench.problems.lookup import problem as make_problem
 from nagbench.problems.problem import Problem
 
@@ -100,7 +100,7 @@ def run(
         rate=float(hit["rate"]),
         iterate=counts.points[0, -1],
         query=query,
-        predicted_iterations=predicted_iterations(found, chosen, measure, tolerance, budget, relative=relative)
+        predicted_iterations=predict_iterations(found, chosen, measure, tolerance, budget, relative=relative)
         if exact
         else None,
         path=kept,

@@ -14,7 +14,7 @@ from nagbench.core.remote import Pulse, remote_call
 from nagbench.engine import loop
 from nagbench.engine.records import Cell
 from nagbench.engine.runner import LoadedBatch, count, load_batch, problem_of
-from nagbench.optimizers.algorithm import update_of
+from nagbench.optimizers.algorithm import make_update
 from nagbench.optimizers.registry import optimizer
 from nagbench.problems.problem import Floats, Problem
 
@@ -102,7 +102,7 @@ def queries_along(problem: Problem, cell: Cell, path: Floats, pulse: Pulse = lam
     method = chosen.method
     if not method.look_ahead:
         return np.asarray(path[:-1])
-    update = update_of(method)
+    update = make_update(method)
     iterate, query, slots = path[0].copy(), path[0].copy(), np.zeros((max(method.slots, 1), problem.dimension))
     points = np.empty((len(path) - 1, problem.dimension))
     for k in range(len(points)):

@@ -71,7 +71,7 @@ class Sandbox(RemoteLoader):
         return remote_problem(functools.partial(self._of, spec, key, known["name"]), known, metrics)
 
     def method(self, name: str) -> RemoteMethod:
-        """The method, as far as this process needs it. Raises UsageError as `registry.find_method`, and LostError."""
+        """The method, as far as this process needs it. Raises UsageError as `registry.find_algorithm`, and LostError."""
         if name not in self._methods:
             ask = functools.partial(self._of, name, name, f"optimizer {name}")
             self._methods[name] = remote_method(ask, *ask(describe_method))

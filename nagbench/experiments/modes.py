@@ -15,7 +15,7 @@ from nagbench.experiments.names import Variant
 from nagbench.experiments.sobol import sobol_points
 from nagbench.experiments.specification import Spec
 from nagbench.optimizers import schedules
-from nagbench.optimizers.algorithm import Method, tuning_of
+from nagbench.optimizers.algorithm import Method, textbook_hyperparameters
 from nagbench.optimizers.remote import RemoteMethod
 from nagbench.problems.problem import Floats, Ints, Problem
 
@@ -68,7 +68,7 @@ def _settings(method: Method, mode: str, trials: Ints, values: Mapping[str, Any]
 
 
 def _of_schedule(method: Method, name: str) -> bool:
-    return name in schedules.NAMES and name not in method.hyperparameters
+    return name in schedules.SCHEDULE_HYPERPARAMETERS and name not in method.hyperparameters
 
 
 def theory_of(method: Method, problem: Problem) -> Mapping[str, float] | None:
@@ -79,7 +79,7 @@ def theory_of(method: Method, problem: Problem) -> Mapping[str, float] | None:
     mu = 0.0 if problem.strong_convexity is None and problem.kind == "convex" else problem.strong_convexity
     if problem.smoothness is None or mu is None:
         return None
-    return tuning_of(method, problem.smoothness, mu)
+    return textbook_hyperparameters(method, problem.smoothness, mu)
 
 
 def trials(method: Method, free: Sequence[str], count: int, unit: float) -> Iterator[tuple[Ints, dict[str, Floats]]]:
@@ -91,7 +91,7 @@ def trials(method: Method, free: Sequence[str], count: int, unit: float) -> Iter
     for at in range(0, count, _AT_ONCE):
         numbers = np.arange(at, min(at + _AT_ONCE, count))
         points = sequence.random(numbers.size).T
-        yield numbers, {name: method.hyperparameters[name].spread(points[i], unit) for i, name in enumerate(free)}
+        yield numbers, {name: method.hyperparameters[name].values_at(points[i], unit) for i, name in enumerate(free)}
 
 
 def _listed(spec: Spec, variant: Variant, unit: float) -> dict[str, ArrayLike]:
@@ -103,7 +103,7 @@ def _listed(spec: Spec, variant: Variant, unit: float) -> dict[str, ArrayLike]:
 
 
 def _axis(spec: Spec, method: Method, name: str, unit: float) -> Floats:
-    return method.hyperparameters[name].spread(np.linspace(0.0, 1.0, spec.grid), unit)
+    return method.hyperparameters[name].values_at(np.linspace(0.0, 1.0, spec.grid), unit)
 
 
 def _crossed(method: Method, axes: Mapping[str, ArrayLike], pinned: Mapping[str, Any]) -> Iterator[Settings]:

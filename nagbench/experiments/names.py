@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -13,9 +13,9 @@ from nagbench.core.errors import UsageError, listed
 from nagbench.core.text_form import parse_text
 from nagbench.experiments.specification import Spec
 from nagbench.optimizers import schedules
-from nagbench.optimizers.adapters import missing_library
-from nagbench.optimizers.algorithm import Method, check_hyperparameters, schedule_of
-from nagbench.optimizers.registry import find_method, library_methods
+from nagbench.optimizers.adapters import explain_missing_library
+from nagbench.optimizers.algorithm import Method, check_hyperparameters, complete_schedules
+from nagbench.optimizers.registry import library_algorithms, lookup_algorithm
 from nagbench.optimizers.registry import optimizers as optimizer_names
 from nagbench.problems.lookup import problem as make_problem
 from nagbench.problems.lookup import problems as problem_names
@@ -43,7 +43,7 @@ def resolve_problems(spec: Spec) -> dict[str, Problem]:
     """The problems of a specification by label; patterns with * and ? stand for all names that match."""
     entries = merge_suites((Path(file) for file in spec.suites), taken=suites())
     found: dict[str, Problem] = {}
-    for label in _matching("problem", spec.problems, [*problem_names(), *entries]):
+    for label in _matching("problem", spec.problems, lambda: [*problem_names(), *entries]):
         name, parameters = (label, {}) if label in entries else parse_text(label)
         if name in entries:
             facts = {key: parameters.pop(key) for key in ("start", "domain") if key in parameters}
@@ -56,9 +56,9 @@ def resolve_problems(spec: Spec) -> dict[str, Problem]:
 def resolve_variants(texts: Iterable[str]) -> list[Variant]:
     """The optimizers of a specification. Raises UsageError for unknown names and values that are not valid."""
     variants = []
-    for label in _matching("optimizer", texts, optimizer_names(), left_out=_missing()):
+    for label in _matching("optimizer", texts, optimizer_names, left_out=_missing()):
         name, given = parse_text(label)
-        method = find_method(name)
+        method = lookup_algorithm(name)
         lists = {key: value for key, value in given.items() if isinstance(value, list)}
         for key, values in lists.items():
             if not values:
@@ -66,19 +66,25 @@ def resolve_variants(texts: Iterable[str]) -> list[Variant]:
             lists[key] = [check_hyperparameters(method, {key: value})[key] for value in values]
         pinned = check_hyperparameters(method, {key: value for key, value in given.items() if key not in lists})
         # Words first, so that the cells of a schedule come one after the other.
-        lists = dict(sorted(lists.items(), key=lambda item: item[0] not in schedules.NAMES))
-        named = {key: values for key, values in lists.items() if key in schedules.NAMES}
+        lists = dict(sorted(lists.items(), key=lambda item: item[0] not in schedules.SCHEDULE_HYPERPARAMETERS))
+        named = {key: values for key, values in lists.items() if key in schedules.SCHEDULE_HYPERPARAMETERS}
         for words in itertools.product(*named.values()):
-            schedule_of(method, {**pinned, **dict(zip(named, words, strict=True))})
+            complete_schedules(method, {**pinned, **dict(zip(named, words, strict=True))})
         variants.append(Variant(label, method, pinned, lists))
     return variants
 
 
 def _matching(
-    kind: str, texts: Iterable[str], names: Iterable[str], left_out: Mapping[str, str] = MappingProxyType({})
+    kind: str,
+    texts: Iterable[str],
+    names: Callable[[], Iterable[str]],
+    left_out: Mapping[str, str] = MappingProxyType({}),
 ) -> list[str]:
     """The texts, patterns replaced by what they match. Those left out, by name with the reason, match no pattern."""
-    known, found = list(names), dict[str, None]()
+    texts = list(texts)
+    # Plugins are imported for their names, so the names are asked for only where there is a pattern.
+    known = list(names()) if any("*" in text or "?" in text for text in texts) else []
+    found = dict[str, None]()
     for text in texts:
         if "*" in text or "?" in text:
             matches = matching(known, text)
@@ -101,12 +107,14 @@ def matching(names: Iterable[str], pattern: str) -> list[str]:
 
 def _missing() -> dict[str, str]:
     """The methods of libraries that are not installed, with how to get them."""
-    return {name: why for name, method in library_methods().items() if (why := missing_library(method.library))}
+    return {
+        name: why for name, method in library_algorithms().items() if (why := explain_missing_library(method.library))
+    }
 
 
 def left_out(texts: Iterable[str]) -> list[str]:
     """A line for every library that patterns name and that is not installed."""
     absent = _missing()
     names = [name for text in texts if "*" in text or "?" in text for name in matching(absent, text)]
-    libraries = {library_methods()[name].library: absent[name] for name in names}
+    libraries = {library_algorithms()[name].library: absent[name] for name in names}
     return [f"{library} is left out, {why}" for library, why in libraries.items()]

@@ -18,8 +18,8 @@ from nagbench.execution.sandbox import abandoned_reason
 from nagbench.experiments.modes import Settings, needs_unit, refusals, rows_of, settings, theory_of
 from nagbench.experiments.names import Variant, resolve_problems, resolve_variants
 from nagbench.experiments.specification import Spec
-from nagbench.optimizers.algorithm import Method, schedule_of
-from nagbench.problems.curvature import step_unit
+from nagbench.optimizers.algorithm import Method, complete_schedules
+from nagbench.problems.curvature import step_size_unit
 from nagbench.problems.problem import Ints, Problem
 
 
@@ -88,7 +88,7 @@ def make_plan(spec: Spec) -> Plan:
         check_cell(_template(spec, problem, oracle), problem)
     needed = needs_unit(spec, variants)
     plan = Plan(
-        spec, problems, variants, {name: step_unit(found) if needed else 1.0 for name, found in problems.items()}
+        spec, problems, variants, {name: step_size_unit(found) if needed else 1.0 for name, found in problems.items()}
     )
     if next(iter(plan), None) is None:
         given_up = [f"{variant.label}: {why}" for variant in variants if (why := abandoned_reason(variant.method.name))]
@@ -129,7 +129,7 @@ def _bundles(spec: Spec, template: Cell, method: Method, some: Settings) -> Iter
     known = method.hyperparameters
     seeds = 1 if parse_oracle(template.oracle).exact else spec.seeds
     each = spec.starts * seeds
-    schedule = schedule_of(method, some.schedule)
+    schedule = complete_schedules(method, some.schedule)
     for at in range(0, some.trials.size * each, _LOT):
         index = np.arange(at, min(at + _LOT, some.trials.size * each))
         row = index // each

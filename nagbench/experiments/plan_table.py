@@ -17,7 +17,7 @@ from nagbench.engine.records import Cell
 from nagbench.engine.runner import fingerprint_of, problem_of
 from nagbench.experiments.plan import Plan, PlannedBatch
 from nagbench.optimizers import schedules
-from nagbench.optimizers.registry import find_method
+from nagbench.optimizers.registry import find_algorithm
 
 
 def plan_schema(plan: Plan) -> pa.Schema:
@@ -25,12 +25,14 @@ def plan_schema(plan: Plan) -> pa.Schema:
     known = dict.fromkeys(name for variant in plan.variants for name in variant.method.hyperparameters)
     kinds = {str: pa.string(), int: pa.int64(), bool: pa.bool_()}
     given = {name for variant in plan.variants for name in (*variant.pinned, *variant.lists)}
-    scheduled = [name for name in schedules.NAMES if given & {*schedules.WORDS} and name not in known]
+    scheduled = [
+        name for name in schedules.SCHEDULE_HYPERPARAMETERS if given & {*schedules.SCHEDULES} and name not in known
+    ]
     return pa.schema(
         [
             *((name, kinds[kind]) for name, kind in _PLAN.items()),
             *((name, pa.float64()) for name in known),
-            *((name, pa.string() if name in schedules.WORDS else pa.float64()) for name in scheduled),
+            *((name, pa.string() if name in schedules.SCHEDULES else pa.float64()) for name in scheduled),
         ]
     )
 
@@ -46,7 +48,7 @@ _PLAN = {
 def plan_table(lot: PlannedBatch, schema: pa.Schema) -> pa.Table:
     """The rows of a plan for these cells."""
     cells, shared, count = lot.cells, lot.cells.template, len(lot.cells)
-    problem, method = problem_of(shared.problem), find_method(shared.optimizer)
+    problem, method = problem_of(shared.problem), find_algorithm(shared.optimizer)
     constant = {
         "problem": lot.problem, "variant": lot.variant, "mode": lot.mode, "family": problem.family,
         "dimension": problem.dimension, "oracle": shared.oracle, "optimizer": shared.optimizer, "library": method.library,
@@ -79,11 +81,13 @@ def cell_of_row(row: Mapping[Any, Any]) -> Cell:
 
 
 def _cell_of_row(row: Mapping[Any, Any]) -> Cell:
-    method = find_method(str(row["optimizer"]))
+    method = find_algorithm(str(row["optimizer"]))
     given = {name: float(row.get(name) or 0.0) for name in method.hyperparameters}
     hyperparameters = {name: value for name, value in given.items() if row.get(name) is not None and value == value}
     hyperparameters |= {
-        name: row[name] for name in schedules.NAMES if row.get(name) is not None and row[name] == row[name]
+        name: row[name]
+        for name in schedules.SCHEDULE_HYPERPARAMETERS
+        if row.get(name) is not None and row[name] == row[name]
     }
     return Cell(
         problem=str(row["problem_spec"]), optimizer=method.name, hyperparameters=hyperparameters,

@@ -109,10 +109,10 @@ def batches_of_plan(store: Store, plan: str) -> Iterator[Batch]:
     """The cells of a plan's part as columns. Raises UsageError where a row does not hold the cell that it names."""
     for block in store.blocks("plan", plan, coded=True):
         ids, starts, seeds = (key_ids(block["cell"]), *(block[name].to_numpy() for name in ("start", "seed")))
-        shared = [*GROUP, *(name for name in schedules.NAMES if name in block.column_names)]
+        shared = [*GROUP, *(name for name in schedules.SCHEDULE_HYPERPARAMETERS if name in block.column_names)]
         for first, last in runs_of(block, shared):
             head = cell_of_row(block.slice(first, 1).to_pylist()[0])
-            schedule = schedules.schedule_words(head.hyperparameters)
+            schedule = schedules.extract_schedules(head.hyperparameters)
             own = tuple(name for name in head.hyperparameters if name not in schedule)
             hypers = np.empty((last - first, len(own)))
             for i, name in enumerate(own):

@@ -22,8 +22,9 @@ from nagbench.engine.records import Cell
 from nagbench.engine.runner import check_cell
 from nagbench.execution.executors import Execution, count_batches
 from nagbench.optimizers import schedules
-from nagbench.optimizers.algorithm import Hyperparameter, Method, Optimizer
-from nagbench.problems.curvature import step_unit
+from nagbench.optimizers.algorithm import Method, Optimizer
+from nagbench.optimizers.hyperparameters import Hyperparameter
+from nagbench.problems.curvature import step_size_unit
 from nagbench.problems.problem import Floats, Problem
 
 # Pieces that each process counts, so that all end at about the same time.
@@ -63,7 +64,7 @@ def scan(
     if not cells:
         raise UsageError("a scan needs a setting")
     if any(
-        schedules.schedule_words(cell.hyperparameters) != schedules.schedule_words(cells[0].hyperparameters)
+        schedules.extract_schedules(cell.hyperparameters) != schedules.extract_schedules(cells[0].hyperparameters)
         for cell in cells
     ):
         raise UsageError("the settings of a scan follow one schedule")
@@ -120,8 +121,8 @@ def axis(problem: Problem, method: Method, text: str, points: int) -> tuple[str,
     elif known.tuning is None:
         raise UsageError(f"{method.name} has no range to tune {name} over; give one, {name}=LOW..HIGH")
     else:
-        unit, ranged = step_unit(problem), known
-    return name, np.array([ranged.at(float(at), unit) for at in np.linspace(0.0, 1.0, points)])
+        unit, ranged = step_size_unit(problem), known
+    return name, np.array([ranged.value_at(float(at), unit) for at in np.linspace(0.0, 1.0, points)])
 
 
 def _with_range(known: Hyperparameter, ends: tuple[float, ...], text: str) -> Hyperparameter:

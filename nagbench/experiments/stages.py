@@ -28,7 +28,7 @@ from nagbench.experiments.resume import Pending
 from nagbench.experiments.specification import Spec
 from nagbench.experiments.storage.store import Store
 from nagbench.optimizers.algorithm import Optimizer
-from nagbench.optimizers.theory import predicted_iterations
+from nagbench.optimizers.theory import predict_iterations
 
 _TIMED = ("converged", "budget", "stalled")
 _FLUSH, _ROWS = 5.0, 2**16
@@ -152,7 +152,7 @@ def _predict(store: Store, chosen: Mapping[str, Cell], fingerprints: Mapping[str
         batch = load_batch([cell])
         problem, method = batch.problem, Optimizer(batch.method, cell.hyperparameters)
         for tolerance in cell.tolerances:
-            count = predicted_iterations(
+            count = predict_iterations(
                 problem, method, cell.measure, tolerance, cell.budget, relative=cell.relative,
                 start=start_of(problem, cell.start),
             )  # fmt: skip

@@ -1,4 +1,4 @@
-"""A method (one update, its hyperparameters and what is known about them) and an optimizer (a method with values)."""
+"""An algorithm (an update rule with its hyperparameters) and an optimizer (an algorithm with values)."""
 
 from __future__ import annotations
 
@@ -7,96 +7,26 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nagbench.core.errors import UsageError, unknown_name
 from nagbench.optimizers import schedules
+from nagbench.optimizers.hyperparameters import Hyperparameter
 from nagbench.problems.problem import Floats
 
 Update = Callable[..., None]
 Observe = Callable[..., None]
-Step = Callable[[NDArray[np.float64]], None]
-Session = Callable[[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]], Step]
-Driver = Callable[..., NDArray[np.float64]]
-Tuning = Callable[[float, float], Mapping[str, float] | None]
+Step = Callable[[Floats], None]
+Session = Callable[[Floats, Floats, Floats], Step]
+Driver = Callable[..., Floats]
+Theory = Callable[[float, float], Mapping[str, float] | None]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Hyperparameter:
-    """One number that a method takes: its default, where it is valid, and the range that tuning searches.
-
-    Valid is ``low_bound`` (excluded if ``open_below``) up to ``high_bound`` (included if ``closed_above``).
-    ``tuning`` is (low, high), or None for one that is not tuned; ``scale`` says what is spread evenly over it: "log"
-    ln p, "log-complement" ln(1 − p). ``unit`` is "1/L" for step sizes that scale with the inverse of the smoothness
-    constant.
-    """
-
-    default: float
-    low_bound: float = 0.0
-    high_bound: float = math.inf
-    open_below: bool = False
-    closed_above: bool = False
-    tuning: tuple[float, float] | None = None
-    scale: Literal["log", "log-complement"] = "log"
-    unit: Literal["1", "1/L"] = "1"
-
-    def __post_init__(self) -> None:
-        if self.tuning is not None:
-            low, high = ((1.0 - p) if self.scale == "log-complement" else p for p in self.tuning)
-            if not (min(low, high) > 0.0 and max(low, high) < math.inf):
-                raise UsageError(
-                    f"tuning={self.tuning!r} does not fit scale {self.scale!r}, whose ends must be above 0"
-                )
-
-    def check(self, method: str, name: str, value: float) -> float:
-        """The value as a float. Raises UsageError outside the valid interval."""
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            number = math.nan
-        above = number > self.low_bound if self.open_below else number >= self.low_bound
-        below = number <= self.high_bound < math.inf if self.closed_above else number < self.high_bound
-        if isinstance(value, bool) or not (above and below):
-            least = f"above {self.low_bound:g}" if self.open_below else f"at least {self.low_bound:g}"
-            most = "at most" if self.closed_above else "below"
-            most = "finite" if self.high_bound == math.inf else f"{most} {self.high_bound:g}"
-            raise UsageError(f"{method}: {name}={value!r} is not valid; allowed: a number {least} and {most}")
-        return number
-
-    def at(self, fraction: float, unit: float = 1.0) -> float:
-        """The value at a fraction in [0, 1] of the tuning range; ``unit`` is what one "1/L" is worth."""
-        return float(self.spread(np.array([fraction]), unit)[0])
-
-    def spread(self, fractions: Floats, unit: float = 1.0) -> Floats:
-        """The values at fractions in [0, 1] of the tuning range; see `at`."""
-        assert self.tuning is not None
-        low, high = self.tuning
-        complement = self.scale == "log-complement"
-        if complement:
-            low, high = 1.0 - low, 1.0 - high
-        first, width = math.log(low), math.log(high) - math.log(low)
-        # Not NumPy's exponential, which rounds differently from processor to processor: keys come from these bits.
-        values = np.array([math.exp(x) for x in (first + fractions * width).tolist()])
-        if complement:
-            return 1.0 - values
-        return values * (unit if self.unit == "1/L" else 1.0)
-
-
-def step_size(default: float, *, tuning: tuple[float, float], unit: Literal["1", "1/L"]) -> Hyperparameter:
-    """A step size: any positive number, tuned on a logarithmic scale."""
-    return Hyperparameter(default=default, open_below=True, tuning=tuning, unit=unit)
-
-
-def fraction(default: float, *, tuning: tuple[float, float] | None = None) -> Hyperparameter:
-    """A momentum or decay m in [0, 1), tuned on a logarithmic scale of 1 − m."""
-    return Hyperparameter(default=default, high_bound=1.0, tuning=tuning, scale="log-complement")
-
-
-# What the schedules take besides the step size and the momentum; their defaults depend on the schedule.
-_OF_SCHEDULES = {
+# The hyperparameters of schedules. Their defaults depend on the schedule.
+_SCHEDULE_HYPERPARAMETERS = {
     "schedule_period": Hyperparameter(default=math.nan, low_bound=1.0),
     "schedule_factor": Hyperparameter(default=math.nan, high_bound=1.0),
     "momentum_period": Hyperparameter(default=math.nan, low_bound=1.0),
@@ -105,26 +35,58 @@ _OF_SCHEDULES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Method:
-    """``update(k, gradient, iterate, query, slots, hyper)`` and what the loop and the tuner must know about it.
+    """An algorithm: an update rule, its hyperparameters, and what a loop and the tuner must know about it.
 
-    The update of iteration k consumes the gradient taken at ``query``, moves ``iterate``, keeps what it remembers in
-    the rows of ``slots`` (zero at first), and, with ``look_ahead``, writes the next query point; without, ``query`` is
-    ``iterate``. ``autonomous`` says that it does not depend on k. ``theory(L, mu)`` gives textbook hyperparameters, and
-    None for μ = 0 where there are none.
+    An algorithm has exactly one of ``update``, ``session`` and ``driver``.
 
-    ``observe(k, f, iterate, query, slots, hyper)``, of methods that want the value of f, is called at the beginning of
-    iteration k, before the gradient is taken, with f at ``iterate``, which it leaves as it is. With ``next_momentum``
-    hyper has one number more than there are hyperparameters: the momentum of iteration k + 1.
-
-    A method of a library remembers in objects of its own. Instead of ``update`` it has ``session(iterate, gradient,
-    hyper)``, called at the beginning of every run, which returns ``step(hyper)``: it consumes what the array
-    ``gradient`` holds by then and moves ``iterate`` in place. ``hyper`` holds the values of this iteration.
-    One that asks for values and gradients as it likes has ``driver(value, gradient, start, hyper, most, iterated)``: it
-    calls ``iterated(x)`` after every iteration, ends when that is true or after ``most``, and returns its last point.
-    ``native(problem, start, values)`` is a function that runs so many iterations the way the library's own users do, its
-    gradient included, or None for a problem that has no such form. ``refuses(values)`` says why the library does not
-    take a combination of values, or is None. ``distributions`` are the installed packages whose versions decide results,
-    and ``modules`` further modules whose source does.
+    Parameters
+    ----------
+    name
+        The name.
+    update
+        ``update(k, gradient, iterate, query, slots, hyper)``, the update of iteration k from 0. It consumes the
+        gradient, which was taken at ``query``, moves ``iterate``, and keeps its state in ``slots``. With
+        ``look_ahead`` it writes the next point to ``query``; without, ``query`` is ``iterate``.
+    hyperparameters
+        The hyperparameters in the order in which ``hyper`` holds them.
+    slots
+        The number of vectors of its state, the rows of the argument ``slots``, which are zero at first.
+    look_ahead
+        Whether the gradient is taken at another point than the iterate.
+    autonomous
+        Whether the update does not depend on k.
+    tested_at
+        The point at which the measure is tested, for readers.
+    source
+        Where the algorithm was published.
+    summary
+        The update as a formula.
+    theory
+        ``theory(L, mu)`` returns textbook hyperparameters, or None for μ = 0 if there are none.
+    library
+        The library that implements it.
+    observe
+        ``observe(k, f, iterate, query, slots, hyper)``, for algorithms that need the value of f. It is called at the
+        beginning of iteration k, before the gradient is taken, with f at ``iterate``, which it does not change.
+    next_momentum
+        Whether ``hyper`` has one number more, the momentum of iteration k + 1.
+    session
+        For an algorithm of a library, which keeps its state in objects of its own: ``session(iterate, gradient,
+        hyper)`` is called at the beginning of every run and returns ``step(hyper)``. A step consumes the contents of
+        the array ``gradient`` and moves ``iterate`` in place; ``hyper`` holds the values of this iteration.
+    driver
+        For an algorithm that asks for values and gradients itself: ``driver(value, gradient, start, hyper, most,
+        iterated)`` calls ``iterated(x)`` after every iteration, ends if that is true or after ``most`` iterations, and
+        returns its last point.
+    native
+        ``native(problem, start, values)`` returns a function that runs a number of iterations as users of the library
+        do, its gradient included; None for a problem that has no such form.
+    refuses
+        ``refuses(values)`` returns why the library does not take a combination of values; None if it does.
+    distributions
+        Installed packages whose versions decide results.
+    modules
+        Further modules whose source decides results.
     """
 
     name: str
@@ -136,7 +98,7 @@ class Method:
     tested_at: str = "x"
     source: str = ""
     summary: str = ""
-    theory: Tuning | None = None
+    theory: Theory | None = None
     library: str = "nagbench"
     observe: Observe | None = None
     next_momentum: bool = False
@@ -155,9 +117,10 @@ class Method:
 
     @property
     def schedulable(self) -> list[str]:
-        """The kinds of schedules that it can follow: of its step size, of its momentum.
+        """The hyperparameters by which schedules are chosen: "schedule" of the step size, "momentum_schedule".
 
-        A look-ahead needs the momentum of the next iteration for its query, so it must ask for that.
+        A look-ahead needs the momentum of the next iteration, so its momentum follows a schedule only with
+        ``next_momentum``.
         """
         momentum = "momentum" in self.hyperparameters and (self.next_momentum or not self.look_ahead)
         return ["schedule"] * ("step_size" in self.hyperparameters) + ["momentum_schedule"] * momentum
@@ -165,10 +128,20 @@ class Method:
 
 @dataclass(frozen=True)
 class Optimizer:
-    """A method with a value for each of its hyperparameters; those not given take the default.
+    """An algorithm with a value for each of its hyperparameters.
 
-    ``hyperparameters`` holds numbers and, where the step size or the momentum follows a schedule, its word and numbers.
-    Raises UsageError for a name that the method does not have and for a value that is not valid.
+    Parameters
+    ----------
+    method
+        The algorithm.
+    hyperparameters
+        Values by name; those not given take the default. If the step size or the momentum follows a schedule, also its
+        name and numbers.
+
+    Raises
+    ------
+    UsageError
+        For a name that the algorithm does not have and for a value that is not valid.
     """
 
     method: Method
@@ -181,123 +154,174 @@ class Optimizer:
         why = self.method.refuses(values) if self.method.refuses is not None else None
         if why is not None:
             raise UsageError(f"{self.name}: {why}")
-        values |= schedule_of(self.method, given)
+        values |= complete_schedules(self.method, given)
         object.__setattr__(self, "hyperparameters", MappingProxyType(values))
 
     @property
     def name(self) -> str:
-        """The method's name."""
+        """The name of the algorithm."""
         return self.method.name
 
     @property
-    def hyper(self) -> NDArray[np.float64]:
-        """The values as the update takes them, in the method's order, before any schedule."""
+    def hyper(self) -> Floats:
+        """The values before any schedule, as the update takes them."""
         values = [self.hyperparameters[name] for name in self.method.hyperparameters]
         if self.method.next_momentum:
             values.append(self.hyperparameters["momentum"])
         return np.array(values, dtype=np.float64)
 
     @property
-    def plan(self) -> NDArray[Any]:
-        """How the values change with the iteration: one row of `schedules.PLAN`."""
+    def schedule(self) -> NDArray[Any]:
+        """How the values change with the iteration, shape (1,), of type `schedules.SCHEDULE_DTYPE`."""
         names = list(self.method.hyperparameters)
-        return schedules.schedule_row(names, self.hyperparameters, next_momentum=self.method.next_momentum)
+        return schedules.make_schedule_row(names, self.hyperparameters, next_momentum=self.method.next_momentum)
 
     @property
     def scheduled(self) -> bool:
-        """Whether they change at all."""
-        return bool(schedules.is_scheduled(self.plan[0]))
+        """Whether the values change with the iteration."""
+        return bool(schedules.is_scheduled(self.schedule[0]))
 
-    def hyper_at(self, k: int) -> NDArray[np.float64]:
-        """The values as the update takes them in iteration k."""
+    def hyper_at(self, k: int) -> Floats:
+        """Return the values in iteration k, as the update takes them."""
         given = self.hyper
         now = np.empty_like(given)
-        schedules.fill_hyperparameters(k, self.plan[0], given.size, given, now)
+        schedules.fill_hyperparameters(k, self.schedule[0], given.size, given, now)
         return now
 
     def __str__(self) -> str:
-        pairs = (f"{name}={text_of_value(value)}" for name, value in self.hyperparameters.items())
+        pairs = (f"{name}={format_value(value)}" for name, value in self.hyperparameters.items())
         return f"{self.name}:" + ",".join(pairs)
 
 
-def text_of_value(value: Any) -> str:
-    """A word as it is, a number to six digits."""
+def format_value(value: Any) -> str:
+    """Format the value of a hyperparameter: a word as it is, a number to six digits."""
     return value if isinstance(value, str) else f"{value:g}"
 
 
-def check_hyperparameters(method: Method, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The given values as valid floats and words. Raises UsageError for unknown names and values that are not valid."""
-    return {name: _checked(method, name, value) for name, value in given.items()}
+def check_hyperparameters(algorithm: Method, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return hyperparameters as valid floats and words.
+
+    Parameters
+    ----------
+    algorithm
+        The algorithm.
+    given
+        Some hyperparameters by name, those of schedules included.
+
+    Raises
+    ------
+    UsageError
+        For unknown names and values that are not valid.
+    """
+    return {name: _check_hyperparameter(algorithm, name, value) for name, value in given.items()}
 
 
-def _checked(method: Method, name: str, value: Any) -> Any:
-    known = {**method.hyperparameters, **(_OF_SCHEDULES if method.schedulable else {})}
-    if name in schedules.WORDS and name in method.schedulable:
-        if value not in schedules.WORDS[name]:
-            raise unknown_name(f"{name} of {method.name}", str(value), schedules.WORDS[name])
+def _check_hyperparameter(algorithm: Method, name: str, value: Any) -> Any:
+    known = {**algorithm.hyperparameters, **(_SCHEDULE_HYPERPARAMETERS if algorithm.schedulable else {})}
+    if name in algorithm.schedulable:
+        if value not in schedules.SCHEDULES[name]:
+            raise unknown_name(f"{name} of {algorithm.name}", str(value), schedules.SCHEDULES[name])
         return value
-    if name == "momentum_schedule" and "momentum" in method.hyperparameters:
+    if name == "momentum_schedule" and "momentum" in algorithm.hyperparameters:
         raise UsageError(
-            f"{method.name}: {name}={value!r} is not valid; its look-ahead does not ask for the momentum of the next iteration"
+            f"{algorithm.name}: {name}={value!r} is not valid; its look-ahead does not ask for the momentum of the next "
+            "iteration"
         )
     if name not in known:
-        raise unknown_name(f"hyperparameter of {method.name}", name, [*known, *method.schedulable])
-    return known[name].check(method.name, name, value)
+        raise unknown_name(f"hyperparameter of {algorithm.name}", name, [*known, *algorithm.schedulable])
+    return known[name].check(algorithm.name, name, value)
 
 
-def schedule_of(method: Method, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Words and numbers of the schedules that are not constant, complete; raises UsageError for numbers that none takes."""
+def complete_schedules(algorithm: Method, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the names and all numbers of the schedules that are not constant.
+
+    Parameters
+    ----------
+    algorithm
+        The algorithm.
+    given
+        Valid hyperparameters, as `check_hyperparameters` returns them.
+
+    Raises
+    ------
+    UsageError
+        For a number that no chosen schedule takes.
+    """
     found: dict[str, Any] = {}
-    for name, table in schedules.WORDS.items():
-        word = given.get(name, schedules.CONSTANT)
-        if word != schedules.CONSTANT:
-            parameters = table[word].parameters
-            found |= {name: word, **{key: given.get(key, default) for key, default in parameters.items()}}
+    for kind, table in schedules.SCHEDULES.items():
+        name = given.get(kind, schedules.CONSTANT)
+        if name != schedules.CONSTANT:
+            parameters = table[name].parameters
+            found |= {kind: name, **{key: given.get(key, default) for key, default in parameters.items()}}
     for name in given:
-        if name in _OF_SCHEDULES and name not in method.hyperparameters and name not in found:
-            raise UsageError(f"{method.name}: {name} is given, but no schedule that takes it")
+        if name in _SCHEDULE_HYPERPARAMETERS and name not in algorithm.hyperparameters and name not in found:
+            raise UsageError(f"{algorithm.name}: {name} is given, but no schedule that takes it")
     return found
 
 
-def tuning_of(method: Method, L: float, mu: float) -> Mapping[str, float] | None:
-    """The method's textbook hyperparameters for L and μ; None where it has none.
+def textbook_hyperparameters(algorithm: Method, L: float, mu: float) -> Mapping[str, float] | None:
+    """Return the textbook hyperparameters of an algorithm.
 
-    A tuning that divides by μ, or comes to values that are not valid for μ = 0, has none there.
+    Parameters
+    ----------
+    algorithm
+        The algorithm.
+    L, mu
+        The constants of smoothness and strong convexity; μ may be 0.
+
+    Returns
+    -------
+    mapping or None
+        None if there are none: for μ = 0 also if ``theory`` divides by μ or returns values that are not valid.
     """
-    if method.theory is None:
+    if algorithm.theory is None:
         return None
     if mu > 0.0:
-        return method.theory(L, mu)
+        return algorithm.theory(L, mu)
     try:
-        found = method.theory(L, 0.0)
-        return None if found is None else check_hyperparameters(method, found)
+        values = algorithm.theory(L, 0.0)
+        return None if values is None else check_hyperparameters(algorithm, values)
     except (ZeroDivisionError, UsageError):
         return None
 
 
-def update_of(method: Method) -> Update:
-    """The method's update; for one with sessions, an update that begins a session of its own at every k = 0.
+def make_update(algorithm: Method) -> Update:
+    """Return the update of an algorithm.
 
-    Two runs at a time need one each. Its ``begun`` is the seconds that beginning has taken so far.
+    Parameters
+    ----------
+    algorithm
+        An algorithm with an update or sessions.
+
+    Returns
+    -------
+    function
+        For an algorithm with sessions, an update that begins a session at every k = 0. It serves one run at a time. Its
+        attribute ``begun`` is the time in seconds that beginning sessions has taken so far.
+
+    Raises
+    ------
+    UsageError
+        For an algorithm that asks for values and gradients itself.
     """
-    if method.driver is not None:
-        raise UsageError(f"{method.name} is no update: it asks for values and gradients as it likes")
-    return _Sessions(method.session) if method.session is not None else cast(Update, method.update)
+    if algorithm.driver is not None:
+        raise UsageError(f"{algorithm.name} is no update: it asks for values and gradients as it likes")
+    return _SessionUpdate(algorithm.session) if algorithm.session is not None else cast(Update, algorithm.update)
 
 
-class _Sessions:
+class _SessionUpdate:
     """An update that begins a session at every k = 0."""
 
     def __init__(self, session: Session) -> None:
         self._session, self.begun = session, 0.0
         self._step: Step | None = None
-        self._held: NDArray[np.float64] | None = None
+        self._gradient: Floats | None = None
 
     def __call__(self, k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
-        if k == 0 or self._step is None or self._held is None:
+        if k == 0 or self._step is None or self._gradient is None:
             before = time.perf_counter()
-            self._held, self._step = gradient, self._session(iterate, gradient, hyper)
+            self._gradient, self._step = gradient, self._session(iterate, gradient, hyper)
             self.begun += time.perf_counter() - before
-        elif gradient is not self._held:
-            self._held[:] = gradient
+        elif gradient is not self._gradient:
+            self._gradient[:] = gradient
         self._step(hyper)

@@ -7,13 +7,22 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from nagbench.core.discovery import import_object, is_unmarked, marked_objects, modules_of
+from nagbench.core.discovery import (
+    Plugin,
+    import_object,
+    is_unmarked,
+    leave_out,
+    marked_objects,
+    modules_of,
+    plugins_beside,
+)
 from nagbench.core.errors import UsageError, unknown_name
 from nagbench.core.remote import REMOTE_LOADER
 from nagbench.core.text_form import parse_text
-from nagbench.optimizers.adapters import missing_library
-from nagbench.optimizers.adapters.user import is_optimizer, method_of
-from nagbench.optimizers.algorithm import Hyperparameter, Method, Observe, Optimizer, Tuning, Update
+from nagbench.optimizers.adapters import explain_missing_library
+from nagbench.optimizers.adapters.user import is_optimizer, make_algorithm
+from nagbench.optimizers.algorithm import Method, Observe, Optimizer, Theory, Update
+from nagbench.optimizers.hyperparameters import Hyperparameter
 
 
 def method(
@@ -25,75 +34,190 @@ def method(
     autonomous: bool = True,
     tested_at: str = "x",
     source: str = "",
-    theory: Tuning | None = None,
+    theory: Theory | None = None,
     observe: Observe | None = None,
     next_momentum: bool = False,
 ) -> Callable[[Update], Update]:
-    """Marks a function as the update of a method of this name; see `Method` for what the arguments mean."""
+    """Register a function as the update of an algorithm.
 
-    def mark(update: Update) -> Update:
-        summary = (inspect.getdoc(update) or "").partition("\n")[0]
+    Parameters
+    ----------
+    name
+        The name of the algorithm.
+    hyperparameters, slots, look_ahead, autonomous, tested_at, source, theory, observe, next_momentum
+        What the algorithm declares; see `Method`.
+
+    Returns
+    -------
+    decorator
+        It returns the function as it is. The first line of its docstring is the summary of the algorithm.
+
+    Examples
+    --------
+    >>> import nagbench
+    >>> from nagbench import Hyperparameter
+    >>> @nagbench.method("plain", hyperparameters={"step_size": Hyperparameter(default=0.1)})
+    ... def plain(k, gradient, iterate, query, slots, hyper):
+    ...     '''x ← x − s·∇f(x).'''
+    ...     for i in range(iterate.size):
+    ...         iterate[i] -= hyper[0] * gradient[i]
+    >>> nagbench.run("bowl", nagbench.Optimizer(plain.__method__), engine="python").iterations
+    62
+    """
+
+    def register(update: Update) -> Update:
         update.__method__ = Method(  # type: ignore[attr-defined]
-            name=name, update=update, hyperparameters=hyperparameters, slots=slots, look_ahead=look_ahead,
-            autonomous=autonomous, tested_at=tested_at, source=source, summary=summary, theory=theory,
-            observe=observe, next_momentum=next_momentum,
-        )  # fmt: skip
+            name=name,
+            update=update,
+            hyperparameters=hyperparameters,
+            slots=slots,
+            look_ahead=look_ahead,
+            autonomous=autonomous,
+            tested_at=tested_at,
+            source=source,
+            summary=(inspect.getdoc(update) or "").partition("\n")[0],
+            theory=theory,
+            observe=observe,
+            next_momentum=next_momentum,
+        )
         return update
 
-    return mark
+    return register
 
 
 @functools.cache
-def methods() -> Mapping[str, Method]:
-    """All methods of the package, by name."""
+def algorithms() -> Mapping[str, Method]:
+    """Return all algorithms of nagbench itself by name."""
     return marked_objects("nagbench.optimizers.algorithms", "__method__")
 
 
 @functools.cache
-def library_methods() -> Mapping[str, Method]:
-    """All methods of other libraries, by name, installed or not."""
-    found = [
-        method
-        for module in modules_of("nagbench.optimizers.adapters")
-        for method in getattr(module, "METHODS", {}).items()
-    ]
-    return dict(sorted(found))
+def library_algorithms() -> Mapping[str, Method]:
+    """Return all algorithms of other libraries by name, whether these are installed or not."""
+    modules = modules_of("nagbench.optimizers.adapters")
+    return dict(sorted(item for module in modules for item in getattr(module, "METHODS", {}).items()))
 
 
-def find_method(name: str) -> Method:
-    """The method of a name, or of "package.module:attribute". Raises UsageError, also for a library's that is missing."""
-    if name in methods():
-        return methods()[name]
-    if name in library_methods():
-        found = library_methods()[name]
-        if why := missing_library(found.library):
+@functools.cache
+def optimizer_plugins() -> Mapping[str, Plugin]:
+    """Return the algorithms that installed packages register by entry points; nothing of them is imported."""
+    return plugins_beside("nagbench.optimizers", {*algorithms(), *library_algorithms()})
+
+
+@functools.cache
+def plugin_algorithms() -> Mapping[str, Method]:
+    """Import the algorithms of plugins; one that fails to import is left out with a warning."""
+    found: dict[str, Method] = {}
+    for name, plugin in optimizer_plugins().items():
+        try:
+            found[name] = _import_algorithm(plugin.path)
+        except UsageError as error:
+            leave_out(plugin, str(error))
+    return found
+
+
+def find_algorithm(name: str) -> Method:
+    """Return the algorithm of a name that a cell can have.
+
+    Parameters
+    ----------
+    name
+        An algorithm of nagbench or of a library, or the path of a user's object, "package.module:attribute". Names of
+        plugins are not known here: results name the path, so that a results directory cannot have a plugin imported by
+        its name.
+
+    Returns
+    -------
+    Method
+        The algorithm; a remote one if user code runs in another process.
+
+    Raises
+    ------
+    UsageError
+        If there is none, if it cannot be imported, or if its library is not installed.
+    """
+    if name in algorithms():
+        return algorithms()[name]
+    if name in library_algorithms():
+        found = library_algorithms()[name]
+        if why := explain_missing_library(found.library):
             raise UsageError(f"optimizer {name}: {found.library} is {why}")
         return found
-    if ":" in name:
-        if (loader := REMOTE_LOADER.get()) is not None:
-            return loader.method(name)
-        thing = import_object("optimizer", name)
-        marked = getattr(thing, "__method__", None)
-        if isinstance(marked, Method):
-            return replace(marked, name=name)
-        if is_unmarked(name, thing) and not is_optimizer(thing):
-            raise UsageError(
-                f"optimizer {name!r} is of an installed package, and is neither marked with nagbench.method, nor a function "
-                "step(x, gradient, state), a torch.optim.Optimizer class or annotated to return an Optax transformation"
-            )
-        return method_of(name, thing)
-    raise unknown_name("optimizer", name, optimizers())
+    if ":" not in name:
+        raise unknown_name("optimizer", name, known_optimizers())
+    loader = REMOTE_LOADER.get()
+    return _import_algorithm(name) if loader is None else loader.method(name)
+
+
+def _import_algorithm(path: str) -> Method:
+    """Import the algorithm at "package.module:attribute" into this process. Raises UsageError."""
+    thing = import_object("optimizer", path)
+    marked = getattr(thing, "__method__", None)
+    if isinstance(marked, Method):
+        return replace(marked, name=path)
+    if is_unmarked(path, thing) and not is_optimizer(thing):
+        raise UsageError(
+            f"optimizer {path!r} is of an installed package, and is neither marked with nagbench.method, nor a function "
+            "step(x, gradient, state), a torch.optim.Optimizer class or annotated to return an Optax transformation"
+        )
+    return make_algorithm(path, thing)
+
+
+def lookup_algorithm(name: str) -> Method:
+    """Return the algorithm of a name as a user writes it, plugins included; see `find_algorithm`."""
+    if ":" in name or name in algorithms() or name in library_algorithms() or name not in optimizer_plugins():
+        return find_algorithm(name)
+    return find_algorithm(optimizer_plugins()[name].path)
 
 
 def optimizer(name: str, **hyperparameters: float | str) -> Optimizer:
-    """An optimizer by its method's name; hyperparameters not given take their defaults.
+    """Return an optimizer by the name of its algorithm.
 
-    Raises UsageError for unknown names and values that are not valid.
+    Parameters
+    ----------
+    name
+        The name of an algorithm, or the path of a user's, "package.module:attribute"; with hyperparameters as
+        "name:key=value,…" if wanted.
+    **hyperparameters
+        Values. Those not given take their defaults.
+
+    Returns
+    -------
+    Optimizer
+        The algorithm with these values.
+
+    Raises
+    ------
+    UsageError
+        For unknown names and values that are not valid.
+
+    Examples
+    --------
+    >>> import nagbench
+    >>> optimizer = nagbench.optimizer("nesterov", step_size=0.01)
+    >>> str(optimizer)
+    'nesterov:step_size=0.01,momentum=0.9'
+    >>> optimizer.hyperparameters == nagbench.optimizer("nesterov:step_size=0.01").hyperparameters
+    True
     """
     name, given = parse_text(name)
-    return Optimizer(find_method(name), {**given, **hyperparameters})
+    return Optimizer(lookup_algorithm(name), {**given, **hyperparameters})
+
+
+def known_optimizers() -> list[str]:
+    """Return the names of all algorithms as `optimizers` does, but import no plugin, so that broken ones are among them."""
+    return [*algorithms(), *library_algorithms(), *optimizer_plugins()]
 
 
 def optimizers() -> list[str]:
-    """The names of all methods, those of libraries last, whether these are installed or not."""
-    return [*methods(), *library_methods()]
+    """Return the names of all algorithms: nagbench's own, those of libraries, installed or not, and those of plugins.
+
+    Plugins are imported; one that fails to import is left out with a warning.
+
+    Examples
+    --------
+    >>> import nagbench
+    >>> "nesterov" in nagbench.optimizers()
+    True
+    """
+    return [*algorithms(), *library_algorithms(), *plugin_algorithms()]

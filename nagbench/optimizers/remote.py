@@ -9,8 +9,9 @@ from typing import Any, NoReturn
 
 from nagbench.core.errors import LostError, UsageError, one_line
 from nagbench.core.remote import Ask, Pulse, remote_call
-from nagbench.optimizers.algorithm import Hyperparameter, Method
-from nagbench.optimizers.registry import find_method
+from nagbench.optimizers.algorithm import Method
+from nagbench.optimizers.hyperparameters import Hyperparameter
+from nagbench.optimizers.registry import find_algorithm
 
 _FUNCTIONS = ("update", "session", "driver", "observe", "theory", "refuses")
 
@@ -68,7 +69,7 @@ def _cannot_run_here(method: str, function: str, *_: Any) -> NoReturn:
 @remote_call
 def describe_method(name: str, _pulse: Pulse) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return what is declared of an algorithm, and the names of the functions that it has."""
-    method = find_method(name)
+    method = find_algorithm(name)
     facts: dict[str, Any] = {"slots": int(method.slots)}
     facts |= {fact: str(getattr(method, fact)) for fact in ("name", "tested_at", "source", "summary", "library")}
     facts |= {fact: bool(getattr(method, fact)) for fact in ("look_ahead", "autonomous", "next_momentum")}
@@ -88,7 +89,7 @@ def _plain(known: Hyperparameter) -> Hyperparameter:
 @remote_call
 def theory(name: str, L: float, mu: float, _pulse: Pulse) -> dict[str, Any] | None:
     """Return an algorithm's textbook hyperparameters for L and μ."""
-    tuning = find_method(name).theory
+    tuning = find_algorithm(name).theory
     assert tuning is not None
     try:
         found = tuning(L, mu)
@@ -104,7 +105,7 @@ def _number_or_word(value: Any) -> float | str:
 @remote_call
 def refusals(name: str, rows: Sequence[Mapping[str, float]], pulse: Pulse) -> list[str | None]:
     """Return why an algorithm does not take each of these combinations of values; None where it does."""
-    refuses, said = find_method(name).refuses, list[str | None]()
+    refuses, said = find_algorithm(name).refuses, list[str | None]()
     assert refuses is not None
     for values in rows:
         why = refuses(values)

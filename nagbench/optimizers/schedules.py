@@ -1,7 +1,8 @@
-"""Step sizes and momenta that change with the iteration: what each schedule is, and its number at iteration k.
+"""Step sizes and momenta that change with the iteration.
 
-A schedule multiplies the step size, or stands in for the momentum, of any method that has one. Its words and numbers
-travel with the hyperparameters (`schedule=cosine,schedule_period=500`); the loop works with a row of numbers, `PLAN`.
+A schedule multiplies the step size, or replaces the momentum, of any algorithm that has one. Its name and numbers are
+given like hyperparameters (`schedule=cosine,schedule_period=500`); a loop takes them as one record of type
+`SCHEDULE_DTYPE`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from nagbench.core.kernels import jitable
 
-PLAN = np.dtype(
+SCHEDULE_DTYPE = np.dtype(
     [(name, np.int64) for name in ("step", "momentum", "step_at", "momentum_at", "following_at")]
     + [(name, np.float64) for name in ("period", "factor", "momentum_period")],
     align=True,
@@ -26,14 +27,24 @@ CONSTANT = "constant"
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """``formula`` of iteration k from 0, and the ``parameters`` that it takes with their defaults."""
+    """A schedule of a step size or a momentum.
+
+    Parameters
+    ----------
+    formula
+        The value in iteration k, from 0.
+    source
+        Where it was published.
+    parameters
+        The hyperparameters that it takes, with their defaults.
+    """
 
     formula: str
     source: str
     parameters: Mapping[str, float] = field(default_factory=dict)
 
 
-# The position in these tables is the number by which the loop knows a schedule.
+# A loop knows a schedule by its position in these tables.
 STEP_SIZES: Mapping[str, Schedule] = {
     CONSTANT: Schedule(formula="s_k = s", source="the default"),
     "step": Schedule(
@@ -69,12 +80,12 @@ MOMENTA: Mapping[str, Schedule] = {
         parameters={"momentum_period": 1000.0},
     ),
 }
-WORDS: Mapping[str, Mapping[str, Schedule]] = {"schedule": STEP_SIZES, "momentum_schedule": MOMENTA}
-NAMES = (*WORDS, "schedule_period", "schedule_factor", "momentum_period")
+SCHEDULES: Mapping[str, Mapping[str, Schedule]] = {"schedule": STEP_SIZES, "momentum_schedule": MOMENTA}
+SCHEDULE_HYPERPARAMETERS = (*SCHEDULES, "schedule_period", "schedule_factor", "momentum_period")
 
 
 @jitable
-def _step_factor(number: int, k: int, period: float, factor: float) -> float:
+def _compute_step_factor(number: int, k: int, period: float, factor: float) -> float:
     if number == 1:
         return float(factor ** np.floor(k / period))
     if number == 2:
@@ -83,7 +94,7 @@ def _step_factor(number: int, k: int, period: float, factor: float) -> float:
 
 
 @jitable
-def _momentum(number: int, k: int, momentum: float, period: float) -> float:
+def _compute_momentum(number: int, k: int, momentum: float, period: float) -> float:
     if number == 1:
         return float(min(1.0 - 1.0 / (2.0 * np.floor(k / period) + 2.0), momentum))
     if number == 2:
@@ -93,41 +104,73 @@ def _momentum(number: int, k: int, momentum: float, period: float) -> float:
 
 
 @jitable
-def is_scheduled(plan: Any) -> bool:
-    """Whether anything changes with k."""
-    return bool(plan["step"] != 0 or plan["momentum"] != 0)
+def is_scheduled(schedule: Any) -> bool:
+    """Tell whether anything changes with k."""
+    return bool(schedule["step"] != 0 or schedule["momentum"] != 0)
 
 
 @jitable
-def fill_hyperparameters(k: int, plan: Any, size: int, given: Any, hyper: Any) -> None:
-    """``hyper`` ← ``given``, with the step size and the momentum of iteration k, and the momentum of the next."""
+def fill_hyperparameters(k: int, schedule: Any, size: int, given: Any, hyper: Any) -> None:
+    """Compute the hyperparameters of iteration k.
+
+    Parameters
+    ----------
+    k
+        The iteration, from 0.
+    schedule
+        A record of type `SCHEDULE_DTYPE`.
+    size
+        The number of hyperparameters.
+    given
+        Their values before the schedule, shape (size,).
+    hyper
+        Where their values in iteration k are written, shape (size,), the momentum of iteration k + 1 among them if the
+        algorithm asks for it.
+    """
     for i in range(size):
         hyper[i] = given[i]
-    if plan["step"] != 0:
-        at = plan["step_at"]
-        hyper[at] = given[at] * _step_factor(plan["step"], k, plan["period"], plan["factor"])
-    if plan["momentum"] != 0:
-        at, after = plan["momentum_at"], plan["following_at"]
-        hyper[at] = _momentum(plan["momentum"], k, given[at], plan["momentum_period"])
-        if after >= 0:
-            hyper[after] = _momentum(plan["momentum"], k + 1, given[at], plan["momentum_period"])
+    if schedule["step"] != 0:
+        step = schedule["step_at"]
+        factor = _compute_step_factor(schedule["step"], k, schedule["period"], schedule["factor"])
+        hyper[step] = given[step] * factor
+    if schedule["momentum"] != 0:
+        momentum, following = schedule["momentum_at"], schedule["following_at"]
+        number, ceiling, period = schedule["momentum"], given[momentum], schedule["momentum_period"]
+        hyper[momentum] = _compute_momentum(number, k, ceiling, period)
+        if following >= 0:
+            hyper[following] = _compute_momentum(number, k + 1, ceiling, period)
 
 
-def schedule_words(hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The words and numbers of schedules among the hyperparameters of a cell."""
-    return {name: hyperparameters[name] for name in NAMES if name in hyperparameters}
+def extract_schedules(hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the names and numbers of schedules among hyperparameters."""
+    return {name: hyperparameters[name] for name in SCHEDULE_HYPERPARAMETERS if name in hyperparameters}
 
 
-def schedule_row(names: Sequence[str], values: Mapping[str, Any], *, next_momentum: bool) -> NDArray[Any]:
-    """The one row that the loop works with, from the hyperparameters in their order."""
-    plan = np.zeros(1, PLAN)
-    for key, word in (("step", "schedule"), ("momentum", "momentum_schedule")):
-        plan[key] = list(WORDS[word]).index(values.get(word, CONSTANT))
-    names = list(names)
-    plan["step_at"] = names.index("step_size") if "step_size" in names else -1
-    plan["momentum_at"] = names.index("momentum") if "momentum" in names else -1
-    plan["following_at"] = len(names) if next_momentum else -1
-    plan["period"] = values.get("schedule_period", 1.0)
-    plan["factor"] = values.get("schedule_factor", 0.0)
-    plan["momentum_period"] = values.get("momentum_period", 1.0)
-    return plan
+def make_schedule_row(names: Sequence[str], values: Mapping[str, Any], *, next_momentum: bool) -> NDArray[Any]:
+    """Make the record by which a loop knows the schedules of an optimizer.
+
+    Parameters
+    ----------
+    names
+        The hyperparameters in their order.
+    values
+        Hyperparameters and schedules by name.
+    next_momentum
+        Whether the momentum of the next iteration follows the hyperparameters.
+
+    Returns
+    -------
+    array of shape (1,)
+        Of type `SCHEDULE_DTYPE`.
+    """
+    row = np.zeros(1, SCHEDULE_DTYPE)
+    positions = {name: i for i, name in enumerate(names)}
+    for key, kind in (("step", "schedule"), ("momentum", "momentum_schedule")):
+        row[key] = list(SCHEDULES[kind]).index(values.get(kind, CONSTANT))
+    row["step_at"] = positions.get("step_size", -1)
+    row["momentum_at"] = positions.get("momentum", -1)
+    row["following_at"] = len(names) if next_momentum else -1
+    row["period"] = values.get("schedule_period", 1.0)
+    row["factor"] = values.get("schedule_factor", 0.0)
+    row["momentum_period"] = values.get("momentum_period", 1.0)
+    return row

@@ -1,10 +1,10 @@
-"""Linear theory of a method on a quadratic: its iteration matrices, its asymptotic rate, its largest stable step.
+"""Linear theory on quadratics: iteration matrices, asymptotic rates and the largest stable step size.
 
-On f(x) = ½λx² a method that is linear and autonomous maps its whole state, iterate, query and slots, by one matrix T_λ.
-The matrix is read off the update itself, applied to the unit vectors, so every such method has its theory, one that a user
-adds too, and nothing has to be derived twice. What a library's method remembers is out of sight: its runs are watched
-instead, and the recurrence that its iterates follow, if it is one, takes the matrix's place. The closed forms of the
-literature are what the tests compare them with.
+On f(x) = ½λx² an algorithm that is linear and autonomous maps its whole state (iterate, query and slots) by one matrix
+T_λ. The matrix is computed by applying the update to unit vectors, so the theory holds for every such algorithm, a
+user's included, and nothing is derived by hand. The state of a library's algorithm cannot be seen. Its runs are
+observed instead, and the recurrence that its iterates obey, if there is one, takes the place of the matrix. Tests
+compare the results with the closed forms of the literature.
 """
 
 from __future__ import annotations
@@ -15,123 +15,153 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from nagbench.core.remote import Pulse, remote_call
-from nagbench.optimizers.algorithm import Method, Optimizer, update_of
-from nagbench.optimizers.registry import find_method
+from nagbench.optimizers.algorithm import Method, Optimizer, make_update
+from nagbench.optimizers.registry import find_algorithm
 from nagbench.optimizers.remote import RemoteMethod
 from nagbench.problems.problem import Floats
 
-Law = Callable[[Floats], Floats]
+MatrixFunction = Callable[[Floats], Floats]
 
-_LATE = 1
+# The iteration at which an update is probed; 0 might initialise something.
+_PROBED_ITERATION = 1
+# The relative error up to which numbers count as equal.
 _EQUAL = 1e-9
-_EDGE = 1e-10
-_SMALLER = 0.125
+# The relative precision of the stability limit.
+_LIMIT_PRECISION = 1e-10
+# The step size other than 1 at which the scaling with s·λ is tested, and the tolerance of the test.
+_OTHER_STEP = 0.125
 _SIMILAR = 1e-7
+# Products s·λ at which linearity and scaling are tested, and at which the stability limit is bracketed.
 _SAMPLE = np.array([0.03, 0.11, 0.27, 0.45, 0.72, 0.96, 1.3])
-_WATCHED = 10
 _PRODUCTS = np.geomspace(1e-3, 1e3, 121)
+# The iterations of an observed run.
+_OBSERVED = 10
 
 
 def iteration_matrices(optimizer: Optimizer, eigenvalues: Floats) -> Floats | None:
-    """T_λ of every eigenvalue λ, shape (m, d, d), on states (iterate, query, slots); the query only with look-ahead.
+    """Compute T_λ for several eigenvalues λ.
 
-    For a method of a library, whose state is its own, on the last two iterates instead. None where the method is not
-    linear, depends on the iteration (or on f), or follows a schedule.
+    Parameters
+    ----------
+    optimizer
+        The optimizer.
+    eigenvalues
+        Eigenvalues of the Hessian, shape (m,).
+
+    Returns
+    -------
+    array of shape (m, d, d) or None
+        The matrices on states (iterate, query, slots), the query only with look-ahead; for an algorithm of a library
+        on the last two iterates. None if the algorithm is not linear, depends on the iteration or on f, or follows a
+        schedule.
+
+    Examples
+    --------
+    >>> import nagbench
+    >>> iteration_matrices(nagbench.optimizer("momentum", step_size=0.5, momentum=0.5), [1.0])
+    array([[[ 0.5,  0.5],
+            [-0.5,  0.5]]])
     """
-    method, at = optimizer.method, np.atleast_1d(np.asarray(eigenvalues, dtype=float))
-    if isinstance(method, RemoteMethod):
-        found: Floats | None = method.answer(iteration_matrices_remotely, dict(optimizer.hyperparameters), at)
-        return found
-    law = _law(optimizer)
-    return None if law is None else law(at)
+    values = np.atleast_1d(np.asarray(eigenvalues, dtype=float))
+    if isinstance(optimizer.method, RemoteMethod):
+        answer: Floats | None = optimizer.method.answer(
+            iteration_matrices_remotely, dict(optimizer.hyperparameters), values
+        )
+        return answer
+    matrices = _matrix_function(optimizer)
+    return None if matrices is None else matrices(values)
 
 
-def _law(optimizer: Optimizer) -> Law | None:
-    """The iteration matrices as a function of the eigenvalues."""
-    method = optimizer.method
-    if optimizer.scheduled or method.observe is not None:
+def _matrix_function(optimizer: Optimizer) -> MatrixFunction | None:
+    """Return T_λ as a function of the eigenvalues; None where `iteration_matrices` is None."""
+    algorithm = optimizer.method
+    if optimizer.scheduled or algorithm.observe is not None:
         return None
-    if method.session is not None:
-        found = _recurrence(optimizer)
-        return None if found is None else functools.partial(_companions, found)
-    law = functools.partial(_matrices, optimizer)
-    some = _SAMPLE / optimizer.hyperparameters.get("step_size", 1.0)
-    return law if method.autonomous and _is_linear(optimizer, law(some), some) else None
+    if algorithm.session is not None:
+        coefficients = _fit_recurrence(optimizer)
+        return None if coefficients is None else functools.partial(_companion_matrices, coefficients)
+    matrices = functools.partial(_matrices, optimizer)
+    sample = _SAMPLE / optimizer.hyperparameters.get("step_size", 1.0)
+    return matrices if algorithm.autonomous and _is_linear(optimizer, matrices(sample), sample) else None
 
 
-def _recurrence(optimizer: Optimizer) -> Floats | None:
-    """(a₀, a₁, b₀, b₁) of x_{k+1} = (a₀ + a₁λ)·x_k + (b₀ + b₁λ)·x_{k−1}, observed in runs of a library's method.
+def _fit_recurrence(optimizer: Optimizer) -> Floats | None:
+    """Fit (a₀, a₁, b₀, b₁) of x_{k+1} = (a₀ + a₁λ)·x_k + (b₀ + b₁λ)·x_{k−1} to observed runs of a library's algorithm.
 
-    From the second iteration on, because the first may set up the buffers. None where the runs follow no such rule, or do
+    The first iteration is left out, because it may initialise the state. None if the runs follow no such rule, or do
     not scale with their start.
     """
     eigenvalues = _SAMPLE / optimizer.hyperparameters.get("step_size", 1.0)
-    runs = _observed(optimizer, eigenvalues, 1.0)
+    runs = _observe_runs(optimizer, eigenvalues, 1.0)
     scale = float(np.abs(runs).max())
-    if not np.isfinite(scale) or np.abs(_observed(optimizer, eigenvalues, 3.0) - 3.0 * runs).max() > _EQUAL * scale:
+    if not np.isfinite(scale) or np.abs(_observe_runs(optimizer, eigenvalues, 3.0) - 3.0 * runs).max() > _EQUAL * scale:
         return None
-    after, now, before = (runs[2:], runs[1:-1], runs[:-2])
+    after, now, before = runs[2:], runs[1:-1], runs[:-2]
     for terms in ([now, eigenvalues * now], [now, eigenvalues * now, before, eigenvalues * before]):
         design = np.stack([term.ravel() for term in terms], axis=1)
-        found = np.linalg.lstsq(design, after.ravel(), rcond=None)[0]
-        if np.abs(design @ found - after.ravel()).max() <= _EQUAL * scale:
-            return np.concatenate([found, np.zeros(4 - found.size)])
+        coefficients = np.linalg.lstsq(design, after.ravel(), rcond=None)[0]
+        if np.abs(design @ coefficients - after.ravel()).max() <= _EQUAL * scale:
+            return np.concatenate([coefficients, np.zeros(4 - coefficients.size)])
     return None
 
 
-def _observed(optimizer: Optimizer, eigenvalues: Floats, start: float) -> Floats:
-    """The iterates of all modes at once, in float64: shape (iterations + 1, m)."""
-    update, iterate = update_of(optimizer.method), np.full(eigenvalues.size, start)
+def _observe_runs(optimizer: Optimizer, eigenvalues: Floats, start: float) -> Floats:
+    """Return the iterates of all modes, shape (iterations + 1, m), from one run in m dimensions."""
+    update, iterate = make_update(optimizer.method), np.full(eigenvalues.size, start)
     gradient, slots, path = np.zeros_like(iterate), np.zeros((1, iterate.size)), [iterate.copy()]
-    for k in range(_WATCHED):
+    for k in range(_OBSERVED):
         gradient[:] = eigenvalues * iterate
         update(k, gradient, iterate, iterate, slots, optimizer.hyper)
         path.append(iterate.copy())
     return np.array(path)
 
 
-def _companions(found: Floats, eigenvalues: Floats) -> Floats:
+def _companion_matrices(coefficients: Floats, eigenvalues: Floats) -> Floats:
+    a0, a1, b0, b1 = coefficients
     matrices = np.zeros((eigenvalues.size, 2, 2))
-    matrices[:, 0, 0], matrices[:, 0, 1] = found[0] + found[1] * eigenvalues, found[2] + found[3] * eigenvalues
+    matrices[:, 0, 0], matrices[:, 0, 1] = a0 + a1 * eigenvalues, b0 + b1 * eigenvalues
     matrices[:, 1, 0] = 1.0
     return matrices
 
 
 def _matrices(optimizer: Optimizer, eigenvalues: Floats) -> Floats:
+    """Apply one iteration to unit vectors; shape (m, d, d)."""
     d = 1 + int(optimizer.method.look_ahead) + optimizer.method.slots
-    units = [_step(optimizer, np.tile(unit[:, None], eigenvalues.size), eigenvalues) for unit in np.eye(d)]
-    return np.stack([unit.T for unit in units], axis=2)
+    images = [_iterate(optimizer, np.tile(unit[:, None], eigenvalues.size), eigenvalues) for unit in np.eye(d)]
+    return np.stack([image.T for image in images], axis=2)
 
 
-def _step(optimizer: Optimizer, states: Floats, eigenvalues: Floats) -> Floats:
-    """One iteration of all modes at once: an update treats every coordinate by itself. Shape (d, m) → (d, m)."""
-    method = optimizer.method
+def _iterate(optimizer: Optimizer, states: Floats, eigenvalues: Floats) -> Floats:
+    """Make one iteration of all modes at once, as the coordinates of one x. Shape (d, m) → (d, m)."""
+    algorithm = optimizer.method
     iterate = states[0].copy()
-    query = states[1].copy() if method.look_ahead else iterate
-    slots = np.zeros((max(method.slots, 1), iterate.size))
-    slots[: method.slots] = states[len(states) - method.slots :]
+    query = states[1].copy() if algorithm.look_ahead else iterate
+    slots = np.zeros((max(algorithm.slots, 1), iterate.size))
+    slots[: algorithm.slots] = states[len(states) - algorithm.slots :]
     try:
         with np.errstate(all="ignore"):
-            update_of(method)(_LATE, eigenvalues * query, iterate, query, slots, optimizer.hyper)
+            update = make_update(algorithm)
+            update(_PROBED_ITERATION, eigenvalues * query, iterate, query, slots, optimizer.hyper)
     except (ArithmeticError, ValueError):
-        # The root of a negative number, say: such a method is not linear.
+        # For example the root of a negative number: the algorithm is not linear.
         return np.full_like(states, np.nan)
-    return np.vstack([iterate, *([query] if method.look_ahead else []), slots[: method.slots]])
+    return np.vstack([iterate, *([query] if algorithm.look_ahead else []), slots[: algorithm.slots]])
 
 
 def _is_linear(optimizer: Optimizer, matrices: Floats, eigenvalues: Floats) -> bool:
+    """Tell whether the matrices give the images of random states of three sizes."""
     random = np.random.default_rng(0)
     for size in (1e-3, 1.0, 1e3):
         states = size * random.standard_normal((matrices.shape[1], eigenvalues.size))
         expected = np.einsum("mij,jm->im", matrices, states)
         scale = size * np.abs(matrices).max(initial=1.0)
-        if not np.abs(_step(optimizer, states, eigenvalues) - expected).max() <= _EQUAL * scale:
+        if not np.abs(_iterate(optimizer, states, eigenvalues) - expected).max() <= _EQUAL * scale:
             return False
     return True
 
 
 def spectral_radii(optimizer: Optimizer, eigenvalues: Floats) -> Floats | None:
-    """The largest modulus of an eigenvalue of T_λ, for every λ; None where the method is not linear."""
+    """Compute the spectral radius of T_λ for several eigenvalues λ, shape (m,); None where `iteration_matrices` is None."""
     matrices = iteration_matrices(optimizer, eigenvalues)
     return None if matrices is None else _radii(matrices)
 
@@ -141,36 +171,76 @@ def _radii(matrices: Floats) -> Floats:
 
 
 def asymptotic_rate(optimizer: Optimizer, eigenvalues: Floats) -> float | None:
-    """ρ, the factor by which ‖x_k − x*‖ changes an iteration in the end, on a quadratic with these eigenvalues.
+    """Compute ρ, the factor by which ‖x_k − x*‖ changes in an iteration in the limit, on a quadratic.
 
-    The largest spectral radius of T_λ over the eigenvalues λ > 0 (Lessard, Recht & Packard 2016, sect. 2.2); along λ = 0
-    nothing is to be found. Above 1 the method diverges. None where it is not linear, or no eigenvalue is positive.
+    Parameters
+    ----------
+    optimizer
+        The optimizer.
+    eigenvalues
+        The eigenvalues of the Hessian, shape (n,).
+
+    Returns
+    -------
+    float or None
+        The largest spectral radius of T_λ over the eigenvalues λ > 0 [1]_; along λ = 0 every point is a minimiser.
+        Above 1 the algorithm diverges. None where `iteration_matrices` is None, or if no eigenvalue is positive.
+
+    References
+    ----------
+    .. [1] L. Lessard, B. Recht and A. Packard, "Analysis and design of optimization algorithms via integral quadratic
+       constraints", 2016, sect. 2.2.
+
+    Examples
+    --------
+    >>> import nagbench
+    >>> round(asymptotic_rate(nagbench.optimizer("gradient-descent", step_size=0.01), [1.0, 100.0]), 12)
+    0.99
     """
     positive = np.unique(np.asarray(eigenvalues, dtype=float))
     radii = spectral_radii(optimizer, positive[positive > 0.0]) if (positive > 0.0).any() else None
     return None if radii is None else float(radii.max())
 
 
-def largest_stable(method: Method, hyperparameters: Mapping[str, float]) -> float | None:
-    """The s·λ up to which the method is stable: the largest s·λ below which no spectral radius exceeds 1.
+def stability_limit(algorithm: Method, hyperparameters: Mapping[str, float]) -> float | None:
+    """Compute the largest s·λ, step size times eigenvalue, below which no spectral radius exceeds 1.
 
-    Gradient descent: 2. Heavy ball with momentum m: 2(1 + m). Nesterov's method: 2(1 + m)/(1 + 2m). The step is stable
-    on an L-smooth quadratic up to that number over L. None where the method is not linear, or s·λ alone does not
-    decide: with weight decay, say, or a step size that is not in units of 1/L.
+    Parameters
+    ----------
+    algorithm
+        The algorithm.
+    hyperparameters
+        Its hyperparameters; the step size among them is of no effect.
+
+    Returns
+    -------
+    float or None
+        The limit; inf if there is none. A step size is stable on L-smooth quadratics up to the limit divided by L.
+        None if the algorithm is not linear, or if its stability does not depend on s·λ alone, as with weight decay or
+        a step size that is not in units of 1/L.
+
+    Notes
+    -----
+    Known limits are 2 for gradient descent, 2(1 + m) for the heavy ball and 2(1 + m)/(1 + 2m) for Nesterov's method.
+
+    Examples
+    --------
+    >>> from nagbench.optimizers.registry import find_algorithm
+    >>> round(stability_limit(find_algorithm("momentum"), {"momentum": 0.5}), 6)
+    3.0
     """
-    if isinstance(method, RemoteMethod):
-        found: float | None = method.answer(largest_stable_remotely, dict(hyperparameters))
-        return found
-    step = method.hyperparameters.get("step_size")
+    if isinstance(algorithm, RemoteMethod):
+        answer: float | None = algorithm.answer(stability_limit_remotely, dict(hyperparameters))
+        return answer
+    step = algorithm.hyperparameters.get("step_size")
     if step is None or step.unit != "1/L":
         return None
-    optimizer = Optimizer(method, {**hyperparameters, "step_size": 1.0})
-    law = _law(optimizer)
-    if law is None or not _scales(method, hyperparameters, law):
+    matrices = _matrix_function(Optimizer(algorithm, {**hyperparameters, "step_size": 1.0}))
+    if matrices is None or not _depends_on_product(algorithm, hyperparameters, matrices):
         return None
     low, high, products = 0.0, np.inf, _PRODUCTS
-    while high - low > _EDGE * low:
-        unstable = _radii(law(products)) > 1.0 + _EQUAL
+    while high - low > _LIMIT_PRECISION * low:
+        unstable = _radii(matrices(products)) > 1.0 + _EQUAL
         if not unstable.any():
             return high
         first = int(np.argmax(unstable))
@@ -181,13 +251,13 @@ def largest_stable(method: Method, hyperparameters: Mapping[str, float]) -> floa
     return low
 
 
-def _scales(method: Method, hyperparameters: Mapping[str, float], law: Law) -> bool:
-    """Whether a smaller step with eigenvalues larger by as much gives similar matrices as ``law``, that of step 1."""
-    other = _law(Optimizer(method, {**hyperparameters, "step_size": _SMALLER}))
-    if other is None:
+def _depends_on_product(algorithm: Method, hyperparameters: Mapping[str, float], matrices: MatrixFunction) -> bool:
+    """Tell whether a smaller step with larger eigenvalues gives matrices similar to those of step 1."""
+    others = _matrix_function(Optimizer(algorithm, {**hyperparameters, "step_size": _OTHER_STEP}))
+    if others is None:
         return False
-    # Of similar matrices the characteristic polynomials agree: their roots, where they are double, only roughly.
-    pairs = zip(law(_SAMPLE), other(_SAMPLE / _SMALLER), strict=True)
+    # Similar matrices have the same characteristic polynomial. Its double roots would agree only roughly.
+    pairs = zip(matrices(_SAMPLE), others(_SAMPLE / _OTHER_STEP), strict=True)
     return all(np.allclose(np.poly(one), np.poly(two), rtol=_SIMILAR, atol=_SIMILAR) for one, two in pairs)
 
 
@@ -196,10 +266,10 @@ def iteration_matrices_remotely(
     name: str, values: Mapping[str, float], eigenvalues: Floats, _pulse: Pulse
 ) -> Floats | None:
     """Run `iteration_matrices` where the algorithm's code runs."""
-    return iteration_matrices(Optimizer(find_method(name), values), eigenvalues)
+    return iteration_matrices(Optimizer(find_algorithm(name), values), eigenvalues)
 
 
 @remote_call
-def largest_stable_remotely(name: str, values: Mapping[str, float], _pulse: Pulse) -> float | None:
-    """Run `largest_stable` where the algorithm's code runs."""
-    return largest_stable(find_method(name), values)
+def stability_limit_remotely(name: str, values: Mapping[str, float], _pulse: Pulse) -> float | None:
+    """Run `stability_limit` where the algorithm's code runs."""
+    return stability_limit(find_algorithm(name), values)

@@ -1,4 +1,4 @@
-"""Estimates of L and μ where they are not known: extreme eigenvalues of the Hessian at a point, from gradients alone."""
+"""L and μ of a problem: facts, or estimates by extreme eigenvalues of the Hessian at a point, from gradients alone."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import numpy as np
 
 from nagbench.problems.problem import Floats, Problem
 
-_REACH = float(np.cbrt(np.finfo(float).eps))
-# An eigenvalue that small beside the largest is lost in the rounding of the gradients' differences.
-_RESOLVED = 1e-8
-_DENSE = 64
-# Lanczos' restarts, each of some dozens of products: what is not found by then is not known.
+# The step of a central difference of gradients, relative to the scale of a coordinate, with the least error.
+_RELATIVE_STEP = float(np.cbrt(np.finfo(float).eps))
+# Eigenvalues that are smaller, relative to the largest, are lost in the rounding of the differences.
+_RESOLUTION = 1e-8
+# Up to this dimension the whole spectrum is computed.
+_DENSE_DIMENSION = 64
+# Restarts of Lanczos' iteration, each of some dozens of products. An eigenvalue not found by then is not known.
 _RESTARTS = 15
 _TOLERANCE = 1e-4
 
@@ -22,10 +24,18 @@ Place = Literal["everywhere", "minimiser", "start"]
 
 @dataclass(frozen=True)
 class Curvature:
-    """L and μ of a problem, and where they hold: facts "everywhere", or estimates at the minimiser or the start.
+    """L and μ of a problem, and where they hold.
 
-    ``strong_convexity`` is the smallest eigenvalue of the Hessian there, below 0 where f is not convex, None where it
-    is not known or lost in rounding. ``spectrum`` holds all eigenvalues, where they were computed.
+    Parameters
+    ----------
+    place
+        "everywhere" for facts, "minimiser" or "start" for estimates at this point.
+    smoothness
+        The largest eigenvalue of the Hessian in absolute value.
+    strong_convexity
+        The smallest eigenvalue, below 0 where f is not convex; None if it is not known or lost in rounding.
+    spectrum
+        All eigenvalues in ascending order, if they were computed.
     """
 
     place: Place
@@ -35,72 +45,125 @@ class Curvature:
 
     @property
     def estimated(self) -> bool:
-        """Whether they are estimates at one point, not facts."""
+        """Whether L and μ are estimates at one point, not facts."""
         return self.place != "everywhere"
 
 
-def curvature_of(problem: Problem) -> Curvature | None:
-    """The known L and μ, else estimates at the known minimiser, else at the start; None where f fails there."""
+def find_curvature(problem: Problem) -> Curvature | None:
+    """Return the known L and μ, else estimates at a known minimiser, else at the start.
+
+    Returns
+    -------
+    Curvature or None
+        None if f cannot be evaluated or is flat at these points.
+    """
     if problem.smoothness is not None:
         return Curvature("everywhere", problem.smoothness, problem.strong_convexity, problem.spectrum)
     if problem.minimizers is not None:
-        found = estimate_curvature(problem, problem.minimizers[0], "minimiser")
-        if found is not None:
-            return found
+        curvature = estimate_curvature(problem, problem.minimizers[0], "minimiser")
+        if curvature is not None:
+            return curvature
     return estimate_curvature(problem, problem.start, "start")
 
 
 def estimate_curvature(problem: Problem, x: Floats, place: Place) -> Curvature | None:
-    """The extreme eigenvalues of the Hessian at x: all of them up to dimension 64, beyond by Lanczos (ARPACK).
+    """Estimate the extreme eigenvalues of the Hessian at a point.
 
-    Hessian-vector products are central differences of gradients, (∇f(x + hv) − ∇f(x − hv))/2h, so an eigenvalue below
-    1e-8 of the largest is not told from 0. None where gradients there are not finite, or f raises an error.
+    Parameters
+    ----------
+    problem
+        The problem.
+    x
+        The point, shape (n,).
+    place
+        What the point is.
+
+    Returns
+    -------
+    Curvature or None
+        None if gradients near x are not finite, or if f raises an error.
+
+    Notes
+    -----
+    Up to dimension 64 all eigenvalues of `hessian` are computed, beyond that the extreme ones by Lanczos' iteration
+    (ARPACK) on `hessian_products`. An eigenvalue below 1e-8 of the largest cannot be distinguished from 0.
     """
     try:
-        spectrum = np.array(np.linalg.eigvalsh(hessian(problem, x))) if problem.dimension <= _DENSE else None
-        low, high = _extremes(problem, x) if spectrum is None else (spectrum[0], spectrum[-1])
+        spectrum = np.array(np.linalg.eigvalsh(hessian(problem, x))) if problem.dimension <= _DENSE_DIMENSION else None
+        low, high = _extreme_eigenvalues(problem, x) if spectrum is None else (spectrum[0], spectrum[-1])
     except Exception:
-        # A user's function that fails, or one that is not smooth there: no estimate.
+        # A user's function may fail, or not be smooth at x.
         return None
     largest = float(np.nanmax(np.abs([low, high])))
     if not (np.isfinite(largest) and largest > 0.0):
         return None
-    resolved = np.isfinite(low) and abs(low) > _RESOLVED * largest
+    resolved = np.isfinite(low) and abs(low) > _RESOLUTION * largest
     return Curvature(place, largest, float(low) if resolved else None, spectrum)
 
 
 def hessian(problem: Problem, x: Floats) -> Floats:
-    """∇²f(x), symmetric, by central differences of the gradient along the axes. Shape (dimension, dimension).
+    """Compute ∇²f(x), symmetric, by central differences of the gradient along the axes.
 
-    Each coordinate has its own step, ∛ε of its own scale: parameters of a curve fit differ by orders of magnitude.
+    Parameters
+    ----------
+    problem
+        The problem.
+    x
+        The point, shape (n,).
+
+    Returns
+    -------
+    array of shape (n, n)
+        (∇f(x + hᵢeᵢ) − ∇f(x − hᵢeᵢ))/2hᵢ in row i, made symmetric. The step is hᵢ = ∛ε times the scale of coordinate
+        i, since parameters of a curve fit differ by orders of magnitude.
+
+    Examples
+    --------
+    >>> import nagbench
+    >>> hessian(nagbench.problem("rosenbrock"), [1.0, 1.0]).round(3)
+    array([[ 802., -400.],
+           [-400.,  200.]])
     """
-    steps = np.diag(_REACH * _scales(problem, x))
+    x = np.asarray(x, dtype=np.float64)
+    steps = np.diag(_RELATIVE_STEP * _scales(problem, x))
     ahead, behind = x + steps, x - steps
-    slopes = problem.evaluate(np.concatenate([ahead, behind]))[1]
-    rows = (slopes[: x.size] - slopes[x.size :]) / np.diag(ahead - behind)[:, None]
+    grads_ahead, grads_behind = np.split(problem.evaluate(np.concatenate([ahead, behind]))[1], 2)
+    rows = (grads_ahead - grads_behind) / np.diag(ahead - behind)[:, None]
     return np.asarray(0.5 * (rows + rows.T))
 
 
 def _scales(problem: Problem, x: Floats) -> Floats:
-    """max(|x_i|, |start_i|); where both are 0, half the domain's width, or 1 where there is none."""
+    """Return max(|xᵢ|, |startᵢ|); if both are 0, half the width of the domain, or 1 without a domain."""
     half = 0.5 * np.ptp(problem.domain, axis=1) if problem.domain is not None else np.ones(x.size)
     known = np.maximum(np.abs(x), np.abs(problem.start))
     return np.asarray(np.where(known > 0.0, known, np.where(np.isfinite(half) & (half > 0.0), half, 1.0)))
 
 
 def hessian_products(problem: Problem, x: Floats, directions: Floats) -> Floats:
-    """∇²f(x)·v for every row v ≠ 0 of ``directions``, by central differences. Shape of ``directions``.
+    """Compute ∇²f(x)·v for several directions v by central differences.
 
-    The step h along v is the longest with |h·v_i| ≤ ∛ε·(scale of coordinate i) for all i, as in `hessian`.
+    Parameters
+    ----------
+    problem
+        The problem.
+    x
+        The point, shape (n,).
+    directions
+        Directions v ≠ 0, shape (m, n).
+
+    Returns
+    -------
+    array of shape (m, n)
+        (∇f(x + hv) − ∇f(x − hv))/2h. The step h is the longest with |h·vᵢ| ≤ ∛ε·(scale of coordinate i) for all i.
     """
-    reach = _REACH / np.max(np.abs(directions) / _scales(problem, x), axis=1, keepdims=True)
-    slopes = problem.evaluate(np.concatenate([x + reach * directions, x - reach * directions]))[1]
-    ahead, behind = np.split(slopes, 2)
-    return np.asarray((ahead - behind) / (2.0 * reach))
+    h = _RELATIVE_STEP / np.max(np.abs(directions) / _scales(problem, x), axis=1, keepdims=True)
+    grads = problem.evaluate(np.concatenate([x + h * directions, x - h * directions]))[1]
+    ahead, behind = np.split(grads, 2)
+    return np.asarray((ahead - behind) / (2.0 * h))
 
 
-def _extremes(problem: Problem, x: Floats) -> tuple[float, float]:
-    """The smallest and the largest eigenvalue; nan for the smallest where Lanczos' iteration did not find it."""
+def _extreme_eigenvalues(problem: Problem, x: Floats) -> tuple[float, float]:
+    """Return the smallest and the largest eigenvalue; nan for the smallest if Lanczos' iteration did not find it."""
     from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
     def product(v: Floats) -> Floats:
@@ -110,23 +173,36 @@ def _extremes(problem: Problem, x: Floats) -> tuple[float, float]:
 
     n = problem.dimension
     operator = LinearOperator((n, n), matvec=product, dtype=np.float64)
-    first = np.random.default_rng(0).standard_normal(n)
-    ends = {}
-    for which, vectors in (("LA", min(n, 20)), ("SA", min(n, 60))):
+    options = {"v0": np.random.default_rng(0).standard_normal(n), "maxiter": _RESTARTS, "tol": _TOLERANCE}
+
+    def extreme(which: str, vectors: int) -> float:
         try:
-            found = eigsh(
-                operator, k=1, which=which, v0=first, ncv=vectors, maxiter=_RESTARTS, tol=_TOLERANCE,
-                return_eigenvectors=False,
-            )  # fmt: skip
-            ends[which] = float(found[0])
+            found = eigsh(operator, k=1, which=which, ncv=min(n, vectors), return_eigenvectors=False, **options)
         except ArpackNoConvergence:
-            ends[which] = np.nan
-    high = ends["LA"] if np.isfinite(ends["LA"]) else largest_curvature(problem, x)
-    return ends["SA"], high
+            return np.nan
+        return float(found[0])
+
+    high, low = extreme("LA", 20), extreme("SA", 60)
+    return low, high if np.isfinite(high) else largest_curvature(problem, x)
 
 
 def largest_curvature(problem: Problem, x: Floats, *, iterations: int = 100) -> float:
-    """An estimate of the largest |eigenvalue| of the Hessian at x: power iteration on differences of gradients."""
+    """Estimate the largest |eigenvalue| of the Hessian at a point by power iteration on differences of gradients.
+
+    Parameters
+    ----------
+    problem
+        The problem.
+    x
+        The point, shape (n,).
+    iterations
+        The iterations at most; fewer if the estimate settles to six digits.
+
+    Returns
+    -------
+    float
+        The estimate; 0 if the gradient does not change near x.
+    """
     direction = np.random.default_rng(0).standard_normal(problem.dimension)
     direction /= np.linalg.norm(direction)
     estimate = 0.0
@@ -142,11 +218,11 @@ def largest_curvature(problem: Problem, x: Floats, *, iterations: int = 100) -> 
     return estimate
 
 
-def step_unit(problem: Problem) -> float:
-    """What one "1/L" is worth in step sizes: from L where it is known, else from the curvature at the start, else 1."""
+def step_size_unit(problem: Problem) -> float:
+    """Return 1/L, the unit "1/L" of step sizes: with the known L, else the largest curvature at the start, else 1."""
     try:
-        known = problem.smoothness if problem.smoothness is not None else largest_curvature(problem, problem.start)
+        L = problem.smoothness if problem.smoothness is not None else largest_curvature(problem, problem.start)
     except Exception:
-        # A user's function that fails: its cells will say how.
-        known = 0.0
-    return 1.0 / known if known > 0.0 else 1.0
+        # A user's function may fail; the cells of the problem report how.
+        return 1.0
+    return 1.0 / L if L > 0.0 else 1.0

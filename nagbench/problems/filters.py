@@ -1,17 +1,15 @@
-"""Which problems of the suites: by kind, dimension, condition, source and suite."""
+"""Selection of problems from the suites by kind, dimension, condition, source and suite."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from nagbench.core.errors import UsageError, nearest_hint, unknown_name
-from nagbench.problems.problem import Problem
-from nagbench.problems.suites import Entry, suites
-
-KINDS = ("quadratic", "convex", "nonconvex")
+from nagbench.problems.problem import KINDS, Problem
+from nagbench.problems.suites import Entry, all_entries, build_entries
 
 
 @dataclass(frozen=True)
@@ -26,17 +24,34 @@ class Interval:
 
 
 def parse_interval(name: str, text: str) -> Interval:
-    """ "7" (that alone), "2..10", "2.." or "..10" as an interval. Raises UsageError for others."""
+    """Parse an interval.
+
+    Parameters
+    ----------
+    name
+        What the text stands for, for messages.
+    text
+        "7" (this number alone), "2..10", "2.." or "..10".
+
+    Raises
+    ------
+    UsageError
+        For any other text, and for an empty interval.
+
+    Examples
+    --------
+    >>> parse_interval("dimension", "2..")
+    Interval(low=2.0, high=inf)
+    """
     low, dots, high = text.partition("..")
     try:
-        found = Interval(
-            float(low) if low or not dots else -math.inf, float(high) if high else math.inf if dots else float(low)
-        )
+        first = float(low) if low or not dots else -math.inf
+        interval = Interval(first, float(high) if high else math.inf if dots else first)
     except ValueError:
         raise UsageError(f"{name} {text!r} is neither a number nor LOW..HIGH") from None
-    if not found.low <= found.high:
+    if not interval.low <= interval.high:
         raise UsageError(f"{name} {text!r} is empty: LOW must not be above HIGH")
-    return found
+    return interval
 
 
 def select_problems(
@@ -47,67 +62,68 @@ def select_problems(
     source: str | None = None,
     suite: str | None = None,
 ) -> list[tuple[Entry, Problem]]:
-    """The suites' problems that fit all filters; a condition that is not known fits none.
+    """Select the problems of the suites that pass all filters.
 
-    ``dimension`` and ``condition`` are intervals, ``source`` a part of the source's text in either case.
-    Raises UsageError for a kind or a suite that does not exist, for what is no interval, and where no problem fits.
+    Parameters
+    ----------
+    kind
+        "quadratic", "convex" or "nonconvex".
+    dimension, condition
+        Intervals, as for `parse_interval`. A condition that is not known is in no interval.
+    source
+        A part of the source's text, in upper or lower case.
+    suite
+        The name of a suite.
+
+    Returns
+    -------
+    list of (Entry, Problem)
+        At least one.
+
+    Raises
+    ------
+    UsageError
+        For a kind or a suite that does not exist, for what is no interval, and if no problem is left.
     """
-    names = {entry.suite for entry in suites().values()}
+    names = {entry.suite for entry in all_entries().values()}
     if suite is not None and suite not in names:
         raise unknown_name("suite", suite, names)
     if kind is not None and kind not in KINDS:
         raise unknown_name("kind", kind, KINDS)
-    sizes = parse_interval("dimension", dimension) if dimension is not None else None
-    conditions = parse_interval("condition", condition) if condition is not None else None
-    found = list(_matching(kind, sizes, conditions, source, suite))
-    if not found:
-        given = {"kind": kind, "dimension": dimension, "condition": condition, "source": source, "suite": suite}
-        raise _nothing({name: value for name, value in given.items() if value is not None})
-    return found
+    filters = {"kind": kind, "dimension": dimension, "condition": condition, "source": source, "suite": suite}
+    given = {name: value for name, value in filters.items() if value is not None}
+    selected = list(_filter(build_entries(suite), given))
+    if not selected:
+        raise _nothing_left(list(build_entries()), given)
+    return selected
 
 
-def _nothing(given: Mapping[str, str]) -> UsageError:
-    """The error for filters that no problem fits: how many each would leave by itself, and what is nearest."""
-    if len(given) > 1:
-        return UsageError(
-            f"no problem fits {' and '.join(_alone(name, value) for name, value in given.items())} together"
-        )
-    ((name, value),) = given.items()
-    return UsageError(f"no problem fits --{name} {value!r}{_nearest(name, value)}")
-
-
-def _alone(name: str, value: str) -> str:
-    try:
-        count = len(select_problems(**{name: value}))
-    except UsageError:
-        count = 0
-    return f"--{name} {value!r} ({count} by itself)"
-
-
-def _nearest(name: str, value: str) -> str:
-    problems = [entry.problem() for entry in suites().values()]
-    if name == "source":
-        return nearest_hint(value, {word for problem in problems for word in re.findall(r"\w{3,}", problem.source)})
-    span = parse_interval(name, value)
-    known = [problem.dimension if name == "dimension" else problem.condition for problem in problems]
-    near = min(
-        (number for number in known if number is not None),
-        key=lambda number: max(span.low - number, number - span.high),
-    )
-    return f"; the nearest there is: {near:g}"
-
-
-def _matching(
-    kind: str | None, sizes: Interval | None, conditions: Interval | None, source: str | None, suite: str | None
-) -> Iterator[tuple[Entry, Problem]]:
-    for entry in suites().values():
-        if suite is not None and entry.suite != suite:
-            continue
-        problem = entry.problem()
+def _filter(entries: Iterable[tuple[Entry, Problem]], given: Mapping[str, str]) -> Iterator[tuple[Entry, Problem]]:
+    intervals = {name: parse_interval(name, given[name]) for name in ("dimension", "condition") if name in given}
+    for entry, problem in entries:
         if (
-            kind in (None, problem.kind)
-            and (sizes is None or problem.dimension in sizes)
-            and (conditions is None or problem.condition in conditions)
-            and (source is None or source.casefold() in problem.source.casefold())
+            given.get("kind", problem.kind) == problem.kind
+            and given.get("suite", entry.suite) == entry.suite
+            and given.get("source", "").casefold() in problem.source.casefold()
+            and all(getattr(problem, name) in interval for name, interval in intervals.items())
         ):
             yield entry, problem
+
+
+def _nothing_left(entries: list[tuple[Entry, Problem]], given: Mapping[str, str]) -> UsageError:
+    """Make the error for filters that no problem passes: how many pass each filter alone, and the nearest value."""
+    if len(given) > 1:
+        counts = {name: len(list(_filter(entries, {name: value}))) for name, value in given.items()}
+        alone = [f"--{name} {value!r} ({counts[name]} by itself)" for name, value in given.items()]
+        return UsageError(f"no problem fits {' and '.join(alone)} together")
+    ((name, value),) = given.items()
+    return UsageError(f"no problem fits --{name} {value!r}{_nearest(entries, name, value)}")
+
+
+def _nearest(entries: list[tuple[Entry, Problem]], name: str, value: str) -> str:
+    if name == "source":
+        return nearest_hint(value, {word for _, problem in entries for word in re.findall(r"\w{3,}", problem.source)})
+    interval = parse_interval(name, value)
+    known = [number for _, problem in entries if (number := getattr(problem, name)) is not None]
+    near = min(known, key=lambda number: max(interval.low - number, number - interval.high))
+    return f"; the nearest there is: {near:g}"

@@ -1,4 +1,4 @@
-"""Problems by their names."""
+"""Problems by the names that users write."""
 
 from __future__ import annotations
 
@@ -9,31 +9,66 @@ from nagbench.core.errors import unknown_name
 from nagbench.core.text_form import parse_text
 from nagbench.problems.adapters.python import problem_of_function
 from nagbench.problems.problem import Problem
-from nagbench.problems.registry import build_problem, families
-from nagbench.problems.suites import suites
+from nagbench.problems.registry import build_problem, families, resolve_family
+from nagbench.problems.suites import all_entries, find_entry
 
 
 def problem(name: str | Callable[..., Any], **parameters: Any) -> Problem:
-    """A problem by its name in the suites, or a family with parameters; "name:key=value,…" works too.
+    """Return a problem of a suite, or of a family with parameters.
 
-    A plain function of x is a problem too, with ``start`` and, if JAX cannot find it, ``gradient``.
-    ``start`` and ``domain`` replace the problem's own; all else are the family's parameters.
-    Raises UsageError for unknown names, unknown parameters and values that are not valid.
+    Parameters
+    ----------
+    name
+        A problem of a suite; a family; the path of a user's code, such as "package.module:family" or
+        "python:package.module:function"; or one of these with parameters, "name:key=value,…". Or a function of x, with
+        ``start`` and, if JAX cannot find it, ``gradient``.
+    **parameters
+        ``start``, shape (n,), and ``domain``, shape (n, 2), replace the problem's own; all others are the family's
+        parameters.
+
+    Returns
+    -------
+    Problem
+        The problem.
+
+    Raises
+    ------
+    UsageError
+        For unknown names, unknown parameters and values that are not valid.
+
+    Examples
+    --------
+    >>> import nagbench
+    >>> problem = nagbench.problem("rosenbrock", dimension=4)
+    >>> problem.minimum, problem.dimension
+    (0.0, 4)
+    >>> nagbench.problem("quadratic:eigenvalues=[1,100]").condition
+    100.0
+    >>> nagbench.problem(lambda x: x @ x, gradient=lambda x: 2 * x, start=[3.0, 4.0]).value([1.0, 2.0])
+    5.0
     """
-    if isinstance(name, str) and name not in suites():
+    if isinstance(name, str) and find_entry(name) is None:
         name, given = parse_text(name)
         parameters = {**given, **parameters}
     facts: dict[str, Any] = {key: parameters.pop(key) for key in ("start", "domain") if key in parameters}
     if not isinstance(name, str):
         return problem_of_function(name, parameters, facts)
-    entry = suites().get(name)
+    entry = find_entry(name)
     if entry is not None:
         return entry.problem(parameters, **facts)
-    if name not in families() and ":" not in name:
-        raise unknown_name("problem", name, [*suites(), *families()])
-    return build_problem(name, parameters, **facts)
+    family = resolve_family(name)
+    if family not in families() and ":" not in family:
+        raise unknown_name("problem", name, [*problems(), *families()])
+    return build_problem(family, parameters, **facts)
 
 
 def problems() -> list[str]:
-    """The names of all problems in the suites."""
-    return list(suites())
+    """Return the names of all problems in the suites of nagbench, and then in those of installed plugins.
+
+    Examples
+    --------
+    >>> import nagbench
+    >>> "bowl" in nagbench.problems()
+    True
+    """
+    return list(all_entries())

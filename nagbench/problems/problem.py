@@ -1,4 +1,4 @@
-"""A problem: a formula with its parameters, its start, and the facts that are known about it."""
+"""A problem: an objective function with its gradient, its start, and the facts that are known about it."""
 
 from __future__ import annotations
 
@@ -15,24 +15,69 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Kernel = Callable[..., Any]
 
+KINDS = ("quadratic", "convex", "nonconvex")
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Problem:
-    """minimise f(x), x in R^dimension.
+    """Minimise f(x) over x in Rⁿ.
 
-    ``value_kernel(x, data, shape, rows)`` returns f and ``gradient_kernel(x, data, shape, rows, out)`` writes ∇f; both
-    are written in the part of Python that numba compiles, over a flat float64 ``data`` with an integer ``shape``.
-    Where f is a mean over ``row_count`` rows, ``rows`` selects a mini-batch of them; empty, it stands for all rows.
+    Facts are computed by the family or cited, never guessed; None means that a fact is not known.
 
-    Facts are computed by the family or cited, never guessed: None means not known. ``smoothness`` is L and
-    ``strong_convexity`` μ on the whole space; ``spectrum`` holds the eigenvalues of a constant Hessian and
-    ``eigenvectors`` its columns (None: the coordinate axes); ``minimizers`` has one known minimiser a row.
-    ``domain`` is the box, one (low, high) a coordinate, that pictures show and further starts are drawn from.
-    ``kind`` is "quadratic", "convex" (and not quadratic) or "nonconvex". ``stationary_points`` holds, one a row, known
-    points with ∇f = 0 that are not global minimisers. ``metrics`` are further numbers worth following during a run, such
-    as the accuracy on held-out data, by name, each a function of x.
-    ``given`` holds the start and the domain where they replace the family's own. ``modules`` names modules whose source
-    decides the results besides the kernels' own: where the data are made, or where a user's function lives.
+    Parameters
+    ----------
+    name, family
+        The names of the problem and of its family.
+    value_kernel
+        ``value_kernel(x, data, shape, rows)`` returns f(x). Kernels are written in the part of Python that numba
+        compiles.
+    gradient_kernel
+        ``gradient_kernel(x, data, shape, rows, out)`` writes ∇f(x) to every element of ``out``.
+    start
+        The start x₀, shape (n,).
+    parameters
+        The parameters of the family, as plain data.
+    data, shape
+        Flat arrays of float64 and int64 that the kernels read.
+    row_count
+        If f is a mean over rows of data, their number, else 0. The argument ``rows`` of a kernel selects a mini-batch;
+        empty, it stands for all rows.
+    minimum
+        f*.
+    minimizers
+        Known minimisers, shape (count, n).
+    smoothness, strong_convexity
+        L and μ on the whole space.
+    spectrum, eigenvectors
+        The eigenvalues of a constant Hessian, shape (n,), and its eigenvectors as columns, shape (n, n); None for the
+        coordinate axes.
+    domain
+        A box, one (low, high) per coordinate, shape (n, 2), for figures and further starts.
+    kind
+        "quadratic", "convex" (and not quadratic) or "nonconvex".
+    stationary_points
+        Known points with ∇f = 0 that are not global minimisers, shape (count, n).
+    metrics
+        Further functions of x to follow during a run, by name, such as the accuracy on held-out data.
+    source
+        Where the problem was published.
+    engine
+        "numba" if the kernels can be compiled, else "python".
+    given
+        The start and the domain where they replace the family's own, as lists.
+    modules
+        Further modules whose source decides results: where the data are made, or where a user's function is defined.
+
+    Examples
+    --------
+    >>> import nagbench
+    >>> problem = nagbench.problem("quadratic", eigenvalues=[1.0, 100.0], start=[1.0, 1.0])
+    >>> problem.value([1.0, 1.0])
+    50.5
+    >>> problem.gradient([1.0, 1.0])
+    array([  1., 100.])
+    >>> problem.smoothness, problem.strong_convexity, problem.condition
+    (100.0, 1.0, 100.0)
     """
 
     name: str
@@ -60,9 +105,9 @@ class Problem:
     modules: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name, kind, axes in (("start", np.float64, 1), ("data", np.float64, 1), ("shape", np.int64, 1)):
+        for name, kind in (("start", np.float64), ("data", np.float64), ("shape", np.int64)):
             array = np.ascontiguousarray(getattr(self, name), dtype=kind)
-            if array.ndim != axes or (name == "start" and array.size == 0):
+            if array.ndim != 1 or (name == "start" and array.size == 0):
                 raise ValueError(f"{self.name}: {name} must be a flat array of numbers, start with at least one")
             object.__setattr__(self, name, array)
         for name in ("minimizers", "stationary_points"):
@@ -72,37 +117,61 @@ class Problem:
 
     @property
     def dimension(self) -> int:
-        """The number of coordinates of x."""
+        """The number n of coordinates of x."""
         return int(self.start.size)
 
     @property
     def condition(self) -> float | None:
-        """κ = L/μ, where both are known and μ > 0."""
+        """κ = L/μ; None unless both are known and μ > 0."""
         if self.smoothness is None or not self.strong_convexity:
             return None
         return self.smoothness / self.strong_convexity
 
     def value(self, x: ArrayLike) -> float:
-        """f(x)."""
+        """Return f(x) at a point of shape (n,)."""
         return float(self.values(np.atleast_2d(np.asarray(x, dtype=float)))[0])
 
     def gradient(self, x: ArrayLike) -> Floats:
-        """∇f(x), shape (dimension,)."""
-        gradients = self.evaluate(np.atleast_2d(np.asarray(x, dtype=float)))[1]
-        return np.asarray(gradients[0])
+        """Return ∇f(x), shape (n,), at a point of shape (n,)."""
+        return np.asarray(self.evaluate(np.atleast_2d(np.asarray(x, dtype=float)))[1][0])
 
     def values(self, points: ArrayLike) -> Floats:
-        """f at each row of ``points``, shape (m, dimension) → (m,)."""
+        """Return f at each row of ``points``, shape (m, n), as an array of shape (m,)."""
         return self.evaluate(points, gradients=False)[0]
 
     def evaluate(self, points: ArrayLike, *, gradients: bool = True, rows: ArrayLike = ()) -> tuple[Floats, Floats]:
-        """f and ∇f at each row of ``points``: (m,) and (m, dimension). ``rows`` selects a mini-batch."""
-        at = np.array(points, dtype=np.float64, order="C", ndmin=2)
-        if at.shape[1:] != (self.dimension,):
-            raise ValueError(f"{self.name} takes points of {self.dimension} coordinates, not {at.shape[1]}")
-        return evaluation.evaluate(self, at, np.array(rows, dtype=np.int64), gradients=gradients)
+        """Evaluate f and ∇f at several points.
+
+        Parameters
+        ----------
+        points
+            Points, shape (m, n).
+        gradients
+            Whether to evaluate ∇f.
+        rows
+            The rows of a mini-batch; empty for all rows.
+
+        Returns
+        -------
+        values, gradients
+            Shapes (m,) and (m, n), or (0, n) without gradients.
+
+        Raises
+        ------
+        ValueError
+            If the points do not have n coordinates.
+        """
+        array = self._check_points(points)
+        return evaluation.evaluate(self, array, np.array(rows, dtype=np.int64), gradients=gradients)
+
+    def _check_points(self, points: ArrayLike) -> Floats:
+        """Return points as a new array of shape (m, n). Raises ValueError for another number of coordinates."""
+        array = np.array(points, dtype=np.float64, order="C", ndmin=2)
+        if array.shape[1:] != (self.dimension,):
+            raise ValueError(f"{self.name} takes points of {self.dimension} coordinates, not {array.shape[1]}")
+        return array
 
     @property
     def spec(self) -> dict[str, Any]:
-        """What it takes to build this problem again, as plain data: family, parameters, and the facts given in place."""
+        """The plain data from which the problem can be built again: family, parameters, and the facts in ``given``."""
         return {"family": self.family, "parameters": dict(self.parameters), **self.given}

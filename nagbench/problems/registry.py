@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from nagbench.core import provenance
-from nagbench.core.discovery import import_object, marked_objects
+from nagbench.core.discovery import Plugin, import_object, leave_out, marked_objects, plugins_beside
 from nagbench.core.errors import UsageError, one_line, unknown_name
 from nagbench.core.remote import REMOTE_LOADER
 from nagbench.problems.problem import Floats, Problem
@@ -21,87 +21,193 @@ Build = Callable[..., Problem]
 
 @dataclass(frozen=True)
 class Family:
-    """A function from parameters to a Problem, under a name."""
+    """A function from parameters to a problem, under a name.
+
+    Parameters
+    ----------
+    name
+        The name, with hyphens.
+    build
+        The function. Its keyword parameters are those of the family.
+    """
 
     name: str
     build: Build
 
     @property
     def parameters(self) -> Mapping[str, inspect.Parameter]:
-        """The parameters that it takes, by name."""
+        """The parameters of the family by name."""
         return inspect.signature(self.build).parameters
 
     @property
     def documentation(self) -> str:
-        """Its docstring: formula, parameters, what is known."""
+        """The docstring of the function: formula, parameters, known facts, references."""
         return inspect.getdoc(self.build) or ""
 
     @property
     def summary(self) -> str:
-        """The first line of its docstring."""
+        """The first line of the docstring, the formula."""
         return self.documentation.partition("\n")[0]
 
 
 def family(build: Build) -> Build:
-    """Marks a function as a family; its name with hyphens is the family's name."""
+    """Register a function as a family of problems.
+
+    Parameters
+    ----------
+    build
+        A function with keyword parameters that returns a `Problem`. Its name with hyphens is the name of the family.
+
+    Returns
+    -------
+    function
+        The same function.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import nagbench
+    >>> def value(x, data, shape, rows):
+    ...     return data[0] * x[0] * x[0]
+    >>> def gradient(x, data, shape, rows, out):
+    ...     out[0] = 2.0 * data[0] * x[0]
+    >>> @nagbench.family
+    ... def parabola(*, scale=1.0):
+    ...     return nagbench.Problem(
+    ...         name="parabola", family="parabola", value_kernel=value, gradient_kernel=gradient, engine="python",
+    ...         data=np.array([scale]), start=np.array([1.0]),
+    ...     )
+    >>> parabola(scale=3.0).value([2.0])
+    12.0
+    """
     build.__family__ = Family(build.__name__.replace("_", "-"), build)  # type: ignore[attr-defined]
     return build
 
 
 @dataclass(frozen=True)
-class Scheme:
-    """A kind of problem from outside: makes a family of what follows "name:" in a problem's text."""
+class Adapter:
+    """A way to use functions of another kind as problems.
+
+    Parameters
+    ----------
+    name
+        The word before the colon in the names of its problems: "python", "torch", "s2mpj".
+    family
+        A function from the text after the colon to a family.
+    """
 
     name: str
     family: Callable[[str], Family]
 
 
-def scheme(name: str) -> Callable[[Callable[[str], Family]], Callable[[str], Family]]:
-    """Marks a function as the one that makes families for problems named "name:…"."""
+def adapter(name: str) -> Callable[[Callable[[str], Family]], Callable[[str], Family]]:
+    """Register a function that makes the families of the problems named ``name:…``; see `Adapter`."""
 
-    def mark(make: Callable[[str], Family]) -> Callable[[str], Family]:
-        make.__scheme__ = Scheme(name, make)  # type: ignore[attr-defined]
+    def register(make: Callable[[str], Family]) -> Callable[[str], Family]:
+        make.__adapter__ = Adapter(name, make)  # type: ignore[attr-defined]
         return make
 
-    return mark
+    return register
 
 
 @functools.cache
 def families() -> Mapping[str, Family]:
-    """All families of the package, by name."""
+    """Return all families of nagbench by name."""
     return marked_objects("nagbench.problems.families", "__family__")
 
 
 @functools.cache
-def schemes() -> Mapping[str, Scheme]:
-    """The kinds of problems from outside, by the word before the colon."""
-    return marked_objects("nagbench.problems.adapters", "__scheme__")
+def adapters() -> Mapping[str, Adapter]:
+    """Return all adapters by name."""
+    return marked_objects("nagbench.problems.adapters", "__adapter__")
+
+
+@functools.cache
+def problem_plugins() -> Mapping[str, Plugin]:
+    """Return the families and suites that installed packages register by entry points; nothing of them is imported."""
+    return plugins_beside("nagbench.problems", {*families(), *adapters()})
+
+
+def _family_plugins() -> dict[str, Plugin]:
+    return {name: plugin for name, plugin in problem_plugins().items() if not plugin.path.endswith(".toml")}
+
+
+@functools.cache
+def plugin_families() -> Mapping[str, Family]:
+    """Import the families of plugins; one that fails to import is left out with a warning."""
+    found: dict[str, Family] = {}
+    for name, plugin in _family_plugins().items():
+        try:
+            found[name] = find_family(plugin.path)
+        except UsageError as error:
+            leave_out(plugin, str(error))
+    return found
+
+
+def resolve_family(name: str) -> str:
+    """Return the path of a plugin's family for its name, and any other name as it is.
+
+    Names are resolved where a user writes them. Results name the path, like that of any code that is not nagbench's:
+    so a results directory cannot have a plugin imported by its name.
+    """
+    if ":" in name or name in families():
+        return name
+    plugin = _family_plugins().get(name)
+    return name if plugin is None else plugin.path
 
 
 def find_family(name: str) -> Family:
-    """The family of a name, of "package.module:attribute", or of a problem from outside. Raises UsageError."""
+    """Return the family of a name.
+
+    Parameters
+    ----------
+    name
+        A family of nagbench, the path of a user's function "package.module:attribute", or "adapter:…".
+
+    Raises
+    ------
+    UsageError
+        If there is none, or if it cannot be imported.
+    """
     if name in families():
         return families()[name]
     word, colon, rest = name.partition(":")
-    if colon and word in schemes():
-        return schemes()[word].family(rest)
-    if colon:
-        build = import_object("family", name)
-        if not callable(build):
-            raise UsageError(f"family {name!r} is not a function that returns a Problem")
-        if not hasattr(build, "__family__") and (
-            not inspect.isfunction(build) or provenance.is_installed(build.__module__)
-        ):
-            raise UsageError(f"family {name!r} is of an installed package and is not marked with nagbench.family")
-        return Family(name, build)
-    raise unknown_name("family", name, families())
+    if not colon:
+        raise unknown_name("family", name, families())
+    if word in adapters():
+        return adapters()[word].family(rest)
+    build = import_object("family", name)
+    if not callable(build):
+        raise UsageError(f"family {name!r} is not a function that returns a Problem")
+    if not hasattr(build, "__family__") and (
+        not inspect.isfunction(build) or provenance.is_installed(build.__module__)
+    ):
+        raise UsageError(f"family {name!r} is of an installed package and is not marked with nagbench.family")
+    return Family(name, build)
 
 
 def build_problem(source: str | Family, parameters: Mapping[str, Any], /, **facts: Any) -> Problem:
-    """A family's problem with these parameters; `start`, `domain`, `name` and `source` replace the family's own.
+    """Build a problem of a family.
 
-    A family that takes ``start`` itself, because its dimension follows from it, is given it.
-    Raises UsageError for unknown parameters, values that the family refuses, and a start of the wrong length.
+    Parameters
+    ----------
+    source
+        The family, or its name as for `find_family`.
+    parameters
+        Its parameters by name.
+    **facts
+        ``start``, ``domain``, ``name`` and ``source`` replace those of the family. None stands for the family's own.
+        A family that takes ``start`` itself, because its dimension follows from it, is given it.
+
+    Returns
+    -------
+    Problem
+        The problem; a remote one if user code runs in another process.
+
+    Raises
+    ------
+    UsageError
+        For unknown parameters, values that the family refuses, and a start or domain of the wrong shape.
     """
     facts = {name: fact for name, fact in facts.items() if fact is not None}
     loader = REMOTE_LOADER.get()
@@ -109,21 +215,28 @@ def build_problem(source: str | Family, parameters: Mapping[str, Any], /, **fact
         return loader.problem(source, parameters, facts)
     found = source if isinstance(source, Family) else find_family(source)
     who = facts.get("name", found.name)
-    for name in ("start", "domain"):
-        if name in facts:
-            facts[name] = _numbers(who, name, facts[name])
+    given: dict[str, Floats] = {
+        name: _finite_array(who, name, facts[name]) for name in ("start", "domain") if name in facts
+    }
+    facts |= given
     built = _build(found, parameters, facts)
     n = built.dimension
-    if "start" in facts and facts["start"].shape != (n,):
-        raise UsageError(f"{who}: start has {facts['start'].size} coordinates, expected {n}")
-    if "domain" in facts and facts["domain"].shape != (n, 2):
+    if "start" in given and given["start"].shape != (n,):
+        raise UsageError(f"{who}: start has {given['start'].size} coordinates, expected {n}")
+    if "domain" in given and given["domain"].shape != (n, 2):
         raise UsageError(f"{who}: domain must be {n} pairs (low, high)")
-    given: dict[str, Any] = {name: facts[name].tolist() for name in ("start", "domain") if name in facts}
-    modules = (found.build.__module__, *built.modules)
-    return replace(built, parameters=dict(parameters), family=found.name, given=given, modules=modules, **facts)
+    return replace(
+        built,
+        parameters=dict(parameters),
+        family=found.name,
+        given={name: array.tolist() for name, array in given.items()},
+        modules=(found.build.__module__, *built.modules),
+        **facts,
+    )
 
 
-def _numbers(who: str, name: str, values: Any) -> Floats:
+def _finite_array(who: str, name: str, values: Any) -> Floats:
+    """Return the values as an array. Raises UsageError unless all are finite numbers."""
     try:
         array = np.array(values, dtype=np.float64)
     except (TypeError, ValueError):
@@ -134,6 +247,7 @@ def _numbers(who: str, name: str, values: Any) -> Floats:
 
 
 def _build(found: Family, parameters: Mapping[str, Any], facts: Mapping[str, Any]) -> Problem:
+    """Call the function of a family, with errors about its arguments as UsageError."""
     for name in parameters:
         if name not in found.parameters:
             raise unknown_name(f"parameter of family {found.name}", name, {*found.parameters, "start"})
@@ -143,7 +257,7 @@ def _build(found: Family, parameters: Mapping[str, Any], facts: Mapping[str, Any
     except UsageError:
         raise
     except (Exception, SystemExit) as error:
-        # A family of the package refuses values with these; whatever a family from elsewhere raises is the user's.
+        # A family of nagbench refuses values with these errors; any error of a user's family is the user's.
         if ":" in found.name or isinstance(error, TypeError | ValueError | OverflowError | MemoryError):
             hint = f"; a plain function of x is python:{found.name}" if "argument: 'x'" in str(error) else ""
             raise UsageError(f"family {found.name}: {one_line(error)}{hint}") from error

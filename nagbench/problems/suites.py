@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Mapping
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from nagbench.core.errors import UsageError
+from nagbench.core.discovery import leave_out, package_file
+from nagbench.core.errors import PluginWarning, UsageError
 from nagbench.core.paths import suites_folder
 from nagbench.core.validation import error_messages, read_toml
 from nagbench.problems.problem import Problem
-from nagbench.problems.registry import build_problem
+from nagbench.problems.registry import build_problem, families, problem_plugins, resolve_family
 
 
 class _EntryModel(BaseModel):
@@ -35,7 +37,17 @@ _TABLES = f"a table for each problem, [NAME], with the keys {', '.join(_EntryMod
 
 @dataclass(frozen=True)
 class Entry:
-    """A named problem of a suite: a family, its parameters, and the facts that replace the family's own."""
+    """A named problem of a suite.
+
+    Parameters
+    ----------
+    name, suite
+        The names of the problem and of its suite.
+    family, parameters
+        The family and its parameters.
+    facts
+        ``start``, ``domain`` and ``source`` where they replace those of the family.
+    """
 
     name: str
     suite: str
@@ -44,17 +56,34 @@ class Entry:
     facts: Mapping[str, Any]
 
     def problem(self, parameters: Mapping[str, Any] | None = None, **facts: Any) -> Problem:
-        """The problem; further parameters and facts replace the entry's."""
+        """Build the problem; further parameters and facts replace those of the entry."""
         given = {name: fact for name, fact in facts.items() if fact is not None}
         return build_problem(
-            self.family, {**self.parameters, **(parameters or {})}, **{**self.facts, "name": self.name, **given}
+            resolve_family(self.family),
+            {**self.parameters, **(parameters or {})},
+            **{**self.facts, "name": self.name, **given},
         )
 
 
 def read_suite(file: Path, *, build: bool = True) -> dict[str, Entry]:
-    """The entries of one file, each built once to see that it can be (unless not ``build``).
+    """Read the entries of a suite.
 
-    Raises UsageError that names every mistake, with file, entry and field.
+    Parameters
+    ----------
+    file
+        A TOML file.
+    build
+        Whether to build every problem once, to find out that it can be built.
+
+    Returns
+    -------
+    dict
+        The entries by name.
+
+    Raises
+    ------
+    UsageError
+        That names every mistake, with file, entry and field.
     """
     tables = read_toml("suite", file)
     if not tables:
@@ -65,19 +94,12 @@ def read_suite(file: Path, *, build: bool = True) -> dict[str, Entry]:
         if not re.fullmatch(r"[\w.+-]+", name):
             mistakes.append(f"{file}: {name!r} is not a name; allowed: letters, digits, and . _ + -")
             continue
-        if not isinstance(table, dict):
-            mistakes.append(f"{file}: {name}: {_no_table(name, table)}")
-            continue
         try:
-            model = _EntryModel.model_validate(table)
-        except ValidationError as error:
-            mistakes += [f"{file}: {name}: {message}" for message in error_messages(error, _EntryModel)]
-            continue
-        facts = model.model_dump(include={"start", "domain", "source"}, exclude_none=True)
-        entries[name] = Entry(name, file.stem, model.family, model.parameters, facts)
-        try:
+            entries[name] = _read_entry(file.stem, name, table)
             if build:
                 entries[name].problem()
+        except ValidationError as error:
+            mistakes += [f"{file}: {name}: {message}" for message in error_messages(error, _EntryModel)]
         except UsageError as error:
             mistakes.append(f"{file}: {name}: {error}")
     if mistakes:
@@ -85,8 +107,17 @@ def read_suite(file: Path, *, build: bool = True) -> dict[str, Entry]:
     return entries
 
 
-def _no_table(name: str, value: Any) -> str:
-    """Say what stands where a problem's table should: tables under one name, [[problem]], or a plain value."""
+def _read_entry(suite: str, name: str, table: Any) -> Entry:
+    """Validate one table of a suite."""
+    if not isinstance(table, dict):
+        raise UsageError(_not_a_table(name, table))
+    model = _EntryModel.model_validate(table)
+    facts = model.model_dump(include={"start", "domain", "source"}, exclude_none=True)
+    return Entry(name, suite, model.family, model.parameters, facts)
+
+
+def _not_a_table(name: str, value: Any) -> str:
+    """Describe a value in place of a problem's table: a list of tables under one name, [[problem]], or a plain value."""
     if isinstance(value, list) and value and all(isinstance(entry, dict) for entry in value):
         named = [entry["name"] for entry in value if isinstance(entry.get("name"), str)]
         return f"[[{name}]] is a list of tables{f'; did you mean [{named[0]}]?' if named else ''} (allowed: {_TABLES})"
@@ -96,7 +127,27 @@ def _no_table(name: str, value: Any) -> str:
 def merge_suites(
     files: Iterable[Path], *, build: bool = True, taken: Mapping[str, Entry] | None = None
 ) -> dict[str, Entry]:
-    """All entries of these files. Raises UsageError for a name that two of them give, or that is ``taken``."""
+    """Read several suites.
+
+    Parameters
+    ----------
+    files
+        TOML files.
+    build
+        See `read_suite`.
+    taken
+        Entries whose names the files must not use.
+
+    Returns
+    -------
+    dict
+        All entries of the files by name.
+
+    Raises
+    ------
+    UsageError
+        For a mistake in a file, and for a name that two files give or that is taken.
+    """
     entries: dict[str, Entry] = {}
     for file in files:
         for name, entry in read_suite(file, build=build).items():
@@ -109,5 +160,54 @@ def merge_suites(
 
 @functools.cache
 def suites() -> Mapping[str, Entry]:
-    """All problems that come with the package, by name."""
+    """Return the problems of nagbench's own suites by name."""
     return merge_suites(sorted(suites_folder().glob("*.toml")), build=False)
+
+
+@functools.cache
+def plugin_suites() -> Mapping[str, Entry]:
+    """Return the problems of the suites that installed packages register by entry points, by name.
+
+    Only the TOML files are read; no code is imported. A suite with a mistake, or with a name that is taken, is left
+    out with a warning.
+    """
+    entries: dict[str, Entry] = {}
+    for plugin in problem_plugins().values():
+        if plugin.path.endswith(".toml"):
+            try:
+                taken = {**suites(), **entries}
+                entries |= merge_suites([package_file(plugin.path)], build=False, taken=taken)
+            except UsageError as error:
+                leave_out(plugin, str(error))
+    return entries
+
+
+def find_entry(name: str) -> Entry | None:
+    """Return the entry of a name in nagbench's own suites, else in those of plugins; None if there is none."""
+    if name in suites():
+        return suites()[name]
+    if ":" in name or name in families():
+        return None
+    return plugin_suites().get(name)
+
+
+def all_entries() -> Mapping[str, Entry]:
+    """Return the problems of all suites by name, those of plugins last."""
+    return {**suites(), **plugin_suites()}
+
+
+def build_entries(suite: str | None = None) -> Iterator[tuple[Entry, Problem]]:
+    """Build the problems of one suite, or of all; one of a plugin that cannot be built is left out with a warning."""
+    for name, entry in all_entries().items():
+        if suite not in (None, entry.suite):
+            continue
+        try:
+            problem = entry.problem()
+        except UsageError as error:
+            if name in suites():
+                raise
+            warnings.warn(
+                f"problem {name!r} of plugin {entry.suite!r} is left out: {error}", PluginWarning, stacklevel=2
+            )
+        else:
+            yield entry, problem

@@ -8,7 +8,7 @@ from nagbench.analysis.theory import beside, boundaries, boundary
 from nagbench.analysis.worst_cases import iterations_at_most
 from nagbench.core.canonical import canonical
 from nagbench.experiments.scan import crossed, scan
-from nagbench.optimizers.registry import find_method
+from nagbench.optimizers.registry import find_algorithm
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_converging_beyond_the_edge_is_flagged(sweep):
 @pytest.mark.parametrize("name", ["gradient-descent", "nesterov", "nesterov-two-sequence", "fista"])
 @pytest.mark.parametrize("problem", ["ill-conditioned-1e2", "diabetes-ridge", "breast-cancer-logistic"])
 def test_no_run_needs_more_than_its_worst_case(name, problem, measure):
-    found, method = nagbench.problem(problem), find_method(name)
+    found, method = nagbench.problem(problem), find_algorithm(name)
     L, mu = found.smoothness, found.strong_convexity
     values = {"step_size": 1.0 / L} if name == "fista" else method.theory(L, mu)
     optimizer = nagbench.optimizer(name, **values)
@@ -110,16 +110,16 @@ def test_there_is_no_bound_outside_of_its_assumptions():
 
 def test_the_boundary_of_a_map_is_the_closed_form_over_l():
     problem, momenta = nagbench.problem("ill-conditioned-1e2"), np.array([0.0, 0.5, 0.99])
-    table = boundary(problem, find_method("nesterov"), "momentum", momenta)
+    table = boundary(problem, find_algorithm("nesterov"), "momentum", momenta)
     np.testing.assert_allclose(
         table["step_size"], 2 * (1 + momenta) / (1 + 2 * momenta) / problem.smoothness, rtol=1e-8
     )
     assert set(table["place"]) == {"everywhere"}
-    assert boundary(problem, find_method("adam"), "beta1", momenta).empty
+    assert boundary(problem, find_algorithm("adam"), "beta1", momenta).empty
 
 
 def test_the_boundary_of_rows_is_the_one_of_their_method_and_settings():
-    problem, method = nagbench.problem("bowl"), find_method("qhm")
+    problem, method = nagbench.problem("bowl"), find_algorithm("qhm")
     axes = {"step_size": np.array([0.1, 0.2]), "momentum": np.array([0.5, 0.9])}
     cells = scan(problem, method, crossed(axes, {"nu": 0.7}), budget=50)
     table = boundaries(cells, canonical(problem.spec))

@@ -183,7 +183,7 @@ def copied(place, module):
     )
 
 
-@pytest.mark.parametrize(("module", "method"), [("nesterov", "nesterov"), ("adaptive", "adam")])
+@pytest.mark.parametrize(("module", "method"), [("nesterov", "nesterov"), ("adam", "adam")])
 @pytest.mark.parametrize("share", [0.5, 2.0])
 def test_extra_work_that_is_planted_moves_nothing(tmp_path, module, method, share):
     copied(tmp_path, module)
@@ -216,10 +216,12 @@ class Visits:
 
 def test_the_momentum_that_is_planted_is_that_of_the_next_iteration(tmp_path):
     """Of f(x) = x²/2 with s = 1/2 from x = 1: x₁ = 1/2 and y₁ = x₁ + β(x₁ − x₀) = 1/2 − β/2, with β = 1/4 instead of 0."""
-    copied(tmp_path, "fista")
+    copied(tmp_path, "nesterov_variants")
     plants.momentum_counted_on(tmp_path)
     iterate, query = np.ones(1), np.ones(1)
-    loaded(tmp_path, "fista")["nesterov_convex"](0, np.ones(1), iterate, query, np.zeros((1, 1)), np.array([0.5]))
+    loaded(tmp_path, "nesterov_variants")["nesterov_convex"](
+        0, np.ones(1), iterate, query, np.zeros((1, 1)), np.array([0.5])
+    )
     assert (iterate[0], query[0]) == (0.5, 0.375)
 
 

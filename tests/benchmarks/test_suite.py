@@ -14,7 +14,7 @@ from scipy.optimize import minimize
 import nagbench
 from nagbench.core.errors import UsageError
 from nagbench.experiments.specification import DEFAULT_OPTIMIZERS, DEFAULT_PROBLEMS
-from nagbench.optimizers.registry import library_methods, methods
+from nagbench.optimizers.registry import algorithms, library_algorithms
 from nagbench.problems.registry import families as known_families
 from nagbench.problems.suites import suites
 
@@ -67,14 +67,14 @@ def test_every_benchmark_has_a_version_set_by_hand_and_says_what_it_shows(declar
 
 
 def test_every_method_and_every_family_is_timed(declared):
-    assert (list(methods()), list(library_methods())) == (common.METHODS, common.LIBRARIES)
+    assert (list(algorithms()), list(library_algorithms())) == (common.METHODS, common.LIBRARIES)
     entries = suites()
     assert sorted(entries[name].family for name in common.PROBLEMS) == list(known_families())
     assert tuple(common.DEFAULT_METHODS) == DEFAULT_OPTIMIZERS
     assert tuple(common.DEFAULT_PROBLEMS) == DEFAULT_PROBLEMS
     sizes = ["2", "1000", "1000000"]
-    assert declared["loop.Iteration.track_bare"]["params"] == [[repr(name) for name in methods], sizes]
-    assert declared["loop.Library.track_bare"]["params"] == [[repr(name) for name in library_methods()], sizes]
+    assert declared["loop.Iteration.track_bare"]["params"] == [[repr(name) for name in algorithms], sizes]
+    assert declared["loop.Library.track_bare"]["params"] == [[repr(name) for name in library_algorithms()], sizes]
 
 
 def test_names_are_the_checkouts_whatever_package_is_at_hand(tmp_path):
@@ -194,7 +194,7 @@ def test_what_a_library_takes_to_begin_is_not_part_of_an_iteration(monkeypatch):
 
 def test_what_is_not_installed_is_left_out(monkeypatch):
     monkeypatch.setattr(
-        "nagbench.optimizers.registry.missing_library", lambda library: "not installed" * (library == "torch")
+        "nagbench.optimizers.registry.explain_missing_library", lambda library: "not installed" * (library == "torch")
     )
     common.optimizer.cache_clear()
     try:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nagbench.optimizers.registry import methods
+from nagbench.optimizers.registry import algorithms
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "methods.md").read_text(encoding="utf-8")
@@ -25,7 +25,7 @@ def test_the_reference_is_not_stale(make):
 
 
 def test_every_method_has_its_section():
-    assert set(re.findall(r"^### (.+)$", PAGE, flags=re.M)) == set(methods())
+    assert set(re.findall(r"^### (.+)$", PAGE, flags=re.M)) == set(algorithms())
 
 
 def test_the_prose_names_methods_that_exist():
@@ -33,12 +33,12 @@ def test_the_prose_names_methods_that_exist():
     prose = PAGE.partition("## Reference")[0]
     named = re.findall(r"^\| `([a-z0-9-]+)`", prose, flags=re.M)
     assert len(named) > 15
-    assert set(named) <= set(methods())
+    assert set(named) <= set(algorithms())
 
 
-@pytest.mark.parametrize("name", list(methods()))
+@pytest.mark.parametrize("name", list(algorithms()))
 def test_documentation_states_the_update_its_source_and_its_theory(name):
-    method = methods()[name]
+    method = algorithms()[name]
     text = method.update.__doc__
     assert {"←", "="} & set(text)
     assert method.source

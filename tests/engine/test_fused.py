@@ -7,12 +7,12 @@ import nagbench
 from nagbench.engine import fused, loop, runner
 from nagbench.engine.runner import BatchRun, LoadedBatch, count
 from nagbench.engine.single_run import make_cell
-from nagbench.optimizers.registry import find_method
+from nagbench.optimizers.registry import find_algorithm
 
 PLAIN = [
     name
     for name in nagbench.optimizers()
-    if find_method(name).update is not None and find_method(name).library == "nagbench"
+    if find_algorithm(name).update is not None and find_algorithm(name).library == "nagbench"
 ]
 SCHEDULED = [
     "adam:schedule=cosine,schedule_period=50",

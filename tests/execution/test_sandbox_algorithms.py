@@ -13,9 +13,9 @@ from nagbench.core.errors import LostError, UsageError
 from nagbench.engine.runner import fingerprint_of
 from nagbench.execution.pool import Limits
 from nagbench.execution.sandbox import sandboxed
-from nagbench.optimizers.algorithm import Optimizer, tuning_of
-from nagbench.optimizers.registry import find_method
-from nagbench.optimizers.stability import asymptotic_rate, largest_stable
+from nagbench.optimizers.algorithm import Optimizer, textbook_hyperparameters
+from nagbench.optimizers.registry import find_algorithm
+from nagbench.optimizers.stability import asymptotic_rate, stability_limit
 
 SMALL = {"problems": ["bowl"], "trials": 3, "budget": 60, "tolerances": [1e-3], "repeats": 1, "engine": "python"}
 COMPARED = ["mode", "step_size", "momentum", "status", "iterations", "value", "residual"]
@@ -146,19 +146,19 @@ def test_verbs_say_in_one_line_what_became_of_it(hostile, words, code):
 
 @pytest.mark.parametrize("name", ["marked", "plain", "made"])
 def test_a_method_elsewhere_is_the_same_method(hostile, name):
-    here, spec = find_method(f"methods:{name}"), canonical(nagbench.problem("bowl").spec)
+    here, spec = find_algorithm(f"methods:{name}"), canonical(nagbench.problem("bowl").spec)
     sources = fingerprint_of(spec, here.name)
     for own in ("methods", "harsh"):
         sys.modules.pop(own, None)
     with sandboxed():
-        there = find_method(f"methods:{name}")
+        there = find_algorithm(f"methods:{name}")
         assert "methods" not in sys.modules
         assert [getattr(there, fact) for fact in FACTS] == [getattr(here, fact) for fact in FACTS]
         assert dict(there.hyperparameters) == dict(here.hyperparameters)
         assert there.schedulable == here.schedulable
         assert fingerprint_of(spec, there.name) == sources
-        assert tuning_of(there, 4.0, 1.0) == tuning_of(here, 4.0, 1.0)
-        assert largest_stable(there, {"step_size": 1.0}) == largest_stable(here, {"step_size": 1.0})
+        assert textbook_hyperparameters(there, 4.0, 1.0) == textbook_hyperparameters(here, 4.0, 1.0)
+        assert stability_limit(there, {"step_size": 1.0}) == stability_limit(here, {"step_size": 1.0})
         rates = [
             asymptotic_rate(Optimizer(method, {"step_size": 0.5}), np.array([1.0, 3.0])) for method in (there, here)
         ]
@@ -170,11 +170,11 @@ def test_a_method_elsewhere_is_the_same_method(hostile, name):
 def test_one_that_was_lost_is_not_tried_again(hostile):
     methods(hostile, 5, "theory")
     with sandboxed(Limits(seconds=5.0, given=True)) as present:
-        method = find_method("methods:marked")
-        assert tuning_of(method, 1.0, 0.5) is None
+        method = find_algorithm("methods:marked")
+        assert textbook_hyperparameters(method, 1.0, 0.5) is None
         assert present.lost == {"methods:marked": "the process that ran it ended with exit code 3"}
         with pytest.raises(LostError, match="ended with exit code 3"):
-            method.ask("largest_stable", {"step_size": 1.0})
+            method.ask("stability_limit", {"step_size": 1.0})
 
 
 def test_a_large_library_may_take_longer_to_import_than_a_cell(hostile):
@@ -184,4 +184,4 @@ def test_a_large_library_may_take_longer_to_import_than_a_cell(hostile):
     imports = "".join(f"import part_{part}\n" for part in range(6))
     (hostile / "methods.py").write_text(f"{imports}def plain(x, gradient, state): pass\n", encoding="utf-8")
     with sandboxed(Limits(seconds=0.1, given=True)):
-        assert find_method("methods:plain").library == "own"
+        assert find_algorithm("methods:plain").library == "own"

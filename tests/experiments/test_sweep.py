@@ -18,7 +18,7 @@ from nagbench.experiments import modes, plan, specification
 from nagbench.experiments.selection import select_best_trials
 from nagbench.experiments.serialize import table_to_json
 from nagbench.experiments.stages import Progress
-from nagbench.optimizers.registry import find_method
+from nagbench.optimizers.registry import find_algorithm
 
 SMALL = {
     "problems": ["bowl", "rosenbrock"],
@@ -312,7 +312,7 @@ def test_starts_are_drawn_from_the_domain_and_shared_by_all_methods(tmp_path):
 
 def points(method, free, count):
     """The columns of all trials, in one piece."""
-    blocks = [values for _, values in modes.trials(find_method(method), free, count, 0.1)]
+    blocks = [values for _, values in modes.trials(find_algorithm(method), free, count, 0.1)]
     return {name: np.concatenate([block[name] for block in blocks]) for name in free}
 
 
@@ -321,7 +321,7 @@ def test_tuning_is_a_prefix_of_one_sequence():
     for name, column in many.items():
         assert column[:5].tobytes() == few[name].tobytes()
         assert column.tobytes() == lots[name][:20].tobytes()
-    low, high = find_method("nesterov").hyperparameters["step_size"].tuning
+    low, high = find_algorithm("nesterov").hyperparameters["step_size"].tuning
     assert ((low * 0.1 <= lots["step_size"]) & (lots["step_size"] <= high * 0.1)).all()
     assert np.unique(lots["step_size"]).size == 5000
     assert many["step_size"][0] == pytest.approx(0.1 * np.sqrt(low * high))

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nagbench
-from nagbench.optimizers.registry import find_method, methods
-from nagbench.optimizers.stability import asymptotic_rate, iteration_matrices, largest_stable, spectral_radii
+from nagbench.optimizers.registry import algorithms, find_algorithm
+from nagbench.optimizers.stability import asymptotic_rate, iteration_matrices, spectral_radii, stability_limit
 
 EDGES = {
     "gradient-descent": lambda m: 2.0,
@@ -21,20 +21,20 @@ EDGES = {
 @pytest.mark.parametrize("momentum", [0.0, 0.3, 0.9, 0.999])
 def test_the_edge_is_the_closed_form(name, momentum):
     given = {} if name == "gradient-descent" else {"momentum": momentum}
-    assert largest_stable(find_method(name), given) == pytest.approx(EDGES[name](momentum), rel=1e-8)
+    assert stability_limit(find_algorithm(name), given) == pytest.approx(EDGES[name](momentum), rel=1e-8)
 
 
 @pytest.mark.parametrize(("momentum", "nu"), [(0.9, 0.0), (0.9, 0.7), (0.5, 1.0), (0.99, 0.99)])
 def test_the_edge_of_the_quasi_hyperbolic_method(momentum, nu):
     """Gitman et al. 2019, theorem 1, for the averaged step."""
-    edge = largest_stable(find_method("qhm"), {"momentum": momentum, "nu": nu})
+    edge = stability_limit(find_algorithm("qhm"), {"momentum": momentum, "nu": nu})
     assert edge == pytest.approx(2 * (1 + momentum) / (1 + momentum - 2 * nu * momentum), rel=1e-8)
 
 
 def test_the_edge_of_triple_momentum():
     rho = 0.9
     beta, gamma = rho**2 / (2 - rho), rho**2 / ((1 + rho) * (2 - rho))
-    edge = largest_stable(find_method("triple-momentum"), {"rho": rho})
+    edge = stability_limit(find_algorithm("triple-momentum"), {"rho": rho})
     assert edge == pytest.approx(2 * (1 + beta) / (1 + 2 * gamma), rel=1e-8)
 
 
@@ -51,7 +51,7 @@ LESSARD = {
 @pytest.mark.parametrize("kappa", [10.0, 1e2, 1e4])
 def test_rates_at_the_textbook_tunings(name, kappa):
     """Lessard, Recht & Packard 2016, proposition 1; Van Scoy et al. 2018 for triple momentum."""
-    found = nagbench.optimizer(name, **find_method(name).theory(kappa, 1.0))
+    found = nagbench.optimizer(name, **find_algorithm(name).theory(kappa, 1.0))
     # Double roots: rounding of the matrix moves them by its square root.
     assert asymptotic_rate(found, np.geomspace(1.0, kappa, 50)) == pytest.approx(LESSARD[name](kappa), abs=1e-6)
 
@@ -84,13 +84,13 @@ def test_the_matrix_makes_the_iterates():
 def test_methods_that_are_not_linear_or_change_have_no_theory():
     for name in ("adam", "rmsprop", "rmsprop-epsilon-inside", "lion", "fista", "fista-gradient-restart", "ogm"):
         assert asymptotic_rate(nagbench.optimizer(name), np.array([1.0])) is None
-        assert largest_stable(find_method(name), {}) is None
+        assert stability_limit(find_algorithm(name), {}) is None
 
 
 @pytest.mark.parametrize("name", ["torch/sgd-nesterov", "keras/sgd-nesterov", "optax/sgd-nesterov"])
 def test_a_librarys_nesterov_has_the_theory_of_nesterovs_method(name):
     m = 0.9
-    edge = largest_stable(find_method(name), {"momentum": m})
+    edge = stability_limit(find_algorithm(name), {"momentum": m})
     assert edge == pytest.approx(EDGES["nesterov"](m), rel=1e-6)
     theirs, ours = (nagbench.optimizer(which, step_size=0.01, momentum=m) for which in (name, "nesterov"))
     spectrum = np.array([1.0, 30.0, 100.0])
@@ -98,8 +98,8 @@ def test_a_librarys_nesterov_has_the_theory_of_nesterovs_method(name):
 
 
 def test_a_librarys_gradient_descent_and_adam():
-    assert largest_stable(find_method("torch/sgd"), {"momentum": 0.0}) == pytest.approx(2.0, rel=1e-6)
-    assert largest_stable(find_method("torch/sgd"), {"momentum": 0.5}) == pytest.approx(3.0, rel=1e-6)
+    assert stability_limit(find_algorithm("torch/sgd"), {"momentum": 0.0}) == pytest.approx(2.0, rel=1e-6)
+    assert stability_limit(find_algorithm("torch/sgd"), {"momentum": 0.5}) == pytest.approx(3.0, rel=1e-6)
     assert asymptotic_rate(nagbench.optimizer("torch/adam", step_size=0.1), np.array([1.0])) is None
 
 
@@ -108,7 +108,7 @@ def test_a_schedule_has_no_matrix():
 
 
 def test_every_method_is_answered():
-    for name, method in methods().items():
+    for name, method in algorithms().items():
         rate = asymptotic_rate(nagbench.optimizer(name), np.array([1.0, 10.0]))
         assert rate is None or 0.0 < rate < 1.0 or not method.autonomous
 
@@ -120,8 +120,8 @@ def test_no_positive_eigenvalue_no_rate():
 @pytest.mark.parametrize("decay", [0.5, 3.0])
 def test_weight_decay_has_no_edge_in_units_of_the_curvature(decay):
     """Stable for s(L + w) < 2: what s·L may be depends on s."""
-    method, smoothness = find_method("torch/sgd"), 1000.0
-    assert largest_stable(method, {"weight_decay": decay}) is None
+    method, smoothness = find_algorithm("torch/sgd"), 1000.0
+    assert stability_limit(method, {"weight_decay": decay}) is None
     for factor, stable in ((0.999, True), (1.001, False)):
         step = factor * 2.0 / (smoothness + decay)
         found = nagbench.optimizer("torch/sgd", step_size=step, weight_decay=decay)

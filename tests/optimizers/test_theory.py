@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nagbench
-from nagbench.optimizers.registry import find_method
-from nagbench.optimizers.theory import modal_factors, predicted_iterations
+from nagbench.optimizers.registry import find_algorithm
+from nagbench.optimizers.theory import modal_factors, predict_iterations
 
 METHODS = ("gradient-descent", "momentum", "nesterov")
 
@@ -51,7 +51,7 @@ TOLERANCE = 1e-6
 @pytest.mark.parametrize("condition", [10, 100, 1000, 10_000])
 def test_counts_at_the_textbook_tunings_are_those_of_the_closed_form(method, condition):
     problem = nagbench.problem("quadratic", dimension=6, condition=condition)
-    theory = find_method(method).theory(problem.smoothness, problem.strong_convexity)
+    theory = find_algorithm(method).theory(problem.smoothness, problem.strong_convexity)
     run = nagbench.run(problem, nagbench.optimizer(method, **theory), tolerance=TOLERANCE, budget=200_000)
     assert run.status == "converged"
 
@@ -68,7 +68,7 @@ def test_counts_at_the_textbook_tunings_are_those_of_the_closed_form(method, con
 @pytest.mark.parametrize("method", METHODS)
 def test_the_whole_way_is_above_the_tolerance_before_the_count(method):
     problem = nagbench.problem("quadratic", eigenvalues=[1, 10, 100])
-    theory = find_method(method).theory(100.0, 1.0)
+    theory = find_algorithm(method).theory(100.0, 1.0)
     run = nagbench.run(problem, nagbench.optimizer(method, **theory), tolerance=TOLERANCE)
     values = [
         gradient_norm(method, [1, 10, 100], theory["step_size"], theory.get("momentum", 0.0), k)
@@ -96,7 +96,7 @@ def test_modal_factors_against_sixty_digits(method, s, momentum, k):
 @pytest.mark.parametrize("method", ["momentum", "nesterov"])
 def test_modal_factors_at_the_double_root_and_near_it(method):
     kappa = 100.0
-    tuning = find_method(method).theory(kappa, 1.0)
+    tuning = find_algorithm(method).theory(kappa, 1.0)
     k = np.arange(400.0)
     for nudge in (0.0, 1e-15, -1e-15, 1e-9, -1e-9):
         s = tuning["step_size"] * (1.0 + nudge)
@@ -111,7 +111,7 @@ def test_modal_factors_at_the_double_root_and_near_it(method):
 def test_predictions_hold_for_every_measure_on_a_turned_quadratic(measure, relative):
     problem = nagbench.problem("quadratic", dimension=7, condition=300, rotation=5, spectrum="clusters")
     for method in METHODS:
-        theory = find_method(method).theory(problem.smoothness, problem.strong_convexity)
+        theory = find_algorithm(method).theory(problem.smoothness, problem.strong_convexity)
         run = nagbench.run(
             problem, nagbench.optimizer(method, **theory), measure=measure, relative=relative, tolerance=1e-5
         )
@@ -122,7 +122,7 @@ def test_predictions_hold_for_every_measure_on_a_turned_quadratic(measure, relat
 @pytest.mark.parametrize("form", ["nesterov-two-sequence", "nesterov-quadratic-optimal"])
 def test_predictions_hold_for_the_other_forms_of_the_same_iterates(form):
     problem = nagbench.problem("quadratic", dimension=5, condition=50, rotation=2)
-    theory = find_method(form).theory(problem.smoothness, problem.strong_convexity)
+    theory = find_algorithm(form).theory(problem.smoothness, problem.strong_convexity)
     run = nagbench.run(problem, nagbench.optimizer(form, **theory))
     assert run.status == "converged"
     assert run.predicted_iterations == run.iterations
@@ -130,6 +130,6 @@ def test_predictions_hold_for_the_other_forms_of_the_same_iterates(form):
 
 def test_no_prediction_where_there_is_no_closed_form():
     adam = nagbench.optimizer("adam")
-    assert predicted_iterations(nagbench.problem("bowl"), adam, "gradient", 1e-6, 1000) is None
+    assert predict_iterations(nagbench.problem("bowl"), adam, "gradient", 1e-6, 1000) is None
     nag = nagbench.optimizer("nesterov")
-    assert predicted_iterations(nagbench.problem("rosenbrock"), nag, "gradient", 1e-6, 1000) is None
+    assert predict_iterations(nagbench.problem("rosenbrock"), nag, "gradient", 1e-6, 1000) is None

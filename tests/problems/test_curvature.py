@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import nagbench
-from nagbench.problems.curvature import curvature_of, estimate_curvature, hessian, largest_curvature
+from nagbench.problems.curvature import estimate_curvature, find_curvature, hessian, largest_curvature
 
 
 def rosenbrock_hessian(x, y):
@@ -26,13 +26,13 @@ def test_the_hessian_by_differences(point):
 
 def test_where_they_are_known_nothing_is_estimated():
     problem = nagbench.problem("ill-conditioned-1e4")
-    found = curvature_of(problem)
+    found = find_curvature(problem)
     assert (found.place, found.estimated) == ("everywhere", False)
     assert (found.smoothness, found.strong_convexity) == (problem.smoothness, problem.strong_convexity)
 
 
 def test_where_they_are_not_known_the_minimiser_comes_first():
-    found = curvature_of(nagbench.problem("rosenbrock"))
+    found = find_curvature(nagbench.problem("rosenbrock"))
     assert (found.place, found.estimated) == ("minimiser", True)
     low, high = np.linalg.eigvalsh(rosenbrock_hessian(1.0, 1.0))
     assert found.smoothness == pytest.approx(high, rel=1e-6)

@@ -9,12 +9,12 @@ import pandas as pd
 
 from nagbench.cli.commands.console import print_table
 from nagbench.core.errors import UsageError
-from nagbench.optimizers.adapters import missing_library
+from nagbench.optimizers.adapters import explain_missing_library
 from nagbench.optimizers.algorithm import Method
-from nagbench.optimizers.registry import library_methods, methods
+from nagbench.optimizers.registry import algorithms, library_algorithms, plugin_algorithms
 from nagbench.problems.filters import select_problems
 from nagbench.problems.problem import Problem
-from nagbench.problems.registry import families
+from nagbench.problems.registry import families, plugin_families
 from nagbench.problems.suites import Entry
 
 
@@ -26,19 +26,21 @@ def list_things(what: str, shape: str, filters: Mapping[str, str]) -> None:
     if what == "problems":
         rows = [_problem_row(entry, problem) for entry, problem in select_problems(**filters)]
     elif what == "optimizers":
-        rows = [_method_row(m) for m in (*methods().values(), *library_methods().values())]
+        everything = {**algorithms(), **library_algorithms(), **plugin_algorithms()}
+        rows = [_method_row(name, method) for name, method in everything.items()]
     else:
         rows = [
-            {"name": f.name, "parameters": ", ".join(f.parameters), "formula": f.summary} for f in families().values()
+            {"name": name, "parameters": ", ".join(family.parameters), "formula": family.summary}
+            for name, family in {**families(), **plugin_families()}.items()
         ]
     print_table(pd.DataFrame(rows), shape)
 
 
-def _method_row(method: Method) -> dict[str, Any]:
-    why = missing_library(method.library)
-    defaults = ", ".join(f"{name}={hyper.default:g}" for name, hyper in method.hyperparameters.items())
+def _method_row(name: str, method: Method) -> dict[str, Any]:
+    why = explain_missing_library(method.library)
+    defaults = ", ".join(f"{key}={hyper.default:g}" for key, hyper in method.hyperparameters.items())
     return {
-        "name": method.name, "library": f"{method.library} ({why})" if why else method.library,
+        "name": name, "library": f"{method.library} ({why})" if why else method.library,
         "hyperparameters": defaults, "update": method.summary.rstrip("."), "source": method.source,
     }  # fmt: skip
 

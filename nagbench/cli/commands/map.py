@@ -16,7 +16,7 @@ from nagbench.core.errors import UsageError, check_number
 from nagbench.core.text_form import parse_text
 from nagbench.experiments.scan import axis, crossed, default_axes, scan
 from nagbench.optimizers.algorithm import Method, check_hyperparameters
-from nagbench.optimizers.registry import find_method
+from nagbench.optimizers.registry import lookup_algorithm
 from nagbench.problems.lookup import problem as make_problem
 from nagbench.problems.problem import Problem
 
@@ -37,7 +37,7 @@ def draw_map(
     """The verb map; returns the exit code."""
     found = make_problem(problem)
     name, given = parse_text(optimizer)
-    method = find_method(name)
+    method = lookup_algorithm(name)
     fixed = check_hyperparameters(method, given)
     spans = dict(axis(found, method, text, grid) for text in axes or _free(method, fixed))
     if len(spans) != 2:

@@ -21,7 +21,7 @@ from nagbench.engine.runner import fingerprint_of
 from nagbench.execution.executors import Execution, count_batches
 from nagbench.experiments.plan_table import cell_of_row
 from nagbench.experiments.storage.store import Store
-from nagbench.optimizers.registry import find_method
+from nagbench.optimizers.registry import find_algorithm
 
 _COMPARED = (
     "status", "iterations", "gradient_evaluations", "value_evaluations", "value", "gradient_norm", "residual", "rises",
@@ -37,7 +37,7 @@ def replay(key: str, folder: Path | None, shape: str) -> int:
     store, row = _found(key, folder)
     cell = cell_of_row(row)
     recorded = _recorded(store, row)
-    names = list(find_method(cell.optimizer).hyperparameters)
+    names = list(find_algorithm(cell.optimizer).hyperparameters)
     tables = count_batches([batch_of([cell], names)], Execution(), lambda: None)
     now = pa.concat_tables(tables).to_pandas()
     told = _compared(recorded, now)

@@ -14,15 +14,15 @@ from nagbench.cli.commands.console import ERR, save
 from nagbench.core.errors import UsageError, unknown_name
 from nagbench.core.text_form import parse_text
 from nagbench.experiments.serialize import table_to_json
-from nagbench.optimizers.adapters import missing_library
-from nagbench.optimizers.algorithm import Hyperparameter, Optimizer, text_of_value, tuning_of
-from nagbench.optimizers.registry import find_method
-from nagbench.optimizers.registry import optimizers as optimizer_names
-from nagbench.optimizers.schedules import WORDS
+from nagbench.optimizers.adapters import explain_missing_library
+from nagbench.optimizers.algorithm import Optimizer, format_value, textbook_hyperparameters
+from nagbench.optimizers.hyperparameters import Hyperparameter
+from nagbench.optimizers.registry import known_optimizers, lookup_algorithm
+from nagbench.optimizers.schedules import SCHEDULES
 from nagbench.problems.lookup import problem as make_problem
 from nagbench.problems.lookup import problems as problem_names
 from nagbench.problems.problem import Problem
-from nagbench.problems.registry import families, schemes
+from nagbench.problems.registry import adapters, families, problem_plugins
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,11 +46,11 @@ def show_thing(text: str, plot: Path | None, shape: str, *, draws: bool) -> None
 def _found(text: str) -> Problem | Optimizer:
     """What a name stands for. Raises UsageError that names the nearest problem or optimizer."""
     name, given = parse_text(text)
-    if name in optimizer_names():
-        return Optimizer(find_method(name), given)
-    known = {*problem_names(), *families(), *schemes()}
+    if name in known_optimizers():
+        return Optimizer(lookup_algorithm(name), given)
+    known = {*problem_names(), *families(), *problem_plugins(), *adapters()}
     if name not in known and ":" not in text:
-        raise unknown_name("problem or optimizer", name, [*sorted(known), *optimizer_names()])
+        raise unknown_name("problem or optimizer", name, [*sorted(known), *known_optimizers()])
     return make_problem(text)
 
 
@@ -72,7 +72,7 @@ def _picture(found: Problem | Optimizer) -> Figure | None:
         return plot_problem(found)
     from nagbench.reporting.figures.rates import plot_rates
 
-    return None if missing_library(found.method.library) else plot_rates(found)
+    return None if explain_missing_library(found.method.library) else plot_rates(found)
 
 
 def _facts_of_problem(problem: Problem) -> dict[str, Any]:
@@ -91,30 +91,31 @@ def _facts_of_problem(problem: Problem) -> dict[str, Any]:
 
 
 def _facts_of_optimizer(optimizer: Optimizer) -> dict[str, Any]:
-    from nagbench.optimizers.stability import largest_stable
+    from nagbench.optimizers.stability import stability_limit
 
     method = optimizer.method
-    absent = missing_library(method.library)
-    stable = None if absent or optimizer.scheduled else largest_stable(method, optimizer.hyperparameters)
+    absent = explain_missing_library(method.library)
+    stable = None if absent or optimizer.scheduled else stability_limit(method, optimizer.hyperparameters)
     known = method.hyperparameters
     return {
         "name": method.name, "library": f"{method.library} ({absent})" if absent else method.library,
         "update": method.summary.rstrip("."), "source": method.source or None,
         **{name: _range(known[name], optimizer.hyperparameters[name]) for name in known},
-        **{name: "constant, " + ", ".join(word for word in WORDS[name] if word != "constant") for name in method.schedulable},
+        **{name: ", ".join(SCHEDULES[name]) for name in method.schedulable},
         "gradient taken at": "the look-ahead point" if method.look_ahead else "the iterate",
-        "theory, L=1, μ=0.01": _values(tuning_of(method, 1.0, 0.01)), "theory, L=1, μ=0": _values(tuning_of(method, 1.0, 0.0)),
+        "theory, L=1, μ=0.01": _values(textbook_hyperparameters(method, 1.0, 0.01)),
+        "theory, L=1, μ=0": _values(textbook_hyperparameters(method, 1.0, 0.0)),
         "stable up to s·λ": None if stable is None else f"{stable:.6g}",
     }  # fmt: skip
 
 
 def _range(hyper: Hyperparameter, value: Any) -> str:
     if hyper.tuning is None:
-        return f"{text_of_value(value)}  (not tuned)"
+        return f"{format_value(value)}  (not tuned)"
     unit = "/L" if hyper.unit == "1/L" else ""
     low, high = hyper.tuning
     spread = "1 − value" if hyper.scale == "log-complement" else "value"
-    return f"{text_of_value(value)}  (tuned from {low:g}{unit} to {high:g}{unit}, evenly in the logarithm of {spread})"
+    return f"{format_value(value)}  (tuned from {low:g}{unit} to {high:g}{unit}, evenly in the logarithm of {spread})"
 
 
 def _values(found: Mapping[str, float] | None) -> str | None:

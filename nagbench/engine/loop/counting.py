@@ -64,7 +64,7 @@ def count_uninterrupted(
     run : RunView
     options : StepOptions
     schedule
-        A row of `schedules.PLAN`; not read.
+        A row of `schedules.SCHEDULE_DTYPE`; not read.
     measured : Measurement
     until
         The iteration before which it ends in any case.
@@ -188,7 +188,7 @@ def count(
     hypers
         Hyperparameters, one cell a row.
     schedule
-        One row of `schedules.PLAN`.
+        One row of `schedules.SCHEDULE_DTYPE`.
     starts
         Starting points, one cell a row.
     work : Workspace

@@ -58,7 +58,7 @@ def consult_oracle(k: int, kernels: Any, problem: Any, run: Any, options: Any, s
     options : StepOptions
         What there is to do.
     schedule
-        A row of `schedules.PLAN`.
+        A row of `schedules.SCHEDULE_DTYPE`.
     f
         f(x), where ``options.value_known``.
     """

@@ -1,7 +1,8 @@
 """Optimizers of other libraries, each run the way its own users run it.
 
-A module here holds ``METHODS``, by name, and imports its library only when a run begins. Every method takes our
-gradient without a copy and moves our iterate, so that implementations differ in their update alone.
+A module here holds ``METHODS``, algorithms by name, and imports its library only when a run begins. Every algorithm
+takes nagbench's gradient without a copy and moves nagbench's iterate, so that implementations differ in their update
+alone.
 """
 
 from __future__ import annotations
@@ -13,9 +14,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Library:
-    """A library that may be installed: the modules that it takes, and the extra of nagbench that brings them.
+    """A library that may be installed.
 
-    ``alternatives`` are modules of which one is needed.
+    Parameters
+    ----------
+    name
+        The name of the library.
+    modules
+        The modules that must be installed.
+    extra
+        The extra of nagbench that installs them.
+    alternatives
+        Modules of which one must be installed, if any are given.
     """
 
     name: str
@@ -25,23 +35,26 @@ class Library:
 
     @property
     def missing(self) -> str:
-        """How to get it, where it is not installed; empty where it is."""
-        here = all(map(_installed, self.modules)) and (not self.alternatives or any(map(_installed, self.alternatives)))
-        return "" if here else f"not installed: pip install 'nagbench[{self.extra}]'"
+        """How to install the library; empty if it is installed."""
+        present = all(map(_is_installed, self.modules))
+        complete = present and (not self.alternatives or any(map(_is_installed, self.alternatives)))
+        return "" if complete else f"not installed: pip install 'nagbench[{self.extra}]'"
 
 
-def _installed(module: str) -> bool:
+def _is_installed(module: str) -> bool:
     return importlib.util.find_spec(module) is not None
 
 
-_ALL = (
-    Library("torch", ("torch",), "torch"),
-    Library("keras", ("keras",), "keras", alternatives=("jax", "torch")),
-    Library("optax", ("optax", "jax"), "jax"),
-)
-LIBRARIES = {library.name: library for library in _ALL}
+LIBRARIES = {
+    library.name: library
+    for library in (
+        Library("torch", ("torch",), "torch"),
+        Library("keras", ("keras",), "keras", alternatives=("jax", "torch")),
+        Library("optax", ("optax", "jax"), "jax"),
+    )
+}
 
 
-def missing_library(library: str) -> str:
-    """How to get a library that is not installed; empty for one that is, and for our own methods."""
+def explain_missing_library(library: str) -> str:
+    """Return how to install a library; empty if it is installed, and for nagbench's own algorithms."""
     return LIBRARIES[library].missing if library in LIBRARIES else ""

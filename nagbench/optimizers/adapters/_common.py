@@ -1,34 +1,88 @@
-"""What the libraries' methods share: hyperparameters under our names, with the libraries' defaults."""
+"""Hyperparameters under nagbench's names with the defaults of the libraries, and sessions that follow schedules."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from nagbench.optimizers.algorithm import Step
+from nagbench.optimizers.hyperparameters import Hyperparameter, fraction, step_size
+from nagbench.problems.problem import Floats
 
-from nagbench.optimizers.algorithm import Hyperparameter, Step
-
-Floats = NDArray[np.float64]
 Arguments = Callable[[Mapping[str, float]], dict[str, Any]]
 
-# Where the parameters of a library's Nesterov stand, in the words of the tutorial's form, whose iterate is x.
+# The parameters of a library's Nesterov are the look-ahead point of the form whose iterate is x.
 LOOK_AHEAD = "x + m·v, the look-ahead point"
-STEP_TUNING = (1e-2, 4.0)
-ADAPTIVE_TUNING = (1e-5, 1.0)
-MOMENTUM_TUNING = (0.0, 0.999)
 
 
-def number(default: float, **facts: Any) -> Hyperparameter:
-    """A hyperparameter that is not tuned, at least 0: ε, a weight decay."""
-    return Hyperparameter(default=default, **facts)
+def descent_step(default: float) -> Hyperparameter:
+    """Return a step size in units of 1/L."""
+    return step_size(default, tuning=(1e-2, 4.0), unit="1/L")
 
 
-def watched(hyper: Floats, change: Callable[[Floats], None], advance: Callable[[], Any]) -> Step:
-    """A step that calls ``change(hyper)`` where the values are others than in the iteration before, and ``advance()``.
+def adaptive_step(default: float) -> Hyperparameter:
+    """Return the step size of a method that scales gradients."""
+    return step_size(default, tuning=(1e-5, 1.0), unit="1")
 
-    ``hyper`` holds the values that the session began with.
+
+def momentum(default: float) -> Hyperparameter:
+    """Return a momentum that is tuned."""
+    return fraction(default, tuning=(0.0, 0.999))
+
+
+def nonnegative(default: float) -> Hyperparameter:
+    """Return a hyperparameter of at least 0 that is not tuned, such as ε or a weight decay."""
+    return Hyperparameter(default=default)
+
+
+def adam(*, epsilon: float, **further: Hyperparameter) -> dict[str, Hyperparameter]:
+    """Return the hyperparameters of Adam and of what is derived from it."""
+    return {
+        "step_size": adaptive_step(1e-3),
+        "beta1": fraction(0.9, tuning=(0.0, 0.99)),
+        "beta2": fraction(0.999, tuning=(0.9, 0.9999)),
+        "epsilon": nonnegative(epsilon),
+        **further,
+    }
+
+
+def rmsprop_decay(default: float) -> Hyperparameter:
+    """Return the decay of the average of squared gradients."""
+    return fraction(default, tuning=(0.5, 0.999))
+
+
+def adagrad_step(default: float) -> Hyperparameter:
+    """Return the step size of Adagrad."""
+    return step_size(default, tuning=(1e-3, 10.0), unit="1")
+
+
+def lion(default_step: float, default_decay: float) -> dict[str, Hyperparameter]:
+    """Return the hyperparameters of Lion."""
+    return {
+        "step_size": step_size(default_step, tuning=(1e-6, 0.1), unit="1"),
+        "beta1": fraction(0.9, tuning=(0.0, 0.99)),
+        "beta2": fraction(0.99, tuning=(0.5, 0.999)),
+        "weight_decay": nonnegative(default_decay),
+    }
+
+
+def follow_schedule(hyper: Floats, change: Callable[[Floats], None], advance: Callable[[], Any]) -> Step:
+    """Make the step of a session that passes changed hyperparameters to its library.
+
+    Parameters
+    ----------
+    hyper
+        The values with which the session began.
+    change
+        Passes new values to the library.
+    advance
+        Makes one iteration.
+
+    Returns
+    -------
+    function
+        ``step(hyper)`` calls ``change(hyper)`` if the values differ from those of the iteration before, then
+        ``advance()``.
     """
     before = hyper.tobytes()
 
@@ -43,7 +97,7 @@ def watched(hyper: Floats, change: Callable[[Floats], None], advance: Callable[[
     return step
 
 
-def refused(library: str, values: Mapping[str, float], why: str) -> str:
-    """That a library does not take these values, in its own words."""
-    told = ", ".join(f"{name}={value:g}" for name, value in values.items())
-    return f"{library} refuses {told}: {why}"
+def format_refusal(library: str, values: Mapping[str, float], why: str) -> str:
+    """Return the message that a library does not take these values, with the library's own words."""
+    given = ", ".join(f"{name}={value:g}" for name, value in values.items())
+    return f"{library} refuses {given}: {why}"

@@ -1,44 +1,38 @@
-"""What Optax and Keras on JAX share: double precision, and a compiled step over our arrays."""
+"""A compiled step of JAX over nagbench's arrays, for Optax and for Keras on JAX."""
 
 from __future__ import annotations
 
-import importlib
-import os
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from nagbench.optimizers.adapters._common import Floats
+from nagbench.problems.adapters._jax import double_precision, load_jax
+from nagbench.problems.problem import Floats
+
+__all__ = ["CompiledStep", "double_precision", "load_jax"]
 
 
-def load() -> Any:
-    """JAX on the processor, whatever else the machine has."""
-    if "jax" not in sys.modules:
-        os.environ.setdefault("JAX_PLATFORMS", "cpu")
-    return importlib.import_module("jax")
+class CompiledStep:
+    """Steps of a compiled function from an iterate on.
 
+    The gradient is passed without a copy if JAX can do so on CPUs (64-byte alignment). JAX's arrays cannot be written
+    to, so the new x is copied back.
 
-def double_precision() -> Any:
-    """A context in which JAX computes in double precision, without a change of its configuration."""
-    jax = load()
-    # Before JAX 0.8 the switch lived elsewhere.
-    switch = jax.enable_x64 if hasattr(jax, "enable_x64") else importlib.import_module("jax.experimental").enable_x64
-    return switch(True)
-
-
-class Walk:
-    """Steps of ``compiled(x, state, gradient, *more) → (x, state)`` from our iterate on, x and state donated.
-
-    The gradient is handed over without a copy, where JAX can on processors (64-byte alignment); JAX's arrays cannot be
-    written to, so the new x is copied back.
+    Parameters
+    ----------
+    compiled
+        ``compiled(x, state, gradient, *more)`` returns the new x and state; x and state are donated.
+    iterate, gradient
+        nagbench's arrays, shape (n,). A step reads the gradient and writes the iterate.
+    state
+        The state of the optimizer at the start.
     """
 
     def __init__(self, compiled: Callable[..., Any], iterate: Floats, gradient: Floats, state: Any) -> None:
         self.compiled, self.state = compiled, state
         self._iterate, self._gradient = iterate, gradient
-        self._x = load().numpy.array(iterate)
+        self._x = load_jax().numpy.array(iterate)
 
     def __call__(self, *more: Any) -> None:
         with double_precision():

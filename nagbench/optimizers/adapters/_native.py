@@ -1,7 +1,7 @@
-"""Problems as a library's own users write them, so that it can differentiate them itself: f by operators alone.
+"""Problems as users of a library write them, so that the library can differentiate them itself.
 
-Where a family is here, a library's method is timed a second time, end to end: value and gradient by PyTorch's autograd or
-JAX's grad, the update its own, as many iterations as the replay makes. Optax runs its whole loop compiled.
+If a family is here, an algorithm of a library is timed a second time, end to end: f, ∇f by PyTorch's autograd or JAX's
+grad, and the update, for as many iterations as the replay makes. Optax runs its whole loop compiled.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from nagbench.optimizers.adapters import _jax
+from nagbench.optimizers.adapters._jax import double_precision, load_jax
 from nagbench.problems.problem import Floats, Problem
 
 Form = Callable[[Any, Any], Any]
-# Runs so many iterations from the start, and returns the last parameters.
 Loop = Callable[[int], Floats]
 
 
@@ -34,8 +33,14 @@ def _rosenbrock(x: Any, _: Any) -> Any:
     return (100.0 * across**2 + along**2).sum()
 
 
-def form_of(problem: Problem) -> tuple[Form, Floats] | None:
-    """f(x, data) by operators that arrays of NumPy, PyTorch and JAX share, and its data; None where there is none."""
+def find_form(problem: Problem) -> tuple[Form, Floats] | None:
+    """Find the form of a problem that arrays of NumPy, PyTorch and JAX share.
+
+    Returns
+    -------
+    tuple or None
+        f as a function of x and data, and the data; None if there is no such form.
+    """
     if problem.family == "rosenbrock":
         return _rosenbrock, problem.data
     if problem.family == "quadratic" and problem.spectrum is not None:
@@ -47,7 +52,22 @@ def form_of(problem: Problem) -> tuple[Form, Floats] | None:
 
 
 def torch_loop(make: Callable[[Any], Any], form: Form, data: Floats, start: Floats) -> Loop:
-    """A training loop of PyTorch's: autograd, and ``make(parameters)``'s step."""
+    """Make a training loop of PyTorch.
+
+    Parameters
+    ----------
+    make
+        Makes the optimizer of a list of parameters.
+    form, data
+        f; see `find_form`.
+    start
+        The start, shape (n,).
+
+    Returns
+    -------
+    function
+        It runs a number of iterations and returns the last x.
+    """
     import torch
 
     constant = torch.from_numpy(data.copy())
@@ -65,13 +85,15 @@ def torch_loop(make: Callable[[Any], Any], form: Form, data: Floats, start: Floa
 
 
 def optax_loop(make: Callable[..., Any], values: Mapping[str, float], form: Form, data: Floats, start: Floats) -> Loop:
-    """The whole loop compiled by XLA, `lax.fori_loop` with the number of iterations as an argument."""
-    jax = _jax.load()
-    compiled = _whole(make, form)
+    """Make a loop of Optax, compiled as a whole by XLA; see `torch_loop`.
+
+    ``make(**values)`` returns the transformation. The number of iterations is an argument of the compiled loop.
+    """
+    compiled = _compile_loop(make, form)
 
     def run(iterations: int) -> Floats:
-        with _jax.double_precision():
-            x = jax.numpy.array(start)
+        with double_precision():
+            x = load_jax().numpy.array(start)
             state = make(**values).init(x)
             return np.asarray(compiled(x, state, data, iterations, dict(values)).block_until_ready())
 
@@ -79,8 +101,8 @@ def optax_loop(make: Callable[..., Any], values: Mapping[str, float], form: Form
 
 
 @functools.cache
-def _whole(make: Callable[..., Any], form: Form) -> Any:
-    jax, optax = _jax.load(), importlib.import_module("optax")
+def _compile_loop(make: Callable[..., Any], form: Form) -> Any:
+    jax, optax = load_jax(), importlib.import_module("optax")
     gradient = jax.grad(form)
 
     def loop(x: Any, state: Any, data: Any, iterations: Any, values: Any) -> Any:

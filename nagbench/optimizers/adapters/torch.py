@@ -1,7 +1,8 @@
 """PyTorch's optimizers, on a parameter that shares memory with the loop's iterate.
 
-Each is there as it comes (on a processor PyTorch then takes a tensor at a time), and, with a suffix, forced to its
-*foreach* and *fused* implementations, where there is one for processors.
+Each is there with PyTorch's defaults (on a CPU it then updates one tensor at a time), and, with a suffix, with its
+*foreach* and
+*fused* implementations forced, if there is one for CPUs.
 """
 
 from __future__ import annotations
@@ -11,25 +12,33 @@ from functools import partial
 from typing import Any, cast
 
 from nagbench.core.errors import one_line
-from nagbench.optimizers.adapters._common import (
-    ADAPTIVE_TUNING,
-    LOOK_AHEAD,
-    MOMENTUM_TUNING,
-    STEP_TUNING,
-    Arguments,
-    Floats,
-    number,
-    refused,
-    watched,
-)
-from nagbench.optimizers.adapters._native import Loop, form_of, torch_loop
-from nagbench.optimizers.algorithm import Hyperparameter, Method, Session, Step, Tuning, fraction, step_size
-from nagbench.optimizers.algorithms._tunings import inverse_smoothness, polyak, strongly_convex
-from nagbench.problems.problem import Problem
+from nagbench.optimizers.adapters import _common
+from nagbench.optimizers.adapters._common import LOOK_AHEAD, Arguments, follow_schedule, format_refusal, nonnegative
+from nagbench.optimizers.adapters._native import Loop, find_form, torch_loop
+from nagbench.optimizers.algorithm import Method, Session, Step, Theory
+from nagbench.optimizers.algorithms._hyperparameters import inverse_smoothness, polyak, strongly_convex
+from nagbench.optimizers.hyperparameters import Hyperparameter, fraction
+from nagbench.problems.problem import Floats, Problem
+
+_TORCH_NAMES = {"step_size": "lr", "decay": "alpha", "epsilon": "eps"}
 
 
-def session_of(kind: Callable[[], Any], names: list[str], arguments: Arguments, flags: Mapping[str, Any]) -> Session:
-    """Sessions of the class that ``kind()`` returns; ``arguments`` turns our hyperparameters, ``names``, into its own."""
+def make_session(
+    find_class: Callable[[], Any], names: list[str], arguments: Arguments, flags: Mapping[str, Any]
+) -> Session:
+    """Return the sessions of a ``torch.optim.Optimizer`` class.
+
+    Parameters
+    ----------
+    find_class
+        Returns the class, once PyTorch may be imported.
+    names
+        The hyperparameters under nagbench's names, in order.
+    arguments
+        Turns hyperparameters into arguments of the class.
+    flags
+        Further arguments.
+    """
 
     def begin(iterate: Floats, gradient: Floats, hyper: Floats) -> Step:
         import torch
@@ -40,15 +49,15 @@ def session_of(kind: Callable[[], Any], names: list[str], arguments: Arguments, 
         def given(hyper: Floats) -> dict[str, Any]:
             return arguments(dict(zip(names, hyper.tolist(), strict=True)))
 
-        optimizer = kind()([parameter], **given(hyper), **flags)
+        optimizer = find_class()([parameter], **given(hyper), **flags)
         group = optimizer.param_groups[0]
-        return watched(hyper, lambda now: group.update(given(now)), optimizer.step)
+        return follow_schedule(hyper, lambda now: group.update(given(now)), optimizer.step)
 
     return begin
 
 
-def refusal(kind: type[Any], arguments: Mapping[str, Any]) -> str | None:
-    """What the class says to arguments that it does not take; None if it takes them."""
+def find_refusal(kind: type[Any], arguments: Mapping[str, Any]) -> str | None:
+    """Return the error that a class raises for its arguments; None if it takes them."""
     import torch
 
     try:
@@ -64,42 +73,27 @@ def _class(name: str) -> type[Any]:
     return cast(type[Any], getattr(torch.optim, name))
 
 
-_OWN = {"step_size": "lr", "decay": "alpha", "epsilon": "eps"}
-
-
 def _arguments(values: Mapping[str, float]) -> dict[str, Any]:
-    """Our hyperparameters under PyTorch's names."""
-    given: dict[str, Any] = {_OWN.get(name, name): value for name, value in values.items()}
+    """Return hyperparameters under PyTorch's names."""
+    given: dict[str, Any] = {_TORCH_NAMES.get(name, name): value for name, value in values.items()}
     if "beta1" in given:
         given["betas"] = (given.pop("beta1"), given.pop("beta2"))
     return given
 
 
 def _refuses(class_name: str, flags: Mapping[str, Any], values: Mapping[str, float]) -> str | None:
-    why = refusal(_class(class_name), {**_arguments(values), **flags})
-    return why and refused("torch", values, why)
+    why = find_refusal(_class(class_name), {**_arguments(values), **flags})
+    return why and format_refusal("torch", values, why)
 
 
-def _natively(
+def _native_loop(
     class_name: str, flags: Mapping[str, Any], problem: Problem, start: Floats, values: Mapping[str, float]
 ) -> Loop | None:
-    found = form_of(problem)
-    return found and torch_loop(lambda p: _class(class_name)(p, **_arguments(values), **flags), *found, start)
+    form = find_form(problem)
+    return form and torch_loop(lambda p: _class(class_name)(p, **_arguments(values), **flags), *form, start)
 
 
-_STEP = step_size(1e-3, tuning=STEP_TUNING, unit="1/L")
-_MOMENTUM = fraction(0.0, tuning=MOMENTUM_TUNING)
-_WEIGHT_DECAY = number(0.0)
-_ADAM = {
-    "step_size": step_size(1e-3, tuning=ADAPTIVE_TUNING, unit="1"),
-    "beta1": fraction(0.9, tuning=(0.0, 0.99)),
-    "beta2": fraction(0.999, tuning=(0.9, 0.9999)),
-    "epsilon": number(1e-8),
-    "weight_decay": _WEIGHT_DECAY,
-}
-
-
-def _methods(
+def _algorithms(
     name: str,
     class_name: str,
     hyperparameters: Mapping[str, Hyperparameter],
@@ -108,92 +102,99 @@ def _methods(
     fused: bool = False,
     flags: Mapping[str, Any] | None = None,
     tested_at: str = "x",
-    theory: Tuning | None = None,
+    theory: Theory | None = None,
 ) -> Iterator[Method]:
+    """Yield the algorithm with PyTorch's default implementation and with the forced ones."""
     kinds: dict[str, dict[str, bool]] = {"": {}, "-foreach": {"foreach": True}}
     if fused:
         kinds["-fused"] = {"fused": True}
     for suffix, kind in kinds.items():
         given = {**(flags or {}), **kind}
-        shown = ", ".join(f"{key}={value}" for key, value in given.items())
+        text = ", ".join(f"{key}={value}" for key, value in given.items())
         yield Method(
             name=f"torch/{name}{suffix}",
             library="torch",
-            session=session_of(partial(_class, class_name), list(hyperparameters), _arguments, given),
-            native=partial(_natively, class_name, given),
+            session=make_session(partial(_class, class_name), list(hyperparameters), _arguments, given),
+            native=partial(_native_loop, class_name, given),
             refuses=partial(_refuses, class_name, given),
             hyperparameters=hyperparameters,
             autonomous=False,
             tested_at=tested_at,
-            source=f"torch.optim.{class_name}" + (f" with {shown}" if shown else ""),
+            source=f"torch.optim.{class_name}" + (f" with {text}" if text else ""),
             summary=summary,
             theory=theory,
             distributions=("torch",),
         )
 
 
-def _all() -> Iterator[Method]:
-    yield from _methods(
-        "sgd", "SGD",
-        {"step_size": _STEP, "momentum": _MOMENTUM, "dampening": fraction(0.0), "weight_decay": _WEIGHT_DECAY},
-        "b ← m·b + (1 − d)·g, at first b ← g; x ← x − s·b",
-        fused=True, theory=polyak,
-    )  # fmt: skip
-    yield from _methods(
-        "sgd-nesterov", "SGD",
-        # PyTorch's default is no momentum, which it refuses here.
-        {"step_size": _STEP, "momentum": fraction(0.9, tuning=MOMENTUM_TUNING), "weight_decay": _WEIGHT_DECAY},
+_ADAM = _common.adam(epsilon=1e-8, weight_decay=nonnegative(0.0))
+_SGD = {
+    "step_size": _common.descent_step(1e-3),
+    "momentum": _common.momentum(0.0),
+    "dampening": fraction(0.0),
+    "weight_decay": nonnegative(0.0),
+}
+_SGD_NESTEROV = {
+    "step_size": _common.descent_step(1e-3),
+    # PyTorch's default is no momentum, which it refuses with Nesterov's method.
+    "momentum": _common.momentum(0.9),
+    "weight_decay": nonnegative(0.0),
+}
+_RMSPROP = {
+    "step_size": _common.adaptive_step(1e-2),
+    "decay": _common.rmsprop_decay(0.99),
+    "epsilon": nonnegative(1e-8),
+    "momentum": fraction(0.0),
+    "weight_decay": nonnegative(0.0),
+}
+_ADAGRAD = {
+    "step_size": _common.adagrad_step(1e-2),
+    "lr_decay": nonnegative(0.0),
+    "epsilon": nonnegative(1e-10),
+    "weight_decay": nonnegative(0.0),
+}
+_ASGD = {
+    "step_size": _common.descent_step(1e-2),
+    "lambd": nonnegative(1e-4),
+    "alpha": nonnegative(0.75),
+    "t0": nonnegative(1e6),
+    "weight_decay": nonnegative(0.0),
+}
+
+_ALL = (
+    *_algorithms("sgd", "SGD", _SGD, "b ← m·b + (1 − d)·g, at first b ← g; x ← x − s·b", fused=True, theory=polyak),
+    *_algorithms(
+        "sgd-nesterov",
+        "SGD",
+        _SGD_NESTEROV,
         "b ← m·b + g, at first b ← g; p ← p − s·(g + m·b)",
-        fused=True, flags={"nesterov": True}, tested_at=LOOK_AHEAD, theory=strongly_convex,
-    )  # fmt: skip
-    yield from _methods(
-        "adam", "Adam", _ADAM, "x ← x − s·â/(√b̂ + ε), â and b̂ the corrected averages of g and g²", fused=True
-    )
-    yield from _methods(
+        fused=True,
+        flags={"nesterov": True},
+        tested_at=LOOK_AHEAD,
+        theory=strongly_convex,
+    ),
+    *_algorithms("adam", "Adam", _ADAM, "x ← x − s·â/(√b̂ + ε), â and b̂ the corrected averages of g and g²", fused=True),
+    *_algorithms(
         "adamw",
         "AdamW",
-        {**_ADAM, "weight_decay": number(1e-2)},
+        {**_ADAM, "weight_decay": nonnegative(1e-2)},
         "Adam with x ← (1 − s·w)·x before each step",
         fused=True,
-    )
-    yield from _methods(
-        "nadam", "NAdam",
-        {**_ADAM, "step_size": step_size(2e-3, tuning=ADAPTIVE_TUNING, unit="1"), "momentum_decay": number(4e-3)},
+    ),
+    *_algorithms(
+        "nadam",
+        "NAdam",
+        {**_ADAM, "step_size": _common.adaptive_step(2e-3), "momentum_decay": nonnegative(4e-3)},
         "Adam with Nesterov's look-ahead and momentum β₁(1 − 0.96^(kψ)/2)",
-    )  # fmt: skip
-    yield from _methods(
-        "rmsprop", "RMSprop",
-        {
-            "step_size": step_size(1e-2, tuning=ADAPTIVE_TUNING, unit="1"),
-            "decay": fraction(0.99, tuning=(0.5, 0.999)),
-            "epsilon": number(1e-8),
-            "momentum": fraction(0.0),
-            "weight_decay": _WEIGHT_DECAY,
-        },
-        "a ← d·a + (1 − d)·g²; x ← x − s·g/(√a + ε)",
-    )  # fmt: skip
-    yield from _methods(
-        "adagrad", "Adagrad",
-        {
-            "step_size": step_size(1e-2, tuning=(1e-3, 10.0), unit="1"),
-            "lr_decay": number(0.0),
-            "epsilon": number(1e-10),
-            "weight_decay": _WEIGHT_DECAY,
-        },
-        "a ← a + g²; x ← x − s·g/(√a + ε)", fused=True,
-    )  # fmt: skip
-    yield from _methods(
-        "asgd", "ASGD",
-        {
-            "step_size": step_size(1e-2, tuning=STEP_TUNING, unit="1/L"),
-            "lambd": number(1e-4),
-            "alpha": number(0.75),
-            "t0": number(1e6),
-            "weight_decay": _WEIGHT_DECAY,
-        },
+    ),
+    *_algorithms("rmsprop", "RMSprop", _RMSPROP, "a ← d·a + (1 − d)·g²; x ← x − s·g/(√a + ε)"),
+    *_algorithms("adagrad", "Adagrad", _ADAGRAD, "a ← a + g²; x ← x − s·g/(√a + ε)", fused=True),
+    *_algorithms(
+        "asgd",
+        "ASGD",
+        _ASGD,
         "x ← (1 − λ·s_k)·x − s_k·g, s_k = s/(1 + λ·s·k)^α; its average is kept beside and not tested",
         theory=inverse_smoothness,
-    )  # fmt: skip
-
-
-METHODS = {method.name: method for method in _all()}
+    ),
+)
+METHODS = {algorithm.name: algorithm for algorithm in _ALL}

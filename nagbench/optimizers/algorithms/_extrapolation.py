@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from nagbench.core.kernels import jitable
@@ -9,8 +10,14 @@ from nagbench.core.kernels import jitable
 
 @jitable
 def extrapolate(gradient: Any, iterate: Any, query: Any, step: float, momentum: float) -> None:
-    """x⁺ = y − s·∇f(y); y⁺ = x⁺ + β(x⁺ − x), with x in ``iterate`` and y in ``query``."""
+    """Compute x⁺ = y − s·∇f(y) and y⁺ = x⁺ + β(x⁺ − x), with x in ``iterate`` and y in ``query``."""
     for i in range(iterate.size):
         moved = query[i] - step * gradient[i]
         query[i] = moved + momentum * (moved - iterate[i])
         iterate[i] = moved
+
+
+@jitable
+def next_t(t: float) -> float:
+    """Return t⁺ = (1 + √(1 + 4t²))/2, the next number of FISTA's sequence."""
+    return 0.5 * (1.0 + math.sqrt(1.0 + 4.0 * t * t))

@@ -1,10 +1,12 @@
-"""Lion."""
+"""Lion, a momentum method that moves every coordinate by the same distance."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from nagbench.optimizers.algorithm import Hyperparameter, fraction, step_size
+from nagbench.optimizers.hyperparameters import Hyperparameter, fraction, step_size
 from nagbench.optimizers.registry import method
 
 
@@ -19,11 +21,33 @@ from nagbench.optimizers.registry import method
     },
     source="Chen et al. 2023, algorithm 2",
 )
-def lion(k, gradient, iterate, query, slots, hyper):  # type: ignore[no-untyped-def]
+def lion(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
     """x ← x − s·(sign(β₁·a + (1 − β₁)·g) + w·x); a ← β₂·a + (1 − β₂)·g, with g = ∇f(x).
 
-    Every coordinate moves by s (or not at all, where the sign is 0), so x ends up circling a minimum at a distance of
-    about s, and gets no closer. With w > 0 it does not tend to a minimiser of f, unless that is 0.
+    Other Parameters
+    ----------------
+    step_size
+        s > 0, the distance that a coordinate moves.
+    beta1, beta2
+        β₁ and β₂ in [0, 1), the decay of the average in the step and in the state.
+    weight_decay
+        w ≥ 0.
+
+    Notes
+    -----
+    Every coordinate moves by s, or not at all if the sign is 0. So x ends up circling a minimum at a distance of about
+    s. With w > 0 it does not tend to a minimiser of f, unless that is 0.
+
+    References
+    ----------
+    .. [1] X. Chen et al., "Symbolic discovery of optimization algorithms", 2023, algorithm 2.
+
+    Examples
+    --------
+    >>> import nagbench
+    >>> run = nagbench.run("quadratic:eigenvalues=[1,100]", "lion:step_size=0.01", tolerance=1, budget=1000)
+    >>> run.status, run.iterations
+    ('converged', 100)
     """
     step, beta1, beta2, decay = hyper[0], hyper[1], hyper[2], hyper[3]
     average = slots[0]

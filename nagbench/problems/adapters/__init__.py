@@ -1,1 +1,1 @@
-"""Problems from elsewhere: Python functions, PyTorch modules, CUTEst."""
+"""Adapters: plain Python functions, PyTorch modules and CUTEst's problems as problems."""

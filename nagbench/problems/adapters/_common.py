@@ -1,4 +1,4 @@
-"""What problems from outside share: calls of a user's functions, whose every fault is said in one line, by name."""
+"""Calls of users' functions, whose every error becomes one line that names the problem, and facts that users state."""
 
 from __future__ import annotations
 
@@ -9,72 +9,102 @@ from typing import Any
 import numpy as np
 
 from nagbench.core.errors import UsageError, one_line
-from nagbench.problems.problem import Floats, Ints, Kernel
+from nagbench.problems.problem import KINDS, Floats, Ints, Kernel
 
-Value = Callable[[Floats, Ints], Any]
-KINDS = ("quadratic", "convex", "nonconvex")
+Function = Callable[[Floats, Ints], Any]
 
 
 class FunctionError(UsageError):
-    """A user's function raised, or returned what is not a number or not a gradient."""
+    """A user's function raised, or returned something else than a number or a gradient."""
 
 
-def kernels(name: str, value: Value, gradient: Value) -> tuple[Kernel, Kernel]:
-    """Kernels for the plain engine made of ``value(x, rows)`` and ``gradient(x, rows)``, which are given a copy of x."""
+def make_kernels(name: str, value: Function, gradient: Function) -> tuple[Kernel, Kernel]:
+    """Make kernels for the engine "python".
 
-    def value_kernel(x, data, shape, rows):  # type: ignore[no-untyped-def]
-        return number(name, value, x, rows)
+    Parameters
+    ----------
+    name
+        The problem, for messages.
+    value, gradient
+        Functions of x and of the rows of a mini-batch. They are given a copy of x.
 
-    def gradient_kernel(x, data, shape, rows, out):  # type: ignore[no-untyped-def]
-        out[:] = vector(name, gradient, x, rows)
+    Returns
+    -------
+    value_kernel, gradient_kernel
+        As `Problem` takes them. They raise `FunctionError`.
+    """
+
+    def value_kernel(x: Floats, data: Floats, shape: Ints, rows: Ints) -> float:
+        return evaluate_value(name, value, x, rows)
+
+    def gradient_kernel(x: Floats, data: Floats, shape: Ints, rows: Ints, out: Floats) -> None:
+        out[:] = evaluate_gradient(name, gradient, x, rows)
 
     return value_kernel, gradient_kernel
 
 
-def number(name: str, function: Value, x: Floats, rows: Ints) -> float:
-    """The one number that the function returns. Raises FunctionError."""
-    result = _called(name, function, x, rows)
+def evaluate_value(name: str, function: Function, x: Floats, rows: Ints) -> float:
+    """Return the one number that a function returns. Raises FunctionError."""
+    result = _call(name, function, x, rows)
     if result.shape != ():
-        raise FunctionError(f"{name}: the value has shape {result.shape}, expected one number, at x = {_text(x)}")
+        raise FunctionError(f"{name}: the value has shape {result.shape}, expected one number, at x = {_format(x)}")
     return float(result)
 
 
-def vector(name: str, function: Value, x: Floats, rows: Ints) -> Floats:
-    """The gradient that the function returns. Raises FunctionError."""
-    result = _called(name, function, x, rows)
+def evaluate_gradient(name: str, function: Function, x: Floats, rows: Ints) -> Floats:
+    """Return the gradient that a function returns. Raises FunctionError."""
+    result = _call(name, function, x, rows)
     if result.shape != x.shape:
-        raise FunctionError(f"{name}: the gradient has shape {result.shape}, expected {x.shape}, at x = {_text(x)}")
+        raise FunctionError(f"{name}: the gradient has shape {result.shape}, expected {x.shape}, at x = {_format(x)}")
     return result
 
 
-def _called(name: str, function: Value, x: Floats, rows: Ints) -> Floats:
+def _call(name: str, function: Function, x: Floats, rows: Ints) -> Floats:
     try:
         result = np.asarray(function(x.copy(), rows))
     except FunctionError:
         raise
     except (Exception, SystemExit) as error:
-        raise FunctionError(f"{name} raised {one_line(error)}, at x = {_text(x)}") from error
+        raise FunctionError(f"{name} raised {one_line(error)}, at x = {_format(x)}") from error
     if result.dtype.kind not in "biuf":
         kind = "None" if result.shape == () and result.item() is None else f"values of type {result.dtype}"
-        raise FunctionError(f"{name} returned {kind}, expected real numbers, at x = {_text(x)}")
+        raise FunctionError(f"{name} returned {kind}, expected real numbers, at x = {_format(x)}")
     return np.asarray(result, dtype=np.float64)
 
 
-def _text(x: Floats) -> str:
+def _format(x: Floats) -> str:
     return np.array2string(x, threshold=6, precision=6, max_line_width=10_000, separator=", ")
 
 
-def stated_facts(name: str, thing: Any, dimension: int) -> dict[str, Any]:
-    """The facts that the user states as attributes of a function or a class, such as ``f.minimum = 0.0``, checked.
+def read_facts(name: str, thing: Any, dimension: int) -> dict[str, Any]:
+    """Read the facts that a user states as attributes of a function or a class, such as ``f.minimum = 0.0``.
 
-    They are minimum, minimizers, smoothness, strong_convexity, domain, kind and source. Raises UsageError.
+    Parameters
+    ----------
+    name
+        The problem, for messages.
+    thing
+        The function or class. Its attributes minimum, minimizers, smoothness, strong_convexity, domain, kind and
+        source are read.
+    dimension
+        The number n of coordinates.
+
+    Returns
+    -------
+    dict
+        The facts that are stated.
+
+    Raises
+    ------
+    UsageError
+        If one is not valid.
     """
     readers: Mapping[str, Callable[[Any], Any]] = {
-        "minimum": _finite,
-        "minimizers": lambda given: _array(given, (dimension,)),
-        "smoothness": _finite,
-        "strong_convexity": _finite,
-        "domain": lambda given: _array(given, (dimension, 2))[0],
+        "minimum": _finite_number,
+        "minimizers": lambda given: _finite_arrays(given, (dimension,)),
+        "smoothness": _finite_number,
+        "strong_convexity": _finite_number,
+        "domain": lambda given: _finite_arrays(given, (dimension, 2))[0],
         "kind": _kind,
         "source": str,
     }
@@ -89,18 +119,18 @@ def stated_facts(name: str, thing: Any, dimension: int) -> dict[str, Any]:
     return facts
 
 
-def _finite(given: Any) -> float:
+def _finite_number(given: Any) -> float:
     if isinstance(given, bool) or not math.isfinite(given):
         raise ValueError("it must be a finite number")
     return float(given)
 
 
-def _array(given: Any, item: tuple[int, ...]) -> Floats:
-    """One or more arrays of shape ``item``, as an array of them."""
+def _finite_arrays(given: Any, shape: tuple[int, ...]) -> Floats:
+    """Return one or more arrays of a shape as an array of them."""
     array = np.array(given, dtype=np.float64)
-    array = array[None] if array.shape == item else array
-    if array.shape[1:] != item or not len(array) or not np.isfinite(array).all():
-        raise ValueError(f"it must hold finite numbers, in shape {item} or several of that")
+    array = array[None] if array.shape == shape else array
+    if array.shape[1:] != shape or not len(array) or not np.isfinite(array).all():
+        raise ValueError(f"it must hold finite numbers, in shape {shape} or several of that")
     return array
 
 

@@ -19,9 +19,10 @@ import numpy as np
 
 from nagbench.core.discovery import import_object, is_unmarked
 from nagbench.core.errors import UsageError, one_line
-from nagbench.problems.adapters._common import FunctionError, kernels, number, stated_facts
+from nagbench.problems.adapters._common import FunctionError, evaluate_value, make_kernels, read_facts
+from nagbench.problems.adapters._jax import double_precision, load_jax
 from nagbench.problems.problem import Floats, Problem
-from nagbench.problems.registry import Family, build_problem, scheme
+from nagbench.problems.registry import Family, adapter, build_problem
 
 Function = Callable[..., Any]
 _NO_ROWS = np.zeros(0, np.int64)
@@ -31,9 +32,9 @@ _WAYS_OUT = (
 )
 
 
-@scheme("python")
+@adapter("python")
 def python_family(path: str) -> Family:
-    """The family of a function f(x), or of a pair (f, gradient), at "package.module:attribute"."""
+    """Return the family of a function f(x), or of a pair (f, gradient), at "package.module:attribute"."""
     module = path.partition(":")[0]
     if "<" in path or module == "__main__":
         raise UsageError(
@@ -45,24 +46,39 @@ def python_family(path: str) -> Family:
     if not callable(function) or not (gradient is None or callable(gradient)):
         raise UsageError(f"problem 'python:{path}' is neither a function nor a pair (function, gradient) of them")
     found = _family(f"python:{path}", function, gradient, (module,))
-    return replace(found, build=_of_numbers(found.name, found.build)) if is_unmarked(path, thing) else found
+    return replace(found, build=_only_numbers(found.name, found.build)) if is_unmarked(path, thing) else found
 
 
 def problem_of_function(function: Any, parameters: Mapping[str, Any], facts: Mapping[str, Any]) -> Problem:
-    """A problem of a function at hand. It can go into a sweep if it can be imported by its name. Raises UsageError."""
+    """Return the problem of a function object.
+
+    Parameters
+    ----------
+    function
+        f. A sweep can run it only if it can be imported by its name.
+    parameters
+        The further parameters of f, and ``gradient``.
+    facts
+        ``start`` and ``domain``, where given.
+
+    Raises
+    ------
+    UsageError
+        If this is not a function, or its parameters are not valid.
+    """
     if not callable(function):
         raise UsageError(f"a problem is a name or a function of x, not {function!r}")
     given = dict(parameters)
-    slope = given.pop("gradient", None)
-    path = _path_of(function)
-    if not callable(slope):
+    gradient = given.pop("gradient", None)
+    path = _import_path(function)
+    if not callable(gradient):
         return build_problem(_family(f"python:{path}", function, None, ()), parameters, **facts)
-    built = build_problem(_family(f"python:{path}", function, slope, ()), given, **facts)
-    return replace(built, parameters={**given, "gradient": _path_of(slope).replace(":", ".")})
+    built = build_problem(_family(f"python:{path}", function, gradient, ()), given, **facts)
+    return replace(built, parameters={**given, "gradient": _import_path(gradient).replace(":", ".")})
 
 
-def _path_of(function: Any) -> str:
-    """The "package.module:attribute" under which a function can be imported, else a text that holds "<"."""
+def _import_path(function: Any) -> str:
+    """Return the "package.module:attribute" under which a function can be imported, else a text with "<"."""
     module, name = getattr(function, "__module__", ""), getattr(function, "__qualname__", "")
     found: Any = inspect.getmodule(function)
     for part in name.split("."):
@@ -76,35 +92,35 @@ def _family(name: str, function: Function, gradient: Function | None, modules: t
 
     signature = inspect.signature(build)
     own = [signature.parameters["start"], signature.parameters["gradient"]]
-    build.__signature__ = signature.replace(parameters=[*own, *_further(function)])  # type: ignore[attr-defined]
+    build.__signature__ = signature.replace(parameters=[*own, *_parameters_after_x(function)])  # type: ignore[attr-defined]
     build.__doc__ = inspect.getdoc(function)
     return Family(name, build)
 
 
-def _of_numbers(name: str, build: Callable[..., Problem]) -> Callable[..., Problem]:
-    """The same, of numbers alone: an installed function of x must not be told the name of a file by somebody's results."""
+def _only_numbers(name: str, build: Callable[..., Problem]) -> Callable[..., Problem]:
+    """Refuse parameters that are not numbers: results of somebody else must not pass a file name to an installed function."""
 
     @functools.wraps(build)
-    def careful(*, gradient: Any = None, **parameters: Any) -> Problem:
+    def checked(*, gradient: Any = None, **parameters: Any) -> Problem:
         for key, value in parameters.items():
-            if not _numeric(value):
+            if not _is_numeric(value):
                 raise UsageError(
                     f"{name}: {key}={value!r} is not made of numbers, and no other is given to a function of an installed "
                     "package that is not marked with nagbench.family"
                 )
         return build(**parameters) if gradient is None else build(gradient=gradient, **parameters)
 
-    return careful
+    return checked
 
 
-def _numeric(value: Any) -> bool:
+def _is_numeric(value: Any) -> bool:
     with contextlib.suppress(ValueError):
         return np.asarray(value).dtype.kind in "biuf"
     return False
 
 
-def _further(function: Function) -> list[inspect.Parameter]:
-    """The parameters of a function after its first, x."""
+def _parameters_after_x(function: Function) -> list[inspect.Parameter]:
+    """Return the parameters of a function after its first, x, as keyword parameters."""
     try:
         parameters = list(inspect.signature(function).parameters.values())[1:]
     except (TypeError, ValueError):
@@ -117,13 +133,14 @@ def _problem(
     name: str, function: Function, gradient: Any, start: Any, parameters: Mapping[str, Any], modules: tuple[str, ...]
 ) -> Problem:
     point = _start(name, function, start)
-    value = functools.partial(function, **parameters) if parameters else function
-    slope = _gradient(name, function, gradient)
-    if slope is not None and parameters:
-        slope = functools.partial(slope, **parameters)
-    call, call_slope = _derived(name, value, point) if slope is None else (_as_given(value), _as_given(slope))
-    value_kernel, gradient_kernel = kernels(name, lambda x, rows: call(x), lambda x, rows: call_slope(x))
-    value_kernel.__wrapped__, gradient_kernel.__wrapped__ = value, call_slope  # type: ignore[attr-defined]
+    own_gradient = _find_gradient(name, function, gradient)
+    value = functools.partial(function, **parameters)
+    if own_gradient is None:
+        call, call_gradient = _differentiate(name, value, point)
+    else:
+        call, call_gradient = _as_given(value), _as_given(functools.partial(own_gradient, **parameters))
+    value_kernel, gradient_kernel = make_kernels(name, lambda x, rows: call(x), lambda x, rows: call_gradient(x))
+    value_kernel.__wrapped__, gradient_kernel.__wrapped__ = value, call_gradient  # type: ignore[attr-defined]
     return Problem(
         name=name,
         family=name,
@@ -131,16 +148,17 @@ def _problem(
         gradient_kernel=gradient_kernel,
         start=point,
         engine="python",
-        modules=tuple(dict.fromkeys([*modules, *_homes(function, slope)])),
-        **stated_facts(name, function, point.size),
+        modules=tuple(dict.fromkeys([*modules, *_modules_of(function, own_gradient)])),
+        **read_facts(name, function, point.size),
     )
 
 
-def _homes(*functions: Any) -> list[str]:
+def _modules_of(*functions: Any) -> list[str]:
     return [f.__module__ for f in functions if getattr(f, "__module__", None) not in (None, __name__, "functools")]
 
 
 def _start(name: str, function: Function, given: Any) -> Floats:
+    """Return the start that is given, else the attribute of the function. Raises UsageError."""
     own = getattr(function, "start", None)
     if own is None and given is None:
         raise UsageError(f"{name} has no start; give start=[…], or set the function's attribute start")
@@ -157,18 +175,18 @@ def _start(name: str, function: Function, given: Any) -> Floats:
     return point
 
 
-def _gradient(name: str, function: Function, given: Any) -> Function | None:
-    """The gradient that is given as a function or by its name, else the function's attribute; None if there is none."""
+def _find_gradient(name: str, function: Function, given: Any) -> Function | None:
+    """Return the gradient given as a function or by name, else the function's attribute; None if there is none."""
     found = getattr(function, "gradient", None) if given is None else given
     if isinstance(found, str):
-        found = _named_gradient(name, getattr(function, "__module__", ""), found)
+        found = _import_gradient(name, getattr(function, "__module__", ""), found)
     if found is not None and not callable(found):
         raise UsageError(f"{name}: its gradient is not a function but {found!r}")
     return found
 
 
-def _named_gradient(name: str, home: str, text: str) -> Any:
-    """What ``text`` names in the function's own module, or as "package.module.function"."""
+def _import_gradient(name: str, home: str, text: str) -> Any:
+    """Return the object that a text names in the function's own module, or as "package.module.function"."""
     here = getattr(importlib.import_module(home), text, None) if home else None
     if here is not None:
         return here
@@ -179,80 +197,96 @@ def _named_gradient(name: str, home: str, text: str) -> Any:
 
 
 class JaxGradient:
-    """∇f by JAX in double precision, compiled where JAX can do that; ``value`` is f, evaluated in the same way."""
+    """∇f by JAX in double precision.
+
+    Parameters
+    ----------
+    function
+        f.
+    compiled
+        Whether JAX compiles f and ∇f.
+    """
 
     def __init__(self, function: Function, compiled: bool) -> None:
-        import jax
-
+        jax = load_jax()
         prepare = jax.jit if compiled else lambda f: f
         self._value, self._gradient = prepare(function), prepare(jax.grad(function))
 
     def __call__(self, x: Floats) -> Floats:
-        """∇f(x)."""
-        return _in_double_precision(self._gradient, x)
+        """Return ∇f(x)."""
+        return _call_in_double_precision(self._gradient, x)
 
     def value(self, x: Floats) -> Floats:
-        """f(x), shape ()."""
-        return _in_double_precision(self._value, x)
+        """Return f(x), shape (), evaluated in the same way."""
+        return _call_in_double_precision(self._value, x)
 
 
-def _in_double_precision(function: Function, x: Floats) -> Floats:
-    import jax
-
-    with _double_precision():
-        return np.asarray(function(jax.numpy.asarray(x)))
-
-
-def _double_precision() -> Any:
-    import jax
-
-    # Before JAX 0.8 the switch lived elsewhere.
-    switch = jax.enable_x64 if hasattr(jax, "enable_x64") else importlib.import_module("jax.experimental").enable_x64
-    return switch(True)
+def _call_in_double_precision(function: Function, x: Floats) -> Floats:
+    with double_precision():
+        return np.asarray(function(load_jax().numpy.asarray(x)))
 
 
 def _as_given(function: Function) -> Function:
-    """The function as it stands, but in double precision should it be written with jax.numpy."""
+    """Make a function run in double precision if it is written with jax.numpy."""
 
     def call(x: Floats) -> Any:
         if "jax" not in sys.modules:
             return function(x)
-        with _double_precision():
+        with double_precision():
             return np.asarray(function(x))
 
     return call
 
 
 def jax_gradient(function: Function, start: Floats) -> JaxGradient:
-    """JAX's gradient of a function. Raises ImportError without JAX, and what JAX raises where it cannot trace."""
+    """Differentiate a function with JAX.
+
+    Parameters
+    ----------
+    function
+        f.
+    start
+        A point at which the gradient is tried, shape (n,).
+
+    Raises
+    ------
+    ImportError
+        Without JAX.
+    Exception
+        Whatever JAX raises if it cannot trace the function.
+    """
     try:
-        found = JaxGradient(function, compiled=True)
-        found(start)
+        gradient = JaxGradient(function, compiled=True)
+        gradient(start)
     except ImportError:
         raise
     except Exception:
-        # Branches that depend on values cannot be compiled; step by step JAX can follow them.
-        found = JaxGradient(function, compiled=False)
-        found(start)
-    return found
+        # Branches that depend on values cannot be compiled; evaluated step by step, JAX can follow them.
+        gradient = JaxGradient(function, compiled=False)
+        gradient(start)
+    return gradient
 
 
-def _derived(name: str, function: Function, start: Floats) -> tuple[Function, Function]:
+def _differentiate(name: str, function: Function, start: Floats) -> tuple[Function, Function]:
+    """Return f and ∇f by JAX. Raises UsageError if f can be evaluated but not differentiated."""
     try:
-        found = jax_gradient(function, start)
+        gradient = jax_gradient(function, start)
     except ImportError:
         raise UsageError(f"{name} has no gradient, and JAX is not installed to find it; {_WAYS_OUT}") from None
     except Exception as error:
         return function, _without_gradient(name, function, start, error)
-    return found.value, found
+    return gradient.value, gradient
 
 
 def _without_gradient(name: str, function: Function, start: Floats, error: Exception) -> Function:
-    """A function that can be evaluated but not differentiated is refused; the faults of one that cannot are its runs'."""
-    reason = UsageError(f"{name} has no gradient, and JAX cannot find it ({_short(error)}); {_WAYS_OUT}")
+    """Refuse a function that can be evaluated but not differentiated.
+
+    One that cannot be evaluated either is no error here: its runs end with status error and say why.
+    """
+    reason = UsageError(f"{name} has no gradient, and JAX cannot find it ({_shorten(error)}); {_WAYS_OUT}")
 
     def evaluate(x: Floats) -> float:
-        return number(name, lambda x, rows: function(x), x, _NO_ROWS)
+        return evaluate_value(name, lambda x, rows: function(x), x, _NO_ROWS)
 
     def fail(x: Floats) -> Any:
         evaluate(x)
@@ -265,6 +299,6 @@ def _without_gradient(name: str, function: Function, start: Floats, error: Excep
     raise reason
 
 
-def _short(error: Exception) -> str:
+def _shorten(error: Exception) -> str:
     text = one_line(error)
     return text if len(text) <= 100 else f"{text[:100]}…"

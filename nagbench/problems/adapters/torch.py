@@ -1,9 +1,10 @@
 """Problems that are a PyTorch module: `torch:package.module:attribute`, the gradient by autograd.
 
-The attribute is a function, or a class of modules, whose result says what f is:
+The attribute is a function, or a class of modules, whose result defines f:
 
 * a module whose ``forward()`` returns f as a tensor of one number, or
-* a module and its data, a tuple of tensors with one row an example: ``forward(*rows)`` returns the mean over the rows, or
+* a module and its data, a tuple of tensors with one row an example: ``forward(*rows)`` returns the mean over the rows,
+or
 * a model, a loss and the data, the targets last: f is ``loss(model(*inputs), targets)``, again a mean over the rows.
 
 x holds the module's parameters one after another, flat and in double precision, in the order of ``parameters()``. The
@@ -19,18 +20,18 @@ import numpy as np
 
 from nagbench.core.discovery import import_object, is_unmarked
 from nagbench.core.errors import UsageError, one_line
-from nagbench.problems.adapters._common import kernels, stated_facts
+from nagbench.problems.adapters._common import make_kernels, read_facts
 from nagbench.problems.problem import Floats, Ints, Problem
-from nagbench.problems.registry import Family, scheme
+from nagbench.problems.registry import Family, adapter
 
 _INSTALL = "PyTorch is not installed: pip install 'nagbench[torch]'"
 
 
-@scheme("torch")
+@adapter("torch")
 def torch_family(path: str) -> Family:
-    """The family of a function, or a class of modules, at "package.module:attribute"."""
+    """Return the family of a function, or a class of modules, at "package.module:attribute"."""
     name = f"torch:{path}"
-    _torch(name)
+    _import_torch(name)
     factory = import_object("problem", path)
     if not callable(factory):
         raise UsageError(f"problem {name!r} is not a function that returns a module")
@@ -48,7 +49,7 @@ def torch_family(path: str) -> Family:
     return Family(name, build)
 
 
-def _torch(name: str) -> Any:
+def _import_torch(name: str) -> Any:
     try:
         import torch
     except ImportError:
@@ -57,15 +58,15 @@ def _torch(name: str) -> Any:
 
 
 def _problem(name: str, factory: Any, parameters: dict[str, Any], home: str) -> Problem:
-    torch = _torch(name)
+    torch = _import_torch(name)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         try:
             made = factory(**parameters)
         except Exception as error:
             raise UsageError(f"{name} cannot be made: {one_line(error)}") from error
-    function = _Flat(name, *_parts(name, made))
-    value, gradient = kernels(name, function.value, function.gradient)
+    function = _FlatModule(name, *_split_parts(name, made))
+    value, gradient = make_kernels(name, function.value, function.gradient)
     return Problem(
         name=name,
         family=name,
@@ -75,12 +76,12 @@ def _problem(name: str, factory: Any, parameters: dict[str, Any], home: str) -> 
         row_count=function.row_count,
         engine="python",
         modules=tuple(dict.fromkeys([home, factory.__module__, *function.modules])),
-        **stated_facts(name, factory, function.start.size),
+        **read_facts(name, factory, function.start.size),
     )
 
 
-def _parts(name: str, made: Any) -> tuple[Any, tuple[Any, ...]]:
-    """The module whose forward returns f, and its data."""
+def _split_parts(name: str, made: Any) -> tuple[Any, tuple[Any, ...]]:
+    """Return the module whose forward returns f, and its data."""
     import torch
 
     parts = made if isinstance(made, tuple) else (made,)
@@ -92,14 +93,14 @@ def _parts(name: str, made: Any) -> tuple[Any, tuple[Any, ...]]:
             f"{name} returned ({shape}), expected a module, (module, data) or (model, loss, data) with data = "
             "(inputs, targets)"
         )
-    return _with_loss(*parts[:2]) if len(parts) == 3 else module, _tensors(name, data)
+    return _append_loss(*parts[:2]) if len(parts) == 3 else module, _tensors(name, data)
 
 
-def _with_loss(model: Any, loss: Any) -> Any:
+def _append_loss(model: Any, loss: Any) -> Any:
     import torch
 
     class WithLoss(torch.nn.Module):
-        """The loss of a model as a module."""
+        """The loss of a model on the targets, the last of the data."""
 
         def __init__(self) -> None:
             super().__init__()
@@ -112,6 +113,7 @@ def _with_loss(model: Any, loss: Any) -> Any:
 
 
 def _tensors(name: str, data: Any) -> tuple[Any, ...]:
+    """Return data as tensors with the same number of rows, in double precision. Raises UsageError."""
     import torch
 
     try:
@@ -124,8 +126,8 @@ def _tensors(name: str, data: Any) -> tuple[Any, ...]:
     return tuple(part.double() if part.is_floating_point() else part for part in tensors)
 
 
-class _Flat:
-    """A module as a function of one flat vector. The module itself is never changed."""
+class _FlatModule:
+    """A module as a function of one flat vector of its parameters. The module itself is never changed."""
 
     def __init__(self, name: str, module: Any, data: tuple[Any, ...]) -> None:
         self._module, self._data = module.double(), data
@@ -140,14 +142,14 @@ class _Flat:
         self.modules = sorted(home for home in homes if not f"{home}.".startswith(("torch.", f"{__name__}.")))
 
     def value(self, x: Floats, rows: Ints) -> Any:
-        """f(x)."""
+        """Return f(x) over some rows of the data, or all."""
         import torch
 
         with torch.no_grad(), _OneThread():
             return self._loss(torch.from_numpy(x), rows).numpy()
 
     def gradient(self, x: Floats, rows: Ints) -> Any:
-        """∇f(x)."""
+        """Return ∇f(x) over some rows of the data, or all."""
         import torch
 
         with _OneThread():
@@ -165,7 +167,7 @@ class _Flat:
 
 
 class _OneThread:
-    """Sums are split among threads: the bits of a result must not depend on how many a process has."""
+    """A context in which PyTorch uses one thread, so that the order of sums does not depend on the machine."""
 
     def __enter__(self) -> None:
         import torch

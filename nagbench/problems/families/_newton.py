@@ -1,17 +1,19 @@
-"""Damped Newton's method: the minimum of a problem that has no closed form, to the last digits, when it is built."""
+"""Newton's method for minima and roots without a closed form, to the last digits, when a problem is built."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from nagbench.problems.problem import Floats
 
-_SUFFICIENT = 1e-4
+# The constant of Armijo's rule, the halvings of a step at most, and the relative rounding error of f.
+_ARMIJO = 1e-4
 _HALVINGS = 60
-_NOISE = 1e-10
+_ROUNDING = 1e-10
 
 
 def minimize_newton(
@@ -23,44 +25,44 @@ def minimize_newton(
     tolerance: float = 1e-12,
     iterations: int = 200,
 ) -> Floats:
-    """A minimiser x with ‖∇f(x)‖₂ ≤ tolerance, by Newton's method with Armijo backtracking from ``start``.
+    """Find a minimiser x with ‖∇f(x)‖₂ ≤ tolerance, by Newton's method with Armijo backtracking from ``start``.
 
     Where the Hessian is not positive definite, the least multiple of the identity (by powers of ten) that makes it so
     is added. Within the tolerance the method goes on for as long as a step halves the gradient, so the minimiser is as
     good as rounding allows.
 
-    Raises RuntimeError where the tolerance is not reached in that many iterations.
+    Raises RuntimeError if the tolerance is not reached in that many iterations.
     """
     x = np.array(start, dtype=np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
-        slope = gradient(x)
+        grad = gradient(x)
         for _ in range(iterations):
-            moved = _step(value, gradient, x, slope, _direction(hessian(x), slope))
-            next_slope = gradient(moved)
-            progress = np.linalg.norm(next_slope) < 0.5 * np.linalg.norm(slope)
-            if not progress and np.linalg.norm(slope) <= tolerance:
+            moved = _step(value, gradient, x, grad, _direction(hessian(x), grad))
+            next_grad = gradient(moved)
+            progress = np.linalg.norm(next_grad) < 0.5 * np.linalg.norm(grad)
+            if not progress and np.linalg.norm(grad) <= tolerance:
                 return x
-            x, slope = moved, next_slope
-    raise RuntimeError(f"Newton's method stopped at ‖∇f‖ = {np.linalg.norm(slope):.3g}, above {tolerance:g}")
+            x, grad = moved, next_grad
+    raise RuntimeError(f"Newton's method stopped at ‖∇f‖ = {np.linalg.norm(grad):.3g}, above {tolerance:g}")
 
 
-def _direction(hessian: Floats, slope: Floats) -> Floats:
-    """−(H + shift·I)⁻¹∇f with the smallest shift, 0 or a power of ten times the scale of H, that makes it definite.
+def _direction(hessian: Floats, grad: Floats) -> Floats:
+    """Compute −(H + shift·I)⁻¹∇f with the smallest shift, 0 or a power of ten times the scale of H, that makes it definite.
 
     The norm of H bounds its eigenvalues, so ten times the norm always does.
     """
     if not np.isfinite(hessian).all():
         raise RuntimeError("Newton's method met a Hessian that is not finite")
-    identity = np.eye(slope.size)
+    identity = np.eye(grad.size)
     scale = float(np.linalg.norm(hessian, np.inf)) or 1.0
     for shift in (0.0, *(scale * 10.0**power for power in range(-12, 2))):
         shifted = hessian + shift * identity
-        if _definite(shifted):
+        if _is_definite(shifted):
             break
-    return np.asarray(-np.linalg.solve(shifted, slope))
+    return np.asarray(-np.linalg.solve(shifted, grad))
 
 
-def _definite(matrix: Floats) -> bool:
+def _is_definite(matrix: Floats) -> bool:
     try:
         np.linalg.cholesky(matrix)
     except np.linalg.LinAlgError:
@@ -69,19 +71,35 @@ def _definite(matrix: Floats) -> bool:
 
 
 def _step(
-    value: Callable[[Floats], float], gradient: Callable[[Floats], Floats], x: Floats, slope: Floats, direction: Floats
+    value: Callable[[Floats], float], gradient: Callable[[Floats], Floats], x: Floats, grad: Floats, direction: Floats
 ) -> Floats:
-    """The first of x + d, x + d/2, … that decreases f enough; x itself if none does.
+    """Return the first of x + d, x + d/2, … that decreases f enough; x itself if none does.
 
     The last steps change f by less than its rounding: there a full step counts if it halves the gradient.
     """
     here, full = value(x), x + direction
-    level = value(full) <= here + _NOISE * max(1.0, abs(here))
-    if level and np.linalg.norm(gradient(full)) <= 0.5 * np.linalg.norm(slope):
+    level = value(full) <= here + _ROUNDING * max(1.0, abs(here))
+    if level and np.linalg.norm(gradient(full)) <= 0.5 * np.linalg.norm(grad):
         return full
-    gain = _SUFFICIENT * float(slope @ direction)
+    gain = _ARMIJO * float(grad @ direction)
     for halvings in range(_HALVINGS):
         moved = x + 0.5**halvings * direction
         if value(moved) < here + 0.5**halvings * gain:
             return moved
     return x
+
+
+def find_root(residuals: Callable[[Any], Any], start: Floats) -> Floats:
+    """Return the root that Newton's method reaches from the start, with derivatives by complex steps; to rounding.
+
+    ``residuals`` takes one point a row. Raises RuntimeError if the method does not converge.
+    """
+    x = start
+    step = 1e-30
+    for _ in range(50):
+        jacobian = residuals(x + 1j * step * np.eye(x.size)).imag.T / step
+        move = np.linalg.solve(jacobian, residuals(x[None])[0])
+        x = x - move
+        if np.linalg.norm(move) <= 1e-14 * np.linalg.norm(x):
+            return x
+    raise RuntimeError("Newton's method found no root")

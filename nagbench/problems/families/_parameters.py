@@ -1,4 +1,4 @@
-"""Checks of what a family is given."""
+"""Checks of the parameters of families."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 from nagbench.core.errors import UsageError
 
 
-def whole(family: str, name: str, value: Any, least: int, most: float = math.inf) -> int:
-    """The value as an int. Raises UsageError unless it is a whole number in [least, most]."""
-    if _real(value) and least <= value <= most and value < math.inf and value == int(value):
+def check_whole_number(family: str, name: str, value: Any, least: int, most: float = math.inf) -> int:
+    """Return the value as an int. Raises UsageError unless it is a whole number in [least, most]."""
+    if _is_real(value) and least <= value <= most and value < math.inf and value == int(value):
         return int(value)
     upper = "" if most == math.inf else f" and at most {most:g}"
     raise UsageError(
@@ -19,12 +19,12 @@ def whole(family: str, name: str, value: Any, least: int, most: float = math.inf
     )
 
 
-def positive(family: str, name: str, value: Any) -> float:
-    """The value as a float. Raises UsageError unless it is finite and above 0."""
-    if _real(value) and 0.0 < value < math.inf:
+def check_positive(family: str, name: str, value: Any) -> float:
+    """Return the value as a float. Raises UsageError unless it is finite and above 0."""
+    if _is_real(value) and 0.0 < value < math.inf:
         return float(value)
     raise UsageError(f"family {family}: {name}={value!r} is not valid; allowed: a finite number above 0")
 
 
-def _real(value: Any) -> bool:
+def _is_real(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)

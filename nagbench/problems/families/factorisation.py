@@ -2,7 +2,7 @@
 
 x holds two factors, U (rows × rank) and then V (columns × rank), both row by row. The shape ends with rows, columns and
 rank; for sensing, which is least squares in UVᵀ, the number of measurements and of entries come first, and the flat
-data are `_linear.table`'s. Kernels work on Vᵀ, along whose rows loops vectorise, in scratch of their own.
+data are `_linear_models.table`'s. Kernels work on Vᵀ, along whose rows loops vectorise, in scratch of their own.
 """
 
 from __future__ import annotations
@@ -14,98 +14,94 @@ import scipy.linalg
 
 from nagbench.core.errors import unknown_name
 from nagbench.core.kernels import blocked_sum, jitable
-from nagbench.problems.families._linear import difference, half_square, mean_loss, mean_slope, table
-from nagbench.problems.families._parameters import positive, whole
+from nagbench.problems.families._linear_models import difference, half_square, mean_loss, mean_loss_gradient, table
+from nagbench.problems.families._parameters import check_positive, check_whole_number
+from nagbench.problems.families._terms import product_term
 from nagbench.problems.problem import Floats, Problem
 from nagbench.problems.registry import family
 
 
 @jitable
-def _pair(i: int, a: Any, b: Any, _c: Any) -> Any:
-    return a[i] * b[i]
-
-
-@jitable
-def _turned(x: Any, sizes: Any) -> Any:
-    """Vᵀ."""
+def _transpose(x: Any, sizes: Any) -> Any:
+    """Return Vᵀ."""
     rows, columns, rank = sizes[0], sizes[1], sizes[2]
-    turned = np.empty((rank, columns), x.dtype)
+    transposed = np.empty((rank, columns), x.dtype)
     for j in range(columns):
         for k in range(rank):
-            turned[k, j] = x[(rows + j) * rank + k]
-    return turned
+            transposed[k, j] = x[(rows + j) * rank + k]
+    return transposed
 
 
 @jitable
-def _product_row(i: int, x: Any, turned: Any, out: Any) -> None:
-    """The i-th row of UVᵀ."""
-    rank = turned.shape[0]
+def _product_row(i: int, x: Any, transposed: Any, out: Any) -> None:
+    """Compute the i-th row of UVᵀ."""
+    rank = transposed.shape[0]
     for j in range(out.size):
         out[j] = 0.0
     for k in range(rank):
-        factor, row = x[i * rank + k], turned[k]
+        factor, row = x[i * rank + k], transposed[k]
         for j in range(out.size):
             out[j] += factor * row[j]
 
 
 @jitable
-def _product(x: Any, turned: Any, sizes: Any) -> Any:
-    """UVᵀ, row by row."""
+def _product(x: Any, transposed: Any, sizes: Any) -> Any:
+    """Return UVᵀ, row by row."""
     columns = sizes[1]
     product = np.empty(sizes[0] * columns, x.dtype)
     for i in range(sizes[0]):
-        _product_row(i, x, turned, product[i * columns : (i + 1) * columns])
+        _product_row(i, x, transposed, product[i * columns : (i + 1) * columns])
     return product
 
 
 @jitable
-def _errors(x: Any, turned: Any, matrix: Any, sizes: Any) -> Any:
-    """UVᵀ − M, row by row."""
-    errors = _product(x, turned, sizes)
+def _errors(x: Any, transposed: Any, matrix: Any, sizes: Any) -> Any:
+    """Return UVᵀ − M, row by row."""
+    errors = _product(x, transposed, sizes)
     for i in range(errors.size):
         errors[i] -= matrix[i]
     return errors
 
 
 @jitable
-def _spread(slope: Any, x: Any, turned: Any, sizes: Any, out: Any) -> None:
-    """Writes the gradient in U and V, given the derivatives `slope` in UVᵀ."""
+def _backpropagate(derivative: Any, x: Any, transposed: Any, sizes: Any, out: Any) -> None:
+    """Write the gradient in U and V, given the derivatives in UVᵀ."""
     rows, columns, rank = sizes[0], sizes[1], sizes[2]
-    turned_slope = np.zeros(turned.shape)
+    derivative_transposed = np.zeros(transposed.shape)
     for i in range(rows):
-        row = slope[i * columns : (i + 1) * columns]
+        row = derivative[i * columns : (i + 1) * columns]
         for k in range(rank):
-            out[i * rank + k] = blocked_sum(_pair, columns, row, turned[k], row)
-            factor, sums = x[i * rank + k], turned_slope[k]
+            out[i * rank + k] = blocked_sum(product_term, columns, row, transposed[k], row)
+            factor, sums = x[i * rank + k], derivative_transposed[k]
             for j in range(columns):
                 sums[j] += factor * row[j]
     for j in range(columns):
         for k in range(rank):
-            out[(rows + j) * rank + k] = turned_slope[k, j]
+            out[(rows + j) * rank + k] = derivative_transposed[k, j]
 
 
-def factorisation_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
-    errors = _errors(x, _turned(x, shape), data, shape)
-    return 0.5 * blocked_sum(_pair, errors.size, errors, errors, errors)
+def _factorisation_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
+    errors = _errors(x, _transpose(x, shape), data, shape)
+    return 0.5 * blocked_sum(product_term, errors.size, errors, errors, errors)
 
 
-def factorisation_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
-    turned = _turned(x, shape)
-    _spread(_errors(x, turned, data, shape), x, turned, shape, out)
+def _factorisation_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
+    transposed = _transpose(x, shape)
+    _backpropagate(_errors(x, transposed, data, shape), x, transposed, shape, out)
 
 
-def sensing_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _sensing_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     sizes = shape[2:]
-    return mean_loss(half_square, _product(x, _turned(x, sizes), sizes), data, shape, rows)
+    return mean_loss(half_square, _product(x, _transpose(x, sizes), sizes), data, shape, rows)
 
 
-def sensing_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _sensing_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     sizes = shape[2:]
-    turned = _turned(x, sizes)
-    product = _product(x, turned, sizes)
-    slope = np.empty(product.size)
-    mean_slope(difference, product, data, shape, rows, slope)
-    _spread(slope, x, turned, sizes, out)
+    transposed = _transpose(x, sizes)
+    product = _product(x, transposed, sizes)
+    derivative = np.empty(product.size)
+    mean_loss_gradient(difference, product, data, shape, rows, derivative)
+    _backpropagate(derivative, x, transposed, sizes, out)
 
 
 @family
@@ -120,24 +116,45 @@ def factorisation(
 ) -> Problem:
     """f(U, V) = ½‖UVᵀ − M‖²_F, U of shape rows × rank and V of columns × rank, from a small random start.
 
-    M is the Hilbert matrix Mᵢⱼ = 1/(i + j − 1), or, "low-rank", a product of the same shape of two factors of standard
-    normal numbers, divided by √(rows·columns). ``columns`` is ``rows`` if not given. The start is ``scale`` times standard
-    normal numbers; they, after the factors, are drawn by NumPy's RandomState(seed).
+    Parameters
+    ----------
+    matrix
+        "hilbert", Mᵢⱼ = 1/(i + j − 1), or "low-rank", a product of two factors of standard normal numbers, of the
+        same shapes as U and V, divided by √(rows·columns).
+    rows
+        The rows of M, at least 1.
+    columns
+        The columns of M; as many as rows by default.
+    rank
+        The columns of U and V, from 1 to the smaller of rows and columns.
+    scale
+        The standard deviation of the start.
+    seed
+        The seed of NumPy's legacy generator, RandomState. The factors of M are drawn first, then the start.
 
-    Known: f* = ½Σσᵢ², i > rank, of the singular values of M (Eckart & Young 1936), 0 for "low-rank". Every local minimum
-    is global, and the minimisers are not isolated: (UT, VT⁻ᵀ) does as well as (U, V) for every invertible T. All other
-    stationary points are strict saddles; among them 0 and the best approximations of lower rank, in balanced factors.
+    Notes
+    -----
+    Known: f* = ½Σσᵢ², i > rank, of the singular values of M (Eckart & Young 1936), 0 for "low-rank". Every local
+    minimum is global, and the minimisers are not isolated: (UT, VT⁻ᵀ) does as well as (U, V) for every invertible T.
+    All other stationary points are strict saddles; among them 0 and the best approximations of lower rank, in balanced
+    factors.
+
+    References
+    ----------
+    .. [1] C. Eckart and G. Young, "The approximation of one matrix by another of lower rank", 1936.
+    .. [2] P. Baldi and K. Hornik, "Neural networks and principal component analysis: learning from examples without
+       local minima", 1989.
     """
     n, m, r = _sizes("factorisation", rows, columns, rank)
-    random = np.random.RandomState(whole("factorisation", "seed", seed, 0, 2**32 - 1))
+    random = np.random.RandomState(check_whole_number("factorisation", "seed", seed, 0, 2**32 - 1))
     target = _target(matrix, n, m, r, random)
-    scale = positive("factorisation", "scale", scale)
+    scale = check_positive("factorisation", "scale", scale)
     left, sizes, right = np.linalg.svd(target, full_matrices=False)
     return Problem(
         name="factorisation",
         family="factorisation",
-        value_kernel=factorisation_value,
-        gradient_kernel=factorisation_gradient,
+        value_kernel=_factorisation_value,
+        gradient_kernel=_factorisation_gradient,
         data=target.ravel(),
         shape=np.array([n, m, r]),
         start=scale * random.randn((n + m) * r),
@@ -161,25 +178,48 @@ def matrix_sensing(
 ) -> Problem:
     """f(U, V) = 1/(2m) Σ (⟨Aᵢ, UVᵀ⟩ − yᵢ)² over m measurements yᵢ = ⟨Aᵢ, M⟩ of a matrix M of the given rank.
 
-    M is a product of the shape of UVᵀ of two factors of standard normal numbers, divided by √(rows·columns); the entries
-    of each Aᵢ are standard normal, and the start is ``scale`` times standard normal numbers. They are drawn in this
-    order, the start before the Aᵢ, by NumPy's RandomState(seed). ``columns`` is ``rows`` if not given.
+    M is a product of the shape of UVᵀ of two factors of standard normal numbers, divided by √(rows·columns). The
+    entries of the Aᵢ are standard normal.
 
-    Known: f* = 0, at UVᵀ = M; minimisers are not isolated. With enough measurements for the restricted isometry property
-    every local minimum is global (Park et al. 2017); a given draw has it with high probability only.
+    Parameters
+    ----------
+    rows
+        The rows of M, at least 1.
+    columns
+        The columns of M; as many as rows by default.
+    rank
+        The rank of M and the columns of U and V.
+    measurements
+        m, at least 1.
+    scale
+        The standard deviation of the start.
+    seed
+        The seed of NumPy's legacy generator, RandomState. It draws the factors of M, then the start, then the Aᵢ.
+
+    Notes
+    -----
+    Known: f* = 0, at UVᵀ = M; minimisers are not isolated. With enough measurements for the restricted isometry
+    property every local minimum is global (Park et al. 2017); a given draw has it with high probability only.
+
+    References
+    ----------
+    .. [1] B. Recht, M. Fazel and P. A. Parrilo, "Guaranteed minimum-rank solutions of linear matrix equations via
+       nuclear norm minimization", 2010.
+    .. [2] D. Park, A. Kyrillidis, C. Caramanis and S. Sanghavi, "Non-square matrix sensing without spurious local
+       minima via the Burer-Monteiro approach", 2017.
     """
     n, m, r = _sizes("matrix-sensing", rows, columns, rank)
-    count = whole("matrix-sensing", "measurements", measurements, 1)
-    random = np.random.RandomState(whole("matrix-sensing", "seed", seed, 0, 2**32 - 1))
+    count = check_whole_number("matrix-sensing", "measurements", measurements, 1)
+    random = np.random.RandomState(check_whole_number("matrix-sensing", "seed", seed, 0, 2**32 - 1))
     target = _target("low-rank", n, m, r, random).ravel()
-    scale = positive("matrix-sensing", "scale", scale)
+    scale = check_positive("matrix-sensing", "scale", scale)
     start = scale * random.randn((n + m) * r)
     sensors = random.randn(count, n * m)
     return Problem(
         name="matrix-sensing",
         family="matrix-sensing",
-        value_kernel=sensing_value,
-        gradient_kernel=sensing_gradient,
+        value_kernel=_sensing_value,
+        gradient_kernel=_sensing_gradient,
         data=table(sensors, sensors @ target, 0.0),
         shape=np.array([count, n * m, n, m, r]),
         row_count=count,
@@ -193,9 +233,9 @@ def matrix_sensing(
 
 
 def _sizes(family_name: str, rows: Any, columns: Any, rank: Any) -> tuple[int, int, int]:
-    n = whole(family_name, "rows", rows, 1)
-    m = n if columns is None else whole(family_name, "columns", columns, 1)
-    return n, m, whole(family_name, "rank", rank, 1, min(n, m))
+    n = check_whole_number(family_name, "rows", rows, 1)
+    m = n if columns is None else check_whole_number(family_name, "columns", columns, 1)
+    return n, m, check_whole_number(family_name, "rank", rank, 1, min(n, m))
 
 
 def _target(matrix: str, n: int, m: int, r: int, random: np.random.RandomState) -> Floats:
@@ -207,12 +247,12 @@ def _target(matrix: str, n: int, m: int, r: int, random: np.random.RandomState) 
 
 
 def _domain(dimension: int, scale: float) -> Floats:
-    """The box in which uniform starts have the variance of the normal one."""
+    """Return the box in which uniform starts have the variance of the normal one."""
     reach = np.sqrt(3.0) * scale
     return np.array([[-reach, reach]] * dimension)
 
 
 def _balanced(left: Floats, sizes: Floats, right: Floats, used: int, rank: int) -> Floats:
-    """x of the factors LS^½ and RS^½ of the first ``used`` singular triples, in `rank` columns."""
+    """Return the x of the factors LS^½ and RS^½ of the first ``used`` singular triples, in `rank` columns."""
     weights = np.where(np.arange(rank) < used, np.sqrt(sizes[:rank]), 0.0)
     return np.concatenate([(left[:, :rank] * weights).ravel(), (right[:rank].T * weights).ravel()])

@@ -10,23 +10,24 @@ import numpy as np
 
 from nagbench.core.kernels import blocked_sum, jitable
 from nagbench.problems.families._newton import minimize_newton
-from nagbench.problems.families._parameters import whole
+from nagbench.problems.families._parameters import check_whole_number
+from nagbench.problems.families._terms import square_term
 from nagbench.problems.problem import Floats, Problem
 from nagbench.problems.registry import family
 
 
 @jitable
 def _rastrigin_term(i: int, x: Any, _b: Any, _c: Any) -> Any:
-    """x² + 10(1 − cos 2πx), written without the cancellation near whole numbers."""
+    """Compute x² + 10(1 − cos 2πx), written without the cancellation near whole numbers."""
     wave = np.sin(np.pi * x[i])
     return x[i] * x[i] + 20.0 * wave * wave
 
 
-def rastrigin_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _rastrigin_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     return blocked_sum(_rastrigin_term, x.size, x, x, x)
 
 
-def rastrigin_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _rastrigin_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     for i in range(x.size):
         out[i] = 2.0 * x[i] + 20.0 * np.pi * np.sin(2.0 * np.pi * x[i])
 
@@ -35,15 +36,28 @@ def rastrigin_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-de
 def rastrigin(*, dimension: int = 2) -> Problem:
     """f(x) = 10n + Σ (xᵢ² − 10 cos 2πxᵢ), from (−2, 3.5, −2, 3.5, …).
 
+    Parameters
+    ----------
+    dimension
+        n, at least 1.
+
+    Notes
+    -----
     Known: f* = 0 at x* = 0; L = 2 + 40π². The coordinates of local minima are the roots of t + 10π sin 2πt next to
     whole numbers; those in the domain are listed for n ≤ 2.
+
+    References
+    ----------
+    .. [1] Rastrigin 1974.
+    .. [2] SciPy benchmarks, Rastrigin.
+    .. [3] Start: pytorch-optimizer's pictures.
     """
-    n = whole("rastrigin", "dimension", dimension, 1)
+    n = check_whole_number("rastrigin", "dimension", dimension, 1)
     return Problem(
         name="rastrigin",
         family="rastrigin",
-        value_kernel=rastrigin_value,
-        gradient_kernel=rastrigin_gradient,
+        value_kernel=_rastrigin_value,
+        gradient_kernel=_rastrigin_gradient,
         start=np.where(np.arange(n) % 2 == 0, -2.0, 3.5),
         minimum=0.0,
         minimizers=np.zeros((1, n)),
@@ -70,25 +84,20 @@ def _rastrigin_minima(n: int) -> Floats:
 
 
 @jitable
-def _square(i: int, x: Any, _b: Any, _c: Any) -> Any:
-    return x[i] * x[i]
-
-
-@jitable
 def _squared_wave(i: int, x: Any, _b: Any, _c: Any) -> Any:
     return np.sin(np.pi * x[i]) * np.sin(np.pi * x[i])
 
 
-def ackley_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _ackley_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     n = x.size
-    radius = np.sqrt(blocked_sum(_square, n, x, x, x) / n)
+    radius = np.sqrt(blocked_sum(square_term, n, x, x, x) / n)
     waves = blocked_sum(_squared_wave, n, x, x, x) / n
     return -20.0 * np.expm1(-0.2 * radius) - math.e * np.expm1(-2.0 * waves)
 
 
-def ackley_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _ackley_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     n = x.size
-    radius = np.sqrt(blocked_sum(_square, n, x, x, x) / n)
+    radius = np.sqrt(blocked_sum(square_term, n, x, x, x) / n)
     waves = blocked_sum(_squared_wave, n, x, x, x) / n
     pull = 4.0 * np.exp(-0.2 * radius) / (radius * n) if radius > 0.0 else 0.0
     swing = 2.0 * np.pi * math.e * np.exp(-2.0 * waves) / n
@@ -100,16 +109,28 @@ def ackley_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def] 
 def ackley(*, dimension: int = 2) -> Problem:
     """f(x) = 20 + e − 20 exp(−0.2 √(Σxᵢ²/n)) − exp(Σ cos(2πxᵢ)/n), from (2.5, −1.5, 2.5, −1.5, …).
 
-    Known: f* = 0 at x* = 0, where f has a kink like 4‖x‖/√n. The gradient is not defined there: this one gives 0,
-    which is a subgradient, and next to x* its norm is about 4/√n. So there is no L, and a test of the gradient is
-    hardly ever met at x*. For n = 2 the 48 local minima around it are listed.
+    Parameters
+    ----------
+    dimension
+        n, at least 1.
+
+    Notes
+    -----
+    Known: f* = 0 at x* = 0, where f has a kink like 4‖x‖/√n. The gradient is not defined there: this one gives 0, which
+    is a subgradient, and next to x* its norm is about 4/√n. So there is no L, and a test of the gradient is hardly ever
+    met at x*. For n = 2 the 48 local minima around it are listed.
+
+    References
+    ----------
+    .. [1] Ackley 1987.
+    .. [2] SciPy benchmarks, Ackley.
     """
-    n = whole("ackley", "dimension", dimension, 1)
+    n = check_whole_number("ackley", "dimension", dimension, 1)
     return Problem(
         name="ackley",
         family="ackley",
-        value_kernel=ackley_value,
-        gradient_kernel=ackley_gradient,
+        value_kernel=_ackley_value,
+        gradient_kernel=_ackley_gradient,
         start=np.where(np.arange(n) % 2 == 0, 2.5, -1.5),
         minimum=0.0,
         minimizers=np.zeros((1, n)),
@@ -133,7 +154,7 @@ _ACKLEY_MINIMA = (
 
 
 def _mirrored(points: tuple[tuple[float, float], ...]) -> Floats:
-    """These points with the coordinates in either order and of either sign, each once."""
+    """Return these points with the coordinates in either order and of either sign, each once."""
     ordered = np.array([*points, *(point[::-1] for point in points)])
     signed = [ordered * signs for signs in itertools.product([1.0, -1.0], repeat=2)]
     return np.unique(np.concatenate(signed) + 0.0, axis=0)
@@ -144,14 +165,14 @@ def _bowl(i: int, x: Any, _b: Any, _c: Any) -> Any:
     return x[i] * x[i] / 4000.0
 
 
-def griewank_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _griewank_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     product = 1.0
     for i in range(x.size):
         product *= np.cos(x[i] / np.sqrt(i + 1.0))
     return 1.0 - product + blocked_sum(_bowl, x.size, x, x, x)
 
 
-def griewank_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _griewank_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     # out first holds the products of the cosines before i, which are then joined with those after i.
     product = 1.0
     for i in range(x.size):
@@ -171,15 +192,27 @@ _GRIEWANK_MINIMA = (-3.1400226338955398, 3.1400226338955398), (-4.43844448092071
 def griewank(*, dimension: int = 2) -> Problem:
     """f(x) = 1 + Σ xᵢ²/4000 − Π cos(xᵢ/√i), from (2, −3, 2, −3, …).
 
+    Parameters
+    ----------
+    dimension
+        n, at least 1.
+
+    Notes
+    -----
     Known: f* = 0 at x* = 0. L = 1 + 1/2000, reached at x*: the product is a mean of the cosines of ±x₁ ± x₂/√2 ± …, so
     the quadratic form of its Hessian never exceeds Σ vᵢ²/i. For n = 2 the four nearest local minima are listed.
+
+    References
+    ----------
+    .. [1] Griewank 1981.
+    .. [2] SciPy benchmarks, Griewank.
     """
-    n = whole("griewank", "dimension", dimension, 1)
+    n = check_whole_number("griewank", "dimension", dimension, 1)
     return Problem(
         name="griewank",
         family="griewank",
-        value_kernel=griewank_value,
-        gradient_kernel=griewank_gradient,
+        value_kernel=_griewank_value,
+        gradient_kernel=_griewank_gradient,
         start=np.where(np.arange(n) % 2 == 0, 2.0, -3.0),
         minimum=0.0,
         minimizers=np.zeros((1, n)),
@@ -197,7 +230,7 @@ def _levy_term(i: int, x: Any, _b: Any, _c: Any) -> Any:
     return away * away * (1.0 + 10.0 * wave * wave)
 
 
-def levy_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _levy_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     last = x.size - 1
     first = np.sin(0.25 * np.pi * (x[0] - 1.0))
     away = 0.25 * (x[last] - 1.0)
@@ -205,7 +238,7 @@ def levy_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D
     return first * first + blocked_sum(_levy_term, last, x, x, x) + away * away * (1.0 + wave * wave)
 
 
-def levy_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _levy_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     last = x.size - 1
     for i in range(last):
         away = 0.25 * (x[i] - 1.0)
@@ -224,14 +257,26 @@ def levy(*, dimension: int = 2) -> Problem:
 
     The sum runs over i < n; the start is (−2, 3, −2, 3, …).
 
+    Parameters
+    ----------
+    dimension
+        n, at least 1.
+
+    Notes
+    -----
     Known: f* = 0 at x* = (1, …, 1). No L: the waves grow with ‖x‖².
+
+    References
+    ----------
+    .. [1] Levy & Montalvo 1985.
+    .. [2] Surjanovic & Bingham, Virtual Library of Simulation Experiments: Levy.
     """
-    n = whole("levy", "dimension", dimension, 1)
+    n = check_whole_number("levy", "dimension", dimension, 1)
     return Problem(
         name="levy",
         family="levy",
-        value_kernel=levy_value,
-        gradient_kernel=levy_gradient,
+        value_kernel=_levy_value,
+        gradient_kernel=_levy_gradient,
         start=np.where(np.arange(n) % 2 == 0, -2.0, 3.0),
         minimum=0.0,
         minimizers=np.ones((1, n)),
@@ -249,11 +294,11 @@ def _ridge(i: int, x: Any, _b: Any, _c: Any) -> Any:
     return np.sin(x[i]) * sixteenth * fourth
 
 
-def michalewicz_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _michalewicz_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     return -blocked_sum(_ridge, x.size, x, x, x)
 
 
-def michalewicz_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _michalewicz_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     for i in range(x.size):
         angle = (i + 1) * x[i] * x[i] / np.pi
         wave = np.sin(angle)
@@ -267,17 +312,29 @@ def michalewicz_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-
 def michalewicz(*, dimension: int = 2) -> Problem:
     """f(x) = −Σ sin xᵢ·sin²⁰(i·xᵢ²/π), from (2, 1.5, 2, 1.5, …): narrow ravines in a plateau.
 
+    Parameters
+    ----------
+    dimension
+        n, from 1 to 100.
+
+    Notes
+    -----
     Known: f* and x*, the best in the box [0, π]ⁿ, as published; outside of it f comes closer to −n. Coordinates are
     independent, and the i-th is a root of the derivative on the highest of its i ridges.
+
+    References
+    ----------
+    .. [1] Michalewicz 1992.
+    .. [2] Surjanovic & Bingham, Virtual Library of Simulation Experiments.
     """
-    n = whole("michalewicz", "dimension", dimension, 1, 100)
+    n = check_whole_number("michalewicz", "dimension", dimension, 1, 100)
     best = np.array([_highest_ridge(i + 1) for i in range(n)])
     heights = np.sin(best) * np.sin(np.arange(1, n + 1) * best**2 / np.pi) ** 20
     return Problem(
         name="michalewicz",
         family="michalewicz",
-        value_kernel=michalewicz_value,
-        gradient_kernel=michalewicz_gradient,
+        value_kernel=_michalewicz_value,
+        gradient_kernel=_michalewicz_gradient,
         start=np.where(np.arange(n) % 2 == 0, 2.0, 1.5),
         minimum=-float(heights.sum()),
         minimizers=best[None],
@@ -287,7 +344,7 @@ def michalewicz(*, dimension: int = 2) -> Problem:
 
 
 def _highest_ridge(i: int) -> float:
-    """The best t in [0, π] of sin t·sin²⁰(i·t²/π), from the middles of its ridges, i·t²/π = (j + ½)π.
+    """Return the best t in [0, π] of sin t·sin²⁰(i·t²/π), from the middles of its ridges, i·t²/π = (j + ½)π.
 
     A peak is next to its ridge's middle, so the highest is on one of the two ridges with the greatest sin t there.
     """
@@ -297,10 +354,10 @@ def _highest_ridge(i: int) -> float:
         return 0.5 * rate * t * t
 
     def depth(t: Floats) -> float:
-        """−log of the height; its logarithms keep Newton's method on a ridge."""
+        """Return −log of the height; logarithms keep Newton's method on a ridge."""
         return float(-np.log(np.sin(t[0])) - 20.0 * np.log(np.abs(np.sin(angle(t)[0]))))
 
-    def slope(t: Floats) -> Floats:
+    def derivative(t: Floats) -> Floats:
         return np.asarray(-1.0 / np.tan(t) - 20.0 * rate * t / np.tan(angle(t)))
 
     def curvature(t: Floats) -> Floats:
@@ -309,5 +366,5 @@ def _highest_ridge(i: int) -> float:
 
     middles = np.pi * np.sqrt((np.arange(i) + 0.5) / i)
     likely = middles[np.argsort(-np.sin(middles))[:2]]
-    peaks = [minimize_newton(depth, slope, curvature, [middle], tolerance=1e-9) for middle in likely]
+    peaks = [minimize_newton(depth, derivative, curvature, [middle], tolerance=1e-9) for middle in likely]
     return float(min(peaks, key=depth)[0])

@@ -7,38 +7,38 @@ from typing import Any
 import numpy as np
 
 from nagbench.core.kernels import jitable
-from nagbench.problems.families._least_squares import mgh, published
-from nagbench.problems.families._parameters import whole
+from nagbench.problems.families._parameters import check_whole_number
+from nagbench.problems.families._published import make_published_problem, mgh
 from nagbench.problems.problem import Problem
 from nagbench.problems.registry import family
 
 
 @jitable
 def _polynomial(i: int, x: Any) -> Any:
-    """The i-th Chebyshev polynomial of [0, 1] at x, and its derivative, by the recurrence."""
+    """Return the i-th Chebyshev polynomial of [0, 1] at x and its derivative, by the recurrence."""
     z = 2.0 * x - 1.0
     before, now = 1.0 + 0.0 * z, z
-    slope_before, slope = 0.0 * z, 2.0 + 0.0 * z
+    derivative_before, derivative = 0.0 * z, 2.0 + 0.0 * z
     for _ in range(1, i):
-        before, now, slope_before, slope = (
+        before, now, derivative_before, derivative = (
             now,
             2.0 * z * now - before,
-            slope,
-            4.0 * now + 2.0 * z * slope - slope_before,
+            derivative,
+            4.0 * now + 2.0 * z * derivative - derivative_before,
         )
-    return now, slope
+    return now, derivative
 
 
 @jitable
 def _quadrature(i: int, x: Any) -> Any:
-    """rᵢ: the mean of the i-th polynomial over the points, less its integral."""
+    """Compute rᵢ, the mean of the i-th polynomial over the points, less its integral."""
     total = 0.0
     for j in range(x.size):
         total += _polynomial(i, x[j])[0]
     return total / x.size + (1.0 / (i * i - 1.0) if i % 2 == 0 else 0.0)
 
 
-def chebyquad_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _chebyquad_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     total = 0.0
     for i in range(1, x.size + 1):
         r = _quadrature(i, x)
@@ -46,7 +46,7 @@ def chebyquad_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # no
     return total
 
 
-def chebyquad_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _chebyquad_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     n = x.size
     for j in range(n):
         out[j] = 0.0
@@ -85,15 +85,28 @@ _SYMMETRIC_10 = [
 def chebyquad(*, dimension: int = 8) -> Problem:
     """rᵢ = (1/n) Σⱼ Tᵢ(xⱼ) − ∫₀¹ Tᵢ, with Tᵢ the Chebyshev polynomials of [0, 1], from xⱼ = j/(n + 1).
 
-    Known: f* = 0 for n ≤ 7 and n = 9, 3.51687e−3 for n = 8. For n = 10 descent from the start ends at the collection's
-    6.50395e−3; the least value known is 4.77271e−3. Minimisers are listed in increasing order of the coordinates, with
-    their mirror images; all permutations of them are minimisers too.
+    Parameters
+    ----------
+    dimension
+        n, at least 1.
+
+    Notes
+    -----
+    f = Σ rᵢ². Known: f* = 0 for n ≤ 7 and n = 9, 3.51687e−3 for n = 8. For n = 10 descent from the start ends at the
+    collection's 6.50395e−3; the least value known is 4.77271e−3. Minimisers are listed in increasing order of the
+    coordinates, with their mirror images; all permutations of them are minimisers too.
+
+    References
+    ----------
+    .. [1] J. J. Moré, B. S. Garbow and K. E. Hillstrom, "Testing unconstrained optimization software", 1981, problem
+       35.
+    .. [2] Fletcher 1965.
     """
-    n = whole("chebyquad", "dimension", dimension, 1)
+    n = check_whole_number("chebyquad", "dimension", dimension, 1)
     points = np.array(_POINTS[n]) if n in _POINTS else None
-    return published(
+    return make_published_problem(
         "chebyquad",
-        (chebyquad_value, chebyquad_gradient),
+        (_chebyquad_value, _chebyquad_gradient),
         np.arange(1, n + 1) / (n + 1.0),
         minimum=_MINIMA.get(n),
         minimizers=None if points is None else [points, 1.0 - points[::-1]] if n == 10 else points,

@@ -13,7 +13,7 @@ import numpy as np
 
 from nagbench.core.kernels import jitable, sum_of_squares
 from nagbench.problems.families import nist
-from nagbench.problems.families._least_squares import mgh, published
+from nagbench.problems.families._published import make_published_problem, mgh
 from nagbench.problems.problem import Problem
 from nagbench.problems.registry import family
 
@@ -37,11 +37,11 @@ def _bard(i: int, x: Any, data: Any) -> Any:
     return data[i] - (x[0] + u / (v * x[1] + min(u, v) * x[2]))
 
 
-def bard_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _bard_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     return sum_of_squares(_bard, 15, x, data)
 
 
-def bard_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _bard_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     first = second = third = 0.0
     for i in range(15):
         u, v = i + 1.0, 15.0 - i
@@ -51,20 +51,25 @@ def bard_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  #
         first -= weight
         second += weight * u * v / (below * below)
         third += weight * u * w / (below * below)
-    out[0] = first
-    out[1] = second
-    out[2] = third
+    out[0], out[1], out[2] = first, second, third
 
 
 @family
 def bard() -> Problem:
     """Bard's function: rᵢ = yᵢ − (x₁ + uᵢ/(vᵢx₂ + wᵢx₃)), uᵢ = i, vᵢ = 16 − i, wᵢ = min(uᵢ, vᵢ), i = 1 … 15.
 
-    Known: f* = 8.21487…e−3 at (0.0824…, 1.133…, 2.343…). f also falls to 17.4286… as x₂ and x₃ go to −∞.
+    Notes
+    -----
+    f = Σ rᵢ². Known: f* = 8.21487…e−3 at (0.0824…, 1.133…, 2.343…). f also falls to 17.4286… as x₂ and x₃ go to −∞.
+
+    References
+    ----------
+    .. [1] J. J. Moré, B. S. Garbow and K. E. Hillstrom, "Testing unconstrained optimization software", 1981, problem 8.
+    .. [2] Bard 1970.
     """
-    return published(
+    return make_published_problem(
         "bard",
-        (bard_value, bard_gradient),
+        (_bard_value, _bard_gradient),
         [1.0, 1.0, 1.0],
         data=_BARD,
         minimum=0.008214877306578975,
@@ -79,11 +84,11 @@ def _gaussian(i: int, x: Any, data: Any) -> Any:
     return x[0] * np.exp(-0.5 * x[1] * away * away) - data[i]
 
 
-def gaussian_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _gaussian_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     return sum_of_squares(_gaussian, 15, x, data)
 
 
-def gaussian_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _gaussian_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     first = second = third = 0.0
     for i in range(15):
         away = 0.5 * (7.0 - i) - x[2]
@@ -92,20 +97,24 @@ def gaussian_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def
         first += weight
         second -= 0.5 * weight * x[0] * away * away
         third += weight * x[0] * x[1] * away
-    out[0] = first
-    out[1] = second
-    out[2] = third
+    out[0], out[1], out[2] = first, second, third
 
 
 @family
 def gaussian() -> Problem:
     """Gaussian: rᵢ = x₁ exp(−x₂(tᵢ − x₃)²/2) − yᵢ, tᵢ = (8 − i)/2, i = 1 … 15.
 
-    Known: f* = 1.12793…e−8 at (0.3989…, 1.0000…, 0).
+    Notes
+    -----
+    f = Σ rᵢ². Known: f* = 1.12793…e−8 at (0.3989…, 1.0000…, 0).
+
+    References
+    ----------
+    .. [1] J. J. Moré, B. S. Garbow and K. E. Hillstrom, "Testing unconstrained optimization software", 1981, problem 9.
     """
-    return published(
+    return make_published_problem(
         "gaussian",
-        (gaussian_value, gaussian_gradient),
+        (_gaussian_value, _gaussian_gradient),
         [0.4, 1.0, 0.0],
         data=_GAUSSIAN + _GAUSSIAN[-2::-1],
         minimum=1.127932769618648e-08,
@@ -125,11 +134,11 @@ def _osborne_2(i: int, x: Any, data: Any) -> Any:
     return data[i] - curve
 
 
-def osborne_2_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _osborne_2_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     return sum_of_squares(_osborne_2, 65, x, data)
 
 
-def osborne_2_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _osborne_2_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     for j in range(11):
         out[j] = 0.0
     for i in range(65):
@@ -150,13 +159,21 @@ def osborne_2_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-de
 def osborne_2() -> Problem:
     """Osborne 2: rᵢ = yᵢ − (x₁e^(−tᵢx₅) + Σⱼ xⱼ₊₁ exp(−xⱼ₊₅(tᵢ − xⱼ₊₈)²)), j = 1 … 3, tᵢ = (i − 1)/10, i = 1 … 65.
 
-    Known: f* = 0.0401377…, with the three bumps in any order.
+    Notes
+    -----
+    f = Σ rᵢ². Known: f* = 0.0401377…, with the three bumps in any order.
+
+    References
+    ----------
+    .. [1] J. J. Moré, B. S. Garbow and K. E. Hillstrom, "Testing unconstrained optimization software", 1981, problem
+       19.
+    .. [2] Osborne 1972.
     """
     x = np.array(_OSBORNE_2_MINIMIZER)
     orders = [list(order) for order in itertools.permutations(range(3))]
-    return published(
+    return make_published_problem(
         "osborne-2",
-        (osborne_2_value, osborne_2_gradient),
+        (_osborne_2_value, _osborne_2_gradient),
         [1.3, 0.65, 0.65, 0.7, 0.6, 3.0, 5.0, 7.0, 2.0, 4.5, 5.5],
         data=_OSBORNE_2,
         minimum=0.040137736293547735,
@@ -166,9 +183,9 @@ def osborne_2() -> Problem:
 
 
 def _from_nist(name: str, dataset: str, number: int, start: list[float]) -> Problem:
-    """A set of NIST's from the collection's start."""
+    """Return a problem of NIST's with the start of the collection."""
     known = nist.nist(dataset=dataset)
-    return published(
+    return make_published_problem(
         name,
         (known.value_kernel, known.gradient_kernel),
         start,
@@ -183,7 +200,17 @@ def _from_nist(name: str, dataset: str, number: int, start: list[float]) -> Prob
 def meyer() -> Problem:
     """Meyer's function: rᵢ = yᵢ − x₁ exp(x₂/(tᵢ + x₃)), tᵢ = 45 + 5i, i = 1 … 16.
 
-    Known: f* = 87.9458… (NIST's MGH10); the eigenvalues of the Hessian there span 16 decades.
+    Notes
+    -----
+    f = Σ rᵢ². Known: f* = 87.9458… (NIST's MGH10); the eigenvalues of the Hessian there span 16 decades.
+
+    References
+    ----------
+    .. [1] J. J. Moré, B. S. Garbow and K. E. Hillstrom, "Testing unconstrained optimization software", 1981, problem
+       10.
+    .. [2] NIST StRD, nonlinear regression, mgh10 (higher difficulty): Meyer, R. R. (1970). Theoretical and
+       computational aspects of nonlinear regression. In Nonlinear Programming, Rosen, Mangasarian and Ritter (Eds). New
+       York, NY: Academic Press, pp. 465-486.
     """
     return _from_nist("meyer", "mgh10", 10, [0.02, 4000.0, 250.0])
 
@@ -192,7 +219,16 @@ def meyer() -> Problem:
 def kowalik_osborne() -> Problem:
     """Kowalik–Osborne: rᵢ = yᵢ − x₁(uᵢ² + uᵢx₂)/(uᵢ² + uᵢx₃ + x₄), i = 1 … 11.
 
-    Known: f* = 3.07505…e−4 (NIST's MGH09). f also falls to 1.02734…e−3 as x₁ goes to ∞, x₃ and x₄ to −∞.
+    Notes
+    -----
+    f = Σ rᵢ². Known: f* = 3.07505…e−4 (NIST's MGH09). f also falls to 1.02734…e−3 as x₁ goes to ∞, x₃ and x₄ to −∞.
+
+    References
+    ----------
+    .. [1] J. J. Moré, B. S. Garbow and K. E. Hillstrom, "Testing unconstrained optimization software", 1981, problem
+       15.
+    .. [2] NIST StRD, nonlinear regression, mgh09 (higher difficulty): Kowalik, J.S., and M. R. Osborne, (1978). Methods
+       for Unconstrained Optimization Problems. New York, NY: Elsevier North-Holland.
     """
     return _from_nist("kowalik-osborne", "mgh09", 15, [0.25, 0.39, 0.415, 0.39])
 
@@ -201,6 +237,16 @@ def kowalik_osborne() -> Problem:
 def osborne_1() -> Problem:
     """Osborne 1: rᵢ = yᵢ − (x₁ + x₂e^(−tᵢx₄) + x₃e^(−tᵢx₅)), tᵢ = 10(i − 1), i = 1 … 33.
 
-    Known: f* = 5.46489…e−5 (NIST's MGH17), with the two exponentials in either order.
+    Notes
+    -----
+    f = Σ rᵢ². Known: f* = 5.46489…e−5 (NIST's MGH17), with the two exponentials in either order.
+
+    References
+    ----------
+    .. [1] J. J. Moré, B. S. Garbow and K. E. Hillstrom, "Testing unconstrained optimization software", 1981, problem
+       17.
+    .. [2] NIST StRD, nonlinear regression, mgh17 (average difficulty): Osborne, M. R. (1972). Some aspects of nonlinear
+       least squares calculations. In Numerical Methods for Nonlinear Optimization, Lootsma (Ed). New York, NY: Academic
+       Press, pp. 171-189.
     """
     return _from_nist("osborne-1", "mgh17", 17, [0.5, 1.5, -1.0, 0.01, 0.02])

@@ -1,46 +1,31 @@
-"""Problems 26 to 31 of Moré, Garbow & Hillstrom: as many equations as unknowns, f = ‖r(x)‖² with f* = 0.
+"""Problems 26 to 29 of Moré, Garbow & Hillstrom: as many equations as unknowns, f = ‖r(x)‖² with f* = 0.
 
 Where a root has no closed form it is computed, by Newton's method from the start, when the problem is built.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from nagbench.core.kernels import blocked_sum, jitable
-from nagbench.problems.families._least_squares import mgh, published
-from nagbench.problems.families._parameters import whole
+from nagbench.problems.families._newton import find_root
+from nagbench.problems.families._parameters import check_whole_number
+from nagbench.problems.families._published import make_published_problem, mgh
+from nagbench.problems.families._terms import entry_term
 from nagbench.problems.problem import Floats, Problem
 from nagbench.problems.registry import family
 
 
-def _root(residuals: Callable[[Any], Any], start: Floats) -> Floats:
-    """The root that Newton's method reaches from the start, with derivatives by complex steps; to rounding.
-
-    ``residuals`` takes one point a row. Raises RuntimeError where the method does not converge.
-    """
-    x = start
-    step = 1e-30
-    for _ in range(50):
-        slopes = residuals(x + 1j * step * np.eye(x.size)).imag.T / step
-        move = np.linalg.solve(slopes, residuals(x[None])[0])
-        x = x - move
-        if np.linalg.norm(move) <= 1e-14 * np.linalg.norm(x):
-            return x
-    raise RuntimeError("Newton's method found no root")
-
-
 def _grid(n: int) -> Floats:
-    """tᵢ = i/(n + 1), i = 1 … n."""
+    """Return tᵢ = i/(n + 1), i = 1 … n."""
     return np.arange(1, n + 1) / (n + 1.0)
 
 
 @jitable
 def _spread(x: Any) -> Any:
-    """n − Σ cos xⱼ."""
+    """Compute n − Σ cos xⱼ."""
     total = 0.0
     for i in range(x.size):
         total += 1.0 - np.cos(x[i])
@@ -52,7 +37,7 @@ def _trigonometric(i: int, x: Any, spread: Any) -> Any:
     return spread + (i + 1.0) * (1.0 - np.cos(x[i])) - np.sin(x[i])
 
 
-def trigonometric_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _trigonometric_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     spread = _spread(x)
     total = 0.0
     for i in range(x.size):
@@ -61,7 +46,7 @@ def trigonometric_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  
     return total
 
 
-def trigonometric_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _trigonometric_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     spread = _spread(x)
     total = 0.0
     for i in range(x.size):
@@ -82,13 +67,26 @@ _TRIGONOMETRIC_10 = [
 def trigonometric(*, dimension: int = 10) -> Problem:
     """rᵢ = n − Σⱼ cos xⱼ + i(1 − cos xᵢ) − sin xᵢ, from xᵢ = 1/n.
 
-    Known: f* = 0 at 0 and wherever 2π is added to a coordinate; from the start, methods end at local minima, for n = 10
-    at f = 2.79506e−5.
+    Parameters
+    ----------
+    dimension
+        n, at least 1.
+
+    Notes
+    -----
+    f = Σ rᵢ². Known: f* = 0 at 0 and wherever 2π is added to a coordinate; from the start, methods end at local minima,
+    for n = 10 at f = 2.79506e−5.
+
+    References
+    ----------
+    .. [1] J. J. Moré, B. S. Garbow and K. E. Hillstrom, "Testing unconstrained optimization software", 1981, problem
+       26.
+    .. [2] Spedicato 1975.
     """
-    n = whole("trigonometric", "dimension", dimension, 1)
-    return published(
+    n = check_whole_number("trigonometric", "dimension", dimension, 1)
+    return make_published_problem(
         "trigonometric",
-        (trigonometric_value, trigonometric_gradient),
+        (_trigonometric_value, _trigonometric_gradient),
         np.full(n, 1.0 / n),
         minimum=0.0,
         minimizers=np.zeros(n),
@@ -97,14 +95,9 @@ def trigonometric(*, dimension: int = 10) -> Problem:
     )
 
 
-@jitable
-def _entry(i: int, x: Any, _b: Any, _c: Any) -> Any:
-    return x[i]
-
-
-def brown_almost_linear_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _brown_almost_linear_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     n = x.size
-    total = blocked_sum(_entry, n, x, x, x) - (n + 1.0)
+    total = blocked_sum(entry_term, n, x, x, x) - (n + 1.0)
     product = x[n - 1]
     f = 0.0
     for i in range(n - 1):
@@ -113,9 +106,9 @@ def brown_almost_linear_value(x, data, shape, rows):  # type: ignore[no-untyped-
     return f + (product - 1.0) * (product - 1.0)
 
 
-def brown_almost_linear_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _brown_almost_linear_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     n = x.size
-    total = blocked_sum(_entry, n, x, x, x) - (n + 1.0)
+    total = blocked_sum(entry_term, n, x, x, x) - (n + 1.0)
     both = 0.0
     product = 1.0
     for i in range(n):
@@ -136,13 +129,26 @@ def brown_almost_linear_gradient(x, data, shape, rows, out):  # type: ignore[no-
 def brown_almost_linear(*, dimension: int = 10) -> Problem:
     """rᵢ = xᵢ + Σⱼ xⱼ − (n + 1), i < n, and rₙ = Π xⱼ − 1, from xᵢ = ½.
 
-    Known: f* = 0 at (a, …, a, a^(1−n)) for the real roots a of naⁿ − (n + 1)aⁿ⁻¹ + 1 = 0, and f = 1 with ∇f = 0 at
-    (0, …, 0, n + 1).
+    Parameters
+    ----------
+    dimension
+        n, at least 3.
+
+    Notes
+    -----
+    f = Σ rᵢ². Known: f* = 0 at (a, …, a, a^(1−n)) for the real roots a of naⁿ − (n + 1)aⁿ⁻¹ + 1 = 0, and f = 1 with ∇f
+    = 0 at (0, …, 0, n + 1).
+
+    References
+    ----------
+    .. [1] J. J. Moré, B. S. Garbow and K. E. Hillstrom, "Testing unconstrained optimization software", 1981, problem
+       27.
+    .. [2] Brown & Dennis 1972.
     """
-    n = whole("brown-almost-linear", "dimension", dimension, 3)
-    return published(
+    n = check_whole_number("brown-almost-linear", "dimension", dimension, 3)
+    return make_published_problem(
         "brown-almost-linear",
-        (brown_almost_linear_value, brown_almost_linear_gradient),
+        (_brown_almost_linear_value, _brown_almost_linear_gradient),
         np.full(n, 0.5),
         minimum=0.0,
         minimizers=[[a] * (n - 1) + [n + 1.0 - n * a] for a in _brown_roots(n)],
@@ -152,7 +158,7 @@ def brown_almost_linear(*, dimension: int = 10) -> Problem:
 
 
 def _brown_roots(n: int) -> list[float]:
-    """The real roots of p(a) = naⁿ − (n + 1)aⁿ⁻¹ + 1, nearest to the start first: a root in (0, 1), 1, and one below 0.
+    """Return the real roots of p(a) = naⁿ − (n + 1)aⁿ⁻¹ + 1, nearest to the start first: a root in (0, 1), 1, and one below 0.
 
     p falls from 1 at 0 to its least value at 1 − 1/n², and rises to p(1) = 0; below 0 there is a root where n is odd.
     """
@@ -177,7 +183,7 @@ def _boundary_value(i: int, x: Any, h: Any) -> Any:
     return r
 
 
-def discrete_boundary_value_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _discrete_boundary_value_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     h = 1.0 / (x.size + 1.0)
     total = 0.0
     for i in range(x.size):
@@ -186,7 +192,7 @@ def discrete_boundary_value_value(x, data, shape, rows):  # type: ignore[no-unty
     return total
 
 
-def discrete_boundary_value_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _discrete_boundary_value_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     n = x.size
     h = 1.0 / (n + 1.0)
     before, here = 0.0 * h, _boundary_value(0, x, h)
@@ -201,21 +207,35 @@ def discrete_boundary_value_gradient(x, data, shape, rows, out):  # type: ignore
 def discrete_boundary_value(*, dimension: int = 10) -> Problem:
     """rᵢ = 2xᵢ − xᵢ₋₁ − xᵢ₊₁ + h²(xᵢ + tᵢ + 1)³/2, h = 1/(n + 1), tᵢ = ih, x₀ = xₙ₊₁ = 0, from xᵢ = tᵢ(tᵢ − 1).
 
-    Finite differences of u″ = (u + t + 1)³/2, u(0) = u(1) = 0. Known: f* = 0, at the root computed by Newton's method.
+    Parameters
+    ----------
+    dimension
+        n, at least 1.
+
+    Notes
+    -----
+    f = Σ rᵢ². Finite differences of u″ = (u + t + 1)³/2, u(0) = u(1) = 0. Known: f* = 0, at the root computed by
+    Newton's method.
+
+    References
+    ----------
+    .. [1] J. J. Moré, B. S. Garbow and K. E. Hillstrom, "Testing unconstrained optimization software", 1981, problem
+       28.
+    .. [2] Moré & Cosnard 1979.
     """
-    n = whole("discrete-boundary-value", "dimension", dimension, 1)
+    n = check_whole_number("discrete-boundary-value", "dimension", dimension, 1)
     t = _grid(n)
 
     def residuals(x: Any) -> Any:
         padded = np.pad(x, ((0, 0), (1, 1)))
         return 2.0 * x - padded[:, :-2] - padded[:, 2:] + 0.5 * t[0] ** 2 * (x + t + 1.0) ** 3
 
-    return published(
+    return make_published_problem(
         "discrete-boundary-value",
-        (discrete_boundary_value_value, discrete_boundary_value_gradient),
+        (_discrete_boundary_value_value, _discrete_boundary_value_gradient),
         t * (t - 1.0),
         minimum=0.0,
-        minimizers=_root(residuals, t * (t - 1.0)),
+        minimizers=find_root(residuals, t * (t - 1.0)),
         source=f"{mgh(28)}; Moré & Cosnard 1979",
     )
 
@@ -228,14 +248,14 @@ def _cube(j: int, x: Any, h: Any) -> Any:
 
 @jitable
 def _right_of_all(x: Any, h: Any) -> Any:
-    """Σ (1 − tⱼ)(xⱼ + tⱼ + 1)³."""
+    """Compute Σ (1 − tⱼ)(xⱼ + tⱼ + 1)³."""
     total = 0.0
     for j in range(x.size):
         total += (1.0 - (j + 1.0) * h) * _cube(j, x, h)
     return total
 
 
-def discrete_integral_equation_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _discrete_integral_equation_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     h = 1.0 / (x.size + 1.0)
     left, right = 0.0 * h, _right_of_all(x, h)
     total = 0.0
@@ -249,7 +269,7 @@ def discrete_integral_equation_value(x, data, shape, rows):  # type: ignore[no-u
     return total
 
 
-def discrete_integral_equation_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _discrete_integral_equation_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     n = x.size
     h = 1.0 / (n + 1.0)
     left, right = 0.0 * h, _right_of_all(x, h)
@@ -274,115 +294,30 @@ def discrete_integral_equation_gradient(x, data, shape, rows, out):  # type: ign
 def discrete_integral_equation(*, dimension: int = 10) -> Problem:
     """rᵢ = xᵢ + (h/2)((1 − tᵢ) Σ_{j≤i} tⱼ(xⱼ + tⱼ + 1)³ + tᵢ Σ_{j>i} (1 − tⱼ)(xⱼ + tⱼ + 1)³), from xᵢ = tᵢ(tᵢ − 1).
 
-    The equation of discrete-boundary-value by Green's function; here h = 1/(n + 1), tᵢ = ih. Known: f* = 0, at the root
-    computed by Newton's method. The sums run along, so that f and ∇f take O(n) operations.
+    Parameters
+    ----------
+    dimension
+        n, at least 1.
+
+    Notes
+    -----
+    f = Σ rᵢ². The equation of discrete-boundary-value by Green's function; here h = 1/(n + 1), tᵢ = ih. Known: f* = 0,
+    at the root computed by Newton's method. The sums run along, so that f and ∇f take O(n) operations.
+
+    References
+    ----------
+    .. [1] J. J. Moré, B. S. Garbow and K. E. Hillstrom, "Testing unconstrained optimization software", 1981, problem
+       29.
+    .. [2] Moré & Cosnard 1979.
     """
-    n = whole("discrete-integral-equation", "dimension", dimension, 1)
+    n = check_whole_number("discrete-integral-equation", "dimension", dimension, 1)
     t = _grid(n)
     green = np.minimum.outer(t, t) * (1.0 - np.maximum.outer(t, t))
-    return published(
+    return make_published_problem(
         "discrete-integral-equation",
-        (discrete_integral_equation_value, discrete_integral_equation_gradient),
+        (_discrete_integral_equation_value, _discrete_integral_equation_gradient),
         t * (t - 1.0),
         minimum=0.0,
-        minimizers=_root(lambda x: x + 0.5 * t[0] * (x + t + 1.0) ** 3 @ green, t * (t - 1.0)),
+        minimizers=find_root(lambda x: x + 0.5 * t[0] * (x + t + 1.0) ** 3 @ green, t * (t - 1.0)),
         source=f"{mgh(29)}; Moré & Cosnard 1979",
-    )
-
-
-@jitable
-def _tridiagonal(i: int, x: Any, _b: Any, _c: Any) -> Any:
-    r = (3.0 - 2.0 * x[i]) * x[i] + 1.0
-    if i > 0:
-        r -= x[i - 1]
-    if i < x.size - 1:
-        r -= 2.0 * x[i + 1]
-    return r
-
-
-@jitable
-def _tridiagonal_square(i: int, x: Any, b: Any, c: Any) -> Any:
-    r = _tridiagonal(i, x, b, c)
-    return r * r
-
-
-def broyden_tridiagonal_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
-    return blocked_sum(_tridiagonal_square, x.size, x, x, x)
-
-
-def broyden_tridiagonal_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
-    n = x.size
-    before, here = 0.0 * x[0], _tridiagonal(0, x, x, x)
-    for i in range(n):
-        after = _tridiagonal(i + 1, x, x, x) if i < n - 1 else 0.0 * x[0]
-        out[i] = 2.0 * (here * (3.0 - 4.0 * x[i]) - 2.0 * before - after)
-        before, here = here, after
-
-
-@family
-def broyden_tridiagonal(*, dimension: int = 10) -> Problem:
-    """rᵢ = (3 − 2xᵢ)xᵢ − xᵢ₋₁ − 2xᵢ₊₁ + 1, x₀ = xₙ₊₁ = 0, from xᵢ = −1.
-
-    Known: f* = 0, at the root computed by Newton's method; there are further local minima with f > 0.
-    """
-    n = whole("broyden-tridiagonal", "dimension", dimension, 1)
-
-    def residuals(x: Any) -> Any:
-        padded = np.pad(x, ((0, 0), (1, 1)))
-        return (3.0 - 2.0 * x) * x - padded[:, :-2] - 2.0 * padded[:, 2:] + 1.0
-
-    return published(
-        "broyden-tridiagonal",
-        (broyden_tridiagonal_value, broyden_tridiagonal_gradient),
-        np.full(n, -1.0),
-        minimum=0.0,
-        minimizers=_root(residuals, np.full(n, -1.0)),
-        source=f"{mgh(30)}; Broyden 1965",
-    )
-
-
-@jitable
-def _banded(i: int, x: Any) -> Any:
-    r = x[i] * (2.0 + 5.0 * x[i] * x[i]) + 1.0
-    for j in range(max(0, i - 5), min(x.size, i + 2)):
-        if j != i:
-            r -= x[j] * (1.0 + x[j])
-    return r
-
-
-def broyden_banded_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
-    total = 0.0
-    for i in range(x.size):
-        r = _banded(i, x)
-        total += r * r
-    return total
-
-
-def broyden_banded_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
-    n = x.size
-    for i in range(n):
-        out[i] = 0.0
-    for i in range(n):
-        r = 2.0 * _banded(i, x)
-        out[i] += r * (2.0 + 15.0 * x[i] * x[i])
-        for j in range(max(0, i - 5), min(n, i + 2)):
-            if j != i:
-                out[j] -= r * (1.0 + 2.0 * x[j])
-
-
-@family
-def broyden_banded(*, dimension: int = 10) -> Problem:
-    """rᵢ = xᵢ(2 + 5xᵢ²) + 1 − Σ xⱼ(1 + xⱼ) over the j ≠ i from i − 5 to i + 1, from xᵢ = −1.
-
-    Known: f* = 0, at the root computed by Newton's method; there are further local minima with f > 0.
-    """
-    n = whole("broyden-banded", "dimension", dimension, 1)
-    band = np.tri(n, k=1) - np.tri(n, k=-6) - np.eye(n)
-    return published(
-        "broyden-banded",
-        (broyden_banded_value, broyden_banded_gradient),
-        np.full(n, -1.0),
-        minimum=0.0,
-        minimizers=_root(lambda x: x * (2.0 + 5.0 * x * x) + 1.0 - x * (1.0 + x) @ band.T, np.full(n, -1.0)),
-        source=f"{mgh(31)}; Broyden 1971",
     )

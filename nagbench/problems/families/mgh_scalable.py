@@ -1,4 +1,4 @@
-"""Problems 13 and 20 to 27 of Moré, Garbow & Hillstrom: any number of variables, sums of squares and penalties.
+"""Problems 13, 20 to 22 and 25 of Moré, Garbow & Hillstrom: sums of squares in any number of variables.
 
 Minima and minimisers without a closed form were computed with 160 digits by Newton's method and rounded.
 """
@@ -11,15 +11,16 @@ import numpy as np
 
 from nagbench.core.errors import UsageError
 from nagbench.core.kernels import blocked_sum, jitable
-from nagbench.problems.families._least_squares import mgh, published
-from nagbench.problems.families._parameters import whole
+from nagbench.problems.families._parameters import check_whole_number
+from nagbench.problems.families._published import make_published_problem, mgh
+from nagbench.problems.families._terms import square_from_one_term
 from nagbench.problems.problem import Problem
 from nagbench.problems.registry import family
 
 
 def _multiple(name: str, dimension: Any, factor: int) -> int:
-    """The dimension as a multiple of factor. Raises UsageError."""
-    n = whole(name, "dimension", dimension, factor)
+    """Return the dimension as an int. Raises UsageError unless it is a multiple of the factor."""
+    n = check_whole_number(name, "dimension", dimension, factor)
     if n % factor:
         raise UsageError(f"family {name}: dimension={dimension!r} is not valid; allowed: a multiple of {factor}")
     return n
@@ -32,11 +33,11 @@ def _pair(i: int, x: Any, _b: Any, _c: Any) -> Any:
     return 100.0 * across * across + along * along
 
 
-def extended_rosenbrock_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _extended_rosenbrock_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     return blocked_sum(_pair, x.size // 2, x, x, x)
 
 
-def extended_rosenbrock_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _extended_rosenbrock_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     for i in range(0, x.size, 2):
         across = x[i + 1] - x[i] * x[i]
         out[i] = -400.0 * across * x[i] - 2.0 * (1.0 - x[i])
@@ -47,12 +48,24 @@ def extended_rosenbrock_gradient(x, data, shape, rows, out):  # type: ignore[no-
 def extended_rosenbrock(*, dimension: int = 10) -> Problem:
     """f(x) = Σ 100(x₂ᵢ − x₂ᵢ₋₁²)² + (1 − x₂ᵢ₋₁)², i = 1 … n/2: separate valleys, from (−1.2, 1, −1.2, 1, …).
 
+    Parameters
+    ----------
+    dimension
+        n, a multiple of 2.
+
+    Notes
+    -----
     Known: f* = 0 at (1, …, 1).
+
+    References
+    ----------
+    .. [1] J. J. Moré, B. S. Garbow and K. E. Hillstrom, "Testing unconstrained optimization software", 1981, problem
+       21.
     """
     n = _multiple("extended-rosenbrock", dimension, 2)
-    return published(
+    return make_published_problem(
         "extended-rosenbrock",
-        (extended_rosenbrock_value, extended_rosenbrock_gradient),
+        (_extended_rosenbrock_value, _extended_rosenbrock_gradient),
         [-1.2, 1.0] * (n // 2),
         minimum=0.0,
         minimizers=np.ones(n),
@@ -69,11 +82,11 @@ def _quadruple(i: int, x: Any, _b: Any, _c: Any) -> Any:
     return r * r + 5.0 * s * s + p * p + 10.0 * q * q
 
 
-def extended_powell_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _extended_powell_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     return blocked_sum(_quadruple, x.size // 4, x, x, x)
 
 
-def extended_powell_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _extended_powell_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     for i in range(0, x.size, 4):
         r, s = 2.0 * (x[i] + 10.0 * x[i + 1]), 10.0 * (x[i + 2] - x[i + 3])
         p, q = x[i + 1] - 2.0 * x[i + 2], x[i] - x[i + 3]
@@ -85,9 +98,9 @@ def extended_powell_gradient(x, data, shape, rows, out):  # type: ignore[no-unty
 
 
 def _powell(name: str, n: int, source: str) -> Problem:
-    return published(
+    return make_published_problem(
         name,
-        (extended_powell_value, extended_powell_gradient),
+        (_extended_powell_value, _extended_powell_gradient),
         [3.0, -1.0, 0.0, 1.0] * (n // 4),
         minimum=0.0,
         minimizers=np.zeros(n),
@@ -102,7 +115,15 @@ def _powell(name: str, n: int, source: str) -> Problem:
 def powell_singular() -> Problem:
     """f(x) = (x₁ + 10x₂)² + 5(x₃ − x₄)² + (x₂ − 2x₃)⁴ + 10(x₁ − x₄)⁴.
 
+    Notes
+    -----
     Convex. Known: f* = 0 at 0, where the Hessian has rank 2, so that convergence is sublinear; μ = 0.
+
+    References
+    ----------
+    .. [1] J. J. Moré, B. S. Garbow and K. E. Hillstrom, "Testing unconstrained optimization software", 1981, problem
+       13.
+    .. [2] Powell 1962.
     """
     return _powell("powell-singular", 4, f"{mgh(13)}; Powell 1962")
 
@@ -111,23 +132,35 @@ def powell_singular() -> Problem:
 def extended_powell(*, dimension: int = 12) -> Problem:
     """Powell's singular function in each four coordinates, added up.
 
+    Parameters
+    ----------
+    dimension
+        n, a multiple of 4.
+
+    Notes
+    -----
     Convex. Known: f* = 0 at 0, where the Hessian has rank n/2; μ = 0.
+
+    References
+    ----------
+    .. [1] J. J. Moré, B. S. Garbow and K. E. Hillstrom, "Testing unconstrained optimization software", 1981, problem
+       22.
     """
     return _powell("extended-powell", _multiple("extended-powell", dimension, 4), mgh(22))
 
 
 @jitable
 def _watson(i: int, x: Any) -> Any:
-    """Residual i < 29, and the polynomial Σ xⱼtʲ that occurs squared in it, by Horner's rule."""
+    """Return residual i < 29, and the polynomial Σ xⱼtʲ that occurs squared in it, by Horner's rule."""
     t = (i + 1.0) / 29.0
-    polynomial, slope = 0.0 * t, 0.0 * t
+    polynomial, derivative = 0.0 * t, 0.0 * t
     for j in range(x.size - 1, -1, -1):
-        slope = slope * t + polynomial
+        derivative = derivative * t + polynomial
         polynomial = polynomial * t + x[j]
-    return slope - polynomial * polynomial - 1.0, polynomial
+    return derivative - polynomial * polynomial - 1.0, polynomial
 
 
-def watson_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _watson_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     last = x[1] - x[0] * x[0] - 1.0
     total = x[0] * x[0] + last * last
     for i in range(29):
@@ -136,7 +169,7 @@ def watson_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa:
     return total
 
 
-def watson_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _watson_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     last = x[1] - x[0] * x[0] - 1.0
     for j in range(x.size):
         out[j] = 0.0
@@ -176,13 +209,27 @@ _WATSON: dict[int, tuple[float, list[float]]] = {
 def watson(*, dimension: int = 6) -> Problem:
     """Watson: rᵢ = Σⱼ(j − 1)xⱼtᵢʲ⁻² − (Σⱼ xⱼtᵢʲ⁻¹)² − 1, tᵢ = i/29, i = 1 … 29, r₃₀ = x₁, r₃₁ = x₂ − x₁² − 1.
 
-    n is 2 to 31. Known: f* for n = 6 (2.28767e−3), 9 (1.39976e−6) and 12 (4.72238e−10), ever worse conditioned.
+    Parameters
+    ----------
+    dimension
+        n, from 2 to 31.
+
+    Notes
+    -----
+    f = Σ rᵢ². n is 2 to 31. Known: f* for n = 6 (2.28767e−3), 9 (1.39976e−6) and 12 (4.72238e−10), ever worse
+    conditioned.
+
+    References
+    ----------
+    .. [1] J. J. Moré, B. S. Garbow and K. E. Hillstrom, "Testing unconstrained optimization software", 1981, problem
+       20.
+    .. [2] Kowalik & Osborne 1968.
     """
-    n = whole("watson", "dimension", dimension, 2, 31)
+    n = check_whole_number("watson", "dimension", dimension, 2, 31)
     minimum, minimizer = _WATSON.get(n, (None, None))
-    return published(
+    return make_published_problem(
         "watson",
-        (watson_value, watson_gradient),
+        (_watson_value, _watson_gradient),
         np.zeros(n),
         minimum=minimum,
         minimizers=minimizer,
@@ -191,147 +238,44 @@ def watson(*, dimension: int = 6) -> Problem:
 
 
 @jitable
-def _square(i: int, x: Any, _b: Any, _c: Any) -> Any:
-    return x[i] * x[i]
-
-
-@jitable
-def _square_from_one(i: int, x: Any, _b: Any, _c: Any) -> Any:
-    return (x[i] - 1.0) * (x[i] - 1.0)
-
-
-def penalty_1_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
-    excess = blocked_sum(_square, x.size, x, x, x) - 0.25
-    return 1e-5 * blocked_sum(_square_from_one, x.size, x, x, x) + excess * excess
-
-
-def penalty_1_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
-    excess = blocked_sum(_square, x.size, x, x, x) - 0.25
-    for i in range(x.size):
-        out[i] = 2e-5 * (x[i] - 1.0) + 4.0 * excess * x[i]
-
-
-@family
-def penalty_1(*, dimension: int = 4) -> Problem:
-    """f(x) = 10⁻⁵ Σ(xᵢ − 1)² + (Σ xᵢ² − ¼)².
-
-    Known: ∇f = 0 makes all coordinates equal, so x* comes from a cubic; f* = 2.24997e−5 for n = 4, 7.08765e−5 for 10.
-    """
-    n = whole("penalty-1", "dimension", dimension, 1)
-    minimum, place = _penalty_1_minimum(n)
-    return published(
-        "penalty-1",
-        (penalty_1_value, penalty_1_gradient),
-        np.arange(1.0, n + 1.0),
-        minimum=minimum,
-        minimizers=np.full(n, place),
-        source=mgh(23),
-    )
-
-
-def _penalty_1_minimum(n: int) -> tuple[float, float]:
-    """f* and the coordinate t of x* = (t, …, t): the least f over the real roots of 2nt³ + (10⁻⁵ − ½)t = 10⁻⁵.
-
-    At a stationary point xᵢ(10⁻⁵ + 2(Σ xᵢ² − ¼)) = 10⁻⁵ for all i, so that no two coordinates differ.
-    """
-
-    def f(t: float) -> float:
-        return n * 1e-5 * (t - 1.0) ** 2 + (n * t * t - 0.25) ** 2
-
-    roots = np.roots([2.0 * n, 0.0, 1e-5 - 0.5, -1e-5])
-    t = min((float(root.real) for root in roots if abs(root.imag) < 1e-9), key=f)
-    for _ in range(3):
-        t -= (2.0 * n * t**3 + (1e-5 - 0.5) * t - 1e-5) / (6.0 * n * t * t + 1e-5 - 0.5)
-    return f(t), t
-
-
-def penalty_2_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
-    n = x.size
-    excess = n * x[0] * x[0] - 1.0
-    before = np.exp(0.1 * x[0])
-    total = 0.0
-    for i in range(1, n):
-        e = np.exp(0.1 * x[i])
-        r, s = e + before - data[i], e - data[0]
-        total += r * r + s * s
-        excess += (n - i) * x[i] * x[i]
-        before = e
-    return (x[0] - 0.2) * (x[0] - 0.2) + 1e-5 * total + excess * excess
-
-
-def penalty_2_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
-    n = x.size
-    excess = n * x[0] * x[0] - 1.0
-    before = np.exp(0.1 * x[0])
-    out[0] = 2.0 * (x[0] - 0.2)
-    for i in range(1, n):
-        e = np.exp(0.1 * x[i])
-        r = e + before - data[i]
-        out[i - 1] += 2e-6 * r * before
-        out[i] = 2e-6 * (r + e - data[0]) * e
-        excess += (n - i) * x[i] * x[i]
-        before = e
-    for i in range(n):
-        out[i] += 4.0 * excess * (n - i) * x[i]
-
-
-_PENALTY_2: dict[int, tuple[float, list[float]]] = {
-    4: (9.376293007355442e-06, [0.1999993333503804, 0.19131670099277245, 0.48010148533262315, 0.5188454043902005]),
-    10: (
-        0.00029366053745674594,
-        [0.19998360519782363, 0.010350648471292297, 0.0196049344804384, 0.03208906722068565, 0.049932677399641294,
-         0.07651399515399361, 0.11862407286950417, 0.19214487233557667, 0.34732058694184365, 0.3691643741593508],
-    ),
-}  # fmt: skip
-
-
-@family
-def penalty_2(*, dimension: int = 4) -> Problem:
-    """f(x) = (x₁ − 0.2)² + 10⁻⁵ Σᵢ₌₂((e^(xᵢ/10) + e^(xᵢ₋₁/10) − yᵢ)² + (e^(xᵢ/10) − e^(−1/10))²) + (Σ(n − i + 1)xᵢ² − 1)².
-
-    Here yᵢ = e^(i/10) + e^((i−1)/10). Known: f* = 9.37629e−6 for n = 4 and 2.93660e−4 for n = 10.
-    """
-    n = whole("penalty-2", "dimension", dimension, 1)
-    minimum, minimizer = _PENALTY_2.get(n, (None, None))
-    powers = np.exp(0.1 * np.arange(1, n + 1))
-    return published(
-        "penalty-2",
-        (penalty_2_value, penalty_2_gradient),
-        np.full(n, 0.5),
-        data=[np.exp(-0.1), *(powers[1:] + powers[:-1])],
-        minimum=minimum,
-        minimizers=minimizer,
-        source=mgh(24),
-    )
-
-
-@jitable
 def _moment(i: int, x: Any, _b: Any, _c: Any) -> Any:
     return (i + 1.0) * (x[i] - 1.0)
 
 
-def variably_dimensioned_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _variably_dimensioned_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     s = blocked_sum(_moment, x.size, x, x, x)
-    return blocked_sum(_square_from_one, x.size, x, x, x) + s * s + s * s * s * s
+    return blocked_sum(square_from_one_term, x.size, x, x, x) + s * s + s * s * s * s
 
 
-def variably_dimensioned_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _variably_dimensioned_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     s = blocked_sum(_moment, x.size, x, x, x)
-    slope = 2.0 * s + 4.0 * s * s * s
+    derivative = 2.0 * s + 4.0 * s * s * s
     for i in range(x.size):
-        out[i] = 2.0 * (x[i] - 1.0) + slope * (i + 1.0)
+        out[i] = 2.0 * (x[i] - 1.0) + derivative * (i + 1.0)
 
 
 @family
 def variably_dimensioned(*, dimension: int = 10) -> Problem:
     """f(x) = Σ(xᵢ − 1)² + s² + s⁴, s = Σ i(xᵢ − 1), from xᵢ = 1 − i/n.
 
+    Parameters
+    ----------
+    dimension
+        n, at least 2.
+
+    Notes
+    -----
     Convex: a square and a fourth power of linear forms beside ‖x − 1‖². Known: f* = 0 at (1, …, 1); μ = 2.
+
+    References
+    ----------
+    .. [1] J. J. Moré, B. S. Garbow and K. E. Hillstrom, "Testing unconstrained optimization software", 1981, problem
+       25.
     """
-    n = whole("variably-dimensioned", "dimension", dimension, 2)
-    return published(
+    n = check_whole_number("variably-dimensioned", "dimension", dimension, 2)
+    return make_published_problem(
         "variably-dimensioned",
-        (variably_dimensioned_value, variably_dimensioned_gradient),
+        (_variably_dimensioned_value, _variably_dimensioned_gradient),
         1.0 - np.arange(1, n + 1) / n,
         minimum=0.0,
         minimizers=np.ones(n),

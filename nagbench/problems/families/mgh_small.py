@@ -1,4 +1,4 @@
-"""Problems 2, 3, 4, 6, 7, 11, 12, 14, 16 and 18 of Moré, Garbow & Hillstrom: few variables, no tables of data.
+"""Problems 7, 11, 12, 14, 16 and 18 of Moré, Garbow & Hillstrom: three to six variables, no tables of data.
 
 Minima and minimisers without a closed form were computed with 160 digits by Newton's method and rounded.
 """
@@ -11,151 +11,25 @@ from typing import Any
 import numpy as np
 
 from nagbench.core.kernels import jitable, sum_of_squares
-from nagbench.problems.families._least_squares import mgh, published
+from nagbench.problems.families._published import make_published_problem, mgh
 from nagbench.problems.problem import Problem
 from nagbench.problems.registry import family
 
 
-def freudenstein_roth_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
-    r = -13.0 + x[0] + ((5.0 - x[1]) * x[1] - 2.0) * x[1]
-    s = -29.0 + x[0] + ((x[1] + 1.0) * x[1] - 14.0) * x[1]
-    return r * r + s * s
-
-
-def freudenstein_roth_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
-    r = -13.0 + x[0] + ((5.0 - x[1]) * x[1] - 2.0) * x[1]
-    s = -29.0 + x[0] + ((x[1] + 1.0) * x[1] - 14.0) * x[1]
-    out[0] = 2.0 * (r + s)
-    out[1] = 2.0 * (r * ((10.0 - 3.0 * x[1]) * x[1] - 2.0) + s * ((3.0 * x[1] + 2.0) * x[1] - 14.0))
-
-
-@family
-def freudenstein_roth() -> Problem:
-    """Freudenstein–Roth: r₁ = −13 + x₁ + ((5 − x₂)x₂ − 2)x₂, r₂ = −29 + x₁ + ((x₂ + 1)x₂ − 14)x₂.
-
-    Known: f* = 0 at (5, 4), and a local minimum f = 48.984… at (11.41…, −0.8968…), where descent from the start ends.
-    """
-    return published(
-        "freudenstein-roth",
-        (freudenstein_roth_value, freudenstein_roth_gradient),
-        [0.5, -2.0],
-        minimum=0.0,
-        minimizers=[5.0, 4.0],
-        stationary_points=[[11.412778986902094, -0.8968052532744765]],
-        domain=[[-5.0, 20.0], [-3.0, 5.0]],
-        source=mgh(2),
-    )
-
-
-def powell_badly_scaled_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
-    r = 1e4 * x[0] * x[1] - 1.0
-    s = np.exp(-x[0]) + np.exp(-x[1]) - 1.0001
-    return r * r + s * s
-
-
-def powell_badly_scaled_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
-    r = 1e4 * x[0] * x[1] - 1.0
-    first, second = np.exp(-x[0]), np.exp(-x[1])
-    s = first + second - 1.0001
-    out[0] = 2.0 * (r * 1e4 * x[1] - s * first)
-    out[1] = 2.0 * (r * 1e4 * x[0] - s * second)
-
-
-@family
-def powell_badly_scaled() -> Problem:
-    """Powell's badly scaled function: r₁ = 10⁴x₁x₂ − 1, r₂ = e^(−x₁) + e^(−x₂) − 1.0001.
-
-    Known: f* = 0 at (1.098…e−5, 9.106…) and with the coordinates exchanged; κ of the Hessian there is 7e17.
-    """
-    root = [1.0981593296998053e-05, 9.106146739866624]
-    return published(
-        "powell-badly-scaled",
-        (powell_badly_scaled_value, powell_badly_scaled_gradient),
-        [0.0, 1.0],
-        minimum=0.0,
-        minimizers=[root, root[::-1]],
-        source=mgh(3),
-    )
-
-
-def brown_badly_scaled_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
-    r, s, t = x[0] - 1e6, x[1] - 2e-6, x[0] * x[1] - 2.0
-    return r * r + s * s + t * t
-
-
-def brown_badly_scaled_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
-    t = x[0] * x[1] - 2.0
-    out[0] = 2.0 * (x[0] - 1e6 + t * x[1])
-    out[1] = 2.0 * (x[1] - 2e-6 + t * x[0])
-
-
-@family
-def brown_badly_scaled() -> Problem:
-    """Brown's badly scaled function: r = (x₁ − 10⁶, x₂ − 2·10⁻⁶, x₁x₂ − 2).
-
-    Known: f* = 0 at (10⁶, 2·10⁻⁶).
-    """
-    return published(
-        "brown-badly-scaled",
-        (brown_badly_scaled_value, brown_badly_scaled_gradient),
-        [1.0, 1.0],
-        minimum=0.0,
-        minimizers=[1e6, 2e-6],
-        source=mgh(4),
-    )
-
-
-@jitable
-def _jennrich_sampson(i: int, x: Any, _: Any) -> Any:
-    return 4.0 + 2.0 * i - (np.exp((i + 1.0) * x[0]) + np.exp((i + 1.0) * x[1]))
-
-
-def jennrich_sampson_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
-    return sum_of_squares(_jennrich_sampson, 10, x, data)
-
-
-def jennrich_sampson_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
-    first = second = 0.0
-    for i in range(1, 11):
-        a, b = np.exp(i * x[0]), np.exp(i * x[1])
-        weight = 2.0 * i * (2.0 + 2.0 * i - (a + b))
-        first -= weight * a
-        second -= weight * b
-    out[0] = first
-    out[1] = second
-
-
-@family
-def jennrich_sampson() -> Problem:
-    """Jennrich–Sampson: rᵢ = 2 + 2i − (e^(ix₁) + e^(ix₂)), i = 1 … 10.
-
-    Known: f* = 124.362… at x₁ = x₂ = 0.2578….
-    """
-    return published(
-        "jennrich-sampson",
-        (jennrich_sampson_value, jennrich_sampson_gradient),
-        [0.3, 0.4],
-        minimum=124.36218235561485,
-        minimizers=[0.2578252136703641, 0.2578252136703641],
-        domain=[[-0.2, 0.45], [-0.2, 0.45]],
-        source=mgh(6),
-    )
-
-
 @jitable
 def _turns(a: Any, b: Any) -> Any:
-    """The angle of (a, b) in turns, within (−1/4, 3/4]."""
+    """Return the angle of (a, b) in turns, within (−1/4, 3/4]."""
     turns = np.arctan2(b, a) / (2.0 * np.pi)
     return turns + 1.0 if turns < -0.25 else turns
 
 
-def helical_valley_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _helical_valley_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     r = 10.0 * (x[2] - 10.0 * _turns(x[0], x[1]))
     s = 10.0 * (np.sqrt(x[0] * x[0] + x[1] * x[1]) - 1.0)
     return r * r + s * s + x[2] * x[2]
 
 
-def helical_valley_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _helical_valley_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     r = 10.0 * (x[2] - 10.0 * _turns(x[0], x[1]))
     square = x[0] * x[0] + x[1] * x[1]
     radius = np.sqrt(square)
@@ -171,11 +45,19 @@ def helical_valley() -> Problem:
     """Fletcher and Powell's helical valley: r = (10(x₃ − 10θ), 10(√(x₁² + x₂²) − 1), x₃), 2πθ the angle of (x₁, x₂).
 
     θ lies in (−1/4, 3/4], as published: f jumps across x₁ = 0 > x₂, away from the start and the minimiser.
-    Known: f* = 0 at (1, 0, 0).
+
+    Notes
+    -----
+    f = Σ rᵢ². Known: f* = 0 at (1, 0, 0).
+
+    References
+    ----------
+    .. [1] J. J. Moré, B. S. Garbow and K. E. Hillstrom, "Testing unconstrained optimization software", 1981, problem 7.
+    .. [2] Fletcher & Powell 1963.
     """
-    return published(
+    return make_published_problem(
         "helical-valley",
-        (helical_valley_value, helical_valley_gradient),
+        (_helical_valley_value, _helical_valley_gradient),
         [-1.0, 0.0, 0.0],
         minimum=0.0,
         minimizers=[1.0, 0.0, 0.0],
@@ -188,38 +70,43 @@ def _gulf(i: int, x: Any, data: Any) -> Any:
     return np.exp(-(np.abs(data[99 + i] - x[1]) ** x[2]) / x[0]) - data[i]
 
 
-def gulf_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _gulf_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     return sum_of_squares(_gulf, 99, x, data)
 
 
-def gulf_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _gulf_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     first = second = third = 0.0
     for i in range(99):
         away = data[99 + i] - x[1]
         size = np.abs(away)
-        slope = size ** (x[2] - 1.0)
-        power = slope * size
+        lower_power = size ** (x[2] - 1.0)
+        power = lower_power * size
         e = np.exp(-power / x[0])
         weight = 2.0 * (e - data[i]) * e / x[0]
         first += weight * power / x[0]
-        second += weight * x[2] * slope * np.sign(away)
+        second += weight * x[2] * lower_power * np.sign(away)
         third -= weight * power * np.log(size)
-    out[0] = first
-    out[1] = second
-    out[2] = third
+    out[0], out[1], out[2] = first, second, third
 
 
 @family
 def gulf() -> Problem:
     """Gulf research and development: rᵢ = exp(−|yᵢ − x₂|^x₃ / x₁) − tᵢ, tᵢ = i/100, yᵢ = 25 + (−50 ln tᵢ)^(2/3), i < 100.
 
-    Known: f* = 0 at (50, 25, 1.5). Far away f is flat: f → Σ tᵢ² = 32.8345, where the exponentials vanish.
+    Notes
+    -----
+    f = Σ rᵢ². Known: f* = 0 at (50, 25, 1.5). Far away f is flat: f → Σ tᵢ² = 32.8345, where the exponentials vanish.
     The product of yᵢ and x₂ in the paper's formula is a known misprint for the difference.
+
+    References
+    ----------
+    .. [1] J. J. Moré, B. S. Garbow and K. E. Hillstrom, "Testing unconstrained optimization software", 1981, problem
+       11.
     """
     t = np.arange(1, 100) / 100.0
-    return published(
+    return make_published_problem(
         "gulf",
-        (gulf_value, gulf_gradient),
+        (_gulf_value, _gulf_gradient),
         [5.0, 2.5, 0.15],
         data=np.concatenate([t, 25.0 + (-50.0 * np.log(t)) ** (2.0 / 3.0)]),
         minimum=0.0,
@@ -235,11 +122,11 @@ def _box_3d(i: int, x: Any, data: Any) -> Any:
     return np.exp(-t * x[0]) - np.exp(-t * x[1]) - x[2] * data[10 + i]
 
 
-def box_3d_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _box_3d_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     return sum_of_squares(_box_3d, 10, x, data)
 
 
-def box_3d_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _box_3d_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     first = second = third = 0.0
     for i in range(10):
         t = data[i]
@@ -248,22 +135,28 @@ def box_3d_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def] 
         first -= weight * t * a
         second += weight * t * b
         third -= weight * data[10 + i]
-    out[0] = first
-    out[1] = second
-    out[2] = third
+    out[0], out[1], out[2] = first, second, third
 
 
 @family
 def box_3d() -> Problem:
     """Box's function: rᵢ = e^(−tᵢx₁) − e^(−tᵢx₂) − x₃(e^(−tᵢ) − e^(−10tᵢ)), tᵢ = i/10, i = 1 … 10.
 
-    Known: f* = 0 at (1, 10, 1) and (10, 1, −1). f is 0 also on the line x₁ = x₂, x₃ = 0, whose points are not listed:
-    the distance is that to the two isolated minimisers.
+    Notes
+    -----
+    f = Σ rᵢ². Known: f* = 0 at (1, 10, 1) and (10, 1, −1). f is 0 also on the line x₁ = x₂, x₃ = 0, whose points are
+    not listed: the distance is that to the two isolated minimisers.
+
+    References
+    ----------
+    .. [1] J. J. Moré, B. S. Garbow and K. E. Hillstrom, "Testing unconstrained optimization software", 1981, problem
+       12.
+    .. [2] Box 1966.
     """
     t = np.arange(1, 11) / 10.0
-    return published(
+    return make_published_problem(
         "box-3d",
-        (box_3d_value, box_3d_gradient),
+        (_box_3d_value, _box_3d_gradient),
         [0.0, 10.0, 20.0],
         data=np.concatenate([t, np.exp(-t) - np.exp(-10.0 * t)]),
         minimum=0.0,
@@ -272,13 +165,13 @@ def box_3d() -> Problem:
     )
 
 
-def wood_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _wood_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     r, s = x[1] - x[0] * x[0], x[3] - x[2] * x[2]
     a, b, c, d = 1.0 - x[0], 1.0 - x[2], x[1] + x[3] - 2.0, x[1] - x[3]
     return 100.0 * r * r + a * a + 90.0 * s * s + b * b + 10.0 * c * c + 0.1 * d * d
 
 
-def wood_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _wood_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     r, s = x[1] - x[0] * x[0], x[3] - x[2] * x[2]
     both, apart = 20.0 * (x[1] + x[3] - 2.0), 0.2 * (x[1] - x[3])
     out[0] = -400.0 * r * x[0] - 2.0 * (1.0 - x[0])
@@ -291,11 +184,19 @@ def wood_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  #
 def wood() -> Problem:
     """Wood's function: f = 100(x₂ − x₁²)² + (1 − x₁)² + 90(x₄ − x₃²)² + (1 − x₃)² + 10(x₂ + x₄ − 2)² + (x₂ − x₄)²/10.
 
+    Notes
+    -----
     Known: f* = 0 at (1, 1, 1, 1).
+
+    References
+    ----------
+    .. [1] J. J. Moré, B. S. Garbow and K. E. Hillstrom, "Testing unconstrained optimization software", 1981, problem
+       14.
+    .. [2] Colville 1968.
     """
-    return published(
+    return make_published_problem(
         "wood",
-        (wood_value, wood_gradient),
+        (_wood_value, _wood_gradient),
         [-3.0, -1.0, -3.0, -1.0],
         minimum=0.0,
         minimizers=np.ones(4),
@@ -303,7 +204,7 @@ def wood() -> Problem:
     )
 
 
-def brown_dennis_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _brown_dennis_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     total = 0.0
     for i in range(20):
         t, e, sine, cosine = data[i], data[20 + i], data[40 + i], data[60 + i]
@@ -313,7 +214,7 @@ def brown_dennis_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  #
     return total
 
 
-def brown_dennis_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _brown_dennis_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     g0 = g1 = g2 = g3 = 0.0
     for i in range(20):
         t, e, sine, cosine = data[i], data[20 + i], data[40 + i], data[60 + i]
@@ -323,22 +224,26 @@ def brown_dennis_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped
         g1 += weight * a * t
         g2 += weight * b
         g3 += weight * b * sine
-    out[0] = g0
-    out[1] = g1
-    out[2] = g2
-    out[3] = g3
+    out[0], out[1], out[2], out[3] = g0, g1, g2, g3
 
 
 @family
 def brown_dennis() -> Problem:
     """Brown–Dennis: rᵢ = (x₁ + tᵢx₂ − e^tᵢ)² + (x₃ + x₄ sin tᵢ − cos tᵢ)², tᵢ = i/5, i = 1 … 20.
 
-    Convex, as rᵢ is convex and not negative. Known: f* = 85822.2….
+    Notes
+    -----
+    f = Σ rᵢ². Convex, as rᵢ is convex and not negative. Known: f* = 85822.2….
+
+    References
+    ----------
+    .. [1] J. J. Moré, B. S. Garbow and K. E. Hillstrom, "Testing unconstrained optimization software", 1981, problem
+       16.
     """
     t = np.arange(1, 21) / 5.0
-    return published(
+    return make_published_problem(
         "brown-dennis",
-        (brown_dennis_value, brown_dennis_gradient),
+        (_brown_dennis_value, _brown_dennis_gradient),
         [25.0, 5.0, -5.0, -1.0],
         data=np.concatenate([t, np.exp(t), np.sin(t), np.cos(t)]),
         minimum=85822.20162635634,
@@ -355,11 +260,11 @@ def _biggs_exp6(i: int, x: Any, data: Any) -> Any:
     return sides - x[3] * np.exp(-t * x[1]) - data[13 + i]
 
 
-def biggs_exp6_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _biggs_exp6_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     return sum_of_squares(_biggs_exp6, 13, x, data)
 
 
-def biggs_exp6_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _biggs_exp6_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     g0 = g1 = g2 = g3 = g4 = g5 = 0.0
     for i in range(13):
         t = data[i]
@@ -371,27 +276,31 @@ def biggs_exp6_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-d
         g3 -= weight * b
         g4 -= weight * t * x[5] * c
         g5 += weight * c
-    out[0] = g0
-    out[1] = g1
-    out[2] = g2
-    out[3] = g3
-    out[4] = g4
-    out[5] = g5
+    out[0], out[1], out[2], out[3], out[4], out[5] = g0, g1, g2, g3, g4, g5
 
 
 @family
 def biggs_exp6() -> Problem:
     """Biggs EXP6: rᵢ = x₃e^(−tᵢx₁) − x₄e^(−tᵢx₂) + x₆e^(−tᵢx₅) − yᵢ, tᵢ = i/10, i = 1 … 13.
 
-    The data are y = e^(−t) − 5e^(−10t) + 3e^(−4t). Known: f* = 0 at (1, 10, 1, 5, 4, 3), and with the three terms in
-    any other order. Steps along the gradient from the start keep x₁ = x₅ and x₃ = x₆, and end at f = 5.65565e−3.
+    Notes
+    -----
+    f = Σ rᵢ². The data are y = e^(−t) − 5e^(−10t) + 3e^(−4t). Known: f* = 0 at (1, 10, 1, 5, 4, 3), and with the three
+    terms in any other order. Steps along the gradient from the start keep x₁ = x₅ and x₃ = x₆, and end at f =
+    5.65565e−3.
+
+    References
+    ----------
+    .. [1] J. J. Moré, B. S. Garbow and K. E. Hillstrom, "Testing unconstrained optimization software", 1981, problem
+       18.
+    .. [2] Biggs 1971.
     """
     t = np.arange(1, 14) / 10.0
     terms = ((1.0, 1.0), (-5.0, 10.0), (3.0, 4.0))
     a, b, c, d = 1.7114159947195875, 17.683198180949066, 1.1631436609188925, 5.186561551993452
-    return published(
+    return make_published_problem(
         "biggs-exp6",
-        (biggs_exp6_value, biggs_exp6_gradient),
+        (_biggs_exp6_value, _biggs_exp6_gradient),
         [1.0, 2.0, 1.0, 1.0, 1.0, 1.0],
         data=np.concatenate([t, np.exp(-t) - 5.0 * np.exp(-10.0 * t) + 3.0 * np.exp(-4.0 * t)]),
         minimum=0.0,

@@ -1,8 +1,8 @@
 """The nonlinear least-squares sets of NIST's Statistical Reference Datasets.
 
-The data, starts and certified results in ``nagbench/data/nist.json`` are NIST's (in the public domain). The minimiser and
-minimum beside them are the certified ones with the digits that certification to 11 digits leaves out: computed from the
-same data with 160 digits by Newton's method, and rounded.
+The data, starts and certified results in ``nagbench/problems/data/nist.json`` are NIST's (in the public domain). The
+minimiser and minimum beside them are the certified ones with the digits that certification to 11 digits leaves out:
+computed from the same data with 160 digits by Newton's method, and rounded.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import numpy as np
 
 from nagbench.core.errors import unknown_name
 from nagbench.problems.families import nist_algebraic, nist_exponential
-from nagbench.problems.families._least_squares import published
-from nagbench.problems.families._parameters import whole
+from nagbench.problems.families._parameters import check_whole_number
+from nagbench.problems.families._published import make_published_problem
 from nagbench.problems.problem import Floats, Problem
 from nagbench.problems.registry import family
 
@@ -35,7 +35,7 @@ MODELS = {
 
 @functools.cache
 def datasets() -> dict[str, Any]:
-    """The sets by name: data, both starts, certified values, and the refined minimum and minimiser."""
+    """Return the sets by name: data, both starts, certified values, and the refined minimum and minimiser."""
     found: dict[str, Any] = json.loads(
         files("nagbench.problems").joinpath("data/nist.json").read_text(encoding="utf-8")
     )
@@ -46,17 +46,31 @@ def datasets() -> dict[str, Any]:
 def nist(*, dataset: str, start_point: int = 1) -> Problem:
     """f(b) = Σ (yᵢ − curve(b, xᵢ))² over a NIST StRD nonlinear set, from its far (1) or its near (2) start.
 
-    f is the residual sum of squares, a sum and not a mean; Nelson's is taken of log y. Known: f* and b*, certified to 11
-    digits and refined. Where exchanging terms or turning signs of b leaves the curve as it is, all such b* are listed.
+    Parameters
+    ----------
+    dataset
+        The name of a set in lower case, such as "misra1a".
+    start_point
+        1, far from the solution, or 2, near it.
+
+    Notes
+    -----
+    f is the residual sum of squares, a sum and not a mean; Nelson's is taken of log y. Known: f* and b*, certified to
+    11 digits and refined. Where exchanging terms or turning signs of b leaves the curve as it is, all such b* are
+    listed.
+
+    References
+    ----------
+    .. [1] NIST, Statistical Reference Datasets, nonlinear regression, https://www.itl.nist.gov/div898/strd/.
     """
     if dataset not in datasets():
         raise unknown_name("dataset of family nist", str(dataset), datasets())
     found = datasets()[dataset]
     model = MODELS.get(dataset, dataset)
-    return published(
+    return make_published_problem(
         "nist",
         _kernels(model),
-        found["starts"][whole("nist", "start_point", start_point, 1, 2) - 1],
+        found["starts"][check_whole_number("nist", "start_point", start_point, 1, 2) - 1],
         data=_data(dataset, found),
         minimum=found["minimum"],
         minimizers=_SYMMETRIES.get(model, _alone)(tuple(found["minimizer"])),
@@ -65,13 +79,13 @@ def nist(*, dataset: str, start_point: int = 1) -> Problem:
 
 
 def _kernels(model: str) -> tuple[Any, Any]:
-    """The value and gradient kernels of a model."""
-    home = nist_exponential if hasattr(nist_exponential, f"{model}_value") else nist_algebraic
-    return getattr(home, f"{model}_value"), getattr(home, f"{model}_gradient")
+    """Return the value and gradient kernels of a model."""
+    home = nist_exponential if hasattr(nist_exponential, f"_{model}_value") else nist_algebraic
+    return getattr(home, f"_{model}_value"), getattr(home, f"_{model}_gradient")
 
 
 def _data(dataset: str, found: dict[str, Any]) -> Floats:
-    """The responses, then the predictors, as the kernels take them."""
+    """Return the responses, then the predictors, as the kernels take them."""
     responses = np.log(found["y"]) if dataset == "nelson" else np.array(found["y"])
     return np.concatenate([responses, *found["x"]])
 
@@ -81,25 +95,25 @@ def _alone(b: Row) -> list[Row]:
 
 
 def _exchanged(terms: Sequence[Row], join: Callable[..., Row]) -> list[Row]:
-    """The parameters with their like terms in every order; `join` puts the terms into their places."""
+    """Return the parameters with their like terms in every order; `join` puts the terms into their places."""
     return [join(*order) for order in itertools.permutations(terms)]
 
 
 def _two_peaks(b: Row) -> list[Row]:
-    """Gauss: two peaks (height, place, width) that can change places, and widths that occur squared."""
+    """Return the minimisers of Gauss: two peaks (height, place, width) can change places, and widths occur squared."""
     peaks = _exchanged([b[2:5], b[5:8]], lambda p, q: (*b[:2], *p, *q))
     return [(*c[:4], s * c[4], *c[5:7], t * c[7]) for c in peaks for s in (1, -1) for t in (1, -1)]
 
 
 def _two_cycles(b: Row) -> list[Row]:
-    """ENSO: two cycles (period, cosine, sine) that can change places; a period turns its sign with its sine's."""
+    """Return the minimisers of ENSO: two cycles (period, cosine, sine) can change places and signs of period and sine."""
     cycles = _exchanged([b[3:6], b[6:9]], lambda p, q: (*b[:3], *p, *q))
     signs = itertools.product((1, -1), repeat=2)
     return [(*b[:3], s * c[3], c[4], s * c[5], t * c[6], c[7], t * c[8]) for s, t in signs for c in cycles]
 
 
-def two_decays(b: Row) -> list[Row]:
-    """MGH17: two exponentials (b₂, b₄) and (b₃, b₅) that can change places."""
+def _two_decays(b: Row) -> list[Row]:
+    """Return the minimisers of MGH17: two exponentials (b₂, b₄) and (b₃, b₅) can change places."""
     return [b, (b[0], b[2], b[1], b[4], b[3])]
 
 
@@ -108,5 +122,5 @@ _SYMMETRIES: dict[str, Callable[[Row], list[Row]]] = {
     "gauss": _two_peaks,
     "lanczos": lambda b: _exchanged([b[0:2], b[2:4], b[4:6]], lambda p, q, r: (*p, *q, *r)),
     "enso": _two_cycles,
-    "mgh17": two_decays,
+    "mgh17": _two_decays,
 }

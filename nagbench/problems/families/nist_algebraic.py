@@ -18,11 +18,11 @@ def _misra1b(i: int, b: Any, data: Any) -> Any:
     return data[i] - b[0] * (1.0 - 1.0 / (above * above))
 
 
-def misra1b_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _misra1b_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     return sum_of_squares(_misra1b, data.size // 2, x, data)
 
 
-def misra1b_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _misra1b_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     m = data.size // 2
     g0 = g1 = 0.0
     for i in range(m):
@@ -32,8 +32,7 @@ def misra1b_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]
         weight = -2.0 * (data[i] - x[0] * (1.0 - 1.0 / square))
         g0 += weight * (1.0 - 1.0 / square)
         g1 += weight * x[0] * t / (square * above)
-    out[0] = g0
-    out[1] = g1
+    out[0], out[1] = g0, g1
 
 
 @jitable
@@ -41,11 +40,11 @@ def _misra1c(i: int, b: Any, data: Any) -> Any:
     return data[i] - b[0] * (1.0 - 1.0 / np.sqrt(1.0 + 2.0 * b[1] * data[data.size // 2 + i]))
 
 
-def misra1c_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _misra1c_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     return sum_of_squares(_misra1c, data.size // 2, x, data)
 
 
-def misra1c_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _misra1c_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     m = data.size // 2
     g0 = g1 = 0.0
     for i in range(m):
@@ -55,8 +54,7 @@ def misra1c_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]
         weight = -2.0 * (data[i] - x[0] * (1.0 - 1.0 / root))
         g0 += weight * (1.0 - 1.0 / root)
         g1 += weight * x[0] * t / (above * root)
-    out[0] = g0
-    out[1] = g1
+    out[0], out[1] = g0, g1
 
 
 @jitable
@@ -65,11 +63,11 @@ def _misra1d(i: int, b: Any, data: Any) -> Any:
     return data[i] - b[0] * z / (1.0 + z)
 
 
-def misra1d_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _misra1d_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     return sum_of_squares(_misra1d, data.size // 2, x, data)
 
 
-def misra1d_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _misra1d_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     m = data.size // 2
     g0 = g1 = 0.0
     for i in range(m):
@@ -78,8 +76,7 @@ def misra1d_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]
         weight = -2.0 * (data[i] - x[0] * x[1] * t / above)
         g0 += weight * x[1] * t / above
         g1 += weight * x[0] * t / (above * above)
-    out[0] = g0
-    out[1] = g1
+    out[0], out[1] = g0, g1
 
 
 @jitable
@@ -87,11 +84,11 @@ def _danwood(i: int, b: Any, data: Any) -> Any:
     return data[i] - b[0] * data[data.size // 2 + i] ** b[1]
 
 
-def danwood_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _danwood_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     return sum_of_squares(_danwood, data.size // 2, x, data)
 
 
-def danwood_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _danwood_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     m = data.size // 2
     g0 = g1 = 0.0
     for i in range(m):
@@ -100,8 +97,7 @@ def danwood_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]
         weight = -2.0 * (data[i] - x[0] * power) * power
         g0 += weight
         g1 += weight * x[0] * np.log(t)
-    out[0] = g0
-    out[1] = g1
+    out[0], out[1] = g0, g1
 
 
 @jitable
@@ -109,11 +105,11 @@ def _bennett5(i: int, b: Any, data: Any) -> Any:
     return data[i] - b[0] * (b[1] + data[data.size // 2 + i]) ** (-1.0 / b[2])
 
 
-def bennett5_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _bennett5_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     return sum_of_squares(_bennett5, data.size // 2, x, data)
 
 
-def bennett5_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _bennett5_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     m = data.size // 2
     g0 = g1 = g2 = 0.0
     for i in range(m):
@@ -123,9 +119,7 @@ def bennett5_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def
         g0 += weight
         g1 -= weight * x[0] / (x[2] * shifted)
         g2 += weight * x[0] * np.log(shifted) / (x[2] * x[2])
-    out[0] = g0
-    out[1] = g1
-    out[2] = g2
+    out[0], out[1], out[2] = g0, g1, g2
 
 
 @jitable
@@ -136,11 +130,11 @@ def _enso(i: int, b: Any, data: Any) -> Any:
     return data[i] - (b[0] + cycles + b[7] * np.cos(short) + b[8] * np.sin(short))
 
 
-def enso_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _enso_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     return sum_of_squares(_enso, data.size // 2, x, data)
 
 
-def enso_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _enso_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     m = data.size // 2
     for j in range(9):
         out[j] = 0.0
@@ -165,11 +159,11 @@ def _cubic_ratio(i: int, b: Any, data: Any) -> Any:
     return data[i] - above / (1.0 + t * (b[4] + t * (b[5] + t * b[6])))
 
 
-def cubic_ratio_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _cubic_ratio_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     return sum_of_squares(_cubic_ratio, data.size // 2, x, data)
 
 
-def cubic_ratio_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _cubic_ratio_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     m = data.size // 2
     for j in range(7):
         out[j] = 0.0
@@ -191,11 +185,11 @@ def _kirby2(i: int, b: Any, data: Any) -> Any:
     return data[i] - (b[0] + t * (b[1] + t * b[2])) / (1.0 + t * (b[3] + t * b[4]))
 
 
-def kirby2_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _kirby2_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     return sum_of_squares(_kirby2, data.size // 2, x, data)
 
 
-def kirby2_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _kirby2_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     m = data.size // 2
     for j in range(5):
         out[j] = 0.0
@@ -217,11 +211,11 @@ def _mgh09(i: int, b: Any, data: Any) -> Any:
     return data[i] - b[0] * t * (t + b[1]) / (t * (t + b[2]) + b[3])
 
 
-def mgh09_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _mgh09_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     return sum_of_squares(_mgh09, data.size // 2, x, data)
 
 
-def mgh09_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _mgh09_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     m = data.size // 2
     g0 = g1 = g2 = g3 = 0.0
     for i in range(m):
@@ -232,10 +226,7 @@ def mgh09_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  
         g1 += weight * x[0] * t
         g2 -= weight * x[0] * t * above / below
         g3 -= weight * x[0] * above / below
-    out[0] = g0
-    out[1] = g1
-    out[2] = g2
-    out[3] = g3
+    out[0], out[1], out[2], out[3] = g0, g1, g2, g3
 
 
 @jitable
@@ -245,11 +236,11 @@ def _roszman1(i: int, b: Any, data: Any) -> Any:
     return data[i] - (b[0] - b[1] * t - np.arctan(b[2] / (t - b[3])) / np.pi)
 
 
-def roszman1_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _roszman1_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     return sum_of_squares(_roszman1, data.size // 2, x, data)
 
 
-def roszman1_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _roszman1_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     m = data.size // 2
     g0 = g1 = g2 = g3 = 0.0
     for i in range(m):
@@ -261,7 +252,4 @@ def roszman1_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def
         g1 -= weight * t
         g2 -= turn * away
         g3 -= turn * x[2]
-    out[0] = g0
-    out[1] = g1
-    out[2] = g2
-    out[3] = g3
+    out[0], out[1], out[2], out[3] = g0, g1, g2, g3

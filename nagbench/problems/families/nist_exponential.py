@@ -17,11 +17,11 @@ def _saturation(i: int, b: Any, data: Any) -> Any:
     return data[i] - b[0] * (1.0 - np.exp(-b[1] * data[data.size // 2 + i]))
 
 
-def saturation_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _saturation_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     return sum_of_squares(_saturation, data.size // 2, x, data)
 
 
-def saturation_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _saturation_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     m = data.size // 2
     height = speed = 0.0
     for i in range(m):
@@ -30,8 +30,7 @@ def saturation_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-d
         weight = -2.0 * (data[i] - x[0] * (1.0 - e))
         height += weight * (1.0 - e)
         speed += weight * x[0] * t * e
-    out[0] = height
-    out[1] = speed
+    out[0], out[1] = height, speed
 
 
 @jitable
@@ -40,11 +39,11 @@ def _chwirut(i: int, b: Any, data: Any) -> Any:
     return data[i] - np.exp(-b[0] * t) / (b[1] + b[2] * t)
 
 
-def chwirut_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _chwirut_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     return sum_of_squares(_chwirut, data.size // 2, x, data)
 
 
-def chwirut_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _chwirut_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     m = data.size // 2
     g0 = g1 = g2 = 0.0
     for i in range(m):
@@ -55,9 +54,7 @@ def chwirut_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]
         g0 += weight * t
         g1 += weight / below
         g2 += weight * t / below
-    out[0] = g0
-    out[1] = g1
-    out[2] = g2
+    out[0], out[1], out[2] = g0, g1, g2
 
 
 @jitable
@@ -66,11 +63,11 @@ def _eckerle4(i: int, b: Any, data: Any) -> Any:
     return data[i] - b[0] / b[1] * np.exp(-0.5 * z * z)
 
 
-def eckerle4_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _eckerle4_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     return sum_of_squares(_eckerle4, data.size // 2, x, data)
 
 
-def eckerle4_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _eckerle4_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     m = data.size // 2
     height = width = place = 0.0
     for i in range(m):
@@ -92,11 +89,11 @@ def _gauss(i: int, b: Any, data: Any) -> Any:
     return data[i] - (b[0] * np.exp(-b[1] * t) + b[2] * np.exp(-u * u) + b[5] * np.exp(-v * v))
 
 
-def gauss_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _gauss_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     return sum_of_squares(_gauss, data.size // 2, x, data)
 
 
-def gauss_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _gauss_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     m = data.size // 2
     g0 = g1 = g2 = g3 = g4 = g5 = g6 = g7 = 0.0
     for i in range(m):
@@ -112,9 +109,7 @@ def gauss_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  
         g5 += weight * right
         g6 += weight * right * v
         g7 += weight * right * v * v
-    out[0] = g0
-    out[1] = g1
-    out[2] = g2
+    out[0], out[1], out[2] = g0, g1, g2
     out[3] = 2.0 * x[2] / x[4] * g3
     out[4] = 2.0 * x[2] / x[4] * g4
     out[5] = g5
@@ -128,11 +123,11 @@ def _lanczos(i: int, b: Any, data: Any) -> Any:
     return data[i] - (b[0] * np.exp(-b[1] * t) + b[2] * np.exp(-b[3] * t) + b[4] * np.exp(-b[5] * t))
 
 
-def lanczos_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _lanczos_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     return sum_of_squares(_lanczos, data.size // 2, x, data)
 
 
-def lanczos_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _lanczos_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     m = data.size // 2
     g0 = g1 = g2 = g3 = g4 = g5 = 0.0
     for i in range(m):
@@ -145,12 +140,7 @@ def lanczos_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]
         g3 -= weight * t * x[2] * b
         g4 += weight * c
         g5 -= weight * t * x[4] * c
-    out[0] = g0
-    out[1] = g1
-    out[2] = g2
-    out[3] = g3
-    out[4] = g4
-    out[5] = g5
+    out[0], out[1], out[2], out[3], out[4], out[5] = g0, g1, g2, g3, g4, g5
 
 
 @jitable
@@ -158,11 +148,11 @@ def _mgh10(i: int, b: Any, data: Any) -> Any:
     return data[i] - b[0] * np.exp(b[1] / (data[data.size // 2 + i] + b[2]))
 
 
-def mgh10_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _mgh10_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     return sum_of_squares(_mgh10, data.size // 2, x, data)
 
 
-def mgh10_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _mgh10_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     m = data.size // 2
     g0 = g1 = g2 = 0.0
     for i in range(m):
@@ -172,9 +162,7 @@ def mgh10_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  
         g0 += weight
         g1 += weight * x[0] / shifted
         g2 -= weight * x[0] * x[1] / (shifted * shifted)
-    out[0] = g0
-    out[1] = g1
-    out[2] = g2
+    out[0], out[1], out[2] = g0, g1, g2
 
 
 @jitable
@@ -183,11 +171,11 @@ def _mgh17(i: int, b: Any, data: Any) -> Any:
     return data[i] - (b[0] + b[1] * np.exp(-t * b[3]) + b[2] * np.exp(-t * b[4]))
 
 
-def mgh17_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _mgh17_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     return sum_of_squares(_mgh17, data.size // 2, x, data)
 
 
-def mgh17_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _mgh17_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     m = data.size // 2
     g0 = g1 = g2 = g3 = g4 = 0.0
     for i in range(m):
@@ -199,11 +187,7 @@ def mgh17_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  
         g2 += weight * b
         g3 -= weight * t * x[1] * a
         g4 -= weight * t * x[2] * b
-    out[0] = g0
-    out[1] = g1
-    out[2] = g2
-    out[3] = g3
-    out[4] = g4
+    out[0], out[1], out[2], out[3], out[4] = g0, g1, g2, g3, g4
 
 
 @jitable
@@ -212,11 +196,11 @@ def _nelson(i: int, b: Any, data: Any) -> Any:
     return data[i] - (b[0] - b[1] * data[m + i] * np.exp(-b[2] * data[2 * m + i]))
 
 
-def nelson_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _nelson_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     return sum_of_squares(_nelson, data.size // 3, x, data)
 
 
-def nelson_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _nelson_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     m = data.size // 3
     g0 = g1 = g2 = 0.0
     for i in range(m):
@@ -226,9 +210,7 @@ def nelson_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def] 
         g0 += weight
         g1 -= weight * e
         g2 += weight * x[1] * t * e
-    out[0] = g0
-    out[1] = g1
-    out[2] = g2
+    out[0], out[1], out[2] = g0, g1, g2
 
 
 @jitable
@@ -236,11 +218,11 @@ def _rat42(i: int, b: Any, data: Any) -> Any:
     return data[i] - b[0] / (1.0 + np.exp(b[1] - b[2] * data[data.size // 2 + i]))
 
 
-def rat42_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _rat42_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     return sum_of_squares(_rat42, data.size // 2, x, data)
 
 
-def rat42_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _rat42_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     m = data.size // 2
     g0 = g1 = g2 = 0.0
     for i in range(m):
@@ -252,14 +234,12 @@ def rat42_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  
         g0 += weight
         g1 -= weight * x[0] * down
         g2 += weight * x[0] * down * t
-    out[0] = g0
-    out[1] = g1
-    out[2] = g2
+    out[0], out[1], out[2] = g0, g1, g2
 
 
 @jitable
 def _log_1_plus_exp(z: Any) -> Any:
-    """log(1 + e^z) without overflow."""
+    """Compute log(1 + e^z) without overflow."""
     return max(z, 0.0) + np.log1p(np.exp(-np.abs(z)))
 
 
@@ -269,11 +249,11 @@ def _rat43(i: int, b: Any, data: Any) -> Any:
     return data[i] - b[0] * np.exp(-_log_1_plus_exp(z) / b[3])
 
 
-def rat43_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _rat43_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     return sum_of_squares(_rat43, data.size // 2, x, data)
 
 
-def rat43_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _rat43_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     m = data.size // 2
     g0 = g1 = g2 = g3 = 0.0
     for i in range(m):
@@ -287,7 +267,4 @@ def rat43_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  
         g1 -= bend
         g2 += bend * t
         g3 += weight * x[0] * log / (x[3] * x[3])
-    out[0] = g0
-    out[1] = g1
-    out[2] = g2
-    out[3] = g3
+    out[0], out[1], out[2], out[3] = g0, g1, g2, g3

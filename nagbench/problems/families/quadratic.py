@@ -8,7 +8,8 @@ import numpy as np
 
 from nagbench.core.errors import UsageError
 from nagbench.core.kernels import blocked_sum, jitable
-from nagbench.problems.families._dense import dense_gradient, dense_value
+from nagbench.problems.families._dense_quadratics import dense_gradient, dense_value
+from nagbench.problems.families._parameters import check_whole_number
 from nagbench.problems.problem import Floats, Problem
 from nagbench.problems.registry import family
 
@@ -18,11 +19,13 @@ def _diagonal_term(i: int, x: Any, eigenvalues: Any, _: Any) -> Any:
     return eigenvalues[i] * x[i] * x[i]
 
 
-def diagonal_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def diagonal_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
+    """Return ½ Σ λᵢxᵢ² with the eigenvalues λ as data."""
     return 0.5 * blocked_sum(_diagonal_term, x.size, x, data, data)
 
 
-def diagonal_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def diagonal_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
+    """Write λᵢxᵢ, the gradient of `diagonal_value`."""
     for i in range(x.size):
         out[i] = data[i] * x[i]
 
@@ -38,10 +41,23 @@ def quadratic(
 ) -> Problem:
     """f(x) = ½ xᵀHx with the eigenvalues of H given, from a start of ones in H's eigenvectors.
 
-    Either ``eigenvalues``, or ``dimension`` and ``condition`` κ for eigenvalues from 1 to κ: spaced evenly in the
-    logarithm ("log"), evenly ("linear"), or half of them within 1 % above 1 and half within 1 % below κ ("clusters").
-    With ``rotation``, H = QΛQᵀ with Q drawn uniformly (Haar) from that seed; without, H is diagonal.
+    Parameters
+    ----------
+    eigenvalues
+        The eigenvalues of H, finite and at least 0, one of them above 0.
+    dimension
+        n, instead of eigenvalues, with condition.
+    condition
+        κ ≥ 1, for eigenvalues from 1 to κ.
+    spectrum
+        How the eigenvalues lie between: "log", evenly in the logarithm; "linear", evenly; "clusters", half of them
+        within 1 % above 1 and half within 1 % below κ.
+    rotation
+        The seed from which the eigenvectors are drawn, uniformly among all orthogonal matrices. By default H is
+        diagonal.
 
+    Notes
+    -----
     Known: f* = 0 at x* = 0, L and μ the extreme eigenvalues, the spectrum and the eigenvectors.
     """
     values = _spectrum(eigenvalues, dimension, condition, spectrum)
@@ -50,7 +66,7 @@ def quadratic(
     start = np.ones(n)
     data = values
     if rotation is not None:
-        vectors = _haar(n, _whole("rotation", rotation, 0))
+        vectors = _haar(n, check_whole_number("quadratic", "rotation", rotation, 0))
         start = vectors @ start
         matrix = (vectors * values) @ vectors.T
         data = np.concatenate([(0.5 * (matrix + matrix.T)).ravel(), np.zeros(n + 1)])
@@ -75,6 +91,7 @@ def quadratic(
 
 
 def _spectrum(eigenvalues: Any, dimension: Any, condition: Any, spectrum: str) -> Floats:
+    """Return the eigenvalues that the parameters of the family stand for. Raises UsageError."""
     if eigenvalues is not None:
         if dimension is not None or condition is not None:
             raise UsageError("family quadratic: give eigenvalues, or dimension and condition, not both")
@@ -90,7 +107,7 @@ def _spectrum(eigenvalues: Any, dimension: Any, condition: Any, spectrum: str) -
         return values
     if dimension is None or condition is None:
         raise UsageError("family quadratic: give eigenvalues, or both dimension and condition")
-    n, kappa = _whole("dimension", dimension, 1), float(condition)
+    n, kappa = check_whole_number("quadratic", "dimension", dimension, 1), float(condition)
     if not 1.0 <= kappa < np.inf:
         raise UsageError(
             f"family quadratic: condition={condition!r} is not valid; allowed: a finite number of at least 1"
@@ -108,15 +125,7 @@ def _spectrum(eigenvalues: Any, dimension: Any, condition: Any, spectrum: str) -
     return values
 
 
-def _whole(name: str, value: Any, least: int) -> int:
-    if isinstance(value, bool) or int(value) != value or value < least:
-        raise UsageError(
-            f"family quadratic: {name}={value!r} is not valid; allowed: a whole number of at least {least}"
-        )
-    return int(value)
-
-
 def _haar(n: int, seed: int) -> Floats:
-    """A uniformly distributed orthogonal matrix (Mezzadri 2007): QR of a Gaussian matrix, signs fixed by R's diagonal."""
+    """Draw a uniform orthogonal matrix: Q of a Gaussian matrix, with the signs of R's diagonal (Mezzadri 2007)."""
     q, r = np.linalg.qr(np.random.default_rng(seed).standard_normal((n, n)))
     return np.asarray(q * np.sign(np.diag(r)))

@@ -8,44 +8,44 @@ import numpy as np
 
 from nagbench.core.errors import UsageError
 from nagbench.core.kernels import jitable
-from nagbench.problems.families import _data
-from nagbench.problems.families._data import Scaling
-from nagbench.problems.families._linear import difference, half_square, mean_loss, mean_slope, table
+from nagbench.problems.families import _datasets
+from nagbench.problems.families._datasets import Scaling
+from nagbench.problems.families._linear_models import difference, half_square, mean_loss, mean_loss_gradient, table
 from nagbench.problems.families._newton import minimize_newton
-from nagbench.problems.families._parameters import positive
+from nagbench.problems.families._parameters import check_positive
 from nagbench.problems.problem import Floats, Problem
 from nagbench.problems.registry import family
 
 
 @jitable
 def _log_loss(prediction: Any, sign: Any) -> Any:
-    """log(1 + exp(−margin)) of the margin sign · prediction, without overflow."""
+    """Return log(1 + exp(−margin)) of the margin sign · prediction, without overflow."""
     margin = sign * prediction
     rest = np.log1p(np.exp(-np.abs(margin)))
     return rest - margin if margin < 0.0 else rest
 
 
 @jitable
-def _log_slope(prediction: Any, sign: Any) -> Any:
+def _log_derivative(prediction: Any, sign: Any) -> Any:
     margin = sign * prediction
     small = np.exp(-np.abs(margin))
     return -sign * (small if margin >= 0.0 else 1.0) / (1.0 + small)
 
 
-def least_squares_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _least_squares_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     return mean_loss(half_square, x, data, shape, rows)
 
 
-def least_squares_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
-    mean_slope(difference, x, data, shape, rows, out)
+def _least_squares_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
+    mean_loss_gradient(difference, x, data, shape, rows, out)
 
 
-def logistic_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _logistic_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     return mean_loss(_log_loss, x, data, shape, rows)
 
 
-def logistic_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
-    mean_slope(_log_slope, x, data, shape, rows, out)
+def _logistic_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
+    mean_loss_gradient(_log_derivative, x, data, shape, rows, out)
 
 
 @family
@@ -54,18 +54,34 @@ def least_squares(
 ) -> Problem:
     """f(w) = 1/(2n) Σ (aᵢᵀw − yᵢ)² + ½·ridge·‖w‖² over the n rows of a data set, from w = 0.
 
-    aᵢ holds an example's features, scaled ("none", "standard", "unit-norm", "maximum"; see the data sets), and a 1 for
-    the intercept, which is penalised like the rest; without ``intercept`` there is no 1, and the mean of the targets is
-    subtracted from them instead. The targets of a data set with classes are the classes' numbers.
+    aᵢ holds the features of an example, scaled, and a 1.
 
+    Parameters
+    ----------
+    dataset
+        "breast-cancer", "diabetes", "digits", "iris" or "wine". The targets of a data set with classes are the
+        numbers of the classes.
+    ridge
+        λ ≥ 0.
+    intercept
+        Whether aᵢ has a 1 for the intercept, which is penalised like the rest. If not, the mean of the targets is
+        subtracted from them.
+    scaling
+        "none", as measured; "standard", every feature of mean 0 and deviation 1; "unit-norm", of mean 0 and norm 1;
+        "maximum", all divided by the largest magnitude.
+
+    Notes
+    -----
     Known: the spectrum of the Hessian AᵀA/n + ridge·I, L and μ its extremes, f*, and w* where it is unique.
     """
     if not (isinstance(ridge, int | float) and 0.0 <= ridge < np.inf):
         raise UsageError(f"family least-squares: ridge={ridge!r} is not valid; allowed: a finite number of at least 0")
-    features, targets = _data.examples("least-squares", dataset, scaling, known=_data.SOURCES)
-    features, targets = (_data.with_ones(features), targets) if intercept else (features, targets - targets.mean())
+    features, targets = _datasets.load_examples("least-squares", dataset, scaling, known=_datasets.SOURCES)
+    features, targets = (
+        (_datasets.append_ones(features), targets) if intercept else (features, targets - targets.mean())
+    )
     n, d = features.shape
-    eigenvalues, eigenvectors = _data.spectrum(features)
+    eigenvalues, eigenvectors = _datasets.gram_spectrum(features)
     eigenvalues = eigenvalues + ridge
     # min ‖Aw − y‖² + nλ‖w‖², solved on A itself: its normal equations would square the condition number.
     stacked = np.vstack([features, np.sqrt(n * ridge) * np.eye(d)])
@@ -74,13 +90,13 @@ def least_squares(
     return Problem(
         name="least-squares",
         family="least-squares",
-        value_kernel=least_squares_value,
-        gradient_kernel=least_squares_gradient,
+        value_kernel=_least_squares_value,
+        gradient_kernel=_least_squares_gradient,
         data=table(features, targets, ridge),
         shape=np.array([n, d]),
         row_count=n,
         start=np.zeros(d),
-        domain=_data.box(minimizer),
+        domain=_datasets.enclosing_box(minimizer),
         minimum=float(0.5 * (residual @ residual) / n + 0.5 * ridge * (minimizer @ minimizer)),
         minimizers=minimizer[None] if eigenvalues[0] > 0.0 else None,
         smoothness=float(eigenvalues[-1]),
@@ -88,7 +104,7 @@ def least_squares(
         spectrum=eigenvalues,
         eigenvectors=eigenvectors,
         kind="quadratic",
-        source=_data.SOURCES[dataset],
+        source=_datasets.SOURCES[dataset],
     )
 
 
@@ -103,51 +119,68 @@ def logistic(
 ) -> Problem:
     """f(w) = 1/n Σ log(1 + exp(−sᵢ aᵢᵀw)) + ½·ridge·‖w‖² over the n rows of a data set, from w = 0.
 
-    aᵢ holds an example's features, scaled ("none", "standard", "unit-norm", "maximum"), and a 1 for the intercept, which
-    is penalised like the rest; sᵢ is 1 for ``positive_classes`` (the data set's last class) and −1 for the others among
-    ``classes`` (all).
+    aᵢ holds the features of an example, scaled, and a 1 for the intercept, which is penalised like the rest; sᵢ = ±1
+    is its class.
 
+    Parameters
+    ----------
+    dataset
+        One of the labelled data sets of nagbench: "breast-cancer", "digits", "iris" or "wine".
+    ridge
+        λ > 0.
+    positive_classes
+        The classes with sᵢ = 1; the last one by default.
+    classes
+        The classes whose examples are used; all by default.
+    scaling
+        "none", as measured; "standard", every feature of mean 0 and deviation 1; "unit-norm", of mean 0 and norm 1;
+        "maximum", all divided by the largest magnitude.
+
+    Notes
+    -----
     Known: L = λmax(AᵀA/n)/4 + ridge, the curvature at 0; μ = ridge, its infimum far out; f* and w* by Newton's method.
     """
-    ridge = positive("logistic", "ridge", ridge)
-    features, targets = _data.examples("logistic", dataset, scaling, known=_data.LABELLED, classes=classes)
+    ridge = check_positive("logistic", "ridge", ridge)
+    features, targets = _datasets.load_examples("logistic", dataset, scaling, known=_datasets.LABELLED, classes=classes)
     chosen = [int(targets.max())] if positive_classes is None else positive_classes
-    signs = np.where(np.isin(targets, _data.check_classes("logistic", "positive_classes", dataset, chosen)), 1.0, -1.0)
-    features = _data.with_ones(features)
+    signs = np.where(
+        np.isin(targets, _datasets.check_classes("logistic", "positive_classes", dataset, chosen)), 1.0, -1.0
+    )
+    features = _datasets.append_ones(features)
     n, d = features.shape
     minimizer, minimum = _solve_logistic(features * signs[:, None], ridge)
     return Problem(
         name="logistic",
         family="logistic",
-        value_kernel=logistic_value,
-        gradient_kernel=logistic_gradient,
+        value_kernel=_logistic_value,
+        gradient_kernel=_logistic_gradient,
         data=table(features, signs, ridge),
         shape=np.array([n, d]),
         row_count=n,
         start=np.zeros(d),
-        domain=_data.box(minimizer),
+        domain=_datasets.enclosing_box(minimizer),
         minimum=minimum,
         minimizers=minimizer[None],
-        smoothness=float(_data.spectrum(features)[0][-1] / 4.0 + ridge),
+        smoothness=float(_datasets.gram_spectrum(features)[0][-1] / 4.0 + ridge),
         strong_convexity=ridge,
         kind="convex",
         metrics={
             "training_loss": lambda x: float(np.logaddexp(0.0, -signs * (features @ x)).mean()),
             "training_accuracy": lambda x: float(np.mean(np.where(features @ x > 0.0, 1.0, -1.0) == signs)),
         },
-        source=_data.SOURCES[dataset],
+        source=_datasets.SOURCES[dataset],
     )
 
 
 def _solve_logistic(signed: Floats, ridge: float) -> tuple[Floats, float]:
-    """The minimiser and the minimum; ``signed`` are the rows sᵢaᵢ."""
+    """Return the minimiser and the minimum; ``signed`` are the rows sᵢaᵢ."""
     n, d = signed.shape
 
     def value(w: Floats) -> float:
         return float(np.logaddexp(0.0, -(signed @ w)).mean() + 0.5 * ridge * (w @ w))
 
     def miss(w: Floats) -> Floats:
-        """The modelled probability of the wrong class, 1/(1 + exp(margin)), by tanh, which cannot overflow."""
+        """Return the modelled probability of the wrong class, 1/(1 + exp(margin)), by tanh, which cannot overflow."""
         return np.asarray(0.5 - 0.5 * np.tanh(0.5 * (signed @ w)))
 
     def gradient(w: Floats) -> Floats:

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from nagbench.core.errors import UsageError
 from nagbench.core.kernels import blocked_sum, jitable
+from nagbench.problems.families._parameters import check_whole_number
 from nagbench.problems.problem import Problem
 from nagbench.problems.registry import family
 
@@ -19,11 +19,11 @@ def _term(i: int, x: Any, _b: Any, _c: Any) -> Any:
     return 100.0 * across * across + along * along
 
 
-def value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _rosenbrock_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     return blocked_sum(_term, x.size - 1, x, x, x)
 
 
-def gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _rosenbrock_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     # Both neighbours' terms are computed at every i, one of them again: with nothing carried from i to i + 1 it vectorises.
     last = x.size - 1
     out[0] = 0.0 - 400.0 * (x[1] - x[0] * x[0]) * x[0] - 2.0 * (1.0 - x[0])
@@ -37,19 +37,28 @@ def gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa
 def rosenbrock(*, dimension: int = 2) -> Problem:
     """f(x) = Σ 100(xᵢ₊₁ − xᵢ²)² + (1 − xᵢ)², i = 1 … n − 1, from (−1.2, 1, −1.2, 1, …).
 
+    Parameters
+    ----------
+    dimension
+        n, at least 2.
+
+    Notes
+    -----
     Known: f* = 0 at x* = (1, …, 1). No L and no μ hold on the whole space: f is not convex, and its curvature grows
     with ‖x‖². From n = 4 on there is a further local minimum near (−1, 1, …, 1).
+
+    References
+    ----------
+    .. [1] H. H. Rosenbrock, "An automatic method for finding the greatest or least value of a function", 1960.
+    .. [2] J. J. Moré, B. S. Garbow and K. E. Hillstrom, "Testing unconstrained optimization software", 1981, problem 1.
+    .. [3] Chained as in scipy.optimize.rosen.
     """
-    if isinstance(dimension, bool) or int(dimension) != dimension or dimension < 2:
-        raise UsageError(
-            f"family rosenbrock: dimension={dimension!r} is not valid; allowed: a whole number of at least 2"
-        )
-    n = int(dimension)
+    n = check_whole_number("rosenbrock", "dimension", dimension, 2)
     return Problem(
         name="rosenbrock",
         family="rosenbrock",
-        value_kernel=value,
-        gradient_kernel=gradient,
+        value_kernel=_rosenbrock_value,
+        gradient_kernel=_rosenbrock_gradient,
         start=np.where(np.arange(n) % 2 == 0, -1.2, 1.0),
         minimum=0.0,
         minimizers=np.ones((1, n)),

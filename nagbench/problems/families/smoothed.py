@@ -8,7 +8,7 @@ import numpy as np
 
 from nagbench.core.kernels import blocked_sum, jitable
 from nagbench.problems.families._newton import minimize_newton
-from nagbench.problems.families._parameters import positive, whole
+from nagbench.problems.families._parameters import check_positive, check_whole_number
 from nagbench.problems.problem import Floats, Problem
 from nagbench.problems.registry import family
 
@@ -20,12 +20,12 @@ def _product(j: int, x: Any, data: Any, start: Any) -> Any:
 
 @jitable
 def _scaled(i: int, x: Any, data: Any, m: Any) -> Any:
-    """(aᵢᵀx − bᵢ)/ρ; data holds A by rows, then b, then ρ."""
+    """Compute (aᵢᵀx − bᵢ)/ρ; data holds A by rows, then b, then ρ."""
     n = x.size
     return (blocked_sum(_product, n, x, data, i * n) - data[m * n + i]) / data[m * n + m]
 
 
-def log_sum_exp_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _log_sum_exp_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     m, n = shape[0], x.size
     largest, total = _scaled(0, x, data, m), 1.0
     for i in range(1, m):
@@ -38,7 +38,7 @@ def log_sum_exp_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # 
     return data[m * n + m] * (largest + np.log(total))
 
 
-def log_sum_exp_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _log_sum_exp_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     m, n = shape[0], x.size
     largest, total = _scaled(0, x, data, m), 1.0
     for j in range(n):
@@ -64,15 +64,33 @@ def log_sum_exp_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-
 def log_sum_exp(*, rows: int = 100, dimension: int = 20, rho: float = 20.0, seed: int = 0) -> Problem:
     """f(x) = ρ log Σ exp((aᵢᵀx − bᵢ)/ρ), a maximum of linear functions smoothed by ρ, from a start of zeros.
 
-    A (``rows`` × ``dimension``) and then b are standard normal, drawn with numpy's legacy generator from ``seed``.
+    Parameters
+    ----------
+    rows
+        m, at least 2.
+    dimension
+        n, at least 1.
+    rho
+        ρ > 0.
+    seed
+        The seed of NumPy's legacy generator, RandomState. A and then b are drawn, standard normal.
 
+    Notes
+    -----
     Known: f* and x*, by Newton's method to ‖∇f‖ ≤ 1e-12. The Hessian is 1/ρ times a covariance of the rows of A under
     some weights; a variance is at most a quarter of the squared range (Popoviciu), so L = max ‖aᵢ − aⱼ‖²/(4ρ) bounds it
     on the whole space. μ = 0: far away one row has all the weight.
+
+    References
+    ----------
+    .. [1] B. O'Donoghue and E. Candès, "Adaptive restart for accelerated gradient schemes", 2015, numerical examples.
     """
-    m, n = whole("log-sum-exp", "rows", rows, 2), whole("log-sum-exp", "dimension", dimension, 1)
-    width = positive("log-sum-exp", "rho", rho)
-    random = np.random.RandomState(whole("log-sum-exp", "seed", seed, 0, 2**32 - 1))
+    m, n = (
+        check_whole_number("log-sum-exp", "rows", rows, 2),
+        check_whole_number("log-sum-exp", "dimension", dimension, 1),
+    )
+    width = check_positive("log-sum-exp", "rho", rho)
+    random = np.random.RandomState(check_whole_number("log-sum-exp", "seed", seed, 0, 2**32 - 1))
     matrix, offset = random.randn(m, n), random.randn(m)
     minimizer, minimum = _log_sum_exp_minimum(matrix, offset, width)
     squares = np.sum(matrix * matrix, axis=1)
@@ -80,8 +98,8 @@ def log_sum_exp(*, rows: int = 100, dimension: int = 20, rho: float = 20.0, seed
     return Problem(
         name="log-sum-exp",
         family="log-sum-exp",
-        value_kernel=log_sum_exp_value,
-        gradient_kernel=log_sum_exp_gradient,
+        value_kernel=_log_sum_exp_value,
+        gradient_kernel=_log_sum_exp_gradient,
         data=np.concatenate([matrix.ravel(), offset, [width]]),
         shape=np.array([m]),
         start=np.zeros(n),
@@ -126,12 +144,12 @@ def _variation(i: int, x: Any, data: Any, _c: Any) -> Any:
     return np.sqrt(rise * rise + data[1])
 
 
-def smoothed_tv_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _smoothed_tv_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     n = x.size
     return blocked_sum(_closeness, n, x, data, data) + data[0] * blocked_sum(_variation, n - 1, x, data, data)
 
 
-def smoothed_tv_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _smoothed_tv_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     last = x.size - 1
     before = 0.0
     for i in range(last):
@@ -148,19 +166,40 @@ def smoothed_tv(*, dimension: int = 100, weight: float = 0.5, epsilon: float = 1
 
     b has four steps, at 0, 1, 0.3 and 0.8, and normal noise of deviation 0.1 from numpy's legacy generator.
 
-    Known: f* and x*, by Newton's method to ‖∇f‖ ≤ 1e-12. The Hessian is I + w·DᵀSD with the differences D and
-    0 < S ≤ 1/√ε: L = 1 + (w/√ε)·4 cos²(π/(2n)), reached where x is constant; μ = 1, since D annihilates constants.
+    Parameters
+    ----------
+    dimension
+        n, at least 4.
+    weight
+        w > 0.
+    epsilon
+        ε > 0.
+    seed
+        The seed of NumPy's legacy generator, RandomState.
+
+    Notes
+    -----
+    Known: f* and x*, by Newton's method to ‖∇f‖ ≤ 1e-12. The Hessian is I + w·DᵀSD with the differences D and 0 < S ≤
+    1/√ε: L = 1 + (w/√ε)·4 cos²(π/(2n)), reached where x is constant; μ = 1, since D annihilates constants.
+
+    References
+    ----------
+    .. [1] L. I. Rudin, S. Osher and E. Fatemi, "Nonlinear total variation based noise removal algorithms", 1992, in one
+       dimension and smoothed.
     """
-    n = whole("smoothed-tv", "dimension", dimension, 4)
-    strength, softness = positive("smoothed-tv", "weight", weight), positive("smoothed-tv", "epsilon", epsilon)
-    random = np.random.RandomState(whole("smoothed-tv", "seed", seed, 0, 2**32 - 1))
+    n = check_whole_number("smoothed-tv", "dimension", dimension, 4)
+    strength, softness = (
+        check_positive("smoothed-tv", "weight", weight),
+        check_positive("smoothed-tv", "epsilon", epsilon),
+    )
+    random = np.random.RandomState(check_whole_number("smoothed-tv", "seed", seed, 0, 2**32 - 1))
     signal = np.array([0.0, 1.0, 0.3, 0.8])[4 * np.arange(n) // n] + 0.1 * random.randn(n)
     minimizer, minimum = _smoothed_tv_minimum(signal, strength, softness)
     return Problem(
         name="smoothed-tv",
         family="smoothed-tv",
-        value_kernel=smoothed_tv_value,
-        gradient_kernel=smoothed_tv_gradient,
+        value_kernel=_smoothed_tv_value,
+        gradient_kernel=_smoothed_tv_gradient,
         data=np.concatenate([[strength, softness], signal]),
         start=signal,
         minimum=minimum,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from nagbench.analysis.formatting import number, whole
 from nagbench.core.errors import UsageError
 from nagbench.engine.records import Run
-from nagbench.optimizers.registry import find_method
+from nagbench.optimizers.registry import find_algorithm
 from nagbench.problems.problem import Floats, Problem
 from nagbench.reporting.figures.landscape_data import (
     GridHeights,
@@ -153,7 +153,7 @@ def plot_paths(problem: Problem, *runs: Run, look_ahead: bool = False) -> Figure
             heights = _draw_contours(panel, problem, box)
             _mark_points(panel, problem, points[0], points[min(1, len(points) - 1)])
             _draw_path(panel, run, points)
-            if look_ahead and find_method(run.cell.optimizer).look_ahead:
+            if look_ahead and find_algorithm(run.cell.optimizer).look_ahead:
                 _draw_look_ahead(panel, problem, run)
         _add_colorbar(panels, heights, rows)
         _set_title(figure, problem)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from nagbench.optimizers.algorithm import Method, Optimizer
-from nagbench.optimizers.stability import largest_stable, spectral_radii
+from nagbench.optimizers.stability import spectral_radii, stability_limit
 from nagbench.problems.problem import Floats
 from nagbench.reporting.figures.sensitivity import set_momentum_ticks
 from nagbench.reporting.figures.style import (
@@ -48,7 +48,7 @@ def plot_rates(optimizer: Optimizer) -> Figure | None:
         scale with its step.
     """
     method, values = optimizer.method, optimizer.hyperparameters
-    if optimizer.scheduled or largest_stable(method, values) is None:
+    if optimizer.scheduled or stability_limit(method, values) is None:
         return None
     panel_count = 2 if "momentum" in method.hyperparameters else 1
     with figure_style():
@@ -109,7 +109,7 @@ def _draw_curves(axes: Axes, method: Method, values: Mapping[str, float]) -> Non
         )  # fmt: skip
     label = method.name if own is None else f"momentum {own:g}; thin: {', '.join(drawn)}"
     axes.plot(_PRODUCTS, _iterations_per_digit(method, values), color=color, linewidth=2.2, label=label)
-    edge = largest_stable(method, values)
+    edge = stability_limit(method, values)
     if edge is not None and math.isfinite(edge):
         label = f"stable up to s·λ = {edge:.4g}"
         axes.axvline(edge, color=color, linewidth=1.1, linestyle=(0, (1.5, 1.5)), label=label)

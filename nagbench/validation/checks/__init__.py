@@ -13,10 +13,11 @@ from nagbench.core.remote import Pulse, remote_call
 from nagbench.core.text_form import parse_text
 from nagbench.execution.sandbox import current_sandbox
 from nagbench.optimizers.adapters.user import is_optimizer
+from nagbench.optimizers.registry import known_optimizers
 from nagbench.optimizers.registry import optimizer as make_optimizer
-from nagbench.optimizers.registry import optimizers as optimizer_names
 from nagbench.problems.lookup import problem as make_problem
-from nagbench.problems.registry import families, schemes
+from nagbench.problems.lookup import problems as problem_names
+from nagbench.problems.registry import adapters, families, problem_plugins
 from nagbench.problems.suites import merge_suites, suites
 from nagbench.validation.checks.findings import CheckResult
 from nagbench.validation.checks.methods import check_method
@@ -57,16 +58,17 @@ def is_optimizer_path(path: str, _pulse: Pulse) -> bool:
 
 def _is_optimizer(text: str) -> bool:
     """Whether this is an optimizer's name and no problem's. Raises UsageError for what is neither."""
-    if text in suites() or text.endswith(".toml") or Path(text).is_file():
+    if text.endswith(".toml") or Path(text).is_file():
         return False
     name = parse_text(text)[0]
-    if name in suites() or name in families() or name.partition(":")[0] in schemes():
+    known_problems = {*problem_names(), *families(), *problem_plugins()}
+    if text in known_problems or name in known_problems or name.partition(":")[0] in adapters():
         return False
-    if name in optimizer_names():
+    if name in known_optimizers():
         return True
     if ":" in name:
         present = current_sandbox()
         if present is not None:
             return bool(present.ask(is_optimizer_path, name, who=f"problem or optimizer {name}"))
         return bool(is_optimizer_path(name, lambda: None))
-    raise unknown_name("problem or optimizer", name, {*suites(), *families(), *optimizer_names()})
+    raise unknown_name("problem or optimizer", name, {*known_problems, *known_optimizers()})

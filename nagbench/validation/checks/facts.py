@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from nagbench.problems.filters import KINDS
-from nagbench.problems.problem import Floats
+from nagbench.problems.problem import KINDS, Floats
 from nagbench.validation.checks.findings import Finding, compare, failed, passed, skipped
 from nagbench.validation.checks.probe import SMALL, Probe
 

@@ -12,8 +12,9 @@ import numpy as np
 from nagbench.core.errors import UsageError, one_line
 from nagbench.core.remote import Pulse, remote_call
 from nagbench.engine.single_run import run
-from nagbench.optimizers.algorithm import Hyperparameter, Method, Optimizer, Update, tuning_of, update_of
-from nagbench.optimizers.registry import find_method
+from nagbench.optimizers.algorithm import Method, Optimizer, Update, make_update, textbook_hyperparameters
+from nagbench.optimizers.hyperparameters import Hyperparameter
+from nagbench.optimizers.registry import find_algorithm
 from nagbench.optimizers.remote import RemoteMethod
 from nagbench.problems.lookup import problem as make_problem
 from nagbench.problems.problem import Floats
@@ -53,7 +54,7 @@ def check_method_remotely(
     key: str, values: Mapping[str, Any], name: str, seed: int, _pulse: Pulse
 ) -> list[CheckResult]:
     """Make one of the checks of an algorithm where its code runs."""
-    method = find_method(key)
+    method = find_algorithm(key)
     return run_checks(key, {name: checks_of(method)[name]}, AlgorithmProbe(Optimizer(method, values), seed))
 
 
@@ -73,7 +74,7 @@ class AlgorithmProbe:
     @functools.cached_property
     def update(self) -> Update:
         """The method's update, with a memory of its own."""
-        return update_of(self.method)
+        return make_update(self.method)
 
     def arrays(self, values: Mapping[str, float] | None = None) -> dict[str, Floats]:
         """What the update is given at first: as many slots as declared, and a query point of its own."""
@@ -359,7 +360,7 @@ def theory(walk: AlgorithmProbe) -> Finding:
 
 def _at_zero(method: Method, L: float) -> Optimizer | None:
     """The method with its textbook values for convex functions; None where it has none."""
-    values = tuning_of(method, L, 0.0)
+    values = textbook_hyperparameters(method, L, 0.0)
     return None if values is None else Optimizer(method, values)
 
 

@@ -11,8 +11,8 @@ import pandas as pd
 from nagbench.engine.single_run import run
 from nagbench.experiments.scan import crossed, scan
 from nagbench.optimizers.algorithm import Optimizer
-from nagbench.optimizers.registry import find_method
-from nagbench.optimizers.theory import predicted_iterations
+from nagbench.optimizers.registry import find_algorithm
+from nagbench.optimizers.theory import predict_iterations
 from nagbench.problems.lookup import problem as make_problem
 from nagbench.problems.problem import Floats, Problem
 from nagbench.validation.claims.records import Claim, ClaimResult
@@ -58,7 +58,7 @@ def _random_quadratic(random: np.random.Generator) -> Problem:
 
 
 def _counted(problem: Problem, name: str, random: np.random.Generator, settings: int) -> pd.DataFrame:
-    method, smoothness = find_method(name), float(problem.spectrum.max())  # type: ignore[union-attr]
+    method, smoothness = find_algorithm(name), float(problem.spectrum.max())  # type: ignore[union-attr]
     momenta = 1.0 - 10.0 ** random.uniform(-3.0, 0.0, settings)
     edges = 1.05 * EDGES[name](momenta)
     steps = 0.01 * (edges / 0.01) ** random.random(settings) / smoothness
@@ -67,9 +67,7 @@ def _counted(problem: Problem, name: str, random: np.random.Generator, settings:
         for step, momentum in zip(steps, momenta, strict=True)
     ]
     measured = scan(problem, method, chosen, budget=_BUDGET)
-    predicted = [
-        predicted_iterations(problem, Optimizer(method, values), "gradient", 1e-6, _BUDGET) for values in chosen
-    ]
+    predicted = [predict_iterations(problem, Optimizer(method, values), "gradient", 1e-6, _BUDGET) for values in chosen]
     return pd.DataFrame(
         {
             "method": name,
@@ -91,7 +89,7 @@ def boundary(points: int = 100, condition: float = 10.0) -> ClaimResult:
     rows = []
     for name in METHODS:
         axes = {"step_size": products / condition} | ({} if name == "gradient-descent" else {"momentum": momenta})
-        cells = scan(problem, find_method(name), crossed(axes), budget=_BUDGET)
+        cells = scan(problem, find_algorithm(name), crossed(axes), budget=_BUDGET)
         momentum = cells["momentum"].to_numpy() if "momentum" in cells else np.zeros(len(cells))
         distance = cells["step_size"].to_numpy() * condition / EDGES[name](momentum) - 1.0
         wrong = (cells["status"] == "diverged").to_numpy() != (distance > 0.0)
@@ -137,7 +135,7 @@ def rates(conditions: tuple[float, ...] = (10.0, 100.0, 1000.0)) -> ClaimResult:
     for kappa in conditions:
         problem = make_problem("quadratic", eigenvalues=np.geomspace(1.0, kappa, 6).tolist(), start=[1.0] * 6)
         for label, (name, formula, published) in _STANDARD.items():
-            method = find_method(name)
+            method = find_algorithm(name)
             assert method.theory is not None
             plain = label == "gradient descent, s = 1/L"
             optimizer = Optimizer(method, {"step_size": 1.0 / kappa} if plain else method.theory(kappa, 1.0) or {})

@@ -11,7 +11,7 @@ import pandas as pd
 from nagbench.analysis.sensitivity import paired_overshoot
 from nagbench.engine.single_run import run
 from nagbench.experiments.scan import axis, crossed, scan
-from nagbench.optimizers.registry import find_method
+from nagbench.optimizers.registry import find_algorithm
 from nagbench.optimizers.registry import optimizer as make_optimizer
 from nagbench.problems.lookup import problem as make_problem
 from nagbench.problems.problem import Floats
@@ -28,7 +28,7 @@ def ripple(conditions: tuple[float, ...] = (1e2, 1e3, 1e4, 1e5)) -> ClaimResult:
     The quadratic with eigenvalues 1 and κ, the step 1/L, momentum that grows to 1 (no strong convexity is assumed):
     the mean distance over ten periods, after the first four, in which the momentum is still small.
     """
-    fista, rows = find_method("fista"), []
+    fista, rows = find_algorithm("fista"), []
     for kappa in conditions:
         problem = make_problem("quadratic", eigenvalues=[1.0, kappa], start=[1.0, 1.0 / kappa])
         last = round((_PERIODS + _SETTLED) * math.pi * math.sqrt(kappa))
@@ -62,7 +62,7 @@ def overshoot(points: int = 40, problems: Sequence[str] = PROBLEMS) -> ClaimResu
     tables = []
     for name in problems:
         problem = make_problem(name)
-        for method in map(find_method, ("nesterov", "momentum")):
+        for method in map(find_algorithm, ("nesterov", "momentum")):
             axes = dict(axis(problem, method, text, points) for text in ("step_size", "momentum"))
             tables.append(scan(problem, method, crossed(axes)))
     table = paired_overshoot(pd.concat(tables, ignore_index=True)).drop(columns="oracle")
@@ -85,7 +85,7 @@ def look_ahead(points: int = 12) -> ClaimResult:
     products, momenta = np.geomspace(0.01, 0.9, points), 1.0 - np.geomspace(1.0, 0.01, points)
     settings = list(crossed({"momentum": momenta, "step_size": products}))
     weaker = [{**given, "momentum": given["momentum"] * (1.0 - given["step_size"])} for given in settings]
-    nesterov, ball = find_method("nesterov"), find_method("momentum")
+    nesterov, ball = find_algorithm("nesterov"), find_algorithm("momentum")
     found = scan(problem, nesterov, settings)
     plain, same = scan(problem, ball, settings), scan(problem, ball, weaker)
     table = pd.DataFrame(

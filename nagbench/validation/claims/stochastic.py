@@ -13,9 +13,10 @@ from nagbench.engine import loop
 from nagbench.engine.records import Cell
 from nagbench.engine.runner import UNREACHABLE, LoadedBatch, count
 from nagbench.experiments.sobol import sobol_points
-from nagbench.optimizers.algorithm import Hyperparameter, Method, Optimizer
-from nagbench.optimizers.registry import find_method
-from nagbench.problems.curvature import step_unit
+from nagbench.optimizers.algorithm import Method, Optimizer
+from nagbench.optimizers.hyperparameters import Hyperparameter
+from nagbench.optimizers.registry import find_algorithm
+from nagbench.problems.curvature import step_size_unit
 from nagbench.problems.lookup import problem as make_problem
 from nagbench.problems.problem import Floats, Problem
 from nagbench.validation.claims.records import Claim, ClaimResult
@@ -107,7 +108,7 @@ def _interval(differences: Floats) -> tuple[float, float]:
 
 def _tuned(problem: Problem, oracle: str, name: str, plan: Plan) -> Floats:
     """The excess on every scoring seed after every horizon, each at the setting that tuning found for it: (seeds, K)."""
-    method = find_method(name)
+    method = find_algorithm(name)
     seeds = (plan.tuning_seeds, plan.scoring_seeds) if oracle != "exact" else (1, 1)
     chosen = list(_trials(problem, method, plan.trials))
     tuning = np.array([_mean_log(problem, method, oracle, given, range(seeds[0]), plan) for given in chosen])
@@ -120,9 +121,9 @@ def _tuned(problem: Problem, oracle: str, name: str, plan: Plan) -> Floats:
 def _trials(problem: Problem, method: Method, trials: int) -> Iterator[dict[str, float]]:
     free = {"step_size": _STEP, "momentum": _MOMENTUM}
     names = [name for name in free if name in method.hyperparameters]
-    unit = step_unit(problem)
+    unit = step_size_unit(problem)
     for point in sobol_points(len(names)).random(trials):
-        yield {name: free[name].at(float(p), unit) for name, p in zip(names, point, strict=True)}
+        yield {name: free[name].value_at(float(p), unit) for name, p in zip(names, point, strict=True)}
 
 
 def _mean_log(

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from nagbench.optimizers.algorithm import Hyperparameter, Method, Update
+from nagbench.optimizers.algorithm import Method, Update
+from nagbench.optimizers.hyperparameters import Hyperparameter
 
 FORMS: dict[str, Method] = {}
 

@@ -17,8 +17,8 @@ from nagbench.core.canonical import canonical
 from nagbench.core.errors import LostError, one_line
 from nagbench.core.remote import Pulse, remote_call
 from nagbench.engine.runner import problem_of
-from nagbench.optimizers.algorithm import Method, update_of
-from nagbench.optimizers.registry import find_method
+from nagbench.optimizers.algorithm import Method, make_update
+from nagbench.optimizers.registry import find_algorithm
 from nagbench.optimizers.remote import RemoteMethod
 from nagbench.problems.problem import Problem
 
@@ -121,7 +121,7 @@ def runs_of_remotely(
     name: str, schedule: Schedule, problem: str, start: Array, steps: int, seeds: Sequence[int], _pulse: Pulse
 ) -> list[Trajectory] | str:
     """Run `runs_of` where the algorithm's code runs; ``problem`` is the problem's canonical JSON."""
-    return runs_of(find_method(name), schedule, problem_of(problem), start, steps, seeds)
+    return runs_of(find_algorithm(name), schedule, problem_of(problem), start, steps, seeds)
 
 
 def follow(
@@ -140,7 +140,7 @@ def follow(
     iterate = start.copy()
     query = start.copy() if method.look_ahead else iterate
     slots = np.zeros((method.slots, start.size), start.dtype)
-    slope, update = np.empty_like(start), update_of(method)
+    slope, update = np.empty_like(start), make_update(method)
     shift = noise.shift if noise is not None else None
     points, queries, gradients = [_seen(iterate, shift)], [_seen(query, shift)], []
     for k in range(steps):

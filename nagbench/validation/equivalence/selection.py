@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from nagbench.core.errors import UsageError, check_number, unknown_name
 from nagbench.core.text_form import parse_text
 from nagbench.optimizers.algorithm import Method
-from nagbench.optimizers.registry import find_method, optimizers
+from nagbench.optimizers.registry import known_optimizers, lookup_algorithm
 from nagbench.validation.equivalence.forms import PUBLISHED
 from nagbench.validation.equivalence.groups import GROUPS, Group, Member
 
@@ -81,9 +81,9 @@ def _member(text: str) -> tuple[Member, Method]:
     try:
         method = find_implementation(name)
     except UsageError:
-        if ":" in name or name in optimizers():
+        if ":" in name or name in known_optimizers():
             raise
-        raise unknown_name("implementation or group", name, {*GROUPS, *PUBLISHED, *optimizers()}) from None
+        raise unknown_name("implementation or group", name, {*GROUPS, *PUBLISHED, *known_optimizers()}) from None
     for key in given:
         if key not in method.hyperparameters:
             raise unknown_name(f"hyperparameter of {name}", key, method.hyperparameters)
@@ -92,7 +92,7 @@ def _member(text: str) -> tuple[Member, Method]:
 
 def find_implementation(name: str) -> Method:
     """A published formula, or a method of ours, of a library or of a user's. Raises UsageError."""
-    return PUBLISHED[name] if name in PUBLISHED else find_method(name)
+    return PUBLISHED[name] if name in PUBLISHED else lookup_algorithm(name)
 
 
 def _fitting(method: Method) -> list[Group]:

@@ -5,8 +5,8 @@ import numpy as np
 import nagbench
 from nagbench.engine.runner import BatchRun, LoadedBatch, count, point_digest, replay
 from nagbench.engine.single_run import make_cell
-from nagbench.optimizers.algorithm import update_of
-from nagbench.optimizers.registry import find_method
+from nagbench.optimizers.algorithm import make_update
+from nagbench.optimizers.registry import find_algorithm
 
 STEPS = 60
 
@@ -24,8 +24,8 @@ def look_ahead(points, momentum):
 
 def scheduled(name, gradient, start, step_sizes, momentum):
     """The parameters of a method whose step sizes (and momenta, if a list) change with the iteration, the start first."""
-    method, x = find_method(name), np.array(start)
-    update, points = update_of(method), [x.copy()]
+    method, x = find_algorithm(name), np.array(start)
+    update, points = make_update(method), [x.copy()]
     slots, query = np.zeros((method.slots, x.size)), x.copy() if method.look_ahead else x
     for k, step_size in enumerate(step_sizes):
         friction = momentum[k] if np.ndim(momentum) else momentum

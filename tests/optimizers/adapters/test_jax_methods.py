@@ -9,9 +9,9 @@ import pytest
 from paths import assert_replays, look_ahead, path, scheduled
 
 from nagbench.core.errors import UsageError
-from nagbench.optimizers.registry import find_method, library_methods
+from nagbench.optimizers.registry import find_algorithm, library_algorithms
 
-NAMES = [name for name, method in library_methods().items() if method.library in ("keras", "optax")]
+NAMES = [name for name, method in library_algorithms().items() if method.library in ("keras", "optax")]
 ADAM = {"step_size": 1e-2, "beta1": 0.9, "beta2": 0.99, "epsilon": 1e-8}
 EXACT = {**ADAM, "epsilon": 0.0}
 LION = {"step_size": 3e-3, "beta1": 0.9, "beta2": 0.99, "weight_decay": 0.1}
@@ -50,7 +50,7 @@ def test_the_parameters_of_nesterov_are_the_look_ahead_points(name):
     values = {"step_size": 1e-3, "momentum": 0.9}
     ours = path("nesterov", **values)
     np.testing.assert_allclose(path(name, **values), look_ahead(ours, 0.9), rtol=0, atol=1e-12)
-    assert "look-ahead" in find_method(name).tested_at
+    assert "look-ahead" in find_algorithm(name).tested_at
 
 
 def test_they_part_where_the_step_size_changes():

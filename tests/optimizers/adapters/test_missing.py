@@ -15,8 +15,8 @@ from nagbench.optimizers import adapters
 @pytest.fixture
 def no_keras(monkeypatch):
     """Keras cannot be found."""
-    installed = adapters._installed
-    monkeypatch.setattr(adapters, "_installed", lambda module: module != "keras" and installed(module))
+    installed = adapters._is_installed
+    monkeypatch.setattr(adapters, "_is_installed", lambda module: module != "keras" and installed(module))
 
 
 SWEEP = ["sweep", "-p", "bowl", "--mode", "default", "--no-timing", "--no-report", "--dry-run", "--format", "csv"]

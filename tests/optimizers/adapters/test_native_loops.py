@@ -10,8 +10,8 @@ import nagbench
 from nagbench.engine import runner, timing
 from nagbench.engine.runner import BatchRun, LoadedBatch
 from nagbench.engine.single_run import make_cell
-from nagbench.optimizers.adapters._native import form_of
-from nagbench.optimizers.registry import find_method
+from nagbench.optimizers.adapters._native import find_form
+from nagbench.optimizers.registry import find_algorithm
 
 PROBLEMS = ["rosenbrock-10", "quadratic:dimension=5,condition=10", "ill-conditioned-1e2"]
 
@@ -19,7 +19,7 @@ PROBLEMS = ["rosenbrock-10", "quadratic:dimension=5,condition=10", "ill-conditio
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_the_form_is_the_problem(name):
     problem = nagbench.problem(name)
-    form, data = form_of(problem)
+    form, data = find_form(problem)
     points = np.random.default_rng(0).standard_normal((5, problem.dimension))
     np.testing.assert_allclose([form(x, data) for x in points], problem.values(points), rtol=1e-12)
 
@@ -34,7 +34,7 @@ def test_a_native_loop_ends_where_the_run_ends(name, method):
 
 
 def test_there_is_none_for_other_problems_and_methods():
-    assert find_method("nesterov").native is None
+    assert find_algorithm("nesterov").native is None
     for problem, method in (("himmelblau", "torch/sgd"), ("bowl", "nesterov")):
         found, optimizer = nagbench.problem(problem), nagbench.optimizer(method)
         assert BatchRun(LoadedBatch(found, optimizer.method, [make_cell(found, optimizer)])).native is None
@@ -83,9 +83,9 @@ def _raises(iterations):
 
 
 def test_a_native_loop_that_fails_leaves_the_times_of_the_replay(folder, monkeypatch):
-    method = find_method("torch/sgd")
+    method = find_algorithm("torch/sgd")
     failing = dataclasses.replace(method, native=lambda *given: _raises)
-    monkeypatch.setattr(runner, "find_method", lambda name: failing)
+    monkeypatch.setattr(runner, "find_algorithm", lambda name: failing)
     sweep = nagbench.sweep(
         problems=["quadratic:dimension=3,condition=20"], optimizers=["torch/sgd"], modes=["theory"],
         tolerances=[1e-2], repeats=2, curves=False, out=folder / "r",

@@ -8,7 +8,7 @@ import nagbench
 from nagbench.core.errors import UsageError
 from nagbench.engine.runner import BatchRun, LoadedBatch, count, point_digest, replay
 from nagbench.engine.single_run import make_cell
-from nagbench.optimizers.registry import library_methods
+from nagbench.optimizers.registry import library_algorithms
 
 TUTORIAL = [1.3, 0.7, 0.8, 1.9, 1.2]
 NEVER = 1e-300
@@ -121,7 +121,7 @@ def test_a_users_python_function_is_minimised_too():
 
 
 def test_every_method_of_scipy_is_looked_at():
-    assert {name for name in library_methods() if name.startswith("scipy/")} == set(METHODS)
+    assert {name for name in library_algorithms() if name.startswith("scipy/")} == set(METHODS)
 
 
 def test_the_report_draws_their_ways_too(tmp_path):

@@ -7,10 +7,10 @@ from paths import assert_replays, look_ahead, path
 
 import nagbench
 from nagbench.core.errors import UsageError
-from nagbench.optimizers.algorithm import update_of
-from nagbench.optimizers.registry import find_method, library_methods
+from nagbench.optimizers.algorithm import make_update
+from nagbench.optimizers.registry import find_algorithm, library_algorithms
 
-TORCH = [name for name, method in library_methods().items() if method.library == "torch"]
+TORCH = [name for name, method in library_algorithms().items() if method.library == "torch"]
 ADAM = {"step_size": 1e-2, "beta1": 0.9, "beta2": 0.99, "epsilon": 1e-8}
 
 
@@ -45,7 +45,7 @@ def test_the_parameters_of_nesterov_are_the_look_ahead_points(suffix):
     theirs = path(f"torch/sgd-nesterov{suffix}", **values)
     np.testing.assert_allclose(theirs, look_ahead(ours, 0.9), rtol=0, atol=1e-12)
     assert np.abs(theirs - ours).max() > 1e-2
-    assert "look-ahead" in find_method("torch/sgd-nesterov").tested_at
+    assert "look-ahead" in find_algorithm("torch/sgd-nesterov").tested_at
 
 
 def test_nadam_keeps_a_product_in_single_precision():
@@ -63,8 +63,8 @@ def test_the_first_buffer_is_not_dampened():
 
 def test_a_step_size_dropped_in_mid_run_reaches_the_library():
     """PyTorch's buffer does not hold the step size: x₂ = x₁ − s₂·(m·g₀ + g₁) on f = x²/2."""
-    method, x, slots = find_method("torch/sgd"), np.array([1.0]), np.zeros((0, 1))
-    update, step_sizes, points = update_of(method), [0.1, 0.01], [1.0]
+    method, x, slots = find_algorithm("torch/sgd"), np.array([1.0]), np.zeros((0, 1))
+    update, step_sizes, points = make_update(method), [0.1, 0.01], [1.0]
     for k, step_size in enumerate(step_sizes):
         hyper = nagbench.optimizer("torch/sgd", step_size=step_size, momentum=0.9).hyper
         update(k, x.copy(), x, x, slots, hyper)
@@ -84,7 +84,7 @@ def test_engine_mixed_is_plain_python_bit_for_bit(problem):
 
 
 def test_two_runs_at_a_time_do_not_share_memory():
-    method, steps = find_method("torch/sgd"), 5
+    method, steps = find_algorithm("torch/sgd"), 5
     hyper = nagbench.optimizer("torch/sgd", step_size=0.1, momentum=0.9).hyper
 
     def walk(updates, points):
@@ -93,8 +93,8 @@ def test_two_runs_at_a_time_do_not_share_memory():
                 update(k, x.copy(), x, x, np.zeros((0, 1)), hyper)
         return points
 
-    alone = [walk([update_of(method)], [np.array([start])])[0] for start in (1.0, -3.0)]
-    together = walk([update_of(method), update_of(method)], [np.array([1.0]), np.array([-3.0])])
+    alone = [walk([make_update(method)], [np.array([start])])[0] for start in (1.0, -3.0)]
+    together = walk([make_update(method), make_update(method)], [np.array([1.0]), np.array([-3.0])])
     assert np.array_equal(alone, together)
 
 
@@ -112,7 +112,7 @@ def test_what_pytorch_refuses_is_said_in_one_line():
 def test_defaults_are_the_librarys_own():
     ours_of = {"lr": "step_size", "alpha": "decay", "eps": "epsilon"}
     for name in TORCH:
-        method = find_method(name)
+        method = find_algorithm(name)
         class_name = method.source.split()[0].rpartition(".")[2]
         defaults = getattr(torch.optim, class_name)([torch.nn.Parameter(torch.zeros(1))]).defaults
         given = {ours_of.get(key, key): value for key, value in defaults.items()}

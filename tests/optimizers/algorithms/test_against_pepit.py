@@ -7,7 +7,7 @@ import pytest
 
 from nagbench.analysis.worst_cases import Instance, worst_case
 from nagbench.optimizers.algorithm import Optimizer
-from nagbench.optimizers.registry import find_method
+from nagbench.optimizers.registry import find_algorithm
 
 pytest.importorskip("PEPit")
 from PEPit import PEP, null_point
@@ -26,7 +26,7 @@ MU = L / KAPPA
 
 def worst(name, values, n, mu=0.0, start="distance"):
     """The largest f(x_n) − f* of our update over all functions with L and μ, where what ``start`` says is at most 1."""
-    problem, method = PEP(), find_method(name)
+    problem, method = PEP(), find_algorithm(name)
     f = problem.declare_function(SmoothStronglyConvexFunction, mu=mu, L=L)
     least, first = f.stationary_point(), problem.set_initial_point()
     height, distance = f(first) - f(least), (first - least) ** 2
@@ -44,7 +44,7 @@ def worst(name, values, n, mu=0.0, start="distance"):
 
 
 def theory(name, mu=0.0):
-    return dict(find_method(name).theory(L, mu))
+    return dict(find_algorithm(name).theory(L, mu))
 
 
 def proved(name, values, n, mu=0.0, *, distance=1.0, height=0.0):

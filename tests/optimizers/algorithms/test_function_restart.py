@@ -8,7 +8,7 @@ import pytest
 import nagbench
 from nagbench.engine.runner import BatchRun, LoadedBatch, count, point_digest, replay
 from nagbench.engine.single_run import make_cell
-from nagbench.optimizers.registry import find_method
+from nagbench.optimizers.registry import find_algorithm
 
 NAME = "fista-function-restart"
 ENGINES = ("numba", "python")
@@ -109,7 +109,7 @@ def test_a_state_that_what_is_observed_brings_back_is_a_stall():
         slots[0, 0] = 0.0
 
     problem = nagbench.problem("quadratic", eigenvalues=[1.0], start=[1.0])
-    method = find_method(NAME)
+    method = find_algorithm(NAME)
     for changed, status in ((replace(method, observe=restart_always), "stalled"), (method, "budget")):
         run = nagbench.run(problem, nagbench.Optimizer(changed, {"step_size": 1e-20}), budget=100, engine="python")
         assert run.status == status
@@ -129,7 +129,7 @@ def test_restarts_bring_back_the_rate_of_the_tuned_momentum():
     problem = nagbench.problem("ill-conditioned-1e4")
     counts = {}
     for name in ("fista", NAME, "nesterov"):
-        values = find_method(name).theory(problem.smoothness, problem.strong_convexity)
+        values = find_algorithm(name).theory(problem.smoothness, problem.strong_convexity)
         counts[name] = nagbench.run(
             problem, nagbench.optimizer(name, **values), tolerance=1e-10, relative=True
         ).iterations

@@ -9,13 +9,13 @@ from nagbench.engine.runner import BatchRun, LoadedBatch, count, point_digest, r
 from nagbench.engine.single_run import make_cell
 from nagbench.experiments.plan import cells
 from nagbench.experiments.specification import validate_spec
-from nagbench.optimizers.registry import find_method, methods
+from nagbench.optimizers.registry import algorithms, find_algorithm
 
-METHODS = list(methods())
+METHODS = list(algorithms())
 FIVE = ("gradient-descent", "momentum", "nesterov", "rmsprop", "adam")
 # Their update has powers of a number in it; the others are + − × ÷ √ alone, which round alike everywhere.
 POWERS = ("adam", "adamw", "amsgrad", "nadam")
-SCALED_BY_L = [name for name, method in methods().items() if method.hyperparameters["step_size"].unit == "1/L"]
+SCALED_BY_L = [name for name, method in algorithms().items() if method.hyperparameters["step_size"].unit == "1/L"]
 
 
 @pytest.mark.parametrize("problem", ["rosenbrock-10", "ill-conditioned-1e2"])
@@ -62,7 +62,7 @@ def test_a_step_size_in_units_of_1_over_l_undoes_a_scale_of_f(name):
 )
 def test_adaptive_methods_do_not_see_a_scale_of_f(name):
     """With ε = 0, bit for bit for a power of two; so their step sizes are lengths, and not in units of 1/L."""
-    values = {"epsilon": 0.0} if "epsilon" in find_method(name).hyperparameters else {}
+    values = {"epsilon": 0.0} if "epsilon" in find_algorithm(name).hyperparameters else {}
     ends = []
     for scale in (1.0, 1024.0):
         problem = nagbench.problem("huber", dimension=3, L=scale, delta=0.5, start=[1.0, -0.3, 20.0])
@@ -71,10 +71,10 @@ def test_adaptive_methods_do_not_see_a_scale_of_f(name):
     assert ends[0] == ends[1]
 
 
-@pytest.mark.parametrize("name", [name for name, method in methods().items() if method.theory])
+@pytest.mark.parametrize("name", [name for name, method in algorithms().items() if method.theory])
 @pytest.mark.parametrize("kappa", [1.0, 1.0 + 1e-12, 10.0, 1e16])
 def test_theory_is_valid_at_every_condition(name, kappa):
-    tuned = nagbench.optimizer(name, **find_method(name).theory(3.0 * kappa, 3.0)).hyperparameters
+    tuned = nagbench.optimizer(name, **find_algorithm(name).theory(3.0 * kappa, 3.0)).hyperparameters
     assert all(math.isfinite(value) for value in tuned.values())
     if kappa == 1.0:
         problem = nagbench.problem("quadratic", eigenvalues=[3.0, 3.0], start=[1.0, -1.0])
@@ -82,10 +82,10 @@ def test_theory_is_valid_at_every_condition(name, kappa):
 
 
 @pytest.mark.parametrize(
-    "name", [name for name, method in methods().items() if "μ need not be known" in method.update.__doc__]
+    "name", [name for name, method in algorithms().items() if "μ need not be known" in method.update.__doc__]
 )
 def test_theories_that_need_no_strong_convexity_take_none(name):
-    assert find_method(name).theory(4.0, 0.0) == {"step_size": 0.25}
+    assert find_algorithm(name).theory(4.0, 0.0) == {"step_size": 0.25}
 
 
 def test_more_methods_do_not_change_the_default_sweep():

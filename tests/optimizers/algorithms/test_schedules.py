@@ -16,7 +16,7 @@ from nagbench.experiments.plan import make_plan
 from nagbench.experiments.plan_table import cell_of_row, plan_schema, plan_table
 from nagbench.experiments.serialize import spec_to_toml, text_of_optimizer
 from nagbench.experiments.specification import validate_spec
-from nagbench.optimizers.registry import methods
+from nagbench.optimizers.registry import algorithms
 from nagbench.optimizers.schedules import MOMENTA, STEP_SIZES
 
 STEPS, PERIOD = 60, 40
@@ -150,14 +150,14 @@ class TestMomenta:
 
 BOTH = "step_size=1e-3,schedule=cosine,schedule_period=100,momentum_schedule=demon,momentum_period=80"
 LISTED = "gradient-descent:schedule=[constant,cosine],step_size=0.1"
-SCHEDULED = [name for name, method in methods().items() if method.schedulable]
+SCHEDULED = [name for name, method in algorithms().items() if method.schedulable]
 
 
 class TestRuns:
     @pytest.mark.parametrize("name", SCHEDULED)
     def test_every_method_replays_to_where_its_count_ended(self, name):
         problem = nagbench.problem("rosenbrock")
-        kinds = methods()[name].schedulable
+        kinds = algorithms()[name].schedulable
         optimizer = nagbench.optimizer(f"{name}:{BOTH if len(kinds) == 2 else BOTH.partition(',momentum')[0]}")
         batch = LoadedBatch(
             problem, optimizer.method, [make_cell(problem, optimizer, budget=150, tolerances=(1e-300,))]
@@ -177,9 +177,9 @@ class TestRuns:
         bundle = batch_of(listed, ["step_size", "momentum"])
         assert bundle.keys == [cell.key for cell in listed]
         assert [cell.key for cell in bundle[1:]] == [listed[1].key]
-        together = count(LoadedBatch(problem, methods()["nesterov"], bundle))
+        together = count(LoadedBatch(problem, algorithms()["nesterov"], bundle))
         for i, cell in enumerate(listed):
-            alone = count(LoadedBatch(problem, methods()["nesterov"], [cell]))
+            alone = count(LoadedBatch(problem, algorithms()["nesterov"], [cell]))
             assert together.points[i].tobytes() == alone.points[0].tobytes()
         with pytest.raises(ValueError, match="the same schedules"):
             batch_of([listed[0], make_cell(problem, nagbench.optimizer("nesterov"), budget=200)], bundle.names)

@@ -8,8 +8,8 @@ from nagbench.experiments.modes import theory_of
 from nagbench.experiments.plan import make_plan, without_theory
 from nagbench.experiments.specification import validate_spec
 from nagbench.experiments.stages import Progress
-from nagbench.optimizers.algorithm import Hyperparameter
-from nagbench.optimizers.registry import find_method, methods
+from nagbench.optimizers.hyperparameters import Hyperparameter
+from nagbench.optimizers.registry import algorithms, find_algorithm
 
 # L known and μ = 0, L and μ > 0 known, L not known.
 FLAT, ROUND, UNKNOWN = "huber", "bowl", "rosenbrock"
@@ -17,17 +17,17 @@ FLAT, ROUND, UNKNOWN = "huber", "bowl", "rosenbrock"
 
 class TestTunings:
     def test_gradient_descent_takes_the_step_that_is_safe_for_convex_functions(self):
-        assert theory_of(find_method("gradient-descent"), nagbench.problem(FLAT, L=4.0)) == {"step_size": 0.25}
-        assert theory_of(find_method("gradient-descent"), nagbench.problem(ROUND)) == {"step_size": 0.5}
+        assert theory_of(find_algorithm("gradient-descent"), nagbench.problem(FLAT, L=4.0)) == {"step_size": 0.25}
+        assert theory_of(find_algorithm("gradient-descent"), nagbench.problem(ROUND)) == {"step_size": 0.5}
 
-    @pytest.mark.parametrize("name", [name for name, method in methods().items() if method.theory])
+    @pytest.mark.parametrize("name", [name for name, method in algorithms().items() if method.theory])
     def test_every_method_has_valid_values_for_it_or_none(self, name):
-        found = find_method(name).theory(4.0, 0.0)
+        found = find_algorithm(name).theory(4.0, 0.0)
         expected = {"step_size": 0.25}
         assert found is None or expected.items() <= nagbench.optimizer(name, **found).hyperparameters.items()
 
     def test_which_have_some(self):
-        some = {name for name, method in methods().items() if method.theory and method.theory(4.0, 0.0)}
+        some = {name for name, method in algorithms().items() if method.theory and method.theory(4.0, 0.0)}
         assert some == {
             "gradient-descent", "fista", "fista-gradient-restart", "fista-function-restart", "nesterov-convex",
             "nesterov-estimate-sequence", "ogm",
@@ -36,16 +36,16 @@ class TestTunings:
     def test_a_users_tuning_that_does_not_think_of_it_has_none(self):
         from dataclasses import replace
 
-        divides = replace(find_method("gradient-descent"), theory=lambda L, mu: {"step_size": 1.0 / (L / mu)})
-        is_not_valid = replace(find_method("momentum"), theory=lambda L, mu: {"momentum": 1.0 - mu / L})
+        divides = replace(find_algorithm("gradient-descent"), theory=lambda L, mu: {"step_size": 1.0 / (L / mu)})
+        is_not_valid = replace(find_algorithm("momentum"), theory=lambda L, mu: {"momentum": 1.0 - mu / L})
         assert theory_of(divides, nagbench.problem(FLAT)) is None
         assert theory_of(divides, nagbench.problem(ROUND)) == {"step_size": 1.0}
         assert theory_of(is_not_valid, nagbench.problem(FLAT)) is None
         assert theory_of(is_not_valid, nagbench.problem(ROUND)) == {"momentum": 0.0}
 
     def test_none_where_convexity_is_not_known(self):
-        for name in methods():
-            assert theory_of(find_method(name), nagbench.problem(UNKNOWN)) is None
+        for name in algorithms():
+            assert theory_of(find_algorithm(name), nagbench.problem(UNKNOWN)) is None
 
     def test_it_converges_on_convex_problems_of_the_collection(self):
         for problem in ("huber-10", "logcosh-2", "log-sum-exp"):
@@ -104,4 +104,4 @@ def test_a_bound_may_belong_to_the_interval():
         closed.check("m", "q", np.nextafter(1.0, 2.0))
     with pytest.raises(nagbench.UsageError, match="at least 0 and below 1"):
         open_.check("m", "q", 1.0)
-    assert find_method("nesterov-estimate-sequence").theory(2.0, 2.0)["q"] == 1.0
+    assert find_algorithm("nesterov-estimate-sequence").theory(2.0, 2.0)["q"] == 1.0

@@ -11,7 +11,7 @@ from trajectories import walk
 
 import nagbench
 from nagbench.optimizers.algorithm import Optimizer
-from nagbench.optimizers.registry import find_method
+from nagbench.optimizers.registry import find_algorithm
 from nagbench.problems.suites import suites
 
 HORIZONS = [1, 2, 5, 10, 50]
@@ -87,7 +87,7 @@ class TestTight:
     @pytest.mark.parametrize("kappa", [2.0, 10.0, 1e4])
     def test_triple_momentum_on_the_extreme_modes(self, kappa):
         """x_k = ρᵏ at λ = μ and (−ρ)ᵏ√κ at λ = L, from the recurrence's roots ρ, ρ² and −ρ, 0."""
-        tuning = find_method("triple-momentum").theory(kappa, 1.0)
+        tuning = find_algorithm("triple-momentum").theory(kappa, 1.0)
         rho, k = 1 - kappa**-0.5, np.arange(1, 200)
         x, _ = walk("triple-momentum", lambda x: np.array([1.0, kappa]) * x, [1.0, 1.0], 199, **tuning)
         np.testing.assert_allclose(x[1:, 0], rho**k, rtol=1e-9)
@@ -152,7 +152,7 @@ class TestNoBoundIsExceededOnAnyConvexProblem:
         for problem in filter(None, map(convex_problem, CONVEX)):
             if problem.strong_convexity:
                 L, mu = problem.smoothness, problem.strong_convexity
-                found, away = gaps(problem, name, self.N, **find_method(name).theory(L, mu))
+                found, away = gaps(problem, name, self.N, **find_algorithm(name).theory(L, mu))
                 above = problem.value(problem.start) - problem.minimum + mu * away / 2
                 rate = (1 - np.sqrt(mu / L)) ** np.arange(1, len(found) + 1)
                 assert (found <= rate * above + rounding(problem)).all(), problem.name
@@ -162,7 +162,9 @@ class TestNoBoundIsExceededOnAnyConvexProblem:
         for problem in filter(None, map(convex_problem, CONVEX)):
             if problem.strong_convexity:
                 L, mu = problem.smoothness, problem.strong_convexity
-                found, away = gaps(problem, "triple-momentum", self.N, **find_method("triple-momentum").theory(L, mu))
+                found, away = gaps(
+                    problem, "triple-momentum", self.N, **find_algorithm("triple-momentum").theory(L, mu)
+                )
                 rate = (1 - np.sqrt(mu / L)) ** (2 * np.arange(1, len(found) + 1))
                 assert (found <= rate * L * L / mu / 2 * away * (1 + 1e-9) + rounding(problem)).all(), problem.name
 
@@ -189,7 +191,7 @@ def test_no_bound_is_exceeded_on_random_quadratics(spectrum, seed, n):
         "triple-momentum": factor ** (2 * n) * L * L / mu * away / 2,
     }
     for name, bound in linear.items():
-        assert gap(name, **find_method(name).theory(L, mu)) <= bound * (1 + 1e-9) + 1e-25
+        assert gap(name, **find_algorithm(name).theory(L, mu)) <= bound * (1 + 1e-9) + 1e-25
 
 
 SPAN = [
@@ -229,7 +231,7 @@ REGIONS = {
 
 def spectral_radius(name, *numbers):
     """The largest modulus of an eigenvalue of the linear map that one iteration on x²/2 is, made of its columns."""
-    method = find_method(name)
+    method = find_algorithm(name)
     hyper = Optimizer(method, dict(zip(method.hyperparameters, numbers, strict=True))).hyper
     size = 1 + method.look_ahead + method.slots
     columns = []
@@ -244,7 +246,7 @@ def spectral_radius(name, *numbers):
 @settings(max_examples=200, deadline=None)
 @given(st.sampled_from(sorted(REGIONS)), st.floats(0.0, 0.999), st.floats(0.0, 0.999))
 def test_regions_of_stability(name, first, second):
-    numbers = (first, second)[: len(find_method(name).hyperparameters) - 1]
+    numbers = (first, second)[: len(find_algorithm(name).hyperparameters) - 1]
     bound = REGIONS[name](*numbers)
     assert spectral_radius(name, bound * (1 - 1e-4), *numbers) < 1
     assert spectral_radius(name, bound * (1 + 1e-4), *numbers) > 1
@@ -262,7 +264,7 @@ VARIANCES = {
 @given(st.sampled_from(sorted(VARIANCES)), st.floats(0.01, 0.99), st.floats(0.0, 0.99))
 def test_stationary_variance_under_noise(name, share, momentum):
     """Of the linear map and the noise's direction that the update itself is, by the discrete Lyapunov equation."""
-    method, friction = find_method(name), momentum if name != "gradient-descent" else 0.0
+    method, friction = find_algorithm(name), momentum if name != "gradient-descent" else 0.0
     edge = REGIONS[name](*((momentum,) if friction or name != "gradient-descent" else ()))
     step, curvature, sigma = share * edge / 5.0, 5.0, 0.7
     hyper = Optimizer(
@@ -323,7 +325,7 @@ def test_rates_at_the_theory_tunings(kappa):
     eigenvalues = np.geomspace(1.0, kappa, 30)
     first, last = int(20 * np.sqrt(kappa)), int(40 * np.sqrt(kappa))
     for name, rate in rates.items():
-        x, _ = walk(name, lambda x: eigenvalues * x, np.ones(30), last, **find_method(name).theory(kappa, 1.0))
+        x, _ = walk(name, lambda x: eigenvalues * x, np.ones(30), last, **find_algorithm(name).theory(kappa, 1.0))
         sizes = np.linalg.norm(x[[first, last]], axis=1)
         # A double root adds a factor k, so the mean rate from k to 2k is above the root by 2^(1/k) at most.
         assert np.exp(np.log(sizes[1] / sizes[0]) / (last - first)) == pytest.approx(rate, abs=0.1 * (1 - rate))
@@ -333,7 +335,8 @@ def test_restarts_bring_back_the_rate_of_the_tuned_momentum():
     """O'Donoghue & Candès 2015, sect. 4: without knowing μ, within a small factor of the method that does."""
     problem = nagbench.problem("ill-conditioned-1e4")
     theory = {
-        name: find_method(name).theory(problem.smoothness, problem.strong_convexity) for name in ("fista", "nesterov")
+        name: find_algorithm(name).theory(problem.smoothness, problem.strong_convexity)
+        for name in ("fista", "nesterov")
     }
     counts = {
         name: nagbench.run(problem, nagbench.optimizer(name, **tuning), tolerance=1e-10, relative=True).iterations

@@ -3,7 +3,7 @@
 import numpy as np
 
 from nagbench.optimizers.algorithm import Optimizer
-from nagbench.optimizers.registry import find_method
+from nagbench.optimizers.registry import find_algorithm
 
 ROSENBROCK_START = np.array([-1.2, 1.0])
 
@@ -24,7 +24,7 @@ def log_cosh(x):
 
 def walk(name, gradient, start, steps, **hyperparameters):
     """The iterates and the query points, the start first. A hyperparameter may be a list, one value an iteration."""
-    method = find_method(name)
+    method = find_algorithm(name)
     x = np.array(start, dtype=float)
     y = x.copy() if method.look_ahead else x
     slots = np.zeros((method.slots, x.size))

@@ -12,7 +12,7 @@ from scipy.optimize import minimize
 
 import nagbench
 from nagbench.core.errors import UsageError
-from nagbench.problems.families import _data
+from nagbench.problems.families import _datasets
 
 DATA = resources.files("nagbench.problems") / "data"
 
@@ -87,7 +87,7 @@ def test_data_are_those_of_scikit_learn_bit_for_bit(dataset):
     loaders = pytest.importorskip("sklearn.datasets")
     options = {"scaled": False} if dataset == "diabetes" else {}
     theirs = getattr(loaders, f"load_{dataset.replace('-', '_')}")(return_X_y=True, **options)
-    for ours, array in zip(_data.load(dataset), theirs, strict=True):
+    for ours, array in zip(_datasets.load(dataset), theirs, strict=True):
         assert ours.dtype == float
         assert not ours.flags.writeable
         np.testing.assert_array_equal(ours, array)
@@ -95,16 +95,16 @@ def test_data_are_those_of_scikit_learn_bit_for_bit(dataset):
 
 def test_unit_norm_gives_the_diabetes_features_that_scikit_learn_ships():
     loaders = pytest.importorskip("sklearn.datasets")
-    features, _ = _data.examples("least-squares", "diabetes", "unit-norm", known=["diabetes"])
+    features, _ = _datasets.load_examples("least-squares", "diabetes", "unit-norm", known=["diabetes"])
     np.testing.assert_allclose(features, loaders.load_diabetes().data, atol=1e-15)
 
 
 def test_data_are_small():
-    assert sum((DATA / f"{name}.npz").stat().st_size for name in [*_data.SOURCES, "minimizers"]) < 400_000
+    assert sum((DATA / f"{name}.npz").stat().st_size for name in [*_datasets.SOURCES, "minimizers"]) < 400_000
 
 
 def test_a_constant_column_is_scaled_to_zeros():
-    features, _ = _data.examples("softmax", "digits", "standard", known=["digits"])
+    features, _ = _datasets.load_examples("softmax", "digits", "standard", known=["digits"])
     np.testing.assert_array_equal(features[:, 0], 0.0)
     np.testing.assert_allclose(features[:, 1:32].std(axis=0), 1.0, rtol=1e-12)
 

@@ -11,7 +11,7 @@ import nagbench
 from nagbench.analysis.theory import boundary
 from nagbench.analysis.tuning import by_trials
 from nagbench.experiments.scan import axis, crossed, scan
-from nagbench.optimizers.registry import find_method
+from nagbench.optimizers.registry import find_algorithm
 from nagbench.reporting.figures.sensitivity import map_axes, plot_sensitivity_map
 from nagbench.reporting.figures.style import save_figure
 from nagbench.reporting.figures.tuning import plot_tuning_curves
@@ -19,14 +19,14 @@ from nagbench.reporting.figures.tuning import plot_tuning_curves
 
 @pytest.fixture(scope="module")
 def cells():
-    problem, method = nagbench.problem("ill-conditioned-1e2"), find_method("momentum")
+    problem, method = nagbench.problem("ill-conditioned-1e2"), find_algorithm("momentum")
     axes = dict(axis(problem, method, name, 12) for name in ("step_size", "momentum"))
     return scan(problem, method, crossed(axes), budget=2_000)
 
 
 @pytest.fixture(scope="module")
 def edge(cells):
-    problem, method = nagbench.problem("ill-conditioned-1e2"), find_method("momentum")
+    problem, method = nagbench.problem("ill-conditioned-1e2"), find_algorithm("momentum")
     return boundary(problem, method, "momentum", np.sort(cells["momentum"].unique()))
 
 
@@ -95,7 +95,7 @@ def test_tuning_curves_show_each_problem_and_say_where_nothing_converged(cells):
 
 
 def _schedules(*given):
-    problem, method = nagbench.problem("bowl"), find_method("gradient-descent")
+    problem, method = nagbench.problem("bowl"), find_algorithm("gradient-descent")
     settings = [{"step_size": step, **words} for step in (0.1, 0.2) for words in given]
     return pd.concat([scan(problem, method, [setting], budget=50) for setting in settings], ignore_index=True)
 
@@ -107,7 +107,7 @@ def test_a_schedule_is_no_axis_of_a_map():
 
 
 def test_theory_has_no_boundary_for_a_schedule():
-    problem, method = nagbench.problem("bowl"), find_method("nesterov")
+    problem, method = nagbench.problem("bowl"), find_algorithm("nesterov")
     values = np.array([0.0, 0.5])
     assert len(boundary(problem, method, "momentum", values, {"schedule": "constant"})) == 2
     assert boundary(problem, method, "momentum", values, {"schedule": "cosine"}).empty

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import nagbench
-from nagbench.problems.curvature import step_unit
+from nagbench.problems.curvature import step_size_unit
 
 PROBLEMS = ("bowl", "rosenbrock", "rosenbrock-10", "ill-conditioned-1e2", "ill-conditioned-1e4", "ill-conditioned-1e6")
 BUDGET = 20_000
@@ -28,7 +28,7 @@ def settings(problem: nagbench.Problem) -> Iterator[tuple[str, int, nagbench.Opt
     for name, trials in TUNED.items():
         found = nagbench.optimizer(name)
         for trial, values in enumerate(trials):
-            unit = step_unit(problem) if found.method.hyperparameters["step_size"].unit == "1/L" else 1.0
+            unit = step_size_unit(problem) if found.method.hyperparameters["step_size"].unit == "1/L" else 1.0
             yield "tuned", trial, nagbench.optimizer(name, **{**values, "step_size": values["step_size"] * unit})
         if found.method.theory and problem.strong_convexity and problem.smoothness:
             theory = found.method.theory(problem.smoothness, problem.strong_convexity)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from nagbench import Optimizer
-from nagbench.optimizers.algorithm import Hyperparameter, Method, fraction, step_size
-from nagbench.optimizers.registry import find_method
+from nagbench.optimizers.algorithm import Method
+from nagbench.optimizers.hyperparameters import Hyperparameter, fraction, step_size
+from nagbench.optimizers.registry import find_algorithm
 from nagbench.validation.checks import check_method
 
 STEP = step_size(0.01, tuning=(1e-2, 4.0), unit="1/L")
@@ -22,7 +23,7 @@ def heavy_ball(k, gradient, iterate, query, slots, hyper):
 
 
 def polyak(L, mu):
-    return find_method("momentum").theory(L, mu)
+    return find_algorithm("momentum").theory(L, mu)
 
 
 def sound(**changes):

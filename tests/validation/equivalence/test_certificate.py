@@ -13,7 +13,7 @@ from command_line import nag
 
 import nagbench
 from nagbench.cli.main import cli
-from nagbench.optimizers.registry import find_method
+from nagbench.optimizers.registry import find_algorithm
 from nagbench.optimizers.registry import optimizers as optimizer_names
 from nagbench.validation.equivalence.bundles import equivalence_classes, rifts
 from nagbench.validation.equivalence.certificate import schema
@@ -113,12 +113,12 @@ class TestNames:
 class TestMissingLibraries:
     @pytest.fixture
     def without_keras(self, monkeypatch):
-        def find(name, found=find_method):
+        def find(name, found=find_algorithm):
             if name.startswith("keras/"):
                 raise nagbench.UsageError(f"optimizer {name}: keras is not installed: pip install 'nagbench[keras]'")
             return found(name)
 
-        monkeypatch.setattr("nagbench.validation.equivalence.selection.find_method", find)
+        monkeypatch.setattr("nagbench.validation.equivalence.selection.lookup_algorithm", find)
 
     def test_are_left_out_and_said(self, without_keras):
         done = CliRunner().invoke(cli, ["verify", "lion", "--scenario", "constant"], catch_exceptions=False)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import nagbench
-from nagbench.optimizers.registry import find_method
+from nagbench.optimizers.registry import find_algorithm
 from nagbench.validation.equivalence.lockstep import Noise, follow, target_of
 from nagbench.validation.equivalence.rounding import allowance, compare, distances, ulps
 
@@ -68,7 +68,7 @@ class TestChaos:
         target = target_of(nagbench.problem("rosenbrock"))
         values = {"step_size": 1e-2, "decay": 0.9, "epsilon": 1e-8}
         schedule = {name: np.full(301, value) for name, value in values.items()}
-        return follow(find_method("rmsprop"), schedule, target, start, 300, noise).points
+        return follow(find_algorithm("rmsprop"), schedule, target, start, 300, noise).points
 
     def test_one_bit_at_the_start_is_rounding_however_far_it_leads(self):
         start = nagbench.problem("rosenbrock").start
@@ -87,7 +87,7 @@ class TestChaos:
 
         def walk(noise=None):
             return follow(
-                find_method("gradient-descent"), schedule, target_of(problem), problem.start, 60, noise
+                find_algorithm("gradient-descent"), schedule, target_of(problem), problem.start, 60, noise
             ).points
 
         allowed = allowance(walk(), [walk(Noise(seed, problem.start)) for seed in range(3)])
@@ -101,7 +101,7 @@ def test_a_run_shifted_by_noise_is_the_run_itself_where_there_is_no_unit_to_roun
     noise = Noise(0, problem.start)
     noise._unit = 0.0
     plain, shifted = (
-        follow(find_method("momentum"), schedule, target_of(problem), problem.start, STEPS, n).points
+        follow(find_algorithm("momentum"), schedule, target_of(problem), problem.start, STEPS, n).points
         for n in (None, noise)
     )
     np.testing.assert_array_equal(plain, shifted)

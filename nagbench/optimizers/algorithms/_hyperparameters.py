@@ -1,4 +1,4 @@
-"""Hyperparameters and textbook tunings that several methods share."""
+"""Hyperparameters that several algorithms share, and their textbook values as functions of L and μ."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import functools
 import math
 from collections.abc import Callable, Mapping
 
-from nagbench.optimizers.algorithm import Hyperparameter, Tuning, fraction, step_size
+from nagbench.optimizers.algorithm import Theory
+from nagbench.optimizers.hyperparameters import Hyperparameter, fraction, step_size
 
 STEP = step_size(0.01, tuning=(1e-2, 4.0), unit="1/L")
 MOMENTUM = fraction(0.9, tuning=(0.0, 0.999))
 ADAPTIVE_STEP = step_size(1e-3, tuning=(1e-5, 1.0), unit="1")
+DECAY = fraction(0.9, tuning=(0.5, 0.999))
 EPSILON = Hyperparameter(default=1e-8)
 ADAM = {
     "step_size": ADAPTIVE_STEP,
@@ -20,16 +22,17 @@ ADAM = {
 }
 
 
-def for_positive_mu(tuning: Callable[[float, float], Mapping[str, float]]) -> Tuning:
-    """The same tuning, and none for μ = 0."""
+def for_positive_mu(theory: Callable[[float, float], Mapping[str, float]]) -> Theory:
+    """Make a theory return None for μ = 0."""
 
-    @functools.wraps(tuning)
-    def tuned(L: float, mu: float) -> Mapping[str, float] | None:
-        return tuning(L, mu) if mu > 0.0 else None
+    @functools.wraps(theory)
+    def checked(L: float, mu: float) -> Mapping[str, float] | None:
+        return theory(L, mu) if mu > 0.0 else None
 
-    return tuned
+    return checked
 
 
+# The docstrings of these functions are the column "theory" of the table of algorithms.
 def inverse_smoothness(L: float, mu: float) -> Mapping[str, float]:
     """s = 1/L."""
     return {"step_size": 1.0 / L}

@@ -1,4 +1,4 @@
-"""Quadratics by name: f(x) = ½(x − c)ᵀH(x − c) + f*, with H diagonal, tridiagonal or dense.
+"""Quadratics f(x) = ½(x − c)ᵀH(x − c) + f*, with H diagonal, tridiagonal or dense.
 
 Written around the minimiser c, so that f − f* and the gradient keep their digits near it. Where the Hessian is
 constant, L and μ are its extreme eigenvalues.
@@ -15,8 +15,8 @@ from scipy.linalg import hilbert as hilbert_matrix
 
 from nagbench.core.errors import UsageError
 from nagbench.core.kernels import blocked_sum, jitable
-from nagbench.problems.families._dense import add_gradient, dense_gradient, dense_value
-from nagbench.problems.families._parameters import positive, whole
+from nagbench.problems.families._dense_quadratics import dense_gradient, dense_value
+from nagbench.problems.families._parameters import check_positive, check_whole_number
 from nagbench.problems.problem import Floats, Problem
 from nagbench.problems.registry import family
 
@@ -27,12 +27,12 @@ def _diagonal_term(i: int, x: Any, data: Any, n: Any) -> Any:
     return data[i] * away * away
 
 
-def diagonal_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _diagonal_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     n = x.size
     return 0.5 * blocked_sum(_diagonal_term, n, x, data, n) + data[2 * n]
 
 
-def diagonal_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _diagonal_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     n = x.size
     for i in range(n):
         out[i] = data[i] * (x[i] - data[n + i])
@@ -45,13 +45,13 @@ def _tridiagonal_term(i: int, x: Any, data: Any, n: Any) -> Any:
     return away * (0.5 * data[i] * away + data[n + i] * following)
 
 
-def tridiagonal_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
+def _tridiagonal_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     n = x.size
     last = x[n - 1] - data[3 * n - 1]
     return blocked_sum(_tridiagonal_term, n - 1, x, data, n) + 0.5 * data[n - 1] * last * last + data[3 * n]
 
 
-def tridiagonal_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
+def _tridiagonal_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     n = x.size
     before = 0.0
     away = x[0] - data[2 * n]
@@ -63,33 +63,8 @@ def tridiagonal_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-
     out[n - 1] = before + data[n - 1] * away
 
 
-def mean_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
-    n = x.size
-    if rows.size == 0:
-        return dense_value(x, data, shape, rows)
-    quadratic = dense_value(x, data, shape, rows) - data[n * n + n]
-    tilts, heights = n * n + n + 1, n * n + n + 1 + shape[0] * n
-    total = 0.0
-    for row in rows:
-        total += data[heights + row]
-        for i in range(n):
-            total += data[tilts + row * n + i] * (x[i] - data[n * n + i])
-    return quadratic + total / rows.size
-
-
-def mean_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
-    n = x.size
-    tilts = n * n + n + 1
-    for i in range(n):
-        out[i] = 0.0
-    for row in rows:
-        for i in range(n):
-            out[i] += data[tilts + row * n + i] / rows.size
-    add_gradient(n, x, data, out)
-
-
 def _problem(name: str, start: ArrayLike, minimizer: Floats, minimum: float, spectrum: Floats, **facts: Any) -> Problem:
-    """A Problem with the facts that every quadratic with a definite Hessian shares."""
+    """Make a problem with the facts that all quadratics with a definite Hessian share."""
     return Problem(
         name=name,
         family=name,
@@ -114,8 +89,8 @@ def _tridiagonal(
         minimum=minimum,
         spectrum=spectrum,
         eigenvectors=vectors,
-        value_kernel=tridiagonal_value,
-        gradient_kernel=tridiagonal_gradient,
+        value_kernel=_tridiagonal_value,
+        gradient_kernel=_tridiagonal_gradient,
         data=np.concatenate([diagonal, beside, [0.0], minimizer, [minimum]]),
         **facts,
     )
@@ -143,8 +118,17 @@ def quadratic_form(
 ) -> Problem:
     """f(x) = ½(x − c)ᵀH(x − c) + f* with a symmetric positive definite ``hessian`` H, from a start of zeros.
 
-    ``minimizer`` is c (default: zeros), ``minimum`` is f*.
+    Parameters
+    ----------
+    hessian
+        H, symmetric and positive definite, as a list of rows.
+    minimizer
+        c; zeros by default.
+    minimum
+        f*.
 
+    Notes
+    -----
     Known: f*, x* = c, L and μ the extreme eigenvalues of H, the spectrum and the eigenvectors.
     """
     matrix = np.array(hessian, dtype=np.float64)
@@ -174,9 +158,21 @@ def quadratic_form(
 def quadratic_diagonal(*, dimension: int = 100) -> Problem:
     """f(x) = ½ Σ i(xᵢ − 1)², i = 1 … n, from a start of zeros.
 
+    Parameters
+    ----------
+    dimension
+        n, at least 1.
+
+    Notes
+    -----
     Known: f* = 0 at x* = (1, …, 1), spectrum 1, 2, …, n: μ = 1, L = n.
+
+    References
+    ----------
+    .. [1] De Sterck 2013, problem A.
+    .. [2] OptimTestProblems.jl, Quadratic Diagonal.
     """
-    n = whole("quadratic-diagonal", "dimension", dimension, 1)
+    n = check_whole_number("quadratic-diagonal", "dimension", dimension, 1)
     eigenvalues, ones = np.arange(1.0, n + 1.0), np.ones(n)
     return _problem(
         "quadratic-diagonal",
@@ -184,8 +180,8 @@ def quadratic_diagonal(*, dimension: int = 100) -> Problem:
         minimizer=ones,
         minimum=0.0,
         spectrum=eigenvalues,
-        value_kernel=diagonal_value,
-        gradient_kernel=diagonal_gradient,
+        value_kernel=_diagonal_value,
+        gradient_kernel=_diagonal_gradient,
         data=np.concatenate([eigenvalues, ones, [0.0]]),
         domain=np.array([[-1.0, 3.0]] * n),
         source="De Sterck 2013, problem A; OptimTestProblems.jl, Quadratic Diagonal",
@@ -196,10 +192,22 @@ def quadratic_diagonal(*, dimension: int = 100) -> Problem:
 def trid(*, dimension: int = 6) -> Problem:
     """f(x) = Σ (xᵢ − 1)² − Σ xᵢxᵢ₋₁, from a start of zeros.
 
-    Known: f* = −n(n + 4)(n − 1)/6 at xᵢ* = i(n + 1 − i). The Hessian is tridiagonal (−1, 2, −1), with the eigenvalues
-    4 sin²(jπ/(2(n + 1))).
+    Parameters
+    ----------
+    dimension
+        n, at least 2.
+
+    Notes
+    -----
+    Known: f* = −n(n + 4)(n − 1)/6 at xᵢ* = i(n + 1 − i). The Hessian is tridiagonal (−1, 2, −1), with the eigenvalues 4
+    sin²(jπ/(2(n + 1))).
+
+    References
+    ----------
+    .. [1] Surjanovic & Bingham, Virtual Library of Simulation Experiments: Trid.
+    .. [2] SciPy benchmarks, Trid.
     """
-    n = whole("trid", "dimension", dimension, 2)
+    n = check_whole_number("trid", "dimension", dimension, 2)
     i = np.arange(1.0, n + 1.0)
     return _tridiagonal(
         "trid",
@@ -220,11 +228,24 @@ def nesterov_worst(*, k: int = 20, L: float = 1.0) -> Problem:
     After k iterations no first-order method whose iterates lie in the span of the gradients seen so far is below
     f* + 3L‖x₀ − x*‖²/(32(k + 1)²).
 
+    Parameters
+    ----------
+    k
+        The number of iterations that the bound is for, at least 1; n = 2k + 1.
+    L
+        L > 0.
+
+    Notes
+    -----
     Known: f* = (L/8)(1/(n + 1) − 1) at xᵢ* = 1 − i/(n + 1). The Hessian is L/4 times the tridiagonal (−1, 2, −1), with
     the eigenvalues L sin²(jπ/(2(n + 1))), which stay below L.
+
+    References
+    ----------
+    .. [1] Y. Nesterov, "Introductory Lectures on Convex Optimization", 2004, sect. 2.1.2, theorem 2.1.7.
     """
-    n = 2 * whole("nesterov-worst", "k", k, 1) + 1
-    quarter = positive("nesterov-worst", "L", L) / 4.0
+    n = 2 * check_whole_number("nesterov-worst", "k", k, 1) + 1
+    quarter = check_positive("nesterov-worst", "L", L) / 4.0
     return _tridiagonal(
         "nesterov-worst",
         np.full(n, 2.0 * quarter),
@@ -241,10 +262,22 @@ def nesterov_worst(*, k: int = 20, L: float = 1.0) -> Problem:
 def dixon3dq(*, dimension: int = 10) -> Problem:
     """f(x) = (x₁ − 1)² + Σ(xⱼ − xⱼ₊₁)² + (xₙ − 1)², j = 2 … n − 1, from (−1, …, −1).
 
+    Parameters
+    ----------
+    dimension
+        n, at least 2.
+
+    Notes
+    -----
     Known: f* = 0 at x* = (1, …, 1). The sum begins at j = 2, as in CUTEst, so x₁ is on its own; the eigenvalues are 2
     and, of the chain of the others, 8 sin²((2j − 1)π/(2(2n − 1))), j = 1 … n − 1.
+
+    References
+    ----------
+    .. [1] Buckley 1989, problem 156.
+    .. [2] CUTEst DIXON3DQ.
     """
-    n = whole("dixon3dq", "dimension", dimension, 2)
+    n = check_whole_number("dixon3dq", "dimension", dimension, 2)
     diagonal, beside = np.full(n, 4.0), np.full(n - 1, -2.0)
     diagonal[:2], beside[0] = 2.0, 0.0
     return _tridiagonal(
@@ -265,9 +298,21 @@ def hilbert(*, dimension: int = 4) -> Problem:
 
     Beyond n = 12 the smallest eigenvalue would be lost in the rounding of H's entries.
 
+    Parameters
+    ----------
+    dimension
+        n, from 1 to 12.
+
+    Notes
+    -----
     Known: f* = 0 at x* = 0; the spectrum, its lower half from the exact inverse of H, which keeps it to 7 digits.
+
+    References
+    ----------
+    .. [1] Schittkowski 1987, problems 274–276.
+    .. [2] CUTEst HILBERTA.
     """
-    n = whole("hilbert", "dimension", dimension, 1, 12)
+    n = check_whole_number("hilbert", "dimension", dimension, 1, 12)
     return _dense(
         "hilbert",
         hilbert_matrix(n),
@@ -287,56 +332,3 @@ def _hilbert_modes(n: int) -> tuple[Floats, Floats]:
     values[:low] = 1.0 / inverse_values[::-1][:low]
     vectors[:, :low] = inverse_vectors[:, ::-1][:, :low]
     return values, vectors
-
-
-@family
-def quadratic_deep() -> Problem:
-    """f(x) = mean over 1000 points p of ½(x − p)ᵀQ(x − p) in 100 dimensions, from (1, …, 1).
-
-    90 eigenvalues of Q are uniform in (0, 1) and 10 in (30, 60), as in the Hessians of networks; Q is rotated at random
-    and the points are normal with deviation 0.6, drawn as DeepOBS draws them. The points come as mini-batches; the
-    metric "test_loss" is f over the 1000 points that DeepOBS holds out.
-
-    Known: x* the mean of the points, f* the mean height there, the spectrum and the eigenvectors.
-    """
-    random = np.random.RandomState(42)
-    eigenvalues = np.concatenate([random.uniform(0.0, 1.0, 90), random.uniform(30.0, 60.0, 10)])
-    vectors = _rotation(random, eigenvalues.size).T
-    matrix = (vectors * eigenvalues) @ vectors.T
-    matrix = 0.5 * (matrix + matrix.T)
-    points, held_out = (np.random.RandomState(seed).normal(0.0, 0.6, (1000, 100)) for seed in (42, 43))
-    centre = points.mean(axis=0)
-    tilts = (centre - points) @ matrix
-    heights = 0.5 * np.sum(tilts * (centre - points), axis=1)
-    minimum = float(heights.mean())
-    return _problem(
-        "quadratic-deep",
-        start=np.ones(100),
-        minimizer=centre,
-        minimum=minimum,
-        spectrum=eigenvalues,
-        eigenvectors=vectors,
-        value_kernel=mean_value,
-        gradient_kernel=mean_gradient,
-        data=np.concatenate([matrix.ravel(), centre, [minimum], tilts.ravel(), heights]),
-        shape=np.array([1000]),
-        row_count=1000,
-        metrics={"test_loss": lambda x: float(0.5 * np.mean(np.sum((x - held_out) @ matrix * (x - held_out), axis=1)))},
-        domain=np.array([[-1.2, 1.2]] * 100),
-        source="Schneider, Balles & Hennig 2019 (DeepOBS), quadratic_deep; spectrum: Chaudhari et al. 2017",
-    )
-
-
-def _rotation(random: np.random.RandomState, n: int) -> Floats:
-    """A rotation drawn by the subgroup algorithm (Diaconis & Shahshahani 1987), in DeepOBS's order of draws."""
-    angle = 2.0 * np.pi * random.uniform()
-    rotation = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    for size in range(3, n + 1):
-        image = random.normal(size=size)
-        axis = -image / np.linalg.norm(image)
-        axis[0] += 1.0
-        axis /= np.linalg.norm(axis)
-        larger = np.eye(size)
-        larger[1:, 1:] = rotation
-        rotation = larger - 2.0 * np.outer(axis, axis @ larger)
-    return -rotation

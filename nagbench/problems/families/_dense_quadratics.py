@@ -10,12 +10,13 @@ from typing import Any
 
 from nagbench.core.kernels import LANES, jitable, lanes
 
+# Below this dimension no lanes are used.
 _SHORT = 20
 
 
 @jitable
 def _add_products(n: int, x: Any, data: Any, first: int, width: int, out: Any) -> None:
-    """out += H(x − c), elements first … first + width − 1 of it."""
+    """Add the elements first … first + width − 1 of H(x − c) to ``out``."""
     centre = data[n * n : n * n + n]
     fours = n - n % 4
     for j in range(0, fours, 4):
@@ -34,13 +35,13 @@ def _add_products(n: int, x: Any, data: Any, first: int, width: int, out: Any) -
 
 @jitable
 def add_gradient(n: int, x: Any, data: Any, out: Any) -> None:
-    """out += H(x − c)."""
+    """Add H(x − c) to ``out``."""
     _add_products(n, x, data, 0, n, out)
 
 
 @jitable
 def _short_value(n: int, x: Any, data: Any) -> Any:
-    """(x − c)ᵀH(x − c), four rows at a time: for few of them, filling lanes would cost more than the sum."""
+    """Compute (x − c)ᵀH(x − c) four rows at a time: for few rows, filling lanes would cost more than the sum."""
     total = 0.0
     fours = n - n % 4
     for i in range(0, fours, 4):
@@ -63,7 +64,7 @@ def _short_value(n: int, x: Any, data: Any) -> Any:
 
 @jitable
 def _long_value(n: int, x: Any, data: Any) -> Any:
-    """(x − c)ᵀH(x − c), the product taken by pieces that fit the lanes."""
+    """Compute (x − c)ᵀH(x − c) with the product in pieces that fit the lanes."""
     sums, total = lanes(), 0.0
     for first in range(0, n, LANES):
         width = min(LANES, n - first)
@@ -76,13 +77,15 @@ def _long_value(n: int, x: Any, data: Any) -> Any:
 
 
 @jitable
-def dense_value(x, data, shape, rows):  # type: ignore[no-untyped-def]
+def dense_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
+    """Return ½(x − c)ᵀH(x − c) + f*."""
     n = x.size
     total = _short_value(n, x, data) if n < _SHORT else _long_value(n, x, data)
     return 0.5 * total + data[n * n + n]
 
 
-def dense_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]
+def dense_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
+    """Write H(x − c)."""
     for i in range(x.size):
         out[i] = 0.0
     add_gradient(x.size, x, data, out)

@@ -1,4 +1,4 @@
-"""Kernels' helpers for means over rows of a loss of a linear prediction.
+"""Helpers of kernels: means over rows of a loss of a linear prediction.
 
 The flat data are `table`'s, and the shape begins with the number of rows and of features. The features are there twice:
 by example, as a mini-batch needs them, and by feature. Then the predictions of all rows, as well as the gradient, are
@@ -17,19 +17,19 @@ from nagbench.problems.problem import Floats
 
 
 def table(features: Floats, targets: Floats, ridge: float) -> Floats:
-    """The flat data: the features by example and then by feature, the targets, and the ridge λ."""
+    """Return the flat data: the features by example and then by feature, the targets, and the ridge λ."""
     return np.concatenate([features.ravel(), features.T.ravel(), targets, [ridge]])
 
 
 @jitable
 def _row(k: int, matrix: Any, rows: Any) -> Any:
-    """The k-th row of those selected, or of all if none are."""
+    """Return the k-th row of those selected, or of all if none are."""
     return matrix[rows[k] if rows.size > 0 else k]
 
 
 @jitable
 def _combine(weights: Any, matrix: Any, rows: Any, out: Any) -> None:
-    """Out = the sum of the selected rows times their weights."""
+    """Compute the sum of the selected rows times their weights."""
     count = weights.size
     for j in range(out.size):
         out[j] = 0.0
@@ -56,7 +56,7 @@ def _product(a: Any, x: Any) -> Any:
 
 @jitable
 def _products(x: Any, matrix: Any, rows: Any, out: Any) -> None:
-    """Out = the inner products of x and the selected rows."""
+    """Compute the inner products of x and the selected rows."""
     count = rows.size
     for quarter in range(count // 4):
         k = 4 * quarter
@@ -90,7 +90,7 @@ def _targets(data: Any, shape: Any) -> Any:
 
 @jitable
 def mean_loss(loss: Any, x: Any, data: Any, shape: Any, rows: Any) -> Any:
-    """Mean of loss(prediction, target) over the rows, and ½λ‖x‖²."""
+    """Return the mean of loss(prediction, target) over the rows plus ½λ‖x‖²."""
     predictions, targets = _predictions(x, data, shape, rows), _targets(data, shape)
     total = 0.0
     for i in range(predictions.size):
@@ -99,23 +99,23 @@ def mean_loss(loss: Any, x: Any, data: Any, shape: Any, rows: Any) -> Any:
 
 
 @jitable
-def mean_slope(slope: Any, x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
-    """The gradient of `mean_loss`; `slope` is the derivative of the loss in the prediction."""
-    slopes, targets = _predictions(x, data, shape, rows), _targets(data, shape)
-    for i in range(slopes.size):
-        slopes[i] = slope(slopes[i], targets[rows[i] if rows.size > 0 else i])
-    _combine(slopes, data[: shape[0] * x.size].reshape(shape[0], x.size), rows, out)
+def mean_loss_gradient(derivative: Any, x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
+    """Write the gradient of `mean_loss`; ``derivative`` is that of the loss in the prediction."""
+    derivatives, targets = _predictions(x, data, shape, rows), _targets(data, shape)
+    for i in range(derivatives.size):
+        derivatives[i] = derivative(derivatives[i], targets[rows[i] if rows.size > 0 else i])
+    _combine(derivatives, data[: shape[0] * x.size].reshape(shape[0], x.size), rows, out)
     for j in range(x.size):
-        out[j] = out[j] / slopes.size + data[data.size - 1] * x[j]
+        out[j] = out[j] / derivatives.size + data[data.size - 1] * x[j]
 
 
 @jitable
 def half_square(prediction: Any, target: Any) -> Any:
-    """The loss of least squares."""
+    """Return the loss of least squares."""
     return 0.5 * (prediction - target) * (prediction - target)
 
 
 @jitable
 def difference(prediction: Any, target: Any) -> Any:
-    """Its derivative."""
+    """Return the derivative of `half_square` in the prediction."""
     return prediction - target

@@ -1,4 +1,4 @@
-"""Problems from outside in sweeps and suites: other processes, stored results, names."""
+"""User problems in sweeps and suites: other processes, stored results, names."""
 
 import json
 import sys

@@ -26,14 +26,14 @@ LABELLED = [name for name in SOURCES if name != "diabetes"]
 
 @functools.cache
 def load(dataset: str) -> tuple[Floats, Floats]:
-    """Features, one row an example, and targets of a data set, as they were measured. Read only."""
+    """Return the features (one row per example) and the targets of a data set as measured. Both are read only."""
     arrays = _arrays(dataset)
     return arrays["features"], arrays["targets"]
 
 
 @functools.cache
 def minimizers() -> Mapping[str, Floats]:
-    """Minimisers that take long to find, to start Newton's method from."""
+    """Return minimisers that take long to find, as starts of Newton's method."""
     return _arrays("minimizers")
 
 
@@ -47,10 +47,16 @@ def _arrays(name: str) -> dict[str, Floats]:
 
 
 def scale(features: Floats, scaling: str) -> Floats:
-    """The features as ``scaling`` says: "none", as they were measured; "standard", every column of mean 0 and (population)
-    standard deviation 1; "unit-norm", of mean 0 and ‖column‖₂ = 1; "maximum", all divided by the largest magnitude.
+    """Scale features.
 
-    A constant column becomes zeros under "standard" and "unit-norm".
+    Parameters
+    ----------
+    features
+        Shape (rows, columns).
+    scaling
+        "none", as they are; "standard", every column of mean 0 and (population) standard deviation 1; "unit-norm", of
+        mean 0 and ‖column‖₂ = 1; "maximum", all divided by the largest magnitude. A constant column becomes zeros
+        under "standard" and "unit-norm".
     """
     if scaling == "none":
         return features
@@ -63,12 +69,26 @@ def scale(features: Floats, scaling: str) -> Floats:
     return np.asarray(centred / np.where(spread > 0.0, spread, 1.0))
 
 
-def examples(
+def load_examples(
     family: str, dataset: str, scaling: str, *, known: Collection[str], classes: Sequence[int] | None = None
 ) -> tuple[Floats, Floats]:
-    """Scaled features and targets of one of the ``known`` data sets, of all examples or those of some classes.
+    """Return scaled features and targets of a data set.
 
-    Raises UsageError for an unknown data set or scaling, and for classes that the data set does not have.
+    Parameters
+    ----------
+    family
+        The family, for messages.
+    dataset, scaling
+        The names of the data set and of its scaling; see `scale`.
+    known
+        The data sets that the family takes.
+    classes
+        The classes whose examples are returned; None for all.
+
+    Raises
+    ------
+    UsageError
+        For an unknown data set or scaling, and for classes that the data set does not have.
     """
     if dataset not in known:
         raise unknown_name(f"dataset of family {family}", str(dataset), known)
@@ -82,7 +102,7 @@ def examples(
 
 
 def check_classes(family: str, name: str, dataset: str, classes: Sequence[int]) -> Floats:
-    """The classes as an array. Raises UsageError unless they are some of those of the data set."""
+    """Return classes as an array. Raises UsageError unless they are some of those of the data set."""
     allowed = np.unique(load(dataset)[1])
     listed = np.array(classes if isinstance(classes, (list, tuple, np.ndarray)) else [classes], dtype=np.float64)
     if listed.size == 0 or not np.isin(listed, allowed).all():
@@ -92,20 +112,20 @@ def check_classes(family: str, name: str, dataset: str, classes: Sequence[int]) 
     return listed
 
 
-def with_ones(features: Floats) -> Floats:
-    """The features and a column of ones, for the intercept."""
+def append_ones(features: Floats) -> Floats:
+    """Append a column of ones, for the intercept."""
     return np.column_stack([features, np.ones(len(features))])
 
 
-def spectrum(features: Floats) -> tuple[Floats, Floats]:
-    """Eigenvalues, ascending, and eigenvectors of AᵀA/n; eigenvalues that are rounding errors count as 0."""
+def gram_spectrum(features: Floats) -> tuple[Floats, Floats]:
+    """Return eigenvalues, ascending, and eigenvectors of AᵀA/n; eigenvalues that are rounding errors become 0."""
     n, d = features.shape
     values, vectors = np.linalg.eigh(features.T @ features / n)
     values[values < d * np.finfo(float).eps * values[-1]] = 0.0
     return values, vectors
 
 
-def box(minimizer: Floats) -> Floats:
-    """A domain around 0 half as large again as it takes to hold the minimiser."""
+def enclosing_box(minimizer: Floats) -> Floats:
+    """Return a domain around 0, half as large again as needed to contain the minimiser."""
     reach = 1.5 * float(np.abs(minimizer).max())
     return np.array([[-reach, reach]] * minimizer.size)

@@ -8,7 +8,7 @@ Rows go through the layers in blocks whose activations stay in the processor's c
 layer by layer; on the way back each layer's are overwritten by its errors, the derivatives of the mean loss in them.
 The way forward is BLAS calls, each too small for BLAS to share out among threads: so the order of every sum, and with
 it every bit of the result, is the same whatever the number of threads. Weight gradients are summed in plain loops,
-which keep up with BLAS when they run along the inputs; hence `turned`, the gradient with its weights transposed.
+which keep up with BLAS when they run along the inputs; hence `transposed`, the gradient with its weights transposed.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ from nagbench.problems.problem import Floats
 
 RELU, TANH = range(2)
 MOST_ROWS = 32
-MOST_PRODUCTS = 2**17  # OpenBLAS multiplies matrices in one thread up to twice as many
+# OpenBLAS uses one thread for matrix products of up to twice as many multiplications.
+MOST_PRODUCTS = 2**17
 
 
 def table(features: Floats, labels: Floats, ridge: float) -> Floats:
-    """The flat data: the features row by row, the classes, and the ridge λ.
+    """Return the flat data: the features row by row, the classes, and the ridge λ.
 
-    They begin at a multiple of 64 bytes: where vectors straddle cache lines, gradients take a tenth longer.
+    They begin at a multiple of 64 bytes: if vectors straddle cache lines, gradients take a tenth longer.
     """
     parts = [features.ravel(), labels, np.array([ridge])]
     size = sum(part.size for part in parts)
@@ -38,7 +39,8 @@ def table(features: Floats, labels: Floats, ridge: float) -> Floats:
 
 
 @jitable
-def _rows_at_a_time(widths: Any, count: int) -> int:
+def _block_size(widths: Any, count: int) -> int:
+    """Return the number of rows in a block."""
     largest = 1
     for layer in range(1, widths.size):
         largest = max(largest, widths[layer - 1] * widths[layer])
@@ -47,7 +49,7 @@ def _rows_at_a_time(widths: Any, count: int) -> int:
 
 @jitable
 def _units(widths: Any) -> int:
-    """The activations of one row, the features among them."""
+    """Return the number of activations of one row, the features included."""
     total = 0
     for layer in range(widths.size):
         total += widths[layer]
@@ -67,7 +69,7 @@ def _add(terms: Any, sums: Any) -> None:
 
 @jitable
 def _add_product(a: Any, b: Any, c: Any) -> None:
-    """c += aᵀb, by combining the rows of b four at a time: nothing is summed across a row, so it vectorises as it is."""
+    """Add aᵀb to c, four rows of b at a time: nothing is summed across a row, so it vectorises as it is."""
     inner, n = b.shape
     for i in range(c.shape[0]):
         row = c[i]
@@ -85,7 +87,7 @@ def _add_product(a: Any, b: Any, c: Any) -> None:
 
 @jitable
 def _features(data: Any, width: int, rows: Any, first: int, size: int, work: Any) -> Any:
-    """The features of `size` rows from the first-th on: where they are, or those of a mini-batch copied to `work`."""
+    """Return the features of ``size`` rows from ``first`` on: a view, or those of a mini-batch copied to ``work``."""
     if rows.size == 0:
         return _matrix(data, first * width, size, width)
     features = _matrix(work, 0, size, width)
@@ -118,7 +120,7 @@ def _activate(activation: int, row: Any) -> None:
 
 @jitable
 def _pass_back(activation: int, errors: Any, row: Any) -> None:
-    """Turns a row of activations into its errors, given the derivatives behind it. At its kink ReLU's slope is 0."""
+    """Replace a row of activations by its errors, given those of the layer above. At its kink the derivative of ReLU is 0."""
     if activation == RELU:
         for j in range(row.size):
             row[j] = errors[j] * (0.0 if row[j] <= 0.0 else 1.0)
@@ -129,7 +131,7 @@ def _pass_back(activation: int, errors: Any, row: Any) -> None:
 
 @jitable
 def _forward(activation: int, features: Any, x: Any, widths: Any, work: Any) -> Any:
-    """Fills `work` layer by layer, from the first above the features on; returns the last, before the softmax."""
+    """Compute the layers above the features in ``work``; return the last, before the softmax."""
     size, at, weights = features.shape[0], features.size, 0
     above = features
     for layer in range(1, widths.size):
@@ -149,7 +151,7 @@ def _forward(activation: int, features: Any, x: Any, widths: Any, work: Any) -> 
 
 @jitable
 def _exponentials(scores: Any) -> Any:
-    """Turns scores into exp(score − top); returns the largest score, top, and the sum of the exponentials."""
+    """Replace scores by exp(score − top); return top, the largest score, and the sum of the exponentials."""
     top = scores[0]
     for j in range(1, scores.size):
         top = max(top, scores[j])
@@ -160,11 +162,11 @@ def _exponentials(scores: Any) -> Any:
     return top, total
 
 
-def value(x, data, shape, rows):  # type: ignore[no-untyped-def]
-    """Mean cross-entropy over the rows, and ½λ‖x‖²."""
+def value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
+    """Return the mean cross-entropy over the rows plus ½λ‖x‖²."""
     count = rows.size if rows.size > 0 else shape[0]
     widths = shape[2:]
-    most = _rows_at_a_time(widths, count)
+    most = _block_size(widths, count)
     work = np.empty(most * _units(widths), x.dtype)
     total = 0.0
     for first in range(0, count, most):
@@ -181,8 +183,8 @@ def value(x, data, shape, rows):  # type: ignore[no-untyped-def]
 
 
 @jitable
-def _backward(activation: int, features: Any, x: Any, widths: Any, work: Any, back: Any, turned: Any) -> None:
-    """Adds a block's gradient to `turned`; on entry the last layer of `work` holds its errors. `back` is scratch."""
+def _backward(activation: int, features: Any, x: Any, widths: Any, work: Any, back: Any, transposed: Any) -> None:
+    """Add the gradient of a block to ``transposed``; ``work`` holds the errors of its last layer; ``back`` is scratch."""
     size = features.shape[0]
     at, weights = size * (_units(widths) - widths[widths.size - 1]), x.size
     for layer in range(widths.size - 1, 0, -1):
@@ -191,9 +193,9 @@ def _backward(activation: int, features: Any, x: Any, widths: Any, work: Any, ba
         at -= size * fan_in
         weights -= (fan_in + 1) * fan_out
         below = _matrix(work, at, size, fan_in) if layer > 1 else features
-        _add_product(errors, below, _matrix(turned, weights, fan_out, fan_in))
+        _add_product(errors, below, _matrix(transposed, weights, fan_out, fan_in))
         for i in range(size):
-            _add(errors[i], turned[weights + fan_in * fan_out : weights + (fan_in + 1) * fan_out])
+            _add(errors[i], transposed[weights + fan_in * fan_out : weights + (fan_in + 1) * fan_out])
         if layer > 1:
             passed = _matrix(back, 0, size, fan_in)
             np.dot(errors, _matrix(x, weights, fan_in, fan_out).T, passed)
@@ -202,26 +204,26 @@ def _backward(activation: int, features: Any, x: Any, widths: Any, work: Any, ba
 
 
 @jitable
-def _write_gradient(turned: Any, x: Any, widths: Any, ridge: float, out: Any) -> None:
-    """Turns the weights back, and adds the regulariser's λx."""
+def _write_gradient(transposed: Any, x: Any, widths: Any, ridge: float, out: Any) -> None:
+    """Transpose the weights back and add λx."""
     weights = 0
     for layer in range(1, widths.size):
         fan_in, fan_out = widths[layer - 1], widths[layer]
         for i in range(fan_in):
             for j in range(fan_out):
                 k = weights + i * fan_out + j
-                out[k] = turned[weights + j * fan_in + i] + ridge * x[k]
+                out[k] = transposed[weights + j * fan_in + i] + ridge * x[k]
         for k in range(weights + fan_in * fan_out, weights + (fan_in + 1) * fan_out):
-            out[k] = turned[k] + ridge * x[k]
+            out[k] = transposed[k] + ridge * x[k]
         weights += (fan_in + 1) * fan_out
 
 
-def gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]
-    """The gradient of `value`."""
+def gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
+    """Write the gradient of `value`."""
     count = rows.size if rows.size > 0 else shape[0]
     widths = shape[2:]
-    most = _rows_at_a_time(widths, count)
-    work, back, turned = np.empty(most * _units(widths)), np.empty(most * _units(widths)), np.zeros(x.size)
+    most = _block_size(widths, count)
+    work, back, transposed = np.empty(most * _units(widths)), np.empty(most * _units(widths)), np.zeros(x.size)
     for first in range(0, count, most):
         features = _features(data, widths[0], rows, first, min(most, count - first), work)
         scores = _forward(shape[1], features, x, widths, work)
@@ -231,5 +233,5 @@ def gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]
             for j in range(errors.size):
                 errors[j] = errors[j] / powers / count
             errors[_label(data, shape, rows, first + i)] -= 1.0 / count
-        _backward(shape[1], features, x, widths, work, back, turned)
-    _write_gradient(turned, x, widths, data[data.size - 1], out)
+        _backward(shape[1], features, x, widths, work, back, transposed)
+    _write_gradient(transposed, x, widths, data[data.size - 1], out)

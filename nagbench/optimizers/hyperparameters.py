@@ -1,0 +1,128 @@
+"""Hyperparameters: defaults, valid values, and the ranges that tuning searches."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from nagbench.core.errors import UsageError
+from nagbench.problems.problem import Floats
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hyperparameter:
+    """A number that an algorithm takes.
+
+    Parameters
+    ----------
+    default
+        The value if none is given; nan if one must be given.
+    low_bound, high_bound
+        The ends of the interval of valid values.
+    open_below
+        Whether ``low_bound`` itself is not valid.
+    closed_above
+        Whether ``high_bound`` itself is valid.
+    tuning
+        The range (low, high) that tuning searches; None if the hyperparameter is not tuned.
+    scale
+        The scale on which tuning spreads values p evenly: "log" is ln p, "log-complement" is ln(1 − p).
+    unit
+        "1/L" for step sizes that are given in multiples of the inverse of the smoothness constant, else "1".
+
+    Examples
+    --------
+    >>> from nagbench import Hyperparameter
+    >>> step_size = Hyperparameter(default=0.01, open_below=True, tuning=(0.01, 4.0), unit="1/L")
+    >>> round(step_size.value_at(0.5), 12)
+    0.2
+    """
+
+    default: float
+    low_bound: float = 0.0
+    high_bound: float = math.inf
+    open_below: bool = False
+    closed_above: bool = False
+    tuning: tuple[float, float] | None = None
+    scale: Literal["log", "log-complement"] = "log"
+    unit: Literal["1", "1/L"] = "1"
+
+    def __post_init__(self) -> None:
+        if self.tuning is not None:
+            low, high = ((1.0 - p) if self.scale == "log-complement" else p for p in self.tuning)
+            if not (min(low, high) > 0.0 and max(low, high) < math.inf):
+                raise UsageError(
+                    f"tuning={self.tuning!r} does not fit scale {self.scale!r}, whose ends must be above 0"
+                )
+
+    def check(self, algorithm: str, name: str, value: float) -> float:
+        """Return a value as a float.
+
+        Parameters
+        ----------
+        algorithm, name
+            The names of the algorithm and of the hyperparameter, for messages.
+        value
+            The value.
+
+        Raises
+        ------
+        UsageError
+            If it is not a number in the interval of valid values.
+        """
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            number = math.nan
+        above = number > self.low_bound if self.open_below else number >= self.low_bound
+        below = number <= self.high_bound < math.inf if self.closed_above else number < self.high_bound
+        if isinstance(value, bool) or not (above and below):
+            least = f"above {self.low_bound:g}" if self.open_below else f"at least {self.low_bound:g}"
+            most = f"{'at most' if self.closed_above else 'below'} {self.high_bound:g}"
+            most = "finite" if self.high_bound == math.inf else most
+            raise UsageError(f"{algorithm}: {name}={value!r} is not valid; allowed: a number {least} and {most}")
+        return number
+
+    def value_at(self, fraction: float, unit: float = 1.0) -> float:
+        """Return the value at a fraction in [0, 1] of the tuning range; see `values_at`."""
+        return float(self.values_at(np.array([fraction]), unit)[0])
+
+    def values_at(self, fractions: Floats, unit: float = 1.0) -> Floats:
+        """Return the values at fractions in [0, 1] of the tuning range.
+
+        Parameters
+        ----------
+        fractions
+            Shape (m,).
+        unit
+            The value of the unit "1/L"; see `nagbench.problems.curvature.step_size_unit`.
+
+        Returns
+        -------
+        array of shape (m,)
+            The values, spread evenly on ``scale``.
+        """
+        assert self.tuning is not None
+        low, high = self.tuning
+        complement = self.scale == "log-complement"
+        if complement:
+            low, high = 1.0 - low, 1.0 - high
+        first, width = math.log(low), math.log(high) - math.log(low)
+        # Keys are made of these bits, and NumPy's exponential rounds differently from processor to processor.
+        values = np.array([math.exp(x) for x in (first + fractions * width).tolist()])
+        if complement:
+            return 1.0 - values
+        return values * (unit if self.unit == "1/L" else 1.0)
+
+
+def step_size(default: float, *, tuning: tuple[float, float], unit: Literal["1", "1/L"]) -> Hyperparameter:
+    """Return a step size: any positive number, tuned on the scale "log"."""
+    return Hyperparameter(default=default, open_below=True, tuning=tuning, unit=unit)
+
+
+def fraction(default: float, *, tuning: tuple[float, float] | None = None) -> Hyperparameter:
+    """Return a momentum or decay in [0, 1), tuned on the scale "log-complement"."""
+    return Hyperparameter(default=default, high_bound=1.0, tuning=tuning, scale="log-complement")
