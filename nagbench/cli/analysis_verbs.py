@@ -19,7 +19,7 @@ ANALYSIS = Verbs()
 @SHAPE
 def theory(folder: Path, everything: bool, shape: str) -> None:
     """Print theory beside measurement: stable steps, rates, predicted counts, worst cases, and what violates them."""
-    from nagbench.cli.commands.analysis import show_theory
+    from nagbench.cli.sensitivity import show_theory
 
     sys.exit(show_theory(folder, everything, shape))
 
@@ -30,7 +30,7 @@ def theory(folder: Path, everything: bool, shape: str) -> None:
 @SHAPE
 def sensitivity(folder: Path, what: str | None, shape: str) -> None:
     """Print how much the results depend on hyperparameters; as csv or json one table, that of --what (best)."""
-    from nagbench.cli.commands.analysis import show_sensitivity
+    from nagbench.cli.sensitivity import show_sensitivity
 
     sys.exit(show_sensitivity(folder, what, shape))
 
@@ -42,7 +42,7 @@ def sensitivity(folder: Path, what: str | None, shape: str) -> None:
 @SHAPE
 def tuning(**given: Any) -> None:
     """Print whether tuning was luck: its cost, the best result with fewer trials, and scores on held-out starts and seeds."""
-    from nagbench.cli.commands.analysis import show_tuning
+    from nagbench.cli.sensitivity import show_tuning
 
     sys.exit(show_tuning(**given))
 
@@ -68,7 +68,7 @@ def profile(folder: Path, **given: Any) -> None:
 
     The table shows the curves at some ratios or costs, CSV and JSON hold every step. Runs that did not converge cost infinity.
     """
-    from nagbench.cli.commands.profile import run_profile
+    from nagbench.cli.profile import run_profile
 
     run_profile(folder, **given)
 
@@ -79,7 +79,7 @@ def profile(folder: Path, **given: Any) -> None:
 @SHAPE
 def rank(folder: Path, **given: Any) -> None:
     """Rank the methods of a results directory over its problems, with the tests of Friedman and Nemenyi."""
-    from nagbench.cli.commands.profile import run_ranks
+    from nagbench.cli.profile import run_ranks
 
     run_ranks(folder, **given)
 
@@ -89,7 +89,7 @@ def rank(folder: Path, **given: Any) -> None:
 @SHAPE
 def medians(folder: Path, **given: Any) -> None:
     """Medians over starts and seeds, with exact confidence intervals; runs that did not converge count as infinite."""
-    from nagbench.cli.commands.profile import run_medians
+    from nagbench.cli.profile import run_medians
 
     run_medians(folder, **given)
 
@@ -118,7 +118,7 @@ def compare(
     """
     from nagbench.analysis.compare import Rules
     from nagbench.analysis.ratios import Noise
-    from nagbench.cli.commands.compare import run_compare
+    from nagbench.cli.compare import run_compare
 
     rules = Rules(counts_threshold, threshold, cell_threshold, confidence, Noise(noise, session_noise))
     sys.exit(run_compare(a, b, rules, shape))

@@ -110,7 +110,7 @@ def sweep(
     SPEC is a TOML file with the keys problems, optimizers, modes, trials, tolerances, budget and so on, one for every
     option here. The same command again goes on where it was stopped.
     """
-    from nagbench.cli.commands.sweep import run_sweep
+    from nagbench.cli.sweep import run_sweep
 
     how = {name: given.pop(name) for name in _HOW}
     settings = {name: value for name, value in given.items() if value not in (None, ())}
@@ -128,7 +128,7 @@ def sweep(
 @SHAPE
 def run(**given: Any) -> None:
     """Run one OPTIMIZER on one PROBLEM, for example: run bowl nesterov:step_size=0.1,momentum=0.3 --iterations 30."""
-    from nagbench.cli.commands.run import run_one
+    from nagbench.cli.run import run_one
 
     sys.exit(run_one(**given))
 
@@ -150,7 +150,7 @@ def map_command(**given: Any) -> None:
 
     Prints the best setting, and how wide the usable step sizes are; as csv or json, every cell of the map.
     """
-    from nagbench.cli.commands.map import draw_map
+    from nagbench.cli.map import draw_map
 
     sys.exit(draw_map(**given))
 
@@ -165,7 +165,7 @@ def map_command(**given: Any) -> None:
 @SHAPE
 def list_command(what: str, shape: str, **filters: str | None) -> None:
     """List the problems, optimizers or families that there are, with their sources."""
-    from nagbench.cli.commands.listing import list_things
+    from nagbench.cli.list import list_things
 
     list_things(what, shape, {name: value for name, value in filters.items() if value is not None})
 
@@ -175,7 +175,7 @@ def list_command(what: str, shape: str, **filters: str | None) -> None:
 @SHAPE
 def claims_command(names: tuple[str, ...], shape: str) -> None:
     """Examine what the literature claims: measured beside published. Without a NAME, list the claims."""
-    from nagbench.cli.commands.claims import examine
+    from nagbench.cli.claims import examine
 
     sys.exit(examine(names, shape))
 
@@ -192,7 +192,7 @@ def check(names: tuple[str, ...], optimizer: bool, seed: int, shape: str) -> Non
 
     NAME is a problem, an optimizer or package.module:attribute, FILE a TOML file of problems. Exit code 1 if a check fails.
     """
-    from nagbench.cli.commands.check import check_things
+    from nagbench.cli.check import check_things
 
     sys.exit(check_things(names, optimizer, seed, shape))
 
@@ -220,7 +220,7 @@ def verify(**given: Any) -> None:
     package.module:attribute. Several implementations are compared with one another, one with its group. Without names
     the full certificate.
     """
-    from nagbench.cli.commands.verify import verify_things
+    from nagbench.cli.verify import verify_things
 
     sys.exit(verify_things(**given))
 
@@ -236,7 +236,7 @@ def show(name: str, plot: Path | None, no_plot: bool, shape: str) -> None:
     A problem's picture is its surface and contours; that of a method that is linear in its gradients, the iterations that it
     needs along each eigenvalue of a quadratic, over the momentum if it has one.
     """
-    from nagbench.cli.commands.showing import show_thing
+    from nagbench.cli.show import show_thing
 
     show_thing(name, plot, shape, draws=not no_plot)
 
@@ -253,7 +253,7 @@ def report(folders: tuple[Path, ...], out: Path | None, shape: str) -> None:
     Several directories make one report: counts are pooled, times stay with the machine that they were taken on. md and
     tex print tables; pdf-figures writes every figure as a PDF.
     """
-    from nagbench.cli.commands.report import write_report
+    from nagbench.cli.report import write_report
 
     write_report(folders, out, shape, _say)
 
@@ -267,7 +267,7 @@ def replay(cell: str, folder: Path | None, shape: str) -> None:
 
     Exit code 0 if it does, bit for bit, 1 if not.
     """
-    from nagbench.cli.commands.replay import replay as again
+    from nagbench.cli.replay import replay as again
 
     sys.exit(again(cell, folder, shape))
 
@@ -277,7 +277,7 @@ def replay(cell: str, folder: Path | None, shape: str) -> None:
 @click.option("--out", required=True, type=FILE, help="A new results directory.")
 def merge(runs: tuple[Path, ...], out: Path) -> None:
     """Make one results directory of several: shards of one sweep, or sweeps of other problems or methods."""
-    from nagbench.cli.commands.merge import merge_runs
+    from nagbench.cli.merge import merge_runs
 
     sys.exit(merge_runs(runs, out))
 
@@ -298,7 +298,7 @@ def merge(runs: tuple[Path, ...], out: Path) -> None:
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Of the server.  [default: one that is free]")
 def dashboard(**given: Any) -> None:
     """Publish asv's site: speed, iteration counts and added sweeps over the commits of a checkout. Works offline."""
-    from nagbench.cli.commands.dashboard import show_dashboard
+    from nagbench.cli.dashboard import show_dashboard
 
     show_dashboard(**given)
 
@@ -308,7 +308,7 @@ def dashboard(**given: Any) -> None:
 @click.option("--format", "shape", type=click.Choice(("png", "svg", "pdf")), default="png", show_default=True)
 def gallery(out: Path, shape: str) -> None:
     """Draw the pictures that explain accelerated gradients, from real runs: surface, contours, a path, overshoot, curves."""
-    from nagbench.cli.commands.gallery import draw_gallery
+    from nagbench.cli.gallery import draw_gallery
 
     draw_gallery(out, shape)
 

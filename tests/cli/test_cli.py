@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from command_line import nag
 
 import nagbench
-from nagbench.cli.commands.console import print_table
+from nagbench.cli.console import print_table
 from nagbench.cli.main import cli
 
 

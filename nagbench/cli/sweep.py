@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from nagbench.analysis.formatting import counted
 from nagbench.api.sweeps import Sweep, sweep
-from nagbench.cli.commands.console import ERR, BarProgress, print_table
-from nagbench.cli.commands.outcome import print_sweep
+from nagbench.cli.console import ERR, BarProgress, print_table
+from nagbench.cli.sweep_table import print_sweep
 from nagbench.core.errors import check_number
 from nagbench.core.keys import in_shard
 from nagbench.execution.deadline import current_deadline

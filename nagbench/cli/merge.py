@@ -9,7 +9,7 @@ import click
 
 from nagbench.analysis.formatting import counted
 from nagbench.api.sweeps import merge
-from nagbench.cli.commands.console import ERR
+from nagbench.cli.console import ERR
 
 
 def merge_runs(runs: Sequence[Path], out: Path) -> int:

@@ -9,7 +9,7 @@ import click
 
 from nagbench.analysis.formatting import counted
 from nagbench.api.sweeps import Sweep, load
-from nagbench.cli.commands.console import ERR
+from nagbench.cli.console import ERR
 from nagbench.core.errors import UsageError
 from nagbench.reporting.dashboard import folders
 from nagbench.reporting.dashboard.history import History, history_of

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from nagbench.cli.commands.console import ERR
+from nagbench.cli.console import ERR
 from nagbench.core.errors import UsageError
 from nagbench.reporting.figures.gallery import GALLERY
 from nagbench.reporting.figures.style import save

@@ -11,7 +11,7 @@ import pandas as pd
 from nagbench.analysis import sensitivity, tuning
 from nagbench.analysis.theory import beside
 from nagbench.api.sweeps import Sweep, load
-from nagbench.cli.commands.console import ERR, print_table, save
+from nagbench.cli.console import ERR, print_table, save
 from nagbench.core.errors import UsageError
 
 _QUIET = ("oracle", "start", "seed", "optimizer", "cells", "settings")

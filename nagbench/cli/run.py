@@ -9,7 +9,7 @@ import click
 import numpy as np
 import pandas as pd
 
-from nagbench.cli.commands.console import ERR, print_table, save
+from nagbench.cli.console import ERR, print_table, save
 from nagbench.core.errors import LostError, UsageError, check_number
 from nagbench.engine.records import Run
 from nagbench.engine.runner import UNREACHABLE

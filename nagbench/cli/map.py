@@ -11,7 +11,7 @@ import pandas as pd
 
 from nagbench.analysis.sensitivity import best_settings, usable_steps
 from nagbench.analysis.theory import boundary
-from nagbench.cli.commands.console import ERR, print_table, save
+from nagbench.cli.console import ERR, print_table, save
 from nagbench.core.errors import UsageError, check_number
 from nagbench.core.text_form import parse_text
 from nagbench.experiments.scan import axis, crossed, default_axes, scan

@@ -9,7 +9,7 @@ from dataclasses import asdict
 import click
 import pandas as pd
 
-from nagbench.cli.commands.console import ERR, print_table
+from nagbench.cli.console import ERR, print_table
 from nagbench.experiments.serialize import table_to_json
 from nagbench.validation.checks import check
 

@@ -14,7 +14,7 @@ from nagbench.analysis.profiles import By, coverage, given_up, log_ratio_profile
 from nagbench.analysis.statistics import alike, friedman, mean_ranks, medians, ranks
 from nagbench.analysis.summary import MODES
 from nagbench.api.sweeps import load
-from nagbench.cli.commands.console import ERR, print_table, save
+from nagbench.cli.console import ERR, print_table, save
 from nagbench.core.errors import UsageError, unknown_name
 from nagbench.reporting.figures.log_ratio import log_ratios
 from nagbench.reporting.figures.ranks import critical_differences

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from nagbench.cli.commands.console import print_table
+from nagbench.cli.console import print_table
 from nagbench.core.errors import UsageError
 from nagbench.optimizers.adapters import missing_library
 from nagbench.optimizers.algorithm import Method

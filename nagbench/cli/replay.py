@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nagbench.cli.commands.console import ERR, print_table
+from nagbench.cli.console import ERR, print_table
 from nagbench.core.environment import library_versions, machine_facts
 from nagbench.core.errors import UsageError
 from nagbench.engine.batches import batch_of

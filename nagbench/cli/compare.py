@@ -20,7 +20,7 @@ from nagbench.analysis.compare_formats import (
     plain,
 )
 from nagbench.api.sweeps import load
-from nagbench.cli.commands.console import ERR, print_table
+from nagbench.cli.console import ERR, print_table
 from nagbench.experiments.serialize import table_to_json
 
 

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from nagbench.analysis.formatting import number
 from nagbench.api.certificates import Certificate, verify
-from nagbench.cli.commands.console import ERR, console, print_table, save
+from nagbench.cli.console import ERR, console, print_table, save
 from nagbench.core.errors import UsageError, check_number
 from nagbench.experiments.storage.parts import write_file
 from nagbench.validation.equivalence.bundles import EquivalenceClass, equivalence_classes, forms_of, reasons, rifts

@@ -13,7 +13,7 @@ from rich.text import Text
 from nagbench.analysis.summary import summary
 from nagbench.analysis.times import per_iteration
 from nagbench.api.sweeps import Sweep
-from nagbench.cli.commands.console import console, print_table
+from nagbench.cli.console import console, print_table
 
 _ANY_WIDTH = 100_000
 

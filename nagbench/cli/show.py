@@ -10,7 +10,7 @@ import click
 import numpy as np
 import pandas as pd
 
-from nagbench.cli.commands.console import ERR, save
+from nagbench.cli.console import ERR, save
 from nagbench.core.errors import UsageError, unknown_name
 from nagbench.core.text_form import parse_text
 from nagbench.experiments.serialize import table_to_json

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 import pandas as pd
 
-from nagbench.cli.commands.console import ERR, print_table
+from nagbench.cli.console import ERR, print_table
 from nagbench.validation.claims import claims, find_claim
 
 
