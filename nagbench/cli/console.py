@@ -1,107 +1,125 @@
-"""What the verbs share: tables on stdout, a progress bar and messages on stderr, pictures."""
+"""What the verbs print: messages on stderr; tables and facts on stdout; and the files that they save."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import pandas as pd
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
-from rich.table import Table
-from rich.text import Text
 
 from nagbench.core.errors import UsageError
-from nagbench.experiments.serialize import table_to_json
-from nagbench.experiments.stages import Progress
 
-ERR = Console(stderr=True, highlight=False)
-_WIDEST = 10_000
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Console
 
-
-class BarProgress(Progress):
-    """A bar with the time left and how the cells ended, on a terminal; elsewhere only warnings."""
-
-    def __init__(self, quiet: bool) -> None:
-        self._quiet = quiet
-        columns = (
-            TextColumn("{task.description:<9}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-            TextColumn("{task.fields[ends]}"),
-        )  # fmt: skip
-        self._bar = Bar(*columns, console=ERR, transient=True, disable=quiet or not ERR.is_terminal)
-        self._task: Any = None
-        self._ends: dict[str, int] = {}
-
-    def __enter__(self) -> BarProgress:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    def stop(self) -> None:
-        """Takes the bar away."""
-        # Before 14.3 rich ends even a bar that is disabled with an empty line.
-        if not self._bar.disable:
-            self._bar.stop()
-
-    def stage(self, name: str, total: int) -> None:
-        """A further line."""
-        self._ends = {}
-        self._task = self._bar.add_task(name, total=total, ends="", visible=total > 0)
-
-    def advance(self, count: int, statuses: Mapping[str, int]) -> None:
-        """Moves the bar."""
-        for status, many in statuses.items():
-            self._ends[status] = self._ends.get(status, 0) + many
-        ends = ", ".join(f"{many} {status}" for status, many in sorted(self._ends.items()))
-        self._bar.update(self._task, advance=count, ends=ends)
-
-    def warn(self, message: str) -> None:
-        """Prints even when quiet: something was lost and is being made good."""
-        ERR.print(f"nagbench: {message}", soft_wrap=True, markup=False)
+# A row printed into a pipe stays on one line, however long it is.
+_UNLIMITED = 100_000
+_USUALLY_CONSTANT = ("oracle", "start", "seed", "optimizer", "cells", "settings")
 
 
-def print_table(table: pd.DataFrame, shape: str) -> None:
-    """A table on stdout, as CSV, as JSON, or in columns to read."""
+def print_message(message: str) -> None:
+    """Print a warning, an error or a status line on stderr, with the name of the program in front."""
+    click.echo(f"nagbench: {message}", err=True)
+
+
+def print_note(note: str) -> None:
+    """Print a remark about the results on stderr."""
+    click.echo(note, err=True)
+
+
+def print_table(rows: pd.DataFrame | Sequence[dict[str, Any]], shape: str = "table") -> None:
+    """Print a table on stdout.
+
+    Parameters
+    ----------
+    rows
+        The table, or its rows by column.
+    shape
+        "csv", "json", or "table" for aligned columns.
+    """
+    import pandas as pd
+
+    table = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(rows)
     if shape == "csv":
         click.echo(table.to_csv(index=False), nl=False)
     elif shape == "json":
+        from nagbench.experiments.serialize import table_to_json
+
         click.echo(table_to_json(table))
     else:
-        grid = Table(box=None, pad_edge=False, header_style="bold")
-        for name in table.columns:
-            grid.add_column(
-                name, justify="right" if pd.api.types.is_numeric_dtype(table[name]) else "left", overflow="fold"
-            )
-        for row in table.itertuples(index=False):
-            grid.add_row(*(_plain(value) for value in row))
-        # A pipe takes a row on one line, however long.
-        console(wide=_WIDEST).print(grid)
+        _print_columns(table)
 
 
-def _plain(value: Any) -> Any:
+def _print_columns(table: pd.DataFrame) -> None:
+    import pandas as pd
+    from rich.table import Table
+
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    for name in table.columns:
+        numeric = pd.api.types.is_numeric_dtype(table[name])
+        grid.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in table.itertuples(index=False):
+        grid.add_row(*map(_cell_text, row))
+    stdout_console(_UNLIMITED).print(grid)
+
+
+def _cell_text(value: Any) -> Any:
+    import pandas as pd
+    from rich.text import Text
+
     missing = value is None or value is pd.NA or value != value
     return Text("" if missing else f"{value:g}" if isinstance(value, float) else str(value))
 
 
-def console(wide: int = 200) -> Console:
-    """stdout; so wide where it is no terminal."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else wide)
+def drop_uninformative(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table without the columns that tell a reader nothing.
+
+    These are columns without a value, columns that usually hold one value and do so here, and ``optimizer`` where it
+    repeats ``variant``.
+    """
+    dropped = [name for name in table if table[name].isna().all() or (table[name] == "").all()]
+    dropped += [name for name in _USUALLY_CONSTANT if name in table and table[name].nunique(dropna=False) == 1]
+    if {"optimizer", "variant"} <= {*table} and table["optimizer"].equals(table["variant"]):
+        dropped.append("optimizer")
+    return table.drop(columns={*dropped})
 
 
-def save(figure: Any, file: Path) -> None:
-    """Writes a figure in the format of the file's ending, and says so. Raises UsageError where that cannot be done."""
+def print_object(facts: Mapping[str, Any]) -> None:
+    """Print facts as one JSON object on stdout."""
+    import pandas as pd
+
+    from nagbench.experiments.serialize import table_to_json
+
+    click.echo(table_to_json(pd.DataFrame([facts]))[1:-1])
+
+
+def print_facts(facts: Mapping[str, Any]) -> None:
+    """Print facts on stdout, one per line."""
+    for name, value in facts.items():
+        click.echo(f"{name:<21} {value}")
+
+
+def stdout_console(width: int = 200) -> Console:
+    """Return a rich console for stdout with this width, or that of the terminal if stdout is one."""
+    from rich.console import Console
+
+    return Console(highlight=False, width=None if sys.stdout.isatty() else width)
+
+
+def save_figure(figure: Any, file: Path) -> None:
+    """Save a figure in the format of the file's suffix, and print where.
+
+    Raises
+    ------
+    UsageError
+        If the file cannot be written or the format is unknown.
+    """
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(file, dpi=150)
     except (OSError, ValueError) as error:
-        raise UsageError(f"picture {file} cannot be written: {error}") from None
-    ERR.print(f"picture: {file}", soft_wrap=True, markup=False)
+        raise UsageError(f"figure {file} cannot be written: {error}") from None
+    print_note(f"figure: {file}")

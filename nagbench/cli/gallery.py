@@ -1,4 +1,4 @@
-"""The verb gallery."""
+"""The verb ``gallery``."""
 
 from __future__ import annotations
 
@@ -6,20 +6,28 @@ from pathlib import Path
 
 import click
 
-from nagbench.cli.console import ERR
+from nagbench.cli.console import print_note
+from nagbench.cli.options import PATH, Verb, format_option
 from nagbench.core.errors import UsageError
-from nagbench.reporting.figures.gallery import GALLERY
-from nagbench.reporting.figures.style import save
 
 
-def draw_gallery(out: Path, shape: str) -> None:
-    """Draws every picture of the gallery into a folder; paths go to stdout, what they show to stderr."""
+@click.command("gallery", cls=Verb)
+@click.option("--out", type=PATH, default=Path("gallery"), show_default=True, help="Folder of the figures.")
+@format_option("png", "svg", "pdf")
+def command(out: Path, shape: str) -> None:
+    """Draw figures that explain accelerated gradients, all from real runs: surface, contours, path, overshoot, curves.
+
+    The paths of the files go to stdout, what they show to stderr.
+    """
+    from nagbench.reporting.figures.gallery import GALLERY
+    from nagbench.reporting.figures.style import save
+
     try:
         out.mkdir(parents=True, exist_ok=True)
         for name, exhibit in GALLERY.items():
             file = out / f"{name}.{shape}"
             save(exhibit.draw(), file)
             click.echo(file)
-            ERR.print(f"  {exhibit.text}\n  {exhibit.command}", soft_wrap=True, markup=False)
+            print_note(f"  {exhibit.text}\n  {exhibit.command}")
     except OSError as error:
-        raise UsageError(f"the pictures cannot be written to {out}: {error.strerror}") from None
+        raise UsageError(f"the figures cannot be written to {out}: {error.strerror}") from None

@@ -1,46 +1,41 @@
-"""The verb list."""
+"""The verb ``list``."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+import click
 
 from nagbench.cli.console import print_table
+from nagbench.cli.options import FORMAT_OPTION, Verb
 from nagbench.core.errors import UsageError
-from nagbench.optimizers.adapters import missing_library
-from nagbench.optimizers.algorithm import Method
-from nagbench.optimizers.registry import library_methods, methods
-from nagbench.problems.filters import select_problems
-from nagbench.problems.problem import Problem
-from nagbench.problems.registry import families
-from nagbench.problems.suites import Entry
+
+if TYPE_CHECKING:
+    from nagbench.optimizers.algorithm import Method
+    from nagbench.problems.problem import Problem
+    from nagbench.problems.suites import Entry
 
 
-def list_things(what: str, shape: str, filters: Mapping[str, str]) -> None:
-    """The verb list."""
-    rows: list[dict[str, Any]]
-    if filters and what != "problems":
-        raise UsageError(f"--{next(iter(filters))} chooses among problems, not {what}")
-    if what == "problems":
-        rows = [_problem_row(entry, problem) for entry, problem in select_problems(**filters)]
-    elif what == "optimizers":
-        rows = [_method_row(m) for m in (*methods().values(), *library_methods().values())]
-    else:
-        rows = [
-            {"name": f.name, "parameters": ", ".join(f.parameters), "formula": f.summary} for f in families().values()
-        ]
-    print_table(pd.DataFrame(rows), shape)
+@click.command("list", cls=Verb)
+@click.argument("what", type=click.Choice(["problems", "optimizers", "families"]))
+@click.option("--kind", help="Only problems that are quadratic, convex (and not quadratic) or nonconvex.")
+@click.option("--dimension", metavar="N|LOW..HIGH", help="Only problems of this dimension; LOW.. and ..HIGH work too.")
+@click.option("--condition", metavar="LOW..HIGH", help="Only problems whose condition number κ = L/μ is in this range.")
+@click.option("--source", metavar="TEXT", help="Only problems whose source contains this text.")
+@click.option("--suite", help="Only problems of this suite.")
+@FORMAT_OPTION
+def command(what: str, shape: str, **filters: str | None) -> None:
+    """List all problems, optimizers or families with their sources."""
+    given = {name: value for name, value in filters.items() if value is not None}
+    if given and what != "problems":
+        raise UsageError(f"--{next(iter(given))} filters problems and does not apply to {what}")
+    print_table(_problem_rows(given) if what == "problems" else _ROWS[what](), shape)
 
 
-def _method_row(method: Method) -> dict[str, Any]:
-    why = missing_library(method.library)
-    defaults = ", ".join(f"{name}={hyper.default:g}" for name, hyper in method.hyperparameters.items())
-    return {
-        "name": method.name, "library": f"{method.library} ({why})" if why else method.library,
-        "hyperparameters": defaults, "update": method.summary.rstrip("."), "source": method.source,
-    }  # fmt: skip
+def _problem_rows(filters: dict[str, str]) -> list[dict[str, Any]]:
+    from nagbench.problems.filters import select_problems
+
+    return [_problem_row(entry, problem) for entry, problem in select_problems(**filters)]
 
 
 def _problem_row(entry: Entry, problem: Problem) -> dict[str, Any]:
@@ -48,3 +43,32 @@ def _problem_row(entry: Entry, problem: Problem) -> dict[str, Any]:
         "name": entry.name, "suite": entry.suite, "family": problem.family, "dimension": problem.dimension,
         "kind": problem.kind, "condition": problem.condition, "minimum": problem.minimum, "source": problem.source,
     }  # fmt: skip
+
+
+def _optimizer_rows() -> list[dict[str, Any]]:
+    from nagbench.optimizers.registry import library_methods, methods
+
+    return [_optimizer_row(method) for method in (*methods().values(), *library_methods().values())]
+
+
+def _optimizer_row(method: Method) -> dict[str, Any]:
+    from nagbench.optimizers.adapters import missing_library
+
+    reason = missing_library(method.library)
+    defaults = ", ".join(f"{name}={known.default:g}" for name, known in method.hyperparameters.items())
+    return {
+        "name": method.name, "library": f"{method.library} ({reason})" if reason else method.library,
+        "hyperparameters": defaults, "update": method.summary.rstrip("."), "source": method.source,
+    }  # fmt: skip
+
+
+def _family_rows() -> list[dict[str, Any]]:
+    from nagbench.problems.registry import families
+
+    return [
+        {"name": family.name, "parameters": ", ".join(family.parameters), "formula": family.summary}
+        for family in families().values()
+    ]
+
+
+_ROWS = {"optimizers": _optimizer_rows, "families": _family_rows}

@@ -1,36 +1,69 @@
-"""The verb report."""
+"""The verb ``report``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from nagbench.api.sweeps import load
+from nagbench.cli.console import print_message
+from nagbench.cli.options import PATH, Verb, format_option
 from nagbench.core.errors import UsageError
-from nagbench.experiments.storage.store import Store
-from nagbench.reporting.context import ReportContext, report_context
-from nagbench.reporting.export import figures, latex, markdown
-from nagbench.reporting.html.page import render
 
-_TEXTS: dict[str, Callable[[ReportContext], str]] = {"html": render, "md": markdown, "tex": latex}
+if TYPE_CHECKING:
+    from nagbench.reporting.context import ReportContext
 
 
-def write_report(folders: tuple[Path, ...], out: Path | None, shape: str, warn: Callable[[str], None]) -> None:
-    """The verb report. HTML and PDF go to files, whose paths are printed; Markdown and LaTeX to stdout or ``out``."""
-    found = report_context(*(load(folder, warn=warn) for folder in dict.fromkeys(folders)))
+@click.command("report", cls=Verb)
+@click.argument("folders", metavar="RUN...", nargs=-1, required=True, type=PATH)
+@click.option("--out", type=PATH, help="File, or folder of the figures.  [default: RUN/report.html, RUN/figures]")
+@format_option("html", "md", "tex", "pdf-figures")
+def command(folders: tuple[Path, ...], out: Path | None, shape: str) -> None:
+    """Write the report of results directories: one HTML file that works offline, or tables and figures for a paper.
+
+    Several directories make one report: counts are pooled, and times stay with the machine that they were taken on. md and
+    tex print tables; pdf-figures writes every figure as a PDF file.
+    """
+    from nagbench.api.sweeps import load
+    from nagbench.reporting.context import report_context
+
+    context = report_context(*(load(folder, warn=print_message) for folder in dict.fromkeys(folders)))
     if shape == "pdf-figures":
-        target = out or folders[0] / "figures"
-        try:
-            for file in figures(found, target):
-                click.echo(file)
-        except OSError as error:
-            raise UsageError(f"the figures cannot be written to {target}: {error.strerror}") from None
-        return
-    text = _TEXTS[shape](found)
-    if shape != "html" and out is None:
+        _write_figures(context, out or folders[0] / "figures")
+    elif shape == "html":
+        _write_page(context, out or (folders[0] / "report.html" if len(folders) == 1 else Path("report.html")))
+    else:
+        _write_tables(context, shape, out)
+
+
+def _write_figures(context: ReportContext, folder: Path) -> None:
+    from nagbench.reporting.export import figures
+
+    try:
+        for file in figures(context, folder):
+            click.echo(file)
+    except OSError as error:
+        raise UsageError(f"the figures cannot be written to {folder}: {error.strerror}") from None
+
+
+def _write_page(context: ReportContext, file: Path) -> None:
+    from nagbench.reporting.html.page import render
+
+    _write_file(file, render(context))
+
+
+def _write_tables(context: ReportContext, shape: str, file: Path | None) -> None:
+    from nagbench.reporting.export import latex, markdown
+
+    text = (markdown if shape == "md" else latex)(context)
+    if file is None:
         click.echo(text, nl=False)
-        return
-    target = out or (folders[0] / "report.html" if len(folders) == 1 else Path("report.html"))
-    click.echo(Store(target.parent).write(target.name, text))
+    else:
+        _write_file(file, text)
+
+
+def _write_file(file: Path, text: str) -> None:
+    from nagbench.experiments.storage.store import Store
+
+    click.echo(Store(file.parent).write(file.name, text))

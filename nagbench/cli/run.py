@@ -1,110 +1,141 @@
-"""The verb run."""
+"""The verb ``run``."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import numpy as np
-import pandas as pd
 
-from nagbench.cli.console import ERR, print_table, save
+from nagbench.cli.console import print_facts, print_message, print_object, print_table, save_figure
+from nagbench.cli.options import ENGINE_OPTION, FORMAT_OPTION, PATH, CellOptions, Verb, cell_options
 from nagbench.core.errors import LostError, UsageError, check_number
-from nagbench.engine.records import Run
-from nagbench.engine.runner import UNREACHABLE
-from nagbench.engine.single_run import run, run_remotely
-from nagbench.execution.sandbox import current_sandbox
-from nagbench.experiments.serialize import table_to_json
-from nagbench.optimizers.algorithm import Optimizer
-from nagbench.optimizers.registry import optimizer as make_optimizer
-from nagbench.optimizers.remote import RemoteMethod
-from nagbench.problems.lookup import problem as make_problem
-from nagbench.problems.problem import Problem
-from nagbench.problems.remote import RemoteProblem
+
+if TYPE_CHECKING:
+    from nagbench.engine.records import Run
+    from nagbench.optimizers.algorithm import Optimizer
+    from nagbench.problems.problem import Problem
+
+_FACTS = (
+    "status", "iterations", "predicted_iterations", "gradient_evaluations", "value_evaluations", "value", "gradient_norm",
+    "residual", "rises", "overshoot", "rate", "error",
+)  # fmt: skip
+_EARLY_ENDS = {
+    "converged": "the measure is 0 there", "stalled": "the state does not change any more", "diverged": "it diverged",
+    "error": "it failed", "budget": "the budget is used up",
+}  # fmt: skip
 
 
-def run_one(
+@click.command("run", cls=Verb)
+@click.argument("problem")
+@click.argument("optimizer")
+@click.option("--iterations", type=click.IntRange(min=0), help="Run exactly this many iterations and print each.")
+@click.option("--start", help="Starting point: numbers separated by commas.")
+@cell_options(budget=100_000)
+@ENGINE_OPTION
+@click.option("--plot", type=PATH, help="Draw the path on the contours, or the learning curves, in this file.")
+@FORMAT_OPTION
+def command(
     problem: str,
     optimizer: str,
     iterations: int | None,
     start: str | None,
+    cell: CellOptions,
+    engine: str | None,
     plot: Path | None,
     shape: str,
-    **settings: Any,
 ) -> int:
-    """The verb run; returns the exit code."""
+    """Run one OPTIMIZER on one PROBLEM, for example: run bowl nesterov:step_size=0.1,momentum=0.3 --iterations 30."""
+    from nagbench.engine.runner import UNREACHABLE
+    from nagbench.optimizers.registry import optimizer as make_optimizer
+    from nagbench.problems.lookup import problem as make_problem
+
     point = None if start is None else [check_number("start", part) for part in start.split(",")]
-    settings["tolerance"] = check_number("tolerance", settings["tolerance"])
-    found, chosen = make_problem(problem), make_optimizer(optimizer)
-    if plot is not None and found.dimension != 2 and not found.metrics:
-        raise UsageError(f"--plot draws problems of dimension 2 and learning curves; {problem} has neither")
+    objective, chosen = make_problem(problem), make_optimizer(optimizer)
+    if plot is not None and objective.dimension != 2 and not objective.metrics:
+        raise UsageError(f"--plot needs a problem of dimension 2 or one with learning curves; {problem} is neither")
+    settings = {**cell._asdict(), "engine": engine, "start": point, "path": plot is not None or iterations is not None}
     if iterations is not None:
-        # A tolerance that nothing but 0 meets: the run goes on to the last iteration asked for.
-        settings.update(tolerance=UNREACHABLE, budget=iterations)
-    settings |= {"start": point, "path": plot is not None or iterations is not None}
+        # Only a measure of 0 meets this tolerance, so the run continues to the last iteration asked for.
+        settings |= {"tolerance": UNREACHABLE, "budget": iterations}
     try:
-        done = _run(found, chosen, (problem, optimizer), settings)
+        result = _run(objective, chosen, (problem, optimizer), settings)
     except LostError as error:
-        ERR.print(f"nagbench: error: {error}", soft_wrap=True, markup=False)
+        print_message(f"error: {error}")
         return 1
-    if iterations is not None:
-        _print_lines(found, done, shape)
-        if done.iterations < iterations:
-            ERR.print(f"nagbench: the run ended at iteration {done.iterations}: {_ENDS[done.status]}", markup=False)
+    if iterations is None:
+        _print_run(result, shape)
     else:
-        _print_run(done, shape)
+        _print_iterations(objective, result, shape)
+        if result.iterations < iterations:
+            print_message(f"the run ended at iteration {result.iterations}: {_EARLY_ENDS[result.status]}")
     if plot is not None:
-        from nagbench.reporting.figures.landscape import path as draw_path
-        from nagbench.reporting.figures.learning import learning
-
-        save(learning(found, done) if found.metrics else draw_path(found, done), plot)
-    if done.status == "error":
-        ERR.print(f"nagbench: error: {done.error}", soft_wrap=True, markup=False)
-    return 1 if done.status == "error" else 0
+        _plot(objective, result, plot)
+    if result.status == "error":
+        print_message(f"error: {result.error}")
+    return int(result.status == "error")
 
 
-def _run(found: Problem, chosen: Optimizer, texts: tuple[str, str], settings: dict[str, Any]) -> Run:
-    """The run; code from outside runs elsewhere."""
-    present = current_sandbox()
-    if present is None or not (isinstance(found, RemoteProblem) or isinstance(chosen.method, RemoteMethod)):
-        return run(found, chosen, **settings)
-    done: Run = present.ask(run_remotely, *texts, settings, who=" × ".join(texts))
-    return done
+def _run(problem: Problem, optimizer: Optimizer, texts: tuple[str, str], settings: Mapping[str, Any]) -> Run:
+    """Run the optimizer: in the sandbox if it or the problem is user code, else in this process."""
+    from nagbench.engine.single_run import run, run_remotely
+    from nagbench.execution.sandbox import current_sandbox
+    from nagbench.optimizers.remote import RemoteMethod
+    from nagbench.problems.remote import RemoteProblem
+
+    sandbox = current_sandbox()
+    if sandbox is None or not (isinstance(problem, RemoteProblem) or isinstance(optimizer.method, RemoteMethod)):
+        return run(problem, optimizer, **settings)
+    result: Run = sandbox.ask(run_remotely, *texts, settings, who=" × ".join(texts))
+    return result
 
 
-_ENDS = {
-    "converged": "the measure is 0 there", "stalled": "the state does not change any more", "diverged": "diverged",
-    "error": "error", "budget": "budget",
-}  # fmt: skip
+def _print_iterations(problem: Problem, run: Run, shape: str) -> None:
+    """Print one line for each iteration."""
+    import numpy as np
 
-
-def _print_lines(problem: Problem, done: Run, shape: str) -> None:
-    assert done.path is not None
-    values = problem.values(done.path)
-    if shape != "table":
-        rows = pd.DataFrame({"iteration": range(len(values)), "value": values, "iterate": done.path.tolist()})
-        print_table(rows, shape)
-        return
-    for k, (point, value) in enumerate(zip(done.path, values, strict=True)):
-        click.echo(f"{k:>6}  f({np.array2string(point, max_line_width=10_000)}) = {value:.5f}")
-
-
-_FACTS = ("status", "iterations", "predicted_iterations", "gradient_evaluations", "value_evaluations", "value", "gradient_norm",
-          "residual", "rises", "overshoot", "rate", "error")  # fmt: skip
-
-
-def _print_run(done: Run, shape: str) -> None:
-    row = {
-        "cell": done.cell.key, **{name: getattr(done, name) for name in _FACTS},
-        **{name: float(values[-1]) for name, values in done.metrics.items()}, "iterate": done.iterate.tolist(),
-    }  # fmt: skip
+    assert run.path is not None
+    values = problem.values(run.path)
     if shape == "table":
-        text = np.array2string(done.iterate, threshold=10, precision=8)
-        for name, value in {**row, "iterate": text}.items():
-            if value is not None and value != "":
-                click.echo(f"{name:<21} {f'{value:.10g}' if isinstance(value, float) else value}")
-    elif shape == "json":
-        click.echo(table_to_json(pd.DataFrame([row]))[1:-1])
+        for iteration, (point, value) in enumerate(zip(run.path, values, strict=True)):
+            click.echo(f"{iteration:>6}  f({np.array2string(point, max_line_width=10_000)}) = {value:.5f}")
     else:
-        print_table(pd.DataFrame([row]), shape)
+        columns = ("iteration", "value", "iterate")
+        rows = zip(range(len(values)), values, run.path.tolist(), strict=True)
+        print_table([dict(zip(columns, row, strict=True)) for row in rows], shape)
+
+
+def _print_run(run: Run, shape: str) -> None:
+    """Print what the run ended with."""
+    facts = {
+        "cell": run.cell.key, **{name: getattr(run, name) for name in _FACTS},
+        **{name: float(values[-1]) for name, values in run.metrics.items()}, "iterate": run.iterate.tolist(),
+    }  # fmt: skip
+    if shape == "json":
+        print_object(facts)
+    elif shape == "csv":
+        print_table([facts], shape)
+    else:
+        print_facts(_format_facts({**facts, "iterate": run.iterate}))
+
+
+def _format_facts(facts: Mapping[str, Any]) -> dict[str, str]:
+    """Return the facts that are known as text."""
+    import numpy as np
+
+    def text_of(value: Any) -> str:
+        if isinstance(value, np.ndarray):
+            return np.array2string(value, threshold=10, precision=8)
+        return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+    texts = {name: "" if value is None else text_of(value) for name, value in facts.items()}
+    return {name: text for name, text in texts.items() if text}
+
+
+def _plot(problem: Problem, run: Run, file: Path) -> None:
+    """Draw the learning curves of a problem that has some, else the path."""
+    from nagbench.reporting.figures.landscape import path
+    from nagbench.reporting.figures.learning import learning
+
+    save_figure(learning(problem, run) if problem.metrics else path(problem, run), file)

@@ -1,4 +1,4 @@
-"""The table in which a sweep ends: iterations and times of the selected runs, method beside method."""
+"""The table that ``nagbench sweep`` ends with: iterations and times of the selected runs, one method beside another."""
 
 from __future__ import annotations
 
@@ -13,85 +13,103 @@ from rich.text import Text
 from nagbench.analysis.summary import summary
 from nagbench.analysis.times import per_iteration
 from nagbench.api.sweeps import Sweep
-from nagbench.cli.console import console, print_table
+from nagbench.cli.console import print_table, stdout_console
 
-_ANY_WIDTH = 100_000
+_UNLIMITED = 100_000
+_FOOTNOTE_OF_TIMES = (
+    "time: median of bare replays; spread: interquartile range; step: time outside the gradient calls; native: the "
+    "library's own loop with its own gradient"
+)
 
 
-def print_sweep(done: Sweep, shape: str) -> None:
-    """The table that a sweep ends with, on stdout."""
+def print_sweep(sweep: Sweep, shape: str) -> None:
+    """Print the results of a sweep on stdout.
+
+    Parameters
+    ----------
+    sweep
+        The sweep.
+    shape
+        "table" for iterations of the selected runs, "times" for the time of an iteration, or "csv" or "json" for all runs.
+    """
     if shape == "times":
-        _print_times(done)
-        return
-    if shape != "table":
-        print_table(done.runs, shape)
-        return
-    rows, out = summary(done.shown, done.timings), console()
-    out.print(_title(done), style="bold")
-    beside = _methods_beside(rows)
-    fits = out.measure(beside, options=out.options.update(max_width=_ANY_WIDTH)).maximum <= out.width
-    out.print(beside if fits else _methods_below(rows))
-    where = "row" if fits else "problem and mode"
-    out.print(f"★ fewest iterations of its {where}; then the time of one bare replay; — not applicable", style="dim")
+        _print_times(sweep)
+    elif shape == "table":
+        _print_counts(sweep)
+    else:
+        print_table(sweep.runs, shape)
 
 
-def _methods_beside(rows: pd.DataFrame) -> Table:
-    """A row a problem and mode, a column a method."""
+def _print_counts(sweep: Sweep) -> None:
+    rows, out = summary(sweep.shown, sweep.timings), stdout_console()
+    out.print(_title(sweep), style="bold")
+    wide = _one_column_per_method(rows)
+    fits = out.measure(wide, options=out.options.update(max_width=_UNLIMITED)).maximum <= out.width
+    out.print(wide if fits else _one_row_per_method(rows))
+    group = "row" if fits else "problem and mode"
+    out.print(f"★ fewest iterations of its {group}; then the time of one bare replay; — not applicable", style="dim")
+
+
+def _title(sweep: Sweep) -> str:
+    spec = sweep.manifest["spec"]
+    relative = "relative " if spec["relative"] else ""
+    bound = f"{relative}{spec['measure']} measure is ≤ {min(spec['tolerances']):g}"
+    return f"iterations until the {bound} (budget {spec['budget']:,})"
+
+
+def _one_column_per_method(rows: pd.DataFrame) -> Table:
+    """Return a table with one row per problem and mode."""
     methods = list(dict.fromkeys(rows["method"]))
-    grid = Table("problem", "mode", box=None, pad_edge=False, header_style="bold")
+    grid = _grid("problem", "mode")
     for method in methods:
         grid.add_column(Text(method), justify="right")
     for (task, mode), group in rows.groupby(["task", "mode"], sort=False):
         by_method = {row["method"]: row for row in group.to_dict("records")}
-        grid.add_row(Text(str(task)), str(mode), *(_entry(by_method.get(method)) for method in methods))
+        grid.add_row(Text(str(task)), str(mode), *(_count_text(by_method.get(method)) for method in methods))
     return grid
 
 
-def _methods_below(rows: pd.DataFrame) -> Table:
-    """A row a problem, mode and method, the fewest iterations first; for more methods than there is room for columns."""
-    grid = Table("problem", "mode", "method", box=None, pad_edge=False, header_style="bold")
+def _one_row_per_method(rows: pd.DataFrame) -> Table:
+    """Return a table with one row per problem, mode and method, the fewest iterations first."""
+    grid = _grid("problem", "mode", "method")
     grid.add_column("iterations", justify="right")
     for (task, mode), group in rows.groupby(["task", "mode"], sort=False):
         for row in group.sort_values(["iterations", "ended"], kind="stable").to_dict("records"):
-            grid.add_row(Text(str(task)), str(mode), Text(str(row["method"])), _entry(row))
+            grid.add_row(Text(str(task)), str(mode), Text(str(row["method"])), _count_text(row))
     return grid
 
 
-def _print_times(done: Sweep) -> None:
-    """Seconds of an iteration, implementation beside implementation."""
-    table = per_iteration(done.runs, done.timings).drop(columns=["oracle", "cell"])
-    for name in ("time", "spread", "step", "native"):
-        table[name] = [_seconds(value) or "—" for value in table[name].astype(float)]
-    machines = table.pop("machine").dropna().unique()
-    print_table(table, "table")
-    where = "".join(f" on machine {name}" for name in machines)
-    console().print(f"an iteration{where}: time, median of bare replays; spread of their quartiles; "
-                    "step, beyond the gradient calls; native with the library's own gradient", style="dim")  # fmt: skip
+def _grid(*headings: str) -> Table:
+    return Table(*headings, box=None, pad_edge=False, header_style="bold")
 
 
-def _title(done: Sweep) -> str:
-    spec = done.manifest["spec"]
-    kind = "relative " if spec["relative"] else ""
-    return f"iterations until the {kind}{spec['measure']} measure is ≤ {min(spec['tolerances']):g} (budget {spec['budget']:,})"
-
-
-def _entry(row: Mapping[Any, Any] | None) -> Any:
+def _count_text(row: Mapping[Any, Any] | None) -> Text:
+    """Return what the table says of one method: iterations and time, or how it ended."""
     if row is None:
         return Text("—", style="dim")
     if not np.isfinite(row["iterations"]):
-        words = {"budget": "over budget", "error": "error"}.get(
-            row["status"], f"{row['status']} at {row['ended']:,.0f}"
-        )
-        return Text(words, style="red")
-    some = f" ({row['solved']}/{row['of']})" if row["solved"] < row["of"] else ""
-    words = f"{'★ ' if row['best'] else ''}{row['iterations']:,.0f}{some} {_seconds(row['wall_time'])}"
-    return Text(words, "bold green" if row["best"] else "")
+        failures = {"budget": "over budget", "error": "error"}
+        return Text(failures.get(row["status"], f"{row['status']} at {row['ended']:,.0f}"), style="red")
+    share = f" ({row['solved']}/{row['of']})" if row["solved"] < row["of"] else ""
+    star, style = ("★ ", "bold green") if row["best"] else ("", "")
+    return Text(f"{star}{row['iterations']:,.0f}{share} {_time_text(row['wall_time'])}", style)
 
 
-def _seconds(value: float) -> str:
-    if not np.isfinite(value):
+def _print_times(sweep: Sweep) -> None:
+    """Print the seconds of an iteration, one implementation beside another."""
+    table = per_iteration(sweep.runs, sweep.timings).drop(columns=["oracle", "cell"])
+    for name in ("time", "spread", "step", "native"):
+        table[name] = [_time_text(value) or "—" for value in table[name].astype(float)]
+    machines = table.pop("machine").dropna().unique()
+    print_table(table)
+    machine = "".join(f" on machine {name}" for name in machines)
+    stdout_console().print(f"one iteration{machine}; {_FOOTNOTE_OF_TIMES}", style="dim")
+
+
+def _time_text(seconds: float) -> str:
+    if not np.isfinite(seconds):
         return ""
     for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if value >= size:
-            return f"{value / size:.3g} {unit}"
-    return f"{value / 1e-9:.3g} ns"
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds / 1e-9:.3g} ns"

@@ -14,7 +14,7 @@ from command_line import nag
 
 import nagbench
 from nagbench.cli.console import print_table
-from nagbench.cli.main import cli
+from nagbench.cli.main import VERBS, cli
 
 
 def quick(*words):
@@ -310,7 +310,7 @@ def test_show_tells_what_is_known_of_an_optimizer(folder):
 
 def test_show_draws_no_rates_of_a_method_that_has_none(folder):
     result = CliRunner().invoke(cli, ["show", "adam"])
-    assert (result.exit_code, "no picture" in result.stderr, list(Path().glob("*.png"))) == (0, True, [])
+    assert (result.exit_code, "no figure" in result.stderr, list(Path().glob("*.png"))) == (0, True, [])
     assert nag("show", "adam", "--plot", "a.png").returncode == 2
 
 
@@ -340,7 +340,7 @@ def test_interrupted_is_130(folder):
         finally:
             process.kill()
     assert process.returncode == 130
-    assert "goes on from there" in err
+    assert "the same command resumes the sweep" in err
     assert "Traceback" not in err
 
 
@@ -357,7 +357,7 @@ def test_more_methods_than_columns_fit_go_into_rows(folder):
 def test_help_says_in_whole_sentences_what_each_verb_does():
     told = CliRunner().invoke(cli, ["--help"]).stdout.partition("Commands:")[2]
     assert "..." not in told
-    assert set(cli.commands) <= set(told.split())
+    assert set(VERBS) <= set(told.split())
 
 
 def test_a_row_is_one_line_in_a_pipe(capsys):
