@@ -1,6 +1,7 @@
 """The command line as its users meet it: good input and bad, in a process of its own where that matters."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -317,7 +318,8 @@ def test_show_draws_no_rates_of_a_method_that_has_none(folder):
 # Says when the loop has run for the first time and is to run on. A shell's background jobs inherit an ignored SIGINT.
 TOLD_WHEN_COUNTING = """
 import signal
-from nagbench import cli, runner
+from nagbench.cli.main import main
+from nagbench.engine import runner
 usual = runner._next_allowance
 def next_allowance(*given):
     runner._next_allowance = usual
@@ -325,7 +327,7 @@ def next_allowance(*given):
     return usual(*given)
 runner._next_allowance = next_allowance
 signal.signal(signal.SIGINT, signal.SIG_DFL)
-cli.main()
+main()
 """
 
 
@@ -378,6 +380,8 @@ def test_streams_that_are_closed_are_in_nobodys_way(folder, closed):
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_characters_that_the_encoding_does_not_have_are_spelled_out(folder, encoding):
-    done = nag(*quick("-j", "1", "--out", "r"), env={"PYTHONIOENCODING": encoding})
+    command = [sys.executable, "-m", "nagbench", *quick("-j", "1", "--out", "r")]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, env=environment)
     assert (done.returncode, done.stderr.count("Traceback")) == (0, 0)
     assert "\\u2605" in done.stdout
