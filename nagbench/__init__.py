@@ -1,6 +1,6 @@
-"""nagbench: the reference bench for accelerated first-order optimizers.
+"""A benchmark of accelerated first-order optimizers.
 
-Everything here is imported when it is first used, so that ``nagbench --help`` answers at once.
+Every public name is imported when it is first used, so that ``import nagbench`` and ``nagbench --help`` are fast.
 """
 
 from __future__ import annotations
@@ -10,37 +10,33 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-_HOMES = {
-    "UsageError": "core.errors",
-    "jitable": "core.kernels",
-    "Problem": "problems.problem",
-    "family": "problems.registry",
-    "problem": "problems.lookup",
-    "Hyperparameter": "optimizers.hyperparameters",
-    "Method": "optimizers.algorithm",
-    "Optimizer": "optimizers.algorithm",
-    "method": "optimizers.registry",
-    "optimizer": "optimizers.registry",
-    "Cell": "engine.records",
-    "Run": "engine.records",
-    "run": "engine.single_run",
-    "Sweep": "api.sweeps",
-    "sweep": "api.sweeps",
-    "load": "api.sweeps",
-    "merge": "api.sweeps",
-    "compare": "analysis.compare",
-    "verify": "api.certificates",
+# Where each public name is defined. `problems` and `optimizers` are packages that can also be called.
+_MODULES = {
+    "api.certificates": ("Certificate", "verify"),
+    "api.comparisons": ("compare",),
+    "api.runs": ("Run", "run"),
+    "api.sweeps": ("Sweep", "load", "merge", "sweep"),
+    "core.errors": ("UsageError",),
+    "core.kernels": ("jitable",),
+    "engine.records": ("Cell",),
+    "optimizers.algorithm": ("Method", "Optimizer"),
+    "optimizers.hyperparameters": ("Hyperparameter",),
+    "optimizers.registry": ("method", "optimizer"),
+    "problems.lookup": ("problem",),
+    "problems.problem": ("Problem",),
+    "problems.registry": ("family",),
 }
-_PACKAGES = ("problems", "optimizers")
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
+_PACKAGES = ("optimizers", "problems")
 
 if TYPE_CHECKING:
-    from nagbench.analysis.compare import compare
-    from nagbench.api.certificates import verify
+    from nagbench.api.certificates import Certificate, verify
+    from nagbench.api.comparisons import compare
+    from nagbench.api.runs import Run, run
     from nagbench.api.sweeps import Sweep, load, merge, sweep
     from nagbench.core.errors import UsageError
     from nagbench.core.kernels import jitable
-    from nagbench.engine.records import Cell, Run
-    from nagbench.engine.single_run import run
+    from nagbench.engine.records import Cell
     from nagbench.optimizers.algorithm import Method, Optimizer
     from nagbench.optimizers.hyperparameters import Hyperparameter
     from nagbench.optimizers.registry import method, optimizer, optimizers
@@ -49,20 +45,23 @@ if TYPE_CHECKING:
     from nagbench.problems.registry import family
 
 __all__ = [
-    "Cell", "Hyperparameter", "Method", "Optimizer", "Problem", "Run", "Sweep", "UsageError", "compare", "family", "jitable",
-    "load", "merge", "method", "optimizer", "optimizers", "problem", "problems", "run", "sweep", "verify",
+    "Cell", "Certificate", "Hyperparameter", "Method", "Optimizer", "Problem", "Run", "Sweep", "UsageError", "compare",
+    "family", "jitable", "load", "merge", "method", "optimizer", "optimizers", "problem", "problems", "run", "sweep",
+    "verify",
 ]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used."""
     if name in _PACKAGES:
         return importlib.import_module(f"nagbench.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'nagbench' has no attribute {name!r}")
-    thing = getattr(importlib.import_module(f"nagbench.{_HOMES[name]}"), name)
-    globals()[name] = thing
-    return thing
+    value = getattr(importlib.import_module(f"nagbench.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES, *_PACKAGES])
+    """Return the public names, and Python's own such as ``__version__``."""
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

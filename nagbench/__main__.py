@@ -1,9 +1,9 @@
-"""The command ``nagbench``, also as ``python -m nagbench``."""
+"""The entry point of the command ``nagbench`` and of ``python -m nagbench``."""
 
 import signal
 
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-    # Until `main` listens to it, while modules are imported, Ctrl-C ends Python without a word.
+    # `main` installs a handler; during the imports before that, Ctrl-C ends Python without a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 from nagbench.cli.main import main

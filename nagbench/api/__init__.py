@@ -1,1 +1,1 @@
-"""What users call from Python, assembled from all other packages."""
+"""The functions and classes that users call from Python; `nagbench` offers them under their plain names."""

@@ -1,46 +1,77 @@
-"""The certificate of equivalence as users make, read and plot it."""
+"""Certificates of equivalence."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING
 
 from nagbench.problems.problem import Problem
 from nagbench.validation.equivalence import certificate
 from nagbench.validation.equivalence.certificate import PROBLEM, STEPS
 from nagbench.validation.equivalence.reading import read
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 
 class Certificate(certificate.Certificate):
-    """What `nagbench.verify` found, with its picture."""
+    """Which implementations coincide, by group and scenario: what `nagbench.verify` returns.
+
+    Attributes
+    ----------
+    problem, dimension, steps
+        The name and dimension of the problem, and the number of iterations.
+    trials
+        One for each group and scenario, with every pair of implementations compared.
+    pairs : pandas.DataFrame
+        One row for each pair, group and scenario.
+    missing
+        The implementations whose library is not installed, and why.
+    named
+        The implementations that were asked for by name.
+    versions
+        The versions of nagbench and the libraries.
+    """
 
     @staticmethod
     def from_json(text: str) -> Certificate:
-        """Return the certificate that ``to_json`` wrote, here or elsewhere.
+        """Return the certificate that ``to_json`` wrote, on this machine or another.
+
+        Parameters
+        ----------
+        text
+            The JSON text.
 
         Raises
         ------
         UsageError
-            If the text is anything else.
-        """
-        return _with_picture(read(text))
+            If the text is not a certificate.
 
-    def plot(self) -> Any:
+        Examples
+        --------
+        >>> import nagbench
+        >>> certificate = nagbench.verify("nesterov", "nesterov-two-sequence", steps=5)
+        >>> nagbench.Certificate.from_json(certificate.to_json()).pairs.equals(certificate.pairs)
+        True
+        """
+        return _with_plot(read(text))
+
+    def plot(self) -> Figure:
         """Plot the distance of every implementation from the first of its group against the step.
 
         Returns
         -------
         matplotlib.figure.Figure
-            One panel per group and scenario.
+            One panel for each group and scenario.
         """
-        from nagbench.reporting.figures.certificate import plot_certificate as draw
+        from nagbench.reporting.figures.certificate import plot_certificate
 
-        return draw(self)
+        return plot_certificate(self)
 
 
-def _with_picture(found: certificate.Certificate) -> Certificate:
-    return Certificate(**{field.name: getattr(found, field.name) for field in fields(found)})
+def _with_plot(plain: certificate.Certificate) -> Certificate:
+    return Certificate(**{field.name: getattr(plain, field.name) for field in fields(plain)})
 
 
 def verify(
@@ -50,32 +81,40 @@ def verify(
     steps: int = STEPS,
     hyperparameters: Mapping[str, float] | None = None,
 ) -> Certificate:
-    """Run implementations in lockstep and tell which coincide.
+    """Run implementations in lockstep and certify which of them coincide.
 
     Parameters
     ----------
     *names
-        Groups ("nesterov", "adam", …) or implementations: ours, a library's ("torch/sgd-nesterov") or a user's
-        ("package.module:attribute"). Without names, all groups.
+        Groups ("nesterov", "adam", …) or implementations: one of nagbench, one of a library ("torch/sgd-nesterov") or
+        your own ("package.module:attribute"). Without names, all groups.
     problem
-        Where all of them run.
+        The problem on which all of them run.
     scenarios
-        Names of what happens to the hyperparameters along a run; all by default.
+        Names of the ways in which hyperparameters change along a run; by default all.
     steps
-        The number of iterations, at least 2.
+        Number of iterations, at least 2.
     hyperparameters
         Values that replace those of the groups.
 
     Returns
     -------
     Certificate
-        The trials, one per group and scenario.
+        One trial for each group and scenario.
 
     Raises
     ------
     UsageError
-        For unknown names, values that are not valid, and named libraries that are not installed.
+        If a name or a value is not valid, or if the library of a named implementation is not installed.
+
+    Examples
+    --------
+    >>> import nagbench
+    >>> certificate = nagbench.verify("nesterov", "nesterov-two-sequence", scenarios=["constant"], steps=20)
+    >>> certificate.pairs["verdict"].tolist()
+    ['rounding']
     """
-    return _with_picture(
-        certificate.verify(*names, problem=problem, scenarios=scenarios, steps=steps, hyperparameters=hyperparameters)
+    plain = certificate.verify(
+        *names, problem=problem, scenarios=scenarios, steps=steps, hyperparameters=hyperparameters
     )
+    return _with_plot(plain)

@@ -1,4 +1,4 @@
-"""Sweeps as users run, load, merge and report them."""
+"""Sweeps: run, load, merge and report them."""
 
 from __future__ import annotations
 
@@ -26,11 +26,26 @@ from nagbench.problems.problem import Problem
 class Sweep(Results):
     """A results directory as pandas tables, with its report.
 
-    What another process adds to the directory is seen after `nagbench.load`.
+    Tables are read once. `nagbench.load` sees what another process has added since.
+
+    Attributes
+    ----------
+    runs : pandas.DataFrame
+        One row for each cell, name and tolerance.
+    timings : pandas.DataFrame
+        One row for each timed cell, machine and iteration count; times in seconds per replay.
+    curves : pandas.DataFrame
+        Value, gradient norm and distance along the selected runs.
+    failures : pandas.DataFrame
+        The rows of ``runs`` with status "error", one per cell.
+    missing : int
+        The number of cells without a result.
+    manifest
+        The specification, versions, machines, git commit, and the command that repeats the sweep.
     """
 
     def _repr_html_(self) -> str:
-        """What a notebook shows of the sweep: findings and summary."""
+        """Return the findings and the summary for a notebook."""
         from nagbench.reporting.context import build_context
         from nagbench.reporting.export import render_notebook
 
@@ -38,7 +53,32 @@ class Sweep(Results):
             return render_notebook(build_context(self))
 
     def report(self, file: str | Path) -> Path:
-        """Writes the report, one HTML file that works offline, and returns its path."""
+        """Write the report: one HTML file that works offline.
+
+        Parameters
+        ----------
+        file
+            Where to write it.
+
+        Returns
+        -------
+        pathlib.Path
+            The path of the file.
+
+        Raises
+        ------
+        UsageError
+            If the file cannot be written.
+
+        Examples
+        --------
+        >>> import nagbench
+        >>> sweep = nagbench.sweep(
+        ...     problems=["bowl"], optimizers=["nesterov"], modes=["theory"], out="results/reported", timing=False
+        ... )
+        >>> sweep.report("report.html").name
+        'report.html'
+        """
         from nagbench.reporting.context import build_context
         from nagbench.reporting.html.page import render_page
 
@@ -48,18 +88,77 @@ class Sweep(Results):
 
 
 def load(folder: str | Path, *, warn: Warn | None = None) -> Sweep:
-    """The sweep in a results directory. Raises UsageError where there is none.
+    """Load the sweep in a results directory.
 
-    ``warn`` is called with one line for every damaged part; without it, the line goes to the standard error.
+    Parameters
+    ----------
+    folder
+        The results directory.
+    warn
+        Called with one line for each damaged part; by default, the line goes to stderr.
+
+    Returns
+    -------
+    Sweep
+        The tables, which are read when they are used.
+
+    Raises
+    ------
+    UsageError
+        If the directory holds no results.
+
+    Examples
+    --------
+    >>> import nagbench
+    >>> _ = nagbench.sweep(
+    ...     problems=["bowl"], optimizers=["nesterov"], modes=["theory"], out="results/loaded", timing=False
+    ... )
+    >>> nagbench.load("results/loaded").runs[["problem", "optimizer", "tolerance", "status"]]
+      problem optimizer  tolerance     status
+    0    bowl  nesterov   0.001000  converged
+    1    bowl  nesterov   0.000001  converged
     """
-    results = load_results(folder, warn=warn)
-    return Sweep(results.store, results.manifest)
+    return _with_report(load_results(folder, warn=warn))
 
 
 def merge(runs: Sequence[str | Path], out: str | Path, *, warn: Warn | None = None) -> Sweep:
-    """Merge results directories into a new one and return its tables; see `nagbench.experiments.merge.merge_results`."""
-    results = merge_results(runs, out, warn=warn)
-    return Sweep(results.store, results.manifest)
+    """Merge results directories into a new one: shards of one sweep, or sweeps of different problems or optimizers.
+
+    Counts are pooled; timings stay with the machine that took them. The same sweep with ``out`` continues from there.
+
+    Parameters
+    ----------
+    runs
+        The results directories.
+    out
+        The new results directory, empty or not there yet.
+    warn
+        Called with one line for each damaged part; by default, such lines are dropped.
+
+    Returns
+    -------
+    Sweep
+        The merged tables.
+
+    Raises
+    ------
+    UsageError
+        If ``out`` is not empty, if the specifications differ in more than problems, optimizers and oracles, or if a cell
+        was counted from different sources or with different results. Nothing is written then.
+
+    Examples
+    --------
+    >>> import nagbench
+    >>> for part in (1, 2):
+    ...     _ = nagbench.sweep(
+    ...         problems=["bowl", "rosenbrock"], optimizers=["nesterov"], modes=["default"], budget=100,
+    ...         shard=(part, 2), out=f"results/shard-{part}",
+    ...     )
+    >>> merged = nagbench.merge(["results/shard-1", "results/shard-2"], "results/all")
+    >>> merged.counted, merged.missing
+    (2, 0)
+    """
+    return _with_report(merge_results(runs, out, warn=warn))
 
 
 def sweep(
@@ -81,46 +180,98 @@ def sweep(
     progress: Progress | None = None,
     **settings: Any,
 ) -> Sweep:
-    """Runs a sweep and returns its tables; cells that ``out`` already holds are not run again.
+    """Run problems × optimizers and return the tables; cells that ``out`` already holds are not run again.
 
-    ``spec`` is a TOML file or a `Spec`; ``problems``, ``optimizers`` and the other keys of a `Spec` as keywords replace
-    its own. ``out`` defaults to results/NAME-HASH. ``jobs`` processes count (None: one a core, where that pays; timing is
-    always alone, in this one), or, with ``executor`` "dask", the workers of the ``scheduler``. ``shard`` (i, n) counts the
-    i-th of n parts of the cells, from 1, and leaves what needs all of them to `nagbench.merge` and the same sweep without
-    it. ``cell_timeout`` (seconds) and ``cell_memory`` (MiB) end a cell as an error; with ``fail_fast`` the first error ends
-    the sweep. ``fresh`` throws away what ``out`` holds.
+    Parameters
+    ----------
+    spec
+        A specification, or the path of a TOML file with one. The default is a small sweep over well-known problems.
+    problems, optimizers
+        Replace those of the specification: objects, text forms or patterns of names.
+    out
+        The results directory. The default is ``results/NAME-HASH``.
+    jobs
+        Number of counting processes; None for one per core if the work is long enough to pay for them. Timing always
+        runs alone, in this process.
+    executor : {"local", "dask"}
+        Where cells are counted.
+    scheduler
+        Address of a Dask scheduler, as in ``"tcp://host:8786"``; by default, one is started on this machine.
+    shard
+        (i, n) counts only part i of n of the cells, from 1; `nagbench.merge` joins the parts, and the same sweep without
+        ``shard`` then traces and times the selected cells.
+    timeout
+        Maximum seconds for the whole sweep.
+    cell_timeout, cell_memory
+        Maximum seconds and MiB for one cell, which ends with status "error" beyond them.
+    fail_fast
+        Whether to end the sweep at the first cell with status "error".
+    fresh
+        Whether to delete first what ``out`` holds.
+    command
+        The command that repeats the sweep, for the manifest.
+    progress
+        Told of the progress and of warnings.
+    **settings
+        Any other key of a specification, such as ``modes``, ``trials``, ``starts``, ``tolerances`` or ``budget``; replaces
+        that of ``spec``.
 
-    Raises UsageError for what is not valid, before anything is run; OutOfTimeError after ``timeout`` seconds.
-    KeyboardInterrupt and OutOfTimeError leave what is finished in ``out``, and the same call goes on from there.
+    Returns
+    -------
+    Sweep
+        The tables.
+
+    Raises
+    ------
+    UsageError
+        If anything is not valid; nothing has been run then.
+    OutOfTimeError
+        After ``timeout`` seconds. As after KeyboardInterrupt, finished work is in ``out``, and the same call resumes it.
+
+    Examples
+    --------
+    >>> import nagbench
+    >>> sweep = nagbench.sweep(
+    ...     problems=["ill-conditioned-1e2"], optimizers=["gradient-descent", "nesterov"], modes=["theory"],
+    ...     tolerances=[1e-6], timing=False, out="results/example",
+    ... )
+    >>> sweep.runs[["optimizer", "status", "iterations", "predicted_iterations"]]
+              optimizer     status  iterations  predicted_iterations
+    0  gradient-descent  converged         922                   922
+    1          nesterov  converged         158                   158
     """
     if problems is not None:
-        settings["problems"] = _texts(problems, text_of_problem)
+        settings["problems"] = _text_forms(problems, text_of_problem)
     if optimizers is not None:
-        settings["optimizers"] = _texts(optimizers, text_of_optimizer)
-    settings = {name: value for name, value in settings.items() if value is not None}
-    checked = _specified(spec, settings)
-    how = Execution(jobs, executor, scheduler, limits_of(cell_timeout, cell_memory))
-    check_execution(how, shard)
+        settings["optimizers"] = _text_forms(optimizers, text_of_optimizer)
+    checked = _make_spec(spec, {name: value for name, value in settings.items() if value is not None})
+    execution = Execution(jobs, executor, scheduler, limits_of(cell_timeout, cell_memory))
+    check_execution(execution, shard)
     clear_caches()
     deadline = None if timeout is None else Deadline(timeout)
     listener = with_deadline(progress or Progress(), deadline)
     with (
         deadline.alarm() if deadline else contextlib.nullcontext(),
         one_thread(),
-        sandboxed(how.limits, listener.pulse),
+        sandboxed(execution.limits, listener.pulse),
     ):
-        results = run_sweep(checked, how, shard, out, listener, fresh=fresh, command=command, fail_fast=fail_fast)
+        results = run_sweep(checked, execution, shard, out, listener, fresh=fresh, command=command, fail_fast=fail_fast)
+    return _with_report(results)
+
+
+def _with_report(results: Results) -> Sweep:
     return Sweep(results.store, results.manifest)
 
 
-def _texts(items: Any, text: Callable[[Any], str]) -> Any:
-    """What names each of them; what is no list of them is left to the specification to refuse."""
+def _text_forms(items: Any, text_of: Callable[[Any], str]) -> Any:
+    """Return the text form of each item; what is not a list is left to the specification, which refuses it."""
     if isinstance(items, str) or not isinstance(items, Iterable):
         return items
-    return [text(item) if isinstance(item, Problem | Optimizer) else item for item in items]
+    return [text_of(item) if isinstance(item, Problem | Optimizer) else item for item in items]
 
 
-def _specified(spec: str | Path | Spec | None, settings: Mapping[str, Any]) -> Spec:
+def _make_spec(spec: str | Path | Spec | None, settings: Mapping[str, Any]) -> Spec:
+    """Return a checked specification with the settings in place of its own."""
     if isinstance(spec, Spec):
         return validate_spec({**spec.model_dump(), **settings})
     if spec is None:

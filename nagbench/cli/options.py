@@ -1,80 +1,164 @@
-"""What verbs of the command line share: the process that they run in, and options, declared once."""
+"""The pieces that declare the verbs: the command class, parameter types and options that several verbs share."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from nagbench.core.errors import check_number
 from nagbench.execution.deadline import in_time
 
-_SENTENCE = 300
-SHAPES = ("table", "csv", "json")
-FILE = click.Path(path_type=Path)
-Decorator = Callable[[Any], Any]
+if TYPE_CHECKING:
+    from nagbench.analysis.profiles import By
+    from nagbench.core.measures import Measure
 
-RUN = click.argument("folder", metavar="RUN", type=FILE)
-SHAPE = click.option("--format", "shape", type=click.Choice(SHAPES), default="table", show_default=True)
-MEASURE = click.option("--measure", default="gradient", show_default=True, help="gradient, value or distance.")
-RELATIVE = click.option("--relative", is_flag=True, help="Divide the measure by its value at the start.")
-TOLERANCE = click.option("--tolerance", default="1e-6", show_default=True)
-ORACLE = click.option("--oracle", default="exact", show_default=True, help="exact, minibatch:B, stochastic or noise:S.")
-SEED = click.option("--seed", type=int, default=0, show_default=True)
-BY = click.option(
-    "--by", type=click.Choice(("iterations", "evaluations", "time")), default="iterations", show_default=True,
-    help="The cost: iterations, gradient evaluations, or seconds of the bare replay.",
-)  # fmt: skip
-MODE = click.option("--mode", help="theory, default, tuned, grid or given.  [default: tuned, if there]")
+Decorator = Callable[[Any], Any]
 
 
 class Verb(click.Command):
-    """A verb that runs code from outside the package in another process, which it survives."""
+    """A command that runs user code in a sandbox and returns its exit code, None for 0."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Runs it."""
+        """Run the command and end with its exit code."""
         with in_time(ctx.params.get("timeout")):
             from nagbench.execution.sandbox import sandboxed
 
             with sandboxed():
-                return super().invoke(ctx)
+                code = super().invoke(ctx)
+        ctx.exit(code or 0)
 
 
-class Verbs(click.Group):
-    """Verbs of that kind."""
+class Number(click.ParamType[float]):
+    """A number; an error names it by ``subject`` and goes through `UsageError` as everywhere else."""
 
-    command_class = Verb
+    name = "number"
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Lists the verbs with their whole first sentences, which click would cut to a line each."""
-        verbs = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, verb.get_short_help_str(_SENTENCE)) for name, verb in verbs if verb is not None])
+    def __init__(self, subject: str) -> None:
+        self.subject = subject
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the value as a float."""
+        return check_number(self.subject, value)
 
 
-def together(*options: Decorator) -> Decorator:
-    """One decorator of several, which the help lists in this order."""
+PATH = click.Path(path_type=Path)
+TOLERANCE = Number("tolerance")
+ORACLES = "exact, minibatch:ROWS, stochastic or noise:SIGMA"
 
-    def decorate(verb: Any) -> Any:
-        for option in reversed(options):
-            verb = option(verb)
-        return verb
+RESULTS_ARGUMENT = click.argument("folder", metavar="RUN", type=PATH)
+JOBS_OPTION = click.option(
+    "-j", "--jobs", type=click.IntRange(min=1),
+    help="Number of counting processes.  [default: one per core if the work is long enough to pay for them]",
+)  # fmt: skip
+ENGINE_OPTION = click.option(
+    "--engine", help="numba, python or mixed.  [default: the fastest that problem and optimizer support]"
+)
+
+
+def format_option(*choices: str) -> Decorator:
+    """Return the option ``--format``, passed on as ``shape``; the first choice is the default."""
+    return click.option(
+        "--format", "shape", type=click.Choice(choices), default=choices[0], show_default=True, help="Output format."
+    )
+
+
+TABLE_FORMATS = ("table", "csv", "json")
+FORMAT_OPTION = format_option(*TABLE_FORMATS)
+
+
+def plot_option(content: str) -> Decorator:
+    """Return the option ``--plot``."""
+    return click.option("--plot", type=PATH, help=f"Draw {content} in this file (.svg, .pdf, .png, …).")
+
+
+def confidence_option(subject: str) -> Decorator:
+    """Return the option ``--confidence``."""
+    return click.option("--confidence", type=float, default=0.95, show_default=True, help=f"Confidence {subject}.")
+
+
+def record_options(name: str, record: type[Any], *options: Decorator) -> Decorator:
+    """Declare options that reach the command together, as one record.
+
+    Parameters
+    ----------
+    name
+        The parameter of the command that takes the record.
+    record
+        A named tuple with one field for each option.
+    *options
+        The options in the order in which the help lists them.
+
+    Returns
+    -------
+    Decorator
+        The decorator of the command.
+    """
+
+    def decorate(command: Callable[..., Any]) -> Any:
+        @functools.wraps(command)
+        def with_record(**values: Any) -> Any:
+            own = {field: values.pop(field) for field in record._fields}
+            return command(**values, **{name: record(**own)})
+
+        return functools.reduce(lambda inner, option: option(inner), reversed(options), with_record)
 
     return decorate
 
 
-def single_cell(budget: int) -> Decorator:
-    """What decides the result of one cell beside problem and optimizer."""
-    most = click.option("--budget", type=click.IntRange(min=0), default=budget, show_default=True)
-    return together(MEASURE, RELATIVE, TOLERANCE, most, ORACLE, SEED)
+class CellOptions(NamedTuple):
+    """What decides the result of one cell besides problem, optimizer and start."""
+
+    measure: Measure
+    relative: bool
+    tolerance: float
+    budget: int
+    oracle: str
+    seed: int
 
 
-def plot(what: str) -> Decorator:
-    """Where a picture is drawn; its ending says the format."""
-    return click.option("--plot", type=FILE, help=f"{what}: .svg, .pdf, .png …")
+def cell_options(budget: int) -> Decorator:
+    """Return the options of `CellOptions`, with this default budget."""
+    return record_options(
+        "cell",
+        CellOptions,
+        click.option("--measure", default="gradient", show_default=True, help="gradient, value or distance."),
+        click.option("--relative", is_flag=True, help="Divide the measure by its value at the start."),
+        click.option(
+            "--tolerance",
+            type=TOLERANCE,
+            default="1e-6",
+            show_default=True,
+            help="Stop when the measure is at most this.",
+        ),
+        click.option(
+            "--budget",
+            type=click.IntRange(min=0),
+            default=budget,
+            show_default=True,
+            help="Maximum number of iterations.",
+        ),
+        click.option("--oracle", default="exact", show_default=True, help=f"{ORACLES}."),
+        click.option("--seed", type=int, default=0, show_default=True, help="Seed of a sampled oracle."),
+    )
 
 
-def confidence(help: str | None = None) -> Decorator:
-    """The confidence of intervals and tests."""
-    return click.option("--confidence", type=float, default=0.95, show_default=True, help=help)
+class WorkOptions(NamedTuple):
+    """Which costs of which runs a profile, a ranking or medians are made of."""
+
+    by: By
+    mode: str | None
+
+
+WORK_OPTIONS = record_options(
+    "work_options",
+    WorkOptions,
+    click.option(
+        "--by", type=click.Choice(("iterations", "evaluations", "time")), default="iterations", show_default=True,
+        help="Cost: iterations, gradient evaluations, or the seconds of the bare replay.",
+    ),
+    click.option("--mode", help="theory, default, tuned, grid or given.  [default: tuned if the sweep has it]"),
+)  # fmt: skip

@@ -1,4 +1,4 @@
-"""One cell, run and told in full: `nagbench.run`, and the checks of what it is given."""
+"""One cell, run by itself: counted, traced and compared with theory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike
 
 from nagbench.core.canonical import canonical
 from nagbench.core.errors import UsageError, check_number, check_whole
-from nagbench.core.measures import Measure
 from nagbench.core.remote import Pulse, remote_call
 from nagbench.engine.oracles import default_every, parse_oracle
 from nagbench.engine.records import STATUSES, Cell, Run
@@ -42,50 +41,46 @@ def run(
     problem: Problem | str,
     optimizer: Optimizer | str,
     *,
-    measure: Measure = "gradient",
-    tolerance: float = 1e-6,
-    budget: int = 100_000,
-    oracle: str = "exact",
-    seed: int = 0,
     start: ArrayLike | None = None,
     path: bool = False,
-    relative: bool = False,
-    measure_every: int | None = None,
-    engine: str | None = None,
     pulse: Pulse = lambda: None,
+    **settings: Any,
 ) -> Run:
-    """Runs one optimizer on one problem until ``measure`` is within ``tolerance`` or ``budget`` iterations are made.
+    """Run one optimizer on one problem.
 
-    ``measure`` is "gradient" ‖∇f‖₂, "value" f − f* or "distance" ‖x − x*‖₂ to the nearest known minimiser, tested at
-    the method's iterate; with ``relative`` it is divided by its value at the start. ``path`` keeps every iterate.
-    ``pulse`` is called about every 50 ms; what it raises ends the run.
-    With a sampled oracle the measure is taken every ``measure_every`` iterations (default: once an epoch, or 10).
+    Parameters
+    ----------
+    problem, optimizer
+        The problem and the optimizer, or their text forms.
+    start : array_like of shape (n,), optional
+        Replaces the start of the problem.
+    path
+        Whether to keep every iterate.
+    pulse
+        Called about every 50 ms; what it raises ends the run.
+    **settings
+        ``measure``, ``tolerance``, ``budget``, ``oracle``, ``seed``, ``relative``, ``measure_every`` and ``engine``, as in
+        `nagbench.run`.
 
-    Raises UsageError for unknown names, values that are not valid, and a measure whose reference is not known.
+    Returns
+    -------
+    Run
+        The outcome.
+
+    Raises
+    ------
+    UsageError
+        If a name or a value is not valid, or if the measure needs a reference that is not known.
     """
-    found = problem if isinstance(problem, Problem) else make_problem(problem)
+    objective = problem if isinstance(problem, Problem) else make_problem(problem)
     chosen = optimizer if isinstance(optimizer, Optimizer) else make_optimizer(optimizer)
     if start is not None:
-        found = with_start(found, start)
-    tolerance = check_number("tolerance", tolerance)
-    cell = make_cell(
-        found, chosen, measure=measure, tolerances=(tolerance,), budget=check_whole("budget", budget),
-        oracle=oracle, seed=seed, relative=relative,
-        every=measure_every if measure_every is not None else default_every(parse_oracle(oracle), found),
-        engine=choose_engine(found, chosen.method, engine),
-    )  # fmt: skip
-    job, record = BatchRun(LoadedBatch(found, chosen.method, [cell])), curve_trace(cell, found)
-    counts = run_batch(job, record, pulse)
-    hit, query = counts.hits[0, -1], job.work.y.copy()
-    along = traced(found, record, counts.recorded)
-    kept = None
-    if path:
-        # How long the path gets is known only now; the second pass repeats the first, bit for bit.
-        way = path_trace(int(hit["iterations"]), found.dimension)
-        whole = replace(cell, every=1, tolerances=(UNREACHABLE,), budget=int(hit["iterations"]))
-        again = run_batch(BatchRun(LoadedBatch(found, chosen.method, [whole])), way, pulse)
-        kept = way.path[: again.recorded]
-    exact = parse_oracle(oracle).exact
+        objective = with_start(objective, start)
+    cell = _cell_of_settings(objective, chosen, **settings)
+    batch, record = BatchRun(LoadedBatch(objective, chosen.method, [cell])), curve_trace(cell, objective)
+    counts = run_batch(batch, record, pulse)
+    hit, query = counts.hits[0, -1], batch.work.y.copy()
+    trace = traced(objective, record, counts.recorded)
     return Run(
         cell=cell,
         status=STATUSES[hit["status"]],
@@ -100,14 +95,47 @@ def run(
         rate=float(hit["rate"]),
         iterate=counts.points[0, -1],
         query=query,
-        predicted_iterations=predict_iterations(found, chosen, measure, tolerance, budget, relative=relative)
-        if exact
-        else None,
-        path=kept,
-        curve=along.curve,
-        metrics=along.metrics,
+        predicted_iterations=_predict(objective, chosen, cell),
+        path=_repeat_for_path(objective, chosen, cell, int(hit["iterations"]), pulse) if path else None,
+        curve=trace.curve,
+        metrics=trace.metrics,
         error=counts.errors.get(0, ""),
     )
+
+
+def _cell_of_settings(
+    problem: Problem,
+    optimizer: Optimizer,
+    *,
+    tolerance: float = 1e-6,
+    budget: int = 100_000,
+    oracle: str = "exact",
+    measure_every: int | None = None,
+    engine: str | None = None,
+    **settings: Any,
+) -> Cell:
+    every = default_every(parse_oracle(oracle), problem) if measure_every is None else measure_every
+    return make_cell(
+        problem, optimizer, tolerances=(check_number("tolerance", tolerance),), budget=check_whole("budget", budget),
+        oracle=oracle, every=every, engine=choose_engine(problem, optimizer.method, engine), **settings,
+    )  # fmt: skip
+
+
+def _predict(problem: Problem, optimizer: Optimizer, cell: Cell) -> int | None:
+    """Return the number of iterations by theory, None if there is none."""
+    if not parse_oracle(cell.oracle).exact:
+        return None
+    return predict_iterations(
+        problem, optimizer, cell.measure, cell.tolerances[-1], cell.budget, relative=cell.relative
+    )
+
+
+def _repeat_for_path(problem: Problem, optimizer: Optimizer, cell: Cell, iterations: int, pulse: Pulse) -> Any:
+    """Return the iterates of a run of known length; the second pass repeats the first, bit for bit."""
+    trace = path_trace(iterations, problem.dimension)
+    whole = replace(cell, every=1, tolerances=(UNREACHABLE,), budget=iterations)
+    counts = run_batch(BatchRun(LoadedBatch(problem, optimizer.method, [whole])), trace, pulse)
+    return trace.path[: counts.recorded]
 
 
 def with_start(problem: Problem, start: ArrayLike) -> Problem:

@@ -69,7 +69,7 @@ def test_every_kind_prints_and_draws(words, made, tmp_path, capsys):
 def test_rank_says_where_there_are_too_few_problems(made, capsys):
     _, out, err = nag("rank", made, "--format", "json", capsys=capsys)
     assert {row["method"] for row in json.loads(out)} == {"nesterov", "momentum"}
-    assert "too little to tell methods apart by rank: 3 problems, fewer than 6" in err
+    assert "too few data to distinguish methods by rank: 3 problems, fewer than 6" in err
 
 
 def test_medians_of_single_runs_have_no_interval(made, capsys):

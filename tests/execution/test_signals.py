@@ -139,7 +139,7 @@ def test_a_signal_to_end_keeps_what_is_counted(tmp_path, name, code):
     """As a cluster's queue sends it before it kills, and a terminal that closes: no outcome is on the disk by then."""
     done = told_to_end(tmp_path, name, True, 4000)
     assert done.returncode == code
-    assert done.stderr.splitlines()[-1].endswith("what is finished is kept, and the same command goes on from there")
+    assert done.stderr.splitlines()[-1].endswith("finished work is kept, and the same command resumes the sweep")
     assert "Traceback" not in done.stderr
     assert nagbench.load(tmp_path / "o").counted > 0
 

@@ -115,7 +115,7 @@ def test_killed_and_resumed(undisturbed, tmp_path, jobs, how):
 def test_a_time_that_is_over(undisturbed, tmp_path):
     done = nag(*WORDS, "--timeout", "0.01", "-j", "2", "--out", tmp_path / "o")
     assert done.returncode == 130
-    assert "the same command goes on" in done.stderr
+    assert "the same command resumes the sweep" in done.stderr
     assert nag(*WORDS, "-j", "2", "--out", tmp_path / "o").returncode == 0
     assert table_hash(nagbench.load(tmp_path / "o")) == table_hash(undisturbed)
 

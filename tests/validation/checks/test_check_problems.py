@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 import nagbench
-from nagbench import Problem
-from nagbench.core.kernels import jitable
+from nagbench import Problem, jitable
 from nagbench.problems.lookup import problem as make_problem
 from nagbench.validation.checks import check_problem
 

@@ -1,0 +1,89 @@
+"""The verb ``compare``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nagbench.cli.console import print_message, print_table
+from nagbench.cli.options import PATH, Decorator, Verb, confidence_option, format_option
+
+if TYPE_CHECKING:
+    from nagbench.analysis.compare import Comparison
+
+
+def _share_option(option: str, name: str, default: float, help: str) -> Decorator:
+    return click.option(option, name, type=float, default=default, show_default=True, help=help)
+
+
+@click.command("compare", cls=Verb)
+@click.argument("a", type=PATH)
+@click.argument("b", type=PATH)
+@_share_option("--threshold", "times", 0.05, "Relative slowdown of a method from which on it is a regression.")
+@_share_option(
+    "--cell-threshold", "cells", 0.25, "Relative slowdown of a single cell from which on it is a regression."
+)
+@_share_option("--counts-threshold", "counts", 0.01, "Relative rise in iterations above which it is a regression.")
+@confidence_option("level of the intervals of all methods together")
+@_share_option("--noise", "cell_noise", 0.02, "Relative noise floor of the time of a cell.")
+@_share_option("--session-noise", "session_noise", 0.01, "Relative noise floor of all times of one process.")
+@format_option("table", "json", "md")
+def command(a: Path, b: Path, cell_noise: float, session_noise: float, shape: str, **thresholds: float) -> int:
+    """Compare results directory B with the earlier A: counts exactly, times with confidence intervals, and statuses.
+
+    Cells are matched by key, otherwise by name. Times are compared only if both were taken on the same machine. The exit
+    code is 1 on a regression.
+    """
+    import json
+
+    from nagbench.analysis.compare import Rules, compare
+    from nagbench.analysis.compare_formats import markdown, plain
+    from nagbench.analysis.ratios import Noise
+    from nagbench.api.sweeps import load
+
+    rules = Rules(**thresholds, noise=Noise(cell_noise, session_noise))
+    comparison = compare(load(a, warn=print_message), load(b, warn=print_message), rules)
+    if shape == "md":
+        click.echo(markdown(comparison), nl=False)
+    else:
+        if shape == "json":
+            click.echo(json.dumps(_to_plain_data(plain(comparison)), ensure_ascii=False))
+        else:
+            _print_comparison(comparison)
+        for note in comparison.notes:
+            print_message(note)
+    return int(comparison.regressed)
+
+
+def _to_plain_data(value: Any) -> Any:
+    """Return nested dicts of tables as nested dicts of lists of rows."""
+    import json
+
+    import pandas as pd
+
+    from nagbench.experiments.serialize import table_to_json
+
+    if isinstance(value, pd.DataFrame):
+        return json.loads(table_to_json(value))
+    return {key: _to_plain_data(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+def _print_comparison(comparison: Comparison) -> None:
+    """Print the headline, the regressions, and the tables that are not empty."""
+    from nagbench.analysis.compare_formats import changed_cells, changed_counts, counts_line, headline, method_times
+
+    click.echo(f"{headline(comparison)}, {comparison.a} → {comparison.b}")
+    for line in comparison.regressions:
+        click.echo(f"  {line}")
+    click.echo(f"\n{counts_line(comparison)}")
+    for title, table in (
+        ("selected variants whose counts changed:", changed_counts(comparison)),
+        ("times by method:", method_times(comparison)),
+        ("single cells whose time changed:", changed_cells(comparison)),
+        ("in one of the two only:", comparison.only),
+    ):
+        if not table.empty:
+            click.echo(f"\n{title}")
+            print_table(table)

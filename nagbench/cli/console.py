@@ -1,0 +1,125 @@
+"""What the verbs print: messages on stderr; tables and facts on stdout; and the files that they save."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nagbench.core.errors import UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Console
+
+# A row printed into a pipe stays on one line, however long it is.
+_UNLIMITED = 100_000
+_USUALLY_CONSTANT = ("oracle", "start", "seed", "optimizer", "cells", "settings")
+
+
+def print_message(message: str) -> None:
+    """Print a warning, an error or a status line on stderr, with the name of the program in front."""
+    click.echo(f"nagbench: {message}", err=True)
+
+
+def print_note(note: str) -> None:
+    """Print a remark about the results on stderr."""
+    click.echo(note, err=True)
+
+
+def print_table(rows: pd.DataFrame | Sequence[dict[str, Any]], shape: str = "table") -> None:
+    """Print a table on stdout.
+
+    Parameters
+    ----------
+    rows
+        The table, or its rows by column.
+    shape
+        "csv", "json", or "table" for aligned columns.
+    """
+    import pandas as pd
+
+    table = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(rows)
+    if shape == "csv":
+        click.echo(table.to_csv(index=False), nl=False)
+    elif shape == "json":
+        from nagbench.experiments.serialize import table_to_json
+
+        click.echo(table_to_json(table))
+    else:
+        _print_columns(table)
+
+
+def _print_columns(table: pd.DataFrame) -> None:
+    import pandas as pd
+    from rich.table import Table
+
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    for name in table.columns:
+        numeric = pd.api.types.is_numeric_dtype(table[name])
+        grid.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in table.itertuples(index=False):
+        grid.add_row(*map(_cell_text, row))
+    stdout_console(_UNLIMITED).print(grid)
+
+
+def _cell_text(value: Any) -> Any:
+    import pandas as pd
+    from rich.text import Text
+
+    missing = value is None or value is pd.NA or value != value
+    return Text("" if missing else f"{value:g}" if isinstance(value, float) else str(value))
+
+
+def drop_uninformative(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table without the columns that tell a reader nothing.
+
+    These are columns without a value, columns that usually hold one value and do so here, and ``optimizer`` where it
+    repeats ``variant``.
+    """
+    dropped = [name for name in table if table[name].isna().all() or (table[name] == "").all()]
+    dropped += [name for name in _USUALLY_CONSTANT if name in table and table[name].nunique(dropna=False) == 1]
+    if {"optimizer", "variant"} <= {*table} and table["optimizer"].equals(table["variant"]):
+        dropped.append("optimizer")
+    return table.drop(columns={*dropped})
+
+
+def print_object(facts: Mapping[str, Any]) -> None:
+    """Print facts as one JSON object on stdout."""
+    import pandas as pd
+
+    from nagbench.experiments.serialize import table_to_json
+
+    click.echo(table_to_json(pd.DataFrame([facts]))[1:-1])
+
+
+def print_facts(facts: Mapping[str, Any]) -> None:
+    """Print facts on stdout, one per line."""
+    for name, value in facts.items():
+        click.echo(f"{name:<21} {value}")
+
+
+def stdout_console(width: int = 200) -> Console:
+    """Return a rich console for stdout with this width, or that of the terminal if stdout is one."""
+    from rich.console import Console
+
+    return Console(highlight=False, width=None if sys.stdout.isatty() else width)
+
+
+def save_figure(figure: Any, file: Path) -> None:
+    """Save a figure in the format of the file's suffix, and print where.
+
+    Raises
+    ------
+    UsageError
+        If the file cannot be written or the format is unknown.
+    """
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(file, dpi=150)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"figure {file} cannot be written: {error}") from None
+    print_note(f"figure: {file}")

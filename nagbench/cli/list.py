@@ -1,0 +1,75 @@
+"""The verb ``list``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nagbench.cli.console import print_table
+from nagbench.cli.options import FORMAT_OPTION, Verb
+from nagbench.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from nagbench.optimizers.algorithm import Method
+    from nagbench.problems.problem import Problem
+    from nagbench.problems.suites import Entry
+
+
+@click.command("list", cls=Verb)
+@click.argument("what", type=click.Choice(["problems", "optimizers", "families"]))
+@click.option("--kind", help="Only problems that are quadratic, convex (and not quadratic) or nonconvex.")
+@click.option("--dimension", metavar="N|LOW..HIGH", help="Only problems of this dimension; LOW.. and ..HIGH work too.")
+@click.option("--condition", metavar="LOW..HIGH", help="Only problems whose condition number κ = L/μ is in this range.")
+@click.option("--source", metavar="TEXT", help="Only problems whose source contains this text.")
+@click.option("--suite", help="Only problems of this suite.")
+@FORMAT_OPTION
+def command(what: str, shape: str, **filters: str | None) -> None:
+    """List all problems, optimizers or families with their sources."""
+    given = {name: value for name, value in filters.items() if value is not None}
+    if given and what != "problems":
+        raise UsageError(f"--{next(iter(given))} filters problems and does not apply to {what}")
+    print_table(_problem_rows(given) if what == "problems" else _ROWS[what](), shape)
+
+
+def _problem_rows(filters: dict[str, str]) -> list[dict[str, Any]]:
+    from nagbench.problems.filters import select_problems
+
+    return [_problem_row(entry, problem) for entry, problem in select_problems(**filters)]
+
+
+def _problem_row(entry: Entry, problem: Problem) -> dict[str, Any]:
+    return {
+        "name": entry.name, "suite": entry.suite, "family": problem.family, "dimension": problem.dimension,
+        "kind": problem.kind, "condition": problem.condition, "minimum": problem.minimum, "source": problem.source,
+    }  # fmt: skip
+
+
+def _optimizer_rows() -> list[dict[str, Any]]:
+    from nagbench.optimizers.registry import algorithms, library_algorithms, plugin_algorithms
+
+    known = {**algorithms(), **library_algorithms(), **plugin_algorithms()}
+    return [_optimizer_row(name, method) for name, method in known.items()]
+
+
+def _optimizer_row(name: str, method: Method) -> dict[str, Any]:
+    from nagbench.optimizers.adapters import explain_missing_library
+
+    reason = explain_missing_library(method.library)
+    defaults = ", ".join(f"{key}={known.default:g}" for key, known in method.hyperparameters.items())
+    return {
+        "name": name, "library": f"{method.library} ({reason})" if reason else method.library,
+        "hyperparameters": defaults, "update": method.summary.rstrip("."), "source": method.source,
+    }  # fmt: skip
+
+
+def _family_rows() -> list[dict[str, Any]]:
+    from nagbench.problems.registry import families, plugin_families
+
+    return [
+        {"name": name, "parameters": ", ".join(family.parameters), "formula": family.summary}
+        for name, family in {**families(), **plugin_families()}.items()
+    ]
+
+
+_ROWS = {"optimizers": _optimizer_rows, "families": _family_rows}

@@ -1,0 +1,29 @@
+"""The verb ``medians``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from nagbench.cli.console import print_message, print_table
+from nagbench.cli.options import FORMAT_OPTION, RESULTS_ARGUMENT, WORK_OPTIONS, Verb, WorkOptions, confidence_option
+
+
+@click.command("medians", cls=Verb)
+@RESULTS_ARGUMENT
+@WORK_OPTIONS
+@confidence_option("level of the intervals")
+@FORMAT_OPTION
+def command(folder: Path, work_options: WorkOptions, confidence: float, shape: str) -> None:
+    """Print medians over starts and seeds with exact confidence intervals; a run that did not converge counts as infinite."""
+    from nagbench.analysis.statistics import medians
+    from nagbench.cli.loading import load_work
+
+    table = medians(load_work(folder, work_options), confidence)
+    print_table(table, shape)
+    if table["low"].isna().any():
+        print_message(
+            f"no interval of {confidence:.0%} where there are too few starts and seeds (95% needs six); a single run with an "
+            "exact oracle needs none, because its count is exact"
+        )

@@ -1,0 +1,187 @@
+"""The verb ``profile``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from nagbench.cli.console import print_message, print_table, save_figure
+from nagbench.cli.options import FORMAT_OPTION, RESULTS_ARGUMENT, WORK_OPTIONS, Verb, WorkOptions, plot_option
+from nagbench.core.errors import UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nagbench.analysis.profiles import By
+
+_RATIOS = (1.0, 2.0, 4.0, 8.0, 16.0)
+_FEW_PROBLEMS = 10
+_FIGURE_SIZE = (6.4, 4.2)
+_COST_NAMES = {"iterations": "iterations", "evaluations": "gradient evaluations", "time": "time"}
+_TITLES = {"ecdf": "runtime distribution"}
+
+
+@click.command("profile", cls=Verb)
+@RESULTS_ARGUMENT
+@click.option(
+    "--kind", type=click.Choice(("performance", "data", "ecdf", "log-ratio")), default="performance", show_default=True,
+    help="Dolan and Moré's profile, Moré and Wild's, the distribution of runtimes over all targets, or the cost ratios of "
+    "two methods.",
+)  # fmt: skip
+@WORK_OPTIONS
+@click.option("--tolerance", type=float, help="One of the tolerances of the sweep.  [default: the tightest; ecdf: all]")
+@click.option("-m", "--method", "methods", multiple=True, help="Only this method, by its label. Repeatable.")
+@click.option("--per-dimension", is_flag=True, help="Divide costs by n + 1 (data) or by n (ecdf).")
+@plot_option("the profile")
+@FORMAT_OPTION
+def command(
+    folder: Path,
+    work_options: WorkOptions,
+    kind: str,
+    tolerance: float | None,
+    methods: Sequence[str],
+    per_dimension: bool,
+    plot: Path | None,
+    shape: str,
+) -> None:
+    """Print a profile of a results directory: the share of problems that each method solves within a cost.
+
+    The table shows the curves at a few ratios or costs; CSV and JSON hold every step. A run that did not converge has
+    infinite cost.
+    """
+    from nagbench.cli.loading import load_work
+
+    if per_dimension and kind not in ("data", "ecdf"):
+        raise UsageError(f"--per-dimension changes no ratio and does not apply to --kind {kind}; allowed: data, ecdf")
+    work = load_work(folder, work_options, methods)
+    if kind != "ecdf":
+        work = _select_tolerance(work, tolerance)
+    if kind == "log-ratio":
+        _print_log_ratios(work, work_options.by, methods, plot, shape)
+        return
+    curves = _compute_curves(work, kind, per_dimension)
+    _print_curves(curves, shape)
+    if plot is not None:
+        _plot_curves(curves, work, kind, work_options.by, per_dimension, plot)
+    _print_coverage(work)
+
+
+def _select_tolerance(work: pd.DataFrame, tolerance: float | None) -> pd.DataFrame:
+    """Return the rows at one tolerance, by default the tightest."""
+    from nagbench.analysis.formatting import listed
+
+    known = sorted(work["tolerance"].unique())
+    if tolerance is not None and tolerance not in known:
+        raise UsageError(f"tolerance {tolerance:g} was not run; known: {listed([f'{value:g}' for value in known])}")
+    return work[work["tolerance"] == (known[0] if tolerance is None else tolerance)]
+
+
+def _compute_curves(work: pd.DataFrame, kind: str, per_dimension: bool) -> pd.DataFrame:
+    from nagbench.analysis.profiles import data_profile, performance_profile, runtime_ecdf
+
+    if kind == "performance":
+        curves = performance_profile(work)
+    else:
+        curves = (data_profile if kind == "data" else runtime_ecdf)(work, per_dimension=per_dimension)
+    if curves.empty:
+        raise UsageError("no problem was run with all of these methods; select some of them with --method")
+    return curves
+
+
+def _print_curves(curves: pd.DataFrame, shape: str) -> None:
+    from nagbench.analysis.profiles import shares_at
+
+    if shape == "table":
+        curves = shares_at(curves, _points(curves))
+        # Tolerances are too small to be rounded.
+        curves = curves.round({name: 3 for name in curves.columns if name != "tolerance"})
+    print_table(curves, shape)
+
+
+def _points(curves: pd.DataFrame) -> Sequence[float]:
+    """Return the ratios or costs at which the table shows the curves."""
+    import numpy as np
+
+    if "ratio" in curves:
+        return _RATIOS
+    costs = curves.loc[curves["cost"] > 0, "cost"]
+    if costs.empty:
+        return (0.0,)
+    low, high = np.floor(np.log10(costs.min())), np.ceil(np.log10(costs.max()))
+    return [float(10.0**power) for power in np.arange(low + 1, high + 1)][-6:]
+
+
+def _cost_label(kind: str, by: str, per_dimension: bool) -> str:
+    if kind == "performance":
+        return f"{_COST_NAMES[by]}, times the best"
+    divisor = " / n" if kind == "ecdf" else " / (n + 1)"
+    return _COST_NAMES[by] + divisor * per_dimension
+
+
+def _plot_curves(curves: pd.DataFrame, work: pd.DataFrame, kind: str, by: By, per_dimension: bool, file: Path) -> None:
+    from nagbench.analysis.profiles import given_up
+    from nagbench.reporting.figures.profiles import plot_profiles
+
+    figure = plot_profiles(
+        curves,
+        "ratio" if kind == "performance" else "cost",
+        _cost_label(kind, by, per_dimension),
+        share="share of problems and targets" if kind == "ecdf" else "share of problems",
+        title=_title(work, kind),
+        size=_FIGURE_SIZE,
+        legend=True,
+        # The costs at which runs were cut off have a place only on an axis of plain costs.
+        given_up=None if kind == "performance" or per_dimension else given_up(work),
+    )
+    save_figure(figure, file)
+
+
+def _title(work: pd.DataFrame, kind: str) -> str:
+    tolerances = sorted(work["tolerance"].unique())
+    targets = f"{len(tolerances)} targets" if len(tolerances) > 1 else f"tolerance {tolerances[0]:g}"
+    return f"{_TITLES.get(kind, f'{kind} profile')}, {work['mode'].iloc[0]}, {targets}"
+
+
+def _print_coverage(work: pd.DataFrame) -> None:
+    """Print how many methods, problems and instances the profile covers."""
+    from nagbench.analysis.formatting import counted
+    from nagbench.analysis.profiles import coverage
+
+    row = coverage(work).iloc[0]
+    methods, problems, instances, excluded = (
+        int(row[name]) for name in ("methods", "problems", "instances", "left_out")
+    )
+    print_message(
+        f"{counted(methods, 'method')} on {counted(problems, 'problem')}, {counted(instances, 'instance')} "
+        "(starts and seeds)"
+    )
+    if excluded:
+        print_message(f"excluded: {counted(excluded, 'instance')} that not every method ran or was timed on")
+    if problems < _FEW_PROBLEMS:
+        print_message(f"a profile of {counted(problems, 'problem')} is coarse: each is a step of {1 / problems:.0%}")
+
+
+def _print_log_ratios(work: pd.DataFrame, by: By, methods: Sequence[str], plot: Path | None, shape: str) -> None:
+    from nagbench.analysis.formatting import counted
+    from nagbench.analysis.profiles import log_ratio_profile
+
+    if len(methods) != 2:
+        raise UsageError("--kind log-ratio compares two methods; name both with --method")
+    first, second = methods
+    ratios = log_ratio_profile(work, first, second)
+    print_table(ratios, shape)
+    if plot is not None:
+        from nagbench.reporting.figures.log_ratios import plot_log_ratios
+
+        names = dict(zip(work["method"], work["optimizer"], strict=True))
+        optimizers = (str(names[first]), str(names[second]))
+        title = _title(work, "log-ratio")
+        save_figure(plot_log_ratios(ratios, first, second, by, optimizers=optimizers, title=title), plot)
+    first_wins = int(((ratios["log_ratio"] < 0) | (ratios["outcome"] == "first")).sum())
+    second_wins = int(((ratios["log_ratio"] > 0) | (ratios["outcome"] == "second")).sum())
+    print_message(
+        f"of {counted(len(ratios), 'instance')}, {first} was cheaper on {first_wins} and {second} on {second_wins}"
+    )

@@ -1,0 +1,66 @@
+"""The verb ``rank``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from nagbench.cli.console import print_message, print_table, save_figure
+from nagbench.cli.options import (
+    FORMAT_OPTION,
+    RESULTS_ARGUMENT,
+    WORK_OPTIONS,
+    Verb,
+    WorkOptions,
+    confidence_option,
+    plot_option,
+)
+from nagbench.core.errors import UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@click.command("rank", cls=Verb)
+@RESULTS_ARGUMENT
+@WORK_OPTIONS
+@confidence_option("level of the tests")
+@plot_option("the critical-difference diagram")
+@FORMAT_OPTION
+def command(folder: Path, work_options: WorkOptions, confidence: float, plot: Path | None, shape: str) -> None:
+    """Rank the methods of a results directory over its problems, with the tests of Friedman and Nemenyi."""
+    from nagbench.analysis.statistics import alike, friedman, mean_ranks, ranks
+    from nagbench.cli.loading import load_work
+
+    table = ranks(load_work(folder, work_options))
+    if table.empty:
+        raise UsageError("no problem was run with all methods of this mode, so there is nothing to rank")
+    means, test = mean_ranks(table), friedman(table, confidence).iloc[0]
+    groups = alike(means, float(test["critical_difference"]))
+    print_table(means, shape)
+    if plot is not None:
+        from nagbench.reporting.figures.ranks import plot_critical_difference
+
+        save_figure(plot_critical_difference(means, float(test["critical_difference"]), groups), plot)
+    _print_tests(test, groups, confidence)
+
+
+def _print_tests(test: pd.Series, groups: list[list[str]], confidence: float) -> None:
+    """Print the results of both tests, or why there are too few data for them."""
+    from nagbench.analysis.formatting import listed
+
+    if not test["enough"]:
+        print_message(f"too few data to distinguish methods by rank: {test['why_not']}")
+        return
+    decision = "the methods differ" if test["p_value"] <= 1 - confidence else "no difference between methods is decided"
+    print_message(
+        f"Friedman test: χ² = {test['chi_square']:.2f}, p = {test['p_value']:.2g}: {decision}; Nemenyi test: mean ranks more "
+        f"than {test['critical_difference']:.2f} apart differ with {confidence:.0%} confidence"
+    )
+    print_message(
+        "not distinguished: " + "; ".join(listed(group) for group in groups)
+        if groups
+        else "all methods are distinguished"
+    )

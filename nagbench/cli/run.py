@@ -1,0 +1,141 @@
+"""The verb ``run``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nagbench.cli.console import print_facts, print_message, print_object, print_table, save_figure
+from nagbench.cli.options import ENGINE_OPTION, FORMAT_OPTION, PATH, CellOptions, Verb, cell_options
+from nagbench.core.errors import LostError, UsageError, check_number
+
+if TYPE_CHECKING:
+    from nagbench.engine.records import Run
+    from nagbench.optimizers.algorithm import Optimizer
+    from nagbench.problems.problem import Problem
+
+_FACTS = (
+    "status", "iterations", "predicted_iterations", "gradient_evaluations", "value_evaluations", "value", "gradient_norm",
+    "residual", "rises", "overshoot", "rate", "error",
+)  # fmt: skip
+_EARLY_ENDS = {
+    "converged": "the measure is 0 there", "stalled": "the state does not change any more", "diverged": "it diverged",
+    "error": "it failed", "budget": "the budget is used up",
+}  # fmt: skip
+
+
+@click.command("run", cls=Verb)
+@click.argument("problem")
+@click.argument("optimizer")
+@click.option("--iterations", type=click.IntRange(min=0), help="Run exactly this many iterations and print each.")
+@click.option("--start", help="Starting point: numbers separated by commas.")
+@cell_options(budget=100_000)
+@ENGINE_OPTION
+@click.option("--plot", type=PATH, help="Draw the path on the contours, or the learning curves, in this file.")
+@FORMAT_OPTION
+def command(
+    problem: str,
+    optimizer: str,
+    iterations: int | None,
+    start: str | None,
+    cell: CellOptions,
+    engine: str | None,
+    plot: Path | None,
+    shape: str,
+) -> int:
+    """Run one OPTIMIZER on one PROBLEM, for example: run bowl nesterov:step_size=0.1,momentum=0.3 --iterations 30."""
+    from nagbench.engine.runner import UNREACHABLE
+    from nagbench.optimizers.registry import optimizer as make_optimizer
+    from nagbench.problems.lookup import problem as make_problem
+
+    point = None if start is None else [check_number("start", part) for part in start.split(",")]
+    objective, chosen = make_problem(problem), make_optimizer(optimizer)
+    if plot is not None and objective.dimension != 2 and not objective.metrics:
+        raise UsageError(f"--plot needs a problem of dimension 2 or one with learning curves; {problem} is neither")
+    settings = {**cell._asdict(), "engine": engine, "start": point, "path": plot is not None or iterations is not None}
+    if iterations is not None:
+        # Only a measure of 0 meets this tolerance, so the run continues to the last iteration asked for.
+        settings |= {"tolerance": UNREACHABLE, "budget": iterations}
+    try:
+        result = _run(objective, chosen, (problem, optimizer), settings)
+    except LostError as error:
+        print_message(f"error: {error}")
+        return 1
+    if iterations is None:
+        _print_run(result, shape)
+    else:
+        _print_iterations(objective, result, shape)
+        if result.iterations < iterations:
+            print_message(f"the run ended at iteration {result.iterations}: {_EARLY_ENDS[result.status]}")
+    if plot is not None:
+        _plot(objective, result, plot)
+    if result.status == "error":
+        print_message(f"error: {result.error}")
+    return int(result.status == "error")
+
+
+def _run(problem: Problem, optimizer: Optimizer, texts: tuple[str, str], settings: Mapping[str, Any]) -> Run:
+    """Run the optimizer: in the sandbox if it or the problem is user code, else in this process."""
+    from nagbench.engine.single_run import run, run_remotely
+    from nagbench.execution.sandbox import current_sandbox
+    from nagbench.optimizers.remote import RemoteMethod
+    from nagbench.problems.remote import RemoteProblem
+
+    sandbox = current_sandbox()
+    if sandbox is None or not (isinstance(problem, RemoteProblem) or isinstance(optimizer.method, RemoteMethod)):
+        return run(problem, optimizer, **settings)
+    result: Run = sandbox.ask(run_remotely, *texts, settings, who=" × ".join(texts))
+    return result
+
+
+def _print_iterations(problem: Problem, run: Run, shape: str) -> None:
+    """Print one line for each iteration."""
+    import numpy as np
+
+    assert run.path is not None
+    values = problem.values(run.path)
+    if shape == "table":
+        for iteration, (point, value) in enumerate(zip(run.path, values, strict=True)):
+            click.echo(f"{iteration:>6}  f({np.array2string(point, max_line_width=10_000)}) = {value:.5f}")
+    else:
+        columns = ("iteration", "value", "iterate")
+        rows = zip(range(len(values)), values, run.path.tolist(), strict=True)
+        print_table([dict(zip(columns, row, strict=True)) for row in rows], shape)
+
+
+def _print_run(run: Run, shape: str) -> None:
+    """Print what the run ended with."""
+    facts = {
+        "cell": run.cell.key, **{name: getattr(run, name) for name in _FACTS},
+        **{name: float(values[-1]) for name, values in run.metrics.items()}, "iterate": run.iterate.tolist(),
+    }  # fmt: skip
+    if shape == "json":
+        print_object(facts)
+    elif shape == "csv":
+        print_table([facts], shape)
+    else:
+        print_facts(_format_facts({**facts, "iterate": run.iterate}))
+
+
+def _format_facts(facts: Mapping[str, Any]) -> dict[str, str]:
+    """Return the facts that are known as text."""
+    import numpy as np
+
+    def text_of(value: Any) -> str:
+        if isinstance(value, np.ndarray):
+            return np.array2string(value, threshold=10, precision=8)
+        return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+    texts = {name: "" if value is None else text_of(value) for name, value in facts.items()}
+    return {name: text for name, text in texts.items() if text}
+
+
+def _plot(problem: Problem, run: Run, file: Path) -> None:
+    """Draw the learning curves of a problem that has some, else the path."""
+    from nagbench.reporting.figures.landscape import plot_paths
+    from nagbench.reporting.figures.learning import plot_learning_curves
+
+    save_figure(plot_learning_curves(problem, run) if problem.metrics else plot_paths(problem, run), file)

@@ -1,0 +1,99 @@
+"""The verb ``show``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from nagbench.cli.console import print_facts, print_note, print_object, save_figure
+from nagbench.cli.options import PATH, Verb, format_option
+from nagbench.core.errors import UsageError, unknown_name
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from nagbench.optimizers.algorithm import Optimizer
+    from nagbench.problems.problem import Problem
+
+
+@click.command("show", cls=Verb)
+@click.argument("name")
+@click.option("--plot", type=PATH, help="File of the figure.  [default: NAME.png]")
+@click.option("--no-plot", is_flag=True, help="Print the facts and draw nothing.")
+@format_option("table", "json")
+def command(name: str, plot: Path | None, no_plot: bool, shape: str) -> None:
+    """Print what is known about a problem or an optimizer, and draw it.
+
+    The figure of a problem shows its surface and contours. That of an optimizer which is linear in its gradients shows the
+    iterations that it needs along each eigenvalue of a quadratic, by momentum if it has one.
+    """
+    from nagbench.cli.facts import facts_of_optimizer, facts_of_problem
+    from nagbench.problems.problem import Problem
+
+    subject = _find(name)
+    if isinstance(subject, Problem):
+        facts, unknown = facts_of_problem(subject), "not known"
+    else:
+        facts, unknown = facts_of_optimizer(subject), "none"
+    if shape == "json":
+        print_object(facts)
+    else:
+        print_facts({key: unknown if value is None else value for key, value in facts.items()})
+    if not no_plot:
+        _plot(subject, plot, default=Path(f"{name.partition(':')[0].replace('/', '-')}.png"))
+
+
+def _find(text: str) -> Problem | Optimizer:
+    """Return the problem or optimizer with this name.
+
+    Raises
+    ------
+    UsageError
+        If there is neither; the message names the nearest of both.
+    """
+    from nagbench.core.text_form import parse_text
+    from nagbench.optimizers.algorithm import Optimizer
+    from nagbench.optimizers.registry import known_optimizers, lookup_algorithm
+    from nagbench.problems.lookup import problem, problems
+    from nagbench.problems.registry import adapters, families, problem_plugins
+
+    name, given = parse_text(text)
+    if name in known_optimizers():
+        return Optimizer(lookup_algorithm(name), given)
+    known = {*problems(), *families(), *problem_plugins(), *adapters()}
+    if name not in known and ":" not in text:
+        raise unknown_name("problem or optimizer", name, [*sorted(known), *known_optimizers()])
+    return problem(text)
+
+
+def _plot(subject: Problem | Optimizer, file: Path | None, default: Path) -> None:
+    """Draw the subject if it can be drawn.
+
+    Raises
+    ------
+    UsageError
+        If it cannot be drawn and a file was asked for.
+    """
+    figure = _draw(subject)
+    if figure is not None:
+        save_figure(figure, file or default)
+        return
+    reason = f"no figure: {subject.name} is not linear in its gradients, or does not scale with its step size"
+    if file is not None:
+        raise UsageError(reason)
+    print_note(reason)
+
+
+def _draw(subject: Problem | Optimizer) -> Figure | None:
+    from nagbench.optimizers.adapters import explain_missing_library
+    from nagbench.problems.problem import Problem
+
+    if isinstance(subject, Problem):
+        from nagbench.reporting.figures.landscape import plot_problem
+
+        return plot_problem(subject)
+    from nagbench.reporting.figures.rates import plot_rates
+
+    return None if explain_missing_library(subject.method.library) else plot_rates(subject)

@@ -1,0 +1,276 @@
+"""The verb ``sweep``."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from nagbench.cli.console import print_message, print_note, print_table
+from nagbench.cli.options import (
+    ENGINE_OPTION,
+    JOBS_OPTION,
+    ORACLES,
+    PATH,
+    TABLE_FORMATS,
+    TOLERANCE,
+    Verb,
+    format_option,
+    record_options,
+)
+
+if TYPE_CHECKING:
+    from nagbench.api.sweeps import Sweep
+    from nagbench.cli.progress import ProgressBar
+    from nagbench.experiments.plan import Plan
+    from nagbench.experiments.specification import Spec
+
+# A report holds all rows in memory; a larger sweep gets one only on request.
+_REPORTED_CELLS = 300_000
+_PRINTED_ERRORS = 5
+
+
+class _ShardType(click.ParamType[tuple[int, int]]):
+    """Part I of N, for example 2/5."""
+
+    name = "i/n"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        """Return both numbers."""
+        part, slash, parts = str(value).partition("/")
+        if not (slash and part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
+            self.fail(f"{value!r} is not valid; allowed: I/N with I from 1 to N, for example 2/5", param, ctx)
+        return int(part), int(parts)
+
+
+class ExecutionOptions(NamedTuple):
+    """How and where a sweep runs; none of it changes a result. The fields are parameters of `nagbench.sweep`."""
+
+    jobs: int | None
+    executor: str
+    scheduler: str | None
+    shard: tuple[int, int] | None
+    timeout: float | None
+    cell_timeout: float | None
+    cell_memory: float | None
+    fail_fast: bool
+    out: Path | None
+    fresh: bool
+
+
+class OutputOptions(NamedTuple):
+    """What is printed and written."""
+
+    report: bool
+    shape: str
+    quiet: bool
+
+    def note(self, text: str) -> None:
+        """Print a remark unless the user asked for quiet."""
+        if not self.quiet:
+            print_note(text)
+
+
+@click.command("sweep", cls=Verb)
+@click.argument("spec", required=False, type=PATH)
+@click.option(
+    "-p",
+    "--problem",
+    "problems",
+    multiple=True,
+    help="A problem as NAME:key=value,… or a pattern of names. Repeatable.",
+)
+@click.option(
+    "-o",
+    "--optimizer",
+    "optimizers",
+    multiple=True,
+    help="An optimizer as NAME:key=value,… or a pattern of names. Repeatable.",
+)
+@click.option("--suite", "suites", multiple=True, type=click.Path(), help="A TOML file of more problems. Repeatable.")
+@click.option(
+    "--mode", "modes", multiple=True, help="theory, default, tuned or grid. Repeatable.  [default: theory and tuned]"
+)
+@click.option("--trials", type=int, help="Number of tuning trials, the same for every method.  [default: 32]")
+@click.option("--grid", type=int, help="Number of values per hyperparameter in mode grid.  [default: 10]")
+@click.option("--starts", type=int, help="Number of starting points per problem.  [default: 1]")
+@click.option("--seeds", type=int, help="Number of seeds per cell with a sampled oracle.  [default: 1]")
+@click.option("--oracle", "oracles", multiple=True, help=f"{ORACLES}. Repeatable.  [default: exact]")
+@click.option("--measure", help="gradient, value or distance.  [default: gradient]")
+@click.option("--relative/--absolute", default=None, help="Divide the measure by its value at the start, or not.")
+@click.option(
+    "--tolerance",
+    "tolerances",
+    multiple=True,
+    type=TOLERANCE,
+    help="Bound on the measure. Repeatable.  [default: 1e-3 and 1e-6]",
+)
+@click.option("--budget", type=int, help="Maximum number of iterations.  [default: 100000]")
+@ENGINE_OPTION
+@record_options(
+    "execution",
+    ExecutionOptions,
+    JOBS_OPTION,
+    click.option(
+        "--executor",
+        type=click.Choice(("local", "dask")),
+        default="local",
+        show_default=True,
+        help="Count in processes of this machine or on a Dask cluster.",
+    ),
+    click.option("--scheduler", help="tcp://HOST:PORT of a Dask scheduler.  [default: a new one on this machine]"),
+    click.option("--shard", type=_ShardType(), metavar="I/N", help="Count only part I of N of the cells, from 1."),
+    click.option("--timeout", type=float, help="Maximum seconds for the whole sweep."),
+    click.option("--cell-timeout", type=float, help="Maximum seconds for one cell.  [default: 3600 for user code]"),
+    click.option("--cell-memory", type=float, help="Maximum MiB of memory of a counting process (Linux)."),
+    click.option("--fail-fast", is_flag=True, help="Stop at the first cell with status error."),
+    click.option("--out", type=PATH, help="Results directory.  [default: results/NAME-HASH]"),
+    click.option("--fresh", is_flag=True, help="Delete what the results directory holds first."),
+)
+@click.option("--timing/--no-timing", default=None, help="Time the selected cells.  [default: timing]")
+@click.option("--curves/--no-curves", default=None, help="Store curves of the selected cells.  [default: curves]")
+@click.option("--repeats", type=int, help="Number of timed repeats.  [default: 5]")
+@click.option("--dry-run", is_flag=True, help="Print the plan and run nothing.")
+@record_options(
+    "outputs",
+    OutputOptions,
+    click.option("--report/--no-report", default=True, help="Write report.html.  [default: report]"),
+    format_option(*TABLE_FORMATS, "times"),
+    click.option("-q", "--quiet", is_flag=True, help="Print no progress, and no messages except errors."),
+)
+def command(
+    spec: Path | None, execution: ExecutionOptions, dry_run: bool, outputs: OutputOptions, **settings: Any
+) -> int:
+    """Run problems × optimizers and compare them; without arguments, a default sweep that takes a few seconds.
+
+    SPEC is a TOML file with the keys problems, optimizers, modes, trials, tolerances, budget and so on, one for each
+    option that decides results. The same command again resumes an interrupted sweep.
+    """
+    from nagbench.execution.executors import limits_of
+    from nagbench.execution.sandbox import sandboxed
+
+    with sandboxed(limits_of(execution.cell_timeout, execution.cell_memory)):
+        checked = _read_spec(spec, {name: value for name, value in settings.items() if value not in (None, ())})
+        if dry_run:
+            return _dry_run(checked, execution, outputs)
+        return _sweep(checked, execution, outputs)
+
+
+def _read_spec(file: Path | None, settings: dict[str, Any]) -> Spec:
+    """Return the specification of a file, if there is one, with the settings in place of its own."""
+    from nagbench.experiments.specification import read_spec, validate_spec
+
+    return validate_spec(read_spec(file, **settings), str(file)) if file else validate_spec(settings, "sweep")
+
+
+def _dry_run(spec: Spec, execution: ExecutionOptions, outputs: OutputOptions) -> int:
+    """Print what would run, and what would not."""
+    from nagbench.experiments.names import left_out
+    from nagbench.experiments.plan import make_plan, without_theory
+
+    plan = make_plan(spec)
+    _print_plan(plan, execution.shard, outputs.shape)
+    for line in filter(None, [*left_out(spec.optimizers), without_theory(plan)]):
+        print_message(line)
+    return 0
+
+
+def _print_plan(plan: Plan, shard: tuple[int, int] | None, shape: str) -> None:
+    """Print the number of cells of each problem and optimizer, and their total; a cell with two names is run once."""
+    import numpy as np
+
+    from nagbench.analysis.formatting import counted
+    from nagbench.core.keys import in_shard
+
+    groups: dict[tuple[str, ...], list[Any]] = defaultdict(list)
+    for batch in plan:
+        key = batch.problem, batch.variant, batch.mode, batch.cells.template.oracle
+        groups[key].append(batch.cells.ids[in_shard(batch.cells.ids, shard)])
+    cells = {key: np.unique(np.concatenate(ids)) for key, ids in groups.items()}
+    names = ("problem", "variant", "mode", "oracle", "cells")
+    print_table([dict(zip(names, (*key, ids.size), strict=True)) for key, ids in cells.items()], shape)
+    total = np.unique(np.concatenate(list(cells.values()))).size
+    print_note(f"{counted(total, 'cell')} would run, except those that the results directory already holds")
+
+
+def _sweep(spec: Spec, execution: ExecutionOptions, outputs: OutputOptions) -> int:
+    """Run the sweep and print its results; return 1 if a cell or a timing failed."""
+    from nagbench.cli.progress import ProgressBar
+    from nagbench.experiments.stages import FailedError
+
+    try:
+        with ProgressBar(outputs.quiet) as bar:
+            sweep = _run(spec, execution, bar)
+    except FailedError as error:
+        print_message(f"error: {error}; the sweep stopped there, and finished work is kept")
+        return 1
+    if execution.shard is None:
+        _print_results(sweep, outputs)
+    else:
+        # The table needs the cells of all shards.
+        _print_shard(sweep, execution.shard, outputs)
+    return int(_print_errors(sweep, outputs.quiet))
+
+
+def _run(spec: Spec, execution: ExecutionOptions, bar: ProgressBar) -> Sweep:
+    import pyarrow as pa
+
+    from nagbench.api.sweeps import sweep
+    from nagbench.execution.deadline import current_deadline
+    from nagbench.experiments.stages import with_deadline
+
+    # Arrow's own allocator keeps tens of megabytes that it does not use.
+    pa.set_memory_pool(pa.system_memory_pool())
+    # The timeout covers the whole process, its start included, and is watched by `Verb`.
+    parameters = {**execution._asdict(), "timeout": None}
+    command = shlex.join(["python", "-m", "nagbench", *sys.argv[1:]])
+    return sweep(spec, progress=with_deadline(bar, current_deadline()), command=command, **parameters)
+
+
+def _print_results(sweep: Sweep, outputs: OutputOptions) -> None:
+    from nagbench.cli.sweep_table import print_sweep
+
+    print_sweep(sweep, outputs.shape)
+    page = _update_report(sweep, outputs) if outputs.report else None
+    outputs.note(f"results: {sweep.store.folder}")
+    if page is not None:
+        outputs.note(f"report:  {page}")
+
+
+def _print_shard(sweep: Sweep, shard: tuple[int, int], outputs: OutputOptions) -> None:
+    counted = f"{sweep.counted:,} of {sweep.manifest['cells']:,} cells are counted"
+    outputs.note(f"shard {shard[0]} of {shard[1]}: {counted}; results: {sweep.store.folder}")
+    outputs.note("when all shards are counted: nagbench merge RUN... --out DIR")
+
+
+def _update_report(sweep: Sweep, outputs: OutputOptions) -> Path | None:
+    """Write the report if it is older than the tables and return its path, None if the sweep is too large."""
+    folder = sweep.store.folder
+    if sweep.manifest["cells"] > _REPORTED_CELLS:
+        outputs.note(f"no report for more than {_REPORTED_CELLS:,} cells unless asked for: nagbench report {folder}")
+        return None
+    page = folder / "report.html"
+    parts = [folder / "manifest.json", *folder.glob("*/*.parquet")]
+    if not page.exists() or page.stat().st_mtime <= max(file.stat().st_mtime for file in parts):
+        sweep.report(page)
+    return page
+
+
+def _print_errors(sweep: Sweep, quiet: bool) -> bool:
+    """Print the first errors of cells and timings; return whether there are any."""
+    from nagbench.analysis.formatting import counted
+
+    timings = sweep.timings
+    errors = [
+        *(f"{row.problem} × {row.variant}: {row.error}" for row in sweep.failures.itertuples()),
+        *(f"timing of cell {row.cell}: {row.error}" for row in timings[timings["error"] != ""].itertuples()),
+    ]
+    for error in errors[: 1 if quiet else _PRINTED_ERRORS]:
+        print_message(f"error: {error}")
+    if len(errors) > _PRINTED_ERRORS and not quiet:
+        print_message(f"… and {counted(len(errors) - _PRINTED_ERRORS, 'more error')}; the table has all")
+    return bool(errors)

@@ -1,0 +1,115 @@
+"""The table that ``nagbench sweep`` ends with: iterations and times of the selected runs, one method beside another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from rich.table import Table
+from rich.text import Text
+
+from nagbench.analysis.summary import summary
+from nagbench.analysis.times import per_iteration
+from nagbench.api.sweeps import Sweep
+from nagbench.cli.console import print_table, stdout_console
+
+_UNLIMITED = 100_000
+_FOOTNOTE_OF_TIMES = (
+    "time: median of bare replays; spread: interquartile range; step: time outside the gradient calls; native: the "
+    "library's own loop with its own gradient"
+)
+
+
+def print_sweep(sweep: Sweep, shape: str) -> None:
+    """Print the results of a sweep on stdout.
+
+    Parameters
+    ----------
+    sweep
+        The sweep.
+    shape
+        "table" for iterations of the selected runs, "times" for the time of an iteration, or "csv" or "json" for all runs.
+    """
+    if shape == "times":
+        _print_times(sweep)
+    elif shape == "table":
+        _print_counts(sweep)
+    else:
+        print_table(sweep.runs, shape)
+
+
+def _print_counts(sweep: Sweep) -> None:
+    rows, out = summary(sweep.shown, sweep.timings), stdout_console()
+    out.print(_title(sweep), style="bold")
+    wide = _one_column_per_method(rows)
+    fits = out.measure(wide, options=out.options.update(max_width=_UNLIMITED)).maximum <= out.width
+    out.print(wide if fits else _one_row_per_method(rows))
+    group = "row" if fits else "problem and mode"
+    out.print(f"★ fewest iterations of its {group}; then the time of one bare replay; — not applicable", style="dim")
+
+
+def _title(sweep: Sweep) -> str:
+    spec = sweep.manifest["spec"]
+    relative = "relative " if spec["relative"] else ""
+    bound = f"{relative}{spec['measure']} measure is ≤ {min(spec['tolerances']):g}"
+    return f"iterations until the {bound} (budget {spec['budget']:,})"
+
+
+def _one_column_per_method(rows: pd.DataFrame) -> Table:
+    """Return a table with one row per problem and mode."""
+    methods = list(dict.fromkeys(rows["method"]))
+    grid = _grid("problem", "mode")
+    for method in methods:
+        grid.add_column(Text(method), justify="right")
+    for (task, mode), group in rows.groupby(["task", "mode"], sort=False):
+        by_method = {row["method"]: row for row in group.to_dict("records")}
+        grid.add_row(Text(str(task)), str(mode), *(_count_text(by_method.get(method)) for method in methods))
+    return grid
+
+
+def _one_row_per_method(rows: pd.DataFrame) -> Table:
+    """Return a table with one row per problem, mode and method, the fewest iterations first."""
+    grid = _grid("problem", "mode", "method")
+    grid.add_column("iterations", justify="right")
+    for (task, mode), group in rows.groupby(["task", "mode"], sort=False):
+        for row in group.sort_values(["iterations", "ended"], kind="stable").to_dict("records"):
+            grid.add_row(Text(str(task)), str(mode), Text(str(row["method"])), _count_text(row))
+    return grid
+
+
+def _grid(*headings: str) -> Table:
+    return Table(*headings, box=None, pad_edge=False, header_style="bold")
+
+
+def _count_text(row: Mapping[Any, Any] | None) -> Text:
+    """Return what the table says of one method: iterations and time, or how it ended."""
+    if row is None:
+        return Text("—", style="dim")
+    if not np.isfinite(row["iterations"]):
+        failures = {"budget": "over budget", "error": "error"}
+        return Text(failures.get(row["status"], f"{row['status']} at {row['ended']:,.0f}"), style="red")
+    share = f" ({row['solved']}/{row['of']})" if row["solved"] < row["of"] else ""
+    star, style = ("★ ", "bold green") if row["best"] else ("", "")
+    return Text(f"{star}{row['iterations']:,.0f}{share} {_time_text(row['wall_time'])}", style)
+
+
+def _print_times(sweep: Sweep) -> None:
+    """Print the seconds of an iteration, one implementation beside another."""
+    table = per_iteration(sweep.runs, sweep.timings).drop(columns=["oracle", "cell"])
+    for name in ("time", "spread", "step", "native"):
+        table[name] = [_time_text(value) or "—" for value in table[name].astype(float)]
+    machines = table.pop("machine").dropna().unique()
+    print_table(table)
+    machine = "".join(f" on machine {name}" for name in machines)
+    stdout_console().print(f"one iteration{machine}; {_FOOTNOTE_OF_TIMES}", style="dim")
+
+
+def _time_text(seconds: float) -> str:
+    if not np.isfinite(seconds):
+        return ""
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds / 1e-9:.3g} ns"
