@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -67,25 +66,37 @@ def run(
     chosen = optimizer if isinstance(optimizer, Optimizer) else make_optimizer(optimizer)
     if start is not None:
         found = with_start(found, start)
-    tolerance = check_number("tolerance", tolerance)
     cell = make_cell(
-        found, chosen, measure=measure, tolerances=(tolerance,), budget=check_whole("budget", budget),
-        oracle=oracle, seed=seed, relative=relative,
+        found, chosen, measure=measure, tolerances=(check_number("tolerance", tolerance),),
+        budget=check_whole("budget", budget), oracle=oracle, seed=seed, relative=relative,
         every=measure_every if measure_every is not None else default_every(parse_oracle(oracle), found),
         engine=choose_engine(found, chosen.method, engine),
     )  # fmt: skip
-    job, record = BatchRun(LoadedBatch(found, chosen.method, [cell])), curve_trace(cell, found)
+    return run_cell(found, chosen, cell, path=path, pulse=pulse)
+
+
+@remote_call()
+def run_cell(
+    problem: Problem, optimizer: Optimizer, cell: Cell, *, path: bool = False, pulse: Pulse = lambda: None
+) -> Run:
+    """Run the cell of a problem and an optimizer, with every iterate if ``path`` is set."""
+    job, record = BatchRun(LoadedBatch(problem, optimizer.method, [cell])), curve_trace(cell, problem)
     counts = run_batch(job, record, pulse)
     hit, query = counts.hits[0, -1], job.state.query.copy()
-    along = traced(found, record, counts.recorded)
+    along = traced(problem, record, counts.recorded)
     kept = None
     if path:
         # How long the path gets is known only now; the second pass repeats the first, bit for bit.
-        way = path_trace(int(hit["iterations"]), found.dimension)
+        way = path_trace(int(hit["iterations"]), problem.dimension)
         whole = replace(cell, every=1, tolerances=(UNREACHABLE,), budget=int(hit["iterations"]))
-        again = run_batch(BatchRun(LoadedBatch(found, chosen.method, [whole])), way, pulse)
+        again = run_batch(BatchRun(LoadedBatch(problem, optimizer.method, [whole])), way, pulse)
         kept = way.path[: again.recorded]
-    exact = parse_oracle(oracle).exact
+    predicted = None
+    if parse_oracle(cell.oracle).exact:
+        tolerance = cell.tolerances[-1]
+        predicted = predicted_iterations(
+            problem, optimizer, cell.measure, tolerance, cell.budget, relative=cell.relative
+        )
     return Run(
         cell=cell,
         status=STATUSES[hit["status"]],
@@ -100,9 +111,7 @@ def run(
         rate=float(hit["rate"]),
         iterate=counts.points[0, -1],
         query=query,
-        predicted_iterations=predicted_iterations(found, chosen, measure, tolerance, budget, relative=relative)
-        if exact
-        else None,
+        predicted_iterations=predicted,
         path=kept,
         curve=along.curve,
         metrics=along.metrics,
@@ -119,9 +128,3 @@ def with_start(problem: Problem, start: ArrayLike) -> Problem:
     if point.shape != problem.start.shape or not np.isfinite(point).all():
         raise UsageError(f"{problem.name}: start must be {problem.dimension} finite numbers")
     return replace(problem, start=point, given={**problem.given, "start": point.tolist()})
-
-
-@remote_call
-def run_remotely(problem: str, optimizer: str, settings: Mapping[str, Any], pulse: Pulse) -> Run:
-    """Run `run` where user code runs."""
-    return run(problem, optimizer, pulse=pulse, **settings)

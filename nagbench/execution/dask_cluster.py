@@ -26,10 +26,10 @@ from nagbench.core.paths import PACKAGE
 from nagbench.core.remote import Pulse
 from nagbench.engine.batches import Batch
 from nagbench.engine.runner import files_of, fingerprint_of
-from nagbench.execution.counting import failure_table
-from nagbench.execution.pool import Limits, Pool
+from nagbench.execution.counting import failure_table, table_from_bytes, table_to_bytes
+from nagbench.execution.pool import Pool
 from nagbench.execution.sandbox import sandboxed
-from nagbench.execution.worker import table_from_bytes, table_to_bytes
+from nagbench.execution.worker_process import Limits
 
 _PER_THREAD = 2
 _WAIT = 0.2

@@ -18,8 +18,9 @@ from nagbench.engine.batches import Batch, split_batch
 from nagbench.engine.records import Cell
 from nagbench.engine.runner import load_batch, user_code_of
 from nagbench.execution.counting import count_in_chunks, failure_table
-from nagbench.execution.pool import NO_LIMITS, Limits, Pool
+from nagbench.execution.pool import Pool
 from nagbench.execution.sandbox import abandoned_reason
+from nagbench.execution.worker_process import NO_LIMITS, Limits
 
 # At the most, if every cell used its budget up; most use a small part of it.
 _SECONDS = 20.0

@@ -14,10 +14,9 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from nagbench.core.remote import Pulse, remote_call
+from nagbench.core.errors import UsageError
+from nagbench.core.remote import remote_call
 from nagbench.optimizers.algorithm import Method, Optimizer, update_of
-from nagbench.optimizers.registry import find_method
-from nagbench.optimizers.remote import RemoteMethod
 from nagbench.problems.problem import Floats
 
 Law = Callable[[Floats], Floats]
@@ -32,18 +31,15 @@ _WATCHED = 10
 _PRODUCTS = np.geomspace(1e-3, 1e3, 121)
 
 
+@remote_call(ignore=UsageError)
 def iteration_matrices(optimizer: Optimizer, eigenvalues: Floats) -> Floats | None:
     """T_λ of every eigenvalue λ, shape (m, d, d), on states (iterate, query, slots); the query only with look-ahead.
 
     For a method of a library, whose state is its own, on the last two iterates instead. None where the method is not
     linear, depends on the iteration (or on f), or follows a schedule.
     """
-    method, at = optimizer.method, np.atleast_1d(np.asarray(eigenvalues, dtype=float))
-    if isinstance(method, RemoteMethod):
-        found: Floats | None = method.answer(iteration_matrices_remotely, dict(optimizer.hyperparameters), at)
-        return found
     law = _law(optimizer)
-    return None if law is None else law(at)
+    return None if law is None else law(np.atleast_1d(np.asarray(eigenvalues, dtype=float)))
 
 
 def _law(optimizer: Optimizer) -> Law | None:
@@ -151,6 +147,7 @@ def asymptotic_rate(optimizer: Optimizer, eigenvalues: Floats) -> float | None:
     return None if radii is None else float(radii.max())
 
 
+@remote_call(ignore=UsageError)
 def largest_stable(method: Method, hyperparameters: Mapping[str, float]) -> float | None:
     """The s·λ up to which the method is stable: the largest s·λ below which no spectral radius exceeds 1.
 
@@ -158,9 +155,6 @@ def largest_stable(method: Method, hyperparameters: Mapping[str, float]) -> floa
     on an L-smooth quadratic up to that number over L. None where the method is not linear, or s·λ alone does not
     decide: with weight decay, say, or a step size that is not in units of 1/L.
     """
-    if isinstance(method, RemoteMethod):
-        found: float | None = method.answer(largest_stable_remotely, dict(hyperparameters))
-        return found
     step = method.hyperparameters.get("step_size")
     if step is None or step.unit != "1/L":
         return None
@@ -189,17 +183,3 @@ def _scales(method: Method, hyperparameters: Mapping[str, float], law: Law) -> b
     # Of similar matrices the characteristic polynomials agree: their roots, where they are double, only roughly.
     pairs = zip(law(_SAMPLE), other(_SAMPLE / _SMALLER), strict=True)
     return all(np.allclose(np.poly(one), np.poly(two), rtol=_SIMILAR, atol=_SIMILAR) for one, two in pairs)
-
-
-@remote_call
-def iteration_matrices_remotely(
-    name: str, values: Mapping[str, float], eigenvalues: Floats, _pulse: Pulse
-) -> Floats | None:
-    """Run `iteration_matrices` where the algorithm's code runs."""
-    return iteration_matrices(Optimizer(find_method(name), values), eigenvalues)
-
-
-@remote_call
-def largest_stable_remotely(name: str, values: Mapping[str, float], _pulse: Pulse) -> float | None:
-    """Run `largest_stable` where the algorithm's code runs."""
-    return largest_stable(find_method(name), values)

@@ -13,15 +13,11 @@ from nagbench.cli.commands.console import ERR, print_table, save
 from nagbench.core.errors import LostError, UsageError, check_number
 from nagbench.engine.records import Run
 from nagbench.engine.runner import UNREACHABLE
-from nagbench.engine.single_run import run, run_remotely
-from nagbench.execution.sandbox import current_sandbox
+from nagbench.engine.single_run import run
 from nagbench.experiments.serialize import table_to_json
-from nagbench.optimizers.algorithm import Optimizer
 from nagbench.optimizers.registry import optimizer as make_optimizer
-from nagbench.optimizers.remote import RemoteMethod
 from nagbench.problems.lookup import problem as make_problem
 from nagbench.problems.problem import Problem
-from nagbench.problems.remote import RemoteProblem
 
 
 def run_one(
@@ -44,7 +40,7 @@ def run_one(
         settings.update(tolerance=UNREACHABLE, budget=iterations)
     settings |= {"start": point, "path": plot is not None or iterations is not None}
     try:
-        done = _run(found, chosen, (problem, optimizer), settings)
+        done = run(found, chosen, **settings)
     except LostError as error:
         ERR.print(f"nagbench: error: {error}", soft_wrap=True, markup=False)
         return 1
@@ -62,15 +58,6 @@ def run_one(
     if done.status == "error":
         ERR.print(f"nagbench: error: {done.error}", soft_wrap=True, markup=False)
     return 1 if done.status == "error" else 0
-
-
-def _run(found: Problem, chosen: Optimizer, texts: tuple[str, str], settings: dict[str, Any]) -> Run:
-    """The run; code from outside runs elsewhere."""
-    present = current_sandbox()
-    if present is None or not (isinstance(found, RemoteProblem) or isinstance(chosen.method, RemoteMethod)):
-        return run(found, chosen, **settings)
-    done: Run = present.ask(run_remotely, *texts, settings, who=" × ".join(texts))
-    return done
 
 
 _ENDS = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,8 +15,6 @@ from nagbench.core.errors import one_line
 from nagbench.engine.records import Cell
 from nagbench.engine.runner import problem_of
 from nagbench.engine.tracing import first_steps
-from nagbench.execution.executors import runs_user_code
-from nagbench.execution.sandbox import current_sandbox
 from nagbench.problems.problem import Floats
 from nagbench.reporting.context import ReportContext
 from nagbench.reporting.figures.small_paths import PathPicture, draw_paths, ground_of, path_picture, shared
@@ -56,7 +54,7 @@ def _figure(task: str, rows: pd.DataFrame, material: ReportContext) -> Figure | 
         return Text(text=f"The paths on {task} cannot be drawn: their cells are not in the plan.")
     try:
         problem = problem_of(known[0].problem)
-        ways = [_way(cell) for cell in known]
+        ways = [first_steps(cell, _STEPS) for cell in known]
         ground = ground_of(problem, *(path for path, _ in ways))
     except Exception as error:
         # A problem or method from a module that is not here, or a formula that fails: the page says so and goes on.
@@ -87,13 +85,6 @@ def _figure(task: str, rows: pd.DataFrame, material: ReportContext) -> Figure | 
         table=pd.concat([_points(cell, *way, str(row["method"])) for cell, way, row in ways_of]),
         shared=shared(ground, below),
     )  # fmt: skip
-
-
-def _way(cell: Cell) -> tuple[Floats, Floats]:
-    present = current_sandbox()
-    if present is None or not runs_user_code(cell):
-        return first_steps(cell, _STEPS)
-    return cast(tuple[Floats, Floats], present.ask(first_steps, cell, _STEPS, who=f"cell {cell.key}"))
 
 
 def _picture(
