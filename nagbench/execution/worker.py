@@ -26,7 +26,7 @@ import nagbench.optimizers.remote
 import nagbench.problems.remote  # noqa: F401 (arguments may refer to problems and algorithms, which these two register)
 from nagbench.core.errors import UsageError, one_line
 from nagbench.core.messages import decode, encode
-from nagbench.core.remote import UserCode, remote_call, resolve_remote_call
+from nagbench.core.remote import remote_call, resolve_remote_call
 from nagbench.engine import loop
 from nagbench.engine.backends import PYTHON
 from nagbench.engine.batches import Batch
@@ -81,7 +81,8 @@ def main() -> None:
     connection, memory, parent = (int(word) for word in sys.argv[1:4])
     heartbeat = Heartbeat(shared_record(memory), parent)
     os.close(memory)
-    _silence()
+    # What anybody prints from here on is discarded, as the standard output is from the start.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     _end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.meta_path.insert(0, _ImportBeats(heartbeat))
@@ -119,12 +120,8 @@ def request(path: str, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> 
     return frame(path, encode((arguments, keywords)))
 
 
-def _never(*_: Any, **__: Any) -> UserCode | None:
-    """Let the pool alone call a function in another process."""
-    return None
-
-
-@remote_call(_never)
+# The pool alone asks for this call, by its path.
+@remote_call(lambda *_, **__: None)
 def count_in_worker(batch: Batch, seconds: float, *, pulse: Heartbeat) -> Iterator[pa.Table]:
     """Count a batch of cells, each for ``seconds`` at most; yield the outcomes of one chunk after the other."""
     record = pulse.record
@@ -148,13 +145,6 @@ class _ImportBeats:
         """Give a sign of life. Called for every module that is imported for the first time."""
         if threading.current_thread() is threading.main_thread():
             self._heartbeat.beat()
-
-
-def _silence() -> None:
-    """Discard what anybody prints from here on; the standard input is empty."""
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
-        os.dup2(nowhere, descriptor)
 
 
 def _end_with_parent() -> None:
