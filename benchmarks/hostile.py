@@ -15,7 +15,7 @@ SPEC = {
 }
 
 HOSTILE = '''
-import ctypes, os, sys, time
+import ctypes, os, signal, sys, time
 import numpy as np
 from nagbench import Problem, family
 
@@ -30,6 +30,22 @@ def _fire(kind):
     if kind == 4: print("y" * 5_000_000); os.write(1, b"z" * 1_000_000); os.write(2, b"z" * 1_000_000)
     if kind == 5: os._exit(3)
     if kind == 6: sys.exit("bye")
+    if kind == 7:
+        signal.signal(signal.SIGALRM, signal.SIG_IGN)
+        while True: signal.setitimer(signal.ITIMER_REAL, 0.01)
+    if kind == 8:
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        while True: pass
+    if kind == 9: os.kill(os.getpid(), signal.SIGSTOP)
+    if kind == 10: os.kill(os.getpid(), signal.SIGRTMIN + 3)
+    if kind == 11:
+        # The child keeps every descriptor of its parent open.
+        if os.fork() == 0:
+            time.sleep(600)
+        os._exit(3)
+    if kind == 12:
+        os.closerange(3, 256)
+        while True: pass
 
 def value(x, data, shape, rows):
     return 0.5 * float(x[0]) ** 2
@@ -44,6 +60,9 @@ def hostile(kind=0):
     return Problem(name="hostile", family="hostile", value_kernel=value, gradient_kernel=gradient, start=np.ones(1),
                    data=np.array([float(kind)]), engine="python", minimum=0.0, minimizers=np.zeros((1, 1)))
 '''
+
+# The kinds that end by the driver's clock alone: a plain loop, one without the alarm, one without signals, and a stop.
+HANGS = (1, 7, 8, 9)
 
 # x₁²/2 + 5x₂², which does the same at the n-th call of its value or gradient, or when it is built, in any process.
 NTH = (

@@ -14,7 +14,6 @@ from nagbench.core.errors import LostError, UsageError, check_number
 
 if TYPE_CHECKING:
     from nagbench.engine.records import Run
-    from nagbench.optimizers.algorithm import Optimizer
     from nagbench.problems.problem import Problem
 
 _FACTS = (
@@ -48,6 +47,7 @@ def command(
 ) -> int:
     """Run one OPTIMIZER on one PROBLEM, for example: run bowl nesterov:step_size=0.1,momentum=0.3 --iterations 30."""
     from nagbench.engine.runner import UNREACHABLE
+    from nagbench.engine.single_run import run
     from nagbench.optimizers.registry import optimizer as make_optimizer
     from nagbench.problems.lookup import problem as make_problem
 
@@ -60,7 +60,7 @@ def command(
         # Only a measure of 0 meets this tolerance, so the run continues to the last iteration asked for.
         settings |= {"tolerance": UNREACHABLE, "budget": iterations}
     try:
-        result = _run(objective, chosen, (problem, optimizer), settings)
+        result = run(objective, chosen, **settings)
     except LostError as error:
         print_message(f"error: {error}")
         return 1
@@ -75,20 +75,6 @@ def command(
     if result.status == "error":
         print_message(f"error: {result.error}")
     return int(result.status == "error")
-
-
-def _run(problem: Problem, optimizer: Optimizer, texts: tuple[str, str], settings: Mapping[str, Any]) -> Run:
-    """Run the optimizer: in the sandbox if it or the problem is user code, else in this process."""
-    from nagbench.engine.single_run import run, run_remotely
-    from nagbench.execution.sandbox import current_sandbox
-    from nagbench.optimizers.remote import RemoteMethod
-    from nagbench.problems.remote import RemoteProblem
-
-    sandbox = current_sandbox()
-    if sandbox is None or not (isinstance(problem, RemoteProblem) or isinstance(optimizer.method, RemoteMethod)):
-        return run(problem, optimizer, **settings)
-    result: Run = sandbox.ask(run_remotely, *texts, settings, who=" × ".join(texts))
-    return result
 
 
 def _print_iterations(problem: Problem, run: Run, shape: str) -> None:

@@ -1,24 +1,53 @@
 """The boundary to the process in which user code runs.
 
-Functions that run there are marked with `remote_call` where they are defined. The process that drives a sweep knows only the
-abstract `RemoteLoader`; `nagbench.execution.sandbox` implements it.
+A function marked with `remote_call` decides by itself where it runs: in the process for user code if one is open and an
+argument refers to user code, in this process otherwise. Its callers need not know. `nagbench.execution.sandbox` opens the
+other process and implements the abstract `RemoteLoader`, which is all that is known of it here.
 """
 
 from __future__ import annotations
 
 import abc
 import contextvars
+import functools
 import importlib
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from nagbench.core.errors import UsageError
 
 if TYPE_CHECKING:
     from nagbench.optimizers.algorithm import Method
     from nagbench.problems.problem import Problem
 
-Ask = Callable[..., Any]
 Function = TypeVar("Function", bound=Callable[..., Any])
 Pulse = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class UserCode:
+    """User code that a call runs.
+
+    Parameters
+    ----------
+    label
+        What messages call it.
+    key
+        The problem (its canonical JSON) or the algorithm (its name) to abandon if its process does not survive the call.
+        Empty if the call is not about one of them alone.
+    """
+
+    label: str
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Stands for a problem or algorithm of the other process: an argument by which it is found there."""
+
+    key: str
+    user_code: UserCode
 
 
 class RemoteLoader(abc.ABC):
@@ -33,39 +62,62 @@ class RemoteLoader(abc.ABC):
         """Load an algorithm there; see `nagbench.optimizers.registry.find_algorithm`."""
 
     @abc.abstractmethod
-    def ask(self, function: Callable[..., Any], *arguments: Any, who: str) -> Any:
-        """Call a function marked with `remote_call` in the other process and return its answer.
-
-        Parameters
-        ----------
-        function
-            The function, as it is known here.
-        *arguments
-            Its arguments but for the last, the pulse.
-        who
-            What is asked for, to name it in messages.
-        """
+    def call(self, code: UserCode, function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
+        """Call a function marked with `remote_call` there and return its answer."""
 
 
 # Without a loader, this process imports user code itself.
 REMOTE_LOADER: contextvars.ContextVar[RemoteLoader | None] = contextvars.ContextVar("remote_loader", default=None)
 
 
-def remote_call(function: Function) -> Function:
-    """Mark a function as one that the process for user code may be asked to call.
+def user_code_among(*arguments: Any, **_: Any) -> UserCode | None:
+    """Return the user code of the problems, algorithms, optimizers and references among the arguments; None without any.
+
+    If there are several, nobody knows which of them ends its process, and none is abandoned.
+    """
+    found = (getattr(getattr(thing, "method", thing), "user_code", None) for thing in arguments)
+    codes = [code for code in found if code is not None]
+    if len(codes) > 1:
+        return UserCode(" and ".join(code.label for code in codes))
+    return codes[0] if codes else None
+
+
+def remote_call(
+    find: Callable[..., UserCode | None] = user_code_among, *, ignore: type[UsageError] | tuple[()] = ()
+) -> Callable[[Function], Function]:
+    """Mark a function of a module of nagbench as one that runs where the user code of its arguments lives.
 
     Parameters
     ----------
-    function
-        A function of a module of nagbench. Its last parameter is the pulse, which it calls now and then as a sign of life.
+    find
+        Returns the user code that a call with these arguments runs, or None.
+    ignore
+        Errors of the other process after which the call returns None.
 
     Returns
     -------
-    function
-        The same function.
+    decorator
+        Its functions take and return what `nagbench.core.messages` can send. One with a keyword ``pulse`` calls that
+        now and then as a sign of life.
     """
-    function.__remote_call__ = True  # type: ignore[attr-defined]
-    return function
+
+    def decorate(function: Function) -> Function:
+        @functools.wraps(function)
+        def call(*arguments: Any, **keywords: Any) -> Any:
+            loader = REMOTE_LOADER.get()
+            code = None if loader is None else find(*arguments, **keywords)
+            if loader is None or code is None:
+                return function(*arguments, **keywords)
+            keywords.pop("pulse", None)
+            try:
+                return loader.call(code, function, *arguments, **keywords)
+            except ignore:
+                return None
+
+        call.__remote_call__ = True  # type: ignore[attr-defined]
+        return cast(Function, call)
+
+    return decorate
 
 
 def call_path(function: Callable[..., Any]) -> str:
@@ -101,4 +153,4 @@ def resolve_remote_call(path: str) -> Callable[..., Any]:
     function = getattr(importlib.import_module(module), name, None) if module.startswith("nagbench.") else None
     if not getattr(function, "__remote_call__", False):
         raise ValueError(f"{path!r} is not a remote call of nagbench")
-    return function  # type: ignore[return-value]
+    return cast(Callable[..., Any], function)

@@ -12,6 +12,7 @@ import numpy as np
 
 from nagbench.core.canonical import canonical
 from nagbench.core.keys import Keys
+from nagbench.core.messages import register
 from nagbench.engine.records import Cell
 from nagbench.optimizers import schedules
 from nagbench.problems.problem import Floats, Ints
@@ -93,6 +94,21 @@ class Batch(Sequence[Cell]):
         """The keys as `Cell.key` gives them."""
         text = self.digests.hex()
         return [text[at : at + 16] for at in range(0, len(text), 16)]
+
+
+def _to_data(batch: Batch) -> dict[str, Any]:
+    data = {field.name: getattr(batch, field.name) for field in fields(Batch)}
+    return {"fields": data, "digests": vars(batch).get("digests")}
+
+
+def _from_data(data: Mapping[str, Any]) -> Batch:
+    batch = Batch(**data["fields"])
+    if data["digests"] is not None:
+        batch.set_digests(data["digests"])
+    return batch
+
+
+register(Batch, _to_data, _from_data)
 
 
 def _written(column: Floats) -> list[bytes]:

@@ -12,11 +12,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from nagbench.core.messages import message_type
+
 Measure = Literal["gradient", "value", "distance"]
 MEASURES: tuple[Measure, ...] = ("gradient", "value", "distance")
 STATUSES = ("running", "converged", "diverged", "stalled", "budget", "error")
 
 
+@message_type
 @dataclass(frozen=True, kw_only=True)
 class Cell:
     """Everything that decides a result, as plain data.
@@ -68,6 +71,7 @@ def _plain(thing: Any) -> Any:
     raise TypeError(f"{type(thing).__name__} is not plain data")
 
 
+@message_type
 @dataclass(frozen=True, kw_only=True)
 class Run:
     """The outcome of one cell at its tightest tolerance.

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from nagbench.core import provenance
 from nagbench.core.errors import UsageError, one_line, unknown_name
 from nagbench.core.measures import MEASURES
-from nagbench.core.remote import REMOTE_LOADER, Pulse, RemoteLoader, remote_call
+from nagbench.core.remote import REMOTE_LOADER, Pulse, RemoteLoader, UserCode, remote_call
 from nagbench.engine import fused, loop
 from nagbench.engine.backends import ENGINES, MIXED, NUMBA, Engine, fingerprint
 from nagbench.engine.batches import batch_of
@@ -116,36 +116,35 @@ def fingerprint_of(problem: str, optimizer: str) -> str:
 
 
 @functools.lru_cache(maxsize=4096)
-def _fingerprint_of(problem: str, optimizer: str, loader: RemoteLoader | None) -> str:
-    if loader is not None and user_code_of(problem, optimizer):
-        # Of what was given up too: no function of the user's is called for it.
-        return str(loader.ask(fingerprint_remotely, problem, optimizer, who=_sources_of(problem, optimizer)))
+def _fingerprint_of(problem: str, optimizer: str, _loader: RemoteLoader | None) -> str:
+    return compute_fingerprint(problem, optimizer)
+
+
+def _sources_of(problem: str, optimizer: str) -> UserCode | None:
+    """Return user code that is not abandoned by a call: no function of the user's is called to read its sources."""
+    if not user_code_of(problem, optimizer):
+        return None
+    return UserCode(f"the sources of {json.loads(problem)['family']} and {optimizer}")
+
+
+@remote_call(_sources_of)
+def compute_fingerprint(problem: str, optimizer: str) -> str:
+    """Return what `fingerprint_of` remembers."""
     method = find_algorithm(optimizer)
     modules = [*_modules(problem_of(problem), method), *[self_driven_engine.__module__] * (method.driver is not None)]
     return fingerprint(modules=modules, installed=method.distributions)
 
 
+@remote_call(_sources_of)
 def files_of(problem: str, optimizer: str) -> list[tuple[str, list[str]]]:
     """The modules behind a problem and a method, each with its files."""
-    loader = REMOTE_LOADER.get()
-    if loader is not None and user_code_of(problem, optimizer):
-        found: list[tuple[str, list[str]]]
-        found = loader.ask(files_remotely, problem, optimizer, who=_sources_of(problem, optimizer))
-        return found
     names = _modules(problem_of(problem), find_algorithm(optimizer))
     return [(name, provenance.source_files([name])) for name in provenance.modules_behind(names)]
 
 
-@remote_call
-def fingerprint_remotely(problem: str, optimizer: str, _pulse: Pulse) -> str:
-    """Run `fingerprint_of` where user code runs."""
-    return fingerprint_of(problem, optimizer)
-
-
-@remote_call
-def files_remotely(problem: str, optimizer: str, _pulse: Pulse) -> list[tuple[str, list[str]]]:
-    """Run `files_of` where user code runs."""
-    return files_of(problem, optimizer)
+def user_code_of_cell(cell: Cell, label: str) -> UserCode | None:
+    """Return the user code of a cell, which a call about that cell alone does not abandon; None if it has none."""
+    return UserCode(label) if user_code_of(cell.problem, cell.optimizer) else None
 
 
 def _modules(problem: Problem, method: Method) -> list[str]:
@@ -153,10 +152,6 @@ def _modules(problem: Problem, method: Method) -> list[str]:
     functions = [problem.value_kernel, problem.gradient_kernel, method.driver or method.session or method.update]
     functions += [method.observe] if method.observe is not None else []
     return [*(function.__module__ for function in functions if function is not None), *problem.modules, *method.modules]
-
-
-def _sources_of(problem: str, optimizer: str) -> str:
-    return f"the sources of {json.loads(problem)['family']} and {optimizer}"
 
 
 def choose_engine(problem: Problem, method: Method, asked: str | None = None, oracle: str = "exact") -> str:

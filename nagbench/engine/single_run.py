@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -77,10 +76,18 @@ def run(
     if start is not None:
         objective = with_start(objective, start)
     cell = _cell_of_settings(objective, chosen, **settings)
-    batch, record = BatchRun(LoadedBatch(objective, chosen.method, [cell])), curve_trace(cell, objective)
+    return run_cell(objective, chosen, cell, path=path, pulse=pulse)
+
+
+@remote_call()
+def run_cell(
+    problem: Problem, optimizer: Optimizer, cell: Cell, *, path: bool = False, pulse: Pulse = lambda: None
+) -> Run:
+    """Run the cell of a problem and an optimizer, with every iterate if ``path`` is set."""
+    batch, record = BatchRun(LoadedBatch(problem, optimizer.method, [cell])), curve_trace(cell, problem)
     counts = run_batch(batch, record, pulse)
     hit, query = counts.hits[0, -1], batch.work.y.copy()
-    trace = traced(objective, record, counts.recorded)
+    trace = traced(problem, record, counts.recorded)
     return Run(
         cell=cell,
         status=STATUSES[hit["status"]],
@@ -95,8 +102,8 @@ def run(
         rate=float(hit["rate"]),
         iterate=counts.points[0, -1],
         query=query,
-        predicted_iterations=_predict(objective, chosen, cell),
-        path=_repeat_for_path(objective, chosen, cell, int(hit["iterations"]), pulse) if path else None,
+        predicted_iterations=_predict(problem, optimizer, cell),
+        path=_repeat_for_path(problem, optimizer, cell, int(hit["iterations"]), pulse) if path else None,
         curve=trace.curve,
         metrics=trace.metrics,
         error=counts.errors.get(0, ""),
@@ -147,9 +154,3 @@ def with_start(problem: Problem, start: ArrayLike) -> Problem:
     if point.shape != problem.start.shape or not np.isfinite(point).all():
         raise UsageError(f"{problem.name}: start must be {problem.dimension} finite numbers")
     return replace(problem, start=point, given={**problem.given, "start": point.tolist()})
-
-
-@remote_call
-def run_remotely(problem: str, optimizer: str, settings: Mapping[str, Any], pulse: Pulse) -> Run:
-    """Run `run` where user code runs."""
-    return run(problem, optimizer, pulse=pulse, **settings)

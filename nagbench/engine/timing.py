@@ -15,9 +15,10 @@ import pandas as pd
 
 from nagbench.core.environment import machine_facts, one_core
 from nagbench.core.errors import one_line
-from nagbench.core.remote import Pulse, remote_call
+from nagbench.core.messages import message_type, register
+from nagbench.core.remote import Pulse, UserCode, remote_call
 from nagbench.engine.records import Cell
-from nagbench.engine.runner import BatchRun, load_batch, point_digest, replay, truncate
+from nagbench.engine.runner import BatchRun, load_batch, point_digest, replay, truncate, user_code_of_cell
 
 _BLOCK = 0.002
 _GROUP = 64
@@ -28,6 +29,7 @@ _TRIES = 4
 _SHORT = 0.05
 
 
+@message_type
 @dataclass(frozen=True)
 class Task:
     """A cell to time, the number of iterations to replay, and the digest of the point where the count ended."""
@@ -84,8 +86,17 @@ def time_tasks(tasks: Sequence[Task], repeats: int, pulse: Pulse = lambda: None)
     return (_time_group(tasks[at : at + _GROUP], repeats, pulse) for at in range(0, len(tasks), _GROUP))
 
 
-@remote_call
-def time_all(tasks: Sequence[Task], repeats: int, pulse: Pulse) -> list[pd.DataFrame]:
+def _user_code(tasks: Sequence[Task], *_: Any, **__: Any) -> UserCode | None:
+    codes = (user_code_of_cell(task.cell, "timing") for task in tasks)
+    return next((code for code in codes if code is not None), None)
+
+
+# A row is a record of plain values, lists among them.
+register(pd.DataFrame, lambda table: table.to_dict("records"), pd.DataFrame)
+
+
+@remote_call(_user_code)
+def time_all(tasks: Sequence[Task], repeats: int, *, pulse: Pulse = lambda: None) -> list[pd.DataFrame]:
     """Return the tables of `time_tasks`, taken on one core."""
     with one_core():
         return list(time_tasks(tasks, repeats, pulse))

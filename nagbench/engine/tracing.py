@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nagbench.core.errors import UsageError
+from nagbench.core.messages import message_type
 from nagbench.core.remote import Pulse, remote_call
 from nagbench.engine import loop
 from nagbench.engine.records import Cell
-from nagbench.engine.runner import LoadedBatch, count, load_batch, problem_of
+from nagbench.engine.runner import LoadedBatch, count, load_batch, problem_of, user_code_of_cell
 from nagbench.optimizers.algorithm import make_update
 from nagbench.optimizers.registry import optimizer
 from nagbench.problems.problem import Floats, Problem
@@ -46,6 +47,7 @@ def path_trace(last: int, dimension: int) -> loop.Trace:
     return loop.Trace(np.arange(last + 1), np.zeros(last + 2, loop.CURVE), path)
 
 
+@message_type
 @dataclass(frozen=True, eq=False)
 class Traced:
     """The curve of a run (see `loop.CURVE`), and the problem's metrics at the same iterations, by name."""
@@ -67,11 +69,10 @@ def traced(problem: Problem, record: loop.Trace, rows: int) -> Traced:
     return Traced(record.curve[:rows], metrics)
 
 
-@remote_call
-def trace_cell(cell: Cell, pulse: Pulse) -> tuple[Any, dict[str, Floats]]:
-    """Return the curve of a cell and the metrics along it; see `Traced`."""
-    done = trace(load_batch([cell]), pulse=pulse)
-    return done.curve, dict(done.metrics)
+@remote_call(lambda cell, **_: user_code_of_cell(cell, f"the curve of cell {cell.key}"))
+def trace_cell(cell: Cell, *, pulse: Pulse = lambda: None) -> Traced:
+    """Return the curve of a cell and the metrics along it."""
+    return trace(load_batch([cell]), pulse=pulse)
 
 
 def first_iterates(cell: Cell, most: int, pulse: Pulse = lambda: None) -> Floats:
@@ -85,8 +86,8 @@ def first_iterates(cell: Cell, most: int, pulse: Pulse = lambda: None) -> Floats
     return np.asarray(record.path[: counts.recorded])
 
 
-@remote_call
-def first_steps(cell: Cell, most: int, pulse: Pulse = lambda: None) -> tuple[Floats, Floats]:
+@remote_call(lambda cell, *_, **__: user_code_of_cell(cell, f"cell {cell.key}"))
+def first_steps(cell: Cell, most: int, *, pulse: Pulse = lambda: None) -> tuple[Floats, Floats]:
     """The same iterates, and the points at which the gradients between them were taken."""
     path = first_iterates(cell, most, pulse)
     return path, queries_along(problem_of(cell.problem), cell, path, pulse)

@@ -1,16 +1,19 @@
-"""Counts bundles of cells and turns their outcomes into tables, a piece at a time."""
+"""Counts batches of cells and turns their outcomes into tables, a chunk at a time."""
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from nagbench.core.errors import UsageError
 from nagbench.core.keys import key_texts
+from nagbench.core.messages import register
 from nagbench.core.remote import Pulse
 from nagbench.engine.batches import Batch
 from nagbench.engine.loop import CONVERGED
@@ -29,87 +32,131 @@ from nagbench.problems.problem import Floats
 
 OUTCOMES = pa.schema(
     [
-        ("cell", pa.string()), ("tolerance", pa.float64()), ("status", pa.string()), ("iterations", pa.int64()),
-        ("gradient_evaluations", pa.float64()), ("value_evaluations", pa.float64()), ("value", pa.float64()),
+        ("cell", pa.string()),
+        ("tolerance", pa.float64()),
+        ("status", pa.string()),
+        ("iterations", pa.int64()),
+        ("gradient_evaluations", pa.float64()),
+        ("value_evaluations", pa.float64()),
+        ("value", pa.float64()),
         ("gradient_norm", pa.float64()),
-        ("residual", pa.float64()), ("rises", pa.int64()), ("overshoot", pa.float64()), ("rate", pa.float64()),
-        ("digest", pa.string()), ("fingerprint", pa.string()), ("error", pa.string()),
+        ("residual", pa.float64()),
+        ("rises", pa.int64()),
+        ("overshoot", pa.float64()),
+        ("rate", pa.float64()),
+        ("digest", pa.string()),
+        ("fingerprint", pa.string()),
+        ("error", pa.string()),
     ]
-)  # fmt: skip
-_SECONDS = 0.3
-_FIRST, _GROWTH = 8, 8.0
-_NUMBERS = 2**22
+)
+_CHUNK_SECONDS = 0.3
+_FIRST_CHUNK, _GROWTH = 8, 8.0
+_MOST_NUMBERS = 2**22
 _FIELDS = ("value", "gradient_norm", "residual", "rises", "overshoot", "rate")
 
 
 def count_in_chunks(
-    bundle: Batch, pulse: Pulse = lambda: None, guard: Watchdog = NO_WATCHDOG
+    batch: Batch, pulse: Pulse = lambda: None, watchdog: Watchdog = NO_WATCHDOG
 ) -> Iterator[tuple[Batch, pa.Table]]:
-    """The outcomes of a bundle, in pieces of some tenths of a second as far as cells last less."""
-    size, at = 1, 0
-    most = _most(bundle)
-    while at < len(bundle):
-        piece = bundle[at : at + size]
+    """Count a batch in chunks of some tenths of a second, as far as cells take less.
+
+    Yields
+    ------
+    chunk, table
+        Some cells, in the order of the batch, and their outcomes.
+    """
+    size, first = 1, 0
+    largest = _largest_chunk(batch)
+    while first < len(batch):
+        chunk = batch[first : first + size]
         began = time.perf_counter()
-        yield piece, outcome_columns(piece, pulse, guard)
-        took = time.perf_counter() - began
-        at += size
-        # The first piece may have compiled its kernels: it says nothing about how long cells take.
-        size = _FIRST if at == 1 else int(size * min(_GROWTH, _SECONDS / max(took, 1e-9)))
-        size = max(1, min(most, size))
+        yield chunk, count_to_table(chunk, pulse, watchdog)
+        seconds = time.perf_counter() - began
+        first += size
+        # The first chunk may have compiled its kernels: it says nothing about how long cells take.
+        size = _FIRST_CHUNK if first == 1 else int(size * min(_GROWTH, _CHUNK_SECONDS / max(seconds, 1e-9)))
+        size = max(1, min(largest, size))
 
 
-def _most(bundle: Batch) -> int:
-    """Cells whose points fit into some megabytes."""
-    dimension = load_batch(bundle).problem.dimension
-    return max(1, _NUMBERS // (dimension * (len(bundle.template.tolerances) + 1)))
+def _largest_chunk(batch: Batch) -> int:
+    """Return the number of cells whose points fit into some megabytes."""
+    dimension = load_batch(batch).problem.dimension
+    return max(1, _MOST_NUMBERS // (dimension * (len(batch.template.tolerances) + 1)))
 
 
-def outcome_columns(bundle: Batch, pulse: Pulse = lambda: None, guard: Watchdog = NO_WATCHDOG) -> pa.Table:
-    """Counts a bundle: one row a cell and tolerance. One whose kernels do not compile is rows of status error."""
-    batch = load_batch(bundle)
+def count_to_table(batch: Batch, pulse: Pulse = lambda: None, watchdog: Watchdog = NO_WATCHDOG) -> pa.Table:
+    """Return the outcomes of a batch, one row for each cell and tolerance; errors if its kernels do not compile."""
+    loaded = load_batch(batch)
     try:
-        counts = count(batch, pulse=pulse, guard=guard)
+        counts = count(loaded, pulse=pulse, guard=watchdog)
     except UsageError as error:
-        counts = failed_counts(batch, str(error))
-    return outcome_table(batch, bundle, counts)
+        counts = failed_counts(loaded, str(error))
+    return outcome_table(loaded, batch, counts)
 
 
-def failure_table(bundle: Batch, message: str) -> pa.Table:
-    """The outcomes of cells that could not be run: status error, and why."""
-    batch = load_batch(bundle)
-    return outcome_table(batch, bundle, failed_counts(batch, message))
+def failure_table(batch: Batch, message: str) -> pa.Table:
+    """Return the outcomes of cells that could not be run: status error, and why."""
+    loaded = load_batch(batch)
+    return outcome_table(loaded, batch, failed_counts(loaded, message))
 
 
-def outcome_table(batch: LoadedBatch, bundle: Batch, counts: Counts) -> pa.Table:
-    """The outcomes of a batch as a table, one row a cell and tolerance."""
+def outcome_table(loaded: LoadedBatch, batch: Batch, counts: Counts) -> pa.Table:
+    """Return the outcomes of a batch as a table, one row for each cell and tolerance.
+
+    Columns are made of buffers: pyarrow's own conversions would import pandas, which a worker does not need.
+    """
     per_cell = counts.hits.shape[1]
     flat = counts.hits.ravel()
-    errors = [counts.errors.get(i, "") for i in range(len(bundle))] if counts.errors else None
-    bad = flat["status"] != CONVERGED
-    told = np.where(bad, np.repeat(np.array(errors, dtype=object), per_cell), "") if errors else None
+    first = np.zeros(flat.size, np.int64)
+    errors = ["", *(counts.errors.get(i, "") for i in range(len(batch)))] if counts.errors else [""]
+    which = np.where(flat["status"] != CONVERGED, np.arange(flat.size) // per_cell + 1, 0) if counts.errors else first
     columns = {
-        "cell": key_texts(np.frombuffer(bundle.digests, np.uint64).repeat(per_cell).tobytes()),
-        "tolerance": np.tile(bundle.template.tolerances, len(bundle)),
-        "status": pa.array(STATUSES).take(pa.array(flat["status"])),
-        "iterations": flat["iterations"],
-        "gradient_evaluations": flat["work"],
-        "value_evaluations": flat["valued"],
-        **{name: flat[name] for name in _FIELDS},
+        "cell": key_texts(np.frombuffer(batch.digests, np.uint64).repeat(per_cell).tobytes()),
+        "tolerance": _numbers(np.tile(batch.template.tolerances, len(batch))),
+        "status": _texts(STATUSES).take(_numbers(flat["status"].astype(np.int64))),
+        "iterations": _numbers(flat["iterations"]),
+        "gradient_evaluations": _numbers(flat["work"]),
+        "value_evaluations": _numbers(flat["valued"]),
+        **{name: _numbers(flat[name]) for name in _FIELDS},
         "digest": key_texts(_digests(counts.points.reshape(flat.size, -1))),
-        "fingerprint": pa.repeat(fingerprint_of(bundle.template.problem, bundle.template.optimizer), flat.size),
-        "error": pa.repeat("", flat.size) if told is None else pa.array(told, pa.string()),
+        "fingerprint": _texts([fingerprint_of(batch.template.problem, batch.template.optimizer)]).take(_numbers(first)),
+        "error": _texts(errors).take(_numbers(which)),
     }
-    return pa.table({name: _array(columns[name]) for name in OUTCOMES.names}, schema=OUTCOMES)
+    return pa.Table.from_arrays([columns[name] for name in OUTCOMES.names], schema=OUTCOMES)
 
 
-def _array(column: object) -> object:
-    return np.ascontiguousarray(column) if isinstance(column, np.ndarray) else column
+def _numbers(column: NDArray[Any]) -> pa.Array:
+    array = np.ascontiguousarray(column)
+    return pa.Array.from_buffers(pa.from_numpy_dtype(array.dtype), array.size, [None, pa.py_buffer(array)])
+
+
+def _texts(texts: Sequence[str]) -> pa.Array:
+    content = [text.encode() for text in texts]
+    ends = np.cumsum([0, *map(len, content)], dtype=np.int32)
+    return pa.StringArray.from_buffers(len(content), pa.py_buffer(ends), pa.py_buffer(b"".join(content)))
 
 
 def _digests(points: Floats) -> bytes:
-    """A hash of each row, bit for bit, one after the other; see `runner.point_digest`."""
+    """Return a hash of each row, bit for bit, one after the other; see `runner.point_digest`."""
     memory = np.ascontiguousarray(points).data.cast("B")
     width = points.shape[1] * points.itemsize
     hashed = hashlib.blake2b
-    return b"".join([hashed(memory[at : at + width], digest_size=8).digest() for at in range(0, memory.nbytes, width)])
+    return b"".join(
+        [hashed(memory[row : row + width], digest_size=8).digest() for row in range(0, memory.nbytes, width)]
+    )
+
+
+def table_to_bytes(table: pa.Table) -> bytes:
+    """Return a table in Arrow's stream format."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())
+
+
+def table_from_bytes(content: bytes) -> pa.Table:
+    """Return the table that `table_to_bytes` wrote."""
+    return pa.ipc.open_stream(content).read_all()
+
+
+register(pa.Table, table_to_bytes, table_from_bytes)

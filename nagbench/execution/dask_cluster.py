@@ -1,7 +1,7 @@
-"""Counting on a Dask cluster: a task is a bundle of some seconds, and a bounded number of them is on its way.
+"""Counting on a Dask cluster: a task is a batch of some seconds, and a bounded number of tasks is submitted at a time.
 
-Each Dask worker counts in a process of its own (see `worker`), so limits and crashes are dealt with there as they are
-locally. Workers that are lost are Dask's affair: it runs their tasks elsewhere.
+Each Dask worker counts in a process of its own (see `worker`), so that limits and crashes are handled there as they are
+locally. Dask itself runs the tasks of Dask workers that are lost elsewhere.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from nagbench.core.paths import PACKAGE
 from nagbench.core.remote import Pulse
 from nagbench.engine.batches import Batch
 from nagbench.engine.runner import files_of, fingerprint_of
-from nagbench.execution.counting import failure_table
-from nagbench.execution.pool import Limits, Pool
+from nagbench.execution.counting import failure_table, table_from_bytes, table_to_bytes
+from nagbench.execution.pool import Pool
 from nagbench.execution.sandbox import sandboxed
-from nagbench.execution.worker import table_from_bytes, table_to_bytes
+from nagbench.execution.worker_process import Limits
 
 _PER_THREAD = 2
 _WAIT = 0.2
@@ -45,9 +45,25 @@ _pools: dict[int, tuple[str, Pool]] = {}
 def run_on_dask(
     work: Iterator[Batch], scheduler: str | None, jobs: int, limits: Limits, pulse: Pulse
 ) -> Iterator[pa.Table]:
-    """The outcomes of all bundles from the workers of a scheduler; without one, from ``jobs`` workers on this machine.
+    """Yield the outcomes of all batches, counted by Dask workers.
 
-    Raises UsageError where no scheduler answers, workers lack what the cells need, or it goes away.
+    Parameters
+    ----------
+    work
+        The batches.
+    scheduler
+        The address of the scheduler. None starts one, with ``jobs`` workers, on this machine.
+    jobs
+        The number of workers that are started here.
+    limits
+        What each cell may take.
+    pulse
+        Called several times a second.
+
+    Raises
+    ------
+    UsageError
+        If no scheduler answers, the workers lack what the cells need, or the scheduler goes away.
     """
     try:
         import distributed
@@ -93,43 +109,43 @@ class _Run:
         self._name = uuid.uuid4().hex
         self._shipped: set[Path] = set()
         self._seen: set[tuple[str, str]] = set()
-        self._flying: dict[Any, Batch] = {}
+        self._submitted: dict[Any, Batch] = {}
         self._again: deque[Batch] = deque()
         self._alone: float | None = None
         self._check_workers()
 
     def outcomes(self, work: Iterator[Batch], pulse: Pulse) -> Iterator[pa.Table]:
-        """The outcomes as they come in."""
+        """Yield the outcomes as they come in."""
         more = True
         while True:
-            while (self._again or more) and len(self._flying) < self._most():
-                bundle = self._again.popleft() if self._again else next(work, None)
-                if bundle is None:
+            while (self._again or more) and len(self._submitted) < self._most():
+                batch = self._again.popleft() if self._again else next(work, None)
+                if batch is None:
                     more = False
                     break
-                self._submit(bundle)
-            if not self._flying and not self._again and not more:
+                self._submit(batch)
+            if not self._submitted and not self._again and not more:
                 return
-            for future in self._landed():
-                yield from self._result(future, self._flying.pop(future))
+            for future in self._finished():
+                yield from self._result(future, self._submitted.pop(future))
             pulse()
             if self._client.status != "running":
                 raise UsageError(_GONE)
 
     def close(self) -> None:
-        """Gives back what the workers hold for this sweep."""
+        """Release what the workers hold for this sweep."""
         with contextlib.suppress(Exception):
-            self._client.cancel(list(self._flying), force=True)
+            self._client.cancel(list(self._submitted), force=True)
             self._client.run(end_pools, self._name)
 
     def _most(self) -> int:
-        """Tasks on their way at a time: enough to keep every thread busy, and no more than that."""
+        """Return the number of tasks that keep every thread busy."""
         workers = self._client.scheduler_info(n_workers=-1)["workers"]
-        self._tell_alone(bool(workers))
+        self._warn_without_workers(bool(workers))
         return _PER_THREAD * sum(int(worker["nthreads"]) for worker in workers.values())
 
-    def _tell_alone(self, workers: bool) -> None:
-        """Once in every time without a worker: those of a queue may come hours later, or never."""
+    def _warn_without_workers(self, workers: bool) -> None:
+        """Say once that there is no worker: those of a queue may come hours later, or never."""
         now = time.monotonic()
         if workers:
             self._alone = None
@@ -139,18 +155,18 @@ class _Run:
             self._alone = float("inf")
             print("nagbench: the Dask scheduler has no worker; waiting for one (Ctrl-C ends this)", file=sys.stderr)
 
-    def _submit(self, bundle: Batch) -> None:
-        self._ship(bundle)
+    def _submit(self, batch: Batch) -> None:
+        self._ship(batch)
         name = f"nagbench-{uuid.uuid4().hex}"
-        self._flying[self._client.submit(count_task, self._name, bundle, self._limits, key=name, pure=False)] = bundle
+        self._submitted[self._client.submit(count_task, self._name, batch, self._limits, key=name, pure=False)] = batch
 
-    def _landed(self) -> list[Any]:
-        if not self._flying:
+    def _finished(self) -> list[Any]:
+        if not self._submitted:
             threading.Event().wait(_WAIT)
             return []
         try:
             with self._client.as_current():
-                done = self._distributed.wait(list(self._flying), timeout=_WAIT, return_when="FIRST_COMPLETED").done
+                done = self._distributed.wait(list(self._submitted), timeout=_WAIT, return_when="FIRST_COMPLETED").done
         except TimeoutError:
             return []
         except concurrent.futures.CancelledError:
@@ -158,27 +174,27 @@ class _Run:
             raise UsageError(_GONE) from None
         return list(done)
 
-    def _result(self, future: Any, bundle: Batch) -> Iterator[pa.Table]:
+    def _result(self, future: Any, batch: Batch) -> Iterator[pa.Table]:
         if future.status == "finished":
             for content in future.result():
-                yield self._same_sources(table_from_bytes(content), bundle)
+                yield self._same_sources(table_from_bytes(content), batch)
         elif future.status == "error":
             error = future.exception()
             if not isinstance(error, self._distributed.KilledWorker):
                 raise UsageError(f"a Dask worker cannot count these cells: {one_line(error)}")
-            if len(bundle) > 1:
-                self._again.extend((bundle[: len(bundle) // 2], bundle[len(bundle) // 2 :]))
+            if len(batch) > 1:
+                self._again.extend((batch[: len(batch) // 2], batch[len(batch) // 2 :]))
             else:
-                yield failure_table(bundle, "the Dask workers that ran it died, one after the other")
+                yield failure_table(batch, "the Dask workers that ran it died, one after the other")
         else:
-            self._again.append(bundle)
+            self._again.append(batch)
         future.release()
 
-    def _same_sources(self, table: pa.Table, bundle: Batch) -> pa.Table:
-        expected = fingerprint_of(bundle.template.problem, bundle.template.optimizer)
+    def _same_sources(self, table: pa.Table, batch: Batch) -> pa.Table:
+        expected = fingerprint_of(batch.template.problem, batch.template.optimizer)
         if table["fingerprint"][0].as_py() != expected:
             raise UsageError(
-                f"a Dask worker has other sources of {bundle.template.optimizer} or of its problem than this process "
+                f"a Dask worker has other sources of {batch.template.optimizer} or of its problem than this process "
                 f"(fingerprint {table['fingerprint'][0]}, here {expected}); install the same there"
             )
         return table
@@ -191,16 +207,16 @@ class _Run:
                 raise UsageError(f"the Dask worker {address} has nagbench {theirs}, this process {__version__}")
 
     def _asked(self, function: Callable[..., Any], *arguments: Any) -> Iterator[tuple[str, Any]]:
-        """What each worker answers, or the exception that it raised; nothing of one that dies meanwhile, as others go on."""
+        """Yield the answer of each worker, or the exception that it raised; workers that die meanwhile are left out."""
         try:
             found = self._client.run(function, *arguments, on_error="return")
         except OSError:
             raise UsageError(_GONE) from None
         yield from ((address, answer) for address, answer in found.items() if not isinstance(answer, OSError))
 
-    def _ship(self, bundle: Batch) -> None:
-        """Sends the user's modules that these cells need; refuses what is more than a file."""
-        like = bundle.template.problem, bundle.template.optimizer
+    def _ship(self, batch: Batch) -> None:
+        """Send the modules of the user that these cells need; refuse those that are more than a file."""
+        like = batch.template.problem, batch.template.optimizer
         if like in self._seen:
             return
         self._seen.add(like)
@@ -234,12 +250,12 @@ class _Run:
 
 
 def version() -> str:
-    """The version of nagbench, asked of a worker."""
+    """Return the version of nagbench. Runs on a Dask worker."""
     return __version__
 
 
 def has_module(name: str) -> bool:
-    """Whether a worker finds a module."""
+    """Return whether a module is found. Runs on a Dask worker."""
     import importlib.util
 
     with contextlib.suppress(ImportError):
@@ -247,8 +263,8 @@ def has_module(name: str) -> bool:
     return False
 
 
-def count_task(run: str, bundle: Batch, limits: Limits) -> list[bytes]:
-    """Runs on a Dask worker: the outcomes of a bundle, counted in a process of this thread's own."""
+def count_task(run: str, batch: Batch, limits: Limits) -> list[bytes]:
+    """Return the outcomes of a batch, counted in a process of this thread's own. Runs on a Dask worker."""
     here = threading.get_ident()
     held = _pools.get(here)
     if held is None or held[0] != run:
@@ -256,11 +272,11 @@ def count_task(run: str, bundle: Batch, limits: Limits) -> list[bytes]:
             held[1].close()
         _pools[here] = held = run, Pool(1, limits)
     with sandboxed(limits):
-        return [table_to_bytes(pa.concat_tables(held[1].run(iter([bundle]), lambda: None)))]
+        return [table_to_bytes(pa.concat_tables(held[1].run(iter([batch]), lambda: None)))]
 
 
 def end_pools(run: str) -> None:
-    """Runs on a Dask worker: ends the processes of a sweep."""
+    """End the processes of a sweep. Runs on a Dask worker."""
     for thread, (name, pool) in list(_pools.items()):
         if name == run:
             del _pools[thread]

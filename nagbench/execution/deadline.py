@@ -1,6 +1,6 @@
-"""The time that a whole sweep may take: it ends in Python's next line of the main thread, or at the next pulse.
+"""The time limit of a whole sweep: it ends the sweep in the next line of Python of the main thread, or at the next pulse.
 
-Light to import: on the command line the time runs from the start of the process on.
+This module is light to import, because on the command line the time runs from the start of the process.
 """
 
 from __future__ import annotations
@@ -14,42 +14,57 @@ from collections.abc import Iterator
 
 from nagbench.core.errors import UsageError
 
-# What is finished has to be written in that time too, and processes have to end.
-_LAST, _SHARE = 2.0, 0.025
-# Pulses come first, where there are any: they end the sweep where nothing is half done.
-_LATER = 0.06
-_LONGEST = 60.0
-# The system's timers take no more seconds than some; nobody waits for so many.
-FOREVER = 1e9
+# The sweep ends earlier by this share of its time, at most by some seconds: results are written and processes end then.
+_MARGIN_SECONDS, _MARGIN = 2.0, 0.025
+# The alarm comes after a pulse would have come, because a pulse ends the sweep where nothing is half done.
+_ALARM_DELAY = 0.06
+_OLDEST_PROCESS = 60.0
+# The timers of the system do not take more than some number of seconds.
+_LONGEST_ALARM = 1e9
 
 
 class OutOfTimeError(BaseException):
-    """The time that the whole sweep may take is over. No Exception, as KeyboardInterrupt is none: no cell is to blame."""
+    """The time limit of the sweep is reached. Like KeyboardInterrupt it is no Exception: no cell is to blame."""
 
 
 class Deadline:
-    """So many seconds from now, or from ``began`` on the clock of `time.monotonic`. Raises UsageError for none above 0."""
+    """The end of a time limit.
+
+    Parameters
+    ----------
+    seconds
+        The time limit.
+    began
+        When it began, on the clock of `time.monotonic`; now by default.
+
+    Raises
+    ------
+    UsageError
+        If ``seconds`` is not finite and above 0.
+    """
 
     def __init__(self, seconds: float, began: float | None = None) -> None:
         if not 0.0 < seconds < float("inf"):
             raise UsageError(f"timeout {seconds!r} is not valid; allowed: a finite number above 0")
         self._seconds, self._armed, self.is_over = seconds, False, False
-        self._end = (time.monotonic() if began is None else began) + seconds - min(_LAST, _SHARE * seconds)
+        self._end = (time.monotonic() if began is None else began) + seconds - min(_MARGIN_SECONDS, _MARGIN * seconds)
 
     def check(self) -> None:
-        """Raises OutOfTimeError where the time is over."""
+        """Raise OutOfTimeError if the time is over."""
         if time.monotonic() > self._end:
             self._over()
 
     @contextlib.contextmanager
     def alarm(self) -> Iterator[None]:
-        """Ends what checks nothing, such as a plan that is made or a page that is drawn, where the system has alarms."""
+        """Raise OutOfTimeError in a ``with`` block that calls no `check`, if the system has alarms."""
         if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
             yield
             return
         before = signal.signal(signal.SIGALRM, self._over)
         self._armed = True
-        signal.setitimer(signal.ITIMER_REAL, min(max(self._end + _LATER - time.monotonic(), 1e-6), FOREVER))
+        signal.setitimer(
+            signal.ITIMER_REAL, min(max(self._end + _ALARM_DELAY - time.monotonic(), 1e-6), _LONGEST_ALARM)
+        )
         try:
             yield
         finally:
@@ -57,7 +72,7 @@ class Deadline:
             signal.signal(signal.SIGALRM, before)
 
     def _over(self, *_: object) -> None:
-        # Once: what is written then is not to be ended too.
+        # Only once, so that results can be written afterwards.
         self._disarm()
         self.is_over = True
         raise OutOfTimeError(f"the time is over ({self._seconds:g} s)")
@@ -73,18 +88,18 @@ _was_over = False
 
 
 def current_deadline() -> Deadline | None:
-    """The deadline of this process, if it has one."""
+    """Return the deadline of this process, if it has one."""
     return _present[-1] if _present else None
 
 
 def time_is_over() -> bool:
-    """Whether the process was ended by its deadline."""
+    """Return whether the process was ended by its deadline."""
     return _was_over
 
 
 @contextlib.contextmanager
 def in_time(seconds: float | None) -> Iterator[None]:
-    """The process has so many seconds, from its start; None: as many as it likes."""
+    """Limit the time of this process, counted from its start, in a ``with`` block; None sets no limit."""
     if seconds is None:
         yield
         return
@@ -98,12 +113,12 @@ def in_time(seconds: float | None) -> Iterator[None]:
 
 
 def _process_began() -> float:
-    """When this process was started, on the clock of `time.monotonic`; now, where the system does not say."""
+    """Return when this process was started, on the clock of `time.monotonic`; now, if the system does not say."""
     now = time.monotonic()
     with contextlib.suppress(OSError, ValueError, IndexError, AttributeError):
         with open("/proc/self/stat", encoding="ascii") as stream:
             ticks = int(stream.read().rpartition(")")[2].split()[19])
         age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
-        if 0.0 <= age < _LONGEST:
+        if 0.0 <= age < _OLDEST_PROCESS:
             return now - age
     return now

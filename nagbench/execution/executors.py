@@ -1,4 +1,4 @@
-"""Where bundles of cells are counted: in this process, in others, or on a cluster."""
+"""Where batches of cells are counted: in this process, in others, or on a cluster."""
 
 from __future__ import annotations
 
@@ -18,26 +18,35 @@ from nagbench.engine.batches import Batch, split_batch
 from nagbench.engine.records import Cell
 from nagbench.engine.runner import load_batch, user_code_of
 from nagbench.execution.counting import count_in_chunks, failure_table
-from nagbench.execution.pool import NO_LIMITS, Limits, Pool
+from nagbench.execution.pool import Pool
 from nagbench.execution.sandbox import abandoned_reason
+from nagbench.execution.worker_process import NO_LIMITS, Limits
 
-# At the most, if every cell used its budget up; most use a small part of it.
-_SECONDS = 20.0
-_PER_NUMBER = 4e-9
-_SLOWER = 100
-# A task's outcomes come back at once from another machine, and these are some megabytes.
-_MOST = 2**15
+# The most that a task takes: if every cell used its whole budget. Most use a small part of it.
+_TASK_SECONDS = 20.0
+_SECONDS_PER_NUMBER = 4e-9
+_PYTHON_FACTOR = 100
+# The outcomes of a task come back at once from another machine, and these are some megabytes.
+_TASK_CELLS = 2**15
 # Processes take a second to start, and most cells end long before their budget does.
-_SOON = 4.0
-_LITTLE = 1000
+_WORTH_PROCESSES = 4.0
+_SMALL_DATA = 1000
 
 
 @dataclass(frozen=True)
 class Execution:
     """How cells are counted. None of it decides a result.
 
-    ``jobs`` processes (None: one a core, where that pays), or those behind a Dask ``scheduler`` ("tcp://host:port"; None
-    starts one on the loopback).
+    Parameters
+    ----------
+    jobs
+        The number of processes. None: one for each core if that pays.
+    executor
+        "local" or "dask".
+    scheduler
+        The address of a Dask scheduler, "tcp://host:port". None starts one on the loopback.
+    limits
+        What each cell may take.
     """
 
     jobs: int | None = 1
@@ -50,7 +59,18 @@ EXECUTORS = ("local", "dask")
 
 
 def limits_of(seconds: float | None, mebibytes: float | None) -> Limits:
-    """The limits of a cell. Raises UsageError for what is no positive number."""
+    """Return the limits of a cell.
+
+    Parameters
+    ----------
+    seconds, mebibytes
+        Its time and memory; None stands for the default.
+
+    Raises
+    ------
+    UsageError
+        If one of them is no positive number.
+    """
     for name, given in (("cell timeout", seconds), ("cell memory", mebibytes)):
         if given is not None and not 0.0 < given < float("inf"):
             raise UsageError(f"{name} {given!r} is not valid; allowed: a finite number above 0")
@@ -60,7 +80,13 @@ def limits_of(seconds: float | None, mebibytes: float | None) -> Limits:
 
 
 def check_execution(how: Execution, shard: tuple[int, int] | None) -> None:
-    """Raises UsageError for an executor that there is not, a scheduler without one, no process, and a shard outside."""
+    """Check how cells are to be counted.
+
+    Raises
+    ------
+    UsageError
+        For an unknown executor, a scheduler without Dask, fewer than one process, and a shard that does not exist.
+    """
     if how.executor not in EXECUTORS:
         raise unknown_name("executor", how.executor, EXECUTORS)
     if how.scheduler is not None and how.executor != "dask":
@@ -71,44 +97,44 @@ def check_execution(how: Execution, shard: tuple[int, int] | None) -> None:
         raise UsageError(f"shard {shard[0]}/{shard[1]} is not valid; allowed: i/n with i from 1 to n")
 
 
-def split_into_tasks(bundles: Iterable[Batch]) -> Iterator[Batch]:
-    """The bundles cut so that each is a task of some seconds."""
-    for bundle in bundles:
-        yield from split_batch(bundle, max(1, min(_MOST, int(_SECONDS / _longest(bundle)))))
+def split_into_tasks(batches: Iterable[Batch]) -> Iterator[Batch]:
+    """Split batches so that each is a task of some seconds."""
+    for batch in batches:
+        yield from split_batch(batch, max(1, min(_TASK_CELLS, int(_TASK_SECONDS / _longest_seconds(batch)))))
 
 
-def _longest(bundle: Batch) -> float:
-    """The seconds, about, of a cell that uses its budget up, but for the rows of data that its gradient takes."""
-    cell = bundle.template
-    seconds = _PER_NUMBER * (load_batch(bundle).problem.dimension + 20) * (cell.budget + 1)
-    return seconds if cell.engine == "numba" else _SLOWER * seconds
+def _longest_seconds(batch: Batch) -> float:
+    """Estimate the seconds of a cell that uses its whole budget, without the rows of data that its gradient takes."""
+    cell = batch.template
+    seconds = _SECONDS_PER_NUMBER * (load_batch(batch).problem.dimension + 20) * (cell.budget + 1)
+    return seconds if cell.engine == "numba" else _PYTHON_FACTOR * seconds
 
 
-def count_batches(bundles: Iterable[Batch], how: Execution, pulse: Pulse) -> Iterator[pa.Table]:
-    """The outcomes of all bundles as they become ready; those of problems and methods that were given up are errors."""
-    refused: deque[Batch] = deque()
-    for table in _run(split_into_tasks(_without_lost(bundles, refused)), how, pulse):
+def count_batches(batches: Iterable[Batch], how: Execution, pulse: Pulse) -> Iterator[pa.Table]:
+    """Yield the outcomes of all batches as they become ready; those of abandoned problems and algorithms are errors."""
+    abandoned: deque[Batch] = deque()
+    for table in _run(split_into_tasks(_without_abandoned(batches, abandoned)), how, pulse):
         yield table
-        yield from _failures(refused)
-    yield from _failures(refused)
+        yield from _failures(abandoned)
+    yield from _failures(abandoned)
 
 
-def _without_lost(bundles: Iterable[Batch], refused: deque[Batch]) -> Iterator[Batch]:
-    for bundle in bundles:
-        if _lost(bundle):
-            refused.append(bundle)
+def _without_abandoned(batches: Iterable[Batch], abandoned: deque[Batch]) -> Iterator[Batch]:
+    for batch in batches:
+        if _reason(batch):
+            abandoned.append(batch)
         else:
-            yield bundle
+            yield batch
 
 
-def _failures(refused: deque[Batch]) -> Iterator[pa.Table]:
-    while refused:
-        bundle = refused.popleft()
-        yield failure_table(bundle, _lost(bundle))
+def _failures(abandoned: deque[Batch]) -> Iterator[pa.Table]:
+    while abandoned:
+        batch = abandoned.popleft()
+        yield failure_table(batch, _reason(batch))
 
 
-def _lost(bundle: Batch) -> str:
-    return abandoned_reason(bundle.template.problem, bundle.template.optimizer)
+def _reason(batch: Batch) -> str:
+    return abandoned_reason(batch.template.problem, batch.template.optimizer)
 
 
 def _run(work: Iterator[Batch], how: Execution, pulse: Pulse) -> Iterator[pa.Table]:
@@ -125,19 +151,19 @@ def _cores() -> int:
 
 
 def _as_many_as_pay(work: Iterator[Batch]) -> tuple[int, Iterator[Batch]]:
-    """One process where all the work may be done before others have started, else one a core; and the same work."""
+    """Return one process if all the work may be done before others have started, else one for each core; and the work."""
     seconds, taken = 0.0, list[Batch]()
-    for bundle in work:
-        taken.append(bundle)
-        seconds += len(bundle) * _longest(bundle) if _light(bundle) else math.inf
-        if seconds > _SOON:
+    for batch in work:
+        taken.append(batch)
+        seconds += len(batch) * _longest_seconds(batch) if _is_light(batch) else math.inf
+        if seconds > _WORTH_PROCESSES:
             return _cores(), itertools.chain(taken, work)
     return 1, iter(taken)
 
 
-def _light(bundle: Batch) -> bool:
-    """Whether `_longest` says it all: nobody else's code, and no more data than a small problem's."""
-    return not runs_user_code(bundle.template) and load_batch(bundle).problem.data.size <= _LITTLE
+def _is_light(batch: Batch) -> bool:
+    """Return whether `_longest_seconds` is a bound: there is no user code, and no more data than a small problem's."""
+    return not runs_user_code(batch.template) and load_batch(batch).problem.data.size <= _SMALL_DATA
 
 
 def _in_processes(work: Iterator[Batch], jobs: int, limits: Limits, pulse: Pulse) -> Iterator[pa.Table]:
@@ -146,16 +172,16 @@ def _in_processes(work: Iterator[Batch], jobs: int, limits: Limits, pulse: Pulse
 
 
 def _here(work: Iterator[Batch], limits: Limits, pulse: Pulse) -> Iterator[pa.Table]:
-    """In this process what is the package's own; code of others, and all where there are limits, in one that can be lost."""
+    """Count in this process what is the package's own, and in a worker user code and all that has limits."""
     with contextlib.closing(Pool(1, limits)) as pool:
-        for bundle in work:
-            if limits.given or runs_user_code(bundle.template):
-                yield from pool.run(iter([bundle]), pulse)
+        for batch in work:
+            if limits.given or runs_user_code(batch.template):
+                yield from pool.run(iter([batch]), pulse)
             else:
-                for _, table in count_in_chunks(bundle, pulse):
+                for _, table in count_in_chunks(batch, pulse):
                     yield table
 
 
 def runs_user_code(cell: Cell) -> bool:
-    """Whether counting this cell runs code from outside the package."""
+    """Return whether counting a cell runs code from outside the package."""
     return bool(user_code_of(cell.problem, cell.optimizer))

@@ -1,186 +1,156 @@
-"""A sandbox: a process in which user code runs, because it may crash, hang or exhaust memory.
+"""A sandbox: a worker in which user code runs, because it may crash, hang or exhaust memory.
 
-Within `sandboxed`, families and algorithms named "module:attribute" are imported by a process of
-`nagbench.execution.worker` alone, and built, evaluated, asked for their theory, traced and timed there. One that ends that
-process is abandoned: further requests for it raise the reason, and its cells are errors.
+Within `sandboxed`, families and algorithms named "module:attribute" are imported by a worker alone, and functions marked with
+`remote_call` run there if they need them. A problem or algorithm that ends the worker is abandoned: further calls for it
+raise the reason, and its cells are errors.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
-import os
-import pickle
-import select
-import signal
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from nagbench.core.canonical import canonical
 from nagbench.core.errors import LostError, UsageError
-from nagbench.core.remote import REMOTE_LOADER, Pulse, RemoteLoader, call_path
+from nagbench.core.remote import REMOTE_LOADER, Pulse, RemoteLoader, UserCode
 from nagbench.engine.runner import truncate
-from nagbench.execution.pool import Limits, WorkerProcess, describe_exit, memory_share, resident_memory
-from nagbench.execution.worker import ANSWER, CALL, FAILED, GRACE, READY, REFUSED, send_message, take_message
-from nagbench.optimizers.remote import RemoteMethod, describe_method, remote_method
+from nagbench.execution.worker import ANSWER
+from nagbench.execution.worker_process import Limits, WorkerDiedError, WorkerProcess, memory_share, wait
+from nagbench.optimizers.remote import RemoteMethod, remote_method
 from nagbench.problems.problem import Problem
-from nagbench.problems.remote import describe_problem, remote_problem
+from nagbench.problems.remote import remote_problem
 
 # Without limits of the user's: for one call of value or gradient, or to build a problem.
 _PATIENCE = 120.0
 _WAIT = 0.05
-_LOOK = 0.1
-_READ = 2**20
 _DEATHS, _MOST_DEATHS = 2, 4
-
-
-class _DiedError(Exception):
-    """The process died while it was asked; ``certain`` where it did not by itself, so that asking again is in vain."""
-
-    def __init__(self, reason: str, certain: bool) -> None:
-        super().__init__(reason)
-        self.certain = certain
 
 
 @dataclass(eq=False)
 class Sandbox(RemoteLoader):
-    """The process that is asked, its limits, and what was given up, with the reason: problems (by their canonical JSON) and
-    methods (by name).
+    """A worker for user code, started when it is needed.
+
+    Parameters
+    ----------
+    limits
+        What a call may take.
+    pulse
+        Called while the worker is waited for. What it raises ends the worker.
+    lost
+        The problems (by their canonical JSON) and algorithms (by name) that were abandoned, with the reason.
     """
 
     limits: Limits
     pulse: Pulse
     lost: dict[str, str] = field(default_factory=dict)
-    _process: WorkerProcess | None = None
+    _worker: WorkerProcess | None = None
     _used: bool = False
-    _looked: float = 0.0
-    _deaths: int = 0
-    _last: str = ""
-    _deaths_of: Counter[str] = field(default_factory=Counter)
+    _deaths: Counter[str] = field(default_factory=Counter)
     _methods: dict[str, RemoteMethod] = field(default_factory=dict)
 
     def problem(self, family: str, parameters: Mapping[str, Any], facts: Mapping[str, Any]) -> Problem:
-        """The problem, as far as this process needs it. Raises UsageError as `registry.build_problem`, and LostError."""
-        key = canonical({"family": family, "parameters": parameters, "facts": facts})
-        known, metrics = self.ask(describe_problem, key, who=f"problem {facts.get('name', family)}")
-        spec = canonical({"family": family, "parameters": parameters, **known["given"]})
-        known |= {"parameters": dict(parameters)}
-        return remote_problem(functools.partial(self._of, spec, key, known["name"]), known, metrics)
+        """Build a problem there; see `nagbench.problems.registry.build_problem`. Raises LostError too."""
+        return remote_problem(f"problem {facts.get('name', family)}", family, parameters, facts)
 
     def method(self, name: str) -> RemoteMethod:
-        """The method, as far as this process needs it. Raises UsageError as `registry.find_algorithm`, and LostError."""
+        """Load an algorithm there; see `nagbench.optimizers.registry.find_method`. Raises LostError too."""
         if name not in self._methods:
-            ask = functools.partial(self._of, name, name, f"optimizer {name}")
-            self._methods[name] = remote_method(ask, *ask(describe_method))
+            self._methods[name] = remote_method(name)
         return self._methods[name]
 
-    def _of(self, what: str, key: str, who: str, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Make a remote call on a problem or algorithm, which is abandoned once its process does not survive one."""
-        if what in self.lost:
-            raise LostError(who, self.lost[what])
-        before = self._deaths
-        try:
-            return self.ask(function, key, *arguments, who=who)
-        except LostError as error:
-            self.lost[what] = error.reason
-            raise
-        finally:
-            # One that dies now and then would have a process started for every few points of a picture.
-            if self._deaths > before:
-                self._deaths_of[what] += self._deaths - before
-                if self._deaths_of[what] >= _MOST_DEATHS:
-                    self.lost.setdefault(what, self._last)
+    def call(self, code: UserCode, function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
+        """Call a function in the worker and return its answer.
 
-    def ask(self, function: Callable[..., Any], *arguments: Any, who: str) -> Any:
-        """Return the answer of a remote call. A process that died for no known reason may have been killed: one more is asked.
+        A worker that died for no known reason may have been killed by somebody, so that one more is asked.
 
-        Raises UsageError where the call did, or raised anything else, and LostError.
+        Raises
+        ------
+        UsageError
+            If the call did, or raised anything else.
+        LostError
+            If the code was abandoned, or ends its worker.
         """
-        deaths = 0
-        while True:
+        if code.key in self.lost:
+            raise LostError(code.label, self.lost[code.key])
+        for attempt in range(_DEATHS):
             try:
-                return self._asked(function, arguments)
-            except _DiedError as death:
+                return self._ask(function, arguments, keywords)
+            except WorkerDiedError as death:
+                reason, certain = self._describe(death)
                 self.close()
-                deaths += 1
-                self._deaths, self._last = self._deaths + 1, str(death)
-                if death.certain or deaths == _DEATHS:
-                    raise LostError(who, str(death)) from None
+                if self._abandon(code, reason, certain or attempt == _DEATHS - 1):
+                    raise LostError(code.label, reason) from None
             except UsageError:
                 raise
             except BaseException:
-                # An answer may be on its way, which nobody waits for any more.
+                # An answer may be on its way that nobody waits for any more.
                 self.close()
                 raise
+        raise AssertionError
 
     def close(self) -> None:
-        """Ends the process."""
-        if self._process is not None:
-            self._process.end()
-        self._process = None
+        """End the worker."""
+        if self._worker is not None:
+            self._worker.end()
+        self._worker = None
 
-    def _asked(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-        if self._process is None:
-            self._process, self._used = WorkerProcess(), False
-            self._answer(READY)
-            self._process.ready()
-        with contextlib.suppress(BrokenPipeError):
-            send_message(self._process.stdin, CALL, pickle.dumps((call_path(function), arguments, self.limits.seconds)))
-        kind, content = self._answer(ANSWER, REFUSED, FAILED)
-        self._used = True
-        if kind != ANSWER:
-            raise UsageError(content.decode())
-        return pickle.loads(content)
-
-    def _answer(self, *kinds: bytes) -> tuple[bytes, bytes]:
-        """The next message of these kinds; others are signs of life."""
-        process = self._process
-        assert process is not None
-        end = time.monotonic() + self.limits.seconds + 2.0 * GRACE
+    def _ask(self, function: Callable[..., Any], arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> Any:
+        limits = replace(self.limits, bytes=min(self.limits.bytes, memory_share(1)))
+        if self._worker is None:
+            self._worker, self._used = WorkerProcess(limits), False
+        worker = self._worker
+        worker.limits = limits
+        worker.call(function, *arguments, **keywords)
         while True:
-            while message := take_message(process.buffer):
-                if message[0] in kinds:
-                    return message
-                end = time.monotonic() + self.limits.seconds + 2.0 * GRACE
-            if select.select([process.stdout], [], [], _WAIT)[0]:
-                content = os.read(process.stdout.fileno(), _READ)
-                if not content:
-                    raise self._death(process, READY in kinds)
-                process.buffer += content
-            elif time.monotonic() > end:
-                raise _DiedError(self._hung(), True)
-            self._look_at_memory(process)
+            wait([worker], _WAIT)
+            for kind, content in worker.receive():
+                self._used = True
+                if kind != ANSWER:
+                    raise UsageError(content)
+                return content
             self.pulse()
 
-    def _death(self, process: WorkerProcess, unready: bool) -> Exception:
-        code = process.wait()
-        if unready:
-            return UsageError(
-                f"no process for code from outside can be started: {process.complaint() or describe_exit(code)}"
+    def _describe(self, death: WorkerDiedError) -> tuple[str, bool]:
+        """Return why the worker died, and whether it is certain that the present call is to blame.
+
+        Raises UsageError if no worker can be started.
+        """
+        assert self._worker is not None
+        if death.cause == "time":
+            return f"stopped after {self.limits.seconds:g} s without an answer", True
+        if death.cause == "memory":
+            # What calls before this one left in memory may be why.
+            return (
+                f"stopped at {self._worker.limits.bytes / 2**20:,.0f} MiB, the memory that it may take",
+                not self._used,
             )
-        return _DiedError(self._hung(), True) if code == -signal.SIGALRM else _DiedError(describe_exit(code), False)
+        if not self._worker.ready:
+            why = self._worker.complaint() or death.reason
+            self.close()
+            raise UsageError(f"no process for code from outside can be started: {why}")
+        return death.reason, False
 
-    def _hung(self) -> str:
-        return f"stopped after {self.limits.seconds:g} s without an answer"
-
-    def _look_at_memory(self, process: WorkerProcess) -> None:
-        now, most = time.monotonic(), min(self.limits.bytes, memory_share(1))
-        if now - self._looked > _LOOK:
-            self._looked = now
-            if resident_memory(process.pid) > most:
-                raise _DiedError(f"stopped at {most / 2**20:,.0f} MiB, the memory that it may take", not self._used)
+    def _abandon(self, code: UserCode, reason: str, at_once: bool) -> bool:
+        """Abandon user code at once, or if it has ended several workers so far; return whether it was at once."""
+        self._deaths[code.key] += 1
+        if code.key and (at_once or self._deaths[code.key] >= _MOST_DEATHS):
+            self.lost[code.key] = reason
+        return at_once
 
 
 @contextlib.contextmanager
 def sandboxed(limits: Limits | None = None, pulse: Pulse = lambda: None) -> Iterator[Sandbox]:
-    """Until it ends, code from outside runs in another process, under these limits; within another, in the same one.
+    """Run user code in another process until the end of a ``with`` block; within another block, in the same process.
 
-    Without limits, those of the one that it is within hold, and a call may be silent for 120 s where there is none.
-
-    ``pulse`` is called while that process is waited for; what it raises ends the waiting, and the process.
+    Parameters
+    ----------
+    limits
+        What a call may take. Without limits, those of the block that it is within hold, and a call may be silent for 120 s
+        where there is none.
+    pulse
+        Called while that process is waited for. What it raises ends the waiting, and the process.
     """
     before = current_sandbox()
     if limits is None or not limits.given:
@@ -203,16 +173,22 @@ def sandboxed(limits: Limits | None = None, pulse: Pulse = lambda: None) -> Iter
 
 
 def current_sandbox() -> Sandbox | None:
-    """The present guard, if there is one."""
+    """Return the present sandbox, if there is one."""
     return cast(Sandbox | None, REMOTE_LOADER.get())
 
 
 def abandoned_reason(*names: str) -> str:
-    """Why the first of these problems (by their canonical JSON) and methods that was given up was; empty where none was."""
+    """Return why the first abandoned one of these problems and algorithms was abandoned; empty if none was.
+
+    Parameters
+    ----------
+    *names
+        The canonical JSON of problems, and names of algorithms.
+    """
     present = current_sandbox()
     return "" if present is None else next((present.lost[name] for name in names if name in present.lost), "")
 
 
 def error_text(error: UsageError) -> str:
-    """An error as the text of a row."""
+    """Return an error as the text of a row."""
     return truncate(error.reason if isinstance(error, LostError) else str(error))

@@ -1,6 +1,6 @@
-"""Ctrl-C and the end of the time, in whoever's code they fall: neither is lost, and neither leaves anything half done.
+"""Ctrl-C and the end of the time limit, whatever code they interrupt: neither is lost or leaves anything half done.
 
-Code in C may have nowhere to raise to. Python then prints "Exception ignored in" and goes on with what that code has left.
+Code in C may be unable to raise an exception. Python then prints "Exception ignored in" and goes on.
 """
 
 from __future__ import annotations
@@ -14,36 +14,36 @@ from typing import Any, NoReturn
 
 from nagbench.execution.deadline import OutOfTimeError
 
-# What ends a process in good order, as Ctrl-C does: a cluster's queue sends SIGTERM first, a terminal that closes SIGHUP.
+# These end a process in good order: SIGTERM comes from the queue of a cluster, SIGHUP from a terminal that closes.
 ENDS = {"SIGINT": "interrupted", "SIGTERM": "told to end (SIGTERM)", "SIGHUP": "the terminal was closed (SIGHUP)"}
 _HELD = (*ENDS, "SIGALRM")
 _came: list[int] = []
 
 
 def install_handlers() -> None:
-    """From here on these signals raise KeyboardInterrupt, but for those that this process is to ignore, as under nohup."""
+    """Let these signals raise KeyboardInterrupt, except those that this process ignores, as under nohup."""
     for number in _ends():
         with contextlib.suppress(ValueError):
-            # Not in a thread, and only in place of Python's own and of none.
+            # This fails outside the main thread. Handlers of others are kept.
             if signal.getsignal(number) in (signal.default_int_handler, signal.SIG_DFL):
                 signal.signal(number, _interrupt)
 
 
 def ignore_signals() -> None:
-    """From here on these signals do nothing."""
+    """Ignore these signals from here on."""
     for number in _ends():
         with contextlib.suppress(ValueError, TypeError):
-            # Not in a thread, and not where code in C has set it.
+            # This fails outside the main thread, and if code in C has set the handler.
             signal.signal(number, signal.SIG_IGN)
 
 
 def interrupted() -> str:
-    """By what this process was interrupted; empty if it was not."""
+    """Return what interrupted this process; empty if nothing did."""
     return ENDS[signal.Signals(_came[0]).name] if _came else ""
 
 
 def exit_code() -> int:
-    """The exit code of a process that was interrupted, as shells have it; that of Ctrl-C for all other ends."""
+    """Return the exit code of shells for the signal that interrupted this process; that of Ctrl-C by default."""
     return 128 + (_came[0] if _came else signal.SIGINT)
 
 
@@ -57,7 +57,7 @@ def _interrupt(number: int, _frame: Any) -> NoReturn:
 
 
 def end_where_lost(end: Callable[[str], NoReturn]) -> None:
-    """From here on this process ends, by ``end`` with the reason, where Python would go on without its interrupt."""
+    """Call ``end`` with the reason wherever Python would lose an interrupt and go on."""
     usual = sys.unraisablehook
 
     def hook(raised: sys.UnraisableHookArgs) -> None:
@@ -72,7 +72,7 @@ def end_where_lost(end: Callable[[str], NoReturn]) -> None:
 
 @contextlib.contextmanager
 def defer_signals() -> Iterator[None]:
-    """What interrupts this process waits until the end of the block. For something short, in the main thread; else nothing."""
+    """Defer interrupts to the end of a short ``with`` block of the main thread; do nothing in other threads."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -83,7 +83,7 @@ def defer_signals() -> Iterator[None]:
 
     numbers = [getattr(signal, name) for name in _HELD if hasattr(signal, name)]
     before = {number: signal.getsignal(number) for number in numbers}
-    # None: set by code in C, which cannot be put back.
+    # A handler that code in C has set is None here, and could not be put back.
     heeded = {number: handler for number, handler in before.items() if handler is not None}
     for number in heeded:
         signal.signal(number, note)

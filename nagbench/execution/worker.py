@@ -1,182 +1,163 @@
-"""What a counting process does: reads bundles from its standard input, and writes their outcomes to its standard output.
+"""What a worker does: it calls functions marked with `remote_call` for the process that started it, the driver.
 
-Code that is not ours runs here: it may hang, crash, exhaust memory or print what it likes, and the process that started
-this one sees where it stood (the progress record lies in a file that both map into memory) and goes on without it.
+User code runs here. It may hang, crash, exhaust memory or print what it likes: the driver sees the heartbeat in memory that
+both processes share, and goes on without this one.
 """
 
 from __future__ import annotations
 
-import contextlib
+import inspect
 import json
 import mmap
 import os
-import pickle
 import signal
+import socket
 import struct
 import sys
 import threading
-import time
-from collections.abc import Callable
-from typing import IO, Any
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+import nagbench.optimizers.remote
+import nagbench.problems.remote  # noqa: F401 (arguments may refer to problems and algorithms, which these two register)
 from nagbench.core.errors import UsageError, one_line
-from nagbench.core.remote import resolve_remote_call
+from nagbench.core.messages import decode, encode
+from nagbench.core.remote import remote_call, resolve_remote_call
 from nagbench.engine import loop
 from nagbench.engine.backends import PYTHON
+from nagbench.engine.batches import Batch
 from nagbench.engine.runner import Watchdog
 from nagbench.execution.counting import count_in_chunks
-from nagbench.execution.deadline import FOREVER
 
-# An index into the bundle at which the present piece begins, and how the loop stands within that piece.
-SHARED = np.dtype([("base", np.int64), ("progress", loop.PROGRESS)], align=True)
-READY, TABLE, DONE, FAILED = b"R", b"T", b"D", b"F"
-# A remote call, its answer, a refusal (UsageError), and signs of life before these.
-CALL, ANSWER, REFUSED, BEAT = b"C", b"A", b"U", b"B"
-GRACE = 2.0
-_BEATS = 4.0
+# What the driver sees: signs of life; the seconds of silence that are allowed beyond the limit; and, of a batch, the cell at
+# which the present chunk begins and how the loop stands within that chunk.
+HEARTBEAT = np.dtype(
+    [("beats", np.int64), ("allowance", np.float64), ("base", np.int64), ("progress", loop.PROGRESS)], align=True
+)
+READY, ITEM, ANSWER, REFUSED, FAILED = "ready", "item", "answer", "refused", "failed"
+SIZE = struct.Struct("<Q")
 _COMPILING = 120.0
-_HEAD = struct.Struct("<cQ")
+_SET_PARENT_DEATH_SIGNAL = 1
 
 
-def shared_record(file: Any) -> NDArray[Any]:
-    """The record in a file of its size, mapped into memory."""
-    return np.frombuffer(mmap.mmap(file.fileno(), SHARED.itemsize), SHARED, 1)
+class Heartbeat:
+    """Signs of life: called now and then, it counts them in memory that the driver sees."""
+
+    def __init__(self, record: NDArray[Any], parent: int) -> None:
+        self.record, self._parent = record, parent
+
+    def __call__(self) -> None:
+        """Give a sign of life; the silence after it is limited as usual."""
+        self.record["allowance"] = 0.0
+        self.beat()
+
+    def beat(self) -> None:
+        """Give a sign of life, and end this process if the driver is gone."""
+        self.record["beats"] += 1
+        if os.getppid() != self._parent:
+            os._exit(1)
 
 
-def send_message(stream: IO[bytes], kind: bytes, content: bytes = b"") -> None:
-    """One message: its kind, its length, and what it holds."""
-    stream.write(_HEAD.pack(kind, len(content)) + content)
-    stream.flush()
+def shared_record(descriptor: int) -> NDArray[Any]:
+    """Return the record in a file of its size, mapped into memory."""
+    return np.frombuffer(mmap.mmap(descriptor, HEARTBEAT.itemsize), HEARTBEAT, 1)
 
 
-def take_message(buffer: bytearray) -> tuple[bytes, bytes] | None:
-    """The first whole message of a buffer, which is taken out of it; None where there is none yet."""
-    if len(buffer) < _HEAD.size:
-        return None
-    kind, size = _HEAD.unpack_from(buffer)
-    if len(buffer) < _HEAD.size + size:
-        return None
-    content = bytes(memoryview(buffer)[_HEAD.size : _HEAD.size + size])
-    del buffer[: _HEAD.size + size]
-    return kind, content
-
-
-def table_to_bytes(table: pa.Table) -> bytes:
-    """A table in Arrow's stream format."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    return bytes(sink.getvalue())
-
-
-def table_from_bytes(content: bytes) -> pa.Table:
-    """The table again."""
-    return pa.ipc.open_stream(content).read_all()
+def frame(kind: str, content: Any = None) -> bytes:
+    """Return a message of a kind with its length before it."""
+    message = encode((kind, content))
+    return SIZE.pack(len(message)) + message
 
 
 def main() -> None:
-    """Works until the standard input ends. Arguments: the shared file, and the seconds that a cell may take ("inf": any)."""
-    file, seconds = sys.argv[1], float(sys.argv[2])
-    with open(file, "r+b") as stream:
-        record = shared_record(stream)
-    source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    _silence()
+    """Answer requests until the driver closes the socket.
+
+    The arguments of the process are the numbers of the socket and of the shared file, and the driver's process id.
+    """
+    connection, memory, parent = (int(word) for word in sys.argv[1:4])
+    heartbeat = Heartbeat(shared_record(memory), parent)
+    os.close(memory)
+    # What anybody prints from here on is discarded, as the standard output is from the start.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    _end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    send_message(sink, READY)
-    alarm = _alarm(seconds)
-    while head := source.read(_HEAD.size):
-        kind, size = _HEAD.unpack(head)
-        # From the process that started this one, and from nowhere else.
-        bundle = pickle.loads(source.read(size))
-        if kind == CALL:
-            send_message(sink, *_answered(sink, *bundle))
-            continue
-        record["base"] = 0
-        record["progress"]["cell"] = 0
-        try:
-            # The first piece may wait for its kernels to be compiled, which is nobody's fault.
-            alarm(True, 0.0 if bundle.template.engine == PYTHON.name else _COMPILING)
-            for piece, table in count_in_chunks(bundle, lambda: alarm(True), Watchdog(seconds, record["progress"])):
-                # In this order: the process may die between any two lines.
-                send_message(sink, TABLE, table_to_bytes(table))
-                record["progress"]["cell"] = 0
-                record["base"] += len(piece)
-                alarm(True)
-            alarm(False)
-            send_message(sink, DONE)
-        except Exception as error:
-            alarm(False)
-            send_message(sink, FAILED, one_line(error).encode())
+    sys.meta_path.insert(0, _ImportBeats(heartbeat))
+    with socket.socket(fileno=connection) as channel, channel.makefile("rb") as requests:
+        channel.sendall(frame(READY))
+        while head := requests.read(SIZE.size):
+            for reply in _replies(requests.read(SIZE.unpack(head)[0]), heartbeat):
+                channel.sendall(reply)
 
 
-def _answered(sink: IO[bytes], path: str, arguments: tuple[Any, ...], seconds: float) -> tuple[bytes, bytes]:
-    """Call a function and return its answer, or why there is none. It must give a sign of life every ``seconds``."""
-    alarm, beaten = _alarm(seconds), time.monotonic()
-
-    def pulse() -> None:
-        nonlocal beaten
-        alarm(True)
-        if time.monotonic() - beaten > seconds / _BEATS:
-            beaten = time.monotonic()
-            send_message(sink, BEAT)
-
-    imports = _Imports(pulse)
-    sys.meta_path.insert(0, imports)
+def _replies(request: bytes, heartbeat: Heartbeat) -> Iterator[bytes]:
+    """Call the function of a request: yield what it yields, if it is a generator, and its answer or why there is none."""
     try:
-        alarm(True)
-        return ANSWER, pickle.dumps(resolve_remote_call(path)(*arguments, pulse))
+        path, content = decode(request)
+        function = resolve_remote_call(path)
+        # Decoded now: the function's module has registered the types of its arguments.
+        arguments, keywords = decode(content)
+        if "pulse" in inspect.signature(function).parameters:
+            keywords["pulse"] = heartbeat
+        answer = function(*arguments, **keywords)
+        if isinstance(answer, Iterator):
+            for item in answer:
+                yield frame(ITEM, item)
+            answer = None
+        reply = frame(ANSWER, answer)
     except UsageError as error:
-        return REFUSED, str(error).encode()
+        reply = frame(REFUSED, str(error))
     except (Exception, SystemExit) as error:
-        return FAILED, one_line(error).encode()
-    finally:
-        alarm(False)
-        with contextlib.suppress(ValueError):
-            sys.meta_path.remove(imports)
+        reply = frame(FAILED, one_line(error))
+    yield reply
 
 
-class _Imports:
-    """On `sys.meta_path`, where it finds nothing: modules that are looked for are signs of life, a large library has many."""
+def request(path: str, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> bytes:
+    """Return the frame that asks a worker to call the function of a path."""
+    return frame(path, encode((arguments, keywords)))
 
-    def __init__(self, pulse: Callable[[], None]) -> None:
-        self._pulse = pulse
+
+# The pool alone asks for this call, by its path.
+@remote_call(lambda *_, **__: None)
+def count_in_worker(batch: Batch, seconds: float, *, pulse: Heartbeat) -> Iterator[pa.Table]:
+    """Count a batch of cells, each for ``seconds`` at most; yield the outcomes of one chunk after the other."""
+    record = pulse.record
+    # The first chunk may wait for its kernels to be compiled, which is nobody's fault.
+    record["allowance"] = 0.0 if batch.template.engine == PYTHON.name else _COMPILING
+    for chunk, table in count_in_chunks(batch, pulse, Watchdog(seconds, record["progress"])):
+        yield table
+        # In this order: the process may die between any two lines.
+        record["progress"]["cell"] = 0
+        record["base"] += len(chunk)
+        pulse()
+
+
+class _ImportBeats:
+    """A finder on `sys.meta_path` that finds nothing: imports are signs of life, and a large library has many."""
+
+    def __init__(self, heartbeat: Heartbeat) -> None:
+        self._heartbeat = heartbeat
 
     def find_spec(self, *_: Any) -> None:
-        """Called for every module that is imported for the first time."""
+        """Give a sign of life. Called for every module that is imported for the first time."""
         if threading.current_thread() is threading.main_thread():
-            self._pulse()
+            self._heartbeat.beat()
 
 
-def _silence() -> None:
-    """What anybody prints from here on goes nowhere, and nobody reads what is meant for us."""
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
-        os.dup2(nowhere, descriptor)
+def _end_with_parent() -> None:
+    """Let Linux end this process when the driver ends, whatever runs here. Elsewhere a heartbeat notices."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
 
-def _alarm(seconds: float) -> Callable[..., None]:
-    """What to call at every pulse: the system ends the process if it is not called again in time.
-
-    No thread, and nobody's death, is needed for that: code that never comes back ends too when our parent is gone.
-    """
-    parent = os.getppid()
-
-    def pulse(on: bool, further: float = 0.0) -> None:
-        if os.getppid() != parent:
-            os._exit(1)
-        if hasattr(signal, "setitimer") and seconds < FOREVER:
-            signal.setitimer(signal.ITIMER_REAL, seconds + GRACE + further if on else 0.0)
-
-    return pulse
-
-
-def start_command(file: str, seconds: float) -> list[str]:
-    """The command line of such a process: it finds modules where this one does."""
+def start_command(connection: int, memory: int) -> list[str]:
+    """Return the command line of a worker, which finds modules where this process does."""
     path = [os.getcwd() if entry == "" else entry for entry in sys.path]
     code = f"import sys; sys.path[:] = {json.dumps(path)}; from nagbench.execution.worker import main; main()"
     flags = ["-B"] if sys.dont_write_bytecode else []
-    return [sys.executable, *flags, "-c", code, file, repr(float(seconds))]
+    return [sys.executable, *flags, "-c", code, str(connection), str(memory), str(os.getpid())]

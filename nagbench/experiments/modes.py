@@ -16,7 +16,7 @@ from nagbench.experiments.sobol import sobol_points
 from nagbench.experiments.specification import Spec
 from nagbench.optimizers import schedules
 from nagbench.optimizers.algorithm import Method, textbook_hyperparameters
-from nagbench.optimizers.remote import RemoteMethod
+from nagbench.optimizers.remote import refusals as refusals_of
 from nagbench.problems.problem import Floats, Ints, Problem
 
 _AT_ONCE = 4096
@@ -148,7 +148,7 @@ def refusals(method: Method, rows: Iterable[Mapping[str, Any]]) -> list[str | No
     assert method.refuses is not None
     known = method.hyperparameters
     full = [{name: float(row.get(name, known[name].default)) for name in known} for row in rows]
-    return method.refusals(full) if isinstance(method, RemoteMethod) else [method.refuses(values) for values in full]
+    return refusals_of(method, full)
 
 
 def needs_unit(spec: Spec, variants: Sequence[Variant]) -> bool:

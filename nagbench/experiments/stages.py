@@ -20,10 +20,10 @@ from nagbench.engine.oracles import start_of
 from nagbench.engine.records import Cell
 from nagbench.engine.runner import fingerprint_of, load_batch, user_code_of
 from nagbench.engine.timing import Task, not_timed, time_all, time_tasks
-from nagbench.engine.tracing import Traced, trace, trace_cell
+from nagbench.engine.tracing import Traced, trace_cell
 from nagbench.execution.deadline import Deadline
 from nagbench.execution.executors import Execution, count_batches, runs_user_code
-from nagbench.execution.sandbox import Sandbox, current_sandbox, error_text
+from nagbench.execution.sandbox import error_text
 from nagbench.experiments.resume import Pending
 from nagbench.experiments.specification import Spec
 from nagbench.experiments.storage.store import Store
@@ -184,12 +184,11 @@ def _trace(
 
 def _traced(cell: Cell, listener: Progress) -> Traced | None:
     """The curve of a cell; None, and a line for the user, where code from outside does not survive it."""
-    present = current_sandbox()
-    if present is None or not runs_user_code(cell):
-        return trace(load_batch([cell]), pulse=listener.pulse)
     try:
-        return Traced(*present.ask(trace_cell, cell, who=f"the curve of cell {cell.key}"))
+        return trace_cell(cell, pulse=listener.pulse)
     except UsageError as error:
+        if not runs_user_code(cell):
+            raise
         listener.warn(str(error))
         return None
 
@@ -214,24 +213,22 @@ def _time(
         if (row.cell, row.fingerprint, machine_facts()["id"], row.iterations) not in known
     ]
     listener.stage("timing", len(tasks))
-    present = current_sandbox()
-    outside = [task for task in tasks if present is not None and runs_user_code(task.cell)]
+    outside = [task for task in tasks if runs_user_code(task.cell)]
     own = [task for task in tasks if task not in outside]
     with one_core():
         for table in time_tasks(own, spec.repeats, listener.pulse):
             store.append("timings", table)
             listener.advance(len(table), {})
     for _, same in itertools.groupby(outside, key=lambda task: task.cell.problem):
-        assert present is not None
-        for table in _times_outside(list(same), spec.repeats, present):
+        for table in _times_outside(list(same), spec.repeats):
             store.append("timings", table)
             listener.advance(len(table), {})
 
 
-def _times_outside(tasks: Sequence[Task], repeats: int, present: Sandbox) -> Iterator[pd.DataFrame]:
+def _times_outside(tasks: Sequence[Task], repeats: int) -> Iterator[pd.DataFrame]:
     """The times of cells whose code is from outside: together, or, where that is not survived, one by one."""
     try:
-        yield from present.ask(time_all, tasks, repeats, who="timing")
+        yield from time_all(tasks, repeats)
         return
     except UsageError:
         lost: dict[str, list[str]] = defaultdict(list)
@@ -240,7 +237,7 @@ def _times_outside(tasks: Sequence[Task], repeats: int, present: Sandbox) -> Ite
         worst = max(reasons, key=len)
         if len(worst) < _LOSSES:
             try:
-                yield from present.ask(time_all, [task], repeats, who="timing")
+                yield from time_all([task], repeats)
                 for own in reasons:
                     own.clear()
                 continue

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, NoReturn
 
 from nagbench.core.errors import LostError, UsageError, one_line
-from nagbench.core.remote import Ask, Pulse, remote_call
-from nagbench.optimizers.algorithm import Method
+from nagbench.core.messages import message_type, register
+from nagbench.core.remote import Pulse, Reference, UserCode, remote_call
+from nagbench.optimizers.algorithm import Method, Optimizer
 from nagbench.optimizers.hyperparameters import Hyperparameter
 from nagbench.optimizers.registry import find_algorithm
 
 _FUNCTIONS = ("update", "session", "driver", "observe", "theory", "refuses")
+
+
+class MethodReference(Reference):
+    """An algorithm by its name."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -22,54 +28,38 @@ class RemoteMethod(Method):
 
     It has its hyperparameters and all that it declares. ``theory`` and ``refuses`` are asked for; an update, session or
     driver is only a sign that the algorithm has one.
-
-    Parameters
-    ----------
-    ask
-        ``ask(function, *arguments)`` runs a remote call on this algorithm.
     """
 
-    ask: Ask
-
-    def refusals(self, rows: list[dict[str, float]]) -> list[str | None]:
-        """Return what ``refuses`` says of each combination of values, all in one request."""
-        said: list[str | None] | None = _none_if_lost(self.ask, refusals, rows)
-        return said or [None] * len(rows)
-
-    def answer(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Return the answer of a remote call; None where the algorithm's code fails."""
-        try:
-            return self.ask(function, *arguments)
-        except UsageError:
-            return None
+    user_code: UserCode
 
 
-def remote_method(ask: Ask, facts: Mapping[str, Any], functions: tuple[str, ...]) -> RemoteMethod:
-    """Return the algorithm that declares these facts and has these functions, as `describe_method` found them."""
-    has: dict[str, Any] = {name: functools.partial(_cannot_run_here, facts["name"], name) for name in functions}
+def remote_method(name: str) -> RemoteMethod:
+    """Return an algorithm that another process loads; see `nagbench.optimizers.registry.find_algorithm`."""
+    reference = MethodReference(name, UserCode(f"optimizer {name}", name))
+    facts, functions = describe_method(reference)
+    has: dict[str, Any] = {function: functools.partial(_cannot_run_here, name, function) for function in functions}
     if "theory" in functions:
-        has["theory"] = functools.partial(_none_if_lost, ask, theory)
+        has["theory"] = functools.partial(theory, reference)
     if "refuses" in functions:
-        has["refuses"] = lambda values: (_none_if_lost(ask, refusals, [values]) or [None])[0]
-    return RemoteMethod(**facts, **has, ask=ask)
-
-
-def _none_if_lost(ask: Ask, function: Callable[..., Any], *arguments: Any) -> Any:
-    """Return the answer, or None if the worker of this algorithm was abandoned: its cells are errors that say why."""
-    try:
-        return ask(function, *arguments)
-    except LostError:
-        return None
+        has["refuses"] = lambda values: refusals(reference, [values])[0]
+    return RemoteMethod(**facts, **has, user_code=reference.user_code)
 
 
 def _cannot_run_here(method: str, function: str, *_: Any) -> NoReturn:
     raise RuntimeError(f"{method} lives in another process, and its {function} runs there")
 
 
-@remote_call
-def describe_method(name: str, _pulse: Pulse) -> tuple[dict[str, Any], tuple[str, ...]]:
+register(Method, attrgetter("name"), find_algorithm)
+register(MethodReference, attrgetter("key"), tag=Method.__name__)
+register(
+    Optimizer, lambda chosen: (chosen.method, dict(chosen.hyperparameters)), lambda data: Optimizer(data[0], data[1])
+)
+message_type(Hyperparameter)
+
+
+@remote_call()
+def describe_method(method: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return what is declared of an algorithm, and the names of the functions that it has."""
-    method = find_algorithm(name)
     facts: dict[str, Any] = {"slots": int(method.slots)}
     facts |= {fact: str(getattr(method, fact)) for fact in ("name", "tested_at", "source", "summary", "library")}
     facts |= {fact: bool(getattr(method, fact)) for fact in ("look_ahead", "autonomous", "next_momentum")}
@@ -86,29 +76,45 @@ def _plain(known: Hyperparameter) -> Hyperparameter:
     return Hyperparameter(**facts, tuning=ends)
 
 
-@remote_call
-def theory(name: str, L: float, mu: float, _pulse: Pulse) -> dict[str, Any] | None:
-    """Return an algorithm's textbook hyperparameters for L and μ."""
-    tuning = find_algorithm(name).theory
-    assert tuning is not None
+@remote_call(ignore=LostError)
+def theory(method: Any, L: float, mu: float) -> dict[str, Any] | None:
+    """Return an algorithm's textbook hyperparameters for L and μ; None if its worker was abandoned."""
     try:
-        found = tuning(L, mu)
+        found = method.theory(L, mu)
         return None if found is None else {str(key): _number_or_word(value) for key, value in found.items()}
     except (Exception, SystemExit) as error:
-        raise UsageError(f"{name}: theory({L:g}, {mu:g}) raised {one_line(error)}") from error
+        raise UsageError(f"{method.name}: theory({L:g}, {mu:g}) raised {one_line(error)}") from error
 
 
 def _number_or_word(value: Any) -> float | str:
     return str(value) if isinstance(value, str) else float(value)
 
 
-@remote_call
-def refusals(name: str, rows: Sequence[Mapping[str, float]], pulse: Pulse) -> list[str | None]:
-    """Return why an algorithm does not take each of these combinations of values; None where it does."""
-    refuses, said = find_algorithm(name).refuses, list[str | None]()
-    assert refuses is not None
+def refusals(method: Any, rows: Sequence[Mapping[str, float]]) -> list[str | None]:
+    """Return why an algorithm does not take each combination of values, all in one request.
+
+    Parameters
+    ----------
+    method
+        An algorithm that has ``refuses``, or a reference to one.
+    rows
+        The combinations.
+
+    Returns
+    -------
+    reasons
+        One for each combination; None where it takes the values, or if its worker was abandoned.
+    """
+    return _refusals(method, list(rows)) or [None] * len(rows)
+
+
+@remote_call(ignore=LostError)
+def _refusals(
+    method: Any, rows: Sequence[Mapping[str, float]], *, pulse: Pulse = lambda: None
+) -> list[str | None] | None:
+    reasons = list[str | None]()
     for values in rows:
-        why = refuses(values)
-        said.append(None if why is None else str(why))
+        why = method.refuses(values)
+        reasons.append(None if why is None else str(why))
         pulse()
-    return said
+    return reasons

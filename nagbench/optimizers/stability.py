@@ -14,10 +14,9 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from nagbench.core.remote import Pulse, remote_call
+from nagbench.core.errors import UsageError
+from nagbench.core.remote import remote_call
 from nagbench.optimizers.algorithm import Method, Optimizer, make_update
-from nagbench.optimizers.registry import find_algorithm
-from nagbench.optimizers.remote import RemoteMethod
 from nagbench.problems.problem import Floats
 
 MatrixFunction = Callable[[Floats], Floats]
@@ -38,6 +37,7 @@ _PRODUCTS = np.geomspace(1e-3, 1e3, 121)
 _OBSERVED = 10
 
 
+@remote_call(ignore=UsageError)
 def iteration_matrices(optimizer: Optimizer, eigenvalues: Floats) -> Floats | None:
     """Compute T_λ for several eigenvalues λ.
 
@@ -62,14 +62,8 @@ def iteration_matrices(optimizer: Optimizer, eigenvalues: Floats) -> Floats | No
     array([[[ 0.5,  0.5],
             [-0.5,  0.5]]])
     """
-    values = np.atleast_1d(np.asarray(eigenvalues, dtype=float))
-    if isinstance(optimizer.method, RemoteMethod):
-        answer: Floats | None = optimizer.method.answer(
-            iteration_matrices_remotely, dict(optimizer.hyperparameters), values
-        )
-        return answer
     matrices = _matrix_function(optimizer)
-    return None if matrices is None else matrices(values)
+    return None if matrices is None else matrices(np.atleast_1d(np.asarray(eigenvalues, dtype=float)))
 
 
 def _matrix_function(optimizer: Optimizer) -> MatrixFunction | None:
@@ -202,6 +196,7 @@ def asymptotic_rate(optimizer: Optimizer, eigenvalues: Floats) -> float | None:
     return None if radii is None else float(radii.max())
 
 
+@remote_call(ignore=UsageError)
 def stability_limit(algorithm: Method, hyperparameters: Mapping[str, float]) -> float | None:
     """Compute the largest s·λ, step size times eigenvalue, below which no spectral radius exceeds 1.
 
@@ -229,9 +224,6 @@ def stability_limit(algorithm: Method, hyperparameters: Mapping[str, float]) -> 
     >>> round(stability_limit(find_algorithm("momentum"), {"momentum": 0.5}), 6)
     3.0
     """
-    if isinstance(algorithm, RemoteMethod):
-        answer: float | None = algorithm.answer(stability_limit_remotely, dict(hyperparameters))
-        return answer
     step = algorithm.hyperparameters.get("step_size")
     if step is None or step.unit != "1/L":
         return None
@@ -259,17 +251,3 @@ def _depends_on_product(algorithm: Method, hyperparameters: Mapping[str, float],
     # Similar matrices have the same characteristic polynomial. Its double roots would agree only roughly.
     pairs = zip(matrices(_SAMPLE), others(_SAMPLE / _OTHER_STEP), strict=True)
     return all(np.allclose(np.poly(one), np.poly(two), rtol=_SIMILAR, atol=_SIMILAR) for one, two in pairs)
-
-
-@remote_call
-def iteration_matrices_remotely(
-    name: str, values: Mapping[str, float], eigenvalues: Floats, _pulse: Pulse
-) -> Floats | None:
-    """Run `iteration_matrices` where the algorithm's code runs."""
-    return iteration_matrices(Optimizer(find_algorithm(name), values), eigenvalues)
-
-
-@remote_call
-def stability_limit_remotely(name: str, values: Mapping[str, float], _pulse: Pulse) -> float | None:
-    """Run `stability_limit` where the algorithm's code runs."""
-    return stability_limit(find_algorithm(name), values)

@@ -7,12 +7,15 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nagbench.core.remote import Ask, Pulse, remote_call
+from nagbench.core.canonical import canonical
+from nagbench.core.messages import register
+from nagbench.core.remote import Reference, UserCode, remote_call
 from nagbench.problems.problem import Floats, Ints, Kernel, Problem
 from nagbench.problems.registry import build_problem
 
@@ -20,6 +23,11 @@ from nagbench.problems.registry import build_problem
 _FIRST, _GROWTH, _SECONDS = 4, 8, 0.05
 _NUMBERS = ("minimum", "smoothness", "strong_convexity")
 _ARRAYS = ("start", "minimizers", "spectrum", "eigenvectors", "domain", "stationary_points")
+_TEXTS = ("name", "family", "kind", "source", "engine")
+
+
+class ProblemReference(Reference):
+    """A problem by its family, parameters and facts, as canonical JSON."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -27,14 +35,14 @@ class RemoteProblem(Problem):
     """A problem whose value and gradient are computed in another process.
 
     It has its facts, but neither ``data`` nor ``shape``. Its kernels send one point per call.
-
-    Parameters
-    ----------
-    ask
-        ``ask(function, *arguments)`` runs a remote call on this problem.
     """
 
-    ask: Ask
+    reference: ProblemReference
+
+    @property
+    def user_code(self) -> UserCode:
+        """What its calls run."""
+        return self.reference.user_code
 
     def evaluate(self, points: ArrayLike, *, gradients: bool = True, rows: ArrayLike = ()) -> tuple[Floats, Floats]:
         """Evaluate f and ∇f at each row of ``points``; see `Problem.evaluate`.
@@ -49,7 +57,7 @@ class RemoteProblem(Problem):
         while first < len(at):
             group = slice(first, first + count)
             began = time.perf_counter()
-            values[group], found = self.ask(evaluate, at[group], gradients, batch)
+            values[group], found = evaluate(self.reference, at[group], gradients, batch)
             if gradients:
                 grads[group] = found
             first += count
@@ -57,41 +65,60 @@ class RemoteProblem(Problem):
         return values, grads
 
 
-def remote_problem(ask: Ask, facts: Mapping[str, Any], metrics: tuple[str, ...]) -> RemoteProblem:
-    """Return the problem that has these facts and metrics, as `describe_problem` found them."""
-    value, gradient = _kernels(ask)
-    followed = {name: functools.partial(ask, metric, name) for name in metrics}
-    return RemoteProblem(**facts, value_kernel=value, gradient_kernel=gradient, metrics=followed, ask=ask)
+def remote_problem(label: str, family: str, parameters: Mapping[str, Any], facts: Mapping[str, Any]) -> RemoteProblem:
+    """Return a problem that another process builds; see `nagbench.problems.registry.build_problem`.
+
+    Parameters
+    ----------
+    label
+        What messages call it until its name is known.
+    family, parameters, facts
+        What it is built from.
+    """
+    key = canonical({"family": family, "parameters": parameters, "facts": facts})
+    known, metrics = describe_problem(ProblemReference(key, UserCode(label)))
+    spec = canonical({"family": family, "parameters": parameters, **known["given"]})
+    reference = ProblemReference(key, UserCode(f"problem {known['name']}", spec))
+    value, gradient = _kernels(reference)
+    return RemoteProblem(
+        **known, parameters=dict(parameters), value_kernel=value, gradient_kernel=gradient, reference=reference,
+        metrics={name: functools.partial(metric, reference, name) for name in metrics},
+    )  # fmt: skip
 
 
-def _kernels(ask: Ask) -> tuple[Kernel, Kernel]:
+def _kernels(problem: ProblemReference) -> tuple[Kernel, Kernel]:
     def value_kernel(x: Floats, _data: Floats, _shape: Ints, rows: Ints) -> float:
-        return float(ask(evaluate, x[None], False, rows)[0][0])
+        return float(evaluate(problem, x[None], False, rows)[0][0])
 
     def gradient_kernel(x: Floats, _data: Floats, _shape: Ints, rows: Ints, out: Floats) -> None:
-        out[:] = ask(evaluate, x[None], True, rows)[1][0]
+        out[:] = evaluate(problem, x[None], True, rows)[1][0]
 
     return value_kernel, gradient_kernel
 
 
 @functools.lru_cache(maxsize=256)
-def problem_of_key(key: str) -> Problem:
-    """Build the problem of a key, the canonical JSON of family, parameters and facts. Runs where user code runs."""
+def _problem_of_key(key: str) -> Problem:
     given = json.loads(key)
     return build_problem(given["family"], given["parameters"], **given["facts"])
 
 
-@remote_call
-def describe_problem(key: str, _pulse: Pulse) -> tuple[dict[str, Any], tuple[str, ...]]:
+def _key_of(problem: Problem) -> str:
+    facts = {"name": problem.name, "source": problem.source, **problem.given}
+    return canonical({"family": problem.family, "parameters": problem.parameters, "facts": facts})
+
+
+register(Problem, _key_of, _problem_of_key)
+register(ProblemReference, attrgetter("key"), tag=Problem.__name__)
+
+
+@remote_call()
+def describe_problem(problem: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return the facts of a problem, and the names of its metrics."""
-    problem = problem_of_key(key)
     facts: dict[str, Any] = {name: _optional(float, getattr(problem, name)) for name in _NUMBERS}
     facts |= {name: _optional(_floats, getattr(problem, name)) for name in _ARRAYS}
-    facts |= {name: str(getattr(problem, name)) for name in ("name", "family", "kind", "source", "engine")}
-    facts["row_count"] = int(problem.row_count)
-    facts["given"] = dict(problem.given)
-    facts["modules"] = tuple(map(str, problem.modules))
-    return facts, tuple(map(str, problem.metrics))
+    facts |= {name: str(getattr(problem, name)) for name in _TEXTS}
+    facts |= {"row_count": int(problem.row_count), "given": dict(problem.given)}
+    return facts | {"modules": tuple(map(str, problem.modules))}, tuple(map(str, problem.metrics))
 
 
 def _optional(kind: Callable[[Any], Any], given: Any) -> Any:
@@ -102,13 +129,14 @@ def _floats(given: Any) -> Floats:
     return np.array(given, dtype=np.float64)
 
 
-@remote_call
-def evaluate(key: str, points: Floats, gradients: bool, rows: Ints, _pulse: Pulse) -> tuple[Floats, Floats]:
+@remote_call()
+def evaluate(problem: Any, points: Floats, gradients: bool, rows: Ints) -> tuple[Floats, Floats]:
     """Return value and gradient of a problem at some points."""
-    return problem_of_key(key).evaluate(points, gradients=gradients, rows=rows)
+    found: tuple[Floats, Floats] = problem.evaluate(points, gradients=gradients, rows=rows)
+    return found
 
 
-@remote_call
-def metric(key: str, name: str, point: Floats, _pulse: Pulse) -> float:
+@remote_call()
+def metric(problem: Any, name: str, point: Floats) -> float:
     """Return one of a problem's metrics at a point."""
-    return float(problem_of_key(key).metrics[name](point))
+    return float(problem.metrics[name](point))

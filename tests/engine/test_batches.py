@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from nagbench.core.keys import in_shard
 from nagbench.engine.batches import Batch, batch_of
 from nagbench.engine.records import Cell
-from nagbench.execution.counting import outcome_columns
+from nagbench.execution.counting import count_to_table
 from nagbench.experiments.plan import make_plan
 from nagbench.experiments.specification import validate_spec
 
@@ -67,7 +67,7 @@ def test_cells_with_draws_of_their_own_end_as_they_do_alone(oracle):
     spec = {"problems": ["diabetes-ols"], "optimizers": ["nesterov"], "oracles": [oracle], "budget": 9000}
     lots = list(make_plan(validate_spec({**spec, "modes": ["tuned"], "trials": 2, "starts": 2, "seeds": 2})))
     assert [len(lot.cells) for lot in lots] == [8]
-    together = outcome_columns(lots[0].cells)
-    alone = pa.concat_tables([outcome_columns(lots[0].cells[i : i + 1]) for i in range(8)])
+    together = count_to_table(lots[0].cells)
+    alone = pa.concat_tables([count_to_table(lots[0].cells[i : i + 1]) for i in range(8)])
     assert together.to_pylist() == alone.to_pylist()
     assert len(set(together["digest"].to_pylist())) >= 8

@@ -9,7 +9,7 @@ from distributed.comm import CommClosedError
 from nagbench import __version__
 from nagbench.core.errors import UsageError
 from nagbench.execution import dask_cluster
-from nagbench.execution.pool import NO_LIMITS
+from nagbench.execution.worker_process import NO_LIMITS
 
 DIED = CommClosedError("Scheduler Broadcast")
 

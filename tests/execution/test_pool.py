@@ -10,10 +10,11 @@ import pytest
 from command_line import nag
 
 import nagbench
-from benchmarks.hostile import SPEC, STEPS, table_hash
+from benchmarks.hostile import HANGS, SPEC, STEPS, table_hash
 from nagbench.engine.batches import batch_of
 from nagbench.execution.executors import limits_of
-from nagbench.execution.pool import Limits, Pool
+from nagbench.execution.pool import Pool
+from nagbench.execution.worker_process import Limits
 from nagbench.experiments.plan import make_plan
 from nagbench.experiments.specification import validate_spec
 
@@ -27,12 +28,18 @@ from nagbench.experiments.specification import validate_spec
         (3, "ArithmeticError: on purpose"),
         (5, "ended with exit code 3"),
         (6, "SystemExit: bye"),
+        (7, "stopped after 3 s, the time that a cell may take"),
+        (8, "stopped after 3 s, the time that a cell may take"),
+        (9, "stopped after 3 s, the time that a cell may take"),
+        (10, f"signal {signal.SIGRTMIN + 3} (a real-time signal)"),
+        (11, "ended with exit code 3"),
+        (12, "closed its connection"),
     ],
 )
 def test_a_cell_that_misbehaves_is_an_error_and_the_others_are_counted(hostile, kind, told):
     done = nagbench.sweep(
         problems=[f"hostile:hostile:kind={kind}"], optimizers=[STEPS], budget=100, tolerances=[1e-6], timing=False,
-        curves=False, out=hostile / "out", cell_timeout=3.0 if kind == 1 else 300.0, cell_memory=600.0,
+        curves=False, out=hostile / "out", cell_timeout=3.0 if kind in HANGS else 300.0, cell_memory=600.0,
     )  # fmt: skip
     ends = {row.step_size: row for row in done.runs.itertuples()}
     assert {step: row.status for step, row in ends.items()} == {0.5: "converged", 3.0: "error", 0.25: "converged"}

@@ -11,10 +11,11 @@ from benchmarks.hostile import methods
 from nagbench.core.canonical import canonical
 from nagbench.core.errors import LostError, UsageError
 from nagbench.engine.runner import fingerprint_of
-from nagbench.execution.pool import Limits
 from nagbench.execution.sandbox import sandboxed
+from nagbench.execution.worker_process import Limits
 from nagbench.optimizers.algorithm import Optimizer, textbook_hyperparameters
 from nagbench.optimizers.registry import find_algorithm
+from nagbench.optimizers.remote import MethodReference, describe_method
 from nagbench.optimizers.stability import asymptotic_rate, stability_limit
 
 SMALL = {"problems": ["bowl"], "trials": 3, "budget": 60, "tolerances": [1e-3], "repeats": 1, "engine": "python"}
@@ -174,7 +175,7 @@ def test_one_that_was_lost_is_not_tried_again(hostile):
         assert textbook_hyperparameters(method, 1.0, 0.5) is None
         assert present.lost == {"methods:marked": "the process that ran it ended with exit code 3"}
         with pytest.raises(LostError, match="ended with exit code 3"):
-            method.ask("stability_limit", {"step_size": 1.0})
+            describe_method(MethodReference(method.name, method.user_code))
 
 
 def test_a_large_library_may_take_longer_to_import_than_a_cell(hostile):

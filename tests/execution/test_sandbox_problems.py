@@ -7,11 +7,12 @@ import pytest
 from command_line import nag
 
 import nagbench
+from benchmarks.hostile import HANGS
 from nagbench.core.canonical import canonical
 from nagbench.core.errors import LostError, UsageError
 from nagbench.engine.runner import fingerprint_of
-from nagbench.execution.pool import Limits
 from nagbench.execution.sandbox import sandboxed
+from nagbench.execution.worker_process import Limits
 from nagbench.problems.registry import build_problem
 
 SMALL = {"optimizers": ["nesterov"], "modes": ["tuned"], "trials": 3, "budget": 60, "tolerances": [1e-3], "repeats": 1}
@@ -31,12 +32,18 @@ def bowl(tmp_path_factory):
         (1, "stopped after 3 s without an answer"),
         (2, "stopped at 400 MiB, the memory that it may take"),
         (5, "ended with exit code 3"),
+        (7, "stopped after 3 s without an answer"),
+        (8, "stopped after 3 s without an answer"),
+        (9, "stopped after 3 s without an answer"),
+        (10, "(a real-time signal)"),
+        (11, "ended with exit code 3"),
+        (12, "closed its connection"),
     ],
 )
 def test_where_a_problem_is_lost_in_planning_its_cells_are_errors_and_the_others_are_counted(hostile, bowl, kind, told):
     text = f"nth:nth:kind={kind},n=2"
     done = nagbench.sweep(
-        problems=[text, "bowl"], **SMALL, timing=False, out=hostile / "out", cell_timeout=3.0 if kind == 1 else 300.0,
+        problems=[text, "bowl"], **SMALL, timing=False, out=hostile / "out", cell_timeout=3.0 if kind in HANGS else 300.0,
         cell_memory=400.0 if kind == 2 else None,
     )  # fmt: skip
     bad = done.runs[done.runs["problem"] == text]

@@ -9,9 +9,8 @@ from pathlib import Path
 from nagbench.core.discovery import import_object
 from nagbench.core.errors import unknown_name
 from nagbench.core.paths import suites_folder
-from nagbench.core.remote import Pulse, remote_call
+from nagbench.core.remote import UserCode, remote_call
 from nagbench.core.text_form import parse_text
-from nagbench.execution.sandbox import current_sandbox
 from nagbench.optimizers.adapters.user import is_optimizer
 from nagbench.optimizers.registry import known_optimizers
 from nagbench.optimizers.registry import optimizer as make_optimizer
@@ -50,8 +49,8 @@ def _suite(file: Path, seed: int) -> list[Job]:
     return [partial(check_problem, entry.problem(), seed=seed) for entry in entries.values()]
 
 
-@remote_call
-def is_optimizer_path(path: str, _pulse: Pulse) -> bool:
+@remote_call(lambda path: UserCode(f"problem or optimizer {path}"))
+def is_optimizer_path(path: str) -> bool:
     """Tell whether the object at "module:attribute" is an optimizer."""
     return is_optimizer(import_object("problem or optimizer", path))
 
@@ -67,8 +66,5 @@ def _is_optimizer(text: str) -> bool:
     if name in known_optimizers():
         return True
     if ":" in name:
-        present = current_sandbox()
-        if present is not None:
-            return bool(present.ask(is_optimizer_path, name, who=f"problem or optimizer {name}"))
-        return bool(is_optimizer_path(name, lambda: None))
+        return bool(is_optimizer_path(name))
     raise unknown_name("problem or optimizer", name, {*known_problems, *known_optimizers()})

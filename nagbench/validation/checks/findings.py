@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeVar
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nagbench.core.errors import UsageError, one_line
+from nagbench.core.messages import message_type
 from nagbench.execution.sandbox import error_text
 from nagbench.problems.problem import Floats
 
@@ -27,6 +28,7 @@ class Finding(NamedTuple):
     point: tuple[float, ...] | None = None
 
 
+@message_type
 @dataclass(frozen=True)
 class CheckResult:
     """One check of one subject: a problem or an optimizer, by name."""
@@ -82,31 +84,25 @@ def text_of(point: Floats) -> str:
     return np.array2string(np.asarray(point), threshold=8, edgeitems=3, precision=6, separator=", ").replace("\n", "")
 
 
-def run_checks(subject: str, checks: Mapping[str, Callable[[T], Finding]], probe: T) -> list[CheckResult]:
-    """All checks, one after the other; what one raises is its failure."""
-    results = []
-    for name, check in checks.items():
-        try:
-            with np.errstate(all="ignore"):
-                finding = check(probe)
-        except (Exception, SystemExit) as error:
-            finding = failed(str(error) if isinstance(error, UsageError) else f"raised {one_line(error)}")
-        results.append(CheckResult(subject, name, *finding))
-    return results
+def run_check(subject: str, name: str, check: Callable[[T], Finding], probe: T) -> CheckResult:
+    """Make a check; what it raises is its failure."""
+    try:
+        with np.errstate(all="ignore"):
+            finding = check(probe)
+    except (Exception, SystemExit) as error:
+        finding = failed(str(error) if isinstance(error, UsageError) else f"raised {one_line(error)}")
+    return CheckResult(subject, name, *finding)
 
 
-def run_checks_remotely(
-    subject: str, names: Sequence[str], ask: Callable[[str], list[CheckResult]]
-) -> list[CheckResult]:
-    """The checks of what runs in another process, each asked for; after one that it does not survive, none is made."""
-    found: list[CheckResult] = []
+def run_checks(subject: str, names: Sequence[str], make: Callable[[str], CheckResult]) -> list[CheckResult]:
+    """Make all checks, one after the other; after one that ends the worker of user code, none is made."""
+    results: list[CheckResult] = []
     for name in names:
         try:
-            found += ask(name)
+            results.append(make(name))
         except UsageError as error:
-            found.append(CheckResult(subject, name, *failed(error_text(error))))
-            rest = names[len(found) :]
-            return found + [
-                CheckResult(subject, left, *skipped(f"not made: {name} ended the process")) for left in rest
-            ]
-    return found
+            results.append(CheckResult(subject, name, *failed(error_text(error))))
+            rest = [skipped(f"not made: {name} ended the process")] * (len(names) - len(results))
+            results += [CheckResult(subject, left, *why) for left, why in zip(names[len(results) :], rest, strict=True)]
+            break
+    return results

@@ -5,17 +5,14 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 
 from nagbench.core.errors import UsageError, one_line
-from nagbench.core.remote import Pulse, remote_call
+from nagbench.core.remote import remote_call
 from nagbench.engine.single_run import run
 from nagbench.optimizers.algorithm import Method, Optimizer, Update, make_update, textbook_hyperparameters
 from nagbench.optimizers.hyperparameters import Hyperparameter
-from nagbench.optimizers.registry import find_algorithm
-from nagbench.optimizers.remote import RemoteMethod
 from nagbench.problems.lookup import problem as make_problem
 from nagbench.problems.problem import Floats
 from nagbench.validation.checks.findings import (
@@ -24,8 +21,8 @@ from nagbench.validation.checks.findings import (
     compare,
     failed,
     passed,
+    run_check,
     run_checks,
-    run_checks_remotely,
     skipped,
     text_of,
 )
@@ -40,22 +37,15 @@ _THEORY = {"L": 10.0, "mu": 0.1}
 
 def check_method(optimizer: Optimizer, *, seed: int = 0) -> list[CheckResult]:
     """All checks of a method, at the values of its hyperparameters that the optimizer holds."""
-    method, checks = optimizer.method, checks_of(optimizer.method)
-    if isinstance(method, RemoteMethod):
-        values = dict(optimizer.hyperparameters)
-        return run_checks_remotely(
-            optimizer.name, list(checks), lambda name: method.ask(check_method_remotely, values, name, seed)
-        )
-    return run_checks(optimizer.name, checks, AlgorithmProbe(optimizer, seed))
+    names = list(checks_of(optimizer.method))
+    return run_checks(optimizer.name, names, lambda name: make_method_check(optimizer, name, seed))
 
 
-@remote_call
-def check_method_remotely(
-    key: str, values: Mapping[str, Any], name: str, seed: int, _pulse: Pulse
-) -> list[CheckResult]:
-    """Make one of the checks of an algorithm where its code runs."""
-    method = find_algorithm(key)
-    return run_checks(key, {name: checks_of(method)[name]}, AlgorithmProbe(Optimizer(method, values), seed))
+@remote_call()
+def make_method_check(optimizer: Optimizer, name: str, seed: int) -> CheckResult:
+    """Make one of the checks of a method."""
+    check = checks_of(optimizer.method)[name]
+    return run_check(optimizer.name, name, check, AlgorithmProbe(optimizer, seed))
 
 
 def checks_of(method: Method) -> Mapping[str, MethodCheck]:

@@ -8,10 +8,9 @@ import numpy as np
 
 from nagbench.core.canonical import canonical
 from nagbench.core.errors import UsageError
-from nagbench.core.remote import Pulse, remote_call
+from nagbench.core.remote import remote_call
 from nagbench.problems.problem import Floats, Problem
 from nagbench.problems.registry import build_problem
-from nagbench.problems.remote import RemoteProblem, problem_of_key
 from nagbench.validation.checks.differentiation import Reference, reference_of
 from nagbench.validation.checks.facts import FACTS
 from nagbench.validation.checks.findings import (
@@ -20,8 +19,8 @@ from nagbench.validation.checks.findings import (
     compare,
     failed,
     passed,
+    run_check,
     run_checks,
-    run_checks_remotely,
     skipped,
 )
 from nagbench.validation.checks.kernels import KERNELS
@@ -33,19 +32,14 @@ _ALL_COORDINATES = 10
 
 def check_problem(problem: Problem, *, seed: int = 0, speed: bool = True) -> list[CheckResult]:
     """All checks of a problem, in order. ``speed`` False leaves out the timing."""
-    checks = {name: check for name, check in CHECKS.items() if speed or name != "speed"}
-    if isinstance(problem, RemoteProblem):
-        return run_checks_remotely(
-            problem.name, list(checks), lambda name: problem.ask(check_problem_remotely, name, seed)
-        )
-    return run_checks(problem.name, checks, Probe(problem, seed))
+    names = [name for name in CHECKS if speed or name != "speed"]
+    return run_checks(problem.name, names, lambda name: make_problem_check(problem, name, seed))
 
 
-@remote_call
-def check_problem_remotely(key: str, name: str, seed: int, _pulse: Pulse) -> list[CheckResult]:
-    """Make one of the checks of a problem where its code runs."""
-    problem = problem_of_key(key)
-    return run_checks(problem.name, {name: CHECKS[name]}, Probe(problem, seed))
+@remote_call()
+def make_problem_check(problem: Problem, name: str, seed: int) -> CheckResult:
+    """Make one of the checks of a problem."""
+    return run_check(problem.name, name, CHECKS[name], Probe(problem, seed))
 
 
 def start(probe: Probe) -> Finding:

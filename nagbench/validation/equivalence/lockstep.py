@@ -13,19 +13,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nagbench.core.canonical import canonical
 from nagbench.core.errors import LostError, one_line
-from nagbench.core.remote import Pulse, remote_call
-from nagbench.engine.runner import problem_of
+from nagbench.core.messages import message_type
+from nagbench.core.remote import remote_call
 from nagbench.optimizers.algorithm import Method, make_update
-from nagbench.optimizers.registry import find_algorithm
-from nagbench.optimizers.remote import RemoteMethod
 from nagbench.problems.problem import Problem
 
 Array = NDArray[Any]
 Schedule = Mapping[str, Array]
 
 
+@message_type
 @dataclass(frozen=True, eq=False)
 class Trajectory:
     """What one implementation did in K iterations on n coordinates.
@@ -104,24 +102,21 @@ def runs_of(
     they are used.
     """
     try:
-        if isinstance(method, RemoteMethod):
-            found: list[Trajectory] | str
-            found = method.ask(runs_of_remotely, schedule, canonical(problem.spec), start, steps, seeds)
-            return found
-        target, noises = target_of(problem), [None, *(Noise(seed, start) for seed in seeds)]
-        return [follow(method, schedule, target, start, steps, noise) for noise in noises]
+        return make_runs(method, schedule, problem, start, steps, list(seeds))
     except LostError as error:
         return error.reason
+
+
+@remote_call()
+def make_runs(
+    method: Method, schedule: Schedule, problem: Problem, start: Array, steps: int, seeds: Sequence[int]
+) -> list[Trajectory] | str:
+    """Do what `runs_of` does, wherever the method's code lives."""
+    try:
+        target, noises = target_of(problem), [None, *(Noise(seed, start) for seed in seeds)]
+        return [follow(method, schedule, target, start, steps, noise) for noise in noises]
     except Exception as error:
         return one_line(error)
-
-
-@remote_call
-def runs_of_remotely(
-    name: str, schedule: Schedule, problem: str, start: Array, steps: int, seeds: Sequence[int], _pulse: Pulse
-) -> list[Trajectory] | str:
-    """Run `runs_of` where the algorithm's code runs; ``problem`` is the problem's canonical JSON."""
-    return runs_of(find_algorithm(name), schedule, problem_of(problem), start, steps, seeds)
 
 
 def follow(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,9 +13,6 @@ from nagbench.core.errors import one_line
 from nagbench.engine.records import Cell
 from nagbench.engine.runner import problem_of
 from nagbench.engine.tracing import first_steps
-from nagbench.execution.executors import runs_user_code
-from nagbench.execution.sandbox import current_sandbox
-from nagbench.problems.problem import Floats
 from nagbench.reporting.context import ReportContext
 from nagbench.reporting.figures.small_paths import PathPicture, contour_image, define_image
 from nagbench.reporting.figures.style import style_of
@@ -52,7 +49,7 @@ def _figure(task: str, rows: pd.DataFrame, context: ReportContext) -> Figure | P
         return Paragraph(text=f"The paths on {task} cannot be drawn: their cells are not in the plan.")
     try:
         problem = problem_of(cells[0].problem)
-        steps = [_way(cell) for cell in cells]
+        steps = [first_steps(cell, _STEPS) for cell in cells]
         image = contour_image(problem, *(path for path, _ in steps))
     except Exception as error:
         # A problem or method that cannot be loaded here, or a formula that fails, must not cost the page.
@@ -80,13 +77,6 @@ def _figure(task: str, rows: pd.DataFrame, context: ReportContext) -> Figure | P
         table=pd.concat([_points(cell, picture, str(row["method"])) for cell, picture, row in shown]),
         definitions=define_image(image, image_id),
     )
-
-
-def _way(cell: Cell) -> tuple[Floats, Floats]:
-    present = current_sandbox()
-    if present is None or not runs_user_code(cell):
-        return first_steps(cell, _STEPS)
-    return cast(tuple[Floats, Floats], present.ask(first_steps, cell, _STEPS, who=f"cell {cell.key}"))
 
 
 def _panel(name: str, cell: Cell, picture: PathPicture, row: Mapping[Any, Any], context: ReportContext) -> Panel:
