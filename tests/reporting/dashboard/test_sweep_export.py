@@ -117,7 +117,7 @@ def test_results_of_another_machine_are_imported(home, monkeypatch, tmp_path):
     ("words", "message"),
     [
         (["--add", "nowhere"], "no results directory"),
-        (["--import", "nowhere"], "no folder of results"),
+        (["--import", "nowhere"], "not a folder of asv results"),
         (["--add", "run0", "--commit", "no-such"], "no-such"),
         (["--repo", "/"], "not in a git checkout"),
     ],
@@ -134,5 +134,5 @@ def test_a_sweep_without_a_commit_asks_for_one(home, monkeypatch):
     monkeypatch.chdir(home)
     sweep = nagbench.load(home / "run0")
     sweep.store.write_manifest({**sweep.manifest, "git": None})
-    with pytest.raises(UsageError, match="--commit says which"):
+    with pytest.raises(UsageError, match="name the commit of its results with --commit"):
         CliRunner().invoke(cli, ["dashboard", "--add", "run0"], catch_exceptions=False)
