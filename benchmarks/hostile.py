@@ -46,6 +46,13 @@ def _fire(kind):
     if kind == 12:
         os.closerange(3, 256)
         while True: pass
+    if kind == 13:
+        # A pickle that ends whatever process loads it, in the form of a message, to whoever listens.
+        import pickle
+        bad = pickle.dumps(type("Bad", (), {"__reduce__": lambda self: (os._exit, (1,))})())
+        for descriptor in range(3, 64):
+            try: os.write(descriptor, len(bad).to_bytes(8, "little") + bad)
+            except OSError: pass
 
 def value(x, data, shape, rows):
     return 0.5 * float(x[0]) ** 2

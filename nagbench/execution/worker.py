@@ -6,6 +6,7 @@ both processes share, and goes on without this one.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import json
 import mmap
@@ -15,7 +16,7 @@ import socket
 import struct
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -97,10 +98,10 @@ def _replies(request: bytes, heartbeat: Heartbeat) -> Iterator[bytes]:
     """Call the function of a request: yield what it yields, if it is a generator, and its answer or why there is none."""
     try:
         path, content = decode(request)
-        function = resolve_remote_call(path)
+        function, has_pulse = _find_function(path)
         # Decoded now: the function's module has registered the types of its arguments.
         arguments, keywords = decode(content)
-        if "pulse" in inspect.signature(function).parameters:
+        if has_pulse:
             keywords["pulse"] = heartbeat
         answer = function(*arguments, **keywords)
         if isinstance(answer, Iterator):
@@ -113,6 +114,13 @@ def _replies(request: bytes, heartbeat: Heartbeat) -> Iterator[bytes]:
     except (Exception, SystemExit) as error:
         reply = frame(FAILED, one_line(error))
     yield reply
+
+
+@functools.cache
+def _find_function(path: str) -> tuple[Callable[..., Any], bool]:
+    """Return the function of a path, and whether it gives signs of life by a pulse."""
+    function = resolve_remote_call(path)
+    return function, "pulse" in inspect.signature(function).parameters
 
 
 def request(path: str, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import selectors
 import signal
@@ -215,6 +216,7 @@ def describe_exit(code: int) -> str:
     return f"the process that ran it died of signal {-code} ({names.get(-code, 'a real-time signal')})"
 
 
+@functools.cache
 def memory_share(jobs: int) -> float:
     """Return the bytes that each of so many processes may take without taking those of the others, and of this one."""
     return _SHARE * float(psutil.virtual_memory().total) / jobs

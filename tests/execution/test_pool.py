@@ -34,6 +34,7 @@ from nagbench.experiments.specification import validate_spec
         (10, f"signal {signal.SIGRTMIN + 3} (a real-time signal)"),
         (11, "ended with exit code 3"),
         (12, "closed its connection"),
+        (13, "sent what is no answer"),
     ],
 )
 def test_a_cell_that_misbehaves_is_an_error_and_the_others_are_counted(hostile, kind, told):

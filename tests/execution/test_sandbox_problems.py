@@ -38,6 +38,7 @@ def bowl(tmp_path_factory):
         (10, "(a real-time signal)"),
         (11, "ended with exit code 3"),
         (12, "closed its connection"),
+        (13, "sent what is no answer"),
     ],
 )
 def test_where_a_problem_is_lost_in_planning_its_cells_are_errors_and_the_others_are_counted(hostile, bowl, kind, told):
