@@ -101,7 +101,7 @@ METHODS = (
     HOSTILE[: HOSTILE.index("def value")]
     + """
 import nagbench
-from nagbench.optimizers.algorithm import step_size
+from nagbench.optimizers.hyperparameters import step_size
 
 calls = {"import": 0, "theory": 0, "made": 0, "step": 0}
 

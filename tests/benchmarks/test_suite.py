@@ -73,7 +73,7 @@ def test_every_method_and_every_family_is_timed(declared):
     assert tuple(common.DEFAULT_METHODS) == DEFAULT_OPTIMIZERS
     assert tuple(common.DEFAULT_PROBLEMS) == DEFAULT_PROBLEMS
     sizes = ["2", "1000", "1000000"]
-    assert declared["loop.Iteration.track_bare"]["params"] == [[repr(name) for name in algorithms], sizes]
+    assert declared["loop.Iteration.track_bare"]["params"] == [[repr(name) for name in algorithms()], sizes]
     assert declared["loop.Library.track_bare"]["params"] == [[repr(name) for name in library_algorithms()], sizes]
 
 

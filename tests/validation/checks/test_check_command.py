@@ -10,7 +10,7 @@ from nagbench.cli import main
 
 FORMULAS = """
 from nagbench import Problem, method
-from nagbench.optimizers.algorithm import step_size
+from nagbench.optimizers.hyperparameters import step_size
 import numpy as np
 
 def value(x, data, shape, rows):
