@@ -63,26 +63,26 @@ def _weighted(i: int, x: Any, data: Any, _: Any) -> Any:
 
 
 @jitable
-def _rank_1_term(i: int, s: Any, data: Any, offset: Any) -> Any:
-    r = data[offset + i] * s - 1.0
+def _rank_1_term(i: int, s: Any, down: Any, _: Any) -> Any:
+    r = down[i] * s - 1.0
     return r * r
 
 
 @jitable
-def _rank_1_slope(i: int, s: Any, data: Any, offset: Any) -> Any:
-    return 2.0 * data[offset + i] * (data[offset + i] * s - 1.0)
+def _rank_1_slope(i: int, s: Any, down: Any, _: Any) -> Any:
+    return 2.0 * down[i] * (down[i] * s - 1.0)
 
 
 def rank_1_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
     n = x.size
     s = blocked_sum(_weighted, n, x, data, data)
-    return blocked_sum(_rank_1_term, data.size - n, s, data, n)
+    return blocked_sum(_rank_1_term, data.size - n, s, data[n:], s)
 
 
 def rank_1_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
     n = x.size
     s = blocked_sum(_weighted, n, x, data, data)
-    slope = blocked_sum(_rank_1_slope, data.size - n, s, data, n)
+    slope = blocked_sum(_rank_1_slope, data.size - n, s, data[n:], s)
     for i in range(n):
         out[i] = slope * data[i]
 

@@ -22,14 +22,14 @@ from nagbench.registry import family
 
 
 @jitable
-def _diagonal_term(i: int, x: Any, data: Any, n: Any) -> Any:
-    away = x[i] - data[n + i]
-    return data[i] * away * away
+def _diagonal_term(i: int, x: Any, eigenvalues: Any, centre: Any) -> Any:
+    away = x[i] - centre[i]
+    return eigenvalues[i] * away * away
 
 
 def diagonal_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
     n = x.size
-    return 0.5 * blocked_sum(_diagonal_term, n, x, data, n) + data[2 * n]
+    return 0.5 * blocked_sum(_diagonal_term, n, x, data, data[n:]) + data[2 * n]
 
 
 def diagonal_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
@@ -39,16 +39,18 @@ def diagonal_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def
 
 
 @jitable
-def _tridiagonal_term(i: int, x: Any, data: Any, n: Any) -> Any:
-    away = x[i] - data[2 * n + i]
-    following = x[i + 1] - data[2 * n + i + 1]
-    return away * (0.5 * data[i] * away + data[n + i] * following)
+def _tridiagonal_term(i: int, x: Any, diagonal: Any, others: Any) -> Any:
+    beside, centre = others
+    away = x[i] - centre[i]
+    following = x[i + 1] - centre[i + 1]
+    return away * (0.5 * diagonal[i] * away + beside[i] * following)
 
 
 def tridiagonal_value(x, data, shape, rows):  # type: ignore[no-untyped-def]  # noqa: D103
     n = x.size
     last = x[n - 1] - data[3 * n - 1]
-    return blocked_sum(_tridiagonal_term, n - 1, x, data, n) + 0.5 * data[n - 1] * last * last + data[3 * n]
+    pairs = blocked_sum(_tridiagonal_term, n - 1, x, data, (data[n:], data[2 * n :]))
+    return pairs + 0.5 * data[n - 1] * last * last + data[3 * n]
 
 
 def tridiagonal_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  # noqa: D103
@@ -83,8 +85,9 @@ def mean_gradient(x, data, shape, rows, out):  # type: ignore[no-untyped-def]  #
     for i in range(n):
         out[i] = 0.0
     for row in rows:
+        tilt = data[tilts + row * n :]
         for i in range(n):
-            out[i] += data[tilts + row * n + i] / rows.size
+            out[i] += tilt[i] / rows.size
     add_gradient(n, x, data, out)
 
 
