@@ -15,8 +15,9 @@ import click
 from benchmarks.peers import nagbench_loop, stream
 from benchmarks.peers.cases import SIZES, Case, make_cases
 from benchmarks.peers.measure import Peer, measure
-from benchmarks.peers.table import Row, render, rows_of
+from benchmarks.peers.table import BASELINE, Row, render, rows_of
 from nagbench.core.environment import machine_facts
+from nagbench.core.errors import nearest_hint
 
 _MODULES = ("c_loop", "numpy_loop", "torch_loop", "optax_loop", "keras_loop")
 _LIBRARIES = ("nagbench", "numba", "numpy", "torch", "jax", "optax", "keras")
@@ -31,16 +32,21 @@ _QUICK_SIZES, _QUICK_REPEATS, _QUICK_BLOCK = (1_000, 100_000), 5, 0.01
 @click.option(
     "--format", "style", type=click.Choice(["table", "csv", "json", "md"]), default="table", show_default=True
 )
+@click.option(
+    "--only", default="", help="Only the loops whose name contains this, such as counting, beside the bare replay."
+)
 @click.option("--into", type=click.Path(exists=True, path_type=Path), help="Put the Markdown between a file's marks.")
-def main(quick: bool, sizes: str | None, style: str, into: Path | None) -> None:
+def main(quick: bool, sizes: str | None, style: str, only: str, into: Path | None) -> None:
     """Time per iteration of Nesterov's method in nagbench and beside it, in one run and on one thread."""
     repeats, block = (_QUICK_REPEATS, _QUICK_BLOCK) if quick else (_REPEATS, _BLOCK)
     cases = make_cases(_sizes(sizes, quick))
     peers, missing = installed()
+    if only:
+        _check(only, cases, peers)
     rows: list[Row] = []
     for case in cases:
         click.echo(f"{case.name}, n = {case.n:,}", err=True)
-        rows += run(case, peers, repeats, block)
+        rows += run(case, peers, repeats, block, only)
     facts = {**_machine(), "left out": missing, "measured": f"{repeats} blocks of {1e3 * block:g} ms, interleaved"}
     if into is None:
         click.echo(render(rows, facts, style), nl=False)
@@ -59,13 +65,22 @@ def between_marks(document: str, text: str) -> str:
     return f"{before}{opened}\n{text}{closed}{after}"
 
 
-def run(case: Case, peers: Sequence[Peer], repeats: int, block: float) -> list[Row]:
-    """The rows of one case."""
-    return rows_of(case, measure(case, _all(case, peers), repeats, block))
+def run(case: Case, peers: Sequence[Peer], repeats: int, block: float, only: str = "") -> list[Row]:
+    """The rows of one case: of the bare replay, and of the loops whose names contain `only`."""
+    chosen = [peer for peer in _all(case, peers) if peer.name == BASELINE or only in peer.name]
+    return rows_of(case, measure(case, chosen, repeats, block))
 
 
 def _all(case: Case, peers: Sequence[Peer]) -> list[Peer]:
     return [*peers, *nagbench_loop.through_pointers(case), *stream.peers(case)]
+
+
+def _check(only: str, cases: Sequence[Case], peers: Sequence[Peer]) -> None:
+    """Raises BadParameter for a text that no loop's name contains."""
+    names = {peer.name for case in cases for peer in _all(case, peers)}
+    if not any(only in name for name in names):
+        hint = f"{nearest_hint(only, names)} (known: {'; '.join(sorted(names))})"
+        raise click.BadParameter(f"no loop's name contains {only!r}{hint}", param_hint="--only")
 
 
 def installed() -> tuple[list[Peer], dict[str, str]]:

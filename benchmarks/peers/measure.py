@@ -107,12 +107,13 @@ def _lead(loop: Loop) -> int:
 
 
 def _block_length(loop: Loop, block: float) -> int:
+    """Iterations in a block. By processor time: a pause would make the block so short that the call from Python shows."""
     loop.reset()
     loop.advance(_lead(loop))
-    iterations, took = 1, _once(loop, 1)[0]
+    iterations, (_, took) = 1, _once(loop, 1)
     while took < 0.2 * block:
         iterations *= 2
-        took = _once(loop, iterations)[0]
+        _, took = _once(loop, iterations)
     return max(1, round(iterations * block / took))
 
 

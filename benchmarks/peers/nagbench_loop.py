@@ -72,7 +72,9 @@ class Count:
         self.trace = loop.Trace(np.zeros(0, np.int64), np.zeros(0, loop.CURVE), np.zeros((0, case.n)))
         self.progress, self.hits = np.zeros(1, loop.PROGRESS), np.zeros((1, 1), loop.HIT)
         self.points = np.zeros((1, 1, case.n))
-        self.lead = 2**21 if self.job.leaps else 1
+        # The state is kept, to find cycles, at iterations 1, 3, 7, 15 and so on: five times in the first 31, and where a
+        # block is no longer than that, a sixth of its time. A count has thousands of iterations.
+        self.lead = 2**21 if self.job.leaps else 32
         self.job.compile_leap()
 
     def reset(self) -> None:

@@ -105,6 +105,12 @@ def test_a_peer_that_raises_is_an_error_and_the_others_go_on():
     assert fine.ratio == 1.0
 
 
+def test_a_pause_makes_no_block_shorter(monkeypatch):
+    monkeypatch.setattr(measure, "_once", lambda loop, iterations: (1.0 + 1e-6 * iterations, 1e-6 * iterations))
+    (samples,) = measure.measure(BOWL, [measure.Peer("paused", InPlace)], 1, 0.06)
+    assert samples.iterations == pytest.approx(60_000)
+
+
 def test_step_sizes_keep_timed_blocks_clear_of_denormal_numbers():
     """The fastest mode of each quadratic shrinks by its spectral radius an iteration; a block has some 1e7 at n = 2."""
     for case in cases.make_cases((1_000,)):
@@ -195,6 +201,18 @@ def test_the_command_prints_every_peer_on_every_case_on_one_thread():
     assert len(rows) == 3 * len(PEERS) + 2
     assert all(row["error"] == "" and row["median"] > 0 for row in rows)
     assert all(row["cpu"] < 1.2 for row in rows)
+
+
+def test_only_the_loops_asked_for_run_beside_the_bare_replay():
+    done = CliRunner().invoke(command.main, ["--quick", "--sizes", "1e3", "--only", "counting", "--format", "json"])
+    rows = json.loads(done.stdout)["rows"]
+    assert [row["peer"] for row in rows] == 3 * ["nagbench", "nagbench, counting"]
+
+
+def test_a_text_in_no_loops_name_is_a_usage_error():
+    done = CliRunner().invoke(command.main, ["--sizes", "1e3", "--only", "nagbench, conting"])
+    assert done.exit_code == 2
+    assert "no loop's name contains 'nagbench, conting'; did you mean 'nagbench, counting'?" in done.output
 
 
 def test_sizes_that_are_no_numbers_are_a_usage_error():

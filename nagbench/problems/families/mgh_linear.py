@@ -69,26 +69,26 @@ def linear_full_rank(*, dimension: int = 10, equations: int = 20) -> Problem:
 
 
 @jitable
-def _rank_1_term(i: int, s: Any, data: Any, offset: Any) -> Any:
-    r = data[offset + i] * s - 1.0
+def _rank_1_term(i: int, s: Any, down: Any, _: Any) -> Any:
+    r = down[i] * s - 1.0
     return r * r
 
 
 @jitable
-def _rank_1_derivative(i: int, s: Any, data: Any, offset: Any) -> Any:
-    return 2.0 * data[offset + i] * (data[offset + i] * s - 1.0)
+def _rank_1_derivative(i: int, s: Any, down: Any, _: Any) -> Any:
+    return 2.0 * down[i] * (down[i] * s - 1.0)
 
 
 def _rank_1_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     n = x.size
     s = blocked_sum(product_term, n, x, data, data)
-    return blocked_sum(_rank_1_term, data.size - n, s, data, n)
+    return blocked_sum(_rank_1_term, data.size - n, s, data[n:], s)
 
 
 def _rank_1_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     n = x.size
     s = blocked_sum(product_term, n, x, data, data)
-    derivative = blocked_sum(_rank_1_derivative, data.size - n, s, data, n)
+    derivative = blocked_sum(_rank_1_derivative, data.size - n, s, data[n:], s)
     for i in range(n):
         out[i] = derivative * data[i]
 

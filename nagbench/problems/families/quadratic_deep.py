@@ -31,8 +31,9 @@ def _mean_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     for i in range(n):
         out[i] = 0.0
     for row in rows:
+        tilt = data[tilts + row * n :]
         for i in range(n):
-            out[i] += data[tilts + row * n + i] / rows.size
+            out[i] += tilt[i] / rows.size
     add_gradient(n, x, data, out)
 
 

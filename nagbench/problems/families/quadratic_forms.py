@@ -22,14 +22,14 @@ from nagbench.problems.registry import family
 
 
 @jitable
-def _diagonal_term(i: int, x: Any, data: Any, n: Any) -> Any:
-    away = x[i] - data[n + i]
-    return data[i] * away * away
+def _diagonal_term(i: int, x: Any, eigenvalues: Any, centre: Any) -> Any:
+    away = x[i] - centre[i]
+    return eigenvalues[i] * away * away
 
 
 def _diagonal_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     n = x.size
-    return 0.5 * blocked_sum(_diagonal_term, n, x, data, n) + data[2 * n]
+    return 0.5 * blocked_sum(_diagonal_term, n, x, data, data[n:]) + data[2 * n]
 
 
 def _diagonal_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
@@ -39,16 +39,18 @@ def _diagonal_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> No
 
 
 @jitable
-def _tridiagonal_term(i: int, x: Any, data: Any, n: Any) -> Any:
-    away = x[i] - data[2 * n + i]
-    following = x[i + 1] - data[2 * n + i + 1]
-    return away * (0.5 * data[i] * away + data[n + i] * following)
+def _tridiagonal_term(i: int, x: Any, diagonal: Any, others: Any) -> Any:
+    beside, centre = others
+    away = x[i] - centre[i]
+    following = x[i + 1] - centre[i + 1]
+    return away * (0.5 * diagonal[i] * away + beside[i] * following)
 
 
 def _tridiagonal_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     n = x.size
     last = x[n - 1] - data[3 * n - 1]
-    return blocked_sum(_tridiagonal_term, n - 1, x, data, n) + 0.5 * data[n - 1] * last * last + data[3 * n]
+    pairs = blocked_sum(_tridiagonal_term, n - 1, x, data, (data[n:], data[2 * n :]))
+    return pairs + 0.5 * data[n - 1] * last * last + data[3 * n]
 
 
 def _tridiagonal_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:

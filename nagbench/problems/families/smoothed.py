@@ -14,15 +14,15 @@ from nagbench.problems.registry import family
 
 
 @jitable
-def _product(j: int, x: Any, data: Any, start: Any) -> Any:
-    return data[start + j] * x[j]
+def _product(j: int, x: Any, row: Any, _: Any) -> Any:
+    return row[j] * x[j]
 
 
 @jitable
 def _scaled(i: int, x: Any, data: Any, m: Any) -> Any:
     """Compute (aᵢᵀx − bᵢ)/ρ; data holds A by rows, then b, then ρ."""
     n = x.size
-    return (blocked_sum(_product, n, x, data, i * n) - data[m * n + i]) / data[m * n + m]
+    return (blocked_sum(_product, n, x, data[i * n :], x) - data[m * n + i]) / data[m * n + m]
 
 
 def _log_sum_exp_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
@@ -44,18 +44,18 @@ def _log_sum_exp_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) ->
     for j in range(n):
         out[j] = data[j]
     for i in range(1, m):
-        z = _scaled(i, x, data, m)
+        z, row = _scaled(i, x, data, m), data[i * n :]
         if z > largest:
             # The weights so far were relative to a smaller maximum: all shrink by the same factor.
             shrink = np.exp(largest - z)
             largest, total = z, total * shrink + 1.0
             for j in range(n):
-                out[j] = out[j] * shrink + data[i * n + j]
+                out[j] = out[j] * shrink + row[j]
         else:
             weight = np.exp(z - largest)
             total += weight
             for j in range(n):
-                out[j] += weight * data[i * n + j]
+                out[j] += weight * row[j]
     for j in range(n):
         out[j] /= total
 
