@@ -39,6 +39,11 @@ def one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
+def truncate(text: str, most: int = 300) -> str:
+    """Return the text, cut where it is longer than fits a line of a table."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def unknown_name(kind: str, name: str, valid: Iterable[str]) -> UsageError:
     """The error for a name that nobody knows, with the nearest valid one and the whole list if it is short."""
     names = sorted(valid)

@@ -8,18 +8,15 @@ compiled, to the same bits as either of the others.
 from __future__ import annotations
 
 import functools
-import hashlib
-import importlib.metadata
 import types as python_types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import numba
 import numpy as np
 from numba import float64, int64, typeof, types, void
 
-from nagbench.core import compilation, entries, kernels, provenance
+from nagbench.core import kernels
 from nagbench.core.compilation import Function, compile_cached, source_hash, without_warnings
 from nagbench.core.entries import SIGNATURES, mixed_entry, numba_entry, python_entry
 from nagbench.engine import loop
@@ -126,26 +123,3 @@ NUMBA = Engine("numba", numba_entry, *map(_late, _LOOPS), prepare=lambda: _numba
 PYTHON = Engine("python", python_entry, *(without_warnings(getattr(loop, name)) for name in _LOOPS))
 MIXED = Engine("mixed", mixed_entry, *(without_warnings(_mixed_loop()[name]) for name in _LOOPS))
 ENGINES = {engine.name: engine for engine in (NUMBA, PYTHON, MIXED)}
-
-
-def fingerprint(*functions: Function, modules: Iterable[str] = (), installed: Iterable[str] = ()) -> str:
-    """A hash of what decides a result: the modules of these functions, further ones by name, the loop, what runs it, draws.
-
-    With the versions of numba and NumPy, which compile and sum, and of these installed distributions.
-    """
-    names = [f.__module__ for f in functions]
-    own = [
-        __name__,
-        kernels.__name__,
-        schedules.__name__,
-        loop.__name__,
-        compilation.__name__,
-        entries.__name__,
-        "nagbench.engine.oracles",
-        "nagbench.engine.fused",
-        "nagbench.optimizers.algorithm",
-    ]
-    code = provenance.fingerprint([*names, *modules, *own])
-    versions = [f"numba {numba.__version__}", f"numpy {np.__version__}"]
-    versions += [f"{name} {importlib.metadata.version(name)}" for name in installed]
-    return hashlib.blake2b(" ".join([code, *versions]).encode(), digest_size=8).hexdigest()

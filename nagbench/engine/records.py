@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nagbench.core.canonical import canonical
+from nagbench.core.measures import Measure
 from nagbench.core.messages import message_type
 
-Measure = Literal["gradient", "value", "distance"]
-MEASURES: tuple[Measure, ...] = ("gradient", "value", "distance")
+# A tolerance that only a measure of exactly 0 meets: the smallest number above 0.
+UNREACHABLE = 5e-324
 STATUSES = ("running", "converged", "diverged", "stalled", "budget", "error")
 
 
@@ -56,19 +57,6 @@ class Cell:
         apart = {"hyperparameters", "start", *(("seed",) if self.oracle == "exact" else ())}
         alone = () if self.oracle == "exact" else (self.key,)
         return *(getattr(self, field.name) for field in fields(self) if field.name not in apart), *alone
-
-
-def canonical(thing: Any) -> str:
-    """JSON with sorted keys and no spaces; floats in Python's shortest exact form."""
-    return json.dumps(thing, sort_keys=True, separators=(",", ":"), default=_plain)
-
-
-def _plain(thing: Any) -> Any:
-    if isinstance(thing, Mapping):
-        return dict(thing)
-    if isinstance(thing, np.ndarray | np.generic):
-        return thing.tolist()
-    raise TypeError(f"{type(thing).__name__} is not plain data")
 
 
 @message_type

@@ -11,9 +11,12 @@ from numpy.typing import ArrayLike
 from nagbench.core.canonical import canonical
 from nagbench.core.errors import UsageError, check_number, check_whole
 from nagbench.core.remote import Pulse, remote_call
+from nagbench.engine.batch_run import BatchRun, LoadedBatch
+from nagbench.engine.cell_checks import check_cell
+from nagbench.engine.lookup import choose_engine
 from nagbench.engine.oracles import default_every, parse_oracle
-from nagbench.engine.records import STATUSES, Cell, Run
-from nagbench.engine.runner import UNREACHABLE, BatchRun, LoadedBatch, check_cell, choose_engine, run_batch
+from nagbench.engine.records import STATUSES, UNREACHABLE, Cell, Run
+from nagbench.engine.runner import run_batch
 from nagbench.engine.tracing import curve_trace, path_trace, traced
 from nagbench.optimizers.algorithm import Optimizer
 from nagbench.optimizers.registry import optimizer as make_optimizer

@@ -14,11 +14,13 @@ import numpy as np
 import pandas as pd
 
 from nagbench.core.environment import machine_facts, one_core
-from nagbench.core.errors import one_line
+from nagbench.core.errors import one_line, truncate
 from nagbench.core.messages import message_type, register
 from nagbench.core.remote import Pulse, UserCode, remote_call
+from nagbench.engine.batch_run import BatchRun, load_batch
+from nagbench.engine.lookup import user_code_of_cell
 from nagbench.engine.records import Cell
-from nagbench.engine.runner import BatchRun, load_batch, point_digest, replay, truncate, user_code_of_cell
+from nagbench.engine.runner import point_digest, replay
 
 _BLOCK = 0.002
 _GROUP = 64

@@ -13,8 +13,10 @@ from nagbench.core.errors import UsageError
 from nagbench.core.messages import message_type
 from nagbench.core.remote import Pulse, remote_call
 from nagbench.engine import loop
+from nagbench.engine.batch_run import LoadedBatch, load_batch
+from nagbench.engine.lookup import problem_of, user_code_of_cell
 from nagbench.engine.records import Cell
-from nagbench.engine.runner import LoadedBatch, count, load_batch, problem_of, user_code_of_cell
+from nagbench.engine.runner import count
 from nagbench.optimizers.algorithm import make_update
 from nagbench.optimizers.registry import optimizer
 from nagbench.problems.problem import Floats, Problem
