@@ -31,9 +31,20 @@ _HELPERS = (schedules.__name__,)
 
 @dataclass(frozen=True)
 class Engine:
-    """A way to run the loop: its functions, and how a kernel of a given kind is made ready to be called by them.
+    """A way to run the loop.
 
-    ``whole``: a replay cannot stop between iterations. ``prepare`` compiles what counts, or loads it.
+    Parameters
+    ----------
+    name
+        As users write it.
+    entry
+        Makes a kernel of a kind ("value", "gradient", "observe", "update") ready to be called by the loops.
+    count, replay, query
+        The loops; see `nagbench.engine.loop`.
+    whole
+        Whether a replay cannot stop between iterations.
+    prepare
+        Compiles the counting loop, or loads it.
     """
 
     name: str
@@ -46,7 +57,7 @@ class Engine:
 
 
 def _mixed_loop() -> dict[str, Function]:
-    """The loop in Python, but for what runs over all coordinates: copies by NumPy, and the compiled sums."""
+    """Return the loop in Python, with copies by NumPy and compiled sums: what runs over all coordinates has to be fast."""
 
     def reset(work: Any, start: Any) -> None:
         work.iterate[:] = start
@@ -76,7 +87,7 @@ def _mixed_loop() -> dict[str, Function]:
 
 
 def _late_sum(name: str, signature: Any) -> Function:
-    """A sum of `kernels`, compiled or loaded at its first call."""
+    """Return a sum of `kernels` that is compiled, or loaded, when it is first called."""
 
     @functools.cache
     def summed() -> Function:
@@ -114,7 +125,7 @@ def _numba_loop(name: str) -> Function:
 
 
 def _late(name: str) -> Function:
-    """The compiled loop `name`, compiled or loaded at its first call."""
+    """Return a loop that is compiled, or loaded, when it is first called."""
     return lambda *arguments: _numba_loop(name)(*arguments)
 
 

@@ -30,7 +30,15 @@ from nagbench.problems.problem import Floats, Problem
 
 @dataclass(frozen=True, eq=False)
 class LoadedBatch:
-    """Cells that differ in hyperparameters, start and seed alone."""
+    """Cells that differ in hyperparameters, start and seed alone, with what they name.
+
+    Parameters
+    ----------
+    problem, method
+        The problem and the algorithm that the cells share.
+    cells
+        The cells.
+    """
 
     problem: Problem
     method: Method
@@ -49,28 +57,43 @@ class LoadedBatch:
 
 
 def load_batch(cells: Sequence[Cell]) -> LoadedBatch:
-    """Looks up the problem and the method that these cells share. Raises UsageError where they cannot be found or counted.
+    """Look up the problem and the algorithm that cells share.
 
-    Compiled code checks nothing, and a cell may come with somebody's results.
+    Parameters
+    ----------
+    cells
+        Cells that differ in hyperparameters, start and seed alone.
+
+    Returns
+    -------
+    LoadedBatch
+        The cells with their problem and algorithm.
+
+    Raises
+    ------
+    UsageError
+        If a name is unknown, or if the cells cannot be counted.
     """
+    # Checked again here: compiled code checks nothing, and a cell may be read from somebody else's results.
     problem = problem_of(cells[0].problem)
     check_cell(cells[0], problem)
     return LoadedBatch(problem, find_algorithm(cells[0].optimizer), cells)
 
 
 def _drawn(problem: Problem, spec: str, oracle: str, start: int, seed: int, chunk: int) -> loop.Draws:
-    """A chunk of draws, which depends on nothing else of a cell."""
+    """Return a chunk of draws. It depends on nothing else of a cell, so these arguments are the key of the caches below."""
     cell = Cell(problem=spec, optimizer="", hyperparameters={}, oracle=oracle, start=start, seed=seed)
     return draw_chunk(parse_oracle(oracle), problem, cell, chunk)
 
 
-# All methods and trials see the same draws: those of some starts and seeds are kept, and of large ones the last.
+# All algorithms and trials see the same draws, so they are kept: small chunks of some starts and seeds, and the last large one.
 _KEPT_NUMBERS = 2**17
 _kept_draws = functools.lru_cache(maxsize=64)(_drawn)
 _own_draws = functools.lru_cache(maxsize=1)(_drawn)
 
 
 def _rule(cell: Cell, method: Method, oracle: Oracle) -> loop.StoppingRule:
+    """Return when a run is measured and when it stops, as the compiled loop takes it."""
     return loop.StoppingRule(
         measure=MEASURES.index(cell.measure),
         relative=int(cell.relative),
@@ -84,7 +107,24 @@ def _rule(cell: Cell, method: Method, oracle: Oracle) -> loop.StoppingRule:
 
 
 class BatchRun:
-    """One batch being run: the arrays that the loop works in."""
+    """A batch made ready to run: compiled functions, hyperparameters, starts, and the memory that the loop works in.
+
+    Parameters
+    ----------
+    batch
+        The cells, with their problem and algorithm.
+
+    Attributes
+    ----------
+    hypers : ndarray of shape (cells, hyperparameters)
+        Hyperparameters of the cells in the algorithm's order.
+    starts : ndarray of shape (cells, n)
+        Where the cells start.
+    rule : loop.StoppingRule
+        When a run is measured and when it stops.
+    work : loop.Workspace
+        The arrays of a run; after a replay, they hold where it ended.
+    """
 
     def __init__(self, batch: LoadedBatch) -> None:
         self.batch, self.engine, self.oracle = batch, batch.engine, batch.oracle
@@ -108,16 +148,16 @@ class BatchRun:
         self.move()
 
     def move(self) -> None:
-        """Takes other memory to work in, and touches it, so that the next replay does not wait for its pages."""
+        """Work in other memory from now on. It is written to here, so that the next replay does not wait for its pages."""
         self.work = make_workspace(self.batch.problem.dimension, self.batch.method, self.hypers.shape[1])
         for array in self.work:
             array.fill(0.0)
 
     @functools.cached_property
     def fused_spec(self) -> fused.FusedSpec | None:
-        """What decides the fused loop of replays; None where they go through function pointers.
+        """What decides the fused loop of replays; None if they go through function pointers.
 
-        The same for all methods on a problem under an oracle, so that they are timed alike.
+        Whether there is one depends on the problem and the oracle alone, so that all algorithms are timed alike.
         """
         problem, method = self.batch.problem, self.batch.method
         if self.engine is not NUMBA or not self.oracle.exact or problem.dimension > fused.MOST:
@@ -131,9 +171,9 @@ class BatchRun:
 
     @functools.cached_property
     def native(self) -> Callable[[int], Floats] | None:
-        """The library's own loop on this problem from the first cell's start, for the exact oracle; None without one.
+        """The library's own loop on this problem from the first cell's start; None if there is none.
 
-        None for a scheduled cell too: the library's loop keeps its step size.
+        There is none for a sampled oracle, nor for a scheduled cell: the library's loop keeps its step size.
         """
         make = self.batch.method.native
         if make is None or not self.oracle.exact:
@@ -146,11 +186,26 @@ class BatchRun:
 
     @property
     def begun(self) -> float:
-        """Seconds spent so far on making a library's optimizer, which a replay does once and is not charged for."""
+        """Seconds spent so far on making the library's optimizer. They are not part of the time of a replay."""
         return float(getattr(self._plain, "begun", 0.0))
 
     def draws(self, cell: Cell, k: int) -> tuple[loop.Draws, int]:
-        """The draws for iteration k on, and how many iterations they last."""
+        """Return the random draws of a cell.
+
+        Parameters
+        ----------
+        cell
+            The cell.
+        k
+            The first iteration that needs them.
+
+        Returns
+        -------
+        draws : loop.Draws
+            The chunk of draws that holds iteration ``k``.
+        lasts : int
+            Number of iterations from ``k`` on that it serves.
+        """
         if self.oracle.exact:
             return draw_chunk(self.oracle, self.batch.problem, cell, 0), np.iinfo(np.int64).max
         problem = self.batch.problem
@@ -160,7 +215,7 @@ class BatchRun:
         return make(problem, cell.problem, cell.oracle, cell.start, cell.seed, chunk), (chunk + 1) * length - k
 
     def _fused(self, index: int) -> fused.FusedRun | None:
-        """The fused loops of one cell; None where replays go through function pointers."""
+        """Return the fused loops of one cell; None if replays go through function pointers."""
         if self.fused_spec is None:
             return None
         return fused.FusedRun(
@@ -168,7 +223,19 @@ class BatchRun:
         )
 
     def replay(self, index: int, draw: loop.Draws, first: int, last: int, repeats: int = 1) -> None:
-        """Make iterations ``first`` … ``last`` − 1 of one cell, bare; see `loop.replay`."""
+        """Make iterations of one cell, bare; see `loop.replay`.
+
+        Parameters
+        ----------
+        index
+            Which cell.
+        draw
+            Draws for these iterations.
+        first, last
+            The iterations are ``first`` … ``last`` − 1. With ``first`` = 0 the cell begins at its start.
+        repeats
+            How many times they are made.
+        """
         if (run := self._fused(index)) is not None:
             run.replay(self.starts[index], first, last, repeats)
         else:
@@ -183,21 +250,38 @@ class BatchRun:
         return self.fused_spec is not None and self.fused_spec.plain and self.rule.every == 1
 
     def compile_count(self) -> float:
-        """Make sure that `count_fused` is compiled, and return the seconds that it took, which are not the cell's."""
+        """Compile what `count_fused` runs, and return the seconds that this took: they do not count against the cell."""
         began = time.perf_counter()
         if self.fused_spec is not None:
             fused.compile_count(self.fused_spec)
         return time.perf_counter() - began
 
     def count_fused(self, index: int, trace: loop.Trace, progress: NDArray[Any], most: int) -> int:
-        """Go on with the count of a cell, fused, by at most so many iterations, and return how many it made."""
+        """Go on with the count of a cell in the fused loop.
+
+        Parameters
+        ----------
+        index
+            Which cell.
+        trace
+            Where its curve is recorded.
+        progress : ndarray of loop.PROGRESS, shape (1,)
+            How far it is.
+        most
+            Largest number of iterations to make.
+
+        Returns
+        -------
+        int
+            Number of iterations made.
+        """
         run, before = self._fused(index), int(progress["k"][0])
         assert run is not None
         run.count(self.rule, trace, progress, most)
         return int(progress["k"][0]) - before
 
     def query(self, draw: loop.Draws, first: int, last: int) -> None:
-        """Make the oracle calls of these iterations alone; see `loop.query`."""
+        """Make the oracle calls of iterations ``first`` … ``last`` − 1 and nothing else; see `loop.query`."""
         if (run := self._fused(0)) is not None:
             run.query(last - first)
         else:

@@ -26,7 +26,7 @@ def problem_of(spec: str) -> Problem:
     Returns
     -------
     Problem
-        The problem; the same object for the same text, until `forget_problems` is called.
+        The problem, from a cache of the last 256.
 
     Raises
     ------

@@ -18,14 +18,24 @@ from nagbench.engine.backends import NUMBA
 from nagbench.engine.batch_run import BatchRun, LoadedBatch
 from nagbench.problems.problem import Floats
 
+# Seconds of a slice of a count or replay: between slices, signals are handled and timeouts are looked at.
 _SLICE = 0.05
-# A count goes on fused after so many seconds, by so many iterations at first; fewer than the last are not worth the call.
+# A cell that has taken `_LONG` seconds goes on in the fused loop, by `_STRETCH` iterations at first. If that made at most
+# `_FAR` of them, events are frequent, and the ordinary loop goes on by a whole slice.
 _LONG, _STRETCH, _FAR = 0.5, 100_000, 1_000
 
 
 @dataclass(frozen=True, eq=False)
 class Watchdog:
-    """What watches over a count: the seconds that a cell may take, and where its progress can be seen from outside."""
+    """What watches over a count.
+
+    Parameters
+    ----------
+    seconds
+        How long a cell may take.
+    progress : ndarray of loop.PROGRESS, shape (1,), optional
+        Where the count keeps how far it is, so that another process can see it.
+    """
 
     seconds: float = np.inf
     progress: NDArray[Any] | None = None
@@ -36,9 +46,18 @@ NO_WATCHDOG = Watchdog()
 
 @dataclass(frozen=True, eq=False)
 class Counts:
-    """Outcomes of a batch: ``hits[c, t]`` (see `loop.HIT`), the iterates there, and what went wrong, by cell.
+    """Outcomes of a batch.
 
-    ``recorded`` is the number of rows of the trace that were filled.
+    Parameters
+    ----------
+    hits : ndarray of loop.HIT, shape (cells, tolerances)
+        How each run stood when it met each tolerance, or when it ended.
+    points : ndarray of shape (cells, tolerances, n)
+        The iterates there.
+    errors
+        What went wrong, by the index of the cell.
+    recorded
+        Number of rows of the trace that were filled.
     """
 
     hits: NDArray[Any]
@@ -54,15 +73,29 @@ def _no_trace(n: int) -> loop.Trace:
 def count(
     batch: LoadedBatch, *, trace: loop.Trace | None = None, pulse: Pulse = lambda: None, guard: Watchdog = NO_WATCHDOG
 ) -> Counts:
-    """Counts a batch of cells. ``pulse`` is called about every 50 ms; what it raises ends the count.
+    """Count the iterations that each cell of a batch needs to meet its tolerances.
 
-    What a kernel raises ends its cell as an error, never the batch.
+    Parameters
+    ----------
+    batch
+        The cells.
+    trace
+        Where the curve of a batch of one cell is recorded.
+    pulse
+        Called about every 50 ms; what it raises ends the count.
+    guard
+        What watches over the count.
+
+    Returns
+    -------
+    Counts
+        The outcomes. What a kernel raises ends its own cell with an error, not the batch.
     """
     return run_batch(BatchRun(batch), trace, pulse, guard)
 
 
 def run_batch(job: BatchRun, trace: loop.Trace | None, pulse: Pulse, guard: Watchdog = NO_WATCHDOG) -> Counts:
-    """Counts the cells of a job; `count` says how."""
+    """Count the cells of a batch that is ready to run; see `count`."""
     batch, engine = job.batch, job.engine
     cells, n = batch.cells, batch.problem.dimension
     rule = job.rule
@@ -111,7 +144,20 @@ def run_batch(job: BatchRun, trace: loop.Trace | None, pulse: Pulse, guard: Watc
 
 
 def failed_counts(batch: LoadedBatch, message: str) -> Counts:
-    """The outcomes of a batch that cannot be run at all."""
+    """Return the outcomes of a batch that cannot be run at all.
+
+    Parameters
+    ----------
+    batch
+        The cells.
+    message
+        The error of each of them.
+
+    Returns
+    -------
+    Counts
+        Every cell with status "error", every number nan.
+    """
     hits = np.zeros((len(batch.cells), len(batch.cells[0].tolerances)), loop.HIT)
     hits["status"] = loop.ERROR
     for name in _UNKNOWN:
@@ -121,7 +167,7 @@ def failed_counts(batch: LoadedBatch, message: str) -> Counts:
 
 
 def timeout_message(seconds: float) -> str:
-    """The error of a cell that took too long."""
+    """Return the error of a cell that took longer than these seconds."""
     return f"stopped after {seconds:g} s, the time that a cell may take"
 
 
@@ -129,6 +175,7 @@ _UNKNOWN = ("value", "gradient_norm", "residual", "overshoot", "rate")
 
 
 def _fail(progress: NDArray[Any], hits: NDArray[Any], points: Floats, errors: dict[int, str], message: str) -> None:
+    """End the cell that is being counted with an error; the tolerances that it has met stay met."""
     cell, reached = int(progress["cell"][0]), int(progress["reached"][0]) if progress["begun"][0] else 0
     errors[cell] = message
     row = hits[cell, reached:]
@@ -141,21 +188,39 @@ def _fail(progress: NDArray[Any], hits: NDArray[Any], points: Floats, errors: di
 
 
 def _first_allowance(job: BatchRun) -> int:
-    """Iterations of the first slice: short ones of compiled kernels, one of Python, which may take any time."""
+    """Return the number of iterations of the first slice: one if the kernels are Python, which may take any time."""
     return max(1, 100_000 // (job.batch.problem.dimension + 100)) if job.engine.name == NUMBA.name else 1
 
 
 def _next_allowance(allowance: int, seconds: float) -> int:
+    """Return how many iterations would take `_SLICE` seconds; at most ten times as many as before, since times vary."""
     return int(allowance * min(10.0, max(0.1, _SLICE / max(seconds, 1e-9)))) + 1
 
 
 def point_digest(point: Floats) -> str:
-    """A short hash of a point, bit for bit."""
+    """Return a hash of the bits of a point, sixteen hexadecimal digits."""
     return hashlib.blake2b(np.ascontiguousarray(point).tobytes(), digest_size=8).hexdigest()
 
 
 def replay(job: BatchRun, index: int, iterations: int, *, pulse: Pulse = lambda: None) -> Iterator[tuple[float, float]]:
-    """Replays one cell bare, in slices of about 50 ms; yields the wall and CPU seconds of each slice."""
+    """Replay one cell bare, in slices of about 50 ms.
+
+    Parameters
+    ----------
+    job
+        The batch.
+    index
+        Which of its cells.
+    iterations
+        Number of iterations to make.
+    pulse
+        Called after each slice; what it raises ends the replay.
+
+    Yields
+    ------
+    wall, cpu : float
+        Seconds of a slice, without those of making a library's optimizer.
+    """
     cell, first = job.batch.cells[index], 0
     allowance = _first_allowance(job)
     while first < iterations or first == 0:

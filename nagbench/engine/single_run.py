@@ -26,7 +26,25 @@ from nagbench.problems.problem import Problem
 
 
 def make_cell(problem: Problem, optimizer: Optimizer, **settings: Any) -> Cell:
-    """The cell of a problem and an optimizer, checked. Raises UsageError."""
+    """Return the cell of a problem and an optimizer.
+
+    Parameters
+    ----------
+    problem, optimizer
+        The problem and the optimizer.
+    **settings
+        Further fields of `Cell`.
+
+    Returns
+    -------
+    Cell
+        The cell, checked.
+
+    Raises
+    ------
+    UsageError
+        If it cannot be counted.
+    """
     oracle = parse_oracle(settings.get("oracle", "exact")).name
     spec = {"engine": choose_engine(problem, optimizer.method, oracle=oracle), **settings, "oracle": oracle}
     cell = Cell(
@@ -149,7 +167,20 @@ def _repeat_for_path(problem: Problem, optimizer: Optimizer, cell: Cell, iterati
 
 
 def with_start(problem: Problem, start: ArrayLike) -> Problem:
-    """The problem from another start. Raises UsageError for one that is not made of as many finite numbers."""
+    """Return the problem with another start.
+
+    Parameters
+    ----------
+    problem
+        The problem.
+    start : array_like of shape (n,)
+        The start.
+
+    Raises
+    ------
+    UsageError
+        If the start is not n finite numbers.
+    """
     try:
         point = np.array(start, dtype=np.float64)
     except (TypeError, ValueError):
