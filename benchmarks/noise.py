@@ -20,7 +20,8 @@ import pandas as pd
 import nagbench
 from nagbench.analysis.compare import Rules, time_changes
 from nagbench.analysis.matching import matched, timed_pairs
-from nagbench.engine.runner import BatchRun, load_batch, point_digest, replay
+from nagbench.engine.batch_run import BatchRun, load_batch
+from nagbench.engine.runner import point_digest, replay
 from nagbench.engine.timing import Task, time_tasks
 from nagbench.experiments.plan import cells
 from nagbench.experiments.specification import validate_spec

@@ -73,7 +73,7 @@ def _fingerprints() -> dict[str, str]:
     def of(*names: str) -> str:
         return str(internal("provenance").fingerprint([*names, internal("kernels").__name__]))
 
-    prints = {"loop": of(*(internal(name).__name__ for name in ("loop", "backends", "runner")))}
+    prints = {"loop": of(*(internal(name).__name__ for name in ("loop", "backends", "batch_run", "runner")))}
     for name in METHODS:
         if (chosen := optimizer(name)) is not None:
             prints[f"update {name}"] = of(chosen.method.update.__module__)

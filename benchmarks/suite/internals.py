@@ -12,8 +12,8 @@ from typing import Any
 
 _PLACES: Mapping[str, tuple[str, ...]] = {
     "make_cell": ("engine.single_run:make_cell", "single:cell_of", "runner:cell_of"),
-    "BatchRun": ("engine.runner:BatchRun", "runner:Job"),
-    "LoadedBatch": ("engine.runner:LoadedBatch", "runner:Batch"),
+    "BatchRun": ("engine.batch_run:BatchRun", "engine.runner:BatchRun", "runner:Job"),
+    "LoadedBatch": ("engine.batch_run:LoadedBatch", "engine.runner:LoadedBatch", "runner:Batch"),
     "run_batch": ("engine.runner:run_batch", "runner:run_job"),
     "count": ("engine.runner:count", "runner:count"),
     "replay": ("engine.runner:replay", "runner:replay"),
@@ -27,6 +27,7 @@ _PLACES: Mapping[str, tuple[str, ...]] = {
     "provenance": ("core.provenance", "sources"),
     "loop": ("engine.loop", "loop"),
     "backends": ("engine.backends", "engine"),
+    "batch_run": ("engine.batch_run", "engine.runner", "runner"),
     "runner": ("engine.runner", "runner"),
 }
 

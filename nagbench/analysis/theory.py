@@ -13,8 +13,8 @@ import pandas as pd
 from nagbench.analysis.summary import hyperparameters
 from nagbench.analysis.worst_cases import iterations_at_most
 from nagbench.core.errors import UsageError
+from nagbench.engine.lookup import problem_of
 from nagbench.engine.oracles import start_of
-from nagbench.engine.runner import problem_of
 from nagbench.optimizers import schedules
 from nagbench.optimizers.algorithm import Method, Optimizer
 from nagbench.optimizers.registry import find_algorithm

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nagbench.core.environment import one_thread
-from nagbench.engine.runner import clear_caches
+from nagbench.engine.fingerprints import clear_caches
 from nagbench.execution.deadline import Deadline
 from nagbench.execution.executors import Execution, check_execution, limits_of
 from nagbench.execution.sandbox import sandboxed

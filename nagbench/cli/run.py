@@ -46,7 +46,7 @@ def command(
     shape: str,
 ) -> int:
     """Run one OPTIMIZER on one PROBLEM, for example: run bowl nesterov:step_size=0.1,momentum=0.3 --iterations 30."""
-    from nagbench.engine.runner import UNREACHABLE
+    from nagbench.engine.records import UNREACHABLE
     from nagbench.engine.single_run import run
     from nagbench.optimizers.registry import optimizer as make_optimizer
     from nagbench.problems.lookup import problem as make_problem

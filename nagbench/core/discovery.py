@@ -173,6 +173,7 @@ class Plugin:
     distribution: str
 
     def __str__(self) -> str:
+        """Return the plugin as messages name it."""
         return f"plugin {self.name!r} of {self.distribution}"
 
 

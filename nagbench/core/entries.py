@@ -28,7 +28,7 @@ SIGNATURES = {
 
 
 def kernel(*arguments: Any) -> Any:
-    """Stands in the templates below for the kernel that an entry is made for."""
+    """Stand for the kernel that an entry is made for in the templates below."""
     raise NotImplementedError
 
 
@@ -91,18 +91,23 @@ def numba_entry(function: Function, kind: str) -> Function:
     kind
         "value", "gradient", "observe" or "update".
 
+    Returns
+    -------
+    function
+        The entry; its signature is that of the kind in `SIGNATURES`.
+
     Raises
     ------
     UsageError
         If numba cannot compile the kernel.
     """
-    # Inlined where it is called by name: in a piece.
+    # A fused loop calls the entry by name; there it is inlined.
     options = {"forceinline": True, "no_cpython_wrapper": True}
     return _quick(_around(function, kind, _TEMPLATES[kind], SIGNATURES[kind], **options), SIGNATURES[kind])
 
 
 def _around(function: Function, kind: str, template: Function, signature: Any, **options: Any) -> Function:
-    """The template compiled around a kernel. Raises UsageError for a kernel that numba does not take."""
+    """Return the template compiled around a kernel."""
     if function.__closure__:
         raise UsageError(
             f"the {kind} kernel {function.__qualname__} uses variables of the function around it, which the cache of "
@@ -128,10 +133,10 @@ def _around(function: Function, kind: str, template: Function, signature: Any, *
 
 
 def _quick(entry: Function, signature: Any) -> Function:
-    """The same entry with its addresses looked up once.
+    """Return the same entry with its addresses looked up once.
 
-    At every call that takes an entry, numba asks it for its compiled code, twice; the search through its signatures
-    takes 35 µs, and this answers from a table.
+    Numba asks an entry for its compiled code twice at every call that takes it, and searches its signatures each time, which
+    takes 35 µs. A table answers faster.
     """
     found = entry.get_compile_result(signature)  # type: ignore[attr-defined]
     names = (found.fndesc.llvm_cfunc_wrapper_name, found.fndesc.llvm_func_name)
@@ -170,7 +175,7 @@ _CALLS: dict[str, tuple[Function, Any]] = {
 
 @functools.cache
 def _call(function: Function, kind: str) -> Function:
-    """A problem's kernel, compiled to be called with arrays from Python."""
+    """Return a kernel of a problem, compiled to be called from Python with arrays."""
     return _around(function, kind, *_CALLS[kind])
 
 

@@ -18,7 +18,7 @@ from nagbench.core.paths import PACKAGE
 
 @functools.cache
 def library_versions() -> Mapping[str, str]:
-    """Versions of Python, nagbench and the libraries that decide numbers, optional ones where they are installed."""
+    """Return the versions of Python, nagbench and the libraries that decide numbers; optional ones if they are installed."""
     found = {"python": platform.python_version()}
     for name in ("nagbench", "numpy", "scipy", "numba", "llvmlite", "pandas", "pyarrow", *_OPTIONAL):
         try:
@@ -34,7 +34,7 @@ _OPTIONAL = ("torch", "keras", "jax", "jaxlib", "optax")
 
 @functools.cache
 def machine_facts() -> dict[str, Any]:
-    """Processor, cores and system, and an id that tells machines apart without naming them."""
+    """Return processor, cores and system, and an id that tells machines apart without naming them."""
     facts = {"processor": _processor(), "cores": os.cpu_count(), "system": f"{platform.system()} {platform.release()}"}
     identity = f"{platform.node()}|{facts['processor']}|{facts['cores']}|{platform.machine()}"
     return {"id": hashlib.blake2b(identity.encode(), digest_size=4).hexdigest(), **facts}
@@ -52,7 +52,7 @@ def _processor() -> str:
 
 @contextlib.contextmanager
 def one_core() -> Iterator[None]:
-    """Keeps this thread, and those that it starts, on one core, where the system lets us: moving costs time."""
+    """Keep this thread, and those that it starts, on one core if the system allows it: a move to another core costs time."""
     if not hasattr(os, "sched_setaffinity"):
         yield
         return
@@ -72,13 +72,13 @@ ONE_THREAD = {**{f"{name}_NUM_THREADS": "1" for name in _LIBRARIES}, "VECLIB_MAX
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """Keeps BLAS and OpenMP to one thread: sums do not depend on the number of cores, and times are of one of them.
+    """Keep BLAS and OpenMP to one thread, so that sums do not depend on the number of cores and times are those of one.
 
-    In libraries that are loaded, and, by the environment, in those that will be.
+    This holds for libraries that are loaded and, by environment variables, for those that are loaded later.
     """
     from threadpoolctl import threadpool_limits
 
-    # Numba looks at its own at every compilation, and objects where it has begun with others.
+    # Numba reads its own variable at every compilation, and raises if its threads have started with another number.
     wanted = {name: number for name, number in ONE_THREAD.items() if name != "NUMBA_NUM_THREADS"}
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
@@ -94,9 +94,12 @@ def one_thread() -> Iterator[None]:
 
 
 def git_commit() -> str | None:
-    """The git commit of the checkout that the package lies in, with "+" where its code or the problems differ from it.
+    """Return the git commit of the checkout that the package lies in.
 
-    None where it lies in no checkout.
+    Returns
+    -------
+    str or None
+        Twelve hexadecimal digits, with "+" if the code or the problems differ from the commit; None without a checkout.
     """
 
     def git(*words: str) -> str | None:

@@ -1,4 +1,4 @@
-"""The one kind of error that is the user's to mend: said in one line, with exit code 2."""
+"""Errors in what the user gave: one line each, exit code 2 on the command line."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class PluginWarning(UserWarning):
 
 
 class LostError(UsageError):
-    """The code of a user's crashed the process that ran it, hung, or took too much memory. ``reason`` says which."""
+    """User code crashed the process that ran it, hung, or took too much memory. ``reason`` says which."""
 
     def __init__(self, who: str, reason: str) -> None:
         super().__init__(f"{who}: {reason}")
@@ -35,24 +35,59 @@ class LostError(UsageError):
 
 
 def one_line(error: BaseException) -> str:
-    """An error of someone else's as "Type: message", on one line."""
+    """Return an error of other code as "Type: message", on one line."""
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
+def truncate(text: str, most: int = 300) -> str:
+    """Return the text, cut where it is longer than fits a line of a table."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def unknown_name(kind: str, name: str, valid: Iterable[str]) -> UsageError:
-    """The error for a name that nobody knows, with the nearest valid one and the whole list if it is short."""
+    """Return the error for an unknown name.
+
+    Parameters
+    ----------
+    kind
+        What it should name, such as "problem".
+    name
+        The name.
+    valid
+        All valid names.
+
+    Returns
+    -------
+    UsageError
+        Its message has the nearest valid name, and all valid names or the command that lists them.
+    """
     names = sorted(valid)
     return UsageError(f"unknown {kind} {name!r}{nearest_hint(name, names)} (known: {listed(names, _LISTS.get(kind))})")
 
 
 def nearest_hint(name: str, valid: Iterable[str]) -> str:
-    """ "; did you mean 'this'?" with the valid name most like it; empty where none is."""
+    """Return "; did you mean 'this'?" with the nearest valid name; an empty text if none is near."""
     near = difflib.get_close_matches(name, sorted(valid), n=1, cutoff=0.55)
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def unreadable(kind: str, file: Path, error: Exception) -> UsageError:
-    """The error for a file that cannot be read, with the nearest name in its folder where there is no such file."""
+    """Return the error for a file that cannot be read.
+
+    Parameters
+    ----------
+    kind
+        What the file is, such as "sweep file".
+    file
+        Its path.
+    error
+        What reading it raised.
+
+    Returns
+    -------
+    UsageError
+        If there is no such file, the message has the nearest name in its folder.
+    """
     if isinstance(error, FileNotFoundError):
         with contextlib.suppress(OSError):
             others = {other.stem: other.name for other in file.parent.iterdir() if other.suffix == file.suffix}
@@ -66,13 +101,19 @@ def unreadable(kind: str, file: Path, error: Exception) -> UsageError:
 
 
 def listed(names: Sequence[str], kind: str | None = None) -> str:
-    """The names; of many how many there are and the command that lists them, where one does."""
+    """Return the names on one line; if they are many and a command lists them, their number and that command."""
     few = kind is None or len(names) <= 20
     return ", ".join(names) if few else f"{len(names)} names, see `nagbench list {kind}`"
 
 
 def check_whole(name: str, value: Any) -> int:
-    """The value as an int below 2⁵³. Raises UsageError for what is no whole number."""
+    """Return a value as an int.
+
+    Raises
+    ------
+    UsageError
+        If it is not a whole number between −2⁵³ and 2⁵³, which a float holds exactly.
+    """
     number = check_number(name, value)
     if not (abs(number) < 2**53 and number == math.floor(number)):
         raise UsageError(f"{name} {value!r} is not valid; allowed: a whole number below 2**53")
@@ -80,7 +121,13 @@ def check_whole(name: str, value: Any) -> int:
 
 
 def check_number(name: str, value: Any) -> float:
-    """The value as a float. Raises UsageError for what is no number."""
+    """Return a value as a float.
+
+    Raises
+    ------
+    UsageError
+        If it is not a number.
+    """
     try:
         return float(value)
     except (TypeError, ValueError):

@@ -43,9 +43,9 @@ def jitable(function: Callable[..., Any]) -> Any:
 
 
 def pointer(array):  # type: ignore[no-untyped-def]
-    """The address of an array's first element in compiled code; the array itself in plain Python.
+    """Return the address of an array's first element in compiled code, the array itself in plain Python.
 
-    Kernels are called through function pointers. An array handed over whole costs seven arguments, an address one.
+    Kernels are called through function pointers. An array passed whole takes seven arguments, an address takes one.
     """
     return array
 
@@ -67,7 +67,7 @@ LANES = 64
 
 
 def lanes():  # type: ignore[no-untyped-def]
-    """LANES zeros to sum in: on the stack in compiled code; in plain Python a list, which takes any kind of number."""
+    """Return `LANES` zeros to sum in: on the stack in compiled code; in plain Python a list, which takes any kind of number."""
     return [0.0] * LANES
 
 
@@ -92,10 +92,10 @@ def _lanes_compiled():  # type: ignore[no-untyped-def]
 
 @jitable
 def _wide_sum(term: Any, whole: int, a: Any, b: Any, c: Any) -> Any:
-    """The sum over a multiple of LANES. The inner loop has no carried dependency, so it becomes vector instructions.
+    """Return the sum over a multiple of `LANES`. No step of the inner loop needs another's result, so it becomes vector code.
 
-    Blocks are counted one by one, so that the compiler knows that no index is negative. To one that might be, numba adds the
-    array's size, and on a processor with AVX-512 the elements are then gathered one at a time, five to eight times as slow.
+    Blocks are counted one by one, so that the compiler knows that no index is negative. If an index might be negative, numba
+    adds the array's size to it, and a processor with AVX-512 then gathers the elements one by one, five to eight times as slow.
     """
     memory = lanes()
     for block in range(whole // LANES):
@@ -111,10 +111,21 @@ def _wide_sum(term: Any, whole: int, a: Any, b: Any, c: Any) -> Any:
 
 @jitable
 def blocked_sum(term: Any, n: int, a: Any, b: Any, c: Any) -> float:
-    """Σ term(i, a, b, c) over i < n. `term` is a jitable function of the index and three arrays.
+    """Return Σ term(i, a, b, c) over i < n.
 
-    An array that begins elsewhere is given as a slice, `data[n:]`: of an index `n + i` the compiler does not know the sign.
-    In 64 lanes as far as they go, once there are four blocks of them, then in eight, then one by one.
+    Parameters
+    ----------
+    term
+        A jitable function of the index and three arrays.
+    n
+        Number of terms.
+    a, b, c
+        The arrays. One that begins elsewhere is given as a slice, ``data[n:]``: the compiler does not know the sign of an
+        index ``n + i``, and that is slow.
+
+    Notes
+    -----
+    From four blocks of 64 terms on, whole blocks are summed in 64 lanes; the rest in eight lanes, then one by one.
     """
     if n < 8:
         few = 0.0
@@ -142,7 +153,7 @@ def blocked_sum(term: Any, n: int, a: Any, b: Any, c: Any) -> float:
 
 @jitable
 def sum_of_squares(residual: Any, n: int, x: Any, data: Any) -> Any:
-    """Σ residual(i, x, data)² over i < n, one after the other: for the few, costly terms of a curve fit."""
+    """Return Σ residual(i, x, data)² over i < n, summed one by one: for the few costly terms of a curve fit."""
     total = 0.0
     for i in range(n):
         r = residual(i, x, data)
@@ -162,11 +173,11 @@ def _squared_difference(i: int, a: Any, b: Any, offset: Any) -> Any:
 
 @jitable
 def norm(n: int, a: Any) -> Any:
-    """‖a‖₂ of the first n elements."""
+    """Return ‖a‖₂ of the first n elements."""
     return np.sqrt(blocked_sum(_square, n, a, a, a))
 
 
 @jitable
 def distance(n: int, a: Any, b: Any, offset: int) -> Any:
-    """‖a − b‖₂ of n elements, those of b from `offset` on."""
+    """Return ‖a − b‖₂ of n elements, those of b from ``offset`` on."""
     return np.sqrt(blocked_sum(_squared_difference, n, a, b, offset))

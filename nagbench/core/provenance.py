@@ -1,4 +1,4 @@
-"""Which source files decide a result, and a hash of what they do."""
+"""Find the source files behind a module, and hash what they do."""
 
 from __future__ import annotations
 
@@ -20,7 +20,19 @@ _INSTALLED = tuple(Path(sysconfig.get_path(name)) for name in ("stdlib", "platst
 
 
 def fingerprint(modules: Iterable[str]) -> str:
-    """A hash of what these modules do, and those behind them: syntax trees without docstrings and comments."""
+    """Return a hash of what modules do, and those behind them.
+
+    Parameters
+    ----------
+    modules
+        Names of loaded modules.
+
+    Returns
+    -------
+    str
+        Sixteen hexadecimal digits. The hash is of syntax trees without docstrings and comments, so that editing those makes
+        no result stale.
+    """
     return _fingerprint(frozenset(modules))
 
 
@@ -33,15 +45,27 @@ def _fingerprint(modules: frozenset[str]) -> str:
 
 
 def source_files(modules: Iterable[str]) -> list[str]:
-    """The files of these modules and of those behind them."""
+    """Return the files of these modules and of those behind them."""
     return [str(file) for name in modules_behind(modules) if (file := _file(name)) is not None]
 
 
 def modules_behind(names: Iterable[str]) -> list[str]:
-    """These modules and those that they take things from, as far as they can decide a result.
+    """Return these modules and those that they import from, as far as they can decide a result.
 
-    Of nagbench's own modules only those in the same folder below a package are followed, such as `problems/families` (a change
-    of the command line makes no result stale). Of a user's modules all are followed that are not installed.
+    Parameters
+    ----------
+    names
+        Names of modules; those that are not loaded are left out.
+
+    Returns
+    -------
+    list of str
+        Their names, sorted.
+
+    Notes
+    -----
+    From a module of nagbench, only modules in the same folder below a package are followed, such as `problems/families`: a
+    change of the command line makes no result stale. From a user's module, all are followed that are not installed.
     """
     found: set[str] = set()
     left = list(names)
@@ -55,18 +79,18 @@ def modules_behind(names: Iterable[str]) -> list[str]:
 
 @functools.cache
 def _next(name: str) -> list[str]:
-    """The modules that are followed from this one."""
+    """Return the modules that are followed from this one."""
     return [other for other in _taken_from(name) if _followed(name, other)]
 
 
 def is_installed(name: str) -> bool:
-    """Whether a loaded module is of an installed package, or of Python itself."""
+    """Return whether a module is of an installed package or of Python itself, or is not loaded."""
     file = _file(name) if name in sys.modules else None
     return file is None or any(file.is_relative_to(folder) for folder in _INSTALLED)
 
 
 def clear_caches() -> None:
-    """Drops what is remembered of source files."""
+    """Forget what was read of source files."""
     _fingerprint.cache_clear()
     _code.cache_clear()
     _next.cache_clear()
@@ -83,7 +107,7 @@ def _followed(name: str, other: str) -> bool:
 
 
 def _taken_from(name: str) -> set[str]:
-    """The loaded modules that a module imports, or that the things in it come from."""
+    """Return the loaded modules that a module imports, or that the things in it come from."""
     things = vars(sys.modules[name]).values()
     names = {t.__name__ if inspect.ismodule(t) else getattr(t, "__module__", None) for t in things}
     source = _source(name)
@@ -93,9 +117,9 @@ def _taken_from(name: str) -> set[str]:
 
 @dataclass(frozen=True)
 class _Source:
-    """What a source file does, its syntax tree without docstrings and comments, and the modules that it imports.
+    """What a source file does: its syntax tree without docstrings and comments, and the modules that it imports.
 
-    The import statements also cover constants, which do not say where they come from.
+    The import statements are read because constants do not say which module they come from.
     """
 
     code: str
@@ -103,7 +127,7 @@ class _Source:
 
 
 def _source(name: str) -> _Source | None:
-    """The source of a module; None for one that is not Python source."""
+    """Return the source of a module; None if it is not Python source."""
     file, content = _file(name), _content(name)
     if file is None or content is None or file.suffix != ".py":
         return None
@@ -111,7 +135,7 @@ def _source(name: str) -> _Source | None:
 
 
 def _content(name: str) -> bytes | None:
-    """The bytes of a module's file, which may lie in an archive; None where it is said to have one that is not there."""
+    """Return the bytes of a module's file, which may lie in an archive; None if there is no such file."""
     file = _file(name)
     if file is None:
         return None
@@ -125,7 +149,7 @@ def _content(name: str) -> bytes | None:
 
 @functools.lru_cache(maxsize=1024)
 def _parsed(content: bytes, package: str) -> _Source:
-    """Remembered by content, so that what was edited is read anew and what was not costs nothing."""
+    """Return the source with this content. The cache is by content, so that only edited files are parsed again."""
     tree = ast.parse(content)
     imports = frozenset(_imports(tree, package))
     _drop_docstrings(tree)
@@ -143,7 +167,7 @@ def _imports(tree: ast.AST, package: str) -> Iterator[str]:
 
 
 def _outside_functions(tree: ast.AST) -> Iterator[ast.AST]:
-    """The nodes of a module that run when it is imported: what a function imports may be loaded or not."""
+    """Yield the nodes that run when a module is imported. Imports in functions are left out: they may have run or not."""
     for node in ast.iter_child_nodes(tree):
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             yield node
@@ -157,7 +181,7 @@ def _file(name: str) -> Path | None:
 
 @functools.cache
 def _code(name: str) -> str:
-    """The syntax tree of a module without docstrings and comments; the bytes' hash of one that is not Python source."""
+    """Return the syntax tree of a module without docstrings and comments; for other files, a hash of their bytes."""
     content, source = _content(name), _source(name)
     if content is None:
         return name

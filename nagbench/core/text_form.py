@@ -11,10 +11,30 @@ _PAIR = re.compile(r"[A-Za-z_]\w*=")
 
 
 def parse_text(text: str) -> tuple[str, dict[str, Any]]:
-    """("name", {key: value}). Values are numbers, lists of them in brackets, or words.
+    """Return the name and the values of a text form.
 
-    A name may itself hold a colon ("package.module:attribute"): what follows the last colon counts as pairs only if
-    it begins with one. Raises UsageError where a pair cannot be read.
+    Parameters
+    ----------
+    text
+        ``name`` or ``name:key=value,key=value``. Values are numbers, lists of numbers in brackets, or words. A name may hold
+        a colon itself ("package.module:attribute"): what follows the last colon is read as pairs only if it begins with one.
+
+    Returns
+    -------
+    name : str
+        The name.
+    values : dict
+        The values by key.
+
+    Raises
+    ------
+    UsageError
+        If a pair cannot be read.
+
+    Examples
+    --------
+    >>> parse_text("quadratic:dimension=3,eigenvalues=[1,0.5,0.1]")
+    ('quadratic', {'dimension': 3, 'eigenvalues': [1, 0.5, 0.1]})
     """
     name, colon, rest = text.rpartition(":")
     if not colon or not _PAIR.match(rest):
@@ -31,7 +51,7 @@ def parse_text(text: str) -> tuple[str, dict[str, Any]]:
 
 
 def _split(text: str) -> list[str]:
-    """The parts between the commas that stand in no bracket."""
+    """Return the parts of a text between the commas that are not in brackets."""
     parts, depth = [""], 0
     for letter in text:
         depth += {"[": 1, "]": -1}.get(letter, 0)

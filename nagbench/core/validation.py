@@ -1,4 +1,4 @@
-"""What is wrong with a TOML file's keys and values, in nagbench's words instead of pydantic's."""
+"""Read TOML files, and say what is wrong with their keys and values in nagbench's words instead of pydantic's."""
 
 from __future__ import annotations
 
@@ -37,7 +37,20 @@ _ALLOWED = {
 
 
 def read_toml(kind: str, file: Path) -> dict[str, Any]:
-    """What a TOML file in UTF-8 holds, with or without a byte order mark. Raises UsageError where it cannot be read."""
+    """Return the content of a TOML file in UTF-8, with or without a byte order mark.
+
+    Parameters
+    ----------
+    kind
+        What the file is, for the message.
+    file
+        Its path.
+
+    Raises
+    ------
+    UsageError
+        If it cannot be read.
+    """
     try:
         return tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -45,10 +58,23 @@ def read_toml(kind: str, file: Path) -> dict[str, Any]:
 
 
 def error_messages(error: ValidationError, model: type[BaseModel]) -> list[str]:
-    """A pydantic error as "field: what is wrong", one a mistake; for keys that the model does not have the nearest."""
+    """Return the messages of a pydantic error.
+
+    Parameters
+    ----------
+    error
+        The error.
+    model
+        The model that was validated.
+
+    Returns
+    -------
+    list of str
+        "field: what is wrong", one per mistake; for an unknown key, with the nearest one that the model has.
+    """
     rows = error.errors(include_url=False)
     extra = [str(row["loc"][-1]) for row in rows if row["type"] == "extra_forbidden"]
-    # A list whose entries are wrong counts as too short, too: that says nothing more.
+    # Pydantic also calls a list too short if its entries are wrong; that message is left out.
     within = {row["loc"][:end] for row in rows for end in range(len(row["loc"]))}
     others = [row for row in rows if row["type"] != "extra_forbidden" and row["loc"] not in within]
     said = [f"unknown key {key!r}{nearest_hint(key, model.model_fields)}" for key in extra]
@@ -70,7 +96,7 @@ def _message(row: ErrorDetails) -> str:
 
 
 def _place(loc: tuple[int | str, ...]) -> str:
-    """tolerances, or of its entries "tolerances, entry 2", counted from 1."""
+    """Return where a mistake is: the name of a field, or "field, entry 2", counted from 1."""
     return ", ".join(f"entry {part + 1}" if isinstance(part, int) else part for part in loc)
 
 

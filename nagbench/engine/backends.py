@@ -8,18 +8,15 @@ compiled, to the same bits as either of the others.
 from __future__ import annotations
 
 import functools
-import hashlib
-import importlib.metadata
 import types as python_types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import numba
 import numpy as np
 from numba import float64, int64, typeof, types, void
 
-from nagbench.core import compilation, entries, kernels, provenance
+from nagbench.core import kernels
 from nagbench.core.compilation import Function, compile_cached, source_hash, without_warnings
 from nagbench.core.entries import SIGNATURES, mixed_entry, numba_entry, python_entry
 from nagbench.engine import loop
@@ -34,9 +31,20 @@ _HELPERS = (schedules.__name__,)
 
 @dataclass(frozen=True)
 class Engine:
-    """A way to run the loop: its functions, and how a kernel of a given kind is made ready to be called by them.
+    """A way to run the loop.
 
-    ``whole``: a replay cannot stop between iterations. ``prepare`` compiles what counts, or loads it.
+    Parameters
+    ----------
+    name
+        As users write it.
+    entry
+        Makes a kernel of a kind ("value", "gradient", "observe", "update") ready to be called by the loops.
+    count, replay, query
+        The loops; see `nagbench.engine.loop`.
+    whole
+        Whether a replay cannot stop between iterations.
+    prepare
+        Compiles the counting loop, or loads it.
     """
 
     name: str
@@ -49,7 +57,7 @@ class Engine:
 
 
 def _mixed_loop() -> dict[str, Function]:
-    """The loop in Python, but for what runs over all coordinates: copies by NumPy, and the compiled sums."""
+    """Return the loop in Python, with copies by NumPy and compiled sums: what runs over all coordinates has to be fast."""
 
     def reset(work: Any, start: Any) -> None:
         work.iterate[:] = start
@@ -79,7 +87,7 @@ def _mixed_loop() -> dict[str, Function]:
 
 
 def _late_sum(name: str, signature: Any) -> Function:
-    """A sum of `kernels`, compiled or loaded at its first call."""
+    """Return a sum of `kernels` that is compiled, or loaded, when it is first called."""
 
     @functools.cache
     def summed() -> Function:
@@ -117,7 +125,7 @@ def _numba_loop(name: str) -> Function:
 
 
 def _late(name: str) -> Function:
-    """The compiled loop `name`, compiled or loaded at its first call."""
+    """Return a loop that is compiled, or loaded, when it is first called."""
     return lambda *arguments: _numba_loop(name)(*arguments)
 
 
@@ -126,26 +134,3 @@ NUMBA = Engine("numba", numba_entry, *map(_late, _LOOPS), prepare=lambda: _numba
 PYTHON = Engine("python", python_entry, *(without_warnings(getattr(loop, name)) for name in _LOOPS))
 MIXED = Engine("mixed", mixed_entry, *(without_warnings(_mixed_loop()[name]) for name in _LOOPS))
 ENGINES = {engine.name: engine for engine in (NUMBA, PYTHON, MIXED)}
-
-
-def fingerprint(*functions: Function, modules: Iterable[str] = (), installed: Iterable[str] = ()) -> str:
-    """A hash of what decides a result: the modules of these functions, further ones by name, the loop, what runs it, draws.
-
-    With the versions of numba and NumPy, which compile and sum, and of these installed distributions.
-    """
-    names = [f.__module__ for f in functions]
-    own = [
-        __name__,
-        kernels.__name__,
-        schedules.__name__,
-        loop.__name__,
-        compilation.__name__,
-        entries.__name__,
-        "nagbench.engine.oracles",
-        "nagbench.engine.fused",
-        "nagbench.optimizers.algorithm",
-    ]
-    code = provenance.fingerprint([*names, *modules, *own])
-    versions = [f"numba {numba.__version__}", f"numpy {np.__version__}"]
-    versions += [f"{name} {importlib.metadata.version(name)}" for name in installed]
-    return hashlib.blake2b(" ".join([code, *versions]).encode(), digest_size=8).hexdigest()

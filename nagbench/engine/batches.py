@@ -25,9 +25,18 @@ _SEED, _START = "\0s", "\0t"
 class Batch(Sequence[Cell]):
     """Cells that differ in hyperparameters, start and seed alone.
 
-    ``template`` is any of them; ``names`` are the hyperparameters in the method's order, the columns of ``hypers``,
-    which has a row a cell, as ``starts`` and ``seeds`` have. ``schedule`` holds the words and numbers of the schedules that
-    all the cells follow.
+    Parameters
+    ----------
+    template
+        Any of the cells.
+    names
+        Names of the hyperparameters in the algorithm's order, the columns of ``hypers``.
+    hypers : ndarray of shape (cells, hyperparameters)
+        Their values.
+    starts, seeds : ndarray of int, shape (cells,)
+        Start and seed of each cell.
+    schedule
+        Words and numbers of the schedules that all the cells follow.
     """
 
     template: Cell
@@ -38,6 +47,7 @@ class Batch(Sequence[Cell]):
     schedule: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
+        """Return the number of cells."""
         return self.starts.size
 
     @overload
@@ -45,6 +55,7 @@ class Batch(Sequence[Cell]):
     @overload
     def __getitem__(self, at: slice) -> Batch: ...
     def __getitem__(self, at: int | slice) -> Cell | Batch:
+        """Return one cell, or the batch of a slice."""
         if isinstance(at, slice):
             return self.take(at)
         if not -len(self) <= at < len(self):
@@ -54,19 +65,19 @@ class Batch(Sequence[Cell]):
         return replace(self.template, hyperparameters=values, start=int(self.starts[at]), seed=int(self.seeds[at]))
 
     def take(self, rows: Any) -> Batch:
-        """The cells of a slice, of indices or of a mask."""
+        """Return the batch of the cells that a slice, indices or a mask select."""
         taken = Batch(self.template, self.names, self.hypers[rows], self.starts[rows], self.seeds[rows], self.schedule)
         if "digests" in vars(self):
             taken.set_digests(np.frombuffer(self.digests, ">u8")[rows].tobytes())
         return taken
 
     def set_digests(self, digests: bytes) -> None:
-        """Says what the keys are, where somebody computed them before."""
+        """Set the keys, if they were computed before; see `digests`."""
         vars(self)["digests"] = digests
 
     @functools.cached_property
     def digests(self) -> bytes:
-        """The keys of the cells, eight bytes each, one after the other: the same hash as `Cell.key`, without the cells."""
+        """The keys of the cells, eight bytes each, one after the other. Computed from the columns, without making cells."""
         form, order = self._form
         columns = [_written(self.hypers[:, column]) for column in order]
         rows = zip(*columns, self.seeds.tolist(), self.starts.tolist(), strict=True)
@@ -112,14 +123,29 @@ register(Batch, _to_data, _from_data)
 
 
 def _written(column: Floats) -> list[bytes]:
-    """The numbers as JSON has them, Python's shortest exact form; of a whole list, which is written quicker than each."""
+    """Return the numbers as JSON writes them. `repr` of the whole list takes less time than `repr` of each number."""
     return repr(column.tolist()).encode()[1:-1].split(b", ") if column.size else []
 
 
 def batch_of(cells: Sequence[Cell], names: Sequence[str]) -> Batch:
-    """Cells that share all but their hyperparameters' numbers, start and seed, as columns.
+    """Return cells as columns.
 
-    Raises ValueError where they do not follow the same schedules.
+    Parameters
+    ----------
+    cells
+        Cells that differ in hyperparameters, start and seed alone.
+    names
+        Names of the hyperparameters in the algorithm's order.
+
+    Returns
+    -------
+    Batch
+        The same cells; a batch as it is.
+
+    Raises
+    ------
+    ValueError
+        If they do not follow the same schedules.
     """
     if isinstance(cells, Batch):
         return cells
@@ -132,6 +158,6 @@ def batch_of(cells: Sequence[Cell], names: Sequence[str]) -> Batch:
 
 
 def split_batch(bundle: Batch, most: int) -> Iterator[Batch]:
-    """The bundle in pieces of at most so many cells."""
+    """Yield the batch in pieces of at most ``most`` cells."""
     for at in range(0, len(bundle), most):
         yield bundle if len(bundle) <= most else bundle[at : at + most]

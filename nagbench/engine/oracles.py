@@ -1,8 +1,8 @@
-"""All that is drawn at random: how the gradient is given (exact, on mini-batches, one row at a time, or with Gaussian
-noise added), and further starts.
+"""Gradient oracles and what they draw at random, and random starts.
 
-Random draws come in chunks of a fixed length, each from its own stream, so that a chunk can be made again at any time:
-the stream depends on problem, oracle, start and seed alone, and every method sees the same draws.
+The gradient is exact, of mini-batches, of one row at a time, or with Gaussian noise added. Draws come in chunks of a fixed
+length, each from its own stream, so that a chunk can be made again at any time. The stream depends on problem, oracle, start
+and seed alone: every algorithm sees the same draws.
 """
 
 from __future__ import annotations
@@ -25,7 +25,17 @@ _CHUNK = 4096
 
 @dataclass(frozen=True)
 class Oracle:
-    """``batch`` rows at a time without replacement by epochs (0: all rows), Gaussian noise of deviation ``sigma``."""
+    """How the gradient is given.
+
+    Parameters
+    ----------
+    name
+        Its text form.
+    batch
+        Rows in a mini-batch, drawn without replacement within an epoch; 0 for all rows.
+    sigma
+        Standard deviation of Gaussian noise in each coordinate.
+    """
 
     name: str
     batch: int = 0
@@ -41,8 +51,27 @@ EXACT = Oracle("exact")
 
 
 def parse_oracle(text: str) -> Oracle:
-    """ "exact", "minibatch:32", "stochastic" (one row), "noise:0.1" (per coordinate). However it is spelt, one oracle has
-    one name. Raises UsageError for others.
+    """Return the oracle of a text form.
+
+    Parameters
+    ----------
+    text
+        "exact", "minibatch:ROWS", "stochastic" (one row at a time) or "noise:SIGMA" (in each coordinate).
+
+    Returns
+    -------
+    Oracle
+        The oracle. Its name is the same for all spellings: "minibatch:1" is "stochastic".
+
+    Raises
+    ------
+    UsageError
+        If the text is none of these.
+
+    Examples
+    --------
+    >>> parse_oracle("minibatch:032").name
+    'minibatch:32'
     """
     kind, _, number = str(text).partition(":")
     if text == "exact":
@@ -60,7 +89,13 @@ def parse_oracle(text: str) -> Oracle:
 
 
 def check_oracle(oracle: Oracle, problem: Problem) -> None:
-    """Raises UsageError for mini-batches of a problem that is no sum over rows, or of more rows than it has."""
+    """Refuse an oracle that does not fit a problem.
+
+    Raises
+    ------
+    UsageError
+        If the mini-batches have more rows than the problem, or if the problem is not a mean over rows.
+    """
     if oracle.batch and not problem.row_count:
         raise UsageError(f"{problem.name} is not a mean over rows, so oracle {oracle.name!r} does not apply to it")
     if oracle.batch > problem.row_count:
@@ -70,7 +105,10 @@ def check_oracle(oracle: Oracle, problem: Problem) -> None:
 
 
 def chunk_length(oracle: Oracle, problem: Problem) -> int:
-    """Iterations in a chunk of draws: whole epochs of some thousand mini-batches, or some thousand numbers of noise."""
+    """Return the number of iterations in a chunk of draws.
+
+    For mini-batches, whole epochs of about 4096 iterations; for noise, as many iterations as take about 65536 numbers.
+    """
     if oracle.batch:
         per_epoch = -(-problem.row_count // oracle.batch)
         return per_epoch * max(1, _CHUNK // per_epoch)
@@ -78,7 +116,22 @@ def chunk_length(oracle: Oracle, problem: Problem) -> int:
 
 
 def draw_chunk(oracle: Oracle, problem: Problem, cell: Cell, chunk: int) -> Draws:
-    """The draws of a chunk of iterations. An epoch visits every row once; its last mini-batch may be smaller."""
+    """Return the draws of a chunk of iterations.
+
+    Parameters
+    ----------
+    oracle, problem
+        What is drawn.
+    cell
+        Its problem, oracle, start and seed decide the stream.
+    chunk
+        Number of the chunk, from 0.
+
+    Returns
+    -------
+    Draws
+        Rows of the mini-batches, or noise. An epoch visits every row once; its last mini-batch may be smaller.
+    """
     if oracle.exact:
         return Draws(0, _NO_ROWS, _NO_ROWS, np.zeros((0, problem.dimension)))
     key = canonical([cell.problem, cell.oracle, cell.start, cell.seed])
@@ -97,7 +150,21 @@ def draw_chunk(oracle: Oracle, problem: Problem, cell: Cell, chunk: int) -> Draw
 
 
 def start_of(problem: Problem, index: int) -> Floats:
-    """Start 0 is the problem's own; start i > 0 is the i-th draw, uniform in its domain (around its start, if none)."""
+    """Return a start.
+
+    Parameters
+    ----------
+    problem
+        The problem.
+    index
+        0 for the problem's own start; i > 0 for the i-th random one.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        Random starts are uniform in the domain. Without one, they are uniform in a box around the problem's start x₀ that
+        reaches max(1, |x₀ᵢ|) to either side in coordinate i.
+    """
     if index == 0:
         return problem.start.copy()
     random = np.random.Generator(np.random.Philox(np.random.SeedSequence(0, spawn_key=(index,))))
@@ -110,7 +177,7 @@ def start_of(problem: Problem, index: int) -> Floats:
 
 
 def default_every(oracle: Oracle, problem: Problem) -> int:
-    """Iterations between measurements: 1 with the exact oracle, an epoch with mini-batches, 10 with noise."""
+    """Return the iterations between measurements: 1 for the exact oracle, an epoch for mini-batches, 10 for noise."""
     if oracle.exact:
         return 1
     return -(-problem.row_count // oracle.batch) if oracle.batch else 10

@@ -1,21 +1,22 @@
-"""What goes in and what comes out, as plain frozen data: Cell, Run."""
+"""What is run and its outcome, as plain frozen data: `Cell` and `Run`."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nagbench.core.canonical import canonical
+from nagbench.core.measures import Measure
 from nagbench.core.messages import message_type
 
-Measure = Literal["gradient", "value", "distance"]
-MEASURES: tuple[Measure, ...] = ("gradient", "value", "distance")
+# A tolerance that only a measure of exactly 0 meets: the smallest number above 0.
+UNREACHABLE = 5e-324
 STATUSES = ("running", "converged", "diverged", "stalled", "budget", "error")
 
 
@@ -24,10 +25,34 @@ STATUSES = ("running", "converged", "diverged", "stalled", "budget", "error")
 class Cell:
     """Everything that decides a result, as plain data.
 
-    ``problem`` is the canonical JSON of family, parameters and, where they replace the family's own, start and domain.
-    ``start`` is 0 for
-    the problem's start and i for the i-th further one drawn from its domain. ``tolerances`` decrease. ``every`` is the
-    number of iterations between measurements.
+    Parameters
+    ----------
+    problem
+        Canonical JSON of family, parameters and, where they replace the family's own, start and domain.
+    optimizer
+        Name of the algorithm.
+    hyperparameters
+        Its hyperparameters by name.
+    start
+        0 for the problem's start, i for the i-th one drawn from its domain.
+    oracle
+        Text form of the gradient oracle; see `nagbench.engine.oracles.parse_oracle`.
+    seed
+        Seed of the oracle's draws.
+    dtype
+        "float64".
+    engine
+        "numba", "python" or "mixed".
+    measure
+        "gradient", "value" or "distance".
+    relative
+        Whether tolerances are fractions of the measure at the start.
+    tolerances
+        Tolerances above 0, in decreasing order.
+    budget
+        Largest number of iterations.
+    every
+        Number of iterations between measurements.
     """
 
     problem: str
@@ -46,7 +71,7 @@ class Cell:
 
     @functools.cached_property
     def key(self) -> str:
-        """Sixteen hexadecimal digits: a hash of the canonical JSON of all the above."""
+        """Hash of the canonical JSON of all fields, sixteen hexadecimal digits."""
         content = canonical({field.name: getattr(self, field.name) for field in fields(self)})
         return hashlib.blake2b(content.encode(), digest_size=8).hexdigest()
 
@@ -58,31 +83,44 @@ class Cell:
         return *(getattr(self, field.name) for field in fields(self) if field.name not in apart), *alone
 
 
-def canonical(thing: Any) -> str:
-    """JSON with sorted keys and no spaces; floats in Python's shortest exact form."""
-    return json.dumps(thing, sort_keys=True, separators=(",", ":"), default=_plain)
-
-
-def _plain(thing: Any) -> Any:
-    if isinstance(thing, Mapping):
-        return dict(thing)
-    if isinstance(thing, np.ndarray | np.generic):
-        return thing.tolist()
-    raise TypeError(f"{type(thing).__name__} is not plain data")
-
-
 @message_type
 @dataclass(frozen=True, kw_only=True)
 class Run:
     """The outcome of one cell at its tightest tolerance.
 
-    ``iterations`` is the first k at which the measure was within the tolerance, counting from 0 at the start; where
-    ``status`` is not "converged", the iteration at which the run ended. ``predicted_iterations`` is the same from theory,
-    where there is one. ``gradient_evaluations`` and ``value_evaluations`` count what the method consumed, a mini-batch of b
-    of n rows as b/n; what was evaluated to measure is not in them. ``path`` has the start first and one iterate a row, if
-    it was asked for; ``query`` is the point at which the next gradient would be taken (before a method that observes f has
-    seen it there); ``curve`` holds value, gradient norm and distance, thinned, and ``metrics`` what else the problem
-    follows (the accuracy on held-out data, say) at the curve's iterations.
+    Parameters
+    ----------
+    cell
+        What was run.
+    status
+        How the run ended, one of `STATUSES`.
+    iterations
+        The first k at which the measure was within the tolerance, with k = 0 at the start; if the run did not converge, the
+        iteration at which it ended.
+    gradient_evaluations, value_evaluations
+        What the algorithm consumed; a mini-batch of b of n rows counts b/n. Evaluations for measuring are not included.
+    value, gradient_norm, residual
+        f, ‖∇f‖₂ and the measure at the end.
+    rises
+        Number of iterations in which f rose.
+    overshoot
+        Largest rise of f above its least value so far, divided by f₀ − f*; nan if f* is not known.
+    rate
+        Least-squares slope of ln(measure) per iteration over the second half of the run.
+    iterate : ndarray of shape (n,)
+        Where the run ended.
+    query : ndarray of shape (n,)
+        Where the next gradient would be taken, before an algorithm that observes f has seen it there.
+    predicted_iterations
+        Number of iterations by theory; None if there is none.
+    path : ndarray of shape (iterations + 1, n), optional
+        The iterates, the start first.
+    curve : ndarray of loop.CURVE
+        Value, gradient norm and distance along the run, thinned.
+    metrics
+        Further metrics of the problem, such as the accuracy on held-out data, at the iterations of the curve.
+    error
+        What went wrong; empty if nothing did.
     """
 
     cell: Cell

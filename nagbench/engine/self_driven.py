@@ -1,4 +1,4 @@
-"""Methods that drive themselves: a library's minimiser that asks for values and gradients as it likes.
+"""Algorithms that drive themselves: a library's minimiser that asks for values and gradients as it likes.
 
 Such a run is made twice. The first pass lets the library go on until the tightest tolerance is met, the budget is used
 up or it ends by itself, and keeps its iterates; the second walks along them in the ordinary loop, which counts,
@@ -47,7 +47,18 @@ class _Oracle:
 
 
 def self_driven_engine(engine: Engine) -> Engine:
-    """An engine of plain Python for methods that drive themselves; its count and replay take the driver as the update."""
+    """Return an engine for algorithms that drive themselves.
+
+    Parameters
+    ----------
+    engine
+        The engine that walks along the iterates in the second pass.
+
+    Returns
+    -------
+    Engine
+        Its count and replay take the algorithm's driver in place of the update.
+    """
 
     def count(
         value: Any, gradient: Any, observe: Any, driver: Driver, problem: Any, row_count: int, all_rows: Any, draws: Any,
@@ -101,6 +112,8 @@ def _quiet(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _along(path: list[Floats]) -> Callable[..., None]:
+    """Return an update that walks along these iterates."""
+
     def update(k: int, _n: Any, _slope: Any, iterate: Any, *_: Any) -> None:
         iterate[:] = path[k + 1]
 

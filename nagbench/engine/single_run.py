@@ -11,9 +11,12 @@ from numpy.typing import ArrayLike
 from nagbench.core.canonical import canonical
 from nagbench.core.errors import UsageError, check_number, check_whole
 from nagbench.core.remote import Pulse, remote_call
+from nagbench.engine.batch_run import BatchRun, LoadedBatch
+from nagbench.engine.cell_checks import check_cell
+from nagbench.engine.lookup import choose_engine
 from nagbench.engine.oracles import default_every, parse_oracle
-from nagbench.engine.records import STATUSES, Cell, Run
-from nagbench.engine.runner import UNREACHABLE, BatchRun, LoadedBatch, check_cell, choose_engine, run_batch
+from nagbench.engine.records import STATUSES, UNREACHABLE, Cell, Run
+from nagbench.engine.runner import run_batch
 from nagbench.engine.tracing import curve_trace, path_trace, traced
 from nagbench.optimizers.algorithm import Optimizer
 from nagbench.optimizers.registry import optimizer as make_optimizer
@@ -23,7 +26,25 @@ from nagbench.problems.problem import Problem
 
 
 def make_cell(problem: Problem, optimizer: Optimizer, **settings: Any) -> Cell:
-    """The cell of a problem and an optimizer, checked. Raises UsageError."""
+    """Return the cell of a problem and an optimizer.
+
+    Parameters
+    ----------
+    problem, optimizer
+        The problem and the optimizer.
+    **settings
+        Further fields of `Cell`.
+
+    Returns
+    -------
+    Cell
+        The cell, checked.
+
+    Raises
+    ------
+    UsageError
+        If it cannot be counted.
+    """
     oracle = parse_oracle(settings.get("oracle", "exact")).name
     spec = {"engine": choose_engine(problem, optimizer.method, oracle=oracle), **settings, "oracle": oracle}
     cell = Cell(
@@ -146,7 +167,20 @@ def _repeat_for_path(problem: Problem, optimizer: Optimizer, cell: Cell, iterati
 
 
 def with_start(problem: Problem, start: ArrayLike) -> Problem:
-    """The problem from another start. Raises UsageError for one that is not made of as many finite numbers."""
+    """Return the problem with another start.
+
+    Parameters
+    ----------
+    problem
+        The problem.
+    start : array_like of shape (n,)
+        The start.
+
+    Raises
+    ------
+    UsageError
+        If the start is not n finite numbers.
+    """
     try:
         point = np.array(start, dtype=np.float64)
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""Times bare replays of cells that were counted: on this machine, alone, warmed up, repeated, interleaved."""
+"""Time bare replays of cells that were counted: on this machine, one at a time, warmed up, repeated, interleaved."""
 
 from __future__ import annotations
 
@@ -14,13 +14,17 @@ import numpy as np
 import pandas as pd
 
 from nagbench.core.environment import machine_facts, one_core
-from nagbench.core.errors import one_line
+from nagbench.core.errors import one_line, truncate
 from nagbench.core.messages import message_type, register
 from nagbench.core.remote import Pulse, UserCode, remote_call
+from nagbench.engine.batch_run import BatchRun, load_batch
+from nagbench.engine.lookup import user_code_of_cell
 from nagbench.engine.records import Cell
-from nagbench.engine.runner import BatchRun, load_batch, point_digest, replay, truncate, user_code_of_cell
+from nagbench.engine.runner import point_digest, replay
 
+# Seconds that are timed in one call at least: a replay that takes less is repeated within the call.
 _BLOCK = 0.002
+# Tasks that are timed in turn.
 _GROUP = 64
 _MOST = 1_000_000
 _LEAP = 10.0
@@ -42,9 +46,20 @@ class Task:
 
 @dataclass
 class _Clock:
-    """The samples of one task. Where one replay is short, ``block`` of them are timed in one call, and what an empty call
-    costs is taken off; ``calls`` is the number of oracle calls that are timed. ``samples`` are the repeats as they are
-    compared (see `_Took.alone`), and ``disturbed`` counts those that were never left alone.
+    """The samples of one task, in seconds a replay.
+
+    Parameters
+    ----------
+    block
+        Number of replays that are timed in one call; 0 if one replay is long enough.
+    overhead
+        Seconds of an empty call, which are taken off.
+    calls
+        Number of oracle calls that are timed.
+    samples
+        The repeats as they are compared; see `_Took.alone`.
+    disturbed
+        Number of repeats during which another process had the processor.
     """
 
     task: Task
@@ -78,10 +93,24 @@ class _Took:
 
 
 def time_tasks(tasks: Sequence[Task], repeats: int, pulse: Pulse = lambda: None) -> Iterator[pd.DataFrame]:
-    """One table a group of tasks, one row a task; seconds a replay.
+    """Time tasks, group by group.
 
-    All tasks of a group are timed once before any is timed again, so that drift of the machine hits all alike. A replay
-    that does not end where the count ended, bit for bit, is an error and has no time.
+    All tasks of a group are timed once before any is timed again, so that drift of the machine affects all alike.
+
+    Parameters
+    ----------
+    tasks
+        What to time.
+    repeats
+        How many times each is timed.
+    pulse
+        Called about every 50 ms; what it raises ends the timing.
+
+    Returns
+    -------
+    iterator of DataFrame
+        One table per group, one row per task, times in seconds a replay. A replay that does not end where the count ended,
+        bit for bit, is an error and has no time.
     """
     return (_time_group(tasks[at : at + _GROUP], repeats, pulse) for at in range(0, len(tasks), _GROUP))
 
@@ -112,7 +141,7 @@ def _time_group(tasks: Sequence[Task], repeats: int, pulse: Pulse) -> pd.DataFra
 
 
 def not_timed(task: Task, reason: str) -> dict[str, Any]:
-    """The row of a task that could not be timed."""
+    """Return the row of a task that could not be timed, with the reason as its error."""
     return _row(_Clock(task, cast(BatchRun, None), error=reason))
 
 
@@ -136,7 +165,7 @@ def _warm(task: Task, pulse: Pulse) -> _Clock:
 
 
 def _undisturbed(measure: Callable[[], tuple[float, float]]) -> _Took:
-    """A measurement (wall and CPU seconds), made again where it is short and was disturbed; else the shortest of all."""
+    """Measure wall and CPU seconds, again if it was short and disturbed; return the first undisturbed one, or the shortest."""
     tries: list[_Took] = []
     while len(tries) < _TRIES:
         lost, waits = _switches()
@@ -234,7 +263,7 @@ def _natively(clock: _Clock) -> float | None:
 
 
 def _native_time(took: Sequence[float]) -> float:
-    """The median; nan where a quarter of the repeats cannot tell the iterations from the making of the optimizer."""
+    """Return the median; nan if a quarter of the repeats cannot tell the iterations from the making of the optimizer."""
     return float(np.median(took)) if took and np.percentile(took, 25) > 0.0 else np.nan
 
 

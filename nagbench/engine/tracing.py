@@ -13,15 +13,17 @@ from nagbench.core.errors import UsageError
 from nagbench.core.messages import message_type
 from nagbench.core.remote import Pulse, remote_call
 from nagbench.engine import loop
+from nagbench.engine.batch_run import LoadedBatch, load_batch
+from nagbench.engine.lookup import problem_of, user_code_of_cell
 from nagbench.engine.records import Cell
-from nagbench.engine.runner import LoadedBatch, count, load_batch, problem_of, user_code_of_cell
+from nagbench.engine.runner import count
 from nagbench.optimizers.algorithm import make_update
 from nagbench.optimizers.registry import optimizer
 from nagbench.problems.problem import Floats, Problem
 
 
 def curve_schedule(last: int, dense: int = 100, per_decade: int = 40) -> NDArray[np.int64]:
-    """Every iteration up to ``dense``, from there ``per_decade`` a decade, up to ``last``."""
+    """Return the iterations that a curve keeps: all up to ``dense``, from there ``per_decade`` a decade, up to ``last``."""
     early = np.arange(min(dense, last) + 1)
     if last <= dense:
         return early
@@ -31,7 +33,10 @@ def curve_schedule(last: int, dense: int = 100, per_decade: int = 40) -> NDArray
 
 
 def curve_trace(cell: Cell, problem: Problem) -> loop.Trace:
-    """Room for a run's curve, thinned, and its last row; for the iterates too, where the problem has metrics of them."""
+    """Return an empty trace for the thinned curve of a cell and its last row.
+
+    It has room for the iterates too if the problem has metrics, which are computed from them.
+    """
     measured = cell.every * curve_schedule(cell.budget // cell.every)
     schedule = np.union1d(measured, cell.budget)
     kept = schedule.size + 1 if problem.metrics else 0
@@ -39,7 +44,20 @@ def curve_trace(cell: Cell, problem: Problem) -> loop.Trace:
 
 
 def path_trace(last: int, dimension: int) -> loop.Trace:
-    """Room for every iterate of a run that ends at iteration ``last``. Raises UsageError where memory lacks it."""
+    """Return an empty trace for every iterate of a run.
+
+    Parameters
+    ----------
+    last
+        The iteration at which the run ends.
+    dimension
+        Number of coordinates.
+
+    Raises
+    ------
+    UsageError
+        If it does not fit into memory.
+    """
     try:
         path = np.empty((last + 2, dimension))
     except MemoryError:
@@ -57,13 +75,13 @@ class Traced:
 
 
 def trace(batch: LoadedBatch, *, pulse: Pulse = lambda: None) -> Traced:
-    """The curve of the one cell of a batch."""
+    """Return the curve of the one cell of a batch."""
     record = curve_trace(batch.cells[0], batch.problem)
     return traced(batch.problem, record, count(batch, trace=record, pulse=pulse).recorded)
 
 
 def traced(problem: Problem, record: loop.Trace, rows: int) -> Traced:
-    """What a trace of so many rows holds."""
+    """Return the first ``rows`` rows of a trace, and the problem's metrics at its iterates."""
     points = record.path[:rows]
     metrics = {name: np.array([metric(point) for point in points]) for name, metric in problem.metrics.items()}
     return Traced(record.curve[:rows], metrics)
@@ -76,7 +94,27 @@ def trace_cell(cell: Cell, *, pulse: Pulse = lambda: None) -> Traced:
 
 
 def first_iterates(cell: Cell, most: int, pulse: Pulse = lambda: None) -> Floats:
-    """The iterates of a cell up to its end, or up to ``most`` iterations; the start first. Raises what the problem raises."""
+    """Return the first iterates of a cell.
+
+    Parameters
+    ----------
+    cell
+        The cell.
+    most
+        Largest number of iterations to make.
+    pulse
+        Called about every 50 ms; what it raises ends the run.
+
+    Returns
+    -------
+    ndarray of shape (iterations + 1, n)
+        The start, and the iterates up to the end of the run.
+
+    Raises
+    ------
+    UsageError
+        If the run ends with an error.
+    """
     short = replace(cell, every=1, budget=min(cell.budget, most))
     batch = load_batch([short])
     record = path_trace(short.budget, batch.problem.dimension)
@@ -88,16 +126,27 @@ def first_iterates(cell: Cell, most: int, pulse: Pulse = lambda: None) -> Floats
 
 @remote_call(lambda cell, *_, **__: user_code_of_cell(cell, f"cell {cell.key}"))
 def first_steps(cell: Cell, most: int, *, pulse: Pulse = lambda: None) -> tuple[Floats, Floats]:
-    """The same iterates, and the points at which the gradients between them were taken."""
+    """Return what `first_iterates` returns, and the points at which the gradients between the iterates were taken."""
     path = first_iterates(cell, most, pulse)
     return path, queries_along(problem_of(cell.problem), cell, path, pulse)
 
 
 def queries_along(problem: Problem, cell: Cell, path: Floats, pulse: Pulse = lambda: None) -> Floats:
-    """The points at which a cell with these iterates, the start first, took its gradients, from the method's own update: one
-    less than iterates.
+    """Return the points at which a cell took its gradients, by the algorithm's own update.
 
-    Of a method that asks as it likes, only these are known.
+    Parameters
+    ----------
+    problem, cell
+        The cell and its problem.
+    path : ndarray of shape (iterations + 1, n)
+        Its iterates, the start first.
+    pulse
+        Called after each iteration.
+
+    Returns
+    -------
+    ndarray of shape (iterations, n)
+        The points. For an algorithm that drives itself, these are the iterates: nothing else is known of it.
     """
     chosen = optimizer(cell.optimizer, **cell.hyperparameters)
     method = chosen.method

@@ -15,19 +15,12 @@ from nagbench.core.errors import UsageError
 from nagbench.core.keys import key_texts
 from nagbench.core.messages import register
 from nagbench.core.remote import Pulse
+from nagbench.engine.batch_run import LoadedBatch, load_batch
 from nagbench.engine.batches import Batch
+from nagbench.engine.fingerprints import fingerprint_of
 from nagbench.engine.loop import CONVERGED
 from nagbench.engine.records import STATUSES
-from nagbench.engine.runner import (
-    NO_WATCHDOG,
-    Counts,
-    LoadedBatch,
-    Watchdog,
-    count,
-    failed_counts,
-    fingerprint_of,
-    load_batch,
-)
+from nagbench.engine.runner import NO_WATCHDOG, Counts, Watchdog, count, failed_counts
 from nagbench.problems.problem import Floats
 
 OUTCOMES = pa.schema(

@@ -25,7 +25,7 @@ from nagbench.core.errors import UsageError, one_line
 from nagbench.core.paths import PACKAGE
 from nagbench.core.remote import Pulse
 from nagbench.engine.batches import Batch
-from nagbench.engine.runner import files_of, fingerprint_of
+from nagbench.engine.fingerprints import files_of, fingerprint_of
 from nagbench.execution.counting import failure_table, table_from_bytes, table_to_bytes
 from nagbench.execution.pool import Pool
 from nagbench.execution.sandbox import sandboxed

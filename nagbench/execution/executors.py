@@ -14,9 +14,10 @@ import pyarrow as pa
 
 from nagbench.core.errors import UsageError, unknown_name
 from nagbench.core.remote import Pulse
+from nagbench.engine.batch_run import load_batch
 from nagbench.engine.batches import Batch, split_batch
+from nagbench.engine.lookup import user_code_of
 from nagbench.engine.records import Cell
-from nagbench.engine.runner import load_batch, user_code_of
 from nagbench.execution.counting import count_in_chunks, failure_table
 from nagbench.execution.pool import Pool
 from nagbench.execution.sandbox import abandoned_reason

@@ -13,9 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from nagbench.core.errors import LostError, UsageError
+from nagbench.core.errors import LostError, UsageError, truncate
 from nagbench.core.remote import REMOTE_LOADER, Pulse, RemoteLoader, UserCode
-from nagbench.engine.runner import truncate
 from nagbench.execution.worker import ANSWER
 from nagbench.execution.worker_process import Limits, WorkerDiedError, WorkerProcess, memory_share, wait
 from nagbench.optimizers.remote import RemoteMethod, remote_method

@@ -11,9 +11,10 @@ import numpy as np
 from nagbench.core.canonical import canonical
 from nagbench.core.errors import UsageError
 from nagbench.engine.batches import Batch
+from nagbench.engine.cell_checks import check_cell
+from nagbench.engine.lookup import choose_engine
 from nagbench.engine.oracles import default_every, parse_oracle
 from nagbench.engine.records import Cell
-from nagbench.engine.runner import check_cell, choose_engine
 from nagbench.execution.sandbox import abandoned_reason
 from nagbench.experiments.modes import Settings, needs_unit, refusals, rows_of, settings, theory_of
 from nagbench.experiments.names import Variant, resolve_problems, resolve_variants

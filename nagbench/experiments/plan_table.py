@@ -13,8 +13,9 @@ from nagbench.core.canonical import canonical
 from nagbench.core.errors import UsageError
 from nagbench.core.keys import key_texts
 from nagbench.core.measures import Measure
+from nagbench.engine.fingerprints import fingerprint_of
+from nagbench.engine.lookup import problem_of
 from nagbench.engine.records import Cell
-from nagbench.engine.runner import fingerprint_of, problem_of
 from nagbench.experiments.plan import Plan, PlannedBatch
 from nagbench.optimizers import schedules
 from nagbench.optimizers.registry import find_algorithm

@@ -15,8 +15,8 @@ import pyarrow.compute as pc
 from nagbench.core.environment import library_versions, machine_facts
 from nagbench.core.errors import UsageError
 from nagbench.engine.batches import batch_of
+from nagbench.engine.fingerprints import fingerprint_of
 from nagbench.engine.records import Cell
-from nagbench.engine.runner import fingerprint_of
 from nagbench.execution.executors import Execution, count_batches
 from nagbench.experiments.plan_table import cell_of_row
 from nagbench.experiments.storage.store import Store, Warn

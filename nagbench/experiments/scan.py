@@ -17,9 +17,9 @@ from nagbench.core.errors import UsageError, check_number, unknown_name
 from nagbench.core.measures import Measure
 from nagbench.core.remote import Pulse
 from nagbench.engine.batches import batch_of, split_batch
+from nagbench.engine.cell_checks import check_cell
 from nagbench.engine.oracles import default_every, parse_oracle
 from nagbench.engine.records import Cell
-from nagbench.engine.runner import check_cell
 from nagbench.execution.executors import Execution, count_batches
 from nagbench.optimizers import schedules
 from nagbench.optimizers.algorithm import Method, Optimizer

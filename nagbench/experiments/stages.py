@@ -15,10 +15,12 @@ import pyarrow as pa
 from nagbench.core.environment import machine_facts, one_core
 from nagbench.core.errors import UsageError
 from nagbench.core.keys import key_ids
+from nagbench.engine.batch_run import load_batch
 from nagbench.engine.batches import Batch
+from nagbench.engine.fingerprints import fingerprint_of
+from nagbench.engine.lookup import user_code_of
 from nagbench.engine.oracles import start_of
 from nagbench.engine.records import Cell
-from nagbench.engine.runner import fingerprint_of, load_batch, user_code_of
 from nagbench.engine.timing import Task, not_timed, time_all, time_tasks
 from nagbench.engine.tracing import Traced, trace_cell
 from nagbench.execution.deadline import Deadline

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from nagbench.core.environment import git_commit, library_versions, machine_facts
-from nagbench.engine.runner import fingerprint_of
+from nagbench.engine.fingerprints import fingerprint_of
 from nagbench.execution.executors import Execution
 from nagbench.experiments.best_trials import plan_of_best_trials
 from nagbench.experiments.names import left_out

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from nagbench.core.remote import UserCode, call_path, resolve_remote_call, user_code_among
-from nagbench.engine.runner import files_of
+from nagbench.engine.fingerprints import files_of
 from nagbench.execution.sandbox import sandboxed
 from nagbench.optimizers.algorithm import Optimizer
 from nagbench.optimizers.remote import MethodReference

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 import nagbench
 from nagbench.core.canonical import canonical
-from nagbench.engine.runner import BatchRun, LoadedBatch, count, point_digest, replay
+from nagbench.engine.batch_run import BatchRun, LoadedBatch
+from nagbench.engine.runner import count, point_digest, replay
 from nagbench.engine.single_run import make_cell
 from nagbench.engine.tracing import trace
 

@@ -10,7 +10,7 @@ import nagbench
 from benchmarks.hostile import HANGS
 from nagbench.core.canonical import canonical
 from nagbench.core.errors import LostError, UsageError
-from nagbench.engine.runner import fingerprint_of
+from nagbench.engine.fingerprints import fingerprint_of
 from nagbench.execution.sandbox import sandboxed
 from nagbench.execution.worker_process import Limits
 from nagbench.problems.registry import build_problem

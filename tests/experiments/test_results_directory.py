@@ -20,7 +20,7 @@ import nagbench
 from benchmarks import hostile
 from benchmarks.hostile import SPEC, table_hash
 from nagbench.core.keys import key_ids
-from nagbench.engine.runner import load_batch
+from nagbench.engine.batch_run import load_batch
 from nagbench.experiments.best_trials import plan_of_best_trials
 from nagbench.experiments.plan_table import cell_of_row
 from nagbench.experiments.selection import select_best_trials

@@ -12,7 +12,7 @@ import pytest
 
 import nagbench
 from nagbench.core import environment, provenance
-from nagbench.engine import oracles, runner
+from nagbench.engine import fingerprints, oracles, runner
 from nagbench.engine.single_run import make_cell
 from nagbench.experiments import modes, plan, specification
 from nagbench.experiments.selection import select_best_trials
@@ -139,12 +139,12 @@ def test_edited_sources_make_cells_stale(tmp_path, monkeypatch):
         return code(name) + ("edited" if name == "nagbench.optimizers.algorithms.nesterov" else "")
 
     monkeypatch.setattr(provenance, "_code", edited)
-    runner.clear_caches()
+    fingerprints.clear_caches()
     calls = counted(monkeypatch)
     again = nagbench.sweep(
         problems=["bowl"], optimizers=["nesterov", "adam"], trials=2, out=tmp_path, timing=False, curves=False
     )
-    runner.clear_caches()
+    fingerprints.clear_caches()
     assert {cell.optimizer for cell in calls} == {"nesterov"}
     assert again.missing == 0
 
@@ -154,7 +154,7 @@ def test_edited_sources_make_cells_stale(tmp_path, monkeypatch):
     [
         ("nagbench.engine.self_driven", "scipy/bfgs"), ("nagbench.engine.backends", "torch/sgd"),
         ("nagbench.optimizers.algorithm", "torch/sgd"),
-        ("nagbench.engine.backends", "nesterov"),
+        ("nagbench.engine.backends", "nesterov"), ("nagbench.engine.batch_run", "nesterov"),
     ],
 )  # fmt: skip
 def test_what_runs_the_loop_is_in_the_fingerprint(module, optimizer, monkeypatch):
@@ -181,10 +181,10 @@ def test_the_versions_of_what_compiles_and_sums_are_in_the_fingerprint(package, 
 
 def _fresh_fingerprint(optimizer):
     bowl = nagbench.problem("bowl")
-    runner.clear_caches()
+    fingerprints.clear_caches()
     cell = make_cell(bowl, nagbench.optimizer(optimizer))
-    found = runner.fingerprint_of(cell.problem, cell.optimizer)
-    runner.clear_caches()
+    found = fingerprints.fingerprint_of(cell.problem, cell.optimizer)
+    fingerprints.clear_caches()
     return found
 
 

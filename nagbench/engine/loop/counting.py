@@ -60,12 +60,17 @@ def count_uninterrupted(
     Parameters
     ----------
     kernels : Kernels
+        Value, gradient and update of the problem and the algorithm.
     problem : ProblemView
+        The problem's data.
     run : RunView
+        The vectors of the run.
     options : StepOptions
+        What an iteration does besides a gradient and an update.
     schedule
         A row of `schedules.SCHEDULE_DTYPE`; not read.
     measured : Measurement
+        What is measured, and the threshold.
     until
         The iteration before which it ends in any case.
     now
@@ -179,12 +184,15 @@ def count(
     value, gradient, observe, update
         Entries; see `nagbench.core.entries`.
     problem : ProblemData
+        The problem's data.
     row_count
         The number of rows that f is a mean of.
     all_rows
         An empty array, which stands for all rows.
     draws : Draws
+        The random draws of the oracle for the iterations at hand.
     rule : StoppingRule
+        When a run is measured and when it stops.
     hypers
         Hyperparameters, one cell a row.
     schedule
@@ -192,7 +200,9 @@ def count(
     starts
         Starting points, one cell a row.
     work : Workspace
+        The arrays of the run.
     trace : Trace
+        Where the curve is recorded.
     progress
         One row of `PROGRESS`.
     hits, points

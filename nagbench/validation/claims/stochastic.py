@@ -10,8 +10,9 @@ import pandas as pd
 
 from nagbench.core.canonical import canonical
 from nagbench.engine import loop
-from nagbench.engine.records import Cell
-from nagbench.engine.runner import UNREACHABLE, LoadedBatch, count
+from nagbench.engine.batch_run import LoadedBatch
+from nagbench.engine.records import UNREACHABLE, Cell
+from nagbench.engine.runner import count
 from nagbench.experiments.sobol import sobol_points
 from nagbench.optimizers.algorithm import Method, Optimizer
 from nagbench.optimizers.hyperparameters import Hyperparameter

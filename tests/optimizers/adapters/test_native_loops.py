@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import nagbench
-from nagbench.engine import runner, timing
-from nagbench.engine.runner import BatchRun, LoadedBatch
+from nagbench.engine import batch_run, timing
+from nagbench.engine.batch_run import BatchRun, LoadedBatch
 from nagbench.engine.single_run import make_cell
 from nagbench.optimizers.adapters._native import find_form
 from nagbench.optimizers.registry import find_algorithm
@@ -85,7 +85,7 @@ def _raises(iterations):
 def test_a_native_loop_that_fails_leaves_the_times_of_the_replay(folder, monkeypatch):
     method = find_algorithm("torch/sgd")
     failing = dataclasses.replace(method, native=lambda *given: _raises)
-    monkeypatch.setattr(runner, "find_algorithm", lambda name: failing)
+    monkeypatch.setattr(batch_run, "find_algorithm", lambda name: failing)
     sweep = nagbench.sweep(
         problems=["quadratic:dimension=3,condition=20"], optimizers=["torch/sgd"], modes=["theory"],
         tolerances=[1e-2], repeats=2, curves=False, out=folder / "r",

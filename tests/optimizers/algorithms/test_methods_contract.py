@@ -5,7 +5,8 @@ import math
 import pytest
 
 import nagbench
-from nagbench.engine.runner import BatchRun, LoadedBatch, count, point_digest, replay
+from nagbench.engine.batch_run import BatchRun, LoadedBatch
+from nagbench.engine.runner import count, point_digest, replay
 from nagbench.engine.single_run import make_cell
 from nagbench.experiments.plan import cells
 from nagbench.experiments.specification import validate_spec

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from trajectories import ROSENBROCK_START, first_difference, rosenbrock
 
 import nagbench
+from nagbench.engine.batch_run import BatchRun, LoadedBatch
 from nagbench.engine.batches import batch_of
-from nagbench.engine.runner import BatchRun, LoadedBatch, count, point_digest, replay
+from nagbench.engine.runner import count, point_digest, replay
 from nagbench.engine.single_run import make_cell
 from nagbench.experiments.plan import make_plan
 from nagbench.experiments.plan_table import cell_of_row, plan_schema, plan_table

@@ -11,13 +11,13 @@ from user_code import TORCH, VALLEY
 import nagbench
 from nagbench import UsageError
 from nagbench.core.canonical import canonical
-from nagbench.engine import runner
+from nagbench.engine import fingerprints
 
 
 def fingerprint(text):
     """As a new process finds it: nothing imported, nothing remembered."""
-    runner.clear_caches()
-    return runner.fingerprint_of(canonical(nagbench.problem(text).spec), "nesterov")
+    fingerprints.clear_caches()
+    return fingerprints.fingerprint_of(canonical(nagbench.problem(text).spec), "nesterov")
 
 
 FAMILY = """

@@ -1,13 +1,13 @@
 """Modules as users write them, and a problem built again as another process does."""
 
 from nagbench.core.canonical import canonical
-from nagbench.engine import runner
+from nagbench.engine import fingerprints, lookup
 
 
 def again(problem):
     """The problem as another process builds it, from its plain data."""
-    runner.clear_caches()
-    return runner.problem_of(canonical(problem.spec))
+    fingerprints.clear_caches()
+    return lookup.problem_of(canonical(problem.spec))
 
 
 VALLEY = """

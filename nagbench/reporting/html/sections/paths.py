@@ -10,8 +10,8 @@ import pandas as pd
 
 from nagbench.analysis.formatting import whole
 from nagbench.core.errors import one_line
+from nagbench.engine.lookup import problem_of
 from nagbench.engine.records import Cell
-from nagbench.engine.runner import problem_of
 from nagbench.engine.tracing import first_steps
 from nagbench.reporting.context import ReportContext
 from nagbench.reporting.figures.small_paths import PathPicture, contour_image, define_image

@@ -10,7 +10,7 @@ import pandas as pd
 
 from nagbench.analysis.formatting import number
 from nagbench.analysis.scaling import FEWEST, scaling, slope
-from nagbench.engine.runner import problem_of
+from nagbench.engine.lookup import problem_of
 from nagbench.reporting.context import ReportContext
 from nagbench.reporting.figures.scaling import GUIDES, guide_lines, scaling_data, scaling_lines
 from nagbench.reporting.figures.svg import draw_swatch

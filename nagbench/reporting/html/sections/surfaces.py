@@ -6,7 +6,7 @@ import functools
 from dataclasses import replace
 
 from nagbench.core.errors import one_line
-from nagbench.engine.runner import problem_of
+from nagbench.engine.lookup import problem_of
 from nagbench.reporting.context import ReportContext
 from nagbench.reporting.figures.landscape import plot_surface
 from nagbench.reporting.figures.landscape_data import evaluate_grid, plot_box

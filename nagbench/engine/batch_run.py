@@ -1,0 +1,298 @@
+"""One batch of cells, loaded and made ready to run."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nagbench.core.measures import MEASURES
+from nagbench.engine import fused, loop
+from nagbench.engine.backends import ENGINES, NUMBA, Engine
+from nagbench.engine.batches import batch_of
+from nagbench.engine.cell_checks import check_cell
+from nagbench.engine.lookup import problem_of
+from nagbench.engine.oracles import Oracle, chunk_length, draw_chunk, parse_oracle, start_of
+from nagbench.engine.records import Cell
+from nagbench.engine.self_driven import self_driven_engine
+from nagbench.engine.workspace import make_workspace
+from nagbench.optimizers import schedules
+from nagbench.optimizers.algorithm import Method, Update, make_update
+from nagbench.optimizers.registry import find_algorithm
+from nagbench.problems.evaluation import problem_data
+from nagbench.problems.problem import Floats, Problem
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedBatch:
+    """Cells that differ in hyperparameters, start and seed alone, with what they name.
+
+    Parameters
+    ----------
+    problem, method
+        The problem and the algorithm that the cells share.
+    cells
+        The cells.
+    """
+
+    problem: Problem
+    method: Method
+    cells: Sequence[Cell]
+
+    @property
+    def oracle(self) -> Oracle:
+        """The gradient oracle that they share."""
+        return parse_oracle(self.cells[0].oracle)
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that they share."""
+        engine = ENGINES[self.cells[0].engine]
+        return engine if self.method.driver is None else self_driven_engine(engine)
+
+
+def load_batch(cells: Sequence[Cell]) -> LoadedBatch:
+    """Look up the problem and the algorithm that cells share.
+
+    Parameters
+    ----------
+    cells
+        Cells that differ in hyperparameters, start and seed alone.
+
+    Returns
+    -------
+    LoadedBatch
+        The cells with their problem and algorithm.
+
+    Raises
+    ------
+    UsageError
+        If a name is unknown, or if the cells cannot be counted.
+    """
+    # Checked again here: compiled code checks nothing, and a cell may be read from somebody else's results.
+    problem = problem_of(cells[0].problem)
+    check_cell(cells[0], problem)
+    return LoadedBatch(problem, find_algorithm(cells[0].optimizer), cells)
+
+
+def _drawn(problem: Problem, spec: str, oracle: str, start: int, seed: int, chunk: int) -> loop.Draws:
+    """Return a chunk of draws. It depends on nothing else of a cell, so these arguments are the key of the caches below."""
+    cell = Cell(problem=spec, optimizer="", hyperparameters={}, oracle=oracle, start=start, seed=seed)
+    return draw_chunk(parse_oracle(oracle), problem, cell, chunk)
+
+
+# All algorithms and trials see the same draws, so they are kept: small chunks of some starts and seeds, and the last large one.
+_KEPT_NUMBERS = 2**17
+_kept_draws = functools.lru_cache(maxsize=64)(_drawn)
+_own_draws = functools.lru_cache(maxsize=1)(_drawn)
+
+
+def _rule(cell: Cell, method: Method, oracle: Oracle) -> loop.StoppingRule:
+    """Return when a run is measured and when it stops, as the compiled loop takes it."""
+    return loop.StoppingRule(
+        measure=MEASURES.index(cell.measure),
+        relative=int(cell.relative),
+        tolerances=np.array(cell.tolerances),
+        budget=cell.budget,
+        every=cell.every,
+        autonomous=int(method.autonomous and oracle.exact),
+        look_ahead=int(method.look_ahead),
+        observing=int(method.observe is not None),
+    )
+
+
+class BatchRun:
+    """A batch made ready to run: compiled functions, hyperparameters, starts, and the memory that the loop works in.
+
+    Parameters
+    ----------
+    batch
+        The cells, with their problem and algorithm.
+
+    Attributes
+    ----------
+    hypers : ndarray of shape (cells, hyperparameters)
+        Hyperparameters of the cells in the algorithm's order.
+    starts : ndarray of shape (cells, n)
+        Where the cells start.
+    rule : loop.StoppingRule
+        When a run is measured and when it stops.
+    work : loop.Workspace
+        The arrays of a run; after a replay, they hold where it ended.
+    """
+
+    def __init__(self, batch: LoadedBatch) -> None:
+        self.batch, self.engine, self.oracle = batch, batch.engine, batch.oracle
+        problem, method = batch.problem, batch.method
+        self.value = self.engine.entry(problem.value_kernel, "value")
+        self.gradient = self.engine.entry(problem.gradient_kernel, "gradient")
+        self.observe = self.engine.entry(method.observe or loop.ignore, "observe")
+        self._plain = None if method.driver is not None else make_update(method)
+        self.update = method.driver or self.engine.entry(cast(Update, self._plain), "update")
+        self.problem_data = problem_data(problem)
+        self.all_rows = np.zeros(0, np.int64)
+        self.rule = _rule(batch.cells[0], method, self.oracle)
+        bundle = batch_of(batch.cells, list(method.hyperparameters))
+        self.hypers = np.ascontiguousarray(bundle.hypers)
+        if method.next_momentum:
+            following = self.hypers[:, [bundle.names.index("momentum")]]
+            self.hypers = np.hstack([self.hypers, following])
+        self.schedule = schedules.make_schedule_row(bundle.names, bundle.schedule, next_momentum=method.next_momentum)
+        starts, which = np.unique(bundle.starts, return_inverse=True)
+        self.starts = np.array([start_of(problem, int(start)) for start in starts])[which]
+        self.move()
+
+    def move(self) -> None:
+        """Work in other memory from now on. It is written to here, so that the next replay does not wait for its pages."""
+        self.work = make_workspace(self.batch.problem.dimension, self.batch.method, self.hypers.shape[1])
+        for array in self.work:
+            array.fill(0.0)
+
+    @functools.cached_property
+    def fused_spec(self) -> fused.FusedSpec | None:
+        """What decides the fused loop of replays; None if they go through function pointers.
+
+        Whether there is one depends on the problem and the oracle alone, so that all algorithms are timed alike.
+        """
+        problem, method = self.batch.problem, self.batch.method
+        if self.engine is not NUMBA or not self.oracle.exact or problem.dimension > fused.MOST:
+            return None
+        return fused.FusedSpec(
+            value=problem.value_kernel, gradient=problem.gradient_kernel, observe=method.observe or loop.ignore,
+            update=cast(Update, self._plain), n=problem.dimension, state_count=max(method.slots, 1),
+            hypers=self.hypers.shape[1], look_ahead=method.look_ahead,
+            scheduled=bool(schedules.is_scheduled(self.schedule[0])),
+        )  # fmt: skip
+
+    @functools.cached_property
+    def native(self) -> Callable[[int], Floats] | None:
+        """The library's own loop on this problem from the first cell's start; None if there is none.
+
+        There is none for a sampled oracle, nor for a scheduled cell: the library's loop keeps its step size.
+        """
+        make = self.batch.method.native
+        if make is None or not self.oracle.exact:
+            return None
+        values = dict(self.batch.cells[0].hyperparameters)
+        if any(values.pop(word, schedules.CONSTANT) != schedules.CONSTANT for word in schedules.SCHEDULES):
+            return None
+        values = {name: value for name, value in values.items() if name in self.batch.method.hyperparameters}
+        return cast(Callable[[int], Floats] | None, make(self.batch.problem, self.starts[0], values))
+
+    @property
+    def begun(self) -> float:
+        """Seconds spent so far on making the library's optimizer. They are not part of the time of a replay."""
+        return float(getattr(self._plain, "begun", 0.0))
+
+    def draws(self, cell: Cell, k: int) -> tuple[loop.Draws, int]:
+        """Return the random draws of a cell.
+
+        Parameters
+        ----------
+        cell
+            The cell.
+        k
+            The first iteration that needs them.
+
+        Returns
+        -------
+        draws : loop.Draws
+            The chunk of draws that holds iteration ``k``.
+        lasts : int
+            Number of iterations from ``k`` on that it serves.
+        """
+        if self.oracle.exact:
+            return draw_chunk(self.oracle, self.batch.problem, cell, 0), np.iinfo(np.int64).max
+        problem = self.batch.problem
+        length = chunk_length(self.oracle, problem)
+        chunk = k // length
+        make = _kept_draws if length * (self.oracle.batch or problem.dimension) <= _KEPT_NUMBERS else _own_draws
+        return make(problem, cell.problem, cell.oracle, cell.start, cell.seed, chunk), (chunk + 1) * length - k
+
+    def _fused(self, index: int) -> fused.FusedRun | None:
+        """Return the fused loops of one cell; None if replays go through function pointers."""
+        if self.fused_spec is None:
+            return None
+        return fused.FusedRun(
+            self.fused_spec, self.problem_data, self.all_rows, self.hypers[index], self.schedule, self.work
+        )
+
+    def replay(self, index: int, draw: loop.Draws, first: int, last: int, repeats: int = 1) -> None:
+        """Make iterations of one cell, bare; see `loop.replay`.
+
+        Parameters
+        ----------
+        index
+            Which cell.
+        draw
+            Draws for these iterations.
+        first, last
+            The iterations are ``first`` … ``last`` − 1. With ``first`` = 0 the cell begins at its start.
+        repeats
+            How many times they are made.
+        """
+        if (run := self._fused(index)) is not None:
+            run.replay(self.starts[index], first, last, repeats)
+        else:
+            self.engine.replay(
+                self.value, self.gradient, self.observe, self.update, self.problem_data, self.all_rows, draw,
+                self.rule.observing, self.hypers[index], self.schedule, self.starts[index], self.work, first, last, repeats,
+            )  # fmt: skip
+
+    @property
+    def counts_fused(self) -> bool:
+        """Whether a long count may go on fused."""
+        return self.fused_spec is not None and self.fused_spec.plain and self.rule.every == 1
+
+    def compile_count(self) -> float:
+        """Compile what `count_fused` runs, and return the seconds that this took: they do not count against the cell."""
+        began = time.perf_counter()
+        if self.fused_spec is not None:
+            fused.compile_count(self.fused_spec)
+        return time.perf_counter() - began
+
+    def count_fused(self, index: int, trace: loop.Trace, progress: NDArray[Any], most: int) -> int:
+        """Go on with the count of a cell in the fused loop.
+
+        Parameters
+        ----------
+        index
+            Which cell.
+        trace
+            Where its curve is recorded.
+        progress : ndarray of loop.PROGRESS, shape (1,)
+            How far it is.
+        most
+            Largest number of iterations to make.
+
+        Returns
+        -------
+        int
+            Number of iterations made.
+        """
+        run, before = self._fused(index), int(progress["k"][0])
+        assert run is not None
+        run.count(self.rule, trace, progress, most)
+        return int(progress["k"][0]) - before
+
+    def query(self, draw: loop.Draws, first: int, last: int) -> None:
+        """Make the oracle calls of iterations ``first`` … ``last`` − 1 and nothing else; see `loop.query`."""
+        if (run := self._fused(0)) is not None:
+            run.query(last - first)
+        else:
+            self.engine.query(
+                self.value,
+                self.gradient,
+                self.problem_data,
+                self.all_rows,
+                draw,
+                self.rule.observing,
+                self.work,
+                first,
+                last,
+            )

@@ -1,0 +1,68 @@
+"""Check the values of a cell before compiled code, which checks nothing, runs on them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nagbench.core.errors import UsageError, unknown_name
+from nagbench.core.measures import MEASURES
+from nagbench.engine.backends import ENGINES
+from nagbench.engine.oracles import check_oracle, parse_oracle
+from nagbench.engine.records import Cell
+from nagbench.problems.problem import Problem
+
+
+def check_cell(cell: Cell, problem: Problem) -> None:
+    """Refuse a cell that cannot be counted.
+
+    Parameters
+    ----------
+    cell
+        The cell.
+    problem
+        Its problem.
+
+    Raises
+    ------
+    UsageError
+        If the oracle does not fit the problem, if the measure has no reference, if a number is out of its range, or if the
+        engine cannot run the problem.
+    """
+    check_oracle(parse_oracle(cell.oracle), problem)
+    _check_measure(cell, problem)
+    _check_numbers(cell)
+    _check_engine(cell, problem)
+
+
+def _check_measure(cell: Cell, problem: Problem) -> None:
+    if cell.measure not in MEASURES:
+        raise unknown_name("measure", cell.measure, MEASURES)
+    if cell.measure == "value" and problem.minimum is None:
+        raise UsageError(
+            f"{problem.name}: the minimum is not known, so measure 'value' has no reference; use 'gradient'"
+        )
+    if cell.measure == "distance" and problem.minimizers is None:
+        raise UsageError(
+            f"{problem.name}: no minimiser is known, so measure 'distance' has no reference; use 'gradient'"
+        )
+
+
+def _check_numbers(cell: Cell) -> None:
+    if not cell.tolerances:
+        raise UsageError("a cell without a tolerance has no end that could be told")
+    if min(cell.seed, cell.start) < 0:
+        raise UsageError(f"seed {cell.seed} and start {cell.start} must be at least 0")
+    for tolerance in cell.tolerances:
+        if not 0.0 < tolerance < np.inf:
+            raise UsageError(f"tolerance {tolerance!r} is not valid; allowed: a finite number above 0")
+    if cell.budget < 0 or cell.every < 1:
+        raise UsageError(f"budget {cell.budget} and measure_every {cell.every} must be at least 0 and 1")
+
+
+def _check_engine(cell: Cell, problem: Problem) -> None:
+    if cell.engine not in ENGINES:
+        raise unknown_name("engine", cell.engine, ENGINES)
+    if problem.engine == "python" != cell.engine:
+        raise UsageError(f"{problem.name} is plain Python, which engine {cell.engine!r} cannot run; use python")
+    if cell.dtype != "float64":
+        raise UsageError(f"dtype {cell.dtype!r} is not valid; allowed: float64")

@@ -1,0 +1,105 @@
+"""Find what a cell names: its problem, its engine, and whether it runs user code."""
+
+from __future__ import annotations
+
+import functools
+import json
+
+from nagbench.core.errors import UsageError
+from nagbench.core.remote import REMOTE_LOADER, RemoteLoader, UserCode
+from nagbench.engine.backends import MIXED, NUMBA
+from nagbench.engine.oracles import parse_oracle
+from nagbench.engine.records import Cell
+from nagbench.optimizers.algorithm import Method
+from nagbench.problems.problem import Problem
+from nagbench.problems.registry import build_problem
+
+
+def problem_of(spec: str) -> Problem:
+    """Return the problem of a cell.
+
+    Parameters
+    ----------
+    spec
+        Canonical JSON of family, parameters and, where they replace the family's own, start and domain.
+
+    Returns
+    -------
+    Problem
+        The problem, from a cache of the last 256.
+
+    Raises
+    ------
+    UsageError
+        If it cannot be built.
+    """
+    return _problem_of(spec, REMOTE_LOADER.get())
+
+
+# The loader is part of the key: it decides in which process the functions of a user's problem run.
+@functools.lru_cache(maxsize=256)
+def _problem_of(spec: str, _loader: RemoteLoader | None) -> Problem:
+    given = json.loads(spec)
+    return build_problem(given["family"], given["parameters"], start=given.get("start"), domain=given.get("domain"))
+
+
+def forget_problems() -> None:
+    """Forget the problems that `problem_of` has built."""
+    _problem_of.cache_clear()
+
+
+def user_code_of(problem: str, optimizer: str) -> tuple[str, ...]:
+    """Return which of the two run code from outside the package.
+
+    Parameters
+    ----------
+    problem
+        Canonical JSON of the problem.
+    optimizer
+        Name of the algorithm.
+
+    Returns
+    -------
+    tuple of str
+        The problem, the algorithm, both or neither.
+    """
+    return ((problem,) if ":" in json.loads(problem)["family"] else ()) + ((optimizer,) if ":" in optimizer else ())
+
+
+def user_code_of_cell(cell: Cell, label: str) -> UserCode | None:
+    """Return the user code of a cell, None if it has none. A call about that cell alone does not abandon it."""
+    return UserCode(label) if user_code_of(cell.problem, cell.optimizer) else None
+
+
+def choose_engine(problem: Problem, method: Method, asked: str | None = None, oracle: str = "exact") -> str:
+    """Return the name of the engine that runs an algorithm on a problem.
+
+    Parameters
+    ----------
+    problem, method
+        The problem and the algorithm.
+    asked
+        The engine that the user asks for; None leaves the choice to the problem and the algorithm.
+    oracle
+        Text form of the oracle.
+
+    Returns
+    -------
+    str
+        The name of an engine.
+
+    Raises
+    ------
+    UsageError
+        If engine numba is asked for an algorithm of a library, or if an algorithm that drives itself meets an oracle that is
+        not exact.
+    """
+    if method.driver is not None and not parse_oracle(oracle).exact:
+        raise UsageError(f"{method.name} takes the exact oracle only: its line searches compare values")
+    if method.update is not None:
+        return asked or problem.engine
+    if asked == NUMBA.name:
+        raise UsageError(
+            f"{method.name} is Python, which engine 'numba' cannot run; leave the engine out, or use mixed"
+        )
+    return asked or (MIXED.name if problem.engine == NUMBA.name else problem.engine)
