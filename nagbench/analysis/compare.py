@@ -126,8 +126,8 @@ class Comparison:
 def compare(a: str | Path | Results, b: str | Path | Results, rules: Rules | None = None) -> Comparison:
     """Compare two results directories, such as a branch with main, or two versions of a library.
 
-    Counts are compared exactly, on whichever machine they were made. Times are compared only for cells that were timed in
-    both on the same machine.
+    Counts are compared exactly, on whichever machine they were made. Times are compared only for cells that were timed
+    in both on the same machine.
 
     Parameters
     ----------
@@ -194,9 +194,8 @@ def time_changes(pairs: pd.DataFrame, rules: Rules) -> tuple[pd.DataFrame, pd.Da
     notes : list of str
         The noise floor in words; empty if there are no pairs.
 
-    Notes
-    -----
-    The confidence of the methods is simultaneous (Bonferroni): each of p intervals has the level 1 − (1 − confidence)/p.
+    Notes ----- The confidence of the methods is simultaneous (Bonferroni): each of p intervals has the level 1 − (1 −
+    confidence)/p.
     """
     columns = [*_WIDTH, "verdict", "regressed"]
     if pairs.empty:

@@ -66,7 +66,8 @@ def _merged(left: pd.DataFrame, right: pd.DataFrame, keys: list[str]) -> pd.Data
 def _changes(pairs: pd.DataFrame) -> Any:
     """Classify how each row changed.
 
-    The result is "same", "bits" (of the value), "fewer", "more", "gained", "lost", "broken", or "otherwise" (another status).
+    The result is "same", "bits" (of the value), "fewer", "more", "gained", "lost", "broken", or "otherwise" (another
+    status).
     """
     a, b = pairs["status_a"] == "converged", pairs["status_b"] == "converged"
     count = pairs["iterations_b"].astype(float) - pairs["iterations_a"].astype(float)

@@ -1,8 +1,8 @@
 """Performance and data profiles: the share of problems that each method solves within a cost.
 
 A run that did not converge costs infinity. All functions start from the table of `work`. A curve is a right-continuous
-step function given by the points at which it rises; its first point is its left end (ratio 1 or cost 0), and its last one
-is the largest finite cost of any method.
+step function given by the points at which it rises; its first point is its left end (ratio 1 or cost 0), and its last
+one is the largest finite cost of any method.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ def work(runs: pd.DataFrame, timings: pd.DataFrame, by: By = "iterations") -> pd
 def compared(work: pd.DataFrame) -> pd.DataFrame:
     """Keep the rows of the instances and tolerances at which every method of the mode has a known cost.
 
-    A method that never ran on a problem (theory needs L and μ) has not failed there. Such instances are left out entirely;
-    `coverage` counts them.
+    A method that never ran on a problem (theory needs L and μ) has not failed there. Such instances are left out
+    entirely; `coverage` counts them.
 
     Parameters
     ----------
@@ -159,11 +159,9 @@ def data_profile(work: pd.DataFrame, *, per_dimension: bool = True) -> pd.DataFr
     DataFrame
         Columns ``mode, tolerance, method, optimizer, cost`` (κ), ``share`` and ``instances``.
 
-    Notes
-    -----
-    d_s(κ) = #{p : t_ps ≤ κ (n_p + 1)} / #{p}. The convergence test of the reference, f ≤ f_L + τ (f₀ − f_L) with the best
-    value found f_L, is the measure "value", relative, with the known minimum in place of f_L. Other measures give profiles
-    of the same form.
+    Notes ----- d_s(κ) = #{p : t_ps ≤ κ (n_p + 1)} / #{p}. The convergence test of the reference, f ≤ f_L + τ (f₀ − f_L)
+    with the best value found f_L, is the measure "value", relative, with the known minimum in place of f_L. Other
+    measures give profiles of the same form.
 
     References
     ----------
@@ -206,8 +204,8 @@ def runtime_ecdf(work: pd.DataFrame, *, per_dimension: bool = False) -> pd.DataF
 def given_up(work: pd.DataFrame) -> pd.DataFrame:
     """Return the least cost at which a run was stopped by its budget, by mode, tolerance and method (``spent``).
 
-    Up to this cost a profile is exact; beyond it is a lower bound, because that run might have converged later. Runs that
-    diverged or stalled would not have converged, so they are not counted.
+    Up to this cost a profile is exact; beyond it is a lower bound, because that run might have converged later. Runs
+    that diverged or stalled would not have converged, so they are not counted.
     """
     cut = compared(work)
     cut = cut[cut["status"] == "budget"]
