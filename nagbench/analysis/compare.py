@@ -194,7 +194,9 @@ def time_changes(pairs: pd.DataFrame, rules: Rules) -> tuple[pd.DataFrame, pd.Da
     notes : list of str
         The noise floor in words; empty if there are no pairs.
 
-    Notes ----- The confidence of the methods is simultaneous (Bonferroni): each of p intervals has the level 1 − (1 −
+    Notes
+    -----
+    The confidence of the methods is simultaneous (Bonferroni): each of p intervals has the level 1 − (1 −
     confidence)/p.
     """
     columns = [*_WIDTH, "verdict", "regressed"]

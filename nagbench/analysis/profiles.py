@@ -159,9 +159,11 @@ def data_profile(work: pd.DataFrame, *, per_dimension: bool = True) -> pd.DataFr
     DataFrame
         Columns ``mode, tolerance, method, optimizer, cost`` (κ), ``share`` and ``instances``.
 
-    Notes ----- d_s(κ) = #{p : t_ps ≤ κ (n_p + 1)} / #{p}. The convergence test of the reference, f ≤ f_L + τ (f₀ − f_L)
-    with the best value found f_L, is the measure "value", relative, with the known minimum in place of f_L. Other
-    measures give profiles of the same form.
+    Notes
+    -----
+    d_s(κ) = #{p : t_ps ≤ κ (n_p + 1)} / #{p}. The convergence test of the reference, f ≤ f_L + τ (f₀ − f_L) with the
+    best value found f_L, is the measure "value", relative, with the known minimum in place of f_L. Other measures give
+    profiles of the same form.
 
     References
     ----------

@@ -76,11 +76,13 @@ def bank_of(pairs: pd.DataFrame, noise: Noise, *, method: str = "variant", seed:
     Bank
         The units and their draws.
 
-    Notes ----- Disturbances only ever lengthen a repeat, so the minimum of the repeats represents a timing [1]_. A draw
-    resamples the repeats of a and of b, takes the minimum of each, and adds the noise of a cell: σ·t, with Student's t
-    of 4 degrees of freedom scaled to unit spread, because a process is occasionally placed badly. σ is the larger of
-    the given noise and the observed one, 1.4826 times the median distance of the units from the median of their method.
-    The bootstrap of a minimum alone underestimates the uncertainty; the noise makes up for it [2]_.
+    Notes
+    -----
+    Disturbances only ever lengthen a repeat, so the minimum of the repeats represents a timing [1]_. A draw resamples
+    the repeats of a and of b, takes the minimum of each, and adds the noise of a cell: σ·t, with Student's t of 4
+    degrees of freedom scaled to unit spread, because a process is occasionally placed badly. σ is the larger of the
+    given noise and the observed one, 1.4826 times the median distance of the units from the median of their method. The
+    bootstrap of a minimum alone underestimates the uncertainty; the noise makes up for it [2]_.
 
     References
     ----------
@@ -141,9 +143,11 @@ def pooled_ratio(bank: Bank, chosen: Any, confidence: float, *, seed: int = 0) -
     ratio, low, high : float
         The median ratio and the ends of its interval.
 
-    Notes ----- The median is used so that one badly placed cell does not decide for a method. Each of 9,999 replicates
-    takes one draw of every unit and one normal draw of the noise that all units of a session share; low and high are
-    quantiles of the medians.
+    Notes
+    -----
+    The median is used so that one badly placed cell does not decide for a method. Each of 9,999 replicates takes one
+    draw of every unit and one normal draw of the noise that all units of a session share; low and high are quantiles of
+    the medians.
     """
     mask = np.asarray(chosen, bool)
     generator = np.random.default_rng(seed)

@@ -183,8 +183,10 @@ def regret(runs: pd.DataFrame, modes: Sequence[str] = ("default", "theory", "giv
         ``best``, the fewest that any setting of the same optimizer needed, in any variant; ``regret``; ``best_of_all``,
         the fewest of any variant on the problem; ``regret_of_all``; the hyperparameters and ``cell``.
 
-    Notes ----- The regret is iterations / best. It is infinite for a setting that did not converge, and missing where
-    nothing converged. An untuned setting may itself be the best, so the regret is at least 1.
+    Notes
+    -----
+    The regret is iterations / best. It is infinite for a setting that did not converge, and missing where nothing
+    converged. An untuned setting may itself be the best, so the regret is at least 1.
     """
     rows = by_setting(runs)
     # A given setting is a variant of its own: its tuning is another variant of the same optimizer.

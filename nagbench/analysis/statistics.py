@@ -45,8 +45,10 @@ def median_interval(values: Sequence[float] | Floats, confidence: float = 0.95) 
     UsageError
         If the confidence is outside (0, 1).
 
-    Notes ----- low = x₍ₗ₎ and high = x₍ₙ₊₁₋ₗ₎ with the largest l for which P(Binomial(n, 1/2) < l) ≤ (1 −
-    confidence)/2, so the interval covers the median with at least this confidence.
+    Notes
+    -----
+    low = x₍ₗ₎ and high = x₍ₙ₊₁₋ₗ₎ with the largest l for which P(Binomial(n, 1/2) < l) ≤ (1 − confidence)/2, so the
+    interval covers the median with at least this confidence.
 
     References
     ----------
@@ -114,8 +116,10 @@ def ranks(work: pd.DataFrame) -> pd.DataFrame:
         Columns ``mode, task, method, optimizer, median, rank``; rank 1 is the least work, and ties share their mean
         rank.
 
-    Notes ----- A task is one block of the tests however many starts and seeds it has, because those say nothing about
-    other problems. Methods that failed on at least half of them all tie at the last ranks.
+    Notes
+    -----
+    A task is one block of the tests however many starts and seeds it has, because those say nothing about other
+    problems. Methods that failed on at least half of them all tie at the last ranks.
     """
     rows = compared(work)
     rows = rows[rows["tolerance"] == rows.groupby(["mode", "task"])["tolerance"].transform("min")]
@@ -165,8 +169,10 @@ def friedman(ranks: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
         than ``critical_difference``. ``enough`` says whether the test can show anything (at least 6 problems, and a
         critical difference below k − 1, the largest possible difference); ``why_not`` gives the reason if not.
 
-    Notes ----- With k methods on N problems, mean ranks R_j and the correction C = 1 − Σ(t³ − t)/(N k (k² − 1)) for
-    groups of t ties:
+    Notes
+    -----
+    With k methods on N problems, mean ranks R_j and the correction C = 1 − Σ(t³ − t)/(N k (k² − 1)) for groups of t
+    ties:
 
     χ² = 12 N/(k (k + 1)) Σ (R_j − (k + 1)/2)² / C,  F = (N − 1) χ² / (N (k − 1) − χ²),  CD = q_α √(k (k + 1)/(6 N)),
 

@@ -42,19 +42,18 @@ def summary(runs: pd.DataFrame, timings: pd.DataFrame) -> pd.DataFrame:
 
         - ``task`` and ``method`` are labels for display: the name, and what distinguishes it if several share the name.
         - ``iterations``, ``gradient_evaluations`` and ``wall_time`` (seconds) are medians over seeds and starts; a run
-        that
-          did not converge counts as infinite.
+          that did not converge counts as infinite.
         - ``solved`` of ``of`` runs converged. ``ending`` is the most frequent status of the others and ``ended`` the
-        median
-          iteration at which they ended. ``status`` is "converged" if the median is finite, else equal to ``ending``;
-          ``statuses`` counts all of them.
+          median iteration at which they ended. ``status`` is "converged" if the median is finite, else equal to
+          ``ending``; ``statuses`` counts all of them.
         - ``best`` marks the fewest iterations of a task and mode, ties included; ``fastest`` marks the least wall time
-        and
-          all whose quartiles overlap its own.
+          and all whose quartiles overlap its own.
         - ``cell`` is the run nearest to the median.
 
-    Notes ----- Times come from the machine that timed most cells, because times of different machines are never pooled.
-    Missing times are nan.
+    Notes
+    -----
+    Times come from the machine that timed most cells, because times of different machines are never pooled. Missing
+    times are nan.
     """
     return summary_of(selected(runs, timings))
 

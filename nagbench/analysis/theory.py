@@ -46,13 +46,14 @@ def beside(runs: pd.DataFrame, plan: pd.DataFrame) -> pd.DataFrame:
 
         - ``smoothness``, ``strong_convexity``: L and μ, and ``place``, where they hold: known facts "everywhere", or
           estimates at the "minimiser" or the "start" (see `curvature.find_curvature`).
-        - ``step_size``, and ``stable_up_to``, the largest stable step of the linear theory, edge/L. - ``rate``,
-        measured as a factor per iteration, and ``rate_in_theory``: the largest spectral radius over the spectrum
-          if it is known, else over μ and L; for an estimate, of the quadratic that fits f there.
-        - ``predicted_iterations``, and ``ratio`` = measured/predicted, for quadratics. - ``at_most``: the iterations
-        allowed by the worst case over all functions with this L and μ, if there is a bound. - ``violation``: what
-        theory excludes and the measurement shows, in words; empty if there is nothing. Estimates hold
-          at one point only, so they are never violated.
+        - ``step_size``, and ``stable_up_to``, the largest stable step of the linear theory, edge/L.
+        - ``rate``, measured as a factor per iteration, and ``rate_in_theory``: the largest spectral radius over the
+          spectrum if it is known, else over μ and L; for an estimate, of the quadratic that fits f there.
+        - ``predicted_iterations``, and ``ratio`` = measured/predicted, for quadratics.
+        - ``at_most``: the iterations allowed by the worst case over all functions with this L and μ, if there is a
+          bound.
+        - ``violation``: what theory excludes and the measurement shows, in words; empty if there is nothing. Estimates
+          hold at one point only, so they are never violated.
     """
     specs = plan.drop_duplicates("cell").set_index("cell")["problem_spec"]
     settings = hyperparameters(runs)

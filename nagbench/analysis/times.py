@@ -28,8 +28,10 @@ def per_iteration(runs: pd.DataFrame, timings: pd.DataFrame) -> pd.DataFrame:
         ``native`` the time of the library's own loop with its own gradient; nan if there is none. ``note`` says why the
         count differs from that of the setting's first method with the same hyperparameters.
 
-    Notes ----- All times are of one machine, the one with the most of these timings, because times of two machines are
-    not comparable.
+    Notes
+    -----
+    All times are of one machine, the one with the most of these timings, because times of two machines are not
+    comparable.
     """
     rows = runs[runs["selected"].astype(bool)]
     rows = rows[rows["tolerance"] == rows.groupby("problem")["tolerance"].transform("min")]

@@ -41,9 +41,11 @@ def by_trials(runs: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
         prefix); ``median``, ``low`` and ``high``, quantiles of the best of n random trials; ``evaluations``, the
         gradient evaluations of the first n trials together, over all starts and seeds.
 
-    Notes ----- The score of a trial is its median count over starts and seeds. The quantiles are those of the best of n
-    trials drawn with replacement from all that were run, a bootstrap over trials: with the distribution F of the
-    scores, P(best ≤ c) = 1 − (1 − F(c))ⁿ, so they are computed exactly [1]_.
+    Notes
+    -----
+    The score of a trial is its median count over starts and seeds. The quantiles are those of the best of n trials
+    drawn with replacement from all that were run, a bootstrap over trials: with the distribution F of the scores,
+    P(best ≤ c) = 1 − (1 − F(c))ⁿ, so they are computed exactly [1]_.
 
     A Sobol prefix is more even than independent trials, so the interval shows about as much chance or more. No score
     better than the best that was run can be drawn, so the interval is too narrow near the largest n.
@@ -116,9 +118,11 @@ def importance(runs: pd.DataFrame, shuffles: int = 400) -> pd.DataFrame:
         One row for each problem, variant and hyperparameter that varies: ``share``, the variance explained; ``chance``,
         its 95 % quantile over random permutations of the ranks; ``trials``.
 
-    Notes ----- Trials are ranked by their median count over starts and seeds, failures by their final measure.
-    ``share`` is the correlation ratio η² of the ranks over k bins of the hyperparameter's values with equally many
-    trials (k ≤ 5), corrected for k: ε² = 1 − (1 − η²)·(n − 1)/(n − k), at least 0 [1]_.
+    Notes
+    -----
+    Trials are ranked by their median count over starts and seeds, failures by their final measure. ``share`` is the
+    correlation ratio η² of the ranks over k bins of the hyperparameter's values with equally many trials (k ≤ 5),
+    corrected for k: ε² = 1 − (1 − η²)·(n − 1)/(n − k), at least 0 [1]_.
 
     References
     ----------
@@ -206,11 +210,13 @@ def held_out(runs: pd.DataFrame, folds: int = 5) -> pd.DataFrame:
         there; ``best``, the count of the best trial for that part; ``regret`` = scored/best. Empty if there is only one
         pair.
 
-    Notes ----- The j-th start belongs to part j mod ``folds``, and so does the j-th seed. A part is scored on its
-    starts with its seeds, and tuned on the other starts with the other seeds. If there are fewer parts of seeds than of
-    starts, they are used in turn, and vice versa. What exists only once is not held out: with one start only seeds are
-    held out, with one seed only starts. The trial is selected by the rule of `select_best_trials`: the least median
-    count, then the smallest final measure, then the lower number.
+    Notes
+    -----
+    The j-th start belongs to part j mod ``folds``, and so does the j-th seed. A part is scored on its starts with its
+    seeds, and tuned on the other starts with the other seeds. If there are fewer parts of seeds than of starts, they
+    are used in turn, and vice versa. What exists only once is not held out: with one start only seeds are held out,
+    with one seed only starts. The trial is selected by the rule of `select_best_trials`: the least median count, then
+    the smallest final measure, then the lower number.
     """
     rows = tuned(runs)
     found = []
