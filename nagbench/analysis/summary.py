@@ -262,7 +262,7 @@ def _margin(table: pd.DataFrame, task: str) -> str:
 
 
 def _by_time(table: pd.DataFrame) -> list[str]:
-    """Say where another method had the least wall time than the fewest iterations."""
+    """Say where the fastest method by wall time is not one with the fewest iterations."""
     if not table["fastest"].any():
         return []
     other, ahead = [], []
