@@ -46,7 +46,7 @@ def minimum(probe: Probe) -> Finding:
 
 
 def stationary(probe: Probe) -> Finding:
-    """Check ∇f = 0 at every known minimiser and stationary point, to the accuracy that ten digits of the point allow."""
+    """Check ∇f = 0 at every known minimiser and stationary point, as far as ten digits of the point allow."""
     p = probe.problem
     known = [array for array in (p.minimizers, p.stationary_points) if array is not None]
     if not known:
@@ -57,7 +57,7 @@ def stationary(probe: Probe) -> Finding:
 
 
 def _play(probe: Probe, x: Floats) -> tuple[float, float]:
-    """Return how far f and ∇f move if the tenth digit of x does, or the twelfth of a typical coordinate where x is 0."""
+    """Return how far f and ∇f move if the tenth digit of x does (the twelfth of a typical coordinate where x is 0)."""
     typical = np.maximum(np.abs(x), 1e-2 * max(float(np.abs(x).max()), float(np.abs(probe.problem.start).max())))
     signs = probe.random("digits").choice([-1.0, 1.0], (8, x.size))
     values, slopes = probe.evaluate(np.concatenate([x[None], x + _DIGITS * typical * signs]))

@@ -184,7 +184,7 @@ def _others(walk: AlgorithmProbe, name: str, hyper: Hyperparameter) -> list[floa
 
 
 def inputs(walk: AlgorithmProbe) -> Finding:
-    """Check that the update does not write to the gradient or hyperparameters, and observing f does not move the iterate."""
+    """Check that the update does not write to gradient or hyperparameters, and that observing f does not move the iterate."""
     for k, arrays in enumerate(walk.states()):
         seen = {name: array.copy() for name, array in arrays.items()}
         walk.observe(k, seen)
@@ -291,7 +291,7 @@ def _same(what: str, first: Floats, second: Floats) -> Finding:
 
 
 def engines(walk: AlgorithmProbe) -> Finding:
-    """Check that compiled and plain Python agree on fifty iterations of a quadratic, and that compiled runs repeat exactly."""
+    """Check that compiled and plain Python agree on fifty iterations of a quadratic, and that compiled runs repeat."""
     problem = make_problem("quadratic", eigenvalues=[1.0, 10.0], start=[1.0, 1.0])
     paths: dict[str, Floats] = {}
     for name in ("python", "numba", "numba"):

@@ -163,7 +163,10 @@ def _mean_log(
 def _excess(
     problem: Problem, method: Method, oracle: str, given: Mapping[str, float], seeds: range, plan: Plan
 ) -> Floats:
-    """Return f − f* at every horizon, at least what rounding leaves; infinite if the run had diverged. Shape (seeds, K)."""
+    """Return f − f* at every horizon, bounded below by rounding. Shape (seeds, K).
+
+    The excess is infinite if the run had diverged.
+    """
     assert problem.minimum is not None
     height = problem.value(problem.start) - problem.minimum
     out = np.full((len(seeds), len(plan.horizons)), np.inf)
