@@ -1,1 +1,1 @@
-"""From tables to tables: what the runs of a sweep say. Every function takes DataFrames and returns one, or words."""
+"""Derive tables and sentences from the tables of a sweep's runs. Every function takes DataFrames."""

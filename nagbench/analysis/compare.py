@@ -1,4 +1,4 @@
-"""Two results directories compared: what changed in counts (exact), in how runs ended, and in times (with confidence)."""
+"""Compare two results directories: counts (exactly), statuses, and times (with confidence intervals)."""
 
 from __future__ import annotations
 
@@ -23,12 +23,27 @@ _WIDTH = {"ratio": np.nan, "low": np.nan, "high": np.nan}
 
 @dataclass(frozen=True)
 class Rules:
-    """What counts as a regression; all relative.
+    """Define which changes count as regressions. All thresholds are relative.
 
-    ``counts``: the median iterations of a selected variant on a problem rose by more than this, or more of its runs were lost
-    than gained. ``times``: a method, or all of them, took longer by at least this and its interval lies above 1.
-    ``cells``: the same for a single cell, which two processes that run the same code may well time 10 % apart.
-    ``confidence``: of the intervals of all methods at once; of each cell's for itself.
+    Parameters
+    ----------
+    counts : float
+        The median iterations of a selected variant on a problem may rise by at most this. More lost than gained runs
+        are always a regression.
+    times : float
+        A method, or all methods together, regresses if it takes longer by at least this and its interval lies above 1.
+    cells : float
+        The same for a single cell. It is larger because two processes that run the same code may differ by 10 % on a
+        cell.
+    confidence : float
+        Confidence level, in (0, 1): simultaneous for the intervals of all methods, individual for those of the cells.
+    noise : Noise
+        Smallest assumed noise of times between cells and between sessions.
+
+    Raises
+    ------
+    UsageError
+        If a threshold is negative, or the confidence or the noise is out of range.
     """
 
     counts: float = 0.01
@@ -38,7 +53,7 @@ class Rules:
     noise: Noise = field(default_factory=Noise)
 
     def __post_init__(self) -> None:
-        """Raises UsageError for what is not valid."""
+        """Validate the thresholds. Raise UsageError if one is out of range."""
         for name in ("counts", "times", "cells"):
             if not getattr(self, name) >= 0.0:
                 raise UsageError(f"threshold {getattr(self, name)!r} of {name} is not valid; allowed: at least 0")
@@ -52,11 +67,26 @@ class Rules:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """What changed from ``a`` to ``b``.
+    """Hold what changed from ``a`` to ``b``.
 
-    ``rows``: every matched row of the runs with its ``change`` (same, bits, fewer, more, gained, lost, broken, otherwise).
-    ``counts``: see `count_groups`. ``times``: one row a method and one for all; ``cells``: one a timed cell; both with
-    ``ratio`` (time b / time a), ``low``, ``high``, ``verdict`` in words, and ``regressed``. ``only``: what one side lacks.
+    Attributes
+    ----------
+    a, b : str
+        Paths of the two results directories.
+    rules : Rules
+        The thresholds of a regression.
+    rows : DataFrame
+        One row for each matched row of the runs, with its ``change``: "same", "bits", "fewer", "more", "gained",
+        "lost", "broken" or "otherwise".
+    counts : DataFrame
+        The table of `count_groups`, with ``regressed``.
+    times, cells : DataFrame
+        One row for each method and one for all methods; one row for each timed cell. Both have ``ratio`` (time of b /
+        time of a), ``low``, ``high``, ``verdict`` (in words) and ``regressed``.
+    only : DataFrame
+        What only one of the two sides has, by problem, variant and mode.
+    notes : tuple of str
+        Remarks: differing versions, the noise floor, why times were not compared.
     """
 
     a: str
@@ -71,7 +101,7 @@ class Comparison:
 
     @property
     def regressions(self) -> list[str]:
-        """Every regression, in words."""
+        """Describe every regression in words."""
         return [
             *(_count_words(row) for row in self.counts[self.counts["regressed"]].to_dict("records")),
             *(f"{row.method}: {row.verdict}" for row in self.times[self.times["regressed"]].itertuples()),
@@ -83,22 +113,43 @@ class Comparison:
 
     @property
     def regressed(self) -> bool:
-        """Whether there is any regression beyond the rules."""
+        """Tell whether there is any regression beyond the rules."""
         return bool(self.counts["regressed"].any() or self.times["regressed"].any() or self.cells["regressed"].any())
 
     def _repr_markdown_(self) -> str:
+        """Render the comparison for a notebook."""
         from nagbench.analysis.compare_formats import markdown
 
         return markdown(self)
 
 
 def compare(a: str | Path | Results, b: str | Path | Results, rules: Rules | None = None) -> Comparison:
-    """Compares two results directories: a branch against main, one version of a library against another.
+    """Compare two results directories, such as a branch with main, or two versions of a library.
 
-    Counts are compared exactly, wherever they were made. Times are compared where a cell was timed in both on the same
-    machine; times of different machines never. See `matched`, `Rules` and `pooled_ratio`.
+    Counts are compared exactly, on whichever machine they were made. Times are compared only for cells that were timed
+    in both on the same machine.
 
-    Raises UsageError for a folder that holds no results, and where the two have no cell in common.
+    Parameters
+    ----------
+    a, b : str, Path or Results
+        The two results directories; ``a`` is the reference.
+    rules : Rules, optional
+        The thresholds of a regression; the defaults of `Rules` if not given.
+
+    Returns
+    -------
+    Comparison
+        The changes in counts, statuses and times.
+
+    Raises
+    ------
+    UsageError
+        If a directory holds no results, or the two have no cell in common.
+
+    See Also
+    --------
+    matched : Pairs the rows.
+    pooled_ratio : Computes the intervals of the times.
     """
     rules = rules or Rules()
     sides = [item if isinstance(item, Results) else load_results(item) for item in (a, b)]
@@ -117,14 +168,37 @@ def compare(a: str | Path | Results, b: str | Path | Results, rules: Rules | Non
 def _times(
     rows: pd.DataFrame, a: pd.DataFrame, b: pd.DataFrame, rules: Rules
 ) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
-    """The ratios by method and by cell, and what is to be said about them."""
+    """Return the time ratios by method and by cell, and remarks on them."""
     pairs = timed_pairs(rows, a, b)
     times, cells, floor = time_changes(pairs, rules)
     return times, cells, [*floor, *_disturbed(a, b)] if floor else [_why_untimed(a, b)]
 
 
 def time_changes(pairs: pd.DataFrame, rules: Rules) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
-    """(by method, by cell, the noise floor in words) of pairs of timings, as `timed_pairs` gives them."""
+    """Compute the time ratios by method and by cell.
+
+    Parameters
+    ----------
+    pairs : DataFrame
+        One row for each pair of timings, as `timed_pairs` returns them (times in seconds).
+    rules : Rules
+        The thresholds, the confidence and the noise.
+
+    Returns
+    -------
+    times : DataFrame
+        One row for each method, after one for all methods if there are several: ``method``, ``cells`` (their number),
+        ``ratio``, ``low``, ``high``, ``verdict``, ``regressed``.
+    cells : DataFrame
+        The same columns for each timed cell.
+    notes : list of str
+        The noise floor in words; empty if there are no pairs.
+
+    Notes
+    -----
+    The confidence of the methods is simultaneous (Bonferroni): each of p intervals has the level 1 − (1 −
+    confidence)/p.
+    """
     columns = [*_WIDTH, "verdict", "regressed"]
     if pairs.empty:
         times = pd.DataFrame(columns=["method", "cells", *columns]).astype({"regressed": bool})
@@ -148,11 +222,13 @@ def time_changes(pairs: pd.DataFrame, rules: Rules) -> tuple[pd.DataFrame, pd.Da
 
 
 def _judged(table: pd.DataFrame, threshold: float) -> pd.DataFrame:
+    """Add the verdict in words and whether the row is a regression."""
     words = [said(row["ratio"], row["low"], row["high"]) for row in table.to_dict("records")]
     return table.assign(verdict=words, regressed=(table["low"] > 1.0) & (table["ratio"] >= 1.0 + threshold))
 
 
 def _why_untimed(a: pd.DataFrame, b: pd.DataFrame) -> str:
+    """Say why no times could be compared."""
     for side, table in (("A", a), ("B", b)):
         if table.empty:
             return f"times are not compared: nothing was timed in {side}"
@@ -166,7 +242,7 @@ def _why_untimed(a: pd.DataFrame, b: pd.DataFrame) -> str:
 
 
 def _disturbed(a: pd.DataFrame, b: pd.DataFrame) -> list[str]:
-    """Where more than a tenth of the repeats were interrupted by other programs."""
+    """Name the sides in which other programs interrupted more than a tenth of the repeats."""
     told = []
     for side, table in (("A", a), ("B", b)):
         share = float((table["disturbed"].fillna(0) / table["repeats"].clip(lower=1)).mean())
@@ -178,12 +254,13 @@ def _disturbed(a: pd.DataFrame, b: pd.DataFrame) -> list[str]:
 
 
 def _by_name(rows: pd.DataFrame) -> list[str]:
+    """Say how many rows were matched by name because the keys of their cells differ."""
     count = int((rows["matched_by"] == "name").sum())
     return [f"{count:,} of {counted(len(rows), 'row')} matched by name, because their keys differ"] if count else []
 
 
 def _differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
-    """Versions, git commits and machines that differ."""
+    """List the versions, git commits and machine properties that differ."""
     told = []
     versions = [side.get("versions", {}) for side in (a, b)]
     for name in sorted({*versions[0], *versions[1]}):
@@ -200,7 +277,7 @@ def _differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
 
 
 def _lacking(rows: pd.DataFrame, side: str) -> pd.DataFrame:
-    """What only one side has, one row a problem, variant and mode."""
+    """Count the rows that only one side has, by problem, variant and mode."""
     keys = ["problem", "variant", "mode"]
     if rows.empty:
         return pd.DataFrame(columns=["side", *keys, "rows"])
@@ -208,6 +285,7 @@ def _lacking(rows: pd.DataFrame, side: str) -> pd.DataFrame:
 
 
 def _count_words(row: Mapping[Any, Any]) -> str:
+    """Describe a change of counts in words."""
     where = f"{row['problem']} × {row['variant']} ({row['mode']}, to {row['tolerance']:g})"
     lost = f"; {row['lost']} of {row['runs']} runs no longer converge" if row["lost"] > row["gained"] else ""
     return f"{where}: {whole(row['median_a'])} → {whole(row['median_b'])} iterations{lost}"

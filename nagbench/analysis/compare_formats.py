@@ -1,4 +1,4 @@
-"""A comparison as Markdown for a pull request, and as plain data."""
+"""Format a comparison as Markdown for a pull request, and as plain data."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _CHANGED = {
 
 
 def headline(comparison: Comparison) -> str:
-    """One line: how many regressions there are, or that there is none."""
+    """Say in one line how many regressions there are."""
     count = len(comparison.regressions)
     return counted(count, "regression") if count else "no regression"
 
 
 def counts_line(comparison: Comparison) -> str:
-    """One line: of how many matched rows how many are the same, and what became of the others."""
+    """Say in one line how many matched rows are the same and how the others changed."""
     changes = comparison.rows["change"].value_counts()
     same = int(changes.get("same", 0))
     others = [f"{int(changes[name]):,} {words}" for name, words in _CHANGED.items() if name in changes]
@@ -34,7 +34,19 @@ def counts_line(comparison: Comparison) -> str:
 
 
 def changed_counts(comparison: Comparison) -> pd.DataFrame:
-    """The selected variants whose counts or endings changed, regressions first, as they are shown."""
+    """Return the selected variants whose counts or statuses changed, regressions first, formatted for display.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        The comparison.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``problem, variant, mode, trial, tolerance, A, B, lost, gained, runs, regression``; ``A`` and ``B`` are
+        the median iterations as text.
+    """
     rows = comparison.counts
     rows = rows[(rows["ratio"] != 1.0) | (rows["lost"] > 0) | (rows["gained"] > 0)]
     rows = rows.sort_values(["regressed", "ratio"], ascending=False, kind="stable")
@@ -46,24 +58,36 @@ def changed_counts(comparison: Comparison) -> pd.DataFrame:
 
 
 def changed_cells(comparison: Comparison) -> pd.DataFrame:
-    """The timed cells whose interval leaves out 1, the slowest first, as they are shown."""
+    """Return the timed cells whose interval excludes 1, slowest first, formatted for display."""
     rows = comparison.cells
     rows = rows[(rows["low"] > 1.0) | (rows["high"] < 1.0)].sort_values("ratio", ascending=False, kind="stable")
     return rows[["problem", "variant", "mode", "start", "verdict"]].assign(regression=_marks(rows["regressed"]))
 
 
 def method_times(comparison: Comparison) -> pd.DataFrame:
-    """The times by method as they are shown."""
+    """Return the time ratios by method, formatted for display."""
     rows = comparison.times
     return rows[["method", "cells", "verdict"]].assign(regression=_marks(rows["regressed"]))
 
 
 def _marks(flags: Any) -> list[str]:
+    """Write "yes" for each true flag."""
     return ["yes" if flag else "" for flag in flags]
 
 
 def markdown(comparison: Comparison) -> str:
-    """The comparison as GitHub's Markdown: a headline, what changed in counts, in times, and what one side lacks."""
+    """Format the comparison as GitHub Markdown.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        The comparison.
+
+    Returns
+    -------
+    str
+        A headline, the changed counts, the times by method and by cell, what only one side has, and the rules applied.
+    """
     rules = comparison.rules
     parts = [
         f"### nagbench compare: {headline(comparison)}",
@@ -82,13 +106,14 @@ def markdown(comparison: Comparison) -> str:
 
 
 def _folded(title: str, table: pd.DataFrame) -> str:
+    """Wrap a table in a collapsed ``<details>`` element; return "" if the table is empty."""
     if table.empty:
         return ""
     return f"<details><summary>{len(table):,} {title}</summary>\n\n{_table(table)}\n\n</details>"
 
 
 def _table(table: pd.DataFrame, most: int = _MOST) -> str:
-    """A pipe table of at most so many rows; nothing where there is no row."""
+    """Format at most ``most`` rows as a pipe table; return "" if there are none."""
     if table.empty:
         return ""
     numbers = [pd.api.types.is_numeric_dtype(kind) for kind in table.dtypes]
@@ -99,10 +124,12 @@ def _table(table: pd.DataFrame, most: int = _MOST) -> str:
 
 
 def _line(values: Any) -> str:
+    """Format one row of a pipe table."""
     return "| " + " | ".join(_escaped(value) for value in values) + " |"
 
 
 def _escaped(value: Any) -> str:
+    """Escape the characters that have a meaning in a Markdown table."""
     text = f"{value:g}" if isinstance(value, float) else str(value)
     for character, safe in (("&", "&amp;"), ("<", "&lt;"), ("|", "\\|"), ("\n", " ")):
         text = text.replace(character, safe)
@@ -110,7 +137,18 @@ def _escaped(value: Any) -> str:
 
 
 def plain(comparison: Comparison) -> dict[str, Any]:
-    """The comparison as plain data, for JSON: the tables as lists of rows, all numbers in full."""
+    """Return the comparison as plain data for JSON, with all numbers at full precision.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        The comparison.
+
+    Returns
+    -------
+    dict
+        The rules, the number of rows by change, the regressions in words, the notes, and the tables as DataFrames.
+    """
     rules = comparison.rules
     return {
         "a": comparison.a, "b": comparison.b, "regressed": comparison.regressed, "regressions": comparison.regressions,

@@ -1,4 +1,4 @@
-"""Numbers and lists as people write them, for tables, pages and sentences."""
+"""Format numbers, durations and lists for tables, pages and sentences."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ _UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 
 
 def whole(count: float) -> str:
-    """12345 → "12,345"; a median between two counts keeps its half; missing and infinite counts are "–" and "∞"."""
+    """Format a count with thousands separators, such as "12,345".
+
+    A median between two counts keeps its half; nan becomes "–" and infinity "∞".
+    """
     if math.isnan(count):
         return "–"
     if math.isinf(count):
@@ -19,12 +22,12 @@ def whole(count: float) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """ "1 problem", "2 problems", "1,024 cells"."""
+    """Format a count with its noun: "1 problem", "2 problems", "1,024 cells"."""
     return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def seconds(time: float) -> str:
-    """A duration to three digits in the unit that suits it: 3.21 µs, 145 ms, 12.0 s."""
+    """Format a duration in seconds to three digits in a suitable unit: 3.21 µs, 145 ms, 12.0 s."""
     if not math.isfinite(time):
         return whole(time)
     if time == 0.0:
@@ -36,13 +39,26 @@ def seconds(time: float) -> str:
 
 
 def number(value: float) -> str:
-    """Four significant digits, with an exponent where that is shorter: 0.125, 1e−6, −∞."""
+    """Format a number to four significant digits, with an exponent where that is shorter: 0.125, 1e−6, −∞."""
     text = "–" if math.isnan(value) else f"{value:.4g}"
     return re.sub(r"e([+-])0*", r"e\1", text).replace("e+", "e").replace("inf", "∞").replace("-", "−")
 
 
 def listed(items: Sequence[str], most: int = 8) -> str:
-    """ "a", "a and b", "a, b and c"; beyond ``most``, "a, b and 7 more"."""
+    """Join items as in a sentence: "a", "a and b", "a, b and c".
+
+    Parameters
+    ----------
+    items : sequence of str
+        The items.
+    most : int
+        The largest number of items to write out; the rest becomes "and 7 more".
+
+    Returns
+    -------
+    str
+        The list in words.
+    """
     shown = list(items)
     if len(shown) > most:
         shown = [*shown[: most - 1], f"{len(shown) - most + 1} more"]
@@ -55,6 +71,19 @@ _SIGNS = {"gradient": "‖∇f(x)‖", "value": "f(x) − f*", "distance": "‖x
 
 
 def measure_sign(measure: str, *, relative: bool) -> str:
-    """The measure as a formula: ‖∇f(x)‖, "‖x − x*‖ relative to the start"."""
+    """Return the formula of a measure, such as "‖∇f(x)‖" or "‖x − x*‖ relative to the start".
+
+    Parameters
+    ----------
+    measure : str
+        "gradient", "value" or "distance".
+    relative : bool
+        Whether the measure is divided by its value at the start.
+
+    Returns
+    -------
+    str
+        The formula; the name of the measure if there is none.
+    """
     sign = _SIGNS.get(measure, measure)
     return f"{sign} relative to the start" if relative else sign

@@ -1,4 +1,4 @@
-"""Which rows of two results directories stand for the same thing."""
+"""Match the rows of two results directories that stand for the same run."""
 
 from __future__ import annotations
 
@@ -15,12 +15,28 @@ _TOLD = ["status", "iterations", "value", "residual", "selected", "cell"]
 
 
 def matched(a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """(pairs, rows only in a, rows only in b) of two tables of runs; no row is used twice.
+    """Match the rows of two tables of runs. No row is used twice.
 
-    Rows match by the key of their cell with all their names, else by key and tolerance alone (a method under another
-    name), else by problem, variant, mode, trial, start, seed, oracle, tolerance, measure and dtype (a cell of which
-    something else changed: the budget, a hyperparameter's default, the engine). ``matched_by`` is "cell" or "name". Of
-    both sides the pairs hold status, iterations, value, residual, selected and cell, with the suffixes _a and _b.
+    Parameters
+    ----------
+    a, b : DataFrame
+        Tables of runs.
+
+    Returns
+    -------
+    pairs : DataFrame
+        One row for each match: the columns `NAMES`, ``matched_by`` ("cell" or "name"), ``change``, and status,
+        iterations, value, residual, selected and cell of both sides, with the suffixes ``_a`` and ``_b``.
+    only_a, only_b : DataFrame
+        The rows without a match.
+
+    Notes
+    -----
+    Rows match by the first of these that finds a partner:
+
+    1. the key of their cell and all their names;
+    2. the key of their cell and the tolerance (the method has another name);
+    3. all their names (something else changed: the budget, the default of a hyperparameter, the engine).
     """
     left, right = a.reset_index(drop=True), b.reset_index(drop=True)
     found = []
@@ -38,6 +54,7 @@ def matched(a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFram
 
 
 def _merged(left: pd.DataFrame, right: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Return the row numbers of both tables that agree on the keys."""
     sides: list[Any] = [
         table.assign(**{name: table.index})[[*keys, name]].drop_duplicates(keys)
         for table, name in ((left, "row_a"), (right, "row_b"))
@@ -47,7 +64,11 @@ def _merged(left: pd.DataFrame, right: pd.DataFrame, keys: list[str]) -> pd.Data
 
 
 def _changes(pairs: pd.DataFrame) -> Any:
-    """What became of each row: same, bits (of the value), fewer, more, gained, lost, broken, or otherwise (it ended)."""
+    """Classify how each row changed.
+
+    The result is "same", "bits" (of the value), "fewer", "more", "gained", "lost", "broken", or "otherwise" (another
+    status).
+    """
     a, b = pairs["status_a"] == "converged", pairs["status_b"] == "converged"
     count = pairs["iterations_b"].astype(float) - pairs["iterations_a"].astype(float)
     broken = (pairs["status_b"] == "error") & (pairs["status_a"] != "error")
@@ -64,10 +85,20 @@ def _changes(pairs: pd.DataFrame) -> Any:
 
 
 def count_groups(pairs: pd.DataFrame) -> pd.DataFrame:
-    """The matched rows that either side selects, one row a problem, oracle, variant, mode, trial and tolerance.
+    """Aggregate the matched rows that either side selects.
 
-    ``median_a`` and ``median_b`` are the median iterations over starts and seeds, infinite for a run that did not converge;
-    ``ratio`` is b / a (1 where both are infinite or zero); ``runs``, ``lost`` (broken ones too) and ``gained`` count.
+    Parameters
+    ----------
+    pairs : DataFrame
+        The pairs of `matched`.
+
+    Returns
+    -------
+    DataFrame
+        One row for each problem, oracle, variant, mode, trial and tolerance. ``median_a`` and ``median_b`` are the
+        median iterations over starts and seeds, where a run that did not converge counts as infinite; ``ratio`` is
+        median_b / median_a (1 if both are infinite or zero); ``runs``, ``lost`` (broken runs included) and ``gained``
+        are numbers of runs.
     """
     chosen = pairs[pairs["selected_a"].astype(bool) | pairs["selected_b"].astype(bool)]
     table = chosen.assign(
@@ -89,10 +120,21 @@ def count_groups(pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def timed_pairs(pairs: pd.DataFrame, a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
-    """The repeats of a and of b for each matched row that ended alike and was timed in both on one and the same machine.
+    """Pair the timings of matched rows that have the same status and were timed on the same machine.
 
-    One row a pair of timings: ``unit`` (the cells and the machine), names, ``machine``, the iterations of both, and
-    ``samples_a``, ``samples_b``. Timings written before repeats were kept stand in with minimum, median and quartile.
+    Parameters
+    ----------
+    pairs : DataFrame
+        The pairs of `matched`.
+    a, b : DataFrame
+        The tables of timings of both sides.
+
+    Returns
+    -------
+    DataFrame
+        One row for each pair of timings: ``unit`` (the two cells and the machine), the columns of ``pairs``,
+        ``machine``, and ``samples_a`` and ``samples_b``, arrays of the repeats in seconds. A timing without stored
+        repeats is represented by its minimum, its median, and its median plus half the interquartile range.
     """
     alike = pairs[pairs["status_a"] == pairs["status_b"]]
     alike = alike.drop_duplicates(["cell_a", "cell_b", "iterations_a", "iterations_b"])
@@ -111,6 +153,7 @@ def timed_pairs(pairs: pd.DataFrame, a: pd.DataFrame, b: pd.DataFrame) -> pd.Dat
 
 
 def _repeats(row: dict[Any, Any]) -> Any:
+    """Return the repeats of a timing, or three quantiles if they were not stored."""
     samples = row.get("samples")
     if isinstance(samples, list | np.ndarray) and len(samples):
         return np.asarray(samples, float)

@@ -1,7 +1,8 @@
-"""Profiles: what share of problems each method solves within a given cost. A run that did not converge costs infinity.
+"""Performance and data profiles: the share of problems that each method solves within a cost.
 
-All functions start from the table of `work`. A curve is a right-continuous step function given by the points at which it
-rises; its first point is its left end (ratio 1, or cost 0) and its last one the largest finite value of any method there.
+A run that did not converge costs infinity. All functions start from the table of `work`. A curve is a right-continuous
+step function given by the points at which it rises; its first point is its left end (ratio 1 or cost 0), and its last
+one is the largest finite cost of any method.
 """
 
 from __future__ import annotations
@@ -23,14 +24,27 @@ _COLUMNS = ["mode", *_INSTANCE, "dimension", *_METHOD, "tolerance", "status", "s
 
 
 def work(runs: pd.DataFrame, timings: pd.DataFrame, by: By = "iterations") -> pd.DataFrame:
-    """What each selected run paid for each tolerance: the table from which all profiles are made.
+    """Return the cost of each selected run for each tolerance: the table from which all profiles are made.
 
-    One row a mode, instance (``task``, ``start``, ``seed``), ``method`` and ``tolerance``; ``task`` and ``method`` are the
-    labels of `summary`. ``spent`` is the cost when the run ended: iterations, gradient evaluations (a mini-batch of b of
-    n rows counts b/n) or seconds of the bare replay on the machine that timed most cells. ``work`` is the same where the
-    run converged, infinity where it did not, and nan where it did but was not timed.
+    Parameters
+    ----------
+    runs, timings : DataFrame
+        The tables of a sweep's results.
+    by : {"iterations", "evaluations", "time"}
+        The cost: iterations, gradient evaluations (a mini-batch of b of n rows counts as b/n), or seconds of the replay
+        on the machine that timed most cells.
 
-    Raises UsageError for a cost that is not known, and for "time" where nothing was timed.
+    Returns
+    -------
+    DataFrame
+        One row for each mode, instance (``task``, ``start``, ``seed``), ``method`` and ``tolerance``. ``task`` and
+        ``method`` are the labels of `summary`. ``spent`` is the cost when the run ended. ``work`` equals ``spent`` if
+        the run converged, is infinite if it did not, and nan if it converged but was not timed.
+
+    Raises
+    ------
+    UsageError
+        If the cost is unknown, or is "time" and nothing was timed.
     """
     if by not in _COST:
         raise unknown_name("cost", by, get_args(By))
@@ -46,10 +60,20 @@ def work(runs: pd.DataFrame, timings: pd.DataFrame, by: By = "iterations") -> pd
 
 
 def compared(work: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the instances and tolerances at which every method of the mode has a known work, in the order given.
+    """Keep the rows of the instances and tolerances at which every method of the mode has a known cost.
 
-    A method that never ran on a problem (theory needs L and μ) has not failed there: such instances are left out whole,
-    and `coverage` counts them.
+    A method that never ran on a problem (theory needs L and μ) has not failed there. Such instances are left out
+    entirely; `coverage` counts them.
+
+    Parameters
+    ----------
+    work : DataFrame
+        The table of `work`.
+
+    Returns
+    -------
+    DataFrame
+        The kept rows in their order.
     """
     work = work.reset_index(drop=True)
     methods = work.groupby("mode")["method"].transform("nunique")
@@ -59,7 +83,19 @@ def compared(work: pd.DataFrame) -> pd.DataFrame:
 
 
 def coverage(work: pd.DataFrame) -> pd.DataFrame:
-    """One row a mode: ``methods``, ``instances`` that all of them ran, ``problems`` among those, and ``left_out``."""
+    """Count the instances that can be compared.
+
+    Parameters
+    ----------
+    work : DataFrame
+        The table of `work`.
+
+    Returns
+    -------
+    DataFrame
+        One row for each mode: the number of ``methods``, of ``instances`` that all of them ran, of ``problems`` among
+        these, and of instances that are ``left_out``.
+    """
     rows = []
     for mode, group in work.groupby("mode", sort=False):
         kept = compared(group)
@@ -75,15 +111,31 @@ def coverage(work: pd.DataFrame) -> pd.DataFrame:
 
 
 def performance_profile(work: pd.DataFrame) -> pd.DataFrame:
-    """Dolan and Moré's profile ρ_s(τ) = #{p : t_ps ≤ τ·min_s t_ps} / #{p}, for each mode and tolerance.
+    """Compute the performance profile of Dolan and Moré for each mode and tolerance.
 
-    Columns ``mode, tolerance, method, optimizer, ratio`` (τ)``, share`` (ρ) and ``instances``. At τ = 1 stands the share of
-    problems on which a method is best, ties included; at the right end the share that it solves. The ratio of two costs
-    of zero is 1. With more than two methods the order of the curves may change if one of them is left out (Gould and
-    Scott 2016): read it off a pair at a time.
+    Parameters
+    ----------
+    work : DataFrame
+        The table of `work`.
 
-    Source: Dolan and Moré, Benchmarking optimization software with performance profiles, Math. Program. 91 (2002),
-    section 2.
+    Returns
+    -------
+    DataFrame
+        Columns ``mode, tolerance, method, optimizer, ratio`` (τ), ``share`` (ρ) and ``instances``.
+
+    Notes
+    -----
+    ρ_s(τ) = #{p : t_ps ≤ τ·min_s t_ps} / #{p}. At τ = 1 it is the share of problems on which a method is best, ties
+    included; at the right end it is the share that the method solves. The ratio of two costs of zero is 1.
+
+    With more than two methods the order of the curves may change if one of them is left out [2]_, so compare two curves
+    at a time.
+
+    References
+    ----------
+    .. [1] Dolan and Moré, Benchmarking optimization software with performance profiles, Math. Program. 91 (2002),
+       section 2.
+    .. [2] Gould and Scott, A note on performance profiles for benchmarking software, ACM Trans. Math. Softw. 43 (2016).
     """
     rows = compared(work)
     best = rows.groupby(["mode", *_INSTANCE, "tolerance"])["work"].transform("min")
@@ -92,14 +144,30 @@ def performance_profile(work: pd.DataFrame) -> pd.DataFrame:
 
 
 def data_profile(work: pd.DataFrame, *, per_dimension: bool = True) -> pd.DataFrame:
-    """Moré and Wild's data profile d_s(κ) = #{p : t_ps ≤ κ (n_p + 1)} / #{p}, for each mode and tolerance.
+    """Compute the data profile of Moré and Wild for each mode and tolerance.
 
-    Columns ``mode, tolerance, method, optimizer, cost`` (κ)``, share`` and ``instances``. The division by n + 1, one
-    simplex gradient of a method without derivatives, is theirs; where a gradient is one evaluation, and for seconds,
-    ``per_dimension=False`` leaves it out. Their test of convergence, f ≤ f_L + τ (f₀ − f_L) with the best value found
-    f_L, is measure "value", relative, with the known minimum for f_L; other measures give profiles of the same form.
+    Parameters
+    ----------
+    work : DataFrame
+        The table of `work`.
+    per_dimension : bool
+        Whether to divide the cost by n + 1, the evaluations of one simplex gradient, as the reference does. Use False
+        for seconds, or where a gradient is one evaluation.
 
-    Source: Moré and Wild, Benchmarking derivative-free optimization algorithms, SIAM J. Optim. 20 (2009), section 2.
+    Returns
+    -------
+    DataFrame
+        Columns ``mode, tolerance, method, optimizer, cost`` (κ), ``share`` and ``instances``.
+
+    Notes
+    -----
+    d_s(κ) = #{p : t_ps ≤ κ (n_p + 1)} / #{p}. The convergence test of the reference, f ≤ f_L + τ (f₀ − f_L) with the
+    best value found f_L, is the measure "value", relative, with the known minimum in place of f_L. Other measures give
+    profiles of the same form.
+
+    References
+    ----------
+    .. [1] Moré and Wild, Benchmarking derivative-free optimization algorithms, SIAM J. Optim. 20 (2009), section 2.
     """
     rows = compared(work)
     size = rows["dimension"] + 1.0 if per_dimension else 1.0
@@ -107,13 +175,28 @@ def data_profile(work: pd.DataFrame, *, per_dimension: bool = True) -> pd.DataFr
 
 
 def runtime_ecdf(work: pd.DataFrame, *, per_dimension: bool = False) -> pd.DataFrame:
-    """Empirical distribution of the cost over all pairs of an instance and a target, for each mode; targets are tolerances.
+    """Compute the empirical distribution of the cost over all pairs of an instance and a tolerance, for each mode.
 
-    Columns ``mode, method, optimizer, cost, share`` and ``instances`` (pairs). ``per_dimension`` divides by n, as the
-    COCO platform does. Unlike there, an unsuccessful run is not restarted: what was not reached stays infinite.
+    Parameters
+    ----------
+    work : DataFrame
+        The table of `work`.
+    per_dimension : bool
+        Whether to divide the cost by the dimension n, as the COCO platform does.
 
-    Source: Hansen, Auger, Brockhoff and Tušar, Anytime performance assessment in blackbox optimization benchmarking, IEEE
-    Trans. Evol. Comput. 26 (2022).
+    Returns
+    -------
+    DataFrame
+        Columns ``mode, method, optimizer, cost, share`` and ``instances`` (the number of pairs).
+
+    Notes
+    -----
+    Unlike in COCO, an unsuccessful run is not restarted: the cost of a tolerance that it did not reach is infinite.
+
+    References
+    ----------
+    .. [1] Hansen, Auger, Brockhoff and Tušar, Anytime performance assessment in blackbox optimization benchmarking,
+       IEEE Trans. Evol. Comput. 26 (2022).
     """
     rows = compared(work)
     size = rows["dimension"].astype(float) if per_dimension else 1.0
@@ -121,10 +204,10 @@ def runtime_ecdf(work: pd.DataFrame, *, per_dimension: bool = False) -> pd.DataF
 
 
 def given_up(work: pd.DataFrame) -> pd.DataFrame:
-    """The least cost at which a run was cut off by its budget, by mode, tolerance, method (``spent``).
+    """Return the least cost at which a run was stopped by its budget, by mode, tolerance and method (``spent``).
 
-    Up to there a profile is exact; beyond it is a lower bound, because that run might have converged later. Runs that
-    diverged or stalled would not have, so they do not count here.
+    Up to this cost a profile is exact; beyond it is a lower bound, because that run might have converged later. Runs
+    that diverged or stalled would not have converged, so they are not counted.
     """
     cut = compared(work)
     cut = cut[cut["status"] == "budget"]
@@ -132,16 +215,32 @@ def given_up(work: pd.DataFrame) -> pd.DataFrame:
 
 
 def log_ratio_profile(work: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
-    """log₂(work of ``first`` / work of ``second``) on every instance, increasing, for each mode and tolerance.
+    """Compute the sorted log₂ ratios of the costs of two methods, for each mode and tolerance.
 
-    Columns ``mode, tolerance, place`` (from 1)``, task, start, seed, log_ratio`` and ``outcome``: "both" converged, or
-    "first" or "second" alone (−∞ and ∞), or "neither" (nan, last). Below 0 the first method was cheaper; two costs of
-    zero are equal.
+    Parameters
+    ----------
+    work : DataFrame
+        The table of `work`.
+    first, second : str
+        Labels of the two methods.
 
-    Raises UsageError for a method that is not in the table, and where the two share no instance.
+    Returns
+    -------
+    DataFrame
+        Columns ``mode, tolerance, place`` (from 1), ``task, start, seed, log_ratio`` and ``outcome``, by increasing
+        ratio. ``outcome`` is "both" if both converged, "first" or "second" if only one did (ratios −∞ and ∞), or
+        "neither" (nan, last). Below 0 the first method was cheaper; two costs of zero are equal.
 
-    Source: Morales, A numerical study of limited memory BFGS methods, Appl. Math. Lett. 15 (2002); Shi, Xuan, Oztoprak
-    and Nocedal, On the numerical performance of finite-difference-based methods, Optim. Methods Softw. 38 (2023).
+    Raises
+    ------
+    UsageError
+        If a method is not in the table, or the two share no instance.
+
+    References
+    ----------
+    .. [1] Morales, A numerical study of limited memory BFGS methods, Appl. Math. Lett. 15 (2002).
+    .. [2] Shi, Xuan, Oztoprak and Nocedal, On the numerical performance of finite-difference-based methods for
+       derivative-free optimization, Optim. Methods Softw. 38 (2023).
     """
     for name in (first, second):
         if name not in set(work["method"]):
@@ -166,7 +265,20 @@ def log_ratio_profile(work: pd.DataFrame, first: str, second: str) -> pd.DataFra
 
 
 def shares_at(profile: pd.DataFrame, points: Sequence[float]) -> pd.DataFrame:
-    """The share of each curve of a profile at these ratios or costs, in columns "≤ 2"; and ``solved``, at its right end."""
+    """Evaluate the curves of a profile at given points.
+
+    Parameters
+    ----------
+    profile : DataFrame
+        A profile of this module with a column ``ratio`` or ``cost``.
+    points : sequence of float
+        Ratios or costs.
+
+    Returns
+    -------
+    DataFrame
+        One row for each curve: the shares in columns such as "≤ 2", and ``solved``, the share at the right end.
+    """
     along = "ratio" if "ratio" in profile else "cost"
     keys = [name for name in ("mode", "tolerance", "method") if name in profile]
     rows: list[dict[str, Any]] = []
@@ -180,7 +292,7 @@ def shares_at(profile: pd.DataFrame, points: Sequence[float]) -> pd.DataFrame:
 
 
 def _steps(rows: pd.DataFrame, keys: list[str], along: str, origin: float) -> pd.DataFrame:
-    """The cumulative shares of ``along`` by method, in groups by ``keys``; tighter tolerances later."""
+    """Compute the cumulative shares of ``along`` by method, in groups by ``keys``, looser tolerances first."""
     curves = []
     rows = rows.assign(tightness=-rows["tolerance"]).sort_values("tightness", kind="stable")
     for key, group in rows.groupby(keys, sort=False):

@@ -1,4 +1,4 @@
-"""Ratios of times with intervals: a paired bootstrap of the repeats, with the noise that repeats in one process cannot show."""
+"""Ratios of times with intervals from a paired bootstrap, including noise that repeats in one process cannot show."""
 
 from __future__ import annotations
 
@@ -21,11 +21,16 @@ _SPREAD = 1.4826 * 0.7407
 
 @dataclass(frozen=True)
 class Noise:
-    """How far two timings of the same code lie apart, relatively, for reasons that no repeat within one process shows.
+    """Relative spread of two timings of the same code that does not show in the repeats of one process.
 
-    ``cell`` is the spread from cell to cell: where code and data come to lie differs from process to process. ``session``
-    is what all cells of a process share: clock speed, temperature, neighbours. `python -m benchmarks.noise` measures
-    both on the machine at hand.
+    Measure both on a machine with ``python -m benchmarks.noise``.
+
+    Attributes
+    ----------
+    cell : float
+        Spread between cells: the placement of code and data in memory differs from process to process.
+    session : float
+        Spread shared by all cells of a process: clock speed, temperature, other load.
     """
 
     cell: float = 0.02
@@ -34,7 +39,17 @@ class Noise:
 
 @dataclass(frozen=True, eq=False)
 class Bank:
-    """Timed units, one a cell and machine: ``units`` with ``log_ratio`` (b / a), and ``draws`` of it under the noise."""
+    """Timed units and bootstrap draws of their log ratios.
+
+    Attributes
+    ----------
+    units : DataFrame
+        One row for each cell and machine, with ``log_ratio``, the logarithm of time b / time a.
+    draws : ndarray, shape (units, draws)
+        Bootstrap draws of the log ratios, noise between cells included.
+    noise : Noise
+        The noise used: the cell noise may be larger than the one given.
+    """
 
     units: pd.DataFrame
     draws: Floats
@@ -42,17 +57,37 @@ class Bank:
 
 
 def bank_of(pairs: pd.DataFrame, noise: Noise, *, method: str = "variant", seed: int = 0) -> Bank:
-    """The log ratio of the times of each unit, and draws from what it might have been in another pair of sessions.
+    """Compute the log ratio of the times of each unit, and draws of what it might be in another pair of sessions.
 
-    ``pairs`` has one row a pair of timings, with the repeats ``samples_a`` and ``samples_b`` (seconds, arrays) and a
-    ``unit``; rows of one unit (several tolerances of a cell) are averaged. What disturbs a repeat only ever makes it
-    longer, so the least repeat stands for a timing. A draw resamples the repeats of a and of b, takes the least of each,
-    and adds the noise of a cell: Student's t with 4 degrees of freedom, because a process now and then lies badly, times
-    the spread given or that found here (1.4826 × the median distance of the units from their method's median), whichever
-    is larger. By itself the bootstrap of a minimum is too sure; the noise makes up for it.
+    Parameters
+    ----------
+    pairs : DataFrame
+        One row for each pair of timings, with ``samples_a`` and ``samples_b`` (arrays of the repeats in seconds) and
+        ``unit``. Rows of one unit (several tolerances of a cell) are averaged.
+    noise : Noise
+        The least noise to assume.
+    method : str
+        The column whose groups share a median in the estimate of the cell noise.
+    seed : int
+        Seed of the random numbers.
 
-    Source: Chen and Revels, Robust benchmarking in noisy environments (2016), for the minimum; Kalibera and Jones,
-    Rigorous benchmarking in reasonable time (2013), for noise above the level of repeats.
+    Returns
+    -------
+    Bank
+        The units and their draws.
+
+    Notes
+    -----
+    Disturbances only ever lengthen a repeat, so the minimum of the repeats represents a timing [1]_. A draw resamples
+    the repeats of a and of b, takes the minimum of each, and adds the noise of a cell: σ·t, with Student's t of 4
+    degrees of freedom scaled to unit spread, because a process is occasionally placed badly. σ is the larger of the
+    given noise and the observed one, 1.4826 times the median distance of the units from the median of their method. The
+    bootstrap of a minimum alone underestimates the uncertainty; the noise makes up for it [2]_.
+
+    References
+    ----------
+    .. [1] Chen and Revels, Robust benchmarking in noisy environments (2016).
+    .. [2] Kalibera and Jones, Rigorous benchmarking in reasonable time (2013).
     """
     generator = np.random.default_rng(seed)
     rows = pairs.reset_index(drop=True)
@@ -71,7 +106,7 @@ def bank_of(pairs: pd.DataFrame, noise: Noise, *, method: str = "variant", seed:
 
 
 def _levels(samples: Any, generator: np.random.Generator) -> Floats:
-    """log of the least of the repeats, first as they are, then resampled."""
+    """Return the logarithm of the minimum of the repeats: as measured, then of each resample. Shape (1 + draws,)."""
     times = np.asarray(samples, float)
     picked = times[generator.integers(0, len(times), (_BANK, len(times)))]
     logs: Floats = np.log(np.concatenate([[times.min()], picked.min(axis=1)]))
@@ -79,7 +114,7 @@ def _levels(samples: Any, generator: np.random.Generator) -> Floats:
 
 
 def _scatter(units: pd.DataFrame, method: str) -> float:
-    """The robust spread of the units around their method's median; 0 where too few methods have three units or more."""
+    """Estimate the robust spread of the units around their method's median; return 0 if there are too few."""
     groups = units.groupby(method)["log_ratio"]
     count = groups.transform("size")
     away = (units["log_ratio"] - groups.transform("median")).abs() * np.sqrt(count / (count - 1).clip(lower=1))
@@ -88,11 +123,31 @@ def _scatter(units: pd.DataFrame, method: str) -> float:
 
 
 def pooled_ratio(bank: Bank, chosen: Any, confidence: float, *, seed: int = 0) -> tuple[float, float, float]:
-    """(ratio, low, high) of the median over the ``chosen`` units (a mask) of time b / time a.
+    """Estimate the median of time b / time a over some units, with an interval.
 
-    The median, because one cell that lies badly in one of the two processes shall not speak for a method. Each of 9,999
-    replicates takes one draw of every unit (see `bank_of`) and one of the noise that all units of a session share (normal);
-    low and high are the quantiles of the medians at this confidence. It speaks of these cells, not of others.
+    The interval is about these cells, not about others.
+
+    Parameters
+    ----------
+    bank : Bank
+        The units and their draws.
+    chosen : array_like of bool, shape (units,)
+        Mask of the units to pool.
+    confidence : float
+        Confidence level, in (0, 1).
+    seed : int
+        Seed of the random numbers.
+
+    Returns
+    -------
+    ratio, low, high : float
+        The median ratio and the ends of its interval.
+
+    Notes
+    -----
+    The median is used so that one badly placed cell does not decide for a method. Each of 9,999 replicates takes one
+    draw of every unit and one normal draw of the noise that all units of a session share; low and high are quantiles of
+    the medians.
     """
     mask = np.asarray(chosen, bool)
     generator = np.random.default_rng(seed)
@@ -107,13 +162,28 @@ def pooled_ratio(bank: Bank, chosen: Any, confidence: float, *, seed: int = 0) -
 
 
 def _drawn(draws: Floats, part: Floats, generator: np.random.Generator) -> Floats:
-    """One draw of every unit for each replicate of a part: (units × replicates)."""
+    """Take one draw of every unit for each replicate of a part. Shape (units, replicates)."""
     picked: Floats = np.take_along_axis(draws, generator.integers(0, _BANK, (len(draws), len(part))), axis=1)
     return picked
 
 
 def unit_ratios(bank: Bank, confidence: float, *, seed: int = 0) -> pd.DataFrame:
-    """The units with ``ratio``, ``low`` and ``high``, each for itself at this confidence."""
+    """Compute the ratio of each unit with its own interval.
+
+    Parameters
+    ----------
+    bank : Bank
+        The units and their draws.
+    confidence : float
+        Confidence level of each interval by itself, in (0, 1).
+    seed : int
+        Seed of the random numbers.
+
+    Returns
+    -------
+    DataFrame
+        The units with ``ratio``, ``low`` and ``high``.
+    """
     generator = np.random.default_rng(seed)
     draws = bank.draws + bank.noise.session * generator.standard_normal(bank.draws.shape)
     low, high = np.quantile(draws, [(1 - confidence) / 2, (1 + confidence) / 2], axis=1)
@@ -121,7 +191,10 @@ def unit_ratios(bank: Bank, confidence: float, *, seed: int = 0) -> pd.DataFrame
 
 
 def said(ratio: float, low: float, high: float) -> str:
-    """In words: "faster by 1.32 (1.27–1.38)", "slower by 1.10 (1.06–1.14)" or "indistinguishable (0.98–1.03)"."""
+    """Describe a ratio in words.
+
+    The result is like "faster by 1.32 (1.27–1.38)", "slower by 1.10 (1.06–1.14)" or "indistinguishable (0.98–1.03)".
+    """
     if low > 1.0:
         return f"slower by {ratio:.2f} ({low:.2f}–{high:.2f})"
     if high < 1.0:

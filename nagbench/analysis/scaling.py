@@ -1,4 +1,4 @@
-"""How counts grow with the condition number or the dimension, over the problems of one family."""
+"""Growth of counts with the condition number or the dimension, over the problems of one family."""
 
 from __future__ import annotations
 
@@ -13,12 +13,22 @@ _COLUMNS = ["family", "along", "at", "mode", "method", "optimizer", "x", "iterat
 
 
 def scaling(table: pd.DataFrame, conditions: Mapping[str, float]) -> pd.DataFrame:
-    """One row a method, mode and problem of a family that the sweep holds at three sizes at least.
+    """Collect the iterations over the sizes of each family that has at least three.
 
-    ``table`` is one of `analysis.summary`; ``conditions`` are condition numbers κ = L/μ by task, where they are known.
-    ``along`` is "condition", over problems of one dimension, or "dimension", over problems of one κ (or of none that is known);
-    ``at`` is what they share, and ``x`` what differs. Problems of a family with the same ``x`` would be another kind of
-    comparison: where there are several, none is taken. ``iterations`` is infinite where the median run did not converge.
+    Parameters
+    ----------
+    table : DataFrame
+        The table of `analysis.summary.summary`.
+    conditions : mapping of str to float
+        Condition numbers κ = L/μ by task, where they are known.
+
+    Returns
+    -------
+    DataFrame
+        One row for each family, mode, method and problem. ``along`` is "condition" (problems of equal dimension) or
+        "dimension" (problems of equal κ, or all without one); ``at`` is the shared quantity and ``x`` the varying one.
+        ``iterations`` is infinite if the median run did not converge. Families with several problems of equal ``x`` are
+        left out, because their problems differ in something else.
     """
     rows = table.assign(
         condition=table["task"].map(conditions).astype(float), dimension=table["dimension"].astype(float)
@@ -35,7 +45,18 @@ def scaling(table: pd.DataFrame, conditions: Mapping[str, float]) -> pd.DataFram
 
 
 def slope(x: pd.Series, iterations: pd.Series) -> float:
-    """The exponent p of iterations ∝ xᵖ: least squares on logarithms, over three converged points at least, else nan."""
+    """Fit the exponent p of iterations ∝ xᵖ by least squares on logarithms.
+
+    Parameters
+    ----------
+    x, iterations : Series
+        Sizes and iterations of one method; infinite where it did not converge.
+
+    Returns
+    -------
+    float
+        The exponent; nan with fewer than three converged points.
+    """
     good = np.isfinite(iterations) & (iterations > 0) & (x > 0)
     if int(good.sum()) < FEWEST:
         return math.nan

@@ -1,6 +1,6 @@
-"""How much results depend on hyperparameters: usable step sizes, best settings, regret, overshoot.
+"""Dependence of the results on hyperparameters: usable step sizes, best settings, regret, overshoot.
 
-All functions take rows as a sweep's `runs` or a `scan` has them, and return a table.
+All functions take rows of a sweep's `runs` or of a `scan`, and return a table.
 """
 
 from __future__ import annotations
@@ -18,18 +18,42 @@ _NAMED = [*TASK, "optimizer", "variant", "mode"]
 
 
 def tightest(runs: pd.DataFrame) -> pd.DataFrame:
-    """The rows at the tightest tolerance of each problem, with ``count``: the iterations, infinite where not converged."""
+    """Select the rows at the tightest tolerance of each problem.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        A table of runs.
+
+    Returns
+    -------
+    DataFrame
+        The rows with ``count``, the iterations; infinite if the run did not converge.
+    """
     rows = runs[runs["tolerance"] == runs.groupby(TASK)["tolerance"].transform("min")]
     return rows.assign(count=rows["iterations"].astype(float).where(rows["status"] == "converged", np.inf))
 
 
 def settings_of(runs: pd.DataFrame) -> list[str]:
-    """The columns that hold hyperparameters and have a value."""
+    """List the hyperparameter columns that hold a value."""
     return [name for name in hyperparameters(runs) if runs[name].notna().any()]
 
 
 def by_setting(runs: pd.DataFrame) -> pd.DataFrame:
-    """One row a problem, variant, mode and setting: the median count over starts and seeds, and how many converged."""
+    """Aggregate the runs of each setting over starts and seeds.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        A table of runs.
+
+    Returns
+    -------
+    DataFrame
+        One row for each problem, oracle, variant, mode and setting: ``count``, the median iterations; ``solved`` of
+        ``of`` runs converged; ``evaluations``, the sum of the gradient evaluations; ``final`` and ``overshoot``,
+        medians; ``cell``, the first cell.
+    """
     rows = tightest(runs).assign(
         solved=lambda rows: rows["status"] == "converged", residual=lambda rows: rows["residual"].fillna(np.inf)
     )
@@ -47,12 +71,26 @@ def by_setting(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def best_settings(runs: pd.DataFrame, within: float = 2.0) -> pd.DataFrame:
-    """The best tuning on each problem of each variant, and how special it is.
+    """Find the best tuning of each variant on each problem, and how many settings come near it.
 
-    One row a problem, oracle, variant and mode of several settings: ``settings`` tried, ``converged`` of them,
-    ``share`` that needed at most ``within`` times the fewest iterations, the fewest ``iterations`` (the median over
-    starts and seeds, infinite where more than half failed), its hyperparameters and its ``cell``. Ties, and settings that
-    failed, go by the smallest final measure, then by the lower trial number, as in `selection.select_best_trials`.
+    Parameters
+    ----------
+    runs : DataFrame
+        A table of runs.
+    within : float
+        A setting is near the best if it needs at most this many times its iterations.
+
+    Returns
+    -------
+    DataFrame
+        One row for each problem, oracle, variant and mode with several settings: the number of ``settings`` tried and
+        ``converged``; ``share``, the fraction near the best; ``iterations`` of the best, the median over starts and
+        seeds (infinite if more than half failed); its hyperparameters and its ``cell``.
+
+    Notes
+    -----
+    Ties, and settings that failed, are ordered by the smallest final measure, then by the lower trial number, as in
+    `selection.select_best_trials`.
     """
     settings, found = settings_of(runs), []
     for key, group in by_setting(runs).groupby(_NAMED, sort=False):
@@ -75,13 +113,27 @@ def best_settings(runs: pd.DataFrame, within: float = 2.0) -> pd.DataFrame:
 
 
 def usable_steps(runs: pd.DataFrame, within: float = 2.0) -> pd.DataFrame:
-    """How wide the usable step sizes are, in decades, at each value of the other hyperparameters of a grid.
+    """Measure the range of usable step sizes, in decades, at each value of the other hyperparameters of a grid.
 
-    ``converged_decades`` is the length, in log₁₀ of the step size, of the set of step sizes that converged;
-    ``usable_decades`` of those that needed at most ``within`` times the fewest iterations of their row. Each step size
-    of the grid stands for the interval half-way to its neighbours (the ends for half of one), so the widths are known
-    to a grid spacing, ``spacing``. ``lowest`` and ``highest`` bound what is usable, ``best`` is the best step size and
-    ``iterations`` what it needed. Rows with fewer than three step sizes are left out.
+    Parameters
+    ----------
+    runs : DataFrame
+        A table of runs.
+    within : float
+        A step size is usable if it needs at most this many times the fewest iterations of its row.
+
+    Returns
+    -------
+    DataFrame
+        One row for each setting of the other hyperparameters with at least three step sizes. ``converged_decades`` and
+        ``usable_decades`` are lengths in log₁₀ of the step size; ``lowest`` and ``highest`` bound the usable step
+        sizes; ``spacing`` is the largest grid spacing in decades; ``best`` is the best step size and ``iterations``
+        what it needed.
+
+    Notes
+    -----
+    Each step size stands for the interval half-way to its neighbours (at the ends, for half of one), so the lengths are
+    known up to one grid spacing.
     """
     rows = by_setting(runs)
     keys = [*_NAMED, *(name for name in settings_of(runs) if name != "step_size")]
@@ -97,6 +149,7 @@ _WIDTHS = ["converged_decades", "usable_decades", "lowest", "highest", "spacing"
 
 
 def _widths(steps: Floats, counts: Floats, within: float) -> dict[str, float]:
+    """Measure the range of usable step sizes of one row of a grid."""
     logs, least = np.log10(steps), float(counts.min())
     lengths = np.diff(np.concatenate([logs[:1], 0.5 * (logs[1:] + logs[:-1]), logs[-1:]]))
     converged = np.isfinite(counts)
@@ -114,12 +167,26 @@ def _widths(steps: Floats, counts: Floats, within: float) -> dict[str, float]:
 
 
 def regret(runs: pd.DataFrame, modes: Sequence[str] = ("default", "theory", "given")) -> pd.DataFrame:
-    """What it costs not to tune: the iterations at each untuned setting beside the best of the tuned and gridded ones.
+    """Compare the iterations at each untuned setting with the best of the tuned and gridded ones.
 
-    One row a problem, oracle, variant and untuned mode: its median ``iterations`` over starts and seeds, the ``best``
-    that any setting of the same optimizer reached, in whichever variant, ``regret`` = iterations/best, the ``best_of_all``
-    that any variant reached on the problem, and ``regret_of_all``. An untuned setting that did not converge has infinite
-    regret; where nothing converged it is missing. A setting that beats its tuning counts as best: regret is at least 1.
+    Parameters
+    ----------
+    runs : DataFrame
+        A table of runs.
+    modes : sequence of str
+        The untuned modes.
+
+    Returns
+    -------
+    DataFrame
+        One row for each problem, oracle, variant and untuned mode: the median ``iterations`` over starts and seeds;
+        ``best``, the fewest that any setting of the same optimizer needed, in any variant; ``regret``; ``best_of_all``,
+        the fewest of any variant on the problem; ``regret_of_all``; the hyperparameters and ``cell``.
+
+    Notes
+    -----
+    The regret is iterations / best. It is infinite for a setting that did not converge, and missing where nothing
+    converged. An untuned setting may itself be the best, so the regret is at least 1.
     """
     rows = by_setting(runs)
     # A given setting is a variant of its own: its tuning is another variant of the same optimizer.
@@ -137,10 +204,22 @@ def regret(runs: pd.DataFrame, modes: Sequence[str] = ("default", "theory", "giv
 
 
 def overshoot_by_momentum(runs: pd.DataFrame) -> pd.DataFrame:
-    """How overshoot depends on momentum: quantiles over the settings that converged, at each problem, method and momentum.
+    """Aggregate the overshoot of the settings that converged by problem, method and momentum.
 
-    Overshoot is the largest rise of f over its least value so far, divided by f₀ − f*. ``median``, ``highest`` and
-    ``rising``, the share of settings with any rise at all, out of ``settings``.
+    Parameters
+    ----------
+    runs : DataFrame
+        A table of runs with ``momentum`` and ``overshoot``.
+
+    Returns
+    -------
+    DataFrame
+        One row for each problem, oracle, optimizer and momentum: the number of ``settings``, the ``median`` and
+        ``highest`` overshoot, and ``rising``, the share of settings with any overshoot.
+
+    Notes
+    -----
+    The overshoot is the largest rise of f over its least value so far, divided by f₀ − f*.
     """
     rows = tightest(runs)
     rows = rows[(rows["status"] == "converged") & rows["momentum"].notna() & rows["overshoot"].notna()]
@@ -157,11 +236,21 @@ def overshoot_by_momentum(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def paired_overshoot(runs: pd.DataFrame, first: str = "nesterov", second: str = "momentum") -> pd.DataFrame:
-    """Two methods at the same step size and momentum: where each overshoots less.
+    """Compare the overshoot of two methods at the same step size and momentum.
 
-    One row a problem and oracle, over the settings, starts and seeds at which both converged: ``pairs``, the shares in
-    which ``first`` overshoots ``less``, ``equal`` (neither rises, or by the same) and ``more``, and the median of the
-    ratio first/second where both rise.
+    Parameters
+    ----------
+    runs : DataFrame
+        A table of runs of both methods.
+    first, second : str
+        Names of the two optimizers.
+
+    Returns
+    -------
+    DataFrame
+        One row for each problem and oracle, over the settings, starts and seeds at which both converged: their number
+        ``pairs``; the shares ``less``, ``equal`` and ``more`` in which ``first`` overshoots less, equally (or neither
+        does) and more; ``ratio``, the median of first / second where both overshoot.
     """
     rows = tightest(runs)
     rows = rows[(rows["status"] == "converged") & rows["overshoot"].notna() & rows["momentum"].notna()]

@@ -1,7 +1,7 @@
 """Medians with exact confidence intervals, and ranks of methods over problems with the tests of Friedman and Nemenyi.
 
-All start from the table of `profiles.work`, in which a run that did not converge costs infinity: it counts as dearer than
-every run that did, and is never dropped nor averaged.
+All functions start from the table of `profiles.work`, in which a run that did not converge costs infinity: it counts as
+costlier than every run that converged, and is never dropped or averaged.
 """
 
 from __future__ import annotations
@@ -25,15 +25,34 @@ _FEW = 6
 
 
 def median_interval(values: Sequence[float] | Floats, confidence: float = 0.95) -> tuple[float, float, float]:
-    """(median, low, high): the exact interval of order statistics for the median of whatever distribution.
+    """Compute a median with its distribution-free confidence interval of order statistics.
 
-    low = x₍ₗ₎ and high = x₍ₙ₊₁₋ₗ₎ with the largest l for which P(Binomial(n, 1/2) < l) ≤ (1 − confidence)/2, so that the
-    interval covers the median with at least this confidence, without assumptions; with the values ∞ of runs that did not
-    converge too. Where there are too few values for it (under 6 at 95 %), low and high are nan.
+    Parameters
+    ----------
+    values : sequence of float
+        Sample of any distribution; runs that did not converge are infinite.
+    confidence : float
+        Confidence level, in (0, 1).
 
-    Raises UsageError for a confidence outside (0, 1).
+    Returns
+    -------
+    median, low, high : float
+        The median and the ends of its interval. The ends are nan with too few values (fewer than 6 at 95 %); all three
+        are nan if there is no value or one is nan.
 
-    Source: Conover, Practical Nonparametric Statistics, 3rd ed. (1999), section 3.2.
+    Raises
+    ------
+    UsageError
+        If the confidence is outside (0, 1).
+
+    Notes
+    -----
+    low = x₍ₗ₎ and high = x₍ₙ₊₁₋ₗ₎ with the largest l for which P(Binomial(n, 1/2) < l) ≤ (1 − confidence)/2, so the
+    interval covers the median with at least this confidence.
+
+    References
+    ----------
+    .. [1] Conover, Practical Nonparametric Statistics, 3rd ed. (1999), section 3.2.
     """
     if not 0.0 < confidence < 1.0:
         raise UsageError(f"confidence {confidence!r} is not valid; allowed: a number between 0 and 1")
@@ -54,10 +73,24 @@ def median_interval(values: Sequence[float] | Floats, confidence: float = 0.95) 
 
 
 def medians(work: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
-    """The median work over starts and seeds of each task, mode, method and tolerance, with its confidence interval.
+    """Compute the median work over starts and seeds of each task, mode, method and tolerance, with its interval.
 
-    Columns ``task, mode, method, tolerance, solved, of, median, low, high``; see `median_interval`. A median of ∞ means that
-    at least half of the runs did not converge; nan, that a run was not timed.
+    Parameters
+    ----------
+    work : DataFrame
+        The table of `profiles.work`.
+    confidence : float
+        Confidence level, in (0, 1).
+
+    Returns
+    -------
+    DataFrame
+        Columns ``task, mode, method, tolerance, solved, of, median, low, high``. A median of ∞ means that at least half
+        of the runs did not converge; nan means that a run was not timed.
+
+    See Also
+    --------
+    median_interval : Defines the interval.
     """
     rows: list[dict[str, Any]] = []
     keys = ["task", "mode", "method", "tolerance"]
@@ -70,10 +103,23 @@ def medians(work: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
 
 
 def ranks(work: pd.DataFrame) -> pd.DataFrame:
-    """The rank of each method on each task at its tightest tolerance, 1 for the least median work; ties share their mean.
+    """Rank the methods on each task at its tightest tolerance by their median work.
 
-    Columns ``mode, task, method, optimizer, median, rank``. A task is one block however many starts and seeds it has, since
-    those do not tell about other problems. Methods that failed on at least half of them all tie at the last ranks.
+    Parameters
+    ----------
+    work : DataFrame
+        The table of `profiles.work`.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``mode, task, method, optimizer, median, rank``; rank 1 is the least work, and ties share their mean
+        rank.
+
+    Notes
+    -----
+    A task is one block of the tests however many starts and seeds it has, because those say nothing about other
+    problems. Methods that failed on at least half of them all tie at the last ranks.
     """
     rows = compared(work)
     rows = rows[rows["tolerance"] == rows.groupby(["mode", "task"])["tolerance"].transform("min")]
@@ -85,7 +131,19 @@ def ranks(work: pd.DataFrame) -> pd.DataFrame:
 
 
 def mean_ranks(ranks: pd.DataFrame) -> pd.DataFrame:
-    """One row a mode and method, best first: ``mode, method, optimizer, mean_rank, first`` (ties included) and ``problems``."""
+    """Average the ranks of each method over the tasks.
+
+    Parameters
+    ----------
+    ranks : DataFrame
+        The table of `ranks`.
+
+    Returns
+    -------
+    DataFrame
+        One row for each mode and method, best first: ``mode, method, optimizer, mean_rank``, ``first`` (the number of
+        first places, ties included) and ``problems``.
+    """
     best = ranks["median"].groupby([ranks["mode"], ranks["task"]]).transform("min") == ranks["median"]
     told = ranks.assign(first=best & np.isfinite(ranks["median"]))
     groups = told.groupby(["mode", "method", "optimizer"], sort=False)
@@ -94,22 +152,42 @@ def mean_ranks(ranks: pd.DataFrame) -> pd.DataFrame:
 
 
 def friedman(ranks: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
-    """Friedman's test that all methods of a mode rank alike, and Nemenyi's critical difference. One row a mode.
+    """Test with Friedman's statistic whether all methods of a mode rank alike, and give Nemenyi's critical difference.
 
-    With k methods on N problems, mean ranks R_j and the correction C = 1 − Σ(t³ − t)/(N k (k² − 1)) for groups of t ties:
+    Parameters
+    ----------
+    ranks : DataFrame
+        The table of `ranks`.
+    confidence : float
+        Confidence level of the critical difference, in (0, 1).
 
-    χ² = 12 N/(k (k + 1)) Σ (R_j − (k + 1)/2)² / C,  F = (N − 1) χ² / (N (k − 1) − χ²),  CD = q_α √(k (k + 1)/(6 N)).
+    Returns
+    -------
+    DataFrame
+        One row for each mode: ``mode, methods, problems, chi_square, f, p_value, critical_difference, enough,
+        why_not``. Two methods differ with this confidence, over all pairs at once, if their mean ranks differ by more
+        than ``critical_difference``. ``enough`` says whether the test can show anything (at least 6 problems, and a
+        critical difference below k − 1, the largest possible difference); ``why_not`` gives the reason if not.
 
-    ``p_value`` belongs to ``chi_square`` and is found by shuffling the ranks within each problem 19,999 times (seeded): right
-    for few problems too, where the approximations by χ² and F are not. Two methods of which the mean ranks differ by more than
-    ``critical_difference`` (q_α: the studentized range over √2) differ with this confidence, all pairs at once.
+    Notes
+    -----
+    With k methods on N problems, mean ranks R_j and the correction C = 1 − Σ(t³ − t)/(N k (k² − 1)) for groups of t
+    ties:
 
-    ``enough`` says whether it can mean anything: at least 6 problems, and a critical difference below k − 1, the largest
-    difference that there can be; ``why_not`` says why not. Problems that are variations of one another are no independent
-    blocks, which no test can see.
+    χ² = 12 N/(k (k + 1)) Σ (R_j − (k + 1)/2)² / C,  F = (N − 1) χ² / (N (k − 1) − χ²),  CD = q_α √(k (k + 1)/(6 N)),
 
-    Source: Friedman 1937; Iman and Davenport 1980; Nemenyi 1963; Demšar, Statistical comparisons of classifiers over
-    multiple data sets, J. Mach. Learn. Res. 7 (2006), section 3.2.
+    where q_α is a quantile of the studentized range over √2. ``p_value`` belongs to ``chi_square`` and comes from
+    19,999 seeded random permutations of the ranks within each problem, which is valid for few problems too, unlike the
+    approximations by χ² and F. Problems that are variations of one another are not independent blocks; no test can
+    detect that.
+
+    References
+    ----------
+    .. [1] Friedman, The use of ranks to avoid the assumption of normality, J. Am. Stat. Assoc. 32 (1937).
+    .. [2] Iman and Davenport, Approximations of the critical region of the Friedman statistic, Commun. Stat. 9 (1980).
+    .. [3] Nemenyi, Distribution-free multiple comparisons, PhD thesis, Princeton (1963).
+    .. [4] Demšar, Statistical comparisons of classifiers over multiple data sets, J. Mach. Learn. Res. 7 (2006),
+       section 3.2.
     """
     rows = [
         {
@@ -123,6 +201,7 @@ def friedman(ranks: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
 
 
 def _tested(table: Any, confidence: float) -> dict[str, Any]:
+    """Apply the tests to ranks[problem, method] of one mode."""
     n, k = table.shape
     difference = critical_difference(k, n, confidence)
     statistic = _chi_square(table)
@@ -142,7 +221,7 @@ def _tested(table: Any, confidence: float) -> dict[str, Any]:
 
 
 def _chi_square(table: Any) -> float:
-    """Friedman's statistic of ranks[problem, method], corrected for ties; 0 where all tie throughout."""
+    """Compute Friedman's statistic of ranks[problem, method], corrected for ties; return 0 if all ranks tie."""
     n, k = table.shape
     spread = ((table - (k + 1) / 2) ** 2).sum()
     means = table.mean(axis=0)
@@ -150,7 +229,10 @@ def _chi_square(table: Any) -> float:
 
 
 def _shuffled(table: Any, statistic: float) -> float:
-    """The share of tables with ranks shuffled within each problem, this one included, with at least this statistic."""
+    """Compute the permutation p-value of the statistic.
+
+    It is the share of tables, this one included, with ranks shuffled within each problem and at least this statistic.
+    """
     n, k = table.shape
     generator = np.random.default_rng(0)
     least = float(((table.mean(axis=0) - (k + 1) / 2) ** 2).sum()) * (1 - 1e-12)
@@ -164,9 +246,24 @@ def _shuffled(table: Any, statistic: float) -> float:
 
 
 def critical_difference(methods: int, problems: int, confidence: float = 0.95) -> float:
-    """Nemenyi's critical difference of mean ranks, q_α √(k (k + 1)/(6 N)); nan with fewer than two methods.
+    """Compute Nemenyi's critical difference of mean ranks, q_α √(k (k + 1)/(6 N)).
 
-    Raises UsageError for a confidence outside (0, 1).
+    Parameters
+    ----------
+    methods, problems : int
+        The numbers k of methods and N of problems.
+    confidence : float
+        Confidence level, in (0, 1).
+
+    Returns
+    -------
+    float
+        The critical difference; nan with fewer than two methods or without problems.
+
+    Raises
+    ------
+    UsageError
+        If the confidence is outside (0, 1).
     """
     if not 0.0 < confidence < 1.0:
         raise UsageError(f"confidence {confidence!r} is not valid; allowed: a number between 0 and 1")
@@ -177,10 +274,11 @@ def critical_difference(methods: int, problems: int, confidence: float = 0.95) -
 
 
 def _range_quantile(confidence: float, count: int) -> float:
-    """The quantile of the range of so many standard normal numbers: P(range ≤ q) = k ∫ φ(z) (Φ(z) − Φ(z − q))ᵏ⁻¹ dz.
+    """Compute a quantile of the range of ``count`` standard normal numbers.
 
-    The trapezoidal rule is exact to rounding here, as the integrand and all its derivatives vanish at both ends. The same as
-    `scipy.stats.studentized_range` with infinitely many degrees of freedom, whose module takes half a second to import.
+    P(range ≤ q) = k ∫ φ(z) (Φ(z) − Φ(z − q))ᵏ⁻¹ dz. The trapezoidal rule is exact to rounding here, because the
+    integrand and all its derivatives vanish at both ends. `scipy.stats.studentized_range` with infinitely many degrees
+    of freedom gives the same, but its module takes half a second to import.
     """
     from scipy.special import ndtr
 
@@ -196,9 +294,19 @@ def _range_quantile(confidence: float, count: int) -> float:
 
 
 def alike(means: pd.DataFrame, difference: float) -> list[list[str]]:
-    """The largest groups of methods, best first, whose mean ranks all lie within the critical difference of each other.
+    """Find the largest groups of methods whose mean ranks all lie within the critical difference of each other.
 
-    ``means`` are the `mean_ranks` of one mode. Groups of one are left out.
+    Parameters
+    ----------
+    means : DataFrame
+        The rows of `mean_ranks` of one mode.
+    difference : float
+        The critical difference.
+
+    Returns
+    -------
+    list of list of str
+        The groups of at least two methods, best first.
     """
     ordered = means.sort_values("mean_rank", kind="stable")
     names, at = [str(name) for name in ordered["method"]], ordered["mean_rank"].to_numpy(float)

@@ -1,4 +1,4 @@
-"""One row a problem, mode and method: the numbers that a reader sees first."""
+"""Summarise a sweep: one row for each problem, mode and method."""
 
 from __future__ import annotations
 
@@ -26,22 +26,40 @@ _FACTS = ["family", "optimizer", "library", "tested_at", "budget", "tolerance"]
 
 
 def summary(runs: pd.DataFrame, timings: pd.DataFrame) -> pd.DataFrame:
-    """One row a task, mode and method, over the selected rows at each task's tightest tolerance.
+    """Summarise the selected runs at each task's tightest tolerance.
 
-    A task is a problem with its oracle; ``task`` and ``method`` are the labels to show: the name, and what tells it
-    apart where one name stands for several. ``iterations``, ``gradient_evaluations`` and ``wall_time`` are medians over
-    seeds and starts in which a run that did not converge counts as infinite. ``solved`` of ``of`` runs converged;
-    ``ending`` is how most of the others ended and ``ended`` the median iteration at which they did; ``status`` is
-    "converged" where the median is finite, else the same as ``ending``, and ``statuses`` counts all of them.
-    ``best`` marks the fewest iterations of a task and mode, ties included; ``fastest`` the least wall time and all
-    whose quartiles overlap its own. Times come from one machine, the one that timed most cells: times of different
-    machines are never pooled. Those that were not taken are nan. ``cell`` is the run nearest to the median.
+    A task is a problem with its oracle.
+
+    Parameters
+    ----------
+    runs, timings : DataFrame
+        The tables of a sweep's results.
+
+    Returns
+    -------
+    DataFrame
+        One row for each task, mode and method:
+
+        - ``task`` and ``method`` are labels for display: the name, and what distinguishes it if several share the name.
+        - ``iterations``, ``gradient_evaluations`` and ``wall_time`` (seconds) are medians over seeds and starts; a run
+          that did not converge counts as infinite.
+        - ``solved`` of ``of`` runs converged. ``ending`` is the most frequent status of the others and ``ended`` the
+          median iteration at which they ended. ``status`` is "converged" if the median is finite, else equal to
+          ``ending``; ``statuses`` counts all of them.
+        - ``best`` marks the fewest iterations of a task and mode, ties included; ``fastest`` marks the least wall time
+          and all whose quartiles overlap its own.
+        - ``cell`` is the run nearest to the median.
+
+    Notes
+    -----
+    Times come from the machine that timed most cells, because times of different machines are never pooled. Missing
+    times are nan.
     """
     return summary_of(selected(runs, timings))
 
 
 def summary_of(rows: pd.DataFrame) -> pd.DataFrame:
-    """The same from the rows of `selected`."""
+    """Summarise the rows of `selected`; see `summary` for the columns."""
     rows = rows.assign(solved=rows["status"] == "converged")
     groups = rows.groupby(_NAMES, sort=False)
     table = groups.agg(solved=("solved", "sum"), of=("cell", "size"), machine=("machine", "first"))
@@ -59,7 +77,10 @@ _COLUMNS = [
 
 
 def _medians(rows: pd.DataFrame) -> pd.DataFrame:
-    """Medians by task, mode and method, with unsolved runs as infinite; nan where a solved run has no value."""
+    """Compute medians by task, mode and method.
+
+    Unsolved runs count as infinite. The median is nan if a solved run has no value.
+    """
     numbers = rows[_NAMES].copy()
     for name in ("iterations", "gradient_evaluations", "wall_time"):
         numbers[name] = rows[name].astype(float).where(rows["solved"], np.inf)
@@ -74,7 +95,7 @@ def _medians(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _endings(rows: pd.DataFrame) -> pd.DataFrame:
-    """How the runs of each task, mode and method ended: counts in words, and how and where most failures did."""
+    """Count the statuses by task, mode and method, and find where and how most failures ended."""
     counts = rows.groupby([*_NAMES, "status"]).size().unstack(fill_value=0)
     failures = counts.drop(columns="converged", errors="ignore")
     ranked = ((row[row > 0]).sort_values(ascending=False, kind="stable") for _, row in counts.iterrows())
@@ -87,14 +108,23 @@ def _endings(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def hyperparameters(runs: pd.DataFrame) -> list[str]:
-    """The columns of the table of runs that hold hyperparameters: all that are no other."""
+    """List the columns of the table of runs that hold hyperparameters: all that have no other meaning."""
     return [str(column) for column in runs if column not in {*_TASK, *_FACTS, *_OTHERS}]
 
 
 def selected(runs: pd.DataFrame, timings: pd.DataFrame) -> pd.DataFrame:
-    """The selected runs at each task's tightest tolerance, labelled, mode by mode, with the wall time of each.
+    """Select the runs to show: the selected ones at each task's tightest tolerance, with labels and times.
 
-    ``typical`` marks one run of each task, mode and method: the one nearest to their median of iterations.
+    Parameters
+    ----------
+    runs, timings : DataFrame
+        The tables of a sweep's results.
+
+    Returns
+    -------
+    DataFrame
+        The rows in the order of the modes, with ``task``, ``method``, ``wall_time`` and ``typical``, which marks one
+        run of each task, mode and method: the one nearest to their median of iterations.
     """
     rows = labelled(runs[runs["selected"].astype(bool)])
     tightest = rows["tolerance"] == rows.groupby("task")["tolerance"].transform("min")
@@ -103,6 +133,7 @@ def selected(runs: pd.DataFrame, timings: pd.DataFrame) -> pd.DataFrame:
 
 
 def _typical(rows: pd.DataFrame) -> pd.Series[bool]:
+    """Mark the first run nearest to the median of iterations of its task, mode and method."""
     names = [rows[name] for name in _NAMES]
     count = rows["iterations"].astype(float).where(rows["status"] == "converged", np.inf)
     median = count.groupby(names).transform("median")
@@ -112,7 +143,7 @@ def _typical(rows: pd.DataFrame) -> pd.Series[bool]:
 
 
 def labelled(runs: pd.DataFrame) -> pd.DataFrame:
-    """The runs, mode by mode and else as they came, with their labels ``task`` and ``method``."""
+    """Add the labels ``task`` and ``method``, and sort the runs by mode; within a mode they keep their order."""
     rows = runs.reset_index(drop=True)
     rows["task"] = _labels(rows, "problem", _TASK[1:], ["problem"], within="problem")
     name = "variant" if "variant" in rows else "optimizer"
@@ -122,7 +153,10 @@ def labelled(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _labels(rows: pd.DataFrame, name: str, keys: Sequence[str], scope: list[str], *, within: str) -> pd.Series[Any]:
-    """The name, and in brackets the keys that take several values in one ``within`` of its ``scope``."""
+    """Label the rows by name, followed in brackets by the keys that take several values.
+
+    A key is added if it varies within one ``within`` of the ``scope``.
+    """
     labels = rows[name].astype(str)
     # Most tables have nothing to tell apart, and this says so for all scopes at once.
     alone = rows.drop_duplicates([*scope, within, *keys])
@@ -137,6 +171,7 @@ def _labels(rows: pd.DataFrame, name: str, keys: Sequence[str], scope: list[str]
 
 
 def _pairs(values: Mapping[Any, Any]) -> str:
+    """Format the values that are present as "key=value"."""
     given = {key: value for key, value in values.items() if not pd.isna(value)}
     return ", ".join(
         f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}" for key, value in given.items()
@@ -144,7 +179,7 @@ def _pairs(values: Mapping[Any, Any]) -> str:
 
 
 def timed(rows: pd.DataFrame, timings: pd.DataFrame) -> pd.DataFrame:
-    """The runs with the time that each took to its last iteration; nan where it was not timed."""
+    """Add the time that each run took to its last iteration, in seconds; nan if it was not timed."""
     times = timings[timings["cell"].isin(rows["cell"])]
     if times.empty:
         return rows.assign(wall_time=np.nan, wall_time_iqr=np.nan, machine=None)
@@ -156,7 +191,7 @@ def timed(rows: pd.DataFrame, timings: pd.DataFrame) -> pd.DataFrame:
 
 
 def _flagged(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with ``best`` and ``fastest``."""
+    """Add the columns ``best`` and ``fastest``."""
     groups = table.groupby(["task", "mode"])
     least = groups["iterations"].transform("min")
     table["best"] = (table["iterations"] == least) & np.isfinite(table["iterations"])
@@ -168,7 +203,18 @@ def _flagged(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def findings(table: pd.DataFrame) -> list[str]:
-    """What a summary shows, in sentences, mode by mode: who led and where not, by how much, ties, and what failed."""
+    """Describe a summary in sentences, mode by mode.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The table of `summary`.
+
+    Returns
+    -------
+    list of str
+        Sentences that say which method led on which task and by how much, and name ties and failures.
+    """
     return [
         f"{str(mode).capitalize()}: {sentence}."
         for mode, rows in table.groupby("mode", sort=False)
@@ -177,6 +223,7 @@ def findings(table: pd.DataFrame) -> list[str]:
 
 
 def _said(table: pd.DataFrame) -> list[str]:
+    """Describe the rows of one mode."""
     compared = table[table.groupby("task")["method"].transform("nunique") > 1]
     if compared.empty:
         return [f"only {listed(list(table['method'].unique()))} ran, so nothing is compared", *_failed(table)]
@@ -184,7 +231,7 @@ def _said(table: pd.DataFrame) -> list[str]:
 
 
 def _leads(table: pd.DataFrame) -> list[str]:
-    """Who needed the fewest iterations where, with the next method's; ties; problems that nobody solved."""
+    """Say which method needed the fewest iterations on which task, with ties and tasks that no method solved."""
     tasks = table["task"].nunique()
     best = table[table["best"]]
     winners = {str(task): list(rows["method"]) for task, rows in best.groupby("task", sort=False)}
@@ -202,11 +249,12 @@ def _leads(table: pd.DataFrame) -> list[str]:
 
 
 def _of(count: int, tasks: int) -> str:
+    """Format a number of tasks out of all."""
     return f"{count} of {tasks} problems" if tasks > 1 else "the one problem"
 
 
 def _margin(table: pd.DataFrame, task: str) -> str:
-    """The task, with the fewest iterations and the next method's."""
+    """Format the task with the fewest iterations and those of the next method."""
     first, second = table[table["task"] == task].sort_values("iterations", kind="stable").iloc[:2].to_dict("records")
     least, next_least = float(first["iterations"]), float(second["iterations"])
     rest = f" against {whole(next_least)} for {second['method']}" if np.isfinite(next_least) else ", no other converged"
@@ -214,7 +262,7 @@ def _margin(table: pd.DataFrame, task: str) -> str:
 
 
 def _by_time(table: pd.DataFrame) -> list[str]:
-    """Where the least wall time went to another method than the fewest iterations."""
+    """Say where the fastest method by wall time is not one with the fewest iterations."""
     if not table["fastest"].any():
         return []
     other, ahead = [], []
@@ -231,7 +279,7 @@ def _by_time(table: pd.DataFrame) -> list[str]:
 
 
 def _failed(table: pd.DataFrame) -> list[str]:
-    """Methods with runs that did not converge: on how many problems (or which), and how those runs ended."""
+    """List the methods with runs that did not converge: on which problems (or how many), and their statuses."""
     failed = table[table["solved"] < table["of"]]
     parts = []
     for method, rows in failed.groupby("method", sort=False):

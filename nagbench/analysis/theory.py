@@ -1,4 +1,4 @@
-"""Theory beside measurement: stable steps, rates, predicted counts and worst cases of cells, and where they are violated."""
+"""Compare measurements with theory: stable steps, rates, predicted counts, worst cases, and violations of them."""
 
 from __future__ import annotations
 
@@ -30,19 +30,30 @@ _FACTS = ["cell", "problem", "variant", "mode", "oracle", "start", "seed", "tole
 
 
 def beside(runs: pd.DataFrame, plan: pd.DataFrame) -> pd.DataFrame:
-    """What theory says about each row of a sweep's runs, beside what was measured.
+    """Compare each row of a sweep's runs with what theory predicts for it.
 
-    ``plan`` is the sweep's plan, which holds the problems. Columns, besides those that say which run it is:
+    Parameters
+    ----------
+    runs : DataFrame
+        The runs of a sweep.
+    plan : DataFrame
+        The plan of the sweep, which holds the problems.
 
-    - ``smoothness``, ``strong_convexity``: L and μ, and ``place``, where they hold: facts "everywhere", or estimates at
-      the "minimiser" or the "start" (see `curvature.find_curvature`).
-    - ``step_size`` and ``stable_up_to``, the largest step that is stable in linear theory, edge/L.
-    - ``rate`` measured, as a factor an iteration, and ``rate_in_theory``: the largest spectral radius over the spectrum
-      where it is known, or over μ and L; at an estimate's place, of the quadratic that fits f there.
-    - ``predicted_iterations``, and ``ratio`` = measured/predicted, for quadratics.
-    - ``at_most``: the iterations that the worst case over all functions with this L and μ allows, where there is a bound.
-    - ``violation``: in words what theory excludes and the measurement shows; empty where it shows nothing of the kind.
-      Estimates hold at a point alone, so they are never violated.
+    Returns
+    -------
+    DataFrame
+        One row for each run, with the columns that identify it and:
+
+        - ``smoothness``, ``strong_convexity``: L and μ, and ``place``, where they hold: known facts "everywhere", or
+          estimates at the "minimiser" or the "start" (see `curvature.find_curvature`).
+        - ``step_size``, and ``stable_up_to``, the largest stable step of the linear theory, edge/L.
+        - ``rate``, measured as a factor per iteration, and ``rate_in_theory``: the largest spectral radius over the
+          spectrum if it is known, else over μ and L; for an estimate, of the quadratic that fits f there.
+        - ``predicted_iterations``, and ``ratio`` = measured/predicted, for quadratics.
+        - ``at_most``: the iterations allowed by the worst case over all functions with this L and μ, if there is a
+          bound.
+        - ``violation``: what theory excludes and the measurement shows, in words; empty if there is nothing. Estimates
+          hold at one point only, so they are never violated.
     """
     specs = plan.drop_duplicates("cell").set_index("cell")["problem_spec"]
     settings = hyperparameters(runs)
@@ -57,6 +68,7 @@ _TOLD = [
 
 
 def _row(run: Mapping[Any, Any], spec: str, settings: list[str]) -> dict[str, Any]:
+    """Compare one run with theory."""
     problem, found = problem_of(spec), _curvature(spec)
     optimizer = _optimizer(run, settings)
     row = {name: run[name] for name in _FACTS} | dict.fromkeys(_TOLD)
@@ -75,11 +87,12 @@ def _row(run: Mapping[Any, Any], spec: str, settings: list[str]) -> dict[str, An
 
 @functools.lru_cache(maxsize=256)
 def _curvature(spec: str) -> Curvature | None:
+    """Return the curvature of a problem, cached by its specification."""
     return find_curvature(problem_of(spec))
 
 
 def _optimizer(run: Mapping[Any, Any], settings: list[str]) -> Optimizer | None:
-    """The run's optimizer; None where its method cannot be found any more."""
+    """Rebuild the optimizer of a run. Return None if its method no longer exists."""
     try:
         method = find_algorithm(str(run["optimizer"]))
         mine = {*method.hyperparameters, *schedules.SCHEDULE_HYPERPARAMETERS}
@@ -89,6 +102,7 @@ def _optimizer(run: Mapping[Any, Any], settings: list[str]) -> Optimizer | None:
 
 
 def _linear(optimizer: Optimizer, found: Curvature) -> dict[str, float | None]:
+    """Return the largest stable step and the asymptotic rate of the linear theory."""
     edge = stability_limit(optimizer.method, optimizer.hyperparameters)
     ends = [found.smoothness, *([found.strong_convexity] if found.strong_convexity else [])]
     spectrum = found.spectrum if found.spectrum is not None else np.array(ends)
@@ -100,6 +114,7 @@ def _linear(optimizer: Optimizer, found: Curvature) -> dict[str, float | None]:
 
 
 def _at_most(run: Mapping[Any, Any], problem: Problem, optimizer: Optimizer, found: Curvature) -> int | None:
+    """Return the iterations allowed by the worst case. Return None if no bound applies."""
     if run["oracle"] != "exact" or found.estimated or optimizer.scheduled or bool(run["relative"]):
         return None
     start = start_of(problem, int(run["start"]))
@@ -111,6 +126,7 @@ def _at_most(run: Mapping[Any, Any], problem: Problem, optimizer: Optimizer, fou
 
 
 def _violation(run: Mapping[Any, Any], row: Mapping[str, Any], problem: Problem) -> str:
+    """Say which predictions the run violates."""
     said = []
     predicted, iterations = row["predicted_iterations"], run["iterations"]
     converged = run["status"] == "converged"
@@ -135,12 +151,28 @@ def _violation(run: Mapping[Any, Any], row: Mapping[str, Any], problem: Problem)
 def boundary(
     problem: Problem, method: Method, name: str, values: Floats, fixed: Mapping[str, Any] | None = None
 ) -> pd.DataFrame:
-    """The largest stable step size at each value of another hyperparameter, from the linear theory of the method.
+    """Compute the largest stable step size at each value of another hyperparameter by linear theory.
 
-    Columns: the hyperparameter, ``step_size``, and ``place``, which says what L is: "everywhere" where it is known (on a
-    quadratic the boundary is exact, elsewhere a guide), else an estimate at the "minimiser" (there the boundary holds
-    for the last iterations) or at the "start". Empty where the method is not linear, where it follows a schedule, or where
-    L cannot be had.
+    Parameters
+    ----------
+    problem : Problem
+        The problem; L is taken from it.
+    method : Method
+        The method.
+    name : str
+        The other hyperparameter.
+    values : ndarray, shape (n,)
+        Its values.
+    fixed : mapping, optional
+        Values of the remaining hyperparameters.
+
+    Returns
+    -------
+    DataFrame
+        The hyperparameter, ``step_size``, and ``place``, where L holds: "everywhere" if it is known (the boundary is
+        exact on a quadratic and a guide elsewhere), else an estimate at the "minimiser" (the boundary holds for the
+        last iterations) or at the "start". Empty if the method is not linear or follows a schedule, or if L is not
+        available.
     """
     scheduled = any((fixed or {}).get(word, schedules.CONSTANT) != schedules.CONSTANT for word in schedules.SCHEDULES)
     found = None if scheduled else find_curvature(problem)
@@ -154,7 +186,22 @@ def boundary(
 
 
 def boundaries(cells: pd.DataFrame, spec: str, name: str = "momentum") -> pd.DataFrame:
-    """`boundary` for the rows of one method on one problem, whose canonical JSON is ``spec``, as a sweep's plan has it."""
+    """Compute the `boundary` for the rows of one method on one problem.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        The rows of a sweep's plan or runs.
+    spec : str
+        The specification of the problem in canonical JSON, as in the plan.
+    name : str
+        The hyperparameter along which the boundary runs.
+
+    Returns
+    -------
+    DataFrame
+        The table of `boundary` at the values that occur in ``cells``.
+    """
     settings = [setting for setting in hyperparameters(cells) if cells[setting].nunique() == 1]
     method = find_algorithm(str(cells["optimizer"].iloc[0]))
     fixed: dict[str, Any] = {key: float(cells[key].iloc[0]) for key in settings if key in method.hyperparameters}

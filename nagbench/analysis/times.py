@@ -1,4 +1,4 @@
-"""What an iteration costs, implementation beside implementation, and why their counts differ where they do."""
+"""Cost of an iteration in each implementation, and why the counts of implementations differ."""
 
 from __future__ import annotations
 
@@ -13,12 +13,25 @@ COLUMNS = [
 
 
 def per_iteration(runs: pd.DataFrame, timings: pd.DataFrame) -> pd.DataFrame:
-    """One row a selected run at its tightest tolerance that was timed, seconds an iteration.
+    """Compute the time per iteration of the selected runs at each problem's tightest tolerance.
 
-    ``time`` is the median of the bare replays, ``spread`` the distance of their quartiles, ``step`` the part beyond the
-    gradient calls, and ``native`` that of the library's own loop with its own gradient; nan where there is none.
-    All are of one ``machine``, that with the most of these timings: times of two are no comparison.
-    ``note`` says why a count is another than that of the setting's first method with the same hyperparameters.
+    Parameters
+    ----------
+    runs, timings : DataFrame
+        The tables of a sweep's results.
+
+    Returns
+    -------
+    DataFrame
+        The columns `COLUMNS`, one row for each run. Times are in seconds per iteration: ``time`` is the median of the
+        replays, ``spread`` the distance of their quartiles, ``step`` the part outside the gradient calls, and
+        ``native`` the time of the library's own loop with its own gradient; nan if there is none. ``note`` says why the
+        count differs from that of the setting's first method with the same hyperparameters.
+
+    Notes
+    -----
+    All times are of one machine, the one with the most of these timings, because times of two machines are not
+    comparable.
     """
     rows = runs[runs["selected"].astype(bool)]
     rows = rows[rows["tolerance"] == rows.groupby("problem")["tolerance"].transform("min")]
@@ -38,6 +51,7 @@ _TIMES = {"time": "wall_time", "spread": "wall_time_iqr", "step": "step_time", "
 
 
 def _notes(group: pd.DataFrame) -> pd.Series:
+    """Say why the counts in a group differ from that of its first row."""
     first = group.iloc[0]
     same = (group["iterations"] == first["iterations"]) & (group["status"] == first["status"])
     elsewhere = group["tested_at"] != first["tested_at"]

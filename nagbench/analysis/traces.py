@@ -1,4 +1,4 @@
-"""Curves with the names, the measure and the time that figures draw them by."""
+"""Convergence curves with the names, the measure and the times that figures need."""
 
 from __future__ import annotations
 
@@ -17,17 +17,28 @@ _COLUMNS = [
 
 
 def traces(runs: pd.DataFrame, timings: pd.DataFrame, curves: pd.DataFrame, most: int = 400) -> pd.DataFrame:
-    """One row a recorded iteration of a selected run, mode by mode, with the run's names, status and tolerance.
+    """Return the recorded curves of the selected runs.
 
-    ``residual`` is the measure that the tolerance is held against. ``evaluations`` (of the gradient) and ``time`` are
-    the whole run's, spread evenly over its iterations; ``time`` is nan where the run was not timed. ``typical`` marks
-    the run nearest to its method's median. A curve of more than ``most`` rows is thinned, evenly in log(1 + iteration).
+    Parameters
+    ----------
+    runs, timings, curves : DataFrame
+        The tables of a sweep's results.
+    most : int
+        A curve of more rows is thinned to at most this many, evenly in log(1 + iteration).
+
+    Returns
+    -------
+    DataFrame
+        One row for each recorded iteration, mode by mode, with the run's names, status and tolerance. ``residual`` is
+        the measure that is compared with the tolerance. ``evaluations`` (of the gradient) and ``time`` (seconds) are
+        those of the whole run, spread evenly over its iterations; ``time`` is nan if the run was not timed. ``typical``
+        marks the run nearest to its method's median.
     """
     return traces_of(selected(runs, timings), curves, most)
 
 
 def traces_of(rows: pd.DataFrame, curves: pd.DataFrame, most: int = 400) -> pd.DataFrame:
-    """The same from the rows of `selected`."""
+    """Return the recorded curves of the rows of `selected`; see `traces`."""
     thinned = _thinned(curves[curves["cell"].isin(rows["cell"])], most)
     points = rows[[*_COLUMNS, "value", "residual"]].merge(thinned, on="cell", suffixes=("_end", ""))
     points["residual"] = _residual(points)
@@ -37,6 +48,7 @@ def traces_of(rows: pd.DataFrame, curves: pd.DataFrame, most: int = 400) -> pd.D
 
 
 def _thinned(curves: pd.DataFrame, most: int) -> pd.DataFrame:
+    """Thin each curve to at most ``most`` rows, evenly in log(1 + iteration)."""
     kept = []
     for _, curve in curves.groupby("cell", sort=False):
         curve = curve.sort_values("iteration")
@@ -48,7 +60,7 @@ def _thinned(curves: pd.DataFrame, most: int) -> pd.DataFrame:
 
 
 def _residual(points: pd.DataFrame) -> pd.Series:
-    """The recorded quantity, less f* for values, over its value at the start where the tolerance is relative."""
+    """Compute the measure: the recorded quantity (less f* for values), relative to the start if the tolerance is."""
     size = pd.Series(np.nan, index=points.index)
     for measure, column in _RECORDED.items():
         size = size.mask(points["measure"] == measure, points[column])
@@ -58,7 +70,10 @@ def _residual(points: pd.DataFrame) -> pd.Series:
 
 
 def _minimum(points: pd.DataFrame, first: pd.Series) -> pd.Series:
-    """f* of each task, from the end of the run that came nearest: its value v and residual r = (v − f*) [/ (v₀ − f*)]."""
+    """Recover f* of each task from the end of the run that came nearest to it.
+
+    Its value v and residual r satisfy r = v − f*, or r = (v − f*)/(v₀ − f*) if relative.
+    """
     r, v = points["residual"], points["value_end"]
     known = ((v - r * first) / (1.0 - r)).where(points["relative"].astype(bool), v - r)
     nearest = r.abs().groupby(points["task"]).transform("min") == r.abs()
@@ -66,11 +81,22 @@ def _minimum(points: pd.DataFrame, first: pd.Series) -> pd.Series:
 
 
 def bands(traces: pd.DataFrame) -> pd.DataFrame:
-    """Where the runs of one task, mode and method lie at each recorded iteration: ``low`` and ``high``.
+    """Compute the band that holds the middle half of the runs of each task, mode and method.
 
-    From ``low`` to ``high`` is at least the middle half of the ``runs``: the quartiles, rounded outwards to runs. A run
-    that has ended keeps its last measure, and one that diverged or failed is infinite from there on. Methods with one
-    run have no band.
+    Parameters
+    ----------
+    traces : DataFrame
+        The table of `traces`.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``task, mode, method, iteration, low, high, runs``. From ``low`` to ``high`` lies at least the middle
+        half of the ``runs``: the quartiles, rounded outwards to runs. Methods with one run have no band.
+
+    Notes
+    -----
+    A run that has ended keeps its last measure; one that diverged or failed is infinite from there on.
     """
     made = [
         _band(rows).assign(task=str(task), mode=str(mode), method=str(method))
@@ -82,6 +108,7 @@ def bands(traces: pd.DataFrame) -> pd.DataFrame:
 
 
 def _band(rows: pd.DataFrame) -> pd.DataFrame:
+    """Compute the band of the runs of one task, mode and method."""
     grid = np.unique(rows["iteration"])
     heights = np.sort(np.stack([_carried(run, grid) for _, run in rows.groupby("cell", sort=False)]), axis=0)
     outer = (len(heights) - 1) // 4
@@ -89,7 +116,7 @@ def _band(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _carried(run: pd.DataFrame, grid: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """The run's measure at each iteration of the grid: the last recorded one, infinite where it is not finite."""
+    """Evaluate a run's measure on the grid: the last recorded value, infinite where it is not finite."""
     known = run.sort_values("iteration")
     heights = known["residual"].where(np.isfinite(known["residual"]), np.inf).to_numpy(float)
     if known["status"].iloc[0] in ("diverged", "error"):

@@ -1,6 +1,6 @@
-"""Whether a tuned result is luck: results against the number of trials, scores on held-out starts and seeds, and cost.
+"""Assess whether a tuned result is luck: results by number of trials, scores on held-out starts and seeds, and cost.
 
-All functions take a sweep's `runs`, look at its rows of mode "tuned", and return a table.
+All functions take a sweep's `runs`, use the rows of mode "tuned", and return a table.
 """
 
 from __future__ import annotations
@@ -17,20 +17,42 @@ _INSTANCE = ["start", "seed"]
 
 
 def tuned(runs: pd.DataFrame) -> pd.DataFrame:
-    """The rows of mode "tuned" at the tightest tolerance, with ``count``, infinite where a run did not converge."""
+    """Select the rows of mode "tuned" at the tightest tolerance.
+
+    ``count`` holds the iterations; infinite if the run did not converge.
+    """
     return tightest(runs[runs["mode"] == "tuned"])
 
 
 def by_trials(runs: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
-    """The best result after n trials, for n = 1, 2, …: what tuning found, and what it would find with other luck.
+    """Compute the best result after n trials: as found, and as it varies by chance.
 
-    A trial's score is its median count over starts and seeds. ``best`` is the best of the first n trials: the Sobol
-    prefix that was run. ``median``, ``low`` and ``high`` are quantiles of the best of n trials drawn at random with
-    replacement from all that were run, a bootstrap over trials: with F the distribution of the scores, P(best ≤ c) =
-    1 − (1 − F(c))ⁿ, so they are computed and not drawn (Dodge et al. 2019, sect. 3). What is resampled is a Sobol
-    prefix, whose points lie more evenly than independent ones: the interval is that of independent trials, and shows
-    about as much luck or more. It knows of no score better than the best that was run, so near the largest n it is too
-    confident. ``evaluations`` are the gradient evaluations of the first n trials together, over all starts and seeds.
+    Parameters
+    ----------
+    runs : DataFrame
+        The runs of a sweep.
+    level : float
+        Probability content of the interval, in (0, 1).
+
+    Returns
+    -------
+    DataFrame
+        One row for each problem, variant and number of ``trials``: ``best`` of the first n trials, as run (a Sobol
+        prefix); ``median``, ``low`` and ``high``, quantiles of the best of n random trials; ``evaluations``, the
+        gradient evaluations of the first n trials together, over all starts and seeds.
+
+    Notes
+    -----
+    The score of a trial is its median count over starts and seeds. The quantiles are those of the best of n trials
+    drawn with replacement from all that were run, a bootstrap over trials: with the distribution F of the scores,
+    P(best ≤ c) = 1 − (1 − F(c))ⁿ, so they are computed exactly [1]_.
+
+    A Sobol prefix is more even than independent trials, so the interval shows about as much chance or more. No score
+    better than the best that was run can be drawn, so the interval is too narrow near the largest n.
+
+    References
+    ----------
+    .. [1] Dodge et al., Show your work: improved reporting of experimental results, EMNLP (2019), section 3.
     """
     tail = 0.5 * (1.0 - level)
     tables = []
@@ -52,6 +74,7 @@ def by_trials(runs: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
 
 
 def _scores(runs: pd.DataFrame) -> pd.DataFrame:
+    """Aggregate each trial over starts and seeds."""
     rows = tuned(runs)
     found = rows.assign(final=rows["residual"].fillna(np.inf)).groupby([*_NAMED, "trial"], sort=False)
     table = found.agg(
@@ -64,12 +87,15 @@ def _scores(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _ranked(scores: pd.DataFrame) -> pd.DataFrame:
-    """The trials, best first: by the rule of `selection.select_best_trials`."""
+    """Sort the trials, best first, by the rule of `selection.select_best_trials`."""
     return scores.sort_values(["score", "final", "trial"])
 
 
 def _best_of(scores: Floats, n: Floats, probability: float) -> Floats:
-    """The quantile of the least of n scores drawn with replacement: the least c with 1 − (1 − F(c))ⁿ ≥ probability."""
+    """Compute a quantile of the least of n scores drawn with replacement.
+
+    It is the least c with 1 − (1 − F(c))ⁿ ≥ probability.
+    """
     ordered = np.sort(scores)
     share = 1.0 - (1.0 - probability) ** (1.0 / n)
     at = np.ceil(share * scores.size - 1e-9).astype(int) - 1
@@ -77,12 +103,30 @@ def _best_of(scores: Floats, n: Floats, probability: float) -> Floats:
 
 
 def importance(runs: pd.DataFrame, shuffles: int = 400) -> pd.DataFrame:
-    """Which hyperparameter decides: how much of the variance of the trials' ranks each explains alone.
+    """Compute how much of the variance of the trials' ranks each hyperparameter explains alone.
 
+    Parameters
+    ----------
+    runs : DataFrame
+        The runs of a sweep.
+    shuffles : int
+        Number of random permutations for ``chance``; they are the same in every call.
+
+    Returns
+    -------
+    DataFrame
+        One row for each problem, variant and hyperparameter that varies: ``share``, the variance explained; ``chance``,
+        its 95 % quantile over random permutations of the ranks; ``trials``.
+
+    Notes
+    -----
     Trials are ranked by their median count over starts and seeds, failures by their final measure. ``share`` is the
-    correlation ratio η² of the ranks over k bins of the hyperparameter's values with equally many trials, k up to five,
-    corrected for k (Kelley's ε² = 1 − (1 − η²)·(n − 1)/(n − k), 1935), at least 0; ``chance`` is its 95 % quantile over
-    random shuffles of the same ranks, always the same ones. One row a problem, variant and hyperparameter that varies.
+    correlation ratio η² of the ranks over k bins of the hyperparameter's values with equally many trials (k ≤ 5),
+    corrected for k: ε² = 1 − (1 − η²)·(n − 1)/(n − k), at least 0 [1]_.
+
+    References
+    ----------
+    .. [1] Kelley, An unbiased correlation ratio measure, Proc. Natl. Acad. Sci. 21 (1935).
     """
     rows = runs[runs["mode"] == "tuned"]
     settings, found = by_setting(rows), []
@@ -102,7 +146,7 @@ def importance(runs: pd.DataFrame, shuffles: int = 400) -> pd.DataFrame:
 
 
 def _explained(values: Floats, ranks: Floats) -> Floats:
-    """ε² of each row of ranks over bins of the values."""
+    """Compute ε² of each row of ranks over bins of the values."""
     n = values.size
     k = int(np.clip(n // 4, 2, 5))
     bins = np.argsort(np.argsort(values, kind="stable")) * k // n
@@ -115,10 +159,20 @@ def _explained(values: Floats, ranks: Floats) -> Floats:
 
 
 def cost(runs: pd.DataFrame) -> pd.DataFrame:
-    """What tuning cost: trials, cells, and gradient evaluations in all trials beside those of the selected one alone.
+    """Compute the cost of tuning.
 
-    ``converged`` counts the trials whose median run converged; ``evaluations`` and ``evaluations_of_best`` are sums over
-    starts and seeds. A mini-batch of b of n rows counts as b/n of an evaluation.
+    Parameters
+    ----------
+    runs : DataFrame
+        The runs of a sweep.
+
+    Returns
+    -------
+    DataFrame
+        One row for each problem and variant: the numbers of ``trials``, of ``cells`` and of trials whose median run
+        ``converged``; ``iterations`` of the selected trial; ``evaluations`` of the gradient in all trials, and
+        ``evaluations_of_best`` in the selected one, summed over starts and seeds. A mini-batch of b of n rows counts as
+        b/n of an evaluation.
     """
     found = []
     for key, group in _scores(runs).groupby(_NAMED, sort=False):
@@ -139,16 +193,30 @@ def cost(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def held_out(runs: pd.DataFrame, folds: int = 5) -> pd.DataFrame:
-    """Tuning on some starts and seeds, scoring on others, turn by turn: neither of a scored run was tuned on.
+    """Tune on some starts and seeds and score on others, in turn, so that no scored run was used for tuning.
 
-    Starts are dealt into ``folds`` parts (as many as there are starts, if fewer), the j-th into part j mod folds, and so
-    are seeds. A part is scored on its starts with its seeds, tuned on the other starts with the other seeds; parts of
-    starts, if they are more, take the parts of seeds in turn, and the other way round. What there is one of is not held
-    out: seeds alone where there is one start, starts alone where there is one seed. On each part the trial that is best on
-    what is tuned on, by the rule of `select_best_trials` (the least median count; ties by the smallest final
-    measure, then the lower number), is scored: one row a variant and part with what is ``held`` out ("starts", "seeds",
-    "starts and seeds"), the ``trial``, the pairs ``tuned_on`` and ``scored_on``, ``tuned`` and ``scored``, the medians there,
-    ``best``, what the best trial for that part needs, and ``regret`` = scored/best. Empty where there is one pair alone.
+    Parameters
+    ----------
+    runs : DataFrame
+        The runs of a sweep.
+    folds : int
+        Number of parts; fewer if there are fewer starts (or seeds).
+
+    Returns
+    -------
+    DataFrame
+        One row for each variant and part: what is ``held`` out ("starts", "seeds", "starts and seeds"); the selected
+        ``trial``; the numbers of pairs ``tuned_on`` and ``scored_on``; ``tuned`` and ``scored``, its median counts
+        there; ``best``, the count of the best trial for that part; ``regret`` = scored/best. Empty if there is only one
+        pair.
+
+    Notes
+    -----
+    The j-th start belongs to part j mod ``folds``, and so does the j-th seed. A part is scored on its starts with its
+    seeds, and tuned on the other starts with the other seeds. If there are fewer parts of seeds than of starts, they
+    are used in turn, and vice versa. What exists only once is not held out: with one start only seeds are held out,
+    with one seed only starts. The trial is selected by the rule of `select_best_trials`: the least median count, then
+    the smallest final measure, then the lower number.
     """
     rows = tuned(runs)
     found = []
@@ -167,7 +235,7 @@ def held_out(runs: pd.DataFrame, folds: int = 5) -> pd.DataFrame:
 
 
 def _dealt(values: pd.Series, folds: int) -> pd.Series:
-    """The part of each row: the j-th of the sorted values goes into part j mod folds."""
+    """Assign the rows to parts: the j-th of the sorted values belongs to part j mod folds."""
     return values.rank(method="dense").astype(int).sub(1) % folds
 
 
@@ -175,6 +243,7 @@ _SPLIT = ["trial", "tuned_on", "scored_on", "tuned", "scored", "best", "regret"]
 
 
 def _split(tuning: pd.DataFrame, scoring: pd.DataFrame) -> dict[str, float]:
+    """Select the best trial on one set of rows and score it on another."""
     scores = tuning.assign(score=tuning["count"], final=tuning["residual"].fillna(np.inf))
     ranked = _ranked(scores.groupby("trial")[["score", "final"]].median().reset_index())
     trial = int(ranked["trial"].iloc[0])
@@ -193,11 +262,21 @@ def _split(tuning: pd.DataFrame, scoring: pd.DataFrame) -> dict[str, float]:
 
 
 def fairness(runs: pd.DataFrame, folds: int = 5) -> pd.DataFrame:
-    """One row a problem and variant: the cost of tuning, the luck in it, and how it carries over to held-out runs.
+    """Summarise for each problem and variant the cost of tuning, its chance, and how it carries over to held-out runs.
 
-    The columns of `cost`; ``with_half``: the interval of the best result at half the trials, ``half_low`` to
-    ``half_high``, from `by_trials`; ``held_out``, the median over the parts of `held_out`'s scores, and ``held_out_regret``;
-    ``held``: what was held out.
+    Parameters
+    ----------
+    runs : DataFrame
+        The runs of a sweep.
+    folds : int
+        Number of parts for `held_out`.
+
+    Returns
+    -------
+    DataFrame
+        The columns of `cost`; ``half_low`` and ``half_high``, the interval of the best result at half the trials, from
+        `by_trials`; ``held``, what was held out; ``held_out`` and ``held_out_regret``, the medians of score and regret
+        over the parts of `held_out`.
     """
     table, curves, splits = cost(runs), by_trials(runs), held_out(runs, folds)
     last = curves.groupby(_NAMED)["trials"].transform("max")

@@ -1,4 +1,4 @@
-"""Worst-case bounds over all convex or strongly convex functions, as the iterations that they allow to a tolerance."""
+"""Worst-case bounds over all convex or strongly convex functions, as iterations to a tolerance."""
 
 from __future__ import annotations
 
@@ -19,8 +19,22 @@ _EQUAL = 1e-9
 
 @dataclass(frozen=True)
 class Instance:
-    """What a bound depends on: L, μ, ‖x₀ − x*‖², f(x₀) − f*, the step in units of 1/L, the momentum, and what else is
-    ``given`` among the hyperparameters.
+    """Hold the quantities that a bound depends on.
+
+    Attributes
+    ----------
+    smoothness, strong_convexity : float
+        L and μ.
+    distance : float
+        ‖x₀ − x*‖².
+    height : float
+        f(x₀) − f*.
+    step : float
+        The step size in units of 1/L.
+    momentum : float
+        The momentum m.
+    given : mapping
+        All hyperparameters.
     """
 
     smoothness: float
@@ -33,7 +47,7 @@ class Instance:
 
     @property
     def root(self) -> float:
-        """√(μ/L)."""
+        """Return √(μ/L)."""
         return math.sqrt(self.strong_convexity / self.smoothness)
 
 
@@ -41,8 +55,17 @@ Bound = Callable[[Instance, float], float]
 
 
 def _descent(at: Instance, k: float) -> float:
-    """L‖x₀ − x*‖²/(4·k·s·L + 2) for s ≤ 1/L, tight (Drori & Teboulle 2014, theorem 3.1); with μ > 0 the lower of it and
-    L/2·(1 − 2·s·μL/(μ + L))ᵏ·‖x₀ − x*‖² for s ≤ 2/(L + μ) (Nesterov 2004, theorem 2.1.15).
+    """Bound f(x_k) − f* of gradient descent.
+
+    Notes
+    -----
+    L‖x₀ − x*‖²/(4·k·s·L + 2) for s ≤ 1/L, which is tight [1]_; with μ > 0 the lower of this and
+    L/2·(1 − 2·s·μL/(μ + L))ᵏ·‖x₀ − x*‖² for s ≤ 2/(L + μ) [2]_.
+
+    References
+    ----------
+    .. [1] Drori and Teboulle 2014, theorem 3.1.
+    .. [2] Nesterov 2004, theorem 2.1.15.
     """
     mu, L = at.strong_convexity, at.smoothness
     convex = L * at.distance / (4.0 * k * at.step + 2.0) if at.step <= 1.0 + _EQUAL else math.inf
@@ -53,7 +76,16 @@ def _descent(at: Instance, k: float) -> float:
 
 
 def _nesterov(at: Instance, k: float) -> float:
-    """(1 − √(μ/L))ᵏ·(f(x₀) − f* + μ‖x₀ − x*‖²/2) for s = 1/L, m = (√κ − 1)/(√κ + 1) (Nesterov 2004, theorem 2.2.3)."""
+    """Bound f(x_k) − f* of Nesterov's method with constant momentum.
+
+    Notes
+    -----
+    (1 − √(μ/L))ᵏ·(f(x₀) − f* + μ‖x₀ − x*‖²/2) for s = 1/L, m = (√κ − 1)/(√κ + 1) [1]_.
+
+    References
+    ----------
+    .. [1] Nesterov 2004, theorem 2.2.3.
+    """
     textbook = (1.0 - at.root) / (1.0 + at.root)
     if at.root == 0.0 or abs(at.step - 1.0) > _EQUAL or abs(at.momentum - textbook) > _EQUAL:
         return math.inf
@@ -61,17 +93,44 @@ def _nesterov(at: Instance, k: float) -> float:
 
 
 def _fista(at: Instance, k: float) -> float:
-    """2L‖x₀ − x*‖²/(k + 1)² for s = 1/L (Beck & Teboulle 2009, theorem 4.4); 1/s stands for L where s < 1/L."""
+    """Bound f(x_k) − f* of FISTA.
+
+    Notes
+    -----
+    2L‖x₀ − x*‖²/(k + 1)² for s = 1/L [1]_; for s < 1/L, 1/s takes the place of L.
+
+    References
+    ----------
+    .. [1] Beck and Teboulle 2009, theorem 4.4.
+    """
     return 2.0 * at.smoothness / at.step * at.distance / (k + 1.0) ** 2 if at.step <= 1.0 + _EQUAL else math.inf
 
 
 def _simplified(at: Instance, k: float) -> float:
-    """2‖x₀ − x*‖²/(s(k + 1)²) for s ≤ 1/L (Su, Boyd & Candès 2016, theorem 6)."""
+    """Bound f(x_k) − f* of Nesterov's convex method.
+
+    Notes
+    -----
+    2‖x₀ − x*‖²/(s(k + 1)²) for s ≤ 1/L, the same as for FISTA [1]_.
+
+    References
+    ----------
+    .. [1] Su, Boyd and Candès 2016, theorem 6.
+    """
     return _fista(at, k)
 
 
 def _estimate_sequence(at: Instance, k: float) -> float:
-    """min(4/(k + 1)², (1 − √(μ/L))ᵏ⁻¹)·L‖x₀ − x*‖²/2 for s = 1/L, q = μ/L, t₀ = 1 (Nesterov 2004, theorem 2.2.1)."""
+    """Bound f(x_k) − f* of Nesterov's method of estimate sequences.
+
+    Notes
+    -----
+    min(4/(k + 1)², (1 − √(μ/L))ᵏ⁻¹)·L‖x₀ − x*‖²/2 for s = 1/L, q = μ/L, t₀ = 1 [1]_.
+
+    References
+    ----------
+    .. [1] Nesterov 2004, theorem 2.2.1.
+    """
     q, mine = at.given.get("q", 0.0), at.root * at.root
     if abs(at.step - 1.0) > _EQUAL or abs(q - mine) > _EQUAL * mine or at.given.get("t0", 1.0) != 1.0 or k == 0:
         return math.inf
@@ -80,7 +139,16 @@ def _estimate_sequence(at: Instance, k: float) -> float:
 
 
 def _optimized(at: Instance, k: float) -> float:
-    """L‖x₀ − x*‖²/(4θ_{k−1}²) ≤ L‖x₀ − x*‖²/(k + 1)² for s = 1/L without a horizon (Kim & Fessler 2017, theorem 4.1)."""
+    """Bound f(x_k) − f* of the optimized gradient method without a horizon.
+
+    Notes
+    -----
+    L‖x₀ − x*‖²/(4θ_{k−1}²) ≤ L‖x₀ − x*‖²/(k + 1)² for s = 1/L [1]_.
+
+    References
+    ----------
+    .. [1] Kim and Fessler 2017, theorem 4.1.
+    """
     endless = at.given.get("horizon", 0.0) == 0.0
     return (
         at.smoothness * at.distance / (k + 1.0) ** 2 if endless and abs(at.step - 1.0) <= _EQUAL and k > 0 else math.inf
@@ -88,7 +156,16 @@ def _optimized(at: Instance, k: float) -> float:
 
 
 def _heavy_ball(at: Instance, k: float) -> float:
-    """(1 − s·μ)ᵏ·(f(x₀) − f*) for s < 1/L, m = √((1 − s·μ)(1 − s·L)) (Ghadimi, Feyzmahdavian & Johansson 2015, theorem 4)."""
+    """Bound f(x_k) − f* of the heavy ball.
+
+    Notes
+    -----
+    (1 − s·μ)ᵏ·(f(x₀) − f*) for s < 1/L, m = √((1 − s·μ)(1 − s·L)) [1]_.
+
+    References
+    ----------
+    .. [1] Ghadimi, Feyzmahdavian and Johansson 2015, theorem 4.
+    """
     shrunk = 1.0 - at.step * at.root * at.root
     if not (at.root > 0.0 and at.step < 1.0 and abs(at.momentum - math.sqrt(shrunk * (1.0 - at.step))) <= _EQUAL):
         return math.inf
@@ -96,7 +173,16 @@ def _heavy_ball(at: Instance, k: float) -> float:
 
 
 def _triple_momentum(at: Instance, k: float) -> float:
-    """ρ²ᵏ·Lκ‖x₀ − x*‖²/2 for ρ = 1 − √(μ/L), s = (1 + ρ)/L, tight (Van Scoy, Freeman & Lynch 2018, theorem 1)."""
+    """Bound f(x_k) − f* of the triple momentum method.
+
+    Notes
+    -----
+    ρ²ᵏ·Lκ‖x₀ − x*‖²/2 for ρ = 1 − √(μ/L), s = (1 + ρ)/L, which is tight [1]_.
+
+    References
+    ----------
+    .. [1] Van Scoy, Freeman and Lynch 2018, theorem 1.
+    """
     rho = 1.0 - at.root
     if at.root == 0.0 or abs(at.step - 1.0 - rho) > _EQUAL or abs(at.given.get("rho", -1.0) - rho) > _EQUAL:
         return math.inf
@@ -117,7 +203,22 @@ _BOUNDS: Mapping[str, Bound] = {
 
 
 def worst_case(name: str, at: Instance, k: float) -> float:
-    """What is proved of f(x_k) − f* for a method of this name; ∞ where nothing is."""
+    """Return the proven bound on f(x_k) − f* of a method.
+
+    Parameters
+    ----------
+    name : str
+        Name of the method.
+    at : Instance
+        The constants of the problem and the hyperparameters.
+    k : float
+        The iteration.
+
+    Returns
+    -------
+    float
+        The bound; ∞ if nothing is proved.
+    """
     bound = _BOUNDS.get(name)
     return math.inf if bound is None else bound(at, k)
 
@@ -125,10 +226,30 @@ def worst_case(name: str, at: Instance, k: float) -> float:
 def iterations_at_most(
     problem: Problem, optimizer: Optimizer, measure: Measure, tolerance: float, start: Floats
 ) -> int | None:
-    """The iterations after which, in the worst case over the problem's class, the measure is within the tolerance.
+    """Return the iterations that suffice in the worst case over the class of the problem.
 
-    From a bound on f(x_k) − f*, with ‖∇f‖² ≤ 2L(f − f*) and ‖x − x*‖² ≤ 2(f − f*)/μ. None where f is not convex, L or
-    the minimiser is not known, or there is no bound for this method at these hyperparameters.
+    Parameters
+    ----------
+    problem : Problem
+        The problem; only its constants L, μ, f* and its minimisers are used.
+    optimizer : Optimizer
+        The method with its hyperparameters.
+    measure : {"gradient", "value", "distance"}
+        The measure of convergence.
+    tolerance : float
+        Its absolute tolerance.
+    start : ndarray, shape (n,)
+        The start x₀.
+
+    Returns
+    -------
+    int or None
+        The iterations after which the measure is within the tolerance. None if f is not convex, L or the minimiser is
+        unknown, or there is no bound for this method at these hyperparameters.
+
+    Notes
+    -----
+    The bound on f(x_k) − f* gives the other measures by ‖∇f‖² ≤ 2L(f − f*) and ‖x − x*‖² ≤ 2(f − f*)/μ.
     """
     bound = _BOUNDS.get(optimizer.name)
     if bound is None or problem.kind == "nonconvex" or problem.smoothness is None or problem.minimizers is None:
@@ -149,7 +270,7 @@ def iterations_at_most(
 
 
 def _first(met: Callable[[float], bool]) -> int | None:
-    """The least k at which a bound that falls is met; None where that lies beyond 2⁶⁰, or never comes."""
+    """Find the least k at which a decreasing bound is met by bisection. Return None if it is beyond 2⁶⁰."""
     if met(0):
         return 0
     high = 1

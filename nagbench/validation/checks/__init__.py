@@ -1,4 +1,4 @@
-"""Contract tests of problems and optimizers, usable on anyone's: `nagbench check`."""
+"""Contract tests of problems and optimizers, for anyone's code: `nagbench check`."""
 
 from __future__ import annotations
 
@@ -28,15 +28,32 @@ Job = Callable[[], list[CheckResult]]
 
 
 def check(name: str, *, optimizer: bool = False, seed: int = 0) -> Iterator[list[CheckResult]]:
-    """The checks of a problem, of every problem of a TOML file, or of an optimizer; a list for each subject.
+    """Check a problem, every problem of a TOML file, or an optimizer.
 
-    A name that is both a problem's and an optimizer's stands for the problem, unless ``optimizer`` is set.
-    Raises UsageError, before anything is checked, for what is neither.
+    Parameters
+    ----------
+    name : str
+        Name of a problem or an optimizer, or path of a TOML file. A name that is both stands for the problem.
+    optimizer : bool
+        Whether the name is that of an optimizer.
+    seed : int
+        Seed of the random points and gradients.
+
+    Returns
+    -------
+    iterator of list of CheckResult
+        The results, one list for each problem or optimizer; each is computed when it is requested.
+
+    Raises
+    ------
+    UsageError
+        If the name is neither a problem nor an optimizer; raised before anything is checked.
     """
     return (job() for job in _jobs(name, optimizer, seed))
 
 
 def _jobs(text: str, optimizer: bool, seed: int) -> list[Job]:
+    """List the checks to run, one job for each problem or optimizer."""
     if optimizer or _is_optimizer(text):
         return [partial(check_method, make_optimizer(text), seed=seed)]
     if text.endswith(".toml") or Path(text).is_file():
@@ -45,6 +62,7 @@ def _jobs(text: str, optimizer: bool, seed: int) -> list[Job]:
 
 
 def _suite(file: Path, seed: int) -> list[Job]:
+    """List a job for each problem of a TOML file."""
     entries = merge_suites([file], taken=None if file.resolve().parent == suites_folder().resolve() else suites())
     return [partial(check_problem, entry.problem(), seed=seed) for entry in entries.values()]
 
@@ -56,7 +74,7 @@ def is_optimizer_path(path: str) -> bool:
 
 
 def _is_optimizer(text: str) -> bool:
-    """Whether this is an optimizer's name and no problem's. Raises UsageError for what is neither."""
+    """Tell whether the text names an optimizer and no problem. Raise UsageError if it names neither."""
     if text.endswith(".toml") or Path(text).is_file():
         return False
     name = parse_text(text)[0]

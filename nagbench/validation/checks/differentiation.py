@@ -1,4 +1,4 @@
-"""Derivatives that owe nothing to a problem's gradient: dual numbers, JAX, or extrapolated differences."""
+"""Derivatives independent of a problem's gradient: dual numbers, JAX, or extrapolated differences."""
 
 from __future__ import annotations
 
@@ -17,7 +17,17 @@ Slope = Callable[[Floats, Floats, Ints], tuple[float, float]]
 
 
 class Reference(NamedTuple):
-    """A way to differentiate: ``slope(x, direction, rows)`` gives the derivative and its own uncertainty."""
+    """A way to differentiate.
+
+    Attributes
+    ----------
+    name : str
+        Name for messages.
+    slope : callable
+        ``slope(x, direction, rows)`` returns the directional derivative and its uncertainty.
+    tolerance : float
+        Relative tolerance for the comparison with a gradient.
+    """
 
     name: str
     slope: Slope
@@ -25,7 +35,18 @@ class Reference(NamedTuple):
 
 
 def reference_of(probe: Probe) -> Reference:
-    """The sharpest way that works for this problem: dual numbers through the plain value kernel, JAX, differences."""
+    """Choose the most accurate way to differentiate that works for a problem.
+
+    Parameters
+    ----------
+    probe : Probe
+        The problem.
+
+    Returns
+    -------
+    Reference
+        Dual numbers through the plain value kernel, else JAX, else extrapolated differences.
+    """
     start = probe.problem.start
     for make in (_dual_numbers, _jax):
         try:
@@ -39,6 +60,7 @@ def reference_of(probe: Probe) -> Reference:
 
 
 def _dual_numbers(probe: Probe) -> Reference:
+    """Differentiate with dual numbers through the plain value kernel."""
     problem = probe.problem
     function = getattr(problem.value_kernel, "__wrapped__", None)
 
@@ -52,7 +74,7 @@ def _dual_numbers(probe: Probe) -> Reference:
 
 
 def _jax(probe: Probe) -> Reference | None:
-    """JAX through a plain function whose gradient is not JAX's already."""
+    """Differentiate with JAX. Return None if there is no plain function, or if the gradient is JAX's already."""
     from nagbench.problems.adapters.python import JaxGradient, jax_gradient
 
     problem = probe.problem
@@ -64,6 +86,8 @@ def _jax(probe: Probe) -> Reference | None:
 
 
 def _differences(probe: Probe) -> Slope:
+    """Differentiate by extrapolated differences with four initial steps; keep the least uncertain."""
+
     def slope(x: Floats, direction: Floats, rows: Ints) -> tuple[float, float]:
         size = max(1.0, float(np.abs(x).max())) / float(np.abs(direction).max())
         tables = [_ridders(probe, x, direction, rows, size, first) for first in (1e-1, 1e-2, 1e-3, 1e-4)]
@@ -73,10 +97,16 @@ def _differences(probe: Probe) -> Slope:
 
 
 def _ridders(probe: Probe, x: Floats, direction: Floats, rows: Ints, size: float, first: float) -> tuple[float, float]:
-    """Extrapolate central differences to step 0 (Ridders; Press et al., Numerical Recipes, sect. 5.7).
+    """Extrapolate central differences to step 0 by Ridders' method.
 
-    The uncertainty of an entry is what it differs from its neighbours by, as there, and what rounding may add to it.
-    Neighbours may agree by chance to more digits than the values of f have.
+    Notes
+    -----
+    The uncertainty of an entry is its difference from its neighbours, as in the reference, plus a bound on rounding,
+    because neighbours may agree by chance to more digits than the values of f have.
+
+    References
+    ----------
+    .. [1] Press et al., Numerical Recipes, section 5.7.
     """
     steps = size * first * STEPS
     ahead, behind = x + steps[:, None] * direction, x - steps[:, None] * direction
@@ -97,7 +127,7 @@ def _ridders(probe: Probe, x: Floats, direction: Floats, rows: Ints, size: float
 
 
 def _rounding(values: Floats, slopes: Floats, size: float) -> Floats:
-    """Bound what rounding adds to f: a unit in the last place of f itself, and of the point that f is taken at."""
+    """Bound the rounding error of f: a unit in the last place of f, and of the point at which it is evaluated."""
     larger: Floats = np.abs(values).reshape(2, -1).max(axis=0)
     noise: Floats = np.finfo(float).eps * (larger + size * np.abs(slopes))
     return noise

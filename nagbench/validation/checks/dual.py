@@ -1,7 +1,7 @@
-"""Dual numbers a + bε with ε² = 0: a plain Python function of one gives its value and its derivative, to rounding.
+"""Dual numbers a + bε with ε² = 0: evaluating a plain Python function gives its value and its derivative, to rounding.
 
-Unlike a complex step they follow |x|, max and branches. What they cannot follow, such as a function of the math module
-or an array of floats that a dual number is written to, raises; it is never silently wrong.
+Unlike a complex step they work with |x|, max and branches. Where they do not work, such as in a function of the math
+module or if a dual number is written to an array of floats, an exception is raised; the result is never silently wrong.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from nagbench.problems.problem import Floats
 
 
 class Dual:
-    """value + slope·ε. NumPy's functions of one argument find the methods of their names on it."""
+    """A dual number value + slope·ε. NumPy's functions of one argument call its methods of the same names."""
 
     __array_priority__ = 1000.0
     __slots__ = ("slope", "value")
@@ -92,31 +92,35 @@ class Dual:
         return hash(self.value)
 
     def _chain(self, f: Callable[[float], float], derivative: Callable[[float], float]) -> Dual:
+        """Apply a function with its derivative by the chain rule."""
         return Dual(f(self.value), self.slope * derivative(self.value) if self.slope != 0.0 else 0.0)
 
     def conjugate(self) -> Dual:
-        """Itself: it is real."""
+        """Return the number itself, because it is real."""
         return self
 
     def square(self) -> Dual:
-        """Its square."""
+        """Return its square."""
         return self * self
 
 
 def _value(thing: Any) -> float:
+    """Return the value of a dual or plain number."""
     return thing.value if isinstance(thing, Dual) else float(thing)
 
 
 def _quotient(a: float, b: float) -> float:
+    """Divide; by zero as in IEEE arithmetic."""
     return float(np.float64(a) / np.float64(b)) if b == 0.0 else a / b
 
 
 def _power(x: float, exponent: float) -> float:
+    """Compute a power in IEEE arithmetic, without exceptions."""
     return float(np.float64(x) ** np.float64(exponent))
 
 
 def _numpy(function: Callable[[Any], Any], x: float) -> float:
-    """NumPy's function of a number, which overflows to inf where math's raises."""
+    """Apply a NumPy function to a number. It overflows to inf where the function of `math` raises."""
     return float(function(np.float64(x)))
 
 
@@ -143,6 +147,7 @@ _DERIVATIVES: dict[str, Callable[[float], float]] = {
 
 
 def _method(name: str) -> Callable[[Dual], Dual]:
+    """Make the method of `Dual` for a NumPy function."""
     function, derivative = getattr(np, name), _DERIVATIVES[name]
 
     def method(self: Dual) -> Dual:
@@ -159,6 +164,7 @@ _exp, _log = _method("exp"), _method("log")
 
 
 def _arctan2(y: Dual, other: Any) -> Dual:
+    """Compute the angle of the point (x, y)."""
     x = other if isinstance(other, Dual) else Dual(float(other))
     square = x.value * x.value + y.value * y.value
     return Dual(math.atan2(y.value, x.value), _quotient(y.slope * x.value - x.slope * y.value, square))
@@ -168,7 +174,25 @@ Dual.arctan2 = _arctan2  # type: ignore[attr-defined]
 
 
 def directional_derivative(function: Callable[[Any], Any], x: Floats, direction: Floats) -> tuple[float, float]:
-    """f(x) and the derivative of f at x along a direction. Raises TypeError where dual numbers cannot follow f."""
+    """Evaluate a function and its directional derivative.
+
+    Parameters
+    ----------
+    function : callable
+        f, in plain Python, of an array of shape (n,).
+    x, direction : ndarray, shape (n,)
+        The point and the direction.
+
+    Returns
+    -------
+    value, slope : float
+        f(x) and the derivative of f at x along the direction.
+
+    Raises
+    ------
+    TypeError
+        If dual numbers do not pass through f.
+    """
     point = np.empty(x.size, dtype=object)
     for i in range(x.size):
         point[i] = Dual(float(x[i]), float(direction[i]))

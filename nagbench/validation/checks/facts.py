@@ -1,4 +1,4 @@
-"""The facts that a problem claims, tried where they can be: at the minimiser, at sampled points, between pairs of them."""
+"""Claimed facts of a problem, tested at the minimiser, at sampled points, and between pairs of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SLACK = 1e-9
 
 
 def shapes(probe: Probe) -> Finding:
-    """The facts have the shapes and ranges that they must have."""
+    """Check the shapes and ranges of the facts."""
     p, n = probe.problem, probe.problem.dimension
     wanted = {
         "minimizers": (p.minimizers, (-1, n)), "stationary_points": (p.stationary_points, (-1, n)),
@@ -36,7 +36,7 @@ def shapes(probe: Probe) -> Finding:
 
 
 def minimum(probe: Probe) -> Finding:
-    """f(x*) = f* at every known minimiser, to ten digits of f* or what ten digits of x* can tell."""
+    """Check f(x*) = f* at every known minimiser, to ten digits of f* or to the accuracy that ten digits of x* allow."""
     p = probe.problem
     if p.minimum is None or p.minimizers is None:
         return skipped("no minimum or no minimiser is known")
@@ -46,7 +46,7 @@ def minimum(probe: Probe) -> Finding:
 
 
 def stationary(probe: Probe) -> Finding:
-    """∇f = 0 at every known minimiser and stationary point, as far as ten digits of the point can tell."""
+    """Check ∇f = 0 at every known minimiser and stationary point, as far as ten digits of the point allow."""
     p = probe.problem
     known = [array for array in (p.minimizers, p.stationary_points) if array is not None]
     if not known:
@@ -57,7 +57,7 @@ def stationary(probe: Probe) -> Finding:
 
 
 def _play(probe: Probe, x: Floats) -> tuple[float, float]:
-    """How far f and ∇f move when the tenth digit of x does, or the twelfth of a typical point's where x is 0."""
+    """Return how far f and ∇f move if the tenth digit of x does (the twelfth of a typical coordinate where x is 0)."""
     typical = np.maximum(np.abs(x), 1e-2 * max(float(np.abs(x).max()), float(np.abs(probe.problem.start).max())))
     signs = probe.random("digits").choice([-1.0, 1.0], (8, x.size))
     values, slopes = probe.evaluate(np.concatenate([x[None], x + _DIGITS * typical * signs]))
@@ -66,7 +66,7 @@ def _play(probe: Probe, x: Floats) -> tuple[float, float]:
 
 
 def bound(probe: Probe) -> Finding:
-    """No value below the minimum: at sampled points, and where a descent from the lowest two of them leads."""
+    """Check that no value is below the minimum, at sampled points and after a descent from the two lowest of them."""
     from scipy.optimize import minimize
 
     p = probe.problem
@@ -83,6 +83,8 @@ def bound(probe: Probe) -> Finding:
 
 
 def _pair(probe: Probe) -> Callable[[Floats], tuple[float, Floats]]:
+    """Return f and ∇f as one function of a point."""
+
     def both(x: Floats) -> tuple[float, Floats]:
         values, slopes = probe.evaluate(x)
         return float(values[0]), slopes[0]
@@ -91,7 +93,7 @@ def _pair(probe: Probe) -> Callable[[Floats], tuple[float, Floats]]:
 
 
 def smoothness(probe: Probe) -> Finding:
-    """‖∇f(x) − ∇f(y)‖ ≤ L‖x − y‖ for pairs of points, among them close ones along the largest curvature."""
+    """Check ‖∇f(x) − ∇f(y)‖ ≤ L‖x − y‖ for pairs of points, including close ones along the largest curvature."""
     L = probe.problem.smoothness
     if L is None:
         return skipped("L is not known")
@@ -104,7 +106,7 @@ def smoothness(probe: Probe) -> Finding:
 
 
 def strong_convexity(probe: Probe) -> Finding:
-    """(∇f(x) − ∇f(y))ᵀ(x − y) ≥ μ‖x − y‖² for pairs of points, among them close ones along the least curvature."""
+    """Check (∇f(x) − ∇f(y))ᵀ(x − y) ≥ μ‖x − y‖² for pairs of points, including close ones along the least curvature."""
     mu = probe.problem.strong_convexity
     if mu is None:
         return skipped("μ is not known")
@@ -118,7 +120,7 @@ def strong_convexity(probe: Probe) -> Finding:
 
 
 def convexity(probe: Probe) -> Finding:
-    """A convex f lies above its tangents, between pairs of points; a quadratic's gradient is affine besides."""
+    """Check that a convex f has a monotone gradient between pairs of points, and that a quadratic's is also affine."""
     kind = probe.problem.kind
     if kind == "nonconvex":
         return skipped("f is not said to be convex")
@@ -137,7 +139,15 @@ def convexity(probe: Probe) -> Finding:
 
 
 def _changes(probe: Probe) -> tuple[Floats, Floats, Floats, Floats, Floats]:
-    """Pairs x, y with finite gradients, x − y, ∇f(x) − ∇f(y), and what rounding may make of the latter."""
+    """Return pairs of points with finite gradients and the changes between them.
+
+    Returns
+    -------
+    x, y, away, change : ndarray, shape (p, n)
+        The points, x − y, and ∇f(x) − ∇f(y).
+    noise : ndarray, shape (p,)
+        Bound on the rounding error of ‖∇f(x) − ∇f(y)‖.
+    """
     x, y = probe.pairs
     (_, at_x), (_, at_y) = probe.evaluate(x), probe.evaluate(y)
     away, change = x - y, at_x - at_y
@@ -151,7 +161,7 @@ def _changes(probe: Probe) -> tuple[Floats, Floats, Floats, Floats, Floats]:
 
 
 def spectrum(probe: Probe) -> Finding:
-    """The Hessian, from differences of the gradient, has the eigenvalues and eigenvectors that are claimed."""
+    """Check the claimed eigenvalues and eigenvectors against the Hessian from differences of the gradient."""
     p = probe.problem
     if p.spectrum is None:
         return skipped("the spectrum is not known")

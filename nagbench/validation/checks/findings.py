@@ -1,4 +1,4 @@
-"""What a check finds: passed, failed or skipped, and by how much and at which point."""
+"""Outcome of a check: passed, failed or skipped, with the deviation and the point."""
 
 from __future__ import annotations
 
@@ -19,7 +19,19 @@ T = TypeVar("T")
 
 
 class Finding(NamedTuple):
-    """``deviation`` is what was measured, to be at most ``allowed``; ``point`` is where it was largest."""
+    """Outcome of a check.
+
+    Attributes
+    ----------
+    status : {"passed", "failed", "skipped"}
+        The outcome.
+    detail : str
+        What was found, in words.
+    deviation, allowed : float or None
+        The measured deviation and its limit.
+    point : tuple of float or None
+        Where the deviation was largest.
+    """
 
     status: Status
     detail: str = ""
@@ -31,7 +43,7 @@ class Finding(NamedTuple):
 @message_type
 @dataclass(frozen=True)
 class CheckResult:
-    """One check of one subject: a problem or an optimizer, by name."""
+    """Outcome of one check of one problem or optimizer (``subject``, by name); see `Finding` for the other fields."""
 
     subject: str
     check: str
@@ -43,26 +55,55 @@ class CheckResult:
 
 
 def passed(detail: str = "") -> Finding:
-    """A check that found nothing wrong."""
+    """Return the finding of a check that passed."""
     return Finding("passed", detail)
 
 
 def failed(detail: str, point: Floats | None = None) -> Finding:
-    """A check that found something wrong; the point is added to the text."""
+    """Return the finding of a check that failed.
+
+    Parameters
+    ----------
+    detail : str
+        What is wrong.
+    point : ndarray, shape (n,), optional
+        Where; it is appended to the text.
+
+    Returns
+    -------
+    Finding
+        The failure.
+    """
     if point is None:
         return Finding("failed", detail)
     return Finding("failed", f"{detail}, at x = {text_of(point)}", point=tuple(map(float, point)))
 
 
 def skipped(reason: str) -> Finding:
-    """A check that does not apply."""
+    """Return the finding of a check that does not apply."""
     return Finding("skipped", reason)
 
 
 def compare(what: str, deviations: ArrayLike, allowed: ArrayLike, points: Floats, also: str = "") -> Finding:
-    """Passed if every deviation, of ``what``, is at most what is allowed at its point; nan is a failure.
+    """Check that every deviation is at most its limit. A deviation of nan is a failure.
 
-    The text names the largest relative to what is allowed.
+    Parameters
+    ----------
+    what : str
+        Name of the deviation, for the text.
+    deviations : array_like, shape (p,)
+        The measured deviations.
+    allowed : array_like, scalar or shape (p,)
+        Their limits.
+    points : ndarray, shape (p, n)
+        The points at which they were measured.
+    also : str
+        Text to append.
+
+    Returns
+    -------
+    Finding
+        The outcome; its text names the deviation that is largest relative to its limit.
     """
     sizes = np.atleast_1d(np.asarray(deviations, dtype=np.float64))
     limits = np.broadcast_to(np.asarray(allowed, dtype=np.float64), sizes.shape)
@@ -80,12 +121,27 @@ def compare(what: str, deviations: ArrayLike, allowed: ArrayLike, points: Floats
 
 
 def text_of(point: Floats) -> str:
-    """A point on one line, shortened in the middle."""
+    """Format a point on one line, shortened in the middle."""
     return np.array2string(np.asarray(point), threshold=8, edgeitems=3, precision=6, separator=", ").replace("\n", "")
 
 
 def run_check(subject: str, name: str, check: Callable[[T], Finding], probe: T) -> CheckResult:
-    """Make a check; what it raises is its failure."""
+    """Run a check. An exception is a failure.
+
+    Parameters
+    ----------
+    subject, name : str
+        Names of the problem or optimizer, and of the check.
+    check : callable
+        Takes ``probe`` and returns a `Finding`.
+    probe : object
+        Access to the problem or optimizer.
+
+    Returns
+    -------
+    CheckResult
+        The outcome.
+    """
     try:
         with np.errstate(all="ignore"):
             finding = check(probe)
@@ -95,7 +151,22 @@ def run_check(subject: str, name: str, check: Callable[[T], Finding], probe: T) 
 
 
 def run_checks(subject: str, names: Sequence[str], make: Callable[[str], CheckResult]) -> list[CheckResult]:
-    """Make all checks, one after the other; after one that ends the worker of user code, none is made."""
+    """Run all checks in order. If one ends the worker of user code, skip the remaining ones.
+
+    Parameters
+    ----------
+    subject : str
+        Name of the problem or optimizer.
+    names : sequence of str
+        Names of the checks.
+    make : callable
+        Runs the check of a name.
+
+    Returns
+    -------
+    list of CheckResult
+        One result for each name.
+    """
     results: list[CheckResult] = []
     for name in names:
         try:

@@ -1,4 +1,4 @@
-"""How a problem's kernels must behave: write all of `out` and nothing else, remember nothing, agree on both engines."""
+"""Contract of a problem's kernels: write all of `out` and nothing else, keep no state, agree on both engines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PLAIN_WORK = 200_000
 
 
 def inputs(probe: Probe) -> Finding:
-    """The kernels write to nothing but `out`."""
+    """Check that the kernels write to nothing but `out`."""
     problem = probe.problem
     engines = {problem.engine, "python"} if problem.engine == "numba" else {"python"}
     for name in sorted(engines):
@@ -36,7 +36,7 @@ def inputs(probe: Probe) -> Finding:
 
 
 def output(probe: Probe) -> Finding:
-    """The gradient kernel writes every element of `out`, whatever `out` held before."""
+    """Check that the gradient kernel writes every element of `out`, whatever `out` held before."""
     _, from_nan = probe.evaluate(probe.points, fill=np.nan)
     _, from_one = probe.evaluate(probe.points, fill=1.0)
     bad = np.argwhere(~((from_nan == from_one) | (np.isnan(from_nan) & np.isnan(from_one))))
@@ -47,20 +47,21 @@ def output(probe: Probe) -> Finding:
 
 
 def determinism(probe: Probe) -> Finding:
-    """The same point twice in a row gives the same bits."""
+    """Check that evaluating the same point twice in a row gives the same bits."""
     twice = np.repeat(probe.points, 2, axis=0)
     values, slopes = probe.evaluate(twice)
     return _same_bits("the same point twice in a row", twice[::2], values[::2], values[1::2], slopes[::2], slopes[1::2])
 
 
 def order(probe: Probe) -> Finding:
-    """No evaluation depends on the ones before it."""
+    """Check that no evaluation depends on the previous ones."""
     values, slopes = probe.evaluate(probe.points)
     others, other_slopes = probe.evaluate(probe.points[::-1])
     return _same_bits("the points in reverse order", probe.points, values, others[::-1], slopes, other_slopes[::-1])
 
 
 def _same_bits(how: str, points: Floats, f: Floats, f2: Floats, g: Floats, g2: Floats) -> Finding:
+    """Compare values and gradients bit for bit; nan equals nan."""
     for what, a, b in (("value", f[:, None], f2[:, None]), ("gradient", g, g2)):
         differ = ~((a == b) | (np.isnan(a) & np.isnan(b))).all(axis=1)
         if differ.any():
@@ -71,7 +72,7 @@ def _same_bits(how: str, points: Floats, f: Floats, f2: Floats, g: Floats, g2: F
 
 
 def rows(probe: Probe) -> Finding:
-    """Mini-batches, each weighted by its size, average to the whole over an epoch."""
+    """Check that mini-batches, each weighted by its size, average to the whole over an epoch."""
     count = probe.problem.row_count
     if not count:
         return skipped("f is not a mean over rows")
@@ -93,7 +94,7 @@ def rows(probe: Probe) -> Finding:
 
 
 def engines(probe: Probe) -> Finding:
-    """Compiled and plain Python agree."""
+    """Check that compiled and plain Python agree."""
     if probe.problem.engine == "python":
         return skipped("plain Python runs on one engine")
     try:
@@ -113,7 +114,7 @@ def engines(probe: Probe) -> Finding:
 
 
 def first_line(error: Exception) -> str:
-    """An error on one line: of a compiler's message the one that says most."""
+    """Shorten an error to one line. Of a compiler's message, keep the most informative line."""
     if isinstance(error, UsageError):
         return str(error)
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
@@ -122,13 +123,14 @@ def first_line(error: Exception) -> str:
 
 
 def _plain_rows(probe: Probe, draw: int) -> list[Ints]:
-    """All rows where plain Python can take them in well under a second, and a few."""
+    """Choose the mini-batches to compare: a few rows, and all of them if plain Python evaluates them quickly."""
     count, n = probe.problem.row_count, probe.problem.dimension
     every = [NO_ROWS] if count * n <= _PLAIN_WORK else []
     return [*every, probe.few_rows(draw)] if count > probe.few else [NO_ROWS]
 
 
 def _apart(probe: Probe, x: Floats, batch: Ints) -> float:
+    """Return the relative deviation of the engines at a point."""
     (f,), (g,) = probe.evaluate(x, batch)
     (f2,), (g2,) = probe.evaluate(x, batch, engine="python")
     if not np.isfinite(f) and not np.isfinite(f2):
@@ -138,7 +140,7 @@ def _apart(probe: Probe, x: Floats, batch: Ints) -> float:
 
 
 def speed(probe: Probe) -> Finding:
-    """How many times as fast the compiled form is: told, not judged."""
+    """Measure how many times faster the compiled form is. The result is reported, not judged."""
     if probe.problem.engine == "python":
         return skipped("plain Python runs on one engine")
     batch = probe.few_rows(0)
@@ -152,6 +154,7 @@ def speed(probe: Probe) -> Finding:
 
 
 def _seconds(call: Callable[[], object]) -> float:
+    """Time a call in seconds."""
     began = time.perf_counter()
     call()
     return time.perf_counter() - began

@@ -1,4 +1,4 @@
-"""The contract of a method: what its update must do with its arrays, and whether what it declares is so."""
+"""Contract of a method: what its update does with its arrays, and whether its declared properties hold."""
 
 from __future__ import annotations
 
@@ -36,25 +36,38 @@ _THEORY = {"L": 10.0, "mu": 0.1}
 
 
 def check_method(optimizer: Optimizer, *, seed: int = 0) -> list[CheckResult]:
-    """All checks of a method, at the values of its hyperparameters that the optimizer holds."""
+    """Run all checks of a method at the hyperparameters of an optimizer.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        The method with its hyperparameters.
+    seed : int
+        Seed of the random gradients.
+
+    Returns
+    -------
+    list of CheckResult
+        One result for each check.
+    """
     names = list(checks_of(optimizer.method))
     return run_checks(optimizer.name, names, lambda name: make_method_check(optimizer, name, seed))
 
 
 @remote_call()
 def make_method_check(optimizer: Optimizer, name: str, seed: int) -> CheckResult:
-    """Make one of the checks of a method."""
+    """Run one of the checks of a method, where its code lives."""
     check = checks_of(optimizer.method)[name]
     return run_check(optimizer.name, name, check, AlgorithmProbe(optimizer, seed))
 
 
 def checks_of(method: Method) -> Mapping[str, MethodCheck]:
-    """The checks of its kind, by name."""
+    """Return the checks for this kind of method, by name."""
     return CHECKS if method.update is not None else OF_SESSIONS if method.session is not None else OF_DRIVERS
 
 
 class AlgorithmProbe:
-    """A method fed with random gradients in plain Python: its iterates, and the arrays that it is given."""
+    """Run a method on random gradients in plain Python; give access to its iterates and its arrays."""
 
     def __init__(self, optimizer: Optimizer, seed: int = 0) -> None:
         self.optimizer, self.method = optimizer, optimizer.method
@@ -63,28 +76,28 @@ class AlgorithmProbe:
 
     @functools.cached_property
     def update(self) -> Update:
-        """The method's update, with a memory of its own."""
+        """Return the method's update, with a state of its own."""
         return make_update(self.method)
 
     def arrays(self, values: Mapping[str, float] | None = None) -> dict[str, Floats]:
-        """What the update is given at first: as many slots as declared, and a query point of its own."""
+        """Return the initial arrays of the update: the declared number of slots, and a separate query point."""
         hyper = Optimizer(self.method, {**self.optimizer.hyperparameters, **(values or {})}).hyper
         start = np.linspace(-1.0, 1.0, _N)
         return {"iterate": start, "query": start.copy(), "slots": np.zeros((self.method.slots, _N)), "hyper": hyper}
 
     def observe(self, k: int, arrays: Mapping[str, Floats], at: int | None = None) -> None:
-        """What the method does with f in iteration k, if it wants it: here f falls twice, then rises once."""
+        """Let the method observe f in iteration k if it does so. Here f falls twice, then rises once."""
         if self.method.observe is not None:
             self.method.observe(k if at is None else at, self.values[k], *(arrays[name] for name in _ORDER))
 
     def step(self, k: int, arrays: Mapping[str, Floats], at: int | None = None) -> None:
-        """Iteration k; told that it is iteration ``at``, if that is given."""
+        """Run iteration k; pass ``at`` to the method as the number of the iteration if it is given."""
         gradient, k_told = self.gradients[k].copy(), k if at is None else at
         self.observe(k, arrays, k_told)
         self.update(k_told, gradient, *(arrays[name] for name in _ORDER))
 
     def iterates(self, steps: int = _STEPS, values: Mapping[str, float] | None = None) -> Floats:
-        """The iterates of a walk, one a row."""
+        """Return the iterates after each step. Shape (steps, n)."""
         arrays, found = self.arrays(values), []
         for k in range(steps):
             self.step(k, arrays)
@@ -92,7 +105,7 @@ class AlgorithmProbe:
         return np.array(found)
 
     def states(self, steps: int = _STEPS) -> list[dict[str, Floats]]:
-        """Copies of the arrays before every step of a walk."""
+        """Return copies of the arrays before every step."""
         arrays, found = self.arrays(), []
         for k in range(steps):
             found.append({name: array.copy() for name, array in arrays.items()})
@@ -104,7 +117,7 @@ _ORDER = ("iterate", "query", "slots", "hyper")
 
 
 def hyperparameters(walk: AlgorithmProbe) -> Finding:
-    """Defaults and both ends of the tuning ranges are valid."""
+    """Check that the defaults and both ends of the tuning ranges are valid."""
     for name, hyper in walk.method.hyperparameters.items():
         tried = {} if math.isnan(hyper.default) else {"default": hyper.default}
         if hyper.tuning is not None:
@@ -121,7 +134,7 @@ def hyperparameters(walk: AlgorithmProbe) -> Finding:
 
 
 def use(walk: AlgorithmProbe) -> Finding:
-    """Every hyperparameter makes a difference, and no more are read than are declared."""
+    """Check that every hyperparameter makes a difference, and that no undeclared one is read."""
     try:
         before = walk.iterates()
     except IndexError as error:
@@ -137,7 +150,7 @@ def use(walk: AlgorithmProbe) -> Finding:
 
 
 def _unused(walk: AlgorithmProbe, before: Floats) -> Finding | None:
-    """The failure of a method that asks for f or for the momentum of the next iteration, and makes no use of it."""
+    """Return the failure of a method that requests f or the next momentum without using it, else None."""
     if walk.method.observe is not None:
         values, walk.values = walk.values, [3.0 - 0.2 * k for k in range(_STEPS)]
         after, walk.values = walk.iterates(), values
@@ -157,7 +170,7 @@ def _unused(walk: AlgorithmProbe, before: Floats) -> Finding | None:
 
 
 def _others(walk: AlgorithmProbe, name: str, hyper: Hyperparameter) -> list[float]:
-    """Other valid values of a hyperparameter, of which a library refuses none."""
+    """Return other valid values of a hyperparameter that the library does not refuse."""
     values = walk.optimizer.hyperparameters
     least = max(hyper.low_bound, 0.0)
     most = hyper.high_bound if math.isfinite(hyper.high_bound) else 10.0 * abs(values[name]) + 1.0
@@ -171,7 +184,7 @@ def _others(walk: AlgorithmProbe, name: str, hyper: Hyperparameter) -> list[floa
 
 
 def inputs(walk: AlgorithmProbe) -> Finding:
-    """The update does not write to the gradient or the hyperparameters, nor does what observes f move the iterate."""
+    """Check that the update does not write to gradient or hyperparameters, and that observing f does not move the iterate."""
     for k, arrays in enumerate(walk.states()):
         seen = {name: array.copy() for name, array in arrays.items()}
         walk.observe(k, seen)
@@ -189,9 +202,10 @@ def inputs(walk: AlgorithmProbe) -> Finding:
 
 
 def query(walk: AlgorithmProbe) -> Finding:
-    """With look-ahead every element of the query point is written; without, it is neither read nor written.
+    """Check the query point: with look-ahead every element is written; without, it is neither read nor written.
 
-    With look-ahead it may be read: it is where the gradient was taken, and part of the state that stalls are seen by.
+    With look-ahead it may be read: it is where the gradient was taken, and part of the state in which stalls are
+    detected.
     """
     for k, arrays in enumerate(walk.states()):
         if walk.method.look_ahead:
@@ -215,7 +229,7 @@ def query(walk: AlgorithmProbe) -> Finding:
 
 
 def slots(walk: AlgorithmProbe) -> Finding:
-    """All slots that are declared are used, and no others."""
+    """Check that exactly the declared slots are used."""
     declared, arrays = walk.method.slots, walk.arrays()
     arrays["slots"] = np.vstack([arrays["slots"], np.full((1, _N), 7.0)])
     for k in range(_STEPS):
@@ -230,13 +244,13 @@ def slots(walk: AlgorithmProbe) -> Finding:
 
 
 def coordinates(walk: AlgorithmProbe) -> Finding:
-    """Every coordinate moves, whatever the dimension."""
+    """Check that every coordinate moves."""
     still = (walk.iterates() == walk.arrays()["iterate"]).all(axis=0).nonzero()[0]
     return failed(f"coordinate {still[0]} of {_N} does not move in {_STEPS} iterations") if still.size else passed()
 
 
 def autonomous(walk: AlgorithmProbe) -> Finding:
-    """A method that says that it does not depend on the iteration's number does not."""
+    """Check that a method declared autonomous does not depend on the number of the iteration."""
     depends = None
     for k, arrays in enumerate(walk.states()):
         ends = [{name: array.copy() for name, array in arrays.items()} for _ in range(3)]
@@ -253,12 +267,12 @@ def autonomous(walk: AlgorithmProbe) -> Finding:
 
 
 def determinism(walk: AlgorithmProbe) -> Finding:
-    """Twice the same run gives the same bits."""
+    """Check that the same run twice gives the same bits."""
     return _same("the same run again", walk.iterates(), walk.iterates())
 
 
 def state(walk: AlgorithmProbe) -> Finding:
-    """Nothing leaks from one run into the next."""
+    """Check that no state leaks from one run into the next."""
     before = walk.iterates()
     for name, hyper in walk.method.hyperparameters.items():
         for value in _others(walk, name, hyper)[:1]:
@@ -267,6 +281,7 @@ def state(walk: AlgorithmProbe) -> Finding:
 
 
 def _same(what: str, first: Floats, second: Floats) -> Finding:
+    """Check that two sequences of iterates are the same bit for bit."""
     differ = ~np.all((first == second) | (np.isnan(first) & np.isnan(second)), axis=1)
     if not differ.any():
         return passed()
@@ -276,7 +291,7 @@ def _same(what: str, first: Floats, second: Floats) -> Finding:
 
 
 def engines(walk: AlgorithmProbe) -> Finding:
-    """Compiled and plain Python agree on fifty iterations of a quadratic, twice each."""
+    """Check that compiled and plain Python agree on fifty iterations of a quadratic, and that compiled runs repeat."""
     problem = make_problem("quadratic", eigenvalues=[1.0, 10.0], start=[1.0, 1.0])
     paths: dict[str, Floats] = {}
     for name in ("python", "numba", "numba"):
@@ -296,7 +311,7 @@ def engines(walk: AlgorithmProbe) -> Finding:
 
 
 def output(walk: AlgorithmProbe) -> Finding:
-    """The point stays one of finite numbers, of the same shape."""
+    """Check that the iterates stay finite."""
     for k, point in enumerate(walk.iterates()):
         if not np.isfinite(point).all():
             return failed(f"x is not finite after iteration {k}: {text_of(point)}")
@@ -304,7 +319,7 @@ def output(walk: AlgorithmProbe) -> Finding:
 
 
 def gradient(walk: AlgorithmProbe) -> Finding:
-    """The gradient is not written to: it may be what the next measurement reads."""
+    """Check that the gradient is not written to, because the next measurement may read it."""
     arrays, given = walk.arrays(), walk.gradients[0].copy()
     for k in range(_STEPS):
         given[:] = walk.gradients[k]
@@ -317,7 +332,7 @@ def gradient(walk: AlgorithmProbe) -> Finding:
 
 
 def bowl(walk: AlgorithmProbe) -> Finding:
-    """A thousand iterations on x² + y² stay finite."""
+    """Check that a thousand iterations on x² + y² stay finite."""
     done = run("bowl", walk.optimizer, tolerance=_NEVER, budget=1000, engine="python")
     if done.status in ("diverged", "error"):
         return failed(f"{done.status} in iteration {done.iterations} {done.error}".rstrip(), done.iterate)
@@ -325,7 +340,7 @@ def bowl(walk: AlgorithmProbe) -> Finding:
 
 
 def theory(walk: AlgorithmProbe) -> Finding:
-    """The textbook hyperparameters are valid, and converge on a quadratic with that L and μ."""
+    """Check that the textbook hyperparameters are valid, and converge on a quadratic with that L and μ."""
     tuning = walk.method.theory
     if tuning is None:
         return skipped("no theory is given")
@@ -349,7 +364,7 @@ def theory(walk: AlgorithmProbe) -> Finding:
 
 
 def _at_zero(method: Method, L: float) -> Optimizer | None:
-    """The method with its textbook values for convex functions; None where it has none."""
+    """Return the method with its textbook hyperparameters for convex functions (μ = 0). Return None if it has none."""
     values = textbook_hyperparameters(method, L, 0.0)
     return None if values is None else Optimizer(method, values)
 

@@ -1,4 +1,4 @@
-"""A problem under examination: sampled points, evaluations on either engine, and pairs of points to compare."""
+"""Access to a problem under test: sampled points, evaluations on either engine, and pairs of points."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ NO_ROWS: Ints = np.zeros(0, np.int64)
 
 
 class Probe:
-    """``points`` are drawn uniformly from the domain, or around the start where there is none.
+    """Sample points of a problem and evaluate it there.
 
-    They are twenty, or fewer where the dimension is above ten thousand.
+    The points are drawn uniformly from the domain, or around the start if there is none: twenty, or fewer if the
+    dimension is above ten thousand.
     """
 
     def __init__(self, problem: Problem, seed: int = 0, speed: bool = True) -> None:
@@ -29,29 +30,49 @@ class Probe:
         self.points: Floats = self.low + drawn * (self.high - self.low)
 
     def random(self, purpose: str) -> np.random.Generator:
-        """Random numbers that depend on the seed and on what they are for, not on the checks made before."""
+        """Return a generator that depends on the seed and the purpose only, not on previous checks."""
         return np.random.default_rng([self.seed, *purpose.encode()])
 
     @functools.cached_property
     def low(self) -> Floats:
-        """The lower corner of the box that points are drawn from."""
+        """Return the lower corner of the box from which points are drawn."""
         p = self.problem
         return p.start - self._reach if p.domain is None else np.asarray(p.domain)[:, 0]
 
     @functools.cached_property
     def high(self) -> Floats:
-        """The upper corner of the box that points are drawn from."""
+        """Return the upper corner of the box from which points are drawn."""
         p = self.problem
         return p.start + self._reach if p.domain is None else np.asarray(p.domain)[:, 1]
 
     @property
     def _reach(self) -> Floats:
+        """Return the half-widths of the box around the start."""
         return np.maximum(1.0, np.abs(self.problem.start))
 
     def evaluate(
         self, points: Floats, rows: Ints = NO_ROWS, engine: str | None = None, fill: float = np.nan
     ) -> tuple[Floats, Floats]:
-        """f and ∇f at the rows of ``points``, on the problem's engine or another, into arrays filled before."""
+        """Evaluate f and ∇f.
+
+        Parameters
+        ----------
+        points : ndarray, shape (n,) or (p, n)
+            The points.
+        rows : ndarray of int
+            The mini-batch; `NO_ROWS` for all rows.
+        engine : str, optional
+            The engine; that of the problem by default.
+        fill : float
+            Initial content of the output arrays.
+
+        Returns
+        -------
+        values : ndarray, shape (p,)
+            f at the points.
+        slopes : ndarray, shape (p, n)
+            ∇f at the points.
+        """
         problem = self.problem
         at = np.array(points, dtype=np.float64, order="C", ndmin=2)
         values, slopes = np.full(len(at), fill), np.full(at.shape, fill)
@@ -62,18 +83,18 @@ class Probe:
 
     @functools.cached_property
     def sampled(self) -> tuple[Floats, Floats, Floats]:
-        """The points with finite value and gradient, and both there."""
+        """Return the points with finite value and gradient, with both."""
         values, slopes = self.evaluate(self.points)
         fine = np.isfinite(values) & np.isfinite(slopes).all(axis=1)
         return self.points[fine], values[fine], slopes[fine]
 
     @property
     def few(self) -> int:
-        """How many rows are enough where f is a mean over many: f over them is as good to check, and quick."""
+        """Return how many rows suffice for a check if f is a mean over many: checks on them are as good, and quick."""
         return max(2, min(8, _FEW_NUMBERS // self.problem.dimension))
 
     def few_rows(self, draw: int) -> Ints:
-        """A few rows, others for every draw; no rows, which stand for all, where there are no more."""
+        """Draw a few rows, different for every draw. Return `NO_ROWS`, which stands for all, if there are no more."""
         count = self.problem.row_count
         if count <= self.few:
             return NO_ROWS
@@ -81,12 +102,12 @@ class Probe:
 
     @property
     def on_rows(self) -> str:
-        """How the text of a check says that it was made on a few rows."""
+        """Return the remark that a check was made on a few rows, or ""."""
         count = self.problem.row_count
         return f", on {self.few} of {count} rows at a time" if count > self.few else ""
 
     def hessian(self, x: Floats) -> Floats:
-        """The Hessian at x from central differences of the gradient; exact to rounding where it is constant."""
+        """Estimate the Hessian at x by central differences of the gradient; exact to rounding where it is constant."""
         n, constant = x.size, self.problem.kind == "quadratic"
         steps = np.where(constant, 1.0, 1e-5) * np.maximum(1.0, np.abs(x))
         _, ahead = self.evaluate(x + np.diag(steps))
@@ -97,7 +118,7 @@ class Probe:
 
     @functools.cached_property
     def pairs(self) -> tuple[Floats, Floats]:
-        """Pairs of points: sampled ones, and close ones along the directions of largest and of least curvature."""
+        """Return pairs of points: sampled ones, and close ones along the directions of largest and least curvature."""
         points = self.sampled[0]
         close = list(self._close_pairs(points))
         ends = (
@@ -109,6 +130,7 @@ class Probe:
         return np.concatenate([points, ends[0]]), np.concatenate([shifted, ends[1]])
 
     def _close_pairs(self, points: Floats) -> Iterator[tuple[Floats, Floats]]:
+        """Yield close pairs along the directions of extreme curvature."""
         reach = 1e-3 * max(1.0, float(np.abs(self.problem.start).max()))
         known = self.problem.minimizers
         for x in [self.problem.start, *points[:3], *(() if known is None else known[:1])]:
@@ -116,6 +138,7 @@ class Probe:
                 yield x, x + reach * direction
 
     def _extremes(self, x: Floats) -> list[Floats]:
+        """Return directions of least and largest curvature at x."""
         if self.problem.dimension <= SMALL:
             matrix = self.hessian(x)
             if not np.isfinite(matrix).all():
@@ -125,7 +148,7 @@ class Probe:
         return [self._power(x, 0.0), self._power(x, self.problem.smoothness or 0.0)]
 
     def _power(self, x: Floats, shift: float, iterations: int = 30) -> Floats:
-        """A direction of large |curvature − shift|: power iteration on differences of gradients."""
+        """Estimate a direction of large |curvature − shift| by power iteration on differences of gradients."""
         direction = self.random("power").standard_normal(x.size)
         for _ in range(iterations):
             direction /= np.linalg.norm(direction)

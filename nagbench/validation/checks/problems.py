@@ -1,4 +1,4 @@
-"""The contract of a problem: what its kernels must do, and whether the facts that it claims hold where it is tried."""
+"""Contract of a problem: the behaviour of its kernels, and its claimed facts where they can be tested."""
 
 from __future__ import annotations
 
@@ -31,19 +31,34 @@ _ALL_COORDINATES = 10
 
 
 def check_problem(problem: Problem, *, seed: int = 0, speed: bool = True) -> list[CheckResult]:
-    """All checks of a problem, in order. ``speed`` False leaves out the timing."""
+    """Run all checks of a problem in order.
+
+    Parameters
+    ----------
+    problem : Problem
+        The problem.
+    seed : int
+        Seed of the sampled points.
+    speed : bool
+        Whether to include the timing.
+
+    Returns
+    -------
+    list of CheckResult
+        One result for each check.
+    """
     names = [name for name in CHECKS if speed or name != "speed"]
     return run_checks(problem.name, names, lambda name: make_problem_check(problem, name, seed))
 
 
 @remote_call()
 def make_problem_check(problem: Problem, name: str, seed: int) -> CheckResult:
-    """Make one of the checks of a problem."""
+    """Run one of the checks of a problem, where its code lives."""
     return run_check(problem.name, name, CHECKS[name], Probe(problem, seed))
 
 
 def start(probe: Probe) -> Finding:
-    """The start is finite, and so are value and gradient there."""
+    """Check that the start is finite, and so are value and gradient there."""
     point = probe.problem.start
     if point.ndim != 1 or not point.size or not np.isfinite(point).all():
         return failed("the start is not a list of finite numbers")
@@ -57,7 +72,7 @@ def start(probe: Probe) -> Finding:
 
 
 def gradient(probe: Probe) -> Finding:
-    """The gradient is that of the value, by an independent differentiation at twenty points."""
+    """Check the gradient against an independent derivative of the value at up to twenty points."""
     reference = reference_of(probe)
     rows = [row for draw, x in enumerate(probe.points) for row in _slopes(probe, reference, draw, x)]
     if not rows:
@@ -70,7 +85,10 @@ def gradient(probe: Probe) -> Finding:
 
 
 def _slopes(probe: Probe, reference: Reference, draw: int, x: Floats) -> list[tuple[float, float, Floats]]:
-    """(deviation, allowed, point) along some directions at x; those that the reference cannot judge are left out."""
+    """Compare derivatives along some directions at x.
+
+    Return (deviation, allowed, point) for each direction that the reference can judge.
+    """
     rows = probe.few_rows(draw)
     values, slopes = probe.evaluate(x, rows)
     if not np.isfinite(values[0]):
@@ -86,7 +104,7 @@ def _slopes(probe: Probe, reference: Reference, draw: int, x: Floats) -> list[tu
 
 
 def _directions(probe: Probe, draw: int) -> Floats:
-    """Every coordinate of a small problem; of a large one some coordinate, and a direction across all."""
+    """Return every axis of a small problem; of a large one, one random axis and one random direction. Shape (d, n)."""
     n = probe.problem.dimension
     if n <= _ALL_COORDINATES:
         return np.eye(n)
@@ -96,7 +114,7 @@ def _directions(probe: Probe, draw: int) -> Floats:
 
 
 def rebuild(probe: Probe) -> Finding:
-    """Built again from its plain data, as another process does, it is the same problem bit for bit."""
+    """Check that the problem rebuilt from its plain data, as in another process, is the same bit for bit."""
     problem = probe.problem
     if "<" in canonical(problem.spec):
         return skipped("a function that has no name to import it by")

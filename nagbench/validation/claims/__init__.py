@@ -1,4 +1,4 @@
-"""Claims of the literature, each measured here and printed beside what was published."""
+"""Claims of the literature, each measured and compared with what was published."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def claims() -> Mapping[str, Claim]:
 
 
 def find_claim(name: str) -> Claim:
-    """The claim of this name. Raises UsageError for others."""
+    """Return the claim of this name. Raise UsageError if there is none."""
     found = claims()
     if name not in found:
         raise unknown_name("claim", name, found)

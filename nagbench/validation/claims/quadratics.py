@@ -32,10 +32,26 @@ EDGES: Mapping[str, Callable[[Floats], Floats]] = {
 
 
 def counts(conditions: int = 50, settings: int = 20, seed: int = 0) -> ClaimResult:
-    """Measured and predicted counts at random (κ, step size, momentum), ``conditions`` × ``settings`` for each method.
+    """Compare measured and predicted counts at random (κ, step size, momentum).
 
-    Diagonal quadratics of dimension 6 with eigenvalues at random from 1 to κ = 10^U(0, 4) and a normal start; s·L in
-    (0.01, 1.05 × the edge of stability), log-uniform, 1 − m log-uniform in (10⁻³, 1]; ‖∇f‖ ≤ 10⁻⁶, 5,000 iterations.
+    Parameters
+    ----------
+    conditions, settings : int
+        Numbers of random quadratics, and of settings on each, for each method.
+    seed : int
+        Seed of the random numbers.
+
+    Returns
+    -------
+    ClaimResult
+        One row for each method: the numbers of settings, of converged ones and of equal counts, and the largest
+        difference.
+
+    Notes
+    -----
+    Diagonal quadratics of dimension 6 with random eigenvalues from 1 to κ = 10^U(0, 4) and a normal start; s·L is
+    log-uniform in (0.01, 1.05 × the edge of stability), 1 − m is log-uniform in (10⁻³, 1]; ‖∇f‖ ≤ 10⁻⁶ within 5,000
+    iterations.
     """
     random = np.random.default_rng(seed)
     tables = [
@@ -51,6 +67,7 @@ def counts(conditions: int = 50, settings: int = 20, seed: int = 0) -> ClaimResu
 
 
 def _random_quadratic(random: np.random.Generator) -> Problem:
+    """Draw a quadratic of dimension 6 with a random condition number."""
     kappa = 10.0 ** random.uniform(0.0, 4.0)
     inner = np.exp(random.uniform(0.0, math.log(kappa), 4))
     eigenvalues = np.sort([1.0, *inner, kappa])
@@ -58,6 +75,7 @@ def _random_quadratic(random: np.random.Generator) -> Problem:
 
 
 def _counted(problem: Problem, name: str, random: np.random.Generator, settings: int) -> pd.DataFrame:
+    """Return measured and predicted counts of one method at random settings."""
     method, smoothness = find_algorithm(name), float(problem.spectrum.max())  # type: ignore[union-attr]
     momenta = 1.0 - 10.0 ** random.uniform(-3.0, 0.0, settings)
     edges = 1.05 * EDGES[name](momenta)
@@ -78,11 +96,26 @@ def _counted(problem: Problem, name: str, random: np.random.Generator, settings:
 
 
 def boundary(points: int = 100, condition: float = 10.0) -> ClaimResult:
-    """Which cells of a ``points`` × ``points`` map diverge, beside the closed form of the edge of stability.
+    """Compare the diverging cells of a map of settings with the closed form of the edge of stability.
 
-    The quadratic with eigenvalues 1 and κ; s·L from 0.1 to 10 and 1 − m from 1 to 10⁻³, evenly in the logarithm. On
-    the far side of the edge a run grows at least like (1 + distance)ᵏ, so that beyond a relative distance of 1 % it
-    has grown by 10²⁰ within the budget of 5,000 iterations; on the near side none diverges.
+    Parameters
+    ----------
+    points : int
+        Number of grid points along each axis.
+    condition : float
+        Condition number κ.
+
+    Returns
+    -------
+    ClaimResult
+        One row for each method: the numbers of cells, of stable ones by theory and measurement, and of those that
+        differ.
+
+    Notes
+    -----
+    The quadratic has the eigenvalues 1 and κ; s·L goes from 0.1 to 10 and 1 − m from 1 to 10⁻³, evenly in the
+    logarithm. Beyond the edge a run grows at least like (1 + distance)ᵏ, so beyond a relative distance of 1 % it has
+    grown by 10²⁰ within the budget of 5,000 iterations. Below the edge no run diverges.
     """
     problem = make_problem("quadratic", eigenvalues=[1.0, condition], start=[1.0, 1.0])
     products, momenta = np.geomspace(0.1, 10.0, points), 1.0 - np.geomspace(1.0, 1e-3, points)
@@ -124,12 +157,24 @@ _STANDARD: Mapping[str, tuple[str, str, Callable[[float], float]]] = {
 
 
 def rates(conditions: tuple[float, ...] = (10.0, 100.0, 1000.0)) -> ClaimResult:
-    """The measured rate of each textbook tuning beside its formula, on quadratics with eigenvalues from 1 to κ.
+    """Compare the measured rate of each textbook tuning with its formula, on quadratics with eigenvalues from 1 to κ.
 
-    The rate is the factor by which ‖∇f‖ shrinks an iteration on the way from 10⁻⁵⁰, in iteration k₁, to 10⁻¹⁵⁰, in k₂:
-    the minimiser is the origin, where floating point knows such numbers. A double root ρ leaves k·ρᵏ, which at most adds
-    the factor (k₂/k₁)^(1/(k₂ − k₁)): the column ``double_root`` holds what that makes of the published rate, and a
-    measured rate lies between the two.
+    Parameters
+    ----------
+    conditions : tuple of float
+        Condition numbers κ.
+
+    Returns
+    -------
+    ClaimResult
+        One row for each tuning and κ: ``published``, ``measured`` and ``double_root``.
+
+    Notes
+    -----
+    The rate is the factor by which ‖∇f‖ shrinks per iteration from 10⁻⁵⁰, in iteration k₁, to 10⁻¹⁵⁰, in k₂. Such
+    numbers can be represented because the minimiser is the origin. A double root ρ leaves k·ρᵏ, which adds at most the
+    factor (k₂/k₁)^(1/(k₂ − k₁)): ``double_root`` is the published rate times this factor, and a measured rate lies
+    between the two.
     """
     rows = []
     for kappa in conditions:

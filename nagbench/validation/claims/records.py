@@ -1,4 +1,4 @@
-"""What a claim is, and what examining it gives."""
+"""Records of a claim and of its examination."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class ClaimResult:
-    """What came out: a table with the measured beside the published or closed form, and the verdict in a sentence."""
+    """Result of examining a claim.
+
+    Attributes
+    ----------
+    table : DataFrame
+        Measured values next to the published ones or a closed form.
+    verdict : str
+        The outcome in one sentence.
+    """
 
     table: pd.DataFrame
     verdict: str
@@ -18,7 +26,15 @@ class ClaimResult:
 
 @dataclass(frozen=True)
 class Claim:
-    """A statement that somebody made, where, and the experiment that examines it."""
+    """A published statement and the experiment that examines it.
+
+    Attributes
+    ----------
+    name, statement, source : str
+        Its name, the statement, and where it was published.
+    examine : callable
+        Runs the experiment and returns a `ClaimResult`.
+    """
 
     name: str
     statement: str

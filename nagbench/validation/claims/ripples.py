@@ -1,4 +1,4 @@
-"""Claims about oscillation: the period of the ripples, and who overshoots less."""
+"""Claims about oscillation: the period of the ripples, and which method overshoots less."""
 
 from __future__ import annotations
 
@@ -23,10 +23,23 @@ PROBLEMS = ("ill-conditioned-1e2", "ill-conditioned-1e4", "rosenbrock", "rosenbr
 
 
 def ripple(conditions: tuple[float, ...] = (1e2, 1e3, 1e4, 1e5)) -> ClaimResult:
-    """The distance between neighbouring minima of f(x_k) along a run of FISTA, beside π√κ.
+    """Compare the distance between neighbouring minima of f(x_k) along a run of FISTA with π√κ.
 
-    The quadratic with eigenvalues 1 and κ, the step 1/L, momentum that grows to 1 (no strong convexity is assumed):
-    the mean distance over ten periods, after the first four, in which the momentum is still small.
+    Parameters
+    ----------
+    conditions : tuple of float
+        Condition numbers κ.
+
+    Returns
+    -------
+    ClaimResult
+        One row for each κ: ``periods`` (their number), ``published``, ``measured`` (the mean, in iterations) and
+        ``ratio``.
+
+    Notes
+    -----
+    The quadratic has the eigenvalues 1 and κ, the step is 1/L, and the momentum grows to 1 (no strong convexity is
+    assumed). The mean is over ten periods after the first four, in which the momentum is still small.
     """
     fista, rows = find_algorithm("fista"), []
     for kappa in conditions:
@@ -47,17 +60,31 @@ def ripple(conditions: tuple[float, ...] = (1e2, 1e3, 1e4, 1e5)) -> ClaimResult:
 
 
 def _minima(values: Floats) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
-    """The iterations at which the values are below both neighbours."""
+    """Return the iterations at which the values are below both neighbours."""
     inner = values[1:-1]
     return np.flatnonzero((inner < values[:-2]) & (inner <= values[2:])) + 1
 
 
 def overshoot(points: int = 40, problems: Sequence[str] = PROBLEMS) -> ClaimResult:
-    """How far f rises over its least value so far, Nesterov's method beside the heavy ball, same step size and momentum.
+    """Compare the overshoot of Nesterov's method and the heavy ball at the same step size and momentum.
 
-    On each problem a grid of ``points`` × ``points`` over the methods' tuning ranges; pairs in which both converged
-    (‖∇f‖ ≤ 10⁻⁶ within 10,000 iterations). ``ratio`` is the median of Nesterov's overshoot to the heavy ball's where both
-    rise.
+    Parameters
+    ----------
+    points : int
+        Number of grid points along each axis of the tuning ranges.
+    problems : sequence of str
+        Names of the problems.
+
+    Returns
+    -------
+    ClaimResult
+        One row for each problem, with the columns of `analysis.sensitivity.paired_overshoot`.
+
+    Notes
+    -----
+    The overshoot is the largest rise of f over its least value so far, divided by f₀ − f*. Only pairs in which both
+    methods converged count (‖∇f‖ ≤ 10⁻⁶ within 10,000 iterations). ``ratio`` is the median of Nesterov's overshoot to
+    the heavy ball's where both rise.
     """
     tables = []
     for name in problems:
@@ -76,10 +103,19 @@ def overshoot(points: int = 40, problems: Sequence[str] = PROBLEMS) -> ClaimResu
 
 
 def look_ahead(points: int = 12) -> ClaimResult:
-    """Nesterov's method (s, m) beside the heavy ball (s, m(1 − s·λ)) and the heavy ball (s, m) on ½λx², λ = 1.
+    """Compare Nesterov's method (s, m) with the heavy balls (s, m(1 − s·λ)) and (s, m) on ½λx², λ = 1.
 
-    Iterations to |x| ≤ 10⁻⁶ and overshoot; ``largest_difference`` of the overshoot over the grid of s in [0.01, 0.9] and
-    m in [0, 0.99]. One row a momentum.
+    Parameters
+    ----------
+    points : int
+        Number of grid points of s in [0.01, 0.9], and of m in [0, 0.99].
+
+    Returns
+    -------
+    ClaimResult
+        One row for each momentum: the largest overshoot of each method over s, ``largest_difference`` of the overshoot
+        between Nesterov's method and the heavy ball (s, m(1 − s·λ)), and the number of counts that differ between them
+        (iterations to ‖∇f‖ ≤ 10⁻⁶).
     """
     problem = make_problem("quadratic", eigenvalues=[1.0], start=[1.0])
     products, momenta = np.geomspace(0.01, 0.9, points), 1.0 - np.geomspace(1.0, 0.01, points)

@@ -1,4 +1,4 @@
-"""The claim that Nesterov momentum does not improve the rate of convergence where the gradient is stochastic."""
+"""The claim that Nesterov momentum does not improve the rate of convergence with a stochastic gradient."""
 
 from __future__ import annotations
 
@@ -45,7 +45,17 @@ _MOMENTUM = Hyperparameter(default=0.9, tuning=(0.0, 0.999), scale="log-compleme
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is run: trials of tuning, and on how many seeds a setting is tuned, and scored on others."""
+    """Size of the experiment.
+
+    Attributes
+    ----------
+    trials : int
+        Tuning trials of each method.
+    tuning_seeds, scoring_seeds : int
+        Number of seeds for tuning, and of other seeds for scoring.
+    horizons : tuple of int
+        Numbers of iterations K after which the excess is measured.
+    """
 
     trials: int = 32
     tuning_seeds: int = 3
@@ -54,13 +64,28 @@ class Plan:
 
 
 def stochastic(tasks: Sequence[tuple[str, str]] = TASKS, plan: Plan | None = None) -> ClaimResult:
-    """The excess f − f* after K iterations of gradient descent and Nesterov's method, each tuned for that K.
+    """Compare the excess f − f* after K iterations of gradient descent and Nesterov's method, each tuned for that K.
 
-    Both get the same number of trials of one Sobol sequence over s·L in [10⁻⁴, 2] and 1 − m in [10⁻³, 1], log-uniform;
-    the best on some seeds (geometric mean of the excess) is scored on others, with common random numbers. ``slope`` is
-    that of ln(excess) over ln(K) for the three largest K, the exponent of a power of K: a better rate is a steeper
-    slope. ``ratio`` is Nesterov's excess to gradient descent's, at the smallest and at the largest K. Intervals hold 95 %
-    of a bootstrap over the scoring seeds, in pairs; with an exact gradient there is one outcome and no interval.
+    Parameters
+    ----------
+    tasks : sequence of (str, str)
+        Problems with their oracles.
+    plan : Plan, optional
+        Size of the experiment; the defaults of `Plan` if not given.
+
+    Returns
+    -------
+    ClaimResult
+        One row for each task: the slopes of both methods, their difference as an interval, ``rate`` in words, and the
+        ratio of Nesterov's excess to gradient descent's at the smallest and at the largest K.
+
+    Notes
+    -----
+    Both methods get the same number of trials of one Sobol sequence over s·L in [10⁻⁴, 2] and 1 − m in [10⁻³, 1],
+    log-uniform. The best trial on some seeds (by the geometric mean of the excess) is scored on others, with common
+    random numbers. The slope is that of ln(excess) over ln(K) for the three largest K, the exponent of a power of K: a
+    better rate is a steeper slope. Intervals hold 95 % of a paired bootstrap over the scoring seeds; with an exact
+    gradient there is one outcome and no interval.
     """
     plan = plan or Plan()
     table = pd.DataFrame([_compared(make_problem(name), oracle, plan) for name, oracle in tasks])
@@ -77,6 +102,7 @@ def stochastic(tasks: Sequence[tuple[str, str]] = TASKS, plan: Plan | None = Non
 
 
 def _compared(problem: Problem, oracle: str, plan: Plan) -> Mapping[str, object]:
+    """Compare both methods on one task."""
     descent, nesterov = (_tuned(problem, oracle, name, plan) for name in ("gradient-descent", "nesterov"))
     slopes = [_slopes(scores, plan) for scores in (descent, nesterov)]
     row: dict[str, object] = {
@@ -94,13 +120,13 @@ def _compared(problem: Problem, oracle: str, plan: Plan) -> Mapping[str, object]
 
 
 def _slopes(scores: Floats, plan: Plan) -> Floats:
-    """The slope of ln(excess) over ln(K) of every seed, over the largest K. Shape (seeds,)."""
+    """Fit the slope of ln(excess) over ln(K) for every seed, over the largest K. Shape (seeds,)."""
     late = np.log(plan.horizons[-_LATE:])
     return np.asarray(np.polyfit(late, np.log(scores[:, -_LATE:]).T, 1)[0])
 
 
 def _interval(differences: Floats) -> tuple[float, float]:
-    """The middle 95 % of a bootstrap of the mean."""
+    """Return the middle 95 % of a bootstrap of the mean."""
     random = np.random.default_rng(0)
     means = differences[random.integers(0, differences.size, (_RESAMPLES, differences.size))].mean(axis=1)
     low, high = np.quantile(means, [0.025, 0.975])
@@ -108,7 +134,7 @@ def _interval(differences: Floats) -> tuple[float, float]:
 
 
 def _tuned(problem: Problem, oracle: str, name: str, plan: Plan) -> Floats:
-    """The excess on every scoring seed after every horizon, each at the setting that tuning found for it: (seeds, K)."""
+    """Return the excess on every scoring seed at every horizon, each with its own tuned setting. Shape (seeds, K)."""
     method = find_algorithm(name)
     seeds = (plan.tuning_seeds, plan.scoring_seeds) if oracle != "exact" else (1, 1)
     chosen = list(_trials(problem, method, plan.trials))
@@ -120,6 +146,7 @@ def _tuned(problem: Problem, oracle: str, name: str, plan: Plan) -> Floats:
 
 
 def _trials(problem: Problem, method: Method, trials: int) -> Iterator[dict[str, float]]:
+    """Yield the settings of a Sobol sequence."""
     free = {"step_size": _STEP, "momentum": _MOMENTUM}
     names = [name for name in free if name in method.hyperparameters]
     unit = step_size_unit(problem)
@@ -130,13 +157,17 @@ def _trials(problem: Problem, method: Method, trials: int) -> Iterator[dict[str,
 def _mean_log(
     problem: Problem, method: Method, oracle: str, given: Mapping[str, float], seeds: range, plan: Plan
 ) -> Floats:
+    """Average the logarithm of the excess over seeds. Shape (K,)."""
     return np.asarray(np.log(_excess(problem, method, oracle, given, seeds, plan)).mean(axis=0))
 
 
 def _excess(
     problem: Problem, method: Method, oracle: str, given: Mapping[str, float], seeds: range, plan: Plan
 ) -> Floats:
-    """f − f* at every horizon, a row a seed; infinite where the run had diverged, and no less than rounding leaves."""
+    """Return f − f* at every horizon, bounded below by rounding. Shape (seeds, K).
+
+    The excess is infinite if the run had diverged.
+    """
     assert problem.minimum is not None
     height = problem.value(problem.start) - problem.minimum
     out = np.full((len(seeds), len(plan.horizons)), np.inf)

@@ -1,1 +1,1 @@
-"""Verification: which implementations of an optimizer coincide, to how many ulps, and from which step they part."""
+"""Verify which implementations of an optimizer coincide, to how many ulps, and from which step they differ."""

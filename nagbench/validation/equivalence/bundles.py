@@ -1,4 +1,4 @@
-"""Which implementations of a trial coincide all with one another, and what parts one such bundle from the next."""
+"""Group the implementations of a trial that all coincide, and explain the differences between groups."""
 
 from __future__ import annotations
 
@@ -12,8 +12,18 @@ from nagbench.validation.equivalence.trials import Pair, Trial
 
 @dataclass(frozen=True)
 class EquivalenceClass:
-    """Implementations of one trial that coincide, those of the same bits side by side. ``joints`` has a sign between
-    each two neighbours: "=" the same bits, "≈" up to rounding.
+    """Implementations of one trial that coincide.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The implementations; those with the same bits are adjacent.
+    joints : tuple of str
+        A sign between each two neighbours: "=" for the same bits, "≈" for equality up to rounding.
+    distance, ulps : float
+        The largest over all pairs.
+    told_until : int
+        The last step at which all pairs can be distinguished from rounding; −1 if there is one implementation only.
     """
 
     names: tuple[str, ...]
@@ -24,7 +34,18 @@ class EquivalenceClass:
 
 
 def equivalence_classes(trial: Trial) -> list[EquivalenceClass]:
-    """The implementations of a trial that coincide, each with every other of its bundle."""
+    """Group the implementations of a trial so that each coincides with every other of its group.
+
+    Parameters
+    ----------
+    trial : Trial
+        The trial.
+
+    Returns
+    -------
+    list of EquivalenceClass
+        The groups, in the order of their first members.
+    """
     between = {frozenset((pair.a, pair.b)): pair.best for pair in trial.pairs}
     groups: list[list[str]] = []
     for entrant in trial.entrants:
@@ -38,7 +59,7 @@ def equivalence_classes(trial: Trial) -> list[EquivalenceClass]:
 
 
 def forms_of(trial: Trial, bundle: EquivalenceClass) -> str:
-    """The published forms that a bundle follows, where that tells something: not where all forms of the group coincide."""
+    """Name the published forms that a group follows; "every form" if all forms of the trial coincide."""
     forms = next(entrant.forms for entrant in trial.entrants if entrant.name == bundle.names[0])
     if not forms:
         return "no known form"
@@ -46,21 +67,24 @@ def forms_of(trial: Trial, bundle: EquivalenceClass) -> str:
 
 
 def reasons(pairs: Sequence[Pair]) -> str:
-    """Why these pairs part, each reason once."""
+    """Join the explanations of these pairs, each once."""
     found = list(dict.fromkeys(pair.explanation for pair in pairs if pair.explanation))
     return " / ".join(found) if found else "no explanation is known"
 
 
 def _verdict(between: Mapping[frozenset[str], Comparison], a: str, b: str) -> str:
+    """Return the verdict on two implementations; "different" if they were not compared."""
     found = between.get(frozenset((a, b)))
     return found.verdict if found is not None else DIFFERENT
 
 
 def _coincide(between: Mapping[frozenset[str], Comparison], a: str, b: str) -> bool:
+    """Tell whether two implementations are equal up to rounding."""
     return _verdict(between, a, b) != DIFFERENT
 
 
 def _bundle(between: Mapping[frozenset[str], Comparison], names: list[str]) -> EquivalenceClass:
+    """Make the record of a group."""
     inside = [between[frozenset((a, b))] for i, a in enumerate(names) for b in names[i + 1 :]]
     joints = tuple("=" if _verdict(between, a, b) == IDENTICAL else "≈" for a, b in itertools.pairwise(names))
     return EquivalenceClass(
@@ -73,7 +97,7 @@ def _bundle(between: Mapping[frozenset[str], Comparison], names: list[str]) -> E
 
 
 def rifts(trial: Trial, found: Sequence[EquivalenceClass]) -> Iterator[tuple[int, int, list[Pair]]]:
-    """For each two bundles their numbers and the pairs between them that differ."""
+    """Yield the numbers of each two groups, with the pairs between them that differ."""
     home = {name: number for number, bundle in enumerate(found) for name in bundle.names}
     for i in range(len(found)):
         for j in range(i + 1, len(found)):

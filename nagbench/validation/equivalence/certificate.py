@@ -1,4 +1,4 @@
-"""The certificate: which implementations coincide, to how many units in the last place, and from which step they part."""
+"""The certificate: which implementations coincide, to how many ulps, and from which step they differ."""
 
 from __future__ import annotations
 
@@ -29,8 +29,22 @@ _LIBRARIES = ("numpy", "torch", "keras", "optax", "jax")
 
 @dataclass(frozen=True, eq=False)
 class Certificate:
-    """What `verify` found: a trial for each group and scenario. ``missing`` says, by implementation, which library is not
-    installed; ``named`` are the implementations that were asked for; ``versions`` are those of nagbench and the libraries.
+    """Result of `verify`.
+
+    Attributes
+    ----------
+    problem : str
+        Name of the problem.
+    dimension, steps : int
+        Dimension of the problem and number of iterations.
+    trials : tuple of Trial
+        One trial for each group and scenario.
+    missing : mapping of str to str
+        The reason, by implementation, why its library cannot be used.
+    named : frozenset of str
+        The implementations that were requested by name.
+    versions : mapping of str to str
+        Versions of nagbench and the libraries.
     """
 
     problem: str
@@ -43,7 +57,10 @@ class Certificate:
 
     @property
     def pairs(self) -> pd.DataFrame:
-        """One row a pair, group and scenario; columns as in the JSON, those of the mapped comparison with ``mapped_``."""
+        """Return one row for each pair, group and scenario.
+
+        The columns are those of the JSON; those of the mapped comparison have the prefix ``mapped_``.
+        """
         return pd.DataFrame(
             [
                 {"group": trial.group.name, "scenario": trial.scenario.name, **_flat(_pair(pair))}
@@ -53,7 +70,7 @@ class Certificate:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """The certificate as plain data, in the form of `schema`."""
+        """Return the certificate as plain data in the form of `schema`."""
         return {
             "format": FORMAT,
             "problem": self.problem,
@@ -67,7 +84,7 @@ class Certificate:
         }
 
     def to_json(self) -> str:
-        """`to_dict` as JSON; distances that are not finite are the text "inf"."""
+        """Return `to_dict` as JSON. Infinite distances are the text "inf"."""
         return json.dumps(self.to_dict(), ensure_ascii=False, indent=1, allow_nan=False)
 
 
@@ -78,12 +95,31 @@ def verify(
     steps: int = STEPS,
     hyperparameters: Mapping[str, float] | None = None,
 ) -> Certificate:
-    """Runs implementations in lockstep and says which coincide.
+    """Run implementations in lockstep and report which coincide.
 
-    ``names`` are groups, or implementations: ours, a library's ("torch/sgd-nesterov") or anyone's
-    ("package.module:attribute"); without names all groups. ``scenarios`` are names of `SCENARIOS`, all by default.
-    ``hyperparameters`` replace values of the groups, for problems that need others.
-    Raises UsageError for unknown names, values that are not valid, and named libraries that are missing.
+    Parameters
+    ----------
+    *names : str
+        Groups, or implementations: ours, a library's ("torch/sgd-nesterov") or anyone's ("package.module:attribute").
+        All groups if there are no names.
+    problem : str or Problem
+        The problem on which they run.
+    scenarios : sequence of str, optional
+        Names of `SCENARIOS`; all by default.
+    steps : int
+        Number of iterations, at least 2.
+    hyperparameters : mapping of str to float, optional
+        Values that replace those of the groups, for problems that need others.
+
+    Returns
+    -------
+    Certificate
+        The comparisons of all pairs.
+
+    Raises
+    ------
+    UsageError
+        If a name is unknown, a value is not valid, or the library of a named implementation is missing.
     """
     found = problem if isinstance(problem, Problem) else make_problem(problem)
     for name in scenarios or ():
@@ -105,7 +141,7 @@ def verify(
 
 @contextmanager
 def _one_thread(selection: Selection) -> Iterator[None]:
-    """PyTorch on one thread: on a few coordinates a second one only waits, and on a busy machine for long."""
+    """Limit PyTorch to one thread, because on a few coordinates a second one only waits."""
     if not any(method.library == "torch" for selected in selection.groups for _, method in selected.members):
         yield
         return
@@ -120,7 +156,7 @@ def _one_thread(selection: Selection) -> Iterator[None]:
 
 
 def _with(selection: Selection, given: Mapping[str, float]) -> Selection:
-    """The selection with these hyperparameters in the groups that have them."""
+    """Return the selection with these hyperparameters in the groups that have them."""
     known = {name for selected in selection.groups for name in selected.group.base}
     for name in given:
         if name not in known:
@@ -140,7 +176,7 @@ def _with(selection: Selection, given: Mapping[str, float]) -> Selection:
 
 
 def installed() -> dict[str, str]:
-    """The versions of nagbench and of what can be verified; libraries that are not installed are left out."""
+    """Return the versions of nagbench and of the installed libraries that can be verified."""
     found = {}
     for name in ("nagbench", *_LIBRARIES):
         try:
@@ -151,13 +187,14 @@ def installed() -> dict[str, str]:
 
 
 def schema() -> dict[str, Any]:
-    """The JSON schema (draft 2020-12) of a certificate."""
+    """Return the JSON schema (draft 2020-12) of a certificate."""
     text = files("nagbench.validation.equivalence").joinpath("certificate.schema.json").read_text(encoding="utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded
 
 
 def _trial(trial: Trial) -> dict[str, Any]:
+    """Return a trial as plain data."""
     return {
         "group": trial.group.name,
         "title": trial.group.title,
@@ -180,11 +217,12 @@ def _trial(trial: Trial) -> dict[str, Any]:
 
 
 def _short(values: Array) -> list[float | str]:
-    """To four digits, which is more than a picture shows."""
+    """Round to four digits, which is more than a plot shows."""
     return [_plain(float(f"{value:.4g}")) for value in values]
 
 
 def _pair(pair: Pair) -> dict[str, Any]:
+    """Return a pair as plain data."""
     return {
         "a": pair.a,
         "b": pair.b,
@@ -195,6 +233,7 @@ def _pair(pair: Pair) -> dict[str, Any]:
 
 
 def _comparison(found: Comparison) -> dict[str, Any]:
+    """Return a comparison as plain data."""
     return {
         "verdict": found.verdict,
         "parts_at": found.parts_at,
@@ -206,10 +245,12 @@ def _comparison(found: Comparison) -> dict[str, Any]:
 
 
 def _plain(value: float) -> float | str:
+    """Replace an infinite number by the text "inf", which JSON can hold."""
     return value if math.isfinite(value) else "inf"
 
 
 def _flat(pair: dict[str, Any]) -> dict[str, Any]:
+    """Flatten the mapped comparison into columns."""
     mapped = pair.pop("mapped")
     explanation = pair.pop("explanation")
     empty = dict.fromkeys(("verdict", "parts_at", "distance", "ulps", "resolution", "told_until"))

@@ -1,8 +1,8 @@
-"""Published forms of the methods, written out once more as plainly as possible: what implementations are recognised by.
+"""Published forms of the methods, written as plainly as possible, by which implementations are recognised.
 
-Each is an update on whole arrays at one point, where the gradient is taken. They are not for running sweeps: they exist
-so that "this library implements that formula" is a result of a run, not of a name. Two forms of one group are equal in
-some scenarios and part in others, and that is what tells implementations apart.
+Each is an update on whole arrays at one point, where the gradient is taken. They are not meant for sweeps: they exist
+so that "this library implements that formula" is the result of a run, not of a name. Two forms of one group are equal
+in some scenarios and differ in others, which distinguishes implementations.
 
 Hyperparameters are those of the group, and for some forms the neighbouring values of a schedule (``previous_…``,
 ``next_…``) or their combination.
@@ -22,7 +22,24 @@ FORMS: dict[str, Method] = {}
 
 
 def form(name: str, takes: str, *, slots: int = 0, look_ahead: bool = False) -> Callable[[Update], Update]:
-    """Marks an update as the form of this name; ``takes`` names what ``hyper`` holds."""
+    """Register an update as the form of this name.
+
+    Parameters
+    ----------
+    name : str
+        Name of the form.
+    takes : str
+        Names of the values in ``hyper``, separated by spaces.
+    slots : int
+        Number of arrays that the update keeps.
+    look_ahead : bool
+        Whether the gradient is taken at a separate query point.
+
+    Returns
+    -------
+    callable
+        The decorator; it returns the update unchanged.
+    """
 
     def mark(update: Update) -> Update:
         hyperparameters = {key: Hyperparameter(default=0.0) for key in takes.split()}
@@ -43,38 +60,39 @@ def form(name: str, takes: str, *, slots: int = 0, look_ahead: bool = False) -> 
 
 @form("descent", "step_size")
 def _descent(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def]
-    """x ← x − s·g."""
+    """Apply x ← x − s·g."""
     x -= hyper[0] * g
 
 
 @form("asgd", "step_size lambd alpha")
 def _asgd(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def]
-    """s_k = s/(1 + λ·s·k)^α; x ← (1 − λ·s_k)·x − s_k·g."""
+    """Apply s_k = s/(1 + λ·s·k)^α; x ← (1 − λ·s_k)·x − s_k·g."""
     s, decay, alpha = hyper
     _asgd_step(g, x, s / (1.0 + decay * s * k) ** alpha, decay)
 
 
 @form("asgd single step", "step_size lambd alpha")
 def _asgd_single_step(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def]
-    """ASGD whose step size s_k is rounded to single precision."""
+    """Apply ASGD with the step size s_k rounded to single precision."""
     s, decay, alpha = hyper
     _asgd_step(g, x, float(np.float32(s / (1.0 + decay * s * k) ** alpha)), decay)
 
 
 @form("asgd late single step", "previous_step_size lambd alpha")
 def _asgd_late_single_step(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def]
-    """ASGD whose s_k is made, in single precision, of the step size of the iteration before."""
+    """Apply ASGD with s_k computed, in single precision, from the step size of the previous iteration."""
     _asgd_single_step(k, g, x, query, slots, hyper)
 
 
 def _asgd_step(g: Any, x: Any, step: float, decay: float) -> None:
+    """Apply x ← (1 − λ·s_k)·x − s_k·g."""
     x *= 1.0 - decay * step
     x -= step * g
 
 
 @form("nesterov velocity", "step_size momentum", slots=1)
 def _nesterov_velocity(k, g, p, query, slots, hyper):  # type: ignore[no-untyped-def]
-    """v ← m·v − s·g; p ← p + m·v − s·g."""
+    """Apply v ← m·v − s·g; p ← p + m·v − s·g."""
     s, m = hyper
     slots[0] = m * slots[0] - s * g
     p += m * slots[0] - s * g
@@ -82,7 +100,7 @@ def _nesterov_velocity(k, g, p, query, slots, hyper):  # type: ignore[no-untyped
 
 @form("nesterov buffer", "step_size momentum", slots=1)
 def _nesterov_buffer(k, g, p, query, slots, hyper):  # type: ignore[no-untyped-def]
-    """b ← m·b + g; p ← p − s·(g + m·b)."""
+    """Apply b ← m·b + g; p ← p − s·(g + m·b)."""
     s, m = hyper
     slots[0] = m * slots[0] + g
     p -= s * (g + m * slots[0])
@@ -90,7 +108,7 @@ def _nesterov_buffer(k, g, p, query, slots, hyper):  # type: ignore[no-untyped-d
 
 @form("nesterov look-ahead", "step_size momentum next_momentum", slots=1)
 def _nesterov_look_ahead(k, g, p, query, slots, hyper):  # type: ignore[no-untyped-def]
-    """v ← m_k·v − s·g; p ← p − s·g + m_{k+1}·v."""
+    """Apply v ← m_k·v − s·g; p ← p − s·g + m_{k+1}·v."""
     s, m, following = hyper
     slots[0] = m * slots[0] - s * g
     p += following * slots[0] - s * g
@@ -98,7 +116,7 @@ def _nesterov_look_ahead(k, g, p, query, slots, hyper):  # type: ignore[no-untyp
 
 @form("nesterov average", "step_size momentum", slots=1)
 def _nesterov_average(k, g, p, query, slots, hyper):  # type: ignore[no-untyped-def]
-    """e ← m·e + (1 − m)·g; p ← p − s·(g + m·e/(1 − m))."""
+    """Apply e ← m·e + (1 − m)·g; p ← p − s·(g + m·e/(1 − m))."""
     s, m = hyper
     slots[0] = m * slots[0] + (1.0 - m) * g
     p -= s * (g + m * slots[0] / (1.0 - m))
@@ -106,7 +124,7 @@ def _nesterov_average(k, g, p, query, slots, hyper):  # type: ignore[no-untyped-
 
 @form("ball velocity", "step_size momentum", slots=1)
 def _ball_velocity(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def]
-    """v ← m·v − s·g; x ← x + v."""
+    """Apply v ← m·v − s·g; x ← x + v."""
     s, m = hyper
     slots[0] = m * slots[0] - s * g
     x += slots[0]
@@ -114,7 +132,7 @@ def _ball_velocity(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def
 
 @form("ball buffer", "step_size momentum", slots=1)
 def _ball_buffer(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def]
-    """b ← m·b + g; x ← x − s·b."""
+    """Apply b ← m·b + g; x ← x − s·b."""
     s, m = hyper
     slots[0] = m * slots[0] + g
     x -= s * slots[0]
@@ -122,7 +140,7 @@ def _ball_buffer(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def]
 
 @form("ball average", "step_size momentum", slots=1)
 def _ball_average(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def]
-    """e ← m·e + (1 − m)·g; x ← x − s·e/(1 − m)."""
+    """Apply e ← m·e + (1 − m)·g; x ← x − s·e/(1 − m)."""
     s, m = hyper
     slots[0] = m * slots[0] + (1.0 - m) * g
     x -= s * slots[0] / (1.0 - m)
@@ -130,7 +148,7 @@ def _ball_average(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def]
 
 @form("ball dampened", "step_size momentum dampening", slots=1)
 def _ball_dampened(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def]
-    """b ← m·b + (1 − d)·g from b = 0; x ← x − s·b."""
+    """Apply b ← m·b + (1 − d)·g from b = 0; x ← x − s·b."""
     s, m, d = hyper
     slots[0] = m * slots[0] + (1.0 - d) * g
     x -= s * slots[0]
@@ -138,14 +156,14 @@ def _ball_dampened(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def
 
 @form("ball dampened later", "step_size momentum dampening", slots=1)
 def _ball_dampened_later(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def]
-    """b ← g at first, then b ← m·b + (1 − d)·g; x ← x − s·b."""
+    """Apply b ← g at first, then b ← m·b + (1 − d)·g; x ← x − s·b."""
     s, m, d = hyper
     slots[0] = g if k == 0 else m * slots[0] + (1.0 - d) * g
     x -= s * slots[0]
 
 
 def _moments(k: int, g: Any, slots: Any, beta1: float, beta2: float) -> tuple[Any, Any]:
-    """Adam's averages of g and g², before and after the correction of bias."""
+    """Update Adam's averages of g and g², and return them corrected for bias."""
     slots[0] = beta1 * slots[0] + (1.0 - beta1) * g
     slots[1] = beta2 * slots[1] + (1.0 - beta2) * g * g
     return slots[0] / (1.0 - beta1 ** (k + 1)), slots[1] / (1.0 - beta2 ** (k + 1))
@@ -153,7 +171,7 @@ def _moments(k: int, g: Any, slots: Any, beta1: float, beta2: float) -> tuple[An
 
 @form("adam", "step_size beta1 beta2 epsilon", slots=2)
 def _adam(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def]
-    """x ← x − s·â/(√b̂ + ε)."""
+    """Apply x ← x − s·â/(√b̂ + ε)."""
     s, beta1, beta2, epsilon = hyper
     first, second = _moments(k, g, slots, beta1, beta2)
     x -= s * first / (np.sqrt(second) + epsilon)
@@ -161,7 +179,7 @@ def _adam(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def]
 
 @form("adam epsilon hat", "step_size beta1 beta2 epsilon", slots=2)
 def _adam_epsilon_hat(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def]
-    """x ← x − s·â/(√b̂ + ε/√(1 − β₂ᵏ⁺¹))."""
+    """Apply x ← x − s·â/(√b̂ + ε/√(1 − β₂ᵏ⁺¹))."""
     s, beta1, beta2, epsilon = hyper
     first, second = _moments(k, g, slots, beta1, beta2)
     x -= s * first / (np.sqrt(second) + epsilon / np.sqrt(1.0 - beta2 ** (k + 1)))
@@ -169,19 +187,20 @@ def _adam_epsilon_hat(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-
 
 @form("adamw", "step_size beta1 beta2 epsilon weight_decay", slots=2)
 def _adamw(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def]
-    """x ← (1 − s·w)·x − s·â/(√b̂ + ε)."""
+    """Apply x ← (1 − s·w)·x − s·â/(√b̂ + ε)."""
     x *= 1.0 - hyper[0] * hyper[4]
     _adam(k, g, x, query, slots, hyper[:4])
 
 
 @form("adamw epsilon hat", "step_size beta1 beta2 epsilon weight_decay", slots=2)
 def _adamw_epsilon_hat(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def]
-    """x ← (1 − s·w)·x − s·â/(√b̂ + ε/√(1 − β₂ᵏ⁺¹))."""
+    """Apply x ← (1 − s·w)·x − s·â/(√b̂ + ε/√(1 − β₂ᵏ⁺¹))."""
     x *= 1.0 - hyper[0] * hyper[4]
     _adam_epsilon_hat(k, g, x, query, slots, hyper[:4])
 
 
 def _nadam(k: int, g: Any, x: Any, slots: Any, hyper: Any, now: float, following: float, product: Any) -> None:
+    """Apply x ← x − s·(μ_{j+1}·a/(1 − Π·μ_{j+1}) + (1 − μ_j)·g/(1 − Π))/(√b̂ + ε)."""
     s, beta1, beta2, epsilon = hyper
     _, second = _moments(k, g, slots, beta1, beta2)
     ahead = following * slots[0] / (1.0 - product * following) + (1.0 - now) * g / (1.0 - product)
@@ -190,7 +209,11 @@ def _nadam(k: int, g: Any, x: Any, slots: Any, hyper: Any, now: float, following
 
 @form("nadam", "step_size beta1 beta2 epsilon momentum_decay", slots=3)
 def _nadam_scheduled(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def]
-    """μ_j = β₁(1 − 0.96^(jψ)/2), Π = μ₁⋯μ_j; x ← x − s·(μ_{j+1}·a/(1 − Π·μ_{j+1}) + (1 − μ_j)·g/(1 − Π))/(√b̂ + ε)."""
+    """Apply NAdam with its schedule of momenta.
+
+    With μ_j = β₁(1 − 0.96^(jψ)/2) and Π = μ₁⋯μ_j,
+    x ← x − s·(μ_{j+1}·a/(1 − Π·μ_{j+1}) + (1 − μ_j)·g/(1 − Π))/(√b̂ + ε).
+    """
     now, following = (hyper[1] * (1.0 - 0.5 * 0.96 ** (j * hyper[4])) for j in (k + 1, k + 2))
     slots[2] = now if k == 0 else slots[2] * now
     _nadam(k, g, x, slots, hyper[:4], now, following, slots[2])
@@ -198,7 +221,7 @@ def _nadam_scheduled(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-d
 
 @form("nadam single product", "step_size beta1 beta2 epsilon momentum_decay", slots=3)
 def _nadam_single_product(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def]
-    """NAdam whose product of momenta is rounded to single precision in every iteration."""
+    """Apply NAdam with the product of momenta rounded to single precision in every iteration."""
     now, following = (hyper[1] * (1.0 - 0.5 * 0.96 ** (j * hyper[4])) for j in (k + 1, k + 2))
     slots[2] = np.float32(now) if k == 0 else (slots[2].astype(np.float32) * np.float32(now)).astype(slots.dtype)
     _nadam(k, g, x, slots, hyper[:4], now, following, slots[2])
@@ -206,14 +229,14 @@ def _nadam_single_product(k, g, x, query, slots, hyper):  # type: ignore[no-unty
 
 @form("nadam constant", "step_size beta1 beta2 epsilon", slots=2)
 def _nadam_constant(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def]
-    """NAdam without a schedule: μ_j = β₁ throughout."""
+    """Apply NAdam without a schedule: μ_j = β₁ throughout."""
     beta1 = hyper[1]
     _nadam(k, g, x, slots, hyper, beta1, beta1, beta1 ** (k + 1))
 
 
 @form("rmsprop outside", "step_size decay epsilon", slots=1)
 def _rmsprop_outside(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def]
-    """a ← d·a + (1 − d)·g²; x ← x − s·g/(√a + ε)."""
+    """Apply a ← d·a + (1 − d)·g²; x ← x − s·g/(√a + ε)."""
     s, d, epsilon = hyper
     slots[0] = d * slots[0] + (1.0 - d) * g * g
     x -= s * g / (np.sqrt(slots[0]) + epsilon)
@@ -221,7 +244,7 @@ def _rmsprop_outside(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-d
 
 @form("rmsprop inside", "step_size decay epsilon", slots=1)
 def _rmsprop_inside(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def]
-    """a ← d·a + (1 − d)·g²; x ← x − s·g/√(a + ε)."""
+    """Apply a ← d·a + (1 − d)·g²; x ← x − s·g/√(a + ε)."""
     s, d, epsilon = hyper
     slots[0] = d * slots[0] + (1.0 - d) * g * g
     x -= s * g / np.sqrt(slots[0] + epsilon)
@@ -229,7 +252,7 @@ def _rmsprop_inside(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-de
 
 @form("adagrad outside", "step_size epsilon", slots=1)
 def _adagrad_outside(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def]
-    """a ← a + g²; x ← x − s·g/(√a + ε)."""
+    """Apply a ← a + g²; x ← x − s·g/(√a + ε)."""
     s, epsilon = hyper
     slots[0] += g * g
     x -= s * g / (np.sqrt(slots[0]) + epsilon)
@@ -237,7 +260,7 @@ def _adagrad_outside(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-d
 
 @form("adagrad inside", "step_size epsilon", slots=1)
 def _adagrad_inside(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def]
-    """a ← a + g²; x ← x − s·g/√(a + ε)."""
+    """Apply a ← a + g²; x ← x − s·g/√(a + ε)."""
     s, epsilon = hyper
     slots[0] += g * g
     x -= s * g / np.sqrt(slots[0] + epsilon)
@@ -245,7 +268,7 @@ def _adagrad_inside(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-de
 
 @form("lion", "step_size beta1 beta2 weight_decay", slots=1)
 def _lion(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def]
-    """x ← x − s·(sign(β₁·a + (1 − β₁)·g) + w·x); a ← β₂·a + (1 − β₂)·g."""
+    """Apply x ← x − s·(sign(β₁·a + (1 − β₁)·g) + w·x); a ← β₂·a + (1 − β₂)·g."""
     s, beta1, beta2, w = hyper
     x -= s * (np.sign(beta1 * slots[0] + (1.0 - beta1) * g) + w * x)
     slots[0] = beta2 * slots[0] + (1.0 - beta2) * g
@@ -257,7 +280,7 @@ PUBLISHED: dict[str, Method] = {}
 
 @form("formula/cs231n", "step_size momentum", slots=1)
 def _cs231n(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def]
-    """w = v; v ← m·v − s·g; x ← x − m·w + (1 + m)·v (CS231n notes)."""
+    """Apply w = v; v ← m·v − s·g; x ← x − m·w + (1 + m)·v (CS231n notes)."""
     s, m = hyper
     before = slots[0].copy()
     slots[0] = m * before - s * g
@@ -266,7 +289,7 @@ def _cs231n(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def]
 
 @form("formula/ruder", "step_size momentum next_momentum", slots=1, look_ahead=True)
 def _ruder(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def]
-    """v ← m·v + s·∇f(x − m·v); x ← x − v (Ruder 2016, sect. 4.2)."""
+    """Apply v ← m·v + s·∇f(x − m·v); x ← x − v (Ruder 2016, sect. 4.2)."""
     s, m, following = hyper
     slots[0] = m * slots[0] + s * g
     x -= slots[0]
@@ -275,7 +298,7 @@ def _ruder(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def]
 
 @form("formula/bengio", "step_size momentum", slots=1)
 def _bengio(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def]
-    """x ← x + m²·v − (1 + m)·s·g; v ← m·v − s·g (Bengio et al. 2012, eq. 7)."""
+    """Apply x ← x + m²·v − (1 + m)·s·g; v ← m·v − s·g (Bengio et al. 2012, eq. 7)."""
     s, m = hyper
     x += m * m * slots[0] - (1.0 + m) * s * g
     slots[0] = m * slots[0] - s * g

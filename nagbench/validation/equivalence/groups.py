@@ -1,7 +1,7 @@
-"""What is verified against what: groups of implementations that claim to be one method, and why some of them part.
+"""Groups of implementations that claim to be one method, and the reasons why some of them differ.
 
-A reason is a pair of forms (`forms.py`) and a sentence. It is given for a pair of implementations only where a run has
-shown that one follows the first form, the other the second, and neither both.
+A reason is a pair of forms (`forms.py`) and a sentence. It is given for a pair of implementations only if a run has
+shown that one follows the first form, the other the second, and neither follows both.
 """
 
 from __future__ import annotations
@@ -16,7 +16,15 @@ Setting = float | Callable[[Schedule], Array]
 
 @dataclass(frozen=True)
 class Member:
-    """An implementation, and what its hyperparameters are in terms of the group's, where names alone do not say it."""
+    """An implementation of a group.
+
+    Attributes
+    ----------
+    name : str
+        Its name.
+    settings : mapping
+        Its hyperparameters in terms of those of the group, where the names alone do not give them.
+    """
 
     name: str
     settings: Mapping[str, Setting] = field(default_factory=dict)
@@ -24,7 +32,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Reason:
-    """Why implementations of these two forms part."""
+    """Why implementations of these two forms differ."""
 
     forms: tuple[str, str]
     text: str
@@ -32,8 +40,22 @@ class Reason:
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """``base`` are the hyperparameters that all members are given; ``point_map`` relates the two points of the members
-    that take their gradient elsewhere than at their parameters to that of the others.
+    """Implementations that claim to be one method.
+
+    Attributes
+    ----------
+    name, title : str
+        Name on the command line, and title for display.
+    base : mapping of str to float
+        Hyperparameters of all members.
+    members : tuple of Member
+        The implementations.
+    forms : tuple of str
+        The forms that a member may follow.
+    reasons : tuple of Reason
+        Known reasons for differences.
+    point_map : str
+        Formula that relates the two points of members that take their gradient elsewhere than at their parameters.
     """
 
     name: str
@@ -46,20 +68,22 @@ class Group:
 
 
 def _members(*names: str | Member) -> tuple[Member, ...]:
+    """Make members of names."""
     return tuple(item if isinstance(item, Member) else Member(item) for item in names)
 
 
 def _torch(name: str, *suffixes: str) -> tuple[Member, ...]:
+    """Make members of the variants of one PyTorch optimizer."""
     return tuple(Member(f"torch/{name}{suffix}") for suffix in ("", "-foreach", *suffixes))
 
 
 def _averaged_step(values: Schedule) -> Array:
-    """QHM's step size multiplies an average, so it is 1/(1 − m) times that of the others."""
+    """Return the step size of QHM: it multiplies an average, so it is 1/(1 − m) times that of the others."""
     return values["step_size"] / (1.0 - values["momentum"])
 
 
 def _dampened_step(values: Schedule) -> Array:
-    """A heavy ball without dampening d is one with the step size (1 − d)·s."""
+    """Return the step size (1 − d)·s, with which a heavy ball without dampening equals one with dampening d."""
     return values["step_size"] * (1.0 - values["dampening"])
 
 

@@ -1,7 +1,7 @@
-"""One implementation along a fixed number of iterations, with hyperparameters that may change in every one of them.
+"""Run one implementation for a fixed number of iterations, with hyperparameters that may change in each of them.
 
-Implementations are in lockstep because everything around them is the same: the start, the gradient as a function of the
-point, and the hyperparameters of every iteration. What they make of it is kept whole.
+Implementations run in lockstep: the start, the gradient as a function of the point, and the hyperparameters of every
+iteration are the same. All of their points are recorded.
 """
 
 from __future__ import annotations
@@ -26,12 +26,18 @@ Schedule = Mapping[str, Array]
 @message_type
 @dataclass(frozen=True, eq=False)
 class Trajectory:
-    """What one implementation did in K iterations on n coordinates.
+    """Record of one implementation in K iterations on n coordinates.
 
-    ``points`` (K + 1, n) is the sequence that it calls its parameters, the start first; ``queries`` (K + 1, n) is where
-    the gradient of each iteration was taken, and the next one would be; ``gradients`` (K, n) are those gradients;
-    ``schedule`` holds a value for each of the K iterations, and for the next, under every name. ``points`` has the
-    precision of the run (float32 or float64).
+    Attributes
+    ----------
+    points : ndarray, shape (K + 1, n)
+        The sequence that it calls its parameters, the start first, in the precision of the run (float32 or float64).
+    queries : ndarray, shape (K + 1, n)
+        Where the gradient of each iteration was taken, and where the next one would be.
+    gradients : ndarray, shape (K, n)
+        Those gradients.
+    schedule : mapping of str to ndarray, shape (K + 1,)
+        The value of each hyperparameter in each iteration, and in the next one.
     """
 
     points: Array
@@ -41,20 +47,33 @@ class Trajectory:
 
     @property
     def steps(self) -> int:
-        """The number of iterations."""
+        """Return the number of iterations K."""
         return len(self.gradients)
 
 
 @dataclass(frozen=True)
 class Target:
-    """f and ∇f as functions of a float64 point."""
+    """The functions f and ∇f of a float64 point."""
 
     value: Callable[[Array], float]
     gradient: Callable[[Array], Array]
 
 
 def target_of(problem: Problem, few: int = 100) -> Target:
-    """A problem's value and gradient. Small problems run in plain Python, which needs no compilation."""
+    """Return a problem's value and gradient.
+
+    Parameters
+    ----------
+    problem : Problem
+        The problem.
+    few : int
+        The largest dimension for which plain Python is used, which needs no compilation.
+
+    Returns
+    -------
+    Target
+        The functions.
+    """
     if problem.dimension > few:
         return Target(problem.value, problem.gradient)
     no_rows = np.zeros(0, np.int64)
@@ -73,10 +92,17 @@ def target_of(problem: Problem, few: int = 100) -> Target:
 
 
 class Noise:
-    """Rounding errors made visible: what one more of them at every iteration would do, drawn at random.
+    """Random rounding errors: the effect of one more rounding error in every iteration.
 
-    Each iteration moves every coordinate by up to one unit in the last place, and changes the gradient by up to one unit
-    in the last place of the largest among the latest gradients, which is what the sums of a method's memory round to.
+    Each iteration moves every coordinate by up to one ulp, and changes the gradient by up to one ulp of the largest of
+    the latest gradients, which is the rounding of the sums in a method's state.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of the random numbers.
+    like : ndarray, shape (n,)
+        A point of the run; its dtype sets the size of the errors.
     """
 
     def __init__(self, seed: int, like: Array) -> None:
@@ -86,11 +112,11 @@ class Noise:
         self.shift = np.zeros(like.size)
 
     def move(self, point: Array) -> None:
-        """Adds to the shift that all later points have."""
+        """Add an error to the shift that all later points have."""
         self.shift += self._unit * np.abs(point) * self._random.uniform(-1.0, 1.0, point.size)
 
     def disturb(self, gradient: Array) -> Array:
-        """The gradient with an error."""
+        """Return the gradient with an error."""
         self._peak = np.maximum(np.abs(gradient), 0.9 * self._peak)
         return gradient + self._unit * self._peak * self._random.uniform(-1.0, 1.0, gradient.size)
 
@@ -98,8 +124,27 @@ class Noise:
 def runs_of(
     method: Method, schedule: Schedule, problem: Problem, start: Array, steps: int, seeds: Sequence[int]
 ) -> list[Trajectory] | str:
-    """The run of a method, and one with the noise of each seed; or what it raised: some libraries refuse values only when
-    they are used.
+    """Run a method without noise, and once with the noise of each seed.
+
+    Parameters
+    ----------
+    method : Method
+        The implementation.
+    schedule : mapping of str to ndarray, shape (steps + 1,)
+        Its hyperparameters.
+    problem : Problem
+        The problem.
+    start : ndarray, shape (n,)
+        The start; its dtype is the precision of the runs.
+    steps : int
+        Number of iterations.
+    seeds : sequence of int
+        Seeds of the noise.
+
+    Returns
+    -------
+    list of Trajectory or str
+        The runs, or the error in one line: some libraries refuse values only when they are used.
     """
     try:
         return make_runs(method, schedule, problem, start, steps, list(seeds))
@@ -111,7 +156,7 @@ def runs_of(
 def make_runs(
     method: Method, schedule: Schedule, problem: Problem, start: Array, steps: int, seeds: Sequence[int]
 ) -> list[Trajectory] | str:
-    """Do what `runs_of` does, wherever the method's code lives."""
+    """Do what `runs_of` does, where the method's code lives."""
     try:
         target, noises = target_of(problem), [None, *(Noise(seed, start) for seed in seeds)]
         return [follow(method, schedule, target, start, steps, noise) for noise in noises]
@@ -122,13 +167,33 @@ def make_runs(
 def follow(
     method: Method, schedule: Schedule, target: Target, start: Array, steps: int, noise: Noise | None = None
 ) -> Trajectory:
-    """``steps`` iterations of a method from ``start``, in the precision of ``start``.
+    """Run a method from ``start`` in the precision of ``start``.
 
-    ``schedule`` has a row of ``steps + 1`` values for each of the method's hyperparameters, and one under
-    "next_momentum" for methods that ask for it. With ``noise``, points are
-    shifted after every iteration as if the implementation itself had rounded otherwise; it needs no access to the
-    implementation for that, since an update that depends on the past gradients alone moves a shifted point as it moves
-    the point itself.
+    Parameters
+    ----------
+    method : Method
+        The implementation.
+    schedule : mapping of str to ndarray, shape (steps + 1,)
+        The values of each hyperparameter of the method, and of "next_momentum" for methods that request it.
+    target : Target
+        The functions f and ∇f.
+    start : ndarray, shape (n,)
+        The start.
+    steps : int
+        Number of iterations.
+    noise : Noise, optional
+        Rounding errors to add.
+
+    Returns
+    -------
+    Trajectory
+        The run.
+
+    Notes
+    -----
+    With noise, points are shifted after every iteration as if the implementation itself had rounded differently. This
+    needs no access to the implementation, because an update that depends on past gradients only moves a shifted point
+    as it moves the point itself.
     """
     names = [*method.hyperparameters, *["next_momentum"] * method.next_momentum]
     columns = [[float(value) for value in schedule[name]] for name in names]
@@ -155,8 +220,10 @@ def follow(
 
 
 def _hyper(method: Method, columns: list[list[float]], k: int, dtype: Any) -> Any:
-    """The values of iteration k. For our updates in single precision as Python's floats, which do not turn the arithmetic
-    into double; a library decides for itself what it makes of them.
+    """Return the hyperparameters of iteration k.
+
+    For our updates in single precision they are Python floats, which do not promote the arithmetic to double; a library
+    decides itself how to convert them.
     """
     values = [column[k] for column in columns]
     if method.next_momentum:
@@ -165,5 +232,5 @@ def _hyper(method: Method, columns: list[list[float]], k: int, dtype: Any) -> An
 
 
 def _seen(point: Array, shift: Array | None) -> Array:
-    """The point as it stands, or, where rounding is examined, shifted, in double precision."""
+    """Return a copy of the point, or, if rounding is examined, the shifted point in double precision."""
     return point.copy() if shift is None else point.astype(np.float64) + shift

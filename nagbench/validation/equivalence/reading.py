@@ -1,4 +1,4 @@
-"""Reading a certificate that may come from anybody: every field is checked before anything is made of it."""
+"""Read a certificate from an untrusted source: every field is validated before it is used."""
 
 from __future__ import annotations
 
@@ -147,7 +147,23 @@ class _Certificate(_Model):
 
 
 def read(text: str) -> Certificate:
-    """The certificate in this text, which `Certificate.to_json` wrote. Raises UsageError in one line for anything else."""
+    """Parse a certificate that `Certificate.to_json` wrote.
+
+    Parameters
+    ----------
+    text : str
+        The JSON text.
+
+    Returns
+    -------
+    Certificate
+        The certificate.
+
+    Raises
+    ------
+    UsageError
+        If the text is anything else, in one line.
+    """
     if len(text) > _BYTES:
         raise UsageError(f"the certificate has {len(text)} characters; allowed: {_BYTES}")
     _check_format(text)
@@ -174,7 +190,7 @@ class _Head(BaseModel):
 
 
 def _check_format(text: str) -> None:
-    """Another format is told apart from damage: what to do about it is to make the certificate anew."""
+    """Report another format separately from damage, because the remedy is to make the certificate anew."""
     try:
         found = _Head.model_validate_json(text).format
     except ValidationError:
@@ -186,8 +202,10 @@ def _check_format(text: str) -> None:
 
 
 def _line(message: str) -> str:
+    """Shorten a validation message to one line."""
     return " ".join(message.removeprefix("Value error, ").split())[:300]
 
 
 def _array(values: tuple[Distance, ...]) -> Array:
+    """Convert distances to an array."""
     return np.array([float(value) for value in values])

@@ -1,9 +1,9 @@
-"""How far two trajectories are apart, and how far rounding alone can drive them apart.
+"""Distance of two trajectories, and the distance that rounding alone can cause.
 
-Two implementations of one formula round differently, and the dynamics multiply what they round: by less than one near a
-minimum that attracts, by millions in a chaotic method. So no fixed tolerance tells a difference from rounding. Here an
-implementation is run again several times with artificial rounding errors (`lockstep.Noise`); the largest distance that
-these runs had from the undisturbed one so far, times `SAFETY`, is the most that is put down to rounding.
+Two implementations of one formula round differently, and the dynamics multiply the errors: by less than one near an
+attracting minimum, by millions in a chaotic method. So no fixed tolerance separates a difference from rounding. Instead
+an implementation is run again several times with artificial rounding errors (`lockstep.Noise`). The largest distance of
+these runs from the undisturbed one so far, times `SAFETY`, is the most that is attributed to rounding.
 """
 
 from __future__ import annotations
@@ -21,7 +21,18 @@ IDENTICAL, ROUNDING, DIFFERENT = "identical", "rounding", "different"
 
 
 def distances(a: Array, b: Array) -> Array:
-    """‖a_k − b_k‖_∞ for every step k; 0 where both are the same bits, inf where only one of them is finite."""
+    """Compute ‖a_k − b_k‖_∞ for every step k.
+
+    Parameters
+    ----------
+    a, b : ndarray, shape (K + 1, n)
+        Two sequences of points.
+
+    Returns
+    -------
+    ndarray, shape (K + 1,)
+        The distances; 0 where both have the same bits, inf where only one is finite.
+    """
     with np.errstate(all="ignore"):
         apart = np.abs(a.astype(np.float64) - b.astype(np.float64))
     apart[_same(a, b)] = 0.0
@@ -29,9 +40,20 @@ def distances(a: Array, b: Array) -> Array:
 
 
 def ulps(a: Array, b: Array) -> Array:
-    """‖a_k − b_k‖_∞ in units in the last place of the largest coordinate of either point.
+    """Compute ‖a_k − b_k‖_∞ in units in the last place of the largest coordinate of either point.
 
-    Not coordinate by coordinate: where one passes through zero its own last place says nothing about either program.
+    The unit is not that of each coordinate, because a coordinate near zero has a tiny one that says nothing about
+    either program.
+
+    Parameters
+    ----------
+    a, b : ndarray, shape (K + 1, n)
+        Two sequences of points.
+
+    Returns
+    -------
+    ndarray, shape (K + 1,)
+        The distances in ulps.
     """
     with np.errstate(all="ignore"):
         largest = np.maximum(np.abs(a).max(axis=1), np.abs(b).max(axis=1))
@@ -40,13 +62,25 @@ def ulps(a: Array, b: Array) -> Array:
 
 
 def _same(a: Array, b: Array) -> Array:
+    """Compare element by element; nan equals nan."""
     return np.asarray((a == b) | (np.isnan(a) & np.isnan(b)))
 
 
 def allowance(points: Array, disturbed: Sequence[Array]) -> Array:
-    """The distance that is put down to rounding at every step: shape (K + 1,), never falling.
+    """Compute the distance that is attributed to rounding at every step.
 
-    Never falling, because trajectories that rounding has driven apart need not come together again.
+    Parameters
+    ----------
+    points : ndarray, shape (K + 1, n)
+        The undisturbed run.
+    disturbed : sequence of ndarray, shape (K + 1, n)
+        Runs with artificial rounding errors.
+
+    Returns
+    -------
+    ndarray, shape (K + 1,)
+        The distances. They never decrease, because trajectories that rounding has separated need not come together
+        again.
     """
     spread = np.max([distances(points.astype(np.float64), other) for other in disturbed], axis=0)
     with np.errstate(all="ignore"):
@@ -56,11 +90,21 @@ def allowance(points: Array, disturbed: Sequence[Array]) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Two sequences of points. ``parts_at`` is the first step at which they are further apart than rounding allows.
+    """Comparison of two sequences of points.
 
-    ``verdict`` is "identical" (the same bits throughout), "rounding" or "different". ``distance`` and ``ulps`` are the
-    largest over all steps. ``told_until`` is the last step up to which rounding stays below the square root of the unit
-    of rounding, measured against the way covered: beyond it an agreement means little.
+    Attributes
+    ----------
+    verdict : {"identical", "rounding", "different"}
+        The same bits throughout, equal up to rounding, or different.
+    parts_at : int or None
+        The first step at which they are further apart than rounding allows.
+    distance, ulps : float
+        The largest distance over all steps, absolute and in ulps.
+    resolution : float
+        The distance attributed to rounding at the last step.
+    told_until : int
+        The last step up to which rounding stays below the square root of the unit of rounding, relative to the distance
+        covered. Beyond it an agreement means little.
     """
 
     verdict: str
@@ -72,7 +116,20 @@ class Comparison:
 
 
 def compare(a: Array, b: Array, allowed: Array) -> Comparison:
-    """Compares two sequences of points (K + 1, n); ``allowed`` (K + 1,) is what is put down to rounding."""
+    """Compare two sequences of points.
+
+    Parameters
+    ----------
+    a, b : ndarray, shape (K + 1, n)
+        The sequences.
+    allowed : ndarray, shape (K + 1,)
+        The distance attributed to rounding.
+
+    Returns
+    -------
+    Comparison
+        The verdict with its numbers.
+    """
     apart = distances(a, b)
     beyond = np.flatnonzero(~(apart <= allowed))
     verdict = DIFFERENT if beyond.size else ROUNDING if apart.any() else IDENTICAL
@@ -87,6 +144,7 @@ def compare(a: Array, b: Array, allowed: Array) -> Comparison:
 
 
 def _told_until(points: Array, allowed: Array) -> int:
+    """Return the last step at which rounding is small relative to the distance covered."""
     way = np.abs(points.astype(np.float64) - points[0].astype(np.float64))
     reach = max(float(np.max(way[np.isfinite(way)], initial=0.0)), float(np.abs(points[0]).max()))
     lost = np.flatnonzero(~(allowed <= np.sqrt(np.finfo(points.dtype).eps) * reach))

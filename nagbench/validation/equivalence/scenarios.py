@@ -1,4 +1,4 @@
-"""Scenarios: what happens to the hyperparameters along a run, and in which precision it goes."""
+"""Scenarios: how the hyperparameters change along a run, and the precision of the run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,17 @@ Change = Callable[[Values, int], bool]
 
 @dataclass(frozen=True)
 class Scenario:
-    """``change(values, at)`` edits rows of values, one an iteration, and says whether that was possible."""
+    """A way in which hyperparameters change along a run.
+
+    Attributes
+    ----------
+    name, title : str
+        Name on the command line, and title for display.
+    change : callable
+        ``change(values, at)`` edits arrays with one value for each iteration, and returns whether that was possible.
+    precision : {"float64", "float32"}
+        The precision of the run.
+    """
 
     name: str
     title: str
@@ -26,10 +36,21 @@ class Scenario:
     precision: str = "float64"
 
     def schedule(self, base: Mapping[str, float], steps: int) -> Schedule | None:
-        """The values of each of ``steps`` + 1 iterations; under ``next_…`` the momentum of the one after, and under
-        ``previous_step_size`` the step size of the one before (the first one's own).
+        """Compute the values of each hyperparameter in each iteration.
 
-        None where the scenario needs a hyperparameter that is not in ``base``.
+        Parameters
+        ----------
+        base : mapping of str to float
+            The hyperparameters of the group.
+        steps : int
+            Number of iterations.
+
+        Returns
+        -------
+        mapping of str to ndarray, shape (steps + 1,), or None
+            The values; under ``next_…`` the momentum of the next iteration, and under ``previous_step_size`` the step
+            size of the previous one (for the first, its own). None if the scenario needs a hyperparameter that is not
+            in ``base``.
         """
         values = {name: np.full(steps + 2, float(value)) for name, value in base.items()}
         if not self.change(values, change_at(steps)):
@@ -40,20 +61,23 @@ class Scenario:
 
 
 def change_at(steps: int) -> int:
-    """The first iteration with the new values, counted from 0, in the scenarios that change something."""
+    """Return the first iteration with the new values, counted from 0, in the scenarios that change something."""
     return steps // 2
 
 
 def _nothing(values: Values, at: int) -> bool:
+    """Keep all values."""
     return True
 
 
 def _drop(values: Values, at: int) -> bool:
+    """Reduce the step size from iteration ``at`` on."""
     values["step_size"][at:] *= DROP
     return True
 
 
 def _momentum(values: Values, at: int) -> bool:
+    """Reduce the momentum before iteration ``at``."""
     for name in MOMENTA:
         if name in values:
             values[name][:at] = FROM_MOMENTUM
@@ -62,6 +86,7 @@ def _momentum(values: Values, at: int) -> bool:
 
 
 def _no_momentum(values: Values, at: int) -> bool:
+    """Set the momentum to zero."""
     for name in MOMENTA:
         if name in values:
             values[name][:] = 0.0
@@ -70,6 +95,7 @@ def _no_momentum(values: Values, at: int) -> bool:
 
 
 def _dampening(values: Values, at: int) -> bool:
+    """Set the dampening to one half."""
     if "dampening" not in values:
         return False
     values["dampening"][:] = 0.5

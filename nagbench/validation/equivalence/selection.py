@@ -1,4 +1,4 @@
-"""Which implementations to verify: groups by name, implementations by name, or anyone's as package.module:attribute."""
+"""Select what to verify: groups by name, implementations by name, or anyone's as package.module:attribute."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _OPTIONAL = {"dampening", "weight_decay", "momentum_decay"}
 
 @dataclass(frozen=True)
 class Selected:
-    """A group with the members that are to be run."""
+    """A group with the members to run."""
 
     group: Group
     members: tuple[tuple[Member, Method], ...]
@@ -26,7 +26,17 @@ class Selected:
 
 @dataclass(frozen=True)
 class Selection:
-    """What to verify: groups, and implementations by name, if any were named; ``missing`` are left out, and why."""
+    """What to verify.
+
+    Attributes
+    ----------
+    groups : tuple of Selected
+        The groups with their members.
+    named : frozenset of str
+        The implementations that were requested by name.
+    missing : mapping of str to str
+        The reason, by implementation, why it is left out.
+    """
 
     groups: tuple[Selected, ...]
     named: frozenset[str]
@@ -34,11 +44,24 @@ class Selection:
 
 
 def select_implementations(names: Sequence[str]) -> Selection:
-    """All groups without names; groups, where all names are groups'; else the named implementations.
+    """Select what to verify.
 
-    One alone is compared with the whole of its groups, several with one another: in the groups that hold all of them, or
-    else in those of the first that is in any; a user's own alone in those whose hyperparameters it has.
-    Raises UsageError for unknown names.
+    Parameters
+    ----------
+    names : sequence of str
+        Names of groups or implementations; all groups if empty.
+
+    Returns
+    -------
+    Selection
+        The groups of these names if all are names of groups. Otherwise the named implementations: a single one with all
+        members of its groups; several with one another, in the groups that hold all of them, or else in those of the
+        first that is in any; a single one of the user's in the groups whose hyperparameters it has.
+
+    Raises
+    ------
+    UsageError
+        If a name is unknown, or an implementation fits no group.
     """
     names = list(dict.fromkeys(names))
     if all(name in GROUPS for name in names):
@@ -50,6 +73,7 @@ def select_implementations(names: Sequence[str]) -> Selection:
 
 
 def _homes(members: Sequence[tuple[Member, Method]]) -> list[Group]:
+    """Find the groups in which to compare the named implementations."""
     homes = [[g for g in GROUPS.values() if any(at.name == member.name for at in g.members)] for member, _ in members]
     common = [group for group in GROUPS.values() if all(group in found for found in homes)]
     found = common or next((found for found in homes if found), []) or _fitting(members[0][1])
@@ -63,7 +87,10 @@ def _homes(members: Sequence[tuple[Member, Method]]) -> list[Group]:
 
 
 def _joined(group: Group, named: Sequence[Member]) -> Group:
-    """The group with the named members first, with their settings in it and those given; alone if they are several."""
+    """Return the group with the named members first, and without the others if several are named.
+
+    Settings given by the user replace those of the group.
+    """
     at_home = {member.name: member for member in group.members}
     joined = tuple(
         replace(
@@ -77,6 +104,7 @@ def _joined(group: Group, named: Sequence[Member]) -> Group:
 
 
 def _member(text: str) -> tuple[Member, Method]:
+    """Parse the name of an implementation with its hyperparameters."""
     name, given = parse_text(text) if text not in PUBLISHED else (text, {})
     try:
         method = find_implementation(name)
@@ -91,12 +119,12 @@ def _member(text: str) -> tuple[Member, Method]:
 
 
 def find_implementation(name: str) -> Method:
-    """A published formula, or a method of ours, of a library or of a user's. Raises UsageError."""
+    """Return a published formula, or a method of ours, of a library or of a user. Raise UsageError if there is none."""
     return PUBLISHED[name] if name in PUBLISHED else lookup_algorithm(name)
 
 
 def _fitting(method: Method) -> list[Group]:
-    """The groups whose hyperparameters a method has, of those the ones with the most."""
+    """Return the groups with the most hyperparameters among those whose hyperparameters the method has."""
     sizes = {}
     for group in GROUPS.values():
         needed = set(group.base) - _OPTIONAL
@@ -106,6 +134,7 @@ def _fitting(method: Method) -> list[Group]:
 
 
 def _selection(chosen: Sequence[Group], named: frozenset[str]) -> Selection:
+    """Load the members of the groups; note those that are missing."""
     missing: dict[str, str] = {}
     groups = []
     for group in chosen:

@@ -1,4 +1,4 @@
-"""One group in one scenario: every member run, compared with every other, recognised by its form, and explained."""
+"""Run one group in one scenario: compare all members, recognise their forms, and explain differences."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Implementation:
 
 @dataclass(frozen=True, eq=False)
 class _Runner:
-    """An entrant with its trajectory and what rounding can do to it."""
+    """An implementation with its trajectory and the distances attributed to rounding, at its points and at its queries."""
 
     entrant: Implementation
     trajectory: Trajectory
@@ -44,8 +44,18 @@ class _Runner:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two members compared: at what each calls its parameters, and, where these are not where both take their gradients,
-    there too (``mapped``).
+    """Comparison of two members.
+
+    Attributes
+    ----------
+    a, b : str
+        Their names.
+    raw : Comparison
+        The comparison at what each calls its parameters.
+    mapped : Comparison or None
+        The comparison at the points where both take their gradients, if these differ from their parameters.
+    explanation : str
+        Why they differ; empty if they coincide or no reason is known.
     """
 
     a: str
@@ -56,13 +66,13 @@ class Pair:
 
     @property
     def best(self) -> Comparison:
-        """The comparison that decides: the mapped one, where there is one."""
+        """Return the comparison that decides: the mapped one if there is one."""
         return self.mapped or self.raw
 
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """How far apart two entrants are after every step (K + 1,), where they are compared: a line of the picture."""
+    """Distances of two implementations after every step, shape (K + 1,): a line of the plot."""
 
     a: str
     b: str
@@ -71,11 +81,24 @@ class Line:
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """What came of a group in a scenario. ``refused`` says, by member, why it did not take the values; ``forms`` are
-    those of the group that the scenario has the hyperparameters of.
+    """Result of a group in a scenario.
 
-    ``lines`` are what the picture draws: each entrant against the first, or all pairs of up to three; ``allowed`` (K + 1,)
-    is what is put down to rounding in the first of them.
+    Attributes
+    ----------
+    group, scenario : Group, Scenario
+        What was run.
+    entrants : tuple of Implementation
+        The members that ran.
+    pairs : tuple of Pair
+        The comparison of each two of them.
+    refused : mapping of str to str
+        The reason, by member, why it did not run.
+    forms : tuple of str
+        The forms of the group whose hyperparameters the scenario has.
+    lines : tuple of Line
+        What the plot shows: each implementation against the first, or all pairs of up to three.
+    allowed : ndarray, shape (K + 1,)
+        The distance attributed to rounding in the first line.
     """
 
     group: Group
@@ -91,7 +114,26 @@ class Trial:
 def try_group(
     group: Group, scenario: Scenario, members: Sequence[tuple[Member, Method]], problem: Problem, steps: int
 ) -> Trial | None:
-    """Runs the members of a group; None where the scenario does not apply to it."""
+    """Run the members of a group in a scenario and compare them.
+
+    Parameters
+    ----------
+    group : Group
+        The group.
+    scenario : Scenario
+        The scenario.
+    members : sequence of (Member, Method)
+        The members to run.
+    problem : Problem
+        The problem.
+    steps : int
+        Number of iterations.
+
+    Returns
+    -------
+    Trial or None
+        The result. None if the scenario does not apply to the group.
+    """
     values = scenario.schedule(group.base, steps)
     if values is None:
         return None
@@ -123,22 +165,25 @@ def try_group(
 
 
 def _line(a: _Runner, b: _Runner, pair: Pair) -> Line:
+    """Return the distances of two implementations where they are compared."""
     if pair.mapped is not None:
         return Line(pair.a, pair.b, distances(a.trajectory.queries, b.trajectory.queries))
     return Line(pair.a, pair.b, distances(a.trajectory.points, b.trajectory.points))
 
 
 def _allowed(a: _Runner, b: _Runner, pair: Pair) -> Array:
+    """Return the distance attributed to rounding where two implementations are compared."""
     at_query = pair.mapped is not None
     return np.minimum(*(one.allowed_at_query if at_query else one.allowed for one in (a, b)))
 
 
 def _has(form: str, values: Schedule) -> bool:
+    """Tell whether the values contain every hyperparameter of a form."""
     return all(name in values for name in FORMS[form].hyperparameters)
 
 
 def _lack(group: Group, member: Member, method: Method, values: Schedule) -> str:
-    """Why the scenario does not apply to a member: it takes none of the hyperparameters that it changes."""
+    """Say why the scenario does not apply to a member: it takes none of the hyperparameters that the scenario changes."""
     changed = [name for name, value in group.base.items() if (values[name] != value).any()]
     derived = any(callable(setting) for setting in member.settings.values())
     if not changed or derived or any(name in method.hyperparameters for name in changed):
@@ -147,7 +192,22 @@ def _lack(group: Group, member: Member, method: Method, values: Schedule) -> str
 
 
 def settings_of(member: Member, method: Method, values: Schedule) -> Schedule:
-    """A row of values for each of the method's hyperparameters: as set, else the group's, else the method's default."""
+    """Compute the schedule of a member.
+
+    Parameters
+    ----------
+    member : Member
+        The member with its settings.
+    method : Method
+        Its method.
+    values : mapping of str to ndarray, shape (steps + 1,)
+        The schedule of the group.
+
+    Returns
+    -------
+    mapping of str to ndarray, shape (steps + 1,)
+        The values of each hyperparameter of the method: as set, else the group's, else the method's default.
+    """
     length = len(values["step_size"])
     rows = {}
     for name, hyperparameter in method.hyperparameters.items():
@@ -161,7 +221,7 @@ def settings_of(member: Member, method: Method, values: Schedule) -> Schedule:
 
 
 def _refusal(method: Method, schedule: Schedule) -> str:
-    """Why the method does not take these values; empty where it does."""
+    """Say why the method does not accept these values; "" if it does."""
     names = list(method.hyperparameters)
     for row in np.unique(np.column_stack([schedule[name] for name in names]), axis=0):
         try:
@@ -180,7 +240,7 @@ def _enter(
     steps: int,
     forms: dict[str, Trajectory],
 ) -> _Runner | str:
-    """The member's runs, or why there are none."""
+    """Run a member and find the forms that it follows. Return the reason if it does not run."""
     runs = runs_of(method, schedule, problem, start, steps, range(RUNS))
     if isinstance(runs, str):
         return runs
@@ -196,10 +256,12 @@ def _enter(
 
 
 def _equal(a: Array, b: Array, allowed: Array) -> bool:
+    """Tell whether two sequences are equal up to rounding."""
     return compare(a, b, allowed).verdict != DIFFERENT
 
 
 def _pairs(group: Group, runners: Sequence[_Runner], forms: dict[str, Trajectory]) -> Iterator[Pair]:
+    """Compare each two members."""
     for a, b in itertools.combinations(runners, 2):
         raw = compare(a.trajectory.points, b.trajectory.points, np.minimum(a.allowed, b.allowed))
         mapped = None
@@ -212,6 +274,7 @@ def _pairs(group: Group, runners: Sequence[_Runner], forms: dict[str, Trajectory
 def _explain(
     group: Group, a: _Runner, b: _Runner, raw: Comparison, mapped: Comparison | None, forms: dict[str, Trajectory]
 ) -> str:
+    """Explain why two members differ, by the reasons on the shortest path between their forms."""
     if (mapped or raw).verdict != DIFFERENT:
         return f"equal after {group.point_map}" if mapped is not None and group.point_map else ""
     ways = [_way(group, start, end, a, forms) for start in a.entrant.forms for end in b.entrant.forms]
@@ -220,7 +283,10 @@ def _explain(
 
 
 def _way(group: Group, start: str, end: str, a: _Runner, forms: dict[str, Trajectory]) -> tuple[str, ...] | None:
-    """The reasons on the shortest way from one form to another; those that make no difference in this run left out."""
+    """Return the reasons on the shortest path from one form to another, without those that make no difference in this run.
+
+    Return None if there is no path.
+    """
     found: dict[str, tuple[str, ...]] = {start: ()}
     for _ in group.forms:
         for reason in group.reasons:
