@@ -67,7 +67,7 @@ def test_ci_runs_the_readmes_test_command():
 
 
 def test_every_dependency_earns_its_place():
-    listed = README.partition("## What it stands on")[2]
+    listed = README.partition("## Dependencies")[2]
     for requirement in tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]:
         assert re.split(r"[<>=]", requirement)[0] in listed
 
