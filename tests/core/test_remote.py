@@ -9,7 +9,7 @@ from nagbench.engine.fingerprints import files_of
 from nagbench.execution.sandbox import sandboxed
 from nagbench.optimizers.algorithm import Optimizer
 from nagbench.optimizers.remote import MethodReference
-from nagbench.optimizers.stability import largest_stable
+from nagbench.optimizers.stability import stability_limit
 
 ROSENBROCK = '{"family":"rosenbrock","parameters":{"dimension":2}}'
 
@@ -31,7 +31,7 @@ def test_user_code_is_that_of_problems_algorithms_and_optimizers():
 
 
 def test_a_path_leads_back_to_its_function():
-    assert resolve_remote_call(call_path(largest_stable)) is largest_stable
+    assert resolve_remote_call(call_path(stability_limit)) is stability_limit
 
 
 @pytest.mark.parametrize(
