@@ -15,14 +15,14 @@ from nagbench.core.errors import UsageError
 Keys = NDArray[np.uint64]
 
 
-def key_texts(digests: bytes) -> pa.Array:
+def keys_to_text(digests: bytes) -> pa.Array:
     """Digests of eight bytes, one after the other, as sixteen hexadecimal digits each."""
     count = len(digests) // 8
     ends = np.arange(0, 16 * (count + 1), 16, dtype=np.int32)
     return pa.StringArray.from_buffers(count, pa.py_buffer(ends), pa.py_buffer(binascii.hexlify(digests)))
 
 
-def key_ids(column: Any) -> Keys:
+def keys_to_ints(column: Any) -> Keys:
     """Keys of sixteen hexadecimal digits as numbers."""
     whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if not len(whole):

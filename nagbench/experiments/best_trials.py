@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nagbench.core.keys import is_among, key_ids
+from nagbench.core.keys import is_among, keys_to_ints
 from nagbench.experiments.plan_table import cell_of_row
 from nagbench.experiments.resume import PlanKeys, keys_of_plan, runs_of
 from nagbench.experiments.selection import GROUP
@@ -83,7 +83,7 @@ def _stored(store: Store, fingerprints: Iterable[str], tolerance: float) -> Spil
     for part in store.scan("runs", _SCORED, coded=True):
         part = part.filter(pc.and_(pc.equal(part["tolerance"], tolerance), pc.is_in(part["fingerprint"], known)))
         records = np.empty(part.num_rows, [("key", "u8"), *columns])
-        records["key"], records["failed"] = key_ids(part["cell"]), pc.equal(part["status"], "error").to_numpy()
+        records["key"], records["failed"] = keys_to_ints(part["cell"]), pc.equal(part["status"], "error").to_numpy()
         converged = pc.equal(part["status"], "converged").to_numpy()
         records["score"] = np.where(converged, part["iterations"].to_numpy(), np.inf)
         records["final"] = np.nan_to_num(part["residual"].to_numpy(), nan=np.inf, posinf=np.inf)

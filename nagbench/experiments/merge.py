@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nagbench.core.errors import UsageError
-from nagbench.core.keys import key_ids
+from nagbench.core.keys import keys_to_ints
 from nagbench.experiments.results import Results
 from nagbench.experiments.resume import keys_of_plan
 from nagbench.experiments.serialize import spec_to_toml
@@ -131,8 +131,8 @@ def _check_sources(stores: Sequence[Store], manifests: Sequence[Mapping[str, Any
     for store, manifest in _each(stores, manifests):
         ids, prints = [np.zeros(0, np.uint64)], [np.zeros(0, np.uint64)]
         for block in store.blocks("plan", manifest["plan"], ["cell", "fingerprint"]):
-            ids.append(key_ids(block["cell"]))
-            prints.append(key_ids(block["fingerprint"]))
+            ids.append(keys_to_ints(block["cell"]))
+            prints.append(keys_to_ints(block["fingerprint"]))
         mine, first = np.unique(np.concatenate(ids), return_index=True)
         theirs = np.concatenate(prints)[first]
         if known is not None:
@@ -157,9 +157,9 @@ def _check_outcomes(stores: Sequence[Store]) -> None:
     for store in stores:
         for part in store.scan("runs", _COMPARED):
             good = part.filter(pc.not_equal(part["status"], "error"))
-            print_ids, tolerance = key_ids(good["fingerprint"]), good["tolerance"].to_numpy().view(np.uint64)
-            outcome = key_ids(good["digest"]) ^ good["iterations"].to_numpy().astype(np.uint64)
-            for column, found in zip(columns, (key_ids(good["cell"]), tolerance, print_ids, outcome), strict=True):
+            print_ids, tolerance = keys_to_ints(good["fingerprint"]), good["tolerance"].to_numpy().view(np.uint64)
+            outcome = keys_to_ints(good["digest"]) ^ good["iterations"].to_numpy().astype(np.uint64)
+            for column, found in zip(columns, (keys_to_ints(good["cell"]), tolerance, print_ids, outcome), strict=True):
                 column.append(found)
     if not columns[0]:
         return

@@ -32,7 +32,7 @@ class Settings:
     schedule: Mapping[str, Any]
 
 
-def settings(spec: Spec, variant: Variant, problem: Problem, unit: float) -> Iterator[Settings]:
+def make_settings(spec: Spec, variant: Variant, problem: Problem, unit: float) -> Iterator[Settings]:
     """Every setting in which a variant runs on a problem, some thousand at a time."""
     method, pinned = variant.method, variant.pinned
     if variant.lists:
@@ -49,7 +49,7 @@ def settings(spec: Spec, variant: Variant, problem: Problem, unit: float) -> Ite
             if tuning is not None and not _refused(method, {**tuning, **pinned}):
                 yield _settings(method, mode, _ONE, {**tuning, **pinned})
         elif mode == "tuned":
-            for trial, values in trials(method, variant.free, spec.trials, unit):
+            for trial, values in sobol_trials(method, variant.free, spec.trials, unit):
                 yield _settings(method, mode, trial, {**values, **pinned})
         else:
             axes = {name: _axis(spec, method, name, unit) for name in variant.free}
@@ -82,7 +82,9 @@ def theory_of(method: Method, problem: Problem) -> Mapping[str, float] | None:
     return textbook_hyperparameters(method, problem.smoothness, mu)
 
 
-def trials(method: Method, free: Sequence[str], count: int, unit: float) -> Iterator[tuple[Ints, dict[str, Floats]]]:
+def sobol_trials(
+    method: Method, free: Sequence[str], count: int, unit: float
+) -> Iterator[tuple[Ints, dict[str, Floats]]]:
     """The first ``count`` points of the Sobol sequence (without its first, the origin), mapped to the tuning ranges.
 
     Numbers of trials and columns by name, some thousand points at a time.
@@ -124,12 +126,12 @@ def _crossed(method: Method, axes: Mapping[str, ArrayLike], pinned: Mapping[str,
 def _without_refused(method: Method, some: Settings) -> Settings:
     if method.refuses is None:
         return some
-    kept = np.array([why is None for why in refusals(method, rows_of(some))])
+    kept = np.array([why is None for why in refusals(method, iterate_settings(some))])
     columns = {name: column[kept] for name, column in some.columns.items()}
     return replace(some, trials=some.trials[kept], columns=columns)
 
 
-def rows_of(some: Settings) -> Iterator[dict[str, Any]]:
+def iterate_settings(some: Settings) -> Iterator[dict[str, Any]]:
     """The hyperparameters of each setting."""
     for i in range(some.trials.size):
         yield {**{name: float(column[i]) for name, column in some.columns.items()}, **some.schedule}

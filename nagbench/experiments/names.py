@@ -87,7 +87,7 @@ def _matching(
     found = dict[str, None]()
     for text in texts:
         if "*" in text or "?" in text:
-            matches = matching(known, text)
+            matches = match_names(known, text)
             present = [name for name in matches if name not in left_out]
             if not present:
                 why = "".join(f"; {name} is {left_out[name]}" for name in matches[:1])
@@ -100,7 +100,7 @@ def _matching(
     return list(found)
 
 
-def matching(names: Iterable[str], pattern: str) -> list[str]:
+def match_names(names: Iterable[str], pattern: str) -> list[str]:
     """The names that a pattern matches; one without a slash matches no name that has one, so * stands for our own."""
     return [name for name in fnmatch.filter(names, pattern) if "/" in pattern or "/" not in name]
 
@@ -112,9 +112,9 @@ def _missing() -> dict[str, str]:
     }
 
 
-def left_out(texts: Iterable[str]) -> list[str]:
+def missing_library_messages(texts: Iterable[str]) -> list[str]:
     """A line for every library that patterns name and that is not installed."""
     absent = _missing()
-    names = [name for text in texts if "*" in text or "?" in text for name in matching(absent, text)]
+    names = [name for text in texts if "*" in text or "?" in text for name in match_names(absent, text)]
     libraries = {library_algorithms()[name].library: absent[name] for name in names}
     return [f"{library} is left out, {why}" for library, why in libraries.items()]

@@ -15,7 +15,7 @@ from nagbench.engine.oracles import default_every, parse_oracle
 from nagbench.engine.records import Cell
 from nagbench.engine.runner import check_cell, choose_engine
 from nagbench.execution.sandbox import abandoned_reason
-from nagbench.experiments.modes import Settings, needs_unit, refusals, rows_of, settings, theory_of
+from nagbench.experiments.modes import Settings, iterate_settings, make_settings, needs_unit, refusals, theory_of
 from nagbench.experiments.names import Variant, resolve_problems, resolve_variants
 from nagbench.experiments.specification import Spec
 from nagbench.optimizers.algorithm import Method, complete_schedules
@@ -45,7 +45,7 @@ class PlannedBatch:
     trials: Ints
 
 
-def cells(spec: Spec) -> Iterator[Planned]:
+def planned_cells(spec: Spec) -> Iterator[Planned]:
     """Every cell of a sweep under every name that it goes by. Raises UsageError before the first one is given out."""
     return (
         Planned(cell, lot.problem, lot.variant, lot.mode, int(trial))
@@ -72,7 +72,7 @@ class Plan:
                 yield from self._of_variant(shared, label, variant)
 
     def _of_variant(self, template: Cell, label: str, variant: Variant) -> Iterator[PlannedBatch]:
-        for some in settings(self.spec, variant, self.problems[label], self.units[label]):
+        for some in make_settings(self.spec, variant, self.problems[label], self.units[label]):
             _check(variant.method, some)
             for cells, trials in _bundles(self.spec, template, variant.method, some):
                 yield PlannedBatch(cells, label, variant.label, some.mode, trials)
@@ -99,7 +99,7 @@ def make_plan(spec: Spec) -> Plan:
     return plan
 
 
-def without_theory(plan: Plan) -> str:
+def missing_theory_message(plan: Plan) -> str:
     """The pairs that mode theory was asked for and has no tuning for, in a line; empty where there are none."""
     groups: dict[tuple[str, ...], list[str]] = {}
     if plan.spec.modes is None or "theory" not in plan.spec.modes:
@@ -119,7 +119,7 @@ def _check(method: Method, some: Settings) -> None:
         # Valid values are an interval, so the ends speak for all; with a nan, both ends are one.
         for value in (np.min(column), np.max(column)) if column.size else ():
             method.hyperparameters[name].check(method.name, name, float(value))
-    for why in refusals(method, rows_of(some)) if method.refuses is not None else ():
+    for why in refusals(method, iterate_settings(some)) if method.refuses is not None else ():
         if why is not None:
             raise UsageError(f"{method.name}: {why}")
 

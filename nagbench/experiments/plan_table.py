@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from nagbench.core.canonical import canonical
 from nagbench.core.errors import UsageError
-from nagbench.core.keys import key_texts
+from nagbench.core.keys import keys_to_text
 from nagbench.core.measures import Measure
 from nagbench.engine.records import Cell
 from nagbench.engine.runner import fingerprint_of, problem_of
@@ -57,7 +57,7 @@ def plan_table(lot: PlannedBatch, schema: pa.Schema) -> pa.Table:
         "problem_spec": shared.problem, "tolerances": canonical(shared.tolerances),
         "fingerprint": fingerprint_of(shared.problem, shared.optimizer), **cells.schedule,
     }  # fmt: skip
-    columns = {"cell": key_texts(cells.digests), "trial": lot.trials, "start": cells.starts, "seed": cells.seeds}
+    columns = {"cell": keys_to_text(cells.digests), "trial": lot.trials, "start": cells.starts, "seed": cells.seeds}
     columns |= {name: np.ascontiguousarray(cells.hypers[:, i]) for i, name in enumerate(cells.names)}
     return pa.table(
         [

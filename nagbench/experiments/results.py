@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nagbench.core.keys import key_ids
+from nagbench.core.keys import keys_to_ints
 from nagbench.experiments.best_trials import plan_of_best_trials
 from nagbench.experiments.resume import cells_among, is_among, keys_of_plan, stored_outcomes
 from nagbench.experiments.selection import select_best_trials
@@ -113,7 +113,7 @@ class Results:
             found.append(block.filter(pc.is_in(block["cell"], cells)).to_pandas())
         named: pd.DataFrame = pd.concat(found).merge(failed.drop_duplicates("cell"), on=["cell", "fingerprint"])
         good = stored_outcomes(self.store, named["fingerprint"].unique())
-        return named[~is_among(key_ids(pa.array(named["cell"], pa.string())), good)].drop_duplicates("cell")
+        return named[~is_among(keys_to_ints(pa.array(named["cell"], pa.string())), good)].drop_duplicates("cell")
 
     @functools.cached_property
     def timings(self) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from nagbench.core.keys import Keys, in_shard, key_ids
+from nagbench.core.keys import Keys, in_shard, keys_to_ints
 from nagbench.engine.batches import Batch
 from nagbench.experiments.plan_table import cell_of_row
 from nagbench.experiments.selection import GROUP
@@ -47,7 +47,7 @@ def keys_of_plan(store: Store, plan: str) -> PlanKeys:
     """Read from the plan's part. Raises UsageError where it is lost."""
     keys = PlanKeys()
     for block in store.blocks("plan", plan, ["cell", "fingerprint"], coded=True):
-        keys.add(key_ids(block["cell"]), block["fingerprint"].unique().to_pylist())
+        keys.add(keys_to_ints(block["cell"]), block["fingerprint"].unique().to_pylist())
     return keys
 
 
@@ -58,13 +58,13 @@ def stored_outcomes(store: Store, fingerprints: Iterable[str], *, errors: bool =
         good = pc.is_in(part["fingerprint"], known)
         if not errors:
             good = pc.and_(pc.and_(good, pc.not_equal(part["status"], "error")), pa.array(_tightest(part)))
-        found.add(key_ids(part.filter(good)["cell"]).view([("key", "u8")]))
+        found.add(keys_to_ints(part.filter(good)["cell"]).view([("key", "u8")]))
     return found
 
 
 def _tightest(part: pa.Table) -> NDArray[np.bool_]:
     """Which rows are the last of an outcome: one that met a looser tolerance and then failed is not done."""
-    ids, tolerances = key_ids(part["cell"]), part["tolerance"].to_numpy()
+    ids, tolerances = keys_to_ints(part["cell"]), part["tolerance"].to_numpy()
     return np.append((ids[1:] != ids[:-1]) | (tolerances[1:] >= tolerances[:-1]), True)[: ids.size]
 
 
@@ -108,7 +108,7 @@ class Pending:
 def batches_of_plan(store: Store, plan: str) -> Iterator[Batch]:
     """The cells of a plan's part as columns. Raises UsageError where a row does not hold the cell that it names."""
     for block in store.blocks("plan", plan, coded=True):
-        ids, starts, seeds = (key_ids(block["cell"]), *(block[name].to_numpy() for name in ("start", "seed")))
+        ids, starts, seeds = (keys_to_ints(block["cell"]), *(block[name].to_numpy() for name in ("start", "seed")))
         shared = [*GROUP, *(name for name in schedules.SCHEDULE_HYPERPARAMETERS if name in block.column_names)]
         for first, last in runs_of(block, shared):
             head = cell_of_row(block.slice(first, 1).to_pylist()[0])

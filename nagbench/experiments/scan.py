@@ -45,7 +45,7 @@ def scan(
     jobs: int | None = 1,
     pulse: Pulse = lambda: None,
 ) -> pd.DataFrame:
-    """Counts every setting (`crossed` makes those of a grid); hyperparameters that are not given take their defaults.
+    """Counts every setting (`cross_axes` makes those of a grid); hyperparameters that are not given take their defaults.
 
     One row a setting, with the columns of a sweep's runs that apply: problem, optimizer,
     variant, mode "grid", trial, the hyperparameters, tolerance, status, iterations, gradient_evaluations, residual,
@@ -93,13 +93,13 @@ def scan(
     return plan.merge(found.drop(columns=["fingerprint", "digest"]).drop_duplicates("cell"), on="cell", how="left")
 
 
-def crossed(axes: Mapping[str, Floats], fixed: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+def cross_axes(axes: Mapping[str, Floats], fixed: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
     """Every combination of the axes' values with the fixed ones, the last axis fastest."""
     for values in itertools.product(*axes.values()):
         yield {**(fixed or {}), **dict(zip(axes, map(float, values), strict=True))}
 
 
-def axis(problem: Problem, method: Method, text: str, points: int) -> tuple[str, Floats]:
+def parse_axis(problem: Problem, method: Method, text: str, points: int) -> tuple[str, Floats]:
     """An axis from its text: "step_size" over its tuning range, or "step_size=1e-4..1"; ``points`` values, both ends.
 
     They are spread as tuning spreads them: evenly in the logarithm, of 1 − m for a momentum m. A step size in units of

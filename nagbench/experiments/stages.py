@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from nagbench.core.environment import machine_facts, one_core
 from nagbench.core.errors import UsageError
-from nagbench.core.keys import key_ids
+from nagbench.core.keys import keys_to_ints
 from nagbench.engine.batches import Batch
 from nagbench.engine.oracles import start_of
 from nagbench.engine.records import Cell
@@ -98,7 +98,7 @@ def count_cells(
 
 def _ends(table: pa.Table) -> dict[str, int]:
     """How the cells of a table ended, at their tightest tolerance, which is their last row."""
-    ids = key_ids(table["cell"])
+    ids = keys_to_ints(table["cell"])
     last = np.append(ids[1:] != ids[:-1], True)
     counts = table["status"].filter(pa.array(last)).value_counts()
     return {str(item["values"]): int(item["counts"].as_py()) for item in counts}

@@ -14,8 +14,8 @@ from nagbench.core.environment import git_commit, library_versions, machine_fact
 from nagbench.engine.runner import fingerprint_of
 from nagbench.execution.executors import Execution
 from nagbench.experiments.best_trials import plan_of_best_trials
-from nagbench.experiments.names import left_out
-from nagbench.experiments.plan import Plan, make_plan, without_theory
+from nagbench.experiments.names import missing_library_messages
+from nagbench.experiments.plan import Plan, make_plan, missing_theory_message
 from nagbench.experiments.plan_table import cell_of_row, plan_schema, plan_table
 from nagbench.experiments.results import Results
 from nagbench.experiments.resume import Pending, PlanKeys, batches_of_plan, stored_outcomes
@@ -64,7 +64,7 @@ def run_sweep(
         If the plan cannot be made or the directory cannot be used.
     """
     planned = make_plan(checked)
-    for line in filter(None, [*left_out(checked.optimizers), without_theory(planned)]):
+    for line in filter(None, [*missing_library_messages(checked.optimizers), missing_theory_message(planned)]):
         listener.warn(line)
     store = Store(Path(out or Path("results") / f"{checked.name}-{checked.hash}"), listener.warn)
     store.prepare()

@@ -19,7 +19,7 @@ from command_line import nag
 import nagbench
 from benchmarks import hostile
 from benchmarks.hostile import SPEC, table_hash
-from nagbench.core.keys import key_ids
+from nagbench.core.keys import keys_to_ints
 from nagbench.engine.runner import load_batch
 from nagbench.experiments.best_trials import plan_of_best_trials
 from nagbench.experiments.plan_table import cell_of_row
@@ -284,9 +284,9 @@ def test_a_sweep_that_was_killed_before_its_manifest_starts_again(undisturbed, t
 
 def test_keys_as_numbers():
     keys = pa.array(["00000000000000ff", "ffffffffffffffff", "0123456789abcdef"])
-    assert key_ids(keys).tolist() == [255, 2**64 - 1, 0x0123456789ABCDEF]
-    assert key_ids(keys.slice(1, 1)).tolist() == [2**64 - 1]
-    assert key_ids(pa.chunked_array([keys, keys])).size == 6
+    assert keys_to_ints(keys).tolist() == [255, 2**64 - 1, 0x0123456789ABCDEF]
+    assert keys_to_ints(keys.slice(1, 1)).tolist() == [2**64 - 1]
+    assert keys_to_ints(pa.chunked_array([keys, keys])).size == 6
 
 
 @pytest.mark.parametrize("content", ["", "[1]", "no JSON", None])

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nagbench.core.errors import UsageError
-from nagbench.core.keys import key_ids
+from nagbench.core.keys import keys_to_ints
 
 _TEXT, _WHOLE, _REAL = pa.string(), pa.int64(), pa.float64()
 _CODED = pa.dictionary(pa.int32(), _TEXT)
@@ -141,7 +141,7 @@ def _check_keys(table: pa.Table) -> None:
     for name in KEYS.intersection(table.column_names):
         column = table[name]
         try:
-            key_ids((column.unique() if pa.types.is_dictionary(column.type) else column).cast(_TEXT))
+            keys_to_ints((column.unique() if pa.types.is_dictionary(column.type) else column).cast(_TEXT))
         except UsageError as error:
             raise DamagedError(f"its column {name}: {error}") from None
 
