@@ -21,7 +21,6 @@ from benchmarks import hostile
 from benchmarks.hostile import SPEC, table_hash
 from nagbench.core.keys import keys_to_ints
 from nagbench.engine.runner import load_batch
-from nagbench.experiments.best_trials import plan_of_best_trials
 from nagbench.experiments.plan_table import cell_of_row
 from nagbench.experiments.selection import select_best_trials
 from nagbench.experiments.storage.store import Store
@@ -51,7 +50,7 @@ def test_a_store_of_schema_1_reads_as_it_did(tmp_path):
 def test_what_is_shown_is_what_is_selected(undisturbed):
     whole = undisturbed.runs[undisturbed.runs["selected"]].reset_index(drop=True)
     pd.testing.assert_frame_equal(undisturbed.shown, whole)
-    assert set(plan_of_best_trials(undisturbed.store, undisturbed.manifest["plan"])["cell"]) == set(whole["cell"])
+    assert set(undisturbed.plan[undisturbed.selected]["cell"]) == set(whole["cell"])
     assert select_best_trials(undisturbed.runs).any()
 
 
