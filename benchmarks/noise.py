@@ -23,7 +23,7 @@ from nagbench.analysis.matching import matched, timed_pairs
 from nagbench.engine.batch_run import BatchRun, load_batch
 from nagbench.engine.runner import point_digest, replay
 from nagbench.engine.timing import Task, time_tasks
-from nagbench.experiments.plan import cells
+from nagbench.experiments.plan import planned_cells
 from nagbench.experiments.specification import validate_spec
 
 METHODS = ("gradient-descent", "momentum", "nesterov", "rmsprop", "adam")
@@ -39,7 +39,7 @@ def session(folder, target, slower, repeats):
     """Times every selected cell of the sweep in ``folder``, in this process, and writes the table to ``target``."""
     sweep = nagbench.load(folder)
     chosen = set(sweep.runs.loc[sweep.runs["selected"], "cell"])
-    known = {item.cell.key: item.cell for item in cells(validate_spec(SPEC))}
+    known = {item.cell.key: item.cell for item in planned_cells(validate_spec(SPEC))}
     ends = sweep.outcomes[sweep.outcomes["cell"].isin(chosen) & sweep.outcomes["status"].isin(("converged", "budget"))]
     tasks = [Task(known[row.cell], int(row.iterations), row.digest, row.fingerprint) for row in ends.itertuples()]
     done = [longer(task) if task.cell.optimizer == slower else task for task in tasks]

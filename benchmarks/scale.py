@@ -34,14 +34,14 @@ CASES: dict[str, dict[str, Any]] = {
 
 
 def settings(cells: int, case: str = "short") -> dict[str, Any]:
-    """A specification of so many cells, about."""
+    """Return a specification of about so many cells."""
     given = CASES[case]
     trials = max(1, cells // (len(given["problems"]) * len(OPTIMIZERS)))
     return {"optimizers": OPTIMIZERS, "modes": ("tuned",), "trials": trials, "timing": False, "curves": False, **given}
 
 
 def clocked() -> list[float]:
-    """Seconds of the processor spent in the compiled counting loop from now on, in a list of one."""
+    """Return a list of one number: the CPU seconds spent in the compiled counting loop from now on."""
     from nagbench.engine import backends
 
     spent, inside = [0.0], backends.ENGINES["numba"].count
@@ -57,7 +57,7 @@ def clocked() -> list[float]:
 
 
 def measure(cells: int, where: str, store: bool, case: str) -> dict[str, Any]:
-    """One row, measured in this process. ``where`` is a number of jobs, or the address of a scheduler."""
+    """Measure one row in this process. ``where`` is a number of jobs, or the address of a scheduler."""
     import pyarrow as pa
 
     import nagbench
@@ -96,12 +96,12 @@ def _counted(cells: int, how: dict[str, Any], case: str) -> int:
     from nagbench.experiments.specification import validate_spec
 
     spec = validate_spec(settings(cells, case))
-    tables = count_batches((lot.cells for lot in make_plan(spec)), Execution(**how), lambda: None)
+    tables = count_batches((planned.cells for planned in make_plan(spec)), Execution(**how), lambda: None)
     return sum(table.num_rows for table in tables) // len(spec.tolerances)
 
 
 def _read(out: str, cells: int) -> float:
-    """Seconds to read the whole table back."""
+    """Return the seconds it takes to read the whole table back."""
     import nagbench
 
     began = time.perf_counter()
@@ -114,7 +114,7 @@ HEAD = "case            cells  jobs  store   seconds  cells/s  driver's peak  on
 
 
 def line(row: dict[str, Any]) -> str:
-    """A row of the table."""
+    """Return a row of the table."""
     disk = f"{row['disk']:.0f} MB" if row["disk"] else ""
     outside = "" if row["outside"] is None else f"{row['outside']:.1%}"
     kernels = "" if row["kernels"] is None else f"{row['kernels']:,.0f} µs"
@@ -126,7 +126,7 @@ def line(row: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Prints the table, a row as soon as it is measured."""
+    """Print the table, a row as soon as it is measured."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cells", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--jobs", type=int, nargs="+", default=[1, 2])

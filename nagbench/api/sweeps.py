@@ -260,7 +260,7 @@ def sweep(
 
 
 def _with_report(results: Results) -> Sweep:
-    return Sweep(results.store, results.manifest)
+    return Sweep(results.store, results.manifest, results.index)
 
 
 def _text_forms(items: Any, text_of: Callable[[Any], str]) -> Any:
@@ -272,6 +272,8 @@ def _text_forms(items: Any, text_of: Callable[[Any], str]) -> Any:
 
 def _make_spec(spec: str | Path | Spec | None, settings: Mapping[str, Any]) -> Spec:
     """Return a checked specification with the settings in place of its own."""
+    if isinstance(spec, Spec) and not settings:
+        return spec
     if isinstance(spec, Spec):
         return validate_spec({**spec.model_dump(), **settings})
     if spec is None:

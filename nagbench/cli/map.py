@@ -60,12 +60,12 @@ def command(
 
     The table shows the best setting and the width of the range of usable step sizes; CSV and JSON hold every cell.
     """
-    from nagbench.experiments.scan import crossed, scan
+    from nagbench.experiments.scan import cross_axes, scan
     from nagbench.problems.lookup import problem as make_problem
 
     objective = make_problem(problem)
     method, values, fixed = _parse_axes(objective, optimizer, axes, grid)
-    cells = scan(objective, method, crossed(values, fixed), jobs=jobs, **cell._asdict())
+    cells = scan(objective, method, cross_axes(values, fixed), jobs=jobs, **cell._asdict())
     failed = cells[cells["status"] == "error"]
     limit = None if len(failed) == len(cells) else _stability_limit(objective, method, values, fixed)
     _write_outputs(cells, limit, outputs, all_failed=len(failed) == len(cells))
@@ -79,7 +79,7 @@ def _parse_axes(
 ) -> tuple[Method, dict[str, Floats], dict[str, float]]:
     """Return the algorithm, the values on both axes, and the hyperparameters that are fixed."""
     from nagbench.core.text_form import parse_text
-    from nagbench.experiments.scan import axis, default_axes
+    from nagbench.experiments.scan import default_axes, parse_axis
     from nagbench.optimizers.algorithm import check_hyperparameters
     from nagbench.optimizers.registry import lookup_algorithm
 
@@ -87,7 +87,7 @@ def _parse_axes(
     method = lookup_algorithm(name)
     fixed = check_hyperparameters(method, given)
     texts = axes or [name for name in default_axes(method) if name not in fixed]
-    values = dict(axis(problem, method, text, points) for text in texts)
+    values = dict(parse_axis(problem, method, text, points) for text in texts)
     if len(values) != 2:
         raise UsageError(f"a map of {name} needs two hyperparameters that vary: give --axis NAME=LOW..HIGH twice")
     return method, values, fixed

@@ -169,12 +169,12 @@ def _read_spec(file: Path | None, settings: dict[str, Any]) -> Spec:
 
 def _dry_run(spec: Spec, execution: ExecutionOptions, outputs: OutputOptions) -> int:
     """Print what would run, and what would not."""
-    from nagbench.experiments.names import left_out
-    from nagbench.experiments.plan import make_plan, without_theory
+    from nagbench.experiments.names import missing_library_messages
+    from nagbench.experiments.plan import make_plan, missing_theory_message
 
     plan = make_plan(spec)
     _print_plan(plan, execution.shard, outputs.shape)
-    for line in filter(None, [*left_out(spec.optimizers), without_theory(plan)]):
+    for line in filter(None, [*missing_library_messages(spec.optimizers), missing_theory_message(plan)]):
         print_message(line)
     return 0
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import numba
 import numpy as np
+import platformdirs
 
 from nagbench.core import kernels, provenance
 
@@ -24,13 +25,13 @@ Function = Callable[..., Any]
 
 
 def _cache_root() -> Path:
-    """Where compiled code is kept: NAGBENCH_CACHE_DIR, else the user's cache folder, else a temporary one."""
+    """Return the folder for compiled code: NAGBENCH_CACHE_DIR, else the user's cache folder, else a temporary one."""
     named = os.environ.get("NAGBENCH_CACHE_DIR")
-    base = Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nagbench"
+    root = Path(named) if named else platformdirs.user_cache_path("nagbench", appauthor=False)
     try:
-        base.mkdir(parents=True, exist_ok=True)
-        if os.access(base, os.W_OK):
-            return base
+        root.mkdir(parents=True, exist_ok=True)
+        if os.access(root, os.W_OK):
+            return root
     except OSError:
         pass
     return Path(tempfile.gettempdir()) / f"nagbench-{os.getuid() if hasattr(os, 'getuid') else 'user'}"

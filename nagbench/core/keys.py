@@ -1,4 +1,4 @@
-"""Keys of many cells: as numbers, and as the text that tables hold, without a Python object a cell."""
+"""Keys of many cells, as numbers and as the text that tables hold, without a Python object for each cell."""
 
 from __future__ import annotations
 
@@ -15,15 +15,31 @@ from nagbench.core.errors import UsageError
 Keys = NDArray[np.uint64]
 
 
-def key_texts(digests: bytes) -> pa.Array:
-    """Digests of eight bytes, one after the other, as sixteen hexadecimal digits each."""
+def keys_to_text(digests: bytes) -> pa.Array:
+    """Write keys of eight bytes each as sixteen hexadecimal digits each."""
     count = len(digests) // 8
     ends = np.arange(0, 16 * (count + 1), 16, dtype=np.int32)
     return pa.StringArray.from_buffers(count, pa.py_buffer(ends), pa.py_buffer(binascii.hexlify(digests)))
 
 
-def key_ids(column: Any) -> Keys:
-    """Keys of sixteen hexadecimal digits as numbers."""
+def keys_to_ints(column: Any) -> Keys:
+    """Read keys as numbers.
+
+    Parameters
+    ----------
+    column : pyarrow.Array or pyarrow.ChunkedArray
+        Texts of sixteen hexadecimal digits.
+
+    Raises
+    ------
+    UsageError
+        If a text is anything else, or missing.
+
+    Examples
+    --------
+    >>> keys_to_ints(pa.array(["00000000000000ff"])).tolist()
+    [255]
+    """
     whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if not len(whole):
         return np.zeros(0, np.uint64)
@@ -37,15 +53,8 @@ def key_ids(column: Any) -> Keys:
         raise UsageError("a part holds keys that are not sixteen hexadecimal digits") from None
 
 
-def is_among(ids: Keys, known: Keys) -> NDArray[np.bool_]:
-    """Which of these are among the known ones, which are sorted."""
-    if not known.size:
-        return np.zeros(ids.size, bool)
-    return np.asarray(known[np.minimum(np.searchsorted(known, ids), known.size - 1)] == ids)
-
-
 def in_shard(ids: Keys, shard: tuple[int, int] | None) -> NDArray[np.bool_]:
-    """Which cells are part i of n, counted from 1. It depends on the key alone, so more trials move no cell."""
+    """Return which cells are part i of n, counted from 1. It depends on the key alone, so more trials move no cell."""
     if shard is None:
         return np.ones(ids.size, bool)
     return np.asarray(ids % np.uint64(shard[1]) == np.uint64(shard[0] - 1))

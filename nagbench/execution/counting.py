@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from nagbench.core.errors import UsageError
-from nagbench.core.keys import key_texts
+from nagbench.core.keys import keys_to_text
 from nagbench.core.messages import register
 from nagbench.core.remote import Pulse
 from nagbench.engine.batch_run import LoadedBatch, load_batch
@@ -104,14 +104,14 @@ def outcome_table(loaded: LoadedBatch, batch: Batch, counts: Counts) -> pa.Table
     errors = ["", *(counts.errors.get(i, "") for i in range(len(batch)))] if counts.errors else [""]
     which = np.where(flat["status"] != CONVERGED, np.arange(flat.size) // per_cell + 1, 0) if counts.errors else first
     columns = {
-        "cell": key_texts(np.frombuffer(batch.digests, np.uint64).repeat(per_cell).tobytes()),
+        "cell": keys_to_text(np.frombuffer(batch.digests, np.uint64).repeat(per_cell).tobytes()),
         "tolerance": _numbers(np.tile(batch.template.tolerances, len(batch))),
         "status": _texts(STATUSES).take(_numbers(flat["status"].astype(np.int64))),
         "iterations": _numbers(flat["iterations"]),
         "gradient_evaluations": _numbers(flat["work"]),
         "value_evaluations": _numbers(flat["valued"]),
         **{name: _numbers(flat[name]) for name in _FIELDS},
-        "digest": key_texts(_digests(counts.points.reshape(flat.size, -1))),
+        "digest": keys_to_text(_digests(counts.points.reshape(flat.size, -1))),
         "fingerprint": _texts([fingerprint_of(batch.template.problem, batch.template.optimizer)]).take(_numbers(first)),
         "error": _texts(errors).take(_numbers(which)),
     }

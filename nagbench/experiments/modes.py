@@ -1,4 +1,4 @@
-"""The hyperparameters with which a method runs on a problem, mode by mode: theory, default, tuned, grid."""
+"""Choose the hyperparameters with which a method runs on a problem, by mode: theory, default, tuned, grid."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _AT_ONCE = 4096
 
 @dataclass(frozen=True, eq=False)
 class Settings:
-    """Hyperparameters of some trials of one mode, as columns, and the words and numbers of the schedules that they share."""
+    """The hyperparameters of some trials of one mode, as columns, and the schedule that they share."""
 
     mode: str
     trials: Ints
@@ -32,8 +32,20 @@ class Settings:
     schedule: Mapping[str, Any]
 
 
-def settings(spec: Spec, variant: Variant, problem: Problem, unit: float) -> Iterator[Settings]:
-    """Every setting in which a variant runs on a problem, some thousand at a time."""
+def make_settings(spec: Spec, variant: Variant, problem: Problem, unit: float) -> Iterator[Settings]:
+    """Make every setting in which a variant runs on a problem, some thousand at a time.
+
+    Parameters
+    ----------
+    spec
+        The modes, and how many trials and grid points.
+    variant
+        The method with its pinned and listed hyperparameters.
+    problem
+        Gives L and μ to mode theory.
+    unit
+        What step sizes in units of 1/L are divided by; see `nagbench.problems.curvature.step_unit`.
+    """
     method, pinned = variant.method, variant.pinned
     if variant.lists:
         yield from _crossed(method, _listed(spec, variant, unit), pinned)
@@ -49,19 +61,19 @@ def settings(spec: Spec, variant: Variant, problem: Problem, unit: float) -> Ite
             if tuning is not None and not _refused(method, {**tuning, **pinned}):
                 yield _settings(method, mode, _ONE, {**tuning, **pinned})
         elif mode == "tuned":
-            for trial, values in trials(method, variant.free, spec.trials, unit):
+            for trial, values in sobol_trials(method, variant.free, spec.trials, unit):
                 yield _settings(method, mode, trial, {**values, **pinned})
         else:
             axes = {name: _axis(spec, method, name, unit) for name in variant.free}
-            for some in _crossed(method, axes, pinned):
-                yield _without_refused(method, some)
+            for group in _crossed(method, axes, pinned):
+                yield _without_refused(method, group)
 
 
 _ONE = np.zeros(1, np.int64)
 
 
 def _settings(method: Method, mode: str, trials: Ints, values: Mapping[str, Any]) -> Settings:
-    """Of values that are columns or, where all trials share them, numbers and words."""
+    """Make settings of values that are columns or, where all trials share them, numbers and words."""
     schedule = {name: value for name, value in values.items() if _of_schedule(method, name)}
     columns = {name: np.broadcast_to(value, trials.shape) for name, value in values.items() if name not in schedule}
     return Settings(mode, trials, columns, schedule)
@@ -72,9 +84,9 @@ def _of_schedule(method: Method, name: str) -> bool:
 
 
 def theory_of(method: Method, problem: Problem) -> Mapping[str, float] | None:
-    """The method's textbook hyperparameters from L and μ, with μ = 0 where f is known to be convex and no more.
+    """Return the method's textbook hyperparameters from L and μ, with μ = 0 if f is known only to be convex.
 
-    None where L is not known, f is not known to be convex, or the method has none for this μ.
+    None if L is unknown, if f is not known to be convex, or if the method has none for this μ.
     """
     mu = 0.0 if problem.strong_convexity is None and problem.kind == "convex" else problem.strong_convexity
     if problem.smoothness is None or mu is None:
@@ -82,10 +94,28 @@ def theory_of(method: Method, problem: Problem) -> Mapping[str, float] | None:
     return textbook_hyperparameters(method, problem.smoothness, mu)
 
 
-def trials(method: Method, free: Sequence[str], count: int, unit: float) -> Iterator[tuple[Ints, dict[str, Floats]]]:
-    """The first ``count`` points of the Sobol sequence (without its first, the origin), mapped to the tuning ranges.
+def sobol_trials(
+    method: Method, free: Sequence[str], count: int, unit: float
+) -> Iterator[tuple[Ints, dict[str, Floats]]]:
+    """Map the first points of the Sobol sequence (without the origin) to the tuning ranges.
 
-    Numbers of trials and columns by name, some thousand points at a time.
+    Parameters
+    ----------
+    method
+        Knows the ranges.
+    free
+        The hyperparameters to choose, one a dimension.
+    count
+        The number of points.
+    unit
+        See `make_settings`.
+
+    Yields
+    ------
+    numbers
+        The numbers of some thousand trials.
+    columns
+        Their hyperparameters by name.
     """
     sequence = sobol_points(len(free))
     for at in range(0, count, _AT_ONCE):
@@ -95,7 +125,7 @@ def trials(method: Method, free: Sequence[str], count: int, unit: float) -> Iter
 
 
 def _listed(spec: Spec, variant: Variant, unit: float) -> dict[str, ArrayLike]:
-    """The listed values; a step size that is neither listed nor pinned runs over a grid, never at a default."""
+    """Return the axes of a variant with lists. A step size that is neither listed nor pinned runs over a grid."""
     axes: dict[str, ArrayLike] = dict(variant.lists)
     if "step_size" in variant.free:
         axes["step_size"] = _axis(spec, variant.method, "step_size", unit)
@@ -107,7 +137,7 @@ def _axis(spec: Spec, method: Method, name: str, unit: float) -> Floats:
 
 
 def _crossed(method: Method, axes: Mapping[str, ArrayLike], pinned: Mapping[str, Any]) -> Iterator[Settings]:
-    """All combinations, the last name running fastest; the names of schedules come first."""
+    """Combine all values of the axes, the last running fastest; schedules come first."""
     shared = {name: np.asarray(axes[name]).tolist() for name in axes if _of_schedule(method, name)}
     own = {name: np.asarray(axes[name], np.float64) for name in axes if name not in shared}
     shape = tuple(values.size for values in own.values())
@@ -121,29 +151,29 @@ def _crossed(method: Method, axes: Mapping[str, ArrayLike], pinned: Mapping[str,
             yield _settings(method, "grid", block * size + index, {**same, **columns})
 
 
-def _without_refused(method: Method, some: Settings) -> Settings:
+def _without_refused(method: Method, group: Settings) -> Settings:
     if method.refuses is None:
-        return some
-    kept = np.array([why is None for why in refusals(method, rows_of(some))])
-    columns = {name: column[kept] for name, column in some.columns.items()}
-    return replace(some, trials=some.trials[kept], columns=columns)
+        return group
+    kept = np.array([why is None for why in refusals(method, iterate_settings(group))])
+    columns = {name: column[kept] for name, column in group.columns.items()}
+    return replace(group, trials=group.trials[kept], columns=columns)
 
 
-def rows_of(some: Settings) -> Iterator[dict[str, Any]]:
-    """The hyperparameters of each setting."""
-    for i in range(some.trials.size):
-        yield {**{name: float(column[i]) for name, column in some.columns.items()}, **some.schedule}
+def iterate_settings(group: Settings) -> Iterator[dict[str, Any]]:
+    """Return the hyperparameters of each setting in turn."""
+    for i in range(group.trials.size):
+        yield {**{name: float(column[i]) for name, column in group.columns.items()}, **group.schedule}
 
 
 def _refused(method: Method, values: Mapping[str, float]) -> bool:
-    """Whether a library does not take a combination that nobody asked for: at a grid's end, or of theory at κ = 1."""
+    """Return whether a library refuses a combination that nobody asked for: of a grid, or of theory at κ = 1."""
     return method.refuses is not None and refusals(method, [values]) != [None]
 
 
 def refusals(method: Method, rows: Iterable[Mapping[str, Any]]) -> list[str | None]:
-    """Why a library does not take each of these combinations; None where it does. Only for methods that may refuse.
+    """Return why a library refuses each of these combinations, or None. Only for methods that may refuse.
 
-    Schedules are the loop's business: a library is asked about its own hyperparameters alone.
+    A library is asked about its own hyperparameters alone: schedules belong to the loop.
     """
     assert method.refuses is not None
     known = method.hyperparameters
@@ -152,7 +182,7 @@ def refusals(method: Method, rows: Iterable[Mapping[str, Any]]) -> list[str | No
 
 
 def needs_unit(spec: Spec, variants: Sequence[Variant]) -> bool:
-    """Whether any of these modes chooses a hyperparameter in units of 1/L."""
+    """Return whether any of these modes chooses a hyperparameter in units of 1/L."""
     tuned = spec.modes is None or {"tuned", "grid"} & set(spec.modes) or any(variant.lists for variant in variants)
     return bool(tuned) and any(
         variant.method.hyperparameters[name].unit == "1/L" for variant in variants for name in variant.free

@@ -1,4 +1,4 @@
-"""From the names of a specification to problems and methods: patterns, suites, and hyperparameters given with a name."""
+"""Resolve the names of a specification to problems and methods: patterns, suites, and hyperparameters given with a name."""
 
 from __future__ import annotations
 
@@ -40,23 +40,23 @@ class Variant:
 
 
 def resolve_problems(spec: Spec) -> dict[str, Problem]:
-    """The problems of a specification by label; patterns with * and ? stand for all names that match."""
+    """Return the problems of a specification by label; patterns with * and ? stand for all names that match."""
     entries = merge_suites((Path(file) for file in spec.suites), taken=suites())
-    found: dict[str, Problem] = {}
-    for label in _matching("problem", spec.problems, lambda: [*problem_names(), *entries]):
+    problems: dict[str, Problem] = {}
+    for label in _expand_patterns("problem", spec.problems, lambda: [*problem_names(), *entries]):
         name, parameters = (label, {}) if label in entries else parse_text(label)
         if name in entries:
             facts = {key: parameters.pop(key) for key in ("start", "domain") if key in parameters}
-            found[label] = entries[name].problem(parameters, **facts)
+            problems[label] = entries[name].problem(parameters, **facts)
         else:
-            found[label] = make_problem(label)
-    return found
+            problems[label] = make_problem(label)
+    return problems
 
 
 def resolve_variants(texts: Iterable[str]) -> list[Variant]:
-    """The optimizers of a specification. Raises UsageError for unknown names and values that are not valid."""
+    """Return the optimizers of a specification. Raises UsageError for unknown names and values that are not valid."""
     variants = []
-    for label in _matching("optimizer", texts, optimizer_names, left_out=_missing()):
+    for label in _expand_patterns("optimizer", texts, optimizer_names, left_out=_missing_libraries()):
         name, given = parse_text(label)
         method = lookup_algorithm(name)
         lists = {key: value for key, value in given.items() if isinstance(value, list)}
@@ -74,20 +74,20 @@ def resolve_variants(texts: Iterable[str]) -> list[Variant]:
     return variants
 
 
-def _matching(
+def _expand_patterns(
     kind: str,
     texts: Iterable[str],
     names: Callable[[], Iterable[str]],
     left_out: Mapping[str, str] = MappingProxyType({}),
 ) -> list[str]:
-    """The texts, patterns replaced by what they match. Those left out, by name with the reason, match no pattern."""
+    """Replace patterns by the names that they match, except those that are left out, given with the reason."""
     texts = list(texts)
     # Plugins are imported for their names, so the names are asked for only where there is a pattern.
     known = list(names()) if any("*" in text or "?" in text for text in texts) else []
     found = dict[str, None]()
     for text in texts:
         if "*" in text or "?" in text:
-            matches = matching(known, text)
+            matches = match_names(known, text)
             present = [name for name in matches if name not in left_out]
             if not present:
                 why = "".join(f"; {name} is {left_out[name]}" for name in matches[:1])
@@ -100,21 +100,21 @@ def _matching(
     return list(found)
 
 
-def matching(names: Iterable[str], pattern: str) -> list[str]:
-    """The names that a pattern matches; one without a slash matches no name that has one, so * stands for our own."""
+def match_names(names: Iterable[str], pattern: str) -> list[str]:
+    """Return the names that a pattern matches. A pattern without a slash matches none with one: * is the package's own."""
     return [name for name in fnmatch.filter(names, pattern) if "/" in pattern or "/" not in name]
 
 
-def _missing() -> dict[str, str]:
-    """The methods of libraries that are not installed, with how to get them."""
+def _missing_libraries() -> dict[str, str]:
+    """Return the methods of libraries that are not installed, with how to install these."""
     return {
         name: why for name, method in library_algorithms().items() if (why := explain_missing_library(method.library))
     }
 
 
-def left_out(texts: Iterable[str]) -> list[str]:
-    """A line for every library that patterns name and that is not installed."""
-    absent = _missing()
-    names = [name for text in texts if "*" in text or "?" in text for name in matching(absent, text)]
+def missing_library_messages(texts: Iterable[str]) -> list[str]:
+    """Return a line for every library that is not installed and has methods that the patterns match."""
+    absent = _missing_libraries()
+    names = [name for text in texts if "*" in text or "?" in text for name in match_names(absent, text)]
     libraries = {library_algorithms()[name].library: absent[name] for name in names}
     return [f"{library} is left out, {why}" for library, why in libraries.items()]

@@ -1,4 +1,4 @@
-"""From a sweep's specification to its cells as columns: which problems, which methods, which hyperparameters in which mode."""
+"""Plan a sweep: which problems, which methods, and which hyperparameters in which mode."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nagbench.engine.lookup import choose_engine
 from nagbench.engine.oracles import default_every, parse_oracle
 from nagbench.engine.records import Cell
 from nagbench.execution.sandbox import abandoned_reason
-from nagbench.experiments.modes import Settings, needs_unit, refusals, rows_of, settings, theory_of
+from nagbench.experiments.modes import Settings, iterate_settings, make_settings, needs_unit, refusals, theory_of
 from nagbench.experiments.names import Variant, resolve_problems, resolve_variants
 from nagbench.experiments.specification import Spec
 from nagbench.optimizers.algorithm import Method, complete_schedules
@@ -37,7 +37,7 @@ class Planned:
 
 @dataclass(frozen=True, eq=False)
 class PlannedBatch:
-    """Cells of one problem, oracle, variant and mode, as columns, with the names under which a table shows them."""
+    """Cells of one problem, oracle, variant and mode, with the names under which a table shows them."""
 
     cells: Batch
     problem: str
@@ -46,18 +46,18 @@ class PlannedBatch:
     trials: Ints
 
 
-def cells(spec: Spec) -> Iterator[Planned]:
-    """Every cell of a sweep under every name that it goes by. Raises UsageError before the first one is given out."""
+def planned_cells(spec: Spec) -> Iterator[Planned]:
+    """Return every cell of a sweep under every name that it goes by. Raises UsageError if the plan cannot be made."""
     return (
-        Planned(cell, lot.problem, lot.variant, lot.mode, int(trial))
-        for lot in make_plan(spec)
-        for cell, trial in zip(lot.cells, lot.trials, strict=True)
+        Planned(cell, planned.problem, planned.variant, planned.mode, int(trial))
+        for planned in make_plan(spec)
+        for cell, trial in zip(planned.cells, planned.trials, strict=True)
     )
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """The cells of a sweep as columns, in the sweep's order; made anew, some thousand at a time, at every pass."""
+    """The cells of a sweep, in the sweep's order; made anew at every pass, some thousand at a time."""
 
     spec: Spec
     problems: Mapping[str, Problem]
@@ -73,17 +73,17 @@ class Plan:
                 yield from self._of_variant(shared, label, variant)
 
     def _of_variant(self, template: Cell, label: str, variant: Variant) -> Iterator[PlannedBatch]:
-        for some in settings(self.spec, variant, self.problems[label], self.units[label]):
-            _check(variant.method, some)
-            for cells, trials in _bundles(self.spec, template, variant.method, some):
-                yield PlannedBatch(cells, label, variant.label, some.mode, trials)
+        for group in make_settings(self.spec, variant, self.problems[label], self.units[label]):
+            _check(variant.method, group)
+            for cells, trials in _batches(self.spec, template, variant.method, group):
+                yield PlannedBatch(cells, label, variant.label, group.mode, trials)
 
 
-_LOT = 4096
+_BATCH = 4096
 
 
 def make_plan(spec: Spec) -> Plan:
-    """The plan of a specification. Raises UsageError for what is not valid in it, and where it has no cell."""
+    """Make the plan of a specification. Raises UsageError for what is not valid in it, and if it has no cell."""
     problems, variants = resolve_problems(spec), resolve_variants(spec.optimizers)
     for problem, oracle in itertools.product(problems.values(), spec.oracles):
         check_cell(_template(spec, problem, oracle), problem)
@@ -100,8 +100,8 @@ def make_plan(spec: Spec) -> Plan:
     return plan
 
 
-def without_theory(plan: Plan) -> str:
-    """The pairs that mode theory was asked for and has no tuning for, in a line; empty where there are none."""
+def missing_theory_message(plan: Plan) -> str:
+    """Return a line that names the pairs without a tuning for mode theory; empty if there are none."""
     groups: dict[tuple[str, ...], list[str]] = {}
     if plan.spec.modes is None or "theory" not in plan.spec.modes:
         return ""
@@ -114,34 +114,34 @@ def without_theory(plan: Plan) -> str:
     return f"no theoretical tuning, so left out of mode theory: {'; '.join(pairs)}" if groups else ""
 
 
-def _check(method: Method, some: Settings) -> None:
-    """Raises UsageError for values that are not valid, and for a combination that a library refuses."""
-    for name, column in some.columns.items():
-        # Valid values are an interval, so the ends speak for all; with a nan, both ends are one.
+def _check(method: Method, group: Settings) -> None:
+    """Raise UsageError for values that are not valid, and for a combination that a library refuses."""
+    for name, column in group.columns.items():
+        # Valid values are an interval, so checking both ends is enough; if any is nan, both ends are.
         for value in (np.min(column), np.max(column)) if column.size else ():
             method.hyperparameters[name].check(method.name, name, float(value))
-    for why in refusals(method, rows_of(some)) if method.refuses is not None else ():
+    for why in refusals(method, iterate_settings(group)) if method.refuses is not None else ():
         if why is not None:
             raise UsageError(f"{method.name}: {why}")
 
 
-def _bundles(spec: Spec, template: Cell, method: Method, some: Settings) -> Iterator[tuple[Batch, Ints]]:
-    """Every setting from every start with every seed, the seed running fastest, with the numbers of their trials."""
+def _batches(spec: Spec, template: Cell, method: Method, group: Settings) -> Iterator[tuple[Batch, Ints]]:
+    """Combine settings, starts and seeds, the seed running fastest. Returns batches with the trials of their cells."""
     known = method.hyperparameters
     seeds = 1 if parse_oracle(template.oracle).exact else spec.seeds
     each = spec.starts * seeds
-    schedule = complete_schedules(method, some.schedule)
-    for at in range(0, some.trials.size * each, _LOT):
-        index = np.arange(at, min(at + _LOT, some.trials.size * each))
+    schedule = complete_schedules(method, group.schedule)
+    for at in range(0, group.trials.size * each, _BATCH):
+        index = np.arange(at, min(at + _BATCH, group.trials.size * each))
         row = index // each
         columns = [
-            some.columns[name][row] if name in some.columns else np.full(row.size, known[name].default)
+            group.columns[name][row] if name in group.columns else np.full(row.size, known[name].default)
             for name in known
         ]
         hypers = np.array(columns, dtype=np.float64).reshape(len(known), row.size).T
         yield (
             Batch(template, tuple(known), hypers, index // seeds % spec.starts, index % seeds, schedule),
-            some.trials[row],
+            group.trials[row],
         )
 
 

@@ -1,11 +1,11 @@
-"""The sweep: counts every cell of a plan, selects, traces, times, and keeps it all in a results directory."""
+"""Read a results directory as pandas tables."""
 
 from __future__ import annotations
 
 import functools
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nagbench.core.keys import key_ids
-from nagbench.experiments.best_trials import plan_of_best_trials
-from nagbench.experiments.resume import cells_among, is_among, keys_of_plan, stored_outcomes
+from nagbench.experiments.index import Rows, SweepIndex, index_results
 from nagbench.experiments.selection import select_best_trials
-from nagbench.experiments.storage.parts import REQUIRED, uncoded
+from nagbench.experiments.storage.parts import REQUIRED, decode_texts
 from nagbench.experiments.storage.store import Store, Warn
 
 HYPERPARAMETERS = ("step_size", "momentum", "beta1", "beta2", "decay", "epsilon")
@@ -34,11 +32,17 @@ _AFTER = (
 class Results:
     """A results directory as pandas tables. What another process adds to it is seen after `nagbench.load`.
 
-    ``manifest`` holds the specification, versions, machine, git commit, and the command that repeats it.
+    ``manifest`` holds the specification, versions, machine, git commit, and the command that repeats it. ``index`` is made
+    when it is needed, where it is not given.
     """
 
     store: Store
     manifest: Mapping[str, Any]
+    index: SweepIndex | None = field(default=None, repr=False)
+
+    @functools.cached_property
+    def _index(self) -> SweepIndex:
+        return self.index or index_results(self.store, self.manifest["plan"])
 
     @functools.cached_property
     def plan(self) -> pd.DataFrame:
@@ -46,22 +50,19 @@ class Results:
         table: pd.DataFrame = pa.concat_tables(self.store.blocks("plan", self.manifest["plan"])).to_pandas()
         return table
 
+    def _rows_of_plan(self, rows: Rows, columns: list[str] | None = None) -> pd.DataFrame:
+        """Return some rows of the plan, without reading the others into memory."""
+        found, first = [], 0
+        for block in self.store.blocks("plan", self.manifest["plan"], columns, encoded=True):
+            found.append(decode_texts(block.filter(pa.array(rows[first : first + block.num_rows]))))
+            first += block.num_rows
+        table: pd.DataFrame = pa.concat_tables(found).to_pandas()
+        return table
+
     @functools.cached_property
     def outcomes(self) -> pd.DataFrame:
         """The outcomes that match the plan's cells and the sources that they were planned with."""
-        return self.outcomes_of(self.plan, None)
-
-    def outcomes_of(self, plan: pd.DataFrame, cells: pa.Array | None) -> pd.DataFrame:
-        """The outcomes of a plan's rows, read from all that there are or from those of some cells."""
-        every = self.store.scan("runs", coded=cells is not None)
-        parts = [part if cells is None else uncoded(part.filter(pc.is_in(part["cell"], cells))) for part in every]
-        if not parts:
-            return pd.DataFrame()
-        found: pd.DataFrame = pa.concat_tables(parts, promote_options="permissive").to_pandas()
-        if (found["status"] == "error").any():
-            found = found.sort_values("status", key=lambda status: status == "error", kind="stable")
-        wanted = plan[["cell", "fingerprint"]].drop_duplicates()
-        return found.drop_duplicates(["cell", "tolerance", "fingerprint"]).merge(wanted, on=["cell", "fingerprint"])
+        return read_outcomes(self.store, self.plan)
 
     @functools.cached_property
     def runs(self) -> pd.DataFrame:
@@ -69,10 +70,15 @@ class Results:
         return self._table(self.plan, self.outcomes, list(self.plan.columns))
 
     @functools.cached_property
+    def selected(self) -> Rows:
+        """Which rows of the plan are of a best trial, as a mask; see `selection.select_best_trials`."""
+        return self._index.selected()
+
+    @functools.cached_property
     def shown(self) -> pd.DataFrame:
         """The rows of `runs` that are selected, without reading the others into memory."""
-        plan = plan_of_best_trials(self.store, self.manifest["plan"])
-        return self._table(plan, self.outcomes_of(plan, pa.array(plan["cell"], pa.string())), list(plan.columns))
+        plan = self._rows_of_plan(self.selected)
+        return self._table(plan, read_outcomes(self.store, plan, part=True), list(plan.columns))
 
     def _table(self, plan: pd.DataFrame, outcomes: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
         if outcomes.empty:
@@ -102,18 +108,14 @@ class Results:
 
     @functools.cached_property
     def failures(self) -> pd.DataFrame:
-        """The rows of `runs` whose status is error, one a cell, with the cell's names."""
-        plan, found = self.manifest["plan"], []
+        """The cells that ended as an error, a row each, with their names and messages."""
+        failed = self._index.failed()
+        if not failed.any():
+            return pd.DataFrame(columns=_FAILURE)
+        named = self._rows_of_plan(failed, ["cell", "problem", "variant", "fingerprint"])
         parts = [part.filter(pc.equal(part["status"], "error")) for part in self.store.scan("runs", _FAILURE)]
-        failed: pd.DataFrame = pa.concat_tables(parts).to_pandas() if parts else pd.DataFrame(columns=_FAILURE)
-        if failed.empty:
-            return failed
-        cells = pa.array(failed["cell"], pa.string())
-        for block in self.store.blocks("plan", plan, ["cell", "problem", "variant", "fingerprint"]):
-            found.append(block.filter(pc.is_in(block["cell"], cells)).to_pandas())
-        named: pd.DataFrame = pd.concat(found).merge(failed.drop_duplicates("cell"), on=["cell", "fingerprint"])
-        good = stored_outcomes(self.store, named["fingerprint"].unique())
-        return named[~is_among(key_ids(pa.array(named["cell"], pa.string())), good)].drop_duplicates("cell")
+        errors: pd.DataFrame = pa.concat_tables(parts).to_pandas()
+        return named.merge(errors.drop_duplicates(["cell", "fingerprint"]), on=["cell", "fingerprint"])
 
     @functools.cached_property
     def timings(self) -> pd.DataFrame:
@@ -130,8 +132,9 @@ class Results:
 
     @functools.cached_property
     def curves(self) -> pd.DataFrame:
-        """Value, gradient norm, distance and the problem's metrics, at every measured iteration up to a point, and evenly
-        in its logarithm from there.
+        """Value, gradient norm, distance and the problem's metrics along the run.
+
+        At every measured iteration up to a point, and evenly in its logarithm from there.
         """
         return self._of_plan("curves").drop_duplicates(["cell", "iteration"], ignore_index=True)
 
@@ -154,8 +157,38 @@ class Results:
     @functools.cached_property
     def counted(self) -> int:
         """Cells of the plan that have an outcome, errors among them."""
-        keys = keys_of_plan(self.store, self.manifest["plan"])
-        return cells_among(keys, stored_outcomes(self.store, keys.fingerprints, errors=True))
+        return self._index.counted
+
+
+def read_outcomes(store: Store, plan: pd.DataFrame, *, part: bool = False) -> pd.DataFrame:
+    """Read the outcomes of a plan's rows.
+
+    Parameters
+    ----------
+    store
+        Where they are stored.
+    plan
+        Rows of the plan: at least the columns "cell" and "fingerprint".
+    part
+        Whether these are few of the rows of a plan: then only their outcomes are held in memory.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a cell and tolerance; of outcomes that are stored twice, one that is no error.
+    """
+    wanted = plan[["cell", "fingerprint"]].drop_duplicates()
+    cells = pa.array(wanted["cell"], pa.string())
+    tables = [
+        decode_texts(table.filter(pc.is_in(table["cell"], cells))) if part else table
+        for table in store.scan("runs", encoded=part)
+    ]
+    if not tables:
+        return pd.DataFrame()
+    found: pd.DataFrame = pa.concat_tables(tables, promote_options="permissive").to_pandas()
+    if (found["status"] == "error").any():
+        found = found.sort_values("status", key=lambda status: status == "error", kind="stable")
+    return found.drop_duplicates(["cell", "tolerance", "fingerprint"]).merge(wanted, on=["cell", "fingerprint"])
 
 
 _FAILURE = ["cell", "fingerprint", "status", "error"]
@@ -174,13 +207,13 @@ def _others(table: pd.DataFrame, kind: str) -> list[str]:
 
 
 def statuses_of(runs: pd.DataFrame) -> dict[str, int]:
-    """How many cells ended in each way, at their tightest tolerance."""
+    """Count how many cells ended in each way, at their tightest tolerance."""
     last = runs.sort_values("tolerance").drop_duplicates("cell")
     return {str(name): int(many) for name, many in last["status"].value_counts().items()}
 
 
 def load_results(folder: str | Path, *, warn: Warn | None = None) -> Results:
-    """The sweep in a results directory. Raises UsageError where there is none.
+    """Return the sweep in a results directory. Raises UsageError if there is none.
 
     ``warn`` is called with one line for every damaged part; without it, the line goes to the standard error.
     """
@@ -189,15 +222,15 @@ def load_results(folder: str | Path, *, warn: Warn | None = None) -> Results:
 
 
 def _once(warn: Warn) -> Warn:
-    """Says every line once, however often the tables are read."""
-    told: set[str] = set()
+    """Return a function that passes every line on once, however often the tables are read."""
+    seen: set[str] = set()
 
-    def tell(message: str) -> None:
-        if message not in told:
-            told.add(message)
+    def warn_once(message: str) -> None:
+        if message not in seen:
+            seen.add(message)
             warn(message)
 
-    return tell
+    return warn_once
 
 
 def _to_stderr(message: str) -> None:

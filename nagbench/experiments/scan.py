@@ -1,4 +1,4 @@
-"""Scans: one method on one problem in many settings, counted in batches, without a results directory."""
+"""Scan one method on one problem in many settings, without a results directory."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from nagbench.optimizers.hyperparameters import Hyperparameter
 from nagbench.problems.curvature import step_size_unit
 from nagbench.problems.problem import Floats, Problem
 
-# Pieces that each process counts, so that all end at about the same time.
-_TURNS = 4
+# Batches for each process, so that all end at about the same time.
+_BATCHES_PER_JOB = 4
 
 
 def scan(
@@ -45,13 +45,40 @@ def scan(
     jobs: int | None = 1,
     pulse: Pulse = lambda: None,
 ) -> pd.DataFrame:
-    """Counts every setting (`crossed` makes those of a grid); hyperparameters that are not given take their defaults.
+    """Count a method on a problem in every setting.
 
-    One row a setting, with the columns of a sweep's runs that apply: problem, optimizer,
-    variant, mode "grid", trial, the hyperparameters, tolerance, status, iterations, gradient_evaluations, residual,
-    rises, overshoot, rate, error, and the key of the cell. The same cells of a sweep have the same keys and counts.
+    Parameters
+    ----------
+    problem, method
+        What is counted.
+    settings
+        Hyperparameters by name (`cross_axes` makes those of a grid); those that are not given take their defaults.
+    measure, tolerance, budget, relative, oracle, seed
+        As in `nagbench.run`.
+    jobs
+        The number of processes; None for one a core, where that pays.
+    pulse
+        Called about every 50 ms.
 
-    Raises UsageError for hyperparameters and values that the method does not have, and for what `nagbench.run` refuses.
+    Returns
+    -------
+    pandas.DataFrame
+        One row a setting, with the columns of a sweep's runs that apply: problem, optimizer, variant, mode "grid", trial,
+        the hyperparameters, tolerance, status, iterations, gradient_evaluations, residual, rises, overshoot, rate, error,
+        and the key of the cell. The same cells of a sweep have the same keys and counts.
+
+    Raises
+    ------
+    UsageError
+        For hyperparameters and values that the method does not have, and for what `nagbench.run` refuses.
+
+    Examples
+    --------
+    >>> import nagbench
+    >>> from nagbench.optimizers.registry import find_algorithm
+    >>> settings = cross_axes({"step_size": np.array([0.1, 0.5])})
+    >>> scan(nagbench.problem("bowl"), find_algorithm("gradient-descent"), settings)["iterations"].tolist()
+    [62, 1]
     """
     asked = parse_oracle(oracle)
     template = Cell(
@@ -69,7 +96,9 @@ def scan(
     ):
         raise UsageError("the settings of a scan follow one schedule")
     bundle = batch_of(cells, list(method.hyperparameters))
-    work = split_batch(bundle, -(-len(cells) // (_TURNS * (jobs or os.cpu_count() or 1))) if jobs != 1 else len(cells))
+    work = split_batch(
+        bundle, -(-len(cells) // (_BATCHES_PER_JOB * (jobs or os.cpu_count() or 1))) if jobs != 1 else len(cells)
+    )
     found: pd.DataFrame = pa.concat_tables(count_batches(work, Execution(jobs), pulse)).to_pandas()
     plan = pd.DataFrame(
         {
@@ -93,18 +122,37 @@ def scan(
     return plan.merge(found.drop(columns=["fingerprint", "digest"]).drop_duplicates("cell"), on="cell", how="left")
 
 
-def crossed(axes: Mapping[str, Floats], fixed: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
-    """Every combination of the axes' values with the fixed ones, the last axis fastest."""
+def cross_axes(axes: Mapping[str, Floats], fixed: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+    """Combine the values of the axes, the last running fastest, with fixed values.
+
+    Examples
+    --------
+    >>> list(cross_axes({"a": np.array([1.0, 2.0])}, {"b": 3.0}))
+    [{'b': 3.0, 'a': 1.0}, {'b': 3.0, 'a': 2.0}]
+    """
     for values in itertools.product(*axes.values()):
         yield {**(fixed or {}), **dict(zip(axes, map(float, values), strict=True))}
 
 
-def axis(problem: Problem, method: Method, text: str, points: int) -> tuple[str, Floats]:
-    """An axis from its text: "step_size" over its tuning range, or "step_size=1e-4..1"; ``points`` values, both ends.
+def parse_axis(problem: Problem, method: Method, text: str, points: int) -> tuple[str, Floats]:
+    """Return the name and the values of an axis.
 
-    They are spread as tuning spreads them: evenly in the logarithm, of 1 − m for a momentum m. A step size in units of
-    1/L is scaled by L, or by the curvature at the start. Raises UsageError for a name that the method does not have and
-    for a range that does not fit.
+    Parameters
+    ----------
+    problem
+        Its L, or the curvature at its start, scales a step size in units of 1/L.
+    method
+        Knows the ranges.
+    text
+        "step_size" for its tuning range, or with a range "step_size=1e-4..1".
+    points
+        The number of values, both ends among them. They are spread as tuning spreads them: evenly in the logarithm, of
+        1 − m for a momentum m.
+
+    Raises
+    ------
+    UsageError
+        For a name that the method does not have and for a range that does not fit.
     """
     name, given, span = text.partition("=")
     if name not in method.hyperparameters:
@@ -132,6 +180,6 @@ def _with_range(known: Hyperparameter, ends: tuple[float, ...], text: str) -> Hy
 
 
 def default_axes(method: Method) -> list[str]:
-    """The names of the axes of a map: the step size and the next hyperparameter that is tuned, if there is one."""
+    """Return the names of the axes of a map: the step size and the next hyperparameter that is tuned, if any."""
     tuned = [name for name, known in method.hyperparameters.items() if known.tuning is not None]
     return tuned[:2]

@@ -1,28 +1,89 @@
-"""Which trial of a tuned or gridded variant stands for it."""
+"""Select the best trial of every tuned or gridded variant."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+
+from nagbench.problems.problem import Floats, Ints
 
 GROUP = ["problem", "variant", "mode", "oracle"]
 
 
 def select_best_trials(runs: pd.DataFrame) -> pd.Series:
-    """True on the rows of the trial that is shown; trials of modes with one setting are always shown.
+    """Select the rows of the trial that stands for its variant.
 
-    Best is the trial with the fewest iterations to the tightest tolerance, the median over seeds and starts, where a run
-    that did not converge counts as infinitely many; ties, and trials that failed, go by the smallest final measure
-    (median), then by the lower trial number.
+    Parameters
+    ----------
+    runs
+        Rows of a sweep's ``runs``: the columns of `GROUP`, trial, tolerance, status, iterations and residual.
+
+    Returns
+    -------
+    pandas.Series
+        True on the rows of the best trial of each group; see `best_trials`. Modes with one setting have one trial.
     """
     if runs.empty:
         return pd.Series(dtype=bool)
-    tightest = runs[runs["tolerance"] == runs.groupby(GROUP)["tolerance"].transform("min")]
-    scored = tightest.assign(
-        score=np.where(tightest["status"] == "converged", tightest["iterations"], np.inf),
-        final=tightest["residual"].fillna(np.inf),
-    )
-    by_trial = scored.groupby([*GROUP, "trial"])[["score", "final"]].median().reset_index()
-    best = by_trial.sort_values(["score", "final", "trial"]).groupby(GROUP)["trial"].first().rename("best")
-    chosen = runs[GROUP].merge(best.reset_index(), on=GROUP, how="left")["best"].to_numpy()
-    return pd.Series(runs["trial"].to_numpy() == chosen, index=runs.index)
+    groups = runs.groupby(GROUP, sort=False).ngroup().astype(np.int64)
+    tightest = runs["tolerance"] == runs.groupby(groups)["tolerance"].transform("min")
+    last = runs[tightest]
+    scores, finals = rate_runs(last["status"] == "converged", last["iterations"], last["residual"])
+    best = best_trials(groups[tightest].to_numpy(), last["trial"].to_numpy(), scores, finals)
+    return runs["trial"] == groups.map(best)
+
+
+def rate_runs(converged: object, iterations: object, residuals: object) -> tuple[Floats, Floats]:
+    """Return what trials are compared by, for arrays of runs at their tightest tolerance.
+
+    Returns
+    -------
+    scores
+        The iterations; infinitely many for a run that did not converge.
+    finals
+        The final measure; infinite where it is not a number.
+    """
+    scores = np.where(np.asarray(converged), np.asarray(iterations, np.float64), np.inf)
+    return scores, np.nan_to_num(np.asarray(residuals, np.float64), nan=np.inf, posinf=np.inf)
+
+
+def best_trials(groups: NDArray[Any], trials: Ints, scores: Floats, finals: Floats) -> dict[int, int]:
+    """Find the best trial of each group.
+
+    Parameters
+    ----------
+    groups, trials
+        For each run the number of its group and of its trial.
+    scores, finals
+        For each run what `rate_runs` gives.
+
+    Returns
+    -------
+    dict
+        By group, the trial with the least median score over its runs (all starts and seeds). Ties go by the least median
+        final measure, then by the lowest trial number.
+    """
+    order = np.lexsort((trials, groups))
+    firsts = _first_of_runs(groups[order], trials[order])
+    group, trial = groups[order][firsts], trials[order][firsts]
+    score, final = (_medians(values[np.lexsort((values, trials, groups))], firsts) for values in (scores, finals))
+    order = np.lexsort((trial, final, score, group))
+    firsts = _first_of_runs(group[order])
+    return dict(zip(group[order][firsts].tolist(), trial[order][firsts].tolist(), strict=True))
+
+
+def _first_of_runs(*columns: NDArray[Any]) -> Ints:
+    """Return where runs of equal rows begin."""
+    changes = np.logical_or.reduce([column[1:] != column[:-1] for column in columns])
+    return np.flatnonzero(np.concatenate([np.ones(min(1, columns[0].size), bool), changes]))
+
+
+def _medians(values: Floats, firsts: Ints) -> Floats:
+    """Return the median of each run, of values that are sorted within runs."""
+    counts = np.diff(firsts, append=values.size)
+    low, high = values[firsts + (counts - 1) // 2], values[firsts + counts // 2]
+    medians: Floats = np.where(low == high, low, (low + high) / 2)
+    return medians

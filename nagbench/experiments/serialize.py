@@ -1,4 +1,4 @@
-"""Problems, optimizers, specifications and tables as the text that gives them back."""
+"""Write problems, optimizers, specifications and tables as text."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import tomli_w
 
 from nagbench.core.errors import UsageError
 from nagbench.experiments.specification import Spec
@@ -17,7 +18,19 @@ from nagbench.problems.problem import Problem
 
 
 def text_of_problem(item: str | Problem) -> str:
-    """The text form of a problem: its suite name where it is the suite's, else its family with parameters."""
+    """Return the text form of a problem: its name if it is a suite's, else its family with parameters.
+
+    Raises
+    ------
+    UsageError
+        If the problem was changed after it was made, so that the text would give another one.
+
+    Examples
+    --------
+    >>> import nagbench
+    >>> text_of_problem(nagbench.problem("rosenbrock", dimension=3))
+    'rosenbrock:dimension=3'
+    """
     if isinstance(item, str):
         return item
     if item.name in problem_names() and make_problem(item.name).spec == item.spec:
@@ -40,7 +53,14 @@ def text_of_problem(item: str | Problem) -> str:
 
 
 def text_of_optimizer(item: str | Optimizer) -> str:
-    """The text form of an optimizer with all its hyperparameters."""
+    """Return the text form of an optimizer with all its hyperparameters.
+
+    Examples
+    --------
+    >>> import nagbench
+    >>> text_of_optimizer(nagbench.optimizer("nesterov", step_size=1e-3, momentum=0.9))
+    'nesterov:step_size=0.001,momentum=0.9'
+    """
     if isinstance(item, str):
         return item
     return f"{item.name}:" + ",".join(f"{key}={_text(value)}" for key, value in item.hyperparameters.items())
@@ -53,13 +73,12 @@ def _text(value: Any) -> str:
 
 
 def spec_to_toml(spec: Spec) -> str:
-    """A specification as the TOML file that gives it."""
-    values = spec.model_dump(mode="json", exclude_none=True)
-    return "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items())
+    """Return a specification as the TOML file that gives it."""
+    return tomli_w.dumps(spec.model_dump(mode="json", exclude_none=True))
 
 
 def table_to_json(table: pd.DataFrame) -> str:
-    """A table as a JSON array of objects, one a row; missing numbers are null, infinite ones "inf" or "-inf"."""
+    """Return a table as a JSON array of objects, one a row; missing numbers are null, infinite ones "inf" or "-inf"."""
     plain = table.astype(object).where(table.notna(), None)
     rows = [{key: _json_number(value) for key, value in row.items()} for row in plain.to_dict("records")]
     return json.dumps(rows, ensure_ascii=False, default=lambda thing: thing.item())

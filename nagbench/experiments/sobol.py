@@ -1,4 +1,4 @@
-"""The sequence of points from which trials are taken."""
+"""The Sobol sequence, from which trials are taken."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 
 def sobol_points(dimension: int) -> qmc.Sobol:
-    """The Sobol sequence in [0, 1)ⁿ, not scrambled, without its first point, the origin.
+    """Return the Sobol sequence in [0, 1)ⁿ, not scrambled, without its first point, the origin.
 
     Its direction numbers are those of Joe & Kuo (2008), "new-joe-kuo-6", as SciPy has them.
     `random(count)` draws the next points, of shape (count, dimension).
     """
     from scipy.stats import qmc
 
-    # SciPy reads its numbers in code that cannot raise: an interrupt in there is lost, and the points come out wrong.
+    # SciPy reads its numbers in code that cannot raise: an interrupt there would be lost, and the points would be wrong.
     with defer_signals():
         return qmc.Sobol(max(1, dimension), scramble=False).fast_forward(1)

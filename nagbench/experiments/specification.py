@@ -1,4 +1,4 @@
-"""What a sweep is asked for: the keys of a TOML specification, or of `nagbench.sweep`."""
+"""The specification of a sweep: the keys of a TOML file, or of `nagbench.sweep`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Mode = Literal["theory", "default", "tuned", "grid"]
 
 
 def _no_flag(value: Any) -> Any:
-    """Python takes true for 1."""
+    """Refuse true and false, which Python takes for 1 and 0."""
     if isinstance(value, bool):
         raise PydanticCustomError("float_type", "a number")
     return value
@@ -36,10 +36,10 @@ DEFAULT_OPTIMIZERS = ("gradient-descent", "momentum", "nesterov", "rmsprop", "ad
 
 
 class Spec(BaseModel):
-    """What a sweep runs; the keys of a TOML specification. Tolerances are kept in decreasing order.
+    """What a sweep runs; the keys of a TOML specification.
 
-    ``modes`` None stands for theory and tuned. An optimizer that comes with all its hyperparameters runs as given, and one
-    that comes with lists of values runs over their grid.
+    Tolerances are kept in decreasing order. ``modes`` None stands for theory and tuned. An optimizer with values for all its
+    hyperparameters runs as given, and one with lists of values runs over their grid.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -71,7 +71,7 @@ class Spec(BaseModel):
 
     @property
     def hash(self) -> str:
-        """Eight hexadecimal digits of all that decides which cells there are."""
+        """Eight hexadecimal digits of everything that decides which cells there are."""
         import hashlib
 
         decides = self.model_dump(exclude={"name", "timing", "repeats", "curves"})
@@ -79,7 +79,25 @@ class Spec(BaseModel):
 
 
 def validate_spec(values: Mapping[str, Any], source: str = "sweep") -> Spec:
-    """A checked specification. Raises UsageError that names every mistake, and the nearest valid key."""
+    """Return a checked specification.
+
+    Parameters
+    ----------
+    values
+        The keys of the specification.
+    source
+        Where they come from, for messages.
+
+    Raises
+    ------
+    UsageError
+        If anything is not valid; it names every mistake, and the nearest valid key.
+
+    Examples
+    --------
+    >>> validate_spec({"tolerances": [1e-6, 1e-3]}).tolerances
+    (0.001, 1e-06)
+    """
     try:
         return Spec.model_validate(values)
     except ValidationError as error:
@@ -87,7 +105,7 @@ def validate_spec(values: Mapping[str, Any], source: str = "sweep") -> Spec:
 
 
 def read_spec(file: Path, **overrides: Any) -> dict[str, Any]:
-    """The keys of a TOML specification. Raises UsageError for a file that cannot be read."""
+    """Return the keys of a TOML specification, replaced by ``overrides``. Raises UsageError if the file cannot be read."""
     values = read_toml("specification", file)
     suite = [name for name, value in values.items() if isinstance(value, dict) and "family" in value]
     if suite and len(suite) == len(values):

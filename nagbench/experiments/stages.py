@@ -1,4 +1,4 @@
-"""The stages of a sweep over a results directory: count every cell, then predict, trace and time the selected ones."""
+"""Count the cells of a sweep, then predict, trace and time the selected ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from nagbench.core.environment import machine_facts, one_core
 from nagbench.core.errors import UsageError
-from nagbench.core.keys import key_ids
+from nagbench.core.keys import keys_to_ints
 from nagbench.engine.batch_run import load_batch
 from nagbench.engine.batches import Batch
 from nagbench.engine.fingerprints import fingerprint_of
@@ -26,7 +26,7 @@ from nagbench.engine.tracing import Traced, trace_cell
 from nagbench.execution.deadline import Deadline
 from nagbench.execution.executors import Execution, count_batches, runs_user_code
 from nagbench.execution.sandbox import error_text
-from nagbench.experiments.resume import Pending
+from nagbench.experiments.results import read_outcomes
 from nagbench.experiments.specification import Spec
 from nagbench.experiments.storage.store import Store
 from nagbench.optimizers.algorithm import Optimizer
@@ -39,23 +39,23 @@ _LOSSES = 2
 
 
 class Progress:
-    """Told how a sweep goes on. This one says nothing; the command line's draws a bar."""
+    """Listener to the progress of a sweep. This one ignores it; the command line's draws a bar."""
 
     def stage(self, name: str, total: int) -> None:
-        """A stage begins: "counting" cells, "tracing" or "timing" selected ones."""
+        """Begin a stage: "counting" cells, "tracing" or "timing" selected ones."""
 
     def advance(self, count: int, statuses: Mapping[str, int]) -> None:
-        """So many cells are done; ``statuses`` counts how they ended."""
+        """Count cells that are done; ``statuses`` says how many ended in which way."""
 
     def pulse(self) -> None:
-        """Called about every 50 ms while compiled code runs; what it raises ends the sweep in good order."""
+        """Do what is due about every 50 ms while compiled code runs. An exception ends the sweep in good order."""
 
     def warn(self, message: str) -> None:
-        """One line that the user should read."""
+        """Show the user one line."""
 
 
 def with_deadline(listener: Progress, deadline: Deadline | None) -> Progress:
-    """The same listener, whose pulse ends the sweep when its time is over."""
+    """Return the listener with a pulse that ends the sweep after the deadline."""
     return listener if deadline is None else _Within(listener, deadline)
 
 
@@ -70,24 +70,20 @@ class _Within(Progress):
 
 
 class FailedError(Exception):
-    """The first cell that ended as an error, where none was to be survived."""
+    """A cell ended as an error, and the sweep was to end at the first error."""
 
 
 def count_cells(
-    store: Store,
-    planned: Iterable[Batch],
-    pending: Pending,
-    how: Execution,
-    listener: Progress,
-    *,
-    fail_fast: bool = False,
+    store: Store, batches: Iterable[Batch], cells: int, how: Execution, listener: Progress, *, fail_fast: bool = False
 ) -> None:
-    """Counts the cells of a plan that are pending, and stores what comes in every few seconds."""
-    listener.stage("counting", len(pending))
+    """Count the cells of these batches, so many, and store their outcomes every few seconds.
+
+    Raises FailedError at the first cell that ends as an error, if ``fail_fast``.
+    """
+    listener.stage("counting", cells)
     ready = _Ready(store)
-    bundles = (left for cells in planned if len(left := pending.of(cells)))
     try:
-        for table in count_batches(bundles if len(pending) else (), how, listener.pulse):
+        for table in count_batches(batches if cells else (), how, listener.pulse):
             ready.add(table)
             ends = _ends(table)
             listener.advance(sum(ends.values()), ends)
@@ -99,46 +95,48 @@ def count_cells(
 
 
 def _ends(table: pa.Table) -> dict[str, int]:
-    """How the cells of a table ended, at their tightest tolerance, which is their last row."""
-    ids = key_ids(table["cell"])
+    """Count how the cells of a table ended: the statuses of their last rows, which have the tightest tolerance."""
+    ids = keys_to_ints(table["cell"])
     last = np.append(ids[1:] != ids[:-1], True)
     counts = table["status"].filter(pa.array(last)).value_counts()
     return {str(item["values"]): int(item["counts"].as_py()) for item in counts}
 
 
 class _Ready:
-    """Outcomes on their way to the disk: a part every few seconds, or when there are many of them."""
+    """Outcomes that are not stored yet: a part is written every few seconds, or when there are many of them."""
 
     def __init__(self, store: Store) -> None:
         self._store, self._tables, self._rows, self._flushed = store, list[pa.Table](), 0, time.monotonic()
 
     def add(self, table: pa.Table) -> None:
-        """Takes some more in."""
+        """Add outcomes."""
         self._tables.append(table)
         self._rows += table.num_rows
         if self._rows > _ROWS or time.monotonic() - self._flushed > _FLUSH:
             self.flush()
 
     def flush(self) -> None:
-        """Writes all there is."""
+        """Write all outcomes that were added."""
         tables, self._tables, self._rows = self._tables, [], 0
         if tables:
             self._store.append("runs", pa.concat_tables(tables))
         self._flushed = time.monotonic()
 
 
-def follow_up(store: Store, spec: Spec, chosen: Mapping[str, Cell], ends: pd.DataFrame, listener: Progress) -> None:
-    """What is made of the selected cells alone: predictions, curves, timings. ``ends`` are their stored outcomes."""
-    fingerprints = {key: fingerprint_of(cell.problem, cell.optimizer) for key, cell in chosen.items()}
-    _predict(store, chosen, fingerprints)
-    if spec.curves:
-        _trace(store, chosen, ends, fingerprints, listener)
-    if spec.timing:
-        _time(store, spec, chosen, ends, fingerprints, listener)
+def follow_up(store: Store, spec: Spec, cells: Mapping[str, Cell], listener: Progress) -> None:
+    """Predict, trace and time the selected cells, given by key."""
+    fingerprints = {key: fingerprint_of(cell.problem, cell.optimizer) for key, cell in cells.items()}
+    _predict(store, cells, fingerprints)
+    if spec.curves or spec.timing:
+        outcomes = read_outcomes(store, pd.DataFrame(fingerprints.items(), columns=["cell", "fingerprint"]), part=True)
+        if spec.curves:
+            _trace(store, cells, outcomes, fingerprints, listener)
+        if spec.timing:
+            _time(store, spec, cells, outcomes, fingerprints, listener)
 
 
 def _known(store: Store, kind: str, *columns: str) -> set[tuple[Any, ...]]:
-    """The keys of what a kind holds already; rows that tell of an error do not count."""
+    """Return the keys of the rows that are stored already, except those of errors."""
     found = store.read(kind, ["cell", "fingerprint", *columns])
     if "error" in columns:
         found = found[found["error"] == ""]

@@ -1,33 +1,39 @@
-"""The stages of a sweep, from its specification to a complete results directory."""
+"""A sweep: specification → plan → count → select → predict, trace and time → results directory."""
 
 from __future__ import annotations
 
 import datetime
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from nagbench.core.environment import git_commit, library_versions, machine_facts
+from nagbench.engine.batches import Batch
 from nagbench.engine.fingerprints import fingerprint_of
+from nagbench.engine.records import Cell
 from nagbench.execution.executors import Execution
-from nagbench.experiments.best_trials import plan_of_best_trials
-from nagbench.experiments.names import left_out
-from nagbench.experiments.plan import Plan, make_plan, without_theory
-from nagbench.experiments.plan_table import cell_of_row, plan_schema, plan_table
+from nagbench.experiments.index import Rows, SweepIndex
+from nagbench.experiments.names import missing_library_messages
+from nagbench.experiments.plan import Plan, make_plan, missing_theory_message
+from nagbench.experiments.plan_table import check_key, plan_schema, plan_table, read_batches
 from nagbench.experiments.results import Results
-from nagbench.experiments.resume import Pending, PlanKeys, batches_of_plan, stored_outcomes
 from nagbench.experiments.serialize import spec_to_toml
 from nagbench.experiments.specification import Spec
 from nagbench.experiments.stages import Progress, count_cells, follow_up
 from nagbench.experiments.storage.parts import KINDS
 from nagbench.experiments.storage.store import SCHEMA, Store
 
+# Cells of a plan that are kept in memory; a longer plan is read back from the disk.
+_MOST_KEPT = 1_000_000
+
 
 def run_sweep(
-    checked: Spec,
+    spec: Spec,
     how: Execution,
     shard: tuple[int, int] | None,
     out: str | Path | None,
@@ -41,7 +47,7 @@ def run_sweep(
 
     Parameters
     ----------
-    checked
+    spec
         The specification.
     how
         Where cells are counted, and their limits.
@@ -63,58 +69,102 @@ def run_sweep(
     UsageError
         If the plan cannot be made or the directory cannot be used.
     """
-    planned = make_plan(checked)
-    for line in filter(None, [*left_out(checked.optimizers), without_theory(planned)]):
+    plan = make_plan(spec)
+    for line in filter(None, [*missing_library_messages(spec.optimizers), missing_theory_message(plan)]):
         listener.warn(line)
-    store = Store(Path(out or Path("results") / f"{checked.name}-{checked.hash}"), listener.warn)
+    store = Store(Path(out or Path("results") / f"{spec.name}-{spec.hash}"), listener.warn)
     store.prepare()
     if fresh:
         store.clear()
     for kind in KINDS:
         store.discard_damaged(kind)
-    plan, keys = _write_plan(store, planned)
-    manifest = _begin(store, planned.spec, plan, keys.cells, command, shard)
-    pending = Pending(keys, stored_outcomes(store, keys.fingerprints), shard)
-    count_cells(store, batches_of_plan(store, plan), pending, how, listener, fail_fast=fail_fast)
+    written = _write_plan(store, plan)
+    manifest = _write_manifest(store, spec, written, command, shard)
+    written.index.read_outcomes(store)
+    pending = written.index.pending(shard)
+    batches, count = take_rows(written.batches, pending), int(np.count_nonzero(pending))
+    count_cells(store, batches, count, how, listener, fail_fast=fail_fast)
+    written.index.read_outcomes(store)
+    results = Results(store, manifest, written.index)
     if shard is None:
-        complete(Results(store, manifest), checked, listener, keys)
-    return Results(store, manifest)
+        complete(results, written.batches, spec, listener)
+    return results
 
 
-def complete(counted: Results, spec: Spec, listener: Progress, keys: PlanKeys | None = None) -> None:
-    """What comes after counting, for the selected cells alone: predictions, curves, timings."""
-    rows = plan_of_best_trials(counted.store, counted.manifest["plan"], keys)
-    chosen = {cell.key: cell for cell in map(cell_of_row, rows.drop_duplicates("cell").to_dict("records"))}
-    if chosen:
-        ends = counted.outcomes_of(rows, pa.array(list(chosen), pa.string()))
-        follow_up(counted.store, spec, chosen, ends, listener)
+def complete(results: Results, batches: Iterable[Batch], spec: Spec, listener: Progress) -> None:
+    """Predict, trace and time the selected cells of a counted plan, whose ``batches`` these are."""
+    cells = _cells_by_key(take_rows(batches, results.selected))
+    if cells:
+        follow_up(results.store, spec, cells, listener)
 
 
-def _write_plan(store: Store, planned: Plan) -> tuple[str, PlanKeys]:
-    """Writes the plan, and returns its part and its keys."""
-    schema = plan_schema(planned)
-    keys = PlanKeys()
+def take_rows(batches: Iterable[Batch], rows: Rows) -> Iterator[Batch]:
+    """Take the cells of these rows of a plan out of its batches."""
+    first = 0
+    for batch in batches:
+        wanted = np.flatnonzero(rows[first : first + len(batch)])
+        first += len(batch)
+        if wanted.size:
+            yield batch if wanted.size == len(batch) else batch.take(wanted)
+
+
+def _cells_by_key(batches: Iterable[Batch]) -> dict[str, Cell]:
+    cells: dict[str, Cell] = {}
+    for batch in batches:
+        for key, cell in zip(batch.keys, batch, strict=True):
+            check_key(cell, key)
+            cells[key] = cell
+    return cells
+
+
+@dataclass(frozen=True)
+class StoredBatches:
+    """The cells of a plan's part, read anew at every pass."""
+
+    store: Store
+    part: str
+
+    def __iter__(self) -> Iterator[Batch]:
+        return read_batches(self.store, self.part)
+
+
+@dataclass(frozen=True, eq=False)
+class WrittenPlan:
+    """A plan in a results directory: the name of its part, its index, and its cells."""
+
+    part: str
+    index: SweepIndex
+    batches: Iterable[Batch]
+
+
+def _write_plan(store: Store, plan: Plan) -> WrittenPlan:
+    schema, index, kept = plan_schema(plan), SweepIndex(min(plan.spec.tolerances)), list[Batch]()
 
     def tables() -> Iterator[pa.Table]:
-        for lot in planned:
-            template = lot.cells.template
-            keys.add(lot.cells.ids, [fingerprint_of(template.problem, template.optimizer)])
-            yield plan_table(lot, schema)
+        for planned in plan:
+            cells, template = planned.cells, planned.cells.template
+            group = planned.problem, planned.variant, planned.mode, template.oracle
+            index.add_plan(cells.ids, group, planned.trials, fingerprint_of(template.problem, template.optimizer))
+            kept.append(cells)
+            if index.rows > _MOST_KEPT:
+                kept.clear()
+            yield plan_table(planned, schema)
 
-    return store.append_all("plan", tables(), schema), keys
+    part = store.append_all("plan", tables(), schema)
+    return WrittenPlan(part, index, kept if index.rows <= _MOST_KEPT else StoredBatches(store, part))
 
 
-def _begin(
-    store: Store, spec: Spec, plan: str, cells: int, command: str | None, shard: tuple[int, int] | None
+def _write_manifest(
+    store: Store, spec: Spec, plan: WrittenPlan, command: str | None, shard: tuple[int, int] | None
 ) -> dict[str, Any]:
-    """Writes specification and manifest, and returns the manifest; one that says the same stays as it is."""
+    """Write specification and manifest, and return the manifest; one that says the same stays as it is."""
     file = store.folder / "spec.toml"
     manifest: dict[str, Any] = {
         "schema": SCHEMA,
         "name": spec.name,
         "spec": spec.model_dump(mode="json"),
-        "plan": plan,
-        "cells": cells,
+        "plan": plan.part,
+        "cells": plan.index.cells,
         "shard": None if shard is None else f"{shard[0]}/{shard[1]}",
         "versions": dict(library_versions()),
         "machine": machine_facts(),

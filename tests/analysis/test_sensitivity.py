@@ -6,7 +6,7 @@ import pytest
 
 import nagbench
 from nagbench.analysis.sensitivity import best_settings, overshoot_by_momentum, paired_overshoot, regret, usable_steps
-from nagbench.experiments.scan import crossed, scan
+from nagbench.experiments.scan import cross_axes, scan
 from nagbench.experiments.selection import select_best_trials
 from nagbench.optimizers.registry import find_algorithm
 
@@ -37,7 +37,7 @@ def test_widths_are_decades_of_the_steps_that_converge():
 def test_the_width_of_gradient_descent_ends_at_2_over_l():
     problem = nagbench.problem("quadratic", eigenvalues=[1.0, 10.0], start=[1.0, 1.0])
     steps = np.geomspace(1e-3, 1.0, 121)
-    table = scan(problem, find_algorithm("gradient-descent"), crossed({"step_size": steps}), budget=20_000)
+    table = scan(problem, find_algorithm("gradient-descent"), cross_axes({"step_size": steps}), budget=20_000)
     widths = usable_steps(table).iloc[0]
     assert widths["converged_decades"] == pytest.approx(np.log10(0.2 / 1e-3), abs=2 * widths["spacing"])
     # The best of two modes is 2/(L + μ), to the grid and to whole iterations.

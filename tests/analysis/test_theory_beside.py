@@ -7,7 +7,7 @@ import nagbench
 from nagbench.analysis.theory import beside, boundaries, boundary
 from nagbench.analysis.worst_cases import iterations_at_most
 from nagbench.core.canonical import canonical
-from nagbench.experiments.scan import crossed, scan
+from nagbench.experiments.scan import cross_axes, scan
 from nagbench.optimizers.registry import find_algorithm
 
 
@@ -121,7 +121,7 @@ def test_the_boundary_of_a_map_is_the_closed_form_over_l():
 def test_the_boundary_of_rows_is_the_one_of_their_method_and_settings():
     problem, method = nagbench.problem("bowl"), find_algorithm("qhm")
     axes = {"step_size": np.array([0.1, 0.2]), "momentum": np.array([0.5, 0.9])}
-    cells = scan(problem, method, crossed(axes, {"nu": 0.7}), budget=50)
+    cells = scan(problem, method, cross_axes(axes, {"nu": 0.7}), budget=50)
     table = boundaries(cells, canonical(problem.spec))
     m = table["momentum"].to_numpy()
     np.testing.assert_allclose(table["step_size"], (1 + m) / (1 + m - 1.4 * m), rtol=1e-8)

@@ -9,7 +9,7 @@ import command_line
 import pytest
 
 import nagbench
-from nagbench.experiments.plan import cells
+from nagbench.experiments.plan import planned_cells
 from nagbench.experiments.specification import validate_spec
 from nagbench.problems.suites import read_suite
 
@@ -36,7 +36,7 @@ def test_python_examples(folder, capsys):
 
 def test_toml_examples(folder):
     spec, suite = blocks("toml")
-    assert sum(1 for _ in cells(validate_spec(tomllib.loads(spec)))) > 100
+    assert sum(1 for _ in planned_cells(validate_spec(tomllib.loads(spec)))) > 100
     (folder / "mine.toml").write_text(suite, encoding="utf-8")
     assert read_suite(folder / "mine.toml")["steep-valley"].problem().smoothness == pytest.approx(500.0)
 

@@ -19,9 +19,8 @@ from command_line import nag
 import nagbench
 from benchmarks import hostile
 from benchmarks.hostile import SPEC, table_hash
-from nagbench.core.keys import key_ids
+from nagbench.core.keys import keys_to_ints
 from nagbench.engine.batch_run import load_batch
-from nagbench.experiments.best_trials import plan_of_best_trials
 from nagbench.experiments.plan_table import cell_of_row
 from nagbench.experiments.selection import select_best_trials
 from nagbench.experiments.storage.store import Store
@@ -51,7 +50,7 @@ def test_a_store_of_schema_1_reads_as_it_did(tmp_path):
 def test_what_is_shown_is_what_is_selected(undisturbed):
     whole = undisturbed.runs[undisturbed.runs["selected"]].reset_index(drop=True)
     pd.testing.assert_frame_equal(undisturbed.shown, whole)
-    assert set(plan_of_best_trials(undisturbed.store, undisturbed.manifest["plan"])["cell"]) == set(whole["cell"])
+    assert set(undisturbed.plan[undisturbed.selected]["cell"]) == set(whole["cell"])
     assert select_best_trials(undisturbed.runs).any()
 
 
@@ -284,9 +283,9 @@ def test_a_sweep_that_was_killed_before_its_manifest_starts_again(undisturbed, t
 
 def test_keys_as_numbers():
     keys = pa.array(["00000000000000ff", "ffffffffffffffff", "0123456789abcdef"])
-    assert key_ids(keys).tolist() == [255, 2**64 - 1, 0x0123456789ABCDEF]
-    assert key_ids(keys.slice(1, 1)).tolist() == [2**64 - 1]
-    assert key_ids(pa.chunked_array([keys, keys])).size == 6
+    assert keys_to_ints(keys).tolist() == [255, 2**64 - 1, 0x0123456789ABCDEF]
+    assert keys_to_ints(keys.slice(1, 1)).tolist() == [2**64 - 1]
+    assert keys_to_ints(pa.chunked_array([keys, keys])).size == 6
 
 
 @pytest.mark.parametrize("content", ["", "[1]", "no JSON", None])

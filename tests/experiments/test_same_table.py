@@ -27,6 +27,14 @@ def test_in_one_that_is_watched(undisturbed, tmp_path):
     assert table_hash(nagbench.sweep(**SPEC, out=tmp_path, cell_timeout=60.0)) == table_hash(undisturbed)
 
 
+def test_with_a_plan_that_is_read_back_from_the_disk(undisturbed, tmp_path, monkeypatch):
+    monkeypatch.setattr("nagbench.experiments.sweep._MOST_KEPT", 10)
+    assert undisturbed.manifest["cells"] > 10
+    done = nagbench.sweep(**{**SPEC, "curves": True}, out=tmp_path)
+    assert table_hash(done) == table_hash(undisturbed)
+    assert set(done.curves["cell"]) == set(done.shown["cell"])
+
+
 def test_in_shards(undisturbed, tmp_path):
     shards = [nagbench.sweep(**SPEC, out=tmp_path / str(i), shard=(i, 2)) for i in (1, 2)]
     assert sum(shard.counted for shard in shards) == undisturbed.manifest["cells"]

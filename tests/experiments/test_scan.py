@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 import nagbench
-from nagbench.experiments.scan import axis, crossed, default_axes, scan
+from nagbench.experiments.scan import cross_axes, default_axes, parse_axis, scan
 from nagbench.optimizers.registry import find_algorithm
 
 
 def test_every_row_is_what_a_run_gives():
     problem, method = nagbench.problem("rosenbrock"), find_algorithm("nesterov")
     axes = {"step_size": np.geomspace(1e-4, 1e-2, 4), "momentum": np.array([0.0, 0.9, 0.99])}
-    table = scan(problem, method, crossed(axes), budget=3_000)
+    table = scan(problem, method, cross_axes(axes), budget=3_000)
     assert len(table) == 12
     assert set(table["status"]) >= {"converged", "budget", "diverged"}
     for row in table.itertuples():
@@ -26,7 +26,7 @@ def test_a_sweep_has_the_same_cells(tmp_path):
         budget=500, timing=False, curves=False, out=tmp_path / "run",
     )  # fmt: skip
     axes = {"momentum": np.array([0.5, 0.9]), "step_size": np.array([0.01, 0.1])}
-    table = scan(nagbench.problem("bowl"), find_algorithm("momentum"), crossed(axes), budget=500)
+    table = scan(nagbench.problem("bowl"), find_algorithm("momentum"), cross_axes(axes), budget=500)
     both = sweep.runs.merge(table, on="cell", suffixes=("", "_scan"))
     assert len(both) == 4
     assert (both["iterations"] == both["iterations_scan"]).all()
@@ -34,14 +34,14 @@ def test_a_sweep_has_the_same_cells(tmp_path):
 
 def test_other_processes_count_the_same():
     problem, method = nagbench.problem("bowl"), find_algorithm("momentum")
-    settings = list(crossed({"step_size": np.geomspace(0.01, 2.0, 30), "momentum": np.array([0.0, 0.9])}))
+    settings = list(cross_axes({"step_size": np.geomspace(0.01, 2.0, 30), "momentum": np.array([0.0, 0.9])}))
     alone, shared = (scan(problem, method, settings, budget=300, jobs=jobs) for jobs in (1, 2))
     assert alone.equals(shared)
 
 
 def test_a_schedule_is_kept_and_only_one():
     problem, method = nagbench.problem("bowl"), find_algorithm("momentum")
-    table = scan(problem, method, crossed({"step_size": np.array([0.1, 0.2])}, {"schedule": "cosine"}), budget=20)
+    table = scan(problem, method, cross_axes({"step_size": np.array([0.1, 0.2])}, {"schedule": "cosine"}), budget=20)
     assert set(table["schedule"]) == {"cosine"}
     run = nagbench.run(problem, nagbench.optimizer("momentum", step_size=0.2, schedule="cosine"), budget=20)
     assert run.cell.key == table["cell"].iloc[1]
@@ -52,11 +52,11 @@ def test_a_schedule_is_kept_and_only_one():
 def test_axes_span_the_tuning_ranges_in_units_of_1_over_l():
     problem, method = nagbench.problem("ill-conditioned-1e2"), find_algorithm("nesterov")
     assert default_axes(method) == ["step_size", "momentum"]
-    name, steps = axis(problem, method, "step_size", 11)
+    name, steps = parse_axis(problem, method, "step_size", 11)
     assert name == "step_size"
     np.testing.assert_allclose(steps[[0, -1]] * problem.smoothness, [0.01, 4.0])
     np.testing.assert_allclose(np.diff(np.log(steps)), np.log(400.0) / 10)
-    momenta = axis(problem, method, "momentum=0.5..0.99", 3)[1]
+    momenta = parse_axis(problem, method, "momentum=0.5..0.99", 3)[1]
     np.testing.assert_allclose(1.0 - momenta, np.geomspace(0.5, 0.01, 3))
 
 
@@ -72,7 +72,7 @@ def test_axes_span_the_tuning_ranges_in_units_of_1_over_l():
 )
 def test_an_axis_that_does_not_fit_is_refused(text, message):
     with pytest.raises(nagbench.UsageError, match=message):
-        axis(nagbench.problem("bowl"), find_algorithm("nesterov"), text, 5)
+        parse_axis(nagbench.problem("bowl"), find_algorithm("nesterov"), text, 5)
 
 
 def test_a_scan_is_checked_before_it_runs():

@@ -312,7 +312,7 @@ def test_starts_are_drawn_from_the_domain_and_shared_by_all_methods(tmp_path):
 
 def points(method, free, count):
     """The columns of all trials, in one piece."""
-    blocks = [values for _, values in modes.trials(find_algorithm(method), free, count, 0.1)]
+    blocks = [values for _, values in modes.sobol_trials(find_algorithm(method), free, count, 0.1)]
     return {name: np.concatenate([block[name] for block in blocks]) for name in free}
 
 
@@ -330,7 +330,7 @@ def test_tuning_is_a_prefix_of_one_sequence():
 
 def test_theory_is_left_out_where_l_or_mu_is_unknown():
     spec = specification.validate_spec({"problems": ["rosenbrock", "bowl"], "modes": ["theory"]})
-    assert {(item.problem, item.variant) for item in plan.cells(spec)} == {
+    assert {(item.problem, item.variant) for item in plan.planned_cells(spec)} == {
         ("bowl", name) for name in ("gradient-descent", "momentum", "nesterov")
     }
 
@@ -365,7 +365,7 @@ def test_json_is_strict():
 
 def test_cells_have_different_keys():
     spec = specification.validate_spec({"trials": 8, "starts": 2})
-    planned = list(plan.cells(spec))
+    planned = list(plan.planned_cells(spec))
     contents = {
         (i.problem, i.variant, tuple(i.cell.hyperparameters.values()), i.cell.start): i.cell.key for i in planned
     }
@@ -431,13 +431,13 @@ def test_a_problem_with_a_start_of_its_own(tmp_path):
 
 def test_pinning_the_momentum_alone_leaves_the_step_size_to_tuning():
     spec = specification.validate_spec({"problems": ["bowl"], "optimizers": ["nesterov:momentum=0.5"], "trials": 4})
-    planned = list(plan.cells(spec))
+    planned = list(plan.planned_cells(spec))
     assert {(item.mode, item.cell.hyperparameters["momentum"]) for item in planned} == {("theory", 0.5), ("tuned", 0.5)}
     assert len({item.cell.hyperparameters["step_size"] for item in planned if item.mode == "tuned"}) == 4
     listed = specification.validate_spec(
         {"problems": ["bowl"], "optimizers": ["nesterov:momentum=[0.5,0.9]"], "grid": 3}
     )
-    assert len(list(plan.cells(listed))) == 6
+    assert len(list(plan.planned_cells(listed))) == 6
 
 
 def test_a_timing_that_failed_is_taken_again(tmp_path, monkeypatch):

@@ -1,7 +1,7 @@
 """A results directory: a manifest and immutable Parquet parts.
 
-A part is written under a temporary name and renamed, and is named by a hash of its bytes, so it is there whole or not at
-all, two writers never disturb each other, and damage is seen when it is read. Kinds of parts:
+A part is written under a temporary name, renamed, and named by a hash of its bytes. So it is complete or absent, two writers
+never disturb each other, and damage is noticed when it is read. Kinds of parts:
 
 runs         one row a cell and tolerance: the outcome, and the fingerprint of the sources that it came from
 plan         one row a cell and name in a sweep: problem, variant, mode, trial, and all that the cell holds
@@ -9,7 +9,7 @@ predictions  predicted iteration counts of theory
 timings      one row a timed cell and iteration count, by machine
 curves       value, gradient norm and distance along the run
 
-Rows of cells may be there twice, after two writers, or a compaction that was killed: whoever reads takes one of them.
+Rows of a cell may be stored twice, by two writers or by a compaction that was killed: readers take one of them.
 Nothing but Parquet and JSON is ever loaded from a results directory.
 """
 
@@ -34,10 +34,10 @@ from nagbench.experiments.storage.parts import (
     REQUIRED,
     DamagedError,
     PartFacts,
-    part_facts,
+    inspect_part,
     read_blocks,
     read_part,
-    sweep_out,
+    remove_stale_files,
     write_file,
     write_part,
 )
@@ -53,11 +53,11 @@ Warn = Callable[[str], None]
 
 
 class DamagedManifestError(UsageError):
-    """A manifest.json that cannot be read, or that nobody here wrote."""
+    """A manifest.json cannot be read, or nagbench did not write it."""
 
 
 def _silent(message: str) -> None:
-    """The default for warnings: nobody listens."""
+    """Ignore a warning."""
 
 
 @dataclass(frozen=True)
@@ -68,41 +68,44 @@ class Store:
     warn: Warn = _silent
 
     def prepare(self) -> None:
-        """Makes the folder, and sees that it can be written. Raises UsageError in one line where it cannot.
+        """Make the folder and check that it can be written.
 
-        A folder that holds things but no manifest of ours is somebody else's, and is left alone.
+        Raises
+        ------
+        UsageError
+            If it cannot be written, or if it holds other files but no manifest of nagbench.
         """
         try:
-            if self._foreign():
+            if self._is_foreign():
                 raise UsageError(
                     f"{self.folder} holds other things and is no results directory; choose an empty folder"
                 )
             if (self.folder / "manifest.json").exists():
-                self._put_aside_what_is_damaged()
+                self._rename_damaged_manifest()
             for kind in KINDS:
                 (self.folder / kind).mkdir(parents=True, exist_ok=True)
-                sweep_out(self.folder / kind)
+                remove_stale_files(self.folder / kind)
             probe = self.folder / f".probe-{os.getpid()}"
             probe.write_bytes(b"")
             probe.unlink()
         except OSError as error:
-            # Which of its files and folders it is, where it is not the directory itself.
+            # Name the file or folder if it is not the directory itself.
             inside = [Path(str(error.filename)).name] if error.filename not in (None, str(self.folder)) else []
             why = ": ".join([*inside, error.strerror or str(error)])
             raise UsageError(f"results directory {self.folder} cannot be written: {why}") from None
 
-    def _foreign(self) -> bool:
-        """Whether there are things but neither manifest nor parts, but for what a sweep leaves that was killed early."""
+    def _is_foreign(self) -> bool:
+        """Return whether the folder holds anything but results and what a sweep leaves that was killed early."""
         if not self.folder.is_dir() or (self.folder / "manifest.json").exists() or self._has_parts():
             return False
-        return any(not _ours(item) for item in self.folder.iterdir())
+        return any(not _is_left_over(item) for item in self.folder.iterdir())
 
     def _has_parts(self) -> bool:
-        """Whether outcomes lie here under names that only we give."""
+        """Return whether there are outcomes, under names that only nagbench gives."""
         return any(_PART.fullmatch(file.name) for file in (self.folder / "runs").glob("*.parquet"))
 
-    def _put_aside_what_is_damaged(self) -> None:
-        """A damaged manifest beside outcomes of ours costs none of them: the sweep writes it anew."""
+    def _rename_damaged_manifest(self) -> None:
+        """Rename a damaged manifest beside stored outcomes: the sweep writes it again and keeps them."""
         try:
             _ = self.manifest
         except DamagedManifestError as error:
@@ -113,69 +116,59 @@ class Store:
             self.warn(f"{error}; it is written again, and all outcomes are kept")
 
     def append(self, kind: str, table: pd.DataFrame | pa.Table) -> str:
-        """Writes a table as a part, and returns the part's name; an empty one is not written."""
+        """Write a table as a part and return the part's name; an empty table is not written."""
         if isinstance(table, pd.DataFrame):
             table = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
         return write_part(self.folder / kind, [table], table.schema) if table.num_rows else ""
 
     def append_all(self, kind: str, tables: Iterable[pa.Table], schema: pa.Schema) -> str:
-        """Writes tables of one schema as one part, without holding them all, and returns the part's name."""
+        """Write tables of one schema as one part, without holding them all, and return the part's name."""
         return write_part(self.folder / kind, tables, schema)
 
-    def scan(self, kind: str, columns: list[str] | None = None, *, coded: bool = False) -> Iterator[pa.Table]:
-        """The rows of a kind, a part at a time (``coded``: see `parts.read_part`). A damaged part is named to ``warn`` and
-        left out.
+    def scan(self, kind: str, columns: list[str] | None = None, *, encoded: bool = False) -> Iterator[pa.Table]:
+        """Read the rows of a kind, a part at a time.
 
-        Where a part has gone because it was compacted meanwhile, what took its place is read too.
+        A damaged part is named to ``warn`` and left out. If a part is gone because it was compacted meanwhile, the part that
+        took its place is read. For ``encoded`` see `parts.read_part`.
         """
         seen: set[str] = set()
         while left := sorted(file for file in (self.folder / kind).glob("*.parquet") if file.name not in seen):
             for file in left:
                 seen.add(file.name)
                 with contextlib.suppress(FileNotFoundError):
-                    part = self._part(file, columns, coded=coded)
+                    part = self._part(file, columns, encoded=encoded)
                     if part is not None:
                         yield part
 
-    def read(self, kind: str, columns: list[str] | None = None, *, only: str | None = None) -> pd.DataFrame:
-        """All rows of a kind (of one part, with ``only``) as a pandas table; see `scan`."""
-        if only is None:
-            parts = list(self.scan(kind, columns))
-        else:
-            part = self.part(kind, only, columns)
-            parts = [] if part is None else [part]
+    def read(self, kind: str, columns: list[str] | None = None) -> pd.DataFrame:
+        """Read all rows of a kind as a pandas table; see `scan`."""
+        parts = list(self.scan(kind, columns))
         if not parts:
             return pd.DataFrame(columns=columns)
         table: pd.DataFrame = pa.concat_tables(parts, promote_options="permissive").to_pandas()
         return table
 
-    def part(self, kind: str, name: str, columns: list[str] | None = None) -> pa.Table | None:
-        """The rows of one part; None where it is gone or damaged."""
-        with contextlib.suppress(FileNotFoundError):
-            return self._part(self.folder / kind / Path(name).name, columns)
-        return None
-
     def blocks(
-        self, kind: str, name: str, columns: list[str] | None = None, *, coded: bool = False
+        self, kind: str, name: str, columns: list[str] | None = None, *, encoded: bool = False
     ) -> Iterator[pa.Table]:
-        """The rows of one part, some at a time (``coded``: see `parts.read_part`). Raises UsageError where it is lost."""
+        """Read the rows of one part, some at a time; see `parts.read_part`. Raises UsageError if it is lost."""
         file = self.folder / kind / Path(name).name
         try:
-            yield from read_blocks(file, _BLOCK, columns, coded=coded)
+            yield from read_blocks(file, _BLOCK, columns, encoded=encoded)
         except (FileNotFoundError, DamagedError):
             raise UsageError(
                 f"the {kind} in {self.folder} is lost; the same sweep writes it again and keeps the results"
             ) from None
 
     def part_schema(self, kind: str, name: str) -> pa.Schema:
-        """The columns of one part. Raises UsageError where it is lost."""
+        """Return the columns of one part. Raises UsageError if it is lost."""
         for block in self.blocks(kind, name):
             return block.schema
         raise UsageError(f"the {kind} in {self.folder} is empty")
 
-    def _part(self, file: Path, columns: list[str] | None, *, coded: bool = False) -> pa.Table | None:
+    def _part(self, file: Path, columns: list[str] | None, *, encoded: bool = False) -> pa.Table | None:
         try:
-            return read_part(file, columns, coded=coded)
+            return read_part(file, columns, encoded=encoded)
         except DamagedError:
             self.warn(
                 f"part {file.parent.name}/{file.name} is damaged and is left out; the same sweep runs its cells again"
@@ -183,28 +176,28 @@ class Store:
             return None
 
     def discard_damaged(self, kind: str) -> None:
-        """Names the damaged parts of a kind to ``warn`` and renames them, so that they are not read again."""
+        """Name the damaged parts of a kind to ``warn`` and rename them, so that they are not read again."""
         for file in (self.folder / kind).glob("*.parquet"):
             with contextlib.suppress(FileNotFoundError):
-                if self._part(file, [name for name in REQUIRED[kind] if name in KEYS], coded=True) is None:
+                if self._part(file, [name for name in REQUIRED[kind] if name in KEYS], encoded=True) is None:
                     file.replace(file.with_suffix(".damaged"))
 
     def compact(self, kind: str) -> None:
-        """Many small parts become few. What a part held is written elsewhere before it goes, so nothing is ever missing."""
+        """Join many small parts into few. The rows of a part are written elsewhere before it is deleted."""
         small = [file for file in sorted((self.folder / kind).glob("*.parquet")) if _size(file) < _SMALL]
         if len(small) <= _FEW:
             return
         held: list[tuple[Path, PartFacts]] = []
         for file in small:
             with contextlib.suppress(FileNotFoundError, DamagedError):
-                held.append((file, part_facts(file)))
+                held.append((file, inspect_part(file)))
             if sum(facts.rows for _, facts in held) >= _ROWS:
                 self._join(kind, held)
                 held = []
         self._join(kind, held)
 
     def _join(self, kind: str, held: Sequence[tuple[Path, PartFacts]]) -> None:
-        """One part of several, read one after the other; those that were read go."""
+        """Join parts into one, and delete those that were read."""
         if len(held) < 2:
             return
         schema = pa.unify_schemas([facts.schema for _, facts in held], promote_options="permissive")
@@ -225,7 +218,7 @@ class Store:
 
     @property
     def manifest(self) -> dict[str, Any]:
-        """The manifest, in today's form. Raises UsageError where there is none, it is damaged, or of a newer nagbench."""
+        """The manifest, in today's form. Raises UsageError if there is none, or if it is damaged or of a newer nagbench."""
         file = self.folder / "manifest.json"
         try:
             found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
@@ -251,25 +244,25 @@ class Store:
         return found
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
-        """Replaces the manifest at once, whole."""
+        """Replace the manifest atomically."""
         content = json.dumps({**manifest, "schema": SCHEMA}, indent=2, sort_keys=True, ensure_ascii=False)
         self.write("manifest.json", content)
 
     def write(self, name: str, content: str) -> Path:
-        """Replaces a text file of the folder at once, whole. Raises UsageError where that cannot be done."""
+        """Replace a text file of the folder atomically. Raises UsageError if it cannot be written."""
         write_file(self.folder / name, content.encode())
         return self.folder / name
 
     def clear(self) -> None:
-        """Removes all parts and the manifest, and nothing else."""
+        """Delete all parts and the manifest, and nothing else."""
         for kind in KINDS:
             for file in (self.folder / kind).glob("*.parquet"):
                 file.unlink()
         (self.folder / "manifest.json").unlink(missing_ok=True)
 
 
-def _ours(item: Path) -> bool:
-    """Whether a sweep that was killed at its start may have left this."""
+def _is_left_over(item: Path) -> bool:
+    """Return whether a sweep that was killed at its start may have left this."""
     if not item.is_dir():
         return item.name == "spec.toml" or item.suffix == ".tmp" or item.name.startswith(".probe-")
     files = list(item.iterdir())

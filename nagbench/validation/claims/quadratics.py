@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from nagbench.engine.single_run import run
-from nagbench.experiments.scan import crossed, scan
+from nagbench.experiments.scan import cross_axes, scan
 from nagbench.optimizers.algorithm import Optimizer
 from nagbench.optimizers.registry import find_algorithm
 from nagbench.optimizers.theory import predict_iterations
@@ -122,7 +122,7 @@ def boundary(points: int = 100, condition: float = 10.0) -> ClaimResult:
     rows = []
     for name in METHODS:
         axes = {"step_size": products / condition} | ({} if name == "gradient-descent" else {"momentum": momenta})
-        cells = scan(problem, find_algorithm(name), crossed(axes), budget=_BUDGET)
+        cells = scan(problem, find_algorithm(name), cross_axes(axes), budget=_BUDGET)
         momentum = cells["momentum"].to_numpy() if "momentum" in cells else np.zeros(len(cells))
         distance = cells["step_size"].to_numpy() * condition / EDGES[name](momentum) - 1.0
         wrong = (cells["status"] == "diverged").to_numpy() != (distance > 0.0)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from nagbench.analysis.sensitivity import paired_overshoot
 from nagbench.engine.single_run import run
-from nagbench.experiments.scan import axis, crossed, scan
+from nagbench.experiments.scan import cross_axes, parse_axis, scan
 from nagbench.optimizers.registry import find_algorithm
 from nagbench.optimizers.registry import optimizer as make_optimizer
 from nagbench.problems.lookup import problem as make_problem
@@ -90,8 +90,8 @@ def overshoot(points: int = 40, problems: Sequence[str] = PROBLEMS) -> ClaimResu
     for name in problems:
         problem = make_problem(name)
         for method in map(find_algorithm, ("nesterov", "momentum")):
-            axes = dict(axis(problem, method, text, points) for text in ("step_size", "momentum"))
-            tables.append(scan(problem, method, crossed(axes)))
+            axes = dict(parse_axis(problem, method, text, points) for text in ("step_size", "momentum"))
+            tables.append(scan(problem, method, cross_axes(axes)))
     table = paired_overshoot(pd.concat(tables, ignore_index=True)).drop(columns="oracle")
     pairs = table["pairs"].sum()
     less, more = ((table[side] * table["pairs"]).sum() / pairs for side in ("less", "more"))
@@ -119,7 +119,7 @@ def look_ahead(points: int = 12) -> ClaimResult:
     """
     problem = make_problem("quadratic", eigenvalues=[1.0], start=[1.0])
     products, momenta = np.geomspace(0.01, 0.9, points), 1.0 - np.geomspace(1.0, 0.01, points)
-    settings = list(crossed({"momentum": momenta, "step_size": products}))
+    settings = list(cross_axes({"momentum": momenta, "step_size": products}))
     weaker = [{**given, "momentum": given["momentum"] * (1.0 - given["step_size"])} for given in settings]
     nesterov, ball = find_algorithm("nesterov"), find_algorithm("momentum")
     found = scan(problem, nesterov, settings)

@@ -8,7 +8,7 @@ import nagbench
 from nagbench.engine.batch_run import BatchRun, LoadedBatch
 from nagbench.engine.runner import count, point_digest, replay
 from nagbench.engine.single_run import make_cell
-from nagbench.experiments.plan import cells
+from nagbench.experiments.plan import planned_cells
 from nagbench.experiments.specification import validate_spec
 from nagbench.optimizers.registry import algorithms, find_algorithm
 
@@ -91,4 +91,6 @@ def test_theories_that_need_no_strong_convexity_take_none(name):
 
 def test_more_methods_do_not_change_the_default_sweep():
     assert set(FIVE) < set(METHODS)
-    assert {planned.variant for planned in cells(validate_spec({"problems": ["bowl"], "trials": 2}))} == set(FIVE)
+    assert {planned.variant for planned in planned_cells(validate_spec({"problems": ["bowl"], "trials": 2}))} == set(
+        FIVE
+    )

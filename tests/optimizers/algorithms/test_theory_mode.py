@@ -5,7 +5,7 @@ import pytest
 
 import nagbench
 from nagbench.experiments.modes import theory_of
-from nagbench.experiments.plan import make_plan, without_theory
+from nagbench.experiments.plan import make_plan, missing_theory_message
 from nagbench.experiments.specification import validate_spec
 from nagbench.experiments.stages import Progress
 from nagbench.optimizers.hyperparameters import Hyperparameter
@@ -64,7 +64,7 @@ class TestWhatIsLeftOut:
         return make_plan(validate_spec({"trials": 2, "budget": 10, **given}))
 
     def test_is_named_in_one_line(self):
-        told = without_theory(
+        told = missing_theory_message(
             self.plan(problems=[FLAT, ROUND, UNKNOWN], optimizers=["fista", "nesterov", "adam"], modes=["theory"])
         )
         assert told.count("\n") == 0
@@ -72,11 +72,11 @@ class TestWhatIsLeftOut:
             assert pair in told
 
     def test_nothing_is_said_where_nothing_is_missing_or_theory_was_not_asked_for(self):
-        assert without_theory(self.plan(problems=[FLAT], optimizers=["fista"], modes=["theory"])) == ""
-        assert without_theory(self.plan(problems=[UNKNOWN], optimizers=["adam"])) == ""
-        assert without_theory(self.plan(problems=[UNKNOWN], optimizers=["adam"], modes=["tuned"])) == ""
+        assert missing_theory_message(self.plan(problems=[FLAT], optimizers=["fista"], modes=["theory"])) == ""
+        assert missing_theory_message(self.plan(problems=[UNKNOWN], optimizers=["adam"])) == ""
+        assert missing_theory_message(self.plan(problems=[UNKNOWN], optimizers=["adam"], modes=["tuned"])) == ""
         given = ["adam:step_size=1,beta1=0,beta2=0.9", "fista"]
-        assert "adam" not in without_theory(self.plan(problems=[FLAT], optimizers=given, modes=["theory"]))
+        assert "adam" not in missing_theory_message(self.plan(problems=[FLAT], optimizers=given, modes=["theory"]))
 
     def test_a_sweep_warns(self, tmp_path):
         class Listener(Progress):

@@ -10,7 +10,7 @@ from matplotlib.collections import QuadMesh
 import nagbench
 from nagbench.analysis.theory import boundary
 from nagbench.analysis.tuning import by_trials
-from nagbench.experiments.scan import axis, crossed, scan
+from nagbench.experiments.scan import cross_axes, parse_axis, scan
 from nagbench.optimizers.registry import find_algorithm
 from nagbench.reporting.figures.sensitivity import map_axes, plot_sensitivity_map
 from nagbench.reporting.figures.style import save_figure
@@ -20,8 +20,8 @@ from nagbench.reporting.figures.tuning import plot_tuning_curves
 @pytest.fixture(scope="module")
 def cells():
     problem, method = nagbench.problem("ill-conditioned-1e2"), find_algorithm("momentum")
-    axes = dict(axis(problem, method, name, 12) for name in ("step_size", "momentum"))
-    return scan(problem, method, crossed(axes), budget=2_000)
+    axes = dict(parse_axis(problem, method, name, 12) for name in ("step_size", "momentum"))
+    return scan(problem, method, cross_axes(axes), budget=2_000)
 
 
 @pytest.fixture(scope="module")
