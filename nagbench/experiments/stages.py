@@ -183,7 +183,7 @@ def _trace(
 
 
 def _traced(cell: Cell, listener: Progress) -> Traced | None:
-    """The curve of a cell; None, and a line for the user, where code from outside does not survive it."""
+    """Return the curve of a cell; warn and return None if its user code fails."""
     try:
         return trace_cell(cell, pulse=listener.pulse)
     except UsageError as error:
@@ -226,7 +226,7 @@ def _time(
 
 
 def _times_outside(tasks: Sequence[Task], repeats: int) -> Iterator[pd.DataFrame]:
-    """The times of cells whose code is from outside: together, or, where that is not survived, one by one."""
+    """Time cells that run user code: together, or, if that fails, one by one."""
     try:
         yield from time_all(tasks, repeats)
         return

@@ -22,6 +22,7 @@ def create_server(directory: Path, port: int) -> ThreadingHTTPServer:
     Parameters
     ----------
     directory : Path
+        The directory whose files are served.
     port : int
         0 for any free port.
 

@@ -44,6 +44,7 @@ def export_sweep(sweep: SweepResults, commit: str, date: int) -> AsvResults:
     Parameters
     ----------
     sweep : Results
+        The results of the sweep.
     commit : str
         The hash of the commit that the results belong to.
     date : int

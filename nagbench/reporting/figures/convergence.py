@@ -99,10 +99,13 @@ def plot_convergence(
     traces : DataFrame
         A table of `analysis.traces`, of one task.
     against : {"iteration", "evaluations", "time"}
+        The horizontal axis.
     limits : AxisLimits, optional
         By default those that hold the curves.
     legend : bool
+        Whether to draw a legend.
     title : str
+        The title of the figure; empty for none.
     size : tuple of float
         Inches.
     """

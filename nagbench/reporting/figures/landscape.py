@@ -61,6 +61,7 @@ def plot_surface(problem: Problem, grid: int = _SURFACE_GRID, *, title: bool = T
     Parameters
     ----------
     problem : Problem
+        The problem.
     grid : int
         Points on a side.
     title : bool
@@ -86,6 +87,7 @@ def plot_contours(problem: Problem, ax: Axes | None = None) -> Figure:
     Parameters
     ----------
     problem : Problem
+        The problem.
     ax : Axes, optional
         Draw here instead of in a new figure.
 
@@ -127,6 +129,7 @@ def plot_paths(problem: Problem, *runs: Run, look_ahead: bool = False) -> Figure
     Parameters
     ----------
     problem : Problem
+        The problem.
     *runs : Run
         Runs with recorded paths.
     look_ahead : bool

@@ -67,6 +67,7 @@ def evaluate_grid(problem: Problem, box: Floats, grid: int = _GRID) -> GridHeigh
     Parameters
     ----------
     problem : Problem
+        The problem.
     box : array, shape (2, 2)
         Lower and upper limits of each coordinate.
     grid : int

@@ -69,6 +69,7 @@ def metric_data(rows: pd.DataFrame, metric: str) -> PlotData:
     rows : DataFrame
         Columns ``method``, ``optimizer``, ``iteration`` and the metric, sorted by iteration.
     metric : str
+        The name of the metric, a column of the rows.
     """
     values = rows[metric][np.isfinite(rows[metric])].astype(float)
     low, high = float(values.min()), float(values.max())

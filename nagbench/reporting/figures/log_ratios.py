@@ -42,6 +42,7 @@ def plot_log_ratios(
     optimizers : tuple of str, optional
         The optimizers that decide the colours, by default the names.
     title : str
+        The title of the figure; empty for none.
     size : tuple of float
         Inches.
 

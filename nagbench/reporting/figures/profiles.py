@@ -44,9 +44,11 @@ def plot_profiles(
     label, share : str
         The labels of the axes.
     title : str
+        The title of the figure; empty for none.
     size : tuple of float
         Inches.
     legend : bool
+        Whether to draw a legend.
     given_up : DataFrame, optional
         A table of `analysis.profiles.given_up`: a cross marks the cost from which a curve is a lower bound only, because a run
         was cut off there by its budget.

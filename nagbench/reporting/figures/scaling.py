@@ -28,6 +28,7 @@ def scaling_data(rows: pd.DataFrame, along: str) -> PlotData:
     rows : DataFrame
         Rows of `analysis.scaling.scaling`, of one family and mode.
     along : {"condition", "dimension"}
+        The size along the horizontal axis.
     """
     (left, right), (low, high) = _limits(rows["x"]), _limits(rows["iterations"])
     label, write = ("κ", format_power_of_ten) if along == "condition" else ("dimension", format_tick)

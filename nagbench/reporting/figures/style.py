@@ -91,6 +91,7 @@ def style_of(optimizer: str, variant: int = 0) -> LineStyle:
     Parameters
     ----------
     optimizer : str
+        The name of the optimizer.
     variant : int
         The number of the variant, 0 for the first.
     """
@@ -218,7 +219,9 @@ def save_figure(figure: Figure, target: str | Path | IO[bytes], format: str | No
     Parameters
     ----------
     figure : Figure
+        The figure to write.
     target : path or binary file
+        Where to write it.
     format : str, optional
         By default the ending of the file's name, or png.
     dpi : int

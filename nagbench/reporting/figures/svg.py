@@ -44,6 +44,7 @@ def inline_svg(figure: Figure, prefix: str, *, title: str, titles: Mapping[str, 
     Parameters
     ----------
     figure : Figure
+        The figure to embed.
     prefix : str
         Begins every id of the element, so that no id occurs twice on a page.
     title : str

@@ -29,6 +29,7 @@ def render_svg(plot: PlotData, prefix: str, *, title: str) -> str:
     Parameters
     ----------
     plot : PlotData
+        The plot to draw.
     prefix : str
         Begins every id of the element.
     title : str

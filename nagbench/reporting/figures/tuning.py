@@ -38,6 +38,7 @@ def trials_data(rows: pd.DataFrame, title: str, label: str, *, markers_only: boo
     title, label : str
         The title and the label of the horizontal axis.
     markers_only : bool
+        Whether to draw markers without lines.
     """
     (left, right), (low, high) = _limits(rows["x"]), _limits(rows["y"])
     top = high * 1.2 if markers_only else high
