@@ -19,7 +19,7 @@ import nagbench
 from nagbench.analysis.compare import ALL, Rules, time_changes
 from nagbench.analysis.compare_formats import markdown
 from nagbench.analysis.matching import count_groups, matched, timed_pairs
-from nagbench.analysis.ratios import Noise, bank_of, pooled_ratio, said
+from nagbench.analysis.ratios import Noise, bank_of, describe_ratio, pooled_ratio
 from nagbench.cli.main import main
 from nagbench.experiments.storage.store import Store
 
@@ -127,9 +127,9 @@ def test_one_cell_that_lies_badly_does_not_speak_for_its_method():
 
 
 def test_words_are_never_a_bare_percentage():
-    assert said(1 / 1.32, 1 / 1.38, 1 / 1.27) == "faster by 1.32 (1.27–1.38)"
-    assert said(1.1, 1.06, 1.14) == "slower by 1.10 (1.06–1.14)"
-    assert said(1.01, 0.98, 1.03) == "indistinguishable (0.98–1.03)"
+    assert describe_ratio(1 / 1.32, 1 / 1.38, 1 / 1.27) == "faster by 1.32 (1.27–1.38)"
+    assert describe_ratio(1.1, 1.06, 1.14) == "slower by 1.10 (1.06–1.14)"
+    assert describe_ratio(1.01, 0.98, 1.03) == "indistinguishable (0.98–1.03)"
 
 
 def test_rows_match_by_key_then_by_name():
@@ -228,8 +228,8 @@ def nag(*words: object, capsys) -> tuple[int, str, str]:
     """The command in this process, through the entry point of the console script."""
     with mock.patch.object(sys, "argv", ["nagbench", *map(str, words)]), pytest.raises(SystemExit) as ended:
         main()
-    said = capsys.readouterr()
-    return int(ended.value.code or 0), said.out, said.err
+    describe_ratio = capsys.readouterr()
+    return int(ended.value.code or 0), describe_ratio.out, describe_ratio.err
 
 
 def test_a_run_and_itself(made, capsys):
@@ -340,10 +340,10 @@ def test_markdown_is_a_table_that_github_shows_and_names_stay_text(made, capsys)
         (("{a}", "--noise", "2"), ["noise", "below 1"]),
     ],
 )
-def test_bad_input_is_one_line(words, said, made, capsys):
+def test_bad_input_is_one_line(words, describe_ratio, made, capsys):
     code, out, err = nag("compare", made, *(word.format(a=made) for word in words), capsys=capsys)
     assert (code, out, len(err.splitlines())) == (2, "", 1)
-    assert all(part in err for part in said)
+    assert all(part in err for part in describe_ratio)
 
 
 def test_directories_without_a_common_cell(made, tmp_path, capsys):

@@ -119,9 +119,9 @@ def _ridders(probe: Probe, x: Floats, direction: Floats, rows: Ints, size: float
         finer = (factor * row[1:] - row[:-1]) / (factor - 1.0)
         noise = (factor * noise[1:] + noise[:-1]) / (factor - 1.0)
         errors = np.maximum(np.abs(finer - row[1:]), np.abs(finer - row[:-1])) + noise
-        at = int(np.nanargmin(errors)) if np.isfinite(errors).any() else 0
-        if errors[at] < error:
-            best, error = float(finer[at]), float(errors[at])
+        i = int(np.nanargmin(errors)) if np.isfinite(errors).any() else 0
+        if errors[i] < error:
+            best, error = float(finer[i]), float(errors[i])
         row, factor = finer, factor * 1.4**2
     return best, error
 

@@ -55,7 +55,9 @@ def counts(conditions: int = 50, settings: int = 20, seed: int = 0) -> ClaimResu
     """
     random = np.random.default_rng(seed)
     tables = [
-        _counted(_random_quadratic(random), name, random, settings) for _ in range(conditions) for name in METHODS
+        _count_settings(_random_quadratic(random), name, random, settings)
+        for _ in range(conditions)
+        for name in METHODS
     ]
     found = pd.concat(tables, ignore_index=True)
     found["equal"] = (found["measured"] == found["predicted"]) | (found["measured"].isna() & found["predicted"].isna())
@@ -74,7 +76,7 @@ def _random_quadratic(random: np.random.Generator) -> Problem:
     return make_problem("quadratic", eigenvalues=eigenvalues.tolist(), start=random.standard_normal(6).tolist())
 
 
-def _counted(problem: Problem, name: str, random: np.random.Generator, settings: int) -> pd.DataFrame:
+def _count_settings(problem: Problem, name: str, random: np.random.Generator, settings: int) -> pd.DataFrame:
     """Return measured and predicted counts of one method at random settings."""
     method, smoothness = find_algorithm(name), float(problem.spectrum.max())  # type: ignore[union-attr]
     momenta = 1.0 - 10.0 ** random.uniform(-3.0, 0.0, settings)
