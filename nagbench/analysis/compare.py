@@ -17,6 +17,7 @@ from nagbench.core.errors import UsageError
 from nagbench.experiments.results import Results, load_results
 
 ALL = "all methods"
+# The columns that identify a cell for the reader.
 _CELL = ["problem", "variant", "mode", "trial", "start", "seed", "oracle"]
 _INTERVAL = {"ratio": np.nan, "low": np.nan, "high": np.nan}
 
@@ -161,8 +162,8 @@ def compare(a: str | Path | Results, b: str | Path | Results, rules: Rules | Non
     counts["regressed"] = (counts["ratio"] > 1.0 + rules.counts) | (counts["lost"] > counts["gained"])
     times, cells, notes = _compare_times(rows, sides[0].timings, sides[1].timings, rules)
     only = pd.concat([_only_on_side(only_a, "a"), _only_on_side(only_b, "b")], ignore_index=True)
-    told = [*_describe_differences(sides[0].manifest, sides[1].manifest), *_describe_name_matches(rows), *notes]
-    return Comparison(names[0], names[1], rules, rows, counts, times, cells, only, tuple(told))
+    remarks = [*_describe_differences(sides[0].manifest, sides[1].manifest), *_describe_name_matches(rows), *notes]
+    return Comparison(names[0], names[1], rules, rows, counts, times, cells, only, tuple(remarks))
 
 
 def _compare_times(
@@ -220,8 +221,8 @@ def time_changes(pairs: pd.DataFrame, rules: Rules) -> tuple[pd.DataFrame, pd.Da
             for name, mask in pools.items()
         ]
     )
-    found = " (found in these times)" if bank.noise.cell > rules.noise.cell else ""
-    floor = f"noise floor of times: {bank.noise.cell:.1%} a cell{found}, {bank.noise.session:.1%} a session"
+    source = " (found in these times)" if bank.noise.cell > rules.noise.cell else ""
+    floor = f"noise floor of times: {bank.noise.cell:.1%} a cell{source}, {bank.noise.session:.1%} a session"
     return _add_verdicts(times, rules.times), _add_verdicts(cells, rules.cells), [floor]
 
 
@@ -247,14 +248,14 @@ def _why_untimed(a: pd.DataFrame, b: pd.DataFrame) -> str:
 
 def _describe_disturbance(a: pd.DataFrame, b: pd.DataFrame) -> list[str]:
     """Name the sides in which other programs interrupted more than a tenth of the repeats."""
-    told = []
+    remarks = []
     for side, table in (("A", a), ("B", b)):
         share = float((table["disturbed"].fillna(0) / table["repeats"].clip(lower=1)).mean())
         if share > 0.1:
-            told.append(
+            remarks.append(
                 f"other programs interrupted {share:.0%} of the repeats in {side}; a quiet machine tells more apart"
             )
-    return told
+    return remarks
 
 
 def _describe_name_matches(rows: pd.DataFrame) -> list[str]:
@@ -265,19 +266,19 @@ def _describe_name_matches(rows: pd.DataFrame) -> list[str]:
 
 def _describe_differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
     """List the versions, git commits and machine properties that differ."""
-    told = []
+    changes = []
     versions = [side.get("versions", {}) for side in (a, b)]
     for name in sorted({*versions[0], *versions[1]}):
         old, new = versions[0].get(name, "none"), versions[1].get(name, "none")
         if old != new:
-            told.append(f"{name} {old} → {new}")
+            changes.append(f"{name} {old} → {new}")
     if a.get("git") != b.get("git"):
-        told.append(f"commit {a.get('git')} → {b.get('git')}")
+        changes.append(f"commit {a.get('git')} → {b.get('git')}")
     for name in ("processor", "cores", "system"):
         old, new = (side.get("machine", {}).get(name) for side in (a, b))
         if old != new:
-            told.append(f"{name} {old} → {new}")
-    return [f"differs: {', '.join(told)}"] if told else []
+            changes.append(f"{name} {old} → {new}")
+    return [f"differs: {', '.join(changes)}"] if changes else []
 
 
 def _only_on_side(rows: pd.DataFrame, side: str) -> pd.DataFrame:

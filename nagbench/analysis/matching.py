@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-# What names a row where the keys of the cells differ.
+# These identify a row if the keys of the cells differ.
 NAMES = [
     "problem", "variant", "mode", "trial", "start", "seed", "oracle", "tolerance", "measure", "relative", "dtype",
 ]  # fmt: skip
+# These are compared between both sides.
 _COMPARED = ["status", "iterations", "value", "residual", "selected", "cell"]
 
 

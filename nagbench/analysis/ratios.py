@@ -12,10 +12,12 @@ from nagbench.problems.problem import Floats
 
 _DRAWS = 400
 _REPLICATES = 9_999
+# Limits the memory of the replicates that are computed together.
 _MAX_VALUES_AT_ONCE = 2_000_000
+# With fewer units the observed spread is too uncertain to use.
 _MIN_UNITS = 6
 _DEGREES_OF_FREEDOM = 4.0
-# 1.4826 × the median of |t| with 4 degrees of freedom: divides such draws so that their spread, measured like that, is 1.
+# 1.4826 times the median of |t| with 4 degrees of freedom. Draws are divided by it, so that their robust spread is 1.
 _T_SPREAD = 1.4826 * 0.7407
 
 

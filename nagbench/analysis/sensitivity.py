@@ -191,7 +191,7 @@ def regret(runs: pd.DataFrame, modes: Sequence[str] = ("default", "theory", "giv
     converged. An untuned setting may itself be the best, so the regret is at least 1.
     """
     rows = by_setting(runs)
-    # A given setting is a variant of its own: its tuning is another variant of the same optimizer.
+    # A given setting is a separate variant, so its tuning is found by the optimizer, not by the variant.
     best = rows.groupby([*TASK, "optimizer"])["count"].min().rename("best")
     overall = rows.groupby(TASK)["count"].min().rename("best_of_all")
     found = rows[rows["mode"].isin(modes)].rename(columns={"count": "iterations"})

@@ -20,7 +20,9 @@ from nagbench.core.errors import UsageError
 from nagbench.problems.problem import Floats
 
 _SHUFFLES = 19_999
+# Limits the memory of the shuffled tables that are computed together.
 _MAX_RANKS_AT_ONCE = 1_000_000
+# With fewer problems no test has enough power to mean anything.
 _MIN_PROBLEMS = 6
 
 
@@ -62,7 +64,7 @@ def median_interval(values: Sequence[float] | Floats, confidence: float = 0.95) 
         return math.nan, math.nan, math.nan
     below, middle = x[(n - 1) // 2], x[n // 2]
     median = float(middle if below == middle else (below + middle) / 2)
-    # Whole numbers: exact, and of any size.
+    # Integers of any size keep the binomial tail exact.
     limit = math.floor(Fraction((1.0 - confidence) / 2) * 2**n)
     tail, term, place = 1, 1, 0
     while tail <= limit:

@@ -13,10 +13,12 @@ from nagbench.analysis.formatting import listed, whole
 
 MODES = ("tuned", "grid", "default", "theory", "given")
 
-# What two rows must share to be compared, and what tells apart the rows of one method on one problem in one mode.
+# Two rows are compared only if they share these columns.
 _TASK = ["problem", "dimension", "oracle", "dtype", "measure", "relative"]
+# Failures on more problems than this are counted instead of listed.
 _MAX_NAMED = 2
 _NAMES = ["task", "mode", "method"]
+# Columns of the table of runs that are neither these nor hyperparameters.
 _OTHERS = (
     "cell", "variant", "engine", "mode", "trial", "selected", "start", "seed", "status", "iterations", "value", "residual",
     "gradient_evaluations", "value_evaluations", "gradient_norm", "rises", "overshoot", "rate", "predicted_iterations",
@@ -158,7 +160,7 @@ def _labels(rows: pd.DataFrame, name: str, keys: Sequence[str], scope: list[str]
     A key is added if it varies within one ``within`` of the ``scope``.
     """
     labels = rows[name].astype(str)
-    # Most tables have nothing to tell apart, and this says so for all scopes at once.
+    # Most tables have unique names; this test for all scopes at once is fast.
     alone = rows.drop_duplicates([*scope, within, *keys])
     if len(alone) == len(alone.drop_duplicates([*scope, within])):
         return labels

@@ -22,9 +22,9 @@ from nagbench.optimizers.stability import asymptotic_rate, stability_limit
 from nagbench.problems.curvature import Curvature, find_curvature
 from nagbench.problems.problem import Floats, Problem
 
-# What rounding may make of a count: one iteration, or one in a thousand.
+# Rounding may change a count by one iteration, or by one in a thousand.
 _COUNT_TOLERANCE = 1e-3
-# Nearer to the edge of stability than this, whether a run diverges within its budget decides nothing.
+# This close to the edge of stability, growth or decay may be too slow to show within the budget.
 _EDGE_MARGIN = 0.01
 _RUN_COLUMNS = ["cell", "problem", "variant", "mode", "oracle", "start", "seed", "tolerance", "status", "iterations"]
 
@@ -125,7 +125,7 @@ def _worst_case_iterations(
     try:
         return iterations_at_most(problem, optimizer, run["measure"], float(run["tolerance"]), start)
     except UsageError:
-        # A function of the user's that fails has no worst case.
+        # If a user's function fails, it has no worst case.
         return None
 
 

@@ -130,7 +130,7 @@ def importance(runs: pd.DataFrame, shuffles: int = 400) -> pd.DataFrame:
     """
     rows = runs[runs["mode"] == "tuned"]
     settings, found = by_setting(rows), []
-    # A schedule's word has no order to put it into bins by.
+    # The name of a schedule has no order, so it cannot be binned.
     names = [name for name in settings_of(rows) if name not in SCHEDULES]
     for key, group in settings.groupby(_NAMED, sort=False):
         order = group.groupby(["count", "final"], dropna=False).ngroup().rank(method="average").to_numpy(float)
@@ -227,7 +227,7 @@ def held_out(runs: pd.DataFrame, folds: int = 5) -> pd.DataFrame:
         for part in range(max(1 + int(parts[name].max()) for name in held) if held else 0):
             inside = pd.DataFrame({name: parts[name] == part % (1 + parts[name].max()) for name in held})
             scoring, tuning = group[inside.all(axis=1)], group[~inside.any(axis=1)]
-            # A sweep that has not finished lacks some of them.
+            # An unfinished sweep lacks some trials on the scored part.
             tuning = tuning[tuning["trial"].isin(scoring["trial"])]
             if len(tuning):
                 found.append({**named, "part": part, **_score_split(tuning, scoring)})

@@ -13,7 +13,9 @@ from nagbench.core.measures import Measure
 from nagbench.optimizers.algorithm import Optimizer
 from nagbench.problems.problem import Floats, Problem
 
+# Beyond this the search for an iteration gives up.
 _MAX_ITERATIONS = 2**60
+# Two hyperparameters are equal up to this relative difference.
 _REL_TOL = 1e-9
 
 

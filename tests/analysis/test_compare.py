@@ -228,8 +228,8 @@ def nag(*words: object, capsys) -> tuple[int, str, str]:
     """The command in this process, through the entry point of the console script."""
     with mock.patch.object(sys, "argv", ["nagbench", *map(str, words)]), pytest.raises(SystemExit) as ended:
         main()
-    describe_ratio = capsys.readouterr()
-    return int(ended.value.code or 0), describe_ratio.out, describe_ratio.err
+    said = capsys.readouterr()
+    return int(ended.value.code or 0), said.out, said.err
 
 
 def test_a_run_and_itself(made, capsys):
@@ -340,10 +340,10 @@ def test_markdown_is_a_table_that_github_shows_and_names_stay_text(made, capsys)
         (("{a}", "--noise", "2"), ["noise", "below 1"]),
     ],
 )
-def test_bad_input_is_one_line(words, describe_ratio, made, capsys):
+def test_bad_input_is_one_line(words, said, made, capsys):
     code, out, err = nag("compare", made, *(word.format(a=made) for word in words), capsys=capsys)
     assert (code, out, len(err.splitlines())) == (2, "", 1)
-    assert all(part in err for part in describe_ratio)
+    assert all(part in err for part in said)
 
 
 def test_directories_without_a_common_cell(made, tmp_path, capsys):

@@ -11,7 +11,7 @@ from nagbench.problems.problem import Floats, Ints
 from nagbench.validation.checks.dual import directional_derivative
 from nagbench.validation.checks.probe import Probe
 
-# Python's own powers: NumPy's differ in the last digit from processor to processor.
+# Python's own powers are used because NumPy's differ in the last digit between processors.
 STEPS = np.array([1.4**-k for k in range(10)])
 Slope = Callable[[Floats, Floats, Ints], tuple[float, float]]
 

@@ -10,6 +10,7 @@ from nagbench.problems.problem import KINDS, Floats
 from nagbench.validation.checks.findings import Finding, compare, failed, passed, skipped
 from nagbench.validation.checks.probe import SMALL, Probe
 
+# Facts are expected to be accurate to ten digits.
 _DIGITS = 1e-10
 _REL_TOL = 1e-9
 
@@ -154,7 +155,7 @@ def _paired_changes(probe: Probe) -> tuple[Floats, Floats, Floats, Floats, Float
     finite = np.isfinite(change).all(axis=1) & (np.abs(away).max(axis=1) > 0.0)
     x, y, away, change = x[finite], y[finite], away[finite], change[finite]
     size = np.linalg.norm(at_x[finite], axis=1) + np.linalg.norm(at_y[finite], axis=1)
-    # Near a minimiser ∇f is a small difference of terms as large as the curvature times x.
+    # Near a minimiser ∇f is a small difference of terms of the size of the curvature times x, which bound its rounding.
     steep = np.max(np.linalg.norm(change, axis=1) / np.linalg.norm(away, axis=1), initial=0.0)
     terms = steep * (np.linalg.norm(x, axis=1) + np.linalg.norm(y, axis=1))
     return x, y, away, change, 1e-12 * size + 1e-14 * terms

@@ -31,6 +31,7 @@ from nagbench.validation.checks.kernels import first_line
 MethodCheck = Callable[["AlgorithmProbe"], Finding]
 _DIMENSION = 5
 _STEPS = 12
+# The smallest positive number: a tolerance that no run reaches.
 _UNREACHABLE = 5e-324
 _THEORY = {"L": 10.0, "mu": 0.1}
 
@@ -189,7 +190,7 @@ def _other_values(probe: AlgorithmProbe, name: str, hyper: Hyperparameter) -> li
 
 
 def inputs(probe: AlgorithmProbe) -> Finding:
-    """Check that the update does not write to gradient or hyperparameters, and that observing f does not move the iterate."""
+    """Check that neither the update writes to its inputs nor observing f to iterate and hyperparameters."""
     for k, arrays in enumerate(probe.states()):
         seen = {name: array.copy() for name, array in arrays.items()}
         probe.observe(k, seen)
@@ -378,13 +379,13 @@ def _convex_optimizer(method: Method, L: float) -> Optimizer | None:
     return None if values is None else Optimizer(method, values)
 
 
-# What one run leaves behind is looked for before the other checks have run the method in all ways.
+# State that leaks between runs is looked for early, before the other checks have run the method many times.
 CHECKS: Mapping[str, MethodCheck] = {
     "hyperparameters": hyperparameters, "determinism": determinism, "state": state, "use": use, "inputs": inputs,
     "query": query, "slots": slots, "coordinates": coordinates,
      "autonomous": autonomous, "engines": engines, "bowl": bowl, "theory": theory,
 }  # fmt: skip
-# A session keeps its memory to itself, and runs in Python alone.
+# A session hides its state and runs in Python only, so the checks of arrays and engines do not apply.
 OF_SESSIONS: Mapping[str, MethodCheck] = {
     "hyperparameters": hyperparameters, "output": output, "determinism": determinism, "state": state, "use": use,
     "gradient": gradient, "coordinates": coordinates, "bowl": bowl, "theory": theory,

@@ -19,9 +19,9 @@ from nagbench.validation.claims.records import Claim, ClaimResult
 
 METHODS = ("gradient-descent", "momentum", "nesterov")
 _BUDGET = 5_000
-# Beyond this relative distance from the edge, growth by 10²⁰ fits into the budget: per iteration at least 1 % / 1.
+# Beyond this relative distance from the edge a run grows by 10²⁰ within the budget, by at least 1 % per iteration.
 NEAR = 0.01
-# Of a rate, in the count's last iteration.
+# Relative uncertainty of a rate from the last iteration of a count.
 ROUNDING = 1e-4
 
 EDGES: Mapping[str, Callable[[Floats], Floats]] = {

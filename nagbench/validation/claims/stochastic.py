@@ -23,7 +23,8 @@ from nagbench.validation.claims.records import Claim, ClaimResult
 
 HORIZONS = (100, 300, 1_000, 3_000, 10_000)
 TASKS = (
-    # The control: with an exact gradient acceleration is a theorem; ill-conditioned, so that neither ends in rounding.
+    # Control group: with an exact gradient acceleration is a theorem. Ill-conditioned, so that neither method reaches
+    # rounding.
     ("ill-conditioned-1e6", "exact"),
     ("breast-cancer-logistic-1e-4", "exact"),
     ("ill-conditioned-1e2", "noise:0.01"),
@@ -35,9 +36,10 @@ TASKS = (
 )
 _FITTED_HORIZONS = 3
 _EVERY = 100
+# Excesses below this fraction of the initial one are rounding.
 _FLOOR = 1e-15
 _RESAMPLES = 2_000
-# Wider below than the methods' own ranges: noise asks for small steps.
+# Lower than the methods' own tuning ranges, because noise requires small steps.
 _STEP = Hyperparameter(default=0.1, tuning=(1e-4, 2.0), unit="1/L")
 _MOMENTUM = Hyperparameter(default=0.9, tuning=(0.0, 0.999), scale="log-complement")
 
@@ -183,7 +185,7 @@ def _excess(
         stalled = found.hits["status"][0, -1] == loop.STALLED
         i = np.searchsorted(rows["iteration"], plan.horizons, side="right") - 1
         values = rows["value"][i] - problem.minimum
-        # A state that recurs stays where it is; a run that diverged has no value from there on.
+        # A run that stalled keeps its value; a run that diverged has none from there on.
         known = np.isfinite(values) & ((rows["iteration"][i] == plan.horizons) | stalled)
         row[:] = np.where(known, np.maximum(values, _FLOOR * height), np.inf)
     return out

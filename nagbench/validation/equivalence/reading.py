@@ -15,7 +15,7 @@ from nagbench.validation.equivalence.rounding import Comparison
 from nagbench.validation.equivalence.scenarios import SCENARIOS
 from nagbench.validation.equivalence.trials import Implementation, Line, Pair, Trial
 
-# Beyond this no certificate of ours goes; a page would hold all of it.
+# No certificate of ours is larger, and a page would have to hold all of it.
 _MAX_CHARACTERS = 20_000_000
 
 Text = Annotated[str, Field(max_length=2000)]

@@ -12,7 +12,7 @@ from nagbench.optimizers.registry import known_optimizers, lookup_algorithm
 from nagbench.validation.equivalence.forms import PUBLISHED
 from nagbench.validation.equivalence.groups import GROUPS, Group, Member
 
-# What an implementation may lack and still belong to a group.
+# An implementation may lack these hyperparameters and still belong to a group.
 _OPTIONAL = {"dampening", "weight_decay", "momentum_decay"}
 
 

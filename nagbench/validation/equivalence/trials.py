@@ -17,7 +17,7 @@ from nagbench.validation.equivalence.lockstep import Array, Schedule, Trajectory
 from nagbench.validation.equivalence.rounding import DIFFERENT, RUNS, Comparison, allowance, compare, distances
 from nagbench.validation.equivalence.scenarios import Scenario
 
-# Of more entrants than these, the picture compares all with the first.
+# With more implementations than this, the plot compares each with the first only.
 _MAX_ALL_PAIRS = 3
 
 
@@ -34,7 +34,7 @@ class Implementation:
 
 @dataclass(frozen=True, eq=False)
 class _Runner:
-    """An implementation with its trajectory and the distances attributed to rounding, at its points and at its queries."""
+    """An implementation with its trajectory and the rounding allowance at its points and queries."""
 
     entrant: Implementation
     trajectory: Trajectory
@@ -187,7 +187,7 @@ def _has_hyperparameters(form: str, values: Schedule) -> bool:
 
 
 def _inapplicable(group: Group, member: Member, method: Method, values: Schedule) -> str:
-    """Say why the scenario does not apply to a member: it takes none of the hyperparameters that the scenario changes."""
+    """Say why the scenario does not apply to a member: it takes none of the changed hyperparameters."""
     changed = [name for name, value in group.base.items() if (values[name] != value).any()]
     derived = any(callable(setting) for setting in member.settings.values())
     if not changed or derived or any(name in method.hyperparameters for name in changed):
@@ -289,7 +289,7 @@ def _explain(
 def _shortest_path(
     group: Group, start: str, end: str, a: _Runner, forms: dict[str, Trajectory]
 ) -> tuple[str, ...] | None:
-    """Return the reasons on the shortest path from one form to another, without those that make no difference in this run.
+    """Return the reasons on the shortest path between two forms that make a difference in this run.
 
     Return None if there is no path.
     """
