@@ -200,7 +200,7 @@ def follow(
     iterate = start.copy()
     query = start.copy() if method.look_ahead else iterate
     slots = np.zeros((method.slots, start.size), start.dtype)
-    slope, update = np.empty_like(start), make_update(method)
+    gradient, update = np.empty_like(start), make_update(method)
     shift = noise.shift if noise is not None else None
     points, queries, gradients = [_observed(iterate, shift)], [_observed(query, shift)], []
     for k in range(steps):
@@ -208,10 +208,10 @@ def follow(
         if method.observe is not None:
             method.observe(k, target.value(_observed(iterate, shift).astype(np.float64)), iterate, query, slots, hyper)
         exact = target.gradient(_observed(query, shift).astype(np.float64))
-        slope[:] = noise.disturb(exact) if noise is not None else exact
-        gradients.append(slope.copy())
+        gradient[:] = noise.disturb(exact) if noise is not None else exact
+        gradients.append(gradient.copy())
         with np.errstate(all="ignore"):
-            update(k, slope, iterate, query, slots, hyper)
+            update(k, gradient, iterate, query, slots, hyper)
         if noise is not None:
             noise.move(query)
         points.append(_observed(iterate, shift))
