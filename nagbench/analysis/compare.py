@@ -12,13 +12,14 @@ import pandas as pd
 
 from nagbench.analysis.formatting import counted, listed, whole
 from nagbench.analysis.matching import count_groups, matched, timed_pairs
-from nagbench.analysis.ratios import Noise, bank_of, pooled_ratio, said, unit_ratios
+from nagbench.analysis.ratios import Noise, bank_of, describe_ratio, pooled_ratio, unit_ratios
 from nagbench.core.errors import UsageError
 from nagbench.experiments.results import Results, load_results
 
 ALL = "all methods"
+# The columns that identify a cell for the reader.
 _CELL = ["problem", "variant", "mode", "trial", "start", "seed", "oracle"]
-_WIDTH = {"ratio": np.nan, "low": np.nan, "high": np.nan}
+_INTERVAL = {"ratio": np.nan, "low": np.nan, "high": np.nan}
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ class Comparison:
     def regressions(self) -> list[str]:
         """Describe every regression in words."""
         return [
-            *(_count_words(row) for row in self.counts[self.counts["regressed"]].to_dict("records")),
+            *(_describe_count(row) for row in self.counts[self.counts["regressed"]].to_dict("records")),
             *(f"{row.method}: {row.verdict}" for row in self.times[self.times["regressed"]].itertuples()),
             *(
                 f"{row.problem} × {row.variant} ({row.mode}): {row.verdict}"
@@ -159,19 +160,19 @@ def compare(a: str | Path | Results, b: str | Path | Results, rules: Rules | Non
         raise UsageError(f"{names[0]} and {names[1]} have no cell in common, neither by key nor by name")
     counts = count_groups(rows)
     counts["regressed"] = (counts["ratio"] > 1.0 + rules.counts) | (counts["lost"] > counts["gained"])
-    times, cells, notes = _times(rows, sides[0].timings, sides[1].timings, rules)
-    only = pd.concat([_lacking(only_a, "a"), _lacking(only_b, "b")], ignore_index=True)
-    told = [*_differences(sides[0].manifest, sides[1].manifest), *_by_name(rows), *notes]
-    return Comparison(names[0], names[1], rules, rows, counts, times, cells, only, tuple(told))
+    times, cells, notes = _compare_times(rows, sides[0].timings, sides[1].timings, rules)
+    only = pd.concat([_only_on_side(only_a, "a"), _only_on_side(only_b, "b")], ignore_index=True)
+    remarks = [*_describe_differences(sides[0].manifest, sides[1].manifest), *_describe_name_matches(rows), *notes]
+    return Comparison(names[0], names[1], rules, rows, counts, times, cells, only, tuple(remarks))
 
 
-def _times(
+def _compare_times(
     rows: pd.DataFrame, a: pd.DataFrame, b: pd.DataFrame, rules: Rules
 ) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
     """Return the time ratios by method and by cell, and remarks on them."""
     pairs = timed_pairs(rows, a, b)
     times, cells, floor = time_changes(pairs, rules)
-    return times, cells, [*floor, *_disturbed(a, b)] if floor else [_why_untimed(a, b)]
+    return times, cells, [*floor, *_describe_disturbance(a, b)] if floor else [_why_untimed(a, b)]
 
 
 def time_changes(pairs: pd.DataFrame, rules: Rules) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
@@ -199,31 +200,35 @@ def time_changes(pairs: pd.DataFrame, rules: Rules) -> tuple[pd.DataFrame, pd.Da
     The confidence of the methods is simultaneous (Bonferroni): each of p intervals has the level 1 − (1 −
     confidence)/p.
     """
-    columns = [*_WIDTH, "verdict", "regressed"]
+    columns = [*_INTERVAL, "verdict", "regressed"]
     if pairs.empty:
         times = pd.DataFrame(columns=["method", "cells", *columns]).astype({"regressed": bool})
         return times, pd.DataFrame(columns=[*_CELL, *columns]).astype({"regressed": bool}), []
     bank = bank_of(pairs, rules.noise)
-    cells = unit_ratios(bank, rules.confidence)[[*_CELL, "machine", *_WIDTH]]
+    cells = unit_ratios(bank, rules.confidence)[[*_CELL, "machine", *_INTERVAL]]
     methods = list(dict.fromkeys(bank.units["variant"]))
     pools = {**({ALL: np.ones(len(bank.units), bool)} if len(methods) > 1 else {}), **{
         str(name): (bank.units["variant"] == name).to_numpy() for name in methods
     }}  # fmt: skip
-    each = 1.0 - (1.0 - rules.confidence) / len(pools)
+    level = 1.0 - (1.0 - rules.confidence) / len(pools)
     times = pd.DataFrame(
         [
-            {"method": name, "cells": int(mask.sum()), **dict(zip(_WIDTH, pooled_ratio(bank, mask, each), strict=True))}
+            {
+                "method": name,
+                "cells": int(mask.sum()),
+                **dict(zip(_INTERVAL, pooled_ratio(bank, mask, level), strict=True)),
+            }
             for name, mask in pools.items()
         ]
     )
-    found = " (found in these times)" if bank.noise.cell > rules.noise.cell else ""
-    floor = f"noise floor of times: {bank.noise.cell:.1%} a cell{found}, {bank.noise.session:.1%} a session"
-    return _judged(times, rules.times), _judged(cells, rules.cells), [floor]
+    source = " (found in these times)" if bank.noise.cell > rules.noise.cell else ""
+    floor = f"noise floor of times: {bank.noise.cell:.1%} a cell{source}, {bank.noise.session:.1%} a session"
+    return _add_verdicts(times, rules.times), _add_verdicts(cells, rules.cells), [floor]
 
 
-def _judged(table: pd.DataFrame, threshold: float) -> pd.DataFrame:
+def _add_verdicts(table: pd.DataFrame, threshold: float) -> pd.DataFrame:
     """Add the verdict in words and whether the row is a regression."""
-    words = [said(row["ratio"], row["low"], row["high"]) for row in table.to_dict("records")]
+    words = [describe_ratio(row["ratio"], row["low"], row["high"]) for row in table.to_dict("records")]
     return table.assign(verdict=words, regressed=(table["low"] > 1.0) & (table["ratio"] >= 1.0 + threshold))
 
 
@@ -241,42 +246,42 @@ def _why_untimed(a: pd.DataFrame, b: pd.DataFrame) -> str:
     return "times are not compared: no cell that ended alike was timed in both"
 
 
-def _disturbed(a: pd.DataFrame, b: pd.DataFrame) -> list[str]:
+def _describe_disturbance(a: pd.DataFrame, b: pd.DataFrame) -> list[str]:
     """Name the sides in which other programs interrupted more than a tenth of the repeats."""
-    told = []
+    remarks = []
     for side, table in (("A", a), ("B", b)):
         share = float((table["disturbed"].fillna(0) / table["repeats"].clip(lower=1)).mean())
         if share > 0.1:
-            told.append(
+            remarks.append(
                 f"other programs interrupted {share:.0%} of the repeats in {side}; a quiet machine tells more apart"
             )
-    return told
+    return remarks
 
 
-def _by_name(rows: pd.DataFrame) -> list[str]:
+def _describe_name_matches(rows: pd.DataFrame) -> list[str]:
     """Say how many rows were matched by name because the keys of their cells differ."""
     count = int((rows["matched_by"] == "name").sum())
     return [f"{count:,} of {counted(len(rows), 'row')} matched by name, because their keys differ"] if count else []
 
 
-def _differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
+def _describe_differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
     """List the versions, git commits and machine properties that differ."""
-    told = []
+    changes = []
     versions = [side.get("versions", {}) for side in (a, b)]
     for name in sorted({*versions[0], *versions[1]}):
         old, new = versions[0].get(name, "none"), versions[1].get(name, "none")
         if old != new:
-            told.append(f"{name} {old} → {new}")
+            changes.append(f"{name} {old} → {new}")
     if a.get("git") != b.get("git"):
-        told.append(f"commit {a.get('git')} → {b.get('git')}")
+        changes.append(f"commit {a.get('git')} → {b.get('git')}")
     for name in ("processor", "cores", "system"):
         old, new = (side.get("machine", {}).get(name) for side in (a, b))
         if old != new:
-            told.append(f"{name} {old} → {new}")
-    return [f"differs: {', '.join(told)}"] if told else []
+            changes.append(f"{name} {old} → {new}")
+    return [f"differs: {', '.join(changes)}"] if changes else []
 
 
-def _lacking(rows: pd.DataFrame, side: str) -> pd.DataFrame:
+def _only_on_side(rows: pd.DataFrame, side: str) -> pd.DataFrame:
     """Count the rows that only one side has, by problem, variant and mode."""
     keys = ["problem", "variant", "mode"]
     if rows.empty:
@@ -284,7 +289,7 @@ def _lacking(rows: pd.DataFrame, side: str) -> pd.DataFrame:
     return rows.groupby(keys, sort=False).size().reset_index(name="rows").assign(side=side)[["side", *keys, "rows"]]
 
 
-def _count_words(row: Mapping[Any, Any]) -> str:
+def _describe_count(row: Mapping[Any, Any]) -> str:
     """Describe a change of counts in words."""
     where = f"{row['problem']} × {row['variant']} ({row['mode']}, to {row['tolerance']:g})"
     lost = f"; {row['lost']} of {row['runs']} runs no longer converge" if row["lost"] > row["gained"] else ""

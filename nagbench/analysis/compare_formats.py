@@ -11,8 +11,8 @@ from nagbench.analysis.formatting import counted, whole
 if TYPE_CHECKING:
     from nagbench.analysis.compare import Comparison
 
-_MOST = 30
-_CHANGED = {
+_MAX_ROWS = 30
+_CHANGE_WORDS = {
     "bits": "with the same counts but other last bits", "fewer": "in fewer iterations", "more": "in more iterations",
     "gained": "newly converged", "lost": "no longer converged", "broken": "ended with an error",
     "otherwise": "not converged before and after, but ended elsewhere",
@@ -29,7 +29,7 @@ def counts_line(comparison: Comparison) -> str:
     """Say in one line how many matched rows are the same and how the others changed."""
     changes = comparison.rows["change"].value_counts()
     same = int(changes.get("same", 0))
-    others = [f"{int(changes[name]):,} {words}" for name, words in _CHANGED.items() if name in changes]
+    others = [f"{int(changes[name]):,} {words}" for name, words in _CHANGE_WORDS.items() if name in changes]
     return f"{len(comparison.rows):,} matched rows: {same:,} the same bit for bit" + "".join(f", {x}" for x in others)
 
 
@@ -96,8 +96,8 @@ def markdown(comparison: Comparison) -> str:
         _table(changed_counts(comparison)),
         f"**Times** of B against A, {rules.confidence:.0%} intervals for all methods at once.",
         _table(method_times(comparison)),
-        _folded("single cells", changed_cells(comparison)),
-        _folded("in one of the two only", comparison.only),
+        _collapsed_table("single cells", changed_cells(comparison)),
+        _collapsed_table("in one of the two only", comparison.only),
         "\n".join(f"* {note}" for note in comparison.notes),
         f"A regression: counts up by more than {rules.counts:.0%} or runs lost, a method slower by at least {rules.times:.0%}, "
         f"a single cell by at least {rules.cells:.0%}, with the interval above 1.",
@@ -105,14 +105,14 @@ def markdown(comparison: Comparison) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _folded(title: str, table: pd.DataFrame) -> str:
+def _collapsed_table(title: str, table: pd.DataFrame) -> str:
     """Wrap a table in a collapsed ``<details>`` element; return "" if the table is empty."""
     if table.empty:
         return ""
     return f"<details><summary>{len(table):,} {title}</summary>\n\n{_table(table)}\n\n</details>"
 
 
-def _table(table: pd.DataFrame, most: int = _MOST) -> str:
+def _table(table: pd.DataFrame, most: int = _MAX_ROWS) -> str:
     """Format at most ``most`` rows as a pipe table; return "" if there are none."""
     if table.empty:
         return ""
@@ -125,10 +125,10 @@ def _table(table: pd.DataFrame, most: int = _MOST) -> str:
 
 def _line(values: Any) -> str:
     """Format one row of a pipe table."""
-    return "| " + " | ".join(_escaped(value) for value in values) + " |"
+    return "| " + " | ".join(_escape(value) for value in values) + " |"
 
 
-def _escaped(value: Any) -> str:
+def _escape(value: Any) -> str:
     """Escape the characters that have a meaning in a Markdown table."""
     text = f"{value:g}" if isinstance(value, float) else str(value)
     for character, safe in (("&", "&amp;"), ("<", "&lt;"), ("|", "\\|"), ("\n", " ")):

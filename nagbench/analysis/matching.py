@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-# What names a row where the keys of the cells differ.
+# These identify a row if the keys of the cells differ.
 NAMES = [
     "problem", "variant", "mode", "trial", "start", "seed", "oracle", "tolerance", "measure", "relative", "dtype",
 ]  # fmt: skip
-_TOLD = ["status", "iterations", "value", "residual", "selected", "cell"]
+# These are compared between both sides.
+_COMPARED = ["status", "iterations", "value", "residual", "selected", "cell"]
 
 
 def matched(a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
@@ -41,19 +42,19 @@ def matched(a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFram
     left, right = a.reset_index(drop=True), b.reset_index(drop=True)
     found = []
     for keys, how in ((["cell", *NAMES], "cell"), (["cell", "tolerance"], "cell"), (NAMES, "name")):
-        pairs = _merged(left, right, keys)
+        pairs = _merge_rows(left, right, keys)
         left = left.drop(pairs["row_a"])
         right = right.drop(pairs["row_b"])
         found.append(pairs.assign(matched_by=how))
     pairs = pd.concat(found, ignore_index=True)
-    joined = a.reset_index(drop=True).loc[pairs["row_a"], [*NAMES, *_TOLD]].reset_index(drop=True)
-    other = b.reset_index(drop=True).loc[pairs["row_b"], _TOLD].reset_index(drop=True)
-    joined = joined.rename(columns={name: f"{name}_a" for name in _TOLD})
-    joined = joined.assign(**{f"{name}_b": other[name] for name in _TOLD}, matched_by=pairs["matched_by"])
-    return joined.assign(change=_changes(joined)), left, right
+    joined = a.reset_index(drop=True).loc[pairs["row_a"], [*NAMES, *_COMPARED]].reset_index(drop=True)
+    other = b.reset_index(drop=True).loc[pairs["row_b"], _COMPARED].reset_index(drop=True)
+    joined = joined.rename(columns={name: f"{name}_a" for name in _COMPARED})
+    joined = joined.assign(**{f"{name}_b": other[name] for name in _COMPARED}, matched_by=pairs["matched_by"])
+    return joined.assign(change=_classify_changes(joined)), left, right
 
 
-def _merged(left: pd.DataFrame, right: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+def _merge_rows(left: pd.DataFrame, right: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     """Return the row numbers of both tables that agree on the keys."""
     sides: list[Any] = [
         table.assign(**{name: table.index})[[*keys, name]].drop_duplicates(keys)
@@ -63,7 +64,7 @@ def _merged(left: pd.DataFrame, right: pd.DataFrame, keys: list[str]) -> pd.Data
     return pairs
 
 
-def _changes(pairs: pd.DataFrame) -> Any:
+def _classify_changes(pairs: pd.DataFrame) -> Any:
     """Classify how each row changed.
 
     The result is "same", "bits" (of the value), "fewer", "more", "gained", "lost", "broken", or "otherwise" (another
@@ -76,9 +77,9 @@ def _changes(pairs: pd.DataFrame) -> Any:
     for name in ("value", "residual"):
         before, after = pairs[f"{name}_a"].astype(float), pairs[f"{name}_b"].astype(float)
         bits &= ((before == after) | (before.isna() & after.isna())).to_numpy()
-    alike = (pairs["status_a"] == pairs["status_b"]) & (count == 0)
+    same_ending = (pairs["status_a"] == pairs["status_b"]) & (count == 0)
     return np.select(
-        [broken, a & ~b, b & ~a, a & b & (count < 0), a & b & (count > 0), ~alike, ~bits],
+        [broken, a & ~b, b & ~a, a & b & (count < 0), a & b & (count > 0), ~same_ending, ~bits],
         ["broken", "lost", "gained", "fewer", "more", "otherwise", "bits"],
         "same",
     )
@@ -136,15 +137,15 @@ def timed_pairs(pairs: pd.DataFrame, a: pd.DataFrame, b: pd.DataFrame) -> pd.Dat
         ``machine``, and ``samples_a`` and ``samples_b``, arrays of the repeats in seconds. A timing without stored
         repeats is represented by its minimum, its median, and its median plus half the interquartile range.
     """
-    alike = pairs[pairs["status_a"] == pairs["status_b"]]
-    alike = alike.drop_duplicates(["cell_a", "cell_b", "iterations_a", "iterations_b"])
+    same_ending = pairs[pairs["status_a"] == pairs["status_b"]]
+    same_ending = same_ending.drop_duplicates(["cell_a", "cell_b", "iterations_a", "iterations_b"])
     sides = []
     for side, table in (("a", a), ("b", b)):
         good = table[(table["error"].fillna("") == "") & (table["wall_time"] > 0)]
         kept = good.assign(samples=[_repeats(row) for row in good.to_dict("records")])
         names = {name: f"{name}_{side}" for name in ("cell", "iterations", "samples")}
         sides.append(kept[["machine", *names]].rename(columns=names))
-    rows = alike.merge(sides[0], on=["cell_a", "iterations_a"]).merge(
+    rows = same_ending.merge(sides[0], on=["cell_a", "iterations_a"]).merge(
         sides[1], on=["cell_b", "iterations_b", "machine"]
     )
     usable = [min(a) > 0 < min(b) for a, b in zip(rows["samples_a"], rows["samples_b"], strict=True)]

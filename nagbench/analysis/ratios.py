@@ -10,13 +10,15 @@ import pandas as pd
 
 from nagbench.problems.problem import Floats
 
-_BANK = 400
+_DRAWS = 400
 _REPLICATES = 9_999
-_AT_ONCE = 2_000_000
-_ENOUGH = 6
-_TAILS = 4.0
-# 1.4826 × the median of |t| with 4 degrees of freedom: divides such draws so that their spread, measured like that, is 1.
-_SPREAD = 1.4826 * 0.7407
+# Limits the memory of the replicates that are computed together.
+_MAX_VALUES_AT_ONCE = 2_000_000
+# With fewer units the observed spread is too uncertain to use.
+_MIN_UNITS = 6
+_DEGREES_OF_FREEDOM = 4.0
+# 1.4826 times the median of |t| with 4 degrees of freedom. Draws are divided by it, so that their robust spread is 1.
+_T_SPREAD = 1.4826 * 0.7407
 
 
 @dataclass(frozen=True)
@@ -91,25 +93,25 @@ def bank_of(pairs: pd.DataFrame, noise: Noise, *, method: str = "variant", seed:
     """
     generator = np.random.default_rng(seed)
     rows = pairs.reset_index(drop=True)
-    logs = np.zeros((len(rows), _BANK + 1))
-    for at, (a, b) in enumerate(zip(rows["samples_a"], rows["samples_b"], strict=True)):
-        logs[at] = _levels(b, generator) - _levels(a, generator)
-    places = rows.groupby("unit", sort=False).ngroup().to_numpy()
+    logs = np.zeros((len(rows), _DRAWS + 1))
+    for i, (a, b) in enumerate(zip(rows["samples_a"], rows["samples_b"], strict=True)):
+        logs[i] = _levels(b, generator) - _levels(a, generator)
+    unit_numbers = rows.groupby("unit", sort=False).ngroup().to_numpy()
     units = rows.drop_duplicates("unit").drop(columns=["samples_a", "samples_b"]).reset_index(drop=True)
-    means = np.zeros((len(units), _BANK + 1))
-    np.add.at(means, places, logs)
-    means /= np.bincount(places, minlength=len(units))[:, None]
+    means = np.zeros((len(units), _DRAWS + 1))
+    np.add.at(means, unit_numbers, logs)
+    means /= np.bincount(unit_numbers, minlength=len(units))[:, None]
     units["log_ratio"] = means[:, 0]
     spread = max(noise.cell, _scatter(units, method))
-    far = generator.standard_t(_TAILS, (len(units), _BANK)) / _SPREAD
-    return Bank(units, means[:, 1:] + spread * far, Noise(spread, noise.session))
+    unit_noise = generator.standard_t(_DEGREES_OF_FREEDOM, (len(units), _DRAWS)) / _T_SPREAD
+    return Bank(units, means[:, 1:] + spread * unit_noise, Noise(spread, noise.session))
 
 
 def _levels(samples: Any, generator: np.random.Generator) -> Floats:
     """Return the logarithm of the minimum of the repeats: as measured, then of each resample. Shape (1 + draws,)."""
     times = np.asarray(samples, float)
-    picked = times[generator.integers(0, len(times), (_BANK, len(times)))]
-    logs: Floats = np.log(np.concatenate([[times.min()], picked.min(axis=1)]))
+    resampled = times[generator.integers(0, len(times), (_DRAWS, len(times)))]
+    logs: Floats = np.log(np.concatenate([[times.min()], resampled.min(axis=1)]))
     return logs
 
 
@@ -117,9 +119,9 @@ def _scatter(units: pd.DataFrame, method: str) -> float:
     """Estimate the robust spread of the units around their method's median; return 0 if there are too few."""
     groups = units.groupby(method)["log_ratio"]
     count = groups.transform("size")
-    away = (units["log_ratio"] - groups.transform("median")).abs() * np.sqrt(count / (count - 1).clip(lower=1))
-    away = away[count >= 3]
-    return 1.4826 * float(away.median()) if len(away) >= _ENOUGH else 0.0
+    deviation = (units["log_ratio"] - groups.transform("median")).abs() * np.sqrt(count / (count - 1).clip(lower=1))
+    deviation = deviation[count >= 3]
+    return 1.4826 * float(deviation.median()) if len(deviation) >= _MIN_UNITS else 0.0
 
 
 def pooled_ratio(bank: Bank, chosen: Any, confidence: float, *, seed: int = 0) -> tuple[float, float, float]:
@@ -154,7 +156,7 @@ def pooled_ratio(bank: Bank, chosen: Any, confidence: float, *, seed: int = 0) -
     shared = bank.noise.session * generator.standard_normal(_REPLICATES)
     medians = [
         np.median(_drawn(bank.draws[mask], part, generator), axis=0)
-        for part in np.array_split(shared, 1 + _REPLICATES * int(mask.sum()) // _AT_ONCE)
+        for part in np.array_split(shared, 1 + _REPLICATES * int(mask.sum()) // _MAX_VALUES_AT_ONCE)
     ]
     low, high = np.quantile(np.concatenate(medians) + shared, [(1 - confidence) / 2, (1 + confidence) / 2])
     ratio = float(np.exp(bank.units.loc[mask, "log_ratio"].median()))
@@ -163,8 +165,8 @@ def pooled_ratio(bank: Bank, chosen: Any, confidence: float, *, seed: int = 0) -
 
 def _drawn(draws: Floats, part: Floats, generator: np.random.Generator) -> Floats:
     """Take one draw of every unit for each replicate of a part. Shape (units, replicates)."""
-    picked: Floats = np.take_along_axis(draws, generator.integers(0, _BANK, (len(draws), len(part))), axis=1)
-    return picked
+    resampled: Floats = np.take_along_axis(draws, generator.integers(0, _DRAWS, (len(draws), len(part))), axis=1)
+    return resampled
 
 
 def unit_ratios(bank: Bank, confidence: float, *, seed: int = 0) -> pd.DataFrame:
@@ -190,7 +192,7 @@ def unit_ratios(bank: Bank, confidence: float, *, seed: int = 0) -> pd.DataFrame
     return bank.units.assign(ratio=np.exp(bank.units["log_ratio"]), low=np.exp(low), high=np.exp(high))
 
 
-def said(ratio: float, low: float, high: float) -> str:
+def describe_ratio(ratio: float, low: float, high: float) -> str:
     """Describe a ratio in words.
 
     The result is like "faster by 1.32 (1.27–1.38)", "slower by 1.10 (1.06–1.14)" or "indistinguishable (0.98–1.03)".

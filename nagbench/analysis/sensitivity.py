@@ -141,14 +141,16 @@ def usable_steps(runs: pd.DataFrame, within: float = 2.0) -> pd.DataFrame:
     for key, group in rows[rows["step_size"].notna()].groupby(keys, dropna=False, sort=False):
         line = group.groupby("step_size")["count"].min().sort_index()
         if len(line) >= 3:
-            found.append(dict(zip(keys, key, strict=True)) | _widths(line.index.to_numpy(), line.to_numpy(), within))
+            found.append(
+                dict(zip(keys, key, strict=True)) | _measure_widths(line.index.to_numpy(), line.to_numpy(), within)
+            )
     return pd.DataFrame(found, columns=[*keys, *_WIDTHS])
 
 
 _WIDTHS = ["converged_decades", "usable_decades", "lowest", "highest", "spacing", "best", "iterations"]
 
 
-def _widths(steps: Floats, counts: Floats, within: float) -> dict[str, float]:
+def _measure_widths(steps: Floats, counts: Floats, within: float) -> dict[str, float]:
     """Measure the range of usable step sizes of one row of a grid."""
     logs, least = np.log10(steps), float(counts.min())
     lengths = np.diff(np.concatenate([logs[:1], 0.5 * (logs[1:] + logs[:-1]), logs[-1:]]))
@@ -189,7 +191,7 @@ def regret(runs: pd.DataFrame, modes: Sequence[str] = ("default", "theory", "giv
     converged. An untuned setting may itself be the best, so the regret is at least 1.
     """
     rows = by_setting(runs)
-    # A given setting is a variant of its own: its tuning is another variant of the same optimizer.
+    # A given setting is a separate variant, so its tuning is found by the optimizer, not by the variant.
     best = rows.groupby([*TASK, "optimizer"])["count"].min().rename("best")
     overall = rows.groupby(TASK)["count"].min().rename("best_of_all")
     found = rows[rows["mode"].isin(modes)].rename(columns={"count": "iterations"})
@@ -199,8 +201,8 @@ def regret(runs: pd.DataFrame, modes: Sequence[str] = ("default", "theory", "giv
         found["regret_of_all"] = found["iterations"] / found["best_of_all"].replace(0.0, np.nan)
     both_zero = (found["iterations"] == 0) & (found["best"] == 0)
     found.loc[both_zero, ["regret", "regret_of_all"]] = 1.0
-    told = ["iterations", "best", "regret", "best_of_all", "regret_of_all"]
-    return found[[*_NAMED, *told, *settings_of(runs), "cell"]]
+    measures = ["iterations", "best", "regret", "best_of_all", "regret_of_all"]
+    return found[[*_NAMED, *measures, *settings_of(runs), "cell"]]
 
 
 def overshoot_by_momentum(runs: pd.DataFrame) -> pd.DataFrame:

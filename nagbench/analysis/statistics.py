@@ -19,9 +19,11 @@ from nagbench.analysis.profiles import compared
 from nagbench.core.errors import UsageError
 from nagbench.problems.problem import Floats
 
-_DRAWS = 19_999
-_CELLS = 1_000_000
-_FEW = 6
+_SHUFFLES = 19_999
+# Limits the memory of the shuffled tables that are computed together.
+_MAX_RANKS_AT_ONCE = 1_000_000
+# With fewer problems no test has enough power to mean anything.
+_MIN_PROBLEMS = 6
 
 
 def median_interval(values: Sequence[float] | Floats, confidence: float = 0.95) -> tuple[float, float, float]:
@@ -62,7 +64,7 @@ def median_interval(values: Sequence[float] | Floats, confidence: float = 0.95) 
         return math.nan, math.nan, math.nan
     below, middle = x[(n - 1) // 2], x[n // 2]
     median = float(middle if below == middle else (below + middle) / 2)
-    # Whole numbers: exact, and of any size.
+    # Integers of any size keep the binomial tail exact.
     limit = math.floor(Fraction((1.0 - confidence) / 2) * 2**n)
     tail, term, place = 1, 1, 0
     while tail <= limit:
@@ -145,8 +147,8 @@ def mean_ranks(ranks: pd.DataFrame) -> pd.DataFrame:
         first places, ties included) and ``problems``.
     """
     best = ranks["median"].groupby([ranks["mode"], ranks["task"]]).transform("min") == ranks["median"]
-    told = ranks.assign(first=best & np.isfinite(ranks["median"]))
-    groups = told.groupby(["mode", "method", "optimizer"], sort=False)
+    with_first = ranks.assign(first=best & np.isfinite(ranks["median"]))
+    groups = with_first.groupby(["mode", "method", "optimizer"], sort=False)
     table = groups.agg(mean_rank=("rank", "mean"), first=("first", "sum"), problems=("task", "nunique")).reset_index()
     return table.sort_values(["mode", "mean_rank"], kind="stable", ignore_index=True)
 
@@ -192,7 +194,7 @@ def friedman(ranks: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     rows = [
         {
             "mode": mode,
-            **_tested(group.pivot(index="task", columns="method", values="rank").to_numpy(float), confidence),
+            **_test_ranks(group.pivot(index="task", columns="method", values="rank").to_numpy(float), confidence),
         }
         for mode, group in ranks.groupby("mode", sort=False)
     ]
@@ -200,27 +202,27 @@ def friedman(ranks: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def _tested(table: Any, confidence: float) -> dict[str, Any]:
+def _test_ranks(table: Any, confidence: float) -> dict[str, Any]:
     """Apply the tests to ranks[problem, method] of one mode."""
     n, k = table.shape
     difference = critical_difference(k, n, confidence)
-    statistic = _chi_square(table)
-    whole = n * (k - 1)
-    f = math.inf if statistic >= whole else (n - 1) * statistic / (whole - statistic)
+    statistic = _friedman_statistic(table)
+    largest = n * (k - 1)
+    f = math.inf if statistic >= largest else (n - 1) * statistic / (largest - statistic)
     why_not = ""
     if k < 2:
         why_not = "one method alone"
-    elif n < _FEW:
-        why_not = f"{counted(n, 'problem')}, fewer than {_FEW}"
+    elif n < _MIN_PROBLEMS:
+        why_not = f"{counted(n, 'problem')}, fewer than {_MIN_PROBLEMS}"
     elif difference >= k - 1:
         why_not = f"{k} methods on {counted(n, 'problem')}: no difference of mean ranks can reach {difference:.2f}"
     return {
-        "methods": k, "problems": n, "chi_square": statistic, "f": f, "p_value": _shuffled(table, statistic),
+        "methods": k, "problems": n, "chi_square": statistic, "f": f, "p_value": _permutation_p_value(table, statistic),
         "critical_difference": difference, "enough": not why_not, "why_not": why_not,
     }  # fmt: skip
 
 
-def _chi_square(table: Any) -> float:
+def _friedman_statistic(table: Any) -> float:
     """Compute Friedman's statistic of ranks[problem, method], corrected for ties; return 0 if all ranks tie."""
     n, k = table.shape
     spread = ((table - (k + 1) / 2) ** 2).sum()
@@ -228,7 +230,7 @@ def _chi_square(table: Any) -> float:
     return float(n * n * (k - 1) * ((means - (k + 1) / 2) ** 2).sum() / spread) if spread > 0 else 0.0
 
 
-def _shuffled(table: Any, statistic: float) -> float:
+def _permutation_p_value(table: Any, statistic: float) -> float:
     """Compute the permutation p-value of the statistic.
 
     It is the share of tables, this one included, with ranks shuffled within each problem and at least this statistic.
@@ -236,13 +238,13 @@ def _shuffled(table: Any, statistic: float) -> float:
     n, k = table.shape
     generator = np.random.default_rng(0)
     least = float(((table.mean(axis=0) - (k + 1) / 2) ** 2).sum()) * (1 - 1e-12)
-    reached, left = 1, _DRAWS
+    reached, left = 1, _SHUFFLES
     while left:
-        draws = min(left, max(1, _CELLS // (n * k)))
+        draws = min(left, max(1, _MAX_RANKS_AT_ONCE // (n * k)))
         shuffled = generator.permuted(np.broadcast_to(table, (draws, n, k)), axis=2)
         reached += int((((shuffled.mean(axis=1) - (k + 1) / 2) ** 2).sum(axis=1) >= least).sum())
         left -= draws
-    return reached / (_DRAWS + 1) if statistic > 0 else 1.0
+    return reached / (_SHUFFLES + 1) if statistic > 0 else 1.0
 
 
 def critical_difference(methods: int, problems: int, confidence: float = 0.95) -> float:

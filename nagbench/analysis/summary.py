@@ -13,10 +13,12 @@ from nagbench.analysis.formatting import listed, whole
 
 MODES = ("tuned", "grid", "default", "theory", "given")
 
-# What two rows must share to be compared, and what tells apart the rows of one method on one problem in one mode.
+# Two rows are compared only if they share these columns.
 _TASK = ["problem", "dimension", "oracle", "dtype", "measure", "relative"]
-_NAMED = 2
+# Failures on more problems than this are counted instead of listed.
+_MAX_NAMED = 2
 _NAMES = ["task", "mode", "method"]
+# Columns of the table of runs that are neither these nor hyperparameters.
 _OTHERS = (
     "cell", "variant", "engine", "mode", "trial", "selected", "start", "seed", "status", "iterations", "value", "residual",
     "gradient_evaluations", "value_evaluations", "gradient_norm", "rises", "overshoot", "rate", "predicted_iterations",
@@ -67,7 +69,7 @@ def summary_of(rows: pd.DataFrame) -> pd.DataFrame:
     table = table.join(_medians(rows)).join(_endings(rows))
     table["error"] = rows["error"].replace("", None).groupby([rows[name] for name in _NAMES]).first()
     table["status"] = table["ending"].mask(np.isfinite(table["iterations"]), "converged")
-    return _flagged(table.reset_index()[_COLUMNS])
+    return _mark_best(table.reset_index()[_COLUMNS])
 
 
 _COLUMNS = [
@@ -101,10 +103,10 @@ def _endings(rows: pd.DataFrame) -> pd.DataFrame:
     ranked = ((row[row > 0]).sort_values(ascending=False, kind="stable") for _, row in counts.iterrows())
     words = [", ".join(f"{count} {status}" for status, count in row.items()) for row in ranked]
     ended = rows[~rows["solved"]].groupby(_NAMES)["iterations"].median()
-    told = pd.DataFrame({"statuses": words, "ending": None}, index=counts.index).join(ended.rename("ended"))
+    endings = pd.DataFrame({"statuses": words, "ending": None}, index=counts.index).join(ended.rename("ended"))
     failed = failures.sum(axis=1) > 0
-    told.loc[failed, "ending"] = failures[failed].idxmax(axis=1) if failed.any() else None
-    return told
+    endings.loc[failed, "ending"] = failures[failed].idxmax(axis=1) if failed.any() else None
+    return endings
 
 
 def hyperparameters(runs: pd.DataFrame) -> list[str]:
@@ -137,8 +139,8 @@ def _typical(rows: pd.DataFrame) -> pd.Series[bool]:
     names = [rows[name] for name in _NAMES]
     count = rows["iterations"].astype(float).where(rows["status"] == "converged", np.inf)
     median = count.groupby(names).transform("median")
-    away = (count - median).abs().mask(np.isinf(median), (~np.isinf(count)).astype(float))
-    nearest = away == away.groupby(names).transform("min")
+    deviation = (count - median).abs().mask(np.isinf(median), (~np.isinf(count)).astype(float))
+    nearest = deviation == deviation.groupby(names).transform("min")
     return nearest & ~rows[_NAMES].where(nearest).duplicated()
 
 
@@ -158,7 +160,7 @@ def _labels(rows: pd.DataFrame, name: str, keys: Sequence[str], scope: list[str]
     A key is added if it varies within one ``within`` of the ``scope``.
     """
     labels = rows[name].astype(str)
-    # Most tables have nothing to tell apart, and this says so for all scopes at once.
+    # Most tables have unique names; this test for all scopes at once is fast.
     alone = rows.drop_duplicates([*scope, within, *keys])
     if len(alone) == len(alone.drop_duplicates([*scope, within])):
         return labels
@@ -166,11 +168,11 @@ def _labels(rows: pd.DataFrame, name: str, keys: Sequence[str], scope: list[str]
         several = (group.groupby(within)[list(keys)].nunique(dropna=False) > 1).any()
         telling = [key for key in keys if several[key]]
         if telling:
-            labels[group.index] += [f" ({_pairs(values)})" for values in group[telling].to_dict("records")]
+            labels[group.index] += [f" ({_format_settings(values)})" for values in group[telling].to_dict("records")]
     return labels
 
 
-def _pairs(values: Mapping[Any, Any]) -> str:
+def _format_settings(values: Mapping[Any, Any]) -> str:
     """Format the values that are present as "key=value"."""
     given = {key: value for key, value in values.items() if not pd.isna(value)}
     return ", ".join(
@@ -190,7 +192,7 @@ def timed(rows: pd.DataFrame, timings: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _flagged(table: pd.DataFrame) -> pd.DataFrame:
+def _mark_best(table: pd.DataFrame) -> pd.DataFrame:
     """Add the columns ``best`` and ``fastest``."""
     groups = table.groupby(["task", "mode"])
     least = groups["iterations"].transform("min")
@@ -218,19 +220,22 @@ def findings(table: pd.DataFrame) -> list[str]:
     return [
         f"{str(mode).capitalize()}: {sentence}."
         for mode, rows in table.groupby("mode", sort=False)
-        for sentence in _said(rows)
+        for sentence in _describe_mode(rows)
     ]
 
 
-def _said(table: pd.DataFrame) -> list[str]:
+def _describe_mode(table: pd.DataFrame) -> list[str]:
     """Describe the rows of one mode."""
     compared = table[table.groupby("task")["method"].transform("nunique") > 1]
     if compared.empty:
-        return [f"only {listed(list(table['method'].unique()))} ran, so nothing is compared", *_failed(table)]
-    return [*_leads(compared), *_by_time(compared), *_failed(table)]
+        return [
+            f"only {listed(list(table['method'].unique()))} ran, so nothing is compared",
+            *_describe_failures(table),
+        ]
+    return [*_describe_leaders(compared), *_describe_times(compared), *_describe_failures(table)]
 
 
-def _leads(table: pd.DataFrame) -> list[str]:
+def _describe_leaders(table: pd.DataFrame) -> list[str]:
     """Say which method needed the fewest iterations on which task, with ties and tasks that no method solved."""
     tasks = table["task"].nunique()
     best = table[table["best"]]
@@ -238,8 +243,10 @@ def _leads(table: pd.DataFrame) -> list[str]:
     alone = Counter(methods[0] for methods in winners.values() if len(methods) == 1)
     parts: list[str] = []
     for method, count in alone.most_common():
-        where = listed([_margin(table, task) for task, methods in winners.items() if methods == [method]])
-        parts.append(f"{method} {'on' if parts else 'needed the fewest iterations on'} {_of(count, tasks)}: {where}")
+        where = listed([_describe_margin(table, task) for task, methods in winners.items() if methods == [method]])
+        parts.append(
+            f"{method} {'on' if parts else 'needed the fewest iterations on'} {_count_of_problems(count, tasks)}: {where}"
+        )
     tied = [f"{listed(methods)} on {task}" for task, methods in winners.items() if len(methods) > 1]
     if tied:
         ties = listed(tied)
@@ -248,12 +255,12 @@ def _leads(table: pd.DataFrame) -> list[str]:
     return ["; ".join(parts)] * bool(parts) + [f"no method converged on {listed(unsolved)}"] * bool(unsolved)
 
 
-def _of(count: int, tasks: int) -> str:
+def _count_of_problems(count: int, tasks: int) -> str:
     """Format a number of tasks out of all."""
     return f"{count} of {tasks} problems" if tasks > 1 else "the one problem"
 
 
-def _margin(table: pd.DataFrame, task: str) -> str:
+def _describe_margin(table: pd.DataFrame, task: str) -> str:
     """Format the task with the fewest iterations and those of the next method."""
     first, second = table[table["task"] == task].sort_values("iterations", kind="stable").iloc[:2].to_dict("records")
     least, next_least = float(first["iterations"]), float(second["iterations"])
@@ -261,7 +268,7 @@ def _margin(table: pd.DataFrame, task: str) -> str:
     return f"{task} ({whole(least)}{rest})"
 
 
-def _by_time(table: pd.DataFrame) -> list[str]:
+def _describe_times(table: pd.DataFrame) -> list[str]:
     """Say where the fastest method by wall time is not one with the fewest iterations."""
     if not table["fastest"].any():
         return []
@@ -278,12 +285,12 @@ def _by_time(table: pd.DataFrame) -> list[str]:
     return ["by wall time the same methods lead, or cannot be told from those that do"]
 
 
-def _failed(table: pd.DataFrame) -> list[str]:
+def _describe_failures(table: pd.DataFrame) -> list[str]:
     """List the methods with runs that did not converge: on which problems (or how many), and their statuses."""
     failed = table[table["solved"] < table["of"]]
     parts = []
     for method, rows in failed.groupby("method", sort=False):
         tasks = table.loc[table["method"] == method, "task"].nunique()
-        where = listed(list(rows["task"])) if len(rows) <= _NAMED else _of(len(rows), tasks)
+        where = listed(list(rows["task"])) if len(rows) <= _MAX_NAMED else _count_of_problems(len(rows), tasks)
         parts.append(f"{method} on {where} ({', '.join(sorted(set(rows['ending'])))})")
     return [f"not converged: {'; '.join(parts)}" if parts else "every run converged"]

@@ -22,11 +22,11 @@ from nagbench.optimizers.stability import asymptotic_rate, stability_limit
 from nagbench.problems.curvature import Curvature, find_curvature
 from nagbench.problems.problem import Floats, Problem
 
-# What rounding may make of a count: one iteration, or one in a thousand.
-_ROUNDING = 1e-3
-# Nearer to the edge of stability than this, whether a run diverges within its budget decides nothing.
-_NEAR = 0.01
-_FACTS = ["cell", "problem", "variant", "mode", "oracle", "start", "seed", "tolerance", "status", "iterations"]
+# Rounding may change a count by one iteration, or by one in a thousand.
+_COUNT_TOLERANCE = 1e-3
+# This close to the edge of stability, growth or decay may be too slow to show within the budget.
+_EDGE_MARGIN = 0.01
+_RUN_COLUMNS = ["cell", "problem", "variant", "mode", "oracle", "start", "seed", "tolerance", "status", "iterations"]
 
 
 def beside(runs: pd.DataFrame, plan: pd.DataFrame) -> pd.DataFrame:
@@ -57,21 +57,23 @@ def beside(runs: pd.DataFrame, plan: pd.DataFrame) -> pd.DataFrame:
     """
     specs = plan.drop_duplicates("cell").set_index("cell")["problem_spec"]
     settings = hyperparameters(runs)
-    rows = [_row(row, str(specs[row["cell"]]), settings) for row in runs.to_dict("records") if row["cell"] in specs]
-    return pd.DataFrame(rows, columns=[*_FACTS, *_TOLD])
+    rows = [
+        _compare_run(row, str(specs[row["cell"]]), settings) for row in runs.to_dict("records") if row["cell"] in specs
+    ]
+    return pd.DataFrame(rows, columns=[*_RUN_COLUMNS, *_THEORY_COLUMNS])
 
 
-_TOLD = [
+_THEORY_COLUMNS = [
     "smoothness", "strong_convexity", "place", "step_size", "stable_up_to", "rate", "rate_in_theory",
     "predicted_iterations", "ratio", "at_most", "violation",
 ]  # fmt: skip
 
 
-def _row(run: Mapping[Any, Any], spec: str, settings: list[str]) -> dict[str, Any]:
+def _compare_run(run: Mapping[Any, Any], spec: str, settings: list[str]) -> dict[str, Any]:
     """Compare one run with theory."""
     problem, found = problem_of(spec), _curvature(spec)
     optimizer = _optimizer(run, settings)
-    row = {name: run[name] for name in _FACTS} | dict.fromkeys(_TOLD)
+    row = {name: run[name] for name in _RUN_COLUMNS} | dict.fromkeys(_THEORY_COLUMNS)
     row |= {"rate": math.exp(run["rate"]) if pd.notna(run["rate"]) else None, "step_size": run.get("step_size")}
     if pd.notna(run["predicted_iterations"]):
         row["predicted_iterations"] = int(run["predicted_iterations"])
@@ -80,9 +82,9 @@ def _row(run: Mapping[Any, Any], spec: str, settings: list[str]) -> dict[str, An
     if found is not None:
         row |= {"smoothness": found.smoothness, "strong_convexity": found.strong_convexity, "place": found.place}
         if optimizer is not None:
-            row |= _linear(optimizer, found)
-            row["at_most"] = _at_most(run, problem, optimizer, found)
-    return row | {"violation": _violation(run, row, problem)}
+            row |= _linear_theory(optimizer, found)
+            row["at_most"] = _worst_case_iterations(run, problem, optimizer, found)
+    return row | {"violation": _describe_violations(run, row, problem)}
 
 
 @functools.lru_cache(maxsize=256)
@@ -95,13 +97,13 @@ def _optimizer(run: Mapping[Any, Any], settings: list[str]) -> Optimizer | None:
     """Rebuild the optimizer of a run. Return None if its method no longer exists."""
     try:
         method = find_algorithm(str(run["optimizer"]))
-        mine = {*method.hyperparameters, *schedules.SCHEDULE_HYPERPARAMETERS}
-        return Optimizer(method, {name: run[name] for name in settings if name in mine and pd.notna(run[name])})
+        accepted = {*method.hyperparameters, *schedules.SCHEDULE_HYPERPARAMETERS}
+        return Optimizer(method, {name: run[name] for name in settings if name in accepted and pd.notna(run[name])})
     except UsageError:
         return None
 
 
-def _linear(optimizer: Optimizer, found: Curvature) -> dict[str, float | None]:
+def _linear_theory(optimizer: Optimizer, found: Curvature) -> dict[str, float | None]:
     """Return the largest stable step and the asymptotic rate of the linear theory."""
     edge = stability_limit(optimizer.method, optimizer.hyperparameters)
     ends = [found.smoothness, *([found.strong_convexity] if found.strong_convexity else [])]
@@ -113,7 +115,9 @@ def _linear(optimizer: Optimizer, found: Curvature) -> dict[str, float | None]:
     }
 
 
-def _at_most(run: Mapping[Any, Any], problem: Problem, optimizer: Optimizer, found: Curvature) -> int | None:
+def _worst_case_iterations(
+    run: Mapping[Any, Any], problem: Problem, optimizer: Optimizer, found: Curvature
+) -> int | None:
     """Return the iterations allowed by the worst case. Return None if no bound applies."""
     if run["oracle"] != "exact" or found.estimated or optimizer.scheduled or bool(run["relative"]):
         return None
@@ -121,31 +125,33 @@ def _at_most(run: Mapping[Any, Any], problem: Problem, optimizer: Optimizer, fou
     try:
         return iterations_at_most(problem, optimizer, run["measure"], float(run["tolerance"]), start)
     except UsageError:
-        # A function of the user's that fails has no worst case.
+        # If a user's function fails, it has no worst case.
         return None
 
 
-def _violation(run: Mapping[Any, Any], row: Mapping[str, Any], problem: Problem) -> str:
+def _describe_violations(run: Mapping[Any, Any], row: Mapping[str, Any], problem: Problem) -> str:
     """Say which predictions the run violates."""
-    said = []
+    violations = []
     predicted, iterations = row["predicted_iterations"], run["iterations"]
     converged = run["status"] == "converged"
-    if predicted is not None and not (converged and abs(iterations - predicted) <= max(1, _ROUNDING * predicted)):
-        said.append(f"{predicted} iterations predicted")
+    if predicted is not None and not (
+        converged and abs(iterations - predicted) <= max(1, _COUNT_TOLERANCE * predicted)
+    ):
+        violations.append(f"{predicted} iterations predicted")
     if (
         row["at_most"] is not None
         and row["at_most"] <= run["budget"]
         and not (converged and iterations <= row["at_most"])
     ):
-        said.append(f"more than the {row['at_most']} iterations of the worst case")
+        violations.append(f"more than the {row['at_most']} iterations of the worst case")
     edge = row["stable_up_to"]
     if edge is not None and row["place"] == "everywhere" and problem.kind == "quadratic" and run["oracle"] == "exact":
         distance = row["step_size"] / edge - 1.0
-        if distance < -_NEAR and run["status"] == "diverged":
-            said.append("diverged where it is stable")
-        if distance > _NEAR and converged and predicted is None:
-            said.append("converged where it is not stable")
-    return "; ".join(said)
+        if distance < -_EDGE_MARGIN and run["status"] == "diverged":
+            violations.append("diverged where it is stable")
+        if distance > _EDGE_MARGIN and converged and predicted is None:
+            violations.append("converged where it is not stable")
+    return "; ".join(violations)
 
 
 def boundary(

@@ -43,21 +43,21 @@ def per_iteration(runs: pd.DataFrame, timings: pd.DataFrame) -> pd.DataFrame:
     for name, column in _TIMES.items():
         rows[name] = rows[column] / rows["iterations"].where(rows["iterations"] > 0)
     groups = rows.groupby([*_SETTING, "step_size", "momentum"], dropna=False, sort=False)
-    rows["note"] = pd.concat([_notes(group) for _, group in groups]) if len(rows) else ""
+    rows["note"] = pd.concat([_explain_counts(group) for _, group in groups]) if len(rows) else ""
     return rows[COLUMNS].reset_index(drop=True)
 
 
 _TIMES = {"time": "wall_time", "spread": "wall_time_iqr", "step": "step_time", "native": "native_time"}
 
 
-def _notes(group: pd.DataFrame) -> pd.Series:
+def _explain_counts(group: pd.DataFrame) -> pd.Series:
     """Say why the counts in a group differ from that of its first row."""
     first = group.iloc[0]
     same = (group["iterations"] == first["iterations"]) & (group["status"] == first["status"])
     elsewhere = group["tested_at"] != first["tested_at"]
-    told = np.where(
+    reason = np.where(
         elsewhere,
         f"another point than {first['method']}, tested at {first['tested_at']}",
         f"another update than {first['method']}",
     )
-    return pd.Series(np.where(same, "", told), index=group.index)
+    return pd.Series(np.where(same, "", reason), index=group.index)

@@ -39,7 +39,7 @@ def traces(runs: pd.DataFrame, timings: pd.DataFrame, curves: pd.DataFrame, most
 
 def traces_of(rows: pd.DataFrame, curves: pd.DataFrame, most: int = 400) -> pd.DataFrame:
     """Return the recorded curves of the rows of `selected`; see `traces`."""
-    thinned = _thinned(curves[curves["cell"].isin(rows["cell"])], most)
+    thinned = _thin(curves[curves["cell"].isin(rows["cell"])], most)
     points = rows[[*_COLUMNS, "value", "residual"]].merge(thinned, on="cell", suffixes=("_end", ""))
     points["residual"] = _residual(points)
     for whole, part in (("gradient_evaluations", "evaluations"), ("wall_time", "time")):
@@ -47,14 +47,14 @@ def traces_of(rows: pd.DataFrame, curves: pd.DataFrame, most: int = 400) -> pd.D
     return points[[*_COLUMNS, "iteration", "evaluations", "time", "residual"]]
 
 
-def _thinned(curves: pd.DataFrame, most: int) -> pd.DataFrame:
+def _thin(curves: pd.DataFrame, most: int) -> pd.DataFrame:
     """Thin each curve to at most ``most`` rows, evenly in log(1 + iteration)."""
     kept = []
     for _, curve in curves.groupby("cell", sort=False):
         curve = curve.sort_values("iteration")
         if len(curve) > most:
-            at = np.log1p(curve["iteration"].to_numpy(float))
-            curve = curve.iloc[np.unique(np.searchsorted(at, np.linspace(at[0], at[-1], most)))]
+            position = np.log1p(curve["iteration"].to_numpy(float))
+            curve = curve.iloc[np.unique(np.searchsorted(position, np.linspace(position[0], position[-1], most)))]
         kept.append(curve)
     return pd.concat(kept) if kept else curves
 
@@ -99,7 +99,7 @@ def bands(traces: pd.DataFrame) -> pd.DataFrame:
     A run that has ended keeps its last measure; one that diverged or failed is infinite from there on.
     """
     made = [
-        _band(rows).assign(task=str(task), mode=str(mode), method=str(method))
+        _compute_band(rows).assign(task=str(task), mode=str(mode), method=str(method))
         for (task, mode, method), rows in traces.groupby(["task", "mode", "method"], sort=False)
         if rows["cell"].nunique() > 1
     ]
@@ -107,15 +107,15 @@ def bands(traces: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(made, ignore_index=True)[columns] if made else pd.DataFrame(columns=columns)
 
 
-def _band(rows: pd.DataFrame) -> pd.DataFrame:
+def _compute_band(rows: pd.DataFrame) -> pd.DataFrame:
     """Compute the band of the runs of one task, mode and method."""
     grid = np.unique(rows["iteration"])
-    heights = np.sort(np.stack([_carried(run, grid) for _, run in rows.groupby("cell", sort=False)]), axis=0)
+    heights = np.sort(np.stack([_carry_forward(run, grid) for _, run in rows.groupby("cell", sort=False)]), axis=0)
     outer = (len(heights) - 1) // 4
     return pd.DataFrame({"iteration": grid, "low": heights[outer], "high": heights[-1 - outer], "runs": len(heights)})
 
 
-def _carried(run: pd.DataFrame, grid: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _carry_forward(run: pd.DataFrame, grid: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Evaluate a run's measure on the grid: the last recorded value, infinite where it is not finite."""
     known = run.sort_values("iteration")
     heights = known["residual"].where(np.isfinite(known["residual"]), np.inf).to_numpy(float)

@@ -86,7 +86,7 @@ def _scores(runs: pd.DataFrame) -> pd.DataFrame:
     return table.reset_index().sort_values("trial", kind="stable")
 
 
-def _ranked(scores: pd.DataFrame) -> pd.DataFrame:
+def _sort_trials(scores: pd.DataFrame) -> pd.DataFrame:
     """Sort the trials, best first, by the rule of `selection.select_best_trials`."""
     return scores.sort_values(["score", "final", "trial"])
 
@@ -98,8 +98,8 @@ def _best_of(scores: Floats, n: Floats, probability: float) -> Floats:
     """
     ordered = np.sort(scores)
     share = 1.0 - (1.0 - probability) ** (1.0 / n)
-    at = np.ceil(share * scores.size - 1e-9).astype(int) - 1
-    return np.asarray(ordered[np.clip(at, 0, scores.size - 1)])
+    position = np.ceil(share * scores.size - 1e-9).astype(int) - 1
+    return np.asarray(ordered[np.clip(position, 0, scores.size - 1)])
 
 
 def importance(runs: pd.DataFrame, shuffles: int = 400) -> pd.DataFrame:
@@ -130,7 +130,7 @@ def importance(runs: pd.DataFrame, shuffles: int = 400) -> pd.DataFrame:
     """
     rows = runs[runs["mode"] == "tuned"]
     settings, found = by_setting(rows), []
-    # A schedule's word has no order to put it into bins by.
+    # The name of a schedule has no order, so it cannot be binned.
     names = [name for name in settings_of(rows) if name not in SCHEDULES]
     for key, group in settings.groupby(_NAMED, sort=False):
         order = group.groupby(["count", "final"], dropna=False).ngroup().rank(method="average").to_numpy(float)
@@ -139,13 +139,13 @@ def importance(runs: pd.DataFrame, shuffles: int = 400) -> pd.DataFrame:
         for name in names:
             values = group[name].to_numpy(float)
             if np.isfinite(values).all() and len(np.unique(values)) > 3:
-                shares = _explained(values, ranks)
+                shares = _explained_variance(values, ranks)
                 row = {"hyperparameter": name, "share": shares[0], "chance": float(np.quantile(shares[1:], 0.95))}
                 found.append({**dict(zip(_NAMED, key, strict=True)), **row, "trials": len(order)})
     return pd.DataFrame(found, columns=[*_NAMED, "hyperparameter", "share", "chance", "trials"])
 
 
-def _explained(values: Floats, ranks: Floats) -> Floats:
+def _explained_variance(values: Floats, ranks: Floats) -> Floats:
     """Compute ε² of each row of ranks over bins of the values."""
     n = values.size
     k = int(np.clip(n // 4, 2, 5))
@@ -176,7 +176,7 @@ def cost(runs: pd.DataFrame) -> pd.DataFrame:
     """
     found = []
     for key, group in _scores(runs).groupby(_NAMED, sort=False):
-        best = _ranked(group).iloc[0]
+        best = _sort_trials(group).iloc[0]
         found.append(
             dict(zip(_NAMED, key, strict=True))
             | {
@@ -221,20 +221,20 @@ def held_out(runs: pd.DataFrame, folds: int = 5) -> pd.DataFrame:
     rows = tuned(runs)
     found = []
     for key, group in rows.groupby(_NAMED, sort=False):
-        dealt = {name: _dealt(group[name], folds) for name in _INSTANCE}
-        held = [name for name in _INSTANCE if dealt[name].max() > 0]
+        parts = {name: _assign_parts(group[name], folds) for name in _INSTANCE}
+        held = [name for name in _INSTANCE if parts[name].max() > 0]
         named = dict(zip(_NAMED, key, strict=True)) | {"held": " and ".join(f"{name}s" for name in held)}
-        for part in range(max(1 + int(dealt[name].max()) for name in held) if held else 0):
-            inside = pd.DataFrame({name: dealt[name] == part % (1 + dealt[name].max()) for name in held})
+        for part in range(max(1 + int(parts[name].max()) for name in held) if held else 0):
+            inside = pd.DataFrame({name: parts[name] == part % (1 + parts[name].max()) for name in held})
             scoring, tuning = group[inside.all(axis=1)], group[~inside.any(axis=1)]
-            # A sweep that has not finished lacks some of them.
+            # An unfinished sweep lacks some trials on the scored part.
             tuning = tuning[tuning["trial"].isin(scoring["trial"])]
             if len(tuning):
-                found.append({**named, "part": part, **_split(tuning, scoring)})
+                found.append({**named, "part": part, **_score_split(tuning, scoring)})
     return pd.DataFrame(found, columns=[*_NAMED, "held", "part", *_SPLIT])
 
 
-def _dealt(values: pd.Series, folds: int) -> pd.Series:
+def _assign_parts(values: pd.Series, folds: int) -> pd.Series:
     """Assign the rows to parts: the j-th of the sorted values belongs to part j mod folds."""
     return values.rank(method="dense").astype(int).sub(1) % folds
 
@@ -242,10 +242,10 @@ def _dealt(values: pd.Series, folds: int) -> pd.Series:
 _SPLIT = ["trial", "tuned_on", "scored_on", "tuned", "scored", "best", "regret"]
 
 
-def _split(tuning: pd.DataFrame, scoring: pd.DataFrame) -> dict[str, float]:
+def _score_split(tuning: pd.DataFrame, scoring: pd.DataFrame) -> dict[str, float]:
     """Select the best trial on one set of rows and score it on another."""
     scores = tuning.assign(score=tuning["count"], final=tuning["residual"].fillna(np.inf))
-    ranked = _ranked(scores.groupby("trial")[["score", "final"]].median().reset_index())
+    ranked = _sort_trials(scores.groupby("trial")[["score", "final"]].median().reset_index())
     trial = int(ranked["trial"].iloc[0])
     others = scoring.groupby("trial")["count"].median()
     scored, best = float(others[trial]), float(others.min())

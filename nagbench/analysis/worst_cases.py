@@ -13,8 +13,10 @@ from nagbench.core.measures import Measure
 from nagbench.optimizers.algorithm import Optimizer
 from nagbench.problems.problem import Floats, Problem
 
-_MOST = 2**60
-_EQUAL = 1e-9
+# Beyond this the search for an iteration gives up.
+_MAX_ITERATIONS = 2**60
+# Two hyperparameters are equal up to this relative difference.
+_REL_TOL = 1e-9
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Instance:
 Bound = Callable[[Instance, float], float]
 
 
-def _descent(at: Instance, k: float) -> float:
+def _descent(instance: Instance, k: float) -> float:
     """Bound f(x_k) − f* of gradient descent.
 
     Notes
@@ -67,15 +69,15 @@ def _descent(at: Instance, k: float) -> float:
     .. [1] Drori and Teboulle 2014, theorem 3.1.
     .. [2] Nesterov 2004, theorem 2.1.15.
     """
-    mu, L = at.strong_convexity, at.smoothness
-    convex = L * at.distance / (4.0 * k * at.step + 2.0) if at.step <= 1.0 + _EQUAL else math.inf
+    mu, L = instance.strong_convexity, instance.smoothness
+    convex = L * instance.distance / (4.0 * k * instance.step + 2.0) if instance.step <= 1.0 + _REL_TOL else math.inf
     contracting = math.inf
-    if mu > 0.0 and at.step <= 2.0 * L / (L + mu) * (1.0 + _EQUAL):
-        contracting = 0.5 * L * at.distance * max(0.0, 1.0 - 2.0 * at.step * mu / (mu + L)) ** k
+    if mu > 0.0 and instance.step <= 2.0 * L / (L + mu) * (1.0 + _REL_TOL):
+        contracting = 0.5 * L * instance.distance * max(0.0, 1.0 - 2.0 * instance.step * mu / (mu + L)) ** k
     return min(convex, contracting)
 
 
-def _nesterov(at: Instance, k: float) -> float:
+def _nesterov(instance: Instance, k: float) -> float:
     """Bound f(x_k) − f* of Nesterov's method with constant momentum.
 
     Notes
@@ -86,13 +88,13 @@ def _nesterov(at: Instance, k: float) -> float:
     ----------
     .. [1] Nesterov 2004, theorem 2.2.3.
     """
-    textbook = (1.0 - at.root) / (1.0 + at.root)
-    if at.root == 0.0 or abs(at.step - 1.0) > _EQUAL or abs(at.momentum - textbook) > _EQUAL:
+    textbook = (1.0 - instance.root) / (1.0 + instance.root)
+    if instance.root == 0.0 or abs(instance.step - 1.0) > _REL_TOL or abs(instance.momentum - textbook) > _REL_TOL:
         return math.inf
-    return float((1.0 - at.root) ** k) * (at.height + 0.5 * at.strong_convexity * at.distance)
+    return float((1.0 - instance.root) ** k) * (instance.height + 0.5 * instance.strong_convexity * instance.distance)
 
 
-def _fista(at: Instance, k: float) -> float:
+def _fista(instance: Instance, k: float) -> float:
     """Bound f(x_k) − f* of FISTA.
 
     Notes
@@ -103,10 +105,14 @@ def _fista(at: Instance, k: float) -> float:
     ----------
     .. [1] Beck and Teboulle 2009, theorem 4.4.
     """
-    return 2.0 * at.smoothness / at.step * at.distance / (k + 1.0) ** 2 if at.step <= 1.0 + _EQUAL else math.inf
+    return (
+        2.0 * instance.smoothness / instance.step * instance.distance / (k + 1.0) ** 2
+        if instance.step <= 1.0 + _REL_TOL
+        else math.inf
+    )
 
 
-def _simplified(at: Instance, k: float) -> float:
+def _nesterov_convex(instance: Instance, k: float) -> float:
     """Bound f(x_k) − f* of Nesterov's convex method.
 
     Notes
@@ -117,10 +123,10 @@ def _simplified(at: Instance, k: float) -> float:
     ----------
     .. [1] Su, Boyd and Candès 2016, theorem 6.
     """
-    return _fista(at, k)
+    return _fista(instance, k)
 
 
-def _estimate_sequence(at: Instance, k: float) -> float:
+def _estimate_sequence(instance: Instance, k: float) -> float:
     """Bound f(x_k) − f* of Nesterov's method of estimate sequences.
 
     Notes
@@ -131,14 +137,19 @@ def _estimate_sequence(at: Instance, k: float) -> float:
     ----------
     .. [1] Nesterov 2004, theorem 2.2.1.
     """
-    q, mine = at.given.get("q", 0.0), at.root * at.root
-    if abs(at.step - 1.0) > _EQUAL or abs(q - mine) > _EQUAL * mine or at.given.get("t0", 1.0) != 1.0 or k == 0:
+    q, true_q = instance.given.get("q", 0.0), instance.root * instance.root
+    if (
+        abs(instance.step - 1.0) > _REL_TOL
+        or abs(q - true_q) > _REL_TOL * true_q
+        or instance.given.get("t0", 1.0) != 1.0
+        or k == 0
+    ):
         return math.inf
-    shrunk = min(4.0 / (k + 1.0) ** 2, (1.0 - at.root) ** (k - 1.0))
-    return float(0.5 * at.smoothness * at.distance * shrunk)
+    factor = min(4.0 / (k + 1.0) ** 2, (1.0 - instance.root) ** (k - 1.0))
+    return float(0.5 * instance.smoothness * instance.distance * factor)
 
 
-def _optimized(at: Instance, k: float) -> float:
+def _optimized_gradient(instance: Instance, k: float) -> float:
     """Bound f(x_k) − f* of the optimized gradient method without a horizon.
 
     Notes
@@ -149,13 +160,15 @@ def _optimized(at: Instance, k: float) -> float:
     ----------
     .. [1] Kim and Fessler 2017, theorem 4.1.
     """
-    endless = at.given.get("horizon", 0.0) == 0.0
+    no_horizon = instance.given.get("horizon", 0.0) == 0.0
     return (
-        at.smoothness * at.distance / (k + 1.0) ** 2 if endless and abs(at.step - 1.0) <= _EQUAL and k > 0 else math.inf
+        instance.smoothness * instance.distance / (k + 1.0) ** 2
+        if no_horizon and abs(instance.step - 1.0) <= _REL_TOL and k > 0
+        else math.inf
     )
 
 
-def _heavy_ball(at: Instance, k: float) -> float:
+def _heavy_ball(instance: Instance, k: float) -> float:
     """Bound f(x_k) − f* of the heavy ball.
 
     Notes
@@ -166,13 +179,17 @@ def _heavy_ball(at: Instance, k: float) -> float:
     ----------
     .. [1] Ghadimi, Feyzmahdavian and Johansson 2015, theorem 4.
     """
-    shrunk = 1.0 - at.step * at.root * at.root
-    if not (at.root > 0.0 and at.step < 1.0 and abs(at.momentum - math.sqrt(shrunk * (1.0 - at.step))) <= _EQUAL):
+    factor = 1.0 - instance.step * instance.root * instance.root
+    if not (
+        instance.root > 0.0
+        and instance.step < 1.0
+        and abs(instance.momentum - math.sqrt(factor * (1.0 - instance.step))) <= _REL_TOL
+    ):
         return math.inf
-    return float(shrunk**k * at.height)
+    return float(factor**k * instance.height)
 
 
-def _triple_momentum(at: Instance, k: float) -> float:
+def _triple_momentum(instance: Instance, k: float) -> float:
     """Bound f(x_k) − f* of the triple momentum method.
 
     Notes
@@ -183,10 +200,14 @@ def _triple_momentum(at: Instance, k: float) -> float:
     ----------
     .. [1] Van Scoy, Freeman and Lynch 2018, theorem 1.
     """
-    rho = 1.0 - at.root
-    if at.root == 0.0 or abs(at.step - 1.0 - rho) > _EQUAL or abs(at.given.get("rho", -1.0) - rho) > _EQUAL:
+    rho = 1.0 - instance.root
+    if (
+        instance.root == 0.0
+        or abs(instance.step - 1.0 - rho) > _REL_TOL
+        or abs(instance.given.get("rho", -1.0) - rho) > _REL_TOL
+    ):
         return math.inf
-    return float(0.5 * at.smoothness * at.distance / (at.root * at.root) * rho ** (2.0 * k))
+    return float(0.5 * instance.smoothness * instance.distance / (instance.root * instance.root) * rho ** (2.0 * k))
 
 
 _BOUNDS: Mapping[str, Bound] = {
@@ -194,22 +215,22 @@ _BOUNDS: Mapping[str, Bound] = {
     "nesterov": _nesterov,
     "nesterov-two-sequence": _nesterov,
     "fista": _fista,
-    "nesterov-convex": _simplified,
+    "nesterov-convex": _nesterov_convex,
     "nesterov-estimate-sequence": _estimate_sequence,
-    "ogm": _optimized,
+    "ogm": _optimized_gradient,
     "momentum": _heavy_ball,
     "triple-momentum": _triple_momentum,
 }
 
 
-def worst_case(name: str, at: Instance, k: float) -> float:
+def worst_case(name: str, instance: Instance, k: float) -> float:
     """Return the proven bound on f(x_k) − f* of a method.
 
     Parameters
     ----------
     name : str
         Name of the method.
-    at : Instance
+    instance : Instance
         The constants of the problem and the hyperparameters.
     k : float
         The iteration.
@@ -220,7 +241,7 @@ def worst_case(name: str, at: Instance, k: float) -> float:
         The bound; ∞ if nothing is proved.
     """
     bound = _BOUNDS.get(name)
-    return math.inf if bound is None else bound(at, k)
+    return math.inf if bound is None else bound(instance, k)
 
 
 def iterations_at_most(
@@ -256,7 +277,7 @@ def iterations_at_most(
         return None
     L, mu = problem.smoothness, problem.strong_convexity or 0.0
     least = problem.minimum if problem.minimum is not None else problem.value(problem.minimizers[0])
-    at = Instance(
+    instance = Instance(
         smoothness=L,
         strong_convexity=mu,
         distance=float(np.min(np.sum((problem.minimizers - start) ** 2, axis=1))),
@@ -266,17 +287,17 @@ def iterations_at_most(
         given=optimizer.hyperparameters,
     )
     target = {"value": tolerance, "gradient": tolerance**2 / (2.0 * L), "distance": 0.5 * mu * tolerance**2}[measure]
-    return _first(lambda k: bound(at, k) <= target) if target > 0.0 else None
+    return _find_first(lambda k: bound(instance, k) <= target) if target > 0.0 else None
 
 
-def _first(met: Callable[[float], bool]) -> int | None:
+def _find_first(met: Callable[[float], bool]) -> int | None:
     """Find the least k at which a decreasing bound is met by bisection. Return None if it is beyond 2⁶⁰."""
     if met(0):
         return 0
     high = 1
     while not met(high):
         high *= 2
-        if high > _MOST:
+        if high > _MAX_ITERATIONS:
             return None
     low = high // 2
     while high - low > 1:

@@ -19,7 +19,7 @@ import nagbench
 from nagbench.analysis.compare import ALL, Rules, time_changes
 from nagbench.analysis.compare_formats import markdown
 from nagbench.analysis.matching import count_groups, matched, timed_pairs
-from nagbench.analysis.ratios import Noise, bank_of, pooled_ratio, said
+from nagbench.analysis.ratios import Noise, bank_of, describe_ratio, pooled_ratio
 from nagbench.cli.main import main
 from nagbench.experiments.storage.store import Store
 
@@ -127,9 +127,9 @@ def test_one_cell_that_lies_badly_does_not_speak_for_its_method():
 
 
 def test_words_are_never_a_bare_percentage():
-    assert said(1 / 1.32, 1 / 1.38, 1 / 1.27) == "faster by 1.32 (1.27–1.38)"
-    assert said(1.1, 1.06, 1.14) == "slower by 1.10 (1.06–1.14)"
-    assert said(1.01, 0.98, 1.03) == "indistinguishable (0.98–1.03)"
+    assert describe_ratio(1 / 1.32, 1 / 1.38, 1 / 1.27) == "faster by 1.32 (1.27–1.38)"
+    assert describe_ratio(1.1, 1.06, 1.14) == "slower by 1.10 (1.06–1.14)"
+    assert describe_ratio(1.01, 0.98, 1.03) == "indistinguishable (0.98–1.03)"
 
 
 def test_rows_match_by_key_then_by_name():

@@ -11,7 +11,7 @@ from nagbench.problems.problem import Floats, Ints
 from nagbench.validation.checks.dual import directional_derivative
 from nagbench.validation.checks.probe import Probe
 
-# Python's own powers: NumPy's differ in the last digit from processor to processor.
+# Python's own powers are used because NumPy's differ in the last digit between processors.
 STEPS = np.array([1.4**-k for k in range(10)])
 Slope = Callable[[Floats, Floats, Ints], tuple[float, float]]
 
@@ -119,9 +119,9 @@ def _ridders(probe: Probe, x: Floats, direction: Floats, rows: Ints, size: float
         finer = (factor * row[1:] - row[:-1]) / (factor - 1.0)
         noise = (factor * noise[1:] + noise[:-1]) / (factor - 1.0)
         errors = np.maximum(np.abs(finer - row[1:]), np.abs(finer - row[:-1])) + noise
-        at = int(np.nanargmin(errors)) if np.isfinite(errors).any() else 0
-        if errors[at] < error:
-            best, error = float(finer[at]), float(errors[at])
+        i = int(np.nanargmin(errors)) if np.isfinite(errors).any() else 0
+        if errors[i] < error:
+            best, error = float(finer[i]), float(errors[i])
         row, factor = finer, factor * 1.4**2
     return best, error
 

@@ -10,8 +10,9 @@ from nagbench.problems.problem import KINDS, Floats
 from nagbench.validation.checks.findings import Finding, compare, failed, passed, skipped
 from nagbench.validation.checks.probe import SMALL, Probe
 
+# Facts are expected to be accurate to ten digits.
 _DIGITS = 1e-10
-_SLACK = 1e-9
+_REL_TOL = 1e-9
 
 
 def shapes(probe: Probe) -> Finding:
@@ -41,7 +42,7 @@ def minimum(probe: Probe) -> Finding:
     if p.minimum is None or p.minimizers is None:
         return skipped("no minimum or no minimiser is known")
     values, _ = probe.evaluate(p.minimizers)
-    allowed = [abs(p.minimum) * _DIGITS + _play(probe, x)[0] for x in p.minimizers]
+    allowed = [abs(p.minimum) * _DIGITS + _digit_sensitivity(probe, x)[0] for x in p.minimizers]
     return compare("|f(x*) − f*|", np.abs(values - p.minimum), allowed, p.minimizers)
 
 
@@ -53,10 +54,10 @@ def stationary(probe: Probe) -> Finding:
         return skipped("no minimiser or stationary point is known")
     points = np.concatenate(known)
     _, slopes = probe.evaluate(points)
-    return compare("‖∇f‖", np.linalg.norm(slopes, axis=1), [_play(probe, x)[1] for x in points], points)
+    return compare("‖∇f‖", np.linalg.norm(slopes, axis=1), [_digit_sensitivity(probe, x)[1] for x in points], points)
 
 
-def _play(probe: Probe, x: Floats) -> tuple[float, float]:
+def _digit_sensitivity(probe: Probe, x: Floats) -> tuple[float, float]:
     """Return how far f and ∇f move if the tenth digit of x does (the twelfth of a typical coordinate where x is 0)."""
     typical = np.maximum(np.abs(x), 1e-2 * max(float(np.abs(x).max()), float(np.abs(probe.problem.start).max())))
     signs = probe.random("digits").choice([-1.0, 1.0], (8, x.size))
@@ -74,15 +75,15 @@ def bound(probe: Probe) -> Finding:
         return skipped("no minimum is known")
     points, values, _ = probe.sampled
     lowest = points[np.argsort(values)[:2]]
-    ends = [minimize(_pair(probe), x, jac=True, method="CG", options={"maxiter": 30}).x for x in lowest]
+    ends = [minimize(_value_and_gradient(probe), x, jac=True, method="CG", options={"maxiter": 30}).x for x in lowest]
     tried = np.concatenate([points, np.reshape(ends, (-1, p.dimension))])
     values, _ = probe.evaluate(tried)
     spread = float(np.median(values[np.isfinite(values)])) - p.minimum
-    allowed = _SLACK * abs(p.minimum) + 1e-14 * abs(spread)
+    allowed = _REL_TOL * abs(p.minimum) + 1e-14 * abs(spread)
     return compare("depth of a value below the minimum", np.fmax(p.minimum - values, 0.0), allowed, tried)
 
 
-def _pair(probe: Probe) -> Callable[[Floats], tuple[float, Floats]]:
+def _value_and_gradient(probe: Probe) -> Callable[[Floats], tuple[float, Floats]]:
     """Return f and ∇f as one function of a point."""
 
     def both(x: Floats) -> tuple[float, Floats]:
@@ -97,11 +98,11 @@ def smoothness(probe: Probe) -> Finding:
     L = probe.problem.smoothness
     if L is None:
         return skipped("L is not known")
-    x, _, away, change, noise = _changes(probe)
+    x, _, away, change, noise = _paired_changes(probe)
     excess = np.linalg.norm(change, axis=1) - L * np.linalg.norm(away, axis=1)
     return compare(
         f"excess of ‖∇f(x) − ∇f(y)‖ over L‖x − y‖ with L = {L:.6g}", np.maximum(excess, 0.0),
-        _SLACK * L * np.linalg.norm(away, axis=1) + noise, x,
+        _REL_TOL * L * np.linalg.norm(away, axis=1) + noise, x,
     )  # fmt: skip
 
 
@@ -110,12 +111,12 @@ def strong_convexity(probe: Probe) -> Finding:
     mu = probe.problem.strong_convexity
     if mu is None:
         return skipped("μ is not known")
-    x, _, away, change, noise = _changes(probe)
+    x, _, away, change, noise = _paired_changes(probe)
     square = (away * away).sum(axis=1)
     short = mu * square - (change * away).sum(axis=1)
     return compare(
         f"shortfall of (∇f(x) − ∇f(y))ᵀ(x − y) from μ‖x − y‖² with μ = {mu:.6g}", np.maximum(short, 0.0),
-        _SLACK * abs(mu) * square + noise * np.sqrt(square), x,
+        _REL_TOL * abs(mu) * square + noise * np.sqrt(square), x,
     )  # fmt: skip
 
 
@@ -124,7 +125,7 @@ def convexity(probe: Probe) -> Finding:
     kind = probe.problem.kind
     if kind == "nonconvex":
         return skipped("f is not said to be convex")
-    x, y, away, change, noise = _changes(probe)
+    x, y, away, change, noise = _paired_changes(probe)
     length = np.linalg.norm(away, axis=1)
     finding = compare(
         "shortfall of (∇f(x) − ∇f(y))ᵀ(x − y) from 0", np.maximum(-(change * away).sum(axis=1), 0.0),
@@ -138,7 +139,7 @@ def convexity(probe: Probe) -> Finding:
     return compare("deviation of ∇f from its chord halfway between two points", bent, noise, x)
 
 
-def _changes(probe: Probe) -> tuple[Floats, Floats, Floats, Floats, Floats]:
+def _paired_changes(probe: Probe) -> tuple[Floats, Floats, Floats, Floats, Floats]:
     """Return pairs of points with finite gradients and the changes between them.
 
     Returns
@@ -151,10 +152,10 @@ def _changes(probe: Probe) -> tuple[Floats, Floats, Floats, Floats, Floats]:
     x, y = probe.pairs
     (_, at_x), (_, at_y) = probe.evaluate(x), probe.evaluate(y)
     away, change = x - y, at_x - at_y
-    fine = np.isfinite(change).all(axis=1) & (np.abs(away).max(axis=1) > 0.0)
-    x, y, away, change = x[fine], y[fine], away[fine], change[fine]
-    size = np.linalg.norm(at_x[fine], axis=1) + np.linalg.norm(at_y[fine], axis=1)
-    # Near a minimiser ∇f is a small difference of terms as large as the curvature times x.
+    finite = np.isfinite(change).all(axis=1) & (np.abs(away).max(axis=1) > 0.0)
+    x, y, away, change = x[finite], y[finite], away[finite], change[finite]
+    size = np.linalg.norm(at_x[finite], axis=1) + np.linalg.norm(at_y[finite], axis=1)
+    # Near a minimiser ∇f is a small difference of terms of the size of the curvature times x, which bound its rounding.
     steep = np.max(np.linalg.norm(change, axis=1) / np.linalg.norm(away, axis=1), initial=0.0)
     terms = steep * (np.linalg.norm(x, axis=1) + np.linalg.norm(y, axis=1))
     return x, y, away, change, 1e-12 * size + 1e-14 * terms
@@ -173,7 +174,7 @@ def spectrum(probe: Probe) -> Finding:
     turned = np.abs(vectors.T @ vectors - np.eye(p.dimension)).max(axis=0) * top
     missed = np.abs(matrix @ vectors - vectors * p.spectrum).max(axis=0)
     basis = "the coordinate axes" if p.eigenvectors is None else "the eigenvectors"
-    return compare(f"|Hv − λv| with {basis} as v", np.maximum(turned, missed), _SLACK * top, vectors.T)
+    return compare(f"|Hv − λv| with {basis} as v", np.maximum(turned, missed), _REL_TOL * top, vectors.T)
 
 
 FACTS: Mapping[str, Callable[[Probe], Finding]] = {

@@ -112,11 +112,11 @@ def compare(what: str, deviations: ArrayLike, allowed: ArrayLike, points: Floats
     with np.errstate(divide="ignore", invalid="ignore"):
         excess = np.where(sizes <= limits, np.where(limits > 0.0, sizes / limits, 0.0), np.inf)
         order = np.where(np.isnan(sizes), np.inf, np.where(limits > 0.0, sizes / limits, sizes))
-    at = int(np.argmax(order)) if np.isinf(excess).any() else int(np.argmax(excess))
-    size, limit = float(sizes[at]), float(limits[at])
+    i = int(np.argmax(order)) if np.isinf(excess).any() else int(np.argmax(excess))
+    size, limit = float(sizes[i]), float(limits[i])
     detail = f"{what}: {size:.3g}, allowed {limit:.3g}"
     if np.isinf(excess).any():
-        return failed(f"{detail}{also}", points[at])._replace(deviation=size, allowed=limit)
+        return failed(f"{detail}{also}", points[i])._replace(deviation=size, allowed=limit)
     return Finding("passed", f"{detail}{also}", size, limit)
 
 

@@ -14,7 +14,7 @@ from nagbench.validation.checks.findings import Finding, compare, failed, passed
 from nagbench.validation.checks.probe import NO_ROWS, Probe
 
 _ROUNDING = 1e-10
-_PLAIN_WORK = 200_000
+_MAX_PLAIN_WORK = 200_000
 
 
 def inputs(probe: Probe) -> Finding:
@@ -50,24 +50,28 @@ def determinism(probe: Probe) -> Finding:
     """Check that evaluating the same point twice in a row gives the same bits."""
     twice = np.repeat(probe.points, 2, axis=0)
     values, slopes = probe.evaluate(twice)
-    return _same_bits("the same point twice in a row", twice[::2], values[::2], values[1::2], slopes[::2], slopes[1::2])
+    return _check_same_bits(
+        "the same point twice in a row", twice[::2], values[::2], values[1::2], slopes[::2], slopes[1::2]
+    )
 
 
 def order(probe: Probe) -> Finding:
     """Check that no evaluation depends on the previous ones."""
     values, slopes = probe.evaluate(probe.points)
     others, other_slopes = probe.evaluate(probe.points[::-1])
-    return _same_bits("the points in reverse order", probe.points, values, others[::-1], slopes, other_slopes[::-1])
+    return _check_same_bits(
+        "the points in reverse order", probe.points, values, others[::-1], slopes, other_slopes[::-1]
+    )
 
 
-def _same_bits(how: str, points: Floats, f: Floats, f2: Floats, g: Floats, g2: Floats) -> Finding:
+def _check_same_bits(how: str, points: Floats, f: Floats, f2: Floats, g: Floats, g2: Floats) -> Finding:
     """Compare values and gradients bit for bit; nan equals nan."""
     for what, a, b in (("value", f[:, None], f2[:, None]), ("gradient", g, g2)):
         differ = ~((a == b) | (np.isnan(a) & np.isnan(b))).all(axis=1)
         if differ.any():
-            at = int(np.argmax(differ))
-            size = float(np.nanmax(np.abs(a[at] - b[at])))
-            return failed(f"{how}: the {what} differs by {size:.3g}", points[at])._replace(deviation=size, allowed=0.0)
+            i = int(np.argmax(differ))
+            size = float(np.nanmax(np.abs(a[i] - b[i])))
+            return failed(f"{how}: the {what} differs by {size:.3g}", points[i])._replace(deviation=size, allowed=0.0)
     return passed()
 
 
@@ -104,7 +108,7 @@ def engines(probe: Probe) -> Finding:
     worst = []
     for draw, x in enumerate(probe.points[:5]):
         for batch in _plain_rows(probe, draw):
-            worst.append(_apart(probe, x, batch))
+            worst.append(_engine_deviation(probe, x, batch))
     return compare(
         "relative deviation of the engines",
         worst,
@@ -125,11 +129,11 @@ def first_line(error: Exception) -> str:
 def _plain_rows(probe: Probe, draw: int) -> list[Ints]:
     """Choose the mini-batches to compare: a few rows, and all of them if plain Python evaluates them quickly."""
     count, n = probe.problem.row_count, probe.problem.dimension
-    every = [NO_ROWS] if count * n <= _PLAIN_WORK else []
+    every = [NO_ROWS] if count * n <= _MAX_PLAIN_WORK else []
     return [*every, probe.few_rows(draw)] if count > probe.few else [NO_ROWS]
 
 
-def _apart(probe: Probe, x: Floats, batch: Ints) -> float:
+def _engine_deviation(probe: Probe, x: Floats, batch: Ints) -> float:
     """Return the relative deviation of the engines at a point."""
     (f,), (g,) = probe.evaluate(x, batch)
     (f2,), (g2,) = probe.evaluate(x, batch, engine="python")

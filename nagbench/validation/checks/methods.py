@@ -29,9 +29,10 @@ from nagbench.validation.checks.findings import (
 from nagbench.validation.checks.kernels import first_line
 
 MethodCheck = Callable[["AlgorithmProbe"], Finding]
-_N = 5
+_DIMENSION = 5
 _STEPS = 12
-_NEVER = 5e-324
+# The smallest positive number: a tolerance that no run reaches.
+_UNREACHABLE = 5e-324
 _THEORY = {"L": 10.0, "mu": 0.1}
 
 
@@ -71,7 +72,7 @@ class AlgorithmProbe:
 
     def __init__(self, optimizer: Optimizer, seed: int = 0) -> None:
         self.optimizer, self.method = optimizer, optimizer.method
-        self.gradients = np.random.default_rng(seed).standard_normal((_STEPS, _N))
+        self.gradients = np.random.default_rng(seed).standard_normal((_STEPS, _DIMENSION))
         self.values = [2.0 - 0.1 * k + 0.3 * (k % 3 == 2) for k in range(_STEPS)]
 
     @functools.cached_property
@@ -82,19 +83,24 @@ class AlgorithmProbe:
     def arrays(self, values: Mapping[str, float] | None = None) -> dict[str, Floats]:
         """Return the initial arrays of the update: the declared number of slots, and a separate query point."""
         hyper = Optimizer(self.method, {**self.optimizer.hyperparameters, **(values or {})}).hyper
-        start = np.linspace(-1.0, 1.0, _N)
-        return {"iterate": start, "query": start.copy(), "slots": np.zeros((self.method.slots, _N)), "hyper": hyper}
+        start = np.linspace(-1.0, 1.0, _DIMENSION)
+        return {
+            "iterate": start,
+            "query": start.copy(),
+            "slots": np.zeros((self.method.slots, _DIMENSION)),
+            "hyper": hyper,
+        }
 
     def observe(self, k: int, arrays: Mapping[str, Floats], at: int | None = None) -> None:
         """Let the method observe f in iteration k if it does so. Here f falls twice, then rises once."""
         if self.method.observe is not None:
-            self.method.observe(k if at is None else at, self.values[k], *(arrays[name] for name in _ORDER))
+            self.method.observe(k if at is None else at, self.values[k], *(arrays[name] for name in _ARGUMENTS))
 
     def step(self, k: int, arrays: Mapping[str, Floats], at: int | None = None) -> None:
         """Run iteration k; pass ``at`` to the method as the number of the iteration if it is given."""
-        gradient, k_told = self.gradients[k].copy(), k if at is None else at
-        self.observe(k, arrays, k_told)
-        self.update(k_told, gradient, *(arrays[name] for name in _ORDER))
+        gradient, number = self.gradients[k].copy(), k if at is None else at
+        self.observe(k, arrays, number)
+        self.update(number, gradient, *(arrays[name] for name in _ARGUMENTS))
 
     def iterates(self, steps: int = _STEPS, values: Mapping[str, float] | None = None) -> Floats:
         """Return the iterates after each step. Shape (steps, n)."""
@@ -113,12 +119,12 @@ class AlgorithmProbe:
         return found
 
 
-_ORDER = ("iterate", "query", "slots", "hyper")
+_ARGUMENTS = ("iterate", "query", "slots", "hyper")
 
 
-def hyperparameters(walk: AlgorithmProbe) -> Finding:
+def hyperparameters(probe: AlgorithmProbe) -> Finding:
     """Check that the defaults and both ends of the tuning ranges are valid."""
-    for name, hyper in walk.method.hyperparameters.items():
+    for name, hyper in probe.method.hyperparameters.items():
         tried = {} if math.isnan(hyper.default) else {"default": hyper.default}
         if hyper.tuning is not None:
             low, high = hyper.tuning
@@ -127,41 +133,41 @@ def hyperparameters(walk: AlgorithmProbe) -> Finding:
             tried |= {"low end of its tuning range": low, "high end of its tuning range": high}
         for what, value in tried.items():
             try:
-                hyper.check(walk.method.name, name, value)
+                hyper.check(probe.method.name, name, value)
             except UsageError as error:
                 return failed(f"the {what} is not valid: {error}")
-    return passed(", ".join(f"{name}={value:g}" for name, value in walk.optimizer.hyperparameters.items()))
+    return passed(", ".join(f"{name}={value:g}" for name, value in probe.optimizer.hyperparameters.items()))
 
 
-def use(walk: AlgorithmProbe) -> Finding:
+def use(probe: AlgorithmProbe) -> Finding:
     """Check that every hyperparameter makes a difference, and that no undeclared one is read."""
     try:
-        before = walk.iterates()
+        before = probe.iterates()
     except IndexError as error:
-        return failed(f"the update reads beyond its hyperparameters or its {walk.method.slots} slots: {error}")
-    for name, hyper in walk.method.hyperparameters.items():
-        others = _others(walk, name, hyper)
-        if all(np.array_equal(before, walk.iterates(values={name: value})) for value in others):
+        return failed(f"the update reads beyond its hyperparameters or its {probe.method.slots} slots: {error}")
+    for name, hyper in probe.method.hyperparameters.items():
+        others = _other_values(probe, name, hyper)
+        if all(np.array_equal(before, probe.iterates(values={name: value})) for value in others):
             tried = ", ".join(f"{value:g}" for value in others)
-            if walk.method.session is not None:
+            if probe.method.session is not None:
                 return passed(f"{name} makes no difference to {_STEPS} iterations (tried {tried})")
             return failed(f"{name} makes no difference to {_STEPS} iterations (tried {tried})")
-    return _unused(walk, before) or passed()
+    return _check_requests(probe, before) or passed()
 
 
-def _unused(walk: AlgorithmProbe, before: Floats) -> Finding | None:
+def _check_requests(probe: AlgorithmProbe, before: Floats) -> Finding | None:
     """Return the failure of a method that requests f or the next momentum without using it, else None."""
-    if walk.method.observe is not None:
-        values, walk.values = walk.values, [3.0 - 0.2 * k for k in range(_STEPS)]
-        after, walk.values = walk.iterates(), values
+    if probe.method.observe is not None:
+        values, probe.values = probe.values, [3.0 - 0.2 * k for k in range(_STEPS)]
+        after, probe.values = probe.iterates(), values
         if np.array_equal(before, after):
             return failed(f"observe is declared, but f makes no difference to {_STEPS} iterations")
-    if walk.method.next_momentum:
-        plain, changed = walk.arrays(), walk.arrays()
+    if probe.method.next_momentum:
+        plain, changed = probe.arrays(), probe.arrays()
         changed["hyper"][-1] *= 0.5
         for k in range(_STEPS):
-            walk.step(k, plain)
-            walk.step(k, changed)
+            probe.step(k, plain)
+            probe.step(k, changed)
         if all(np.array_equal(plain[name], changed[name]) for name in ("iterate", "query", "slots")):
             return failed(
                 f"next_momentum is set, but the last number of hyper makes no difference to {_STEPS} iterations"
@@ -169,13 +175,13 @@ def _unused(walk: AlgorithmProbe, before: Floats) -> Finding | None:
     return None
 
 
-def _others(walk: AlgorithmProbe, name: str, hyper: Hyperparameter) -> list[float]:
+def _other_values(probe: AlgorithmProbe, name: str, hyper: Hyperparameter) -> list[float]:
     """Return other valid values of a hyperparameter that the library does not refuse."""
-    values = walk.optimizer.hyperparameters
+    values = probe.optimizer.hyperparameters
     least = max(hyper.low_bound, 0.0)
     most = hyper.high_bound if math.isfinite(hyper.high_bound) else 10.0 * abs(values[name]) + 1.0
     tried = [least + share * (most - least) for share in (0.25, 0.5, 0.75)]
-    refuses = walk.method.refuses or (lambda _: None)
+    refuses = probe.method.refuses or (lambda _: None)
     return [
         other
         for other in tried
@@ -183,42 +189,42 @@ def _others(walk: AlgorithmProbe, name: str, hyper: Hyperparameter) -> list[floa
     ]
 
 
-def inputs(walk: AlgorithmProbe) -> Finding:
-    """Check that the update does not write to gradient or hyperparameters, and that observing f does not move the iterate."""
-    for k, arrays in enumerate(walk.states()):
+def inputs(probe: AlgorithmProbe) -> Finding:
+    """Check that neither the update writes to its inputs nor observing f to iterate and hyperparameters."""
+    for k, arrays in enumerate(probe.states()):
         seen = {name: array.copy() for name, array in arrays.items()}
-        walk.observe(k, seen)
+        probe.observe(k, seen)
         for name in ("iterate", "hyper"):
             if not np.array_equal(seen[name], arrays[name]):
                 return failed(
                     f"observe writes to {name} in iteration {k}: {text_of(arrays[name])} became {text_of(seen[name])}"
                 )
-        gradient, hyper = walk.gradients[k].copy(), arrays["hyper"].copy()
-        walk.update(k, gradient, *(arrays[name] for name in _ORDER))
-        for name, now, before in (("gradient", gradient, walk.gradients[k]), ("hyper", arrays["hyper"], hyper)):
+        gradient, hyper = probe.gradients[k].copy(), arrays["hyper"].copy()
+        probe.update(k, gradient, *(arrays[name] for name in _ARGUMENTS))
+        for name, now, before in (("gradient", gradient, probe.gradients[k]), ("hyper", arrays["hyper"], hyper)):
             if not np.array_equal(now, before):
                 return failed(f"the update writes to {name} in iteration {k}: {text_of(before)} became {text_of(now)}")
     return passed()
 
 
-def query(walk: AlgorithmProbe) -> Finding:
+def query(probe: AlgorithmProbe) -> Finding:
     """Check the query point: with look-ahead every element is written; without, it is neither read nor written.
 
     With look-ahead it may be read: it is where the gradient was taken, and part of the state in which stalls are
     detected.
     """
-    for k, arrays in enumerate(walk.states()):
-        if walk.method.look_ahead:
+    for k, arrays in enumerate(probe.states()):
+        if probe.method.look_ahead:
             before = arrays["query"].copy()
-            walk.step(k, arrays)
+            probe.step(k, arrays)
             if (arrays["query"] == before).any():
                 still = int(np.argmax(arrays["query"] == before))
                 return failed(f"look_ahead is set, but iteration {k} does not write coordinate {still} of query")
             continue
         expected = {name: array.copy() for name, array in arrays.items()}
-        walk.step(k, expected)
+        probe.step(k, expected)
         arrays["query"][:] = np.nan
-        walk.step(k, arrays)
+        probe.step(k, arrays)
         if not np.array_equal(arrays["iterate"], expected["iterate"], equal_nan=True):
             return failed(
                 f"look_ahead is not set, but iteration {k} reads query; what it remembers belongs in the slots"
@@ -228,59 +234,63 @@ def query(walk: AlgorithmProbe) -> Finding:
     return passed()
 
 
-def slots(walk: AlgorithmProbe) -> Finding:
+def slots(probe: AlgorithmProbe) -> Finding:
     """Check that exactly the declared slots are used."""
-    declared, arrays = walk.method.slots, walk.arrays()
-    arrays["slots"] = np.vstack([arrays["slots"], np.full((1, _N), 7.0)])
+    declared, arrays = probe.method.slots, probe.arrays()
+    arrays["slots"] = np.vstack([arrays["slots"], np.full((1, _DIMENSION), 7.0)])
     for k in range(_STEPS):
-        walk.step(k, arrays)
+        probe.step(k, arrays)
     if not (arrays["slots"][declared] == 7.0).all():
         return failed(f"slots={declared} is declared, but slot {declared} is written")
     for slot in range(declared):
         if not arrays["slots"][slot].any():
             return failed(f"slots={declared} is declared, but slot {slot} is never written")
-    walk.iterates()
+    probe.iterates()
     return passed(f"{declared} used")
 
 
-def coordinates(walk: AlgorithmProbe) -> Finding:
+def coordinates(probe: AlgorithmProbe) -> Finding:
     """Check that every coordinate moves."""
-    still = (walk.iterates() == walk.arrays()["iterate"]).all(axis=0).nonzero()[0]
-    return failed(f"coordinate {still[0]} of {_N} does not move in {_STEPS} iterations") if still.size else passed()
+    still = (probe.iterates() == probe.arrays()["iterate"]).all(axis=0).nonzero()[0]
+    return (
+        failed(f"coordinate {still[0]} of {_DIMENSION} does not move in {_STEPS} iterations")
+        if still.size
+        else passed()
+    )
 
 
-def autonomous(walk: AlgorithmProbe) -> Finding:
+def autonomous(probe: AlgorithmProbe) -> Finding:
     """Check that a method declared autonomous does not depend on the number of the iteration."""
     depends = None
-    for k, arrays in enumerate(walk.states()):
+    for k, arrays in enumerate(probe.states()):
         ends = [{name: array.copy() for name, array in arrays.items()} for _ in range(3)]
         for end, at in zip(ends, (k, k + 1, 1000 * k + 17), strict=True):
-            walk.step(k, end, at)
+            probe.step(k, end, at)
         if any(not np.array_equal(end[name], ends[0][name]) for end in ends for name in ("iterate", "query", "slots")):
             depends = k
             break
-    if walk.method.autonomous and depends is not None:
+    if probe.method.autonomous and depends is not None:
         return failed(f"autonomous is set, but iteration {depends} depends on its number")
-    if not walk.method.autonomous and depends is None:
+    if not probe.method.autonomous and depends is None:
         return passed("not declared, though no iteration depends on its number: a stall will go unseen")
     return passed()
 
 
-def determinism(walk: AlgorithmProbe) -> Finding:
+def determinism(probe: AlgorithmProbe) -> Finding:
     """Check that the same run twice gives the same bits."""
-    return _same("the same run again", walk.iterates(), walk.iterates())
+    return _check_identical("the same run again", probe.iterates(), probe.iterates())
 
 
-def state(walk: AlgorithmProbe) -> Finding:
+def state(probe: AlgorithmProbe) -> Finding:
     """Check that no state leaks from one run into the next."""
-    before = walk.iterates()
-    for name, hyper in walk.method.hyperparameters.items():
-        for value in _others(walk, name, hyper)[:1]:
-            walk.iterates(values={name: value})
-    return _same("a run after others", before, walk.iterates())
+    before = probe.iterates()
+    for name, hyper in probe.method.hyperparameters.items():
+        for value in _other_values(probe, name, hyper)[:1]:
+            probe.iterates(values={name: value})
+    return _check_identical("a run after others", before, probe.iterates())
 
 
-def _same(what: str, first: Floats, second: Floats) -> Finding:
+def _check_identical(what: str, first: Floats, second: Floats) -> Finding:
     """Check that two sequences of iterates are the same bit for bit."""
     differ = ~np.all((first == second) | (np.isnan(first) & np.isnan(second)), axis=1)
     if not differ.any():
@@ -290,13 +300,13 @@ def _same(what: str, first: Floats, second: Floats) -> Finding:
     return failed(f"{what} parts from the first in iteration {k}, by {size:.3g}")._replace(deviation=size, allowed=0.0)
 
 
-def engines(walk: AlgorithmProbe) -> Finding:
+def engines(probe: AlgorithmProbe) -> Finding:
     """Check that compiled and plain Python agree on fifty iterations of a quadratic, and that compiled runs repeat."""
     problem = make_problem("quadratic", eigenvalues=[1.0, 10.0], start=[1.0, 1.0])
     paths: dict[str, Floats] = {}
     for name in ("python", "numba", "numba"):
         try:
-            done = run(problem, walk.optimizer, tolerance=_NEVER, budget=50, path=True, engine=name)
+            done = run(problem, probe.optimizer, tolerance=_UNREACHABLE, budget=50, path=True, engine=name)
         except Exception as error:
             return failed(f"on engine {name} it does not run: {first_line(error)}")
         if done.error or done.path is None:
@@ -310,43 +320,43 @@ def engines(walk: AlgorithmProbe) -> Finding:
     return compare("relative deviation of the engines", np.abs(first - second).max(axis=1) / scale, 1e-10, first)
 
 
-def output(walk: AlgorithmProbe) -> Finding:
+def output(probe: AlgorithmProbe) -> Finding:
     """Check that the iterates stay finite."""
-    for k, point in enumerate(walk.iterates()):
+    for k, point in enumerate(probe.iterates()):
         if not np.isfinite(point).all():
             return failed(f"x is not finite after iteration {k}: {text_of(point)}")
     return passed()
 
 
-def gradient(walk: AlgorithmProbe) -> Finding:
+def gradient(probe: AlgorithmProbe) -> Finding:
     """Check that the gradient is not written to, because the next measurement may read it."""
-    arrays, given = walk.arrays(), walk.gradients[0].copy()
+    arrays, given = probe.arrays(), probe.gradients[0].copy()
     for k in range(_STEPS):
-        given[:] = walk.gradients[k]
-        walk.update(k, given, *(arrays[name] for name in _ORDER))
-        if not np.array_equal(given, walk.gradients[k]):
-            if walk.method.library == "own":
+        given[:] = probe.gradients[k]
+        probe.update(k, given, *(arrays[name] for name in _ARGUMENTS))
+        if not np.array_equal(given, probe.gradients[k]):
+            if probe.method.library == "own":
                 return failed(f"iteration {k} writes to the gradient")
             return passed("the library writes to the gradient, which is computed anew before it is read again")
     return passed()
 
 
-def bowl(walk: AlgorithmProbe) -> Finding:
+def bowl(probe: AlgorithmProbe) -> Finding:
     """Check that a thousand iterations on x² + y² stay finite."""
-    done = run("bowl", walk.optimizer, tolerance=_NEVER, budget=1000, engine="python")
+    done = run("bowl", probe.optimizer, tolerance=_UNREACHABLE, budget=1000, engine="python")
     if done.status in ("diverged", "error"):
         return failed(f"{done.status} in iteration {done.iterations} {done.error}".rstrip(), done.iterate)
     return passed(f"‖∇f‖ = {done.gradient_norm:.3g} after {done.iterations} iterations, {done.status}")
 
 
-def theory(walk: AlgorithmProbe) -> Finding:
+def theory(probe: AlgorithmProbe) -> Finding:
     """Check that the textbook hyperparameters are valid, and converge on a quadratic with that L and μ."""
-    tuning = walk.method.theory
+    tuning = probe.method.theory
     if tuning is None:
         return skipped("no theory is given")
     L, mu = _THEORY["L"], _THEORY["mu"]
     try:
-        chosen, convex = (Optimizer(walk.method, tuning(L, mu) or {}), _at_zero(walk.method, L))
+        chosen, convex = (Optimizer(probe.method, tuning(L, mu) or {}), _convex_optimizer(probe.method, L))
     except Exception as error:
         return failed(f"theory({L:g}, {mu:g}) gives no valid hyperparameters: {one_line(error)}")
     problem = make_problem("quadratic", eigenvalues=[mu, 0.5, 3.0, L])
@@ -363,19 +373,19 @@ def theory(walk: AlgorithmProbe) -> Finding:
     return passed(f"converges in {done.iterations} iterations to a relative ‖∇f‖ of 1e-8 with L = {L:g}, μ = {mu:g}")
 
 
-def _at_zero(method: Method, L: float) -> Optimizer | None:
+def _convex_optimizer(method: Method, L: float) -> Optimizer | None:
     """Return the method with its textbook hyperparameters for convex functions (μ = 0). Return None if it has none."""
     values = textbook_hyperparameters(method, L, 0.0)
     return None if values is None else Optimizer(method, values)
 
 
-# What one run leaves behind is looked for before the other checks have run the method in all ways.
+# State that leaks between runs is looked for early, before the other checks have run the method many times.
 CHECKS: Mapping[str, MethodCheck] = {
     "hyperparameters": hyperparameters, "determinism": determinism, "state": state, "use": use, "inputs": inputs,
     "query": query, "slots": slots, "coordinates": coordinates,
      "autonomous": autonomous, "engines": engines, "bowl": bowl, "theory": theory,
 }  # fmt: skip
-# A session keeps its memory to itself, and runs in Python alone.
+# A session hides its state and runs in Python only, so the checks of arrays and engines do not apply.
 OF_SESSIONS: Mapping[str, MethodCheck] = {
     "hyperparameters": hyperparameters, "output": output, "determinism": determinism, "state": state, "use": use,
     "gradient": gradient, "coordinates": coordinates, "bowl": bowl, "theory": theory,

@@ -12,7 +12,7 @@ from nagbench.problems.problem import Floats, Ints, Problem
 
 POINTS = 20
 SMALL = 100
-_MOST_NUMBERS, _FEW_NUMBERS = 200_000, 5_000
+_MAX_NUMBERS, _FEW_NUMBERS = 200_000, 5_000
 NO_ROWS: Ints = np.zeros(0, np.int64)
 
 
@@ -25,7 +25,7 @@ class Probe:
 
     def __init__(self, problem: Problem, seed: int = 0, speed: bool = True) -> None:
         self.problem, self.seed, self.speed = problem, seed, speed
-        count = max(3, min(POINTS, _MOST_NUMBERS // problem.dimension))
+        count = max(3, min(POINTS, _MAX_NUMBERS // problem.dimension))
         drawn = self.random("points").random((count, problem.dimension))
         self.points: Floats = self.low + drawn * (self.high - self.low)
 
@@ -85,8 +85,8 @@ class Probe:
     def sampled(self) -> tuple[Floats, Floats, Floats]:
         """Return the points with finite value and gradient, with both."""
         values, slopes = self.evaluate(self.points)
-        fine = np.isfinite(values) & np.isfinite(slopes).all(axis=1)
-        return self.points[fine], values[fine], slopes[fine]
+        finite = np.isfinite(values) & np.isfinite(slopes).all(axis=1)
+        return self.points[finite], values[finite], slopes[finite]
 
     @property
     def few(self) -> int:

@@ -74,7 +74,7 @@ def start(probe: Probe) -> Finding:
 def gradient(probe: Probe) -> Finding:
     """Check the gradient against an independent derivative of the value at up to twenty points."""
     reference = reference_of(probe)
-    rows = [row for draw, x in enumerate(probe.points) for row in _slopes(probe, reference, draw, x)]
+    rows = [row for draw, x in enumerate(probe.points) for row in _slope_deviations(probe, reference, draw, x)]
     if not rows:
         return skipped(f"no point in the domain where the value is finite and {reference.name} can judge")
     deviations, allowed, points = (np.array(column) for column in zip(*rows, strict=True))
@@ -84,7 +84,7 @@ def gradient(probe: Probe) -> Finding:
     )  # fmt: skip
 
 
-def _slopes(probe: Probe, reference: Reference, draw: int, x: Floats) -> list[tuple[float, float, Floats]]:
+def _slope_deviations(probe: Probe, reference: Reference, draw: int, x: Floats) -> list[tuple[float, float, Floats]]:
     """Compare derivatives along some directions at x.
 
     Return (deviation, allowed, point) for each direction that the reference can judge.
@@ -130,9 +130,9 @@ def rebuild(probe: Probe) -> Finding:
     same = (values == others) | (np.isnan(values) & np.isnan(others))
     same &= np.all((slopes == other_slopes) | (np.isnan(slopes) & np.isnan(other_slopes)), axis=1)
     if not same.all():
-        at = int(np.argmin(same))
-        size = abs(values[at] - others[at])
-        return failed(f"built again, its value differs by {size:.3g} or its gradient does", probe.points[at])
+        index = int(np.argmin(same))
+        size = abs(values[index] - others[index])
+        return failed(f"built again, its value differs by {size:.3g} or its gradient does", probe.points[index])
     return passed()
 
 

@@ -19,9 +19,9 @@ from nagbench.validation.claims.records import Claim, ClaimResult
 
 METHODS = ("gradient-descent", "momentum", "nesterov")
 _BUDGET = 5_000
-# Beyond this relative distance from the edge, growth by 10²⁰ fits into the budget: per iteration at least 1 % / 1.
+# Beyond this relative distance from the edge a run grows by 10²⁰ within the budget, by at least 1 % per iteration.
 NEAR = 0.01
-# Of a rate, in the count's last iteration.
+# Relative uncertainty of a rate from the last iteration of a count.
 ROUNDING = 1e-4
 
 EDGES: Mapping[str, Callable[[Floats], Floats]] = {
@@ -55,7 +55,9 @@ def counts(conditions: int = 50, settings: int = 20, seed: int = 0) -> ClaimResu
     """
     random = np.random.default_rng(seed)
     tables = [
-        _counted(_random_quadratic(random), name, random, settings) for _ in range(conditions) for name in METHODS
+        _count_settings(_random_quadratic(random), name, random, settings)
+        for _ in range(conditions)
+        for name in METHODS
     ]
     found = pd.concat(tables, ignore_index=True)
     found["equal"] = (found["measured"] == found["predicted"]) | (found["measured"].isna() & found["predicted"].isna())
@@ -74,7 +76,7 @@ def _random_quadratic(random: np.random.Generator) -> Problem:
     return make_problem("quadratic", eigenvalues=eigenvalues.tolist(), start=random.standard_normal(6).tolist())
 
 
-def _counted(problem: Problem, name: str, random: np.random.Generator, settings: int) -> pd.DataFrame:
+def _count_settings(problem: Problem, name: str, random: np.random.Generator, settings: int) -> pd.DataFrame:
     """Return measured and predicted counts of one method at random settings."""
     method, smoothness = find_algorithm(name), float(problem.spectrum.max())  # type: ignore[union-attr]
     momenta = 1.0 - 10.0 ** random.uniform(-3.0, 0.0, settings)

@@ -17,6 +17,7 @@ from nagbench.problems.lookup import problem as make_problem
 from nagbench.problems.problem import Floats
 from nagbench.validation.claims.records import Claim, ClaimResult
 
+# The first periods are skipped, because the momentum is still small there.
 _PERIODS = 14
 _SETTLED = 4
 PROBLEMS = ("ill-conditioned-1e2", "ill-conditioned-1e4", "rosenbrock", "rosenbrock-10", "beale", "himmelblau")

@@ -24,7 +24,8 @@ from nagbench.validation.claims.records import Claim, ClaimResult
 
 HORIZONS = (100, 300, 1_000, 3_000, 10_000)
 TASKS = (
-    # The control: with an exact gradient acceleration is a theorem; ill-conditioned, so that neither ends in rounding.
+    # Control group: with an exact gradient acceleration is a theorem. Ill-conditioned, so that neither method reaches
+    # rounding.
     ("ill-conditioned-1e6", "exact"),
     ("breast-cancer-logistic-1e-4", "exact"),
     ("ill-conditioned-1e2", "noise:0.01"),
@@ -34,11 +35,12 @@ TASKS = (
     ("diabetes-ridge", "minibatch:32"),
     ("diabetes-ridge", "stochastic"),
 )
-_LATE = 3
+_FITTED_HORIZONS = 3
 _EVERY = 100
+# Excesses below this fraction of the initial one are rounding.
 _FLOOR = 1e-15
 _RESAMPLES = 2_000
-# Wider below than the methods' own ranges: noise asks for small steps.
+# Lower than the methods' own tuning ranges, because noise requires small steps.
 _STEP = Hyperparameter(default=0.1, tuning=(1e-4, 2.0), unit="1/L")
 _MOMENTUM = Hyperparameter(default=0.9, tuning=(0.0, 0.999), scale="log-complement")
 
@@ -88,7 +90,7 @@ def stochastic(tasks: Sequence[tuple[str, str]] = TASKS, plan: Plan | None = Non
     gradient there is one outcome and no interval.
     """
     plan = plan or Plan()
-    table = pd.DataFrame([_compared(make_problem(name), oracle, plan) for name, oracle in tasks])
+    table = pd.DataFrame([_compare_methods(make_problem(name), oracle, plan) for name, oracle in tasks])
     sampled = table[table["oracle"] != "exact"]
     better = int((sampled["rate"] == "better").sum())
     ahead = int((sampled["ratio_last_high"] < 1.0).sum())
@@ -101,9 +103,9 @@ def stochastic(tasks: Sequence[tuple[str, str]] = TASKS, plan: Plan | None = Non
     return ClaimResult(table, verdict)
 
 
-def _compared(problem: Problem, oracle: str, plan: Plan) -> Mapping[str, object]:
+def _compare_methods(problem: Problem, oracle: str, plan: Plan) -> Mapping[str, object]:
     """Compare both methods on one task."""
-    descent, nesterov = (_tuned(problem, oracle, name, plan) for name in ("gradient-descent", "nesterov"))
+    descent, nesterov = (_tuned_excess(problem, oracle, name, plan) for name in ("gradient-descent", "nesterov"))
     slopes = [_slopes(scores, plan) for scores in (descent, nesterov)]
     row: dict[str, object] = {
         "problem": problem.name, "oracle": oracle,
@@ -121,8 +123,8 @@ def _compared(problem: Problem, oracle: str, plan: Plan) -> Mapping[str, object]
 
 def _slopes(scores: Floats, plan: Plan) -> Floats:
     """Fit the slope of ln(excess) over ln(K) for every seed, over the largest K. Shape (seeds,)."""
-    late = np.log(plan.horizons[-_LATE:])
-    return np.asarray(np.polyfit(late, np.log(scores[:, -_LATE:]).T, 1)[0])
+    late = np.log(plan.horizons[-_FITTED_HORIZONS:])
+    return np.asarray(np.polyfit(late, np.log(scores[:, -_FITTED_HORIZONS:]).T, 1)[0])
 
 
 def _interval(differences: Floats) -> tuple[float, float]:
@@ -133,7 +135,7 @@ def _interval(differences: Floats) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _tuned(problem: Problem, oracle: str, name: str, plan: Plan) -> Floats:
+def _tuned_excess(problem: Problem, oracle: str, name: str, plan: Plan) -> Floats:
     """Return the excess on every scoring seed at every horizon, each with its own tuned setting. Shape (seeds, K)."""
     method = find_algorithm(name)
     seeds = (plan.tuning_seeds, plan.scoring_seeds) if oracle != "exact" else (1, 1)
@@ -142,7 +144,7 @@ def _tuned(problem: Problem, oracle: str, name: str, plan: Plan) -> Floats:
     best = tuning.argmin(axis=0)
     scoring = range(plan.tuning_seeds, plan.tuning_seeds + seeds[1])
     runs = {trial: _excess(problem, method, oracle, chosen[trial], scoring, plan) for trial in set(best.tolist())}
-    return np.stack([runs[trial][:, at] for at, trial in enumerate(best.tolist())], axis=1)
+    return np.stack([runs[trial][:, i] for i, trial in enumerate(best.tolist())], axis=1)
 
 
 def _trials(problem: Problem, method: Method, trials: int) -> Iterator[dict[str, float]]:
@@ -182,10 +184,10 @@ def _excess(
         found = count(LoadedBatch(problem, method, [cell]), trace=record)
         rows = record.curve[: found.recorded]
         stalled = found.hits["status"][0, -1] == loop.STALLED
-        at = np.searchsorted(rows["iteration"], plan.horizons, side="right") - 1
-        values = rows["value"][at] - problem.minimum
-        # A state that recurs stays where it is; a run that diverged has no value from there on.
-        known = np.isfinite(values) & ((rows["iteration"][at] == plan.horizons) | stalled)
+        i = np.searchsorted(rows["iteration"], plan.horizons, side="right") - 1
+        values = rows["value"][i] - problem.minimum
+        # A run that stalled keeps its value; a run that diverged has none from there on.
+        known = np.isfinite(values) & ((rows["iteration"][i] == plan.horizons) | stalled)
         row[:] = np.where(known, np.maximum(values, _FLOOR * height), np.inf)
     return out
 

@@ -55,7 +55,7 @@ def equivalence_classes(trial: Trial) -> list[EquivalenceClass]:
         else:
             twins = [i for i, other in enumerate(home) if _verdict(between, entrant.name, other) == IDENTICAL]
             home.insert(twins[-1] + 1 if twins else len(home), entrant.name)
-    return [_bundle(between, names) for names in groups]
+    return [_make_class(between, names) for names in groups]
 
 
 def forms_of(trial: Trial, bundle: EquivalenceClass) -> str:
@@ -83,7 +83,7 @@ def _coincide(between: Mapping[frozenset[str], Comparison], a: str, b: str) -> b
     return _verdict(between, a, b) != DIFFERENT
 
 
-def _bundle(between: Mapping[frozenset[str], Comparison], names: list[str]) -> EquivalenceClass:
+def _make_class(between: Mapping[frozenset[str], Comparison], names: list[str]) -> EquivalenceClass:
     """Make the record of a group."""
     inside = [between[frozenset((a, b))] for i, a in enumerate(names) for b in names[i + 1 :]]
     joints = tuple("=" if _verdict(between, a, b) == IDENTICAL else "≈" for a, b in itertools.pairwise(names))

@@ -63,7 +63,7 @@ class Certificate:
         """
         return pd.DataFrame(
             [
-                {"group": trial.group.name, "scenario": trial.scenario.name, **_flat(_pair(pair))}
+                {"group": trial.group.name, "scenario": trial.scenario.name, **_flatten(_pair_data(pair))}
                 for trial in self.trials
                 for pair in trial.pairs
             ]
@@ -80,7 +80,7 @@ class Certificate:
             "rounding": {"runs": RUNS, "safety": SAFETY},
             "versions": dict(self.versions),
             "missing": dict(self.missing),
-            "trials": [_trial(trial) for trial in self.trials],
+            "trials": [_trial_data(trial) for trial in self.trials],
         }
 
     def to_json(self) -> str:
@@ -128,7 +128,7 @@ def verify(
     if check_whole("steps", steps) < 2:
         raise UsageError(f"steps {steps} is not valid; allowed: at least 2")
     chosen = [SCENARIOS[name] for name in dict.fromkeys(scenarios or SCENARIOS)]
-    selection = _with(select_implementations(names), hyperparameters or {})
+    selection = _replace_hyperparameters(select_implementations(names), hyperparameters or {})
     with _one_thread(selection):
         trials = [
             trial
@@ -155,7 +155,7 @@ def _one_thread(selection: Selection) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _with(selection: Selection, given: Mapping[str, float]) -> Selection:
+def _replace_hyperparameters(selection: Selection, given: Mapping[str, float]) -> Selection:
     """Return the selection with these hyperparameters in the groups that have them."""
     known = {name for selected in selection.groups for name in selected.group.base}
     for name in given:
@@ -193,7 +193,7 @@ def schema() -> dict[str, Any]:
     return loaded
 
 
-def _trial(trial: Trial) -> dict[str, Any]:
+def _trial_data(trial: Trial) -> dict[str, Any]:
     """Return a trial as plain data."""
     return {
         "group": trial.group.name,
@@ -208,48 +208,48 @@ def _trial(trial: Trial) -> dict[str, Any]:
         ],
         "forms": list(trial.forms),
         "refused": dict(trial.refused),
-        "pairs": [_pair(pair) for pair in trial.pairs],
+        "pairs": [_pair_data(pair) for pair in trial.pairs],
         "picture": {
-            "allowed": _short(trial.allowed),
-            "lines": [{"a": line.a, "b": line.b, "distances": _short(line.distances)} for line in trial.lines],
+            "allowed": _round(trial.allowed),
+            "lines": [{"a": line.a, "b": line.b, "distances": _round(line.distances)} for line in trial.lines],
         },
     }  # fmt: skip
 
 
-def _short(values: Array) -> list[float | str]:
+def _round(values: Array) -> list[float | str]:
     """Round to four digits, which is more than a plot shows."""
-    return [_plain(float(f"{value:.4g}")) for value in values]
+    return [_json_number(float(f"{value:.4g}")) for value in values]
 
 
-def _pair(pair: Pair) -> dict[str, Any]:
+def _pair_data(pair: Pair) -> dict[str, Any]:
     """Return a pair as plain data."""
     return {
         "a": pair.a,
         "b": pair.b,
-        **_comparison(pair.raw),
-        "mapped": None if pair.mapped is None else _comparison(pair.mapped),
+        **_comparison_data(pair.raw),
+        "mapped": None if pair.mapped is None else _comparison_data(pair.mapped),
         "explanation": pair.explanation,
     }
 
 
-def _comparison(found: Comparison) -> dict[str, Any]:
+def _comparison_data(found: Comparison) -> dict[str, Any]:
     """Return a comparison as plain data."""
     return {
         "verdict": found.verdict,
         "parts_at": found.parts_at,
-        "distance": _plain(found.distance),
-        "ulps": _plain(found.ulps),
-        "resolution": _plain(found.resolution),
+        "distance": _json_number(found.distance),
+        "ulps": _json_number(found.ulps),
+        "resolution": _json_number(found.resolution),
         "told_until": found.told_until,
     }
 
 
-def _plain(value: float) -> float | str:
+def _json_number(value: float) -> float | str:
     """Replace an infinite number by the text "inf", which JSON can hold."""
     return value if math.isfinite(value) else "inf"
 
 
-def _flat(pair: dict[str, Any]) -> dict[str, Any]:
+def _flatten(pair: dict[str, Any]) -> dict[str, Any]:
     """Flatten the mapped comparison into columns."""
     mapped = pair.pop("mapped")
     explanation = pair.pop("explanation")

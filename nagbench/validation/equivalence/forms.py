@@ -66,7 +66,7 @@ def _descent(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def]
 
 @form("asgd", "step_size lambd alpha")
 def _asgd(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def]
-    """Apply s_k = s/(1 + λ·s·k)^α; x ← (1 − λ·s_k)·x − s_k·g."""
+    """Apply x ← (1 − λ·s_k)·x − s_k·g with s_k = s/(1 + λ·s·k)^α."""
     s, decay, alpha = hyper
     _asgd_step(g, x, s / (1.0 + decay * s * k) ** alpha, decay)
 
@@ -274,13 +274,14 @@ def _lion(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def]
     slots[0] = beta2 * slots[0] + (1.0 - beta2) * g
 
 
-# Nesterov's method in the words of three more sources; not used to recognise anything, but verified like a library.
+# Nesterov's method as written by three more sources. They are not used to recognise implementations, but verified like
+# a library.
 PUBLISHED: dict[str, Method] = {}
 
 
 @form("formula/cs231n", "step_size momentum", slots=1)
 def _cs231n(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def]
-    """Apply w = v; v ← m·v − s·g; x ← x − m·w + (1 + m)·v (CS231n notes)."""
+    """Apply v ← m·v − s·g; x ← x − m·w + (1 + m)·v, where w is the previous v (CS231n notes)."""
     s, m = hyper
     before = slots[0].copy()
     slots[0] = m * before - s * g

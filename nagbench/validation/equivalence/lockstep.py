@@ -200,22 +200,22 @@ def follow(
     iterate = start.copy()
     query = start.copy() if method.look_ahead else iterate
     slots = np.zeros((method.slots, start.size), start.dtype)
-    slope, update = np.empty_like(start), make_update(method)
+    gradient, update = np.empty_like(start), make_update(method)
     shift = noise.shift if noise is not None else None
-    points, queries, gradients = [_seen(iterate, shift)], [_seen(query, shift)], []
+    points, queries, gradients = [_observed(iterate, shift)], [_observed(query, shift)], []
     for k in range(steps):
         hyper = _hyper(method, columns, k, iterate.dtype)
         if method.observe is not None:
-            method.observe(k, target.value(_seen(iterate, shift).astype(np.float64)), iterate, query, slots, hyper)
-        exact = target.gradient(_seen(query, shift).astype(np.float64))
-        slope[:] = noise.disturb(exact) if noise is not None else exact
-        gradients.append(slope.copy())
+            method.observe(k, target.value(_observed(iterate, shift).astype(np.float64)), iterate, query, slots, hyper)
+        exact = target.gradient(_observed(query, shift).astype(np.float64))
+        gradient[:] = noise.disturb(exact) if noise is not None else exact
+        gradients.append(gradient.copy())
         with np.errstate(all="ignore"):
-            update(k, slope, iterate, query, slots, hyper)
+            update(k, gradient, iterate, query, slots, hyper)
         if noise is not None:
             noise.move(query)
-        points.append(_seen(iterate, shift))
-        queries.append(_seen(query, shift))
+        points.append(_observed(iterate, shift))
+        queries.append(_observed(query, shift))
     return Trajectory(np.array(points), np.array(queries), np.array(gradients), schedule)
 
 
@@ -231,6 +231,6 @@ def _hyper(method: Method, columns: list[list[float]], k: int, dtype: Any) -> An
     return values if dtype != np.float64 and method.session is None else np.array(values)
 
 
-def _seen(point: Array, shift: Array | None) -> Array:
+def _observed(point: Array, shift: Array | None) -> Array:
     """Return a copy of the point, or, if rounding is examined, the shifted point in double precision."""
     return point.copy() if shift is None else point.astype(np.float64) + shift

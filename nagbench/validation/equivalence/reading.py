@@ -15,8 +15,8 @@ from nagbench.validation.equivalence.rounding import Comparison
 from nagbench.validation.equivalence.scenarios import SCENARIOS
 from nagbench.validation.equivalence.trials import Implementation, Line, Pair, Trial
 
-# Beyond this no certificate of ours goes; a page would hold all of it.
-_BYTES = 20_000_000
+# No certificate of ours is larger, and a page would have to hold all of it.
+_MAX_CHARACTERS = 20_000_000
 
 Text = Annotated[str, Field(max_length=2000)]
 Texts = Annotated[tuple[Text, ...], Field(max_length=1000)]
@@ -91,7 +91,7 @@ class _Trial(_Model):
     picture: _Picture
 
     @model_validator(mode="after")
-    def _hangs_together(self) -> _Trial:
+    def _check_consistency(self) -> _Trial:
         names = [one.name for one in self.implementations]
         if self.scenario not in SCENARIOS:
             raise ValueError(f"no scenario is named {self.scenario!r}")
@@ -138,7 +138,7 @@ class _Certificate(_Model):
     trials: Annotated[tuple[_Trial, ...], Field(max_length=1000)]
 
     @model_validator(mode="after")
-    def _as_long_as_it_says(self) -> _Certificate:
+    def _check_lengths(self) -> _Certificate:
         for trial in self.trials:
             for values in (trial.picture.allowed, *(line.distances for line in trial.picture.lines)):
                 if len(values) != self.steps + 1:
@@ -164,8 +164,8 @@ def read(text: str) -> Certificate:
     UsageError
         If the text is anything else, in one line.
     """
-    if len(text) > _BYTES:
-        raise UsageError(f"the certificate has {len(text)} characters; allowed: {_BYTES}")
+    if len(text) > _MAX_CHARACTERS:
+        raise UsageError(f"the certificate has {len(text)} characters; allowed: {_MAX_CHARACTERS}")
     _check_format(text)
     try:
         found = _Certificate.model_validate_json(text)
@@ -173,7 +173,7 @@ def read(text: str) -> Certificate:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])
         raise UsageError(
-            f"the certificate is damaged{f' at {place[:200]}' * bool(place)}: {_line(first['msg'])}"
+            f"the certificate is damaged{f' at {place[:200]}' * bool(place)}: {_shorten(first['msg'])}"
         ) from None
     return Certificate(
         problem=found.problem,
@@ -201,7 +201,7 @@ def _check_format(text: str) -> None:
         )
 
 
-def _line(message: str) -> str:
+def _shorten(message: str) -> str:
     """Shorten a validation message to one line."""
     return " ".join(message.removeprefix("Value error, ").split())[:300]
 

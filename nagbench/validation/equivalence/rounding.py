@@ -139,13 +139,13 @@ def compare(a: Array, b: Array, allowed: Array) -> Comparison:
         distance=float(apart.max()),
         ulps=float(ulps(a, b).max()),
         resolution=float(allowed[-1]),
-        told_until=_told_until(a, allowed),
+        told_until=_last_distinguishable(a, allowed),
     )
 
 
-def _told_until(points: Array, allowed: Array) -> int:
+def _last_distinguishable(points: Array, allowed: Array) -> int:
     """Return the last step at which rounding is small relative to the distance covered."""
-    way = np.abs(points.astype(np.float64) - points[0].astype(np.float64))
-    reach = max(float(np.max(way[np.isfinite(way)], initial=0.0)), float(np.abs(points[0]).max()))
+    covered = np.abs(points.astype(np.float64) - points[0].astype(np.float64))
+    reach = max(float(np.max(covered[np.isfinite(covered)], initial=0.0)), float(np.abs(points[0]).max()))
     lost = np.flatnonzero(~(allowed <= np.sqrt(np.finfo(points.dtype).eps) * reach))
     return int(lost[0]) - 1 if lost.size else len(points) - 1

@@ -77,7 +77,7 @@ def _drop(values: Values, at: int) -> bool:
 
 
 def _momentum(values: Values, at: int) -> bool:
-    """Reduce the momentum before iteration ``at``."""
+    """Replace the momentum before iteration ``at``."""
     for name in MOMENTA:
         if name in values:
             values[name][:at] = FROM_MOMENTUM

@@ -12,7 +12,7 @@ from nagbench.optimizers.registry import known_optimizers, lookup_algorithm
 from nagbench.validation.equivalence.forms import PUBLISHED
 from nagbench.validation.equivalence.groups import GROUPS, Group, Member
 
-# What an implementation may lack and still belong to a group.
+# An implementation may lack these hyperparameters and still belong to a group.
 _OPTIONAL = {"dampening", "weight_decay", "momentum_decay"}
 
 
@@ -66,17 +66,19 @@ def select_implementations(names: Sequence[str]) -> Selection:
     names = list(dict.fromkeys(names))
     if all(name in GROUPS for name in names):
         chosen = [GROUPS[name] for name in names] or list(GROUPS.values())
-        return _selection(chosen, frozenset())
-    members = [_member(name) for name in names]
+        return _load_members(chosen, frozenset())
+    members = [_parse_member(name) for name in names]
     named = frozenset(member.name for member, _ in members)
-    return _selection([_joined(group, [member for member, _ in members]) for group in _homes(members)], named)
+    return _load_members(
+        [_join_group(group, [member for member, _ in members]) for group in _find_groups(members)], named
+    )
 
 
-def _homes(members: Sequence[tuple[Member, Method]]) -> list[Group]:
+def _find_groups(members: Sequence[tuple[Member, Method]]) -> list[Group]:
     """Find the groups in which to compare the named implementations."""
     homes = [[g for g in GROUPS.values() if any(at.name == member.name for at in g.members)] for member, _ in members]
     common = [group for group in GROUPS.values() if all(group in found for found in homes)]
-    found = common or next((found for found in homes if found), []) or _fitting(members[0][1])
+    found = common or next((found for found in homes if found), []) or _matching_groups(members[0][1])
     if not found:
         member, method = members[0]
         raise UsageError(
@@ -86,16 +88,14 @@ def _homes(members: Sequence[tuple[Member, Method]]) -> list[Group]:
     return found
 
 
-def _joined(group: Group, named: Sequence[Member]) -> Group:
+def _join_group(group: Group, named: Sequence[Member]) -> Group:
     """Return the group with the named members first, and without the others if several are named.
 
     Settings given by the user replace those of the group.
     """
-    at_home = {member.name: member for member in group.members}
+    known = {member.name: member for member in group.members}
     joined = tuple(
-        replace(
-            member, settings={**(at_home[member.name].settings if member.name in at_home else {}), **member.settings}
-        )
+        replace(member, settings={**(known[member.name].settings if member.name in known else {}), **member.settings})
         for member in named
     )
     names = {member.name for member in joined}
@@ -103,7 +103,7 @@ def _joined(group: Group, named: Sequence[Member]) -> Group:
     return replace(group, members=joined if len(joined) > 1 else (*joined, *others))
 
 
-def _member(text: str) -> tuple[Member, Method]:
+def _parse_member(text: str) -> tuple[Member, Method]:
     """Parse the name of an implementation with its hyperparameters."""
     name, given = parse_text(text) if text not in PUBLISHED else (text, {})
     try:
@@ -123,7 +123,7 @@ def find_implementation(name: str) -> Method:
     return PUBLISHED[name] if name in PUBLISHED else lookup_algorithm(name)
 
 
-def _fitting(method: Method) -> list[Group]:
+def _matching_groups(method: Method) -> list[Group]:
     """Return the groups with the most hyperparameters among those whose hyperparameters the method has."""
     sizes = {}
     for group in GROUPS.values():
@@ -133,7 +133,7 @@ def _fitting(method: Method) -> list[Group]:
     return [GROUPS[name] for name, size in sizes.items() if size == max(sizes.values())]
 
 
-def _selection(chosen: Sequence[Group], named: frozenset[str]) -> Selection:
+def _load_members(chosen: Sequence[Group], named: frozenset[str]) -> Selection:
     """Load the members of the groups; note those that are missing."""
     missing: dict[str, str] = {}
     groups = []

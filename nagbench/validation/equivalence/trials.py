@@ -17,8 +17,8 @@ from nagbench.validation.equivalence.lockstep import Array, Schedule, Trajectory
 from nagbench.validation.equivalence.rounding import DIFFERENT, RUNS, Comparison, allowance, compare, distances
 from nagbench.validation.equivalence.scenarios import Scenario
 
-# Of more entrants than these, the picture compares all with the first.
-_FEW = 3
+# With more implementations than this, the plot compares each with the first only.
+_MAX_ALL_PAIRS = 3
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Implementation:
 
 @dataclass(frozen=True, eq=False)
 class _Runner:
-    """An implementation with its trajectory and the distances attributed to rounding, at its points and at its queries."""
+    """An implementation with its trajectory and the rounding allowance at its points and queries."""
 
     entrant: Implementation
     trajectory: Trajectory
@@ -138,19 +138,23 @@ def try_group(
     if values is None:
         return None
     target, start = target_of(problem), problem.start.astype(scenario.precision)
-    forms = {name: follow(FORMS[name], values, target, start, steps) for name in group.forms if _has(name, values)}
+    forms = {
+        name: follow(FORMS[name], values, target, start, steps)
+        for name in group.forms
+        if _has_hyperparameters(name, values)
+    }
     runners, refused = [], {}
     for member, method in members:
         schedule = settings_of(member, method, values)
-        why = _lack(group, member, method, values) or _refusal(method, schedule)
-        entered = why or _enter(member.name, method, schedule, problem, start, steps, forms)
-        if isinstance(entered, str):
-            refused[member.name] = entered
+        why = _inapplicable(group, member, method, values) or _refusal(method, schedule)
+        outcome = why or _run_member(member.name, method, schedule, problem, start, steps, forms)
+        if isinstance(outcome, str):
+            refused[member.name] = outcome
         else:
-            runners.append(entered)
+            runners.append(outcome)
     pairs = tuple(_pairs(group, runners, forms))
     drawn = [(a, b, pair) for (a, b), pair in zip(itertools.combinations(runners, 2), pairs, strict=True)]
-    if len(runners) > _FEW:
+    if len(runners) > _MAX_ALL_PAIRS:
         drawn = [(a, b, pair) for a, b, pair in drawn if a is runners[0]]
     return Trial(
         group=group,
@@ -160,7 +164,7 @@ def try_group(
         refused=refused,
         forms=tuple(forms),
         lines=tuple(_line(a, b, pair) for a, b, pair in drawn),
-        allowed=_allowed(*drawn[0]) if drawn else np.zeros(steps + 1),
+        allowed=_allowed_distance(*drawn[0]) if drawn else np.zeros(steps + 1),
     )
 
 
@@ -171,19 +175,19 @@ def _line(a: _Runner, b: _Runner, pair: Pair) -> Line:
     return Line(pair.a, pair.b, distances(a.trajectory.points, b.trajectory.points))
 
 
-def _allowed(a: _Runner, b: _Runner, pair: Pair) -> Array:
+def _allowed_distance(a: _Runner, b: _Runner, pair: Pair) -> Array:
     """Return the distance attributed to rounding where two implementations are compared."""
     at_query = pair.mapped is not None
     return np.minimum(*(one.allowed_at_query if at_query else one.allowed for one in (a, b)))
 
 
-def _has(form: str, values: Schedule) -> bool:
+def _has_hyperparameters(form: str, values: Schedule) -> bool:
     """Tell whether the values contain every hyperparameter of a form."""
     return all(name in values for name in FORMS[form].hyperparameters)
 
 
-def _lack(group: Group, member: Member, method: Method, values: Schedule) -> str:
-    """Say why the scenario does not apply to a member: it takes none of the hyperparameters that the scenario changes."""
+def _inapplicable(group: Group, member: Member, method: Method, values: Schedule) -> str:
+    """Say why the scenario does not apply to a member: it takes none of the changed hyperparameters."""
     changed = [name for name, value in group.base.items() if (values[name] != value).any()]
     derived = any(callable(setting) for setting in member.settings.values())
     if not changed or derived or any(name in method.hyperparameters for name in changed):
@@ -231,7 +235,7 @@ def _refusal(method: Method, schedule: Schedule) -> str:
     return ""
 
 
-def _enter(
+def _run_member(
     name: str,
     method: Method,
     schedule: Schedule,
@@ -277,13 +281,15 @@ def _explain(
     """Explain why two members differ, by the reasons on the shortest path between their forms."""
     if (mapped or raw).verdict != DIFFERENT:
         return f"equal after {group.point_map}" if mapped is not None and group.point_map else ""
-    ways = [_way(group, start, end, a, forms) for start in a.entrant.forms for end in b.entrant.forms]
-    found = min((way for way in ways if way is not None), key=len, default=())
+    paths = [_shortest_path(group, start, end, a, forms) for start in a.entrant.forms for end in b.entrant.forms]
+    found = min((path for path in paths if path is not None), key=len, default=())
     return "; ".join(found)
 
 
-def _way(group: Group, start: str, end: str, a: _Runner, forms: dict[str, Trajectory]) -> tuple[str, ...] | None:
-    """Return the reasons on the shortest path from one form to another, without those that make no difference in this run.
+def _shortest_path(
+    group: Group, start: str, end: str, a: _Runner, forms: dict[str, Trajectory]
+) -> tuple[str, ...] | None:
+    """Return the reasons on the shortest path between two forms that make a difference in this run.
 
     Return None if there is no path.
     """
@@ -293,7 +299,7 @@ def _way(group: Group, start: str, end: str, a: _Runner, forms: dict[str, Trajec
             for one, other in (reason.forms, reason.forms[::-1]):
                 if one in found and other in forms:
                     same = _equal(forms[one].points, forms[other].points, a.allowed_at_query)
-                    way = found[one] + (() if same else (reason.text,))
-                    if other not in found or len(way) < len(found[other]):
-                        found[other] = way
+                    path = found[one] + (() if same else (reason.text,))
+                    if other not in found or len(path) < len(found[other]):
+                        found[other] = path
     return found.get(end)
