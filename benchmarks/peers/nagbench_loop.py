@@ -22,7 +22,7 @@ def peers() -> list[Peer]:
 
 def through_pointers(case: Case) -> list[Peer]:
     """The replay as it runs where there are more coordinates, of a case that has one in one piece."""
-    return [] if _job(case).kind is None else [Peer("nagbench, function pointers", Pointers)]
+    return [] if _job(case).fused_spec is None else [Peer("nagbench, function pointers", Pointers)]
 
 
 def _job(case: Case) -> BatchRun:
@@ -56,7 +56,7 @@ class Pointers(Replay):
 
     def __init__(self, case: Case) -> None:
         super().__init__(case)
-        self.job.__dict__["kind"] = None
+        self.job.__dict__["fused_spec"] = None
 
 
 class Count:
@@ -65,7 +65,7 @@ class Count:
     def __init__(self, case: Case) -> None:
         self.job = _job(case)
         self.draws, _ = self.job.draws(self.job.batch.cells[0], 0)
-        self.rule = loop.Rule(
+        self.rule = loop.StoppingRule(
             measure=0, relative=0, tolerances=np.array([_UNREACHABLE]), budget=_ENDLESS, every=1, autonomous=1,
             look_ahead=1, observing=0,
         )  # fmt: skip
@@ -74,8 +74,8 @@ class Count:
         self.points = np.zeros((1, 1, case.n))
         # The state is kept, to find cycles, at iterations 1, 3, 7, 15 and so on: five times in the first 31, and where a
         # block is no longer than that, a sixth of its time. A count has thousands of iterations.
-        self.lead = 2**21 if self.job.leaps else 32
-        self.job.compile_leap()
+        self.lead = 2**21 if self.job.counts_fused else 32
+        self.job.compile_count()
 
     def reset(self) -> None:
         self.progress[:] = np.zeros(1, loop.PROGRESS)
@@ -83,10 +83,10 @@ class Count:
 
     def advance(self, iterations: int) -> None:
         goal = self.progress["k"][0] + iterations
-        if self.job.leaps and self.progress["k"][0] >= self.lead:
+        if self.job.counts_fused and self.progress["k"][0] >= self.lead:
             # As a count goes on after half a second.
             while (left := int(goal - self.progress["k"][0])) > 0 and self.progress["cell"][0] == 0:
-                if self.job.leap(0, self.trace, self.progress, left) < left:
+                if self.job.count_fused(0, self.trace, self.progress, left) < left:
                     self._count(1)
         else:
             self._count(iterations)
@@ -100,5 +100,5 @@ class Count:
         job = self.job
         job.engine.count(
             job.value, job.gradient, job.observe, job.update, job.problem_data, 0, job.all_rows, self.draws, self.rule,
-            job.hypers, job.plan, job.starts, job.work, self.trace, self.progress, self.hits, self.points, allowance,
+            job.hypers, job.schedule, job.starts, job.work, self.trace, self.progress, self.hits, self.points, allowance,
         )  # fmt: skip

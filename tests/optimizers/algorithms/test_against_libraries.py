@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from nagbench.libraries._jax import double_precision
+from nagbench.optimizers.adapters._jax import double_precision
 from trajectories import ROSENBROCK_START, first_difference, rosenbrock, walk
 
 import nagbench
