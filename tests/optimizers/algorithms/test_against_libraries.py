@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from nagbench.optimizers.adapters._jax import double_precision
 from trajectories import ROSENBROCK_START, first_difference, rosenbrock, walk
 
 import nagbench
+from nagbench.optimizers.adapters._jax import double_precision
 
 STEPS = 60
 
