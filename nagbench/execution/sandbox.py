@@ -55,7 +55,7 @@ class Sandbox(RemoteLoader):
         return remote_problem(f"problem {facts.get('name', family)}", family, parameters, facts)
 
     def method(self, name: str) -> RemoteMethod:
-        """Load an algorithm there; see `nagbench.optimizers.registry.find_method`. Raises LostError too."""
+        """Load an algorithm there; see `nagbench.optimizers.registry.find_algorithm`. Raises LostError too."""
         if name not in self._methods:
             self._methods[name] = remote_method(name)
         return self._methods[name]
