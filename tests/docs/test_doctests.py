@@ -4,6 +4,7 @@ import doctest
 import importlib
 import pkgutil
 
+import pandas as pd
 import pytest
 
 import nagbench
@@ -26,9 +27,12 @@ EXAMPLES = examples()
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.usefixtures("folder")
 def test_an_example(name):
+    """In an empty folder, and with tables as wide as they are, whatever the terminal."""
     output = []
-    doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(EXAMPLES[name], out=output.append, clear_globs=False)
+    with pd.option_context("display.width", 200, "display.max_columns", 50):
+        doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(EXAMPLES[name], out=output.append, clear_globs=False)
     assert not output, "".join(output)
 
 
