@@ -41,7 +41,7 @@ HEARTBEAT = np.dtype(
 )
 READY, ITEM, ANSWER, REFUSED, FAILED = "ready", "item", "answer", "refused", "failed"
 SIZE = struct.Struct("<Q")
-_COMPILING = 120.0
+COMPILING = 120.0
 _SET_PARENT_DEATH_SIGNAL = 1
 
 
@@ -134,7 +134,7 @@ def count_in_worker(batch: Batch, seconds: float, *, pulse: Heartbeat) -> Iterat
     """Count a batch of cells, each for ``seconds`` at most; yield the outcomes of one chunk after the other."""
     record = pulse.record
     # The first chunk may wait for its kernels to be compiled, which is nobody's fault.
-    record["allowance"] = 0.0 if batch.template.engine == PYTHON.name else _COMPILING
+    record["allowance"] = 0.0 if batch.template.engine == PYTHON.name else COMPILING
     for chunk, table in count_in_chunks(batch, pulse, Watchdog(seconds, record["progress"])):
         yield table
         # In this order: the process may die between any two lines.

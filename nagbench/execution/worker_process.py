@@ -20,7 +20,7 @@ import psutil
 from nagbench.core.environment import ONE_THREAD
 from nagbench.core.messages import decode
 from nagbench.core.remote import call_path
-from nagbench.execution.worker import HEARTBEAT, ITEM, READY, SIZE, request, shared_record, start_command
+from nagbench.execution.worker import COMPILING, HEARTBEAT, ITEM, READY, SIZE, request, shared_record, start_command
 
 # A worker ends cells that take too long by itself, where their code lets it. The driver does it after this.
 _GRACE = 2.0
@@ -60,6 +60,11 @@ class WorkerDiedError(Exception):
     def __init__(self, cause: Literal["time", "memory", "exit"], reason: str = "") -> None:
         super().__init__(reason)
         self.cause, self.reason = cause, reason
+
+
+def _checked_allowance(seconds: float) -> float:
+    """Return the extra seconds that a worker asks for, 0 for a number that it cannot mean: user code can write there too."""
+    return seconds if 0.0 <= seconds <= COMPILING else 0.0
 
 
 class WorkerProcess:
@@ -166,7 +171,7 @@ class WorkerProcess:
         passed, self._looked = min(now - self._looked, _LONGEST_PAUSE), now
         self._silence = 0.0 if heard or beats != self._beats else self._silence + passed
         self._beats = beats
-        allowance = float(self.record["allowance"][0]) if self.ready else _STARTING
+        allowance = _checked_allowance(float(self.record["allowance"][0])) if self.ready else _STARTING
         if self._silence > self.limits.seconds + _GRACE + allowance:
             raise WorkerDiedError("time")
 
