@@ -267,7 +267,7 @@ def planned(place: Path, kind: int, where: str, n: int) -> nagbench.Sweep:
 def missteps(place: Path, kind: int) -> None:
     """Sweep an algorithm that misbehaves when it is imported, in its theory, or at its n-th step, at whatever stage.
 
-    It is refused, or its rows are there, as errors that say why or as ever; those of the other method are as ever, and
+    It is rejected, or all its rows exist, as usual or as errors with the reason; those of the other algorithm are as usual, and
     there is a report.
     """
     quiet = stepped(place, 99, "import", 1)
@@ -349,7 +349,7 @@ def disk(folder: Path) -> int:
 
 @contextlib.contextmanager
 def small_disk(place: Path, size: int) -> Iterator[tuple[Path, Callable[[str], None] | None]]:
-    """Yield a new folder on a file system of this size in bytes, and a function that remounts it; None if it cannot be mounted."""
+    """Yield a new folder on a file system of this size in bytes, and a function that remounts it (or None)."""
     folder = Path(tempfile.mkdtemp(dir=place))
     mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
     try:

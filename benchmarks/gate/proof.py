@@ -84,7 +84,7 @@ def _faults(place: Path) -> list[Case]:
     return [
         slower("nesterov", "nesterov"),
         slower("adam", "adam"),
-        Case("the velocity of the iteration before in `nesterov`", plants.velocity_of_before,
+        Case("the velocity of the previous iteration in `nesterov`", plants.velocity_of_before,
              may=("*(* nesterov, *)", "*(nesterov, *)", "*(*, nesterov)", "update nesterov *")),
         Case("the momentum of the next iteration in `nesterov-convex`", plants.momentum_counted_on,
              may=("path(nesterov-convex, *)", "update nesterov-convex *")),
@@ -160,7 +160,7 @@ def _slow_down(place: Path, clone: Path, module: str, method: str) -> None:
 
 
 def _table(outcomes: list[Outcome]) -> Iterator[str]:
-    yield "| planted | exit code | regressions | the first | seconds | |"
+    yield "| fault | exit code | regressions | the first | seconds | |"
     yield "|---|---|---|---|---|---|"
     for outcome in outcomes:
         first = f"`{outcome.alarms[0]}`" if outcome.alarms else ""

@@ -120,7 +120,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     if row.error:
         return row.peer, f"error: {row.error}"
     times = (duration(seconds) for seconds in (row.median, row.minimum, row.iqr))
-    return row.peer, *times, f"{row.ratio:.2f}", f"{row.cpu:.2f}"
+    return row.peer, *times, _three_digits(row.ratio), f"{row.cpu:.2f}"
 
 
 def duration(seconds: float) -> str:
@@ -132,4 +132,6 @@ def duration(seconds: float) -> str:
 
 
 def _three_digits(number: float) -> str:
-    return f"{number:.0f}" if number >= 99.95 else f"{number:.1f}" if number >= 9.995 else f"{number:.2f}"
+    if number >= 99.95:
+        return f"{float(f'{number:.3g}'):,.0f}"
+    return f"{number:.1f}" if number >= 9.995 else f"{number:.2f}"

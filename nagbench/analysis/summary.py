@@ -282,7 +282,7 @@ def _describe_times(table: pd.DataFrame) -> list[str]:
     if other or ahead:
         first = [f"by wall time the lead goes to another method: {listed(other)}"] * bool(other)
         return [*first, *[f"of those that tie, the fastest by wall time: {listed(ahead)}"] * bool(ahead)]
-    return ["by wall time the same methods lead, or cannot be told from those that do"]
+    return ["by wall time the same algorithms lead, or are indistinguishable from those that do"]
 
 
 def _describe_failures(table: pd.DataFrame) -> list[str]:

@@ -191,7 +191,7 @@ def sweep(
     out
         The results directory. The default is ``results/NAME-HASH``.
     jobs
-        Number of counting processes; None for one per core if the work is long enough to pay for them. Timing always
+        Number of worker processes; None for one per core if the work is long enough to pay for them. Timing always
         runs alone, in this process.
     executor : {"local", "dask"}
         Where cells are counted.

@@ -29,11 +29,11 @@ _TITLES = {"ecdf": "runtime distribution"}
 @click.option(
     "--kind", type=click.Choice(("performance", "data", "ecdf", "log-ratio")), default="performance", show_default=True,
     help="Dolan and Moré's profile, Moré and Wild's, the distribution of runtimes over all targets, or the cost ratios of "
-    "two methods.",
+    "two algorithms.",
 )  # fmt: skip
 @WORK_OPTIONS
 @click.option("--tolerance", type=float, help="One of the tolerances of the sweep.  [default: the tightest; ecdf: all]")
-@click.option("-m", "--method", "methods", multiple=True, help="Only this method, by its label. Repeatable.")
+@click.option("-m", "--method", "methods", multiple=True, help="Only this algorithm, by its label. Repeatable.")
 @click.option("--per-dimension", is_flag=True, help="Divide costs by n + 1 (data) or by n (ecdf).")
 @plot_option("the profile")
 @FORMAT_OPTION
@@ -47,10 +47,10 @@ def command(
     plot: Path | None,
     shape: str,
 ) -> None:
-    """Print a profile of a results directory: the share of problems that each method solves within a cost.
+    """Print a profile of a results directory: the share of problems that each algorithm solves within a cost.
 
-    The table shows the curves at a few ratios or costs; CSV and JSON hold every step. A run that did not converge has
-    infinite cost.
+    The table shows the curves at a few ratios or costs; CSV and JSON hold every point. A run that did not converge has infinite
+    cost.
     """
     from nagbench.cli.loading import load_work
 

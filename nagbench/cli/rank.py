@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @plot_option("the critical-difference diagram")
 @FORMAT_OPTION
 def command(folder: Path, work_options: WorkOptions, confidence: float, plot: Path | None, shape: str) -> None:
-    """Rank the methods of a results directory over its problems, with the tests of Friedman and Nemenyi."""
+    """Rank the algorithms of a results directory over its problems, with the tests of Friedman and Nemenyi."""
     from nagbench.analysis.statistics import alike, friedman, mean_ranks, ranks
     from nagbench.cli.loading import load_work
 

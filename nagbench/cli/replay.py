@@ -23,9 +23,9 @@ _SHORTEST_KEY = 4
 @click.option("--in", "folder", type=PATH, help="Results directory that holds the cell.  [default: all in results/]")
 @FORMAT_OPTION
 def command(cell: str, folder: Path | None, shape: str) -> int:
-    """Count one CELL again, named by the beginning of its key, and check that its row is reproduced.
+    """Count one CELL again, given by a prefix of its key, and check that the same row results.
 
-    The exit code is 0 if it is, bit for bit, and 1 otherwise.
+    The exit code is 0 if the row is identical bit for bit, and 1 otherwise.
     """
     from nagbench.experiments.replay import (
         compare_outcomes,

@@ -95,7 +95,7 @@ class OutputOptions(NamedTuple):
 @click.option(
     "--mode", "modes", multiple=True, help="theory, default, tuned or grid. Repeatable.  [default: theory and tuned]"
 )
-@click.option("--trials", type=int, help="Number of tuning trials, the same for every method.  [default: 32]")
+@click.option("--trials", type=int, help="Number of tuning trials, the same for every algorithm.  [default: 32]")
 @click.option("--grid", type=int, help="Number of values per hyperparameter in mode grid.  [default: 10]")
 @click.option("--starts", type=int, help="Number of starting points per problem.  [default: 1]")
 @click.option("--seeds", type=int, help="Number of seeds per cell with a sampled oracle.  [default: 1]")
@@ -123,13 +123,17 @@ class OutputOptions(NamedTuple):
         help="Count in processes of this machine or on a Dask cluster.",
     ),
     click.option("--scheduler", help="tcp://HOST:PORT of a Dask scheduler.  [default: a new one on this machine]"),
-    click.option("--shard", type=_ShardType(), metavar="I/N", help="Count only part I of N of the cells, from 1."),
+    click.option("--shard", type=_ShardType(), metavar="I/N", help="Count only shard I of N (from 1)."),
     click.option("--timeout", type=float, help="Maximum seconds for the whole sweep."),
     click.option("--cell-timeout", type=float, help="Maximum seconds for one cell.  [default: 3600 for user code]"),
-    click.option("--cell-memory", type=float, help="Maximum MiB of memory of a counting process (Linux)."),
+    click.option(
+        "--cell-memory",
+        type=float,
+        help="Maximum MiB of memory of a worker process.  [default: 80 % of the machine's, divided among the workers]",
+    ),
     click.option("--fail-fast", is_flag=True, help="Stop at the first cell with status error."),
     click.option("--out", type=PATH, help="Results directory.  [default: results/NAME-HASH]"),
-    click.option("--fresh", is_flag=True, help="Delete what the results directory holds first."),
+    click.option("--fresh", is_flag=True, help="First delete the contents of the results directory."),
 )
 @click.option("--timing/--no-timing", default=None, help="Time the selected cells.  [default: timing]")
 @click.option("--curves/--no-curves", default=None, help="Store curves of the selected cells.  [default: curves]")
@@ -145,10 +149,11 @@ class OutputOptions(NamedTuple):
 def command(
     spec: Path | None, execution: ExecutionOptions, dry_run: bool, outputs: OutputOptions, **settings: Any
 ) -> int:
-    """Run problems × optimizers and compare them; without arguments, a default sweep that takes a few seconds.
+    """Run problems × optimizers and compare them; without arguments, five algorithms on six problems.
 
+    The default sweep takes about a minute the first time, because numba compiles the code, and later about ten seconds.
     SPEC is a TOML file with the keys problems, optimizers, modes, trials, tolerances, budget and so on, one for each
-    option that decides results. The same command again resumes an interrupted sweep.
+    option that affects results. Repeat a command to resume an interrupted sweep.
     """
     from nagbench.execution.executors import limits_of
     from nagbench.execution.sandbox import sandboxed
@@ -244,7 +249,7 @@ def _print_results(sweep: Sweep, outputs: OutputOptions) -> None:
 def _print_shard(sweep: Sweep, shard: tuple[int, int], outputs: OutputOptions) -> None:
     counted = f"{sweep.counted:,} of {sweep.manifest['cells']:,} cells are counted"
     outputs.note(f"shard {shard[0]} of {shard[1]}: {counted}; results: {sweep.store.folder}")
-    outputs.note("when all shards are counted: nagbench merge RUN... --out DIR")
+    outputs.note("when all shards are counted: nagbench merge RESULTS... --out RESULTS")
 
 
 def _update_report(sweep: Sweep, outputs: OutputOptions) -> Path | None:

@@ -1,4 +1,4 @@
-"""The table that ``nagbench sweep`` ends with: iterations and times of the selected runs, one method beside another."""
+"""The table that ``nagbench sweep`` ends with: iterations and times of the selected runs, one column per algorithm."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nagbench.cli.console import print_table, stdout_console
 
 _UNLIMITED = 100_000
 _FOOTNOTE_OF_TIMES = (
-    "time: median of bare replays; spread: interquartile range; step: time outside the gradient calls; native: the "
+    "time: median of the timed repeats; spread: interquartile range; step: time outside the gradient calls; native: the "
     "library's own loop with its own gradient"
 )
 
@@ -47,7 +47,10 @@ def _print_counts(sweep: Sweep) -> None:
     fits = out.measure(wide, options=out.options.update(max_width=_UNLIMITED)).maximum <= out.width
     out.print(wide if fits else _one_row_per_method(rows))
     group = "row" if fits else "problem and mode"
-    out.print(f"★ fewest iterations of its {group}; then the time of one bare replay; — not applicable", style="dim")
+    out.print(
+        f"★ fewest iterations of its {group}; then the time of that many iterations, without measurements; — not applicable",
+        style="dim",
+    )
 
 
 def _title(sweep: Sweep) -> str:
@@ -96,7 +99,7 @@ def _count_text(row: Mapping[Any, Any] | None) -> Text:
 
 
 def _print_times(sweep: Sweep) -> None:
-    """Print the seconds of an iteration, one implementation beside another."""
+    """Print the seconds of an iteration, one row per implementation."""
     table = per_iteration(sweep.runs, sweep.timings).drop(columns=["oracle", "cell"])
     for name in ("time", "spread", "step", "native"):
         table[name] = [_time_text(value) or "—" for value in table[name].astype(float)]

@@ -157,7 +157,7 @@ class BatchRun:
     def fused_spec(self) -> fused.FusedSpec | None:
         """What decides the fused loop of replays; None if they go through function pointers.
 
-        Whether there is one depends on the problem and the oracle alone, so that all algorithms are timed alike.
+        Whether there is one depends on the problem and the oracle alone, so that all algorithms are timed in the same way.
         """
         problem, method = self.batch.problem, self.batch.method
         if self.engine is not NUMBA or not self.oracle.exact or problem.dimension > fused.MOST:

@@ -49,7 +49,7 @@ def _check_measure(cell: Cell, problem: Problem) -> None:
 
 def _check_numbers(cell: Cell) -> None:
     if not cell.tolerances:
-        raise UsageError("a cell without a tolerance has no end that could be told")
+        raise UsageError("at least one tolerance is required")
     if min(cell.seed, cell.start) < 0:
         raise UsageError(f"seed {cell.seed} and start {cell.start} must be at least 0")
     for tolerance in cell.tolerances:

@@ -1,4 +1,4 @@
-"""Time bare replays of cells that were counted: on this machine, one at a time, warmed up, repeated, interleaved."""
+"""Time replays of counted cells, with nothing measured inside: one at a time, warmed up, repeated, interleaved."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class _Took:
 def time_tasks(tasks: Sequence[Task], repeats: int, pulse: Pulse = lambda: None) -> Iterator[pd.DataFrame]:
     """Time tasks, group by group.
 
-    All tasks of a group are timed once before any is timed again, so that drift of the machine affects all alike.
+    All tasks of a group are timed once before any is timed again, so that drift of the machine affects all equally.
 
     Parameters
     ----------
@@ -256,7 +256,7 @@ def _natively(clock: _Clock) -> float | None:
             made = _seconds(loop, 0)
             return _seconds(loop, clock.task.iterations) - made
     except Exception:
-        # The times of the bare replay stand without it.
+        # The times of the replay stand without it.
         clock.native.clear()
     clock.has_native = False
     return None

@@ -56,7 +56,7 @@ def run_sweep(
     out
         The results directory; None for ``results/NAME-HASH``.
     listener
-        Is told of progress and warnings.
+        Receives progress and warnings.
     fresh
         Whether to delete what the directory holds.
     command

@@ -20,7 +20,7 @@ from nagbench.reporting.html.page import build_sections
 from nagbench.reporting.html.parts import Figure
 from nagbench.reporting.html.sections.how_to_read import stopping_rules
 
-_LEGEND = "Iterations, bold where fewest; {where} the wall time of the bare replay. Medians over starts and seeds."
+_LEGEND = "Iterations, bold where fewest; {where} the wall time of the timed replay. Medians over starts and seeds."
 
 
 def _one_line(text: Any) -> str:
@@ -100,7 +100,7 @@ def render_markdown(context: ReportContext) -> str:
 def render_latex(context: ReportContext) -> str:
     """Return the summary as LaTeX tables for the package booktabs, one for each mode; the findings are comments."""
     lines = [r"% \usepackage{booktabs}", *(f"% {_one_line(line)}" for line in _sentences(context))]
-    legend = _escape_latex(f"{_LEGEND.format(where='beside it')} {_stopping_rule(context)}")
+    legend = _escape_latex(f"{_LEGEND.format(where='next to it')} {_stopping_rule(context)}")
     for mode, grid in _LATEX.tables(context):
         table = grid.reset_index(allow_duplicates=True).style.hide(axis="index").to_latex(
             column_format=f"l{'r' * len(grid.columns)}", hrules=True, position_float="centering",
@@ -121,7 +121,7 @@ def render_notebook(context: ReportContext) -> str:
             f"<tr><th>{task}</th>{''.join(f'<td>{entry}</td>' for entry in entries)}</tr>"
             for task, *entries in grid.itertuples(name=None)
         )
-        caption = f"<caption>{mode}: iterations, time of a bare replay</caption>"
+        caption = f"<caption>{mode}: iterations, time of a timed replay</caption>"
         tables.append(f"<table>{caption}<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>")
     name = html.escape(str(context.manifest["name"]))
     return f"<div><strong>{name}</strong>, {_stopping_rule(context)}<ul>{sentences}</ul>{''.join(tables)}</div>"

@@ -271,7 +271,7 @@ def test_lost_runs_and_higher_counts_are_regressions(made, tmp_path, capsys):
     assert code == 1
     assert "no longer converge" in out
     assert "in more iterations" in out
-    assert "no cell that ended alike was timed in both" in err
+    assert "no cell was timed in both with the same status" in err
     assert nagbench.compare(other, made).regressions == []
 
 

@@ -105,7 +105,7 @@ class Store:
         return any(_PART.fullmatch(file.name) for file in (self.folder / "runs").glob("*.parquet"))
 
     def _rename_damaged_manifest(self) -> None:
-        """Rename a damaged manifest beside stored outcomes: the sweep writes it again and keeps them."""
+        """Rename a damaged manifest of stored outcomes, so that the sweep writes it again and keeps them."""
         try:
             _ = self.manifest
         except DamagedManifestError as error:

@@ -265,7 +265,7 @@ def variably_dimensioned(*, dimension: int = 10) -> Problem:
 
     Notes
     -----
-    Convex: a square and a fourth power of linear forms beside ‖x − 1‖². Known: f* = 0 at (1, …, 1); μ = 2.
+    Convex: ‖x − 1‖² plus a square and a fourth power of linear forms. Known: f* = 0 at (1, …, 1); μ = 2.
 
     References
     ----------

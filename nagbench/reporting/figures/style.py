@@ -53,7 +53,7 @@ class LineStyle:
     marker : str
         A marker of matplotlib.
     hollow : bool
-        Draw a thinner line with hollow markers, for a second mode beside the first.
+        Draw a thinner line with hollow markers, for a second mode next to the first.
     """
 
     color: str
@@ -194,7 +194,7 @@ def add_colorbar(
     axes: Sequence[Axes], colors: ScalarMappable, label: str, *, locator: Locator | None = None,
     write: Callable[[float, object], str] | None = None, shrink: float = 0.9, aspect: float = 28,
 ) -> None:  # fmt: skip
-    """Put a colour bar beside the axes, with a locator of its ticks and a function that writes them, if given."""
+    """Put a color bar next to the axes, with a locator of its ticks and a function that writes them, if given."""
     figure = axes[0].get_figure(root=True)
     assert isinstance(figure, Figure)
     bar = figure.colorbar(colors, ax=list(axes), label=label, pad=0.02, shrink=shrink, aspect=aspect)

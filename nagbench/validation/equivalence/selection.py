@@ -83,7 +83,7 @@ def _find_groups(members: Sequence[tuple[Member, Method]]) -> list[Group]:
         member, method = members[0]
         raise UsageError(
             f"{member.name} takes {', '.join(method.hyperparameters) or 'no hyperparameters'}, which fits no group; "
-            "name an implementation beside it to compare it with"
+            "name another implementation to compare it with"
         )
     return found
 

@@ -31,8 +31,10 @@ def section(context: ReportContext) -> Section:
     for task, rows in context.traces.groupby("task", sort=False):
         drawn += int(rows.loc[rows["typical"], ["mode", "method"]].drop_duplicates().shape[0])
         if parts and drawn > _MOST:
-            left_out = f"Curves from {task} on are left out: the page draws {whole(_MOST)} of them at most. "
-            hint = "`nagbench run PROBLEM METHOD --plot FILE` draws any."
+            left_out = (
+                f"Curves are omitted from problem {task} on, because a page draws at most {whole(_MOST)} of them. "
+            )
+            hint = "`nagbench run PROBLEM OPTIMIZER --plot FILE` draws any."
             parts.append(Paragraph(text=left_out + hint, notice=True))
             break
         parts.append(Heading(id=context.ids("curves", str(task)), text=str(task), task=context.tasks[str(task)]))
@@ -114,7 +116,7 @@ def _how_recorded(rows: pd.DataFrame, *, timed: bool) -> str:
             "where a run that has ended keeps its last measure and one that diverged is infinite."
         )
     if timed:
-        sentences.append("Time: iteration × wall time of the bare replay / its iterations, of the same cell.")
+        sentences.append("Time: iteration × wall time of the timed replay / its iterations, of the same cell.")
     return " ".join(sentences)
 
 

@@ -17,7 +17,7 @@ from nagbench.reporting.html.sections.cells import count_cell
 _TIMES = {"time": "time an iteration", "spread": "IQR", "step": "step alone", "native": "own loop"}
 _MOST_ROWS = 400
 _CAPTION = (
-    "Time an iteration: the median of the bare replays over the iterations, with the width of their middle half (IQR). Step "
+    "Time of an iteration: the median of the timed replays over the iterations, with their interquartile range (IQR). Step "
     "alone leaves out the gradient calls, which are the same for all; own loop is the library with its own gradient and "
     "nothing of ours in between; “too short” is less than the variation in the time it takes to create the library’s "
     "optimizer. “Tested at” is the point of a method whose gradient is tested. The note says "
@@ -41,7 +41,7 @@ def section(context: ReportContext) -> Section | None:
     parts: tuple[Part, ...] = (_table(times, context),)
     if certificate.is_shown(context):
         parts = (*parts, _SEE_CERTIFICATE)
-    return Section(id="libraries", title="Libraries beside one another", nav="Libraries", parts=parts)
+    return Section(id="libraries", title="Libraries compared", nav="Libraries", parts=parts)
 
 
 def _table(times: pd.DataFrame, context: ReportContext) -> Table:
@@ -53,7 +53,7 @@ def _table(times: pd.DataFrame, context: ReportContext) -> Table:
     numeric = ("iterations", *_TIMES.values())
     return Table(
         id=context.ids("table", "libraries"),
-        label="Libraries beside one another",
+        label="Libraries compared",
         columns=(
             *(Column(name=name) for name in ("problem", "mode", "method", "tested at")),
             *(Column(name=name, numeric=True) for name in numeric),

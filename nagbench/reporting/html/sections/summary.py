@@ -83,10 +83,10 @@ def _cell(row: Mapping[Any, Any] | None, context: ReportContext) -> TableCell:
 
 def _caption(context: ReportContext) -> Iterator[str]:
     if context.table["wall_time"].notna().any():
-        yield "Iterations to the tightest tolerance, and below them the wall time of the bare replay."
+        yield "Iterations to the tightest tolerance, and below them the wall time of the timed replay."
         yield (
-            "★ marks the fewest iterations of a row, ties included, and the least time with all whose difference from it is "
-            "not decided (their quartiles overlap)."
+            "★ marks the fewest iterations of a row, ties included, and the least time, with all times that do not differ from "
+            "it significantly (their quartiles overlap)."
         )
     else:
         yield "Iterations to the tightest tolerance."

@@ -1,4 +1,4 @@
-"""The section of theory: predicted counts, rates, stable steps and worst cases beside the shown runs."""
+"""The section of theory: predicted counts, rates, stable step sizes and worst cases of the shown runs."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def section(context: ReportContext) -> Section | None:
         if table.empty:
             return None
         part = _table(table, context)
-    return Section(id="theory", title="Theory beside measurement", nav="Theory", parts=(part,))
+    return Section(id="theory", title="Theory and measurement", nav="Theory", parts=(part,))
 
 
 def _table(table: pd.DataFrame, context: ReportContext) -> Table:
@@ -61,7 +61,7 @@ def _table(table: pd.DataFrame, context: ReportContext) -> Table:
     columns = _COLUMNS if violations else _COLUMNS[:-1]
     return Table(
         id=context.ids("table", "theory"),
-        label="Theory beside measurement",
+        label="Theory and measurement",
         data=table,
         columns=columns,
         caption=(_CAPTION, f"Rows that show what theory excludes: {violations} of {len(rows)}."),
