@@ -132,7 +132,7 @@ def usable_steps(runs: pd.DataFrame, within: float = 2.0) -> pd.DataFrame:
 
     Notes
     -----
-    Each step size stands for the interval half-way to its neighbours (at the ends, for half of one), so the lengths are
+    Each step size stands for the interval half-way to its neighbors (at the ends, for half of one), so the lengths are
     known up to one grid spacing.
     """
     rows = by_setting(runs)

@@ -2,7 +2,7 @@
 
 Sums over arrays are taken in 64 interleaved lanes (eight, where an array is short) and the lanes are added pairwise.
 That order is fixed, so a result is reproducible, and 64 lanes in memory become vector instructions, so it is fast;
-`fastmath` would give up the first. (Eight lanes in variables stay scalar: numba runs no SLP vectoriser.)
+`fastmath` would give up the first. (Eight lanes in variables stay scalar: numba runs no SLP vectorizer.)
 """
 
 from __future__ import annotations

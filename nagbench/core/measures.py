@@ -5,6 +5,6 @@ from __future__ import annotations
 from typing import Literal
 
 Measure = Literal["gradient", "value", "distance"]
-"""‖∇f‖₂, f − f*, or the distance ‖x − x*‖₂ to the nearest known minimiser."""
+"""‖∇f‖₂, f − f*, or the distance ‖x − x*‖₂ to the nearest known minimizer."""
 
 MEASURES: tuple[Measure, ...] = ("gradient", "value", "distance")

@@ -43,7 +43,7 @@ def _check_measure(cell: Cell, problem: Problem) -> None:
         )
     if cell.measure == "distance" and problem.minimizers is None:
         raise UsageError(
-            f"{problem.name}: no minimiser is known, so measure 'distance' has no reference; use 'gradient'"
+            f"{problem.name}: no minimizer is known, so measure 'distance' has no reference; use 'gradient'"
         )
 
 

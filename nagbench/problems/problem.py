@@ -45,7 +45,7 @@ class Problem:
     minimum
         f*.
     minimizers
-        Known minimisers, shape (count, n).
+        Known minimizers, shape (count, n).
     smoothness, strong_convexity
         L and μ on the whole space.
     spectrum, eigenvectors
@@ -56,7 +56,7 @@ class Problem:
     kind
         "quadratic", "convex" (and not quadratic) or "nonconvex".
     stationary_points
-        Known points with ∇f = 0 that are not global minimisers, shape (count, n).
+        Known points with ∇f = 0 that are not global minimizers, shape (count, n).
     metrics
         Further functions of x to follow during a run, by name, such as the accuracy on held-out data.
     source

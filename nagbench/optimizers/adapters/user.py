@@ -1,6 +1,6 @@
 """A user's own optimizers, by "package.module:attribute", with the parameters of their signature as hyperparameters.
 
-* A function ``step(x, gradient, state, ...)``, recognised by the names of its first three parameters. It changes x in
+* A function ``step(x, gradient, state, ...)``, recognized by the names of its first three parameters. It changes x in
 place, or
   returns the new x. ``state`` is a dictionary for what it remembers, empty at the start of every run. The gradient is
   read only. The further parameters are hyperparameters.

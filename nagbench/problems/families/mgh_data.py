@@ -1,7 +1,7 @@
 """Problems 8, 9, 10, 15, 17 and 19 of Moré, Garbow & Hillstrom: fits of a curve to tabulated data.
 
 Three of them are NIST's sets MGH10, MGH09 and MGH17 from other starts, and share their data, kernels and minima. The
-minima and minimisers of the others were computed with 160 digits by Newton's method and rounded.
+minima and minimizers of the others were computed with 160 digits by Newton's method and rounded.
 """
 
 from __future__ import annotations

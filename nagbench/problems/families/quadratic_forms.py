@@ -1,6 +1,6 @@
 """Quadratics f(x) = ½(x − c)ᵀH(x − c) + f*, with H diagonal, tridiagonal or dense.
 
-Written around the minimiser c, so that f − f* and the gradient keep their digits near it. Where the Hessian is
+Written around the minimizer c, so that f − f* and the gradient keep their digits near it. Where the Hessian is
 constant, L and μ are its extreme eigenvalues.
 """
 
@@ -307,7 +307,8 @@ def hilbert(*, dimension: int = 4) -> Problem:
 
     Notes
     -----
-    Known: f* = 0 at x* = 0; the spectrum, its lower half from the exact inverse of H, which keeps it to 7 digits.
+    Known: f* = 0 at x* = 0, and the spectrum. The lower half of the spectrum is computed from the exact inverse of H,
+    which gives 7 digits.
 
     References
     ----------

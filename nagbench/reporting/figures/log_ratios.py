@@ -26,7 +26,7 @@ def plot_log_ratios(
     title: str = "",
     size: tuple[float, float] = (5.4, 3.7),
 ) -> Figure:
-    """Plot log₂ of the cost of ``first`` over that of ``second``, sorted, in the colour of the cheaper one.
+    """Plot log₂ of the cost of ``first`` over that of ``second``, sorted, in the color of the cheaper one.
 
     Paler bars to the edge are instances that only one of the two solved; those that neither solved have no bar and are counted
     below the axis.
@@ -40,7 +40,7 @@ def plot_log_ratios(
     by : {"iterations", "evaluations", "time"}
         The cost.
     optimizers : tuple of str, optional
-        The optimizers that decide the colours, by default the names.
+        The optimizers that decide the colors, by default the names.
     title : str
         The title of the figure; empty for none.
     size : tuple of float

@@ -42,7 +42,7 @@ _ENDINGS = {"budget": ("#d9dce1", "over budget"), "diverged": ("#f1c9b5", "diver
          "error": ("#3a3f4a", "error")}  # fmt: skip
 _BOUNDARY_LABELS = {
     "everywhere": "stable up to here in theory",
-    "minimiser": "stable up to here at the minimiser (L estimated)",
+    "minimizer": "stable up to here at the minimizer (L estimated)",
     "start": "stable up to here at the start (L estimated)",
 }
 _MOMENTUM_TICKS = (0.0, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999)
@@ -59,7 +59,7 @@ class _Scale:
 def plot_sensitivity_map(cells: pd.DataFrame, edge: pd.DataFrame | None = None, *, title: str = "") -> Figure:
     """Plot iterations to the tolerance over two hyperparameters, of one method on one problem.
 
-    Dark cells need few iterations; those that did not converge have the colour of how they ended. The star is the best cell. A
+    Dark cells need few iterations; those that did not converge have the color of how they ended. The star is the best cell. A
     momentum m is spaced by the logarithm of 1 − m.
 
     Parameters
@@ -204,7 +204,7 @@ def _set_log_ticks(axis: Axis) -> None:
 
 
 def _cell_borders(positions: Floats) -> Floats:
-    """Return borders half-way between neighbours, and as far out at the ends."""
+    """Return borders half-way between neighbors, and as far out at the ends."""
     if positions.size == 1:
         return np.array([positions[0] - 0.5, positions[0] + 0.5])
     inner = 0.5 * (positions[1:] + positions[:-1])

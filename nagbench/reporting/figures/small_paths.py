@@ -80,7 +80,7 @@ def define_image(image: ContourImage, name: str) -> str:
 
 
 def encode_png(pixels: NDArray[np.uint8]) -> bytes:
-    """Return an image of at most 256 colours as a PNG with a palette, a tenth of the size of one in full colour."""
+    """Return an image of at most 256 colors as a PNG with a palette, a tenth of the size of one in full color."""
     colors, indices = np.unique(pixels.reshape(-1, 3), axis=0, return_inverse=True)
     height, width = pixels.shape[:2]
     # Every row begins with its filter, 0 for none.
@@ -105,7 +105,7 @@ class PathPicture:
     queried : array, shape (n, 2)
         The points at which the gradient was taken.
     minimizers : array or None
-        The problem's known minimisers.
+        The problem's known minimizers.
     style : LineStyle
     image : ContourImage
     image_id : str

@@ -1,4 +1,4 @@
-"""Contract of a problem: the behaviour of its kernels, and its claimed facts where they can be tested."""
+"""Contract of a problem: the behavior of its kernels, and its claimed facts where they can be tested."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def _figure(rows: pd.DataFrame, context: ReportContext) -> Figure | None:
         panels=(panel,),
         lead=f"Iterations of {method} on {problem} over its hyperparameters, from the first start and seed.",
         caption=(
-            "Dark cells need few iterations; those that did not converge have the colour of how they ended; the star is the "
+            "Dark cells need few iterations; those that did not converge have the color of how they ended; the star is the "
             "best cell. The line is the largest step size that is stable in linear theory, which is exact on quadratics and a "
             "guide elsewhere.",
         ),
