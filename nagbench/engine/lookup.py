@@ -49,7 +49,7 @@ def forget_problems() -> None:
 
 
 def user_code_of(problem: str, optimizer: str) -> tuple[str, ...]:
-    """Return which of the two run code from outside the package.
+    """Return which of the two run user code.
 
     Parameters
     ----------

@@ -122,8 +122,8 @@ def _how_recorded(rows: pd.DataFrame, *, timed: bool) -> str:
 
 def _coinciding_methods(rows: pd.DataFrame, limits: AxisLimits) -> list[list[str]]:
     """Return the methods whose curves look the same: equal to a hundredth of a decade at every iteration."""
-    alike: dict[tuple[float, ...], list[str]] = {}
+    identical: dict[tuple[float, ...], list[str]] = {}
     for method, run in rows[rows["typical"]].groupby("method", sort=False):
         heights = np.log10(run["residual"].clip(limits.low, limits.high)).round(2)
-        alike.setdefault((*run["iteration"], *heights), []).append(str(method))
-    return [names for names in alike.values() if len(names) > 1]
+        identical.setdefault((*run["iteration"], *heights), []).append(str(method))
+    return [names for names in identical.values() if len(names) > 1]
