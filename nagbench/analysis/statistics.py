@@ -211,11 +211,11 @@ def _test_ranks(table: Any, confidence: float) -> dict[str, Any]:
     f = math.inf if statistic >= largest else (n - 1) * statistic / (largest - statistic)
     why_not = ""
     if k < 2:
-        why_not = "one method alone"
+        why_not = "one algorithm alone"
     elif n < _MIN_PROBLEMS:
         why_not = f"{counted(n, 'problem')}, fewer than {_MIN_PROBLEMS}"
     elif difference >= k - 1:
-        why_not = f"{k} methods on {counted(n, 'problem')}: no difference of mean ranks can reach {difference:.2f}"
+        why_not = f"{k} algorithms on {counted(n, 'problem')}: no difference of mean ranks can reach {difference:.2f}"
     return {
         "methods": k, "problems": n, "chi_square": statistic, "f": f, "p_value": _permutation_p_value(table, statistic),
         "critical_difference": difference, "enough": not why_not, "why_not": why_not,

@@ -252,7 +252,7 @@ def _describe_leaders(table: pd.DataFrame) -> list[str]:
         ties = listed(tied)
         parts.append(f"a tie between {ties}" if parts else f"a tie for the fewest iterations between {ties}")
     unsolved = [str(task) for task in table["task"].unique() if task not in winners]
-    return ["; ".join(parts)] * bool(parts) + [f"no method converged on {listed(unsolved)}"] * bool(unsolved)
+    return ["; ".join(parts)] * bool(parts) + [f"no algorithm converged on {listed(unsolved)}"] * bool(unsolved)
 
 
 def _count_of_problems(count: int, tasks: int) -> str:
@@ -280,7 +280,7 @@ def _describe_times(table: pd.DataFrame) -> list[str]:
         elif fastest < best:
             ahead.append(f"{listed(sorted(fastest))} on {task}")
     if other or ahead:
-        first = [f"by wall time the lead goes to another method: {listed(other)}"] * bool(other)
+        first = [f"by wall time the lead goes to another algorithm: {listed(other)}"] * bool(other)
         return [*first, *[f"of those that tie, the fastest by wall time: {listed(ahead)}"] * bool(ahead)]
     return ["by wall time the same algorithms lead, or are indistinguishable from those that do"]
 

@@ -1,6 +1,7 @@
 """Assess whether a tuned result is luck: results by number of trials, scores on held-out starts and seeds, and cost.
 
-All functions take a sweep's `runs`, use the rows of mode "tuned", and return a table.
+All functions take a sweep's `runs`, use the rows of mode "tuned", and return a table. The trial that a sweep selects is
+chosen in `nagbench.experiments.selection`.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ def _print_comparison(comparison: Comparison) -> None:
     click.echo(f"\n{counts_line(comparison)}")
     for title, table in (
         ("selected variants whose counts changed:", changed_counts(comparison)),
-        ("times by method:", method_times(comparison)),
+        ("times by algorithm:", method_times(comparison)),
         ("single cells whose time changed:", changed_cells(comparison)),
         ("in one of the two only:", comparison.only),
     ):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _TITLES = {
-    "best": "The best setting of each method, and how many come within twice its iterations",
+    "best": "The best setting of each algorithm, and how many come within twice its iterations",
     "regret": "Untuned settings compared with the best (regret: ratio of their iterations)",
     "widths": "Width of the range of usable step sizes, in decades",
     "overshoot": "Overshoot by momentum, over the settings that converged",

@@ -161,7 +161,7 @@ def _check_fingerprints(plans: Sequence[_Source]) -> None:
         folder = plans[pc.min(found["number_max"]).as_py()].store.folder
         raise UsageError(
             f"{folder} does not fit {plans[0].store.folder}: {found.num_rows} cells, {pc.min(found['cell']).as_py():016x} "
-            "among them, were counted from other sources of their problem or method"
+            "among them, were counted from other sources of their problem or algorithm"
         )
 
 

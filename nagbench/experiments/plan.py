@@ -95,7 +95,7 @@ def make_plan(spec: Spec) -> Plan:
         given_up = [f"{variant.label}: {why}" for variant in variants if (why := abandoned_reason(variant.method.name))]
         raise UsageError(
             "; ".join(given_up)
-            or "no cell to run: theory needs a convex problem with known L, and a method with textbook values for its μ"
+            or "no cell to run: theory needs a convex problem with known L, and an algorithm with textbook values for its μ"
         )
     return plan
 

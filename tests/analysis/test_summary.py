@@ -131,7 +131,7 @@ def test_findings_name_leads_margins_ties_and_failures() -> None:
     assert findings(summary(runs, NO_TIMES)) == [
         "Tuned: a needed the fewest iterations on 2 of 4 problems: one (5 against 50 for b) and two (1,234, no other "
         "converged); a tie between a and b on three.",
-        "Tuned: no method converged on four.",
+        "Tuned: no algorithm converged on four.",
         "Tuned: not converged: b on two and four (budget); a on four (diverged).",
     ]
 
@@ -141,7 +141,7 @@ def test_findings_say_where_time_disagrees_with_iterations() -> None:
     said = findings(summary(runs, times_of(("cell0", 5, 3.0, 0.1), ("cell1", 6, 1.0, 0.1))))
     assert said == [
         "Tuned: a needed the fewest iterations on the one problem: bowl (5 against 6 for b).",
-        "Tuned: by wall time the lead goes to another method: b on bowl.",
+        "Tuned: by wall time the lead goes to another algorithm: b on bowl.",
         "Tuned: every run converged.",
     ]
 

@@ -69,7 +69,7 @@ def test_every_kind_prints_and_draws(words, made, tmp_path, capsys):
 def test_rank_says_where_there_are_too_few_problems(made, capsys):
     _, out, err = nag("rank", made, "--format", "json", capsys=capsys)
     assert {row["method"] for row in json.loads(out)} == {"nesterov", "momentum"}
-    assert "too few data to distinguish methods by rank: 3 problems, fewer than 6" in err
+    assert "too few data to distinguish algorithms by rank: 3 problems, fewer than 6" in err
 
 
 def test_medians_of_single_runs_have_no_interval(made, capsys):
@@ -88,7 +88,7 @@ def test_medians_of_single_runs_have_no_interval(made, capsys):
         (("profile", "{a}", "--mode", "tunned"), ["tunned", "did you mean 'tuned'"]),
         (("profile", "{a}", "-m", "nestrov"), ["nestrov", "did you mean 'nesterov'"]),
         (("profile", "{a}", "--tolerance", "1e-5"), ["1e-05", "1e-06 and 0.001"]),
-        (("profile", "{a}", "--kind", "log-ratio"), ["two methods", "--method"]),
+        (("profile", "{a}", "--kind", "log-ratio"), ["two algorithms", "--method"]),
         (("profile", "{a}", "--per-dimension"), ["changes no ratio"]),
         (("profile", "{a}", "--plot", "x.wurst"), ["x.wurst"]),
         (("profile", "nowhere"), ["nowhere", "no results directory"]),

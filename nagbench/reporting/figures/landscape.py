@@ -309,7 +309,7 @@ def _draw_look_ahead(axes: Axes, problem: Problem, run: Run) -> None:
         markeredgecolor=INK,
         markeredgewidth=0.8,
         zorder=4.5,
-        label="look-ahead points",
+        label="query points",
     )
     axes.legend(loc="upper right", handlelength=1.0, frameon=True, framealpha=0.85, edgecolor="none", fontsize="small")
 

@@ -121,7 +121,7 @@ def map_axes(cells: pd.DataFrame) -> tuple[str, str]:
         if not pd.api.types.is_numeric_dtype(cells[name].infer_objects()):
             raise UsageError(f"a map needs two hyperparameters that are numbers, which {name} is not")
     if cells[["problem", "optimizer", "tolerance"]].drop_duplicates().shape[0] != 1:
-        raise UsageError("a map shows one method on one problem at one tolerance")
+        raise UsageError("a map shows one algorithm on one problem at one tolerance")
     first, second = sorted(varied, key=lambda name: name != "step_size")
     return first, second
 

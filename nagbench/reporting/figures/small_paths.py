@@ -232,7 +232,7 @@ def plot_small_path(picture: PathPicture) -> Figure:
 
 
 def _draw_look_ahead(axes: Axes, picture: PathPicture) -> None:
-    """Draw rings at the look-ahead points and dotted lines from the iterates, as one line with gaps."""
+    """Draw rings at the query points and dotted lines from the iterates, as one line with gaps."""
     iterates, queried = picture.look_ahead
     ties = np.full((3 * len(queried), 2), np.nan)
     ties[0::3], ties[1::3] = iterates, queried

@@ -53,7 +53,7 @@ def _table(context: ReportContext) -> Table:
     columns = (
         Column(name="problem"),
         Column(name="mode"),
-        Column(name="method and hyperparameters", css="settings"),
+        Column(name="algorithm and hyperparameters", css="settings"),
         *(Column(name=name, numeric=True) for name in varied),
         Column(name="status"),
         *(Column(name=name, numeric=True) for name in numeric),

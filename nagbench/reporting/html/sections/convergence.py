@@ -63,7 +63,7 @@ def _figure(mode: str, rows: pd.DataFrame, limits: AxisLimits, context: ReportCo
         mode=mode,
         task=context.tasks[task],
         panels=(panel,),
-        lead=f"{sign} of each method on {task}, {mode} hyperparameters, by iteration.",
+        lead=f"{sign} of each algorithm on {task}, {mode} hyperparameters, by iteration.",
         caption=(_how_to_read(rows, limits), _how_recorded(rows, timed=timed)),
         legend=tuple(
             LegendEntry(name=label, method=context.methods.get(label), swatch=draw_swatch(style))

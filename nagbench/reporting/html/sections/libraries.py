@@ -20,12 +20,12 @@ _CAPTION = (
     "Time of an iteration: the median of the timed replays over the iterations, with their interquartile range (IQR). Step "
     "alone leaves out the gradient calls, which are the same for all; own loop is the library with its own gradient and "
     "nothing of ours in between; “too short” is less than the variation in the time it takes to create the library’s "
-    "optimizer. “Tested at” is the point of a method whose gradient is tested. The note says "
-    "why a count differs from that of the first method with the same hyperparameters.",
+    "optimizer. “Tested at” is the point of an algorithm whose gradient is tested. The note says "
+    "why a count differs from that of the first algorithm with the same hyperparameters.",
 )
 
 _SEE_CERTIFICATE = Paragraph(
-    text="Whether implementations of one method are the same, bit for bit, is shown in:",
+    text="Whether implementations of one algorithm are the same, bit for bit, is shown in:",
     link=(certificate.ID, "which implementations are the same"),
 )
 

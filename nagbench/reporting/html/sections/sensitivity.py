@@ -26,7 +26,7 @@ def section(context: ReportContext) -> Section | None:
     figures = [_figure(rows, context) for _, rows in tightest.groupby(_KEYS, sort=False)]
     drawn = [figure for figure in figures if figure is not None][:_MOST]
     nothing = Paragraph(
-        text="No method of the grid has exactly two hyperparameters that vary; `nagbench map` draws others."
+        text="No algorithm of the grid has exactly two hyperparameters that vary; `nagbench map` draws others."
     )
     return Section(id="maps", title="Sensitivity", nav="Sensitivity", parts=tuple(drawn or [nothing]))
 

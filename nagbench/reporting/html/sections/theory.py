@@ -28,7 +28,7 @@ _COLUMNS = (
 _CAPTION = (
     "“Predicted” is the exact count from the closed form, on quadratics; the worst case bounds the iterations over all "
     "functions with this L and μ. Rates are factors per iteration: the slope over the last part of the run, and the "
-    "spectral radius of the method’s linear map. A step is stable while step × L stays below the bound. Where L and μ "
+    "spectral radius of the algorithm’s linear map. A step is stable while step × L stays below the bound. Where L and μ "
     "are not known they are estimates at one point, to which theory cannot be held."
 )
 _THEORY = ["predicted_iterations", "rate_in_theory", "at_most", "stable_up_to"]
