@@ -79,7 +79,7 @@ def test_what_is_no_grid_is_refused(cells):
         plot_sensitivity_map(cells.iloc[1:])
     with pytest.raises(nagbench.UsageError, match="two hyperparameters"):
         plot_sensitivity_map(cells[cells["momentum"] == 0.0])
-    with pytest.raises(nagbench.UsageError, match="one method on one problem"):
+    with pytest.raises(nagbench.UsageError, match="one algorithm on one problem"):
         plot_sensitivity_map(pd.concat([cells, cells.assign(problem="other")]))
     assert map_axes(cells) == ("step_size", "momentum")
 
