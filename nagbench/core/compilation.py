@@ -18,6 +18,7 @@ from typing import Any
 import numba
 import numpy as np
 import platformdirs
+from llvmlite import binding
 
 from nagbench.core import kernels, provenance
 
@@ -81,3 +82,53 @@ def without_warnings(function: Function) -> Function:
             return function(*arguments)
 
     return run
+
+
+def cached_object(source: str, name: str) -> int:
+    """Compile LLVM assembly for this processor, or load what was compiled, and return the address of a function in it.
+
+    Parameters
+    ----------
+    source
+        A module in LLVM's language. Nothing in it is optimised but the choice of instructions.
+    name
+        The function.
+    """
+    machine = _machine()
+    facts = (source, numba.__version__, binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten())
+    digest = hashlib.blake2b("\0".join(facts).encode(), digest_size=16).hexdigest()
+    file = _cache_root() / "objects" / f"{digest}.o"
+    try:
+        content = file.read_bytes()
+    except OSError:
+        content = machine.emit_object(binding.parse_assembly(source))
+        _write_whole(file, content)
+    engine = binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
+    engine.add_object_file(binding.ObjectFileRef.from_data(content))
+    engine.finalize_object()
+    _ENGINES.append(engine)
+    return int(engine.get_function_address(name))
+
+
+# Code lives as long as its engine.
+_ENGINES: list[Any] = []
+
+
+def _machine() -> Any:
+    """Return this processor as a target. An engine takes it over, so each needs one of its own."""
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    target = binding.Target.from_default_triple()
+    features = binding.get_host_cpu_features().flatten()
+    return target.create_target_machine(cpu=binding.get_host_cpu_name(), features=features, opt=3, jit=True)
+
+
+def _write_whole(file: Path, content: bytes) -> None:
+    """Write a file of the cache so that no process ever reads half of it."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as whole:
+            whole.write(content)
+        os.replace(whole.name, file)
+    except OSError:
+        pass
