@@ -10,10 +10,11 @@ import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
-from nagbench.analysis.summary import summary
+from nagbench.analysis.summary import describe_end, summary
 from nagbench.analysis.times import per_iteration
 from nagbench.api.sweeps import Sweep
 from nagbench.cli.console import print_table, stdout_console
+from nagbench.experiments.minima import ELSEWHERE
 
 _UNLIMITED = 100_000
 _FOOTNOTE_OF_TIMES = (
@@ -74,7 +75,7 @@ def _one_row_per_method(rows: pd.DataFrame) -> Table:
     grid = _grid("problem", "mode", "method")
     grid.add_column("iterations", justify="right")
     for (task, mode), group in rows.groupby(["task", "mode"], sort=False):
-        for row in group.sort_values(["iterations", "ended"], kind="stable").to_dict("records"):
+        for row in group.sort_values("place", kind="stable").to_dict("records"):
             grid.add_row(Text(str(task)), str(mode), Text(str(row["method"])), _count_text(row))
     return grid
 
@@ -89,7 +90,9 @@ def _count_text(row: Mapping[Any, Any] | None) -> Text:
         return Text("—", style="dim")
     if not np.isfinite(row["iterations"]):
         failures = {"budget": "over budget", "error": "error"}
-        return Text(failures.get(row["status"], f"{row['status']} at {row['ended']:,.0f}"), style="red")
+        text = failures.get(row["status"], f"{row['status']} at {row['ended']:,.0f}")
+        far = row["status"] == ELSEWHERE or (row["open"] and row["status"] != "error")
+        return Text(f"{text}, {describe_end(row)}" if far else text, style="red")
     share = f" ({row['solved']}/{row['of']})" if row["solved"] < row["of"] else ""
     star, style = ("★ ", "bold green") if row["best"] else ("", "")
     return Text(f"{star}{row['iterations']:,.0f}{share} {_time_text(row['wall_time'])}", style)

@@ -28,6 +28,8 @@ _DATA = (
     "value",
     "gradient_norm",
     "residual",
+    "suboptimality",
+    "at_minimum",
     "rises",
     "overshoot",
     "rate",
@@ -94,7 +96,7 @@ def _row(row: Mapping[Any, Any], context: ReportContext, varied: list[str], mach
             TableCell(text=row["mode"]),
             TableCell(text=row["method"], small=settings, css="settings"),
             *(TableCell(text=str(row[name]), value=row[name]) for name in varied),
-            TableCell(status=row["status"]),
+            TableCell(status=row["ending"]),
             count_cell(row),
             _predicted_cell(row),
             TableCell(text=whole(row["gradient_evaluations"]), value=row["gradient_evaluations"]),
@@ -108,7 +110,7 @@ def _row(row: Mapping[Any, Any], context: ReportContext, varied: list[str], mach
 
 def count_cell(row: Mapping[Any, Any]) -> TableCell:
     """Return the iterations of a run, marked if it did not converge."""
-    css = "" if row["status"] == "converged" else "ended"
+    css = "" if row.get("ending", row["status"]) == "converged" else "ended"
     return TableCell(text=whole(row["iterations"]), value=row["iterations"], css=css)
 
 
