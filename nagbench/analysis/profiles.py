@@ -43,12 +43,13 @@ def work(runs: pd.DataFrame, timings: pd.DataFrame, by: By = "iterations") -> pd
         ``method`` are the labels of `summary`. ``spent`` is the cost when the run ended. ``work`` equals ``spent`` if
         the run converged, is infinite if it did not, and nan if it converged but was not timed. A run that converged at
         another point than the known minimum has the ``status`` "elsewhere" and infinite ``work``. ``final`` is the
-        residual by which runs that did not solve their problem are ranked; see `selection.rate_runs`.
+        residual by which runs that did not solve their problem are ranked; see `selection.rate_runs`. Times that other
+        programs disturbed count as not timed.
 
     Raises
     ------
     UsageError
-        If the cost is unknown, or is "time" and nothing was timed.
+        If the cost is unknown, or is "time" and nothing was timed undisturbed.
     """
     if by not in _COST:
         raise unknown_name("cost", by, get_args(By))
@@ -57,6 +58,11 @@ def work(runs: pd.DataFrame, timings: pd.DataFrame, by: By = "iterations") -> pd
         rows = timed(rows, timings)
         if rows["wall_time"].isna().all():
             raise UsageError("nothing was timed here, so there is no profile by time; choose iterations or evaluations")
+        rows["wall_time"] = rows["wall_time"].mask(rows["disturbed"])
+        if rows["wall_time"].isna().all():
+            raise UsageError(
+                "other programs disturbed every timing, so there is no profile by time; choose iterations or evaluations"
+            )
     spent = rows[_COST[by]].astype(float).mask(rows["iterations"] == 0, 0.0)
     work = spent.where(solved(rows), np.inf)
     table = rows.assign(spent=spent, work=work, status=endings(rows), final=rate_table(rows)[1])

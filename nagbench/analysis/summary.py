@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from nagbench.analysis.formatting import listed, measure_sign, number, whole
+from nagbench.analysis.times import displayed_times
 from nagbench.experiments.minima import ELSEWHERE, endings, solved
 from nagbench.experiments.selection import rate_table
 
@@ -54,7 +55,7 @@ def summary(runs: pd.DataFrame, timings: pd.DataFrame) -> pd.DataFrame:
         - ``residual`` is the median measure at the end, and ``suboptimality`` the median f − f* of the runs that ended
           elsewhere.
         - ``best`` marks the fewest iterations of a task and mode, ties included; ``fastest`` marks the least wall time
-          and all whose quartiles overlap its own.
+          and all whose quartiles overlap its own, without those that other programs ``disturbed``.
         - ``place`` ranks the methods of a task and mode from 1: by iterations, then those that did not solve it by the
           residual that they reached. Runs that ended elsewhere come after those, and diverged ones last.
         - ``open`` says that no method of the task and mode solved it.
@@ -72,7 +73,9 @@ def summary_of(rows: pd.DataFrame) -> pd.DataFrame:
     """Summarise the rows of `selected`; see `summary` for the columns."""
     rows = rows.assign(solved=solved(rows), final=rate_table(rows)[1])
     groups = rows.groupby(_NAMES, sort=False)
-    table = groups.agg(solved=("solved", "sum"), of=("cell", "size"), machine=("machine", "first"))
+    table = groups.agg(
+        solved=("solved", "sum"), of=("cell", "size"), machine=("machine", "first"), disturbed=("disturbed", "any")
+    )
     table = table.join(rows[rows["typical"]].set_index(_NAMES)[[*_TASK, *_FACTS, "cell"]])
     table = table.join(_medians(rows)).join(_endings(rows))
     table["error"] = rows["error"].replace("", None).groupby([rows[name] for name in _NAMES]).first()
@@ -82,8 +85,8 @@ def summary_of(rows: pd.DataFrame) -> pd.DataFrame:
 
 _COLUMNS = [
     *_NAMES, *_TASK, *_FACTS, "iterations", "solved", "of", "status", "ending", "statuses", "ended",
-    "gradient_evaluations", "predicted_iterations", "residual", "suboptimality", "wall_time", "wall_time_iqr", "machine",
-    "cell", "error", "final",
+    "gradient_evaluations", "predicted_iterations", "residual", "suboptimality", "wall_time", "wall_time_iqr",
+    "disturbed", "machine", "cell", "error", "final",
 ]  # fmt: skip
 
 
@@ -211,15 +214,18 @@ def _format_settings(values: Mapping[Any, Any]) -> str:
 
 
 def timed(rows: pd.DataFrame, timings: pd.DataFrame) -> pd.DataFrame:
-    """Add the time that each run took to its last iteration, in seconds; nan if it was not timed."""
+    """Add the time that each run took to its last iteration, in seconds; nan if it was not timed.
+
+    ``disturbed`` marks times that other programs disturbed; see `times.displayed_times`.
+    """
     times = timings[timings["cell"].isin(rows["cell"])]
     if times.empty:
-        return rows.assign(wall_time=np.nan, wall_time_iqr=np.nan, machine=None)
+        return rows.assign(wall_time=np.nan, wall_time_iqr=np.nan, machine=None, disturbed=False)
     machine = times["machine"].value_counts(sort=True).index[0]
-    times = times[times["machine"] == machine].drop_duplicates(["cell", "iterations"])
-    return rows.merge(
-        times[["cell", "iterations", "machine", "wall_time", "wall_time_iqr"]], on=["cell", "iterations"], how="left"
-    )
+    times = displayed_times(times[times["machine"] == machine].drop_duplicates(["cell", "iterations"]))
+    columns = ["cell", "iterations", "machine", "wall_time", "wall_time_iqr", "disturbed"]
+    found = rows.merge(times[columns], on=["cell", "iterations"], how="left")
+    return found.assign(disturbed=found["disturbed"].eq(True))
 
 
 def _mark_best(table: pd.DataFrame) -> pd.DataFrame:
@@ -230,7 +236,7 @@ def _mark_best(table: pd.DataFrame) -> pd.DataFrame:
     time, spread = table["wall_time"], table["wall_time_iqr"].fillna(0.0) / 2
     top = (time + spread).where(time == groups["wall_time"].transform("min"))
     reach = top.groupby([table["task"], table["mode"]]).transform("min")
-    table["fastest"] = (time - spread <= reach) & np.isfinite(time)
+    table["fastest"] = (time - spread <= reach) & np.isfinite(time) & ~table["disturbed"]
     return table
 
 
@@ -336,4 +342,4 @@ def _describe_failures(table: pd.DataFrame) -> list[str]:
         tasks = table.loc[table["method"] == method, "task"].nunique()
         where = listed(list(rows["task"])) if len(rows) <= _MAX_NAMED else _count_of_problems(len(rows), tasks)
         parts.append(f"{method} on {where} ({', '.join(sorted(set(rows['ending'])))})")
-    return [f"not solved: {'; '.join(parts)}" if parts else "every run converged"]
+    return [f"not converged: {'; '.join(parts)}" if parts else "every run converged"]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from nagbench.analysis.formatting import seconds, whole
+from nagbench.analysis.formatting import timing, whole
 from nagbench.analysis.summary import describe_end, findings
 from nagbench.experiments.minima import ELSEWHERE
 from nagbench.reporting.context import ReportContext
@@ -66,7 +66,8 @@ class _Markup:
             return self.italic.format(f"{ended}{self.escape(reached)}")
         count = self._number(row["iterations"])
         share = "" if row["solved"] == row["of"] else f" ({row['solved']}/{row['of']})"
-        time = "" if math.isnan(row["wall_time"]) else self.time.format(self.escape(seconds(row["wall_time"])))
+        known = timing(row["wall_time"], disturbed=row["disturbed"])
+        time = self.time.format(self.escape(known)) if known else ""
         return f"{self.bold.format(count) if row['best'] else count}{share}{time}"
 
     def _number(self, count: float) -> str:

@@ -121,7 +121,7 @@ def test_findings_name_leads_margins_ties_and_failures() -> None:
         "Tuned: a needed the fewest iterations on 2 of 4 problems: one (5 against 50 for b) and two (1,234, no other "
         "converged); a tie between a and b on three.",
         "Tuned: no method solved four (b came nearest: ‖∇f(x)‖ = 0.003).",
-        "Tuned: not solved: b on two and four (budget); a on four (diverged).",
+        "Tuned: not converged: b on two and four (budget); a on four (diverged).",
     ]
 
 

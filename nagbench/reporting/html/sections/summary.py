@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from nagbench.analysis.formatting import seconds, whole
+from nagbench.analysis.formatting import timing, whole
 from nagbench.analysis.summary import describe_end
 from nagbench.experiments.minima import ELSEWHERE
 from nagbench.reporting.context import ReportContext, row_key
@@ -29,6 +29,7 @@ _DATA = [
     "place",
     "wall_time",
     "wall_time_iqr",
+    "disturbed",
     "machine",
     "cell",
 ]
@@ -75,7 +76,7 @@ def _cell(row: Mapping[Any, Any] | None, context: ReportContext) -> TableCell:
         reached = describe_end(row) if row["open"] or row["status"] == ELSEWHERE else ""
         small = ", ".join(filter(None, (f"at {whole(row['ended'])}", reached, share)))
         return TableCell(status=row["status"], value=math.inf, small=small, link=link, css="failed")
-    time = "" if math.isnan(row["wall_time"]) else seconds(row["wall_time"])
+    time = timing(row["wall_time"], disturbed=row["disturbed"])
     return TableCell(
         text=whole(row["iterations"]),
         value=float(row["iterations"]),
@@ -94,6 +95,8 @@ def _caption(context: ReportContext) -> Iterator[str]:
             "★ marks the fewest iterations of a row, ties included, and the least time with all whose difference from it is "
             "not decided (their quartiles overlap)."
         )
+        if context.table["disturbed"].any():
+            yield "~ marks times that other programs disturbed; they win nothing."
     else:
         yield "Iterations to the tightest tolerance."
         yield "★ marks the fewest iterations of a row, ties included."
