@@ -11,6 +11,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from nagbench.core.clock import Seconds
 from nagbench.core.measures import MEASURES
 from nagbench.engine import fused, loop
 from nagbench.engine.backends import ENGINES, NUMBA, Engine
@@ -185,9 +186,10 @@ class BatchRun:
         return cast(Callable[[int], Floats] | None, make(self.batch.problem, self.starts[0], values))
 
     @property
-    def begun(self) -> float:
-        """Seconds spent so far on making the library's optimizer. They are not part of the time of a replay."""
-        return float(getattr(self._plain, "begun", 0.0))
+    def begun(self) -> Seconds:
+        """Time spent so far on making the library's optimizer. It is not part of the time of a replay."""
+        found: Seconds = getattr(self._plain, "begun", Seconds())
+        return found
 
     def draws(self, cell: Cell, k: int) -> tuple[loop.Draws, int]:
         """Return the random draws of a cell.

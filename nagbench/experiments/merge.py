@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from nagbench.core.errors import UsageError
 from nagbench.core.keys import keys_to_ints
 from nagbench.experiments.index import index_results
+from nagbench.experiments.minima import MinimumFacts, facts_from_plain, facts_to_plain, join_facts
 from nagbench.experiments.results import Results
 from nagbench.experiments.selection import GROUP
 from nagbench.experiments.serialize import spec_to_toml
@@ -68,8 +69,10 @@ def merge_results(runs: Sequence[str | Path], out: str | Path, *, warn: Warn | N
     schema = pa.unify_schemas([source.store.part_schema("plan", source.plan) for source in plans])
     plan = target.append_all("plan", _plan_rows(plans, schema), schema)
     _copy_parts(sources, target)
-    index = index_results(target, plan)
-    _write_manifest(target, spec, plan, index.cells, [source.manifest for source in sources])
+    manifests = [source.manifest for source in sources]
+    minima = join_facts(facts_from_plain(manifest.get("minima")) for manifest in manifests)
+    index = index_results(target, plan, minima)
+    _write_manifest(target, spec, plan, index.cells, minima, manifests)
     merged = Results(target, target.manifest, index)
     if merged.missing == 0:
         _predict(merged, spec, listener)
@@ -194,7 +197,14 @@ def _check_outcomes(sources: Sequence[_Source]) -> None:
         )
 
 
-def _write_manifest(target: Store, spec: Spec, plan: str, cells: int, manifests: Sequence[Mapping[str, Any]]) -> None:
+def _write_manifest(
+    target: Store,
+    spec: Spec,
+    plan: str,
+    cells: int,
+    minima: Mapping[str, MinimumFacts],
+    manifests: Sequence[Mapping[str, Any]],
+) -> None:
     machines: dict[str, Any] = {}
     for manifest in manifests:
         machines |= manifest["machines"]
@@ -203,7 +213,7 @@ def _write_manifest(target: Store, spec: Spec, plan: str, cells: int, manifests:
     target.write_manifest(
         {
             "schema": SCHEMA, "name": spec.name, "spec": spec.model_dump(mode="json"), "plan": plan,
-            "cells": cells, "shard": None, "machines": machines,
+            "cells": cells, "minima": facts_to_plain(minima), "shard": None, "machines": machines,
             **{name: manifests[0].get(name) for name in ("machine", "versions", "git")},
             "merged": [{name: manifest.get(name) for name in _WHOSE} for manifest in manifests],
             "command": shlex.join(["python", "-m", "nagbench", "sweep", str(file), "--out", str(target.folder)]),

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nagbench.experiments.index import Rows, SweepIndex, index_results
+from nagbench.experiments.minima import MinimumFacts, facts_from_plain, with_minima
 from nagbench.experiments.selection import select_best_trials
 from nagbench.experiments.storage.parts import REQUIRED, decode_texts
 from nagbench.experiments.storage.store import Store, Warn
@@ -23,8 +24,8 @@ HYPERPARAMETERS = ("step_size", "momentum", "beta1", "beta2", "decay", "epsilon"
 _BEFORE = ("cell", "problem", "family", "dimension", "oracle", "optimizer", "variant", "library", "engine")
 _AFTER = (
     "mode", "trial", "selected", "start", "seed", "dtype", "budget", "measure", "tested_at", "relative", "tolerance",
-    "status", "iterations", "gradient_evaluations", "value_evaluations", "value", "gradient_norm", "residual", "rises",
-    "overshoot", "rate", "predicted_iterations", "error",
+    "status", "iterations", "gradient_evaluations", "value_evaluations", "value", "gradient_norm", "residual",
+    "suboptimality", "at_minimum", "rises", "overshoot", "rate", "predicted_iterations", "error",
 )  # fmt: skip
 
 
@@ -42,7 +43,12 @@ class Results:
 
     @functools.cached_property
     def _index(self) -> SweepIndex:
-        return self.index or index_results(self.store, self.manifest["plan"])
+        return self.index or index_results(self.store, self.manifest["plan"], self.minima)
+
+    @functools.cached_property
+    def minima(self) -> dict[str, MinimumFacts]:
+        """What is known of the minima of the problems, by name; empty for results of versions that did not store it."""
+        return facts_from_plain(self.manifest.get("minima"))
 
     @functools.cached_property
     def plan(self) -> pd.DataFrame:
@@ -91,6 +97,7 @@ class Results:
         else:
             predicted = predicted.astype({"predicted_iterations": "Int64"}).drop_duplicates(keys)
             table = table.merge(predicted, on=keys, how="left")
+        table = with_minima(table, self.minima)
         table["selected"] = select_best_trials(table)
         extra = [name for name in columns if name not in {*_BEFORE, *_AFTER, *HYPERPARAMETERS, *_HIDDEN}]
         for name in (*HYPERPARAMETERS, "value_evaluations"):

@@ -8,9 +8,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from nagbench.experiments.minima import solved
 from nagbench.problems.problem import Floats, Ints
 
 GROUP = ["problem", "variant", "mode", "oracle"]
+# The final measure that a run counts with which converged at another point than the known minimum: behind every run that
+# is still on its way, and ahead of those that diverged.
+_ELSEWHERE = 1e20
 
 
 def select_best_trials(runs: pd.DataFrame) -> pd.Series:
@@ -19,7 +23,8 @@ def select_best_trials(runs: pd.DataFrame) -> pd.Series:
     Parameters
     ----------
     runs
-        Rows of a sweep's ``runs``: the columns of `GROUP`, trial, tolerance, status, iterations and residual.
+        Rows of a sweep's ``runs``: the columns of `GROUP`, trial, tolerance, status, iterations, residual and, where it is
+        known, at_minimum.
 
     Returns
     -------
@@ -31,23 +36,37 @@ def select_best_trials(runs: pd.DataFrame) -> pd.Series:
     groups = runs.groupby(GROUP, sort=False).ngroup().astype(np.int64)
     tightest = runs["tolerance"] == runs.groupby(groups)["tolerance"].transform("min")
     last = runs[tightest]
-    scores, finals = rate_runs(last["status"] == "converged", last["iterations"], last["residual"])
+    scores, finals = rate_table(last)
     best = best_trials(groups[tightest].to_numpy(), last["trial"].to_numpy(), scores, finals)
     return runs["trial"] == groups.map(best)
 
 
-def rate_runs(converged: object, iterations: object, residuals: object) -> tuple[Floats, Floats]:
+def rate_table(runs: pd.DataFrame) -> tuple[Floats, Floats]:
+    """Return what `rate_runs` gives for a table of runs."""
+    return rate_runs(runs["status"] == "converged", runs["iterations"], runs["residual"], solved(runs))
+
+
+def rate_runs(converged: object, iterations: object, residuals: object, solved: object) -> tuple[Floats, Floats]:
     """Return what trials are compared by, for arrays of runs at their tightest tolerance.
+
+    Parameters
+    ----------
+    converged, iterations, residuals
+        How the runs ended.
+    solved
+        Which of them converged, and not at another point than the known minimum.
 
     Returns
     -------
     scores
-        The iterations; infinitely many for a run that did not converge.
+        The iterations; infinitely many for a run that did not solve its problem.
     finals
-        The final measure; infinite where it is not a number.
+        The final measure; infinite where it is not a number, and `_ELSEWHERE` for a run that converged elsewhere.
     """
-    scores = np.where(np.asarray(converged), np.asarray(iterations, np.float64), np.inf)
-    return scores, np.nan_to_num(np.asarray(residuals, np.float64), nan=np.inf, posinf=np.inf)
+    reached = np.asarray(solved, bool)
+    scores = np.where(reached, np.asarray(iterations, np.float64), np.inf)
+    finals = np.nan_to_num(np.asarray(residuals, np.float64), nan=np.inf, posinf=np.inf)
+    return scores, np.where(np.asarray(converged, bool) & ~reached, _ELSEWHERE, finals)
 
 
 def best_trials(groups: NDArray[Any], trials: Ints, scores: Floats, finals: Floats) -> dict[int, int]:

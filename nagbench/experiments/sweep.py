@@ -18,6 +18,7 @@ from nagbench.engine.fingerprints import fingerprint_of
 from nagbench.engine.records import Cell
 from nagbench.execution.executors import Execution
 from nagbench.experiments.index import Rows, SweepIndex
+from nagbench.experiments.minima import Minima, facts_to_plain
 from nagbench.experiments.names import missing_library_messages
 from nagbench.experiments.plan import Plan, make_plan, missing_theory_message
 from nagbench.experiments.plan_table import check_key, plan_schema, plan_table, read_batches
@@ -78,8 +79,9 @@ def run_sweep(
         store.clear()
     for kind in KINDS:
         store.discard_damaged(kind)
-    written = _write_plan(store, plan)
-    manifest = _write_manifest(store, spec, written, command, shard)
+    minima = Minima(plan.problems)
+    written = _write_plan(store, plan, minima)
+    manifest = _write_manifest(store, spec, written, minima, command, shard)
     written.index.read_outcomes(store)
     pending = written.index.pending(shard)
     batches, count = take_rows(written.batches, pending), int(np.count_nonzero(pending))
@@ -137,14 +139,15 @@ class WrittenPlan:
     batches: Iterable[Batch]
 
 
-def _write_plan(store: Store, plan: Plan) -> WrittenPlan:
+def _write_plan(store: Store, plan: Plan, minima: Minima) -> WrittenPlan:
     schema, index, kept = plan_schema(plan), SweepIndex(min(plan.spec.tolerances)), list[Batch]()
 
     def tables() -> Iterator[pa.Table]:
         for planned in plan:
             cells, template = planned.cells, planned.cells.template
             group = planned.problem, planned.variant, planned.mode, template.oracle
-            index.add_plan(cells.ids, group, planned.trials, fingerprint_of(template.problem, template.optimizer))
+            fingerprint = fingerprint_of(template.problem, template.optimizer)
+            index.add_plan(cells.ids, group, planned.trials, fingerprint, minima.limits(planned.problem, cells.starts))
             kept.append(cells)
             if index.rows > _MOST_KEPT:
                 kept.clear()
@@ -155,7 +158,7 @@ def _write_plan(store: Store, plan: Plan) -> WrittenPlan:
 
 
 def _write_manifest(
-    store: Store, spec: Spec, plan: WrittenPlan, command: str | None, shard: tuple[int, int] | None
+    store: Store, spec: Spec, plan: WrittenPlan, minima: Minima, command: str | None, shard: tuple[int, int] | None
 ) -> dict[str, Any]:
     """Write specification and manifest, and return the manifest; one that says the same stays as it is."""
     file = store.folder / "spec.toml"
@@ -165,6 +168,7 @@ def _write_manifest(
         "spec": spec.model_dump(mode="json"),
         "plan": plan.part,
         "cells": plan.index.cells,
+        "minima": facts_to_plain(minima.facts),
         "shard": None if shard is None else f"{shard[0]}/{shard[1]}",
         "versions": dict(library_versions()),
         "machine": machine_facts(),

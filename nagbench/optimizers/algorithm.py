@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -12,6 +11,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from nagbench.core.clock import Seconds, now
 from nagbench.core.errors import UsageError, unknown_name
 from nagbench.optimizers import schedules
 from nagbench.optimizers.hyperparameters import Hyperparameter
@@ -297,7 +297,7 @@ def make_update(algorithm: Method) -> Update:
     -------
     function
         For an algorithm with sessions, an update that begins a session at every k = 0. It serves one run at a time. Its
-        attribute ``begun`` is the time in seconds that beginning sessions has taken so far.
+        attribute ``begun`` is the time that beginning sessions has taken so far, as `Seconds`.
 
     Raises
     ------
@@ -313,15 +313,15 @@ class _SessionUpdate:
     """An update that begins a session at every k = 0."""
 
     def __init__(self, session: Session) -> None:
-        self._session, self.begun = session, 0.0
+        self._session, self.begun = session, Seconds()
         self._step: Step | None = None
         self._gradient: Floats | None = None
 
     def __call__(self, k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
         if k == 0 or self._step is None or self._gradient is None:
-            before = time.perf_counter()
+            before = now()
             self._gradient, self._step = gradient, self._session(iterate, gradient, hyper)
-            self.begun += time.perf_counter() - before
+            self.begun += now() - before
         elif gradient is not self._gradient:
             self._gradient[:] = gradient
         self._step(hyper)

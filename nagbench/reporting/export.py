@@ -12,8 +12,9 @@ from typing import Any
 
 import pandas as pd
 
-from nagbench.analysis.formatting import seconds, whole
-from nagbench.analysis.summary import findings
+from nagbench.analysis.formatting import timing, whole
+from nagbench.analysis.summary import describe_end, findings
+from nagbench.experiments.minima import ELSEWHERE
 from nagbench.reporting.context import ReportContext
 from nagbench.reporting.figures.style import save_figure
 from nagbench.reporting.html.page import build_sections
@@ -60,10 +61,13 @@ class _Markup:
     def entry(self, row: Mapping[Any, Any]) -> str:
         """Return the median count and time of a row of the summary, or how it ended."""
         if not math.isfinite(row["iterations"]):
-            return self.italic.format(f"{self.escape(row['status'])} at {self._number(row['ended'])}")
+            reached = f", {describe_end(row)}" if row["open"] or row["status"] == ELSEWHERE else ""
+            ended = f"{self.escape(row['status'])} at {self._number(row['ended'])}"
+            return self.italic.format(f"{ended}{self.escape(reached)}")
         count = self._number(row["iterations"])
         share = "" if row["solved"] == row["of"] else f" ({row['solved']}/{row['of']})"
-        time = "" if math.isnan(row["wall_time"]) else self.time.format(self.escape(seconds(row["wall_time"])))
+        known = timing(row["wall_time"], disturbed=row["disturbed"])
+        time = self.time.format(self.escape(known)) if known else ""
         return f"{self.bold.format(count) if row['best'] else count}{share}{time}"
 
     def _number(self, count: float) -> str:

@@ -120,7 +120,7 @@ def test_the_figures_hold_the_numbers_that_are_read_in_them(html: str, tables: d
         assert shown["per"][1] * run["iterations"] == pytest.approx(run["gradient_evaluations"])
         norms = recorded.set_index("iteration")["gradient_norm"]
         assert shown["y"] == pytest.approx(norms.loc[shown["x"]].tolist(), rel=1e-5)
-    (cells,) = (data for data in held if "residual" in data.get("columns", ()))
+    (cells,) = (data for data in held if "gradient_norm" in data.get("columns", ()))
     assert sorted(cells["values"][cells["columns"].index("cell")]) == sorted(runs.index)
 
 

@@ -11,6 +11,7 @@ from nagbench.reporting.html.parts import Section, TemplatePart
 
 STATUSES = {
     "converged": "The measure came within the tolerance; the iteration is the first at which it did.",
+    "elsewhere": "The run converged, but f there is not the known minimum: another minimum, a saddle or a plateau.",
     "diverged": "The value or the measure was no longer finite, or the measure exceeded 1e20 times its start (or 1e20).",
     "stalled": "The whole state recurred bit for bit, a fixed point or a cycle: the run would continue like this forever.",
     "budget": "The run used up the iterations that it was allowed.",

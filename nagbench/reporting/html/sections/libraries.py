@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from nagbench.analysis.formatting import seconds
+from nagbench.analysis.formatting import seconds, timing
 from nagbench.analysis.times import per_iteration
 from nagbench.reporting.context import ReportContext
 from nagbench.reporting.html.parts import Column, Paragraph, Part, Section, Table, TableCell, TableRow
@@ -19,9 +19,9 @@ _MOST_ROWS = 400
 _CAPTION = (
     "Time of an iteration: the median of the timed replays over the iterations, with their interquartile range (IQR). Step "
     "alone leaves out the gradient calls, which are the same for all; own loop is the library with its own gradient and "
-    "nothing of ours in between; “too short” is less than the variation in the time it takes to create the library’s "
-    "optimizer. “Tested at” is the point of an algorithm whose gradient is tested. The note says "
-    "why a count differs from that of the first algorithm with the same hyperparameters.",
+    "nothing of ours in between; – stands where there is none, or where it cannot be told from the variation of what is taken "
+    "off; ~ marks times that other programs disturbed. “Tested at” is the point of an algorithm whose gradient is tested. The "
+    "note says why a count differs from that of the first algorithm with the same hyperparameters.",
 )
 
 _SEE_CERTIFICATE = Paragraph(
@@ -72,13 +72,13 @@ def _row(row: Mapping[Any, Any], context: ReportContext) -> TableRow:
         entries=(
             *(TableCell(text=str(row[name])) for name in ("task", "mode", "label", "tested_at")),
             count_cell(row),
-            *(_time_cell(row[name]) for name in _TIMES),
+            *(_time_cell(row[name], disturbed=row["disturbed"] and name != "spread") for name in _TIMES),
             TableCell(text=row["note"], css="why"),
         ),
     )
 
 
-def _time_cell(time: Any) -> TableCell:
+def _time_cell(time: Any, *, disturbed: bool) -> TableCell:
     if pd.isna(time):
-        return TableCell()
-    return TableCell(text=seconds(float(time)) if time > 0 else "too short", value=float(time))
+        return TableCell(text="–")
+    return TableCell(text=timing(float(time), disturbed=True) if disturbed else seconds(float(time)), value=float(time))

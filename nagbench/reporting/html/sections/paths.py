@@ -83,7 +83,7 @@ def _figure(task: str, rows: pd.DataFrame, context: ReportContext) -> Figure | P
 def _panel(name: str, cell: Cell, picture: PathPicture, row: Mapping[Any, Any], context: ReportContext) -> Panel:
     method = str(row["method"])
     settings = ", ".join(f"{key} {format_hyperparameter(value)}" for key, value in cell.hyperparameters.items())
-    status = "out of budget" if row["status"] == "budget" else row["status"]
+    status = "out of budget" if row["ending"] == "budget" else row["ending"]
     end = f"{status} at iteration {whole(row['iterations'])}"
     return Panel(
         id=context.ids(name, method),

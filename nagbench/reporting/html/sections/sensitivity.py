@@ -47,7 +47,7 @@ def _figure(rows: pd.DataFrame, context: ReportContext) -> Figure | None:
         description=f"{method} on {problem}",
         method=context.methods.get(method),
     )
-    columns = [*context.hyperparameters, "status", "iterations", "cell"]
+    columns = [*context.hyperparameters, "status", "at_minimum", "iterations", "cell"]
     return Figure(
         id=name,
         mode="grid",
