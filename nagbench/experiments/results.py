@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nagbench.experiments.index import Rows, SweepIndex, index_results
+from nagbench.experiments.recorded import Recorded, read_recorded
 from nagbench.experiments.selection import select_best_trials
 from nagbench.experiments.storage.parts import REQUIRED, decode_texts
 from nagbench.experiments.storage.store import Store, Warn
@@ -148,6 +149,11 @@ class Results:
         columns = [*_COLUMNS[kind], *_others(found, kind)]
         # A column that an earlier nagbench did not write is missing throughout.
         return found.merge(wanted, on=["cell", "fingerprint"]).reindex(columns=columns)
+
+    @functools.cached_property
+    def recorded(self) -> Recorded:
+        """What is stored of code from outside, which reading results never runs."""
+        return read_recorded(self.store, self.plan)
 
     @functools.cached_property
     def missing(self) -> int:

@@ -18,9 +18,10 @@ from nagbench.engine.fingerprints import fingerprint_of
 from nagbench.engine.records import Cell
 from nagbench.execution.executors import Execution
 from nagbench.experiments.index import Rows, SweepIndex
-from nagbench.experiments.names import missing_library_messages
+from nagbench.experiments.names import code_of_spec, missing_library_messages
 from nagbench.experiments.plan import Plan, make_plan, missing_theory_message
 from nagbench.experiments.plan_table import check_key, plan_schema, plan_table, read_batches
+from nagbench.experiments.recorded import record
 from nagbench.experiments.results import Results
 from nagbench.experiments.serialize import spec_to_toml
 from nagbench.experiments.specification import Spec
@@ -88,14 +89,17 @@ def run_sweep(
     results = Results(store, manifest, written.index)
     if shard is None:
         complete(results, written.batches, spec, listener)
+    else:
+        record(store, written.batches, {}, listener.pulse)
     return results
 
 
 def complete(results: Results, batches: Iterable[Batch], spec: Spec, listener: Progress) -> None:
-    """Predict, trace and time the selected cells of a counted plan, whose ``batches`` these are."""
+    """Predict, trace and time the selected cells of a counted plan, whose ``batches`` these are, and record user code."""
     cells = _cells_by_key(take_rows(batches, results.selected))
     if cells:
         follow_up(results.store, spec, cells, listener)
+    record(results.store, batches, cells, listener.pulse)
 
 
 def take_rows(batches: Iterable[Batch], rows: Rows) -> Iterator[Batch]:
@@ -154,6 +158,12 @@ def _write_plan(store: Store, plan: Plan) -> WrittenPlan:
     return WrittenPlan(part, index, kept if index.rows <= _MOST_KEPT else StoredBatches(store, part))
 
 
+def sweep_command(folder: Path, *, code: bool) -> str:
+    """Return the command that repeats a sweep from the specification in its directory, which may name code from outside."""
+    trust = ["--trust"] if code else []
+    return shlex.join(["python", "-m", "nagbench", "sweep", str(folder / "spec.toml"), "--out", str(folder), *trust])
+
+
 def _write_manifest(
     store: Store, spec: Spec, plan: WrittenPlan, command: str | None, shard: tuple[int, int] | None
 ) -> dict[str, Any]:
@@ -169,7 +179,7 @@ def _write_manifest(
         "versions": dict(library_versions()),
         "machine": machine_facts(),
         "git": git_commit(),
-        "command": command or shlex.join(["python", "-m", "nagbench", "sweep", str(file), "--out", str(store.folder)]),
+        "command": command or sweep_command(store.folder, code=bool(code_of_spec(spec))),
     }
     machines = {machine_facts()["id"]: {**machine_facts(), "versions": dict(library_versions())}}
     if (store.folder / "manifest.json").exists():

@@ -36,6 +36,10 @@ REQUIRED = {
     "timings": {"cell": _TEXT, "machine": _TEXT, "iterations": _WHOLE, "repeats": _WHOLE, "wall_time": _REAL,
                 "fingerprint": _TEXT, "error": _TEXT},
     "curves": {"cell": _TEXT, "iteration": _WHOLE, "value": _REAL, "fingerprint": _TEXT},
+    "facts": {"problem_spec": _TEXT, "fingerprint": _TEXT, "facts": _TEXT},
+    "theory": {"cell": _TEXT, "fingerprint": _TEXT, "stable": _REAL, "rate_in_theory": _REAL},
+    "paths": {"cell": _TEXT, "fingerprint": _TEXT, "iteration": _WHOLE, "x1": _REAL, "x2": _REAL,
+              "gradient_at_x1": _REAL, "gradient_at_x2": _REAL},
 }  # fmt: skip
 KINDS = tuple(REQUIRED)
 # Sixteen hexadecimal digits in every row.

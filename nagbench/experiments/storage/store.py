@@ -8,6 +8,9 @@ plan         one row a cell and name in a sweep: problem, variant, mode, trial, 
 predictions  predicted iteration counts of theory
 timings      one row a timed cell and iteration count, by machine
 curves       value, gradient norm and distance along the run
+facts        what is known of a user's problem, so that reading the results never runs its code
+theory       stable steps and rates of a user's optimizer
+paths        first iterates on problems of two variables, where a problem or optimizer is a user's
 
 Rows of a cell may be stored twice, by two writers or by a compaction that was killed: readers take one of them.
 Nothing but Parquet and JSON is ever loaded from a results directory.
@@ -268,6 +271,13 @@ def _is_left_over(item: Path) -> bool:
     files = list(item.iterdir())
     kept = (".tmp", ".parquet", ".damaged") if item.name == "plan" else (".tmp",)
     return item.name in KINDS and all(file.suffix in kept for file in files)
+
+
+def holds_results(folder: Path) -> bool:
+    """Return whether a folder is a results directory: whether it holds any file that nagbench gives a name of its own."""
+    if (folder / "manifest.json").exists():
+        return True
+    return any(_PART.fullmatch(file.name) for kind in KINDS for file in (folder / kind).glob("*.parquet"))
 
 
 def _size(file: Path) -> int:
