@@ -24,8 +24,8 @@ from nagbench.experiments.selection import GROUP
 from nagbench.experiments.serialize import spec_to_toml
 from nagbench.experiments.specification import Spec, validate_spec
 from nagbench.experiments.stages import Progress, follow_up
-from nagbench.experiments.storage.parts import KEYS, KINDS
-from nagbench.experiments.storage.store import SCHEMA, Store, Warn
+from nagbench.experiments.storage.parts import KEYS, KINDS, is_temporary_name, unified_schema
+from nagbench.experiments.storage.store import SCHEMA, Store, Warn, holds_results
 from nagbench.experiments.sweep import sweep_command
 
 # Keys of a specification that two results may differ in; lists are joined, the rest is the first's.
@@ -68,7 +68,9 @@ def merge_results(runs: Sequence[str | Path], out: str | Path, *, warn: Warn | N
     plans = _distinct_plans(sources)
     _check_fingerprints(plans)
     target.prepare()
-    schema = pa.unify_schemas([source.store.part_schema("plan", source.plan) for source in plans])
+    schema, differing = unified_schema([source.store.part_schema("plan", source.plan) for source in plans])
+    if differing:
+        raise UsageError(f"these results do not fit: their plans hold {', '.join(differing)} in different types")
     plan = target.append_all("plan", _plan_rows(plans, schema), schema)
     _copy_parts(sources, target)
     index = index_results(target, plan)
@@ -103,7 +105,10 @@ def _check_empty(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is no folder; merge into an empty one, or one that is not there yet")
     try:
-        first = min((file.name for file in folder.iterdir()), default=None) if folder.is_dir() else None
+        # What a merge leaves that was killed before its end is no hindrance: it writes the same parts again.
+        own = {*KINDS, "spec.toml"} if holds_results(folder) else set[str]()
+        files = (file.name for file in folder.iterdir()) if folder.is_dir() else ()
+        first = min((name for name in files if name not in own and not is_temporary_name(name)), default=None)
     except OSError as error:
         raise UsageError(f"{folder} cannot be read: {error}") from None
     if first is not None:

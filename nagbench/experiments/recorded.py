@@ -231,9 +231,10 @@ def _values(problem: Problem, starts: int) -> list[float | None]:
     if problem.kind == "nonconvex" or problem.smoothness is None or problem.minimizers is None:
         return []
     try:
-        return problem.values(np.array([start_of(problem, index) for index in range(starts)])).tolist()
+        found = problem.values(np.array([start_of(problem, index) for index in range(starts)]))
     except UsageError:
         return []
+    return [float(value) for value in found]
 
 
 def _heights(problem: Problem) -> Heights | None:

@@ -123,7 +123,7 @@ def recorded_outcome(stored: StoredCell) -> pd.DataFrame:
     """
     key = stored.row["cell"]
     parts = [part.filter(pc.equal(part["cell"], key)) for part in stored.store.scan("runs")]
-    table: pd.DataFrame = pa.concat_tables(parts, promote_options="permissive").to_pandas() if parts else pd.DataFrame()
+    table: pd.DataFrame = stored.store.join("runs", parts).to_pandas() if parts else pd.DataFrame()
     if table.empty:
         raise UsageError(f"cell {key} is planned in {stored.store.folder}, but is not counted yet")
     worse = {"other_sources": table["fingerprint"] != stored.row["fingerprint"], "failed": table["status"] == "error"}

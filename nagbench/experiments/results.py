@@ -191,7 +191,7 @@ def read_outcomes(store: Store, plan: pd.DataFrame, *, part: bool = False) -> pd
     ]
     if not tables:
         return pd.DataFrame()
-    found: pd.DataFrame = pa.concat_tables(tables, promote_options="permissive").to_pandas()
+    found: pd.DataFrame = store.join("runs", tables).to_pandas()
     if (found["status"] == "error").any():
         found = found.sort_values("status", key=lambda status: status == "error", kind="stable")
     return found.drop_duplicates(["cell", "tolerance", "fingerprint"]).merge(wanted, on=["cell", "fingerprint"])

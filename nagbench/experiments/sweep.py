@@ -80,7 +80,7 @@ def run_sweep(
     for kind in KINDS:
         store.discard_damaged(kind)
     written = _write_plan(store, plan)
-    manifest = _write_manifest(store, spec, written, command, shard)
+    manifest = _write_manifest(store, spec, written, command, shard, fresh=fresh)
     written.index.read_outcomes(store)
     pending = written.index.pending(shard)
     batches, count = take_rows(written.batches, pending), int(np.count_nonzero(pending))
@@ -165,10 +165,9 @@ def sweep_command(folder: Path, *, code: bool) -> str:
 
 
 def _write_manifest(
-    store: Store, spec: Spec, plan: WrittenPlan, command: str | None, shard: tuple[int, int] | None
+    store: Store, spec: Spec, plan: WrittenPlan, command: str | None, shard: tuple[int, int] | None, *, fresh: bool
 ) -> dict[str, Any]:
     """Write specification and manifest, and return the manifest; one that says the same stays as it is."""
-    file = store.folder / "spec.toml"
     manifest: dict[str, Any] = {
         "schema": SCHEMA,
         "name": spec.name,
@@ -182,18 +181,31 @@ def _write_manifest(
         "command": command or sweep_command(store.folder, code=bool(code_of_spec(spec))),
     }
     machines = {machine_facts()["id"]: {**machine_facts(), "versions": dict(library_versions())}}
-    if (store.folder / "manifest.json").exists():
+    text = spec_to_toml(spec)
+    if (store.folder / "manifest.json").exists() and not fresh:
         before = store.manifest
         machines = {**before.get("machines", {}), **machines}
         if before.get("machines") == machines and all(
             before.get(name) == value for name, value in manifest.items() if name != "command"
         ):
+            if _read_text(store.folder / "spec.toml") != text:
+                store.write("spec.toml", text)
             return before
         if before["spec"] != manifest["spec"]:
             store.warn(
                 f"{store.folder} now shows this sweep; the cells of the one before stay in it, and its command shows them"
             )
-    store.write(file.name, spec_to_toml(spec))
+    store.write("spec.toml", text)
     manifest |= {"machines": machines, "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")}
     store.write_manifest(manifest)
+    if fresh:
+        store.drop_other_plans(plan.part)
     return manifest
+
+
+def _read_text(file: Path) -> str | None:
+    """Return the text of a file, None where there is none that can be read."""
+    try:
+        return file.read_text(encoding="utf-8") if file.is_file() else None
+    except (OSError, UnicodeDecodeError):
+        return None
