@@ -60,6 +60,10 @@ ENGINE_OPTION = click.option(
     "[default: the fastest that problem and optimizer support]",
 )
 
+TRUST_OPTION = click.option(
+    "--trust", is_flag=True, help="Run code from outside nagbench that only a results directory names; a line lists it."
+)
+
 
 def format_option(*choices: str) -> Decorator:
     """Return the option ``--format``, passed on as ``shape``; the first choice is the default."""

@@ -18,6 +18,7 @@ from nagbench.cli.options import (
     PATH,
     TABLE_FORMATS,
     TOLERANCE,
+    TRUST_OPTION,
     Verb,
     format_option,
     record_options,
@@ -60,6 +61,7 @@ class ExecutionOptions(NamedTuple):
     fail_fast: bool
     out: Path | None
     fresh: bool
+    trust: bool
 
 
 class OutputOptions(NamedTuple):
@@ -134,6 +136,7 @@ class OutputOptions(NamedTuple):
     click.option("--fail-fast", is_flag=True, help="Stop at the first cell with status error."),
     click.option("--out", type=PATH, help="Results directory.  [default: results/NAME-HASH]"),
     click.option("--fresh", is_flag=True, help="First delete the contents of the results directory."),
+    TRUST_OPTION,
 )
 @click.option("--timing/--no-timing", default=None, help="Time the selected cells.  [default: timing]")
 @click.option("--curves/--no-curves", default=None, help="Store curves of the selected cells.  [default: curves]")
@@ -159,17 +162,25 @@ def command(
     from nagbench.execution.sandbox import sandboxed
 
     with sandboxed(limits_of(execution.cell_timeout, execution.cell_memory)):
-        checked = _read_spec(spec, {name: value for name, value in settings.items() if value not in (None, ())})
+        given = {name: value for name, value in settings.items() if value not in (None, ())}
+        checked = _read_spec(spec, given, execution.trust)
         if dry_run:
             return _dry_run(checked, execution, outputs)
         return _sweep(checked, execution, outputs)
 
 
-def _read_spec(file: Path | None, settings: dict[str, Any]) -> Spec:
+def _read_spec(file: Path | None, settings: dict[str, Any], trusted: bool) -> Spec:
     """Return the specification of a file, if there is one, with the settings in place of its own."""
+    from nagbench.core.trust import trust
+    from nagbench.experiments.names import code_only_results_name
     from nagbench.experiments.specification import read_spec, validate_spec
 
-    return validate_spec(read_spec(file, **settings), str(file)) if file else validate_spec(settings, "sweep")
+    if file is None:
+        return validate_spec(settings, "sweep")
+    spec = validate_spec(read_spec(file, **settings), str(file))
+    if line := trust(file, code_only_results_name(file, spec, settings), trusted=trusted):
+        print_message(line)
+    return spec
 
 
 def _dry_run(spec: Spec, execution: ExecutionOptions, outputs: OutputOptions) -> int:

@@ -24,8 +24,10 @@ from nagbench import __version__
 from nagbench.core.errors import UsageError, one_line
 from nagbench.core.paths import PACKAGE
 from nagbench.core.remote import Pulse
+from nagbench.core.trust import name_code
 from nagbench.engine.batches import Batch
 from nagbench.engine.fingerprints import files_of, fingerprint_of
+from nagbench.engine.lookup import code_of
 from nagbench.execution.counting import failure_table, table_from_bytes, table_to_bytes
 from nagbench.execution.pool import Pool
 from nagbench.execution.sandbox import sandboxed
@@ -265,6 +267,8 @@ def has_module(name: str) -> bool:
 
 def count_task(run: str, batch: Batch, limits: Limits) -> list[bytes]:
     """Return the outcomes of a batch, counted in a process of this thread's own. Runs on a Dask worker."""
+    # The process that asks has checked it.
+    name_code(*code_of(batch.template.problem, batch.template.optimizer))
     here = threading.get_ident()
     held = _pools.get(here)
     if held is None or held[0] != run:

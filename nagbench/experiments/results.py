@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from nagbench.experiments.index import Rows, SweepIndex, index_results
 from nagbench.experiments.minima import MinimumFacts, facts_from_plain, with_minima
+from nagbench.experiments.recorded import Recorded, read_recorded
 from nagbench.experiments.selection import select_best_trials
 from nagbench.experiments.storage.parts import REQUIRED, decode_texts
 from nagbench.experiments.storage.store import Store, Warn
@@ -157,6 +158,11 @@ class Results:
         return found.merge(wanted, on=["cell", "fingerprint"]).reindex(columns=columns)
 
     @functools.cached_property
+    def recorded(self) -> Recorded:
+        """What is stored of code from outside, which reading results never runs."""
+        return read_recorded(self.store, self.plan)
+
+    @functools.cached_property
     def missing(self) -> int:
         """Cells of the plan that have no outcome yet."""
         return int(self.manifest["cells"]) - self.counted
@@ -192,7 +198,7 @@ def read_outcomes(store: Store, plan: pd.DataFrame, *, part: bool = False) -> pd
     ]
     if not tables:
         return pd.DataFrame()
-    found: pd.DataFrame = pa.concat_tables(tables, promote_options="permissive").to_pandas()
+    found: pd.DataFrame = store.join("runs", tables).to_pandas()
     if (found["status"] == "error").any():
         found = found.sort_values("status", key=lambda status: status == "error", kind="stable")
     return found.drop_duplicates(["cell", "tolerance", "fingerprint"]).merge(wanted, on=["cell", "fingerprint"])

@@ -19,9 +19,10 @@ from nagbench.engine.records import Cell
 from nagbench.execution.executors import Execution
 from nagbench.experiments.index import Rows, SweepIndex
 from nagbench.experiments.minima import Minima, facts_to_plain
-from nagbench.experiments.names import missing_library_messages
+from nagbench.experiments.names import code_of_spec, missing_library_messages
 from nagbench.experiments.plan import Plan, make_plan, missing_theory_message
 from nagbench.experiments.plan_table import check_key, plan_schema, plan_table, read_batches
+from nagbench.experiments.recorded import record
 from nagbench.experiments.results import Results
 from nagbench.experiments.serialize import spec_to_toml
 from nagbench.experiments.specification import Spec
@@ -81,7 +82,7 @@ def run_sweep(
         store.discard_damaged(kind)
     minima = Minima(plan.problems)
     written = _write_plan(store, plan, minima)
-    manifest = _write_manifest(store, spec, written, minima, command, shard)
+    manifest = _write_manifest(store, spec, written, minima, command, shard, fresh=fresh)
     written.index.read_outcomes(store)
     pending = written.index.pending(shard)
     batches, count = take_rows(written.batches, pending), int(np.count_nonzero(pending))
@@ -90,14 +91,17 @@ def run_sweep(
     results = Results(store, manifest, written.index)
     if shard is None:
         complete(results, written.batches, spec, listener)
+    else:
+        record(store, written.batches, {}, listener.pulse)
     return results
 
 
 def complete(results: Results, batches: Iterable[Batch], spec: Spec, listener: Progress) -> None:
-    """Predict, trace and time the selected cells of a counted plan, whose ``batches`` these are."""
+    """Predict, trace and time the selected cells of a counted plan, whose ``batches`` these are, and record user code."""
     cells = _cells_by_key(take_rows(batches, results.selected))
     if cells:
         follow_up(results.store, spec, cells, listener)
+    record(results.store, batches, cells, listener.pulse)
 
 
 def take_rows(batches: Iterable[Batch], rows: Rows) -> Iterator[Batch]:
@@ -157,11 +161,23 @@ def _write_plan(store: Store, plan: Plan, minima: Minima) -> WrittenPlan:
     return WrittenPlan(part, index, kept if index.rows <= _MOST_KEPT else StoredBatches(store, part))
 
 
+def sweep_command(folder: Path, *, code: bool) -> str:
+    """Return the command that repeats a sweep from the specification in its directory, which may name code from outside."""
+    trust = ["--trust"] if code else []
+    return shlex.join(["python", "-m", "nagbench", "sweep", str(folder / "spec.toml"), "--out", str(folder), *trust])
+
+
 def _write_manifest(
-    store: Store, spec: Spec, plan: WrittenPlan, minima: Minima, command: str | None, shard: tuple[int, int] | None
+    store: Store,
+    spec: Spec,
+    plan: WrittenPlan,
+    minima: Minima,
+    command: str | None,
+    shard: tuple[int, int] | None,
+    *,
+    fresh: bool,
 ) -> dict[str, Any]:
     """Write specification and manifest, and return the manifest; one that says the same stays as it is."""
-    file = store.folder / "spec.toml"
     manifest: dict[str, Any] = {
         "schema": SCHEMA,
         "name": spec.name,
@@ -173,21 +189,34 @@ def _write_manifest(
         "versions": dict(library_versions()),
         "machine": machine_facts(),
         "git": git_commit(),
-        "command": command or shlex.join(["python", "-m", "nagbench", "sweep", str(file), "--out", str(store.folder)]),
+        "command": command or sweep_command(store.folder, code=bool(code_of_spec(spec))),
     }
     machines = {machine_facts()["id"]: {**machine_facts(), "versions": dict(library_versions())}}
-    if (store.folder / "manifest.json").exists():
+    text = spec_to_toml(spec)
+    if (store.folder / "manifest.json").exists() and not fresh:
         before = store.manifest
         machines = {**before.get("machines", {}), **machines}
         if before.get("machines") == machines and all(
             before.get(name) == value for name, value in manifest.items() if name != "command"
         ):
+            if _read_text(store.folder / "spec.toml") != text:
+                store.write("spec.toml", text)
             return before
         if before["spec"] != manifest["spec"]:
             store.warn(
                 f"{store.folder} now shows this sweep; the cells of the one before stay in it, and its command shows them"
             )
-    store.write(file.name, spec_to_toml(spec))
+    store.write("spec.toml", text)
     manifest |= {"machines": machines, "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")}
     store.write_manifest(manifest)
+    if fresh:
+        store.drop_other_plans(plan.part)
     return manifest
+
+
+def _read_text(file: Path) -> str | None:
+    """Return the text of a file, None where there is none that can be read."""
+    try:
+        return file.read_text(encoding="utf-8") if file.is_file() else None
+    except (OSError, UnicodeDecodeError):
+        return None

@@ -19,6 +19,7 @@ from nagbench.core.discovery import (
 from nagbench.core.errors import UsageError, unknown_name
 from nagbench.core.remote import REMOTE_LOADER
 from nagbench.core.text_form import parse_text
+from nagbench.core.trust import check_named, name_code
 from nagbench.optimizers.adapters import explain_missing_library
 from nagbench.optimizers.adapters.user import is_optimizer, make_algorithm
 from nagbench.optimizers.algorithm import Method, Observe, Optimizer, Theory, Update
@@ -134,7 +135,8 @@ def find_algorithm(name: str) -> Method:
     Raises
     ------
     UsageError
-        If there is none, if it cannot be imported, or if its library is not installed.
+        If there is none, if it cannot be imported, if its library is not installed, or if it is code from outside that
+        no user has named; see `nagbench.core.trust`.
     """
     if name in algorithms():
         return algorithms()[name]
@@ -145,6 +147,7 @@ def find_algorithm(name: str) -> Method:
         return found
     if ":" not in name:
         raise unknown_name("optimizer", name, known_optimizers())
+    check_named(f"optimizer {name}", [name])
     loader = REMOTE_LOADER.get()
     return _import_algorithm(name) if loader is None else loader.method(name)
 
@@ -165,9 +168,16 @@ def _import_algorithm(path: str) -> Method:
 
 def lookup_algorithm(name: str) -> Method:
     """Return the algorithm of a name as a user writes it, plugins included; see `find_algorithm`."""
-    if ":" in name or name in algorithms() or name in library_algorithms() or name not in optimizer_plugins():
-        return find_algorithm(name)
-    return find_algorithm(optimizer_plugins()[name].path)
+    path = resolve_algorithm(name)
+    if ":" in path:
+        name_code(path)
+    return find_algorithm(path)
+
+
+def resolve_algorithm(name: str) -> str:
+    """Return the path of a plugin's algorithm for its name, and any other name as it is. Nothing is imported."""
+    known = ":" in name or name in algorithms() or name in library_algorithms() or name not in optimizer_plugins()
+    return name if known else optimizer_plugins()[name].path
 
 
 def optimizer(name: str, **hyperparameters: float | str) -> Optimizer:

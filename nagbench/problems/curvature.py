@@ -48,6 +48,13 @@ class Curvature:
         """Whether L and μ are estimates at one point, not facts."""
         return self.place != "everywhere"
 
+    @property
+    def eigenvalues(self) -> Floats:
+        """The eigenvalues, or μ and L where they are not known, without those that are lost in rounding."""
+        ends = [self.smoothness, *([self.strong_convexity] if self.strong_convexity else [])]
+        spectrum = self.spectrum if self.spectrum is not None else np.array(ends)
+        return np.asarray(spectrum[spectrum > _RESOLUTION * self.smoothness])
+
 
 def find_curvature(problem: Problem) -> Curvature | None:
     """Return the known L and μ, else estimates at a known minimizer, else at the start.

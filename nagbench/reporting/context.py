@@ -15,6 +15,7 @@ from nagbench.analysis.summary import hyperparameters, selected, summary_of
 from nagbench.analysis.traces import traces_of
 from nagbench.core.errors import UsageError, one_line
 from nagbench.engine.records import Cell
+from nagbench.experiments.recorded import Recorded, join_recorded
 from nagbench.experiments.results import Results
 from nagbench.experiments.selection import select_best_trials
 from nagbench.reporting.html.ids import Ids
@@ -47,6 +48,8 @@ class ReportContext:
         Shown above everything else.
     certificates : tuple of Certificate or str
         The certificates of ``nagbench verify`` in the directories; a string says why one cannot be read.
+    recorded : Recorded
+        What the results hold of users' problems and optimizers, whose code a report does not run.
     """
 
     runs: pd.DataFrame
@@ -57,6 +60,7 @@ class ReportContext:
     plan: pd.DataFrame = field(default_factory=pd.DataFrame)
     notes: tuple[str, ...] = ()
     certificates: tuple[Certificate | str, ...] = ()
+    recorded: Recorded = field(default_factory=Recorded)
 
     @functools.cached_property
     def manifest(self) -> dict[str, Any]:
@@ -171,8 +175,9 @@ def build_context(*sweeps: Results) -> ReportContext:
     manifests, missing = [dict(sweep.manifest) for sweep in sweeps], sum(sweep.missing for sweep in sweeps)
     if len(sweeps) == 1:
         return ReportContext(
-            first.runs, first.timings, first.curves, manifests, missing, first.plan, certificates=certificates
-        )
+            first.runs, first.timings, first.curves, manifests, missing, first.plan, certificates=certificates,
+            recorded=first.recorded,
+        )  # fmt: skip
     runs = _concatenate([sweep.runs for sweep in sweeps])
     kept = runs.drop_duplicates([name for name in _RUN_KEYS if name in runs], ignore_index=True)
     kept["selected"] = select_best_trials(kept)
@@ -185,6 +190,7 @@ def build_context(*sweeps: Results) -> ReportContext:
         _pool([sweep.plan for sweep in sweeps], ["cell", "problem", "variant", "mode", "trial"]),
         tuple(_describe_differences(runs)),
         certificates,
+        join_recorded(sweep.recorded for sweep in sweeps),
     )
 
 

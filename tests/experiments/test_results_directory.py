@@ -263,7 +263,7 @@ def test_what_a_killed_writer_left_goes_in_time(tmp_path):
 
     store = Store(tmp_path)
     store.prepare()
-    old, new = tmp_path / "runs" / ".a.tmp", tmp_path / "runs" / ".b.tmp"
+    old, new = (tmp_path / "runs" / f".new.parquet.{number}-0123abcd.tmp" for number in (1, 2))
     old.touch()
     new.touch()
     os.utime(old, (time.time() - 7200,) * 2)

@@ -36,7 +36,7 @@ def _figure(rows: pd.DataFrame, context: ReportContext) -> Figure | None:
     try:
         _, other = map_axes(rows)
         cell = context.cell(str(rows["cell"].iloc[0]))
-        edge = boundaries(rows, cell.problem, other) if cell is not None else None
+        edge = boundaries(rows, cell.problem, other, context.recorded) if cell is not None else None
         plot_sensitivity_map(rows, edge)
     except UsageError:
         return None

@@ -42,15 +42,16 @@ def section(context: ReportContext) -> Section | None:
         return None
     shown = context.ordered.merge(typical[["cell", "tolerance", "variant", "mode"]].head(_MOST_ROWS))
     try:
-        table = beside(shown, context.plan)
+        table = beside(shown, context.plan, context.recorded)
     except Exception as error:
         # A problem that cannot be loaded here, say because its module is missing, must not cost the page.
         part: Part = Paragraph(text=f"Theory cannot be compared with these runs here: {one_line(error)}")
     else:
         table = table[table[_THEORY].notna().any(axis=1)]
-        if table.empty:
+        missing = context.recorded.unavailable(context.plan)
+        if table.empty and not missing:
             return None
-        part = _table(table, context)
+        part = Paragraph(text=f"Here the {missing}.") if table.empty else _table(table, context)
     return Section(id="theory", title="Theory and measurement", nav="Theory", parts=(part,))
 
 
