@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from numba import float64
 
 from nagbench.core.compilation import _cache_root, compile_cached
