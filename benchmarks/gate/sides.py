@@ -62,7 +62,7 @@ def exported(commit: str) -> Version:
     if not (folder / "nagbench").is_dir():
         with tarfile.open(fileobj=io.BytesIO(git("archive", full, "nagbench", "problems"))) as archive:
             archive.extractall(folder, filter="data")
-    return Version(full[:12], folder, place / "cache")
+    return Version(full[:12], folder)
 
 
 class Side:

@@ -11,6 +11,7 @@ import hashlib
 import inspect
 import os
 import tempfile
+import types
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -63,14 +64,39 @@ def source_hash(*functions: Function, modules: Iterable[str] = ()) -> str:
 def compile_cached(
     function: Function, signature: Any, folder: str, compiler: Function = numba.njit, **options: bool
 ) -> Function:
-    """Compiles with numba, or loads from the cache's `folder`. Division by zero gives inf or nan, as in NumPy."""
+    """Compile with numba, or load from the cache's `folder`. Division by zero gives inf or nan, as in NumPy.
+
+    Every installation whose sources hash to the same `folder` shares what is compiled, wherever it lies.
+    """
+    place = _cache_root() / folder
     before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(_cache_root() / folder)
+    numba.config.CACHE_DIR = str(place)
     try:
-        found: Function = compiler(signature, cache=True, error_model="numpy", **options)(function)
+        found: Function = compiler(signature, cache=True, error_model="numpy", **options)(_moved(function, place))
     finally:
         numba.config.CACHE_DIR = before
     return found
+
+
+def _moved(function: Function, place: Path) -> Function:
+    """Return the function as if its source file lay in the cache: numba looks compiled code up by the path of the source."""
+    source = Path(inspect.getfile(function))
+    copy = place / source.name
+    try:
+        if not copy.exists():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            # In one step: another process may look for it now.
+            with tempfile.NamedTemporaryFile(dir=place, delete=False) as file:
+                file.write(source.read_bytes())
+            os.replace(file.name, copy)
+    except OSError:
+        return function
+    moved = types.FunctionType(
+        function.__code__.replace(co_filename=str(copy)), function.__globals__, function.__name__, function.__defaults__,
+        function.__closure__,
+    )  # fmt: skip
+    moved.__qualname__, moved.__module__ = function.__qualname__, function.__module__
+    return moved
 
 
 def without_warnings(function: Function) -> Function:

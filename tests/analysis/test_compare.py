@@ -57,12 +57,14 @@ def regressed(pairs: pd.DataFrame) -> set[str]:
     return {*times.loc[times["regressed"], "method"], *cells.loc[cells["regressed"], "problem"]}
 
 
+@pytest.mark.slow
 def test_the_same_code_timed_twice_is_called_a_regression_at_most_as_often_as_stated():
     rng = np.random.default_rng(1)
     wrong = sum(bool(regressed(pairs_of(session(rng), session(rng)))) for _ in range(200))
     assert wrong <= 0.05 * 200
 
 
+@pytest.mark.slow
 def test_a_planted_slowdown_of_a_tenth_in_one_method_is_found():
     rng = np.random.default_rng(2)
     found = [regressed(pairs_of(session(rng), session(rng, {"c": 1.1}))) for _ in range(100)]

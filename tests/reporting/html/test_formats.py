@@ -84,6 +84,7 @@ def test_a_notebook_shows_findings_and_counts(tuned: ReportContext) -> None:
     assert f"{int(tuned.table['iterations'].replace(float('inf'), 0).max()):,}" in text
 
 
+@pytest.mark.slow
 def test_every_figure_is_a_pdf_of_its_own(tuned: ReportContext, tmp_path: Path) -> None:
     files = list(write_figures(tuned, tmp_path / "figures"))
     assert len(files) == len(set(files)) == render_page(tuned).count('<div class="picture"')
