@@ -22,7 +22,7 @@ from nagbench.engine.records import Cell
 from nagbench.engine.self_driven import self_driven_engine
 from nagbench.engine.workspace import make_workspace
 from nagbench.optimizers import schedules
-from nagbench.optimizers.algorithm import Method, Update, make_update
+from nagbench.optimizers.algorithm import Driver, Method, Update, make_update, shapes_of_blocks
 from nagbench.optimizers.registry import find_algorithm
 from nagbench.problems.evaluation import problem_data
 from nagbench.problems.problem import Floats, Problem
@@ -106,6 +106,13 @@ def _rule(cell: Cell, method: Method, oracle: Oracle) -> loop.StoppingRule:
     )
 
 
+def _driver_of(method: Method, problem: Problem) -> Driver | None:
+    """Return the driver of an algorithm, which is told the shapes of the problem's parameters if it asks for them."""
+    if method.driver is None or not method.contextual:
+        return method.driver
+    return functools.partial(method.driver, blocks=problem.blocks)
+
+
 class BatchRun:
     """A batch made ready to run: compiled functions, hyperparameters, starts, and the memory that the loop works in.
 
@@ -132,8 +139,8 @@ class BatchRun:
         self.value = self.engine.entry(problem.value_kernel, "value")
         self.gradient = self.engine.entry(problem.gradient_kernel, "gradient")
         self.observe = self.engine.entry(method.observe or loop.ignore, "observe")
-        self._plain = None if method.driver is not None else make_update(method)
-        self.update = method.driver or self.engine.entry(cast(Update, self._plain), "update")
+        self._plain = None if method.driver is not None else make_update(method, problem.blocks)
+        self.update = _driver_of(method, problem) or self.engine.entry(cast(Update, self._plain), "update")
         self.problem_data = problem_data(problem)
         self.all_rows = np.zeros(0, np.int64)
         self.rule = _rule(batch.cells[0], method, self.oracle)
@@ -142,6 +149,8 @@ class BatchRun:
         if method.next_momentum:
             following = self.hypers[:, [bundle.names.index("momentum")]]
             self.hypers = np.hstack([self.hypers, following])
+        if shapes := shapes_of_blocks(method, problem.blocks):
+            self.hypers = np.hstack([self.hypers, np.tile(shapes, (len(self.hypers), 1))])
         self.schedule = schedules.make_schedule_row(bundle.names, bundle.schedule, next_momentum=method.next_momentum)
         starts, which = np.unique(bundle.starts, return_inverse=True)
         self.starts = np.array([start_of(problem, int(start)) for start in starts])[which]

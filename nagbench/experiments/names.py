@@ -14,7 +14,7 @@ from nagbench.core.text_form import parse_text
 from nagbench.experiments.specification import Spec
 from nagbench.optimizers import schedules
 from nagbench.optimizers.adapters import explain_missing_library
-from nagbench.optimizers.algorithm import Method, check_hyperparameters, complete_schedules
+from nagbench.optimizers.algorithm import Method, check_hyperparameters, complete_schedules, rename_hyperparameters
 from nagbench.optimizers.registry import library_algorithms, lookup_algorithm
 from nagbench.optimizers.registry import optimizers as optimizer_names
 from nagbench.problems.lookup import problem as make_problem
@@ -59,6 +59,7 @@ def resolve_variants(texts: Iterable[str]) -> list[Variant]:
     for label in _expand_patterns("optimizer", texts, optimizer_names, left_out=_missing_libraries()):
         name, given = parse_text(label)
         method = lookup_algorithm(name)
+        given = rename_hyperparameters(method, given)
         lists = {key: value for key, value in given.items() if isinstance(value, list)}
         for key, values in lists.items():
             if not values:

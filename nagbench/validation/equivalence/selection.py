@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from nagbench.core.errors import UsageError, check_number, unknown_name
 from nagbench.core.text_form import parse_text
-from nagbench.optimizers.algorithm import Method
+from nagbench.optimizers.algorithm import Method, rename_hyperparameters
 from nagbench.optimizers.registry import known_optimizers, lookup_algorithm
 from nagbench.validation.equivalence.forms import PUBLISHED
 from nagbench.validation.equivalence.groups import GROUPS, Group, Member
@@ -112,10 +112,14 @@ def _parse_member(text: str) -> tuple[Member, Method]:
         if ":" in name or name in known_optimizers():
             raise
         raise unknown_name("implementation or group", name, {*GROUPS, *PUBLISHED, *known_optimizers()}) from None
+    given = rename_hyperparameters(method, given)
     for key in given:
         if key not in method.hyperparameters:
             raise unknown_name(f"hyperparameter of {name}", key, method.hyperparameters)
-    return Member(name, {key: check_number(key, value) for key, value in given.items()}), method
+    known = method.hyperparameters
+    values = {key: known[key].check(name, key, value) if known[key].choices else check_number(key, value)
+              for key, value in given.items()}
+    return Member(name, values), method
 
 
 def find_implementation(name: str) -> Method:
