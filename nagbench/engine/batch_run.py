@@ -15,7 +15,7 @@ from nagbench.core.measures import MEASURES
 from nagbench.engine import fused, loop
 from nagbench.engine.backends import ENGINES, NUMBA, Engine
 from nagbench.engine.batches import batch_of
-from nagbench.engine.cell_checks import check_cell
+from nagbench.engine.cell_checks import check_blocks, check_cell
 from nagbench.engine.lookup import problem_of
 from nagbench.engine.oracles import Oracle, chunk_length, draw_chunk, parse_oracle, start_of
 from nagbench.engine.records import Cell
@@ -75,9 +75,10 @@ def load_batch(cells: Sequence[Cell]) -> LoadedBatch:
         If a name is unknown, or if the cells cannot be counted.
     """
     # Checked again here: compiled code checks nothing, and a cell may be read from somebody else's results.
-    problem = problem_of(cells[0].problem)
+    problem, method = problem_of(cells[0].problem), find_algorithm(cells[0].optimizer)
     check_cell(cells[0], problem)
-    return LoadedBatch(problem, find_algorithm(cells[0].optimizer), cells)
+    check_blocks(method, problem)
+    return LoadedBatch(problem, method, cells)
 
 
 def _drawn(problem: Problem, spec: str, oracle: str, start: int, seed: int, chunk: int) -> loop.Draws:

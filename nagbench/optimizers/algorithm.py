@@ -334,14 +334,13 @@ def textbook_hyperparameters(algorithm: Method, L: float, mu: float) -> Mapping[
     Returns
     -------
     mapping or None
-        None if there are none: for μ = 0 also if ``theory`` divides by μ or returns values that are not valid.
+        None if there are none, also if ``theory`` divides by μ = 0 or returns values that are not valid: at κ = 1e32, a
+        momentum below 1 is rounded to 1.
     """
     if algorithm.theory is None:
         return None
-    if mu > 0.0:
-        return algorithm.theory(L, mu)
     try:
-        values = algorithm.theory(L, 0.0)
+        values = algorithm.theory(L, mu)
         return None if values is None else check_hyperparameters(algorithm, values)
     except (ZeroDivisionError, UsageError):
         return None

@@ -52,6 +52,12 @@ class _Parameters:
         for parameter, piece in zip(self._all, split(self._shapes, gradient.copy()), strict=True):
             parameter.grad = self._torch.from_numpy(piece)
 
+    def share(self, x: Floats, gradient: Floats) -> None:
+        """Hold x and the gradient in these arrays from now on."""
+        pieces = zip(self._all, split(self._shapes, x), split(self._shapes, gradient), strict=True)
+        for parameter, piece, slope in pieces:
+            parameter.data, parameter.grad = self._torch.from_numpy(piece), self._torch.from_numpy(slope)
+
     def change(self, arguments: Mapping[str, Any]) -> None:
         """Give the optimizer other hyperparameters."""
         for group in self.optimizer.param_groups:
@@ -139,6 +145,48 @@ def _closure(made: _Parameters, value: Any, gradient: Any, size: int) -> Callabl
     return closure
 
 
+@dataclass(frozen=True)
+class _TorchSession:
+    """The sessions of a class whose step needs no closure.
+
+    Parameters
+    ----------
+    name, kind, signature
+        Its path, the class and its hyperparameters.
+    averages
+        Whether it has ``train()`` and ``eval()``.
+    shared
+        Whether one array holds x and one the gradient in all iterations. Only `nagbench check` asks for this, to
+        compare.
+    """
+
+    name: str
+    kind: type[Any]
+    signature: Signature
+    averages: bool
+    shared: bool = False
+
+    def __call__(self, iterate: Floats, gradient: Floats, hyper: Floats, context: RunContext) -> Step:
+        """Begin a run."""
+        made = _Parameters(self.kind, self.signature.arguments(hyper.tolist()), iterate, context.blocks)
+        out = context.query if self.averages else iterate
+        if self.shared:
+            made.share(out, gradient)
+
+        def advance() -> None:
+            if not self.shared:
+                made.set_gradient(gradient)
+            try:
+                made.optimizer.step()
+            except Exception as error:
+                raise OptimizerError(f"{self.name} raised {one_line(error)}") from error
+            if not self.shared:
+                made.read(out)
+            made.read_average(iterate)
+
+        return follow_schedule(hyper, lambda now: made.change(self.signature.arguments(now.tolist())), advance)
+
+
 def torch_algorithm(name: str, kind: type[Any], signature: Signature) -> Method:
     """Return the algorithm of a class of ``torch.optim.Optimizer``.
 
@@ -152,20 +200,6 @@ def torch_algorithm(name: str, kind: type[Any], signature: Signature) -> Method:
         Its hyperparameters.
     """
     style = _Style() if signature.needed else find_style(kind, signature.arguments(signature.examples()))
-
-    def begin(iterate: Floats, gradient: Floats, hyper: Floats, context: RunContext) -> Step:
-        made = _Parameters(kind, signature.arguments(hyper.tolist()), iterate, context.blocks)
-
-        def advance() -> None:
-            made.set_gradient(gradient)
-            try:
-                made.optimizer.step()
-            except Exception as error:
-                raise OptimizerError(f"{name} raised {one_line(error)}") from error
-            made.read(context.query if style.averages else iterate)
-            made.read_average(iterate)
-
-        return follow_schedule(hyper, lambda now: made.change(signature.arguments(now.tolist())), advance)
 
     def drive(
         value: Any, gradient: Any, start: Floats, hyper: Floats, most: int, iterated: Any, blocks: Blocks = ()
@@ -189,7 +223,7 @@ def torch_algorithm(name: str, kind: type[Any], signature: Signature) -> Method:
     return Method(
         name=name,
         library="torch",
-        session=None if style.closure else begin,
+        session=None if style.closure else _TorchSession(name, kind, signature, style.averages),
         driver=drive if style.closure else None,
         look_ahead=style.averages and not style.closure,
         tested_at=_AVERAGE if style.averages else "x",

@@ -20,6 +20,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -111,32 +112,55 @@ def returns_transformation(thing: Any) -> bool:
     return any(map(is_transformation_class, getattr(returned, "__mro__", ())))
 
 
-def _step_algorithm(name: str, function: Callable[..., Any], signature: Signature) -> Method:
-    """Return the algorithm of a step function."""
+@dataclass(frozen=True)
+class _StepSession:
+    """The sessions of a step function.
 
-    def begin(iterate: Floats, gradient: Floats, hyper: Floats) -> Step:
+    Parameters
+    ----------
+    name, function, signature
+        Its path, the function and its hyperparameters.
+    shared
+        Whether all iterations are handed the loop's own arrays, which change under what the function keeps. Only
+        `nagbench check` asks for this, to compare.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    signature: Signature
+    shared: bool = False
+
+    def __call__(self, iterate: Floats, gradient: Floats, hyper: Floats) -> Step:
+        """Begin a run."""
         state: dict[Any, Any] = {}
-        x = iterate.copy()
+        x = iterate if self.shared else iterate.copy()
 
         def step(hyper: Floats) -> None:
             nonlocal x
-            given = gradient.copy()
+            given = gradient.view() if self.shared else gradient.copy()
             given.flags.writeable = False
-            try:
-                moved = function(x, given, state, **signature.arguments(hyper.tolist()))
-            except Exception as error:
-                hint = " (the gradient is not to be written to)" if "read-only" in str(error) else ""
-                raise OptimizerError(f"{name} raised {one_line(error)}{hint}") from error
+            moved = self._call(x, given, state, hyper)
             # The author's loop goes on with the array that came back, which may be a view of what the function keeps.
-            x = x if moved is None else _check_point(name, moved, iterate)
-            iterate[:] = x
+            point = x if moved is None else _check_point(self.name, moved, iterate)
+            iterate[:] = point
+            x = iterate if self.shared else point
 
         return step
 
+    def _call(self, x: Floats, gradient: Floats, state: dict[Any, Any], hyper: Floats) -> Any:
+        try:
+            return self.function(x, gradient, state, **self.signature.arguments(hyper.tolist()))
+        except Exception as error:
+            hint = " (the gradient is not to be written to)" if "read-only" in str(error) else ""
+            raise OptimizerError(f"{self.name} raised {one_line(error)}{hint}") from error
+
+
+def _step_algorithm(name: str, function: Callable[..., Any], signature: Signature) -> Method:
+    """Return the algorithm of a step function."""
     return Method(
         name=name,
         library="own",
-        session=begin,
+        session=_StepSession(name, function, signature),
         hyperparameters=signature.hyperparameters,
         aliases=signature.aliases,
         autonomous=False,
