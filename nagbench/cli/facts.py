@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nagbench.optimizers.adapters import explain_missing_library
-from nagbench.optimizers.algorithm import Optimizer, format_value, textbook_hyperparameters
+from nagbench.optimizers.algorithm import Optimizer, textbook_hyperparameters
 from nagbench.optimizers.hyperparameters import Hyperparameter
 from nagbench.optimizers.schedules import SCHEDULES
 from nagbench.optimizers.stability import stability_limit
@@ -21,15 +21,23 @@ def facts_of_problem(problem: Problem) -> dict[str, Any]:
     return {
         "name": problem.name, "family": problem.family, "parameters": dict(problem.parameters), "kind": problem.kind,
         "dimension": problem.dimension, **({"rows": problem.row_count} if problem.row_count else {}),
-        "start": _text_of_array(problem.start),
+        "start": problem.start,
         "value at start": float(values[0]), "gradient at start": float(np.linalg.norm(gradients[0])),
-        "minimum": problem.minimum, "minimizers": _text_of_array(problem.minimizers), "smoothness L": problem.smoothness,
+        "minimum": problem.minimum, "minimizers": problem.minimizers, "smoothness L": problem.smoothness,
         "strong convexity μ": problem.strong_convexity, "condition κ": problem.condition, "source": problem.source,
     }  # fmt: skip
 
 
-def _text_of_array(array: Any) -> str | None:
-    return None if array is None else np.array2string(np.asarray(array), threshold=12, precision=10)
+def text_of_fact(value: Any, unknown: str) -> Any:
+    """Return a fact as a reader sees it: ``unknown`` for None, an array to ten digits and shortened."""
+    if isinstance(value, np.ndarray):
+        return np.array2string(value, threshold=12, precision=10)
+    return unknown if value is None else value
+
+
+def plain_fact(value: Any) -> Any:
+    """Return a fact as JSON holds it: every number of an array, in full."""
+    return value.tolist() if isinstance(value, np.ndarray) else value
 
 
 def facts_of_optimizer(optimizer: Optimizer) -> dict[str, Any]:
@@ -51,11 +59,14 @@ def facts_of_optimizer(optimizer: Optimizer) -> dict[str, Any]:
 
 def _text_of_range(known: Hyperparameter, value: Any) -> str:
     if known.tuning is None:
-        return f"{format_value(value)}  (not tuned)"
+        return f"{known.text(value)}  (not tuned)"
+    if known.choices:
+        return f"{known.text(value)}  (tuned over {', '.join(map(known.text, range(int(known.tuning[1]) + 1)))})"
     unit = "/L" if known.unit == "1/L" else ""
     low, high = known.tuning
     spread = "1 − value" if known.scale == "log-complement" else "value"
-    return f"{format_value(value)}  (tuned from {low:g}{unit} to {high:g}{unit}, log-uniform in {spread})"
+    how = f"log-uniform in {spread}" if known.scale in ("log", "log-complement") else f"scale {known.scale}"
+    return f"{known.text(value)}  (tuned from {low:g}{unit} to {high:g}{unit}, {how})"
 
 
 def _text_of_values(hyperparameters: Mapping[str, float] | None) -> str | None:

@@ -56,7 +56,7 @@ def _optimizer_row(name: str, method: Method) -> dict[str, Any]:
     from nagbench.optimizers.adapters import explain_missing_library
 
     reason = explain_missing_library(method.library)
-    defaults = ", ".join(f"{key}={known.default:g}" for key, known in method.hyperparameters.items())
+    defaults = ", ".join(f"{key}={known.text(known.default)}" for key, known in method.hyperparameters.items())
     return {
         "name": name, "library": f"{method.library} ({reason})" if reason else method.library,
         "hyperparameters": defaults, "update": method.summary.rstrip("."), "source": method.source,

@@ -16,14 +16,14 @@ from nagbench.core.measures import MEASURES
 from nagbench.engine import fused, loop
 from nagbench.engine.backends import ENGINES, NUMBA, Engine
 from nagbench.engine.batches import batch_of
-from nagbench.engine.cell_checks import check_cell
+from nagbench.engine.cell_checks import check_blocks, check_cell
 from nagbench.engine.lookup import problem_of
 from nagbench.engine.oracles import Oracle, chunk_length, draw_chunk, parse_oracle, start_of
 from nagbench.engine.records import Cell
 from nagbench.engine.self_driven import self_driven_engine
 from nagbench.engine.workspace import make_workspace
 from nagbench.optimizers import schedules
-from nagbench.optimizers.algorithm import Method, Update, make_update
+from nagbench.optimizers.algorithm import Driver, Method, Update, make_update, shapes_of_blocks
 from nagbench.optimizers.registry import find_algorithm
 from nagbench.problems.evaluation import problem_data
 from nagbench.problems.problem import Floats, Problem
@@ -76,9 +76,10 @@ def load_batch(cells: Sequence[Cell]) -> LoadedBatch:
         If a name is unknown, or if the cells cannot be counted.
     """
     # Checked again here: compiled code checks nothing, and a cell may be read from somebody else's results.
-    problem = problem_of(cells[0].problem)
+    problem, method = problem_of(cells[0].problem), find_algorithm(cells[0].optimizer)
     check_cell(cells[0], problem)
-    return LoadedBatch(problem, find_algorithm(cells[0].optimizer), cells)
+    check_blocks(method, problem)
+    return LoadedBatch(problem, method, cells)
 
 
 def _drawn(problem: Problem, spec: str, oracle: str, start: int, seed: int, chunk: int) -> loop.Draws:
@@ -107,6 +108,13 @@ def _rule(cell: Cell, method: Method, oracle: Oracle) -> loop.StoppingRule:
     )
 
 
+def _driver_of(method: Method, problem: Problem) -> Driver | None:
+    """Return the driver of an algorithm, which is told the shapes of the problem's parameters if it asks for them."""
+    if method.driver is None or not method.contextual:
+        return method.driver
+    return functools.partial(method.driver, blocks=problem.blocks)
+
+
 class BatchRun:
     """A batch made ready to run: compiled functions, hyperparameters, starts, and the memory that the loop works in.
 
@@ -133,8 +141,8 @@ class BatchRun:
         self.value = self.engine.entry(problem.value_kernel, "value")
         self.gradient = self.engine.entry(problem.gradient_kernel, "gradient")
         self.observe = self.engine.entry(method.observe or loop.ignore, "observe")
-        self._plain = None if method.driver is not None else make_update(method)
-        self.update = method.driver or self.engine.entry(cast(Update, self._plain), "update")
+        self._plain = None if method.driver is not None else make_update(method, problem.blocks)
+        self.update = _driver_of(method, problem) or self.engine.entry(cast(Update, self._plain), "update")
         self.problem_data = problem_data(problem)
         self.all_rows = np.zeros(0, np.int64)
         self.rule = _rule(batch.cells[0], method, self.oracle)
@@ -143,6 +151,8 @@ class BatchRun:
         if method.next_momentum:
             following = self.hypers[:, [bundle.names.index("momentum")]]
             self.hypers = np.hstack([self.hypers, following])
+        if shapes := shapes_of_blocks(method, problem.blocks):
+            self.hypers = np.hstack([self.hypers, np.tile(shapes, (len(self.hypers), 1))])
         self.schedule = schedules.make_schedule_row(bundle.names, bundle.schedule, next_momentum=method.next_momentum)
         starts, which = np.unique(bundle.starts, return_inverse=True)
         self.starts = np.array([start_of(problem, int(start)) for start in starts])[which]

@@ -9,6 +9,7 @@ from nagbench.core.measures import MEASURES
 from nagbench.engine.backends import ENGINES
 from nagbench.engine.oracles import check_oracle, parse_oracle
 from nagbench.engine.records import Cell
+from nagbench.optimizers.algorithm import Method
 from nagbench.problems.problem import Problem
 
 
@@ -32,6 +33,15 @@ def check_cell(cell: Cell, problem: Problem) -> None:
     _check_measure(cell, problem)
     _check_numbers(cell)
     _check_engine(cell, problem)
+
+
+def check_blocks(method: Method, problem: Problem) -> None:
+    """Refuse an algorithm of matrices on a problem whose x has none. Raises UsageError."""
+    if method.matrices and not any(len(shape) > 1 for shape in problem.blocks):
+        raise UsageError(
+            f"{method.name} moves matrices, and x of {problem.name} is one vector; problems with matrices are mlp, softmax, "
+            "factorisation, matrix-sensing and torch: models"
+        )
 
 
 def _check_measure(cell: Cell, problem: Problem) -> None:

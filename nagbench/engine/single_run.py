@@ -12,7 +12,7 @@ from nagbench.core.canonical import canonical
 from nagbench.core.errors import UsageError, check_number, check_whole
 from nagbench.core.remote import Pulse, remote_call
 from nagbench.engine.batch_run import BatchRun, LoadedBatch
-from nagbench.engine.cell_checks import check_cell
+from nagbench.engine.cell_checks import check_blocks, check_cell
 from nagbench.engine.lookup import choose_engine
 from nagbench.engine.oracles import default_every, parse_oracle
 from nagbench.engine.records import STATUSES, UNREACHABLE, Cell, Run
@@ -54,6 +54,7 @@ def make_cell(problem: Problem, optimizer: Optimizer, **settings: Any) -> Cell:
         **spec,
     )
     check_cell(cell, problem)
+    check_blocks(optimizer.method, problem)
     return cell
 
 

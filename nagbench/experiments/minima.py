@@ -29,7 +29,7 @@ class MinimumFacts:
     minimum
         f*.
     convex
-        Whether every stationary point is a global minimiser.
+        Whether every stationary point is a global minimizer.
     gap
         The least f − f* above rounding among the known stationary points; infinite where none is known.
     start_values
@@ -132,7 +132,7 @@ def _facts_of(problem: Problem) -> MinimumFacts:
         return MinimumFacts(minimum, convex=True)
     for point in () if problem.stationary_points is None else problem.stationary_points:
         value = _value(problem, point)
-        # A point with the value of the minimum is a minimiser, whatever the problem calls it.
+        # A point with the value of the minimum is a minimizer, whatever the problem calls it.
         if value - minimum > _ROUNDING * max(abs(minimum), abs(value)):
             gap = min(gap, value - minimum)
     return MinimumFacts(minimum, gap=gap)

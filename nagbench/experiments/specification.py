@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -110,4 +111,9 @@ def read_spec(file: Path, **overrides: Any) -> dict[str, Any]:
     suite = [name for name, value in values.items() if isinstance(value, dict) and "family" in value]
     if suite and len(suite) == len(values):
         raise UsageError(f"specification {file} is a suite of problems, given with --suite (its first: {suite[0]})")
-    return {"name": file.stem, **values, **overrides}
+    return {"name": _name_of(file), **values, **overrides}
+
+
+def _name_of(file: Path) -> str:
+    """Return the name of a file as that of a sweep: what such a name cannot hold, as a blank, becomes a hyphen."""
+    return re.sub(r"[^\w.-]+", "-", file.stem)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -67,6 +68,9 @@ class Problem:
         The start and the domain where they replace the family's own, as lists.
     modules
         Further modules whose source decides results: where the data are made, or where a user's function is defined.
+    blocks
+        The shapes of the parameters that x holds one after another, row by row, where these are matrices, as of a
+        network or a factorisation; () if x is one vector.
 
     Examples
     --------
@@ -103,6 +107,7 @@ class Problem:
     engine: str = "numba"
     given: Mapping[str, Any] = field(default_factory=dict)
     modules: tuple[str, ...] = ()
+    blocks: tuple[tuple[int, ...], ...] = ()
 
     def __post_init__(self) -> None:
         for name, kind in (("start", np.float64), ("data", np.float64), ("shape", np.int64)):
@@ -110,6 +115,8 @@ class Problem:
             if array.ndim != 1 or (name == "start" and array.size == 0):
                 raise ValueError(f"{self.name}: {name} must be a flat array of numbers, start with at least one")
             object.__setattr__(self, name, array)
+        if self.blocks and sum(map(math.prod, self.blocks)) != self.start.size:
+            raise ValueError(f"{self.name}: blocks {self.blocks} do not hold {self.start.size} numbers")
         for name in ("minimizers", "stationary_points"):
             points = getattr(self, name)
             if points is not None and np.shape(points)[1:] != (self.dimension,):

@@ -118,6 +118,7 @@ def describe_problem(problem: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
     facts |= {name: _optional(_floats, getattr(problem, name)) for name in _ARRAYS}
     facts |= {name: str(getattr(problem, name)) for name in _TEXTS}
     facts |= {"row_count": int(problem.row_count), "given": dict(problem.given)}
+    facts["blocks"] = tuple(tuple(map(int, shape)) for shape in problem.blocks)
     return facts | {"modules": tuple(map(str, problem.modules))}, tuple(map(str, problem.metrics))
 
 

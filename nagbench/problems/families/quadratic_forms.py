@@ -265,7 +265,7 @@ def nesterov_worst(*, k: int = 20, L: float = 1.0) -> Problem:
         np.full(n - 1, -quarter),
         1.0 - np.arange(1.0, n + 1.0) / (n + 1.0),
         0.5 * quarter * (1.0 / (n + 1.0) - 1.0),
-        # The textbook's (L/4)(Ax − e₁): written around the minimiser, components that are zero would be some 1e-17.
+        # The textbook's (L/4)(Ax − e₁): written around the minimizer, components that are zero would be some 1e-17.
         gradient_kernel=_chain_gradient,
         start=np.zeros(n),
         domain=np.array([[-0.5, 1.5]] * n),
