@@ -92,7 +92,12 @@ def method_row(method: Method) -> str:
     """One line of the table of methods."""
     ranges = ", ".join(tuned(name, hyper) for name, hyper in method.hyperparameters.items())
     theory = (inspect.getdoc(method.theory) or "").rstrip(".") if method.theory else "—"
-    return f"| [{method.name}](#{method.name}) | {method.tested_at} | {ranges} | {theory} |"
+    return f"| [{method.name}](#{method.name}) | {method.tested_at} | {ranges} | {theory} | {composite(method)} |"
+
+
+def composite(method: Method) -> str:
+    """Whether a method runs on composite problems."""
+    return "yes" if method.composite or method.proximal is not None else "—"
 
 
 def method_section(method: Method) -> str:
@@ -120,7 +125,7 @@ def between(text: str, begin: str, end: str, lines: list[str]) -> str:
 def methods_page(before: str) -> str:
     """The page on methods, with all that stands between its marks made anew."""
     rows = algorithms().values()
-    table = ["| name | tested at | tuned over | theory |\n|---|---|---|---|", *map(method_row, rows)]
+    table = ["| name | tested at | tuned over | theory | composite |\n|---|---|---|---|---|", *map(method_row, rows)]
     page = between(before, SCHEDULES, SCHEDULES_END, schedule_rows())
     return between(page, BEGIN, END, [*table, "", *map(method_section, rows)])
 

@@ -303,6 +303,6 @@ def _row(clock: _Clock) -> dict[str, Any]:
 
 def _step_time(clock: _Clock) -> float:
     """Seconds of a replay beyond its oracle calls; nan for a method that makes as many of these as it likes."""
-    if not clock.wall or clock.job.engine.whole:
+    if not clock.wall or clock.job.engine.whole or clock.job.engine.asks:
         return math.nan
     return max(float(np.median(clock.wall)) - float(np.median(clock.oracle)), 0.0)

@@ -62,7 +62,10 @@ def describe_method(method: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return what is declared of an algorithm, and the names of the functions that it has."""
     facts: dict[str, Any] = {"slots": int(method.slots)}
     facts |= {fact: str(getattr(method, fact)) for fact in ("name", "tested_at", "source", "summary", "library")}
-    facts |= {fact: bool(getattr(method, fact)) for fact in ("look_ahead", "autonomous", "next_momentum")}
+    facts |= {
+        fact: bool(getattr(method, fact)) for fact in ("look_ahead", "autonomous", "next_momentum", "asks", "composite")
+    }
+    facts["needs_minimum"] = bool(method.needs_minimum)
     facts |= {fact: tuple(map(str, getattr(method, fact))) for fact in ("distributions", "modules")}
     facts["hyperparameters"] = {str(key): _plain(known) for key, known in method.hyperparameters.items()}
     return facts, tuple(function for function in _FUNCTIONS if getattr(method, function) is not None)
