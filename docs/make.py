@@ -93,7 +93,12 @@ def method_row(method: Method) -> str:
     """Return one line of the table of algorithms."""
     ranges = ", ".join(tuned(name, hyper) for name, hyper in method.hyperparameters.items())
     theory = (inspect.getdoc(method.theory) or "").rstrip(".") if method.theory else "—"
-    return f"| [{method.name}](#{method.name}) | {method.tested_at} | {ranges} | {theory} |"
+    return f"| [{method.name}](#{method.name}) | {method.tested_at} | {ranges} | {theory} | {composite(method)} |"
+
+
+def composite(method: Method) -> str:
+    """Whether a method runs on composite problems."""
+    return "yes" if method.composite or method.proximal is not None else "—"
 
 
 def method_section(method: Method) -> str:
@@ -121,7 +126,7 @@ def between(text: str, begin: str, end: str, lines: list[str]) -> str:
 def methods_page(before: str) -> str:
     """Return the page on algorithms, with everything between its marks generated again."""
     rows = algorithms().values()
-    table = ["| name | tested at | tuned over | theory |\n|---|---|---|---|", *map(method_row, rows)]
+    table = ["| name | tested at | tuned over | theory | composite |\n|---|---|---|---|---|", *map(method_row, rows)]
     page = between(before, SCHEDULES, SCHEDULES_END, schedule_rows())
     return between(page, BEGIN, END, [*table, "", *map(method_section, rows)])
 

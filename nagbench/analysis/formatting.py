@@ -74,7 +74,9 @@ def listed(items: Sequence[str], most: int = 8) -> str:
     return f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
-_SIGNS = {"gradient": "‖∇f(x)‖", "value": "f(x) − f*", "distance": "‖x − x*‖"}
+_SIGNS = {
+    "gradient": "‖∇f(x)‖", "value": "f(x) − f*", "distance": "‖x − x*‖", "gradient-mapping": "‖G(x)‖", "gap": "gap(x)",
+}  # fmt: skip
 
 
 def measure_sign(measure: str, *, relative: bool) -> str:
@@ -83,7 +85,7 @@ def measure_sign(measure: str, *, relative: bool) -> str:
     Parameters
     ----------
     measure : str
-        "gradient", "value" or "distance".
+        "gradient", "value", "distance", "gradient-mapping" or "gap".
     relative : bool
         Whether the measure is divided by its value at the start.
 

@@ -115,10 +115,16 @@ def record_options(name: str, record: type[Any], *options: Decorator) -> Decorat
     return decorate
 
 
+MEASURE_HELP = (
+    "gradient, value or distance; for a composite problem gradient-mapping, gap, value or distance.  "
+    "[default: gradient, or gradient-mapping]"
+)
+
+
 class CellOptions(NamedTuple):
     """What affects the result of one cell besides problem, optimizer and starting point."""
 
-    measure: Measure
+    measure: Measure | None
     relative: bool
     tolerance: float
     budget: int
@@ -131,7 +137,7 @@ def cell_options(budget: int) -> Decorator:
     return record_options(
         "cell",
         CellOptions,
-        click.option("--measure", default="gradient", show_default=True, help="gradient, value or distance."),
+        click.option("--measure", help=MEASURE_HELP),
         click.option("--relative", is_flag=True, help="Divide the measure by its value at the start."),
         click.option(
             "--tolerance",

@@ -14,6 +14,7 @@ from nagbench.cli.console import print_message, print_note, print_table
 from nagbench.cli.options import (
     ENGINE_OPTION,
     JOBS_OPTION,
+    MEASURE_HELP,
     ORACLES,
     PATH,
     TABLE_FORMATS,
@@ -102,7 +103,7 @@ class OutputOptions(NamedTuple):
 @click.option("--starts", type=int, help="Number of starting points per problem.  [default: 1]")
 @click.option("--seeds", type=int, help="Number of seeds per cell with a sampled oracle.  [default: 1]")
 @click.option("--oracle", "oracles", multiple=True, help=f"{ORACLES}. Repeatable.  [default: exact]")
-@click.option("--measure", help="gradient, value or distance.  [default: gradient]")
+@click.option("--measure", help=MEASURE_HELP)
 @click.option("--relative/--absolute", default=None, help="Divide the measure by its value at the start, or not.")
 @click.option(
     "--tolerance",
@@ -186,11 +187,12 @@ def _read_spec(file: Path | None, settings: dict[str, Any], trusted: bool) -> Sp
 def _dry_run(spec: Spec, execution: ExecutionOptions, outputs: OutputOptions) -> int:
     """Print what would run, and what would not."""
     from nagbench.experiments.names import missing_library_messages
-    from nagbench.experiments.plan import make_plan, missing_theory_message
+    from nagbench.experiments.plan import left_out_messages, make_plan, missing_theory_message
 
     plan = make_plan(spec)
     _print_plan(plan, execution.shard, outputs.shape)
-    for line in filter(None, [*missing_library_messages(spec.optimizers), missing_theory_message(plan)]):
+    remarks = [*missing_library_messages(spec.optimizers), *left_out_messages(plan), missing_theory_message(plan)]
+    for line in filter(None, remarks):
         print_message(line)
     return 0
 

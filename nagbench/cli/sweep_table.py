@@ -58,7 +58,8 @@ def _print_counts(sweep: Sweep) -> None:
 def _title(sweep: Sweep) -> str:
     spec = sweep.manifest["spec"]
     relative = "relative " if spec["relative"] else ""
-    bound = f"{relative}{spec['measure']} measure is ≤ {min(spec['tolerances']):g}"
+    measures = " or ".join(dict.fromkeys(map(str, sweep.shown["measure"]))) or spec["measure"]
+    bound = f"{relative}{measures} measure is ≤ {min(spec['tolerances']):g}"
     return f"iterations until the {bound} (budget {spec['budget']:,})"
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from nagbench.core.clock import Seconds
 from nagbench.core.measures import MEASURES
 from nagbench.engine import fused, loop
+from nagbench.engine.asking import asking_engine
 from nagbench.engine.backends import ENGINES, NUMBA, Engine
 from nagbench.engine.batches import batch_of
 from nagbench.engine.cell_checks import check_blocks, check_cell
@@ -23,7 +24,7 @@ from nagbench.engine.records import Cell
 from nagbench.engine.self_driven import self_driven_engine
 from nagbench.engine.workspace import make_workspace
 from nagbench.optimizers import schedules
-from nagbench.optimizers.algorithm import Driver, Method, Update, make_update, shapes_of_blocks
+from nagbench.optimizers.algorithm import Driver, Method, Update, form_for, make_update, shapes_of_blocks
 from nagbench.optimizers.registry import find_algorithm
 from nagbench.problems.evaluation import problem_data
 from nagbench.problems.problem import Floats, Problem
@@ -36,7 +37,7 @@ class LoadedBatch:
     Parameters
     ----------
     problem, method
-        The problem and the algorithm that the cells share.
+        The problem and the algorithm that the cells share, the latter in its form for this problem.
     cells
         The cells.
     """
@@ -44,6 +45,9 @@ class LoadedBatch:
     problem: Problem
     method: Method
     cells: Sequence[Cell]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "method", form_for(self.method, self.problem))
 
     @property
     def oracle(self) -> Oracle:
@@ -54,6 +58,8 @@ class LoadedBatch:
     def engine(self) -> Engine:
         """The engine that they share."""
         engine = ENGINES[self.cells[0].engine]
+        if self.method.asks:
+            return asking_engine(engine, self.problem)
         return engine if self.method.driver is None else self_driven_engine(engine)
 
 
@@ -94,10 +100,16 @@ _kept_draws = functools.lru_cache(maxsize=64)(_drawn)
 _own_draws = functools.lru_cache(maxsize=1)(_drawn)
 
 
-def _rule(cell: Cell, method: Method, oracle: Oracle) -> loop.StoppingRule:
+def _measure_of(cell: Cell, problem: Problem) -> int:
+    """Return the number of the measure. Where h = 0, the gradient mapping is the gradient."""
+    smooth = cell.measure == "gradient-mapping" and not problem.composite
+    return loop.GRADIENT if smooth else MEASURES.index(cell.measure)
+
+
+def _rule(cell: Cell, problem: Problem, method: Method, oracle: Oracle) -> loop.StoppingRule:
     """Return when a run is measured and when it stops, as the compiled loop takes it."""
     return loop.StoppingRule(
-        measure=MEASURES.index(cell.measure),
+        measure=_measure_of(cell, problem),
         relative=int(cell.relative),
         tolerances=np.array(cell.tolerances),
         budget=cell.budget,
@@ -142,10 +154,11 @@ class BatchRun:
         self.gradient = self.engine.entry(problem.gradient_kernel, "gradient")
         self.observe = self.engine.entry(method.observe or loop.ignore, "observe")
         self._plain = None if method.driver is not None else make_update(method, problem.blocks)
-        self.update = _driver_of(method, problem) or self.engine.entry(cast(Update, self._plain), "update")
+        kind = "asking" if method.asks else "update"
+        self.update = _driver_of(method, problem) or self.engine.entry(cast(Update, self._plain), kind)
         self.problem_data = problem_data(problem)
         self.all_rows = np.zeros(0, np.int64)
-        self.rule = _rule(batch.cells[0], method, self.oracle)
+        self.rule = _rule(batch.cells[0], problem, method, self.oracle)
         bundle = batch_of(batch.cells, list(method.hyperparameters))
         self.hypers = np.ascontiguousarray(bundle.hypers)
         if method.next_momentum:

@@ -317,4 +317,4 @@ def _step_time(clock: _Clock) -> float:
 
     It is nan also where it cannot be told from the variation of both.
     """
-    return math.nan if clock.error or clock.job.engine.whole else _difference(clock.steps)
+    return math.nan if clock.error or clock.job.engine.whole or clock.job.engine.asks else _difference(clock.steps)

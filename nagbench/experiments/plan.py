@@ -10,6 +10,7 @@ import numpy as np
 
 from nagbench.core.canonical import canonical
 from nagbench.core.errors import UsageError
+from nagbench.core.measures import default_measure
 from nagbench.engine.batches import Batch
 from nagbench.engine.cell_checks import check_cell
 from nagbench.engine.lookup import choose_engine
@@ -19,7 +20,7 @@ from nagbench.execution.sandbox import abandoned_reason
 from nagbench.experiments.modes import Settings, iterate_settings, make_settings, needs_unit, refusals, theory_of
 from nagbench.experiments.names import Variant, resolve_problems, resolve_variants
 from nagbench.experiments.specification import Spec
-from nagbench.optimizers.algorithm import Method, complete_schedules
+from nagbench.optimizers.algorithm import Method, complete_schedules, refusal
 from nagbench.problems.curvature import step_size_unit
 from nagbench.problems.problem import Ints, Problem
 
@@ -68,6 +69,8 @@ class Plan:
         for label, text in itertools.product(self.problems, self.spec.oracles):
             template = _template(self.spec, self.problems[label], text)
             for variant in self.variants:
+                if refusal(variant.method, self.problems[label]) is not None:
+                    continue
                 engine = choose_engine(self.problems[label], variant.method, self.spec.engine)
                 shared = replace(template, optimizer=variant.method.name, engine=engine)
                 yield from self._of_variant(shared, label, variant)
@@ -94,10 +97,17 @@ def make_plan(spec: Spec) -> Plan:
     if next(iter(plan), None) is None:
         given_up = [f"{variant.label}: {why}" for variant in variants if (why := abandoned_reason(variant.method.name))]
         raise UsageError(
-            "; ".join(given_up)
+            "; ".join(given_up + left_out_messages(plan))
             or "no cell to run: theory needs a convex problem with known L, and an algorithm with textbook values for its μ"
         )
     return plan
+
+
+def left_out_messages(plan: Plan) -> list[str]:
+    """Return a line for every pair that cannot run, such as a composite problem with an algorithm without prox."""
+    pairs = itertools.product(plan.problems.values(), plan.variants)
+    reasons = dict.fromkeys(refusal(variant.method, problem) for problem, variant in pairs)
+    return [f"left out: {reason}" for reason in reasons if reason is not None]
 
 
 def missing_theory_message(plan: Plan) -> str:
@@ -107,7 +117,11 @@ def missing_theory_message(plan: Plan) -> str:
         return ""
     for label, problem in plan.problems.items():
         tuned = [variant for variant in plan.variants if variant.free and not variant.lists]
-        lacking = tuple(variant.label for variant in tuned if theory_of(variant.method, problem) is None)
+        lacking = tuple(
+            variant.label
+            for variant in tuned
+            if theory_of(variant.method, problem) is None and refusal(variant.method, problem) is None
+        )
         if lacking:
             groups.setdefault(lacking, []).append(label)
     pairs = (f"{', '.join(labels)} × {', '.join(variants)}" for variants, labels in groups.items())
@@ -149,6 +163,7 @@ def _template(spec: Spec, problem: Problem, oracle: str) -> Cell:
     return Cell(
         problem=canonical(problem.spec), optimizer="", hyperparameters={},
         oracle=parse_oracle(oracle).name, engine=spec.engine or problem.engine,
-        measure=spec.measure, relative=spec.relative, tolerances=spec.tolerances, budget=spec.budget,
+        measure=spec.measure or default_measure(problem.composite), relative=spec.relative, tolerances=spec.tolerances,
+        budget=spec.budget,
         every=spec.measure_every or default_every(parse_oracle(oracle), problem),
     )  # fmt: skip

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from nagbench.core.canonical import canonical
 from nagbench.core.errors import UsageError, check_number, unknown_name
-from nagbench.core.measures import Measure
+from nagbench.core.measures import Measure, default_measure
 from nagbench.core.remote import Pulse
 from nagbench.engine.batches import batch_of, split_batch
 from nagbench.engine.cell_checks import check_cell
@@ -23,7 +23,7 @@ from nagbench.engine.records import Cell
 from nagbench.execution.executors import Execution, count_batches
 from nagbench.experiments.minima import Minima, with_minima
 from nagbench.optimizers import schedules
-from nagbench.optimizers.algorithm import Method, Optimizer
+from nagbench.optimizers.algorithm import Method, Optimizer, form_for
 from nagbench.optimizers.hyperparameters import Hyperparameter
 from nagbench.problems.curvature import step_size_unit
 from nagbench.problems.problem import Floats, Problem
@@ -37,7 +37,7 @@ def scan(
     method: Method,
     settings: Iterable[Mapping[str, Any]],
     *,
-    measure: Measure = "gradient",
+    measure: Measure | None = None,
     tolerance: float = 1e-6,
     budget: int = 10_000,
     relative: bool = False,
@@ -82,6 +82,8 @@ def scan(
     [62, 1]
     """
     asked = parse_oracle(oracle)
+    measure = measure or default_measure(problem.composite)
+    form_for(method, problem)
     template = Cell(
         problem=canonical(problem.spec), optimizer=method.name, hyperparameters={}, oracle=asked.name, seed=seed,
         engine=problem.engine, measure=measure, relative=relative, tolerances=(tolerance,), budget=budget,

@@ -39,7 +39,8 @@ DEFAULT_OPTIMIZERS = ("gradient-descent", "momentum", "nesterov", "rmsprop", "ad
 class Spec(BaseModel):
     """What a sweep runs; the keys of a TOML specification.
 
-    Tolerances are kept in decreasing order. ``modes`` None stands for theory and tuned. An optimizer with values for all its
+    Tolerances are kept in decreasing order. ``modes`` None stands for theory and tuned, ``measure`` None for the gradient, or
+    the gradient mapping of a composite problem. An optimizer with values for all its
     hyperparameters runs as given, and one with lists of values runs over their grid.
     """
 
@@ -55,7 +56,7 @@ class Spec(BaseModel):
     starts: Whole = 1
     seeds: Whole = 1
     oracles: Annotated[tuple[str, ...], Field(min_length=1)] = ("exact",)
-    measure: Measure = "gradient"
+    measure: Measure | None = None
     relative: bool = False
     tolerances: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1e-3, 1e-6)
     budget: Annotated[int, BeforeValidator(_no_flag), Field(ge=0, lt=2**53)] = 100_000
@@ -76,6 +77,8 @@ class Spec(BaseModel):
         import hashlib
 
         decides = self.model_dump(exclude={"name", "timing", "repeats", "curves"})
+        # Before composite problems, the gradient was the default, and results folders are named by this hash.
+        decides["measure"] = self.measure or "gradient"
         return hashlib.blake2b(canonical(decides).encode(), digest_size=4).hexdigest()
 
 

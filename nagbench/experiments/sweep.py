@@ -20,7 +20,7 @@ from nagbench.execution.executors import Execution
 from nagbench.experiments.index import Rows, SweepIndex
 from nagbench.experiments.minima import Minima, facts_to_plain
 from nagbench.experiments.names import code_of_spec, missing_library_messages
-from nagbench.experiments.plan import Plan, make_plan, missing_theory_message
+from nagbench.experiments.plan import Plan, left_out_messages, make_plan, missing_theory_message
 from nagbench.experiments.plan_table import check_key, plan_schema, plan_table, read_batches
 from nagbench.experiments.recorded import record
 from nagbench.experiments.results import Results
@@ -72,7 +72,9 @@ def run_sweep(
         If the plan cannot be made or the directory cannot be used.
     """
     plan = make_plan(spec)
-    for line in filter(None, [*missing_library_messages(spec.optimizers), missing_theory_message(plan)]):
+    for line in filter(
+        None, [*missing_library_messages(spec.optimizers), *left_out_messages(plan), missing_theory_message(plan)]
+    ):
         listener.warn(line)
     store = Store(Path(out or Path("results") / f"{spec.name}-{spec.hash}"), listener.warn)
     store.prepare()

@@ -69,7 +69,7 @@ def iteration_matrices(optimizer: Optimizer, eigenvalues: Floats) -> Floats | No
 def _matrix_function(optimizer: Optimizer) -> MatrixFunction | None:
     """Return T_λ as a function of the eigenvalues; None where `iteration_matrices` is None."""
     algorithm = optimizer.method
-    if optimizer.scheduled or algorithm.observe is not None:
+    if optimizer.scheduled or algorithm.observe is not None or algorithm.asks or algorithm.driver is not None:
         return None
     if algorithm.session is not None:
         coefficients = _fit_recurrence(optimizer)

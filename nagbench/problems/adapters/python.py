@@ -20,7 +20,13 @@ import numpy as np
 from nagbench.core.discovery import import_object, is_unmarked
 from nagbench.core.errors import UsageError, one_line
 from nagbench.core.trust import name_code
-from nagbench.problems.adapters._common import FunctionError, evaluate_value, make_kernels, read_facts
+from nagbench.problems.adapters._common import (
+    FunctionError,
+    evaluate_value,
+    make_kernels,
+    make_nonsmooth_kernels,
+    read_facts,
+)
 from nagbench.problems.adapters._jax import double_precision, load_jax
 from nagbench.problems.problem import Floats, Problem
 from nagbench.problems.registry import Family, adapter, build_problem, code_of_problem
@@ -159,6 +165,7 @@ def _problem(
         gradient_kernel=gradient_kernel,
         start=point,
         engine="python",
+        **make_nonsmooth_kernels(name, function),
         modules=tuple(dict.fromkeys([*modules, *_modules_of(function, own_gradient)])),
         **read_facts(name, function, point.size),
     )

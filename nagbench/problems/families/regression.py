@@ -7,29 +7,21 @@ from typing import Any
 import numpy as np
 
 from nagbench.core.errors import UsageError
-from nagbench.core.kernels import jitable
 from nagbench.problems.families import _datasets
 from nagbench.problems.families._datasets import Scaling
-from nagbench.problems.families._linear_models import difference, half_square, mean_loss, mean_loss_gradient, table
+from nagbench.problems.families._linear_models import (
+    difference,
+    half_square,
+    log_derivative,
+    log_loss,
+    mean_loss,
+    mean_loss_gradient,
+    table,
+)
 from nagbench.problems.families._newton import minimize_newton
 from nagbench.problems.families._parameters import check_positive
 from nagbench.problems.problem import Floats, Problem
 from nagbench.problems.registry import family
-
-
-@jitable
-def _log_loss(prediction: Any, sign: Any) -> Any:
-    """Return log(1 + exp(−margin)) of the margin sign · prediction, without overflow."""
-    margin = sign * prediction
-    rest = np.log1p(np.exp(-np.abs(margin)))
-    return rest - margin if margin < 0.0 else rest
-
-
-@jitable
-def _log_derivative(prediction: Any, sign: Any) -> Any:
-    margin = sign * prediction
-    small = np.exp(-np.abs(margin))
-    return -sign * (small if margin >= 0.0 else 1.0) / (1.0 + small)
 
 
 def _least_squares_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
@@ -41,11 +33,11 @@ def _least_squares_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) 
 
 
 def _logistic_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
-    return mean_loss(_log_loss, x, data, shape, rows)
+    return mean_loss(log_loss, x, data, shape, rows)
 
 
 def _logistic_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
-    mean_loss_gradient(_log_derivative, x, data, shape, rows, out)
+    mean_loss_gradient(log_derivative, x, data, shape, rows, out)
 
 
 @family

@@ -41,20 +41,27 @@ def minimum(probe: Probe) -> Finding:
     p = probe.problem
     if p.minimum is None or p.minimizers is None:
         return skipped("no minimum or no minimizer is known")
-    values, _ = probe.evaluate(p.minimizers)
+    values = p.values(p.minimizers)
     allowed = [abs(p.minimum) * _DIGITS + _digit_sensitivity(probe, x)[0] for x in p.minimizers]
     return compare("|f(x*) − f*|", np.abs(values - p.minimum), allowed, p.minimizers)
 
 
 def stationary(probe: Probe) -> Finding:
-    """Check ∇f = 0 at every known minimizer and stationary point, as far as ten digits of the point allow."""
+    """Check ∇f = 0 at every known minimizer and stationary point, as far as ten digits of the point allow.
+
+    Of a composite problem the gradient mapping takes the place of ∇f.
+    """
     p = probe.problem
     known = [array for array in (p.minimizers, p.stationary_points) if array is not None]
     if not known:
         return skipped("no minimizer or stationary point is known")
     points = np.concatenate(known)
-    _, slopes = probe.evaluate(points)
-    return compare("‖∇f‖", np.linalg.norm(slopes, axis=1), [_digit_sensitivity(probe, x)[1] for x in points], points)
+    if p.composite:
+        slopes = np.array([probe.mapping(x) for x in points])
+    else:
+        _, slopes = probe.evaluate(points)
+    what = "norm of the gradient mapping" if p.composite else "‖∇f‖"
+    return compare(what, np.linalg.norm(slopes, axis=1), [_digit_sensitivity(probe, x)[1] for x in points], points)
 
 
 def _digit_sensitivity(probe: Probe, x: Floats) -> tuple[float, float]:
@@ -74,6 +81,8 @@ def bound(probe: Probe) -> Finding:
     if p.minimum is None:
         return skipped("no minimum is known")
     points, values, _ = probe.sampled
+    if p.composite:
+        return _composite_bound(probe)
     lowest = points[np.argsort(values)[:2]]
     ends = [minimize(_value_and_gradient(probe), x, jac=True, method="CG", options={"maxiter": 30}).x for x in lowest]
     tried = np.concatenate([points, np.reshape(ends, (-1, p.dimension))])
@@ -81,6 +90,22 @@ def bound(probe: Probe) -> Finding:
     spread = float(np.median(values[np.isfinite(values)])) - p.minimum
     allowed = _REL_TOL * abs(p.minimum) + 1e-14 * abs(spread)
     return compare("depth of a value below the minimum", np.fmax(p.minimum - values, 0.0), allowed, tried)
+
+
+def _composite_bound(probe: Probe) -> Finding:
+    """Check that no value of F is below the minimum, at sampled points and along proximal gradient steps from them."""
+    p = probe.problem
+    assert p.minimum is not None
+    tried = [p.prox(x, p.mapping_step) for x in [p.start, *probe.points[:4]]]
+    for x in tried[:]:
+        for _ in range(30):
+            x = p.prox(x - p.mapping_step * probe.evaluate(x)[1][0], p.mapping_step)
+            tried.append(x)
+    points = np.array(tried)
+    values = p.values(points)
+    spread = float(np.median(values[np.isfinite(values)])) - p.minimum
+    allowed = _REL_TOL * abs(p.minimum) + 1e-14 * abs(spread)
+    return compare("depth of a value below the minimum", np.fmax(p.minimum - values, 0.0), allowed, points)
 
 
 def _value_and_gradient(probe: Probe) -> Callable[[Floats], tuple[float, Floats]]:
