@@ -107,6 +107,22 @@ class Results:
         return table[[*_BEFORE, *HYPERPARAMETERS, *extra, *_AFTER]]
 
     @functools.cached_property
+    def scores(self) -> pd.DataFrame:
+        """One row a run of what is selected from a held-out or moved start, and tolerance; the columns that `runs` has too.
+
+        Held-out starts have numbers from `nagbench.engine.oracles.HELD_OUT` on, and moved ones from `MOVED` on. The part is
+        made again by the same sweep where it is lost.
+        """
+        part = self.manifest.get("scoring")
+        if not part:
+            return pd.DataFrame(columns=_SCORES)
+        plan: pd.DataFrame = pa.concat_tables(self.store.blocks("plan", part)).to_pandas()
+        found = read_outcomes(self.store, plan, part=True)
+        if found.empty:
+            return pd.DataFrame(columns=_SCORES)
+        return plan.drop(columns=["tolerances", "problem_spec"]).merge(found, on=["cell", "fingerprint"])[_SCORES]
+
+    @functools.cached_property
     def failures(self) -> pd.DataFrame:
         """The cells that ended as an error, a row each, with their names and messages."""
         failed = self._index.failed()
@@ -191,6 +207,10 @@ def read_outcomes(store: Store, plan: pd.DataFrame, *, part: bool = False) -> pd
     return found.drop_duplicates(["cell", "tolerance", "fingerprint"]).merge(wanted, on=["cell", "fingerprint"])
 
 
+_SCORES = [
+    "cell", "problem", "variant", "mode", "trial", "oracle", "start", "seed", "budget", "tolerance", "status", "iterations",
+    "value", "residual", "error",
+]  # fmt: skip
 _FAILURE = ["cell", "fingerprint", "status", "error"]
 _HIDDEN = {"every", "problem_spec", "tolerances", "fingerprint"}
 _COLUMNS = {

@@ -19,9 +19,11 @@ from nagbench.engine.records import Cell
 from nagbench.execution.executors import Execution
 from nagbench.experiments.index import Rows, SweepIndex
 from nagbench.experiments.names import missing_library_messages
-from nagbench.experiments.plan import Plan, make_plan, missing_theory_message
+from nagbench.experiments.plan import Plan, PlannedBatch, make_plan, missing_theory_message
 from nagbench.experiments.plan_table import check_key, plan_schema, plan_table, read_batches
 from nagbench.experiments.results import Results
+from nagbench.experiments.rounds import tunings_of
+from nagbench.experiments.scoring import scored_cells
 from nagbench.experiments.serialize import spec_to_toml
 from nagbench.experiments.specification import Spec
 from nagbench.experiments.stages import Progress, count_cells, follow_up
@@ -78,34 +80,93 @@ def run_sweep(
         store.clear()
     for kind in KINDS:
         store.discard_damaged(kind)
-    written = _write_plan(store, plan)
-    manifest = _write_manifest(store, spec, written, command, shard)
-    written.index.read_outcomes(store)
-    pending = written.index.pending(shard)
-    batches, count = take_rows(written.batches, pending), int(np.count_nonzero(pending))
-    count_cells(store, batches, count, how, listener, fail_fast=fail_fast)
-    written.index.read_outcomes(store)
+    desk = _Desk(store, plan, how, listener, shard, command, fail_fast)
+    written, manifest = _count_rounds(desk)
+    if shard is None:
+        manifest = _score_selected(desk, written, manifest)
     results = Results(store, manifest, written.index)
     if shard is None:
         complete(results, written.batches, spec, listener)
     return results
 
 
-def complete(results: Results, batches: Iterable[Batch], spec: Spec, listener: Progress) -> None:
+@dataclass(frozen=True, eq=False)
+class _Desk:
+    """What all stages of counting a sweep need; see `run_sweep`."""
+
+    store: Store
+    plan: Plan
+    how: Execution
+    listener: Progress
+    shard: tuple[int, int] | None
+    command: str | None
+    fail_fast: bool
+
+    def count(self, batches: Iterable[PlannedBatch], cells: int) -> None:
+        """Count these cells, so many, and store their outcomes."""
+        work = (planned.cells for planned in batches)
+        count_cells(self.store, work, cells, self.how, self.listener, fail_fast=self.fail_fast)
+
+
+def _count_rounds(desk: _Desk) -> tuple[WrittenPlan, dict[str, Any]]:
+    """Count the cells of a plan, and pass by pass those that its tunings ask for. A shard counts part of the first pass."""
+    tunings = tunings_of(desk.plan)
+    passes = max((tuning.passes for tuning in tunings), default=1) if desk.shard is None else 1
+    rows: Iterable[PlannedBatch] = desk.plan
+    written, before = None, ""
+    for number in range(passes):
+        more = [planned for tuning in tunings for planned in tuning.batches(number)]
+        if more or written is None:
+            rows = [*rows, *more] if tunings else rows
+            written = _write_plan(desk.store, desk.plan, rows)
+            manifest = _write_manifest(desk, written)
+            if before and before != written.part:
+                desk.store.discard("plan", before)
+            before = written.part
+            written.index.read_outcomes(desk.store)
+            pending = written.index.pending(desk.shard)
+            desk.count(take_rows(written.batches, pending), int(np.count_nonzero(pending)))
+            written.index.read_outcomes(desk.store)
+        for tuning in tunings:
+            tuning.observe(written.index.lookup)
+    assert written is not None
+    return written, manifest
+
+
+def _score_selected(desk: _Desk, counted: WrittenPlan, manifest: dict[str, Any]) -> dict[str, Any]:
+    """Count what is selected from further starts, and return the manifest with the name of the part of these cells."""
+    spec, store, index = desk.plan.spec, desk.store, counted.index
+    selected = index.selected()
+    winners = index.winners(spec.trials) if spec.replicates > 1 else selected
+    cells = list(scored_cells(desk.plan, counted.batches, winners, selected))
+    if not cells:
+        return manifest
+    written = _write_plan(store, desk.plan, cells)
+    written.index.read_outcomes(store)
+    pending = written.index.pending()
+    desk.count(take_rows(written.batches, pending), int(np.count_nonzero(pending)))
+    if manifest.get("scoring") == written.part:
+        return manifest
+    manifest = {**store.manifest, "scoring": written.part}
+    store.write_manifest(manifest)
+    return manifest
+
+
+def complete(results: Results, batches: Iterable[PlannedBatch], spec: Spec, listener: Progress) -> None:
     """Predict, trace and time the selected cells of a counted plan, whose ``batches`` these are."""
-    cells = _cells_by_key(take_rows(batches, results.selected))
+    cells = _cells_by_key(planned.cells for planned in take_rows(batches, results.selected))
     if cells:
         follow_up(results.store, spec, cells, listener)
 
 
-def take_rows(batches: Iterable[Batch], rows: Rows) -> Iterator[Batch]:
+def take_rows(batches: Iterable[PlannedBatch], rows: Rows) -> Iterator[PlannedBatch]:
     """Take the cells of these rows of a plan out of its batches."""
     first = 0
     for batch in batches:
-        wanted = np.flatnonzero(rows[first : first + len(batch)])
-        first += len(batch)
+        wanted = np.flatnonzero(rows[first : first + batch.trials.size])
+        first += batch.trials.size
         if wanted.size:
-            yield batch if wanted.size == len(batch) else batch.take(wanted)
+            yield batch if wanted.size == batch.trials.size else batch.take(wanted)
 
 
 def _cells_by_key(batches: Iterable[Batch]) -> dict[str, Cell]:
@@ -124,7 +185,7 @@ class StoredBatches:
     store: Store
     part: str
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[PlannedBatch]:
         return read_batches(self.store, self.part)
 
 
@@ -134,18 +195,18 @@ class WrittenPlan:
 
     part: str
     index: SweepIndex
-    batches: Iterable[Batch]
+    batches: Iterable[PlannedBatch]
 
 
-def _write_plan(store: Store, plan: Plan) -> WrittenPlan:
-    schema, index, kept = plan_schema(plan), SweepIndex(min(plan.spec.tolerances)), list[Batch]()
+def _write_plan(store: Store, plan: Plan, rows: Iterable[PlannedBatch]) -> WrittenPlan:
+    schema, index, kept = plan_schema(plan), SweepIndex(min(plan.spec.tolerances)), list[PlannedBatch]()
 
     def tables() -> Iterator[pa.Table]:
-        for planned in plan:
+        for planned in rows:
             cells, template = planned.cells, planned.cells.template
             group = planned.problem, planned.variant, planned.mode, template.oracle
             index.add_plan(cells.ids, group, planned.trials, fingerprint_of(template.problem, template.optimizer))
-            kept.append(cells)
+            kept.append(planned)
             if index.rows > _MOST_KEPT:
                 kept.clear()
             yield plan_table(planned, schema)
@@ -154,10 +215,9 @@ def _write_plan(store: Store, plan: Plan) -> WrittenPlan:
     return WrittenPlan(part, index, kept if index.rows <= _MOST_KEPT else StoredBatches(store, part))
 
 
-def _write_manifest(
-    store: Store, spec: Spec, plan: WrittenPlan, command: str | None, shard: tuple[int, int] | None
-) -> dict[str, Any]:
+def _write_manifest(desk: _Desk, plan: WrittenPlan) -> dict[str, Any]:
     """Write specification and manifest, and return the manifest; one that says the same stays as it is."""
+    store, spec, shard, command = desk.store, desk.plan.spec, desk.shard, desk.command
     file = store.folder / "spec.toml"
     manifest: dict[str, Any] = {
         "schema": SCHEMA,
