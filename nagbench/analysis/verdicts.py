@@ -21,6 +21,7 @@ from nagbench.analysis.outcomes import Interval, crossed_spread, median_of, outc
 from nagbench.analysis.rounding import rounding_spreads
 from nagbench.analysis.summary import MODES
 from nagbench.engine.oracles import HELD_OUT, MOVED
+from nagbench.experiments.results import Results
 from nagbench.experiments.selection import GROUP, replicate_winners
 from nagbench.problems.problem import Floats
 
@@ -59,6 +60,11 @@ class Entry:
     spread: float
 
 
+def verdicts_of(results: Results) -> pd.DataFrame:
+    """Return the verdicts of a results directory; see `verdicts`."""
+    return verdicts(results.judged, results.scores, results.manifest["spec"])
+
+
 def verdicts(runs: pd.DataFrame, scores: pd.DataFrame, spec: Mapping[str, Any]) -> pd.DataFrame:
     """Decide for each pair of optimizers which needs fewer iterations.
 
@@ -88,12 +94,22 @@ def verdicts(runs: pd.DataFrame, scores: pd.DataFrame, spec: Mapping[str, Any]) 
     more than 5 %, and a difference is decided only if it is larger than that movement and than what roundings of the start
     do. Over all problems, the problems are a random factor.
     """
-    rows = [
-        row
-        for key, entries in _entries(runs, scores, spec).items()
-        for row in _compare_all(key, entries, copies_of(runs))
-    ]
+    copies = copies_of(runs)
+    rows = [row for key, entries in _entries(runs, scores, spec).items() for row in _compare_all(key, entries, copies)]
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def winners_of(table: pd.DataFrame) -> frozenset[tuple[Any, ...]]:
+    """Return which variants win against all others: problem, mode, oracle, tolerance and variant of each."""
+    won: dict[tuple[Any, ...], set[str]] = {}
+    lost: dict[tuple[Any, ...], set[str]] = {}
+    for row in table[table["problem"] != ALL].to_dict("records"):
+        key = row["problem"], row["mode"], row["oracle"], row["tolerance"]
+        winner = {"a": row["a"], "b": row["b"]}.get(row["verdict"])
+        won.setdefault(key, set()).update([winner] if winner else [])
+        # Whoever did not win lost the claim to be the best.
+        lost.setdefault(key, set()).update({row["a"], row["b"]} - {winner})
+    return frozenset((*key, name) for key, names in won.items() for name in names - lost[key])
 
 
 def _entries(

@@ -10,8 +10,10 @@ import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
+from nagbench.analysis.headlines import headlines
 from nagbench.analysis.summary import summary
 from nagbench.analysis.times import per_iteration
+from nagbench.analysis.verdicts import winners_of
 from nagbench.api.sweeps import Sweep
 from nagbench.cli.console import print_table, stdout_console
 
@@ -41,13 +43,16 @@ def print_sweep(sweep: Sweep, shape: str) -> None:
 
 
 def _print_counts(sweep: Sweep) -> None:
-    rows, out = summary(sweep.shown, sweep.timings), stdout_console()
+    out, shown = stdout_console(), sweep.shown
+    for line in headlines(sweep.verdicts, dict(zip(shown["variant"], shown["optimizer"], strict=True))):
+        out.print(line, style="bold", highlight=False)
+    rows = summary(shown, sweep.timings, winners_of(sweep.verdicts))
     out.print(_title(sweep), style="bold")
     wide = _one_column_per_method(rows)
     fits = out.measure(wide, options=out.options.update(max_width=_UNLIMITED)).maximum <= out.width
     out.print(wide if fits else _one_row_per_method(rows))
     group = "row" if fits else "problem and mode"
-    out.print(f"★ fewest iterations of its {group}; then the time of one bare replay; — not applicable", style="dim")
+    out.print(f"★ decided to need the fewest iterations of its {group}; then the time of one bare replay; — not applicable", style="dim")
 
 
 def _title(sweep: Sweep) -> str:

@@ -135,6 +135,10 @@ class SweepIndex:
         """Return the rows of the best trials: the same that `selection.select_best_trials` selects."""
         return self._best_trials(self._plan.groups, np.ones(self._plan.groups.size, bool))
 
+    def first_trials(self, count: int) -> Rows:
+        """Return the rows of so many first trials."""
+        return np.asarray(self._plan.trials < count)
+
     def winners(self, trials: int) -> Rows:
         """Return the rows of the best trials of each replicate, and of its first half; see `selection.replicate_winners`.
 

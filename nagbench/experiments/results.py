@@ -80,6 +80,16 @@ class Results:
         plan = self._rows_of_plan(self.selected)
         return self._table(plan, read_outcomes(self.store, plan, part=True), list(plan.columns))
 
+    @functools.cached_property
+    def judged(self) -> pd.DataFrame:
+        """The rows of `runs` that verdicts need: selected ones, winners of replicates, and the first trials, to find copies."""
+        spec, index = self.manifest["spec"], self._index
+        rows = self.selected | index.first_trials(_FIRST_TRIALS)
+        if spec.get("replicates", 1) > 1:
+            rows |= index.winners(spec["trials"])
+        plan = self._rows_of_plan(rows)
+        return self._table(plan, read_outcomes(self.store, plan, part=True), list(plan.columns))
+
     def _table(self, plan: pd.DataFrame, outcomes: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
         if outcomes.empty:
             return pd.DataFrame(columns=[*_BEFORE, *HYPERPARAMETERS, *_AFTER])
@@ -115,12 +125,12 @@ class Results:
         """
         part = self.manifest.get("scoring")
         if not part:
-            return pd.DataFrame(columns=_SCORES)
+            return pd.DataFrame(columns=SCORES)
         plan: pd.DataFrame = pa.concat_tables(self.store.blocks("plan", part)).to_pandas()
         found = read_outcomes(self.store, plan, part=True)
         if found.empty:
-            return pd.DataFrame(columns=_SCORES)
-        return plan.drop(columns=["tolerances", "problem_spec"]).merge(found, on=["cell", "fingerprint"])[_SCORES]
+            return pd.DataFrame(columns=SCORES)
+        return plan.drop(columns=["tolerances", "problem_spec"]).merge(found, on=["cell", "fingerprint"])[SCORES]
 
     @functools.cached_property
     def failures(self) -> pd.DataFrame:
@@ -207,10 +217,11 @@ def read_outcomes(store: Store, plan: pd.DataFrame, *, part: bool = False) -> pd
     return found.drop_duplicates(["cell", "tolerance", "fingerprint"]).merge(wanted, on=["cell", "fingerprint"])
 
 
-_SCORES = [
+SCORES = [
     "cell", "problem", "variant", "mode", "trial", "oracle", "start", "seed", "budget", "tolerance", "status", "iterations",
     "value", "residual", "error",
 ]  # fmt: skip
+_FIRST_TRIALS = 32
 _FAILURE = ["cell", "fingerprint", "status", "error"]
 _HIDDEN = {"every", "problem_spec", "tolerances", "fingerprint"}
 _COLUMNS = {

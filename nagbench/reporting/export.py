@@ -87,7 +87,7 @@ _HTML = _Markup(html.escape, "<strong>{}</strong>", "<em>{}</em>", "<br><small>{
 def render_markdown(context: ReportContext) -> str:
     """Return findings and summary as Markdown: one table for each mode, problems down, methods across."""
     notices = map(_escape_markdown, _notices(context))
-    sentences = (f"- {_escape_markdown(sentence)}" for sentence in findings(context.table))
+    sentences = (f"- {_escape_markdown(sentence)}" for sentence in [*context.headlines, *findings(context.table)])
     lines = [f"# {_escape_markdown(context.manifest['name'])}", "", *notices, *sentences, ""]
     legend = f"{_LEGEND.format(where='below,')} {_stopping_rule(context)}"
     for mode, grid in _MARKDOWN.tables(context):
@@ -143,7 +143,7 @@ def _notices(context: ReportContext) -> list[str]:
 
 
 def _sentences(context: ReportContext) -> list[str]:
-    return [*_notices(context), *findings(context.table)]
+    return [*_notices(context), *context.headlines, *findings(context.table)]
 
 
 def _stopping_rule(context: ReportContext) -> str:

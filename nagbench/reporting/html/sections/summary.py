@@ -85,12 +85,12 @@ def _caption(context: ReportContext) -> Iterator[str]:
     if context.table["wall_time"].notna().any():
         yield "Iterations to the tightest tolerance, and below them the wall time of the bare replay."
         yield (
-            "★ marks the fewest iterations of a row, ties included, and the least time with all whose difference from it is "
-            "not decided (their quartiles overlap)."
+            "★ marks the method that is decided to need the fewest iterations of a row, and the least time with all whose "
+            "difference from it is not decided (their quartiles overlap)."
         )
     else:
         yield "Iterations to the tightest tolerance."
-        yield "★ marks the fewest iterations of a row, ties included."
+        yield "★ marks the method that is decided to need the fewest iterations of a row."
     yield "Where a run did not converge, the entry is its status and the iteration at which it ended."
     yield (
         "Entries are medians over starts and seeds, with runs that did not converge as infinite. Every entry links to its "
