@@ -35,7 +35,9 @@ def copies_of(runs: pd.DataFrame) -> dict[str, str]:
     names = [name for name in hyperparameters(runs) if name in runs]
     keys = ["problem", "oracle", "start", "seed", "tolerance", "budget", *names]
     last = runs[runs["tolerance"] == runs.groupby("problem")["tolerance"].transform("min")]
-    first = last[(last["status"] == "converged") & (last["iterations"] >= _MIN_COUNT)].drop_duplicates(["variant", *keys])
+    first = last[(last["status"] == "converged") & (last["iterations"] >= _MIN_COUNT)].drop_duplicates(
+        ["variant", *keys]
+    )
     found: dict[str, str] = {}
     tables = {str(name): rows for name, rows in first.groupby("variant", sort=False)}
     for a, b in itertools.combinations(tables, 2):

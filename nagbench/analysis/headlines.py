@@ -51,7 +51,8 @@ def _headline(table: pd.DataFrame, first: str, second: str, algorithms: tuple[st
         return
     one, two = (_NAMES.get(name, name) for name in algorithms)
     where = row["problem"] if row["problem"] != ALL else f"{len(same) - 1} problems"
-    yield f"{one} against {two} ({row['mode']}, {where}): {describe(oriented(row, first), one, two)}{_tally(same, first, one, two)}"
+    found = describe(oriented(row, first), one, two)
+    yield f"{one} against {two} ({row['mode']}, {where}): {found}{_tally(same, first, one, two)}"
 
 
 def oriented(row: Mapping[Any, Any], first: str) -> dict[Any, Any]:
@@ -96,5 +97,9 @@ def _tally(rows: Sequence[Mapping[Any, Any]], first: str, one: str, two: str) ->
     if len(found) < 2:
         return ""
     counts = {f"{one} wins": "a", f"{two} wins": "b", "undecided": "undecided", "unsolved": "neither"}
-    parts = [f"{name} {found.count(verdict)}" for name, verdict in counts.items() if verdict in ("a", "b") or verdict in found]
+    parts = [
+        f"{name} {found.count(verdict)}"
+        for name, verdict in counts.items()
+        if verdict in ("a", "b") or verdict in found
+    ]
     return f"; of these problems {', '.join(parts)}"

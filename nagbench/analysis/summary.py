@@ -73,9 +73,7 @@ def summary_of(rows: pd.DataFrame, winners: Collection[tuple[Any, ...]] = ()) ->
     table["error"] = rows["error"].replace("", None).groupby([rows[name] for name in _NAMES]).first()
     table["status"] = table["ending"].mask(np.isfinite(table["iterations"]), "converged")
     table = table.reset_index()
-    table["best"] = [
-        key in winners for key in zip(*(table[name] for name in (*_WON, _variant(table))), strict=True)
-    ]
+    table["best"] = [key in winners for key in zip(*(table[name] for name in (*_WON, _variant(table))), strict=True)]
     return _mark_fastest(table[[*_COLUMNS, "best"]])
 
 

@@ -1,8 +1,8 @@
 """Verdicts: which of two optimizers needs fewer iterations, by how much, and how sure that is.
 
 This is the one place in which the project decides whether one optimizer beats another. Tuned optimizers are compared by the
-settings that independent replicates of the tuning selected, run from held-out starts; settings that were given, or that come from
-theory, by their starts alone.
+settings that independent replicates of the tuning selected, run from held-out starts; settings that were given, or that come
+from theory, by their starts alone.
 """
 
 from __future__ import annotations
@@ -132,8 +132,8 @@ def _entries(
         for tolerance in sorted(shown["tolerance"].unique())
     ]
     found: dict[tuple[Any, ...], dict[str, dict[str, Entry]]] = {key: {} for key in order}
-    by_group = {key: rows for key, rows in held.groupby([*GROUP, "tolerance"], sort=False)}
-    won = {key: rows for key, rows in winners.groupby(GROUP, sort=False)}
+    by_group = dict(list(held.groupby([*GROUP, "tolerance"], sort=False)))
+    won = dict(list(winners.groupby(GROUP, sort=False)))
     for key, rows in shown.groupby([*GROUP, "tolerance"], sort=False):
         problem, variant, mode, oracle, tolerance = key
         entry = _entry(rows, by_group.get(key), won.get(key[:4]), spreads.get(key, 0.0))
@@ -189,7 +189,15 @@ def _adjusted(competitors: int) -> float:
 
 
 def _log(ratio: float) -> float:
-    return math.nan if math.isnan(ratio) else -math.inf if ratio == 0.0 else math.inf if math.isinf(ratio) else math.log(ratio)
+    return (
+        math.nan
+        if math.isnan(ratio)
+        else -math.inf
+        if ratio == 0.0
+        else math.inf
+        if math.isinf(ratio)
+        else math.log(ratio)
+    )
 
 
 def _compare(a: Entry, b: Entry, names: tuple[str, str], level: float) -> dict[str, Any]:
@@ -214,7 +222,9 @@ def _compare(a: Entry, b: Entry, names: tuple[str, str], level: float) -> dict[s
     if nearest <= margin:
         return _row(found, "undecided", _join("the difference is not larger than what more trials still change", note))
     if abs(found.estimate) <= max(a.spread, b.spread):
-        return _row(found, "undecided", _join("the difference is not larger than what roundings of the start change", note))
+        return _row(
+            found, "undecided", _join("the difference is not larger than what roundings of the start change", note)
+        )
     return _row(found, verdict, note)
 
 
@@ -253,7 +263,9 @@ def _why_undecided(a: Entry, b: Entry, names: tuple[str, str]) -> str:
         return "tuned once"
     if a.counts.shape[0] * a.counts.shape[1] < 2:
         return "one start" if not a.fixed else "its start defines the problem: exact counts of given settings"
-    moving = [f"{name} by {_percent(_moved(entry))}" for entry, name in zip((a, b), names, strict=True) if _is_moving(entry)]
+    moving = [
+        f"{name} by {_percent(_moved(entry))}" for entry, name in zip((a, b), names, strict=True) if _is_moving(entry)
+    ]
     return f"doubling the trials moves {' and '.join(moving)}" if judged and moving else ""
 
 

@@ -6,7 +6,7 @@ import contextlib
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nagbench.core.environment import one_thread
 from nagbench.engine.fingerprints import clear_caches
@@ -22,6 +22,9 @@ from nagbench.experiments.storage.store import Store, Warn
 from nagbench.experiments.sweep import run_sweep
 from nagbench.optimizers.algorithm import Optimizer
 from nagbench.problems.problem import Problem
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Sweep(Results):

@@ -52,7 +52,10 @@ def _print_counts(sweep: Sweep) -> None:
     fits = out.measure(wide, options=out.options.update(max_width=_UNLIMITED)).maximum <= out.width
     out.print(wide if fits else _one_row_per_method(rows))
     group = "row" if fits else "problem and mode"
-    out.print(f"★ decided to need the fewest iterations of its {group}; then the time of one bare replay; — not applicable", style="dim")
+    out.print(
+        f"★ decided to need the fewest iterations of its {group}; then the time of one bare replay; — not applicable",
+        style="dim",
+    )
 
 
 def _title(sweep: Sweep) -> str:

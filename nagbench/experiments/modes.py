@@ -94,12 +94,12 @@ def _replicate(spec: Spec, variant: Variant, problem: Problem, unit: float, repl
     method, first = variant.method, replicate * spec.trials
     textbook = textbook_of(spec, variant, problem)
     if textbook is not None:
-        yield splitsplit_settings(method, "tuned", _ONE + first, textbook)
+        yield split_settings(method, "tuned", _ONE + first, textbook)
         first += 1
     sequence = sobol_points(len(variant.free), replicate, spec.sequence)
     count = (replicate + 1) * spec.trials - first
     for numbers, values in sobol_trials(method, variant.free, count, unit, sequence):
-        yield splitsplit_settings(method, "tuned", numbers + first, {**values, **variant.pinned})
+        yield split_settings(method, "tuned", numbers + first, {**values, **variant.pinned})
 
 
 def split_settings(method: Method, mode: str, trials: Ints, values: Mapping[str, Any]) -> Settings:

@@ -16,9 +16,7 @@ from nagbench.experiments.plan import Plan, PlannedBatch
 from nagbench.problems.problem import Ints
 
 
-def scored_cells(
-    plan: Plan, batches: Iterable[PlannedBatch], winners: Rows, selected: Rows
-) -> Iterator[PlannedBatch]:
+def scored_cells(plan: Plan, batches: Iterable[PlannedBatch], winners: Rows, selected: Rows) -> Iterator[PlannedBatch]:
     """Return the cells that score a counted plan.
 
     Parameters

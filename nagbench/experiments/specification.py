@@ -37,7 +37,19 @@ _EARLIER: dict[str, Any] = {
     "replicates": 1, "sequence": 0, "textbook": False, "finalists": 0, "held_out": 0, "moved": 0,
 }  # fmt: skip
 _KEYS_OF_EARLIER = frozenset(
-    ("name", "problems", "optimizers", "trials", "starts", "seeds", "oracles", "measure", "relative", "tolerances", "budget")
+    (
+        "name",
+        "problems",
+        "optimizers",
+        "trials",
+        "starts",
+        "seeds",
+        "oracles",
+        "measure",
+        "relative",
+        "tolerances",
+        "budget",
+    )
 )
 
 DEFAULT_PROBLEMS = (

@@ -112,25 +112,48 @@ def _count_rounds(desk: _Desk) -> tuple[WrittenPlan, dict[str, Any]]:
     """Count the cells of a plan, and pass by pass those that its tunings ask for. A shard counts part of the first pass."""
     tunings = tunings_of(desk.plan)
     passes = max((tuning.passes for tuning in tunings), default=1) if desk.shard is None else 1
-    rows: Iterable[PlannedBatch] = desk.plan
-    written, before = None, ""
+    if not tunings:
+        written = _write_plan(desk.store, desk.plan, desk.plan)
+        manifest = _write_manifest(desk, written)
+        _count_pending(desk, written.index, written.batches)
+        return written, manifest
+    rows, before = list(desk.plan), ""
     for number in range(passes):
-        more = [planned for tuning in tunings for planned in tuning.batches(number)]
-        if more or written is None:
-            rows = [*rows, *more] if tunings else rows
+        rows += [planned for tuning in tunings for planned in tuning.batches(number)]
+        index = _index_rows(rows, min(desk.plan.spec.tolerances))
+        index.read_outcomes(desk.store)
+        # A plan with nothing to count is written after the last pass alone: the same sweep again changes nothing.
+        if index.pending(desk.shard).any() or number == passes - 1:
             written = _write_plan(desk.store, desk.plan, rows)
             manifest = _write_manifest(desk, written)
             if before and before != written.part:
                 desk.store.discard("plan", before)
             before = written.part
-            written.index.read_outcomes(desk.store)
-            pending = written.index.pending(desk.shard)
-            desk.count(take_rows(written.batches, pending), int(np.count_nonzero(pending)))
-            written.index.read_outcomes(desk.store)
+            _count_pending(desk, index, rows)
         for tuning in tunings:
-            tuning.observe(written.index.lookup)
-    assert written is not None
-    return written, manifest
+            tuning.observe(index.lookup)
+    return WrittenPlan(written.part, index, written.batches), manifest
+
+
+def _index_rows(rows: Iterable[PlannedBatch], tolerance: float) -> SweepIndex:
+    index = SweepIndex(tolerance)
+    for planned in rows:
+        _add_rows(index, planned)
+    return index
+
+
+def _add_rows(index: SweepIndex, planned: PlannedBatch) -> None:
+    template = planned.cells.template
+    group = planned.problem, planned.variant, planned.mode, template.oracle
+    index.add_plan(planned.cells.ids, group, planned.trials, fingerprint_of(template.problem, template.optimizer))
+
+
+def _count_pending(desk: _Desk, index: SweepIndex, batches: Iterable[PlannedBatch]) -> None:
+    """Count the cells that have no outcome yet."""
+    index.read_outcomes(desk.store)
+    pending = index.pending(desk.shard)
+    desk.count(take_rows(batches, pending), int(np.count_nonzero(pending)))
+    index.read_outcomes(desk.store)
 
 
 def _score_selected(desk: _Desk, counted: WrittenPlan, manifest: dict[str, Any]) -> dict[str, Any]:
@@ -142,9 +165,7 @@ def _score_selected(desk: _Desk, counted: WrittenPlan, manifest: dict[str, Any])
     if not cells:
         return manifest
     written = _write_plan(store, desk.plan, cells)
-    written.index.read_outcomes(store)
-    pending = written.index.pending()
-    desk.count(take_rows(written.batches, pending), int(np.count_nonzero(pending)))
+    _count_pending(desk, written.index, written.batches)
     if manifest.get("scoring") == written.part:
         return manifest
     manifest = {**store.manifest, "scoring": written.part}
@@ -203,9 +224,7 @@ def _write_plan(store: Store, plan: Plan, rows: Iterable[PlannedBatch]) -> Writt
 
     def tables() -> Iterator[pa.Table]:
         for planned in rows:
-            cells, template = planned.cells, planned.cells.template
-            group = planned.problem, planned.variant, planned.mode, template.oracle
-            index.add_plan(cells.ids, group, planned.trials, fingerprint_of(template.problem, template.optimizer))
+            _add_rows(index, planned)
             kept.append(planned)
             if index.rows > _MOST_KEPT:
                 kept.clear()

@@ -20,7 +20,10 @@ from nagbench.reporting.html.page import build_sections
 from nagbench.reporting.html.parts import Figure
 from nagbench.reporting.html.sections.how_to_read import stopping_rules
 
-_LEGEND = "Iterations, bold where fewest; {where} the wall time of the bare replay. Medians over starts and seeds."
+_LEGEND = (
+    "Iterations, bold where the fewest are decided; {where} the wall time of the bare replay. "
+    "Medians over starts and seeds."
+)
 
 
 def _one_line(text: Any) -> str:
