@@ -19,8 +19,8 @@ from nagbench.engine.loop import Draws
 from nagbench.engine.records import Cell
 from nagbench.problems.problem import Floats, Problem
 
-# Numbers of starts: below `HELD_OUT` those that a sweep tunes on, from there on those that score what was selected. A start that
-# is moved by roundings has `MOVED` times the number of the move added.
+# Numbers of starts: below `HELD_OUT` those that a sweep tunes on, then those that score what was selected. A start that is
+# moved by roundings has `MOVED` times the number of the move added.
 HELD_OUT = 10_000_001
 MOVED = 2**32
 _NO_ROWS = np.zeros(0, np.int64)

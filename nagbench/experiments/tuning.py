@@ -25,11 +25,14 @@ from nagbench.experiments.specification import Spec
 from nagbench.problems.problem import Floats, Ints
 
 # The longest first block.
-_FIRST_BLOCK = 64
+_FIRST_BLOCK = 16
 # How much smaller the second box is.
 _NARROWER = 4.0
-# Runs from the first start end at this multiple of the best count; at this part of the budget where nothing converged.
-_PATIENCE, _HOPELESS = 4, 8
+# Runs from the first start end at this multiple of the best count; at this part of the budget where so many trials that are
+# spread evenly did not converge.
+_PATIENCE, _HOPELESS, _ENOUGH = 4, 8, 64
+# At most this part of a block are finalists.
+_FINALISTS = 4
 
 
 def block_sizes(trials: int) -> list[int]:
@@ -38,7 +41,7 @@ def block_sizes(trials: int) -> list[int]:
     Examples
     --------
     >>> block_sizes(256)
-    [64, 64, 128]
+    [16, 16, 32, 64, 128]
     >>> block_sizes(5)
     [2, 3]
     """
@@ -154,19 +157,19 @@ class Search:
             size -= 1
         near = size // 2 if self._tried is not None and number else 0
         points = np.vstack([self._everywhere.random(size - near), self._points_near_the_best(near)])
-        self._spread += size - near
         if size:
-            yield Request(self._take(size), points, 0, 1, self._patience(number))
+            yield Request(self._take(size), points, 0, 1, self._patience())
+        self._spread += size - near
 
     def _take(self, count: int) -> Ints:
         self._asked += count
         return np.arange(self._asked - count, self._asked)
 
-    def _patience(self, number: int) -> int:
+    def _patience(self) -> int:
         """Return the budget of runs from the first start."""
         if math.isfinite(self._least):
             return min(self.spec.budget, 2 ** math.ceil(math.log2(_PATIENCE * max(self._least, 1.0))))
-        return max(1, self.spec.budget // _HOPELESS) if number else self.spec.budget
+        return max(1, self.spec.budget // _HOPELESS) if self._spread >= _ENOUGH else self.spec.budget
 
     def _points_near_the_best(self, count: int) -> Floats:
         dimensions = len(self.variant.free)
@@ -194,7 +197,7 @@ class Search:
             else:
                 solved = int(np.isfinite(scores).any(axis=1).sum())
                 # Where nothing converged, one goes on that all starts say so.
-                self._finalists = tried.best(max(1, min(self.spec.finalists, solved)))
+                self._finalists = tried.best(max(1, min(self.spec.finalists, -(-len(scores) // _FINALISTS), solved)))
 
     def _add(self, tried: _Tried) -> None:
         self._tried = tried if self._tried is None else self._tried.joined(tried)
