@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,7 @@ _OTHERS = (
 _FACTS = ["family", "optimizer", "library", "tested_at", "budget", "tolerance"]
 
 
-def summary(runs: pd.DataFrame, timings: pd.DataFrame) -> pd.DataFrame:
+def summary(runs: pd.DataFrame, timings: pd.DataFrame, winners: Collection[tuple[Any, ...]] = ()) -> pd.DataFrame:
     """Summarise the selected runs at each task's tightest tolerance.
 
     A task is a problem with its oracle.
@@ -39,6 +39,8 @@ def summary(runs: pd.DataFrame, timings: pd.DataFrame) -> pd.DataFrame:
     ----------
     runs, timings : DataFrame
         The tables of a sweep's results.
+    winners : collection
+        What `nagbench.analysis.verdicts.winners_of` returns.
 
     Returns
     -------
@@ -54,8 +56,9 @@ def summary(runs: pd.DataFrame, timings: pd.DataFrame) -> pd.DataFrame:
           ``statuses`` counts all of them.
         - ``residual`` is the median measure at the end, and ``suboptimality`` the median f − f* of the runs that ended
           elsewhere.
-        - ``best`` marks the fewest iterations of a task and mode, ties included; ``fastest`` marks the least wall time
-          and all whose quartiles overlap its own, without those that other programs ``disturbed``.
+        - ``best`` marks the winner of a task and mode, which is decided to need fewer iterations than every other
+          algorithm; ``fastest`` marks the least wall time and all whose quartiles overlap its own, without those that
+          other programs ``disturbed``.
         - ``place`` ranks the methods of a task and mode from 1: by iterations, then those that did not solve it by the
           residual that they reached. Runs that ended elsewhere come after those, and diverged ones last.
         - ``open`` says that no method of the task and mode solved it.
@@ -66,21 +69,31 @@ def summary(runs: pd.DataFrame, timings: pd.DataFrame) -> pd.DataFrame:
     Times come from the machine that timed most cells, because times of different machines are never pooled. Missing
     times are nan.
     """
-    return summary_of(selected(runs, timings))
+    return summary_of(selected(runs, timings), winners)
 
 
-def summary_of(rows: pd.DataFrame) -> pd.DataFrame:
+def summary_of(rows: pd.DataFrame, winners: Collection[tuple[Any, ...]] = ()) -> pd.DataFrame:
     """Summarise the rows of `selected`; see `summary` for the columns."""
     rows = rows.assign(solved=solved(rows), final=rate_table(rows)[1])
     groups = rows.groupby(_NAMES, sort=False)
     table = groups.agg(
         solved=("solved", "sum"), of=("cell", "size"), machine=("machine", "first"), disturbed=("disturbed", "any")
     )
-    table = table.join(rows[rows["typical"]].set_index(_NAMES)[[*_TASK, *_FACTS, "cell"]])
+    facts = list(dict.fromkeys([*_TASK, *_FACTS, "cell", _variant(rows)]))
+    table = table.join(rows[rows["typical"]].set_index(_NAMES)[facts])
     table = table.join(_medians(rows)).join(_endings(rows))
     table["error"] = rows["error"].replace("", None).groupby([rows[name] for name in _NAMES]).first()
     table["status"] = table["ending"].mask(np.isfinite(table["iterations"]), "converged")
-    return _mark_best(_place(table.reset_index()[_COLUMNS]))
+    table = table.reset_index()
+    table["best"] = [key in winners for key in zip(*(table[name] for name in (*_WON, _variant(table))), strict=True)]
+    return _mark_fastest(_place(table[[*_COLUMNS, "best"]]))
+
+
+def _variant(table: pd.DataFrame) -> str:
+    return "variant" if "variant" in table else "optimizer"
+
+
+_WON = ("problem", "mode", "oracle", "tolerance")
 
 
 _COLUMNS = [
@@ -228,11 +241,9 @@ def timed(rows: pd.DataFrame, timings: pd.DataFrame) -> pd.DataFrame:
     return found.assign(disturbed=found["disturbed"].eq(True))
 
 
-def _mark_best(table: pd.DataFrame) -> pd.DataFrame:
-    """Add the columns ``best`` and ``fastest``."""
+def _mark_fastest(table: pd.DataFrame) -> pd.DataFrame:
+    """Add the column ``fastest``."""
     groups = table.groupby(["task", "mode"])
-    least = groups["iterations"].transform("min")
-    table["best"] = (table["iterations"] == least) & np.isfinite(table["iterations"])
     time, spread = table["wall_time"], table["wall_time_iqr"].fillna(0.0) / 2
     top = (time + spread).where(time == groups["wall_time"].transform("min"))
     reach = top.groupby([table["task"], table["mode"]]).transform("min")
@@ -272,23 +283,23 @@ def _describe_mode(table: pd.DataFrame) -> list[str]:
 
 
 def _describe_leaders(table: pd.DataFrame) -> list[str]:
-    """Say which method needed the fewest iterations on which task, with ties and tasks that no algorithm solved."""
+    """Say which algorithm is decided to need the fewest iterations on which task, where that is open, and what none solved."""
     tasks = table["task"].nunique()
-    best = table[table["best"]]
-    winners = {str(task): list(rows["method"]) for task, rows in best.groupby("task", sort=False)}
-    alone = Counter(methods[0] for methods in winners.values() if len(methods) == 1)
+    winners = {str(row["task"]): str(row["method"]) for row in table[table["best"]].to_dict("records")}
     parts: list[str] = []
-    for method, count in alone.most_common():
-        where = listed([_describe_margin(table, task) for task, methods in winners.items() if methods == [method]])
+    for method, count in Counter(winners.values()).most_common():
+        where = listed([_describe_margin(table, task) for task, winner in winners.items() if winner == method])
         parts.append(
-            f"{method} {'on' if parts else 'needed the fewest iterations on'} {_count_of_problems(count, tasks)}: {where}"
+            f"{method} {'on' if parts else 'needs the fewest iterations on'} {_count_of_problems(count, tasks)}: {where}"
         )
-    tied = [f"{listed(methods)} on {task}" for task, methods in winners.items() if len(methods) > 1]
-    if tied:
-        ties = listed(tied)
-        parts.append(f"a tie between {ties}" if parts else f"a tie for the fewest iterations between {ties}")
-    unsolved = [_describe_residuals(table, str(task)) for task in table["task"].unique() if task not in winners]
-    return ["; ".join(parts)] * bool(parts) + [f"no algorithm solved {listed(unsolved)}"] * bool(unsolved)
+    unsolved = [str(task) for task, rows in table.groupby("task", sort=False) if rows["open"].all()]
+    open_ = [str(task) for task in table["task"].unique() if task not in winners and task not in unsolved]
+    nearest = [_describe_residuals(table, task) for task in unsolved]
+    return [
+        *["; ".join(parts)] * bool(parts),
+        *[f"which algorithm needs the fewest iterations is not decided on {listed(open_)}"] * bool(open_),
+        *[f"no algorithm solved {listed(nearest)}"] * bool(nearest),
+    ]
 
 
 def _count_of_problems(count: int, tasks: int) -> str:
@@ -297,8 +308,9 @@ def _count_of_problems(count: int, tasks: int) -> str:
 
 
 def _describe_margin(table: pd.DataFrame, task: str) -> str:
-    """Format the task with the fewest iterations and those of the next method."""
-    first, second = table[table["task"] == task].sort_values("iterations", kind="stable").iloc[:2].to_dict("records")
+    """Format the task with the winner's iterations and those of the next method."""
+    rows = table[table["task"] == task].sort_values(["best", "iterations"], ascending=[False, True], kind="stable")
+    first, second = rows.iloc[:2].to_dict("records")
     least, next_least = float(first["iterations"]), float(second["iterations"])
     rest = f" against {whole(next_least)} for {second['method']}" if np.isfinite(next_least) else ", no other converged"
     return f"{task} ({whole(least)}{rest})"
@@ -318,20 +330,17 @@ def describe_end(row: Mapping[Any, Any]) -> str:
 
 
 def _describe_times(table: pd.DataFrame) -> list[str]:
-    """Say where the fastest method by wall time is not one with the fewest iterations."""
-    if not table["fastest"].any():
-        return []
-    other, ahead = [], []
-    for task, rows in table.groupby("task", sort=False):
+    """Say where the fastest method by wall time is not the winner by iterations."""
+    decided = table[table.groupby("task")["best"].transform("any")]
+    other = []
+    for task, rows in decided.groupby("task", sort=False):
         fastest, best = set(rows.loc[rows["fastest"], "method"]), set(rows.loc[rows["best"], "method"])
         if fastest and not fastest & best:
             other.append(f"{listed(sorted(fastest))} on {task}")
-        elif fastest < best:
-            ahead.append(f"{listed(sorted(fastest))} on {task}")
-    if other or ahead:
-        first = [f"by wall time the lead goes to another algorithm: {listed(other)}"] * bool(other)
-        return [*first, *[f"of those that tie, the fastest by wall time: {listed(ahead)}"] * bool(ahead)]
-    return ["by wall time the same algorithms lead, or are indistinguishable from those that do"]
+    if other:
+        return [f"by wall time the lead goes to another algorithm: {listed(other)}"]
+    known = decided["fastest"].any()
+    return ["by wall time the same algorithms lead, or are indistinguishable from those that do"] if known else []
 
 
 def _describe_failures(table: pd.DataFrame) -> list[str]:

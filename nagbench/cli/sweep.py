@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shlex
 import sys
 from collections import defaultdict
@@ -98,9 +99,15 @@ class OutputOptions(NamedTuple):
 @click.option(
     "--mode", "modes", multiple=True, help="theory, default, tuned or grid. Repeatable.  [default: theory and tuned]"
 )
-@click.option("--trials", type=int, help="Number of tuning trials, the same for every algorithm.  [default: 32]")
+@click.option("--trials", type=int, help="Number of trials of a tuning, the same for every algorithm.  [default: 512]")
+@click.option("--replicates", type=int, help="Independent tunings, which show the luck of tuning.  [default: 8]")
+@click.option("--finalists", type=int, help="Trials of a block that run from all starts; 0 for all.  [default: 8]")
+@click.option("--held-out", type=int, help="Starts that score what was selected.  [default: 10]")
+@click.option("--moved", type=int, help="Repeats of what was selected, the start moved by roundings.  [default: 8]")
+@click.option("--sequence", type=int, help="Number of the sequences of trials.  [default: 0]")
+@click.option("--textbook/--no-textbook", default=None, help="Try the values of theory too.  [default: textbook]")
 @click.option("--grid", type=int, help="Number of values per hyperparameter in mode grid.  [default: 10]")
-@click.option("--starts", type=int, help="Number of starting points per problem.  [default: 1]")
+@click.option("--starts", type=int, help="Starting points per problem.  [default: 8 to tune, else 1]")
 @click.option("--seeds", type=int, help="Number of seeds per cell with a sampled oracle.  [default: 1]")
 @click.option("--oracle", "oracles", multiple=True, help=f"{ORACLES}. Repeatable.  [default: exact]")
 @click.option("--measure", help=MEASURE_HELP)
@@ -203,9 +210,11 @@ def _print_plan(plan: Plan, shard: tuple[int, int] | None, shape: str) -> None:
 
     from nagbench.analysis.formatting import counted
     from nagbench.core.keys import in_shard
+    from nagbench.experiments.rounds import tunings_of
 
     groups: dict[tuple[str, ...], list[Any]] = defaultdict(list)
-    for batch in plan:
+    tunings = tunings_of(plan)
+    for batch in itertools.chain(plan, *(tuning.batches(0) for tuning in tunings)):
         key = batch.problem, batch.variant, batch.mode, batch.cells.template.oracle
         groups[key].append(batch.cells.ids[in_shard(batch.cells.ids, shard)])
     cells = {key: np.unique(np.concatenate(ids)) for key, ids in groups.items()}
@@ -213,6 +222,8 @@ def _print_plan(plan: Plan, shard: tuple[int, int] | None, shape: str) -> None:
     print_table([dict(zip(names, (*key, ids.size), strict=True)) for key, ids in cells.items()], shape)
     total = np.unique(np.concatenate(list(cells.values()))).size
     print_note(f"{counted(total, 'cell')} would run, except those that the results directory already holds")
+    if tunings:
+        print_note("these are the first trials of mode tuned; which follow depends on how they end")
 
 
 def _sweep(spec: Spec, execution: ExecutionOptions, outputs: OutputOptions) -> int:

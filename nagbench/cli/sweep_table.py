@@ -10,8 +10,10 @@ import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
+from nagbench.analysis.headlines import headlines
 from nagbench.analysis.summary import describe_end, summary
 from nagbench.analysis.times import per_iteration
+from nagbench.analysis.verdicts import winners_of
 from nagbench.api.sweeps import Sweep
 from nagbench.cli.console import print_table, stdout_console
 from nagbench.experiments.minima import ELSEWHERE
@@ -43,7 +45,10 @@ def print_sweep(sweep: Sweep, shape: str) -> None:
 
 
 def _print_counts(sweep: Sweep) -> None:
-    rows, out = summary(sweep.shown, sweep.timings), stdout_console()
+    out, shown = stdout_console(), sweep.shown
+    for line in headlines(sweep.verdicts, dict(zip(shown["variant"], shown["optimizer"], strict=True))):
+        out.print(line, style="bold", highlight=False)
+    rows = summary(shown, sweep.timings, winners_of(sweep.verdicts))
     out.print(_title(sweep), style="bold")
     wide = _one_column_per_method(rows)
     fits = out.measure(wide, options=out.options.update(max_width=_UNLIMITED)).maximum <= out.width
@@ -51,7 +56,7 @@ def _print_counts(sweep: Sweep) -> None:
     group = "row" if fits else "problem and mode"
     disturbed = f"; {_DISTURBED}" if rows["disturbed"].any() else ""
     times = f"then the time of that many iterations, without measurements{disturbed}"
-    legend = f"★ fewest iterations of its {group}; {times}; — not applicable"
+    legend = f"★ decided to need the fewest iterations of its {group}; {times}; — not applicable"
     out.print(legend, style="dim")
 
 

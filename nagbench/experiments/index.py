@@ -114,6 +114,13 @@ class SweepIndex:
             self._outcomes.scores[places[rows]] = scores[rows]
             self._outcomes.finals[places[rows]] = finals[rows]
 
+    def lookup(self, cells: Keys) -> tuple[Floats, Floats]:
+        """Return the scores and final measures of cells of the plan; infinite for those that failed or are missing."""
+        places = np.searchsorted(self._plan.cells, cells)
+        good = self._outcomes.states[places] == _GOOD
+        scores, finals = self._outcomes.scores[places], self._outcomes.finals[places]
+        return np.where(good, scores, np.inf), np.where(good, finals, np.inf)
+
     @property
     def cells(self) -> int:
         """The number of cells of the plan, whatever names they go by."""
@@ -141,17 +148,39 @@ class SweepIndex:
 
     def selected(self) -> Rows:
         """Return the rows of the best trials: the same that `selection.select_best_trials` selects."""
+        return self._best_trials(self._plan.groups, np.ones(self._plan.groups.size, bool))
+
+    def first_trials(self, count: int) -> Rows:
+        """Return the rows of so many first trials."""
+        return np.asarray(self._plan.trials < count)
+
+    def winners(self, trials: int) -> Rows:
+        """Return the rows of the best trials of each replicate, and of its first half; see `selection.replicate_winners`.
+
+        Parameters
+        ----------
+        trials
+            The number of trials of a replicate.
+        """
+        replicates, numbers = np.divmod(self._plan.trials, trials)
+        many = 1 + int(replicates.max(initial=0))
+        groups = self._plan.groups * many + replicates
+        whole = self._best_trials(groups, np.ones(groups.size, bool))
+        return whole | self._best_trials(groups, numbers < trials // 2)
+
+    def _best_trials(self, groups: Ints, among: Rows) -> Rows:
+        """Return the rows of the best trial of each group, of those among which it is looked for."""
         plan, outcomes = self._plan, self._outcomes
-        best = np.full(len(self._groups), -1)
+        best = np.full(1 + int(groups.max(initial=-1)), -1)
         # Groups are ranked some at a time: all rows at once would take a hundred bytes each.
-        chunks = np.cumsum(np.bincount(plan.groups, minlength=best.size)) // _AT_ONCE
+        chunks = np.cumsum(np.bincount(groups, minlength=best.size)) // _AT_ONCE
         for chunk in np.unique(chunks):
-            rows = np.flatnonzero(chunks[plan.groups] == chunk)
+            rows = np.flatnonzero((chunks[groups] == chunk) & among)
             rows = rows[outcomes.states[plan.numbers[rows]] != _MISSING]
             cells = plan.numbers[rows]
-            found = best_trials(plan.groups[rows], plan.trials[rows], outcomes.scores[cells], outcomes.finals[cells])
+            found = best_trials(groups[rows], plan.trials[rows], outcomes.scores[cells], outcomes.finals[cells])
             best[list(found)] = list(found.values())
-        return np.asarray(plan.trials == best[plan.groups])
+        return np.asarray(plan.trials == best[groups])
 
 
 @dataclass(frozen=True, eq=False)

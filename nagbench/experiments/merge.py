@@ -78,6 +78,7 @@ def merge_results(runs: Sequence[str | Path], out: str | Path, *, warn: Warn | N
     minima = join_facts(facts_from_plain(manifest.get("minima")) for manifest in manifests)
     index = index_results(target, plan, minima)
     _write_manifest(target, spec, plan, index.cells, minima, manifests)
+    _merge_scoring(plans, target)
     merged = Results(target, target.manifest, index)
     if merged.missing == 0:
         _predict(merged, spec, listener)
@@ -148,6 +149,17 @@ def _plan_rows(plans: Sequence[_Source], schema: pa.Schema) -> Iterator[pa.Table
             kept = block.filter(pa.array([group not in before for group in groups]))
             yield pa.concat_tables([schema.empty_table(), kept], promote_options="default")
         before |= own
+
+
+def _merge_scoring(plans: Sequence[_Source], target: Store) -> None:
+    """Join the cells that score what each source selected; shards have none."""
+    scored = [source for source in plans if source.manifest.get("scoring")]
+    if not scored:
+        return
+    held = [_Source(source.store, {**source.manifest, "plan": source.manifest["scoring"]}) for source in scored]
+    schema = pa.unify_schemas([source.store.part_schema("plan", source.plan) for source in held])
+    part = target.append_all("plan", _plan_rows(held, schema), schema)
+    target.write_manifest({**target.manifest, "scoring": part})
 
 
 def _copy_parts(sources: Sequence[_Source], target: Store) -> None:

@@ -87,6 +87,16 @@ class Results:
         plan = self._rows_of_plan(self.selected)
         return self._table(plan, read_outcomes(self.store, plan, part=True), list(plan.columns))
 
+    @functools.cached_property
+    def judged(self) -> pd.DataFrame:
+        """The rows of `runs` that verdicts need: selected ones, winners of replicates, and the first trials, to find copies."""
+        spec, index = self.manifest["spec"], self._index
+        rows = self.selected | index.first_trials(_FIRST_TRIALS)
+        if spec.get("replicates", 1) > 1:
+            rows |= index.winners(spec["trials"])
+        plan = self._rows_of_plan(rows)
+        return self._table(plan, read_outcomes(self.store, plan, part=True), list(plan.columns))
+
     def _table(self, plan: pd.DataFrame, outcomes: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
         if outcomes.empty:
             return pd.DataFrame(columns=[*_BEFORE, *HYPERPARAMETERS, *_AFTER])
@@ -113,6 +123,23 @@ class Results:
             key=lambda column: column.astype(ranks[column.name]).cat.codes if column.name in ranks else column,
         )
         return table[[*_BEFORE, *HYPERPARAMETERS, *extra, *_AFTER]]
+
+    @functools.cached_property
+    def scores(self) -> pd.DataFrame:
+        """One row a run of what is selected from a held-out or moved start, and tolerance; the columns that `runs` has too.
+
+        Held-out starts have numbers from `nagbench.engine.oracles.HELD_OUT` on, and moved ones from `MOVED` on. The part is
+        made again by the same sweep where it is lost.
+        """
+        part = self.manifest.get("scoring")
+        if not part:
+            return pd.DataFrame(columns=SCORES)
+        plan: pd.DataFrame = pa.concat_tables(self.store.blocks("plan", part)).to_pandas()
+        found = read_outcomes(self.store, plan, part=True)
+        if found.empty:
+            return pd.DataFrame(columns=SCORES)
+        scores = plan.drop(columns=["tolerances", "problem_spec"]).merge(found, on=["cell", "fingerprint"])
+        return with_minima(scores, self.minima)[SCORES]
 
     @functools.cached_property
     def failures(self) -> pd.DataFrame:
@@ -204,6 +231,11 @@ def read_outcomes(store: Store, plan: pd.DataFrame, *, part: bool = False) -> pd
     return found.drop_duplicates(["cell", "tolerance", "fingerprint"]).merge(wanted, on=["cell", "fingerprint"])
 
 
+SCORES = [
+    "cell", "problem", "variant", "mode", "trial", "oracle", "start", "seed", "budget", "tolerance", "status", "iterations",
+    "value", "residual", "at_minimum", "error",
+]  # fmt: skip
+_FIRST_TRIALS = 32
 _FAILURE = ["cell", "fingerprint", "status", "error"]
 _HIDDEN = {"every", "problem_spec", "tolerances", "fingerprint"}
 _COLUMNS = {

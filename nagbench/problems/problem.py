@@ -56,6 +56,8 @@ class Problem:
         coordinate axes.
     domain
         A box, one (low, high) per coordinate, shape (n, 2), for figures and further starts.
+    varies_start
+        Whether further starts make sense; not where the start defines the problem, as in a bound for one start.
     kind
         "quadratic", "convex" (and not quadratic) or "nonconvex".
     stationary_points
@@ -109,6 +111,7 @@ class Problem:
     spectrum: Floats | None = None
     eigenvectors: Floats | None = None
     domain: Floats | None = None
+    varies_start: bool = True
     kind: str = "nonconvex"
     stationary_points: Floats | None = None
     metrics: Mapping[str, Callable[[Floats], float]] = field(default_factory=dict)

@@ -21,7 +21,10 @@ from nagbench.reporting.html.page import build_sections
 from nagbench.reporting.html.parts import Figure
 from nagbench.reporting.html.sections.how_to_read import stopping_rules
 
-_LEGEND = "Iterations, bold where fewest; {where} the wall time of the timed replay. Medians over starts and seeds."
+_LEGEND = (
+    "Iterations, bold where the fewest are decided; {where} the wall time of the timed replay. "
+    "Medians over starts and seeds."
+)
 
 
 def _one_line(text: Any) -> str:
@@ -91,7 +94,7 @@ _HTML = _Markup(html.escape, "<strong>{}</strong>", "<em>{}</em>", "<br><small>{
 def render_markdown(context: ReportContext) -> str:
     """Return findings and summary as Markdown: one table for each mode, problems down, methods across."""
     notices = map(_escape_markdown, _notices(context))
-    sentences = (f"- {_escape_markdown(sentence)}" for sentence in findings(context.table))
+    sentences = (f"- {_escape_markdown(sentence)}" for sentence in [*context.headlines, *findings(context.table)])
     lines = [f"# {_escape_markdown(context.manifest['name'])}", "", *notices, *sentences, ""]
     legend = f"{_LEGEND.format(where='below,')} {_stopping_rule(context)}"
     for mode, grid in _MARKDOWN.tables(context):
@@ -147,7 +150,7 @@ def _notices(context: ReportContext) -> list[str]:
 
 
 def _sentences(context: ReportContext) -> list[str]:
-    return [*_notices(context), *findings(context.table)]
+    return [*_notices(context), *context.headlines, *findings(context.table)]
 
 
 def _stopping_rule(context: ReportContext) -> str:

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_tables import runs_of
+from tunings import ONE_START
 
 import nagbench
 from nagbench.analysis.compare import ALL, Rules, time_changes
@@ -204,7 +205,8 @@ def made(tmp_path_factory) -> Path:
     """A small sweep on disk, with times that say the same on every machine."""
     folder = tmp_path_factory.mktemp("compare") / "a"
     nagbench.sweep(
-        problems=["bowl", "ill-conditioned-1e2"], optimizers=["nesterov", "momentum"], trials=2, out=folder, curves=False
+        problems=["bowl", "ill-conditioned-1e2"], optimizers=["nesterov", "momentum"], trials=2,
+        **ONE_START, out=folder, curves=False
     )  # fmt: skip
     store = Store(folder)
     table = store.read("timings")
@@ -299,7 +301,9 @@ def test_a_store_written_before_repeats_were_kept(made, tmp_path):
 
 def test_what_one_side_lacks_is_told(made, tmp_path, capsys):
     other = tmp_path / "b"
-    nagbench.sweep(problems=["bowl"], optimizers=["nesterov"], trials=2, out=other, curves=False, timing=False)
+    nagbench.sweep(
+        problems=["bowl"], optimizers=["nesterov"], trials=2, **ONE_START, out=other, curves=False, timing=False
+    )
     code, out, err = nag("compare", made, other, capsys=capsys)
     assert code == 0
     assert "in one of the two only" in out
@@ -312,7 +316,13 @@ def test_what_one_side_lacks_is_told(made, tmp_path, capsys):
 def test_two_directories_without_times_and_with_other_cells(tmp_path):
     for folder, budget in (("a", 500), ("b", 600)):
         nagbench.sweep(
-            problems=["bowl"], optimizers=["nesterov"], trials=2, budget=budget, out=tmp_path / folder, timing=False
+            problems=["bowl"],
+            optimizers=["nesterov"],
+            trials=2,
+            **ONE_START,
+            budget=budget,
+            out=tmp_path / folder,
+            timing=False,
         )
     found = nagbench.compare(tmp_path / "a", tmp_path / "b")
     assert found.times.empty
@@ -350,7 +360,9 @@ def test_bad_input_is_one_line(words, said, made, capsys):
 
 def test_directories_without_a_common_cell(made, tmp_path, capsys):
     other = tmp_path / "b"
-    nagbench.sweep(problems=["rosenbrock"], optimizers=["adam"], trials=1, out=other, curves=False, timing=False)
+    nagbench.sweep(
+        problems=["rosenbrock"], optimizers=["adam"], trials=1, **ONE_START, out=other, curves=False, timing=False
+    )
     code, _, err = nag("compare", made, other, capsys=capsys)
     assert (code, len(err.splitlines())) == (2, 1)
     assert "no cell in common" in err

@@ -11,6 +11,7 @@ from unittest import mock
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from tunings import ONE_START
 
 import nagbench
 from nagbench.analysis.profiles import performance_profile, work
@@ -23,6 +24,7 @@ def made(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("profile") / "a"
     nagbench.sweep(
         problems=["bowl", "ill-conditioned-1e2", "ill-conditioned-1e4"], optimizers=["nesterov", "momentum"], trials=2,
+        **ONE_START,
         out=folder, curves=False, timing=False, budget=3_000,
     )  # fmt: skip
     return folder
@@ -105,6 +107,6 @@ def test_bad_input_is_one_line_and_exit_code_2(words, said, made, capsys):
 
 def test_the_tolerance_is_printed_as_it_is(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    quick = {"optimizers": ["nesterov", "momentum"], "trials": 2, "timing": False, "curves": False}
+    quick = {"optimizers": ["nesterov", "momentum"], "trials": 2, **ONE_START, "timing": False, "curves": False}
     nagbench.sweep(problems=["bowl", "beale"], out="run", tolerances=[1e-5], **quick)
     assert "1e-05" in CliRunner().invoke(cli, ["profile", "run"]).stdout

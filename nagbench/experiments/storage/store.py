@@ -125,6 +125,10 @@ class Store:
         """Write tables of one schema as one part, without holding them all, and return the part's name."""
         return write_part(self.folder / kind, tables, schema)
 
+    def discard(self, kind: str, name: str) -> None:
+        """Delete a part, which another one replaces."""
+        (self.folder / kind / Path(name).name).unlink(missing_ok=True)
+
     def scan(self, kind: str, columns: list[str] | None = None, *, encoded: bool = False) -> Iterator[pa.Table]:
         """Read the rows of a kind, a part at a time.
 

@@ -92,14 +92,14 @@ def _caption(context: ReportContext) -> Iterator[str]:
     if context.table["wall_time"].notna().any():
         yield "Iterations to the tightest tolerance, and below them the wall time of the timed replay."
         yield (
-            "★ marks the fewest iterations of a row, ties included, and the least time, with all times that do not differ from "
-            "it significantly (their quartiles overlap)."
+            "★ marks the algorithm that is decided to need the fewest iterations of a row, and the least time, with all "
+            "times that do not differ from it significantly (their quartiles overlap)."
         )
         if context.table["disturbed"].any():
             yield "~ marks times that other programs disturbed; they win nothing."
     else:
         yield "Iterations to the tightest tolerance."
-        yield "★ marks the fewest iterations of a row, ties included."
+        yield "★ marks the algorithm that is decided to need the fewest iterations of a row."
     yield (
         "Where a run did not converge, the entry is its status and the iteration at which it ended, with f − f* if it "
         "converged elsewhere than at the known minimum, and with the measure that it reached where no method converged."
