@@ -37,6 +37,7 @@ def method(
     theory: Theory | None = None,
     observe: Observe | None = None,
     next_momentum: bool = False,
+    blocks: bool = False,
 ) -> Callable[[Update], Update]:
     """Register a function as the update of an algorithm.
 
@@ -44,7 +45,7 @@ def method(
     ----------
     name
         The name of the algorithm.
-    hyperparameters, slots, look_ahead, autonomous, tested_at, source, theory, observe, next_momentum
+    hyperparameters, slots, look_ahead, autonomous, tested_at, source, theory, observe, next_momentum, blocks
         What the algorithm declares; see `Method`.
 
     Returns
@@ -79,6 +80,7 @@ def method(
             theory=theory,
             observe=observe,
             next_momentum=next_momentum,
+            blocks=blocks,
         )
         return update
 
