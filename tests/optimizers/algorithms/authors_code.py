@@ -35,8 +35,6 @@ CASES = {
                  {"step_size": 0.1, "beta2": 0.99, "beta3": 0.999, "alpha": 3.0}),
     "adopt": ("pytorch_optimizer", "pytorch_optimizer:ADOPT", {"lr": 0.1, "betas": (0.9, 0.99), "weight_decay": 0.0},
               {"step_size": 0.1, "beta2": 0.99}),
-    "cautious-lion": ("pytorch_optimizer", "pytorch_optimizer:Lion",
-                      {"lr": 0.1, "betas": (0.9, 0.99), "weight_decay": 0.0, "cautious": True}, {"step_size": 0.1}),
 }  # fmt: skip
 
 

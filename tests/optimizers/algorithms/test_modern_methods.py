@@ -64,7 +64,7 @@ def test_pytorch_makes_the_same_iterates(name, kind, arguments, values):
 
 
 OPTAX = [
-    ("dowg", lambda: optax.contrib.dowg(learning_rate=1.0, init_estim_sq_dist=1e-4), {"initial_distance": 1e-2}),
+    ("dowg", lambda: optax.contrib.dowg(learning_rate=1.0, init_estim_sq_dist=1e-4, eps=0.0), {"initial_distance": 1e-2}),
     (
         "ademamix", lambda: optax.contrib.ademamix(0.1, b2=0.99, b3=0.999, alpha=3.0),
         {"step_size": 0.1, "beta2": 0.99, "beta3": 0.999, "alpha": 3.0},
@@ -137,6 +137,18 @@ def test_cautious_adamw_is_its_formula_in_fifty_digits():
             points.append([float(value) for value in x])
     found = ours("cautious-adamw", step_size=0.1, beta2=0.99, weight_decay=0.01)
     np.testing.assert_allclose(found, points, rtol=0, atol=1e-12)
+
+
+def test_cautious_lion_is_its_formula():
+    x, points, a = np.array(START), [START], np.zeros(3)
+    for _ in range(STEPS):
+        g = np.array(EIGENVALUES) * x
+        u = np.sign(0.9 * a + 0.1 * g)
+        mask = (u * g > 0).astype(float)
+        x = x * (1 - 0.1 * 0.01) - 0.1 * u * mask / max(mask.mean(), 1e-3)
+        a = 0.99 * a + 0.01 * g
+        points.append(x)
+    np.testing.assert_allclose(ours("cautious-lion", step_size=0.1, weight_decay=0.01), points, rtol=0, atol=1e-13)
 
 
 def test_ema_nesterov_is_nesterov_with_a_shorter_step():
