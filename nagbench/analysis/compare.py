@@ -29,8 +29,8 @@ class Rules:
     Parameters
     ----------
     counts : float
-        The median iterations of a selected variant on a problem may rise by at most this. More lost than gained runs
-        are always a regression.
+        The median iterations of a selected variant on a problem may rise by at most this. If more runs
+        stopped converging than started to, that is always a regression.
     times : float
         A method, or all methods together, regresses if it takes longer by at least this and its interval lies above 1.
     cells : float
@@ -243,7 +243,7 @@ def _why_untimed(a: pd.DataFrame, b: pd.DataFrame) -> str:
             f"times are not compared: A was timed on machine {listed(machines[0])}, B on {listed(machines[1])}, and times "
             "of different machines say nothing about each other"
         )
-    return "times are not compared: no cell that ended alike was timed in both"
+    return "times are not compared: no cell was timed in both with the same status"
 
 
 def _describe_disturbance(a: pd.DataFrame, b: pd.DataFrame) -> list[str]:

@@ -94,13 +94,14 @@ def markdown(comparison: Comparison) -> str:
         f"A = `{comparison.a}`, B = `{comparison.b}`",
         f"**Counts.** {counts_line(comparison)}.",
         _table(changed_counts(comparison)),
-        f"**Times** of B against A, {rules.confidence:.0%} intervals for all methods at once.",
+        f"**Times** of B against A, {rules.confidence:.0%} intervals for all algorithms at once.",
         _table(method_times(comparison)),
         _collapsed_table("single cells", changed_cells(comparison)),
         _collapsed_table("in one of the two only", comparison.only),
         "\n".join(f"* {note}" for note in comparison.notes),
-        f"A regression: counts up by more than {rules.counts:.0%} or runs lost, a method slower by at least {rules.times:.0%}, "
-        f"a single cell by at least {rules.cells:.0%}, with the interval above 1.",
+        f"A regression: counts up by more than {rules.counts:.0%} or more runs that stop converging than start to, an "
+        f"algorithm slower by at least {rules.times:.0%}, a single cell by at least {rules.cells:.0%}, "
+        "with the interval above 1.",
     ]  # fmt: skip
     return "\n\n".join(part for part in parts if part) + "\n"
 

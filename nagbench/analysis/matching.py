@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from nagbench.experiments.minima import solved
+
 # These identify a row if the keys of the cells differ.
 NAMES = [
     "problem", "variant", "mode", "trial", "start", "seed", "oracle", "tolerance", "measure", "relative", "dtype",
 ]  # fmt: skip
 # These are compared between both sides.
-_COMPARED = ["status", "iterations", "value", "residual", "selected", "cell"]
+_COMPARED = ["status", "iterations", "value", "residual", "selected", "cell", "solved"]
 
 
 def matched(a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
@@ -27,7 +29,8 @@ def matched(a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFram
     -------
     pairs : DataFrame
         One row for each match: the columns `NAMES`, ``matched_by`` ("cell" or "name"), ``change``, and status,
-        iterations, value, residual, selected and cell of both sides, with the suffixes ``_a`` and ``_b``.
+        iterations, value, residual, selected, cell and solved of both sides, with the suffixes ``_a`` and ``_b``.
+        ``solved`` says whether the run converged, and, where both sides know it, at the minimum.
     only_a, only_b : DataFrame
         The rows without a match.
 
@@ -47,8 +50,14 @@ def matched(a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFram
         right = right.drop(pairs["row_b"])
         found.append(pairs.assign(matched_by=how))
     pairs = pd.concat(found, ignore_index=True)
-    joined = a.reset_index(drop=True).loc[pairs["row_a"], [*NAMES, *_COMPARED]].reset_index(drop=True)
-    other = b.reset_index(drop=True).loc[pairs["row_b"], _COMPARED].reset_index(drop=True)
+    before, after = (
+        side.reset_index(drop=True).loc[pairs[row]].reset_index(drop=True) for side, row in ((a, "row_a"), (b, "row_b"))
+    )
+    both = _known_minimum(before) & _known_minimum(after)
+    before, after = (
+        side.assign(solved=solved(side).where(both, side["status"] == "converged")) for side in (before, after)
+    )
+    joined, other = before[[*NAMES, *_COMPARED]], after[_COMPARED]
     joined = joined.rename(columns={name: f"{name}_a" for name in _COMPARED})
     joined = joined.assign(**{f"{name}_b": other[name] for name in _COMPARED}, matched_by=pairs["matched_by"])
     return joined.assign(change=_classify_changes(joined)), left, right
@@ -64,13 +73,18 @@ def _merge_rows(left: pd.DataFrame, right: pd.DataFrame, keys: list[str]) -> pd.
     return pairs
 
 
+def _known_minimum(runs: pd.DataFrame) -> pd.Series[bool]:
+    """Return on which rows it is known whether the run ended at the minimum."""
+    return runs["at_minimum"].notna() if "at_minimum" in runs else pd.Series(False, index=runs.index)
+
+
 def _classify_changes(pairs: pd.DataFrame) -> Any:
     """Classify how each row changed.
 
     The result is "same", "bits" (of the value), "fewer", "more", "gained", "lost", "broken", or "otherwise" (another
     status).
     """
-    a, b = pairs["status_a"] == "converged", pairs["status_b"] == "converged"
+    a, b = pairs["solved_a"], pairs["solved_b"]
     count = pairs["iterations_b"].astype(float) - pairs["iterations_a"].astype(float)
     broken = (pairs["status_b"] == "error") & (pairs["status_a"] != "error")
     bits = np.ones(len(pairs), bool)
@@ -105,9 +119,7 @@ def count_groups(pairs: pd.DataFrame) -> pd.DataFrame:
     table = chosen.assign(
         lost=chosen["change"].isin(["lost", "broken"]), gained=chosen["change"] == "gained", runs=1,
         **{
-            f"median_{side}": chosen[f"iterations_{side}"].astype(float).where(
-                chosen[f"status_{side}"] == "converged", np.inf
-            )
+            f"median_{side}": chosen[f"iterations_{side}"].astype(float).where(chosen[f"solved_{side}"], np.inf)
             for side in "ab"
         },
     )  # fmt: skip

@@ -115,20 +115,23 @@ def ranks(work: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns ``mode, task, method, optimizer, median, rank``; rank 1 is the least work, and ties share their mean
-        rank.
+        Columns ``mode, task, method, optimizer, median, residual, rank``; rank 1 is the least work, and ties share
+        their mean rank. On a task that no algorithm solved, rank 1 is the least median residual.
 
     Notes
     -----
     A task is one block of the tests however many starts and seeds it has, because those say nothing about other
-    problems. Methods that failed on at least half of them all tie at the last ranks.
+    problems. Methods that failed on at least half of them all tie at the last ranks, except where all methods did.
+    Runs that converged at another point than the known minimum rank behind those that did not converge, and before
+    those that diverged.
     """
     rows = compared(work)
     rows = rows[rows["tolerance"] == rows.groupby(["mode", "task"])["tolerance"].transform("min")]
-    table = (
-        rows.groupby(["mode", "task", "method", "optimizer"], sort=False)["work"].median().reset_index(name="median")
-    )
-    table["rank"] = table.groupby(["mode", "task"])["median"].rank(method="average")
+    groups = rows.groupby(["mode", "task", "method", "optimizer"], sort=False)
+    table = groups.agg(median=("work", "median"), residual=("final", "median")).reset_index()
+    tasks = [table["mode"], table["task"]]
+    unsolved = np.isinf(table["median"]).groupby(tasks).transform("all")
+    table["rank"] = table["residual"].where(unsolved, table["median"]).groupby(tasks).rank(method="average")
     return table
 
 
@@ -211,11 +214,11 @@ def _test_ranks(table: Any, confidence: float) -> dict[str, Any]:
     f = math.inf if statistic >= largest else (n - 1) * statistic / (largest - statistic)
     why_not = ""
     if k < 2:
-        why_not = "one method alone"
+        why_not = "one algorithm alone"
     elif n < _MIN_PROBLEMS:
         why_not = f"{counted(n, 'problem')}, fewer than {_MIN_PROBLEMS}"
     elif difference >= k - 1:
-        why_not = f"{k} methods on {counted(n, 'problem')}: no difference of mean ranks can reach {difference:.2f}"
+        why_not = f"{k} algorithms on {counted(n, 'problem')}: no difference of mean ranks can reach {difference:.2f}"
     return {
         "methods": k, "problems": n, "chi_square": statistic, "f": f, "p_value": _permutation_p_value(table, statistic),
         "critical_difference": difference, "enough": not why_not, "why_not": why_not,

@@ -1,6 +1,7 @@
 """Assess whether a tuned result is luck: results by number of trials, scores on held-out starts and seeds, and cost.
 
-All functions take a sweep's `runs`, use the rows of mode "tuned", and return a table.
+All functions take a sweep's `runs`, use the rows of mode "tuned", and return a table. The trial that a sweep selects is
+chosen in `nagbench.experiments.selection`.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ def by_trials(runs: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
 def _scores(runs: pd.DataFrame) -> pd.DataFrame:
     """Aggregate each trial over starts and seeds."""
     rows = tuned(runs)
-    found = rows.assign(final=rows["residual"].fillna(np.inf)).groupby([*_NAMED, "trial"], sort=False)
+    found = rows.groupby([*_NAMED, "trial"], sort=False)
     table = found.agg(
         score=("count", "median"),
         final=("final", "median"),
@@ -244,7 +245,7 @@ _SPLIT = ["trial", "tuned_on", "scored_on", "tuned", "scored", "best", "regret"]
 
 def _score_split(tuning: pd.DataFrame, scoring: pd.DataFrame) -> dict[str, float]:
     """Select the best trial on one set of rows and score it on another."""
-    scores = tuning.assign(score=tuning["count"], final=tuning["residual"].fillna(np.inf))
+    scores = tuning.assign(score=tuning["count"])
     ranked = _sort_trials(scores.groupby("trial")[["score", "final"]].median().reset_index())
     trial = int(ranked["trial"].iloc[0])
     others = scoring.groupby("trial")["count"].median()

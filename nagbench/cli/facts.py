@@ -50,7 +50,7 @@ def facts_of_optimizer(optimizer: Optimizer) -> dict[str, Any]:
         "update": method.summary.rstrip("."), "source": method.source or None,
         **{name: _text_of_range(known, optimizer.hyperparameters[name]) for name, known in method.hyperparameters.items()},
         **{name: ", ".join(SCHEDULES[name]) for name in method.schedulable},
-        "gradient taken at": "the look-ahead point" if method.look_ahead else "the iterate",
+        "gradient taken at": "the query point (look-ahead)" if method.look_ahead else "the iterate",
         "theory, L=1, μ=0.01": _text_of_values(textbook_hyperparameters(method, 1.0, 0.01)),
         "theory, L=1, μ=0": _text_of_values(textbook_hyperparameters(method, 1.0, 0.0)),
         "stable up to s·λ": None if stable is None else f"{stable:.6g}",

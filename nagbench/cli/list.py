@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.command("list", cls=Verb)
 @click.argument("what", type=click.Choice(["problems", "optimizers", "families"]))
 @click.option("--kind", help="Only problems that are quadratic, convex (and not quadratic) or nonconvex.")
-@click.option("--dimension", metavar="N|LOW..HIGH", help="Only problems of this dimension; LOW.. and ..HIGH work too.")
+@click.option("--dimension", metavar="N|LOW..HIGH", help="Only problems of this dimension; open ranges: LOW.., ..HIGH.")
 @click.option("--condition", metavar="LOW..HIGH", help="Only problems whose condition number κ = L/μ is in this range.")
 @click.option("--source", metavar="TEXT", help="Only problems whose source contains this text.")
 @click.option("--suite", help="Only problems of this suite.")

@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 @plot_option("the critical-difference diagram")
 @FORMAT_OPTION
 def command(folder: Path, work_options: WorkOptions, confidence: float, plot: Path | None, shape: str) -> None:
-    """Rank the methods of a results directory over its problems, with the tests of Friedman and Nemenyi."""
+    """Rank the algorithms of a results directory over its problems, with the tests of Friedman and Nemenyi."""
     from nagbench.analysis.statistics import alike, friedman, mean_ranks, ranks
     from nagbench.cli.loading import load_work
 
     table = ranks(load_work(folder, work_options))
     if table.empty:
-        raise UsageError("no problem was run with all methods of this mode, so there is nothing to rank")
+        raise UsageError("no problem was run with all algorithms of this mode, so there is nothing to rank")
     means, test = mean_ranks(table), friedman(table, confidence).iloc[0]
     groups = alike(means, float(test["critical_difference"]))
     print_table(means, shape)
@@ -52,9 +52,13 @@ def _print_tests(test: pd.Series, groups: list[list[str]], confidence: float) ->
     from nagbench.analysis.formatting import listed
 
     if not test["enough"]:
-        print_message(f"too few data to distinguish methods by rank: {test['why_not']}")
+        print_message(f"too few data to distinguish algorithms by rank: {test['why_not']}")
         return
-    decision = "the methods differ" if test["p_value"] <= 1 - confidence else "no difference between methods is decided"
+    decision = (
+        "the algorithms differ"
+        if test["p_value"] <= 1 - confidence
+        else "no difference between algorithms is significant"
+    )
     print_message(
         f"Friedman test: χ² = {test['chi_square']:.2f}, p = {test['p_value']:.2g}: {decision}; Nemenyi test: mean ranks more "
         f"than {test['critical_difference']:.2f} apart differ with {confidence:.0%} confidence"
@@ -62,5 +66,5 @@ def _print_tests(test: pd.Series, groups: list[list[str]], confidence: float) ->
     print_message(
         "not distinguished: " + "; ".join(listed(group) for group in groups)
         if groups
-        else "all methods are distinguished"
+        else "all algorithms are distinguished"
     )

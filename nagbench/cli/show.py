@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 def command(name: str, plot: Path | None, no_plot: bool, shape: str) -> None:
     """Print what is known about a problem or an optimizer, and draw it.
 
-    The figure of a problem shows its surface and contours. That of an optimizer which is linear in its gradients shows the
-    iterations that it needs along each eigenvalue of a quadratic, by momentum if it has one.
+    The figure of a problem shows its surface and contours. For an optimizer that is linear in its gradients, it shows the
+    iterations needed along each eigenvalue of a quadratic, as a function of the momentum if there is one.
     """
     from nagbench.cli.facts import facts_of_optimizer, facts_of_problem, plain_fact, text_of_fact
     from nagbench.problems.problem import Problem

@@ -11,8 +11,10 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from nagbench.core.clock import Seconds
 from nagbench.core.measures import MEASURES
 from nagbench.engine import fused, loop
+from nagbench.engine.asking import asking_engine
 from nagbench.engine.backends import ENGINES, NUMBA, Engine
 from nagbench.engine.batches import batch_of
 from nagbench.engine.cell_checks import check_blocks, check_cell
@@ -22,7 +24,7 @@ from nagbench.engine.records import Cell
 from nagbench.engine.self_driven import self_driven_engine
 from nagbench.engine.workspace import make_workspace
 from nagbench.optimizers import schedules
-from nagbench.optimizers.algorithm import Driver, Method, Update, make_update, shapes_of_blocks
+from nagbench.optimizers.algorithm import Driver, Method, Update, form_for, make_update, shapes_of_blocks
 from nagbench.optimizers.registry import find_algorithm
 from nagbench.problems.evaluation import problem_data
 from nagbench.problems.problem import Floats, Problem
@@ -35,7 +37,7 @@ class LoadedBatch:
     Parameters
     ----------
     problem, method
-        The problem and the algorithm that the cells share.
+        The problem and the algorithm that the cells share, the latter in its form for this problem.
     cells
         The cells.
     """
@@ -43,6 +45,9 @@ class LoadedBatch:
     problem: Problem
     method: Method
     cells: Sequence[Cell]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "method", form_for(self.method, self.problem))
 
     @property
     def oracle(self) -> Oracle:
@@ -53,6 +58,8 @@ class LoadedBatch:
     def engine(self) -> Engine:
         """The engine that they share."""
         engine = ENGINES[self.cells[0].engine]
+        if self.method.asks:
+            return asking_engine(engine, self.problem)
         return engine if self.method.driver is None else self_driven_engine(engine)
 
 
@@ -93,10 +100,16 @@ _kept_draws = functools.lru_cache(maxsize=64)(_drawn)
 _own_draws = functools.lru_cache(maxsize=1)(_drawn)
 
 
-def _rule(cell: Cell, method: Method, oracle: Oracle) -> loop.StoppingRule:
+def _measure_of(cell: Cell, problem: Problem) -> int:
+    """Return the number of the measure. Where h = 0, the gradient mapping is the gradient."""
+    smooth = cell.measure == "gradient-mapping" and not problem.composite
+    return loop.GRADIENT if smooth else MEASURES.index(cell.measure)
+
+
+def _rule(cell: Cell, problem: Problem, method: Method, oracle: Oracle) -> loop.StoppingRule:
     """Return when a run is measured and when it stops, as the compiled loop takes it."""
     return loop.StoppingRule(
-        measure=MEASURES.index(cell.measure),
+        measure=_measure_of(cell, problem),
         relative=int(cell.relative),
         tolerances=np.array(cell.tolerances),
         budget=cell.budget,
@@ -141,10 +154,11 @@ class BatchRun:
         self.gradient = self.engine.entry(problem.gradient_kernel, "gradient")
         self.observe = self.engine.entry(method.observe or loop.ignore, "observe")
         self._plain = None if method.driver is not None else make_update(method, problem.blocks)
-        self.update = _driver_of(method, problem) or self.engine.entry(cast(Update, self._plain), "update")
+        kind = "asking" if method.asks else "update"
+        self.update = _driver_of(method, problem) or self.engine.entry(cast(Update, self._plain), kind)
         self.problem_data = problem_data(problem)
         self.all_rows = np.zeros(0, np.int64)
-        self.rule = _rule(batch.cells[0], method, self.oracle)
+        self.rule = _rule(batch.cells[0], problem, method, self.oracle)
         bundle = batch_of(batch.cells, list(method.hyperparameters))
         self.hypers = np.ascontiguousarray(bundle.hypers)
         if method.next_momentum:
@@ -167,7 +181,7 @@ class BatchRun:
     def fused_spec(self) -> fused.FusedSpec | None:
         """What decides the fused loop of replays; None if they go through function pointers.
 
-        Whether there is one depends on the problem and the oracle alone, so that all algorithms are timed alike.
+        Whether there is one depends on the problem and the oracle alone, so that all algorithms are timed in the same way.
         """
         problem, method = self.batch.problem, self.batch.method
         if self.engine is not NUMBA or not self.oracle.exact or problem.dimension > fused.MOST:
@@ -195,9 +209,10 @@ class BatchRun:
         return cast(Callable[[int], Floats] | None, make(self.batch.problem, self.starts[0], values))
 
     @property
-    def begun(self) -> float:
-        """Seconds spent so far on making the library's optimizer. They are not part of the time of a replay."""
-        return float(getattr(self._plain, "begun", 0.0))
+    def begun(self) -> Seconds:
+        """Time spent so far on making the library's optimizer. It is not part of the time of a replay."""
+        found: Seconds = getattr(self._plain, "begun", Seconds())
+        return found
 
     def draws(self, cell: Cell, k: int) -> tuple[loop.Draws, int]:
         """Return the random draws of a cell.

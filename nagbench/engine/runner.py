@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nagbench.core import clock
 from nagbench.core.errors import one_line, truncate
 from nagbench.core.remote import Pulse
 from nagbench.engine import loop
@@ -202,7 +203,7 @@ def point_digest(point: Floats) -> str:
     return hashlib.blake2b(np.ascontiguousarray(point).tobytes(), digest_size=8).hexdigest()
 
 
-def replay(job: BatchRun, index: int, iterations: int, *, pulse: Pulse = lambda: None) -> Iterator[tuple[float, float]]:
+def replay(job: BatchRun, index: int, iterations: int, *, pulse: Pulse = lambda: None) -> Iterator[clock.Seconds]:
     """Replay one cell bare, in slices of about 50 ms.
 
     Parameters
@@ -218,20 +219,19 @@ def replay(job: BatchRun, index: int, iterations: int, *, pulse: Pulse = lambda:
 
     Yields
     ------
-    wall, cpu : float
-        Seconds of a slice, without those of making a library's optimizer.
+    Seconds
+        The time of a slice, without that of making a library's optimizer.
     """
     cell, first = job.batch.cells[index], 0
     allowance = _first_allowance(job)
     while first < iterations or first == 0:
         draw, lasts = job.draws(cell, first)
         last = iterations if job.engine.whole else min(iterations, first + min(allowance, lasts))
-        cpu, wall, begun = time.process_time(), time.perf_counter(), job.begun
+        begun, since = job.begun, clock.now()
         job.replay(index, draw, first, last)
-        begun = job.begun - begun
-        took = time.perf_counter() - wall - begun, time.process_time() - cpu - begun
+        took = clock.now() - since - (job.begun - begun)
         yield took
-        allowance, first = _next_allowance(allowance, took[0]), last
+        allowance, first = _next_allowance(allowance, took.wall), last
         pulse()
         if iterations == 0:
             break

@@ -8,19 +8,23 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from nagbench.core.errors import UsageError, listed
 from nagbench.core.text_form import parse_text
+from nagbench.core.trust import untrusted
 from nagbench.experiments.specification import Spec
+from nagbench.experiments.storage.store import holds_results
 from nagbench.optimizers import schedules
 from nagbench.optimizers.adapters import explain_missing_library
 from nagbench.optimizers.algorithm import Method, check_hyperparameters, complete_schedules, rename_hyperparameters
-from nagbench.optimizers.registry import library_algorithms, lookup_algorithm
+from nagbench.optimizers.registry import library_algorithms, lookup_algorithm, optimizer_plugins, resolve_algorithm
 from nagbench.optimizers.registry import optimizers as optimizer_names
 from nagbench.problems.lookup import problem as make_problem
 from nagbench.problems.lookup import problems as problem_names
 from nagbench.problems.problem import Problem
-from nagbench.problems.suites import merge_suites, suites
+from nagbench.problems.registry import code_of_problem, resolve_family
+from nagbench.problems.suites import all_entries, find_entry, merge_suites, suites
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +55,50 @@ def resolve_problems(spec: Spec) -> dict[str, Problem]:
         else:
             problems[label] = make_problem(label)
     return problems
+
+
+def code_of_spec(spec: Spec) -> list[str]:
+    """Return the code from outside that a specification names, "package.module:attribute" each; nothing is imported.
+
+    Raises
+    ------
+    UsageError
+        If a text or a suite cannot be read.
+    """
+    entries = {**suites(), **merge_suites((Path(file) for file in spec.suites), build=False, taken=suites())}
+    plugins = {name: resolve_algorithm(name) for name in optimizer_plugins()}
+    found: list[str] = []
+    for label in spec.problems:
+        names = match_names([*all_entries(), *entries], label) if "*" in label or "?" in label else [label]
+        for text in names:
+            name, parameters = (text, {}) if text in entries else parse_text(text)
+            entry = entries.get(name) or find_entry(name)
+            family = resolve_family(name if entry is None else entry.family)
+            found += code_of_problem(family, {**({} if entry is None else entry.parameters), **parameters})
+    for label in spec.optimizers:
+        if "*" in label or "?" in label:
+            found += [plugins[name] for name in match_names(plugins, label)]
+        else:
+            found += [path for path in [resolve_algorithm(parse_text(label)[0])] if ":" in path]
+    return list(dict.fromkeys(found))
+
+
+def code_only_results_name(file: Path, spec: Spec, given: Mapping[str, Any]) -> list[str]:
+    """Return the code of a specification that lies in a results directory and that no user has named.
+
+    Parameters
+    ----------
+    file
+        The file of the specification. One that lies elsewhere is the user's, and so is the code that it names.
+    spec
+        The specification.
+    given
+        The keys that a user gave beside the file.
+    """
+    if not holds_results(file.absolute().parent):
+        return []
+    own = spec.model_copy(update={name: tuple(given.get(name) or ()) for name in ("problems", "optimizers", "suites")})
+    return untrusted({*code_of_spec(spec)} - {*code_of_spec(own)})
 
 
 def resolve_variants(texts: Iterable[str]) -> list[Variant]:

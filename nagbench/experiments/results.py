@@ -15,6 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nagbench.experiments.index import Rows, SweepIndex, index_results
+from nagbench.experiments.minima import MinimumFacts, facts_from_plain, with_minima
+from nagbench.experiments.recorded import Recorded, read_recorded
 from nagbench.experiments.selection import select_best_trials
 from nagbench.experiments.storage.parts import REQUIRED, decode_texts
 from nagbench.experiments.storage.store import Store, Warn
@@ -23,8 +25,8 @@ HYPERPARAMETERS = ("step_size", "momentum", "beta1", "beta2", "decay", "epsilon"
 _BEFORE = ("cell", "problem", "family", "dimension", "oracle", "optimizer", "variant", "library", "engine")
 _AFTER = (
     "mode", "trial", "selected", "start", "seed", "dtype", "budget", "measure", "tested_at", "relative", "tolerance",
-    "status", "iterations", "gradient_evaluations", "value_evaluations", "value", "gradient_norm", "residual", "rises",
-    "overshoot", "rate", "predicted_iterations", "error",
+    "status", "iterations", "gradient_evaluations", "value_evaluations", "value", "gradient_norm", "residual",
+    "suboptimality", "at_minimum", "rises", "overshoot", "rate", "predicted_iterations", "error",
 )  # fmt: skip
 
 
@@ -42,7 +44,12 @@ class Results:
 
     @functools.cached_property
     def _index(self) -> SweepIndex:
-        return self.index or index_results(self.store, self.manifest["plan"])
+        return self.index or index_results(self.store, self.manifest["plan"], self.minima)
+
+    @functools.cached_property
+    def minima(self) -> dict[str, MinimumFacts]:
+        """What is known of the minima of the problems, by name; empty for results of versions that did not store it."""
+        return facts_from_plain(self.manifest.get("minima"))
 
     @functools.cached_property
     def plan(self) -> pd.DataFrame:
@@ -80,6 +87,16 @@ class Results:
         plan = self._rows_of_plan(self.selected)
         return self._table(plan, read_outcomes(self.store, plan, part=True), list(plan.columns))
 
+    @functools.cached_property
+    def judged(self) -> pd.DataFrame:
+        """The rows of `runs` that verdicts need: selected ones, winners of replicates, and the first trials, to find copies."""
+        spec, index = self.manifest["spec"], self._index
+        rows = self.selected | index.first_trials(_FIRST_TRIALS)
+        if spec.get("replicates", 1) > 1:
+            rows |= index.winners(spec["trials"])
+        plan = self._rows_of_plan(rows)
+        return self._table(plan, read_outcomes(self.store, plan, part=True), list(plan.columns))
+
     def _table(self, plan: pd.DataFrame, outcomes: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
         if outcomes.empty:
             return pd.DataFrame(columns=[*_BEFORE, *HYPERPARAMETERS, *_AFTER])
@@ -91,6 +108,7 @@ class Results:
         else:
             predicted = predicted.astype({"predicted_iterations": "Int64"}).drop_duplicates(keys)
             table = table.merge(predicted, on=keys, how="left")
+        table = with_minima(table, self.minima)
         table["selected"] = select_best_trials(table)
         extra = [name for name in columns if name not in {*_BEFORE, *_AFTER, *HYPERPARAMETERS, *_HIDDEN}]
         for name in (*HYPERPARAMETERS, "value_evaluations"):
@@ -105,6 +123,23 @@ class Results:
             key=lambda column: column.astype(ranks[column.name]).cat.codes if column.name in ranks else column,
         )
         return table[[*_BEFORE, *HYPERPARAMETERS, *extra, *_AFTER]]
+
+    @functools.cached_property
+    def scores(self) -> pd.DataFrame:
+        """One row a run of what is selected from a held-out or moved start, and tolerance; the columns that `runs` has too.
+
+        Held-out starts have numbers from `nagbench.engine.oracles.HELD_OUT` on, and moved ones from `MOVED` on. The part is
+        made again by the same sweep where it is lost.
+        """
+        part = self.manifest.get("scoring")
+        if not part:
+            return pd.DataFrame(columns=SCORES)
+        plan: pd.DataFrame = pa.concat_tables(self.store.blocks("plan", part)).to_pandas()
+        found = read_outcomes(self.store, plan, part=True)
+        if found.empty:
+            return pd.DataFrame(columns=SCORES)
+        scores = plan.drop(columns=["tolerances", "problem_spec"]).merge(found, on=["cell", "fingerprint"])
+        return with_minima(scores, self.minima)[SCORES]
 
     @functools.cached_property
     def failures(self) -> pd.DataFrame:
@@ -150,6 +185,11 @@ class Results:
         return found.merge(wanted, on=["cell", "fingerprint"]).reindex(columns=columns)
 
     @functools.cached_property
+    def recorded(self) -> Recorded:
+        """What is stored of code from outside, which reading results never runs."""
+        return read_recorded(self.store, self.plan)
+
+    @functools.cached_property
     def missing(self) -> int:
         """Cells of the plan that have no outcome yet."""
         return int(self.manifest["cells"]) - self.counted
@@ -185,12 +225,17 @@ def read_outcomes(store: Store, plan: pd.DataFrame, *, part: bool = False) -> pd
     ]
     if not tables:
         return pd.DataFrame()
-    found: pd.DataFrame = pa.concat_tables(tables, promote_options="permissive").to_pandas()
+    found: pd.DataFrame = store.join("runs", tables).to_pandas()
     if (found["status"] == "error").any():
         found = found.sort_values("status", key=lambda status: status == "error", kind="stable")
     return found.drop_duplicates(["cell", "tolerance", "fingerprint"]).merge(wanted, on=["cell", "fingerprint"])
 
 
+SCORES = [
+    "cell", "problem", "variant", "mode", "trial", "oracle", "start", "seed", "budget", "tolerance", "status", "iterations",
+    "value", "residual", "at_minimum", "error",
+]  # fmt: skip
+_FIRST_TRIALS = 32
 _FAILURE = ["cell", "fingerprint", "status", "error"]
 _HIDDEN = {"every", "problem_spec", "tolerances", "fingerprint"}
 _COLUMNS = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -12,10 +11,11 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from nagbench.core.clock import Seconds, now
 from nagbench.core.errors import UsageError, unknown_name
 from nagbench.optimizers import schedules
 from nagbench.optimizers.hyperparameters import Hyperparameter
-from nagbench.problems.problem import Floats
+from nagbench.problems.problem import Floats, Problem
 
 Update = Callable[..., None]
 Observe = Callable[..., None]
@@ -24,6 +24,7 @@ Session = Callable[..., Step]
 Blocks = tuple[tuple[int, ...], ...]
 Driver = Callable[..., Floats]
 Theory = Callable[[float, float], Mapping[str, float] | None]
+Asking = Callable[..., None]
 
 
 # The hyperparameters of schedules. Their defaults depend on the schedule.
@@ -118,6 +119,16 @@ class Method:
         Installed packages whose versions decide results.
     modules
         Further modules whose source decides results.
+    asks
+        Whether the update asks for values, gradients and proximal points itself: it is then
+        ``update(k, oracle, gradient, iterate, query, slots, hyper)``, its oracle is used by the functions of
+        `nagbench.core.asking`, and ``gradient`` is memory for n numbers.
+    composite
+        Whether an update that asks takes proximal steps, so that it runs on composite problems.
+    proximal
+        The same algorithm as it runs on composite problems, if that is another update; see `proximal_form`.
+    needs_minimum
+        Whether it needs F*.
     """
 
     name: str
@@ -143,6 +154,10 @@ class Method:
     refuses: Callable[[Mapping[str, float]], str | None] | None = None
     distributions: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
+    asks: bool = False
+    composite: bool = False
+    proximal: Method | None = None
+    needs_minimum: bool = False
 
     def __post_init__(self) -> None:
         if sum(kind is not None for kind in (self.update, self.session, self.driver)) != 1:
@@ -348,6 +363,31 @@ def textbook_hyperparameters(algorithm: Method, L: float, mu: float) -> Mapping[
         return None
 
 
+def refusal(algorithm: Method, problem: Problem) -> str | None:
+    """Return why an algorithm cannot run on a problem, in one line; None if it can."""
+    if problem.composite and not algorithm.composite and algorithm.proximal is None:
+        return (
+            f"{problem.name} has a nonsmooth part, and {algorithm.name} takes no proximal step; ista, fista and others do "
+            "(column 'composite' of docs/methods.md)"
+        )
+    if algorithm.needs_minimum and problem.minimum is None:
+        return f"{algorithm.name} needs the minimum F*, which is not known of {problem.name}"
+    return None
+
+
+def form_for(algorithm: Method, problem: Problem) -> Method:
+    """Return an algorithm in the form in which it runs on a problem: with proximal steps on a composite one.
+
+    Raises
+    ------
+    UsageError
+        If it cannot run on the problem.
+    """
+    if (why := refusal(algorithm, problem)) is not None:
+        raise UsageError(why)
+    return algorithm.proximal if problem.composite and algorithm.proximal is not None else algorithm
+
+
 def make_update(algorithm: Method, blocks: Blocks = ()) -> Update:
     """Return the update of an algorithm.
 
@@ -362,7 +402,7 @@ def make_update(algorithm: Method, blocks: Blocks = ()) -> Update:
     -------
     function
         For an algorithm with sessions, an update that begins a session at every k = 0. It serves one run at a time. Its
-        attribute ``begun`` is the time in seconds that beginning sessions has taken so far.
+        attribute ``begun`` is the time that beginning sessions has taken so far, as `Seconds`.
 
     Raises
     ------
@@ -378,15 +418,15 @@ class _SessionUpdate:
     """An update that begins a session at every k = 0."""
 
     def __init__(self, algorithm: Method, blocks: Blocks) -> None:
-        self._algorithm, self._blocks, self.begun = algorithm, blocks, 0.0
+        self._algorithm, self._blocks, self.begun = algorithm, blocks, Seconds()
         self._step: Step | None = None
         self._gradient: Floats | None = None
 
     def __call__(self, k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
         if k == 0 or self._step is None or self._gradient is None:
-            before = time.perf_counter()
+            before = now()
             self._gradient, self._step = gradient, self._begin(gradient, iterate, query, slots, hyper)
-            self.begun += time.perf_counter() - before
+            self.begun += now() - before
         elif gradient is not self._gradient:
             self._gradient[:] = gradient
         self._step(hyper)

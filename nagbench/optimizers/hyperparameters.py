@@ -159,7 +159,6 @@ class Hyperparameter:
             return 1.0 - values
         return values * (unit if self.unit == "1/L" else 1.0)
 
-
     def _values_between(self, low: float, high: float, fractions: Floats) -> Floats:
         """Return the values at fractions of a range without a logarithm."""
         if self.scale == "linear":
@@ -169,6 +168,26 @@ class Hyperparameter:
             first, last = math.asinh(low / smallest), math.asinh(high / smallest)
             return np.array([smallest * math.sinh(first + f * (last - first)) for f in fractions.tolist()])
         return np.minimum(np.floor(low + fractions * (high - low + 1.0)), high)
+
+    def fraction_of(self, value: float, unit: float = 1.0) -> float:
+        """Return the fraction in [0, 1] of the tuning range at which a value lies; that of its nearer end if it lies outside.
+
+        Examples
+        --------
+        >>> from nagbench import Hyperparameter
+        >>> Hyperparameter(default=0.9, tuning=(0.9, 0.999), scale="log-complement").fraction_of(0.99)
+        0.5
+        """
+        assert self.tuning is not None
+        low, high = self.tuning
+        if self.scale == "log-complement":
+            low, high, value = 1.0 - low, 1.0 - high, 1.0 - value
+        elif self.unit == "1/L":
+            value /= unit
+        if value <= 0.0:
+            return float(low > high)
+        fraction = (math.log(value) - math.log(low)) / (math.log(high) - math.log(low))
+        return round(min(1.0, max(0.0, fraction)), 12)
 
 
 def _text_of_choice(choice: bool | str) -> str:

@@ -19,9 +19,10 @@ from nagbench.core.discovery import (
 from nagbench.core.errors import UsageError, unknown_name
 from nagbench.core.remote import REMOTE_LOADER
 from nagbench.core.text_form import parse_text
+from nagbench.core.trust import check_named, name_code
 from nagbench.optimizers.adapters import explain_missing_library
 from nagbench.optimizers.adapters.user import is_optimizer, make_algorithm
-from nagbench.optimizers.algorithm import Method, Observe, Optimizer, Theory, Update
+from nagbench.optimizers.algorithm import Asking, Method, Observe, Optimizer, Theory, Update
 from nagbench.optimizers.hyperparameters import Hyperparameter
 
 
@@ -37,6 +38,9 @@ def method(
     theory: Theory | None = None,
     observe: Observe | None = None,
     next_momentum: bool = False,
+    asks: bool = False,
+    composite: bool = False,
+    needs_minimum: bool = False,
     blocks: bool = False,
 ) -> Callable[[Update], Update]:
     """Register a function as the update of an algorithm.
@@ -45,8 +49,10 @@ def method(
     ----------
     name
         The name of the algorithm.
-    hyperparameters, slots, look_ahead, autonomous, tested_at, source, theory, observe, next_momentum, blocks
+    hyperparameters, slots, look_ahead, autonomous, tested_at, source, theory
         What the algorithm declares; see `Method`.
+    observe, next_momentum, asks, composite, needs_minimum, blocks
+        Further declarations.
 
     Returns
     -------
@@ -80,8 +86,36 @@ def method(
             theory=theory,
             observe=observe,
             next_momentum=next_momentum,
+            asks=asks,
+            composite=composite,
+            needs_minimum=needs_minimum,
             blocks=blocks,
         )
+        return update
+
+    return register
+
+
+def proximal_form(smooth: Update, *, slots: int = 0) -> Callable[[Asking], Asking]:
+    """Register a function as the update that an algorithm makes on composite problems, which asks.
+
+    Parameters
+    ----------
+    smooth
+        The update that is registered for smooth problems. Where h = 0, both make the same iterates.
+    slots
+        The number of vectors of the state on composite problems.
+
+    Returns
+    -------
+    decorator
+        It returns the function as it is; for its arguments see `Method`.
+    """
+
+    def register(update: Asking) -> Asking:
+        known: Method = smooth.__method__  # type: ignore[attr-defined]
+        form = replace(known, update=update, slots=slots, observe=None, asks=True, composite=True)
+        smooth.__method__ = replace(known, proximal=form)  # type: ignore[attr-defined]
         return update
 
     return register
@@ -136,7 +170,8 @@ def find_algorithm(name: str) -> Method:
     Raises
     ------
     UsageError
-        If there is none, if it cannot be imported, or if its library is not installed.
+        If there is none, if it cannot be imported, if its library is not installed, or if it is code from outside that
+        no user has named; see `nagbench.core.trust`.
     """
     if name in algorithms():
         return algorithms()[name]
@@ -147,6 +182,7 @@ def find_algorithm(name: str) -> Method:
         return found
     if ":" not in name:
         raise unknown_name("optimizer", name, known_optimizers())
+    check_named(f"optimizer {name}", [name])
     loader = REMOTE_LOADER.get()
     return _import_algorithm(name) if loader is None else loader.method(name)
 
@@ -167,9 +203,16 @@ def _import_algorithm(path: str) -> Method:
 
 def lookup_algorithm(name: str) -> Method:
     """Return the algorithm of a name as a user writes it, plugins included; see `find_algorithm`."""
-    if ":" in name or name in algorithms() or name in library_algorithms() or name not in optimizer_plugins():
-        return find_algorithm(name)
-    return find_algorithm(optimizer_plugins()[name].path)
+    path = resolve_algorithm(name)
+    if ":" in path:
+        name_code(path)
+    return find_algorithm(path)
+
+
+def resolve_algorithm(name: str) -> str:
+    """Return the path of a plugin's algorithm for its name, and any other name as it is. Nothing is imported."""
+    known = ":" in name or name in algorithms() or name in library_algorithms() or name not in optimizer_plugins()
+    return name if known else optimizer_plugins()[name].path
 
 
 def optimizer(name: str, **hyperparameters: float | str) -> Optimizer:

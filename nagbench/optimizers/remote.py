@@ -15,7 +15,9 @@ from nagbench.optimizers.algorithm import Method, Optimizer
 from nagbench.optimizers.hyperparameters import Hyperparameter
 from nagbench.optimizers.registry import find_algorithm
 
-_FLAGS = ("look_ahead", "autonomous", "next_momentum", "contextual", "blocks", "matrices")
+_FLAGS = (
+    "look_ahead", "autonomous", "next_momentum", "contextual", "blocks", "matrices", "asks", "composite", "needs_minimum",
+)  # fmt: skip
 _FUNCTIONS = ("update", "session", "driver", "observe", "theory", "refuses")
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from nagbench.core.errors import unknown_name
 from nagbench.core.text_form import parse_text
+from nagbench.core.trust import name_code
 from nagbench.problems.adapters.python import problem_of_function
 from nagbench.problems.problem import Problem
-from nagbench.problems.registry import build_problem, families, resolve_family
+from nagbench.problems.registry import build_problem, code_of_problem, families, resolve_family
 from nagbench.problems.suites import all_entries, find_entry
 
 
@@ -59,6 +60,7 @@ def problem(name: str | Callable[..., Any], **parameters: Any) -> Problem:
     family = resolve_family(name)
     if family not in families() and ":" not in family:
         raise unknown_name("problem", name, [*problems(), *families()])
+    name_code(*code_of_problem(family, parameters))
     return build_problem(family, parameters, **facts)
 
 

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import pytest
+from made_tables import runs_of
 
 from nagbench.analysis.formatting import listed, number, seconds, whole
 from nagbench.analysis.summary import findings, summary
-
-
-def runs_of(*rows: dict[str, Any]) -> pd.DataFrame:
-    common = {
-        "family": "quadratic", "dimension": 2, "oracle": "exact", "optimizer": "nesterov", "library": "nagbench",
-        "engine": "numba", "mode": "tuned", "trial": 0, "selected": True, "start": 0, "seed": 0, "dtype": "float64",
-        "budget": 100, "measure": "gradient", "tested_at": "x", "relative": False, "tolerance": 1e-6,
-        "status": "converged", "gradient_evaluations": 1.0, "predicted_iterations": None, "error": "", "problem": "bowl",
-    }  # fmt: skip
-    return pd.DataFrame([{"cell": f"cell{i}", **common, **row} for i, row in enumerate(rows)])
 
 
 def times_of(*rows: tuple[str, int, float, float], machine: str = "here") -> pd.DataFrame:
@@ -125,13 +114,13 @@ def test_findings_name_leads_margins_ties_and_failures() -> None:
         {"problem": "two", "optimizer": "b", "iterations": 100, "status": "budget"},
         {"problem": "three", "optimizer": "a", "iterations": 8},
         {"problem": "three", "optimizer": "b", "iterations": 8},
-        {"problem": "four", "optimizer": "a", "iterations": 3, "status": "diverged"},
-        {"problem": "four", "optimizer": "b", "iterations": 100, "status": "budget"},
+        {"problem": "four", "optimizer": "a", "iterations": 3, "status": "diverged", "residual": np.inf},
+        {"problem": "four", "optimizer": "b", "iterations": 100, "status": "budget", "residual": 0.003},
     )
     assert findings(summary(runs, NO_TIMES)) == [
         "Tuned: a needed the fewest iterations on 2 of 4 problems: one (5 against 50 for b) and two (1,234, no other "
         "converged); a tie between a and b on three.",
-        "Tuned: no method converged on four.",
+        "Tuned: no algorithm solved four (b came nearest: ‖∇f(x)‖ = 0.003).",
         "Tuned: not converged: b on two and four (budget); a on four (diverged).",
     ]
 
@@ -141,7 +130,7 @@ def test_findings_say_where_time_disagrees_with_iterations() -> None:
     said = findings(summary(runs, times_of(("cell0", 5, 3.0, 0.1), ("cell1", 6, 1.0, 0.1))))
     assert said == [
         "Tuned: a needed the fewest iterations on the one problem: bowl (5 against 6 for b).",
-        "Tuned: by wall time the lead goes to another method: b on bowl.",
+        "Tuned: by wall time the lead goes to another algorithm: b on bowl.",
         "Tuned: every run converged.",
     ]
 

@@ -258,9 +258,7 @@ class _Steps:
     def constants(self, values: list[float]) -> Constants:
         """Return the values that are constants of a step; None in place of those that are traced."""
         known = (parameter.hyperparameter for parameter in self._make.signature.parameters)
-        fixed = tuple(
-            None if _is_traced(one, value) else _key(value) for one, value in zip(known, values, strict=True)
-        )
+        fixed = tuple(None if _is_traced(one, value) else _key(value) for one, value in zip(known, values, strict=True))
         return fixed if self.can_trace(fixed) else tuple(map(_key, values))
 
     def _can_trace(self, constants: Constants) -> bool:

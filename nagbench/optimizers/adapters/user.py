@@ -1,6 +1,6 @@
 """A user's own optimizers, by "package.module:attribute", with the parameters of their signature as hyperparameters.
 
-* A function ``step(x, gradient, state, ...)``, recognised by the names of its first three parameters. It changes x in
+* A function ``step(x, gradient, state, ...)``, recognized by the names of its first three parameters. It changes x in
   place, or returns the new x. ``state`` is a dictionary for what it remembers, empty at the start of every run. The
   gradient is read only. The further parameters are hyperparameters.
 * A class of ``torch.optim.Optimizer``, whose parameters after the first are hyperparameters: see `_user_torch`.
@@ -27,7 +27,11 @@ import numpy as np
 
 from nagbench.core.errors import UsageError, one_line
 from nagbench.optimizers.adapters._parameters import Signature, read_signature
-from nagbench.optimizers.adapters._user_optax import is_transformation, is_transformation_class, transformation_algorithm
+from nagbench.optimizers.adapters._user_optax import (
+    is_transformation,
+    is_transformation_class,
+    transformation_algorithm,
+)
 from nagbench.optimizers.adapters._user_torch import is_torch_class, torch_algorithm
 from nagbench.optimizers.algorithm import Method, Step
 from nagbench.optimizers.errors import OptimizerError

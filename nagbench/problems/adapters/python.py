@@ -19,10 +19,17 @@ import numpy as np
 
 from nagbench.core.discovery import import_object, is_unmarked
 from nagbench.core.errors import UsageError, one_line
-from nagbench.problems.adapters._common import FunctionError, evaluate_value, make_kernels, read_facts
+from nagbench.core.trust import name_code
+from nagbench.problems.adapters._common import (
+    FunctionError,
+    evaluate_value,
+    make_kernels,
+    make_nonsmooth_kernels,
+    read_facts,
+)
 from nagbench.problems.adapters._jax import double_precision, load_jax
 from nagbench.problems.problem import Floats, Problem
-from nagbench.problems.registry import Family, adapter, build_problem
+from nagbench.problems.registry import Family, adapter, build_problem, code_of_problem
 
 Function = Callable[..., Any]
 _NO_ROWS = np.zeros(0, np.int64)
@@ -72,10 +79,13 @@ def problem_of_function(function: Any, parameters: Mapping[str, Any], facts: Map
     given = dict(parameters)
     gradient = given.pop("gradient", None)
     path = _import_path(function)
+    name_code(*code_of_problem(f"python:{path}", given if gradient is None else {**given, "gradient": gradient}))
     if not callable(gradient):
         return build_problem(_family(f"python:{path}", function, None, ()), parameters, **facts)
     built = build_problem(_family(f"python:{path}", function, gradient, ()), given, **facts)
-    return replace(built, parameters={**given, "gradient": _import_path(gradient).replace(":", ".")})
+    named = {**given, "gradient": _import_path(gradient).replace(":", ".")}
+    name_code(*code_of_problem(f"python:{path}", named))
+    return replace(built, parameters=named)
 
 
 def _import_path(function: Any) -> str:
@@ -155,6 +165,7 @@ def _problem(
         gradient_kernel=gradient_kernel,
         start=point,
         engine="python",
+        **make_nonsmooth_kernels(name, function),
         modules=tuple(dict.fromkeys([*modules, *_modules_of(function, own_gradient)])),
         **read_facts(name, function, point.size),
     )

@@ -133,7 +133,7 @@ class _FlatModule:
     def __init__(self, name: str, module: Any, data: tuple[Any, ...]) -> None:
         self._module, self._data = module.double(), data
         trained = {key: p for key, p in module.named_parameters() if p.requires_grad}
-        if (odd := [key for key, p in trained.items() if not p.is_floating_point()]):
+        if odd := [key for key, p in trained.items() if not p.is_floating_point()]:
             raise UsageError(
                 f"{name}: its parameter {odd[0]} is of type {trained[odd[0]].dtype}; x is real: give the real and the "
                 "imaginary part as two parameters"

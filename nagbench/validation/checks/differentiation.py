@@ -119,8 +119,8 @@ def _ridders(
 
     Notes
     -----
-    The uncertainty of an entry is its difference from its neighbours, as in the reference, plus a bound on rounding,
-    because neighbours may agree by chance to more digits than the values of f have.
+    The uncertainty of an entry is its difference from its neighbors, as in the reference, plus a bound on rounding,
+    because neighbors may agree by chance to more digits than the values of f have.
 
     References
     ----------

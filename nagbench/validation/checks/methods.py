@@ -73,7 +73,11 @@ def make_method_check(optimizer: Optimizer, name: str, seed: int) -> CheckResult
 
 def checks_of(method: Method) -> Mapping[str, MethodCheck]:
     """Return the checks for this kind of method, by name."""
-    return CHECKS if method.update is not None else OF_SESSIONS if method.session is not None else OF_DRIVERS
+    if method.asks:
+        return OF_ASKING
+    if method.update is None:
+        return OF_SESSIONS if method.session is not None else OF_DRIVERS
+    return CHECKS if method.proximal is None else {**CHECKS, "composite": composite}
 
 
 class AlgorithmProbe:
@@ -422,6 +426,33 @@ def theory(probe: AlgorithmProbe) -> Finding:
     return passed(f"converges in {done.iterations} iterations to a relative ‖∇f‖ of 1e-8 with L = {L:g}, μ = {mu:g}")
 
 
+def repeats(probe: AlgorithmProbe) -> Finding:
+    """Check that the same run twice gives the same bits, of an algorithm that asks."""
+    problem = make_problem("quadratic", eigenvalues=[1.0, 3.0, 10.0], start=[1.0, 1.0, 1.0])
+    paths = [
+        run(problem, probe.optimizer, tolerance=_UNREACHABLE, budget=30, path=True, engine="python").path
+        for _ in range(2)
+    ]
+    assert paths[0] is not None
+    assert paths[1] is not None
+    return _check_identical("the same run again", paths[0], paths[1])
+
+
+def composite(probe: AlgorithmProbe) -> Finding:
+    """Check that the algorithm meets the minimum of a quadratic in a box, with its textbook values if it has some."""
+    method = probe.method
+    if method.asks and not method.composite:
+        return skipped("it takes no proximal step")
+    problem = make_problem("box-quadratic", eigenvalues=[0.5, 10.0, 3.0], center=[2.0, 0.5, -4.0])
+    assert problem.smoothness is not None
+    tuning = textbook_hyperparameters(method, problem.smoothness, problem.strong_convexity or 0.0)
+    chosen = probe.optimizer if tuning is None else Optimizer(method, tuning)
+    done = run(problem, chosen, tolerance=1e-8, budget=20_000, engine="python")
+    if done.status != "converged":
+        return failed(f"on a quadratic in a box it ends {done.status} after {done.iterations} iterations {done.error}")
+    return passed(f"meets a gradient mapping of 1e-8 on a quadratic in a box in {done.iterations} iterations")
+
+
 def _convex_optimizer(method: Method, L: float) -> Optimizer | None:
     """Return the method with its textbook hyperparameters for convex functions (μ = 0). Return None if it has none."""
     values = textbook_hyperparameters(method, L, 0.0)
@@ -438,5 +469,10 @@ CHECKS: Mapping[str, MethodCheck] = {
 OF_SESSIONS: Mapping[str, MethodCheck] = {
     "hyperparameters": hyperparameters, "output": output, "determinism": determinism, "state": state, "use": use,
     "gradient": gradient, "coordinates": coordinates, "bowl": bowl, "theory": theory,
+}  # fmt: skip
+# An update that asks cannot be given made-up gradients, so it is only run.
+OF_ASKING: Mapping[str, MethodCheck] = {
+    "hyperparameters": hyperparameters, "determinism": repeats, "engines": engines, "bowl": bowl, "theory": theory,
+    "composite": composite,
 }  # fmt: skip
 OF_DRIVERS: Mapping[str, MethodCheck] = {"hyperparameters": hyperparameters, "bowl": bowl}

@@ -1,4 +1,4 @@
-"""Contract of a problem: the behaviour of its kernels, and its claimed facts where they can be tested."""
+"""Contract of a problem: the behavior of its kernels, and its claimed facts where they can be tested."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from nagbench.validation.checks.findings import (
     text_of,
 )
 from nagbench.validation.checks.kernels import KERNELS
+from nagbench.validation.checks.nonsmooth import NONSMOOTH
 from nagbench.validation.checks.probe import Probe
 
 ProblemCheck = Callable[[Probe], Finding]
@@ -51,13 +52,14 @@ def check_problem(problem: Problem, *, seed: int = 0, speed: bool = True) -> lis
         One result for each check.
     """
     names = [name for name in CHECKS if speed or name != "speed"]
+    names += list(NONSMOOTH) if problem.composite else []
     return run_checks(problem.name, names, lambda name: make_problem_check(problem, name, seed))
 
 
 @remote_call()
 def make_problem_check(problem: Problem, name: str, seed: int) -> CheckResult:
     """Run one of the checks of a problem, where its code lives."""
-    return run_check(problem.name, name, CHECKS[name], Probe(problem, seed))
+    return run_check(problem.name, name, {**CHECKS, **NONSMOOTH}[name], Probe(problem, seed))
 
 
 def start(probe: Probe) -> Finding:
@@ -66,6 +68,8 @@ def start(probe: Probe) -> Finding:
     if point.ndim != 1 or not point.size or not np.isfinite(point).all():
         return failed("the start is not a list of finite numbers")
     values, slopes = probe.evaluate(point)
+    if probe.problem.composite and not np.isfinite(probe.problem.value(point)):
+        return failed("h is not finite at the start: a start is feasible", point)
     if not np.isfinite(values[0]):
         return failed(f"the value at the start is {values[0]}", point)
     if not np.isfinite(slopes[0]).all():

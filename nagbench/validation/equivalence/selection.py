@@ -94,7 +94,7 @@ def _find_groups(members: Sequence[tuple[Member, Method]]) -> list[Group]:
         member, method = members[0]
         raise UsageError(
             f"{member.name} takes {', '.join(method.hyperparameters) or 'no hyperparameters'}, which fits no group; "
-            "name an implementation beside it to compare it with"
+            "name another implementation to compare it with"
         )
     return found
 
@@ -128,8 +128,10 @@ def _parse_member(text: str) -> tuple[Member, Method]:
         if key not in method.hyperparameters:
             raise unknown_name(f"hyperparameter of {name}", key, method.hyperparameters)
     known = method.hyperparameters
-    values = {key: known[key].check(name, key, value) if known[key].choices else check_number(key, value)
-              for key, value in given.items()}
+    values = {
+        key: known[key].check(name, key, value) if known[key].choices else check_number(key, value)
+        for key, value in given.items()
+    }
     return Member(name, values), method
 
 

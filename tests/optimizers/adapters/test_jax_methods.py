@@ -112,6 +112,7 @@ print(keras.config.backend())
 """
 
 
+@pytest.mark.slow
 def test_keras_on_pytorch_in_a_process_of_its_own():
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT], env={**os.environ, "KERAS_BACKEND": "torch"}, capture_output=True, text=True

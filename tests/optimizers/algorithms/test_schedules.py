@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from trajectories import ROSENBROCK_START, first_difference, rosenbrock
+from tunings import ONE_START
 
 import nagbench
 from nagbench.engine.batch_run import BatchRun, LoadedBatch
@@ -246,7 +247,7 @@ class TestText:
     def test_in_a_specification_and_the_tables(self, tmp_path):
         spec = validate_spec(
             {
-                "problems": ["bowl"], "modes": ["tuned"], "trials": 2, "timing": False, "budget": 200,
+                "problems": ["bowl"], "modes": ["tuned"], "trials": 2, **ONE_START, "timing": False, "budget": 200,
                 "optimizers": ["gradient-descent", LISTED, "nesterov:schedule=step"],
             }
         )  # fmt: skip
@@ -265,7 +266,9 @@ class TestText:
     def test_the_step_size_is_tuned_under_a_schedule_and_a_row_gives_its_cell_back(self):
         optimizers = ["adam:schedule=inverse", "nesterov"]
         plan = make_plan(
-            validate_spec({"problems": ["bowl"], "optimizers": optimizers, "modes": ["tuned"], "trials": 4})
+            validate_spec(
+                {"problems": ["bowl"], "optimizers": optimizers, "modes": ["tuned"], "trials": 4, **ONE_START}
+            )
         )
         rows = [row for lot in plan for row in plan_table(lot, plan_schema(plan)).to_pylist()]
         assert [row["schedule"] for row in rows] == ["inverse"] * 4 + [None] * 4

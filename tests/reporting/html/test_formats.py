@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from tunings import ONE_START
 
 import nagbench
 from nagbench.reporting.context import ReportContext, build_context
@@ -84,6 +85,7 @@ def test_a_notebook_shows_findings_and_counts(tuned: ReportContext) -> None:
     assert f"{int(tuned.table['iterations'].replace(float('inf'), 0).max()):,}" in text
 
 
+@pytest.mark.slow
 def test_every_figure_is_a_pdf_of_its_own(tuned: ReportContext, tmp_path: Path) -> None:
     files = list(write_figures(tuned, tmp_path / "figures"))
     assert len(files) == len(set(files)) == render_page(tuned).count('<div class="picture"')
@@ -93,7 +95,7 @@ def test_every_figure_is_a_pdf_of_its_own(tuned: ReportContext, tmp_path: Path) 
 @pytest.fixture(scope="module")
 def sweeps(tmp_path_factory: pytest.TempPathFactory) -> tuple[nagbench.Sweep, nagbench.Sweep]:
     """Two directories: one method is in both, one problem in one alone."""
-    common: dict[str, Any] = {"trials": 2, "budget": 2000, "repeats": 2, "modes": ["tuned"]}
+    common: dict[str, Any] = {"trials": 2, **ONE_START, "budget": 2000, "repeats": 2, "modes": ["tuned"]}
     folder = tmp_path_factory.mktemp("several")
     return (
         nagbench.sweep(problems=["bowl", "rosenbrock"], optimizers=["nesterov"], out=folder / "a", **common),

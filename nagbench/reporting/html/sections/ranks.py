@@ -41,10 +41,10 @@ def _diagram(test: dict[Any, Any], means: pd.DataFrame, result: str, context: Re
     difference = float(test["critical_difference"])
     name = context.ids("ranks", mode, "diagram")
     draw = functools.partial(plot_critical_difference, means, difference, alike(means, difference))
-    panel = Panel(id=f"{name}-picture", draw=draw, description=f"Mean ranks of the methods, {mode}")
+    panel = Panel(id=f"{name}-picture", draw=draw, description=f"Mean ranks of the algorithms, {mode}")
     caption = (
-        "Best to the left. A bar joins methods whose mean ranks differ by less than Nemenyi’s critical difference at 95 %: "
-        "the difference between them is not decided.",
+        "Best to the left. A bar joins algorithms whose mean ranks differ by less than Nemenyi’s critical difference at 95 %: "
+        "the difference between them is not significant.",
         result,
         "Rank 1 is the least median of iterations to the tightest tolerance; ties share their mean rank. Problems that "
         "are variations of one another are not independent blocks.",
@@ -60,7 +60,7 @@ def _table(mode: str, means: pd.DataFrame, result: str, context: ReportContext) 
         entries = (TableCell(text=row["method"]), *numbers)
         rows.append(TableRow(entries=entries, method=context.methods.get(row["method"])))
     caption = (
-        "Mean ranks by iterations to the tightest tolerance, and the number of problems on which a method was best, ties "
+        "Mean ranks by iterations to the tightest tolerance, and the number of problems on which an algorithm was best, ties "
         "included."
     )
     return Table(
