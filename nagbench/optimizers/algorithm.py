@@ -31,6 +31,8 @@ Asking = Callable[..., None]
 _SCHEDULE_HYPERPARAMETERS = {
     "schedule_period": Hyperparameter(default=math.nan, low_bound=1.0),
     "schedule_factor": Hyperparameter(default=math.nan, high_bound=1.0),
+    "schedule_warmup": Hyperparameter(default=math.nan, low_bound=1.0),
+    "schedule_decay": Hyperparameter(default=math.nan, low_bound=1.0),
     "momentum_period": Hyperparameter(default=math.nan, low_bound=1.0),
 }
 

@@ -41,6 +41,7 @@ def method(
     asks: bool = False,
     composite: bool = False,
     needs_minimum: bool = False,
+    blocks: bool = False,
 ) -> Callable[[Update], Update]:
     """Register a function as the update of an algorithm.
 
@@ -50,7 +51,7 @@ def method(
         The name of the algorithm.
     hyperparameters, slots, look_ahead, autonomous, tested_at, source, theory
         What the algorithm declares; see `Method`.
-    observe, next_momentum, asks, composite, needs_minimum
+    observe, next_momentum, asks, composite, needs_minimum, blocks
         Further declarations.
 
     Returns
@@ -88,6 +89,7 @@ def method(
             asks=asks,
             composite=composite,
             needs_minimum=needs_minimum,
+            blocks=blocks,
         )
         return update
 

@@ -8,6 +8,7 @@ closure asks for values and gradients itself.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ class _Parameters:
 
         self._torch, self._shapes = torch, blocks
         self._all = [torch.nn.Parameter(torch.from_numpy(piece.copy())) for piece in split(blocks, x)]
-        self.optimizer = kind(self._all, **arguments)
+        self.optimizer = _construct(kind, self._all, arguments)
         self._averages = all(callable(getattr(self.optimizer, mode, None)) for mode in ("train", "eval"))
         self._resets = kind.zero_grad is not torch.optim.Optimizer.zero_grad
         if self._averages:
@@ -83,6 +84,22 @@ class _Parameters:
                 parameter.copy_(before)
 
 
+def _construct(kind: type[Any], parameters: list[Any], arguments: Mapping[str, Any]) -> Any:
+    """Return the optimizer of parameters.
+
+    A class that takes no plain list is given groups that say which parameters Muon's step is for, the matrices.
+    """
+    try:
+        return kind(parameters, **arguments)
+    except Exception:
+        matrices = [parameter for parameter in parameters if parameter.ndim > 1]
+        others = [parameter for parameter in parameters if parameter.ndim <= 1]
+        groups = [{"params": chosen, "use_muon": use} for chosen, use in ((matrices, True), (others, False)) if chosen]
+        with contextlib.suppress(Exception):
+            return kind(groups, **arguments)
+        raise
+
+
 @dataclass(frozen=True)
 class _Style:
     """How a class wants to be driven.
@@ -113,7 +130,8 @@ def find_style(kind: type[Any], arguments: Mapping[str, Any]) -> _Style:
             try:
                 return _Style(closure, _try(kind, arguments, shape, closure), len(shape) > 1)
             except Exception as error:
-                first = first or one_line(error)
+                # What a class says of a missing closure is no news where it was given one.
+                first = one_line(error) if not first or (closure and "losure" in first) else first
     return _Style(refusal=first)
 
 
@@ -217,7 +235,10 @@ def torch_algorithm(name: str, kind: type[Any], signature: Signature) -> Method:
     def refuses(values: Mapping[str, float]) -> str | None:
         why = signature.missing(values)
         if why is None and (refusal := _constructor_refusal(kind, signature.arguments(values.values()), style)):
-            return format_refusal("its class", values, refusal)
+            changed = {
+                name: value for name, value in values.items() if value != signature.hyperparameters[name].default
+            }
+            return format_refusal("its class", {k: v for k, v in changed.items() if v == v}, refusal)
         return why
 
     return Method(
