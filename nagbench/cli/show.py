@@ -29,7 +29,7 @@ def command(name: str, plot: Path | None, no_plot: bool, shape: str) -> None:
     The figure of a problem shows its surface and contours. That of an optimizer which is linear in its gradients shows the
     iterations that it needs along each eigenvalue of a quadratic, by momentum if it has one.
     """
-    from nagbench.cli.facts import facts_of_optimizer, facts_of_problem
+    from nagbench.cli.facts import facts_of_optimizer, facts_of_problem, text_of_fact
     from nagbench.problems.problem import Problem
 
     subject = _find(name)
@@ -40,7 +40,7 @@ def command(name: str, plot: Path | None, no_plot: bool, shape: str) -> None:
     if shape == "json":
         print_object(facts)
     else:
-        print_facts({key: unknown if value is None else value for key, value in facts.items()})
+        print_facts({key: unknown if value is None else text_of_fact(value) for key, value in facts.items()})
     if not no_plot:
         _plot(subject, plot, default=Path(f"{name.partition(':')[0].replace('/', '-')}.png"))
 

@@ -16,7 +16,15 @@ from nagbench.engine.lookup import choose_engine
 from nagbench.engine.oracles import default_every, parse_oracle
 from nagbench.engine.records import Cell
 from nagbench.execution.sandbox import abandoned_reason
-from nagbench.experiments.modes import Settings, iterate_settings, make_settings, needs_unit, refusals, theory_of
+from nagbench.experiments.modes import (
+    Settings,
+    iterate_settings,
+    make_settings,
+    needs_unit,
+    refusals,
+    theory_fails,
+    theory_of,
+)
 from nagbench.experiments.names import Variant, resolve_problems, resolve_variants
 from nagbench.experiments.specification import Spec
 from nagbench.optimizers.algorithm import Method, complete_schedules
@@ -101,13 +109,21 @@ def make_plan(spec: Spec) -> Plan:
 
 
 def missing_theory_message(plan: Plan) -> str:
-    """Return a line that names the pairs without a tuning for mode theory; empty if there are none."""
+    """Return a line that names the pairs without a tuning for mode theory; empty if there are none.
+
+    Where mode theory was not asked for by name, only those are named whose textbook values cannot be computed.
+    """
     groups: dict[tuple[str, ...], list[str]] = {}
-    if plan.spec.modes is None or "theory" not in plan.spec.modes:
+    if plan.spec.modes is not None and "theory" not in plan.spec.modes:
         return ""
     for label, problem in plan.problems.items():
         tuned = [variant for variant in plan.variants if variant.free and not variant.lists]
-        lacking = tuple(variant.label for variant in tuned if theory_of(variant.method, problem) is None)
+        lacking = tuple(
+            variant.label
+            for variant in tuned
+            if theory_fails(variant.method, problem)
+            or (plan.spec.modes is not None and theory_of(variant.method, problem) is None)
+        )
         if lacking:
             groups.setdefault(lacking, []).append(label)
     pairs = (f"{', '.join(labels)} × {', '.join(variants)}" for variants, labels in groups.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -110,4 +111,5 @@ def read_spec(file: Path, **overrides: Any) -> dict[str, Any]:
     suite = [name for name, value in values.items() if isinstance(value, dict) and "family" in value]
     if suite and len(suite) == len(values):
         raise UsageError(f"specification {file} is a suite of problems, given with --suite (its first: {suite[0]})")
-    return {"name": file.stem, **values, **overrides}
+    # A file may have any name; that of a sweep is part of folders and of asv's names.
+    return {"name": re.sub(r"[^\w.-]+", "-", file.stem).strip("-") or "sweep", **values, **overrides}
