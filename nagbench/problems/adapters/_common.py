@@ -61,7 +61,13 @@ def evaluate_gradient(name: str, function: Function, x: Floats, rows: Ints) -> F
 
 def _call(name: str, function: Function, x: Floats, rows: Ints) -> Floats:
     try:
-        result = np.asarray(function(x.copy(), rows))
+        returned = function(x.copy(), rows)
+        if _is_pair(returned, x):
+            raise FunctionError(
+                f"{name} returned a tuple (value, gradient), expected one of them; return the value alone, and give the "
+                f"gradient as a function of its own (the attribute gradient), at x = {_format(x)}"
+            )
+        result = np.asarray(returned)
     except FunctionError:
         raise
     except (Exception, SystemExit) as error:
@@ -70,6 +76,16 @@ def _call(name: str, function: Function, x: Floats, rows: Ints) -> Floats:
         kind = "None" if result.shape == () and result.item() is None else f"values of type {result.dtype}"
         raise FunctionError(f"{name} returned {kind}, expected real numbers, at x = {_format(x)}")
     return np.asarray(result, dtype=np.float64)
+
+
+def _is_pair(returned: Any, x: Floats) -> bool:
+    """Return whether a function gave value and gradient together, as for SciPy's ``jac=True``."""
+    return (
+        isinstance(returned, tuple)
+        and len(returned) == 2
+        and getattr(returned[0], "ndim", 0) == 0
+        and getattr(returned[1], "shape", None) == x.shape
+    )
 
 
 def _format(x: Floats) -> str:
