@@ -23,7 +23,9 @@ from nagbench.optimizers.registry import find_algorithm
 def test_one_cell_under_two_names_counts_once(tmp_path):
     sweep = nagbench.sweep(
         problems=["bowl", "rosenbrock", "rosenbrock:dimension=2"],
-        optimizers=["gradient-descent:step_size=1e-3", "gradient-descent:step_size=0.001", "nesterov:step_size=1e-3,momentum=0.9"],
+        optimizers=[
+            "gradient-descent:step_size=1e-3", "gradient-descent:step_size=0.001", "nesterov:step_size=1e-3,momentum=0.9",
+        ],
         tolerances=[1e-3], budget=3000, timing=False, curves=False, jobs=1, out=tmp_path / "s",
     )  # fmt: skip
     table = work(sweep.runs, sweep.timings)
@@ -109,7 +111,7 @@ def test_a_pair_of_value_and_gradient_is_called_that():
 @pytest.mark.parametrize("name", ["start", "gradient", "domain"])
 def test_a_parameter_with_a_name_that_is_taken_is_named(name):
     space: dict = {}
-    exec(f"def f(x, {name}=2.0):\n    return float(x @ x)", space)  # noqa: S102
+    exec(f"def f(x, {name}=2.0):\n    return float(x @ x)", space)
     with pytest.raises(UsageError, match=f"its parameter '{name}' has a name that problems use themselves"):
         nagbench.run(space["f"], "gradient-descent", start=[1.0])
 
