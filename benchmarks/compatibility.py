@@ -103,7 +103,12 @@ def _equals(chosen: Any, path: Any) -> list[str]:
 
     objective, values = problem(_PROBLEM), dict(chosen.hyperparameters)
     values = {key: value for key, value in values.items() if value == value}
-    values |= {f"{side}_{key}": values[key] for key in ("step_size", "momentum") if key in values for side in ("previous", "next")}
+    values |= {
+        f"{side}_{key}": values[key]
+        for key in ("step_size", "momentum")
+        if key in values
+        for side in ("previous", "next")
+    }
     found, steps = [], min(_STEPS, len(path) - 1)
     for name, method in {**FORMS, **algorithms()}.items():
         needed = [*method.hyperparameters, *["next_momentum"] * method.next_momentum]
@@ -179,7 +184,12 @@ def _page(results: Mapping[str, list[dict[str, Any]]], versions: Mapping[str, st
         lines.append(f"| {package} | {versions[package]} | {len(own)} | {ran} | {len(rows) - len(own)} |")
     lines += ["", *([f"Not installed and left out: {', '.join(missing)}.", ""] if missing else [])]
     for package, rows in results.items():
-        lines += [f"## {package} {versions[package]}", "", "| optimizer | outcome | by | equal to |", "|---|---|---|---|"]
+        lines += [
+            f"## {package} {versions[package]}",
+            "",
+            "| optimizer | outcome | by | equal to |",
+            "|---|---|---|---|",
+        ]
         for row in rows:
             outcome = "runs" if row["runs"] else f"needs {row['needs']}" if row["needs"] else f"refused: {row['why']}"
             lines.append(f"| `{row['name']}` | {outcome.replace('|', '/')} | {row['how']} | {row['equals']} |")

@@ -139,9 +139,18 @@ def run_batch(job: BatchRun, trace: loop.Trace | None, pulse: Pulse, guard: Watc
             _fail(progress, hits, points, errors, timeout_message(guard.seconds))
         pulse()
     for failed_cell in np.flatnonzero((hits["status"] == loop.ERROR).any(axis=1)).tolist():
-        f = hits["value"][failed_cell, -1]
-        errors.setdefault(failed_cell, f"the value or the measure is not finite at the start (f = {f})")
+        hit = hits[failed_cell, -1]
+        errors.setdefault(failed_cell, _not_finite(float(hit["value"]), float(hit["gradient_norm"])))
     return Counts(hits, points, errors, int(progress["recorded"][0]))
+
+
+def _not_finite(value: float, gradient_norm: float) -> str:
+    """Say what is not finite at the start."""
+    if np.isfinite(value) and not np.isfinite(gradient_norm):
+        return (
+            f"the norm of the gradient is {gradient_norm:g}, so the measure is not finite at the start (f = {value:g})"
+        )
+    return f"the value or the measure is not finite at the start (f = {value})"
 
 
 def failed_counts(batch: LoadedBatch, message: str) -> Counts:

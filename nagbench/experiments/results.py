@@ -157,12 +157,13 @@ class Results:
         """One row a timed cell, machine and iteration count; times in seconds a replay."""
         found = self._of_plan("timings")
         if not found.empty:
-            # Where a cell was timed more than once: the most repeats, and errors only if there is nothing else.
-            found = (
-                found.assign(good=found["error"] == "")
-                .sort_values(["good", "repeats"], kind="stable")
-                .drop(columns="good")
-            )
+            # Where a cell was timed more than once: the most repeats, the least disturbed, and of these the shortest;
+            # errors only if there is nothing else.
+            order = {"good": True, "repeats": True, "lost": False, "wall_time": False}
+            found = found.assign(good=found["error"] == "", lost=found["disturbed"].astype(float).fillna(0.0))
+            found = found.sort_values(
+                list(order), ascending=list(order.values()), kind="stable", na_position="first"
+            ).drop(columns=["good", "lost"])
         return found.drop_duplicates(["cell", "machine", "iterations"], keep="last", ignore_index=True)
 
     @functools.cached_property

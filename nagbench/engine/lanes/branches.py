@@ -124,7 +124,9 @@ class _Rewriter(ast.NodeTransformer):
         return node
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.AST:  # noqa: N802
-        return _call("_select_", self.visit(node.test), _lazily(self.visit(node.body)), _lazily(self.visit(node.orelse)))
+        return _call(
+            "_select_", self.visit(node.test), _lazily(self.visit(node.body)), _lazily(self.visit(node.orelse))
+        )
 
     def visit_BoolOp(self, node: ast.BoolOp) -> ast.AST:  # noqa: N802
         name = ast.Constant("and" if isinstance(node.op, ast.And) else "or")
@@ -162,7 +164,9 @@ class _Rewriter(ast.NodeTransformer):
         returns = _has([*body, *orelse], ast.Return)
         ends = bool(orelse) and isinstance(body[-1], ast.Return) and isinstance(orelse[-1], ast.Return)
         nested = _has([*body[:-1], *orelse[:-1]], ast.Return)
-        if _has([*body, *orelse], ast.Break, ast.Continue, ast.List, ast.ListComp) or (returns and (nested or not ends)):
+        if _has([*body, *orelse], ast.Break, ast.Continue, ast.List, ast.ListComp) or (
+            returns and (nested or not ends)
+        ):
             return [begin, plain]  # a condition that depends on the lane ends the recording here
         names = _assigned([*body, *orelse])
         lines = [f"{c}arrays = {c}test.recording.snapshot()", f"{c}before = dict(locals())"]

@@ -100,9 +100,7 @@ def _recorded(kernels: Kernels, problem: ProblemData) -> Iteration:
     key = kernels, b"\0".join(part.tobytes() for part in content)
     if key not in _RECORDED:
         try:
-            _RECORDED[key] = record_iteration(
-                kernels, problem.data, problem.shape, problem.minimum, problem.minimizers
-            )
+            _RECORDED[key] = record_iteration(kernels, problem.data, problem.shape, problem.minimum, problem.minimizers)
         except UntraceableError as error:
             _RECORDED[key] = error
     found = _RECORDED[key]

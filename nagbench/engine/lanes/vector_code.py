@@ -219,7 +219,9 @@ class _Writer:
         loaded = {}
         for i, name in enumerate(self._names):
             count = max(
-                len(self._iteration.nodes[j].arguments) for j in self._needed if self._iteration.nodes[j].name[5:] == name
+                len(self._iteration.nodes[j].arguments)
+                for j in self._needed
+                if self._iteration.nodes[j].name[5:] == name
             )
             kind = ir.FunctionType(_F, [_F] * count).as_pointer()
             loaded[name] = self._builder.inttoptr(self._builder.load(self._builder.gep(functions, [_I(i)])), kind)
@@ -334,9 +336,7 @@ class _Writer:
     def _track(self, f: Any) -> None:
         """Write how f has risen and its least value, as `recording.record_measure` keeps them."""
         b = self._builder
-        rose = b.select(
-            b.fcmp_ordered(">", f, self._tracked("previous")), self._splat(_F(1.0)), self._splat(_F(0.0))
-        )
+        rose = b.select(b.fcmp_ordered(">", f, self._tracked("previous")), self._splat(_F(1.0)), self._splat(_F(0.0)))
         self._store("rises", b.fadd(self._tracked("rises"), rose))
         least, rise = self._tracked("least"), self._tracked("rise")
         above = b.fsub(f, least)

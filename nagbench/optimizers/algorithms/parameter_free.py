@@ -134,7 +134,11 @@ def dowg(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any
     "d-adaptation-sgd",
     slots=5,
     autonomous=False,
-    hyperparameters={"step_size": _FACTOR, "momentum": fraction(0.9, tuning=(0.0, 0.99)), "initial_distance": _DISTANCE},
+    hyperparameters={
+        "step_size": _FACTOR,
+        "momentum": fraction(0.9, tuning=(0.0, 0.99)),
+        "initial_distance": _DISTANCE,
+    },
     source="Defazio & Mishchenko 2023, algorithm 4 with the momentum of its authors' code",
 )
 def d_adaptation_sgd(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
@@ -238,7 +242,9 @@ def prodigy(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: 
         _keep(iterate, start)
         estimate[0] = begin
     d = estimate[0]
-    total[0] = beta3 * total[0] + (d / begin) * (d * step) * blocked_sum(_product_with_difference, n, gradient, start, iterate)
+    total[0] = beta3 * total[0] + (d / begin) * (d * step) * blocked_sum(
+        _product_with_difference, n, gradient, start, iterate
+    )
     for i in range(n):
         g = gradient[i]
         first[i] = beta1 * first[i] + d * (1.0 - beta1) * g

@@ -119,7 +119,10 @@ def torch_class(keep_g, grads, moves, momentum):
 
 
 def torch_loop(kind):
-    x, scales = torch.nn.Parameter(torch.tensor(START, dtype=torch.float64)), torch.tensor(EIGENVALUES, dtype=torch.float64)
+    x, scales = (
+        torch.nn.Parameter(torch.tensor(START, dtype=torch.float64)),
+        torch.tensor(EIGENVALUES, dtype=torch.float64),
+    )
     optimizer = kind([x])
     while True:
         yield x.detach().numpy()
@@ -236,7 +239,10 @@ class TestLibraries:
     def test_switches_of_pytorch_and_its_own_names(self):
         settings = {"tolerance": 1e-6, "budget": 500}
         theirs = nagbench.run("bowl", "torch.optim:SGD:momentum=0.9,nesterov=true,lr=0.1", **settings)
-        assert theirs.iterations == nagbench.run("bowl", "torch/sgd-nesterov:step_size=0.1,momentum=0.9", **settings).iterations
+        assert (
+            theirs.iterations
+            == nagbench.run("bowl", "torch/sgd-nesterov:step_size=0.1,momentum=0.9", **settings).iterations
+        )
         assert str(nagbench.optimizer("torch.optim:SGD:lr=0.1,nesterov=false")).endswith("nesterov=false")
 
     def test_a_number_that_optax_leaves_out_by_default(self):
