@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from nagbench.core.visible import visible
 from nagbench.experiments.index import Rows, SweepIndex, index_results
 from nagbench.experiments.recorded import Recorded, read_recorded
 from nagbench.experiments.selection import select_best_trials
@@ -240,4 +241,4 @@ def _once(warn: Warn) -> Warn:
 
 
 def _to_stderr(message: str) -> None:
-    print(f"nagbench: {message}", file=sys.stderr)
+    print(f"nagbench: {visible(message)}", file=sys.stderr)

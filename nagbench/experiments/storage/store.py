@@ -291,7 +291,6 @@ class Store:
                     file.unlink(missing_ok=True)
         (self.folder / _CLEARING).unlink(missing_ok=True)
 
-
     def drop_other_plans(self, plan: str) -> None:
         """Delete the plans of earlier sweeps: all but this one, which the manifest names."""
         for file in self._parts("plan"):
