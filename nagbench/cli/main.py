@@ -19,7 +19,7 @@ import click
 
 from nagbench import __version__
 from nagbench.cli.console import print_message
-from nagbench.core.errors import PluginWarning, UsageError
+from nagbench.core.errors import CacheWarning, PluginWarning, UsageError
 from nagbench.core.visible import ENCODING_ERRORS
 from nagbench.execution.deadline import OutOfTimeError, time_is_over
 from nagbench.execution.signals import end_where_lost, exit_code, ignore_signals, install_handlers, interrupted
@@ -149,8 +149,8 @@ def _prepare_streams() -> None:
 def _show_warning(
     message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any, **__: Any
 ) -> None:
-    """Print a warning about a plugin as one line, and any other as Python does."""
-    if issubclass(category, PluginWarning):
+    """Print a warning about a plugin or the cache as one line, and any other as Python does."""
+    if issubclass(category, PluginWarning | CacheWarning):
         print_message(str(message))
     else:
         print(warnings.formatwarning(message, category, filename, lineno), file=sys.stderr, end="")

@@ -9,32 +9,17 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
-import os
-import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import numba
 import numpy as np
-import platformdirs
 
 from nagbench.core import kernels, provenance
+from nagbench.core.compiled_cache import cached
 
 Function = Callable[..., Any]
-
-
-def _cache_root() -> Path:
-    """Return the folder for compiled code: NAGBENCH_CACHE_DIR, else the user's cache folder, else a temporary one."""
-    named = os.environ.get("NAGBENCH_CACHE_DIR")
-    root = Path(named) if named else platformdirs.user_cache_path("nagbench", appauthor=False)
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        if os.access(root, os.W_OK):
-            return root
-    except OSError:
-        pass
-    return Path(tempfile.gettempdir()) / f"nagbench-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
 
 
 def source_hash(*functions: Function, modules: Iterable[str] = ()) -> str:
@@ -62,14 +47,18 @@ def source_hash(*functions: Function, modules: Iterable[str] = ()) -> str:
 def compile_cached(
     function: Function, signature: Any, folder: str, compiler: Function = numba.njit, **options: bool
 ) -> Function:
-    """Compiles with numba, or loads from the cache's `folder`. Division by zero gives inf or nan, as in NumPy."""
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(_cache_root() / folder)
-    try:
-        found: Function = compiler(signature, cache=True, error_model="numpy", **options)(function)
-    finally:
-        numba.config.CACHE_DIR = before
-    return found
+    """Compile with numba, or load from the cache's ``folder``. Division by zero gives inf or nan, as in NumPy."""
+
+    def make(place: Path | None) -> Function:
+        before = numba.config.CACHE_DIR
+        numba.config.CACHE_DIR = str(place or "")
+        try:
+            found: Function = compiler(signature, cache=place is not None, error_model="numpy", **options)(function)
+        finally:
+            numba.config.CACHE_DIR = before
+        return found
+
+    return cached(make, folder, function.__qualname__.rpartition(".")[2])
 
 
 def without_warnings(function: Function) -> Function:
