@@ -134,5 +134,5 @@ def check_number(name: str, value: Any) -> float:
     """
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise UsageError(f"{name} {value!r} is not a number") from None
