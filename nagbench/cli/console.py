@@ -35,7 +35,7 @@ def _write_error(text: str) -> None:
     click.echo(visible(text), err=True)
 
 
-def echo(text: object, *, nl: bool = True) -> None:
+def echo(text: object = "", *, nl: bool = True) -> None:
     """Print a text on stdout, without control characters."""
     click.echo(visible(str(text)), nl=nl)
 

@@ -37,7 +37,7 @@ from nagbench.problems.recorded import Heights, RecordedProblem, facts_of, probl
 # Iterations of a path that are drawn.
 PATH_STEPS = 300
 _MOST_PATHS, _MOST_EDGES, _MOST_STARTS = 200, 500, 100
-_GRID = 201
+_GRID, _SECONDS = 201, 3.0
 _POINTS = ["x1", "x2", "gradient_at_x1", "gradient_at_x2"]
 Key = tuple[str, str]
 
@@ -244,7 +244,7 @@ def _heights(problem: Problem) -> Heights | None:
         return None
     box = grown_box(problem)
     try:
-        return Heights(box, values_in_time(problem, box, _GRID))
+        return Heights(box, values_in_time(problem, box, _GRID, _SECONDS))
     except UsageError:
         return None
 

@@ -54,7 +54,8 @@ def heavy(k, gradient, iterate, query, slots, hyper):
 '''
 WORDS = [
     "sweep", "-p", "minecode:valley", "-p", "python:minecode:bump", "-p", "bowl", "-o", "minecode:heavy", "-o", "nesterov",
-    "--mode", "default", "--mode", "grid", "--grid", "3", "--budget", "200", "--engine", "python", "--no-timing", "-q",
+    "--mode", "default", "--mode", "grid", "--grid", "3", "--budget", "200", "--engine", "python",
+    "--no-timing", "--no-report", "-q",
 ]  # fmt: skip
 
 
