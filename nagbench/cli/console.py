@@ -86,10 +86,10 @@ def _cell_text(value: Any) -> Any:
 
 def spreadsheet(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table whose texts no spreadsheet runs as formulas; see `not_a_formula`."""
-    texts = table.select_dtypes(exclude=["number", "bool"])
-    return table.assign(
-        **texts.map(lambda value: not_a_formula(value) if isinstance(value, str) else value).to_dict("series")
-    )
+    made = table.copy()
+    for name in made.select_dtypes(exclude=["number", "bool"]):
+        made[name] = made[name].map(lambda value: not_a_formula(value) if isinstance(value, str) else value)
+    return made
 
 
 def drop_uninformative(table: pd.DataFrame) -> pd.DataFrame:

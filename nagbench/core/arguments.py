@@ -34,7 +34,7 @@ def whole(name: str, value: Any, least: int = 0, most: int = _MOST) -> int:
         ...
     nagbench.core.errors.UsageError: jobs '2' is not valid; allowed: a whole number of at least 0
     """
-    is_whole = isinstance(value, Integral) or (isinstance(value, Real) and math.isfinite(value) and value == int(value))
+    is_whole = isinstance(value, Integral) or (isinstance(value, Real) and math.isfinite(value) and value % 1 == 0)
     if isinstance(value, bool | np.bool_) or not is_whole or not least <= value <= most:
         bound = {_MOST: " and below 2**63", 2**53 - 1: " and below 2**53"}.get(most, f" and at most {most}")
         bound = "" if not is_whole or value <= most else bound
