@@ -6,6 +6,7 @@ from pathlib import Path
 
 from nagbench.analysis import compare as analysis
 from nagbench.analysis.compare import Comparison, Rules
+from nagbench.core import arguments
 from nagbench.experiments.results import Results, load_results
 
 __all__ = ["Comparison", "Rules", "compare"]
@@ -47,5 +48,10 @@ def compare(
     >>> nagbench.compare("results/compared", sweep).regressed
     False
     """
-    before, after = (side if isinstance(side, Results) else load_results(side) for side in (a, b))
+    if not isinstance(rules, Rules | None):
+        raise arguments.refuse("rules", rules, "Rules")
+    before, after = (
+        side if isinstance(side, Results) else load_results(arguments.path(name, side))
+        for name, side in (("a", a), ("b", b))
+    )
     return analysis.compare(before, after, rules, timing=timing)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nagbench.cli.console import print_message, print_table
+from nagbench.cli.console import echo, print_message, print_table
 from nagbench.cli.options import PATH, Decorator, Verb, confidence_option, format_option
 
 if TYPE_CHECKING:
@@ -53,10 +53,10 @@ def command(
     rules = Rules(**thresholds, noise=Noise(cell_noise, session_noise))
     comparison = compare(load(a, warn=print_message), load(b, warn=print_message), rules, timing=not no_times)
     if shape == "md":
-        click.echo(markdown(comparison), nl=False)
+        echo(markdown(comparison), nl=False)
     else:
         if shape == "json":
-            click.echo(json.dumps(_to_plain_data(plain(comparison)), ensure_ascii=False))
+            echo(json.dumps(_to_plain_data(plain(comparison)), ensure_ascii=False))
         else:
             _print_comparison(comparison)
         for note in comparison.notes:
@@ -81,10 +81,10 @@ def _print_comparison(comparison: Comparison) -> None:
     """Print the headline, the regressions, and the tables that are not empty."""
     from nagbench.analysis.compare_formats import changed_cells, changed_counts, counts_line, headline, method_times
 
-    click.echo(f"{headline(comparison)}, {comparison.a} → {comparison.b}")
+    echo(f"{headline(comparison)}, {comparison.a} → {comparison.b}")
     for line in comparison.regressions:
-        click.echo(f"  {line}")
-    click.echo(f"\n{counts_line(comparison)}")
+        echo(f"  {line}")
+    echo(f"\n{counts_line(comparison)}")
     for title, table in (
         ("selected variants whose counts changed:", changed_counts(comparison)),
         ("times by algorithm:", method_times(comparison)),
@@ -92,5 +92,5 @@ def _print_comparison(comparison: Comparison) -> None:
         ("in one of the two only:", comparison.only),
     ):
         if not table.empty:
-            click.echo(f"\n{title}")
+            echo(f"\n{title}")
             print_table(table)

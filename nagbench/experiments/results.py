@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from nagbench.core.visible import visible
 from nagbench.experiments.index import Rows, SweepIndex, index_results
 from nagbench.experiments.minima import MinimumFacts, facts_from_plain, with_minima
 from nagbench.experiments.recorded import Recorded, read_recorded
@@ -280,4 +281,4 @@ def _once(warn: Warn) -> Warn:
 
 
 def _to_stderr(message: str) -> None:
-    print(f"nagbench: {message}", file=sys.stderr)
+    print(f"nagbench: {visible(message)}", file=sys.stderr)
