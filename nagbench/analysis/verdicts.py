@@ -19,6 +19,7 @@ import pandas as pd
 from nagbench.analysis.copies import copies_of
 from nagbench.analysis.outcomes import Interval, crossed_spread, median_of, outcome_interval
 from nagbench.analysis.rounding import rounding_spreads
+from nagbench.analysis.statistics import MIN_PROBLEMS
 from nagbench.analysis.summary import MODES
 from nagbench.engine.oracles import HELD_OUT, MOVED
 from nagbench.experiments.results import Results
@@ -30,8 +31,6 @@ LEVEL = 0.95
 COLUMNS = ["problem", "a", "b", "ratio", "low", "high", "verdict", "mode", "oracle", "tolerance", "reason"]
 # A tuning is finished if doubling its trials moves the held-out median by less than this.
 _SETTLED = 0.05
-# A statement over problems takes as many as a test of ranks does.
-MIN_PROBLEMS = 6
 _KEY = ["mode", "oracle", "tolerance"]
 
 
@@ -171,7 +170,7 @@ def _compare_all(
         competitors = {copies.get(name, name) for name in of_problem}
         level = _adjusted(len(competitors))
         for a, b in itertools.combinations(of_problem, 2):
-            row = _compare(of_problem[a], of_problem[b], (a, b), level)
+            row = compare_entries(of_problem[a], of_problem[b], (a, b), level)
             if copies.get(a, a) == copies.get(b, b):
                 row |= {"verdict": "undecided", "reason": "two implementations of one algorithm"}
             pairs.setdefault((a, b), []).append((_log(row["ratio"]), row["verdict"]))
@@ -200,8 +199,23 @@ def _log(ratio: float) -> float:
     )
 
 
-def _compare(a: Entry, b: Entry, names: tuple[str, str], level: float) -> dict[str, Any]:
-    """Return ratio, interval, verdict and reason of one pair on one problem."""
+def compare_entries(a: Entry, b: Entry, names: tuple[str, str], level: float) -> dict[str, Any]:
+    """Compare two optimizers on one problem.
+
+    Parameters
+    ----------
+    a, b
+        Their counts.
+    names
+        What they are called in the reason.
+    level
+        The level of the verdict.
+
+    Returns
+    -------
+    dict
+        The columns ratio, low, high, verdict and reason of `verdicts`.
+    """
     if a.counts.shape != b.counts.shape:
         return _row(Interval(math.nan, math.nan, math.nan), "undecided", "not run from the same starts")
     outcomes = _outcomes(a.counts, b.counts)
