@@ -20,7 +20,7 @@ _MAX_NAMED = 2
 _NAMES = ["task", "mode", "method"]
 # Columns of the table of runs that are neither these nor hyperparameters.
 _OTHERS = (
-    "cell", "variant", "engine", "mode", "trial", "selected", "start", "seed", "status", "iterations", "value", "residual",
+    "cell", "variant", "engine", "mode", "replicate", "trial", "selected", "start", "seed", "status", "iterations", "value", "residual",
     "gradient_evaluations", "value_evaluations", "gradient_norm", "rises", "overshoot", "rate", "predicted_iterations",
     "error", "problem",
 )  # fmt: skip

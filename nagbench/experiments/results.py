@@ -22,7 +22,7 @@ from nagbench.experiments.storage.store import Store, Warn
 HYPERPARAMETERS = ("step_size", "momentum", "beta1", "beta2", "decay", "epsilon")
 _BEFORE = ("cell", "problem", "family", "dimension", "oracle", "optimizer", "variant", "library", "engine")
 _AFTER = (
-    "mode", "trial", "selected", "start", "seed", "dtype", "budget", "measure", "tested_at", "relative", "tolerance",
+    "mode", "replicate", "trial", "selected", "start", "seed", "dtype", "budget", "measure", "tested_at", "relative", "tolerance",
     "status", "iterations", "gradient_evaluations", "value_evaluations", "value", "gradient_norm", "residual", "rises",
     "overshoot", "rate", "predicted_iterations", "error",
 )  # fmt: skip
@@ -103,6 +103,9 @@ class Results:
             table = table.merge(predicted, on=keys, how="left")
         table["selected"] = select_best_trials(table)
         extra = [name for name in columns if name not in {*_BEFORE, *_AFTER, *HYPERPARAMETERS, *_HIDDEN}]
+        spec = self.manifest["spec"]
+        searched = (table["mode"] == "tuned") & (spec.get("replicates", 1) > 1)
+        table["replicate"] = np.where(searched, table["trial"] // spec.get("trials", 1), 0)
         for name in (*HYPERPARAMETERS, "value_evaluations"):
             table[name] = table.get(name, np.nan)
         order = ["problem", "variant", "mode", "oracle", "trial", "start", "seed"]
