@@ -43,10 +43,10 @@ def by_trials(runs: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
 
     Notes
     -----
-    The score of a trial is its median count over starts and seeds. Where a tuning has replicates, ``best`` is that of the first,
-    the quantiles are those of the best of the first n trials over the replicates, and trials that were not run from all starts
-    are no best; ``evaluations`` are the mean of the replicates. Otherwise the quantiles are those of the best of n trials
-    drawn with replacement from all that were run, a bootstrap over trials: with the distribution F of the scores,
+    The score of a trial is its median count over starts and seeds. Where a tuning has replicates, ``best`` is that of the
+    first, the quantiles are those of the best of the first n trials over the replicates, and trials that were not run from
+    all starts are no best; ``evaluations`` are the mean of the replicates. Otherwise the quantiles are those of the best of n
+    trials drawn with replacement from all that were run, a bootstrap over trials: with the distribution F of the scores,
     P(best ≤ c) = 1 − (1 − F(c))ⁿ, so they are computed exactly [1]_.
 
     A Sobol prefix is more even than independent trials, so the interval shows about as much chance or more. No score
@@ -60,7 +60,11 @@ def by_trials(runs: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
     tables = []
     for key, group in _scores(runs).groupby(_NAMED, sort=False):
         if group["replicate"].nunique() > 1:
-            tables.append(_over_replicates(group, tail).assign(**dict(zip(_NAMED, key, strict=True))))
+            tables.append(
+                _over_replicates(group, tail).assign(
+                    **{name: str(value) for name, value in zip(_NAMED, key, strict=True)}
+                )
+            )
             continue
         scores = group["score"].to_numpy(float)
         n = np.arange(1.0, scores.size + 1.0)

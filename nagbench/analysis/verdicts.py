@@ -64,7 +64,9 @@ def verdicts_of(results: Results) -> pd.DataFrame:
     return verdicts(results.judged, results.scores, results.manifest["spec"])
 
 
-def verdicts(runs: pd.DataFrame, scores: pd.DataFrame, spec: Mapping[str, Any]) -> pd.DataFrame:
+def verdicts(
+    runs: pd.DataFrame, scores: pd.DataFrame, spec: Mapping[str, Any], *, merge_copies: bool = True
+) -> pd.DataFrame:
     """Decide for each pair of optimizers which needs fewer iterations.
 
     Parameters
@@ -73,6 +75,8 @@ def verdicts(runs: pd.DataFrame, scores: pd.DataFrame, spec: Mapping[str, Any]) 
         The tables of a sweep's results.
     spec : dict
         Its specification; ``trials`` and ``replicates`` are used.
+    merge_copies : bool
+        Whether implementations of one algorithm are one competitor; see `nagbench.analysis.copies.copies_of`.
 
     Returns
     -------
@@ -93,7 +97,7 @@ def verdicts(runs: pd.DataFrame, scores: pd.DataFrame, spec: Mapping[str, Any]) 
     more than 5 %, and a difference is decided only if it is larger than that movement and than what roundings of the start
     do. Over all problems, the problems are a random factor.
     """
-    copies = copies_of(runs)
+    copies = copies_of(runs) if merge_copies else {}
     rows = [row for key, entries in _entries(runs, scores, spec).items() for row in _compare_all(key, entries, copies)]
     return pd.DataFrame(rows, columns=COLUMNS)
 

@@ -22,9 +22,9 @@ from nagbench.experiments.storage.store import Store, Warn
 HYPERPARAMETERS = ("step_size", "momentum", "beta1", "beta2", "decay", "epsilon")
 _BEFORE = ("cell", "problem", "family", "dimension", "oracle", "optimizer", "variant", "library", "engine")
 _AFTER = (
-    "mode", "replicate", "trial", "selected", "start", "seed", "dtype", "budget", "measure", "tested_at", "relative", "tolerance",
-    "status", "iterations", "gradient_evaluations", "value_evaluations", "value", "gradient_norm", "residual", "rises",
-    "overshoot", "rate", "predicted_iterations", "error",
+    "mode", "replicate", "trial", "selected", "start", "seed", "dtype", "budget", "measure", "tested_at", "relative",
+    "tolerance", "status", "iterations", "gradient_evaluations", "value_evaluations", "value", "gradient_norm", "residual",
+    "rises", "overshoot", "rate", "predicted_iterations", "error",
 )  # fmt: skip
 
 
