@@ -4,7 +4,8 @@ The tuning of the default sweep is repeated with independent sequences of trials
 is compared with that of a reference: more trials, scored from 20 other starts. Then one algorithm under two names
 (``nesterov`` and ``nesterov-two-sequence``, which are not merged here) is tuned with independent sequences, and how often
 the two are called different is counted. Exit code 1 if fewer than 95 % of decided verdicts agree, if fewer than half of all
-pairs are decided, or if more than 5 % of the equal pairs are called different. ``--small`` takes minutes instead of hours, and its shares are rough.
+pairs are decided, or if more than 5 % of the equal pairs are called different. ``--small`` takes minutes instead of hours,
+and its shares are rough.
 """
 
 from __future__ import annotations

@@ -126,7 +126,7 @@ class _Ready:
 def follow_up(store: Store, spec: Spec, cells: Mapping[str, Cell], listener: Progress) -> None:
     """Predict, trace and time the selected cells, given by key.
 
-    Unless starts were asked for, those of the first start alone are traced and timed: an iteration takes the same time from all.
+    Unless starts were asked for, those of the first start alone are traced and timed: an iteration takes the same from all.
     """
     fingerprints = {key: fingerprint_of(cell.problem, cell.optimizer) for key, cell in cells.items()}
     _predict(store, cells, fingerprints)
