@@ -21,9 +21,11 @@ from nagbench.analysis.compare_notes import (
 from nagbench.analysis.formatting import counted, whole
 from nagbench.analysis.matching import SETTINGS, count_groups, matched, timed_pairs
 from nagbench.analysis.ratios import Bank, Noise, bank_of, describe_ratio, pooled_ratio, unit_ratios
+from nagbench.analysis.rounding import rounding_spreads
 from nagbench.analysis.times import MOST_DISTURBED
 from nagbench.core.errors import UsageError
 from nagbench.experiments.results import Results, load_results
+from nagbench.experiments.selection import GROUP
 
 ALL = "all methods"
 # The columns that identify a cell for the reader.
@@ -89,7 +91,8 @@ class Comparison:
         One row for each matched row of the runs, with its ``change``: "same", "bits", "fewer", "more", "gained",
         "lost", "broken", "otherwise" or "unlike".
     counts : DataFrame
-        The table of `count_groups`, with ``regressed``.
+        The table of `count_groups`, with ``rounding`` (the change is no larger than what roundings of the start do) and
+        ``regressed``.
     times, cells : DataFrame
         One row for each method and one for all methods; one row for each timed cell. Both have ``ratio`` (time of b /
         time of a), ``low``, ``high``, ``verdict`` (in words) and ``regressed``. Where more than a quarter of the repeats
@@ -175,7 +178,9 @@ def compare(
         differs = f"; {settings[0]}" if settings else ""
         raise UsageError(f"{names[0]} and {names[1]} have no cell in common, neither by key nor by name{differs}")
     counts = count_groups(rows)
-    counts["regressed"] = (counts["ratio"] > 1.0 + rules.counts) | (counts["lost"] > counts["gained"])
+    counts["rounding"] = _is_rounding(counts, sides)
+    more = (counts["ratio"] > 1.0 + rules.counts) | (counts["lost"] > counts["gained"])
+    counts["regressed"] = more & ~counts["rounding"]
     if timing:
         times, cells, notes = _compare_times(rows, sides[0].timings, sides[1].timings, rules)
     else:
@@ -190,6 +195,19 @@ def compare(
         *notes,
     ]
     return Comparison(names[0], names[1], rules, rows, counts, times, cells, only, tuple(remarks))
+
+
+def _is_rounding(counts: pd.DataFrame, sides: Sequence[Results]) -> list[bool]:
+    """Tell for each row whether its change is no larger than what roundings of the start do to its counts."""
+    spreads: dict[tuple[Any, ...], float] = {}
+    for side in sides:
+        for key, spread in rounding_spreads(side.shown, side.scores).items():
+            spreads[key] = max(spread, spreads.get(key, 0.0))
+    keys = zip(*(counts[name] for name in [*GROUP, "tolerance"]), strict=True)
+    return [
+        spreads.get(key, 0.0) > 0.0 and abs(np.log(ratio)) <= spreads[key] if ratio > 0.0 else False
+        for key, ratio in zip(keys, counts["ratio"].astype(float), strict=True)
+    ]
 
 
 def _compare_times(

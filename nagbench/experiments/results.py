@@ -25,8 +25,8 @@ from nagbench.experiments.storage.store import Store, Warn
 HYPERPARAMETERS = ("step_size", "momentum", "beta1", "beta2", "decay", "epsilon")
 _BEFORE = ("cell", "problem", "family", "dimension", "oracle", "optimizer", "variant", "library", "engine")
 _AFTER = (
-    "mode", "trial", "selected", "start", "seed", "dtype", "budget", "measure", "tested_at", "relative", "tolerance",
-    "status", "iterations", "gradient_evaluations", "value_evaluations", "value", "gradient_norm", "residual",
+    "mode", "replicate", "trial", "selected", "start", "seed", "dtype", "budget", "measure", "tested_at", "relative",
+    "tolerance", "status", "iterations", "gradient_evaluations", "value_evaluations", "value", "gradient_norm", "residual",
     "suboptimality", "at_minimum", "rises", "overshoot", "rate", "predicted_iterations", "error",
 )  # fmt: skip
 
@@ -112,6 +112,9 @@ class Results:
         table = with_minima(table, self.minima)
         table["selected"] = select_best_trials(table)
         extra = [name for name in columns if name not in {*_BEFORE, *_AFTER, *HYPERPARAMETERS, *_HIDDEN}]
+        spec = self.manifest["spec"]
+        searched = (table["mode"] == "tuned") & (spec.get("replicates", 1) > 1)
+        table["replicate"] = np.where(searched, table["trial"] // spec.get("trials", 1), 0)
         for name in (*HYPERPARAMETERS, "value_evaluations"):
             table[name] = table.get(name, np.nan)
         order = ["problem", "variant", "mode", "oracle", "trial", "start", "seed"]

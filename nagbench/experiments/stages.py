@@ -125,9 +125,15 @@ class _Ready:
 
 
 def follow_up(store: Store, spec: Spec, cells: Mapping[str, Cell], listener: Progress) -> None:
-    """Predict, trace and time the selected cells, given by key."""
+    """Predict, trace and time the selected cells, given by key.
+
+    Unless starts were asked for, those of the first start alone are traced and timed: an iteration takes the same from all.
+    """
     fingerprints = {key: fingerprint_of(cell.problem, cell.optimizer) for key, cell in cells.items()}
     _predict(store, cells, fingerprints)
+    if spec.starts is None:
+        cells = {key: cell for key, cell in cells.items() if cell.start == 0}
+        fingerprints = {key: fingerprints[key] for key in cells}
     if spec.curves or spec.timing:
         outcomes = read_outcomes(store, pd.DataFrame(fingerprints.items(), columns=["cell", "fingerprint"]), part=True)
         if spec.curves:
