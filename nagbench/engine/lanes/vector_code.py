@@ -149,7 +149,9 @@ class _Writer:
     def text(self) -> str:
         """Return the module's source."""
         self._write()
-        return str(self._module)
+        # A selection between a number in memory and a new one would become a masked store, which some processors take a
+        # dozen cycles for; a volatile store stays as it is.
+        return str(self._module).replace("store <", "store volatile <")
 
     def _vector(self, kind: str) -> ir.VectorType:
         return ir.VectorType({"f": _F, "i": _I, "b": _B}[kind], self._layout.width)
