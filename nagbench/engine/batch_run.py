@@ -191,7 +191,9 @@ class BatchRun:
         )  # fmt: skip
         return make_lane_run(kernels, self.problem_data, self.rule.autonomous == 1)
 
-    def count_in_lanes(self, rule: loop.StoppingRule, most: int, pulse: Callable[[], None]) -> tuple[NDArray[Any], Floats]:
+    def count_in_lanes(
+        self, rule: loop.StoppingRule, most: int, pulse: Callable[[], None]
+    ) -> tuple[NDArray[Any], Floats]:
         """Count the first ``most`` cells in lock-step, and return ``hits`` and ``points`` of `loop.count`."""
         assert self.lanes is not None
         hits = np.zeros((most, rule.tolerances.size), loop.HIT)

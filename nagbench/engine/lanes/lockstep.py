@@ -114,7 +114,9 @@ def make_lanes(layout: Layout, state_count: int, data: Floats, functions: tuple[
 
 
 @intrinsic
-def _call(_context: Any, address: Any, block: Any, measures: Any, numbers: Any, data: Any, functions: Any, pending: Any) -> Any:
+def _call(
+    _context: Any, address: Any, block: Any, measures: Any, numbers: Any, data: Any, functions: Any, pending: Any
+) -> Any:
     """Call the vector code at an address."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -231,7 +233,16 @@ def _gather(lanes: Any, lane: int, sizes: Any, work: Any) -> None:
 
 @jitable
 def _settle(
-    lanes: Any, lane: int, row: int, sizes: Any, kernels: Any, problem: Any, rule: Any, work: Any, hits: Any, points: Any
+    lanes: Any,
+    lane: int,
+    row: int,
+    sizes: Any,
+    kernels: Any,
+    problem: Any,
+    rule: Any,
+    work: Any,
+    hits: Any,
+    points: Any,
 ) -> int:
     """Measure the run of a lane at the iterate of this row, where something happens, as `loop.count` does."""
     first, n = sizes.moving + sizes.hypers, sizes.n
@@ -412,9 +423,7 @@ def count_lanes(
                 if lanes.progress[lane]["cell"] >= 0:
                     status = RUNNING
                     if lanes.block[first + _EVENT, lane] != 0.0:
-                        status = _settle(
-                            lanes, lane, reached - 1, sizes, kernels, whole, rule, work, hits, points
-                        )
+                        status = _settle(lanes, lane, reached - 1, sizes, kernels, whole, rule, work, hits, points)
                     going_on = going_on or status == RUNNING
             if going_on:
                 _advance(code, lanes, reached - 1, reached, piece, piece + 1, 1)

@@ -167,9 +167,7 @@ def status_of(now: Any, residual: float, autonomous: bool, rule: Any, work: Any)
 
 
 @jitable
-def record_met(
-    hits: Any, points: Any, now: Any, gradient_norm: float, residual: float, work: Any, rule: Any
-) -> int:
+def record_met(hits: Any, points: Any, now: Any, gradient_norm: float, residual: float, work: Any, rule: Any) -> int:
     """Record every tolerance that is met at an iterate, and return how the run stands after that."""
     while residual <= rule.tolerances[now["reached"]]:
         record_hit(hits, points, now["reached"], CONVERGED, now, gradient_norm, residual, work)
