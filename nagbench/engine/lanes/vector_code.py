@@ -1,7 +1,7 @@
 """A recorded iteration as machine code that advances many runs at once, one run a lane of vector registers.
 
-Every operation of the recording becomes one vector instruction. There is no contraction and no reassociation, and functions such
-as exp are called lane by lane, so every lane has the bits of a run that is counted alone.
+Every operation of the recording becomes one vector instruction. There is no contraction and no reassociation, and functions
+such as exp are called lane by lane, so every lane has the bits of a run that is counted alone.
 
 Memory holds one row of lanes for each number of a run. A *piece* is as many lanes as one operation takes; the pieces of a row
 are advanced one after the other, and since none needs another's results, the processor works on several at a time.
@@ -149,7 +149,9 @@ class _Writer:
     def text(self) -> str:
         """Return the module's source."""
         self._write()
-        return str(self._module)
+        # A selection between a number in memory and a new one would become a masked store, which some processors take a
+        # dozen cycles for; a volatile store stays as it is.
+        return str(self._module).replace("store <", "store volatile <")
 
     def _vector(self, kind: str) -> ir.VectorType:
         return ir.VectorType({"f": _F, "i": _I, "b": _B}[kind], self._layout.width)
