@@ -13,7 +13,7 @@ from nagbench.core.canonical import canonical
 from nagbench.engine import runner
 from nagbench.engine.batch_run import BatchRun, LoadedBatch
 from nagbench.engine.batches import Batch
-from nagbench.engine.lanes.lockstep import largest_measure, largest_square
+from nagbench.engine.lanes.state import largest_measure, largest_square
 from nagbench.engine.loop import BUDGET, CONVERGED, DIVERGED, STALLED
 from nagbench.engine.records import Cell
 from nagbench.optimizers.registry import find_algorithm
