@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -48,6 +49,8 @@ KEYS = frozenset({"cell", "digest", "fingerprint"})
 _ROW_GROUP = 2**15
 _OLD = 3600.0
 _BLOCK = 2**22
+# A value takes at least so many bytes in memory.
+_FEWEST_BYTES = 4
 _verified: dict[str, tuple[int, int, int]] = {}
 
 
@@ -75,6 +78,10 @@ def read_part(file: Path, columns: list[str] | None = None, *, encoded: bool = F
         If it is not what was written.
     """
     with _opened(file, encoded) as part:
+        # A few bytes of a file can stand for any number of equal rows.
+        numbers = part.metadata.num_rows * len(columns or part.schema_arrow.names)
+        if _FEWEST_BYTES * numbers > psutil.virtual_memory().available:
+            raise DamagedError(f"its {part.metadata.num_rows:,} rows do not fit into memory")
         table = part.read(columns=columns, use_threads=False)
         _check_keys(table)
     release_memory()
