@@ -9,6 +9,11 @@ SPEC = {
     "optimizers": ["nesterov", "gradient-descent"],
     "trials": 6,
     "starts": 2,
+    "replicates": 1,
+    "finalists": 0,
+    "held_out": 0,
+    "moved": 0,
+    "textbook": False,
     "budget": 500,
     "timing": False,
     "curves": False,
@@ -145,7 +150,7 @@ def made(learning_rate=0.1):
 
 
 def methods(folder, kind=99, where="import", n=1):
-    """Writes the module `methods`, which does this there."""
+    """Write the module `methods`, which misbehaves in this way at this place."""
     (folder / "methods.py").write_text(f"KIND, WHERE, N = {kind}, {where!r}, {n}\n{METHODS}", encoding="utf-8")
 
 
@@ -154,12 +159,12 @@ STEPS = "gradient-descent:step_size=[0.5,3.0,0.25]"
 
 
 def table_hash(sweep):
-    """The `runs` table, every bit of it, as a hash."""
+    """Return a hash of every bit of the table `runs`."""
     return hashlib.blake2b(sweep.runs.to_csv(index=False).encode(), digest_size=16).hexdigest()
 
 
 def nag(*words, most=None, **settings):
-    """The command line in a process of its own; with ``most``, one that may not write files of more bytes, about.
+    """Run the command line in a process of its own, which with ``most`` may not write files of about more bytes.
 
     The shell sets the limit: a fork that runs Python first is not safe in a process that has threads.
     """

@@ -38,6 +38,13 @@ def seconds(time: float) -> str:
     return f"{scaled:,.{min(digits, 2)}f} {unit}"
 
 
+def timing(time: float, *, disturbed: bool) -> str:
+    """Format a measured duration: empty where it is not known, and "~3.21 µs" where other programs disturbed it."""
+    if not time > 0.0:
+        return ""
+    return f"~{seconds(time)}" if disturbed else seconds(time)
+
+
 def number(value: float) -> str:
     """Format a number to four significant digits, with an exponent where that is shorter: 0.125, 1e−6, −∞."""
     text = "–" if math.isnan(value) else f"{value:.4g}"
@@ -67,7 +74,9 @@ def listed(items: Sequence[str], most: int = 8) -> str:
     return f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
-_SIGNS = {"gradient": "‖∇f(x)‖", "value": "f(x) − f*", "distance": "‖x − x*‖"}
+_SIGNS = {
+    "gradient": "‖∇f(x)‖", "value": "f(x) − f*", "distance": "‖x − x*‖", "gradient-mapping": "‖G(x)‖", "gap": "gap(x)",
+}  # fmt: skip
 
 
 def measure_sign(measure: str, *, relative: bool) -> str:
@@ -76,7 +85,7 @@ def measure_sign(measure: str, *, relative: bool) -> str:
     Parameters
     ----------
     measure : str
-        "gradient", "value" or "distance".
+        "gradient", "value", "distance", "gradient-mapping" or "gap".
     relative : bool
         Whether the measure is divided by its value at the start.
 

@@ -49,7 +49,7 @@ def beside(runs: pd.DataFrame, plan: pd.DataFrame, recorded: Recorded = NOTHING)
         One row for each run, with the columns that identify it and:
 
         - ``smoothness``, ``strong_convexity``: L and μ, and ``place``, where they hold: known facts "everywhere", or
-          estimates at the "minimiser" or the "start" (see `curvature.find_curvature`).
+          estimates at the "minimizer" or the "start" (see `curvature.find_curvature`).
         - ``step_size``, and ``stable_up_to``, the largest stable step of the linear theory, edge/L.
         - ``rate``, measured as a factor per iteration, and ``rate_in_theory``: the largest spectral radius over the
           spectrum if it is known, else over μ and L; for an estimate, of the quadratic that fits f there.
@@ -195,7 +195,7 @@ def boundary(
     -------
     DataFrame
         The hyperparameter, ``step_size``, and ``place``, where L holds: "everywhere" if it is known (the boundary is
-        exact on a quadratic and a guide elsewhere), else an estimate at the "minimiser" (the boundary holds for the
+        exact on a quadratic and a guide elsewhere), else an estimate at the "minimizer" (the boundary holds for the
         last iterations) or at the "start". Empty if the method is not linear or follows a schedule, or if L is not
         available.
     """

@@ -9,7 +9,13 @@ import pandas as pd
 
 from nagbench.analysis.summary import selected
 
-_RECORDED = {"gradient": "gradient_norm", "value": "value", "distance": "distance"}
+_RECORDED = {
+    "gradient": "gradient_norm",
+    "value": "value",
+    "distance": "distance",
+    "gradient-mapping": "gradient_norm",
+    "gap": "gap",
+}
 _COLUMNS = [
     "task", "mode", "method", "cell", "optimizer", "status", "measure", "relative", "tolerance", "iterations",
     "gradient_evaluations", "wall_time", "typical",
@@ -63,6 +69,8 @@ def _residual(points: pd.DataFrame) -> pd.Series:
     """Compute the measure: the recorded quantity (less f* for values), relative to the start if the tolerance is."""
     size = pd.Series(np.nan, index=points.index)
     for measure, column in _RECORDED.items():
+        if column not in points:
+            continue
         size = size.mask(points["measure"] == measure, points[column])
     first = size.where(points["iteration"] == 0).groupby(points["cell"]).transform("max")
     height = _minimum(points, first).where(points["measure"] == "value", 0.0)

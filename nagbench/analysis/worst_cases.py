@@ -112,6 +112,22 @@ def _fista(instance: Instance, k: float) -> float:
     )
 
 
+def _proximal_gradient(instance: Instance, k: float) -> float:
+    """Bound F(x_k) − F* of the proximal gradient method.
+
+    Notes
+    -----
+    ‖x₀ − x*‖²/(2·s·k) for s ≤ 1/L [1]_.
+
+    References
+    ----------
+    .. [1] Beck and Teboulle 2009, theorem 3.1.
+    """
+    if k == 0 or instance.step > 1.0 + _REL_TOL:
+        return math.inf
+    return instance.smoothness / instance.step * instance.distance / (2.0 * k)
+
+
 def _nesterov_convex(instance: Instance, k: float) -> float:
     """Bound f(x_k) − f* of Nesterov's convex method.
 
@@ -215,12 +231,17 @@ _BOUNDS: Mapping[str, Bound] = {
     "nesterov": _nesterov,
     "nesterov-two-sequence": _nesterov,
     "fista": _fista,
+    "ista": _proximal_gradient,
     "nesterov-convex": _nesterov_convex,
     "nesterov-estimate-sequence": _estimate_sequence,
     "ogm": _optimized_gradient,
     "momentum": _heavy_ball,
     "triple-momentum": _triple_momentum,
 }
+
+
+# These bounds hold for F = f + h with a convex h too.
+_COMPOSITE = ("fista", "ista")
 
 
 def worst_case(name: str, instance: Instance, k: float) -> float:
@@ -252,10 +273,10 @@ def iterations_at_most(
     Parameters
     ----------
     problem : Problem
-        The problem; only its constants L, μ, f* and its minimisers are used.
+        The problem; only its constants L, μ, f* and its minimizers are used.
     optimizer : Optimizer
         The method with its hyperparameters.
-    measure : {"gradient", "value", "distance"}
+    measure : {"gradient", "value", "distance", "gradient-mapping", "gap"}
         The measure of convergence.
     tolerance : float
         Its absolute tolerance.
@@ -265,14 +286,17 @@ def iterations_at_most(
     Returns
     -------
     int or None
-        The iterations after which the measure is within the tolerance. None if f is not convex, L or the minimiser is
+        The iterations after which the measure is within the tolerance. None if f is not convex, L or the minimizer is
         unknown, or there is no bound for this method at these hyperparameters.
 
     Notes
     -----
-    The bound on f(x_k) − f* gives the other measures by ‖∇f‖² ≤ 2L(f − f*) and ‖x − x*‖² ≤ 2(f − f*)/μ.
+    The bound on f(x_k) − f* gives the other measures by ‖∇f‖² ≤ 2L(f − f*), which holds for the gradient mapping
+    with step 1/L too, and ‖x − x*‖² ≤ 2(f − f*)/μ.
     """
     bound = _BOUNDS.get(optimizer.name)
+    if problem.composite and optimizer.name not in _COMPOSITE:
+        bound = None
     if bound is None or problem.kind == "nonconvex" or problem.smoothness is None or problem.minimizers is None:
         return None
     L, mu = problem.smoothness, problem.strong_convexity or 0.0
@@ -286,7 +310,10 @@ def iterations_at_most(
         momentum=optimizer.hyperparameters.get("momentum", 0.0),
         given=optimizer.hyperparameters,
     )
-    target = {"value": tolerance, "gradient": tolerance**2 / (2.0 * L), "distance": 0.5 * mu * tolerance**2}[measure]
+    target = {
+        "value": tolerance, "gradient": tolerance**2 / (2.0 * L), "gradient-mapping": tolerance**2 / (2.0 * L),
+        "distance": 0.5 * mu * tolerance**2,
+    }.get(measure, 0.0)  # fmt: skip
     return _find_first(lambda k: bound(instance, k) <= target) if target > 0.0 else None
 
 

@@ -12,11 +12,13 @@ from nagbench.experiments.results import Results, load_results
 __all__ = ["Comparison", "Rules", "compare"]
 
 
-def compare(a: str | Path | Results, b: str | Path | Results, rules: Rules | None = None) -> Comparison:
+def compare(
+    a: str | Path | Results, b: str | Path | Results, rules: Rules | None = None, *, timing: bool = True
+) -> Comparison:
     """Compare two sweeps: two commits, two versions of a library, two machines.
 
     Counts are compared exactly. Times are compared only for cells that were timed in both on the same machine, with
-    confidence intervals and a noise floor.
+    confidence intervals and a noise floor, and only if other programs did not disturb them.
 
     Parameters
     ----------
@@ -24,6 +26,8 @@ def compare(a: str | Path | Results, b: str | Path | Results, rules: Rules | Non
         Results directories or loaded sweeps, before and after.
     rules
         What counts as a regression; `Rules` has the defaults.
+    timing
+        Whether to compare times.
 
     Returns
     -------
@@ -50,4 +54,4 @@ def compare(a: str | Path | Results, b: str | Path | Results, rules: Rules | Non
         side if isinstance(side, Results) else load_results(arguments.path(name, side))
         for name, side in (("a", a), ("b", b))
     )
-    return analysis.compare(before, after, rules)
+    return analysis.compare(before, after, rules, timing=timing)

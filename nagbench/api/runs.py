@@ -18,7 +18,7 @@ def run(
     problem: Problem | str,
     optimizer: Optimizer | str,
     *,
-    measure: Measure = "gradient",
+    measure: Measure | None = None,
     tolerance: float = 1e-6,
     budget: int = 100_000,
     oracle: str = "exact",
@@ -38,9 +38,10 @@ def run(
         A problem, or its text form: the name of a suite's problem, or a family as in ``"rosenbrock:dimension=10"``.
     optimizer
         An optimizer, or its text form as in ``"nesterov:step_size=1e-3,momentum=0.9"``.
-    measure : {"gradient", "value", "distance"}
+    measure : {"gradient", "value", "distance", "gradient-mapping", "gap"}, optional
         What is compared with the tolerance, at the iterate of the algorithm: ‖∇f(x)‖₂, f(x) − f*, or ‖x − x*‖₂ to the
-        nearest known minimizer.
+        nearest known minimizer. Of a composite problem the norm ‖x − prox(x − s∇f(x))‖₂/s of the gradient mapping with
+        s = 1/L, which is its default, or the duality gap.
     tolerance
         The run converges at the first iterate whose measure is at most this.
     budget

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nagbench.core import arguments
 from nagbench.core import trust as core_trust
@@ -25,6 +26,9 @@ from nagbench.experiments.sweep import run_sweep
 from nagbench.optimizers.algorithm import Optimizer
 from nagbench.problems.problem import Problem
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 class Sweep(Results):
     """A results directory as pandas tables, with its report.
@@ -39,6 +43,8 @@ class Sweep(Results):
         One row for each timed cell, machine and iteration count; times in seconds per replay.
     curves : pandas.DataFrame
         Value, gradient norm and distance along the selected runs.
+    scores : pandas.DataFrame
+        Runs of the selected settings from held-out starts, and from starts that are moved by roundings.
     failures : pandas.DataFrame
         The rows of ``runs`` with status "error", one per cell.
     missing : int
@@ -46,6 +52,27 @@ class Sweep(Results):
     manifest
         The specification, versions, machines, git commit, and the command that repeats the sweep.
     """
+
+    @functools.cached_property
+    def verdicts(self) -> pd.DataFrame:
+        """Which of two optimizers needs fewer iterations, and how sure that is.
+
+        One row for each pair of variants, problem, mode, oracle and tolerance; see `nagbench.analysis.verdicts.verdicts`.
+
+        Examples
+        --------
+        >>> import nagbench
+        >>> sweep = nagbench.sweep(
+        ...     problems=["ill-conditioned-1e2"], optimizers=["gradient-descent", "nesterov"], modes=["theory"], starts=8,
+        ...     tolerances=[1e-6], timing=False, out="results/verdicts",
+        ... )
+        >>> sweep.verdicts[["a", "b", "ratio", "verdict"]].round(1)
+                          a         b  ratio verdict
+        0  gradient-descent  nesterov    0.2       b
+        """
+        from nagbench.analysis.verdicts import verdicts_of
+
+        return verdicts_of(self)
 
     def _repr_html_(self) -> str:
         """Return the findings and the summary for a notebook."""
@@ -196,7 +223,7 @@ def sweep(
     out
         The results directory. The default is ``results/NAME-HASH``.
     jobs
-        Number of counting processes; None for one per core if the work is long enough to pay for them. Timing always
+        Number of worker processes; None for one per core if the work is long enough to pay for them. Timing always
         runs alone, in this process.
     executor : {"local", "dask"}
         Where cells are counted.

@@ -12,7 +12,7 @@ from nagbench.cli.options import FORMAT_OPTION, Verb
 @click.argument("names", metavar="[NAME]...", nargs=-1)
 @FORMAT_OPTION
 def command(names: tuple[str, ...], shape: str) -> None:
-    """Examine claims of the literature and print measured beside published values; without a NAME, list the claims."""
+    """Test claims from the literature and print measured next to published values; without a NAME, list the claims."""
     from nagbench.validation.claims import claims, find_claim
 
     if not names:

@@ -124,7 +124,7 @@ def stdout_console(width: int = 200) -> Console:
     """Return a rich console for stdout with this width, or that of the terminal if stdout is one."""
     from rich.console import Console
 
-    return Console(highlight=False, width=None if sys.stdout.isatty() else width)
+    return Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else width)
 
 
 def save_figure(figure: Any, file: Path) -> None:

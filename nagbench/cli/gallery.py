@@ -15,9 +15,9 @@ from nagbench.core.errors import UsageError
 @click.option("--out", type=PATH, default=Path("gallery"), show_default=True, help="Folder of the figures.")
 @format_option("png", "svg", "pdf")
 def command(out: Path, shape: str) -> None:
-    """Draw figures that explain accelerated gradients, all from real runs: surface, contours, path, overshoot, curves.
+    """Draw figures that explain accelerated gradients, all from real runs: surface, contours, trajectory, overshoot, curves.
 
-    The paths of the files go to stdout, what they show to stderr.
+    File paths are printed on stdout, captions on stderr.
     """
     from nagbench.reporting.figures.gallery import GALLERY
     from nagbench.reporting.figures.style import save_figure

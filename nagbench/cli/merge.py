@@ -11,7 +11,7 @@ from nagbench.cli.options import PATH, Verb
 
 
 @click.command("merge", cls=Verb)
-@click.argument("folders", metavar="RUN...", nargs=-1, required=True, type=PATH)
+@click.argument("folders", metavar="RESULTS...", nargs=-1, required=True, type=PATH)
 @click.option("--out", required=True, type=PATH, help="The new results directory.")
 def command(folders: tuple[Path, ...], out: Path) -> None:
     """Merge results directories into a new one: shards of one sweep, or sweeps of different problems or optimizers."""

@@ -24,9 +24,9 @@ _SHORTEST_KEY = 4
 @TRUST_OPTION
 @FORMAT_OPTION
 def command(cell: str, folder: Path | None, trust: bool, shape: str) -> int:
-    """Count one CELL again, named by the beginning of its key, and check that its row is reproduced.
+    """Count one CELL again, given by a prefix of its key, and check that the same row results.
 
-    The exit code is 0 if it is, bit for bit, and 1 otherwise. Code from outside nagbench runs only with --trust.
+    The exit code is 0 if the row is identical bit for bit, and 1 otherwise. Code from outside nagbench runs only with --trust.
     """
     from nagbench.experiments.replay import (
         compare_outcomes,

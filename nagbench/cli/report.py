@@ -16,14 +16,16 @@ if TYPE_CHECKING:
 
 
 @click.command("report", cls=Verb)
-@click.argument("folders", metavar="RUN...", nargs=-1, required=True, type=PATH)
-@click.option("--out", type=PATH, help="File, or folder of the figures.  [default: RUN/report.html, RUN/figures]")
+@click.argument("folders", metavar="RESULTS...", nargs=-1, required=True, type=PATH)
+@click.option(
+    "--out", type=PATH, help="File, or folder of the figures.  [default: RESULTS/report.html, RESULTS/figures]"
+)
 @format_option("html", "md", "tex", "pdf-figures")
 def command(folders: tuple[Path, ...], out: Path | None, shape: str) -> None:
     """Write the report of results directories: one HTML file that works offline, or tables and figures for a paper.
 
-    Several directories make one report: counts are pooled, and times stay with the machine that they were taken on. md and
-    tex print tables; pdf-figures writes every figure as a PDF file.
+    Several directories make one report: counts are pooled, and times are kept apart by machine. md and tex print
+    tables; pdf-figures writes every figure as a PDF file.
     """
     from nagbench.api.sweeps import load
     from nagbench.reporting.context import build_context

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _TITLES = {
-    "best": "The best setting of each method, and how many come within twice its iterations",
-    "regret": "Untuned settings beside the best (regret: ratio of their iterations)",
+    "best": "The best setting of each algorithm, and how many come within twice its iterations",
+    "regret": "Untuned settings compared with the best (regret: ratio of their iterations)",
     "widths": "Width of the range of usable step sizes, in decades",
     "overshoot": "Overshoot by momentum, over the settings that converged",
-    "pairs": "Overshoot of Nesterov's method beside that of the heavy ball, at the same step size and momentum",
+    "pairs": "Overshoot of Nesterov's method and of the heavy ball, at the same step size and momentum",
 }
 
 
@@ -28,7 +28,10 @@ _TITLES = {
 @click.option("--what", type=click.Choice(tuple(_TITLES)), help="Print only this table.")
 @FORMAT_OPTION
 def command(folder: Path, what: str | None, shape: str) -> None:
-    """Print how strongly the results depend on hyperparameters; CSV and JSON hold one table, --what (default: best)."""
+    """Print how strongly the results depend on hyperparameters.
+
+    With --format csv or json, one table is printed (--what; default: best).
+    """
     from nagbench.cli.loading import load_finished
 
     runs = load_finished(folder).runs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shlex
 import sys
 from collections import defaultdict
@@ -14,6 +15,7 @@ from nagbench.cli.console import print_message, print_note, print_table
 from nagbench.cli.options import (
     ENGINE_OPTION,
     JOBS_OPTION,
+    MEASURE_HELP,
     ORACLES,
     PATH,
     TABLE_FORMATS,
@@ -97,12 +99,18 @@ class OutputOptions(NamedTuple):
 @click.option(
     "--mode", "modes", multiple=True, help="theory, default, tuned or grid. Repeatable.  [default: theory and tuned]"
 )
-@click.option("--trials", type=int, help="Number of tuning trials, the same for every method.  [default: 32]")
+@click.option("--trials", type=int, help="Number of trials of a tuning, the same for every algorithm.  [default: 512]")
+@click.option("--replicates", type=int, help="Independent tunings, which show the luck of tuning.  [default: 8]")
+@click.option("--finalists", type=int, help="Trials of a block that run from all starts; 0 for all.  [default: 8]")
+@click.option("--held-out", type=int, help="Starts that score what was selected.  [default: 10]")
+@click.option("--moved", type=int, help="Repeats of what was selected, the start moved by roundings.  [default: 8]")
+@click.option("--sequence", type=int, help="Number of the sequences of trials.  [default: 0]")
+@click.option("--textbook/--no-textbook", default=None, help="Try the values of theory too.  [default: textbook]")
 @click.option("--grid", type=int, help="Number of values per hyperparameter in mode grid.  [default: 10]")
-@click.option("--starts", type=int, help="Number of starting points per problem.  [default: 1]")
+@click.option("--starts", type=int, help="Starting points per problem.  [default: 8 to tune, else 1]")
 @click.option("--seeds", type=int, help="Number of seeds per cell with a sampled oracle.  [default: 1]")
 @click.option("--oracle", "oracles", multiple=True, help=f"{ORACLES}. Repeatable.  [default: exact]")
-@click.option("--measure", help="gradient, value or distance.  [default: gradient]")
+@click.option("--measure", help=MEASURE_HELP)
 @click.option("--relative/--absolute", default=None, help="Divide the measure by its value at the start, or not.")
 @click.option(
     "--tolerance",
@@ -125,13 +133,17 @@ class OutputOptions(NamedTuple):
         help="Count in processes of this machine or on a Dask cluster.",
     ),
     click.option("--scheduler", help="tcp://HOST:PORT of a Dask scheduler.  [default: a new one on this machine]"),
-    click.option("--shard", type=_ShardType(), metavar="I/N", help="Count only part I of N of the cells, from 1."),
+    click.option("--shard", type=_ShardType(), metavar="I/N", help="Count only shard I of N (from 1)."),
     click.option("--timeout", type=float, help="Maximum seconds for the whole sweep."),
     click.option("--cell-timeout", type=float, help="Maximum seconds for one cell.  [default: 3600 for user code]"),
-    click.option("--cell-memory", type=float, help="Maximum MiB of memory of a counting process (Linux)."),
+    click.option(
+        "--cell-memory",
+        type=float,
+        help="Maximum MiB of memory of a worker process.  [default: 80 % of the machine's, divided among the workers]",
+    ),
     click.option("--fail-fast", is_flag=True, help="Stop at the first cell with status error."),
     click.option("--out", type=PATH, help="Results directory.  [default: results/NAME-HASH]"),
-    click.option("--fresh", is_flag=True, help="Delete what the results directory holds first."),
+    click.option("--fresh", is_flag=True, help="First delete the contents of the results directory."),
     TRUST_OPTION,
 )
 @click.option("--timing/--no-timing", default=None, help="Time the selected cells.  [default: timing]")
@@ -148,10 +160,11 @@ class OutputOptions(NamedTuple):
 def command(
     spec: Path | None, execution: ExecutionOptions, dry_run: bool, outputs: OutputOptions, **settings: Any
 ) -> int:
-    """Run problems × optimizers and compare them; without arguments, a default sweep that takes a few seconds.
+    """Run problems × optimizers and compare them; without arguments, five algorithms on six problems.
 
+    The default sweep takes about a minute the first time, because numba compiles the code, and later about ten seconds.
     SPEC is a TOML file with the keys problems, optimizers, modes, trials, tolerances, budget and so on, one for each
-    option that decides results. The same command again resumes an interrupted sweep.
+    option that affects results. Repeat a command to resume an interrupted sweep.
     """
     from nagbench.execution.executors import limits_of
     from nagbench.execution.sandbox import sandboxed
@@ -181,11 +194,12 @@ def _read_spec(file: Path | None, settings: dict[str, Any], trusted: bool) -> Sp
 def _dry_run(spec: Spec, execution: ExecutionOptions, outputs: OutputOptions) -> int:
     """Print what would run, and what would not."""
     from nagbench.experiments.names import missing_library_messages
-    from nagbench.experiments.plan import make_plan, missing_theory_message
+    from nagbench.experiments.plan import left_out_messages, make_plan, missing_theory_message
 
     plan = make_plan(spec)
     _print_plan(plan, execution.shard, outputs.shape)
-    for line in filter(None, [*missing_library_messages(spec.optimizers), missing_theory_message(plan)]):
+    remarks = [*missing_library_messages(spec.optimizers), *left_out_messages(plan), missing_theory_message(plan)]
+    for line in filter(None, remarks):
         print_message(line)
     return 0
 
@@ -196,9 +210,11 @@ def _print_plan(plan: Plan, shard: tuple[int, int] | None, shape: str) -> None:
 
     from nagbench.analysis.formatting import counted
     from nagbench.core.keys import in_shard
+    from nagbench.experiments.rounds import tunings_of
 
     groups: dict[tuple[str, ...], list[Any]] = defaultdict(list)
-    for batch in plan:
+    tunings = tunings_of(plan)
+    for batch in itertools.chain(plan, *(tuning.batches(0) for tuning in tunings)):
         key = batch.problem, batch.variant, batch.mode, batch.cells.template.oracle
         groups[key].append(batch.cells.ids[in_shard(batch.cells.ids, shard)])
     cells = {key: np.unique(np.concatenate(ids)) for key, ids in groups.items()}
@@ -206,6 +222,8 @@ def _print_plan(plan: Plan, shard: tuple[int, int] | None, shape: str) -> None:
     print_table([dict(zip(names, (*key, ids.size), strict=True)) for key, ids in cells.items()], shape)
     total = np.unique(np.concatenate(list(cells.values()))).size
     print_note(f"{counted(total, 'cell')} would run, except those that the results directory already holds")
+    if tunings:
+        print_note("these are the first trials of mode tuned; which follow depends on how they end")
 
 
 def _sweep(spec: Spec, execution: ExecutionOptions, outputs: OutputOptions) -> int:
@@ -255,7 +273,7 @@ def _print_results(sweep: Sweep, outputs: OutputOptions) -> None:
 def _print_shard(sweep: Sweep, shard: tuple[int, int], outputs: OutputOptions) -> None:
     counted = f"{sweep.counted:,} of {sweep.manifest['cells']:,} cells are counted"
     outputs.note(f"shard {shard[0]} of {shard[1]}: {counted}; results: {sweep.store.folder}")
-    outputs.note("when all shards are counted: nagbench merge RUN... --out DIR")
+    outputs.note("when all shards are counted: nagbench merge RESULTS... --out RESULTS")
 
 
 def _update_report(sweep: Sweep, outputs: OutputOptions) -> Path | None:

@@ -28,7 +28,7 @@ _HEADINGS = {
 @click.option("--all", "all_trials", is_flag=True, help="Include all trials, not only the selected ones.")
 @FORMAT_OPTION
 def command(folder: Path, all_trials: bool, shape: str) -> None:
-    """Print theory beside measurement: stable step sizes, rates, predicted counts, worst cases, and any violation."""
+    """Compare theory with measurement: stable step sizes, rates, predicted counts, worst cases, and any violation."""
     from nagbench.analysis.theory import beside
     from nagbench.cli.loading import load_finished
 

@@ -27,6 +27,7 @@ from nagbench.core.errors import CacheWarning, one_line
 T = TypeVar("T")
 _NAME = "NAGBENCH_CACHE_DIR"
 _DIGEST = ".blake2b"
+_DIGEST_SIZE = 16
 
 
 def cache_root() -> Path | None:
@@ -113,6 +114,35 @@ def cached(make: Callable[[Path | None], T], folder: str, name: str) -> T:
     if failure is not None:
         _warn_once(f"the cache of compiled code {root} cannot be used, so nothing is kept: {one_line(failure)}")
     return made
+
+
+def cached_bytes(make: Callable[[], bytes], folder: str, name: str) -> bytes:
+    """Return bytes from the cache, or make and keep them. A file whose digest is not that of its bytes is made again.
+
+    Parameters
+    ----------
+    make
+        Makes them.
+    folder, name
+        The folder within the cache, and the name of the file. The file begins with the digest.
+    """
+    root = cache_root()
+    if root is None:
+        return make()
+    file = root / folder / name
+    with contextlib.suppress(OSError):
+        stored = file.read_bytes()
+        if stored[:_DIGEST_SIZE] == hashlib.blake2b(stored[_DIGEST_SIZE:], digest_size=_DIGEST_SIZE).digest():
+            return stored[_DIGEST_SIZE:]
+    content = make()
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        temporary = file.with_name(f".{name}.{os.getpid()}-{secrets.token_hex(4)}")
+        temporary.write_bytes(hashlib.blake2b(content, digest_size=_DIGEST_SIZE).digest() + content)
+        temporary.replace(file)
+    except OSError as error:
+        _warn_once(f"the cache of compiled code {root} cannot be used, so nothing is kept: {one_line(error)}")
+    return content
 
 
 def _files(place: Path, name: str) -> Iterator[Path]:

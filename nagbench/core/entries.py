@@ -14,6 +14,7 @@ from typing import Any
 import numba
 from numba import carray, float64, int64, types, void
 
+from nagbench.core.asking import Oracle
 from nagbench.core.compilation import Function, compile_cached, source_hash
 from nagbench.core.errors import UsageError
 
@@ -25,6 +26,17 @@ SIGNATURES = {
     "observe": void(int64, float64, int64, _FLOATS, _FLOATS, int64, _FLOATS, int64, _FLOATS),
     "update": void(int64, int64, _FLOATS, _FLOATS, _FLOATS, int64, _FLOATS, int64, _FLOATS),
 }
+# The entries of composite problems and of algorithms that ask. Penalties and gaps are called like values.
+SIGNATURES |= {
+    "penalty": SIGNATURES["value"],
+    "gap": SIGNATURES["value"],
+    "prox": void(int64, _FLOATS, float64, int64, _FLOATS, int64, _INTS, _FLOATS),
+}
+SIGNATURES["asking"] = void(
+    int64, *(types.FunctionType(SIGNATURES[kind]) for kind in ("value", "gradient", "penalty", "prox")), int64, int64,
+    _FLOATS, int64, _INTS, int64, _INTS, int64, int64, _FLOATS, float64, _FLOATS, _FLOATS, _FLOATS, _FLOATS, int64, _FLOATS,
+    int64, _FLOATS,
+)  # fmt: skip
 
 
 def kernel(*arguments: Any) -> Any:
@@ -68,11 +80,42 @@ def _update_entry(k, n, slope, iterate, query, slot_count, slots, hyper_size, hy
     )
 
 
+def _penalty_entry(n, x, data_size, data, shape_size, shape, rows_size, rows):  # type: ignore[no-untyped-def]
+    return kernel(carray(x, (n,)), carray(data, (data_size,)), carray(shape, (shape_size,)))
+
+
+def _prox_entry(n, x, step, data_size, data, shape_size, shape, out):  # type: ignore[no-untyped-def]
+    kernel(carray(x, (n,)), step, carray(data, (data_size,)), carray(shape, (shape_size,)), carray(out, (n,)))
+
+
+def _asking_entry(  # type: ignore[no-untyped-def]
+    k, value, gradient, penalty, prox, n, data_size, data, shape_size, shape, rows_size, rows, row_count, noise_size, noise,
+    minimum, tally, slope, iterate, query, slot_count, slots, hyper_size, hyper,
+):  # fmt: skip
+    oracle = Oracle(
+        value, gradient, penalty, prox, n, data_size, data, shape_size, shape, rows_size, rows, row_count, noise_size, noise,
+        minimum, tally,
+    )  # fmt: skip
+    kernel(
+        k,
+        oracle,
+        carray(slope, (n,)),
+        carray(iterate, (n,)),
+        carray(query, (n,)),
+        carray(slots, (slot_count, n)),
+        carray(hyper, (hyper_size,)),
+    )
+
+
 _TEMPLATES: dict[str, Function] = {
     "value": _value_entry,
     "gradient": _gradient_entry,
     "observe": _observe_entry,
     "update": _update_entry,
+    "penalty": _penalty_entry,
+    "gap": _penalty_entry,
+    "prox": _prox_entry,
+    "asking": _asking_entry,
 }
 
 
@@ -89,7 +132,8 @@ def numba_entry(function: Function, kind: str) -> Function:
     function
         The kernel as its author wrote it.
     kind
-        "value", "gradient", "observe" or "update".
+        "value", "gradient", "observe" or "update"; "penalty", "prox" and "gap" of a composite problem; "asking", the update
+        of an algorithm that asks.
 
     Returns
     -------
@@ -116,7 +160,7 @@ def _around(function: Function, kind: str, template: Function, signature: Any, *
     name = f"{function.__module__}.{function.__qualname__}_{function.__code__.co_firstlineno}"
     name = name.replace("<", "").replace(">", "")
     # Inlined: called, it would be handed its arrays as some forty numbers on the stack, more than two coordinates cost.
-    scope = {"kernel": numba.njit(**INLINED)(function), "carray": carray}
+    scope = {"kernel": numba.njit(**INLINED)(function), "carray": carray, "Oracle": Oracle}
     entry = python_types.FunctionType(template.__code__, scope, f"{kind}_of_{function.__name__}")
     # The symbol's name comes from the qualified name: two kernels' entries must not share one.
     entry.__qualname__ = f"{template.__name__}_of_{name}".replace(".", "_")
@@ -153,9 +197,24 @@ def python_entry(function: Function, kind: str) -> Function:
         return lambda n, x, _d, data, _s, shape, _r, rows: function(x, data, shape, rows)
     if kind == "gradient":
         return lambda n, x, _d, data, _s, shape, _r, rows, out: function(x, data, shape, rows, out)
+    if kind in ("penalty", "gap"):
+        return lambda n, x, _d, data, _s, shape, _r, rows: function(x, data, shape)
+    if kind == "prox":
+        return lambda n, x, step, _d, data, _s, shape, out: function(x, step, data, shape, out)
+    if kind == "asking":
+        return functools.partial(_ask_in_python, function)
     if kind == "observe":
         return lambda k, f, n, iterate, query, _s, slots, _h, hyper: function(k, f, iterate, query, slots, hyper)
     return lambda k, n, slope, iterate, query, _s, slots, _h, hyper: function(k, slope, iterate, query, slots, hyper)
+
+
+_PARTS = len(Oracle._fields)
+
+
+def _ask_in_python(function: Function, k: int, *arguments: Any) -> None:
+    """Call the update of an algorithm that asks with the oracle of the first arguments."""
+    slope, iterate, query, _count, slots, _size, hyper = arguments[_PARTS:]
+    function(k, Oracle(*arguments[:_PARTS]), slope, iterate, query, slots, hyper)
 
 
 def _value_call(x, data, shape, rows):  # type: ignore[no-untyped-def]
@@ -166,10 +225,21 @@ def _gradient_call(x, data, shape, rows, out):  # type: ignore[no-untyped-def]
     kernel(x, data, shape, rows, out)
 
 
+def _penalty_call(x, data, shape):  # type: ignore[no-untyped-def]
+    return kernel(x, data, shape)
+
+
+def _prox_call(x, step, data, shape, out):  # type: ignore[no-untyped-def]
+    kernel(x, step, data, shape, out)
+
+
 _VECTOR, _INTEGERS = float64[::1], int64[::1]
 _CALLS: dict[str, tuple[Function, Any]] = {
     "value": (_value_call, float64(_VECTOR, _VECTOR, _INTEGERS, _INTEGERS)),
     "gradient": (_gradient_call, void(_VECTOR, _VECTOR, _INTEGERS, _INTEGERS, _VECTOR)),
+    "penalty": (_penalty_call, float64(_VECTOR, _VECTOR, _INTEGERS)),
+    "gap": (_penalty_call, float64(_VECTOR, _VECTOR, _INTEGERS)),
+    "prox": (_prox_call, void(_VECTOR, float64, _VECTOR, _INTEGERS, _VECTOR)),
 }
 
 

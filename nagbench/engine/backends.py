@@ -20,7 +20,7 @@ from nagbench.core import kernels
 from nagbench.core.compilation import Function, compile_cached, source_hash, without_warnings
 from nagbench.core.entries import SIGNATURES, mixed_entry, numba_entry, python_entry
 from nagbench.engine import loop
-from nagbench.engine.loop import counting, memory, recording, records, replaying, step
+from nagbench.engine.loop import asking, counting, memory, recording, records, replaying, step
 from nagbench.optimizers import schedules
 from nagbench.problems.evaluation import PROBLEM_DATA
 
@@ -41,9 +41,13 @@ class Engine:
         Makes a kernel of a kind ("value", "gradient", "observe", "update") ready to be called by the loops.
     count, replay, query
         The loops; see `nagbench.engine.loop`.
+    count_asking, replay_asking
+        The loops of algorithms that ask; see `nagbench.engine.asking`.
     whole
         Whether a replay cannot stop between iterations.
-    prepare
+    asks
+        Whether ``count`` and ``replay`` take an update that asks.
+    prepare, prepare_asking
         Compiles the counting loop, or loads it.
     """
 
@@ -52,8 +56,12 @@ class Engine:
     count: Function
     replay: Function
     query: Function
+    count_asking: Function
+    replay_asking: Function
     whole: bool = field(default=False, kw_only=True)
+    asks: bool = field(default=False, kw_only=True)
     prepare: Callable[[], object] = field(default=lambda: None, kw_only=True)
+    prepare_asking: Callable[[], object] = field(default=lambda: None, kw_only=True)
 
 
 def _mixed_loop() -> dict[str, Function]:
@@ -77,7 +85,7 @@ def _mixed_loop() -> dict[str, Function]:
         "distance": _late_sum("distance", float64(int64, _VECTOR, _VECTOR, int64)),
     }
     scope: dict[str, Any] = {}
-    for module in (records, memory, recording, step, counting, replaying):
+    for module in (records, memory, recording, step, counting, replaying, asking):
         scope.update(vars(module))
     for name, thing in list(scope.items()):
         if isinstance(thing, python_types.FunctionType) and thing.__module__.startswith(f"{loop.__name__}."):
@@ -98,7 +106,8 @@ def _late_sum(name: str, signature: Any) -> Function:
 
 
 def _loop_signatures() -> dict[str, Any]:
-    value, gradient, observe, update = (types.FunctionType(signature) for signature in SIGNATURES.values())
+    kinds = ("value", "gradient", "observe", "update", "penalty", "prox", "asking")
+    value, gradient, observe, update, penalty, prox, asking = (types.FunctionType(SIGNATURES[kind]) for kind in kinds)
     floats, ints = float64[::1], int64[::1]
     draws = types.NamedTuple([int64, ints, ints, _MATRIX], loop.Draws)
     rule = types.NamedTuple([int64, int64, floats, *[int64] * 5], loop.StoppingRule)
@@ -115,6 +124,14 @@ def _loop_signatures() -> dict[str, Any]:
             value, gradient, observe, update, PROBLEM_DATA, ints, draws, int64, floats, plan, floats, work, int64, int64, int64
         ),
         "query": void(value, gradient, PROBLEM_DATA, ints, draws, int64, work, int64, int64),
+        "count_asking": int64(
+            value, gradient, penalty, prox, penalty, asking, PROBLEM_DATA, int64, ints, draws, rule, _MATRIX, plan, _MATRIX,
+            work, trace, progress, hits, float64[:, :, ::1], floats, float64, int64,
+        ),
+        "replay_asking": void(
+            value, gradient, penalty, prox, asking, PROBLEM_DATA, int64, ints, draws, floats, plan, floats, work, floats,
+            int64, int64, int64,
+        ),
     }  # fmt: skip
 
 
@@ -129,8 +146,11 @@ def _late(name: str) -> Function:
     return lambda *arguments: _numba_loop(name)(*arguments)
 
 
-_LOOPS = ("count", "replay", "query")
-NUMBA = Engine("numba", numba_entry, *map(_late, _LOOPS), prepare=lambda: _numba_loop("count"))
+_LOOPS = ("count", "replay", "query", "count_asking", "replay_asking")
+NUMBA = Engine(
+    "numba", numba_entry, *map(_late, _LOOPS), prepare=lambda: _numba_loop("count"),
+    prepare_asking=lambda: _numba_loop("count_asking"),
+)  # fmt: skip
 PYTHON = Engine("python", python_entry, *(without_warnings(getattr(loop, name)) for name in _LOOPS))
 MIXED = Engine("mixed", mixed_entry, *(without_warnings(_mixed_loop()[name]) for name in _LOOPS))
 ENGINES = {engine.name: engine for engine in (NUMBA, PYTHON, MIXED)}

@@ -10,9 +10,10 @@ import json
 import numba
 import numpy as np
 
+from nagbench.core import asking as core_asking
 from nagbench.core import compilation, entries, kernels, provenance
 from nagbench.core.remote import REMOTE_LOADER, RemoteLoader, UserCode, remote_call
-from nagbench.engine import backends, batch_run, fused, loop, oracles, runner, self_driven
+from nagbench.engine import asking, backends, batch_run, fused, loop, oracles, runner, self_driven
 from nagbench.engine.lookup import forget_problems, problem_of, user_code_of
 from nagbench.optimizers import algorithm, schedules
 from nagbench.optimizers.algorithm import Method
@@ -74,6 +75,8 @@ def compute_fingerprint(problem: str, optimizer: str) -> str:
     modules = [*_modules(problem_of(problem), method), *(module.__name__ for module in _SHARED)]
     if method.driver is not None:
         modules.append(self_driven.__name__)
+    if method.asks or problem_of(problem).composite:
+        modules += [asking.__name__, core_asking.__name__]
     versions = [f"numba {numba.__version__}", f"numpy {np.__version__}"]
     versions += [f"{name} {importlib.metadata.version(name)}" for name in method.distributions]
     parts = " ".join([provenance.fingerprint(modules), *versions])
@@ -103,7 +106,9 @@ def files_of(problem: str, optimizer: str) -> list[tuple[str, list[str]]]:
 def _modules(problem: Problem, method: Method) -> list[str]:
     """Return the modules that their functions come from, and those that they name besides."""
     functions = [problem.value_kernel, problem.gradient_kernel, method.driver or method.session or method.update]
-    functions += [method.observe] if method.observe is not None else []
+    functions += [method.observe, problem.penalty_kernel, problem.prox_kernel, problem.gap_kernel]
+    if problem.composite and method.proximal is not None:
+        functions.append(method.proximal.update)
     return [*(function.__module__ for function in functions if function is not None), *problem.modules, *method.modules]
 
 

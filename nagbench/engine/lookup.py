@@ -49,7 +49,7 @@ def forget_problems() -> None:
 
 
 def user_code_of(problem: str, optimizer: str) -> tuple[str, ...]:
-    """Return which of the two run code from outside the package.
+    """Return which of the two run user code.
 
     Parameters
     ----------
@@ -123,6 +123,6 @@ def choose_engine(problem: Problem, method: Method, asked: str | None = None, or
         return asked or problem.engine
     if asked == NUMBA.name:
         raise UsageError(
-            f"{method.name} is Python, which engine 'numba' cannot run; leave the engine out, or use mixed"
+            f"{method.name} is written in Python, which engine 'numba' cannot run; leave the engine out, or use mixed"
         )
     return asked or (MIXED.name if problem.engine == NUMBA.name else problem.engine)

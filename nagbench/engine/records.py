@@ -44,7 +44,7 @@ class Cell:
     engine
         "numba", "python" or "mixed".
     measure
-        "gradient", "value" or "distance".
+        "gradient", "value", "distance", "gradient-mapping" or "gap".
     relative
         Whether tolerances are fractions of the measure at the start.
     tolerances
@@ -100,7 +100,7 @@ class Run:
     gradient_evaluations, value_evaluations
         What the algorithm consumed; a mini-batch of b of n rows counts b/n. Evaluations for measuring are not included.
     value, gradient_norm, residual
-        f, ‖∇f‖₂ and the measure at the end.
+        f, ‖∇f‖₂ and the measure at the end; of a composite problem F and the norm of the gradient mapping.
     rises
         Number of iterations in which f rose.
     overshoot

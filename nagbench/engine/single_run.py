@@ -10,15 +10,16 @@ from numpy.typing import ArrayLike
 from nagbench.core import arguments
 from nagbench.core.canonical import canonical
 from nagbench.core.errors import UsageError
+from nagbench.core.measures import default_measure
 from nagbench.core.remote import Pulse, remote_call
 from nagbench.engine.batch_run import BatchRun, LoadedBatch
-from nagbench.engine.cell_checks import check_cell
+from nagbench.engine.cell_checks import check_blocks, check_cell
 from nagbench.engine.lookup import choose_engine
 from nagbench.engine.oracles import default_every, parse_oracle
 from nagbench.engine.records import STATUSES, UNREACHABLE, Cell, Run
 from nagbench.engine.runner import run_batch
 from nagbench.engine.tracing import curve_trace, path_trace, traced
-from nagbench.optimizers.algorithm import Optimizer
+from nagbench.optimizers.algorithm import Optimizer, form_for
 from nagbench.optimizers.registry import optimizer as make_optimizer
 from nagbench.optimizers.theory import predict_iterations
 from nagbench.problems.lookup import problem as make_problem
@@ -46,6 +47,8 @@ def make_cell(problem: Problem, optimizer: Optimizer, **settings: Any) -> Cell:
         If it cannot be counted.
     """
     oracle = parse_oracle(settings.get("oracle", "exact")).name
+    if settings.get("measure") is None:
+        settings["measure"] = default_measure(problem.composite)
     spec = {"engine": choose_engine(problem, optimizer.method, oracle=oracle), **settings, "oracle": oracle}
     cell = Cell(
         problem=canonical(problem.spec),
@@ -54,6 +57,8 @@ def make_cell(problem: Problem, optimizer: Optimizer, **settings: Any) -> Cell:
         **spec,
     )
     check_cell(cell, problem)
+    check_blocks(optimizer.method, problem)
+    form_for(optimizer.method, problem)
     return cell
 
 

@@ -35,11 +35,11 @@ def curve_schedule(last: int, dense: int = 100, per_decade: int = 40) -> NDArray
 def curve_trace(cell: Cell, problem: Problem) -> loop.Trace:
     """Return an empty trace for the thinned curve of a cell and its last row.
 
-    It has room for the iterates too if the problem has metrics, which are computed from them.
+    It has room for the iterates too if the problem has metrics or a duality gap, which are computed from them.
     """
     measured = cell.every * curve_schedule(cell.budget // cell.every)
     schedule = np.union1d(measured, cell.budget)
-    kept = schedule.size + 1 if problem.metrics else 0
+    kept = schedule.size + 1 if problem.metrics or problem.gap_kernel is not None else 0
     return loop.Trace(schedule, np.zeros(schedule.size + 1, loop.CURVE), np.zeros((kept, problem.dimension)))
 
 
@@ -84,6 +84,8 @@ def traced(problem: Problem, record: loop.Trace, rows: int) -> Traced:
     """Return the first ``rows`` rows of a trace, and the problem's metrics at its iterates."""
     points = record.path[:rows]
     metrics = {name: np.array([metric(point) for point in points]) for name, metric in problem.metrics.items()}
+    if problem.gap_kernel is not None:
+        metrics["gap"] = np.array([problem.gap(point) for point in points])
     return Traced(record.curve[:rows], metrics)
 
 
@@ -146,11 +148,11 @@ def queries_along(problem: Problem, cell: Cell, path: Floats, pulse: Pulse = lam
     Returns
     -------
     ndarray of shape (iterations, n)
-        The points. For an algorithm that drives itself, these are the iterates: nothing else is known of it.
+        The points. For an algorithm that drives itself or asks, these are the iterates: nothing else is known of it.
     """
     chosen = optimizer(cell.optimizer, **cell.hyperparameters)
     method = chosen.method
-    if not method.look_ahead:
+    if not method.look_ahead or method.asks or problem.composite:
         return np.asarray(path[:-1])
     update = make_update(method)
     iterate, query, slots = path[0].copy(), path[0].copy(), np.zeros((max(method.slots, 1), problem.dimension))

@@ -36,7 +36,7 @@ from nagbench.execution.worker_process import Limits
 _PER_THREAD = 2
 _WAIT = 0.2
 _ANSWER = 10
-# Seconds without a worker after which it is told.
+# Seconds without a worker after which a message says so.
 _ALONE = 10.0
 _TIMES = 3
 _GONE = "the Dask scheduler went away; what is finished is kept, and the same command goes on"
@@ -72,7 +72,7 @@ def run_on_dask(
     except ImportError:
         raise UsageError("executor dask needs dask.distributed: pip install 'nagbench[dask]'") from None
     for name in ("distributed", "distributed.client"):
-        # Each has a level of its own. What they tell with a traceback, a scheduler that is gone, is told in one line here.
+        # Each has a level of its own. They report a lost scheduler with a traceback; here, one line reports it.
         logging.getLogger(name).setLevel(logging.CRITICAL)
     with contextlib.ExitStack() as stack:
         client = _client(distributed, scheduler, jobs, stack)

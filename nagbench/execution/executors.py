@@ -189,5 +189,5 @@ def _here(work: Iterator[Batch], limits: Limits, pulse: Pulse) -> Iterator[pa.Ta
 
 
 def runs_user_code(cell: Cell) -> bool:
-    """Return whether counting a cell runs code from outside the package."""
+    """Return whether counting a cell runs user code, code from outside the package."""
     return bool(user_code_of(cell.problem, cell.optimizer))

@@ -18,6 +18,7 @@ from nagbench.core.trust import untrusted
 from nagbench.engine.lookup import code_of
 from nagbench.engine.records import Cell
 from nagbench.experiments.index import index_results
+from nagbench.experiments.minima import MinimumFacts, facts_from_plain, facts_to_plain, join_facts
 from nagbench.experiments.plan_table import cell_of_row
 from nagbench.experiments.results import Results
 from nagbench.experiments.selection import GROUP
@@ -73,8 +74,11 @@ def merge_results(runs: Sequence[str | Path], out: str | Path, *, warn: Warn | N
         raise UsageError(f"these results do not fit: their plans hold {', '.join(differing)} in different types")
     plan = target.append_all("plan", _plan_rows(plans, schema), schema)
     _copy_parts(sources, target)
-    index = index_results(target, plan)
-    _write_manifest(target, spec, plan, index.cells, [source.manifest for source in sources])
+    manifests = [source.manifest for source in sources]
+    minima = join_facts(facts_from_plain(manifest.get("minima")) for manifest in manifests)
+    index = index_results(target, plan, minima)
+    _write_manifest(target, spec, plan, index.cells, minima, manifests)
+    _merge_scoring(plans, target)
     merged = Results(target, target.manifest, index)
     if merged.missing == 0:
         _predict(merged, spec, listener)
@@ -147,6 +151,17 @@ def _plan_rows(plans: Sequence[_Source], schema: pa.Schema) -> Iterator[pa.Table
         before |= own
 
 
+def _merge_scoring(plans: Sequence[_Source], target: Store) -> None:
+    """Join the cells that score what each source selected; shards have none."""
+    scored = [source for source in plans if source.manifest.get("scoring")]
+    if not scored:
+        return
+    held = [_Source(source.store, {**source.manifest, "plan": source.manifest["scoring"]}) for source in scored]
+    schema = pa.unify_schemas([source.store.part_schema("plan", source.plan) for source in held])
+    part = target.append_all("plan", _plan_rows(held, schema), schema)
+    target.write_manifest({**target.manifest, "scoring": part})
+
+
 def _copy_parts(sources: Sequence[_Source], target: Store) -> None:
     """Copy all parts but plans."""
     for kind in KINDS:
@@ -169,7 +184,7 @@ def _check_fingerprints(plans: Sequence[_Source]) -> None:
         folder = plans[pc.min(found["number_max"]).as_py()].store.folder
         raise UsageError(
             f"{folder} does not fit {plans[0].store.folder}: {found.num_rows} cells, {pc.min(found['cell']).as_py():016x} "
-            "among them, were counted from other sources of their problem or method"
+            "among them, were counted from other sources of their problem or algorithm"
         )
 
 
@@ -202,7 +217,14 @@ def _check_outcomes(sources: Sequence[_Source]) -> None:
         )
 
 
-def _write_manifest(target: Store, spec: Spec, plan: str, cells: int, manifests: Sequence[Mapping[str, Any]]) -> None:
+def _write_manifest(
+    target: Store,
+    spec: Spec,
+    plan: str,
+    cells: int,
+    minima: Mapping[str, MinimumFacts],
+    manifests: Sequence[Mapping[str, Any]],
+) -> None:
     machines: dict[str, Any] = {}
     for manifest in manifests:
         machines |= manifest["machines"]
@@ -210,7 +232,7 @@ def _write_manifest(target: Store, spec: Spec, plan: str, cells: int, manifests:
     target.write_manifest(
         {
             "schema": SCHEMA, "name": spec.name, "spec": spec.model_dump(mode="json"), "plan": plan,
-            "cells": cells, "shard": None, "machines": machines,
+            "cells": cells, "minima": facts_to_plain(minima), "shard": None, "machines": machines,
             **{name: manifests[0].get(name) for name in ("machine", "versions", "git")},
             "merged": [{name: manifest.get(name) for name in _WHOSE} for manifest in manifests],
             "command": sweep_command(target.folder, code=_names_code(target, plan)),

@@ -17,7 +17,7 @@ from nagbench.experiments.specification import Spec
 from nagbench.experiments.storage.store import holds_results
 from nagbench.optimizers import schedules
 from nagbench.optimizers.adapters import explain_missing_library
-from nagbench.optimizers.algorithm import Method, check_hyperparameters, complete_schedules
+from nagbench.optimizers.algorithm import Method, check_hyperparameters, complete_schedules, rename_hyperparameters
 from nagbench.optimizers.registry import library_algorithms, lookup_algorithm, optimizer_plugins, resolve_algorithm
 from nagbench.optimizers.registry import optimizers as optimizer_names
 from nagbench.problems.lookup import problem as make_problem
@@ -47,7 +47,7 @@ def resolve_problems(spec: Spec) -> dict[str, Problem]:
     """Return the problems of a specification by label; patterns with * and ? stand for all names that match."""
     entries = merge_suites((Path(file) for file in spec.suites), taken=suites())
     problems: dict[str, Problem] = {}
-    for label in _expand_patterns("problem", spec.problems, lambda: [*problem_names(), *entries]):
+    for label in expand_patterns("problem", spec.problems, lambda: [*problem_names(), *entries]):
         name, parameters = (label, {}) if label in entries else parse_text(label)
         if name in entries:
             facts = {key: parameters.pop(key) for key in ("start", "domain") if key in parameters}
@@ -104,9 +104,10 @@ def code_only_results_name(file: Path, spec: Spec, given: Mapping[str, Any]) -> 
 def resolve_variants(texts: Iterable[str]) -> list[Variant]:
     """Return the optimizers of a specification. Raises UsageError for unknown names and values that are not valid."""
     variants = []
-    for label in _expand_patterns("optimizer", texts, optimizer_names, left_out=_missing_libraries()):
+    for label in expand_patterns("optimizer", texts, optimizer_names, left_out=_missing_libraries()):
         name, given = parse_text(label)
         method = lookup_algorithm(name)
+        given = rename_hyperparameters(method, given)
         lists = {key: value for key, value in given.items() if isinstance(value, list)}
         for key, values in lists.items():
             if not values:
@@ -122,7 +123,12 @@ def resolve_variants(texts: Iterable[str]) -> list[Variant]:
     return variants
 
 
-def _expand_patterns(
+def is_pattern(text: str) -> bool:
+    """Tell whether a text stands for all names that match it."""
+    return "*" in text or "?" in text
+
+
+def expand_patterns(
     kind: str,
     texts: Iterable[str],
     names: Callable[[], Iterable[str]],
@@ -131,10 +137,10 @@ def _expand_patterns(
     """Replace patterns by the names that they match, except those that are left out, given with the reason."""
     texts = list(texts)
     # Plugins are imported for their names, so the names are asked for only where there is a pattern.
-    known = list(names()) if any("*" in text or "?" in text for text in texts) else []
+    known = list(names()) if any(map(is_pattern, texts)) else []
     found = dict[str, None]()
     for text in texts:
-        if "*" in text or "?" in text:
+        if is_pattern(text):
             matches = match_names(known, text)
             present = [name for name in matches if name not in left_out]
             if not present:
@@ -163,6 +169,6 @@ def _missing_libraries() -> dict[str, str]:
 def missing_library_messages(texts: Iterable[str]) -> list[str]:
     """Return a line for every library that is not installed and has methods that the patterns match."""
     absent = _missing_libraries()
-    names = [name for text in texts if "*" in text or "?" in text for name in match_names(absent, text)]
+    names = [name for text in texts if is_pattern(text) for name in match_names(absent, text)]
     libraries = {library_algorithms()[name].library: absent[name] for name in names}
     return [f"{library} is left out, {why}" for library, why in libraries.items()]

@@ -229,7 +229,7 @@ def _facts(spec: str, starts: int) -> str:
 
 
 def _values(problem: Problem, starts: int) -> list[float | None]:
-    """Return f at the starts where a worst case needs it: of convex problems with known L and minimiser."""
+    """Return f at the starts where a worst case needs it: of convex problems with known L and minimizer."""
     if problem.kind == "nonconvex" or problem.smoothness is None or problem.minimizers is None:
         return []
     try:

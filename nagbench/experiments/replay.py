@@ -168,7 +168,7 @@ def list_changes(stored: StoredCell, recorded: pd.DataFrame) -> list[str]:
     """Return a line for each difference of sources, machine and library versions since the rows were recorded."""
     machines, changes = stored.store.manifest["machines"], []
     if (recorded["fingerprint"] != fingerprint_of(stored.cell.problem, stored.cell.optimizer)).any():
-        changes.append("the sources of its problem or method, or of the loop")
+        changes.append("the sources of its problem or algorithm, or of the loop")
     machine = machine_facts()["id"]
     if machine not in machines:
         changes.append(f"the machine (recorded on {', '.join(machines) or 'an unknown one'}, now {machine})")

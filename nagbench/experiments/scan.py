@@ -14,15 +14,16 @@ import pyarrow as pa
 
 from nagbench.core.canonical import canonical
 from nagbench.core.errors import UsageError, check_number, unknown_name
-from nagbench.core.measures import Measure
+from nagbench.core.measures import Measure, default_measure
 from nagbench.core.remote import Pulse
 from nagbench.engine.batches import batch_of, split_batch
 from nagbench.engine.cell_checks import check_cell
 from nagbench.engine.oracles import default_every, parse_oracle
 from nagbench.engine.records import Cell
 from nagbench.execution.executors import Execution, count_batches
+from nagbench.experiments.minima import Minima, with_minima
 from nagbench.optimizers import schedules
-from nagbench.optimizers.algorithm import Method, Optimizer
+from nagbench.optimizers.algorithm import Method, Optimizer, form_for
 from nagbench.optimizers.hyperparameters import Hyperparameter
 from nagbench.problems.curvature import step_size_unit
 from nagbench.problems.problem import Floats, Problem
@@ -36,7 +37,7 @@ def scan(
     method: Method,
     settings: Iterable[Mapping[str, Any]],
     *,
-    measure: Measure = "gradient",
+    measure: Measure | None = None,
     tolerance: float = 1e-6,
     budget: int = 10_000,
     relative: bool = False,
@@ -64,8 +65,8 @@ def scan(
     -------
     pandas.DataFrame
         One row a setting, with the columns of a sweep's runs that apply: problem, optimizer, variant, mode "grid", trial,
-        the hyperparameters, tolerance, status, iterations, gradient_evaluations, residual, rises, overshoot, rate, error,
-        and the key of the cell. The same cells of a sweep have the same keys and counts.
+        the hyperparameters, tolerance, status, iterations, gradient_evaluations, residual, suboptimality, at_minimum, rises,
+        overshoot, rate, error, and the key of the cell. The same cells of a sweep have the same keys and counts.
 
     Raises
     ------
@@ -81,6 +82,8 @@ def scan(
     [62, 1]
     """
     asked = parse_oracle(oracle)
+    measure = measure or default_measure(problem.composite)
+    form_for(method, problem)
     template = Cell(
         problem=canonical(problem.spec), optimizer=method.name, hyperparameters={}, oracle=asked.name, seed=seed,
         engine=problem.engine, measure=measure, relative=relative, tolerances=(tolerance,), budget=budget,
@@ -119,7 +122,10 @@ def scan(
         }
     )
     # Equal values on an axis make equal cells, which are counted once or twice, with one outcome.
-    return plan.merge(found.drop(columns=["fingerprint", "digest"]).drop_duplicates("cell"), on="cell", how="left")
+    runs = plan.merge(found.drop(columns=["fingerprint", "digest"]).drop_duplicates("cell"), on="cell", how="left")
+    minima = Minima({problem.name: problem})
+    minima.limits(problem.name, np.zeros(1, np.int64))
+    return with_minima(runs, minima.facts)
 
 
 def cross_axes(axes: Mapping[str, Floats], fixed: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:

@@ -23,7 +23,7 @@ from nagbench.core.text_form import parse_text
 from nagbench.core.trust import check_named, name_code
 from nagbench.optimizers.adapters import explain_missing_library
 from nagbench.optimizers.adapters.user import is_optimizer, make_algorithm
-from nagbench.optimizers.algorithm import Method, Observe, Optimizer, Theory, Update
+from nagbench.optimizers.algorithm import Asking, Method, Observe, Optimizer, Theory, Update
 from nagbench.optimizers.hyperparameters import Hyperparameter
 
 
@@ -39,6 +39,10 @@ def method(
     theory: Theory | None = None,
     observe: Observe | None = None,
     next_momentum: bool = False,
+    asks: bool = False,
+    composite: bool = False,
+    needs_minimum: bool = False,
+    blocks: bool = False,
 ) -> Callable[[Update], Update]:
     """Register a function as the update of an algorithm.
 
@@ -46,8 +50,10 @@ def method(
     ----------
     name
         The name of the algorithm.
-    hyperparameters, slots, look_ahead, autonomous, tested_at, source, theory, observe, next_momentum
+    hyperparameters, slots, look_ahead, autonomous, tested_at, source, theory
         What the algorithm declares; see `Method`.
+    observe, next_momentum, asks, composite, needs_minimum, blocks
+        Further declarations.
 
     Returns
     -------
@@ -81,7 +87,36 @@ def method(
             theory=theory,
             observe=observe,
             next_momentum=next_momentum,
+            asks=asks,
+            composite=composite,
+            needs_minimum=needs_minimum,
+            blocks=blocks,
         )
+        return update
+
+    return register
+
+
+def proximal_form(smooth: Update, *, slots: int = 0) -> Callable[[Asking], Asking]:
+    """Register a function as the update that an algorithm makes on composite problems, which asks.
+
+    Parameters
+    ----------
+    smooth
+        The update that is registered for smooth problems. Where h = 0, both make the same iterates.
+    slots
+        The number of vectors of the state on composite problems.
+
+    Returns
+    -------
+    decorator
+        It returns the function as it is; for its arguments see `Method`.
+    """
+
+    def register(update: Asking) -> Asking:
+        known: Method = smooth.__method__  # type: ignore[attr-defined]
+        form = replace(known, update=update, slots=slots, observe=None, asks=True, composite=True)
+        smooth.__method__ = replace(known, proximal=form)  # type: ignore[attr-defined]
         return update
 
     return register

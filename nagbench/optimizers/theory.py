@@ -123,7 +123,7 @@ def predict_iterations(
     optimizer
         The optimizer.
     measure
-        "gradient", "value" or "distance".
+        "gradient", "value", "distance", or "gradient-mapping", which is the gradient where h = 0.
     tolerance
         The tolerance.
     budget
@@ -149,6 +149,8 @@ def predict_iterations(
     148
     """
     algorithm = _SAME_ITERATES.get(optimizer.name, optimizer.name)
+    if problem.composite:
+        return None
     if algorithm not in _POLYNOMIALS or optimizer.scheduled or problem.spectrum is None or problem.minimizers is None:
         return None
     away = (problem.start if start is None else start) - problem.minimizers[0]
@@ -156,7 +158,7 @@ def predict_iterations(
     modes, group = np.unique(problem.spectrum, return_inverse=True)
     if modes.size > _MOST_MODES:
         return None
-    power = {"gradient": 2, "value": 1, "distance": 0}[measure]
+    power = {"gradient": 2, "gradient-mapping": 2, "value": 1, "distance": 0}[measure]
     weights = np.bincount(group, weights=amplitudes**2) * modes**power * (0.5 if measure == "value" else 1.0)
     target = tolerance if measure == "value" else tolerance**2
     if relative:

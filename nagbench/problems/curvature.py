@@ -19,7 +19,7 @@ _DENSE_DIMENSION = 64
 _RESTARTS = 15
 _TOLERANCE = 1e-4
 
-Place = Literal["everywhere", "minimiser", "start"]
+Place = Literal["everywhere", "minimizer", "start"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Curvature:
     Parameters
     ----------
     place
-        "everywhere" for facts, "minimiser" or "start" for estimates at this point.
+        "everywhere" for facts, "minimizer" or "start" for estimates at this point.
     smoothness
         The largest eigenvalue of the Hessian in absolute value.
     strong_convexity
@@ -57,7 +57,7 @@ class Curvature:
 
 
 def find_curvature(problem: Problem) -> Curvature | None:
-    """Return the known L and μ, else estimates at a known minimiser, else at the start.
+    """Return the known L and μ, else estimates at a known minimizer, else at the start.
 
     Returns
     -------
@@ -67,7 +67,7 @@ def find_curvature(problem: Problem) -> Curvature | None:
     if problem.smoothness is not None:
         return Curvature("everywhere", problem.smoothness, problem.strong_convexity, problem.spectrum)
     if problem.minimizers is not None:
-        curvature = estimate_curvature(problem, problem.minimizers[0], "minimiser")
+        curvature = estimate_curvature(problem, problem.minimizers[0], "minimizer")
         if curvature is not None:
             return curvature
     return estimate_curvature(problem, problem.start, "start")

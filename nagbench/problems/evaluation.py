@@ -30,7 +30,7 @@ class ProblemData(NamedTuple):
     minimum
         f*, nan where it is not known.
     minimizers
-        The known minimisers, one after another in one flat array.
+        The known minimizers, one after another in one flat array.
     """
 
     data: NDArray[np.float64]
@@ -84,6 +84,21 @@ def _compiled_evaluation() -> Function:
     return compile_cached(evaluate_points, signature, source_hash(evaluate_points))
 
 
+def prox_points(prox: Any, problem: Any, step: float, points: Any, out: Any) -> None:
+    """Write the proximal point of every row of ``points`` to the same row of ``out``; ``prox`` is an entry."""
+    for i in range(points.shape[0]):
+        prox(
+            points.shape[1], pointer(points[i]), step, problem.data.size, pointer(problem.data), problem.shape.size,
+            pointer(problem.shape), pointer(out[i]),
+        )  # fmt: skip
+
+
+@functools.cache
+def _compiled_prox() -> Function:
+    signature = void(types.FunctionType(SIGNATURES["prox"]), PROBLEM_DATA, float64, _MATRIX, _MATRIX)
+    return compile_cached(prox_points, signature, source_hash(prox_points))
+
+
 class Evaluator(NamedTuple):
     """A way to evaluate problems.
 
@@ -109,7 +124,7 @@ def evaluator(engine: str) -> Evaluator:
 def evaluate(
     problem: Problem, points: NDArray[np.float64], rows: NDArray[np.int64], *, gradients: bool = True
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Evaluate f and ∇f at each row of ``points`` on the problem's engine.
+    """Evaluate f (F = f + h of a composite problem) and ∇f at each row of ``points`` on the problem's engine.
 
     Parameters
     ----------
@@ -127,8 +142,50 @@ def evaluate(
     values, gradients
         Shapes (m,) and (m, n), or (0, n) without gradients.
     """
+    values, grads = evaluate_smooth(problem, points, rows, gradients=gradients)
+    if problem.penalty_kernel is not None:
+        values += penalties(problem, points)
+    return values, grads
+
+
+def evaluate_smooth(
+    problem: Problem, points: NDArray[np.float64], rows: NDArray[np.int64], *, gradients: bool = True
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Evaluate the smooth part alone; see `evaluate`."""
     values, grads = np.empty(len(points)), np.empty(points.shape if gradients else (0, points.shape[1]))
     entry, loop = evaluator(problem.engine)
     value, gradient = entry(problem.value_kernel, "value"), entry(problem.gradient_kernel, "gradient")
     loop(value, gradient, problem_data(problem), rows, points, values, grads)
     return values, grads
+
+
+def penalties(problem: Problem, points: NDArray[np.float64], kind: str = "penalty") -> NDArray[np.float64]:
+    """Return h, or the duality gap, of a composite problem at each row of ``points``."""
+    kernel = problem.penalty_kernel if kind == "penalty" else problem.gap_kernel
+    assert kernel is not None
+    values, nothing = np.empty(len(points)), np.empty((0, points.shape[1]))
+    entry, loop = evaluator(problem.engine)
+    # Penalties are called like values; no gradient is asked for.
+    gradient = entry(problem.gradient_kernel, "gradient")
+    loop(entry(kernel, kind), gradient, problem_data(problem), np.zeros(0, np.int64), points, values, nothing)
+    return values
+
+
+def gap(problem: Problem, x: NDArray[np.float64]) -> float:
+    """Return the duality gap at a point."""
+    return float(penalties(problem, x[None], "gap")[0])
+
+
+def prox(problem: Problem, x: NDArray[np.float64], step: float, engine: str | None = None) -> NDArray[np.float64]:
+    """Return the proximal point of x on the problem's engine; see `nagbench.problems.problem.Problem.prox`."""
+    if not 0.0 < step < math.inf:
+        raise ValueError(f"{problem.name}: step {step!r} of prox is not valid; allowed: a finite number above 0")
+    points = np.array(x, dtype=np.float64, order="C", ndmin=2)
+    out = np.full(points.shape, math.nan)
+    if problem.prox_kernel is None:
+        return np.asarray(points[0])
+    compiled = (engine or problem.engine) == "numba"
+    loop = _compiled_prox() if compiled else without_warnings(prox_points)
+    entry: Function = numba_entry if compiled else python_entry
+    loop(entry(problem.prox_kernel, "prox"), problem_data(problem), float(step), points, out)
+    return np.asarray(out[0])

@@ -18,7 +18,7 @@ GROWTH = 0.5
 def problem_box(problem: Problem) -> Floats:
     """Return the limits of each coordinate, shape (n, 2), in which a problem is drawn.
 
-    They are its domain, or a box around its start and known minimisers.
+    They are its domain, or a box around its start and known minimizers.
     """
     if problem.domain is not None:
         return problem.domain

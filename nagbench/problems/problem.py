@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,7 +23,9 @@ KINDS = ("quadratic", "convex", "nonconvex")
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Problem:
-    """Minimise f(x) over x in Rⁿ.
+    """Minimise f(x), or F(x) = f(x) + h(x) with a nonsmooth h, over x in Rⁿ.
+
+    Of a composite problem, ``minimum`` and ``minimizers`` are those of F, all other facts those of f.
 
     Facts are computed by the family or cited, never guessed; None means that a fact is not known.
 
@@ -47,7 +50,7 @@ class Problem:
     minimum
         f*.
     minimizers
-        Known minimisers, shape (count, n).
+        Known minimizers, shape (count, n).
     smoothness, strong_convexity
         L and μ on the whole space.
     spectrum, eigenvectors
@@ -55,12 +58,21 @@ class Problem:
         coordinate axes.
     domain
         A box, one (low, high) per coordinate, shape (n, 2), for figures and further starts.
+    varies_start
+        Whether further starts make sense; not where the start defines the problem, as in a bound for one start.
     kind
         "quadratic", "convex" (and not quadratic) or "nonconvex".
     stationary_points
-        Known points with ∇f = 0 that are not global minimisers, shape (count, n).
+        Known points with ∇f = 0 that are not global minimizers, shape (count, n).
     metrics
         Further functions of x to follow during a run, by name, such as the accuracy on held-out data.
+    penalty_kernel, prox_kernel
+        Of a composite problem F = f + h, with f of the two kernels above: ``penalty_kernel(x, data, shape)`` returns the
+        convex h(x), and ``prox_kernel(x, step, data, shape, out)`` writes its proximal point
+        argmin over u of h(u) + ‖u − x‖²/(2·step) to every element of ``out``. An indicator h is 0 or inf, its prox a
+        projection.
+    gap_kernel
+        ``gap_kernel(x, data, shape)`` returns a duality gap at x, at least F(x) − F*.
     source
         Where the problem was published.
     engine
@@ -69,6 +81,9 @@ class Problem:
         The start and the domain where they replace the family's own, as lists.
     modules
         Further modules whose source decides results: where the data are made, or where a user's function is defined.
+    blocks
+        The shapes of the parameters that x holds one after another, row by row, where these are matrices, as of a
+        network or a factorisation; () if x is one vector.
 
     Examples
     --------
@@ -98,13 +113,18 @@ class Problem:
     spectrum: Floats | None = None
     eigenvectors: Floats | None = None
     domain: Floats | None = None
+    varies_start: bool = True
     kind: str = "nonconvex"
     stationary_points: Floats | None = None
     metrics: Mapping[str, Callable[[Floats], float]] = field(default_factory=dict)
     source: str = ""
+    penalty_kernel: Kernel | None = None
+    prox_kernel: Kernel | None = None
+    gap_kernel: Kernel | None = None
     engine: str = "numba"
     given: Mapping[str, Any] = field(default_factory=dict)
     modules: tuple[str, ...] = ()
+    blocks: tuple[tuple[int, ...], ...] = ()
 
     def __post_init__(self) -> None:
         for name, kind in (("start", np.float64), ("data", np.float64), ("shape", np.int64)):
@@ -112,11 +132,28 @@ class Problem:
             if array.ndim != 1 or (name == "start" and array.size == 0):
                 raise ValueError(f"{self.name}: {name} must be a flat array of numbers, start with at least one")
             object.__setattr__(self, name, array)
+        if self.blocks and sum(map(math.prod, self.blocks)) != self.start.size:
+            raise ValueError(f"{self.name}: blocks {self.blocks} do not hold {self.start.size} numbers")
         check_names(self.name, "metric", self.metrics)
         for name in ("minimizers", "stationary_points"):
             points = getattr(self, name)
             if points is not None and np.shape(points)[1:] != (self.dimension,):
                 raise ValueError(f"{self.name}: {name} must have one point of {self.dimension} coordinates a row")
+
+        if (self.penalty_kernel is None) != (self.prox_kernel is None):
+            raise ValueError(f"{self.name}: a composite problem has both a penalty_kernel and a prox_kernel")
+        if self.gap_kernel is not None and self.prox_kernel is None:
+            raise ValueError(f"{self.name}: a gap_kernel belongs to a composite problem, which has a prox_kernel")
+
+    @property
+    def composite(self) -> bool:
+        """Whether there is a nonsmooth part h."""
+        return self.prox_kernel is not None
+
+    @property
+    def mapping_step(self) -> float:
+        """The step size s of the measure "gradient-mapping": 1/L, or 1 if L is not known."""
+        return 1.0 / self.smoothness if self.smoothness else 1.0
 
     @property
     def dimension(self) -> int:
@@ -131,19 +168,41 @@ class Problem:
         return self.smoothness / self.strong_convexity
 
     def value(self, x: ArrayLike) -> float:
-        """Return f(x) at a point of shape (n,)."""
+        """Return f(x), or F(x) of a composite problem, at a point of shape (n,)."""
         return float(self.values(x)[0])
 
     def gradient(self, x: ArrayLike) -> Floats:
         """Return ∇f(x), shape (n,), at a point of shape (n,)."""
         return np.asarray(self.evaluate(x)[1][0])
 
+    def prox(self, x: ArrayLike, step: float = 1.0) -> Floats:
+        """Return the proximal point of x: argmin over u of h(u) + ‖u − x‖²/(2·step), shape (n,); x itself if h = 0.
+
+        Raises
+        ------
+        ValueError
+            If x does not have n coordinates, or if the step is not a finite number above 0.
+        """
+        return evaluation.prox(self, self._check_points(np.atleast_2d(np.asarray(x, dtype=float)))[0], step)
+
+    def gap(self, x: ArrayLike) -> float:
+        """Return the duality gap at a point of shape (n,), a bound on F(x) − F*.
+
+        Raises
+        ------
+        ValueError
+            If the problem has none, or if x does not have n coordinates.
+        """
+        if self.gap_kernel is None:
+            raise ValueError(f"{self.name} has no duality gap")
+        return evaluation.gap(self, self._check_points(np.atleast_2d(np.asarray(x, dtype=float)))[0])
+
     def values(self, points: ArrayLike) -> Floats:
-        """Return f at each row of ``points``, shape (m, n), as an array of shape (m,)."""
+        """Return f, or F of a composite problem, at each row of ``points``, shape (m, n), as an array of shape (m,)."""
         return self.evaluate(points, gradients=False)[0]
 
     def evaluate(self, points: ArrayLike, *, gradients: bool = True, rows: ArrayLike = ()) -> tuple[Floats, Floats]:
-        """Evaluate f and ∇f at several points.
+        """Evaluate f (F of a composite problem) and ∇f at several points.
 
         Parameters
         ----------

@@ -16,7 +16,7 @@ from nagbench.problems.curvature import Curvature
 from nagbench.problems.landscape import mask_nonfinite, resample
 from nagbench.problems.problem import Floats, Problem
 
-# A problem of more coordinates is stored without its points: start, minimisers, domain and spectrum.
+# A problem of more coordinates is stored without its points: start, minimizers, domain and spectrum.
 MOST_COORDINATES = 10_000
 _ARRAYS = ("start", "minimizers", "spectrum", "domain", "stationary_points")
 _NUMBERS = ("minimum", "smoothness", "strong_convexity")
@@ -141,7 +141,7 @@ class _Model(BaseModel):
 
 
 class _CurvatureModel(_Model):
-    place: Literal["everywhere", "minimiser", "start"]
+    place: Literal["everywhere", "minimizer", "start"]
     smoothness: float
     strong_convexity: float | None
     spectrum: list[float] | None

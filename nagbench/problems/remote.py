@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from nagbench.core.canonical import canonical
 from nagbench.core.messages import register
 from nagbench.core.remote import Reference, UserCode, remote_call
+from nagbench.problems import evaluation
 from nagbench.problems.problem import Floats, Ints, Kernel, Problem
 from nagbench.problems.registry import build_problem
 
@@ -74,12 +75,13 @@ def remote_problem(label: str, family: str, parameters: Mapping[str, Any], facts
         What it is built from.
     """
     key = canonical({"family": family, "parameters": parameters, "facts": facts})
-    known, metrics = describe_problem(ProblemReference(key, UserCode(label)))
+    known, metrics, nonsmooth = describe_problem(ProblemReference(key, UserCode(label)))
     spec = canonical({"family": family, "parameters": parameters, **known["given"]})
     reference = ProblemReference(key, UserCode(f"problem {known['name']}", spec))
     value, gradient = _kernels(reference)
     return RemoteProblem(
-        **known, parameters=dict(parameters), value_kernel=value, gradient_kernel=gradient, reference=reference,
+        **known, **_nonsmooth_kernels(reference, nonsmooth), parameters=dict(parameters),
+        value_kernel=value, gradient_kernel=gradient, reference=reference,
         metrics={name: functools.partial(metric, reference, name) for name in metrics},
     )  # fmt: skip
 
@@ -92,6 +94,22 @@ def _kernels(problem: ProblemReference) -> tuple[Kernel, Kernel]:
         out[:] = evaluate(problem, x[None], True, rows)[1][0]
 
     return value_kernel, gradient_kernel
+
+
+def _nonsmooth_kernels(problem: ProblemReference, kinds: tuple[str, ...]) -> dict[str, Any]:
+    """Return the kernels of the nonsmooth part that the problem has, each of which sends one point per call."""
+
+    def penalty_kernel(x: Floats, _data: Floats, _shape: Ints) -> float:
+        return float(nonsmooth(problem, "penalty", x, 1.0)[0])
+
+    def gap_kernel(x: Floats, _data: Floats, _shape: Ints) -> float:
+        return float(nonsmooth(problem, "gap", x, 1.0)[0])
+
+    def prox_kernel(x: Floats, step: float, _data: Floats, _shape: Ints, out: Floats) -> None:
+        out[:] = nonsmooth(problem, "prox", x, step)
+
+    kernels: dict[str, Kernel] = {"penalty": penalty_kernel, "prox": prox_kernel, "gap": gap_kernel}
+    return {f"{kind}_kernel": kernels[kind] for kind in kinds}
 
 
 @functools.lru_cache(maxsize=256)
@@ -110,13 +128,15 @@ register(ProblemReference, attrgetter("key"), tag=Problem.__name__)
 
 
 @remote_call()
-def describe_problem(problem: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return the facts of a problem, and the names of its metrics."""
+def describe_problem(problem: Any) -> tuple[dict[str, Any], tuple[str, ...], tuple[str, ...]]:
+    """Return the facts of a problem, the names of its metrics, and the kernels of its nonsmooth part."""
     facts: dict[str, Any] = {name: _optional(float, getattr(problem, name)) for name in _NUMBERS}
     facts |= {name: _optional(_floats, getattr(problem, name)) for name in _ARRAYS}
     facts |= {name: str(getattr(problem, name)) for name in _TEXTS}
     facts |= {"row_count": int(problem.row_count), "given": dict(problem.given)}
-    return facts | {"modules": tuple(map(str, problem.modules))}, tuple(map(str, problem.metrics))
+    facts["blocks"] = tuple(tuple(map(int, shape)) for shape in problem.blocks)
+    kinds = tuple(kind for kind in ("penalty", "prox", "gap") if getattr(problem, f"{kind}_kernel") is not None)
+    return facts | {"modules": tuple(map(str, problem.modules))}, tuple(map(str, problem.metrics)), kinds
 
 
 def _optional(kind: Callable[[Any], Any], given: Any) -> Any:
@@ -132,6 +152,14 @@ def evaluate(problem: Any, points: Floats, gradients: bool, rows: Ints) -> tuple
     """Return value and gradient of a problem at some points."""
     found: tuple[Floats, Floats] = problem.evaluate(points, gradients=gradients, rows=rows)
     return found
+
+
+@remote_call()
+def nonsmooth(problem: Any, kind: str, point: Floats, step: float) -> Floats:
+    """Return the proximal point, or the penalty or the duality gap as an array of one number."""
+    if kind == "prox":
+        return np.asarray(problem.prox(point, step))
+    return np.asarray(evaluation.penalties(problem, point[None], kind))
 
 
 @remote_call()

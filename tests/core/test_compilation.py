@@ -136,3 +136,37 @@ def test_a_disk_that_fills_up_costs_one_line(apart, monkeypatch):
     monkeypatch.setattr("numba.core.caching.IndexDataCacheFile._save_data", full)
     with pytest.warns(CacheWarning, match="No space left"):
         assert run() == 42.0
+
+
+def test_the_same_source_in_two_places_is_compiled_once(tmp_path, monkeypatch):
+    """As in two checkouts of one commit, or in a checkout and a wheel of it."""
+    monkeypatch.setenv("NAGBENCH_CACHE_DIR", str(tmp_path / "cache"))
+    found = []
+    for place in (tmp_path / "here", tmp_path / "there"):
+        place.mkdir()
+        file = place / "halves.py"
+        file.write_text("def half(x):\n    return 0.5 * x\n", encoding="utf-8")
+        scope = {"__name__": "halves"}
+        exec(compile(file.read_text(encoding="utf-8"), str(file), "exec"), scope)
+        found.append(compile_cached(scope["half"], float64(float64), "folder"))
+    assert [half(3.0) for half in found] == [1.5, 1.5]
+    assert sum(found[0].stats.cache_misses.values()) == 1
+    assert (sum(found[1].stats.cache_hits.values()), sum(found[1].stats.cache_misses.values())) == (1, 0)
+
+
+@pytest.mark.parametrize("damage", [b"", b"short", None])
+def test_bytes_that_are_damaged_are_made_again(apart, damage):
+    """Empty, shorter than a digest, or one byte changed."""
+    made = []
+
+    def make():
+        made.append(len(made))
+        return b"machine code"
+
+    assert compiled_cache.cached_bytes(make, "objects", "a.o") == b"machine code"
+    assert compiled_cache.cached_bytes(make, "objects", "a.o") == b"machine code"
+    assert made == [0]
+    file = apart / "cache" / "objects" / "a.o"
+    file.write_bytes(file.read_bytes()[:-1] + b"X" if damage is None else damage)
+    assert compiled_cache.cached_bytes(make, "objects", "a.o") == b"machine code"
+    assert made == [0, 1]

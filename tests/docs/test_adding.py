@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from nagbench.cli.main import cli
 from nagbench.validation.checks.methods import CHECKS as METHOD_CHECKS
 from nagbench.validation.checks.methods import OF_SESSIONS
+from nagbench.validation.checks.nonsmooth import NONSMOOTH
 from nagbench.validation.checks.problems import CHECKS as PROBLEM_CHECKS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "adding.md").read_text(encoding="utf-8")
@@ -67,7 +68,7 @@ def test_a_section_word_for_word(title, folder, capsys, monkeypatch):
 
 def test_every_check_is_in_its_table():
     tables = re.split(r"^Of an optimizer.*:$", PAGE.partition("## What `check` looks at")[2], flags=re.M)
-    for table, checks in zip(tables, (PROBLEM_CHECKS, METHOD_CHECKS, OF_SESSIONS), strict=True):
+    for table, checks in zip(tables, ({**PROBLEM_CHECKS, **NONSMOOTH}, METHOD_CHECKS, OF_SESSIONS), strict=True):
         named = {name.strip() for row in re.findall(r"^\| ([^|]*) \|", table, flags=re.M) for name in row.split(",")}
         assert set(checks) == named - {"check", "---"}
 

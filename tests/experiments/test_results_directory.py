@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from command_line import nag
+from tunings import ONE_START_OPTIONS
 
 import nagbench
 from benchmarks import hostile
@@ -244,6 +245,7 @@ def test_a_disk_that_takes_no_more_is_one_line(tmp_path):
         "nesterov",
         "--trials",
         "64",
+        *ONE_START_OPTIONS,
         "-j",
         "1",
         "--no-timing",

@@ -11,7 +11,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 RUNNING, CONVERGED, DIVERGED, STALLED, BUDGET, ERROR = range(6)
-GRADIENT, VALUE, DISTANCE = range(3)
+GRADIENT, VALUE, DISTANCE, MAPPING, GAP = range(5)
 BLOW_UP = 1e20
 LARGEST = float(np.finfo(np.float64).max)
 SAMPLES = 256
@@ -94,7 +94,7 @@ class Measurement(NamedTuple):
     minimum
         f*.
     minimizers_size, minimizers
-        The known minimisers, one after another.
+        The known minimizers, one after another.
     autonomous
         Whether an iterate that equals the saved one interrupts the count.
     saved
@@ -128,7 +128,7 @@ class StoppingRule(NamedTuple):
     Parameters
     ----------
     measure
-        `GRADIENT`, `VALUE` or `DISTANCE`.
+        `GRADIENT`, `VALUE` or `DISTANCE`; of composite problems also `MAPPING` or `GAP`.
     relative
         1 if the measure is divided by its value at the start.
     tolerances

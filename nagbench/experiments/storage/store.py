@@ -105,7 +105,7 @@ class Store:
             raise UsageError(f"results directory {self.folder} cannot be written: {why}") from None
 
     def _rename_damaged_manifest(self) -> None:
-        """Rename a damaged manifest beside stored parts: the sweep writes it again and keeps them."""
+        """Rename a damaged manifest of stored parts, so that the sweep writes it again and keeps them."""
         try:
             _ = self.manifest
         except DamagedManifestError as error:
@@ -124,6 +124,10 @@ class Store:
     def append_all(self, kind: str, tables: Iterable[pa.Table], schema: pa.Schema) -> str:
         """Write tables of one schema as one part, without holding them all, and return the part's name."""
         return write_part(self.folder / kind, tables, schema)
+
+    def discard(self, kind: str, name: str) -> None:
+        """Delete a part, which another one replaces."""
+        (self.folder / kind / Path(name).name).unlink(missing_ok=True)
 
     def scan(self, kind: str, columns: list[str] | None = None, *, encoded: bool = False) -> Iterator[pa.Table]:
         """Read the rows of a kind, a part at a time.

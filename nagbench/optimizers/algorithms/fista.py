@@ -1,13 +1,14 @@
-"""FISTA for smooth functions: Nesterov's method with a momentum that tends to 1, plain and with restarts."""
+"""FISTA: Nesterov's method with a momentum that tends to 1, plain and with restarts, on smooth and composite problems."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from nagbench.core.asking import ask_gradient, ask_penalty, ask_prox, ask_value
 from nagbench.core.kernels import blocked_sum, jitable
 from nagbench.optimizers.algorithms._extrapolation import extrapolate, next_t
 from nagbench.optimizers.algorithms._hyperparameters import STEP, inverse_smoothness
-from nagbench.optimizers.registry import method
+from nagbench.optimizers.registry import method, proximal_form
 
 
 @jitable
@@ -24,11 +25,13 @@ def _accelerate(gradient: Any, iterate: Any, query: Any, slots: Any, step: float
     slots=1,
     look_ahead=True,
     hyperparameters={"step_size": STEP},
-    source="Nesterov 1983; Beck & Teboulle 2009, eq. 4.1–4.3, without the proximal step",
+    source="Nesterov 1983; Beck & Teboulle 2009, eq. 4.1–4.3",
     theory=inverse_smoothness,
 )
 def fista(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
     """x⁺ = y − s·∇f(y); t⁺ = (1 + √(1 + 4t²))/2 from t = 1; y = x⁺ + (t − 1)/t⁺·(x⁺ − x) (tested at x).
+
+    On a composite problem x⁺ = prox(y − s·∇f(y)), with the proximal operator of s·h.
 
     Other Parameters
     ----------------
@@ -38,14 +41,14 @@ def fista(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: An
     Notes
     -----
     Assumes f convex and L-smooth; μ need not be known. Theory: s = 1/L, for which after n iterations
-    f(x_n) − f* ≤ L‖x₀ − x*‖²/(2t_n²) ≤ 2L‖x₀ − x*‖²/(n + 1)², with t₁ = 1.
+    f(x_n) − f* ≤ L‖x₀ − x*‖²/(2t_n²) ≤ 2L‖x₀ − x*‖²/(n + 1)², with t₁ = 1; so for F = f + h.
     On quadratics the momentum tends to 1, for which the stable region is s·λ < 4/3.
 
     References
     ----------
     .. [1] Y. Nesterov, "A method of solving a convex programming problem with convergence rate O(1/k²)", 1983.
     .. [2] A. Beck and M. Teboulle, "A fast iterative shrinkage-thresholding algorithm for linear inverse problems",
-       2009, eq. 4.1–4.3, without the proximal step.
+       2009, eq. 4.1–4.3 and theorem 4.4.
 
     Examples
     --------
@@ -55,6 +58,35 @@ def fista(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: An
     ('converged', 665)
     """
     _accelerate(gradient, iterate, query, slots, hyper[0])
+
+
+@jitable
+def proximal_step(oracle: Any, gradient: Any, iterate: Any, query: Any, step: float) -> None:
+    """Move the iterate to x⁺ = prox(y − s·∇f(y)), y in ``query``, and write x⁺ − x to ``query``; ∇f(y) is overwritten."""
+    ask_gradient(oracle, query, gradient)
+    for i in range(iterate.size):
+        gradient[i] = query[i] - step * gradient[i]
+        query[i] = iterate[i]
+    ask_prox(oracle, gradient, step, iterate)
+    for i in range(iterate.size):
+        query[i] = iterate[i] - query[i]
+
+
+@jitable
+def _accelerate_proximally(oracle: Any, gradient: Any, iterate: Any, query: Any, slots: Any, step: float) -> None:
+    """Make one iteration of `fista` on a composite problem; ``slots[0, 0]`` holds t − 1."""
+    t = 1.0 + slots[0, 0]
+    following = next_t(t)
+    slots[0, 0] = following - 1.0
+    proximal_step(oracle, gradient, iterate, query, step)
+    momentum = (t - 1.0) / following
+    for i in range(iterate.size):
+        query[i] = iterate[i] + momentum * query[i]
+
+
+@proximal_form(fista, slots=1)
+def _fista(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+    _accelerate_proximally(oracle, gradient, iterate, query, slots, hyper[0])
 
 
 @jitable
@@ -71,7 +103,9 @@ def _product(i: int, a: Any, b: Any, _c: Any) -> Any:
     theory=inverse_smoothness,
 )
 def fista_gradient_restart(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
-    """As `fista`, but where ∇f(y)ᵀ(x⁺ − x) > 0 it starts anew from x⁺: t ← 1, y ← x⁺ (tested at x).
+    """Like `fista`, but restarts from x⁺ when ∇f(y)ᵀ(x⁺ − x) > 0: t ← 1, y ← x⁺ (tested at x).
+
+    On a composite problem the gradient mapping (y − x⁺)/s takes the place of ∇f(y).
 
     Other Parameters
     ----------------
@@ -113,6 +147,31 @@ def fista_gradient_restart(k: int, gradient: Any, iterate: Any, query: Any, slot
         query[i] = iterate[i] + momentum * query[i]
 
 
+@jitable
+def _mapped_product(i: int, y: Any, x: Any, moved: Any) -> Any:
+    return (y[i] - x[i]) * moved[i]
+
+
+@proximal_form(fista_gradient_restart, slots=2)
+def _fista_gradient_restart(
+    k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any
+) -> None:
+    y = slots[1]
+    for i in range(iterate.size):
+        y[i] = query[i]
+    proximal_step(oracle, gradient, iterate, query, hyper[0])
+    t = 1.0 + slots[0, 0]
+    following = next_t(t)
+    momentum = (t - 1.0) / following
+    # The gradient mapping s·G(y) = y − x⁺ takes the place of the gradient.
+    if blocked_sum(_mapped_product, iterate.size, y, iterate, query) > 0.0:
+        following, momentum = 1.0, 0.0
+    slots[0, 0] = following - 1.0
+    for i in range(iterate.size):
+        query[i] = iterate[i] + momentum * query[i]
+
+
+@jitable
 def _restart_if_value_rose(k: int, f: float, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
     """Set t ← 1 and y ← x if f(x) is above its value at the previous iterate; at the start both hold anyway."""
     if f > slots[1, 0]:
@@ -132,7 +191,9 @@ def _restart_if_value_rose(k: int, f: float, iterate: Any, query: Any, slots: An
     observe=_restart_if_value_rose,
 )
 def fista_function_restart(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
-    """As `fista`, but where f(x) > f(x⁻), x⁻ the iterate before, it starts anew from x: t ← 1, y ← x (tested at x).
+    """Like `fista`, but restarts from x when f(x) > f(x⁻), x⁻ the previous iterate: t ← 1, y ← x (tested at x).
+
+    On a composite problem F takes the place of f.
 
     Other Parameters
     ----------------
@@ -161,3 +222,12 @@ def fista_function_restart(k: int, gradient: Any, iterate: Any, query: Any, slot
     ('converged', 146)
     """
     _accelerate(gradient, iterate, query, slots, hyper[0])
+
+
+@proximal_form(fista_function_restart, slots=2)
+def _fista_function_restart(
+    k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any
+) -> None:
+    here = ask_value(oracle, iterate) + ask_penalty(oracle, iterate)
+    _restart_if_value_rose(k, here, iterate, query, slots, hyper)
+    _accelerate_proximally(oracle, gradient, iterate, query, slots, hyper[0])

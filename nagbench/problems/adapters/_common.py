@@ -12,6 +12,7 @@ from nagbench.core.errors import UsageError, one_line
 from nagbench.problems.problem import KINDS, Floats, Ints, Kernel
 
 Function = Callable[[Floats, Ints], Any]
+_NO_ROWS = np.zeros(0, np.int64)
 
 
 class FunctionError(UsageError):
@@ -43,6 +44,50 @@ def make_kernels(name: str, value: Function, gradient: Function) -> tuple[Kernel
     return value_kernel, gradient_kernel
 
 
+def make_nonsmooth_kernels(name: str, function: Any) -> dict[str, Any]:
+    """Make the kernels of the nonsmooth part from a function's attributes ``penalty`` and ``prox``, and ``gap`` if it has it.
+
+    Parameters
+    ----------
+    name
+        The problem, for messages.
+    function
+        A function. ``penalty(x)`` and ``gap(x)`` return a number, ``prox(x, step)`` a point.
+
+    Returns
+    -------
+    dict
+        ``penalty_kernel``, ``prox_kernel`` and perhaps ``gap_kernel``; empty if the function has none of the attributes.
+
+    Raises
+    ------
+    UsageError
+        If only one of penalty and prox is given, or if one is not a function.
+    """
+    given = {kind: getattr(function, kind) for kind in ("penalty", "prox", "gap") if hasattr(function, kind)}
+    if not given:
+        return {}
+    if not {"penalty", "prox"} <= set(given):
+        raise UsageError(
+            f"{name} has the attribute {', '.join(given)}; a nonsmooth part is given by both penalty and prox"
+        )
+    for kind, part in given.items():
+        if not callable(part):
+            raise UsageError(f"{name}: its {kind} is not a function but {part!r}")
+
+    def number_kernel(kind: str) -> Kernel:
+        return lambda x, data, shape: evaluate_value(f"{name}: {kind}", lambda x, rows: given[kind](x), x, _NO_ROWS)
+
+    def prox_kernel(x: Floats, step: float, data: Floats, shape: Ints, out: Floats) -> None:
+        found = _call(f"{name}: prox", lambda x, rows: given["prox"](x, step), x, _NO_ROWS)
+        if found.shape != x.shape:
+            raise FunctionError(f"{name}: prox returned shape {found.shape}, expected {x.shape}, at x = {_format(x)}")
+        out[:] = found
+
+    kernels = {f"{kind}_kernel": number_kernel(kind) for kind in given if kind != "prox"}
+    return {**kernels, "prox_kernel": prox_kernel}
+
+
 def evaluate_value(name: str, function: Function, x: Floats, rows: Ints) -> float:
     """Return the one number that a function returns. Raises FunctionError."""
     result = _call(name, function, x, rows)
@@ -61,7 +106,13 @@ def evaluate_gradient(name: str, function: Function, x: Floats, rows: Ints) -> F
 
 def _call(name: str, function: Function, x: Floats, rows: Ints) -> Floats:
     try:
-        result = np.asarray(function(x.copy(), rows))
+        returned = function(x.copy(), rows)
+        if isinstance(returned, tuple):
+            raise FunctionError(
+                f"{name} returned a tuple of {len(returned)}, expected one number or one gradient; a function that returns "
+                "(value, gradient) becomes two, f and f.gradient"
+            )
+        result = np.asarray(returned)
     except FunctionError:
         raise
     except (Exception, SystemExit) as error:

@@ -2,7 +2,7 @@
 
 The flat data are `table`'s, and the shape begins with the number of rows and of features. The features are there twice:
 by example, as a mini-batch needs them, and by feature. Then the predictions of all rows, as well as the gradient, are
-sums of whole vectors, which vectorise without reordering any sum. A mini-batch's predictions are taken four at a time,
+sums of whole vectors, which vectorize without reordering any sum. A mini-batch's predictions are taken four at a time,
 four independent chains of additions.
 """
 
@@ -73,7 +73,8 @@ def _products(x: Any, matrix: Any, rows: Any, out: Any) -> None:
 
 
 @jitable
-def _predictions(x: Any, data: Any, shape: Any, rows: Any) -> Any:
+def predictions_of(x: Any, data: Any, shape: Any, rows: Any) -> Any:
+    """Return the predictions of the selected rows, or of all if none are selected."""
     n, size = shape[0], shape[0] * shape[1]
     out = np.empty(rows.size if rows.size > 0 else n, x.dtype)
     if rows.size > 0:
@@ -84,14 +85,15 @@ def _predictions(x: Any, data: Any, shape: Any, rows: Any) -> Any:
 
 
 @jitable
-def _targets(data: Any, shape: Any) -> Any:
+def targets_of(data: Any, shape: Any) -> Any:
+    """Return the targets of all rows."""
     return data[2 * shape[0] * shape[1] : data.size - 1]
 
 
 @jitable
 def mean_loss(loss: Any, x: Any, data: Any, shape: Any, rows: Any) -> Any:
     """Return the mean of loss(prediction, target) over the rows plus ½λ‖x‖²."""
-    predictions, targets = _predictions(x, data, shape, rows), _targets(data, shape)
+    predictions, targets = predictions_of(x, data, shape, rows), targets_of(data, shape)
     total = 0.0
     for i in range(predictions.size):
         total += loss(predictions[i], targets[rows[i] if rows.size > 0 else i])
@@ -101,7 +103,7 @@ def mean_loss(loss: Any, x: Any, data: Any, shape: Any, rows: Any) -> Any:
 @jitable
 def mean_loss_gradient(derivative: Any, x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     """Write the gradient of `mean_loss`; ``derivative`` is that of the loss in the prediction."""
-    derivatives, targets = _predictions(x, data, shape, rows), _targets(data, shape)
+    derivatives, targets = predictions_of(x, data, shape, rows), targets_of(data, shape)
     for i in range(derivatives.size):
         derivatives[i] = derivative(derivatives[i], targets[rows[i] if rows.size > 0 else i])
     _combine(derivatives, data[: shape[0] * x.size].reshape(shape[0], x.size), rows, out)
@@ -119,3 +121,19 @@ def half_square(prediction: Any, target: Any) -> Any:
 def difference(prediction: Any, target: Any) -> Any:
     """Return the derivative of `half_square` in the prediction."""
     return prediction - target
+
+
+@jitable
+def log_loss(prediction: Any, sign: Any) -> Any:
+    """Return log(1 + exp(−margin)) of the margin sign · prediction, without overflow."""
+    margin = sign * prediction
+    rest = np.log1p(np.exp(-np.abs(margin)))
+    return rest - margin if margin < 0.0 else rest
+
+
+@jitable
+def log_derivative(prediction: Any, sign: Any) -> Any:
+    """Return the derivative of `log_loss` in the prediction."""
+    margin = sign * prediction
+    small = np.exp(-np.abs(margin))
+    return -sign * (small if margin >= 0.0 else 1.0) / (1.0 + small)

@@ -26,10 +26,10 @@ def minimize_newton(
     tolerance: float = 1e-12,
     iterations: int = 200,
 ) -> Floats:
-    """Find a minimiser x with ‖∇f(x)‖₂ ≤ tolerance, by Newton's method with Armijo backtracking from ``start``.
+    """Find a minimizer x with ‖∇f(x)‖₂ ≤ tolerance, by Newton's method with Armijo backtracking from ``start``.
 
     Where the Hessian is not positive definite, the least multiple of the identity (by powers of ten) that makes it so
-    is added. Within the tolerance the method goes on for as long as a step halves the gradient, so the minimiser is as
+    is added. Within the tolerance the method goes on for as long as a step halves the gradient, so the minimizer is as
     good as rounding allows.
 
     Raises RuntimeError if the tolerance is not reached in that many iterations.

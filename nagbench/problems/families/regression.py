@@ -7,29 +7,21 @@ from typing import Any
 import numpy as np
 
 from nagbench.core.errors import UsageError
-from nagbench.core.kernels import jitable
 from nagbench.problems.families import _datasets
 from nagbench.problems.families._datasets import Scaling
-from nagbench.problems.families._linear_models import difference, half_square, mean_loss, mean_loss_gradient, table
+from nagbench.problems.families._linear_models import (
+    difference,
+    half_square,
+    log_derivative,
+    log_loss,
+    mean_loss,
+    mean_loss_gradient,
+    table,
+)
 from nagbench.problems.families._newton import minimize_newton
 from nagbench.problems.families._parameters import check_positive
 from nagbench.problems.problem import Floats, Problem
 from nagbench.problems.registry import family
-
-
-@jitable
-def _log_loss(prediction: Any, sign: Any) -> Any:
-    """Return log(1 + exp(−margin)) of the margin sign · prediction, without overflow."""
-    margin = sign * prediction
-    rest = np.log1p(np.exp(-np.abs(margin)))
-    return rest - margin if margin < 0.0 else rest
-
-
-@jitable
-def _log_derivative(prediction: Any, sign: Any) -> Any:
-    margin = sign * prediction
-    small = np.exp(-np.abs(margin))
-    return -sign * (small if margin >= 0.0 else 1.0) / (1.0 + small)
 
 
 def _least_squares_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
@@ -41,11 +33,11 @@ def _least_squares_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) 
 
 
 def _logistic_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
-    return mean_loss(_log_loss, x, data, shape, rows)
+    return mean_loss(log_loss, x, data, shape, rows)
 
 
 def _logistic_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
-    mean_loss_gradient(_log_derivative, x, data, shape, rows, out)
+    mean_loss_gradient(log_derivative, x, data, shape, rows, out)
 
 
 @family
@@ -64,7 +56,7 @@ def least_squares(
     ridge
         λ ≥ 0.
     intercept
-        Whether aᵢ has a 1 for the intercept, which is penalised like the rest. If not, the mean of the targets is
+        Whether aᵢ has a 1 for the intercept, which is penalized like the rest. If not, the mean of the targets is
         subtracted from them.
     scaling
         "none", as measured; "standard", every feature of mean 0 and deviation 1; "unit-norm", of mean 0 and norm 1;
@@ -119,13 +111,13 @@ def logistic(
 ) -> Problem:
     """f(w) = 1/n Σ log(1 + exp(−sᵢ aᵢᵀw)) + ½·ridge·‖w‖² over the n rows of a data set, from w = 0.
 
-    aᵢ holds the features of an example, scaled, and a 1 for the intercept, which is penalised like the rest; sᵢ = ±1
+    aᵢ holds the features of an example, scaled, and a 1 for the intercept, which is penalized like the rest; sᵢ = ±1
     is its class.
 
     Parameters
     ----------
     dataset
-        One of the labelled data sets of nagbench: "breast-cancer", "digits", "iris" or "wine".
+        One of the labeled data sets of nagbench: "breast-cancer", "digits", "iris" or "wine".
     ridge
         λ > 0.
     positive_classes
@@ -138,7 +130,8 @@ def logistic(
 
     Notes
     -----
-    Known: L = λmax(AᵀA/n)/4 + ridge, the curvature at 0; μ = ridge, its infimum far out; f* and w* by Newton's method.
+    Known: L = λmax(AᵀA/n)/4 + ridge, the curvature at 0; μ = ridge, its infimum as ‖w‖ → ∞; f* and w*, by Newton's
+    method.
     """
     ridge = check_positive("logistic", "ridge", ridge)
     features, targets = _datasets.load_examples("logistic", dataset, scaling, known=_datasets.LABELLED, classes=classes)
@@ -173,14 +166,14 @@ def logistic(
 
 
 def _solve_logistic(signed: Floats, ridge: float) -> tuple[Floats, float]:
-    """Return the minimiser and the minimum; ``signed`` are the rows sᵢaᵢ."""
+    """Return the minimizer and the minimum; ``signed`` are the rows sᵢaᵢ."""
     n, d = signed.shape
 
     def value(w: Floats) -> float:
         return float(np.logaddexp(0.0, -(signed @ w)).mean() + 0.5 * ridge * (w @ w))
 
     def miss(w: Floats) -> Floats:
-        """Return the modelled probability of the wrong class, 1/(1 + exp(margin)), by tanh, which cannot overflow."""
+        """Return the modeled probability of the wrong class, 1/(1 + exp(margin)), by tanh, which cannot overflow."""
         return np.asarray(0.5 - 0.5 * np.tanh(0.5 * (signed @ w)))
 
     def gradient(w: Floats) -> Floats:

@@ -32,7 +32,7 @@ _NOT_DECISIVE = {
 _TRACKS = {
     "iterations": ("iterations", "Iterations to the tolerance"),
     "unsolved": ("runs", "Unsolved runs"),
-    "wall_time": ("seconds", "Time of one bare replay"),
+    "wall_time": ("seconds", "Time of one timed replay"),
 }
 
 

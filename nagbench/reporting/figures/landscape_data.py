@@ -133,7 +133,7 @@ def check_two_dimensional(problem: Problem) -> None:
 def plot_box(problem: Problem, *paths: Floats) -> Floats:
     """Return the limits of each coordinate, shape (dimension, 2), in which a problem is drawn.
 
-    They are the problem's domain, or a box around its start and minimisers, grown by up to half where a path leaves it.
+    They are the problem's domain, or a box around its start and minimizers, grown by up to half where a path leaves it.
     """
     box = problem_box(problem)
     width = box[:, 1] - box[:, 0]
@@ -168,7 +168,7 @@ class Slice:
     t, values : array
         Positions along the line and f there.
     goal : float or None
-        The position of the minimiser, if one is known.
+        The position of the minimizer, if one is known.
     label : str
         What the positions mean.
     """
@@ -180,14 +180,14 @@ class Slice:
 
 
 def evaluate_slice(problem: Problem, count: int = 601) -> Slice:
-    """Evaluate f along the line from the start through the nearest known minimiser, or else down the gradient."""
+    """Evaluate f along the line from the start through the nearest known minimizer, or else down the gradient."""
     direction = np.zeros(problem.dimension)
     if problem.minimizers is not None:
         offsets = problem.minimizers - problem.start
         direction = offsets[np.argmin(np.linalg.norm(offsets, axis=1))]
     if np.any(direction):
         goal, span = 1.0, (-0.25, 1.35)
-        label = "from the start (0) to the nearest known minimiser (1)"
+        label = "from the start (0) to the nearest known minimizer (1)"
     else:
         goal, span, direction = None, (-1.0, 3.0), _newton_step(problem)
         label = "from the start (0) down the gradient, in steps to the least point of the parabola there"

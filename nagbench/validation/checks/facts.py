@@ -1,4 +1,4 @@
-"""Claimed facts of a problem, tested at the minimiser, at sampled points, and between pairs of them."""
+"""Claimed facts of a problem, tested at the minimizer, at sampled points, and between pairs of them."""
 
 from __future__ import annotations
 
@@ -37,24 +37,31 @@ def shapes(probe: Probe) -> Finding:
 
 
 def minimum(probe: Probe) -> Finding:
-    """Check f(x*) = f* at every known minimiser, to ten digits of f* or to the accuracy that ten digits of x* allow."""
+    """Check f(x*) = f* at every known minimizer, to ten digits of f* or to the accuracy that ten digits of x* allow."""
     p = probe.problem
     if p.minimum is None or p.minimizers is None:
-        return skipped("no minimum or no minimiser is known")
-    values, _ = probe.evaluate(p.minimizers)
+        return skipped("no minimum or no minimizer is known")
+    values = p.values(p.minimizers)
     allowed = [abs(p.minimum) * _DIGITS + _digit_sensitivity(probe, x)[0] for x in p.minimizers]
     return compare("|f(x*) − f*|", np.abs(values - p.minimum), allowed, p.minimizers)
 
 
 def stationary(probe: Probe) -> Finding:
-    """Check ∇f = 0 at every known minimiser and stationary point, as far as ten digits of the point allow."""
+    """Check ∇f = 0 at every known minimizer and stationary point, as far as ten digits of the point allow.
+
+    Of a composite problem the gradient mapping takes the place of ∇f.
+    """
     p = probe.problem
     known = [array for array in (p.minimizers, p.stationary_points) if array is not None]
     if not known:
-        return skipped("no minimiser or stationary point is known")
+        return skipped("no minimizer or stationary point is known")
     points = np.concatenate(known)
-    _, slopes = probe.evaluate(points)
-    return compare("‖∇f‖", np.linalg.norm(slopes, axis=1), [_digit_sensitivity(probe, x)[1] for x in points], points)
+    if p.composite:
+        slopes = np.array([probe.mapping(x) for x in points])
+    else:
+        _, slopes = probe.evaluate(points)
+    what = "norm of the gradient mapping" if p.composite else "‖∇f‖"
+    return compare(what, np.linalg.norm(slopes, axis=1), [_digit_sensitivity(probe, x)[1] for x in points], points)
 
 
 def _digit_sensitivity(probe: Probe, x: Floats) -> tuple[float, float]:
@@ -74,6 +81,8 @@ def bound(probe: Probe) -> Finding:
     if p.minimum is None:
         return skipped("no minimum is known")
     points, values, _ = probe.sampled
+    if p.composite:
+        return _composite_bound(probe)
     lowest = points[np.argsort(values)[:2]]
     ends = [minimize(_value_and_gradient(probe), x, jac=True, method="CG", options={"maxiter": 30}).x for x in lowest]
     tried = np.concatenate([points, np.reshape(ends, (-1, p.dimension))])
@@ -81,6 +90,22 @@ def bound(probe: Probe) -> Finding:
     spread = float(np.median(values[np.isfinite(values)])) - p.minimum
     allowed = _REL_TOL * abs(p.minimum) + 1e-14 * abs(spread)
     return compare("depth of a value below the minimum", np.fmax(p.minimum - values, 0.0), allowed, tried)
+
+
+def _composite_bound(probe: Probe) -> Finding:
+    """Check that no value of F is below the minimum, at sampled points and along proximal gradient steps from them."""
+    p = probe.problem
+    assert p.minimum is not None
+    tried = [p.prox(x, p.mapping_step) for x in [p.start, *probe.points[:4]]]
+    for x in tried[:]:
+        for _ in range(30):
+            x = p.prox(x - p.mapping_step * probe.evaluate(x)[1][0], p.mapping_step)
+            tried.append(x)
+    points = np.array(tried)
+    values = p.values(points)
+    spread = float(np.median(values[np.isfinite(values)])) - p.minimum
+    allowed = _REL_TOL * abs(p.minimum) + 1e-14 * abs(spread)
+    return compare("depth of a value below the minimum", np.fmax(p.minimum - values, 0.0), allowed, points)
 
 
 def _value_and_gradient(probe: Probe) -> Callable[[Floats], tuple[float, Floats]]:
@@ -155,7 +180,7 @@ def _paired_changes(probe: Probe) -> tuple[Floats, Floats, Floats, Floats, Float
     finite = np.isfinite(change).all(axis=1) & (np.abs(away).max(axis=1) > 0.0)
     x, y, away, change = x[finite], y[finite], away[finite], change[finite]
     size = np.linalg.norm(at_x[finite], axis=1) + np.linalg.norm(at_y[finite], axis=1)
-    # Near a minimiser ∇f is a small difference of terms of the size of the curvature times x, which bound its rounding.
+    # Near a minimizer ∇f is a small difference of terms of the size of the curvature times x, which bound its rounding.
     steep = np.max(np.linalg.norm(change, axis=1) / np.linalg.norm(away, axis=1), initial=0.0)
     terms = steep * (np.linalg.norm(x, axis=1) + np.linalg.norm(y, axis=1))
     return x, y, away, change, 1e-12 * size + 1e-14 * terms

@@ -5,13 +5,22 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from nagbench.core.errors import UsageError, one_line
 from nagbench.core.remote import remote_call
 from nagbench.engine.single_run import run
-from nagbench.optimizers.algorithm import Method, Optimizer, Update, make_update, textbook_hyperparameters
+from nagbench.optimizers.algorithm import (
+    Method,
+    Optimizer,
+    Update,
+    format_value,
+    make_update,
+    textbook_hyperparameters,
+)
 from nagbench.optimizers.hyperparameters import Hyperparameter
 from nagbench.problems.lookup import problem as make_problem
 from nagbench.problems.problem import Floats
@@ -64,7 +73,11 @@ def make_method_check(optimizer: Optimizer, name: str, seed: int) -> CheckResult
 
 def checks_of(method: Method) -> Mapping[str, MethodCheck]:
     """Return the checks for this kind of method, by name."""
-    return CHECKS if method.update is not None else OF_SESSIONS if method.session is not None else OF_DRIVERS
+    if method.asks:
+        return OF_ASKING
+    if method.update is None:
+        return OF_SESSIONS if method.session is not None else OF_DRIVERS
+    return CHECKS if method.proximal is None else {**CHECKS, "composite": composite}
 
 
 class AlgorithmProbe:
@@ -136,7 +149,7 @@ def hyperparameters(probe: AlgorithmProbe) -> Finding:
                 hyper.check(probe.method.name, name, value)
             except UsageError as error:
                 return failed(f"the {what} is not valid: {error}")
-    return passed(", ".join(f"{name}={value:g}" for name, value in probe.optimizer.hyperparameters.items()))
+    return passed(", ".join(f"{name}={format_value(value)}" for name, value in probe.optimizer.hyperparameters.items()))
 
 
 def use(probe: AlgorithmProbe) -> Finding:
@@ -145,13 +158,14 @@ def use(probe: AlgorithmProbe) -> Finding:
         before = probe.iterates()
     except IndexError as error:
         return failed(f"the update reads beyond its hyperparameters or its {probe.method.slots} slots: {error}")
+    idle = []
     for name, hyper in probe.method.hyperparameters.items():
         others = _other_values(probe, name, hyper)
-        if all(np.array_equal(before, probe.iterates(values={name: value})) for value in others):
-            tried = ", ".join(f"{value:g}" for value in others)
-            if probe.method.session is not None:
-                return passed(f"{name} makes no difference to {_STEPS} iterations (tried {tried})")
-            return failed(f"{name} makes no difference to {_STEPS} iterations (tried {tried})")
+        if others and all(np.array_equal(before, probe.iterates(values={name: value})) for value in others):
+            tried = ", ".join(map(hyper.text, others))
+            idle.append(f"{name} makes no difference to {_STEPS} iterations (tried {tried})")
+    if idle:
+        return passed("; ".join(idle)) if probe.method.session is not None else failed("; ".join(idle))
     return _check_requests(probe, before) or passed()
 
 
@@ -177,16 +191,33 @@ def _check_requests(probe: AlgorithmProbe, before: Floats) -> Finding | None:
 
 def _other_values(probe: AlgorithmProbe, name: str, hyper: Hyperparameter) -> list[float]:
     """Return other valid values of a hyperparameter that the library does not refuse."""
-    values = probe.optimizer.hyperparameters
-    least = max(hyper.low_bound, 0.0)
-    most = hyper.high_bound if math.isfinite(hyper.high_bound) else 10.0 * abs(values[name]) + 1.0
-    tried = [least + share * (most - least) for share in (0.25, 0.5, 0.75)]
-    refuses = probe.method.refuses or (lambda _: None)
+    values, refuses = probe.optimizer.hyperparameters, probe.method.refuses or (lambda _: None)
+    given = values[name]
     return [
         other
-        for other in tried
-        if other != values[name] and least < other < hyper.high_bound and refuses({**values, name: other}) is None
+        for other in _candidates(hyper, given)
+        if other != given and _is_valid(hyper, name, other) and refuses({**values, name: other}) is None
     ]
+
+
+def _candidates(hyper: Hyperparameter, given: float) -> list[float]:
+    """Return values to try: within the tuning range if there is one, else between the bounds or up to ten times the given."""
+    if hyper.choices:
+        return [float(at) for at in range(len(hyper.choices))]
+    if hyper.tuning is not None:
+        return [hyper.value_at(share) for share in (0.25, 0.5, 0.75)]
+    least, size = max(hyper.low_bound, 0.0), 0.0 if math.isnan(given) else abs(given)
+    most = hyper.high_bound if math.isfinite(hyper.high_bound) else 1.0 if 0.0 < size < 1.0 else 10.0 * size + 1.0
+    tried = [least + share * (most - least) for share in (0.25, 0.5, 0.75)]
+    return list(dict.fromkeys(map(float, map(math.ceil, tried)))) if hyper.integer else tried
+
+
+def _is_valid(hyper: Hyperparameter, name: str, value: float) -> bool:
+    try:
+        hyper.check("", name, value)
+    except UsageError:
+        return False
+    return hyper.choices != () or hyper.low_bound < value
 
 
 def inputs(probe: AlgorithmProbe) -> Finding:
@@ -338,7 +369,29 @@ def gradient(probe: AlgorithmProbe) -> Finding:
             if probe.method.library == "own":
                 return failed(f"iteration {k} writes to the gradient")
             return passed("the library writes to the gradient, which is computed anew before it is read again")
-    return passed()
+    return _compare_with_shared_arrays(probe)
+
+
+def _compare_with_shared_arrays(probe: AlgorithmProbe) -> Finding:
+    """Say whether a user's optimizer would be another one if x and the gradient were the same arrays throughout."""
+    session: Any = probe.method.session
+    if not hasattr(session, "shared"):
+        return passed()
+    fresh = probe.iterates()
+    try:
+        shared = AlgorithmProbe(
+            Optimizer(replace(probe.method, session=replace(session, shared=True)), probe.optimizer.hyperparameters)
+        )
+        shared.gradients = probe.gradients
+        differ = ~np.all(shared.iterates() == fresh, axis=1)
+    except Exception as error:
+        return passed(f"with the same arrays in every iteration it raised {one_line(error)}; here each has its own")
+    if not differ.any():
+        return passed()
+    return passed(
+        "it keeps or replaces an array that it is given: with the same arrays in every iteration it would part in "
+        f"iteration {int(np.argmax(differ))}; here each iteration has its own, as in its author's loop"
+    )
 
 
 def bowl(probe: AlgorithmProbe) -> Finding:
@@ -373,6 +426,33 @@ def theory(probe: AlgorithmProbe) -> Finding:
     return passed(f"converges in {done.iterations} iterations to a relative ‖∇f‖ of 1e-8 with L = {L:g}, μ = {mu:g}")
 
 
+def repeats(probe: AlgorithmProbe) -> Finding:
+    """Check that the same run twice gives the same bits, of an algorithm that asks."""
+    problem = make_problem("quadratic", eigenvalues=[1.0, 3.0, 10.0], start=[1.0, 1.0, 1.0])
+    paths = [
+        run(problem, probe.optimizer, tolerance=_UNREACHABLE, budget=30, path=True, engine="python").path
+        for _ in range(2)
+    ]
+    assert paths[0] is not None
+    assert paths[1] is not None
+    return _check_identical("the same run again", paths[0], paths[1])
+
+
+def composite(probe: AlgorithmProbe) -> Finding:
+    """Check that the algorithm meets the minimum of a quadratic in a box, with its textbook values if it has some."""
+    method = probe.method
+    if method.asks and not method.composite:
+        return skipped("it takes no proximal step")
+    problem = make_problem("box-quadratic", eigenvalues=[0.5, 10.0, 3.0], center=[2.0, 0.5, -4.0])
+    assert problem.smoothness is not None
+    tuning = textbook_hyperparameters(method, problem.smoothness, problem.strong_convexity or 0.0)
+    chosen = probe.optimizer if tuning is None else Optimizer(method, tuning)
+    done = run(problem, chosen, tolerance=1e-8, budget=20_000, engine="python")
+    if done.status != "converged":
+        return failed(f"on a quadratic in a box it ends {done.status} after {done.iterations} iterations {done.error}")
+    return passed(f"meets a gradient mapping of 1e-8 on a quadratic in a box in {done.iterations} iterations")
+
+
 def _convex_optimizer(method: Method, L: float) -> Optimizer | None:
     """Return the method with its textbook hyperparameters for convex functions (μ = 0). Return None if it has none."""
     values = textbook_hyperparameters(method, L, 0.0)
@@ -389,5 +469,10 @@ CHECKS: Mapping[str, MethodCheck] = {
 OF_SESSIONS: Mapping[str, MethodCheck] = {
     "hyperparameters": hyperparameters, "output": output, "determinism": determinism, "state": state, "use": use,
     "gradient": gradient, "coordinates": coordinates, "bowl": bowl, "theory": theory,
+}  # fmt: skip
+# An update that asks cannot be given made-up gradients, so it is only run.
+OF_ASKING: Mapping[str, MethodCheck] = {
+    "hyperparameters": hyperparameters, "determinism": repeats, "engines": engines, "bowl": bowl, "theory": theory,
+    "composite": composite,
 }  # fmt: skip
 OF_DRIVERS: Mapping[str, MethodCheck] = {"hyperparameters": hyperparameters, "bowl": bowl}

@@ -81,6 +81,11 @@ class Probe:
         loop(value, gradient, problem_data(problem), rows, at, values, slopes)
         return values, slopes
 
+    def mapping(self, x: Floats) -> Floats:
+        """Return the gradient mapping (x − prox(x − s∇f(x)))/s of a composite problem, shape (n,)."""
+        step = self.problem.mapping_step
+        return np.asarray((x - self.problem.prox(x - step * self.evaluate(x)[1][0], step)) / step)
+
     @functools.cached_property
     def sampled(self) -> tuple[Floats, Floats, Floats]:
         """Return the points with finite value and gradient, with both."""

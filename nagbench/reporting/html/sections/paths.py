@@ -64,12 +64,13 @@ def _figure(task: str, rows: pd.DataFrame, context: ReportContext) -> Figure | P
         mode=mode,
         task=context.tasks[task],
         panels=tuple(_panel(name, cell, picture, row, context) for cell, picture, row in shown),
-        lead=f"The paths of the methods on {task}, {mode} hyperparameters, over the contours of f.",
+        lead=f"The trajectories of the algorithms on {task}, {mode} hyperparameters, over the contours of f.",
         caption=(
-            "Dots are iterates, joined by a line; a ring marks the start, a star a known minimiser. "
+            "Dots are iterates, joined by a line; a ring marks the start, a star a known minimizer. "
             f"At most the first {PATH_STEPS} iterations are drawn; what leaves the picture is cut. "
-            "Small rings, joined by dotted lines to the iterates, are the points at which a method with look-ahead takes its "
-            f"gradient. Shades are levels of {image.label}, in even {'ratios' if image.logarithmic else 'steps'}; darker is "
+            "Small rings, joined by dotted lines to the iterates, are the query points of an algorithm with look-ahead, at "
+            "which it takes its gradients. "
+            f"Shades are levels of {image.label}, in even {'ratios' if image.logarithmic else 'steps'}; darker is "
             "higher.",
         ),
         table=pd.concat([_points(cell, picture, str(row["method"])) for cell, picture, row in shown]),
@@ -80,7 +81,7 @@ def _figure(task: str, rows: pd.DataFrame, context: ReportContext) -> Figure | P
 def _panel(name: str, cell: Cell, picture: PathPicture, row: Mapping[Any, Any], context: ReportContext) -> Panel:
     method = str(row["method"])
     settings = ", ".join(f"{key} {format_hyperparameter(value)}" for key, value in cell.hyperparameters.items())
-    status = "out of budget" if row["status"] == "budget" else row["status"]
+    status = "out of budget" if row["ending"] == "budget" else row["ending"]
     end = f"{status} at iteration {whole(row['iterations'])}"
     return Panel(
         id=context.ids(name, method),

@@ -18,7 +18,7 @@ from nagbench.reporting.html.series import method_legend
 
 _NAMES = {"condition": "condition number κ = L/μ", "dimension": "dimension"}
 _HOW_TO_READ = {
-    "condition": "On quadratics theory has gradient descent at slope 1 and accelerated methods at 1/2 (grey guides).",
+    "condition": "On quadratics theory has gradient descent at slope 1 and accelerated algorithms at 1/2 (grey guides).",
     "dimension": "The grey guide is slope 1.",
 }
 

@@ -1,0 +1,122 @@
+"""Proximal gradient methods without acceleration: ISTA, projected gradient and over-relaxed forward-backward splitting."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nagbench.core.asking import ask_gradient, ask_prox
+from nagbench.optimizers.algorithms._hyperparameters import STEP, inverse_smoothness
+from nagbench.optimizers.hyperparameters import Hyperparameter
+from nagbench.optimizers.registry import method, proximal_form
+
+
+@method(
+    "ista",
+    hyperparameters={"step_size": STEP},
+    source="Beck & Teboulle 2009, eq. 3.1; Daubechies, Defrise & De Mol 2004",
+    theory=inverse_smoothness,
+)
+def ista(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+    """x ← prox(x − s·∇f(x)), with the proximal operator of s·h; gradient descent where h = 0.
+
+    The proximal gradient method; projected gradient descent where h is the indicator of a set.
+
+    Other Parameters
+    ----------------
+    step_size
+        s > 0.
+
+    Notes
+    -----
+    Assumes f convex and L-smooth, h convex. Theory: s = 1/L, for which F(x_n) − F* ≤ L‖x₀ − x*‖²/(2n). Converges for
+    s < 2/L; on quadratics stable for s·λ < 2.
+
+    References
+    ----------
+    .. [1] A. Beck and M. Teboulle, "A fast iterative shrinkage-thresholding algorithm for linear inverse problems",
+       2009, eq. 3.1 and theorem 3.1.
+    .. [2] I. Daubechies, M. Defrise and C. De Mol, "An iterative thresholding algorithm for linear inverse problems with
+       a sparsity constraint", 2004.
+
+    Examples
+    --------
+    >>> import nagbench
+    >>> problem = nagbench.problem("nnls")
+    >>> run = nagbench.run(problem, nagbench.optimizer("ista", step_size=1.0 / problem.smoothness))
+    >>> run.status, run.cell.measure
+    ('converged', 'gradient-mapping')
+    """
+    step = hyper[0]
+    for i in range(iterate.size):
+        iterate[i] -= step * gradient[i]
+
+
+@proximal_form(ista, slots=1)
+def _ista(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+    step, moved = hyper[0], slots[0]
+    ask_gradient(oracle, iterate, gradient)
+    for i in range(iterate.size):
+        moved[i] = iterate[i] - step * gradient[i]
+    ask_prox(oracle, moved, step, iterate)
+
+
+def _over_relaxed(L: float, mu: float) -> Mapping[str, float]:
+    """s = 1/L, ρ = 1.4: below the limit 2 − s·L/2 = 3/2."""
+    return {"step_size": 1.0 / L, "relaxation": 1.4}
+
+
+@method(
+    "forward-backward",
+    hyperparameters={
+        "step_size": STEP,
+        "relaxation": Hyperparameter(default=1.0, high_bound=2.0, open_below=True, tuning=(0.5, 1.9)),
+    },
+    slots=2,
+    asks=True,
+    composite=True,
+    tested_at="the proximal point",
+    source="Combettes & Wajs 2005, theorem 3.4; Bauschke & Combettes 2017, theorem 26.14",
+    theory=_over_relaxed,
+)
+def forward_backward(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+    """x = prox(z − s·∇f(z)); z ← z + ρ(x − z) (tested at x).
+
+    Forward-backward splitting with over-relaxation.
+
+    Other Parameters
+    ----------------
+    step_size
+        s > 0.
+    relaxation
+        ρ in (0, 2); 1 is `ista`.
+
+    Notes
+    -----
+    Assumes f convex and L-smooth, h convex. Converges for s < 2/L and ρ < 2 − s·L/2. Theory: s = 1/L, ρ = 1.4.
+    On quadratics without h stable for ρ·s·λ < 2.
+
+    References
+    ----------
+    .. [1] P. L. Combettes and V. R. Wajs, "Signal recovery by proximal forward-backward splitting", 2005, theorem 3.4.
+    .. [2] H. H. Bauschke and P. L. Combettes, "Convex analysis and monotone operator theory in Hilbert spaces", 2017,
+       theorem 26.14.
+
+    Examples
+    --------
+    >>> import nagbench
+    >>> problem = nagbench.problem("nnls")
+    >>> run = nagbench.run(problem, nagbench.optimizer("forward-backward", step_size=1.0 / problem.smoothness))
+    >>> run.iterations == nagbench.run(problem, nagbench.optimizer("ista", step_size=1.0 / problem.smoothness)).iterations
+    True
+    """
+    step, relaxation, z, moved = hyper[0], hyper[1], slots[0], slots[1]
+    if k == 0:
+        for i in range(iterate.size):
+            z[i] = iterate[i]
+    ask_gradient(oracle, z, gradient)
+    for i in range(iterate.size):
+        moved[i] = z[i] - step * gradient[i]
+    ask_prox(oracle, moved, step, iterate)
+    for i in range(iterate.size):
+        z[i] += relaxation * (iterate[i] - z[i])
