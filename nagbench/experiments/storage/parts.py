@@ -192,13 +192,42 @@ def _check_columns(found: pa.Schema, kind: str) -> None:
     for field in found:
         if pa.types.is_nested(field.type) and not (field.name == "samples" and field.type in _SAMPLES):
             raise DamagedError(f"its column {field.name} is made of {field.type}")
+        if _is_numeric(kind, field.name) and not _is_number(field.type):
+            raise DamagedError(f"its column {field.name} is {field.type}, and no number")
         # Names come from the plan; in an outcome they would rename cells.
         if kind == "runs" and field.name in REQUIRED["plan"] and field.name not in REQUIRED["runs"]:
             raise DamagedError(f"it has a column {field.name}, as plans have")
 
 
+# Columns that a part may have besides the required ones, and whose values are numbers.
+_NUMBERS = {
+    "runs": ("gradient_evaluations", "value_evaluations", "value", "gradient_norm", "rises", "overshoot", "rate"),
+    "predictions": ("predicted_iterations",),
+    "timings": ("block", "wall_time_min", "wall_time_iqr", "cpu_time", "oracle_time", "step_time", "native_time"),
+    "curves": ("gradient_norm", "distance"),
+}
+# All further columns of a plan are hyperparameters, which are numbers.
+_TEXTS_OF_PLAN = ("family", "library", "engine", "dtype", "measure", "tested_at", "schedule", "momentum_schedule")
+
+
+def _is_numeric(kind: str, name: str) -> bool:
+    """Return whether a column that is not required holds numbers."""
+    if kind == "plan":
+        return name not in REQUIRED["plan"] and name not in _TEXTS_OF_PLAN
+    return name in _NUMBERS.get(kind, ())
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    types = pa.types
+    return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind) or types.is_null(kind))
+
+
 def _check_keys(table: pa.Table) -> None:
-    """Raise DamagedError if a column of keys holds anything else."""
+    """Raise DamagedError if a column of keys holds anything else, or one of tolerances anything but numbers above 0."""
+    if "tolerance" in table.column_names and table.num_rows:
+        sound = pc.and_(pc.is_finite(table["tolerance"]), pc.greater(table["tolerance"], 0.0))
+        if not pc.all(pc.fill_null(sound, False)).as_py():
+            raise DamagedError("a tolerance is not a number above 0")
     for name in KEYS.intersection(table.column_names):
         column = table[name]
         try:
