@@ -5,8 +5,8 @@ or a Dask worker, is killed (SIGKILL), terminated (SIGTERM) or interrupted (SIGI
 read-only; files are truncated, emptied or have a bit flipped; two sweeps write to one directory; families and algorithms
 crash, hang, exhaust the memory, raise or print, while they are imported, planned, counted, traced, timed and drawn.
 A sweep with --fresh is killed; files that are not nagbench's lie in the folder; results name code that leaves a file when it
-runs; the cache of compiled code is damaged, or writable by anybody; user code writes into the pool's sockets; names collide with
-columns.
+runs; the cache of compiled code is damaged, or writable by anybody; user code writes into the pool's sockets; names
+collide with columns.
 After each fault, the same sweep must end with the same table `runs`, bit for bit (or, where nothing can be written or imported,
 with one line), and every intact file must be kept.
 Prints a line for each fault; the exit code is 1 if any failed.
