@@ -35,11 +35,8 @@ def counted(thing, **values):
 
 def author(points):
     """Return the first point of an author's loop with a small gradient, by number."""
-    for k, x in enumerate(itertools.islice(points, 401)):
-        x = np.array(x)
-        if np.linalg.norm(np.array(EIGENVALUES) * x) <= TOLERANCE:
-            break
-    return k, x
+    copies = (np.array(x) for x in itertools.islice(points, 401))
+    return next((k, x) for k, x in enumerate(copies) if np.linalg.norm(np.array(EIGENVALUES) * x) <= TOLERANCE)
 
 
 def kept(how, value):
@@ -119,7 +116,10 @@ def torch_class(keep_g, grads, moves, momentum):
 
 
 def torch_loop(kind):
-    x, scales = torch.nn.Parameter(torch.tensor(START, dtype=torch.float64)), torch.tensor(EIGENVALUES, dtype=torch.float64)
+    x, scales = (
+        torch.nn.Parameter(torch.tensor(START, dtype=torch.float64)),
+        torch.tensor(EIGENVALUES, dtype=torch.float64),
+    )
     optimizer = kind([x])
     while True:
         yield x.detach().numpy()
@@ -203,7 +203,7 @@ def test_switches_words_and_numbers_reach_the_library_as_what_they_are():
     assert list(method.hyperparameters) == ["step_size", "period", "nesterov", "beta1", "beta2", "beta3"]
     run(problem(), Optimizer(method, {"lr": 0.05, "nesterov": True, "beta3": 0.5}), budget=1, engine="python")
     assert seen == {"period": 3, "nesterov": True, "betas": (0.9, 0.95, 0.5), "lr": 0.05}
-    assert type(seen["period"]) is int and type(seen["nesterov"]) is bool
+    assert (type(seen["period"]), type(seen["nesterov"])) == (int, bool)
     with pytest.raises(UsageError, match=r"nesterov='maybe' is not valid; allowed: false, true"):
         Optimizer(method, {"nesterov": "maybe"})
     with pytest.raises(UsageError, match="step_size is given twice"):
@@ -236,7 +236,10 @@ class TestLibraries:
     def test_switches_of_pytorch_and_its_own_names(self):
         settings = {"tolerance": 1e-6, "budget": 500}
         theirs = nagbench.run("bowl", "torch.optim:SGD:momentum=0.9,nesterov=true,lr=0.1", **settings)
-        assert theirs.iterations == nagbench.run("bowl", "torch/sgd-nesterov:step_size=0.1,momentum=0.9", **settings).iterations
+        assert (
+            theirs.iterations
+            == nagbench.run("bowl", "torch/sgd-nesterov:step_size=0.1,momentum=0.9", **settings).iterations
+        )
         assert str(nagbench.optimizer("torch.optim:SGD:lr=0.1,nesterov=false")).endswith("nesterov=false")
 
     def test_a_number_that_optax_leaves_out_by_default(self):
