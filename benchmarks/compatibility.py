@@ -80,9 +80,9 @@ def _examine(package: str, name: str, needs: Mapping[str, str]) -> dict[str, Any
 def _run(path: str) -> dict[str, Any]:
     from nagbench.engine.single_run import run
     from nagbench.optimizers.algorithm import Optimizer
-    from nagbench.optimizers.registry import find_algorithm
+    from nagbench.optimizers.registry import lookup_algorithm
 
-    method = find_algorithm(path)
+    method = lookup_algorithm(path)
     given = {key: 1e-3 if key == "step_size" else 100.0 if known.integer else 0.5
              for key, known in method.hyperparameters.items() if math.isnan(known.default) and not known.optional}  # fmt: skip
     chosen = Optimizer(method, given)
