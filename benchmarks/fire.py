@@ -1,9 +1,12 @@
-"""Fault injection: `python -m benchmarks.fire [--driver 20] [--worker 10] [--ctrl-c 10] [--sigterm 10] [--seed 0]`.
+"""Fault injection: `python -m benchmarks.fire [--driver 20] [--worker 10] [--ctrl-c 10] [--sigterm 10] [--fresh 10]`.
 
 A small sweep runs undisturbed, and then repeatedly into new directories, each time with a fault: the process that drives it,
 or a Dask worker, is killed (SIGKILL), terminated (SIGTERM) or interrupted (SIGINT) at random moments; the disk is full or
 read-only; files are truncated, emptied or have a bit flipped; two sweeps write to one directory; families and algorithms
 crash, hang, exhaust the memory, raise or print, while they are imported, planned, counted, traced, timed and drawn.
+A sweep with --fresh is killed; files that are not nagbench's lie in the folder; results name code that leaves a file when it
+runs; the cache of compiled code is damaged, or writable by anybody; user code writes into the pool's sockets; names collide with
+columns.
 After each fault, the same sweep must end with the same table `runs`, bit for bit (or, where nothing can be written or imported,
 with one line), and every intact file must be kept.
 Prints a line for each fault; the exit code is 1 if any failed.
@@ -13,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 import random
 import shutil
@@ -112,6 +116,63 @@ class Fire:
         expect(vanish(children), f"processes {children} stayed behind")
         self.resumed(out)
 
+    def fresh(self, number: int) -> None:
+        """A sweep with --fresh over results, killed at a random moment, and the sweep that goes on, beside files of others."""
+        out = self.place / f"fresh-{number}"
+        shutil.copytree(self.place / "undisturbed", out)
+        theirs = {out / "runs" / "mine.parquet": b"1", out / "plan" / ".a.tmp": b"2", out / "notes.txt": b"3"}
+        for file, content in theirs.items():
+            file.write_bytes(content)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "nagbench", *WORDS, "-j", "1", "--fresh", "--out", str(out)],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(self.random.uniform(0.0, self.seconds))
+        process.kill()
+        self.hits += process.wait() != 0
+        expect(nagbench.load(out).manifest["spec"] == self.whole.manifest["spec"], "it cannot be read")
+        self.resumed(out)
+        expect({file: file.read_bytes() for file in theirs} == theirs, "a file that is not ours is another one")
+
+    def stranger(self, _: int) -> None:
+        """Results that name code which leaves a file: every verb that reads them leaves none, and replay asks for trust."""
+        out, owned = self.place / "stranger", self.place / "PWNED"
+        shutil.copytree(self.place / "undisturbed", out)
+        (self.place / "evil.py").write_text(f"open({str(owned)!r}, 'w')\n", encoding="utf-8")
+        store, manifest = Store(out), json.loads((out / "manifest.json").read_text(encoding="utf-8"))
+        spec = {"family": "evil:family", "parameters": {"gradient": "evil.slope"}}
+        plan = store.read("plan").assign(problem_spec=json.dumps(spec), optimizer="evil:optimizer")
+        store.write_manifest({**manifest, "plan": store.append("plan", plan)})
+        for verb in ("report", "theory", "sensitivity", "profile", "rank", "medians", "tuning"):
+            done = nag(verb, out, cwd=self.place)
+            expect("Traceback" not in done.stderr, f"{verb}: {done.stderr.strip()[-300:]}")
+        refused(nag("replay", plan["cell"].iloc[0], "--in", out, cwd=self.place), "--trust")
+        expect(not owned.exists(), "code of a stranger ran")
+
+    def cache(self, number: int) -> None:
+        """A cache of compiled code that is damaged, or in which anybody may write: the same table, and one line at most."""
+        folder, out = self.place / f"cache-{number}", self.place / f"cached-{number}"
+        folder.mkdir(mode=0o700)
+        settings = {"env": {**os.environ, "NAGBENCH_CACHE_DIR": str(folder)}}
+        if number == 0:
+            folder.chmod(0o777)
+        else:
+            nag(*WORDS, "-j", "1", "--out", out, **settings)
+            for file in folder.rglob("*.nb?"):
+                file.write_bytes(b"" if number == 1 else b"cos\nabort\n(tR.")
+        done = nag(*WORDS, "-j", "1", "--fresh", "--out", out, **settings)
+        lines = done.stderr.splitlines()
+        expect(done.returncode == 0 and len(lines) == (number == 0), f"exit code {done.returncode}: {lines}")
+        expect(table_hash(nagbench.load(out)) == self.hash, "the table is another one")
+        expect(number != 0 or not list(folder.iterdir()), "others' folder is used")
+
+    def names(self, _: int) -> None:
+        """A hyperparameter or metric that is called like a column is refused in one line."""
+        (self.place / "names.py").write_text(NAMES, encoding="utf-8")
+        for words in (("bowl", "names:steps"), ("names:wells", "nesterov")):
+            refused(nag("sweep", "-p", words[0], "-o", words[1], "--dry-run", cwd=self.place), "column of the results")
+
     def full(self, number: int) -> None:
         """Run on a file system that is too small for the results, then on a larger one."""
         size = disk(self.place / "undisturbed") * (number + 1) // 5
@@ -167,6 +228,19 @@ class Fire:
         told = [process.communicate(timeout=120)[1] for process in both]
         expect([process.returncode for process in both] == [0, 0], f"one of them failed: {told}")
         self.resumed(out)
+
+
+NAMES = """
+import numpy as np
+from nagbench import Problem
+
+def steps(x, gradient, state, step_size=0.1, seed=1.0):
+    x -= step_size * gradient
+
+def wells():
+    return Problem(name="wells", family="wells", value_kernel=abs, gradient_kernel=abs, start=np.ones(1), engine="python",
+                   metrics={"value": float})
+"""
 
 
 class Counting(Progress):
@@ -400,6 +474,19 @@ KINDS = {
     4: "prints megabytes",
     5: "ends its process",
 }
+# What code does that means to harm the pool.
+ATTACKS = {
+    7: "ignores the alarm",
+    8: "blocks signals",
+    9: "stops itself",
+    10: "dies of a real-time signal",
+    11: "leaves a child behind",
+    12: "closes all files",
+    13: "sends a pickle",
+    14: "floods the pool",
+    15: "forges an outcome",
+    16: "forges an answer",
+}
 
 
 class Board:
@@ -445,7 +532,7 @@ def on_dask(board: Board, fire: Fire, times: int) -> None:
 def main() -> int:
     """Print the table and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    for name, times in (("driver", 20), ("worker", 10), ("ctrl-c", 10), ("sigterm", 10), ("seed", 0)):
+    for name, times in (("driver", 20), ("worker", 10), ("ctrl-c", 10), ("sigterm", 10), ("fresh", 10), ("seed", 0)):
         parser.add_argument(f"--{name}", type=int, default=times)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as text:
@@ -458,6 +545,11 @@ def main() -> int:
             fire.hits = 0
             board.row(name, times, lambda n, how=how: fire.struck(n, how), lambda: f"{fire.hits} before the end")
         on_dask(board, fire, given.worker)
+        fire.hits = 0
+        board.row("kill -9 of a sweep with --fresh", given.fresh, fire.fresh, lambda: f"{fire.hits} before the end")
+        board.row("results of a stranger", 1, fire.stranger)
+        board.row("a cache that is damaged or anybody's", 3, fire.cache)
+        board.row("names that collide", 1, fire.names)
         board.row("a full disk", 3, fire.full)
         board.row("a read-only directory", 1, fire.read_only)
         for name, damage in DAMAGES.items():
@@ -468,6 +560,8 @@ def main() -> int:
         sys.path.insert(0, str(place))
         for kind, name in KINDS.items():
             board.row(f"a family that {name}", 1, lambda _, kind=kind: misbehaves(place, kind))
+        for kind, name in ATTACKS.items():
+            board.row(f"one that {name}", 1, lambda _, kind=kind: misbehaves(place, kind))
         (place / "nth.py").write_text(NTH, encoding="utf-8")
         for kind, name in KINDS.items():
             board.row(f"a problem that {name}, at any stage", 1, lambda _, kind=kind: misplans(place, kind))

@@ -58,6 +58,16 @@ def _fire(kind):
         for descriptor in range(3, 64):
             try: os.write(descriptor, len(bad).to_bytes(8, "little") + bad)
             except OSError: pass
+    if kind in (14, 15, 16):
+        # Without end, what never becomes a message; an outcome, or an answer, that it has not.
+        import stat
+        from nagbench.execution.worker import frame
+        sockets = [n for n in range(3, 64) if os.path.exists(f"/dev/fd/{n}") and stat.S_ISSOCK(os.fstat(n).st_mode)]
+        forged = {14: (2**30).to_bytes(8, "little") + b"z" * 2**16, 15: frame("item", 5), 16: frame("answer")}[kind]
+        for descriptor in sockets:
+            os.write(descriptor, forged)
+            while kind == 14: os.write(descriptor, b"z" * 2**16)
+        while True: time.sleep(1)
 
 def value(x, data, shape, rows):
     return 0.5 * float(x[0]) ** 2
@@ -73,8 +83,8 @@ def hostile(kind=0):
                    data=np.array([float(kind)]), engine="python", minimum=0.0, minimizers=np.zeros((1, 1)))
 '''
 
-# The kinds that end by the driver's clock alone: a plain loop, one without the alarm, one without signals, and a stop.
-HANGS = (1, 7, 8, 9)
+# The kinds that end by the driver's clock alone: a plain loop, one without the alarm, one without signals, a stop, and a flood.
+HANGS = (1, 7, 8, 9, 14)
 
 # x₁²/2 + 5x₂², which does the same at the n-th call of its value or gradient, or when it is built, in any process.
 NTH = (

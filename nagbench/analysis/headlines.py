@@ -32,7 +32,7 @@ def headlines(table: pd.DataFrame, optimizers: Mapping[str, str]) -> list[str]:
         In the first mode, oracle and tolerance that have the pair: over all problems, or on the one there is. Empty for a
         sweep without NAG, and for pairs with exact counts and no verdict.
     """
-    lines = []
+    lines: list[str] = []
     for other in _AGAINST:
         pair = [name for name in table[["a", "b"]].to_numpy().ravel() if optimizers.get(name) in (_FIRST, other)]
         firsts = {optimizers[name]: name for name in reversed(pair)}

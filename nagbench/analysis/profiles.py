@@ -44,7 +44,8 @@ def work(runs: pd.DataFrame, timings: pd.DataFrame, by: By = "iterations") -> pd
         the run converged, is infinite if it did not, and nan if it converged but was not timed. A run that converged at
         another point than the known minimum has the ``status`` "elsewhere" and infinite ``work``. ``final`` is the
         residual by which runs that did not solve their problem are ranked; see `selection.rate_runs`. Times that other
-        programs disturbed count as not timed.
+        programs disturbed count as not timed. Tasks and methods that are the same cells under another name count once,
+        under the first.
 
     Raises
     ------
@@ -66,10 +67,16 @@ def work(runs: pd.DataFrame, timings: pd.DataFrame, by: By = "iterations") -> pd
     spent = rows[_COST[by]].astype(float).mask(rows["iterations"] == 0, 0.0)
     work = spent.where(solved(rows), np.inf)
     table = rows.assign(spent=spent, work=work, status=endings(rows), final=rate_table(rows)[1])
-    if "cell" in table:
-        # One problem may stand under two names, as rosenbrock and rosenbrock:dimension=2 do: it counts once.
-        table = table.drop_duplicates(["mode", "method", "cell", "tolerance"])
+    table = _without_copies(_without_copies(table, "task"), "method")
     return table.drop_duplicates(["mode", *_INSTANCE, "method", "tolerance"])[_COLUMNS].reset_index(drop=True)
+
+
+def _without_copies(rows: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Drop the rows of the names in a column all of whose cells of a mode an earlier name has."""
+    cells = rows.groupby(["mode", column], sort=False)["cell"].agg(frozenset).reset_index()
+    copies = cells[cells.duplicated(["mode", "cell"])]
+    names = pd.MultiIndex.from_frame(rows[["mode", column]])
+    return rows[~names.isin(pd.MultiIndex.from_frame(copies[["mode", column]]))]
 
 
 def compared(work: pd.DataFrame) -> pd.DataFrame:

@@ -23,7 +23,7 @@ _SHUFFLES = 19_999
 # Limits the memory of the shuffled tables that are computed together.
 _MAX_RANKS_AT_ONCE = 1_000_000
 # With fewer problems no test has enough power to mean anything.
-_MIN_PROBLEMS = 6
+MIN_PROBLEMS = 6
 
 
 def median_interval(values: Sequence[float] | Floats, confidence: float = 0.95) -> tuple[float, float, float]:
@@ -172,7 +172,8 @@ def friedman(ranks: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
         One row for each mode: ``mode, methods, problems, chi_square, f, p_value, critical_difference, enough,
         why_not``. Two methods differ with this confidence, over all pairs at once, if their mean ranks differ by more
         than ``critical_difference``. ``enough`` says whether the test can show anything (at least 6 problems, and a
-        critical difference below k − 1, the largest possible difference); ``why_not`` gives the reason if not.
+        critical difference below k − 1, the largest possible difference); ``why_not`` gives the reason if not. With fewer
+        problems ``p_value`` is nan.
 
     Notes
     -----
@@ -215,12 +216,13 @@ def _test_ranks(table: Any, confidence: float) -> dict[str, Any]:
     why_not = ""
     if k < 2:
         why_not = "one algorithm alone"
-    elif n < _MIN_PROBLEMS:
-        why_not = f"{counted(n, 'problem')}, fewer than {_MIN_PROBLEMS}"
+    elif n < MIN_PROBLEMS:
+        why_not = f"{counted(n, 'problem')}, fewer than {MIN_PROBLEMS}"
     elif difference >= k - 1:
         why_not = f"{k} algorithms on {counted(n, 'problem')}: no difference of mean ranks can reach {difference:.2f}"
     return {
-        "methods": k, "problems": n, "chi_square": statistic, "f": f, "p_value": _permutation_p_value(table, statistic),
+        "methods": k, "problems": n, "chi_square": statistic, "f": f,
+        "p_value": _permutation_p_value(table, statistic) if n >= MIN_PROBLEMS else math.nan,
         "critical_difference": difference, "enough": not why_not, "why_not": why_not,
     }  # fmt: skip
 

@@ -23,9 +23,9 @@ _MAX_NAMED = 2
 _NAMES = ["task", "mode", "method"]
 # Columns of the table of runs that are neither these nor hyperparameters.
 _OTHERS = (
-    "cell", "variant", "engine", "mode", "trial", "selected", "start", "seed", "status", "iterations", "value", "residual",
-    "gradient_evaluations", "value_evaluations", "gradient_norm", "rises", "overshoot", "rate", "predicted_iterations",
-    "error", "problem", "suboptimality", "at_minimum",
+    "cell", "variant", "engine", "mode", "replicate", "trial", "selected", "start", "seed", "status", "iterations", "value",
+    "residual", "gradient_evaluations", "value_evaluations", "gradient_norm", "rises", "overshoot", "rate",
+    "predicted_iterations", "error", "problem", "suboptimality", "at_minimum",
 )  # fmt: skip
 _FACTS = ["family", "optimizer", "library", "tested_at", "budget", "tolerance"]
 
@@ -237,8 +237,24 @@ def timed(rows: pd.DataFrame, timings: pd.DataFrame) -> pd.DataFrame:
     machine = times["machine"].value_counts(sort=True).index[0]
     times = displayed_times(times[times["machine"] == machine].drop_duplicates(["cell", "iterations"]))
     columns = ["cell", "iterations", "machine", "wall_time", "wall_time_iqr", "disturbed"]
-    found = rows.merge(times[columns], on=["cell", "iterations"], how="left")
+    found = _from_other_starts(rows.merge(times[columns], on=["cell", "iterations"], how="left"))
     return found.assign(disturbed=found["disturbed"].eq(True))
+
+
+def _from_other_starts(rows: pd.DataFrame) -> pd.DataFrame:
+    """Give runs from starts that were not timed the time per iteration of the same setting from those that were."""
+    groups = [rows[name] for name in _NAMES if name in rows]
+    several = rows["start"].nunique() > 1 and len(groups) == len(_NAMES)
+    if not several or rows["wall_time"].notna().all():
+        return rows
+    each, filled = rows["iterations"].astype(float), rows.copy()
+    timed = rows["start"].where(rows["wall_time"].notna()).groupby(groups).transform("nunique")
+    apart = rows["wall_time"].isna() & (timed == 1) & (each > 0)
+    for name in ("wall_time", "wall_time_iqr"):
+        per_iteration = (rows[name] / each.where(each > 0)).groupby(groups).transform("median")
+        filled.loc[apart, name] = (per_iteration * each)[apart]
+    filled["machine"] = filled["machine"].where(~apart, rows["machine"].dropna().iloc[0])
+    return filled
 
 
 def _mark_fastest(table: pd.DataFrame) -> pd.DataFrame:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
-from nagbench.problems.problem import Floats
+from nagbench.core.clock import known_times
 
 # A timing more of whose repeats were disturbed says nothing: it is marked, wins nothing and is no regression.
 MOST_DISTURBED = 0.25
@@ -16,12 +14,6 @@ COLUMNS = [
     "problem", "dimension", "mode", "method", "tested_at", "step_size", "momentum", "status", "iterations", "time", "spread",
     "step", "native", "disturbed", "machine", "note", "oracle", "cell",
 ]  # fmt: skip
-
-
-def known_samples(samples: Any) -> Floats:
-    """Return the repeats of a timing in seconds, without those that are missing or not above 0."""
-    times = np.asarray(samples if isinstance(samples, list | tuple | np.ndarray) else [], float)
-    return np.asarray(times[times > 0.0])
 
 
 def displayed_times(timings: pd.DataFrame) -> pd.DataFrame:
@@ -39,7 +31,7 @@ def displayed_times(timings: pd.DataFrame) -> pd.DataFrame:
         quartiles; as they were where no repeat is stored, and missing where they are not above 0. ``disturbed`` says
         whether more than `MOST_DISTURBED` of the repeats were.
     """
-    kept = [known_samples(samples) for samples in timings.get("samples", pd.Series(None, index=timings.index))]
+    kept = [known_times(samples) for samples in timings.get("samples", pd.Series(None, index=timings.index))]
     quartiles = np.array([np.percentile(times, [25, 50, 75]) if times.size else [np.nan] * 3 for times in kept])
     low, median, high = quartiles.reshape(-1, 3).T
     untold = np.isnan(median)

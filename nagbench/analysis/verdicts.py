@@ -19,6 +19,7 @@ import pandas as pd
 from nagbench.analysis.copies import copies_of
 from nagbench.analysis.outcomes import Interval, crossed_spread, median_of, outcome_interval
 from nagbench.analysis.rounding import rounding_spreads
+from nagbench.analysis.statistics import MIN_PROBLEMS
 from nagbench.analysis.summary import MODES
 from nagbench.engine.oracles import HELD_OUT, MOVED
 from nagbench.experiments.minima import solved
@@ -31,8 +32,6 @@ LEVEL = 0.95
 COLUMNS = ["problem", "a", "b", "ratio", "low", "high", "verdict", "mode", "oracle", "tolerance", "reason"]
 # A tuning is finished if doubling its trials moves the held-out median by less than this.
 _SETTLED = 0.05
-# A statement over problems takes as many as a test of ranks does.
-MIN_PROBLEMS = 6
 _KEY = ["mode", "oracle", "tolerance"]
 
 
@@ -66,7 +65,9 @@ def verdicts_of(results: Results) -> pd.DataFrame:
     return verdicts(results.judged, results.scores, results.manifest["spec"])
 
 
-def verdicts(runs: pd.DataFrame, scores: pd.DataFrame, spec: Mapping[str, Any]) -> pd.DataFrame:
+def verdicts(
+    runs: pd.DataFrame, scores: pd.DataFrame, spec: Mapping[str, Any], *, merge_copies: bool = True
+) -> pd.DataFrame:
     """Decide for each pair of optimizers which needs fewer iterations.
 
     Parameters
@@ -75,6 +76,8 @@ def verdicts(runs: pd.DataFrame, scores: pd.DataFrame, spec: Mapping[str, Any]) 
         The tables of a sweep's results.
     spec : dict
         Its specification; ``trials`` and ``replicates`` are used.
+    merge_copies : bool
+        Whether implementations of one algorithm are one competitor; see `nagbench.analysis.copies.copies_of`.
 
     Returns
     -------
@@ -95,7 +98,7 @@ def verdicts(runs: pd.DataFrame, scores: pd.DataFrame, spec: Mapping[str, Any]) 
     more than 5 %, and a difference is decided only if it is larger than that movement and than what roundings of the start
     do. Over all problems, the problems are a random factor.
     """
-    copies = copies_of(runs)
+    copies = copies_of(runs) if merge_copies else {}
     rows = [row for key, entries in _entries(runs, scores, spec).items() for row in _compare_all(key, entries, copies)]
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -172,7 +175,7 @@ def _compare_all(
         competitors = {copies.get(name, name) for name in of_problem}
         level = _adjusted(len(competitors))
         for a, b in itertools.combinations(of_problem, 2):
-            row = _compare(of_problem[a], of_problem[b], (a, b), level)
+            row = compare_entries(of_problem[a], of_problem[b], (a, b), level)
             if copies.get(a, a) == copies.get(b, b):
                 row |= {"verdict": "undecided", "reason": "two implementations of one algorithm"}
             pairs.setdefault((a, b), []).append((_log(row["ratio"]), row["verdict"]))
@@ -201,8 +204,23 @@ def _log(ratio: float) -> float:
     )
 
 
-def _compare(a: Entry, b: Entry, names: tuple[str, str], level: float) -> dict[str, Any]:
-    """Return ratio, interval, verdict and reason of one pair on one problem."""
+def compare_entries(a: Entry, b: Entry, names: tuple[str, str], level: float) -> dict[str, Any]:
+    """Compare two optimizers on one problem.
+
+    Parameters
+    ----------
+    a, b
+        Their counts.
+    names
+        What they are called in the reason.
+    level
+        The level of the verdict.
+
+    Returns
+    -------
+    dict
+        The columns ratio, low, high, verdict and reason of `verdicts`.
+    """
     if a.counts.shape != b.counts.shape:
         return _row(Interval(math.nan, math.nan, math.nan), "undecided", "not run from the same starts")
     outcomes = _outcomes(a.counts, b.counts)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nagbench.core import arguments
 from nagbench.core import trust as core_trust
 from nagbench.core.environment import one_thread
 from nagbench.engine.fingerprints import clear_caches
@@ -147,7 +148,7 @@ def load(folder: str | Path, *, warn: Warn | None = None) -> Sweep:
     0    bowl  nesterov   0.001000  converged
     1    bowl  nesterov   0.000001  converged
     """
-    return _with_report(load_results(folder, warn=warn))
+    return _with_report(load_results(arguments.path("folder", folder), warn=warn))
 
 
 def merge(runs: Sequence[str | Path], out: str | Path, *, warn: Warn | None = None) -> Sweep:
@@ -187,7 +188,8 @@ def merge(runs: Sequence[str | Path], out: str | Path, *, warn: Warn | None = No
     >>> merged.counted, merged.missing
     (2, 0)
     """
-    return _with_report(merge_results(runs, out, warn=warn))
+    folders = [arguments.path("runs", run) for run in arguments.listed("runs", runs, "results directories")]
+    return _with_report(merge_results(folders, arguments.path("out", out), warn=warn))
 
 
 def sweep(
@@ -272,6 +274,12 @@ def sweep(
     0  gradient-descent  converged         922                   922
     1          nesterov  converged         158                   158
     """
+    for name, value in (("fresh", fresh), ("trust", trust), ("fail_fast", fail_fast)):
+        arguments.flag(name, value)
+    if out is not None:
+        out = arguments.path("out", out)
+    if not isinstance(progress, Progress | None):
+        raise arguments.refuse("progress", progress, "a Progress")
     if problems is not None:
         settings["problems"] = _text_forms(problems, text_of_problem)
     if optimizers is not None:
@@ -311,7 +319,7 @@ def _make_spec(spec: str | Path | Spec | None, settings: Mapping[str, Any], trus
         return validate_spec({**spec.model_dump(), **settings})
     if spec is None:
         return validate_spec(settings)
-    file = Path(spec)
+    file = arguments.path("spec", spec)
     checked = validate_spec(read_spec(file, **settings), str(file))
     if line := core_trust.trust(file, code_only_results_name(file, checked, settings), trusted=trusted):
         listener.warn(line)

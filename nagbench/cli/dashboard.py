@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from nagbench.cli.console import print_message
+from nagbench.cli.console import echo, print_message
 from nagbench.cli.options import PATH, Verb, record_options
 from nagbench.core.errors import UsageError
 
@@ -59,7 +59,7 @@ def command(sources: Sources, out: Path, serve: bool, port: int) -> None:
         [asv_results.read_results(sources.results), asv_results.read_results(sources.kept)]
     )
     site = publish_site(checkout, data, out, print_message)
-    click.echo(site.page)
+    echo(site.page)
     print_message(
         f"{counted(site.benchmarks, 'benchmark')}, {counted(site.commits, 'commit')}, "
         f"{counted(site.regressions, 'regression')} listed"

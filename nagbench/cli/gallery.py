@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from nagbench.cli.console import print_note
+from nagbench.cli.console import echo, print_note
 from nagbench.cli.options import PATH, Verb, format_option
 from nagbench.core.errors import UsageError
 
@@ -27,7 +27,7 @@ def command(out: Path, shape: str) -> None:
         for name, figure in GALLERY.items():
             file = out / f"{name}.{shape}"
             save_figure(figure.draw(), file)
-            click.echo(file)
+            echo(file)
             print_note(f"  {figure.description}\n  {figure.command}")
     except OSError as error:
         raise UsageError(f"the figures cannot be written to {out}: {error.strerror}") from None

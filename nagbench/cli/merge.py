@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from nagbench.cli.console import print_message, print_note
+from nagbench.cli.console import echo, print_message, print_note
 from nagbench.cli.options import PATH, Verb
 
 
@@ -19,7 +19,7 @@ def command(folders: tuple[Path, ...], out: Path) -> None:
     from nagbench.api.sweeps import merge
 
     merged = merge(folders, out, warn=print_message)
-    click.echo(out)
+    echo(out)
     missing = f", {counted(merged.missing, 'cell')} missing" if merged.missing else ""
     print_note(f"{counted(merged.manifest['cells'], 'cell')} from {counted(len(folders), 'run')}{missing}")
     print_note(f"to add curves, timings and the table: {merged.manifest['command']}")

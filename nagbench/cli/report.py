@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nagbench.cli.console import print_message
+from nagbench.cli.console import echo, print_message
 from nagbench.cli.options import PATH, Verb, format_option
 from nagbench.core.errors import UsageError
 
@@ -44,7 +44,7 @@ def _write_figures(context: ReportContext, folder: Path) -> None:
 
     try:
         for file in write_figures(context, folder):
-            click.echo(file)
+            echo(file)
     except OSError as error:
         raise UsageError(f"the figures cannot be written to {folder}: {error.strerror}") from None
 
@@ -60,7 +60,7 @@ def _write_tables(context: ReportContext, shape: str, file: Path | None) -> None
 
     text = (render_markdown if shape == "md" else render_latex)(context)
     if file is None:
-        click.echo(text, nl=False)
+        echo(text, nl=False)
     else:
         _write_file(file, text)
 
@@ -68,4 +68,4 @@ def _write_tables(context: ReportContext, shape: str, file: Path | None) -> None
 def _write_file(file: Path, text: str) -> None:
     from nagbench.experiments.storage.store import Store
 
-    click.echo(Store(file.parent).write(file.name, text))
+    echo(Store(file.parent).write(file.name, text))

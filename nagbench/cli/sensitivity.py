@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nagbench.cli.console import drop_uninformative, print_table
+from nagbench.cli.console import drop_uninformative, echo, print_table
 from nagbench.cli.options import FORMAT_OPTION, RESULTS_ARGUMENT, Verb
 
 if TYPE_CHECKING:
@@ -60,9 +60,9 @@ def _compute(what: str, runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _print_section(what: str, table: pd.DataFrame) -> None:
-    click.echo(_TITLES[what])
+    echo(_TITLES[what])
     if table.empty:
-        click.echo("nothing: the sweep has no such settings")
+        echo("nothing: the sweep has no such settings")
     else:
         print_table(drop_uninformative(table.drop(columns="cell", errors="ignore")))
-    click.echo()
+    echo()

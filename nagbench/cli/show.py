@@ -29,7 +29,7 @@ def command(name: str, plot: Path | None, no_plot: bool, shape: str) -> None:
     The figure of a problem shows its surface and contours. For an optimizer that is linear in its gradients, it shows the
     iterations needed along each eigenvalue of a quadratic, as a function of the momentum if there is one.
     """
-    from nagbench.cli.facts import facts_of_optimizer, facts_of_problem, plain_fact, text_of_fact
+    from nagbench.cli.facts import facts_of_optimizer, facts_of_problem, text_of_fact
     from nagbench.problems.problem import Problem
 
     subject = _find(name)
@@ -38,9 +38,9 @@ def command(name: str, plot: Path | None, no_plot: bool, shape: str) -> None:
     else:
         facts, unknown = facts_of_optimizer(subject), "none"
     if shape == "json":
-        print_object({key: plain_fact(value) for key, value in facts.items()})
+        print_object(facts)
     else:
-        print_facts({key: text_of_fact(value, unknown) for key, value in facts.items()})
+        print_facts({key: unknown if value is None else text_of_fact(value) for key, value in facts.items()})
     if not no_plot:
         _plot(subject, plot, default=Path(f"{name.partition(':')[0].replace('/', '-')}.png"))
 

@@ -16,6 +16,7 @@ from nagbench.analysis.times import per_iteration
 from nagbench.analysis.verdicts import winners_of
 from nagbench.api.sweeps import Sweep
 from nagbench.cli.console import print_table, stdout_console
+from nagbench.core.visible import visible
 from nagbench.experiments.minima import ELSEWHERE
 
 _UNLIMITED = 100_000
@@ -73,10 +74,12 @@ def _one_column_per_method(rows: pd.DataFrame) -> Table:
     methods = list(dict.fromkeys(rows["method"]))
     grid = _grid("problem", "mode")
     for method in methods:
-        grid.add_column(Text(method), justify="right")
+        grid.add_column(Text(visible(method)), justify="right")
     for (task, mode), group in rows.groupby(["task", "mode"], sort=False):
         by_method = {row["method"]: row for row in group.to_dict("records")}
-        grid.add_row(Text(str(task)), str(mode), *(_count_text(by_method.get(method)) for method in methods))
+        grid.add_row(
+            Text(visible(str(task))), visible(str(mode)), *(_count_text(by_method.get(method)) for method in methods)
+        )
     return grid
 
 
@@ -86,7 +89,9 @@ def _one_row_per_method(rows: pd.DataFrame) -> Table:
     grid.add_column("iterations", justify="right")
     for (task, mode), group in rows.groupby(["task", "mode"], sort=False):
         for row in group.sort_values("place", kind="stable").to_dict("records"):
-            grid.add_row(Text(str(task)), str(mode), Text(str(row["method"])), _count_text(row))
+            grid.add_row(
+                Text(visible(str(task))), visible(str(mode)), Text(visible(str(row["method"]))), _count_text(row)
+            )
     return grid
 
 
@@ -117,7 +122,7 @@ def _print_times(sweep: Sweep) -> None:
         table[name] = [_time_text(value, mark) or "—" for value, mark in times]
     machines = table.pop("machine").dropna().unique()
     print_table(table)
-    machine = "".join(f" on machine {name}" for name in machines)
+    machine = "".join(f" on machine {visible(str(name))}" for name in machines)
     note = f"; {_DISTURBED}" if disturbed.any() else ""
     stdout_console().print(f"one iteration{machine}; {_FOOTNOTE_OF_TIMES}{note}", style="dim")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from nagbench.cli.console import print_message, print_note, print_table, save_figure
+from nagbench.cli.console import echo, print_message, print_note, print_table, save_figure
 from nagbench.cli.options import FORMAT_OPTION, PATH, Verb, record_options
 from nagbench.core.errors import UsageError, check_number
 
@@ -99,7 +99,7 @@ def command(
 
 def _print(certificate: Certificate, outputs: OutputOptions) -> None:
     if outputs.shape == "json":
-        click.echo(certificate.to_json())
+        echo(certificate.to_json())
     elif outputs.shape == "csv":
         print_table(certificate.pairs, "csv")
     else:

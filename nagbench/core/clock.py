@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +36,15 @@ class Seconds:
 def now() -> Seconds:
     """Return what both clocks show."""
     return Seconds(time.perf_counter(), time.process_time())
+
+
+def known_times(samples: Any) -> NDArray[np.float64]:
+    """Return the repeats of a timing in seconds, without those that are missing or not above 0.
+
+    Examples
+    --------
+    >>> known_times([2e-6, 0.0, float("nan")])
+    array([2.e-06])
+    """
+    times = np.asarray(samples if isinstance(samples, list | tuple | np.ndarray) else [], np.float64)
+    return np.asarray(times[times > 0.0])

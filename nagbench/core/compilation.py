@@ -18,25 +18,12 @@ from typing import Any
 
 import numba
 import numpy as np
-import platformdirs
 from llvmlite import binding
 
 from nagbench.core import kernels, provenance
+from nagbench.core.compiled_cache import cached, cached_bytes
 
 Function = Callable[..., Any]
-
-
-def _cache_root() -> Path:
-    """Return the folder for compiled code: NAGBENCH_CACHE_DIR, else the user's cache folder, else a temporary one."""
-    named = os.environ.get("NAGBENCH_CACHE_DIR")
-    root = Path(named) if named else platformdirs.user_cache_path("nagbench", appauthor=False)
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        if os.access(root, os.W_OK):
-            return root
-    except OSError:
-        pass
-    return Path(tempfile.gettempdir()) / f"nagbench-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
 
 
 def source_hash(*functions: Function, modules: Iterable[str] = ()) -> str:
@@ -64,18 +51,22 @@ def source_hash(*functions: Function, modules: Iterable[str] = ()) -> str:
 def compile_cached(
     function: Function, signature: Any, folder: str, compiler: Function = numba.njit, **options: bool
 ) -> Function:
-    """Compile with numba, or load from the cache's `folder`. Division by zero gives inf or nan, as in NumPy.
+    """Compile with numba, or load from the cache's ``folder``. Division by zero gives inf or nan, as in NumPy.
 
-    Every installation whose sources hash to the same `folder` shares what is compiled, wherever it lies.
+    Every installation whose sources hash to the same ``folder`` shares what is compiled, wherever it lies.
     """
-    place = _cache_root() / folder
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(place)
-    try:
-        found: Function = compiler(signature, cache=True, error_model="numpy", **options)(_moved(function, place))
-    finally:
-        numba.config.CACHE_DIR = before
-    return found
+
+    def make(place: Path | None) -> Function:
+        source = function if place is None else _moved(function, place)
+        before = numba.config.CACHE_DIR
+        numba.config.CACHE_DIR = str(place or "")
+        try:
+            found: Function = compiler(signature, cache=place is not None, error_model="numpy", **options)(source)
+        finally:
+            numba.config.CACHE_DIR = before
+        return found
+
+    return cached(make, folder, function.__qualname__.rpartition(".")[2])
 
 
 def _moved(function: Function, place: Path) -> Function:
@@ -116,19 +107,14 @@ def cached_object(source: str, name: str) -> int:
     Parameters
     ----------
     source
-        A module in LLVM's language. Nothing in it is optimised but the choice of instructions.
+        A module in LLVM's language. Nothing in it is optimized but the choice of instructions.
     name
         The function.
     """
     machine = _machine()
     facts = (source, numba.__version__, binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten())
     digest = hashlib.blake2b("\0".join(facts).encode(), digest_size=16).hexdigest()
-    file = _cache_root() / "objects" / f"{digest}.o"
-    try:
-        content = file.read_bytes()
-    except OSError:
-        content = machine.emit_object(binding.parse_assembly(source))
-        _write_whole(file, content)
+    content = cached_bytes(lambda: machine.emit_object(binding.parse_assembly(source)), "objects", f"{digest}.o")
     engine = binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
     engine.add_object_file(binding.ObjectFileRef.from_data(content))
     engine.finalize_object()
@@ -147,14 +133,3 @@ def _machine() -> Any:
     target = binding.Target.from_default_triple()
     features = binding.get_host_cpu_features().flatten()
     return target.create_target_machine(cpu=binding.get_host_cpu_name(), features=features, opt=3, jit=True)
-
-
-def _write_whole(file: Path, content: bytes) -> None:
-    """Write a file of the cache so that no process ever reads half of it."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as whole:
-            whole.write(content)
-        os.replace(whole.name, file)
-    except OSError:
-        pass

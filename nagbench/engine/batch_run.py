@@ -18,6 +18,8 @@ from nagbench.engine.asking import asking_engine
 from nagbench.engine.backends import ENGINES, NUMBA, Engine
 from nagbench.engine.batches import batch_of
 from nagbench.engine.cell_checks import check_blocks, check_cell
+from nagbench.engine.lanes.recording import Kernels
+from nagbench.engine.lanes.run import FEWEST_CELLS, MOST_COORDINATES, LaneRun, make_lane_run
 from nagbench.engine.lookup import problem_of
 from nagbench.engine.oracles import Oracle, chunk_length, draw_chunk, parse_oracle, start_of
 from nagbench.engine.records import Cell
@@ -192,6 +194,39 @@ class BatchRun:
             hypers=self.hypers.shape[1], look_ahead=method.look_ahead,
             scheduled=bool(schedules.is_scheduled(self.schedule[0])),
         )  # fmt: skip
+
+    @functools.cached_property
+    def lanes(self) -> LaneRun | None:
+        """What counts the cells in lock-step; None if they are counted one after the other."""
+        problem, method = self.batch.problem, self.batch.method
+        if (
+            self.engine is not NUMBA
+            or not self.oracle.exact
+            or problem.dimension > MOST_COORDINATES
+            or len(self.batch.cells) < FEWEST_CELLS
+            or self.rule.every != 1
+            or problem.composite
+            or method.asks
+            or method.update is None
+            or schedules.is_scheduled(self.schedule[0])
+        ):
+            return None
+        kernels = Kernels(
+            problem.value_kernel, problem.gradient_kernel, method.update, method.observe, problem.dimension,
+            max(method.slots, 1), self.hypers.shape[1], method.look_ahead, self.rule.measure,
+        )  # fmt: skip
+        return make_lane_run(kernels, self.problem_data, self.rule.autonomous == 1)
+
+    def count_in_lanes(
+        self, rule: loop.StoppingRule, most: int, pulse: Callable[[], None]
+    ) -> tuple[NDArray[Any], Floats]:
+        """Count the first ``most`` cells in lock-step, and return ``hits`` and ``points`` of `loop.count`."""
+        assert self.lanes is not None
+        hits = np.zeros((most, rule.tolerances.size), loop.HIT)
+        points = np.zeros((*hits.shape, self.batch.problem.dimension))
+        cells = self.hypers[:most], self.starts[:most]
+        self.lanes.count(self.gradient, self.problem_data, rule, cells, self.work, (hits, points), pulse)
+        return hits, points
 
     @functools.cached_property
     def native(self) -> Callable[[int], Floats] | None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
+from nagbench.core import arguments
 from nagbench.core.canonical import canonical
-from nagbench.core.errors import UsageError, check_number, check_whole
+from nagbench.core.errors import UsageError
 from nagbench.core.measures import default_measure
 from nagbench.core.remote import Pulse, remote_call
 from nagbench.engine.batch_run import BatchRun, LoadedBatch
@@ -99,6 +99,9 @@ def run(
     """
     objective = problem if isinstance(problem, Problem) else make_problem(problem)
     chosen = optimizer if isinstance(optimizer, Optimizer) else make_optimizer(optimizer)
+    arguments.flag("path", path)
+    if not callable(pulse):
+        raise arguments.refuse("pulse", pulse, "a function without arguments")
     if start is not None:
         objective = with_start(objective, start)
     cell = _cell_of_settings(objective, chosen, **settings)
@@ -145,12 +148,21 @@ def _cell_of_settings(
     oracle: str = "exact",
     measure_every: int | None = None,
     engine: str | None = None,
-    **settings: Any,
+    seed: int = 0,
+    relative: bool = False,
+    measure: str = "gradient",
 ) -> Cell:
-    every = default_every(parse_oracle(oracle), problem) if measure_every is None else measure_every
+    name = parse_oracle(arguments.text("oracle", oracle))
+    every = (
+        default_every(name, problem) if measure_every is None else arguments.whole("measure_every", measure_every, 1)
+    )
+    if engine is not None:
+        arguments.text("engine", engine)
     return make_cell(
-        problem, optimizer, tolerances=(check_number("tolerance", tolerance),), budget=check_whole("budget", budget),
-        oracle=oracle, every=every, engine=choose_engine(problem, optimizer.method, engine), **settings,
+        problem, optimizer, tolerances=(arguments.number("tolerance", tolerance, above=0.0),),
+        budget=arguments.whole("budget", budget, 0, 2**53 - 1), oracle=oracle, every=every,
+        engine=choose_engine(problem, optimizer.method, engine), seed=arguments.whole("seed", seed),
+        relative=arguments.flag("relative", relative), measure=arguments.text("measure", measure),
     )  # fmt: skip
 
 
@@ -186,10 +198,7 @@ def with_start(problem: Problem, start: ArrayLike) -> Problem:
     UsageError
         If the start is not n finite numbers.
     """
-    try:
-        point = np.array(start, dtype=np.float64)
-    except (TypeError, ValueError):
-        point = np.zeros(0)
-    if point.shape != problem.start.shape or not np.isfinite(point).all():
+    point = arguments.array(f"{problem.name}: start", start)
+    if point.shape != problem.start.shape:
         raise UsageError(f"{problem.name}: start must be {problem.dimension} finite numbers")
     return replace(problem, start=point, given={**problem.given, "start": point.tolist()})

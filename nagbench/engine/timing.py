@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nagbench.core.clock import Seconds, now
+from nagbench.core.clock import Seconds, known_times, now
 from nagbench.core.environment import machine_facts, one_core
 from nagbench.core.errors import one_line, truncate
 from nagbench.core.messages import message_type, register
@@ -274,7 +274,7 @@ def _difference(took: Sequence[float]) -> float:
 
 def _known(times: Sequence[float]) -> NDArray[np.float64]:
     """Return the times above 0; one that is nan if there are none."""
-    found = np.array([time for time in times if time > 0.0])
+    found = known_times(times)
     return found if found.size else np.array([math.nan])
 
 

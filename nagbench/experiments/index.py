@@ -168,7 +168,7 @@ class SweepIndex:
         whole = self._best_trials(groups, np.ones(groups.size, bool))
         return whole | self._best_trials(groups, numbers < trials // 2)
 
-    def _best_trials(self, groups: Ints, among: Rows) -> Rows:
+    def _best_trials(self, groups: NDArray[Any], among: Rows) -> Rows:
         """Return the rows of the best trial of each group, of those among which it is looked for."""
         plan, outcomes = self._plan, self._outcomes
         best = np.full(1 + int(groups.max(initial=-1)), -1)

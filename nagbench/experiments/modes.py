@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from nagbench.core.errors import UsageError
 from nagbench.experiments.names import Variant
 from nagbench.experiments.sobol import sobol_points
 from nagbench.experiments.specification import Spec
 from nagbench.optimizers import schedules
-from nagbench.optimizers.algorithm import Method, textbook_hyperparameters
+from nagbench.optimizers.algorithm import Method, check_hyperparameters, textbook_hyperparameters
 from nagbench.optimizers.remote import refusals as refusals_of
 from nagbench.problems.problem import Floats, Ints, Problem
 
@@ -116,12 +117,43 @@ def _of_schedule(method: Method, name: str) -> bool:
 def theory_of(method: Method, problem: Problem) -> Mapping[str, float] | None:
     """Return the method's textbook hyperparameters from L and μ, with μ = 0 if f is known only to be convex.
 
-    None if L is unknown, if f is not known to be convex, or if the method has none for this μ.
+    None if L is unknown, if f is not known to be convex, if the method has none for this μ, or if `theory_fails`.
     """
-    mu = 0.0 if problem.strong_convexity is None and problem.kind == "convex" else problem.strong_convexity
-    if problem.smoothness is None or mu is None:
+    constants = _constants(problem)
+    if constants is None or theory_fails(method, problem):
         return None
-    return textbook_hyperparameters(method, problem.smoothness, mu)
+    return textbook_hyperparameters(method, *constants)
+
+
+def _constants(problem: Problem) -> tuple[float, float] | None:
+    """Return L and the μ of theory, None if one is not known."""
+    mu = 0.0 if problem.strong_convexity is None and problem.kind == "convex" else problem.strong_convexity
+    return None if problem.smoothness is None or mu is None else (problem.smoothness, mu)
+
+
+def theory_fails(method: Method, problem: Problem) -> bool:
+    """Return whether L and μ are so extreme that double precision does not hold the method's textbook values for them.
+
+    With κ = L/μ = 1e32 the momentum of Nesterov's method rounds to 1, which is not valid. Values that are not valid for
+    other constants are a fault of the method, and not covered here.
+    """
+    constants = _constants(problem)
+    if constants is None or method.theory is None or not _extreme(*constants):
+        return False
+    try:
+        values = textbook_hyperparameters(method, *constants)
+        if values is not None:
+            check_hyperparameters(method, values)
+    except (ArithmeticError, UsageError):
+        return True
+    return False
+
+
+def _extreme(L: float, mu: float) -> bool:
+    """Return whether μ/L is lost in the rounding of 1, or a constant or its inverse is not a normal number."""
+    limits = np.finfo(np.float64)
+    normal = all(limits.tiny <= constant <= 1.0 / limits.tiny for constant in (L, mu))
+    return mu > 0.0 and not (normal and mu > limits.eps * L)
 
 
 def sobol_trials(

@@ -23,6 +23,7 @@ from nagbench.experiments.modes import (
     make_settings,
     needs_unit,
     refusals,
+    theory_fails,
     theory_of,
     tunes,
 )
@@ -138,16 +139,23 @@ def left_out_messages(plan: Plan) -> list[str]:
 
 
 def missing_theory_message(plan: Plan) -> str:
-    """Return a line that names the pairs without a tuning for mode theory; empty if there are none."""
+    """Return a line that names the pairs without a tuning for mode theory; empty if there are none.
+
+    Where mode theory was not asked for by name, only those are named whose textbook values cannot be computed.
+    """
     groups: dict[tuple[str, ...], list[str]] = {}
-    if plan.spec.modes is None or "theory" not in plan.spec.modes:
+    if plan.spec.modes is not None and "theory" not in plan.spec.modes:
         return ""
     for label, problem in plan.problems.items():
         tuned = [variant for variant in plan.variants if variant.free and not variant.lists]
         lacking = tuple(
             variant.label
             for variant in tuned
-            if theory_of(variant.method, problem) is None and refusal(variant.method, problem) is None
+            if refusal(variant.method, problem) is None
+            and (
+                theory_fails(variant.method, problem)
+                or (plan.spec.modes is not None and theory_of(variant.method, problem) is None)
+            )
         )
         if lacking:
             groups.setdefault(lacking, []).append(label)

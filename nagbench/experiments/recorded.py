@@ -37,7 +37,7 @@ from nagbench.problems.recorded import Heights, RecordedProblem, facts_of, probl
 # Iterations of a path that are drawn.
 PATH_STEPS = 300
 _MOST_PATHS, _MOST_EDGES, _MOST_STARTS = 200, 500, 100
-_GRID = 201
+_GRID, _SECONDS = 201, 3.0
 _POINTS = ["x1", "x2", "gradient_at_x1", "gradient_at_x2"]
 Key = tuple[str, str]
 
@@ -181,16 +181,18 @@ def record(store: Store, batches: Iterable[Batch], selected: Mapping[str, Cell],
     """
     foreign: dict[Key, Batch] = {}
     edges: dict[tuple[Any, ...], tuple[str, Cell]] = {}
+    first: dict[str, Cell] = {}
     for batch in batches:
         template = batch.template
         if code_of(template.problem, template.optimizer):
             foreign.setdefault((template.problem, template.optimizer), batch)
             if ":" in template.optimizer and len(edges) < _MOST_EDGES:
                 edges |= {edge: named for edge, named in _edges(batch) if edge not in edges}
+                first |= {batch.keys[i]: batch[i] for i in range(min(len(batch), _MOST_EDGES - len(first)))}
     if foreign:
         _record_facts(store, foreign, pulse)
         cells = {key: cell for key, cell in selected.items() if code_of(cell.problem, cell.optimizer)}
-        _record_theory(store, {**dict(edges.values()), **cells}, pulse)
+        _record_theory(store, {**first, **dict(edges.values()), **cells}, pulse)
         _record_paths(store, cells, pulse)
 
 
@@ -242,7 +244,7 @@ def _heights(problem: Problem) -> Heights | None:
         return None
     box = grown_box(problem)
     try:
-        return Heights(box, values_in_time(problem, box, _GRID))
+        return Heights(box, values_in_time(problem, box, _GRID, _SECONDS))
     except UsageError:
         return None
 

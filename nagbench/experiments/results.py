@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from nagbench.core.visible import visible
 from nagbench.experiments.index import Rows, SweepIndex, index_results
 from nagbench.experiments.minima import MinimumFacts, facts_from_plain, with_minima
 from nagbench.experiments.recorded import Recorded, read_recorded
@@ -24,8 +25,8 @@ from nagbench.experiments.storage.store import Store, Warn
 HYPERPARAMETERS = ("step_size", "momentum", "beta1", "beta2", "decay", "epsilon")
 _BEFORE = ("cell", "problem", "family", "dimension", "oracle", "optimizer", "variant", "library", "engine")
 _AFTER = (
-    "mode", "trial", "selected", "start", "seed", "dtype", "budget", "measure", "tested_at", "relative", "tolerance",
-    "status", "iterations", "gradient_evaluations", "value_evaluations", "value", "gradient_norm", "residual",
+    "mode", "replicate", "trial", "selected", "start", "seed", "dtype", "budget", "measure", "tested_at", "relative",
+    "tolerance", "status", "iterations", "gradient_evaluations", "value_evaluations", "value", "gradient_norm", "residual",
     "suboptimality", "at_minimum", "rises", "overshoot", "rate", "predicted_iterations", "error",
 )  # fmt: skip
 
@@ -111,6 +112,9 @@ class Results:
         table = with_minima(table, self.minima)
         table["selected"] = select_best_trials(table)
         extra = [name for name in columns if name not in {*_BEFORE, *_AFTER, *HYPERPARAMETERS, *_HIDDEN}]
+        spec = self.manifest["spec"]
+        searched = (table["mode"] == "tuned") & (spec.get("replicates", 1) > 1)
+        table["replicate"] = np.where(searched, table["trial"] // spec.get("trials", 1), 0)
         for name in (*HYPERPARAMETERS, "value_evaluations"):
             table[name] = table.get(name, np.nan)
         order = ["problem", "variant", "mode", "oracle", "trial", "start", "seed"]
@@ -157,12 +161,13 @@ class Results:
         """One row a timed cell, machine and iteration count; times in seconds a replay."""
         found = self._of_plan("timings")
         if not found.empty:
-            # Where a cell was timed more than once: the most repeats, and errors only if there is nothing else.
-            found = (
-                found.assign(good=found["error"] == "")
-                .sort_values(["good", "repeats"], kind="stable")
-                .drop(columns="good")
-            )
+            # Where a cell was timed more than once: the most repeats, the least disturbed, and of these the shortest;
+            # errors only if there is nothing else.
+            order = {"good": True, "repeats": True, "lost": False, "wall_time": False}
+            found = found.assign(good=found["error"] == "", lost=found["disturbed"].astype(float).fillna(0.0))
+            found = found.sort_values(
+                list(order), ascending=list(order.values()), kind="stable", na_position="first"
+            ).drop(columns=["good", "lost"])
         return found.drop_duplicates(["cell", "machine", "iterations"], keep="last", ignore_index=True)
 
     @functools.cached_property
@@ -279,4 +284,4 @@ def _once(warn: Warn) -> Warn:
 
 
 def _to_stderr(message: str) -> None:
-    print(f"nagbench: {message}", file=sys.stderr)
+    print(f"nagbench: {visible(message)}", file=sys.stderr)

@@ -36,7 +36,7 @@ def scored_cells(plan: Plan, batches: Iterable[PlannedBatch], winners: Rows, sel
         Cells with the budget of the specification. The start of a problem that it defines is not replaced by held-out ones.
     """
     spec, first = plan.spec, 0
-    settings = defaultdict[Any, list[tuple[PlannedBatch, Ints]]](list)
+    settings = defaultdict[Any, list[tuple[PlannedBatch, Rows]]](list)
     for planned in batches:
         size = planned.trials.size
         rows = slice(first, first + size)

@@ -27,6 +27,7 @@ from nagbench.execution.deadline import Deadline
 from nagbench.execution.executors import Execution, count_batches, runs_user_code
 from nagbench.execution.sandbox import error_text
 from nagbench.experiments.results import read_outcomes
+from nagbench.experiments.retiming import inconsistent
 from nagbench.experiments.specification import Spec
 from nagbench.experiments.storage.store import Store
 from nagbench.optimizers.algorithm import Optimizer
@@ -124,9 +125,15 @@ class _Ready:
 
 
 def follow_up(store: Store, spec: Spec, cells: Mapping[str, Cell], listener: Progress) -> None:
-    """Predict, trace and time the selected cells, given by key."""
+    """Predict, trace and time the selected cells, given by key.
+
+    Unless starts were asked for, those of the first start alone are traced and timed: an iteration takes the same from all.
+    """
     fingerprints = {key: fingerprint_of(cell.problem, cell.optimizer) for key, cell in cells.items()}
     _predict(store, cells, fingerprints)
+    if spec.starts is None:
+        cells = {key: cell for key, cell in cells.items() if cell.start == 0}
+        fingerprints = {key: fingerprints[key] for key in cells}
     if spec.curves or spec.timing:
         outcomes = read_outcomes(store, pd.DataFrame(fingerprints.items(), columns=["cell", "fingerprint"]), part=True)
         if spec.curves:
@@ -209,20 +216,29 @@ def _time(
         if row[4] >= spec.repeats
     }
     timed = ends[ends["status"].isin(_TIMED) & (ends["iterations"] > 0)].drop_duplicates(["cell", "iterations"])
-    tasks = [
+    every = [
         Task(chosen[str(row.cell)], int(cast(int, row.iterations)), str(row.digest), str(row.fingerprint))
         for row in timed.itertuples(index=False)
-        if (row.cell, row.fingerprint, machine_facts()["id"], row.iterations) not in known
     ]
+    machine = machine_facts()["id"]
+    tasks = [task for task in every if (task.cell.key, task.fingerprint, machine, task.iterations) not in known]
+    _time_tasks(store, tasks, spec.repeats, listener)
+    again = inconsistent(every, store.read("timings"), spec.repeats)
+    if again:
+        _time_tasks(store, again, spec.repeats, listener)
+
+
+def _time_tasks(store: Store, tasks: Sequence[Task], repeats: int, listener: Progress) -> None:
+    """Time tasks and store the times, group by group."""
     listener.stage("timing", len(tasks))
     of_users = [task for task in tasks if runs_user_code(task.cell)]
     trusted = [task for task in tasks if task not in of_users]
     with one_core():
-        for table in time_tasks(trusted, spec.repeats, listener.pulse):
+        for table in time_tasks(trusted, repeats, listener.pulse):
             store.append("timings", table)
             listener.advance(len(table), {})
     for _, same in itertools.groupby(of_users, key=lambda task: task.cell.problem):
-        for table in _time_user_code(list(same), spec.repeats):
+        for table in _time_user_code(list(same), repeats):
             store.append("timings", table)
             listener.advance(len(table), {})
 

@@ -168,7 +168,7 @@ class Search:
     def _patience(self) -> int:
         """Return the budget of runs from the first start."""
         if math.isfinite(self._least):
-            return min(self.spec.budget, 2 ** math.ceil(math.log2(_PATIENCE * max(self._least, 1.0))))
+            return min(self.spec.budget, 1 << math.ceil(math.log2(_PATIENCE * max(self._least, 1.0))))
         return max(1, self.spec.budget // _HOPELESS) if self._spread >= _ENOUGH else self.spec.budget
 
     def _points_near_the_best(self, count: int) -> Floats:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nagbench.core.clock import Seconds, now
+from nagbench.core.columns import check_names
 from nagbench.core.errors import UsageError
 from nagbench.optimizers import schedules
 from nagbench.optimizers.given import (
@@ -158,6 +159,7 @@ class Method:
     def __post_init__(self) -> None:
         if sum(kind is not None for kind in (self.update, self.session, self.driver)) != 1:
             raise TypeError(f"{self.name}: a method has either an update, a session or a driver")
+        check_names(self.name, "hyperparameter", self.hyperparameters)
         if self.next_momentum and "momentum" not in self.hyperparameters:
             raise UsageError(f"{self.name}: next_momentum is set, but there is no hyperparameter momentum")
 

@@ -90,7 +90,7 @@ class Hyperparameter:
             return self._position(algorithm, name, value)
         try:
             number = float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             number = math.nan
         above = number > self.low_bound if self.open_below else number >= self.low_bound
         below = number <= self.high_bound < math.inf if self.closed_above else number < self.high_bound

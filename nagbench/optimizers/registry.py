@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from nagbench.core.arguments import refuse
 from nagbench.core.discovery import (
     Plugin,
     import_object,
@@ -245,6 +246,8 @@ def optimizer(name: str, **hyperparameters: float | str) -> Optimizer:
     >>> optimizer.hyperparameters == nagbench.optimizer("nesterov:step_size=0.01").hyperparameters
     True
     """
+    if not isinstance(name, str):
+        raise refuse("optimizer", name, "a name, or a name with hyperparameters, as in 'nesterov:step_size=0.1'")
     name, given = parse_text(name)
     return Optimizer(lookup_algorithm(name), {**given, **hyperparameters})
 

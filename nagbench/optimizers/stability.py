@@ -32,7 +32,7 @@ _OTHER_STEP = 0.125
 _SIMILAR = 1e-7
 # Products s·λ at which linearity and scaling are tested, and at which the stability limit is bracketed.
 _SAMPLE = np.array([0.03, 0.11, 0.27, 0.45, 0.72, 0.96, 1.3])
-_PRODUCTS = np.geomspace(1e-3, 1e3, 121)
+_PRODUCTS = np.geomspace(1e-3, 1e12, 301)
 # The iterations of an observed run.
 _OBSERVED = 10
 
@@ -210,7 +210,7 @@ def stability_limit(algorithm: Method, hyperparameters: Mapping[str, float]) -> 
     Returns
     -------
     float or None
-        The limit; inf if there is none. A step size is stable on L-smooth quadratics up to the limit divided by L.
+        The limit; inf if there is none up to 1e12. A step size is stable on L-smooth quadratics up to the limit divided by L.
         None if the algorithm is not linear, or if its stability does not depend on s·λ alone, as with weight decay or
         a step size that is not in units of 1/L.
 

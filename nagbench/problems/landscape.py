@@ -8,7 +8,7 @@ import numpy as np
 
 from nagbench.problems.problem import Floats, Problem
 
-# The time that a slow function may take, unless the coarsest grid takes longer.
+# The time that a slow function may take, unless another is given or the coarsest grid takes longer.
 _SECONDS = 10.0
 _COARSEST = 25
 # A box grows to hold a path by at most this part of its width on each side.
@@ -34,8 +34,8 @@ def grown_box(problem: Problem) -> Floats:
     return np.column_stack([box[:, 0] - GROWTH * width, box[:, 1] + GROWTH * width])
 
 
-def values_in_time(problem: Problem, box: Floats, most: int) -> Floats:
-    """Evaluate f on a square grid over a box, with as many points on a side as ten seconds allow.
+def values_in_time(problem: Problem, box: Floats, most: int, seconds: float = _SECONDS) -> Floats:
+    """Evaluate f on a square grid over a box, with as many points on a side as the time allows.
 
     Parameters
     ----------
@@ -45,6 +45,8 @@ def values_in_time(problem: Problem, box: Floats, most: int) -> Floats:
         Lower and upper limits of each coordinate, shape (2, 2).
     most
         The largest number of points on a side.
+    seconds
+        About how long it may take, if that is more than the coarsest grid takes.
 
     Returns
     -------
@@ -55,7 +57,7 @@ def values_in_time(problem: Problem, box: Floats, most: int) -> Floats:
     began = time.perf_counter()
     coarse = _values_on_grid(problem, box, min(most, _COARSEST))
     each = (time.perf_counter() - began) / coarse.size
-    points = min(most, int(np.sqrt(_SECONDS / max(each, 1e-9))))
+    points = min(most, int(np.sqrt(seconds / max(each, 1e-9))))
     return _values_on_grid(problem, box, points) if points > len(coarse) else coarse
 
 

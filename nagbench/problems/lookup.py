@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from nagbench.core.arguments import refuse
 from nagbench.core.errors import unknown_name
 from nagbench.core.text_form import parse_text
 from nagbench.core.trust import name_code
@@ -48,6 +49,8 @@ def problem(name: str | Callable[..., Any], **parameters: Any) -> Problem:
     >>> nagbench.problem(lambda x: x @ x, gradient=lambda x: 2 * x, start=[3.0, 4.0]).value([1.0, 2.0])
     5.0
     """
+    if not isinstance(name, str) and not callable(name):
+        raise refuse("problem", name, "a name, or a function of x")
     if isinstance(name, str) and find_entry(name) is None:
         name, given = parse_text(name)
         parameters = {**given, **parameters}

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nagbench.core.columns import check_names
+from nagbench.core.errors import UsageError, truncate
 from nagbench.problems import evaluation
 
 Floats = NDArray[np.float64]
@@ -132,6 +134,7 @@ class Problem:
             object.__setattr__(self, name, array)
         if self.blocks and sum(map(math.prod, self.blocks)) != self.start.size:
             raise ValueError(f"{self.name}: blocks {self.blocks} do not hold {self.start.size} numbers")
+        check_names(self.name, "metric", self.metrics)
         for name in ("minimizers", "stationary_points"):
             points = getattr(self, name)
             if points is not None and np.shape(points)[1:] != (self.dimension,):
@@ -166,11 +169,11 @@ class Problem:
 
     def value(self, x: ArrayLike) -> float:
         """Return f(x), or F(x) of a composite problem, at a point of shape (n,)."""
-        return float(self.values(np.atleast_2d(np.asarray(x, dtype=float)))[0])
+        return float(self.values(x)[0])
 
     def gradient(self, x: ArrayLike) -> Floats:
         """Return ∇f(x), shape (n,), at a point of shape (n,)."""
-        return np.asarray(self.evaluate(np.atleast_2d(np.asarray(x, dtype=float)))[1][0])
+        return np.asarray(self.evaluate(x)[1][0])
 
     def prox(self, x: ArrayLike, step: float = 1.0) -> Floats:
         """Return the proximal point of x: argmin over u of h(u) + ‖u − x‖²/(2·step), shape (n,); x itself if h = 0.
@@ -224,10 +227,15 @@ class Problem:
         return evaluation.evaluate(self, array, np.array(rows, dtype=np.int64), gradients=gradients)
 
     def _check_points(self, points: ArrayLike) -> Floats:
-        """Return points as a new array of shape (m, n). Raises ValueError for another number of coordinates."""
-        array = np.array(points, dtype=np.float64, order="C", ndmin=2)
+        """Return points as a new array of shape (m, n). Raises UsageError for what is no such array."""
+        if np.ma.isMaskedArray(points) and np.ma.getmaskarray(points).any():
+            raise UsageError(f"{self.name}: the points are a masked array, whose mask would be lost")
+        try:
+            array = np.array(points, dtype=np.float64, order="C", ndmin=2)
+        except (TypeError, ValueError, OverflowError):
+            raise UsageError(f"{self.name}: {truncate(repr(points), 60)} is not made of numbers") from None
         if array.shape[1:] != (self.dimension,):
-            raise ValueError(f"{self.name} takes points of {self.dimension} coordinates, not {array.shape[1]}")
+            raise UsageError(f"{self.name} takes points of {self.dimension} coordinates, not {array.shape[-1]}")
         return array
 
     @property

@@ -12,7 +12,7 @@ import numpy as np
 
 from nagbench.core import provenance
 from nagbench.core.discovery import Plugin, import_object, leave_out, marked_objects, plugins_beside
-from nagbench.core.errors import UsageError, one_line, unknown_name
+from nagbench.core.errors import UsageError, one_line, truncate, unknown_name
 from nagbench.core.remote import REMOTE_LOADER
 from nagbench.core.trust import check_named
 from nagbench.problems.problem import Floats, Problem
@@ -274,18 +274,26 @@ def build_problem(source: str | Family, parameters: Mapping[str, Any], /, **fact
 
 def _finite_array(who: str, name: str, values: Any) -> Floats:
     """Return the values as an array. Raises UsageError unless all are finite numbers."""
+    _check_mask(who, name, values)
     try:
         array = np.array(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise UsageError(f"{who}: {name}={values!r} is not made of numbers") from None
+    except (TypeError, ValueError, OverflowError):
+        raise UsageError(f"{who}: {name}={truncate(repr(values))} is not made of numbers") from None
     if not np.isfinite(array).all():
         raise UsageError(f"{who}: {name}={values!r} is not finite")
     return array
 
 
+def _check_mask(who: str, name: str, value: Any) -> None:
+    """Refuse a masked array, whose mask would be lost. Raises UsageError."""
+    if np.ma.isMaskedArray(value) and np.ma.getmaskarray(value).any():
+        raise UsageError(f"{who}: {name} is a masked array, whose mask would be lost")
+
+
 def _build(found: Family, parameters: Mapping[str, Any], facts: Mapping[str, Any]) -> Problem:
     """Call the function of a family, with errors about its arguments as UsageError."""
-    for name in parameters:
+    for name, value in parameters.items():
+        _check_mask(found.name, name, value)
         if name not in found.parameters:
             raise unknown_name(f"parameter of family {found.name}", name, {*found.parameters, "start"})
     start = {"start": facts["start"]} if "start" in facts and "start" in found.parameters else {}

@@ -50,9 +50,7 @@ class RemoteProblem(Problem):
 
         Points are sent in small groups, so that a slow function shows signs of life.
         """
-        at = np.array(points, dtype=np.float64, order="C", ndmin=2)
-        if at.shape[1:] != (self.dimension,):
-            raise ValueError(f"{self.name} takes points of {self.dimension} coordinates, not {at.shape[1]}")
+        at = self._check_points(points)
         values, grads = np.empty(len(at)), np.empty(at.shape if gradients else (0, self.dimension))
         batch, first, count = np.array(rows, dtype=np.int64), 0, _FIRST
         while first < len(at):

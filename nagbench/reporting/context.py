@@ -118,9 +118,9 @@ class ReportContext:
 
     @functools.cached_property
     def works(self) -> dict[By, pd.DataFrame]:
-        """The costs of the shown runs, by each kind that is known: see `analysis.profiles.work`."""
+        """The costs of the shown runs, by each kind that is known; see `analysis.profiles.work`."""
         costs: list[By] = ["iterations", "evaluations"]
-        if self.rows["wall_time"].notna().any():
+        if (self.rows["wall_time"].notna() & ~self.rows["disturbed"]).any():
             costs.append("time")
         return {by: work(self.ordered, self.timings, by) for by in costs}
 

@@ -12,7 +12,9 @@ from scipy import stats
 from nagbench.analysis.outcomes import _mean_ranks, crossed_spread, median_of, outcome_interval
 
 BLOCKS = hnp.arrays(
-    float, hnp.array_shapes(min_dims=2, max_dims=2, min_side=2, max_side=7), elements=st.integers(-40, 40).map(lambda k: k / 8)
+    float,
+    hnp.array_shapes(min_dims=2, max_dims=2, min_side=2, max_side=7),
+    elements=st.integers(-40, 40).map(lambda k: k / 8),
 )
 
 
@@ -26,7 +28,9 @@ def _simulated(random, of_replicates, of_starts, of_rest, mean=0.0, shape=(8, 10
     )
 
 
-@pytest.mark.parametrize("spreads", [(0.2, 0.2, 0.2), (0.5, 0.0, 0.1), (0.0, 0.5, 0.1), (0.0, 0.0, 0.3), (0.3, 0.1, 0.0)])
+@pytest.mark.parametrize(
+    "spreads", [(0.2, 0.2, 0.2), (0.5, 0.0, 0.1), (0.0, 0.5, 0.1), (0.0, 0.0, 0.3), (0.3, 0.1, 0.0)]
+)
 def test_the_interval_covers_the_mean_as_often_as_it_says(spreads):
     random = np.random.default_rng(7)
     found = [outcome_interval(_simulated(random, *spreads, mean=0.4), 0.95) for _ in range(1500)]

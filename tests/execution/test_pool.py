@@ -36,6 +36,9 @@ from nagbench.experiments.specification import validate_spec
         (11, "ended with exit code 3"),
         (12, "closed its connection"),
         (13, "sent what is no answer"),
+        (14, "stopped after 3 s, the time that a cell may take"),
+        (15, "sent what is no answer"),
+        (16, "sent what is no answer"),
     ],
 )
 def test_a_cell_that_misbehaves_is_an_error_and_the_others_are_counted(hostile, kind, told):

@@ -130,7 +130,9 @@ def test_a_plateau_wins_nothing(plateau):
     assert lost["open"].all()
     assert own["best"].sum() == 1
     assert np.isinf(work(flat, plateau.timings)["work"]).all()
-    assert any("no algorithm solved easom:start=[14,14] (" in line and "f − f* = 1)" in line for line in findings(table))
+    assert any(
+        "no algorithm solved easom:start=[14,14] (" in line and "f − f* = 1)" in line for line in findings(table)
+    )
 
 
 def test_the_selected_trial_reached_the_minimum_if_one_did(plateau):

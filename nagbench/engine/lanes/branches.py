@@ -107,7 +107,7 @@ class _Rewriter(ast.NodeTransformer):
                 rewritten.append(self.visit(statement))
         return rewritten
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:  # noqa: N802 (named by ast)
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         node.decorator_list, node.returns = [], None
         for argument in [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]:
             argument.annotation = None
@@ -115,36 +115,38 @@ class _Rewriter(ast.NodeTransformer):
         node.body = self.block(node.body)
         return node
 
-    def visit_For(self, node: ast.For) -> ast.AST:  # noqa: N802
+    def visit_For(self, node: ast.For) -> ast.AST:
         node.iter, node.body = self.visit(node.iter), self.block(node.body)
         return node
 
-    def visit_While(self, node: ast.While) -> ast.AST:  # noqa: N802
+    def visit_While(self, node: ast.While) -> ast.AST:
         node.test, node.body = self.visit(node.test), self.block(node.body)
         return node
 
-    def visit_IfExp(self, node: ast.IfExp) -> ast.AST:  # noqa: N802
-        return _call("_select_", self.visit(node.test), _lazily(self.visit(node.body)), _lazily(self.visit(node.orelse)))
+    def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
+        return _call(
+            "_select_", self.visit(node.test), _lazily(self.visit(node.body)), _lazily(self.visit(node.orelse))
+        )
 
-    def visit_BoolOp(self, node: ast.BoolOp) -> ast.AST:  # noqa: N802
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.AST:
         name = ast.Constant("and" if isinstance(node.op, ast.And) else "or")
         result = self.visit(node.values[-1])
         for value in reversed(node.values[:-1]):
             result = _call("_logical_", name, self.visit(value), _lazily(result))
         return result  # type: ignore[no-any-return]
 
-    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:  # noqa: N802
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
         operand = self.visit(node.operand)
         return _call("_negation_", operand) if isinstance(node.op, ast.Not) else ast.UnaryOp(node.op, operand)
 
-    def visit_Compare(self, node: ast.Compare) -> ast.AST:  # noqa: N802
+    def visit_Compare(self, node: ast.Compare) -> ast.AST:
         if len(node.ops) > 1:
             first = ast.Compare(node.left, node.ops[:1], node.comparators[:1])
             rest = ast.Compare(node.comparators[0], node.ops[1:], node.comparators[1:])
             return self.visit(ast.BoolOp(ast.And(), [first, rest]))  # type: ignore[no-any-return]
         return self.generic_visit(node)
 
-    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:  # noqa: N802
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         self.generic_visit(node)
         if isinstance(node.op, ast.Pow):
             # Compiled code multiplies for a literal integer.
@@ -162,7 +164,9 @@ class _Rewriter(ast.NodeTransformer):
         returns = _has([*body, *orelse], ast.Return)
         ends = bool(orelse) and isinstance(body[-1], ast.Return) and isinstance(orelse[-1], ast.Return)
         nested = _has([*body[:-1], *orelse[:-1]], ast.Return)
-        if _has([*body, *orelse], ast.Break, ast.Continue, ast.List, ast.ListComp) or (returns and (nested or not ends)):
+        if _has([*body, *orelse], ast.Break, ast.Continue, ast.List, ast.ListComp) or (
+            returns and (nested or not ends)
+        ):
             return [begin, plain]  # a condition that depends on the lane ends the recording here
         names = _assigned([*body, *orelse])
         lines = [f"{c}arrays = {c}test.recording.snapshot()", f"{c}before = dict(locals())"]

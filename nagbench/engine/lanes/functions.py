@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import math
+import operator
 import types as python_types
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +22,8 @@ from nagbench.engine.lanes.symbols import Symbol, UntraceableError
 
 _ONE = ("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "sinh", "cosh", "tanh", "arcsin",
         "arccos", "arctan", "floor", "ceil", "asin", "acos", "atan", "erf", "gamma", "lgamma")  # fmt: skip
-_TWO = ("arctan2", "atan2", "hypot", "maximum", "minimum", "logaddexp", "pow")
+_OPERATORS = {"rem": operator.mod, "floordiv": operator.floordiv, "pow": operator.pow}
+_TWO = (*_OPERATORS, "arctan2", "atan2", "hypot", "maximum", "minimum", "logaddexp")
 
 
 def _called(name: str, *arguments: Any) -> Any:
@@ -129,10 +131,6 @@ def _binary(x, y):  # type: ignore[no-untyped-def]
     return function(x, y)
 
 
-def _power(x, y):  # type: ignore[no-untyped-def]
-    return x**y
-
-
 def _power_of(x):  # type: ignore[no-untyped-def]
     return x**NUMBER
 
@@ -157,8 +155,8 @@ def compiled_address(name: str) -> int:
     """
     scope: dict[str, Any] = {}
     template = _binary if name in _TWO else _unary
-    if name == "pow":
-        template = _power
+    if name in _OPERATORS:
+        scope["function"] = _OPERATORS[name]
     elif name.startswith("pow(x, "):
         template, scope["NUMBER"] = _power_of, float.fromhex(name[7:-1])
     elif name.startswith("pow("):

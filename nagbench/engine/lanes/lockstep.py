@@ -58,6 +58,8 @@ class Lanes(NamedTuple):
         A row of `PROGRESS` for each run.
     until
         The row of ``measures`` before which a run has to be looked at in any case.
+    fresh
+        Whether the saved iterate of a run is not yet in the block.
     pending
         The pieces in which something happened.
     clock
@@ -76,6 +78,7 @@ class Lanes(NamedTuple):
     saved_state: Floats
     progress: NDArray[Any]
     until: Ints
+    fresh: Ints
     pending: Ints
     clock: Ints
     data: Floats
@@ -105,13 +108,15 @@ def make_lanes(layout: Layout, state_count: int, data: Floats, functions: tuple[
     progress["cell"] = -1
     return Lanes(
         block, measures, np.zeros((lanes, SAMPLES)), np.zeros((lanes, n)), np.zeros((lanes, n)),
-        np.zeros((lanes, state_count, n)), progress, np.zeros(lanes, np.int64), np.zeros(layout.pieces, np.int64),
-        np.zeros(3, np.int64), data, np.array(functions or (0,), np.int64),
+        np.zeros((lanes, state_count, n)), progress, np.zeros(lanes, np.int64), np.zeros(lanes, np.int64),
+        np.zeros(layout.pieces, np.int64), np.zeros(3, np.int64), data, np.array(functions or (0,), np.int64),
     )  # fmt: skip
 
 
 @intrinsic
-def _call(_context: Any, address: Any, block: Any, measures: Any, numbers: Any, data: Any, functions: Any, pending: Any) -> Any:
+def _call(
+    _context: Any, address: Any, block: Any, measures: Any, numbers: Any, data: Any, functions: Any, pending: Any
+) -> Any:
     """Call the vector code at an address."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -125,10 +130,10 @@ def _call(_context: Any, address: Any, block: Any, measures: Any, numbers: Any, 
 
 
 @jitable
-def _advance(address: int, lanes: Any, first: int, last: int, first_piece: int, last_piece: int, force: int) -> int:
+def _advance(code: int, lanes: Any, first: int, last: int, first_piece: int, last_piece: int, force: int) -> int:
     """Make iterations of some pieces; see `vector_code.VectorCode`."""
     return _call(
-        address, pointer(lanes.block), pointer(lanes.measures), (first, last, first_piece, last_piece, force),
+        code, pointer(lanes.block), pointer(lanes.measures), (first, last, first_piece, last_piece, force),
         pointer(lanes.data), pointer(lanes.functions), pointer(lanes.pending),
     )  # fmt: skip
 
@@ -228,7 +233,16 @@ def _gather(lanes: Any, lane: int, sizes: Any, work: Any) -> None:
 
 @jitable
 def _settle(
-    lanes: Any, lane: int, row: int, sizes: Any, kernels: Any, problem: Any, rule: Any, work: Any, hits: Any, points: Any
+    lanes: Any,
+    lane: int,
+    row: int,
+    sizes: Any,
+    kernels: Any,
+    problem: Any,
+    rule: Any,
+    work: Any,
+    hits: Any,
+    points: Any,
 ) -> int:
     """Measure the run of a lane at the iterate of this row, where something happens, as `loop.count` does."""
     first, n = sizes.moving + sizes.hypers, sizes.n
@@ -280,6 +294,46 @@ def _settle(
 
 
 @jitable
+def _earliest(until: Any) -> int:
+    """Return the least of these numbers."""
+    earliest = until[0]
+    for lane in range(1, until.size):
+        earliest = min(earliest, until[lane])
+    return earliest
+
+
+@jitable
+def _save_quickly(lanes: Any, lane: int, row: int, sizes: Any, rule: Any) -> bool:
+    """Save the state of a run if that is all there is to do at this row.
+
+    The vector code sees the saved iterate after this row: here it would be equal. If the run ends here, what was saved does not
+    matter; with several tolerances to go, a run that meets one goes on, and does not save.
+    """
+    now, n = lanes.progress[lane], sizes.n
+    k = int(lanes.block[sizes.moving + sizes.hypers + _FIRST, lane]) + row
+    if k == 0 or k >= rule.budget or now["reached"] + 1 < rule.tolerances.size:
+        return False
+    same = True
+    for i in range(n):
+        same = same and lanes.block[i, lane] == lanes.saved_iterate[lane, i]
+    if same:
+        return False
+    at = n if sizes.look_ahead == 1 else 0
+    for i in range(n):
+        lanes.saved_iterate[lane, i] = lanes.block[i, lane]
+        lanes.saved_y[lane, i] = lanes.block[at + i, lane]
+    for j in range(lanes.saved_state.shape[1]):
+        for i in range(n):
+            lanes.saved_state[lane, j, i] = lanes.block[at + n + j * n + i, lane]
+    now["k"] = k
+    now["lag"] = 0
+    now["power"] *= 2
+    lanes.until[lane] = row + min(rule.budget - k, now["power"])
+    lanes.fresh[lane] = 1
+    return True
+
+
+@jitable
 def _rewind(lanes: Any, sizes: Any) -> None:
     """Begin the measures anew: the next iteration stands in row 0."""
     row, first = lanes.clock[0], sizes.moving + sizes.hypers
@@ -292,7 +346,7 @@ def _rewind(lanes: Any, sizes: Any) -> None:
 
 
 def count_lanes(
-    address: int,
+    code: int,
     gradient: Any,
     problem: Any,
     all_rows: Any,
@@ -313,8 +367,8 @@ def count_lanes(
 
     Parameters
     ----------
-    address
-        The vector code.
+    code
+        The address of the vector code.
     gradient
         The entry of the problem's gradient.
     problem, all_rows, rule, hypers, starts, work, hits, points
@@ -343,15 +397,21 @@ def count_lanes(
         if row == HISTORY:
             _rewind(lanes, sizes)
             row = 0
-        last = min(HISTORY, row + allowance)
-        for lane in range(count):
-            last = min(last, lanes.until[lane])
-        if last == row:
-            for lane in range(count):
-                if lanes.until[lane] == row:
-                    lanes.block[first + _THRESHOLD, lane] = np.inf
+        last = min(HISTORY, row + allowance, _earliest(lanes.until))
+        saving = last == row
+        if saving:
             last = row + 1
-        reached = _advance(address, lanes, row, last, 0, sizes.pieces, 0)
+            for lane in range(count):
+                if lanes.until[lane] == row and not _save_quickly(lanes, lane, row, sizes, rule):
+                    # What is not above the threshold is looked at.
+                    lanes.block[first + _THRESHOLD, lane] = np.inf
+        reached = _advance(code, lanes, row, last, 0, sizes.pieces, 0)
+        if saving:
+            for lane in range(count):
+                if lanes.fresh[lane] == 1:
+                    lanes.fresh[lane] = 0
+                    for i in range(sizes.n):
+                        lanes.block[first + len(TRACKED) + i, lane] = lanes.saved_iterate[lane, i]
         lanes.clock[0] = reached
         allowance -= reached - row
         for piece in range(sizes.pieces):
@@ -363,12 +423,10 @@ def count_lanes(
                 if lanes.progress[lane]["cell"] >= 0:
                     status = RUNNING
                     if lanes.block[first + _EVENT, lane] != 0.0:
-                        status = _settle(
-                            lanes, lane, reached - 1, sizes, kernels, whole, rule, work, hits, points
-                        )
+                        status = _settle(lanes, lane, reached - 1, sizes, kernels, whole, rule, work, hits, points)
                     going_on = going_on or status == RUNNING
             if going_on:
-                _advance(address, lanes, reached - 1, reached, piece, piece + 1, 1)
+                _advance(code, lanes, reached - 1, reached, piece, piece + 1, 1)
             for lane in range(piece * width, (piece + 1) * width):
                 now = lanes.progress[lane]
                 if lanes.block[first + _EVENT, lane] != 0.0 and now["begun"] == 0:
@@ -385,7 +443,7 @@ def compiled_count() -> Function:
     ints, progress = int64[::1], typeof(np.zeros(1, PROGRESS))
     rule = types.NamedTuple([int64, int64, vector, *[int64] * 5], StoppingRule)
     lanes = types.NamedTuple(
-        [matrix, matrix, matrix, matrix, matrix, cube, progress, ints, ints, ints, vector, ints], Lanes
+        [matrix, matrix, matrix, matrix, matrix, cube, progress, ints, ints, ints, ints, vector, ints], Lanes
     )
     work = types.NamedTuple([vector, vector, matrix, vector, vector, vector, matrix, vector, vector], Workspace)
     signature = int64(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable
 from typing import Any
@@ -9,22 +10,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nagbench.engine.lanes.lockstep import Lanes, Sizes, compiled_count, make_lanes
-from nagbench.engine.lanes.recording import Iteration, Kernels, record_iteration
+from nagbench.engine.lanes.lockstep import Sizes, compiled_count, make_lanes
+from nagbench.engine.lanes.recording import Kernels, record_iteration
 from nagbench.engine.lanes.symbols import UntraceableError
-from nagbench.engine.lanes.vector_code import VectorCode, compile_iteration, make_layout
+from nagbench.engine.lanes.vector_code import compile_iteration, make_layout
 from nagbench.engine.loop import StoppingRule, Workspace
 from nagbench.problems.evaluation import ProblemData
 from nagbench.problems.problem import Floats
 
 # The most coordinates, and the fewest cells for which compiling pays.
 MOST_COORDINATES, FEWEST_CELLS = 16, 64
+_MOST_DATA = 2_000
 # Iterations of all lanes between two looks at the clock, at first.
 _SLICE_SECONDS, _FIRST_SLICE = 0.05, 1_000
 
 
 class LaneRun:
-    """Cells that are counted in lock-step.
+    """What counts cells of a problem and an algorithm in lock-step.
 
     Parameters
     ----------
@@ -32,8 +34,8 @@ class LaneRun:
         The kernels of the problem and the algorithm.
     problem
         The problem's data.
-    rule
-        When a run is measured and when it stops.
+    autonomous
+        Whether a state that recurs means that a run has stalled.
 
     Raises
     ------
@@ -41,71 +43,80 @@ class LaneRun:
         If a kernel cannot be recorded.
     """
 
-    def __init__(self, kernels: Kernels, problem: ProblemData, rule: StoppingRule) -> None:
-        self._problem, self._rule = problem, rule
+    def __init__(self, kernels: Kernels, problem: ProblemData, autonomous: bool) -> None:
+        if problem.data.size + problem.minimizers.size > _MOST_DATA:
+            raise UntraceableError("more data than can be worth it")
         self._data = np.concatenate([problem.data, problem.minimizers, [problem.minimum]])
-        iteration = _recorded(kernels, problem)
+        iteration = record_iteration(kernels, problem.data, problem.shape, problem.minimum, problem.minimizers)
         self._layout = layout = make_layout(kernels, iteration)
-        self._code: VectorCode = compile_iteration(iteration, layout, autonomous=rule.autonomous == 1)
+        self._code = compile_iteration(iteration, layout, autonomous=autonomous)
         self._state_count = kernels.state_count
         self._sizes = Sizes(
             layout.n, layout.moving, layout.hypers, layout.width, layout.pieces, int(kernels.look_ahead),
             int(iteration.squared),
         )  # fmt: skip
+        calls = sum(node.name.startswith("call ") for node in iteration.nodes)
+        self.seconds = 1e-9 * layout.lanes * (len(iteration.nodes) + 30 * calls)
+        """About the time of one iteration of all lanes, on a slow machine."""
 
     def count(
         self,
         gradient: Any,
-        hypers: Floats,
-        starts: Floats,
+        problem: ProblemData,
+        rule: StoppingRule,
+        cells: tuple[Floats, Floats],
         work: Workspace,
-        hits: NDArray[Any],
-        points: Floats,
-        pulse: Callable[[], None],
+        outcomes: tuple[NDArray[Any], Floats],
+        pulse: Callable[[], None] = lambda: None,
     ) -> None:
-        """Count all cells.
+        """Count cells.
 
         Parameters
         ----------
         gradient
             The entry of the problem's gradient.
-        hypers, starts
+        problem, rule, work
+            As in `loop.count`; the rule measures every iteration.
+        cells
             Hyperparameters and starts, one cell a row.
-        work
-            Memory for one run.
-        hits, points
-            The outcomes; see `loop.count`.
+        outcomes
+            Where the outcomes are written, ``hits`` and ``points`` of `loop.count`.
         pulse
             Called about every 50 ms.
         """
-        lanes: Lanes = make_lanes(self._layout, self._state_count, self._data, self._code.functions)
+        lanes = make_lanes(self._layout, self._state_count, self._data, self._code.functions)
         count, no_rows, slice_size, finished = compiled_count(), np.zeros(0, np.int64), _FIRST_SLICE, 0
-        while finished < len(hypers):
+        while finished < len(cells[0]):
             began = time.perf_counter()
             finished = count(
-                self._code.address, gradient, self._problem, no_rows, self._rule, hypers, starts, self._sizes, lanes,
-                work, hits, points, slice_size,
+                self._code.address, gradient, problem, no_rows, rule, *cells, self._sizes, lanes, work, *outcomes, slice_size
             )  # fmt: skip
             seconds = time.perf_counter() - began
             slice_size = int(slice_size * min(10.0, max(0.1, _SLICE_SECONDS / max(seconds, 1e-9)))) + 1
             pulse()
 
 
-_RECORDED: dict[tuple[Kernels, bytes], Iteration | UntraceableError] = {}
+# What was made for the last pairs, None for those that cannot be counted in lanes. The data are part of the key.
+_MADE: dict[tuple[Kernels, bytes, bool], LaneRun | None] = {}
+_KEPT = 64
 
 
-def _recorded(kernels: Kernels, problem: ProblemData) -> Iteration:
-    """Return the recorded iteration, or raise again what recording it raised before."""
+def make_lane_run(kernels: Kernels, problem: ProblemData, autonomous: bool) -> LaneRun | None:
+    """Return what counts cells of a problem and an algorithm in lock-step; None if their kernels cannot be recorded.
+
+    Parameters
+    ----------
+    kernels, problem, autonomous
+        See `LaneRun`.
+    """
     content = (problem.data, problem.shape, problem.minimizers, np.float64(problem.minimum))
-    key = kernels, b"\0".join(part.tobytes() for part in content)
-    if key not in _RECORDED:
+    digest = hashlib.blake2b(b"\0".join(part.tobytes() for part in content), digest_size=16).digest()
+    key = kernels, digest, autonomous
+    if key not in _MADE:
+        while len(_MADE) >= _KEPT:
+            del _MADE[next(iter(_MADE))]
         try:
-            _RECORDED[key] = record_iteration(
-                kernels, problem.data, problem.shape, problem.minimum, problem.minimizers
-            )
-        except UntraceableError as error:
-            _RECORDED[key] = error
-    found = _RECORDED[key]
-    if isinstance(found, UntraceableError):
-        raise found
-    return found
+            _MADE[key] = LaneRun(kernels, problem, autonomous)
+        except UntraceableError:
+            _MADE[key] = None
+    return _MADE[key]

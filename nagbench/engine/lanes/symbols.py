@@ -179,8 +179,10 @@ def _binary(name: str, compute: Callable[[Any, Any], Any]) -> tuple[Callable[...
         if name == "div":
             a, b = a.to_float(), b.to_float()
         a, b = _unified(a, b)
-        if a.kind == "b" or (a.kind == "f" and name in ("floordiv", "rem")):
-            raise UntraceableError(f"{name} of this kind")
+        if a.kind == "b":
+            raise UntraceableError(f"{name} of truth values")
+        if a.kind == "f" and name in ("floordiv", "rem"):
+            return a.recording.operation(f"call {name}", "f", a, b)
         if name in ("floordiv", "rem") and not (isinstance(b.value, int) and b.value > 0):
             raise UntraceableError("a division of integers by what is not a positive constant")
         value = None if a.value is None or b.value is None else compute(a.value, b.value)

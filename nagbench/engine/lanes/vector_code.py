@@ -1,7 +1,7 @@
 """A recorded iteration as machine code that advances many runs at once, one run a lane of vector registers.
 
-Every operation of the recording becomes one vector instruction. There is no contraction and no reassociation, and functions such
-as exp are called lane by lane, so every lane has the bits of a run that is counted alone.
+Every operation of the recording becomes one vector instruction. There is no contraction and no reassociation, and functions
+such as exp are called lane by lane, so every lane has the bits of a run that is counted alone.
 
 Memory holds one row of lanes for each number of a run. A *piece* is as many lanes as one operation takes; the pieces of a row
 are advanced one after the other, and since none needs another's results, the processor works on several at a time.
@@ -149,7 +149,9 @@ class _Writer:
     def text(self) -> str:
         """Return the module's source."""
         self._write()
-        return str(self._module)
+        # A selection between a number in memory and a new one would become a masked store, which some processors take a
+        # dozen cycles for; a volatile store stays as it is.
+        return str(self._module).replace("store <", "store volatile <")
 
     def _vector(self, kind: str) -> ir.VectorType:
         return ir.VectorType({"f": _F, "i": _I, "b": _B}[kind], self._layout.width)
@@ -219,7 +221,9 @@ class _Writer:
         loaded = {}
         for i, name in enumerate(self._names):
             count = max(
-                len(self._iteration.nodes[j].arguments) for j in self._needed if self._iteration.nodes[j].name[5:] == name
+                len(self._iteration.nodes[j].arguments)
+                for j in self._needed
+                if self._iteration.nodes[j].name[5:] == name
             )
             kind = ir.FunctionType(_F, [_F] * count).as_pointer()
             loaded[name] = self._builder.inttoptr(self._builder.load(self._builder.gep(functions, [_I(i)])), kind)
@@ -334,9 +338,7 @@ class _Writer:
     def _track(self, f: Any) -> None:
         """Write how f has risen and its least value, as `recording.record_measure` keeps them."""
         b = self._builder
-        rose = b.select(
-            b.fcmp_ordered(">", f, self._tracked("previous")), self._splat(_F(1.0)), self._splat(_F(0.0))
-        )
+        rose = b.select(b.fcmp_ordered(">", f, self._tracked("previous")), self._splat(_F(1.0)), self._splat(_F(0.0)))
         self._store("rises", b.fadd(self._tracked("rises"), rose))
         least, rise = self._tracked("least"), self._tracked("rise")
         above = b.fsub(f, least)

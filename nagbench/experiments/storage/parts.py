@@ -297,7 +297,8 @@ def _temporary(name: str) -> str:
 
 
 def _move_into_place(temporary: Path, file: Path) -> None:
-    with open(temporary, "rb") as stream:
+    # Windows synchronises only what is open for writing.
+    with open(temporary, "r+b") as stream:
         os.fsync(stream.fileno())
     temporary.replace(file)
 

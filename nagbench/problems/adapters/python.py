@@ -97,6 +97,10 @@ def _import_path(function: Any) -> str:
     return f"{module}:{name}" if found is function and name else f"{module}:<{name or type(function).__name__}>"
 
 
+# Parameters of every Python problem beside those of the function itself.
+_TAKEN = ("start", "gradient", "domain")
+
+
 def _family(name: str, function: Function, gradient: Function | None, modules: tuple[str, ...]) -> Family:
     taken = [parameter.name for parameter in _parameters_after_x(function) if parameter.name in _TAKEN]
     if taken:
@@ -108,8 +112,15 @@ def _family(name: str, function: Function, gradient: Function | None, modules: t
         return _problem(name, function, gradient, start, parameters, modules)
 
     signature = inspect.signature(build)
+    after = _parameters_after_x(function)
+    taken = [parameter.name for parameter in after if parameter.name in _TAKEN]
+    if taken:
+        raise UsageError(
+            f"{name}: its parameter {taken[0]!r} has a name that problems use themselves (taken: {', '.join(_TAKEN)}); "
+            "give it another one"
+        )
     own = [signature.parameters["start"], signature.parameters["gradient"]]
-    build.__signature__ = signature.replace(parameters=[*own, *_parameters_after_x(function)])  # type: ignore[attr-defined]
+    build.__signature__ = signature.replace(parameters=[*own, *after])  # type: ignore[attr-defined]
     build.__doc__ = inspect.getdoc(function)
     return Family(name, build)
 

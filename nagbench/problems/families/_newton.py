@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from nagbench.core.arguments import check_memory
 from nagbench.problems.problem import Floats
 
 # The constant of Armijo's rule, the halvings of a step at most, and the relative rounding error of f.
@@ -95,6 +96,8 @@ def find_root(residuals: Callable[[Any], Any], start: Floats) -> Floats:
     ``residuals`` takes one point a row. Raises RuntimeError if the method does not converge.
     """
     x = start
+    # Complex points and residuals, and the Jacobian.
+    check_memory(f"Newton's method in {x.size} dimensions", 8.0 * x.size * x.size)
     step = 1e-30
     for _ in range(50):
         jacobian = residuals(x + 1j * step * np.eye(x.size)).imag.T / step

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import scipy.linalg
 
+from nagbench.core.arguments import check_memory
 from nagbench.core.errors import unknown_name
 from nagbench.core.kernels import blocked_sum, jitable
 from nagbench.problems.families._linear_models import difference, half_square, mean_loss, mean_loss_gradient, table
@@ -146,6 +147,7 @@ def factorisation(
        local minima", 1989.
     """
     n, m, r = _sizes("factorisation", rows, columns, rank)
+    check_memory(f"family factorisation with {n} × {m} numbers", 6.0 * n * m)
     random = np.random.RandomState(check_whole_number("factorisation", "seed", seed, 0, 2**32 - 1))
     target = _target(matrix, n, m, r, random)
     scale = check_positive("factorisation", "scale", scale)
@@ -211,6 +213,7 @@ def matrix_sensing(
     """
     n, m, r = _sizes("matrix-sensing", rows, columns, rank)
     count = check_whole_number("matrix-sensing", "measurements", measurements, 1)
+    check_memory(f"family matrix-sensing with {count} sensors of {n} × {m} numbers", 3.0 * count * n * m)
     random = np.random.RandomState(check_whole_number("matrix-sensing", "seed", seed, 0, 2**32 - 1))
     target = _target("low-rank", n, m, r, random).ravel()
     scale = check_positive("matrix-sensing", "scale", scale)

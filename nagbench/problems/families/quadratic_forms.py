@@ -269,6 +269,7 @@ def nesterov_worst(*, k: int = 20, L: float = 1.0) -> Problem:
         gradient_kernel=_chain_gradient,
         start=np.zeros(n),
         domain=np.array([[-0.5, 1.5]] * n),
+        varies_start=False,
         source="Nesterov 2004, sect. 2.1.2, theorem 2.1.7",
     )
 

@@ -20,6 +20,7 @@ SAME = [
     ("keras/sgd", {"step_size": 1e-3}, "gradient-descent", {"step_size": 1e-3}),
     ("keras/sgd", {"step_size": 1e-3, "momentum": 0.9}, "momentum", {"step_size": 1e-3, "momentum": 0.9}),
     ("keras/adam", EXACT, "adam", EXACT),
+    ("keras/adamw", {**EXACT, "weight_decay": 0.0}, "adam", EXACT),
     ("keras/nadam", ADAM, "nadam", {**ADAM, "momentum_decay": 1.0}),
     ("keras/rmsprop", {"step_size": 1e-3, "decay": 0.8}, "rmsprop-epsilon-inside", {"step_size": 1e-3, "decay": 0.8}),
     ("keras/adagrad", {"step_size": 0.1, "initial_accumulator_value": 0.0, "epsilon": 0.0}, "adagrad",

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from nagbench.analysis.formatting import number
-from nagbench.analysis.profiles import By, coverage, data_profile, performance_profile, runtime_ecdf
+from nagbench.analysis.profiles import By, compared, coverage, data_profile, performance_profile, runtime_ecdf
 from nagbench.reporting.context import ReportContext
 from nagbench.reporting.figures.profiles import profile_data, profile_steps
 from nagbench.reporting.html.parts import Figure, Panel, Paragraph, Part, Section
@@ -57,7 +57,7 @@ def _figure(mode: str, works: dict[By, pd.DataFrame], problems: int, left_out: i
 def _panels(name: str, works: dict[By, pd.DataFrame], context: ReportContext) -> Iterator[Panel]:
     ratio = functools.partial(_panel, name, context, cost="ratio", label="times the best")
     yield ratio("Performance profile by iterations", _tightest(performance_profile(works["iterations"])))
-    if "time" in works:
+    if "time" in works and len(compared(works["time"])):
         yield ratio("Performance profile by time", _tightest(performance_profile(works["time"])))
     yield _panel(
         name, context, "Data profile", _tightest(data_profile(works["iterations"])), label="iterations / (n + 1)"
