@@ -155,7 +155,9 @@ def _too_long(*_: Any) -> None:
 def _rows_of(package: str, kept: Path | None) -> list[dict[str, Any]]:
     """Return the rows of a package, examined in a process of its own, or read where they are kept."""
     if kept is not None and (file := kept / f"{package}.jsonl").exists():
-        return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.startswith("{")]
+        rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.startswith("{")]
+        needs = _packages()[package].get("needs", {})
+        return [{**row, "needs": needs.get(row["name"], "")} for row in rows]
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.compatibility", "--package", package], stdout=subprocess.PIPE, text=True,
         stderr=subprocess.DEVNULL, check=False,
