@@ -44,7 +44,10 @@ def first_iterates(name):
 
     _, path, arguments, _ = CASES[name]
     module, attribute = path.split(":")
-    x, scales = torch.nn.Parameter(torch.tensor(START, dtype=torch.float64)), torch.tensor(EIGENVALUES, dtype=torch.float64)
+    x, scales = (
+        torch.nn.Parameter(torch.tensor(START, dtype=torch.float64)),
+        torch.tensor(EIGENVALUES, dtype=torch.float64),
+    )
     optimizer = getattr(importlib.import_module(module), attribute)([x], **arguments)
     averages, points = hasattr(optimizer, "train"), [np.array(START)]
 

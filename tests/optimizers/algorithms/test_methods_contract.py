@@ -16,7 +16,10 @@ from nagbench.optimizers.registry import algorithms, find_algorithm
 METHODS = list(algorithms())
 FIVE = ("gradient-descent", "momentum", "nesterov", "rmsprop", "adam")
 # Their update has powers of a number in it; the others are + − × ÷ √ alone, which round alike everywhere.
-POWERS = ("adam", "adamw", "amsgrad", "nadam")
+POWERS = (
+    "adam", "adamw", "amsgrad", "nadam", "nadamw", "adan", "adabelief", "radam", "adopt", "ademamix", "cautious-adamw",
+    "schedule-free-adamw",
+)  # fmt: skip
 SCALED_BY_L = [name for name, method in algorithms().items() if method.hyperparameters["step_size"].unit == "1/L"]
 
 
