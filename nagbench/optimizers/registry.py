@@ -40,6 +40,8 @@ def method(
     asks: bool = False,
     composite: bool = False,
     needs_minimum: bool = False,
+    finite_sum: bool = False,
+    row_slots: bool = False,
 ) -> Callable[[Update], Update]:
     """Register a function as the update of an algorithm.
 
@@ -49,7 +51,7 @@ def method(
         The name of the algorithm.
     hyperparameters, slots, look_ahead, autonomous, tested_at, source, theory
         What the algorithm declares; see `Method`.
-    observe, next_momentum, asks, composite, needs_minimum
+    observe, next_momentum, asks, composite, needs_minimum, finite_sum, row_slots
         Further declarations.
 
     Returns
@@ -87,6 +89,8 @@ def method(
             asks=asks,
             composite=composite,
             needs_minimum=needs_minimum,
+            finite_sum=finite_sum,
+            row_slots=row_slots,
         )
         return update
 

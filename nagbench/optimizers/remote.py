@@ -65,7 +65,7 @@ def describe_method(method: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
     facts |= {
         fact: bool(getattr(method, fact)) for fact in ("look_ahead", "autonomous", "next_momentum", "asks", "composite")
     }
-    facts["needs_minimum"] = bool(method.needs_minimum)
+    facts |= {fact: bool(getattr(method, fact)) for fact in ("needs_minimum", "finite_sum", "row_slots")}
     facts |= {fact: tuple(map(str, getattr(method, fact))) for fact in ("distributions", "modules")}
     facts["hyperparameters"] = {str(key): _plain(known) for key, known in method.hyperparameters.items()}
     return facts, tuple(function for function in _FUNCTIONS if getattr(method, function) is not None)
