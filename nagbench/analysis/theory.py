@@ -81,8 +81,10 @@ def _compare_run(run: Mapping[Any, Any], spec: str, settings: list[str]) -> dict
             row["ratio"] = run["iterations"] / row["predicted_iterations"]
     if found is not None:
         row |= {"smoothness": found.smoothness, "strong_convexity": found.strong_convexity, "place": found.place}
-        if optimizer is not None:
+        # Where a constraint or a kink is active, the Hessian of f alone says nothing of the rate.
+        if optimizer is not None and not problem.composite:
             row |= _linear_theory(optimizer, found)
+        if optimizer is not None:
             row["at_most"] = _worst_case_iterations(run, problem, optimizer, found)
     return row | {"violation": _describe_violations(run, row, problem)}
 
