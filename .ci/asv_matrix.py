@@ -27,13 +27,13 @@ MACHINE = "machine.json"
 
 
 def names() -> list[str]:
-    """The dependencies of the package, in pyproject.toml's order."""
+    """Return the dependencies of the package, in pyproject.toml's order."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return [Requirement(text).name for text in project["dependencies"]]
 
 
 def settings(text: str, held: list[str]) -> str:
-    """The text of asv.conf.json, with a matrix of these packages."""
+    """Return the text of asv.conf.json, with a matrix of these packages."""
     lines = textwrap.fill(", ".join(f'"{name}": []' for name in held), 108, break_on_hyphens=False)
     block = '"req": {\n' + textwrap.indent(lines, " " * 12) + "\n        }"
     changed, found = re.subn(r'"req": \{[^}]*\}', lambda _: block, text)
@@ -52,7 +52,7 @@ def renamed(content: dict[str, Any], held: list[str]) -> tuple[str, dict[str, An
 
 
 def history(held: list[str]) -> dict[Path, str]:
-    """The stored results of asv's own environments, by the files where they belong."""
+    """Return the stored results of asv's own environments, by the files where they belong."""
     files: dict[Path, str] = {}
     for file in _stored():
         name, content = renamed(json.loads(file.read_text(encoding="utf-8")), held)
@@ -69,7 +69,7 @@ def _stored() -> list[Path]:
 
 
 def main() -> int:
-    """Writes, or checks."""
+    """Write the files, or check them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 if something would be written")
     check, held = parser.parse_args().check, names()

@@ -24,12 +24,12 @@ CUDA = re.compile(r"(nvidia|cuda|triton)\b")
 
 
 def pins(text: str) -> list[str]:
-    """The requirements of a file of constraints, without comments."""
+    """Return the requirements of a file of constraints, without comments."""
     return [line for line in text.splitlines() if line and not line.startswith("#")]
 
 
 def resolved(known: str, upgrade: bool) -> list[str]:
-    """The versions that uv chooses: the known ones where they still fit."""
+    """Return the versions that uv chooses: the known ones where they still fit."""
     held = "\n".join(pin for pin in pins(known) if re.match(rf"{HELD}\b", pin))
     with tempfile.TemporaryDirectory() as scratch:
         out, constraints = Path(scratch, "out.txt"), Path(scratch, "held.txt")

@@ -1,1 +1,1 @@
-"""Benchmarks of nagbench itself: asv suites, and `peers`, its loop beside those of other libraries."""
+"""Benchmarks of nagbench itself: those of asv, and `peers`, its loop compared with other libraries'."""

@@ -1,4 +1,4 @@
-"""Cells per second beside benchopt: `python -m benchmarks.against_benchopt [--turns N]`.
+"""Cells per second, compared with benchopt: `python -m benchmarks.against_benchopt [--turns N]`.
 
 Both run the same 20 cells: ten diagonal quadratics (dimension 100, κ from 2 to 500) under gradient descent and
 Nesterov's method with the textbook's step sizes, until ‖∇f‖ ≤ 1e-6. For benchopt they are the benchmark in
@@ -27,7 +27,7 @@ Ends = dict[tuple[int, str], int]
 
 
 def with_benchopt(place: str) -> Ends:
-    """The cells counted and timed by benchopt."""
+    """Count and time the cells with benchopt."""
     import pandas as pd
     from benchopt import run_benchmark
 
@@ -42,7 +42,7 @@ def with_benchopt(place: str) -> Ends:
 
 
 def with_nagbench(place: str, timing: bool) -> Ends:
-    """The cells counted, and with ``timing`` timed once each afterwards, by nagbench."""
+    """Count the cells with nagbench and, with ``timing``, time each once afterwards."""
     import nagbench
 
     names = {f"quadratic:dimension=100,condition={kappa}": kappa for kappa in CONDITIONS}
@@ -58,7 +58,7 @@ def with_nagbench(place: str, timing: bool) -> Ends:
 
 
 def main() -> int:
-    """Prints a line for each; returns the exit code."""
+    """Print a line for each and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--turns", type=int, default=5)
     turns = parser.parse_args().turns
@@ -86,7 +86,7 @@ def main() -> int:
 
 
 def report(least: dict[str, float], ends: dict[str, Ends]) -> int:
-    """The table; 1 where two sides did not count the same."""
+    """Print the table; return 1 if the counts of both sides differ."""
     print(f"{'':<28}  cells  seconds  cells/s")
     for name, seconds in least.items():
         print(f"{name:<28}  {len(ends[name]):>5}  {seconds:>7.3f}  {len(ends[name]) / seconds:>7,.1f}")

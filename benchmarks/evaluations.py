@@ -51,7 +51,7 @@ def compiled_of(problem: Problem) -> tuple[Callable, Callable]:
 
 
 def repeated(function: Callable, x) -> Callable:
-    """A function of a number of calls."""
+    """Return a function of a number of calls."""
 
     def run(calls):
         for _ in range(calls):

@@ -1,18 +1,22 @@
-"""The store under fire: `python -m benchmarks.fire [--driver 20] [--worker 10] [--ctrl-c 10] [--sigterm 10] [--seed 0]`.
+"""Fault injection: `python -m benchmarks.fire [--driver 20] [--worker 10] [--ctrl-c 10] [--sigterm 10] [--fresh 10]`.
 
-A small sweep runs undisturbed; then again and again into new directories while something bad happens: the process that
-drives it, or a Dask worker, is killed (SIGKILL), told to end (SIGTERM) or interrupted (SIGINT) at random moments; the disk is
-full or read-only; parts are truncated, emptied or a bit of them flips; two sweeps write to one directory; families and methods
-crash, hang, take all memory, raise or print, in their cells and while they are imported, planned, traced, timed and drawn.
-After each, the same sweep has to end in the same table `runs`, bit for bit (or, where nothing can be written or imported, in
-one line), with every part kept that was whole.
-Prints a line for each kind; exit code 1 if any failed.
+A small sweep runs undisturbed, and then repeatedly into new directories, each time with a fault: the process that drives it,
+or a Dask worker, is killed (SIGKILL), terminated (SIGTERM) or interrupted (SIGINT) at random moments; the disk is full or
+read-only; files are truncated, emptied or have a bit flipped; two sweeps write to one directory; families and algorithms
+crash, hang, exhaust the memory, raise or print, while they are imported, planned, counted, traced, timed and drawn.
+A sweep with --fresh is killed; files that are not nagbench's lie in the folder; results name code that leaves a file when it
+runs; the cache of compiled code is damaged, or writable by anybody; user code writes into the pool's sockets; names collide with
+columns.
+After each fault, the same sweep must end with the same table `runs`, bit for bit (or, where nothing can be written or imported,
+with one line), and every intact file must be kept.
+Prints a line for each fault; the exit code is 1 if any failed.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 import random
 import shutil
@@ -58,7 +62,7 @@ class NotTriedError(Exception):
 
 
 def expect(right: bool, told: str) -> None:
-    """Raises WrongError where it is not."""
+    """Raise WrongError if the claim does not hold."""
     if not right:
         raise WrongError(told)
 
@@ -78,7 +82,7 @@ class Fire:
         self.hits = 0
 
     def resumed(self, out: Path, warned: int = 0) -> None:
-        """Runs the same sweep over what is there: the parts that were whole stay readable, the table is the same."""
+        """Run the same sweep over the stored results: intact files stay readable, and the table is the same."""
         lines: list[str] = []
         held = len(cells_in(Store(out, lines.append))) if out.exists() else 0
         expect(len(lines) == warned, f"parts are damaged: {lines}")
@@ -91,7 +95,7 @@ class Fire:
         expect(table_hash(done) == self.hash, "the table is another one")
 
     def struck(self, number: int, how: signal.Signals) -> None:
-        """A driver that gets a signal at a random moment, and the sweep that goes on."""
+        """Send a signal to the driver at a random moment, then resume the sweep."""
         out = self.place / f"{how.name}-{number}"
         process = subprocess.Popen(
             [sys.executable, "-m", "nagbench", *WORDS, "-j", str(1 + number % 2), "--out", str(out)],
@@ -112,8 +116,65 @@ class Fire:
         expect(vanish(children), f"processes {children} stayed behind")
         self.resumed(out)
 
+    def fresh(self, number: int) -> None:
+        """A sweep with --fresh over results, killed at a random moment, and the sweep that goes on, beside files of others."""
+        out = self.place / f"fresh-{number}"
+        shutil.copytree(self.place / "undisturbed", out)
+        theirs = {out / "runs" / "mine.parquet": b"1", out / "plan" / ".a.tmp": b"2", out / "notes.txt": b"3"}
+        for file, content in theirs.items():
+            file.write_bytes(content)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "nagbench", *WORDS, "-j", "1", "--fresh", "--out", str(out)],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(self.random.uniform(0.0, self.seconds))
+        process.kill()
+        self.hits += process.wait() != 0
+        expect(nagbench.load(out).manifest["spec"] == self.whole.manifest["spec"], "it cannot be read")
+        self.resumed(out)
+        expect({file: file.read_bytes() for file in theirs} == theirs, "a file that is not ours is another one")
+
+    def stranger(self, _: int) -> None:
+        """Results that name code which leaves a file: every verb that reads them leaves none, and replay asks for trust."""
+        out, owned = self.place / "stranger", self.place / "PWNED"
+        shutil.copytree(self.place / "undisturbed", out)
+        (self.place / "evil.py").write_text(f"open({str(owned)!r}, 'w')\n", encoding="utf-8")
+        store, manifest = Store(out), json.loads((out / "manifest.json").read_text(encoding="utf-8"))
+        spec = {"family": "evil:family", "parameters": {"gradient": "evil.slope"}}
+        plan = store.read("plan").assign(problem_spec=json.dumps(spec), optimizer="evil:optimizer")
+        store.write_manifest({**manifest, "plan": store.append("plan", plan)})
+        for verb in ("report", "theory", "sensitivity", "profile", "rank", "medians", "tuning"):
+            done = nag(verb, out, cwd=self.place)
+            expect("Traceback" not in done.stderr, f"{verb}: {done.stderr.strip()[-300:]}")
+        refused(nag("replay", plan["cell"].iloc[0], "--in", out, cwd=self.place), "--trust")
+        expect(not owned.exists(), "code of a stranger ran")
+
+    def cache(self, number: int) -> None:
+        """A cache of compiled code that is damaged, or in which anybody may write: the same table, and one line at most."""
+        folder, out = self.place / f"cache-{number}", self.place / f"cached-{number}"
+        folder.mkdir(mode=0o700)
+        settings = {"env": {**os.environ, "NAGBENCH_CACHE_DIR": str(folder)}}
+        if number == 0:
+            folder.chmod(0o777)
+        else:
+            nag(*WORDS, "-j", "1", "--out", out, **settings)
+            for file in folder.rglob("*.nb?"):
+                file.write_bytes(b"" if number == 1 else b"cos\nabort\n(tR.")
+        done = nag(*WORDS, "-j", "1", "--fresh", "--out", out, **settings)
+        lines = done.stderr.splitlines()
+        expect(done.returncode == 0 and len(lines) == (number == 0), f"exit code {done.returncode}: {lines}")
+        expect(table_hash(nagbench.load(out)) == self.hash, "the table is another one")
+        expect(number != 0 or not list(folder.iterdir()), "others' folder is used")
+
+    def names(self, _: int) -> None:
+        """A hyperparameter or metric that is called like a column is refused in one line."""
+        (self.place / "names.py").write_text(NAMES, encoding="utf-8")
+        for words in (("bowl", "names:steps"), ("names:wells", "nesterov")):
+            refused(nag("sweep", "-p", words[0], "-o", words[1], "--dry-run", cwd=self.place), "column of the results")
+
     def full(self, number: int) -> None:
-        """A file system that holds a part of the results, and then more."""
+        """Run on a file system that is too small for the results, then on a larger one."""
         size = disk(self.place / "undisturbed") * (number + 1) // 5
         with small_disk(self.place, size) as (out, more):
             done = nag(*WORDS, "-j", "1", "--out", out / "o", most=None if more else size // 2)
@@ -123,7 +184,7 @@ class Fire:
             self.resumed(out / "o")
 
     def read_only(self, _: int) -> None:
-        """A directory in which nothing can be written: refused in one line, and all that was there is still read."""
+        """Run in a read-only directory: it is rejected in one line, and everything stored can still be read."""
         with small_disk(self.place, 2**26) as (out, more):
             shutil.copytree(self.place / "undisturbed", out / "o")
             if more:
@@ -142,7 +203,7 @@ class Fire:
                     folder.chmod(0o755)
 
     def damaged(self, kind: str, damage: Callable[[bytes], bytes]) -> None:
-        """A part of many that is not what was written; the others stay."""
+        """Damage one of many files; the others stay."""
         out = Path(tempfile.mkdtemp(dir=self.place)) / "o"
         shutil.copytree(self.place / "undisturbed", out)
         store = Store(out)
@@ -167,6 +228,19 @@ class Fire:
         told = [process.communicate(timeout=120)[1] for process in both]
         expect([process.returncode for process in both] == [0, 0], f"one of them failed: {told}")
         self.resumed(out)
+
+
+NAMES = """
+import numpy as np
+from nagbench import Problem
+
+def steps(x, gradient, state, step_size=0.1, seed=1.0):
+    x -= step_size * gradient
+
+def wells():
+    return Problem(name="wells", family="wells", value_kernel=abs, gradient_kernel=abs, start=np.ones(1), engine="python",
+                   metrics={"value": float})
+"""
 
 
 class Counting(Progress):
@@ -216,7 +290,7 @@ class Dask:
 
 
 def misbehaves(place: Path, kind: int) -> None:
-    """A family that does something bad in one cell of three: that one ends as an error, the others as ever."""
+    """Count three cells of a family that misbehaves in one: that one ends as an error, the others as usual."""
     quiet, bad = hostile(place, 99), hostile(place, kind)
     same = ["optimizer", "step_size", "tolerance", "status", "iterations", "value", "gradient_norm", "residual"]
     loud = (bad["step_size"] == 3.0) & (kind != 4)
@@ -227,7 +301,7 @@ def misbehaves(place: Path, kind: int) -> None:
 
 
 def hostile(place: Path, kind: int) -> Any:
-    """The table of a sweep of the family that misbehaves in this way."""
+    """Return the table of a sweep of the family that misbehaves in this way."""
     return nagbench.sweep(
         problems=[f"hostile:hostile:kind={kind}"], optimizers=[STEPS], budget=100, timing=False, curves=False,
         out=place / f"hostile-{kind}", fresh=True, cell_timeout=2.0, cell_memory=600.0,
@@ -235,10 +309,10 @@ def hostile(place: Path, kind: int) -> Any:
 
 
 def misplans(place: Path, kind: int) -> None:
-    """A problem that does something bad at the n-th call of its gradient or value, wherever that is in a sweep.
+    """Sweep a problem that misbehaves at the n-th call of its gradient or value, at whatever stage of the sweep that is.
 
-    Early, while L is estimated; later, while it is counted, traced, timed or drawn. Its rows are all there, as errors that
-    say why or as ever, those of the other problem are as ever, and there is a report.
+    It fails early, while L is estimated, or later, while it is counted, traced, timed or drawn. All its rows exist, as usual or
+    as errors with the reason; those of the other problem are as usual, and there is a report.
     """
     quiet = planned(place, 99, "gradient", 1)
     wanted = rows_of(quiet, "bowl")
@@ -257,7 +331,7 @@ def misplans(place: Path, kind: int) -> None:
 
 
 def planned(place: Path, kind: int, where: str, n: int) -> nagbench.Sweep:
-    """A sweep, with all its stages, of a problem that misbehaves so, and of one that does not."""
+    """Return a sweep, with all its stages, of a problem that misbehaves in this way and of one that does not."""
     return nagbench.sweep(
         problems=[f"nth:nth:kind={kind},where={where},n={n}", "bowl"], optimizers=["nesterov"], modes=["tuned"], trials=3,
         budget=60, tolerances=[1e-3], repeats=1, out=place / "nth", fresh=True, cell_timeout=2.0, cell_memory=600.0,
@@ -265,9 +339,9 @@ def planned(place: Path, kind: int, where: str, n: int) -> nagbench.Sweep:
 
 
 def missteps(place: Path, kind: int) -> None:
-    """A method that does something bad when it is imported, in its theory, or at its n-th step, wherever that is.
+    """Sweep an algorithm that misbehaves when it is imported, in its theory, or at its n-th step, at whatever stage.
 
-    It is refused, or its rows are there, as errors that say why or as ever; those of the other method are as ever, and
+    It is rejected, or all its rows exist, as usual or as errors with the reason; those of the other algorithm are as usual, and
     there is a report.
     """
     quiet = stepped(place, 99, "import", 1)
@@ -296,7 +370,7 @@ def missteps(place: Path, kind: int) -> None:
 
 
 def stepped(place: Path, kind: int, where: str, n: int) -> nagbench.Sweep:
-    """A sweep, with all its stages, of a method that misbehaves so, and of one that does not."""
+    """Return a sweep, with all its stages, of an algorithm that misbehaves in this way and of one that does not."""
     methods(place, kind, where, n)
     return nagbench.sweep(
         problems=["bowl"], optimizers=["nesterov", "methods:marked"], trials=3, budget=60, tolerances=[1e-3], repeats=1,
@@ -305,7 +379,7 @@ def stepped(place: Path, kind: int, where: str, n: int) -> nagbench.Sweep:
 
 
 def endured(done: nagbench.Sweep, mine: Any, some: bool, where: str) -> None:
-    """Expects that the rows of what misbehaves are errors of one line, all of them or ``some``, and that there is a report."""
+    """Expect a report, and one-line errors in all rows (or ``some``) of what misbehaves."""
     bad = mine[mine["status"] == "error"]
     expect(all(text and "\n" not in text for text in bad["error"]), f"{where}: an error is not one line")
     expect(some or len(bad) == len(mine), f"{where}: {len(bad)} errors of {len(mine)} rows")
@@ -315,7 +389,7 @@ def endured(done: nagbench.Sweep, mine: Any, some: bool, where: str) -> None:
 
 
 def expect_refusal(run: Callable[[], Any], words: str) -> None:
-    """Expects an error of usage that says so."""
+    """Expect a UsageError with this text."""
     try:
         run()
     except UsageError as error:
@@ -325,31 +399,31 @@ def expect_refusal(run: Callable[[], Any], words: str) -> None:
 
 
 def rows_of(done: nagbench.Sweep, name: str, kind: str = "problem") -> Any:
-    """What decides the rows of a problem, or of an optimizer, but for the names under which they go."""
+    """Return the rows of a problem or of an optimizer, without the columns of names."""
     names = ["optimizer", "step_size", "momentum", "status", "iterations", "value", "residual"]
     return done.runs.loc[done.runs[kind] == name, names].reset_index(drop=True)
 
 
 def refused(done: Any, words: str) -> None:
-    """Expects exit code 2 and one line that says why."""
+    """Expect exit code 2 and one line with the reason."""
     lines = done.stderr.strip().splitlines()
     expect(done.returncode == 2, f"exit code {done.returncode}: {done.stderr.strip()[-300:]}")
     expect(len(lines) == 1 and words in lines[0], f"not one clear line: {lines}")
 
 
 def cells_in(store: Store) -> set[str]:
-    """The cells whose outcomes can be read."""
+    """Return the cells whose outcomes can be read."""
     return {cell for part in store.scan("runs", ["cell"]) for cell in part["cell"].to_pylist()}
 
 
 def disk(folder: Path) -> int:
-    """The bytes of all files."""
+    """Return the total size of all files in bytes."""
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 @contextlib.contextmanager
 def small_disk(place: Path, size: int) -> Iterator[tuple[Path, Callable[[str], None] | None]]:
-    """A new folder, on a file system of so many bytes where one can be mounted, and what mounts it otherwise."""
+    """Yield a new folder on a file system of this size in bytes, and a function that remounts it (or None)."""
     folder = Path(tempfile.mkdtemp(dir=place))
     mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
     try:
@@ -368,7 +442,7 @@ def small_disk(place: Path, size: int) -> Iterator[tuple[Path, Callable[[str], N
 
 
 def children_of(pid: int) -> list[int]:
-    """The processes that a process has started (Linux)."""
+    """Return the child processes of a process (Linux)."""
     found = []
     for name in filter(str.isdigit, os.listdir("/proc") if os.path.isdir("/proc") else ()):
         with contextlib.suppress(OSError), open(f"/proc/{name}/stat", encoding="utf-8") as stat:
@@ -400,17 +474,30 @@ KINDS = {
     4: "prints megabytes",
     5: "ends its process",
 }
+# What code does that means to harm the pool.
+ATTACKS = {
+    7: "ignores the alarm",
+    8: "blocks signals",
+    9: "stops itself",
+    10: "dies of a real-time signal",
+    11: "leaves a child behind",
+    12: "closes all files",
+    13: "sends a pickle",
+    14: "floods the pool",
+    15: "forges an outcome",
+    16: "forges an answer",
+}
 
 
 class Board:
-    """Says what passed and failed, a line for each kind."""
+    """Prints what passed and failed, one line per fault."""
 
     def __init__(self) -> None:
         self.failed = 0
-        print(f"{'':<41}  times  passed  failed", flush=True)
+        print(f"{'':<50}  times  passed  failed", flush=True)
 
     def row(self, name: str, times: int, run: Callable[[int], None], remark: Callable[[], str] = lambda: "") -> None:
-        """Runs it so many times."""
+        """Run a check this many times and print its row."""
         wrong, untried = [], ""
         for number in range(times):
             try:
@@ -422,13 +509,13 @@ class Board:
                 wrong.append(f"{type(error).__name__}: {error}" if not isinstance(error, WrongError) else str(error))
         self.failed += len(wrong)
         passed = 0 if untried else times - len(wrong)
-        print(f"{name:<41}  {times:>5}  {passed:>6}  {len(wrong):>6}  {untried or remark()}".rstrip(), flush=True)
+        print(f"{name:<50}  {times:>5}  {passed:>6}  {len(wrong):>6}  {untried or remark()}".rstrip(), flush=True)
         for text in wrong:
             print(f"    {text[:500]}", flush=True)
 
 
 def on_dask(board: Board, fire: Fire, times: int) -> None:
-    """The row of the Dask worker."""
+    """Print the row of the Dask worker."""
     try:
         import distributed
     except ImportError:
@@ -443,9 +530,9 @@ def on_dask(board: Board, fire: Fire, times: int) -> None:
 
 
 def main() -> int:
-    """Prints the table; returns the exit code."""
+    """Print the table and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    for name, times in (("driver", 20), ("worker", 10), ("ctrl-c", 10), ("sigterm", 10), ("seed", 0)):
+    for name, times in (("driver", 20), ("worker", 10), ("ctrl-c", 10), ("sigterm", 10), ("fresh", 10), ("seed", 0)):
         parser.add_argument(f"--{name}", type=int, default=times)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as text:
@@ -458,21 +545,28 @@ def main() -> int:
             fire.hits = 0
             board.row(name, times, lambda n, how=how: fire.struck(n, how), lambda: f"{fire.hits} before the end")
         on_dask(board, fire, given.worker)
+        fire.hits = 0
+        board.row("kill -9 of a sweep with --fresh", given.fresh, fire.fresh, lambda: f"{fire.hits} before the end")
+        board.row("results of a stranger", 1, fire.stranger)
+        board.row("a cache that is damaged or anybody's", 3, fire.cache)
+        board.row("names that collide", 1, fire.names)
         board.row("a full disk", 3, fire.full)
         board.row("a read-only directory", 1, fire.read_only)
         for name, damage in DAMAGES.items():
             for kind in ("runs", "plan", "predictions"):
-                board.row(f"a part of {kind} {name}", 1, lambda _, kind=kind, damage=damage: fire.damaged(kind, damage))
+                board.row(f"a file of {kind} {name}", 1, lambda _, kind=kind, damage=damage: fire.damaged(kind, damage))
         board.row("two sweeps into one directory", 3, fire.together)
         (place / "hostile.py").write_text(HOSTILE, encoding="utf-8")
         sys.path.insert(0, str(place))
         for kind, name in KINDS.items():
             board.row(f"a family that {name}", 1, lambda _, kind=kind: misbehaves(place, kind))
+        for kind, name in ATTACKS.items():
+            board.row(f"one that {name}", 1, lambda _, kind=kind: misbehaves(place, kind))
         (place / "nth.py").write_text(NTH, encoding="utf-8")
         for kind, name in KINDS.items():
-            board.row(f"one that {name}, anywhere", 1, lambda _, kind=kind: misplans(place, kind))
+            board.row(f"a problem that {name}, at any stage", 1, lambda _, kind=kind: misplans(place, kind))
         for kind, name in KINDS.items():
-            board.row(f"a method that {name}", 1, lambda _, kind=kind: missteps(place, kind))
+            board.row(f"an algorithm that {name}", 1, lambda _, kind=kind: missteps(place, kind))
     print(f"{board.failed} failed" if board.failed else "nothing failed")
     return 1 if board.failed else 0
 

@@ -9,6 +9,11 @@ SPEC = {
     "optimizers": ["nesterov", "gradient-descent"],
     "trials": 6,
     "starts": 2,
+    "replicates": 1,
+    "finalists": 0,
+    "held_out": 0,
+    "moved": 0,
+    "textbook": False,
     "budget": 500,
     "timing": False,
     "curves": False,
@@ -53,6 +58,16 @@ def _fire(kind):
         for descriptor in range(3, 64):
             try: os.write(descriptor, len(bad).to_bytes(8, "little") + bad)
             except OSError: pass
+    if kind in (14, 15, 16):
+        # Without end, what never becomes a message; an outcome, or an answer, that it has not.
+        import stat
+        from nagbench.execution.worker import frame
+        sockets = [n for n in range(3, 64) if os.path.exists(f"/dev/fd/{n}") and stat.S_ISSOCK(os.fstat(n).st_mode)]
+        forged = {14: (2**30).to_bytes(8, "little") + b"z" * 2**16, 15: frame("item", 5), 16: frame("answer")}[kind]
+        for descriptor in sockets:
+            os.write(descriptor, forged)
+            while kind == 14: os.write(descriptor, b"z" * 2**16)
+        while True: time.sleep(1)
 
 def value(x, data, shape, rows):
     return 0.5 * float(x[0]) ** 2
@@ -68,8 +83,8 @@ def hostile(kind=0):
                    data=np.array([float(kind)]), engine="python", minimum=0.0, minimizers=np.zeros((1, 1)))
 '''
 
-# The kinds that end by the driver's clock alone: a plain loop, one without the alarm, one without signals, and a stop.
-HANGS = (1, 7, 8, 9)
+# The kinds that end by the driver's clock alone: a plain loop, one without the alarm, one without signals, a stop, and a flood.
+HANGS = (1, 7, 8, 9, 14)
 
 # x₁²/2 + 5x₂², which does the same at the n-th call of its value or gradient, or when it is built, in any process.
 NTH = (
@@ -135,7 +150,7 @@ def made(learning_rate=0.1):
 
 
 def methods(folder, kind=99, where="import", n=1):
-    """Writes the module `methods`, which does this there."""
+    """Write the module `methods`, which misbehaves in this way at this place."""
     (folder / "methods.py").write_text(f"KIND, WHERE, N = {kind}, {where!r}, {n}\n{METHODS}", encoding="utf-8")
 
 
@@ -144,12 +159,12 @@ STEPS = "gradient-descent:step_size=[0.5,3.0,0.25]"
 
 
 def table_hash(sweep):
-    """The `runs` table, every bit of it, as a hash."""
+    """Return a hash of every bit of the table `runs`."""
     return hashlib.blake2b(sweep.runs.to_csv(index=False).encode(), digest_size=16).hexdigest()
 
 
 def nag(*words, most=None, **settings):
-    """The command line in a process of its own; with ``most``, one that may not write files of more bytes, about.
+    """Run the command line in a process of its own, which with ``most`` may not write files of about more bytes.
 
     The shell sets the limit: a fork that runs Python first is not safe in a process that has threads.
     """

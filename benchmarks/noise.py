@@ -36,7 +36,7 @@ PLANTED = 1.1
 
 
 def session(folder, target, slower, repeats):
-    """Times every selected cell of the sweep in ``folder``, in this process, and writes the table to ``target``."""
+    """Time every selected cell of the sweep in ``folder``, in this process, and write the table to ``target``."""
     sweep = nagbench.load(folder)
     chosen = set(sweep.runs.loc[sweep.runs["selected"], "cell"])
     known = {item.cell.key: item.cell for item in planned_cells(validate_spec(SPEC))}
@@ -49,7 +49,7 @@ def session(folder, target, slower, repeats):
 
 
 def longer(task):
-    """The task with a tenth more iterations, and the point where those end."""
+    """Return the task with a tenth more iterations, and the point where those end."""
     more, job = round(PLANTED * task.iterations), BatchRun(load_batch([task.cell]))
     for _ in replay(job, 0, more):
         pass
@@ -57,7 +57,7 @@ def longer(task):
 
 
 def sessions(folder, clean, repeats):
-    """So many sessions of the same code, and one for each method in which that one is slower; in random order."""
+    """Run this many sessions of the same code, and one for each algorithm in which it is slower, in random order."""
     plan = [("", number) for number in range(clean)] + [(method, 0) for method in METHODS]
     found = {}
     for at in np.random.default_rng(0).permutation(len(plan)):
@@ -72,7 +72,7 @@ def sessions(folder, clean, repeats):
 
 
 def spreads(tables):
-    """(sessions × cells) log times less each cell's median: the spread of their medians, and of the rest."""
+    """Return the spread of the medians, and of the rest, of (sessions × cells) log times less each cell's median."""
     logs = np.log([[min(samples) for samples in table["samples"]] for table in tables])
     logs -= np.median(logs, axis=0)
     shared = np.median(logs, axis=1)
@@ -81,13 +81,13 @@ def spreads(tables):
 
 
 def told(rows, a, b):
-    """The methods (and single cells) that `compare` calls slower from a to b."""
-    times, cells, _ = time_changes(timed_pairs(rows, a, b), Rules())
+    """Return the algorithms (and single cells) that `compare` calls slower from a to b."""
+    times, cells, _ = time_changes(timed_pairs(rows, a, b).drop(columns=["disturbed_a", "disturbed_b"]), Rules())
     return set(times.loc[times["regressed"], "method"]) | set(cells.loc[cells["regressed"], "variant"] + " (a cell)")
 
 
 def main():
-    """Runs the sessions and prints the figures."""
+    """Run the sessions and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sessions", type=int, default=21, help="of the same code; all pairs of them are compared")
     parser.add_argument("--repeats", type=int, default=5)

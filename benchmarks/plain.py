@@ -1,4 +1,4 @@
-"""Problems written as one would in NumPy: whole-array values and gradients, to stand beside the compiled kernels."""
+"""Problems written as usual in NumPy: whole-array values and gradients, to compare with the compiled kernels."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def factorisation(problem: Problem) -> Plain:
 
 
 def sensing(problem: Problem) -> Plain:
-    """The mean over measurements of ½(⟨Aᵢ, UVᵀ⟩ − yᵢ)²."""
+    """Return the mean over measurements of ½(⟨Aᵢ, UVᵀ⟩ − yᵢ)²."""
     count, size = int(problem.shape[0]), int(problem.shape[1])
     designs, targets = problem.data[: count * size].reshape(count, size), problem.data[-1 - count : -1]
 
@@ -183,7 +183,7 @@ KERNELS = {
 
 
 def plain_of(problem: Problem) -> tuple[str, Plain]:
-    """The plain form of a problem, and what it is written in: for short vectors scalar Python is the faster one."""
+    """Return the plain form of a problem, and what it is written in: for short vectors, scalar Python is faster."""
     if problem.family in FAMILIES:
         return "numpy", FAMILIES[problem.family](problem)
     kernel = problem.gradient_kernel.__name__

@@ -1,6 +1,6 @@
-"""Writes docs/problems.md and the reference in docs/methods.md from the registry: ``python docs/make.py``.
+"""Write docs/problems.md and the reference in docs/methods.md from the registry: ``python docs/make.py``.
 
-CI's tests see that they are not stale.
+The tests check that they are not stale.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ from nagbench.problems.suites import Entry, suites
 
 HEAD = """# The problems
 
-Generated from the registry by `python docs/make.py`; `nagbench show NAME` draws a problem and prints all that is known of it.
-κ = L/μ is given where both constants hold on the whole space. A dash means: not known.
+Generated from the registry by `python docs/make.py`; `nagbench show NAME` draws a problem and prints everything known about it.
+κ = L/μ is given where both constants hold on the whole space, and *rows* where f is a mean over rows. A dash means unknown or
+not applicable.
 """
 
 
 def number(value: float | None) -> str:
-    """Six digits, or a dash for what is not known."""
+    """Return six digits, or a dash for what is not known."""
     return "—" if value is None else f"{value:.6g}"
 
 
@@ -35,7 +36,7 @@ _ITEM = re.compile(r"(?m)^(\S.*)\n((?: {4}.*\n?)+)")
 
 
 def markdown(docstring: str) -> str:
-    """A docstring in NumPy style as Markdown: sections as bold words, parameters as a list, examples as a block."""
+    """Convert a docstring in NumPy style to Markdown: sections as bold words, parameters as a list, examples as a block."""
     head, *sections = _SECTION.split(docstring.strip() + "\n")
     parts = [head.strip()]
     for title, text in zip(sections[::2], sections[1::2], strict=True):
@@ -52,7 +53,7 @@ def markdown(docstring: str) -> str:
 
 
 def row(entry: Entry, problem: Problem) -> str:
-    """One line of a suite's table."""
+    """Return one line of a suite's table."""
     cells = (
         f"`{entry.name}`", str(problem.dimension), str(problem.row_count or "—"), problem.kind, number(problem.condition),
         number(problem.minimum), f"[{problem.family}](#{problem.family})", problem.source.replace("|", "\\|"),
@@ -61,10 +62,10 @@ def row(entry: Entry, problem: Problem) -> str:
 
 
 def page() -> str:
-    """The whole page."""
+    """Return the whole page on problems."""
     parts = [HEAD]
     entries = list(suites().values())
-    parts.append(f"{len(entries)} problems in {len({entry.suite for entry in entries})} suites.\n")
+    parts.append(f"{len(entries)} problems in {len({entry.suite for entry in entries})} problem suites.\n")
     for suite, group in groupby(entries, key=lambda entry: entry.suite):
         parts.append(
             f"## Suite {suite}\n\n| name | n | rows | kind | κ | f* | family | source |\n|---|---|---|---|---|---|---|---|"
@@ -81,7 +82,7 @@ SCHEDULES, SCHEDULES_END = "<!-- schedules, by docs/make.py -->", "<!-- end of s
 
 
 def tuned(name: str, hyper: Hyperparameter) -> str:
-    """A hyperparameter with the range that tuning searches, or the value at which it stays."""
+    """Describe a hyperparameter: the range that tuning searches, or the value at which it stays."""
     if hyper.tuning is None:
         return f"`{name}` = {hyper.default:g}"
     low, high = hyper.tuning
@@ -89,7 +90,7 @@ def tuned(name: str, hyper: Hyperparameter) -> str:
 
 
 def method_row(method: Method) -> str:
-    """One line of the table of methods."""
+    """Return one line of the table of algorithms."""
     ranges = ", ".join(tuned(name, hyper) for name, hyper in method.hyperparameters.items())
     theory = (inspect.getdoc(method.theory) or "").rstrip(".") if method.theory else "—"
     return f"| [{method.name}](#{method.name}) | {method.tested_at} | {ranges} | {theory} | {composite(method)} |"
@@ -101,14 +102,14 @@ def composite(method: Method) -> str:
 
 
 def method_section(method: Method) -> str:
-    """What a method says of itself."""
+    """Return the section of an algorithm: its docstring, source and defaults."""
     defaults = ", ".join(f"`{name}` {hyper.default:g}" for name, hyper in method.hyperparameters.items())
-    facts = f"Source: {method.source}. Defaults: {defaults}. Slots: {method.slots}."
+    facts = f"Source: {method.source}. Defaults: {defaults}. State vectors (`slots`): {method.slots}."
     return f"### {method.name}\n\n{markdown(inspect.getdoc(method.update) or '')}\n\n{facts}\n"
 
 
 def schedule_rows() -> list[str]:
-    """The table of schedules, of step sizes and then of momenta."""
+    """Return the table of schedules, of step sizes and then of momenta."""
     rows = ["| pair | formula | further pairs, with defaults | source |", "|---|---|---|---|"]
     for key, table in schedules.SCHEDULES.items():
         for word, schedule in table.items():
@@ -118,12 +119,12 @@ def schedule_rows() -> list[str]:
 
 
 def between(text: str, begin: str, end: str, lines: list[str]) -> str:
-    """The text with what stands between two marks replaced."""
+    """Return the text with what stands between two marks replaced."""
     return "\n".join([text.partition(begin)[0] + begin, *lines, end]) + text.partition(end)[2]
 
 
 def methods_page(before: str) -> str:
-    """The page on methods, with all that stands between its marks made anew."""
+    """Return the page on algorithms, with everything between its marks generated again."""
     rows = algorithms().values()
     table = ["| name | tested at | tuned over | theory | composite |\n|---|---|---|---|---|", *map(method_row, rows)]
     page = between(before, SCHEDULES, SCHEDULES_END, schedule_rows())

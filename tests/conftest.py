@@ -8,9 +8,11 @@ import sys
 import pytest
 from hypothesis import HealthCheck, settings
 
-# What a user, or a CI service, may have chosen for all programs: colours in pipes, and what libraries compute and draw with.
+# What a user, or a CI service, may have chosen for all programs: colours in pipes, what libraries compute and draw with, and
+# that Python keeps no bytecode.
 _CHOICES = {
     "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "KERAS_BACKEND", "JAX_ENABLE_X64", "JAX_PLATFORMS", "MPLBACKEND",
+    "PYTHONDONTWRITEBYTECODE",
 }  # fmt: skip
 _IDENTITY = ["-c", "user.name=n", "-c", "user.email=e@example.org", "-c", "commit.gpgsign=false"]
 
@@ -26,6 +28,8 @@ def pytest_configure(config):
     settings.load_profile("same")
     for name in [name for name in os.environ if name.startswith("GIT_") or name in _CHOICES]:
         del os.environ[name]
+    # Many tests start processes, and each of them would translate the package anew.
+    sys.dont_write_bytecode = False
 
 
 @pytest.fixture

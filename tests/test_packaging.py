@@ -22,6 +22,12 @@ PYTHONS = ["3.11", "3.12", "3.13"]
 CUDA = re.compile("nvidia|cuda|triton")
 
 
+def test_the_supported_pythons_are_declared():
+    declared = [text.rpartition(" ")[2] for text in PROJECT["classifiers"] if re.search(r":: 3\.\d+$", text)]
+    assert declared == PYTHONS
+    assert PROJECT["requires-python"] == f">={PYTHONS[0]}"
+
+
 def direct():
     """The requirements of the package and of its extras, without those that name extras of its own."""
     texts = [*PROJECT["dependencies"], *(text for texts in EXTRAS.values() for text in texts)]

@@ -26,7 +26,7 @@ Times = dict[str, float]
 
 
 def changed_keys(base: Mapping[str, str], head: Mapping[str, str], everything: bool) -> tuple[list[str], list[str]]:
-    """What may have become slower, because code behind it differs, and what of that is left out for want of time."""
+    """Return what may have become slower because its code changed, and what of that is left out to save time."""
     differs = [name for name in head if everything or base.get(name) != head[name]]
     methods = [name.split()[1] for name in differs if name.startswith("update ")]
     problems = [name.split()[1] for name in differs if name.startswith("problem ")]
@@ -87,10 +87,10 @@ def compared(base: Version, head: Version, keys: Sequence[str], rounds: int) -> 
 def slower(
     base: Version, head: Version, keys: Sequence[str], rounds: int = ROUNDS, looks: int = LOOKS
 ) -> tuple[list[Finding], Times]:
-    """What is slower or faster in every one of several looks, and the ratios of the first look by key.
+    """Return what is slower or faster in every one of several measurements, and the ratios of the first by key.
 
-    A look is a pair of new processes, with other addresses and at another time: what was noise does not come back. The
-    least times of all looks go into the finding.
+    A measurement is a pair of new processes, with other addresses and at another time, so noise does not repeat. The
+    least times of all measurements go into the finding.
     """
     keys = [*keys, *_AROUND, *_STARTS]
     before, now = compared(base, head, keys, rounds)

@@ -15,5 +15,5 @@ def gradient(x, data, shape, rows, out):
 
 
 def flat(n):
-    """The problem in n variables."""
+    """Return the problem of dimension n."""
     return Problem(name="flat", family="flat", value_kernel=value, gradient_kernel=gradient, start=np.ones(n))

@@ -29,7 +29,7 @@ class Finding:
 
 
 def judged_tracks(base: Mapping[str, float], head: Mapping[str, float]) -> list[Finding]:
-    """What differs between two tables of exact counts; nan stands for a tolerance that was not met."""
+    """Return what differs between two tables of exact counts; nan stands for a tolerance that was not met."""
     findings = []
     for name in [*base, *(name for name in head if name not in base)]:
         before, now = base.get(name), head.get(name)
@@ -63,7 +63,7 @@ def _meaning(name: str, before: float, now: float) -> str:
 
 
 def judged_times(base: Mapping[str, float], head: Mapping[str, float], factors: Mapping[str, float]) -> list[Finding]:
-    """Times in both tables whose ratio is beyond the factor of their kind, the first word of the name, either way."""
+    """Return the times whose ratio is beyond the factor of their kind (the first word of the name) in either direction."""
     findings = []
     for name in base:
         if name in head:
@@ -74,7 +74,7 @@ def judged_times(base: Mapping[str, float], head: Mapping[str, float], factors: 
 
 
 def unexpected(findings: Iterable[Finding], patterns: Iterable[str]) -> list[Finding]:
-    """The alarming findings that no pattern (*, ?) says to be meant."""
+    """Return the alarming findings that no pattern (*, ?) declares as intended."""
     known = list(patterns)
     return [
         finding

@@ -16,7 +16,7 @@ def velocity_of_before(place: Path) -> None:
 
 
 def momentum_counted_on(place: Path) -> None:
-    """The convex form's momentum k/(k + 3) is that of the next iteration."""
+    """Give the convex form's momentum k/(k + 3) the value of the next iteration."""
     file = _method(place, "nesterov_variants")
     text = _replaced(file, r"k / \(k \+ 3\.0\)", "(k + 1.0) / (k + 4.0)")
     file.write_text(text, encoding="utf-8")
@@ -36,7 +36,7 @@ def slower(place: Path, module: str, method: str, share: float) -> None:
 
 
 def another_comment(place: Path) -> None:
-    """A comment at the end of every file of the package: nothing that runs."""
+    """Add a comment at the end of every file of the package, which changes nothing that runs."""
     for file in sorted((place / "nagbench").rglob("*.py")):
         file.write_text(file.read_text(encoding="utf-8") + "# Nothing.\n", encoding="utf-8")
 

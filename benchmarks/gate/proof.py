@@ -1,7 +1,7 @@
-"""Shows that the gate sees what it must and nothing else: ``python -m benchmarks.gate.proof``.
+"""Show that the gate finds what it must and nothing else: ``python -m benchmarks.gate.proof``.
 
-Faults are planted in scratch clones of the commit that is checked out here, a commit each, and the gate compares each with
-the commit before, as CI does. Then nothing is changed, some times. Prints a table; exit code 1 if the gate missed a fault,
+Faults are planted in scratch clones of this checkout, one commit each, and the gate compares each with the previous commit, as
+CI does. Then changes are made that do not affect execution. Prints a table; the exit code is 1 if the gate missed a fault,
 named a wrong one, or gave a false alarm.
 """
 
@@ -84,7 +84,7 @@ def _faults(place: Path) -> list[Case]:
     return [
         slower("nesterov", "nesterov"),
         slower("adam", "adam"),
-        Case("the velocity of the iteration before in `nesterov`", plants.velocity_of_before,
+        Case("the velocity of the previous iteration in `nesterov`", plants.velocity_of_before,
              may=("*(* nesterov, *)", "*(nesterov, *)", "*(*, nesterov)", "update nesterov *")),
         Case("the momentum of the next iteration in `nesterov-convex`", plants.momentum_counted_on,
              may=("path(nesterov-convex, *)", "update nesterov-convex *")),
@@ -117,7 +117,7 @@ def _outcomes(place: Path, cases: list[Case]) -> Iterator[Outcome]:
 
 
 def _cloned(place: Path) -> Path:
-    """A clone of what is checked out here, with the base of the clone before, which is compiled already."""
+    """Return a clone of this checkout, with the base of the previous clone, which is already compiled."""
     clone = place / "clone"
     subprocess.run(["git", "clone", "-q", str(place / "source"), str(clone)], check=True)
     if (place / "asv").exists():
@@ -160,7 +160,7 @@ def _slow_down(place: Path, clone: Path, module: str, method: str) -> None:
 
 
 def _table(outcomes: list[Outcome]) -> Iterator[str]:
-    yield "| planted | exit code | regressions | the first | seconds | |"
+    yield "| fault | exit code | regressions | the first | seconds | |"
     yield "|---|---|---|---|---|---|"
     for outcome in outcomes:
         first = f"`{outcome.alarms[0]}`" if outcome.alarms else ""

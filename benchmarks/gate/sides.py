@@ -20,7 +20,7 @@ _PLACE = ROOT / ".asv" / "gate"
 
 
 def git(*words: str) -> bytes:
-    """What git says in the checkout. Raises click.UsageError with its complaint."""
+    """Return the output of git in the checkout; raise click.UsageError with its error message."""
     try:
         done = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, check=False)
     except OSError as error:
@@ -47,12 +47,12 @@ class Version:
 
 
 def checkout() -> Version:
-    """The files as they lie here, committed or not."""
+    """Return the files of this checkout, committed or not."""
     return Version("here", ROOT)
 
 
 def exported(commit: str) -> Version:
-    """The package as it was at a commit, in a folder that the next run finds again; those of other commits are removed."""
+    """Return the package as of a commit, in a folder that the next run reuses; those of other commits are removed."""
     full = git("rev-parse", "--verify", f"{commit}^{{commit}}").decode().strip()
     place = _PLACE / full[:12]
     for other in _PLACE.glob("*"):
@@ -62,7 +62,7 @@ def exported(commit: str) -> Version:
     if not (folder / "nagbench").is_dir():
         with tarfile.open(fileobj=io.BytesIO(git("archive", full, "nagbench", "problems"))) as archive:
             archive.extractall(folder, filter="data")
-    return Version(full[:12], folder, place / "cache")
+    return Version(full[:12], folder)
 
 
 class Side:
@@ -86,7 +86,7 @@ class Side:
         self.process.__exit__(None, None, None)
 
     def begin(self, *question: Any) -> None:
-        """Sends a question."""
+        """Send a question."""
         assert self.process.stdin is not None
         try:
             self.process.stdin.write(json.dumps(question) + "\n")
@@ -95,7 +95,7 @@ class Side:
             raise RuntimeError(f"the process of {self.version.name} ended; what it said is above") from None
 
     def end(self) -> Any:
-        """The answer to the question sent last."""
+        """Return the answer to the last question."""
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
@@ -103,13 +103,13 @@ class Side:
         return json.loads(line)
 
     def ask(self, *question: Any) -> Any:
-        """A question and its answer."""
+        """Send a question and return its answer."""
         self.begin(*question)
         return self.end()
 
 
 def both(base: Side, head: Side, *question: Any) -> tuple[Any, Any]:
-    """The same question to both at the same time: for what is not timed."""
+    """Ask both sides the same question at the same time, for whatever is not timed."""
     base.begin(*question)
     head.begin(*question)
     return base.end(), head.end()

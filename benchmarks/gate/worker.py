@@ -29,7 +29,7 @@ _CELLS = 256
 
 
 def main() -> None:
-    """Reads [question, arguments…], writes the answer; what libraries print goes to stderr."""
+    """Read [question, arguments…] and write the answer; what libraries print goes to stderr."""
     answers = sys.stdout
     sys.stdout = sys.stderr
     clocks = Clocks()
@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def where() -> str:
-    """The folder of the package, so that nobody compares a version with itself."""
+    """Return the folder of the package, so that no version is compared with itself."""
     import nagbench
 
     return str(Path(nagbench.__file__).parent)
@@ -62,7 +62,7 @@ def paths(methods: Sequence[str]) -> dict[str, float]:
 
 
 def fingerprints() -> dict[str, str]:
-    """A hash of the code behind every method, every problem and the loop; empty where a version cannot tell."""
+    """Return a hash of the code of every algorithm, every problem and the loop; empty if this version cannot compute one."""
     found = if_there(_fingerprints)
     return found if found is not None else {}
 
@@ -95,7 +95,7 @@ class Clocks:
         self.runs: dict[str, Run] = {}
 
     def ready(self, key: str) -> int:
-        """A number of calls that takes a block's time; 0 where this version does not have it or fails at it."""
+        """Return the number of calls that take a block's time; 0 if this version does not have the function or it fails."""
         try:
             return self._ready(key)
         except Exception as error:
@@ -131,7 +131,7 @@ def _made(what: str, name: str, n: str = "") -> Run | None:
 
 
 def update(method: str, n: int) -> Run | None:
-    """Iterations of a method under a gradient that is there already."""
+    """Return a function that makes iterations of an algorithm with a constant gradient."""
     from benchmarks.gate.flat import flat
 
     chosen = optimizer(method, step_size=loop.STEP)

@@ -37,7 +37,7 @@ def peers() -> list[Peer]:
 
 @functools.cache
 def library(flags: tuple[str, ...]) -> ctypes.CDLL:
-    """The compiled loops. Raises CalledProcessError where the compiler refuses."""
+    """Compile the loops; raise CalledProcessError if the compiler fails."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "loop.so"
         subprocess.run(["cc", *flags, "-shared", "-fPIC", "-o", str(file), str(_SOURCE)], check=True)

@@ -62,7 +62,7 @@ def rosenbrock_slopes(a: float, b: float) -> tuple[float, float]:
 
 
 def make_cases(sizes: Sequence[int] = SIZES) -> list[Case]:
-    """The two of two coordinates, and a diagonal quadratic of each size with eigenvalues from 1 to 10."""
+    """Return the two cases of dimension two, and a diagonal quadratic of each size with eigenvalues from 1 to 10."""
     small = [
         Case("bowl", nagbench.problem("bowl"), 1e-6),
         Case("rosenbrock", nagbench.problem("rosenbrock"), 2e-7),
@@ -72,7 +72,7 @@ def make_cases(sizes: Sequence[int] = SIZES) -> list[Case]:
 
 @functools.lru_cache(maxsize=2)
 def reference(case: Case, iterations: int) -> Floats:
-    """The iterate x after so many iterations, by the textbook: p = x + m·v; v ← m·v − s·∇f(p); x ← x + v."""
+    """Return the textbook's iterate x after so many iterations: p = x + m·v; v ← m·v − s·∇f(p); x ← x + v."""
     x, v = case.problem.start.copy(), np.zeros(case.n)
     for _ in range(iterations):
         v = case.momentum * v - case.step_size * case.gradient(x + case.momentum * v)

@@ -33,11 +33,11 @@ _QUICK_SIZES, _QUICK_REPEATS, _QUICK_BLOCK = (1_000, 100_000), 5, 0.01
     "--format", "style", type=click.Choice(["table", "csv", "json", "md"]), default="table", show_default=True
 )
 @click.option(
-    "--only", default="", help="Only the loops whose name contains this, such as counting, beside the bare replay."
+    "--only", default="", help="Only the timed replay and the loops whose name contains this, such as counting."
 )
 @click.option("--into", type=click.Path(exists=True, path_type=Path), help="Put the Markdown between a file's marks.")
 def main(quick: bool, sizes: str | None, style: str, only: str, into: Path | None) -> None:
-    """Time per iteration of Nesterov's method in nagbench and beside it, in one run and on one thread."""
+    """Time an iteration of Nesterov's method in nagbench and elsewhere, in one run and on one thread."""
     repeats, block = (_QUICK_REPEATS, _QUICK_BLOCK) if quick else (_REPEATS, _BLOCK)
     cases = make_cases(_sizes(sizes, quick))
     peers, missing = installed()
@@ -57,7 +57,7 @@ def main(quick: bool, sizes: str | None, style: str, only: str, into: Path | Non
 
 
 def between_marks(document: str, text: str) -> str:
-    """The document with the text in place of what was between its two marks. Raises UsageError without them."""
+    """Return the document with the text between its two marks; raise UsageError if it has none."""
     before, opened, rest = document.partition(_MARKS[0])
     _, closed, after = rest.partition(_MARKS[1])
     if not (opened and closed):
@@ -66,7 +66,7 @@ def between_marks(document: str, text: str) -> str:
 
 
 def run(case: Case, peers: Sequence[Peer], repeats: int, block: float, only: str = "") -> list[Row]:
-    """The rows of one case: of the bare replay, and of the loops whose names contain `only`."""
+    """Return the rows of one case: of the timed replay, and of the loops whose names contain `only`."""
     chosen = [peer for peer in _all(case, peers) if peer.name == BASELINE or only in peer.name]
     return rows_of(case, measure(case, chosen, repeats, block))
 
@@ -76,7 +76,7 @@ def _all(case: Case, peers: Sequence[Peer]) -> list[Peer]:
 
 
 def _check(only: str, cases: Sequence[Case], peers: Sequence[Peer]) -> None:
-    """Raises BadParameter for a text that no loop's name contains."""
+    """Raise BadParameter for a text that no loop's name contains."""
     names = {peer.name for case in cases for peer in _all(case, peers)}
     if not any(only in name for name in names):
         hint = f"{nearest_hint(only, names)} (known: {'; '.join(sorted(names))})"
@@ -84,7 +84,7 @@ def _check(only: str, cases: Sequence[Case], peers: Sequence[Peer]) -> None:
 
 
 def installed() -> tuple[list[Peer], dict[str, str]]:
-    """The peers that can run here, and, by module, why the others cannot."""
+    """Return the peers that can run here and, by module, why the others cannot."""
     found = nagbench_loop.peers()
     missing: dict[str, str] = {}
     for name in _MODULES:

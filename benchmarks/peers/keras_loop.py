@@ -15,7 +15,7 @@ from benchmarks.peers.measure import Peer
 
 
 def peers() -> list[Peer]:
-    """The jitted step. Raises ImportError without Keras and JAX."""
+    """Return the jitted step; raise ImportError without Keras and JAX."""
     jax_gradient.load()
     import keras
 

@@ -26,10 +26,10 @@ class Loop(Protocol):
         """Goes back to the start, at rest."""
 
     def advance(self, iterations: int) -> None:
-        """Makes so many iterations, and returns when they are done."""
+        """Make this many iterations, and return when they are done."""
 
     def iterate(self) -> Floats:
-        """The iterate x of the look-ahead form."""
+        """Return the iterate x of the look-ahead form."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Samples:
 
 
 def measure(case: Case, peers: Sequence[Peer], repeats: int, block: float) -> list[Samples]:
-    """Blocks of about ``block`` seconds, all peers once before any is timed again: drift hits all alike.
+    """Time blocks of about ``block`` seconds, all peers once before any is timed again: drift affects all equally.
 
     Of a large case there are fewer and longer ones, and a peer's loop is built anew for each: memory holds one at a time.
     """
@@ -77,7 +77,7 @@ def measure(case: Case, peers: Sequence[Peer], repeats: int, block: float) -> li
 
 
 def _ready(samples: Samples, case: Case, block: float) -> None:
-    """Builds the loop; the first time it is also checked, and finds how many iterations make a block."""
+    """Build the loop; the first time, also check it and find how many iterations make a block."""
     if samples.error:
         return
     try:
@@ -91,7 +91,7 @@ def _ready(samples: Samples, case: Case, block: float) -> None:
 
 
 def disagreement(loop: Loop, case: Case) -> str:
-    """What is wrong with the iterate after some iterations, set against the way from the start; empty if nothing."""
+    """Return what is wrong with the iterate after some iterations, relative to the distance travelled; empty if nothing."""
     iterations = _LARGE_CHECKED if case.n > LARGE else CHECKED
     loop.reset()
     loop.advance(iterations)
@@ -102,12 +102,12 @@ def disagreement(loop: Loop, case: Case) -> str:
 
 
 def _lead(loop: Loop) -> int:
-    """Iterations before the clock starts: some make their memory in the first, and a count goes over into one piece late."""
+    """Return the iterations before the clock starts: some loops allocate in the first, and a count is fused late."""
     return int(getattr(loop, "lead", 1))
 
 
 def _block_length(loop: Loop, block: float) -> int:
-    """Iterations in a block. By processor time: a pause would make the block so short that the call from Python shows."""
+    """Return the iterations in a block, by CPU time: a pause would shorten the block until the call from Python shows."""
     loop.reset()
     loop.advance(_lead(loop))
     iterations, (_, took) = 1, _once(loop, 1)
@@ -124,7 +124,7 @@ def _once(loop: Loop, iterations: int) -> tuple[float, float]:
 
 
 def _sample(samples: Samples, loop: Loop) -> None:
-    """Times one block; up to some tries more while something else has the processor for over 5 % of it."""
+    """Time one block, again a few times if something else has the processor for over 5 % of it."""
     for _ in range(_TRIES):
         loop.reset()
         loop.advance(_lead(loop))

@@ -1,4 +1,4 @@
-"""nagbench's own two loops: the bare replay that it times, and the pass that counts iterations."""
+"""nagbench's own two loops: the replay that it times, and the pass that counts iterations."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _ENDLESS = np.iinfo(np.int64).max // 2
 
 
 def peers() -> list[Peer]:
-    """The bare replay, and the count with the gradient's norm taken in every iteration."""
+    """Return the timed replay, and the count with the gradient's norm taken in every iteration."""
     return [Peer("nagbench", Replay), Peer("nagbench, counting", Count)]
 
 
 def through_pointers(case: Case) -> list[Peer]:
-    """The replay as it runs where there are more coordinates, of a case that has one in one piece."""
+    """Return the replay through function pointers, of a case that otherwise has a fused loop."""
     return [] if _job(case).fused_spec is None else [Peer("nagbench, function pointers", Pointers)]
 
 

@@ -16,7 +16,7 @@ from benchmarks.peers.measure import Peer
 
 
 def peers() -> list[Peer]:
-    """The step and the loop. Raises ImportError without JAX and Optax."""
+    """Return the step and the loop; raise ImportError without JAX and Optax."""
     import optax  # noqa: F401
 
     jax_gradient.load()

@@ -17,7 +17,7 @@ _TRIAD = 4
 
 
 def peers(case: Case) -> list[Peer]:
-    """The bounds of a case that is large enough for memory to matter."""
+    """Return the bounds of a case that is large enough for memory to matter."""
     if case.n < 100_000:
         return []
     return [
@@ -28,7 +28,7 @@ def peers(case: Case) -> list[Peer]:
 
 @numba.njit("void(float64[::1], float64[::1], float64[::1])")
 def triad(a, b, c):  # type: ignore[no-untyped-def]
-    """a ← b + 3c."""
+    """Compute a ← b + 3c."""
     for i in range(a.size):
         a[i] = b[i] + 3.0 * c[i]
 

@@ -37,7 +37,7 @@ class Row:
 
 
 def rows_of(case: Case, all_samples: Iterable[Samples]) -> list[Row]:
-    """One row a peer, in the order given; ratios are of medians, to nagbench's bare loop."""
+    """Return one row per peer, in the order given; ratios are of medians, to nagbench's replay."""
     kept = list(all_samples)
     baseline = next((float(np.median(s.wall)) for s in kept if s.peer.name == BASELINE and s.wall), np.nan)
     return [_row(case, samples, baseline) for samples in kept]
@@ -62,7 +62,7 @@ def _row(case: Case, samples: Samples, baseline: float) -> Row:
 
 
 def render(rows: Sequence[Row], facts: dict[str, Any], style: str) -> str:
-    """The rows as "table", "csv", "json" or "md". ``facts`` say what they were measured on."""
+    """Format the rows as "table", "csv", "json" or "md". ``facts`` say on what they were measured."""
     return {"table": _plain, "csv": _csv, "json": _json, "md": _markdown}[style](rows, facts)
 
 
@@ -120,11 +120,11 @@ def _cells(row: Row) -> tuple[str, ...]:
     if row.error:
         return row.peer, f"error: {row.error}"
     times = (duration(seconds) for seconds in (row.median, row.minimum, row.iqr))
-    return row.peer, *times, f"{row.ratio:.2f}", f"{row.cpu:.2f}"
+    return row.peer, *times, _three_digits(row.ratio), f"{row.cpu:.2f}"
 
 
 def duration(seconds: float) -> str:
-    """Three digits and a unit."""
+    """Format a duration with three digits and a unit."""
     for unit, size in (("ns", 1e-9), ("µs", 1e-6), ("ms", 1e-3)):
         if seconds < 999.5 * size:
             return f"{_three_digits(seconds / size)} {unit}"
@@ -132,4 +132,6 @@ def duration(seconds: float) -> str:
 
 
 def _three_digits(number: float) -> str:
-    return f"{number:.0f}" if number >= 99.95 else f"{number:.1f}" if number >= 9.995 else f"{number:.2f}"
+    if number >= 99.95:
+        return f"{float(f'{number:.3g}'):,.0f}"
+    return f"{number:.1f}" if number >= 9.995 else f"{number:.2f}"

@@ -31,7 +31,7 @@ Run = Callable[[int], float | None]
 
 
 def shown(pretty_name: str, unit: str | None = None) -> Callable[[Any], Any]:
-    """Gives a benchmark the name and the unit that asv shows."""
+    """Give a benchmark the name and the unit that asv shows."""
 
     def mark(benchmark: Any) -> Any:
         benchmark.pretty_name = pretty_name
@@ -48,7 +48,7 @@ def absent(error: Exception) -> bool:
 
 
 def if_there(function: Callable[..., Any], *arguments: Any) -> Any:
-    """What the function returns; None where the commit does not have what it needs."""
+    """Return what the function returns; None if the commit does not have what it needs."""
     try:
         return function(*arguments)
     except Exception as error:
@@ -58,7 +58,7 @@ def if_there(function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def found(table: Mapping[Any, float], *key: Any) -> float:
-    """An entry of what `setup_cache` measured; nan, which asv shows as skipped, where there is none."""
+    """Return an entry of what `setup_cache` measured; nan, which asv shows as skipped, if there is none."""
     return table.get(key if len(key) > 1 else key[0], NAN)
 
 
@@ -68,7 +68,7 @@ def single_cell(problem: Any, optimizer: Any, **settings: Any) -> Any:
 
 
 def job_of(problem: Any, optimizer: Any, budget: int) -> Any:
-    """A job of one cell that uses its whole budget."""
+    """Return a batch of one cell that uses its whole budget."""
     cell = single_cell(problem, optimizer, tolerances=(1e-300,), budget=budget)
     return internal("BatchRun")(internal("LoadedBatch")(problem, optimizer.method, [cell]))
 
@@ -99,7 +99,7 @@ def _evaluation(job: Any) -> tuple[tuple[Any, Any], Any, Run]:
 
 
 def replayed(job: Any) -> Run:
-    """A function of a number of iterations: the bare replay from the start, without what a library takes to begin one."""
+    """Return a function of a number of iterations: the replay from the start, without a library's cost of starting one."""
     replay = internal("replay")
 
     def run(iterations: int) -> float:
@@ -113,7 +113,7 @@ def replayed(job: Any) -> Run:
 
 @contextlib.contextmanager
 def on_one_core() -> Iterator[None]:
-    """Keeps this process on one core, where the system can: XLA makes as many threads as it may use cores."""
+    """Pin this process to one core where the system allows it: XLA makes as many threads as it may use cores."""
     if not hasattr(os, "sched_setaffinity"):
         yield
         return
@@ -133,7 +133,7 @@ def seconds(run: Run, calls: int) -> float:
 
 
 def enough_calls(run: Run, block: float = _BLOCK, most: int = 2_000_000) -> int:
-    """A number of calls that takes about ``block`` seconds; warms up on the way."""
+    """Return the number of calls that take about ``block`` seconds, and warm up meanwhile."""
     run(1)
     calls = 1
     # The lesser of two, so that one interruption does not pass for a slow function.
@@ -153,7 +153,7 @@ def least(runs: Mapping[Any, Run], turns: int = _TURNS) -> dict[Any, float]:
 
 
 def once(function: Callable[[], Any]) -> Run:
-    """A function of a number of calls from one of none."""
+    """Turn a function without arguments into a function of a number of calls."""
 
     def run(calls: int) -> None:
         for _ in range(calls):
@@ -163,14 +163,14 @@ def once(function: Callable[[], Any]) -> Run:
 
 
 def known(names: Iterable[str], make: Callable[[str], Any]) -> dict[str, Any]:
-    """What can be made of these names at this commit."""
+    """Return what can be made from these names at this commit."""
     made = {name: if_there(make, name) for name in names}
     return {name: thing for name, thing in made.items() if thing is not None}
 
 
 @functools.cache
 def optimizer(name: str, **given: float) -> Any:
-    """An optimizer, or None where the commit does not have it."""
+    """Return an optimizer, or None if the commit does not have it."""
     import nagbench
 
     return if_there(functools.partial(nagbench.optimizer, name, **given))

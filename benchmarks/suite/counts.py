@@ -15,7 +15,7 @@ STEPS = 50
 
 
 def runs_of(optimizers, **settings):
-    """The table of a sweep of the default problems; nothing is timed. None where the commit has no sweeps."""
+    """Return the table of a sweep of the default problems, without timing; None if the commit has no sweeps."""
     import nagbench
 
     settings |= {"tolerances": [TOLERANCE], "budget": BUDGET, "timing": False, "curves": False}
@@ -73,7 +73,7 @@ class DefaultCells:
 
     @shown("Rate of convergence", "iterations a decade")
     def track_rate(self, table, problem, method, mode):
-        """Iterations a decade of the gradient's norm, from its slope over the last window."""
+        """Return the iterations per decade of the gradient's norm, from its slope over the last window."""
         return found(table, problem, method, mode, "rate")
 
     @shown("Unsolved cells", "cells")
@@ -112,7 +112,7 @@ class Trajectory:
 
     @shown("Gradient norm after 50 iterations", "‖∇f‖")
     def track_gradient_norm(self, table, method, problem):
-        """A digest of the path: whatever moves an iterate moves it."""
+        """Return a digest of the trajectory, which changes if any iterate does."""
         return found(table, method, problem)
 
 

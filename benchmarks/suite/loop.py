@@ -28,7 +28,7 @@ _DENSE = {"scipy/bfgs"}
 
 
 def quadratic(n):
-    """A diagonal quadratic, condition 100."""
+    """Return a diagonal quadratic with condition number 100."""
     import nagbench
 
     return nagbench.problem("quadratic", dimension=n, condition=100.0)
@@ -45,7 +45,7 @@ def _chosen(method):
 
 
 def bare(method, n):
-    """The replay of a method as a function of a number of iterations; None where the commit does not have it."""
+    """Return the replay of an algorithm as a function of a number of iterations; None if the commit does not have it."""
     chosen = _chosen(method)
     return chosen and replayed(job_of(quadratic(n), chosen, 1))
 
@@ -62,7 +62,7 @@ def driven(method, n):
 
 
 def counted(method, n):
-    """The counting pass of as many iterations as `_BUDGETS` says, as a function of a number of passes."""
+    """Return the counting pass of as many iterations as `_BUDGETS` says, as a function of a number of passes."""
     # Older commits have `count` alone, which makes new arrays each time.
     run_batch = internal("run_batch")
 
@@ -121,7 +121,7 @@ class Library:
 
 
 class Counting:
-    """Counting against the bare loop: beside an iteration, value, gradient norm, tolerances and cycles."""
+    """Counting against the timed replay: an iteration plus value, gradient norm, tolerances and cycles."""
 
     version = "1"
     timeout = 600

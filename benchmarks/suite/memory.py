@@ -16,7 +16,7 @@ class Peak:
 
     @shown("Peak memory, a small run")
     def peakmem_idle(self):
-        """Loaded, and one small run made: what the others start from."""
+        """Load the package and make one small run, from which the others start."""
         self._run(2)
 
     @shown("Peak memory, a million variables")
@@ -26,7 +26,7 @@ class Peak:
 
     @shown("Peak memory, a sweep of 4 096 cells")
     def peakmem_sweep(self):
-        """A sweep of 4 096 cells."""
+        """Run a sweep of 4 096 cells."""
         import nagbench
 
         with tempfile.TemporaryDirectory() as folder:

@@ -35,7 +35,7 @@ def names() -> dict[str, list[str]]:
 
 
 def registered() -> dict[str, list[str]]:
-    """What the package of this process registers; of a family the problem that its suites name first."""
+    """Return what the package of this process registers; of a family, the problem that its suites name first."""
     import nagbench
 
     first: dict[str, str] = {}

@@ -12,7 +12,7 @@ CELLS, ROWS = 2_048, 100_000
 
 
 def swept(budget):
-    """A sweep as a function of a number of cells."""
+    """Return a sweep as a function of a number of cells."""
     import nagbench
 
     def run(cells):

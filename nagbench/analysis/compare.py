@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nagbench.analysis.formatting import counted, listed, whole
-from nagbench.analysis.matching import count_groups, matched, timed_pairs
-from nagbench.analysis.ratios import Noise, bank_of, describe_ratio, pooled_ratio, unit_ratios
+from nagbench.analysis.compare_notes import (
+    describe_differences,
+    describe_disturbance,
+    describe_name_matches,
+    describe_settings,
+    describe_unlike,
+    why_untimed,
+)
+from nagbench.analysis.formatting import counted, whole
+from nagbench.analysis.matching import SETTINGS, count_groups, matched, timed_pairs
+from nagbench.analysis.ratios import Bank, Noise, bank_of, describe_ratio, pooled_ratio, unit_ratios
+from nagbench.analysis.rounding import rounding_spreads
+from nagbench.analysis.times import MOST_DISTURBED
 from nagbench.core.errors import UsageError
 from nagbench.experiments.results import Results, load_results
+from nagbench.experiments.selection import GROUP
 
 ALL = "all methods"
 # The columns that identify a cell for the reader.
@@ -29,8 +40,8 @@ class Rules:
     Parameters
     ----------
     counts : float
-        The median iterations of a selected variant on a problem may rise by at most this. More lost than gained runs
-        are always a regression.
+        The median iterations of a selected variant on a problem may rise by at most this. If more runs
+        stopped converging than started to, that is always a regression.
     times : float
         A method, or all methods together, regresses if it takes longer by at least this and its interval lies above 1.
     cells : float
@@ -78,12 +89,14 @@ class Comparison:
         The thresholds of a regression.
     rows : DataFrame
         One row for each matched row of the runs, with its ``change``: "same", "bits", "fewer", "more", "gained",
-        "lost", "broken" or "otherwise".
+        "lost", "broken", "otherwise" or "unlike".
     counts : DataFrame
-        The table of `count_groups`, with ``regressed``.
+        The table of `count_groups`, with ``rounding`` (the change is no larger than what roundings of the start do) and
+        ``regressed``.
     times, cells : DataFrame
         One row for each method and one for all methods; one row for each timed cell. Both have ``ratio`` (time of b /
-        time of a), ``low``, ``high``, ``verdict`` (in words) and ``regressed``.
+        time of a), ``low``, ``high``, ``verdict`` (in words) and ``regressed``. Where more than a quarter of the repeats
+        were disturbed, the verdict is "cannot be told", and nothing regressed.
     only : DataFrame
         What only one of the two sides has, by problem, variant and mode.
     notes : tuple of str
@@ -124,7 +137,9 @@ class Comparison:
         return markdown(self)
 
 
-def compare(a: str | Path | Results, b: str | Path | Results, rules: Rules | None = None) -> Comparison:
+def compare(
+    a: str | Path | Results, b: str | Path | Results, rules: Rules | None = None, *, timing: bool = True
+) -> Comparison:
     """Compare two results directories, such as a branch with main, or two versions of a library.
 
     Counts are compared exactly, on whichever machine they were made. Times are compared only for cells that were timed
@@ -136,6 +151,8 @@ def compare(a: str | Path | Results, b: str | Path | Results, rules: Rules | Non
         The two results directories; ``a`` is the reference.
     rules : Rules, optional
         The thresholds of a regression; the defaults of `Rules` if not given.
+    timing : bool
+        Whether to compare times.
 
     Returns
     -------
@@ -155,15 +172,42 @@ def compare(a: str | Path | Results, b: str | Path | Results, rules: Rules | Non
     rules = rules or Rules()
     sides = [item if isinstance(item, Results) else load_results(item) for item in (a, b)]
     names = [str(side.store.folder) for side in sides]
-    rows, only_a, only_b = matched(sides[0].runs, sides[1].runs)
+    settings = describe_settings(sides[0].manifest.get("spec", {}), sides[1].manifest.get("spec", {}))
+    rows, only_a, only_b = matched(*(_with_settings(side) for side in sides))
     if rows.empty:
-        raise UsageError(f"{names[0]} and {names[1]} have no cell in common, neither by key nor by name")
+        differs = f"; {settings[0]}" if settings else ""
+        raise UsageError(f"{names[0]} and {names[1]} have no cell in common, neither by key nor by name{differs}")
     counts = count_groups(rows)
-    counts["regressed"] = (counts["ratio"] > 1.0 + rules.counts) | (counts["lost"] > counts["gained"])
-    times, cells, notes = _compare_times(rows, sides[0].timings, sides[1].timings, rules)
+    counts["rounding"] = _is_rounding(counts, sides)
+    more = (counts["ratio"] > 1.0 + rules.counts) | (counts["lost"] > counts["gained"])
+    counts["regressed"] = more & ~counts["rounding"]
+    if timing:
+        times, cells, notes = _compare_times(rows, sides[0].timings, sides[1].timings, rules)
+    else:
+        times, cells, _ = time_changes(pd.DataFrame(), rules)
+        notes = ["times are not compared, as asked"]
     only = pd.concat([_only_on_side(only_a, "a"), _only_on_side(only_b, "b")], ignore_index=True)
-    remarks = [*_describe_differences(sides[0].manifest, sides[1].manifest), *_describe_name_matches(rows), *notes]
+    remarks = [
+        *settings,
+        *describe_differences(sides[0].manifest, sides[1].manifest),
+        *describe_name_matches(rows),
+        *describe_unlike(rows),
+        *notes,
+    ]
     return Comparison(names[0], names[1], rules, rows, counts, times, cells, only, tuple(remarks))
+
+
+def _is_rounding(counts: pd.DataFrame, sides: Sequence[Results]) -> list[bool]:
+    """Tell for each row whether its change is no larger than what roundings of the start do to its counts."""
+    spreads: dict[tuple[Any, ...], float] = {}
+    for side in sides:
+        for key, spread in rounding_spreads(side.shown, side.scores).items():
+            spreads[key] = max(spread, spreads.get(key, 0.0))
+    keys = zip(*(counts[name] for name in [*GROUP, "tolerance"]), strict=True)
+    return [
+        spreads.get(key, 0.0) > 0.0 and abs(np.log(ratio)) <= spreads[key] if ratio > 0.0 else False
+        for key, ratio in zip(keys, counts["ratio"].astype(float), strict=True)
+    ]
 
 
 def _compare_times(
@@ -172,7 +216,7 @@ def _compare_times(
     """Return the time ratios by method and by cell, and remarks on them."""
     pairs = timed_pairs(rows, a, b)
     times, cells, floor = time_changes(pairs, rules)
-    return times, cells, [*floor, *_describe_disturbance(a, b)] if floor else [_why_untimed(a, b)]
+    return times, cells, [*floor, *describe_disturbance(a, b)] if floor else [why_untimed(a, b)]
 
 
 def time_changes(pairs: pd.DataFrame, rules: Rules) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
@@ -181,7 +225,9 @@ def time_changes(pairs: pd.DataFrame, rules: Rules) -> tuple[pd.DataFrame, pd.Da
     Parameters
     ----------
     pairs : DataFrame
-        One row for each pair of timings, as `timed_pairs` returns them (times in seconds).
+        One row for each pair of timings, as `timed_pairs` returns them (times in seconds). Pairs of which more than
+        `MOST_DISTURBED` of the repeats of a side were disturbed are not used, and neither is a method of which more than
+        that were in all.
     rules : Rules
         The thresholds, the confidence and the noise.
 
@@ -204,81 +250,61 @@ def time_changes(pairs: pd.DataFrame, rules: Rules) -> tuple[pd.DataFrame, pd.Da
     if pairs.empty:
         times = pd.DataFrame(columns=["method", "cells", *columns]).astype({"regressed": bool})
         return times, pd.DataFrame(columns=[*_CELL, *columns]).astype({"regressed": bool}), []
-    bank = bank_of(pairs, rules.noise)
-    cells = unit_ratios(bank, rules.confidence)[[*_CELL, "machine", *_INTERVAL]]
-    methods = list(dict.fromkeys(bank.units["variant"]))
-    pools = {**({ALL: np.ones(len(bank.units), bool)} if len(methods) > 1 else {}), **{
-        str(name): (bank.units["variant"] == name).to_numpy() for name in methods
-    }}  # fmt: skip
-    level = 1.0 - (1.0 - rules.confidence) / len(pools)
-    times = pd.DataFrame(
-        [
-            {
-                "method": name,
-                "cells": int(mask.sum()),
-                **dict(zip(_INTERVAL, pooled_ratio(bank, mask, level), strict=True)),
-            }
-            for name, mask in pools.items()
-        ]
-    )
-    source = " (found in these times)" if bank.noise.cell > rules.noise.cell else ""
-    floor = f"noise floor of times: {bank.noise.cell:.1%} a cell{source}, {bank.noise.session:.1%} a session"
-    return _add_verdicts(times, rules.times), _add_verdicts(cells, rules.cells), [floor]
+    share = _disturbed(pairs)
+    quiet = pairs[(share <= MOST_DISTURBED).groupby(pairs["unit"]).transform("all")]
+    methods = [str(name) for name in dict.fromkeys(pairs["variant"])]
+    untold = {name for name in methods if share[pairs["variant"] == name].mean() > MOST_DISTURBED}
+    untold |= {ALL} if share.mean() > MOST_DISTURBED else set()
+    named = [ALL, *methods] if len(methods) > 1 else methods
+    left = pairs[~pairs.index.isin(quiet.index)].drop_duplicates("unit").assign(**_INTERVAL)
+    if quiet.empty:
+        times, cells, notes = pd.DataFrame({"method": named, "cells": 0, **_INTERVAL}), left, list[str]()
+    else:
+        bank = bank_of(quiet, rules.noise)
+        cells = unit_ratios(bank, rules.confidence)
+        times = _method_ratios(bank, named, untold, 1.0 - (1.0 - rules.confidence) / len(named))
+        source = " (found in these times)" if bank.noise.cell > rules.noise.cell else ""
+        notes = [f"noise floor of times: {bank.noise.cell:.1%} a cell{source}, {bank.noise.session:.1%} a session"]
+        cells = pd.concat([cells, left], ignore_index=True) if len(left) else cells
+    if len(left):
+        notes.append(
+            f"{counted(len(left), 'timed cell')} of {pairs['unit'].nunique():,} cannot be told: other programs disturbed more "
+            f"than {MOST_DISTURBED:.0%} of the repeats"
+        )
+    return _add_verdicts(times, rules.times), _add_verdicts(cells[[*_CELL, "machine", *_INTERVAL]], rules.cells), notes
+
+
+def _disturbed(pairs: pd.DataFrame) -> pd.Series[float]:
+    """Return the larger share of disturbed repeats of both sides; 0 where that was not recorded."""
+    names = [name for name in ("disturbed_a", "disturbed_b") if name in pairs]
+    return pairs[names].max(axis=1) if names else pd.Series(0.0, index=pairs.index)
+
+
+def _method_ratios(bank: Bank, methods: Sequence[str], untold: Collection[str], level: float) -> pd.DataFrame:
+    """Pool the ratios of the units of each method; nan for methods that cannot be told."""
+    rows = []
+    for name in methods:
+        mask = np.ones(len(bank.units), bool) if name == ALL else (bank.units["variant"] == name).to_numpy()
+        told = mask.any() and name not in untold
+        interval = dict(zip(_INTERVAL, pooled_ratio(bank, mask, level), strict=True)) if told else _INTERVAL
+        rows.append({"method": name, "cells": int(mask.sum()), **interval})
+    return pd.DataFrame(rows)
 
 
 def _add_verdicts(table: pd.DataFrame, threshold: float) -> pd.DataFrame:
     """Add the verdict in words and whether the row is a regression."""
-    words = [describe_ratio(row["ratio"], row["low"], row["high"]) for row in table.to_dict("records")]
+    words = [
+        "cannot be told" if np.isnan(row["ratio"]) else describe_ratio(row["ratio"], row["low"], row["high"])
+        for row in table.to_dict("records")
+    ]
     return table.assign(verdict=words, regressed=(table["low"] > 1.0) & (table["ratio"] >= 1.0 + threshold))
 
 
-def _why_untimed(a: pd.DataFrame, b: pd.DataFrame) -> str:
-    """Say why no times could be compared."""
-    for side, table in (("A", a), ("B", b)):
-        if table.empty:
-            return f"times are not compared: nothing was timed in {side}"
-    machines = [sorted({str(name) for name in table["machine"]}) for table in (a, b)]
-    if not set(machines[0]) & set(machines[1]):
-        return (
-            f"times are not compared: A was timed on machine {listed(machines[0])}, B on {listed(machines[1])}, and times "
-            "of different machines say nothing about each other"
-        )
-    return "times are not compared: no cell that ended alike was timed in both"
-
-
-def _describe_disturbance(a: pd.DataFrame, b: pd.DataFrame) -> list[str]:
-    """Name the sides in which other programs interrupted more than a tenth of the repeats."""
-    remarks = []
-    for side, table in (("A", a), ("B", b)):
-        share = float((table["disturbed"].fillna(0) / table["repeats"].clip(lower=1)).mean())
-        if share > 0.1:
-            remarks.append(
-                f"other programs interrupted {share:.0%} of the repeats in {side}; a quiet machine tells more apart"
-            )
-    return remarks
-
-
-def _describe_name_matches(rows: pd.DataFrame) -> list[str]:
-    """Say how many rows were matched by name because the keys of their cells differ."""
-    count = int((rows["matched_by"] == "name").sum())
-    return [f"{count:,} of {counted(len(rows), 'row')} matched by name, because their keys differ"] if count else []
-
-
-def _describe_differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
-    """List the versions, git commits and machine properties that differ."""
-    changes = []
-    versions = [side.get("versions", {}) for side in (a, b)]
-    for name in sorted({*versions[0], *versions[1]}):
-        old, new = versions[0].get(name, "none"), versions[1].get(name, "none")
-        if old != new:
-            changes.append(f"{name} {old} → {new}")
-    if a.get("git") != b.get("git"):
-        changes.append(f"commit {a.get('git')} → {b.get('git')}")
-    for name in ("processor", "cores", "system"):
-        old, new = (side.get("machine", {}).get(name) for side in (a, b))
-        if old != new:
-            changes.append(f"{name} {old} → {new}")
-    return [f"differs: {', '.join(changes)}"] if changes else []
+def _with_settings(side: Results) -> pd.DataFrame:
+    """Return the runs with the settings of the plan that they do not show, such as the problem as data."""
+    plan = side.plan
+    names = [name for name in SETTINGS if name in plan and name not in side.runs]
+    return side.runs.merge(plan[["cell", *names]].drop_duplicates("cell"), on="cell", how="left")
 
 
 def _only_on_side(rows: pd.DataFrame, side: str) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from nagbench.analysis.formatting import counted, whole
+from nagbench.analysis.times import MOST_DISTURBED
 
 if TYPE_CHECKING:
     from nagbench.analysis.compare import Comparison
@@ -15,7 +16,8 @@ _MAX_ROWS = 30
 _CHANGE_WORDS = {
     "bits": "with the same counts but other last bits", "fewer": "in fewer iterations", "more": "in more iterations",
     "gained": "newly converged", "lost": "no longer converged", "broken": "ended with an error",
-    "otherwise": "not converged before and after, but ended elsewhere",
+    "otherwise": "not converged before and after, but ended at another iteration",
+    "unlike": "not compared, because budget, start, parameters or intervals differ",
 }  # fmt: skip
 
 
@@ -94,13 +96,14 @@ def markdown(comparison: Comparison) -> str:
         f"A = `{comparison.a}`, B = `{comparison.b}`",
         f"**Counts.** {counts_line(comparison)}.",
         _table(changed_counts(comparison)),
-        f"**Times** of B against A, {rules.confidence:.0%} intervals for all methods at once.",
+        f"**Times** of B against A, {rules.confidence:.0%} intervals for all algorithms at once.",
         _table(method_times(comparison)),
         _collapsed_table("single cells", changed_cells(comparison)),
         _collapsed_table("in one of the two only", comparison.only),
         "\n".join(f"* {note}" for note in comparison.notes),
-        f"A regression: counts up by more than {rules.counts:.0%} or runs lost, a method slower by at least {rules.times:.0%}, "
-        f"a single cell by at least {rules.cells:.0%}, with the interval above 1.",
+        f"A regression: counts up by more than {rules.counts:.0%} or more runs that stop converging than start to, an "
+        f"algorithm slower by at least {rules.times:.0%}, a single cell by at least {rules.cells:.0%}, "
+        f"with the interval above 1. Times cannot be told if more than {MOST_DISTURBED:.0%} of the repeats were disturbed.",
     ]  # fmt: skip
     return "\n\n".join(part for part in parts if part) + "\n"
 

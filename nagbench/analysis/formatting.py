@@ -38,6 +38,13 @@ def seconds(time: float) -> str:
     return f"{scaled:,.{min(digits, 2)}f} {unit}"
 
 
+def timing(time: float, *, disturbed: bool) -> str:
+    """Format a measured duration: empty where it is not known, and "~3.21 µs" where other programs disturbed it."""
+    if not time > 0.0:
+        return ""
+    return f"~{seconds(time)}" if disturbed else seconds(time)
+
+
 def number(value: float) -> str:
     """Format a number to four significant digits, with an exponent where that is shorter: 0.125, 1e−6, −∞."""
     text = "–" if math.isnan(value) else f"{value:.4g}"

@@ -7,12 +7,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from nagbench.analysis.times import disturbed_share
+from nagbench.core.clock import known_times
+from nagbench.experiments.minima import solved
+
 # These identify a row if the keys of the cells differ.
 NAMES = [
     "problem", "variant", "mode", "trial", "start", "seed", "oracle", "tolerance", "measure", "relative", "dtype",
 ]  # fmt: skip
+# Where one of these differs between both sides, by name, a count may differ for that reason alone.
+SETTINGS = ["budget", "problem_spec", "every"]
 # These are compared between both sides.
-_COMPARED = ["status", "iterations", "value", "residual", "selected", "cell"]
+_COMPARED = ["status", "iterations", "value", "residual", "selected", "cell", "solved"]
 
 
 def matched(a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
@@ -27,7 +33,9 @@ def matched(a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFram
     -------
     pairs : DataFrame
         One row for each match: the columns `NAMES`, ``matched_by`` ("cell" or "name"), ``change``, and status,
-        iterations, value, residual, selected and cell of both sides, with the suffixes ``_a`` and ``_b``.
+        iterations, value, residual, selected, cell and solved of both sides, with the suffixes ``_a`` and ``_b``.
+        ``solved`` says whether the run converged, and, where both sides know it, at the minimum. ``alike`` says whether
+        nothing of `SETTINGS`, as far as the tables have it, decides the difference: see Notes.
     only_a, only_b : DataFrame
         The rows without a match.
 
@@ -38,6 +46,9 @@ def matched(a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFram
     1. the key of their cell and all their names;
     2. the key of their cell and the tolerance (the method has another name);
     3. all their names (something else changed: the budget, the default of a hyperparameter, the engine).
+
+    Two rows are not alike if they were measured at other intervals, on another problem of that name (another start, other
+    parameters), or with another budget that ended one of them. Their ``change`` is "unlike".
     """
     left, right = a.reset_index(drop=True), b.reset_index(drop=True)
     found = []
@@ -47,11 +58,27 @@ def matched(a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFram
         right = right.drop(pairs["row_b"])
         found.append(pairs.assign(matched_by=how))
     pairs = pd.concat(found, ignore_index=True)
-    joined = a.reset_index(drop=True).loc[pairs["row_a"], [*NAMES, *_COMPARED]].reset_index(drop=True)
-    other = b.reset_index(drop=True).loc[pairs["row_b"], _COMPARED].reset_index(drop=True)
+    before, after = (
+        side.reset_index(drop=True).loc[pairs[row]].reset_index(drop=True) for side, row in ((a, "row_a"), (b, "row_b"))
+    )
+    both = _known_minimum(before) & _known_minimum(after)
+    before, after = (
+        side.assign(solved=solved(side).where(both, side["status"] == "converged")) for side in (before, after)
+    )
+    joined, other = before[[*NAMES, *_COMPARED]], after[_COMPARED]
     joined = joined.rename(columns={name: f"{name}_a" for name in _COMPARED})
     joined = joined.assign(**{f"{name}_b": other[name] for name in _COMPARED}, matched_by=pairs["matched_by"])
+    joined["alike"] = _alike(before, after)
     return joined.assign(change=_classify_changes(joined)), left, right
+
+
+def _alike(before: pd.DataFrame, after: pd.DataFrame) -> Any:
+    """Return where the settings of both sides are the same, or did not decide how the run ended."""
+    same = {name: (before[name] == after[name]).to_numpy() for name in SETTINGS if name in before and name in after}
+    cut = ((before["status"] == "budget") | (after["status"] == "budget")).to_numpy()
+    everywhere = np.ones(len(before), bool)
+    budget = same.pop("budget", everywhere) | ~cut
+    return np.logical_and.reduce([budget, *same.values()])
 
 
 def _merge_rows(left: pd.DataFrame, right: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
@@ -64,13 +91,18 @@ def _merge_rows(left: pd.DataFrame, right: pd.DataFrame, keys: list[str]) -> pd.
     return pairs
 
 
+def _known_minimum(runs: pd.DataFrame) -> pd.Series[bool]:
+    """Return on which rows it is known whether the run ended at the minimum."""
+    return runs["at_minimum"].notna() if "at_minimum" in runs else pd.Series(False, index=runs.index)
+
+
 def _classify_changes(pairs: pd.DataFrame) -> Any:
     """Classify how each row changed.
 
-    The result is "same", "bits" (of the value), "fewer", "more", "gained", "lost", "broken", or "otherwise" (another
-    status).
+    The result is "same", "bits" (of the value), "fewer", "more", "gained", "lost", "broken", "otherwise" (another status)
+    or "unlike" (not the same settings).
     """
-    a, b = pairs["status_a"] == "converged", pairs["status_b"] == "converged"
+    a, b = pairs["solved_a"], pairs["solved_b"]
     count = pairs["iterations_b"].astype(float) - pairs["iterations_a"].astype(float)
     broken = (pairs["status_b"] == "error") & (pairs["status_a"] != "error")
     bits = np.ones(len(pairs), bool)
@@ -79,14 +111,14 @@ def _classify_changes(pairs: pd.DataFrame) -> Any:
         bits &= ((before == after) | (before.isna() & after.isna())).to_numpy()
     same_ending = (pairs["status_a"] == pairs["status_b"]) & (count == 0)
     return np.select(
-        [broken, a & ~b, b & ~a, a & b & (count < 0), a & b & (count > 0), ~same_ending, ~bits],
-        ["broken", "lost", "gained", "fewer", "more", "otherwise", "bits"],
+        [~pairs["alike"], broken, a & ~b, b & ~a, a & b & (count < 0), a & b & (count > 0), ~same_ending, ~bits],
+        ["unlike", "broken", "lost", "gained", "fewer", "more", "otherwise", "bits"],
         "same",
     )
 
 
 def count_groups(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Aggregate the matched rows that either side selects.
+    """Aggregate the matched rows that either side selects and that are alike.
 
     Parameters
     ----------
@@ -101,13 +133,11 @@ def count_groups(pairs: pd.DataFrame) -> pd.DataFrame:
         median_b / median_a (1 if both are infinite or zero); ``runs``, ``lost`` (broken runs included) and ``gained``
         are numbers of runs.
     """
-    chosen = pairs[pairs["selected_a"].astype(bool) | pairs["selected_b"].astype(bool)]
+    chosen = pairs[pairs["alike"] & (pairs["selected_a"].astype(bool) | pairs["selected_b"].astype(bool))]
     table = chosen.assign(
         lost=chosen["change"].isin(["lost", "broken"]), gained=chosen["change"] == "gained", runs=1,
         **{
-            f"median_{side}": chosen[f"iterations_{side}"].astype(float).where(
-                chosen[f"status_{side}"] == "converged", np.inf
-            )
+            f"median_{side}": chosen[f"iterations_{side}"].astype(float).where(chosen[f"solved_{side}"], np.inf)
             for side in "ab"
         },
     )  # fmt: skip
@@ -134,28 +164,29 @@ def timed_pairs(pairs: pd.DataFrame, a: pd.DataFrame, b: pd.DataFrame) -> pd.Dat
     -------
     DataFrame
         One row for each pair of timings: ``unit`` (the two cells and the machine), the columns of ``pairs``,
-        ``machine``, and ``samples_a`` and ``samples_b``, arrays of the repeats in seconds. A timing without stored
-        repeats is represented by its minimum, its median, and its median plus half the interquartile range.
+        ``machine``, ``samples_a`` and ``samples_b``, arrays of the repeats in seconds, and ``disturbed_a`` and
+        ``disturbed_b``, the shares of them that other programs disturbed. A timing without stored repeats is represented
+        by its minimum, its median, and its median plus half the interquartile range.
     """
-    same_ending = pairs[pairs["status_a"] == pairs["status_b"]]
+    same_ending = pairs[(pairs["status_a"] == pairs["status_b"]) & pairs["alike"]]
     same_ending = same_ending.drop_duplicates(["cell_a", "cell_b", "iterations_a", "iterations_b"])
     sides = []
     for side, table in (("a", a), ("b", b)):
         good = table[(table["error"].fillna("") == "") & (table["wall_time"] > 0)]
-        kept = good.assign(samples=[_repeats(row) for row in good.to_dict("records")])
-        names = {name: f"{name}_{side}" for name in ("cell", "iterations", "samples")}
+        kept = good.assign(samples=[_repeats(row) for row in good.to_dict("records")], disturbed=disturbed_share(good))
+        names = {name: f"{name}_{side}" for name in ("cell", "iterations", "samples", "disturbed")}
         sides.append(kept[["machine", *names]].rename(columns=names))
     rows = same_ending.merge(sides[0], on=["cell_a", "iterations_a"]).merge(
         sides[1], on=["cell_b", "iterations_b", "machine"]
     )
-    usable = [min(a) > 0 < min(b) for a, b in zip(rows["samples_a"], rows["samples_b"], strict=True)]
+    usable = [a.size > 0 < b.size for a, b in zip(rows["samples_a"], rows["samples_b"], strict=True)]
     rows = rows[np.array(usable, bool)]
     return rows.assign(unit=rows["cell_a"] + rows["cell_b"] + rows["machine"]).reset_index(drop=True)
 
 
 def _repeats(row: dict[Any, Any]) -> Any:
-    """Return the repeats of a timing, or three quantiles if they were not stored."""
+    """Return the repeats of a timing that are known, or three quantiles if none was stored."""
     samples = row.get("samples")
     if isinstance(samples, list | np.ndarray) and len(samples):
-        return np.asarray(samples, float)
-    return np.array([row["wall_time_min"], row["wall_time"], row["wall_time"] + row["wall_time_iqr"] / 2])
+        return known_times(samples)
+    return known_times([row["wall_time_min"], row["wall_time"], row["wall_time"] + row["wall_time_iqr"] / 2])

@@ -15,12 +15,14 @@ import pandas as pd
 
 from nagbench.analysis.summary import labelled, timed
 from nagbench.core.errors import UsageError, unknown_name
+from nagbench.experiments.minima import endings, solved
+from nagbench.experiments.selection import rate_table
 
 By = Literal["iterations", "evaluations", "time"]
 _COST = {"iterations": "iterations", "evaluations": "gradient_evaluations", "time": "wall_time"}
 _INSTANCE = ["task", "start", "seed"]
 _METHOD = ["method", "optimizer"]
-_COLUMNS = ["mode", *_INSTANCE, "dimension", *_METHOD, "tolerance", "status", "spent", "work"]
+_COLUMNS = ["mode", *_INSTANCE, "dimension", *_METHOD, "tolerance", "status", "spent", "work", "final"]
 
 
 def work(runs: pd.DataFrame, timings: pd.DataFrame, by: By = "iterations") -> pd.DataFrame:
@@ -39,12 +41,16 @@ def work(runs: pd.DataFrame, timings: pd.DataFrame, by: By = "iterations") -> pd
     DataFrame
         One row for each mode, instance (``task``, ``start``, ``seed``), ``method`` and ``tolerance``. ``task`` and
         ``method`` are the labels of `summary`. ``spent`` is the cost when the run ended. ``work`` equals ``spent`` if
-        the run converged, is infinite if it did not, and nan if it converged but was not timed.
+        the run converged, is infinite if it did not, and nan if it converged but was not timed. A run that converged at
+        another point than the known minimum has the ``status`` "elsewhere" and infinite ``work``. ``final`` is the
+        residual by which runs that did not solve their problem are ranked; see `selection.rate_runs`. Times that other
+        programs disturbed count as not timed. Tasks and methods that are the same cells under another name count once,
+        under the first.
 
     Raises
     ------
     UsageError
-        If the cost is unknown, or is "time" and nothing was timed.
+        If the cost is unknown, or is "time" and nothing was timed undisturbed.
     """
     if by not in _COST:
         raise unknown_name("cost", by, get_args(By))
@@ -53,10 +59,24 @@ def work(runs: pd.DataFrame, timings: pd.DataFrame, by: By = "iterations") -> pd
         rows = timed(rows, timings)
         if rows["wall_time"].isna().all():
             raise UsageError("nothing was timed here, so there is no profile by time; choose iterations or evaluations")
+        rows["wall_time"] = rows["wall_time"].mask(rows["disturbed"])
+        if rows["wall_time"].isna().all():
+            raise UsageError(
+                "other programs disturbed every timing, so there is no profile by time; choose iterations or evaluations"
+            )
     spent = rows[_COST[by]].astype(float).mask(rows["iterations"] == 0, 0.0)
-    solved = rows["status"] == "converged"
-    table = rows.assign(spent=spent, work=spent.where(solved, np.inf))
+    work = spent.where(solved(rows), np.inf)
+    table = rows.assign(spent=spent, work=work, status=endings(rows), final=rate_table(rows)[1])
+    table = _without_copies(_without_copies(table, "task"), "method")
     return table.drop_duplicates(["mode", *_INSTANCE, "method", "tolerance"])[_COLUMNS].reset_index(drop=True)
+
+
+def _without_copies(rows: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Drop the rows of the names in a column all of whose cells of a mode an earlier name has."""
+    cells = rows.groupby(["mode", column], sort=False)["cell"].agg(frozenset).reset_index()
+    copies = cells[cells.duplicated(["mode", "cell"])]
+    names = pd.MultiIndex.from_frame(rows[["mode", column]])
+    return rows[~names.isin(pd.MultiIndex.from_frame(copies[["mode", column]]))]
 
 
 def compared(work: pd.DataFrame) -> pd.DataFrame:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from nagbench.analysis.summary import hyperparameters
+from nagbench.experiments.selection import rate_table
 from nagbench.problems.problem import Floats
 
 TASK = ["problem", "oracle"]
@@ -28,10 +29,12 @@ def tightest(runs: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The rows with ``count``, the iterations; infinite if the run did not converge.
+        The rows with ``count``, the iterations, infinite if the run did not converge at the known minimum, and
+        ``final``, the residual by which others are ranked; see `selection.rate_runs`.
     """
     rows = runs[runs["tolerance"] == runs.groupby(TASK)["tolerance"].transform("min")]
-    return rows.assign(count=rows["iterations"].astype(float).where(rows["status"] == "converged", np.inf))
+    scores, finals = rate_table(rows)
+    return rows.assign(count=scores, final=finals)
 
 
 def settings_of(runs: pd.DataFrame) -> list[str]:
@@ -54,16 +57,14 @@ def by_setting(runs: pd.DataFrame) -> pd.DataFrame:
         ``of`` runs converged; ``evaluations``, the sum of the gradient evaluations; ``final`` and ``overshoot``,
         medians; ``cell``, the first cell.
     """
-    rows = tightest(runs).assign(
-        solved=lambda rows: rows["status"] == "converged", residual=lambda rows: rows["residual"].fillna(np.inf)
-    )
+    rows = tightest(runs).assign(solved=lambda rows: np.isfinite(rows["count"]))
     groups = rows.groupby([*_NAMED, "trial", *settings_of(runs)], dropna=False, sort=False)
     found = groups.agg(
         count=("count", "median"),
         solved=("solved", "sum"),
         of=("solved", "size"),
         evaluations=("gradient_evaluations", "sum"),
-        final=("residual", "median"),
+        final=("final", "median"),
         overshoot=("overshoot", "median"),
         cell=("cell", "first"),
     )
@@ -132,7 +133,7 @@ def usable_steps(runs: pd.DataFrame, within: float = 2.0) -> pd.DataFrame:
 
     Notes
     -----
-    Each step size stands for the interval half-way to its neighbours (at the ends, for half of one), so the lengths are
+    Each step size stands for the interval half-way to its neighbors (at the ends, for half of one), so the lengths are
     known up to one grid spacing.
     """
     rows = by_setting(runs)

@@ -23,7 +23,7 @@ _SHUFFLES = 19_999
 # Limits the memory of the shuffled tables that are computed together.
 _MAX_RANKS_AT_ONCE = 1_000_000
 # With fewer problems no test has enough power to mean anything.
-_MIN_PROBLEMS = 6
+MIN_PROBLEMS = 6
 
 
 def median_interval(values: Sequence[float] | Floats, confidence: float = 0.95) -> tuple[float, float, float]:
@@ -115,20 +115,23 @@ def ranks(work: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns ``mode, task, method, optimizer, median, rank``; rank 1 is the least work, and ties share their mean
-        rank.
+        Columns ``mode, task, method, optimizer, median, residual, rank``; rank 1 is the least work, and ties share
+        their mean rank. On a task that no algorithm solved, rank 1 is the least median residual.
 
     Notes
     -----
     A task is one block of the tests however many starts and seeds it has, because those say nothing about other
-    problems. Methods that failed on at least half of them all tie at the last ranks.
+    problems. Methods that failed on at least half of them all tie at the last ranks, except where all methods did.
+    Runs that converged at another point than the known minimum rank behind those that did not converge, and before
+    those that diverged.
     """
     rows = compared(work)
     rows = rows[rows["tolerance"] == rows.groupby(["mode", "task"])["tolerance"].transform("min")]
-    table = (
-        rows.groupby(["mode", "task", "method", "optimizer"], sort=False)["work"].median().reset_index(name="median")
-    )
-    table["rank"] = table.groupby(["mode", "task"])["median"].rank(method="average")
+    groups = rows.groupby(["mode", "task", "method", "optimizer"], sort=False)
+    table = groups.agg(median=("work", "median"), residual=("final", "median")).reset_index()
+    tasks = [table["mode"], table["task"]]
+    unsolved = np.isinf(table["median"]).groupby(tasks).transform("all")
+    table["rank"] = table["residual"].where(unsolved, table["median"]).groupby(tasks).rank(method="average")
     return table
 
 
@@ -169,7 +172,8 @@ def friedman(ranks: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
         One row for each mode: ``mode, methods, problems, chi_square, f, p_value, critical_difference, enough,
         why_not``. Two methods differ with this confidence, over all pairs at once, if their mean ranks differ by more
         than ``critical_difference``. ``enough`` says whether the test can show anything (at least 6 problems, and a
-        critical difference below k − 1, the largest possible difference); ``why_not`` gives the reason if not.
+        critical difference below k − 1, the largest possible difference); ``why_not`` gives the reason if not. With fewer
+        problems ``p_value`` is nan.
 
     Notes
     -----
@@ -211,13 +215,14 @@ def _test_ranks(table: Any, confidence: float) -> dict[str, Any]:
     f = math.inf if statistic >= largest else (n - 1) * statistic / (largest - statistic)
     why_not = ""
     if k < 2:
-        why_not = "one method alone"
-    elif n < _MIN_PROBLEMS:
-        why_not = f"{counted(n, 'problem')}, fewer than {_MIN_PROBLEMS}"
+        why_not = "one algorithm alone"
+    elif n < MIN_PROBLEMS:
+        why_not = f"{counted(n, 'problem')}, fewer than {MIN_PROBLEMS}"
     elif difference >= k - 1:
-        why_not = f"{k} methods on {counted(n, 'problem')}: no difference of mean ranks can reach {difference:.2f}"
+        why_not = f"{k} algorithms on {counted(n, 'problem')}: no difference of mean ranks can reach {difference:.2f}"
     return {
-        "methods": k, "problems": n, "chi_square": statistic, "f": f, "p_value": _permutation_p_value(table, statistic),
+        "methods": k, "problems": n, "chi_square": statistic, "f": f,
+        "p_value": _permutation_p_value(table, statistic) if n >= MIN_PROBLEMS else math.nan,
         "critical_difference": difference, "enough": not why_not, "why_not": why_not,
     }  # fmt: skip
 

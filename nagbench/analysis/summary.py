@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from nagbench.analysis.formatting import listed, whole
+from nagbench.analysis.formatting import listed, measure_sign, number, whole
+from nagbench.analysis.times import displayed_times
+from nagbench.experiments.minima import ELSEWHERE, endings, solved
+from nagbench.experiments.selection import rate_table
 
 MODES = ("tuned", "grid", "default", "theory", "given")
 
@@ -20,14 +23,14 @@ _MAX_NAMED = 2
 _NAMES = ["task", "mode", "method"]
 # Columns of the table of runs that are neither these nor hyperparameters.
 _OTHERS = (
-    "cell", "variant", "engine", "mode", "trial", "selected", "start", "seed", "status", "iterations", "value", "residual",
-    "gradient_evaluations", "value_evaluations", "gradient_norm", "rises", "overshoot", "rate", "predicted_iterations",
-    "error", "problem",
+    "cell", "variant", "engine", "mode", "replicate", "trial", "selected", "start", "seed", "status", "iterations", "value",
+    "residual", "gradient_evaluations", "value_evaluations", "gradient_norm", "rises", "overshoot", "rate",
+    "predicted_iterations", "error", "problem", "suboptimality", "at_minimum",
 )  # fmt: skip
 _FACTS = ["family", "optimizer", "library", "tested_at", "budget", "tolerance"]
 
 
-def summary(runs: pd.DataFrame, timings: pd.DataFrame) -> pd.DataFrame:
+def summary(runs: pd.DataFrame, timings: pd.DataFrame, winners: Collection[tuple[Any, ...]] = ()) -> pd.DataFrame:
     """Summarise the selected runs at each task's tightest tolerance.
 
     A task is a problem with its oracle.
@@ -36,6 +39,8 @@ def summary(runs: pd.DataFrame, timings: pd.DataFrame) -> pd.DataFrame:
     ----------
     runs, timings : DataFrame
         The tables of a sweep's results.
+    winners : collection
+        What `nagbench.analysis.verdicts.winners_of` returns.
 
     Returns
     -------
@@ -44,12 +49,19 @@ def summary(runs: pd.DataFrame, timings: pd.DataFrame) -> pd.DataFrame:
 
         - ``task`` and ``method`` are labels for display: the name, and what distinguishes it if several share the name.
         - ``iterations``, ``gradient_evaluations`` and ``wall_time`` (seconds) are medians over seeds and starts; a run
-          that did not converge counts as infinite.
-        - ``solved`` of ``of`` runs converged. ``ending`` is the most frequent status of the others and ``ended`` the
-          median iteration at which they ended. ``status`` is "converged" if the median is finite, else equal to
-          ``ending``; ``statuses`` counts all of them.
-        - ``best`` marks the fewest iterations of a task and mode, ties included; ``fastest`` marks the least wall time
-          and all whose quartiles overlap its own.
+          that did not converge, or not at the known minimum, counts as infinite.
+        - ``solved`` of ``of`` runs converged at the minimum, as far as it is known. ``ending`` is the most frequent
+          status of the others ("elsewhere" for those that converged at another point) and ``ended`` the median
+          iteration at which they ended. ``status`` is "converged" if the median is finite, else equal to ``ending``;
+          ``statuses`` counts all of them.
+        - ``residual`` is the median measure at the end, and ``suboptimality`` the median f − f* of the runs that ended
+          elsewhere.
+        - ``best`` marks the winner of a task and mode, which is decided to need fewer iterations than every other
+          algorithm; ``fastest`` marks the least wall time and all whose quartiles overlap its own, without those that
+          other programs ``disturbed``.
+        - ``place`` ranks the methods of a task and mode from 1: by iterations, then those that did not solve it by the
+          residual that they reached. Runs that ended elsewhere come after those, and diverged ones last.
+        - ``open`` says that no method of the task and mode solved it.
         - ``cell`` is the run nearest to the median.
 
     Notes
@@ -57,24 +69,37 @@ def summary(runs: pd.DataFrame, timings: pd.DataFrame) -> pd.DataFrame:
     Times come from the machine that timed most cells, because times of different machines are never pooled. Missing
     times are nan.
     """
-    return summary_of(selected(runs, timings))
+    return summary_of(selected(runs, timings), winners)
 
 
-def summary_of(rows: pd.DataFrame) -> pd.DataFrame:
+def summary_of(rows: pd.DataFrame, winners: Collection[tuple[Any, ...]] = ()) -> pd.DataFrame:
     """Summarise the rows of `selected`; see `summary` for the columns."""
-    rows = rows.assign(solved=rows["status"] == "converged")
+    rows = rows.assign(solved=solved(rows), final=rate_table(rows)[1])
     groups = rows.groupby(_NAMES, sort=False)
-    table = groups.agg(solved=("solved", "sum"), of=("cell", "size"), machine=("machine", "first"))
-    table = table.join(rows[rows["typical"]].set_index(_NAMES)[[*_TASK, *_FACTS, "cell"]])
+    table = groups.agg(
+        solved=("solved", "sum"), of=("cell", "size"), machine=("machine", "first"), disturbed=("disturbed", "any")
+    )
+    facts = list(dict.fromkeys([*_TASK, *_FACTS, "cell", _variant(rows)]))
+    table = table.join(rows[rows["typical"]].set_index(_NAMES)[facts])
     table = table.join(_medians(rows)).join(_endings(rows))
     table["error"] = rows["error"].replace("", None).groupby([rows[name] for name in _NAMES]).first()
     table["status"] = table["ending"].mask(np.isfinite(table["iterations"]), "converged")
-    return _mark_best(table.reset_index()[_COLUMNS])
+    table = table.reset_index()
+    table["best"] = [key in winners for key in zip(*(table[name] for name in (*_WON, _variant(table))), strict=True)]
+    return _mark_fastest(_place(table[[*_COLUMNS, "best"]]))
+
+
+def _variant(table: pd.DataFrame) -> str:
+    return "variant" if "variant" in table else "optimizer"
+
+
+_WON = ("problem", "mode", "oracle", "tolerance")
 
 
 _COLUMNS = [
     *_NAMES, *_TASK, *_FACTS, "iterations", "solved", "of", "status", "ending", "statuses", "ended",
-    "gradient_evaluations", "predicted_iterations", "wall_time", "wall_time_iqr", "machine", "cell", "error",
+    "gradient_evaluations", "predicted_iterations", "residual", "suboptimality", "wall_time", "wall_time_iqr",
+    "disturbed", "machine", "cell", "error", "final",
 ]  # fmt: skip
 
 
@@ -92,13 +117,33 @@ def _medians(rows: pd.DataFrame) -> pd.DataFrame:
     groups = numbers.groupby(_NAMES)
     gaps = numbers.drop(columns=_NAMES).isna().groupby([numbers[name] for name in _NAMES]).any()
     medians = groups.median().mask(gaps)
-    solved = rows[rows["solved"]].groupby(_NAMES)["wall_time_iqr"].median()
-    return medians.join(solved)
+    spreads = rows[rows["solved"]].groupby(_NAMES)["wall_time_iqr"].median()
+    final = rows.groupby(_NAMES)["final"].median()
+    residual = rows["residual"].astype(float).fillna(np.inf).groupby([rows[name] for name in _NAMES]).median()
+    return medians.join(spreads).join(final).join(residual).join(_median_suboptimality(rows))
+
+
+def _median_suboptimality(rows: pd.DataFrame) -> pd.Series[float]:
+    """Return the median f − f* of the runs that ended elsewhere, by task, mode and method."""
+    values = rows["suboptimality"] if "suboptimality" in rows else pd.Series(np.nan, index=rows.index)
+    elsewhere = values.astype(float).where(rows["ending"] == ELSEWHERE)
+    return elsewhere.groupby([rows[name] for name in _NAMES]).median().rename("suboptimality")
+
+
+def _place(table: pd.DataFrame) -> pd.DataFrame:
+    """Add the columns ``place`` and ``open``; drop ``final``, by which unsolved rows are ranked."""
+    unsolved = np.isinf(table["iterations"])
+    keys = ["task", "mode"]
+    ordered = table.assign(final=table["final"].where(unsolved, 0.0)).sort_values([*keys, "iterations", "final"])
+    ties = ordered.duplicated([*keys, "iterations", "final"])
+    place = (ordered.groupby(keys).cumcount() + 1).where(~ties).ffill().astype(int)
+    nobody = unsolved.groupby([table[name] for name in keys]).transform("all")
+    return table.assign(place=place, open=nobody).drop(columns="final")
 
 
 def _endings(rows: pd.DataFrame) -> pd.DataFrame:
     """Count the statuses by task, mode and method, and find where and how most failures ended."""
-    counts = rows.groupby([*_NAMES, "status"]).size().unstack(fill_value=0)
+    counts = rows.groupby([*_NAMES, "ending"]).size().unstack(fill_value=0)
     failures = counts.drop(columns="converged", errors="ignore")
     ranked = ((row[row > 0]).sort_values(ascending=False, kind="stable") for _, row in counts.iterrows())
     words = [", ".join(f"{count} {status}" for status, count in row.items()) for row in ranked]
@@ -125,19 +170,20 @@ def selected(runs: pd.DataFrame, timings: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The rows in the order of the modes, with ``task``, ``method``, ``wall_time`` and ``typical``, which marks one
+        The rows in the order of the modes, with ``task``, ``method``, ``wall_time``, ``ending`` (the status, or
+        "elsewhere" for a run that converged at another point than the known minimum) and ``typical``, which marks one
         run of each task, mode and method: the one nearest to their median of iterations.
     """
     rows = labelled(runs[runs["selected"].astype(bool)])
     tightest = rows["tolerance"] == rows.groupby("task")["tolerance"].transform("min")
     rows = timed(rows[tightest].drop_duplicates([*_NAMES, "cell"]), timings)
-    return rows.assign(typical=_typical(rows))
+    return rows.assign(typical=_typical(rows), ending=endings(rows))
 
 
 def _typical(rows: pd.DataFrame) -> pd.Series[bool]:
     """Mark the first run nearest to the median of iterations of its task, mode and method."""
     names = [rows[name] for name in _NAMES]
-    count = rows["iterations"].astype(float).where(rows["status"] == "converged", np.inf)
+    count = rows["iterations"].astype(float).where(solved(rows), np.inf)
     median = count.groupby(names).transform("median")
     deviation = (count - median).abs().mask(np.isinf(median), (~np.isinf(count)).astype(float))
     nearest = deviation == deviation.groupby(names).transform("min")
@@ -181,26 +227,43 @@ def _format_settings(values: Mapping[Any, Any]) -> str:
 
 
 def timed(rows: pd.DataFrame, timings: pd.DataFrame) -> pd.DataFrame:
-    """Add the time that each run took to its last iteration, in seconds; nan if it was not timed."""
+    """Add the time that each run took to its last iteration, in seconds; nan if it was not timed.
+
+    ``disturbed`` marks times that other programs disturbed; see `times.displayed_times`.
+    """
     times = timings[timings["cell"].isin(rows["cell"])]
     if times.empty:
-        return rows.assign(wall_time=np.nan, wall_time_iqr=np.nan, machine=None)
+        return rows.assign(wall_time=np.nan, wall_time_iqr=np.nan, machine=None, disturbed=False)
     machine = times["machine"].value_counts(sort=True).index[0]
-    times = times[times["machine"] == machine].drop_duplicates(["cell", "iterations"])
-    return rows.merge(
-        times[["cell", "iterations", "machine", "wall_time", "wall_time_iqr"]], on=["cell", "iterations"], how="left"
-    )
+    times = displayed_times(times[times["machine"] == machine].drop_duplicates(["cell", "iterations"]))
+    columns = ["cell", "iterations", "machine", "wall_time", "wall_time_iqr", "disturbed"]
+    found = _from_other_starts(rows.merge(times[columns], on=["cell", "iterations"], how="left"))
+    return found.assign(disturbed=found["disturbed"].eq(True))
 
 
-def _mark_best(table: pd.DataFrame) -> pd.DataFrame:
-    """Add the columns ``best`` and ``fastest``."""
+def _from_other_starts(rows: pd.DataFrame) -> pd.DataFrame:
+    """Give runs from starts that were not timed the time per iteration of the same setting from those that were."""
+    groups = [rows[name] for name in _NAMES if name in rows]
+    several = rows["start"].nunique() > 1 and len(groups) == len(_NAMES)
+    if not several or rows["wall_time"].notna().all():
+        return rows
+    each, filled = rows["iterations"].astype(float), rows.copy()
+    timed = rows["start"].where(rows["wall_time"].notna()).groupby(groups).transform("nunique")
+    apart = rows["wall_time"].isna() & (timed == 1) & (each > 0)
+    for name in ("wall_time", "wall_time_iqr"):
+        per_iteration = (rows[name] / each.where(each > 0)).groupby(groups).transform("median")
+        filled.loc[apart, name] = (per_iteration * each)[apart]
+    filled["machine"] = filled["machine"].where(~apart, rows["machine"].dropna().iloc[0])
+    return filled
+
+
+def _mark_fastest(table: pd.DataFrame) -> pd.DataFrame:
+    """Add the column ``fastest``."""
     groups = table.groupby(["task", "mode"])
-    least = groups["iterations"].transform("min")
-    table["best"] = (table["iterations"] == least) & np.isfinite(table["iterations"])
     time, spread = table["wall_time"], table["wall_time_iqr"].fillna(0.0) / 2
     top = (time + spread).where(time == groups["wall_time"].transform("min"))
     reach = top.groupby([table["task"], table["mode"]]).transform("min")
-    table["fastest"] = (time - spread <= reach) & np.isfinite(time)
+    table["fastest"] = (time - spread <= reach) & np.isfinite(time) & ~table["disturbed"]
     return table
 
 
@@ -236,23 +299,23 @@ def _describe_mode(table: pd.DataFrame) -> list[str]:
 
 
 def _describe_leaders(table: pd.DataFrame) -> list[str]:
-    """Say which method needed the fewest iterations on which task, with ties and tasks that no method solved."""
+    """Say which algorithm is decided to need the fewest iterations on which task, where that is open, and what none solved."""
     tasks = table["task"].nunique()
-    best = table[table["best"]]
-    winners = {str(task): list(rows["method"]) for task, rows in best.groupby("task", sort=False)}
-    alone = Counter(methods[0] for methods in winners.values() if len(methods) == 1)
+    winners = {str(row["task"]): str(row["method"]) for row in table[table["best"]].to_dict("records")}
     parts: list[str] = []
-    for method, count in alone.most_common():
-        where = listed([_describe_margin(table, task) for task, methods in winners.items() if methods == [method]])
+    for method, count in Counter(winners.values()).most_common():
+        where = listed([_describe_margin(table, task) for task, winner in winners.items() if winner == method])
         parts.append(
-            f"{method} {'on' if parts else 'needed the fewest iterations on'} {_count_of_problems(count, tasks)}: {where}"
+            f"{method} {'on' if parts else 'needs the fewest iterations on'} {_count_of_problems(count, tasks)}: {where}"
         )
-    tied = [f"{listed(methods)} on {task}" for task, methods in winners.items() if len(methods) > 1]
-    if tied:
-        ties = listed(tied)
-        parts.append(f"a tie between {ties}" if parts else f"a tie for the fewest iterations between {ties}")
-    unsolved = [str(task) for task in table["task"].unique() if task not in winners]
-    return ["; ".join(parts)] * bool(parts) + [f"no method converged on {listed(unsolved)}"] * bool(unsolved)
+    unsolved = [str(task) for task, rows in table.groupby("task", sort=False) if rows["open"].all()]
+    open_ = [str(task) for task in table["task"].unique() if task not in winners and task not in unsolved]
+    nearest = [_describe_residuals(table, task) for task in unsolved]
+    return [
+        *["; ".join(parts)] * bool(parts),
+        *[f"which algorithm needs the fewest iterations is not decided on {listed(open_)}"] * bool(open_),
+        *[f"no algorithm solved {listed(nearest)}"] * bool(nearest),
+    ]
 
 
 def _count_of_problems(count: int, tasks: int) -> str:
@@ -261,32 +324,43 @@ def _count_of_problems(count: int, tasks: int) -> str:
 
 
 def _describe_margin(table: pd.DataFrame, task: str) -> str:
-    """Format the task with the fewest iterations and those of the next method."""
-    first, second = table[table["task"] == task].sort_values("iterations", kind="stable").iloc[:2].to_dict("records")
+    """Format the task with the winner's iterations and those of the next method."""
+    rows = table[table["task"] == task].sort_values(["best", "iterations"], ascending=[False, True], kind="stable")
+    first, second = rows.iloc[:2].to_dict("records")
     least, next_least = float(first["iterations"]), float(second["iterations"])
     rest = f" against {whole(next_least)} for {second['method']}" if np.isfinite(next_least) else ", no other converged"
     return f"{task} ({whole(least)}{rest})"
 
 
+def _describe_residuals(table: pd.DataFrame, task: str) -> str:
+    """Format a task that no algorithm solved with the least residual that one reached."""
+    [nearest] = table[table["task"] == task].sort_values("place", kind="stable").iloc[:1].to_dict("records")
+    return f"{task} ({nearest['method']} came nearest: {describe_end(nearest)})"
+
+
+def describe_end(row: Mapping[Any, Any]) -> str:
+    """Say how far a row of `summary` came that did not solve its task: f − f* if it ended elsewhere, else its measure."""
+    if row["status"] == ELSEWHERE:
+        return f"f − f* = {number(row['suboptimality'])}"
+    return f"{measure_sign(str(row['measure']), relative=bool(row['relative']))} = {number(row['residual'])}"
+
+
 def _describe_times(table: pd.DataFrame) -> list[str]:
-    """Say where the fastest method by wall time is not one with the fewest iterations."""
-    if not table["fastest"].any():
-        return []
-    other, ahead = [], []
-    for task, rows in table.groupby("task", sort=False):
+    """Say where the fastest method by wall time is not the winner by iterations."""
+    decided = table[table.groupby("task")["best"].transform("any")]
+    other = []
+    for task, rows in decided.groupby("task", sort=False):
         fastest, best = set(rows.loc[rows["fastest"], "method"]), set(rows.loc[rows["best"], "method"])
         if fastest and not fastest & best:
             other.append(f"{listed(sorted(fastest))} on {task}")
-        elif fastest < best:
-            ahead.append(f"{listed(sorted(fastest))} on {task}")
-    if other or ahead:
-        first = [f"by wall time the lead goes to another method: {listed(other)}"] * bool(other)
-        return [*first, *[f"of those that tie, the fastest by wall time: {listed(ahead)}"] * bool(ahead)]
-    return ["by wall time the same methods lead, or cannot be told from those that do"]
+    if other:
+        return [f"by wall time the lead goes to another algorithm: {listed(other)}"]
+    known = decided["fastest"].any()
+    return ["by wall time the same algorithms lead, or are indistinguishable from those that do"] if known else []
 
 
 def _describe_failures(table: pd.DataFrame) -> list[str]:
-    """List the methods with runs that did not converge: on which problems (or how many), and their statuses."""
+    """List the methods with runs that did not solve their problem: on which (or how many), and how they ended."""
     failed = table[table["solved"] < table["of"]]
     parts = []
     for method, rows in failed.groupby("method", sort=False):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -13,8 +12,9 @@ import pandas as pd
 from nagbench.analysis.summary import hyperparameters
 from nagbench.analysis.worst_cases import iterations_at_most
 from nagbench.core.errors import UsageError
-from nagbench.engine.lookup import problem_of
+from nagbench.engine.lookup import code_of
 from nagbench.engine.oracles import start_of
+from nagbench.experiments.recorded import Recorded
 from nagbench.optimizers import schedules
 from nagbench.optimizers.algorithm import Method, Optimizer
 from nagbench.optimizers.registry import find_algorithm
@@ -26,10 +26,12 @@ from nagbench.problems.problem import Floats, Problem
 _COUNT_TOLERANCE = 1e-3
 # This close to the edge of stability, growth or decay may be too slow to show within the budget.
 _EDGE_MARGIN = 0.01
+# Results that hold nothing of a user's code.
+NOTHING = Recorded()
 _RUN_COLUMNS = ["cell", "problem", "variant", "mode", "oracle", "start", "seed", "tolerance", "status", "iterations"]
 
 
-def beside(runs: pd.DataFrame, plan: pd.DataFrame) -> pd.DataFrame:
+def beside(runs: pd.DataFrame, plan: pd.DataFrame, recorded: Recorded = NOTHING) -> pd.DataFrame:
     """Compare each row of a sweep's runs with what theory predicts for it.
 
     Parameters
@@ -38,6 +40,8 @@ def beside(runs: pd.DataFrame, plan: pd.DataFrame) -> pd.DataFrame:
         The runs of a sweep.
     plan : DataFrame
         The plan of the sweep, which holds the problems.
+    recorded : Recorded
+        What the results hold of users' problems and optimizers, whose code is not run.
 
     Returns
     -------
@@ -45,7 +49,7 @@ def beside(runs: pd.DataFrame, plan: pd.DataFrame) -> pd.DataFrame:
         One row for each run, with the columns that identify it and:
 
         - ``smoothness``, ``strong_convexity``: L and μ, and ``place``, where they hold: known facts "everywhere", or
-          estimates at the "minimiser" or the "start" (see `curvature.find_curvature`).
+          estimates at the "minimizer" or the "start" (see `curvature.find_curvature`).
         - ``step_size``, and ``stable_up_to``, the largest stable step of the linear theory, edge/L.
         - ``rate``, measured as a factor per iteration, and ``rate_in_theory``: the largest spectral radius over the
           spectrum if it is known, else over μ and L; for an estimate, of the quadratic that fits f there.
@@ -58,7 +62,9 @@ def beside(runs: pd.DataFrame, plan: pd.DataFrame) -> pd.DataFrame:
     specs = plan.drop_duplicates("cell").set_index("cell")["problem_spec"]
     settings = hyperparameters(runs)
     rows = [
-        _compare_run(row, str(specs[row["cell"]]), settings) for row in runs.to_dict("records") if row["cell"] in specs
+        _compare_run(row, str(specs[row["cell"]]), settings, recorded)
+        for row in runs.to_dict("records")
+        if row["cell"] in specs
     ]
     return pd.DataFrame(rows, columns=[*_RUN_COLUMNS, *_THEORY_COLUMNS])
 
@@ -69,9 +75,10 @@ _THEORY_COLUMNS = [
 ]  # fmt: skip
 
 
-def _compare_run(run: Mapping[Any, Any], spec: str, settings: list[str]) -> dict[str, Any]:
+def _compare_run(run: Mapping[Any, Any], spec: str, settings: list[str], recorded: Recorded) -> dict[str, Any]:
     """Compare one run with theory."""
-    problem, found = problem_of(spec), _curvature(spec)
+    problem = _available_problem(spec, recorded)
+    found = None if problem is None else recorded.curvature(spec)
     optimizer = _optimizer(run, settings)
     row = {name: run[name] for name in _RUN_COLUMNS} | dict.fromkeys(_THEORY_COLUMNS)
     row |= {"rate": math.exp(run["rate"]) if pd.notna(run["rate"]) else None, "step_size": run.get("step_size")}
@@ -82,21 +89,31 @@ def _compare_run(run: Mapping[Any, Any], spec: str, settings: list[str]) -> dict
     if found is not None:
         row |= {"smoothness": found.smoothness, "strong_convexity": found.strong_convexity, "place": found.place}
         # Where a constraint or a kink is active, the Hessian of f alone says nothing of the rate.
-        if optimizer is not None and not problem.composite:
+        composite = problem is not None and problem.composite
+        if optimizer is not None and not composite:
             row |= _linear_theory(optimizer, found)
-        if optimizer is not None:
+        elif optimizer is None:
+            edge, row["rate_in_theory"] = recorded.linear_theory(str(run["cell"]))
+            row["stable_up_to"] = _stable_step(edge, found)
+        if optimizer is not None and problem is not None:
             row["at_most"] = _worst_case_iterations(run, problem, optimizer, found)
     return row | {"violation": _describe_violations(run, row, problem)}
 
 
-@functools.lru_cache(maxsize=256)
-def _curvature(spec: str) -> Curvature | None:
-    """Return the curvature of a problem, cached by its specification."""
-    return find_curvature(problem_of(spec))
+def _available_problem(spec: str, recorded: Recorded) -> Problem | None:
+    """Return a problem, None for a user's of which nothing is stored."""
+    try:
+        return recorded.problem(spec)
+    except UsageError:
+        if code_of(spec, ""):
+            return None
+        raise
 
 
 def _optimizer(run: Mapping[Any, Any], settings: list[str]) -> Optimizer | None:
-    """Rebuild the optimizer of a run. Return None if its method no longer exists."""
+    """Rebuild the optimizer of a run. Return None if it is a user's, or if its method no longer exists."""
+    if ":" in str(run["optimizer"]):
+        return None
     try:
         method = find_algorithm(str(run["optimizer"]))
         accepted = {*method.hyperparameters, *schedules.SCHEDULE_HYPERPARAMETERS}
@@ -108,13 +125,14 @@ def _optimizer(run: Mapping[Any, Any], settings: list[str]) -> Optimizer | None:
 def _linear_theory(optimizer: Optimizer, found: Curvature) -> dict[str, float | None]:
     """Return the largest stable step and the asymptotic rate of the linear theory."""
     edge = stability_limit(optimizer.method, optimizer.hyperparameters)
-    ends = [found.smoothness, *([found.strong_convexity] if found.strong_convexity else [])]
-    spectrum = found.spectrum if found.spectrum is not None else np.array(ends)
-    resolved = spectrum[spectrum > 1e-8 * found.smoothness]
     return {
-        "stable_up_to": edge / found.smoothness if edge is not None and math.isfinite(edge) else None,
-        "rate_in_theory": asymptotic_rate(optimizer, resolved),
+        "stable_up_to": _stable_step(edge, found),
+        "rate_in_theory": asymptotic_rate(optimizer, found.eigenvalues),
     }
+
+
+def _stable_step(edge: float | None, found: Curvature) -> float | None:
+    return edge / found.smoothness if edge is not None and math.isfinite(edge) else None
 
 
 def _worst_case_iterations(
@@ -131,7 +149,7 @@ def _worst_case_iterations(
         return None
 
 
-def _describe_violations(run: Mapping[Any, Any], row: Mapping[str, Any], problem: Problem) -> str:
+def _describe_violations(run: Mapping[Any, Any], row: Mapping[str, Any], problem: Problem | None) -> str:
     """Say which predictions the run violates."""
     violations = []
     predicted, iterations = row["predicted_iterations"], run["iterations"]
@@ -147,7 +165,8 @@ def _describe_violations(run: Mapping[Any, Any], row: Mapping[str, Any], problem
     ):
         violations.append(f"more than the {row['at_most']} iterations of the worst case")
     edge = row["stable_up_to"]
-    if edge is not None and row["place"] == "everywhere" and problem.kind == "quadratic" and run["oracle"] == "exact":
+    exact = problem is not None and problem.kind == "quadratic" and run["oracle"] == "exact"
+    if edge is not None and row["place"] == "everywhere" and exact:
         distance = row["step_size"] / edge - 1.0
         if distance < -_EDGE_MARGIN and run["status"] == "diverged":
             violations.append("diverged where it is stable")
@@ -178,14 +197,19 @@ def boundary(
     -------
     DataFrame
         The hyperparameter, ``step_size``, and ``place``, where L holds: "everywhere" if it is known (the boundary is
-        exact on a quadratic and a guide elsewhere), else an estimate at the "minimiser" (the boundary holds for the
+        exact on a quadratic and a guide elsewhere), else an estimate at the "minimizer" (the boundary holds for the
         last iterations) or at the "start". Empty if the method is not linear or follows a schedule, or if L is not
         available.
     """
+    return _boundary(find_curvature(problem), method, name, values, fixed)
+
+
+def _boundary(
+    found: Curvature | None, method: Method, name: str, values: Floats, fixed: Mapping[str, Any] | None
+) -> pd.DataFrame:
     scheduled = any((fixed or {}).get(word, schedules.CONSTANT) != schedules.CONSTANT for word in schedules.SCHEDULES)
-    found = None if scheduled else find_curvature(problem)
     rows = []
-    for value in values if found is not None else ():
+    for value in values if found is not None and not scheduled else ():
         edge = stability_limit(method, {**(fixed or {}), name: float(value)})
         if edge is None or found is None:
             break
@@ -193,7 +217,7 @@ def boundary(
     return pd.DataFrame(rows, columns=[name, "step_size", "place"]).replace(np.inf, np.nan)
 
 
-def boundaries(cells: pd.DataFrame, spec: str, name: str = "momentum") -> pd.DataFrame:
+def boundaries(cells: pd.DataFrame, spec: str, name: str = "momentum", recorded: Recorded = NOTHING) -> pd.DataFrame:
     """Compute the `boundary` for the rows of one method on one problem.
 
     Parameters
@@ -204,14 +228,35 @@ def boundaries(cells: pd.DataFrame, spec: str, name: str = "momentum") -> pd.Dat
         The specification of the problem in canonical JSON, as in the plan.
     name : str
         The hyperparameter along which the boundary runs.
+    recorded : Recorded
+        What the results hold of users' problems and optimizers, whose code is not run.
 
     Returns
     -------
     DataFrame
-        The table of `boundary` at the values that occur in ``cells``.
+        The table of `boundary` at the values that occur in ``cells``; empty where it needs code that is not stored.
     """
+    problem = _available_problem(spec, recorded)
+    found = None if problem is None else recorded.curvature(spec)
+    if ":" in str(cells["optimizer"].iloc[0]):
+        return _recorded_boundary(cells, name, found, recorded)
     settings = [setting for setting in hyperparameters(cells) if cells[setting].nunique() == 1]
     method = find_algorithm(str(cells["optimizer"].iloc[0]))
     fixed: dict[str, Any] = {key: float(cells[key].iloc[0]) for key in settings if key in method.hyperparameters}
     fixed |= {word: str(cells[word].iloc[0]) for word in schedules.SCHEDULES if word in settings}
-    return boundary(problem_of(spec), method, name, np.sort(cells[name].unique()), fixed)
+    return _boundary(found, method, name, np.sort(cells[name].unique()), fixed)
+
+
+def _recorded_boundary(cells: pd.DataFrame, name: str, found: Curvature | None, recorded: Recorded) -> pd.DataFrame:
+    """Return the boundary of a user's optimizer from its stored stable steps."""
+    edges = {
+        float(value): edge
+        for cell, value in zip(cells["cell"], cells[name], strict=True)
+        if (edge := recorded.linear_theory(str(cell))[0]) is not None
+    }
+    rows = [
+        {name: value, "step_size": edge / found.smoothness, "place": found.place}
+        for value, edge in sorted(edges.items())
+        if found is not None
+    ]
+    return pd.DataFrame(rows, columns=[name, "step_size", "place"]).replace(np.inf, np.nan)

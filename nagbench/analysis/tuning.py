@@ -1,6 +1,7 @@
 """Assess whether a tuned result is luck: results by number of trials, scores on held-out starts and seeds, and cost.
 
-All functions take a sweep's `runs`, use the rows of mode "tuned", and return a table.
+All functions take a sweep's `runs`, use the rows of mode "tuned", and return a table. The trial that a sweep selects is
+chosen in `nagbench.experiments.selection`.
 """
 
 from __future__ import annotations
@@ -43,8 +44,10 @@ def by_trials(runs: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
 
     Notes
     -----
-    The score of a trial is its median count over starts and seeds. The quantiles are those of the best of n trials
-    drawn with replacement from all that were run, a bootstrap over trials: with the distribution F of the scores,
+    The score of a trial is its median count over starts and seeds. Where a tuning has replicates, ``best`` is that of the
+    first, the quantiles are those of the best of the first n trials over the replicates, and trials that were not run from
+    all starts are no best; ``evaluations`` are the mean of the replicates. Otherwise the quantiles are those of the best of n
+    trials drawn with replacement from all that were run, a bootstrap over trials: with the distribution F of the scores,
     P(best ≤ c) = 1 − (1 − F(c))ⁿ, so they are computed exactly [1]_.
 
     A Sobol prefix is more even than independent trials, so the interval shows about as much chance or more. No score
@@ -57,6 +60,13 @@ def by_trials(runs: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
     tail = 0.5 * (1.0 - level)
     tables = []
     for key, group in _scores(runs).groupby(_NAMED, sort=False):
+        if group["replicate"].nunique() > 1:
+            tables.append(
+                _over_replicates(group, tail).assign(
+                    **{name: str(value) for name, value in zip(_NAMED, key, strict=True)}
+                )
+            )
+            continue
         scores = group["score"].to_numpy(float)
         n = np.arange(1.0, scores.size + 1.0)
         tables.append(
@@ -73,10 +83,27 @@ def by_trials(runs: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns)
 
 
+def _over_replicates(group: pd.DataFrame, tail: float) -> pd.DataFrame:
+    """Return the best of the first n trials of the replicates of one tuning, and their quantiles."""
+    complete = group["cells"] == group["cells"].max()
+    first = group.groupby("replicate")["trial"].transform("min")
+    table = group.assign(best=group["score"].where(complete, np.inf), number=group["trial"] - first + 1)
+    best, spent = (
+        table.pivot(index="number", columns="replicate", values=name).sort_index() for name in ("best", "evaluations")
+    )
+    running = np.minimum.accumulate(best.fillna(np.inf).to_numpy(), axis=0)
+    low, median, high = np.quantile(running, [tail, 0.5, 1.0 - tail], axis=1, method="inverted_cdf")
+    return pd.DataFrame(
+        {"trials": best.index, "best": running[:, 0], "low": low, "median": median, "high": high,
+         "evaluations": spent.fillna(0.0).cumsum().mean(axis=1).to_numpy()}
+    )  # fmt: skip
+
+
 def _scores(runs: pd.DataFrame) -> pd.DataFrame:
     """Aggregate each trial over starts and seeds."""
     rows = tuned(runs)
-    found = rows.assign(final=rows["residual"].fillna(np.inf)).groupby([*_NAMED, "trial"], sort=False)
+    rows = rows if "replicate" in rows else rows.assign(replicate=0)
+    found = rows.groupby([*_NAMED, "replicate", "trial"], sort=False)
     table = found.agg(
         score=("count", "median"),
         final=("final", "median"),
@@ -219,6 +246,9 @@ def held_out(runs: pd.DataFrame, folds: int = 5) -> pd.DataFrame:
     the smallest final measure, then the lower number.
     """
     rows = tuned(runs)
+    # Trials that were given up after the first start cannot be scored on others.
+    many = rows.groupby([*_NAMED, "trial"])["start"].transform("nunique")
+    rows = rows[many == many.groupby([rows[name] for name in _NAMED]).transform("max")]
     found = []
     for key, group in rows.groupby(_NAMED, sort=False):
         parts = {name: _assign_parts(group[name], folds) for name in _INSTANCE}
@@ -244,7 +274,7 @@ _SPLIT = ["trial", "tuned_on", "scored_on", "tuned", "scored", "best", "regret"]
 
 def _score_split(tuning: pd.DataFrame, scoring: pd.DataFrame) -> dict[str, float]:
     """Select the best trial on one set of rows and score it on another."""
-    scores = tuning.assign(score=tuning["count"], final=tuning["residual"].fillna(np.inf))
+    scores = tuning.assign(score=tuning["count"])
     ranked = _sort_trials(scores.groupby("trial")[["score", "final"]].median().reset_index())
     trial = int(ranked["trial"].iloc[0])
     others = scoring.groupby("trial")["count"].median()

@@ -382,7 +382,7 @@ def iterations_at_most(
     Parameters
     ----------
     problem : Problem
-        The problem; only its constants L, μ, f* and its minimisers are used.
+        The problem; only its constants L, μ, f* and its minimizers are used.
     optimizer : Optimizer
         The method with its hyperparameters.
     measure : {"gradient", "value", "distance", "gradient-mapping", "gap"}
@@ -395,7 +395,7 @@ def iterations_at_most(
     Returns
     -------
     int or None
-        The iterations after which the measure is within the tolerance. None if f is not convex, L or the minimiser is
+        The iterations after which the measure is within the tolerance. None if f is not convex, L or the minimizer is
         unknown, or there is no bound for this method at these hyperparameters.
 
     Notes

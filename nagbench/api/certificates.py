@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
+from nagbench.core import arguments
 from nagbench.problems.problem import Problem
 from nagbench.validation.equivalence import certificate
 from nagbench.validation.equivalence.certificate import PROBLEM, STEPS
@@ -114,7 +115,16 @@ def verify(
     >>> certificate.pairs["verdict"].tolist()
     ['rounding']
     """
+    for name in names:
+        arguments.text("name", name)
+    chosen = None if scenarios is None else arguments.listed("scenarios", scenarios, "names")
+    if not isinstance(hyperparameters, Mapping | None):
+        raise arguments.refuse("hyperparameters", hyperparameters, "values by name")
     plain = certificate.verify(
-        *names, problem=problem, scenarios=scenarios, steps=steps, hyperparameters=hyperparameters
+        *names,
+        problem=problem,
+        scenarios=chosen,
+        steps=arguments.whole("steps", steps, 2, 2**53 - 1),
+        hyperparameters=hyperparameters,
     )
     return _with_plot(plain)

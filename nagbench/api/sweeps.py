@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from nagbench.core import arguments
+from nagbench.core import trust as core_trust
 from nagbench.core.environment import one_thread
 from nagbench.engine.fingerprints import clear_caches
 from nagbench.execution.deadline import Deadline
 from nagbench.execution.executors import Execution, check_execution, limits_of
 from nagbench.execution.sandbox import sandboxed
 from nagbench.experiments.merge import merge_results
+from nagbench.experiments.names import code_only_results_name
 from nagbench.experiments.results import Results, load_results
 from nagbench.experiments.serialize import text_of_optimizer, text_of_problem
 from nagbench.experiments.specification import Spec, read_spec, validate_spec
@@ -21,6 +25,9 @@ from nagbench.experiments.storage.store import Store, Warn
 from nagbench.experiments.sweep import run_sweep
 from nagbench.optimizers.algorithm import Optimizer
 from nagbench.problems.problem import Problem
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Sweep(Results):
@@ -36,6 +43,8 @@ class Sweep(Results):
         One row for each timed cell, machine and iteration count; times in seconds per replay.
     curves : pandas.DataFrame
         Value, gradient norm and distance along the selected runs.
+    scores : pandas.DataFrame
+        Runs of the selected settings from held-out starts, and from starts that are moved by roundings.
     failures : pandas.DataFrame
         The rows of ``runs`` with status "error", one per cell.
     missing : int
@@ -43,6 +52,27 @@ class Sweep(Results):
     manifest
         The specification, versions, machines, git commit, and the command that repeats the sweep.
     """
+
+    @functools.cached_property
+    def verdicts(self) -> pd.DataFrame:
+        """Which of two optimizers needs fewer iterations, and how sure that is.
+
+        One row for each pair of variants, problem, mode, oracle and tolerance; see `nagbench.analysis.verdicts.verdicts`.
+
+        Examples
+        --------
+        >>> import nagbench
+        >>> sweep = nagbench.sweep(
+        ...     problems=["ill-conditioned-1e2"], optimizers=["gradient-descent", "nesterov"], modes=["theory"], starts=8,
+        ...     tolerances=[1e-6], timing=False, out="results/verdicts",
+        ... )
+        >>> sweep.verdicts[["a", "b", "ratio", "verdict"]].round(1)
+                          a         b  ratio verdict
+        0  gradient-descent  nesterov    0.2       b
+        """
+        from nagbench.analysis.verdicts import verdicts_of
+
+        return verdicts_of(self)
 
     def _repr_html_(self) -> str:
         """Return the findings and the summary for a notebook."""
@@ -118,7 +148,7 @@ def load(folder: str | Path, *, warn: Warn | None = None) -> Sweep:
     0    bowl  nesterov   0.001000  converged
     1    bowl  nesterov   0.000001  converged
     """
-    return _with_report(load_results(folder, warn=warn))
+    return _with_report(load_results(arguments.path("folder", folder), warn=warn))
 
 
 def merge(runs: Sequence[str | Path], out: str | Path, *, warn: Warn | None = None) -> Sweep:
@@ -158,7 +188,8 @@ def merge(runs: Sequence[str | Path], out: str | Path, *, warn: Warn | None = No
     >>> merged.counted, merged.missing
     (2, 0)
     """
-    return _with_report(merge_results(runs, out, warn=warn))
+    folders = [arguments.path("runs", run) for run in arguments.listed("runs", runs, "results directories")]
+    return _with_report(merge_results(folders, arguments.path("out", out), warn=warn))
 
 
 def sweep(
@@ -176,6 +207,7 @@ def sweep(
     cell_memory: float | None = None,
     fail_fast: bool = False,
     fresh: bool = False,
+    trust: bool = False,
     command: str | None = None,
     progress: Progress | None = None,
     **settings: Any,
@@ -191,7 +223,7 @@ def sweep(
     out
         The results directory. The default is ``results/NAME-HASH``.
     jobs
-        Number of counting processes; None for one per core if the work is long enough to pay for them. Timing always
+        Number of worker processes; None for one per core if the work is long enough to pay for them. Timing always
         runs alone, in this process.
     executor : {"local", "dask"}
         Where cells are counted.
@@ -208,6 +240,8 @@ def sweep(
         Whether to end the sweep at the first cell with status "error".
     fresh
         Whether to delete first what ``out`` holds.
+    trust
+        Whether code from outside may run that ``spec`` names if that is a file in a results directory.
     command
         The command that repeats the sweep, for the manifest.
     progress
@@ -240,16 +274,23 @@ def sweep(
     0  gradient-descent  converged         922                   922
     1          nesterov  converged         158                   158
     """
+    for name, value in (("fresh", fresh), ("trust", trust), ("fail_fast", fail_fast)):
+        arguments.flag(name, value)
+    if out is not None:
+        out = arguments.path("out", out)
+    if not isinstance(progress, Progress | None):
+        raise arguments.refuse("progress", progress, "a Progress")
     if problems is not None:
         settings["problems"] = _text_forms(problems, text_of_problem)
     if optimizers is not None:
         settings["optimizers"] = _text_forms(optimizers, text_of_optimizer)
-    checked = _make_spec(spec, {name: value for name, value in settings.items() if value is not None})
+    listener = progress or Progress()
+    checked = _make_spec(spec, {name: value for name, value in settings.items() if value is not None}, trust, listener)
     execution = Execution(jobs, executor, scheduler, limits_of(cell_timeout, cell_memory))
     check_execution(execution, shard)
     clear_caches()
     deadline = None if timeout is None else Deadline(timeout)
-    listener = with_deadline(progress or Progress(), deadline)
+    listener = with_deadline(listener, deadline)
     with (
         deadline.alarm() if deadline else contextlib.nullcontext(),
         one_thread(),
@@ -270,7 +311,7 @@ def _text_forms(items: Any, text_of: Callable[[Any], str]) -> Any:
     return [text_of(item) if isinstance(item, Problem | Optimizer) else item for item in items]
 
 
-def _make_spec(spec: str | Path | Spec | None, settings: Mapping[str, Any]) -> Spec:
+def _make_spec(spec: str | Path | Spec | None, settings: Mapping[str, Any], trusted: bool, listener: Progress) -> Spec:
     """Return a checked specification with the settings in place of its own."""
     if isinstance(spec, Spec) and not settings:
         return spec
@@ -278,4 +319,8 @@ def _make_spec(spec: str | Path | Spec | None, settings: Mapping[str, Any]) -> S
         return validate_spec({**spec.model_dump(), **settings})
     if spec is None:
         return validate_spec(settings)
-    return validate_spec(read_spec(Path(spec), **settings), str(spec))
+    file = arguments.path("spec", spec)
+    checked = validate_spec(read_spec(file, **settings), str(file))
+    if line := core_trust.trust(file, code_only_results_name(file, checked, settings), trusted=trusted):
+        listener.warn(line)
+    return checked

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nagbench.cli.console import print_message, print_table
+from nagbench.cli.console import echo, print_message, print_table
 from nagbench.cli.options import PATH, Decorator, Verb, confidence_option, format_option
 
 if TYPE_CHECKING:
@@ -21,20 +21,27 @@ def _share_option(option: str, name: str, default: float, help: str) -> Decorato
 @click.command("compare", cls=Verb)
 @click.argument("a", type=PATH)
 @click.argument("b", type=PATH)
-@_share_option("--threshold", "times", 0.05, "Relative slowdown of a method from which on it is a regression.")
+@_share_option("--threshold", "times", 0.05, "Smallest relative slowdown of an algorithm that is a regression.")
+@_share_option("--cell-threshold", "cells", 0.25, "Smallest relative slowdown of a single cell that is a regression.")
 @_share_option(
-    "--cell-threshold", "cells", 0.25, "Relative slowdown of a single cell from which on it is a regression."
+    "--counts-threshold", "counts", 0.01, "Largest relative rise of the median iterations that is not a regression."
 )
-@_share_option("--counts-threshold", "counts", 0.01, "Relative rise in iterations above which it is a regression.")
-@confidence_option("level of the intervals of all methods together")
+@confidence_option("level of the intervals of all algorithms together")
 @_share_option("--noise", "cell_noise", 0.02, "Relative noise floor of the time of a cell.")
-@_share_option("--session-noise", "session_noise", 0.01, "Relative noise floor of all times of one process.")
+@_share_option(
+    "--session-noise", "session_noise", 0.01, "Relative noise floor of a session, which all times of one process share."
+)
+@click.option("--no-times", is_flag=True, help="Compare counts and statuses only.")
 @format_option("table", "json", "md")
-def command(a: Path, b: Path, cell_noise: float, session_noise: float, shape: str, **thresholds: float) -> int:
+def command(
+    a: Path, b: Path, cell_noise: float, session_noise: float, no_times: bool, shape: str, **thresholds: float
+) -> int:
     """Compare results directory B with the earlier A: counts exactly, times with confidence intervals, and statuses.
 
-    Cells are matched by key, otherwise by name. Times are compared only if both were taken on the same machine. The exit
-    code is 1 on a regression.
+    Cells are matched by key, otherwise by problem, variant, mode, trial, start, seed, oracle, tolerance, measure and
+    precision. Every change in an iteration count is reported. Times are compared only if both were taken on the same
+    machine, and cannot be told where other programs disturbed more than a quarter of their repeats. The exit code is 1 on a
+    regression.
     """
     import json
 
@@ -44,12 +51,12 @@ def command(a: Path, b: Path, cell_noise: float, session_noise: float, shape: st
     from nagbench.api.sweeps import load
 
     rules = Rules(**thresholds, noise=Noise(cell_noise, session_noise))
-    comparison = compare(load(a, warn=print_message), load(b, warn=print_message), rules)
+    comparison = compare(load(a, warn=print_message), load(b, warn=print_message), rules, timing=not no_times)
     if shape == "md":
-        click.echo(markdown(comparison), nl=False)
+        echo(markdown(comparison), nl=False)
     else:
         if shape == "json":
-            click.echo(json.dumps(_to_plain_data(plain(comparison)), ensure_ascii=False))
+            echo(json.dumps(_to_plain_data(plain(comparison)), ensure_ascii=False))
         else:
             _print_comparison(comparison)
         for note in comparison.notes:
@@ -74,16 +81,16 @@ def _print_comparison(comparison: Comparison) -> None:
     """Print the headline, the regressions, and the tables that are not empty."""
     from nagbench.analysis.compare_formats import changed_cells, changed_counts, counts_line, headline, method_times
 
-    click.echo(f"{headline(comparison)}, {comparison.a} → {comparison.b}")
+    echo(f"{headline(comparison)}, {comparison.a} → {comparison.b}")
     for line in comparison.regressions:
-        click.echo(f"  {line}")
-    click.echo(f"\n{counts_line(comparison)}")
+        echo(f"  {line}")
+    echo(f"\n{counts_line(comparison)}")
     for title, table in (
         ("selected variants whose counts changed:", changed_counts(comparison)),
-        ("times by method:", method_times(comparison)),
+        ("times by algorithm:", method_times(comparison)),
         ("single cells whose time changed:", changed_cells(comparison)),
         ("in one of the two only:", comparison.only),
     ):
         if not table.empty:
-            click.echo(f"\n{title}")
+            echo(f"\n{title}")
             print_table(table)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nagbench.core.errors import UsageError
+from nagbench.core.visible import not_a_formula, visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,12 +23,21 @@ _USUALLY_CONSTANT = ("oracle", "start", "seed", "optimizer", "cells", "settings"
 
 def print_message(message: str) -> None:
     """Print a warning, an error or a status line on stderr, with the name of the program in front."""
-    click.echo(f"nagbench: {message}", err=True)
+    _write_error(f"nagbench: {message}")
 
 
 def print_note(note: str) -> None:
     """Print a remark about the results on stderr."""
-    click.echo(note, err=True)
+    _write_error(note)
+
+
+def _write_error(text: str) -> None:
+    click.echo(visible(text), err=True)
+
+
+def echo(text: object = "", *, nl: bool = True) -> None:
+    """Print a text on stdout, without control characters."""
+    click.echo(visible(str(text)), nl=nl)
 
 
 def print_table(rows: pd.DataFrame | Sequence[dict[str, Any]], shape: str = "table") -> None:
@@ -44,11 +54,11 @@ def print_table(rows: pd.DataFrame | Sequence[dict[str, Any]], shape: str = "tab
 
     table = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(rows)
     if shape == "csv":
-        click.echo(table.to_csv(index=False), nl=False)
+        echo(spreadsheet(table).to_csv(index=False), nl=False)
     elif shape == "json":
         from nagbench.experiments.serialize import table_to_json
 
-        click.echo(table_to_json(table))
+        echo(table_to_json(table))
     else:
         _print_columns(table)
 
@@ -71,7 +81,15 @@ def _cell_text(value: Any) -> Any:
     from rich.text import Text
 
     missing = value is None or value is pd.NA or value != value
-    return Text("" if missing else f"{value:g}" if isinstance(value, float) else str(value))
+    return Text("" if missing else f"{value:g}" if isinstance(value, float) else visible(str(value)))
+
+
+def spreadsheet(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose texts no spreadsheet runs as formulas; see `not_a_formula`."""
+    made = table.copy()
+    for name in made.select_dtypes(exclude=["number", "bool"]):
+        made[name] = made[name].map(lambda value: not_a_formula(value) if isinstance(value, str) else value)
+    return made
 
 
 def drop_uninformative(table: pd.DataFrame) -> pd.DataFrame:
@@ -93,20 +111,20 @@ def print_object(facts: Mapping[str, Any]) -> None:
 
     from nagbench.experiments.serialize import table_to_json
 
-    click.echo(table_to_json(pd.DataFrame([facts]))[1:-1])
+    echo(table_to_json(pd.DataFrame([facts]))[1:-1])
 
 
 def print_facts(facts: Mapping[str, Any]) -> None:
     """Print facts on stdout, one per line."""
     for name, value in facts.items():
-        click.echo(f"{name:<21} {value}")
+        echo(f"{name:<21} {value}")
 
 
 def stdout_console(width: int = 200) -> Console:
     """Return a rich console for stdout with this width, or that of the terminal if stdout is one."""
     from rich.console import Console
 
-    return Console(highlight=False, width=None if sys.stdout.isatty() else width)
+    return Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else width)
 
 
 def save_figure(figure: Any, file: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from nagbench.cli.console import print_note
+from nagbench.cli.console import echo, print_note
 from nagbench.cli.options import PATH, Verb, format_option
 from nagbench.core.errors import UsageError
 
@@ -15,9 +15,9 @@ from nagbench.core.errors import UsageError
 @click.option("--out", type=PATH, default=Path("gallery"), show_default=True, help="Folder of the figures.")
 @format_option("png", "svg", "pdf")
 def command(out: Path, shape: str) -> None:
-    """Draw figures that explain accelerated gradients, all from real runs: surface, contours, path, overshoot, curves.
+    """Draw figures that explain accelerated gradients, all from real runs: surface, contours, trajectory, overshoot, curves.
 
-    The paths of the files go to stdout, what they show to stderr.
+    File paths are printed on stdout, captions on stderr.
     """
     from nagbench.reporting.figures.gallery import GALLERY
     from nagbench.reporting.figures.style import save_figure
@@ -27,7 +27,7 @@ def command(out: Path, shape: str) -> None:
         for name, figure in GALLERY.items():
             file = out / f"{name}.{shape}"
             save_figure(figure.draw(), file)
-            click.echo(file)
+            echo(file)
             print_note(f"  {figure.description}\n  {figure.command}")
     except OSError as error:
         raise UsageError(f"the figures cannot be written to {out}: {error.strerror}") from None

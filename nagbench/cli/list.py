@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.command("list", cls=Verb)
 @click.argument("what", type=click.Choice(["problems", "optimizers", "families"]))
 @click.option("--kind", help="Only problems that are quadratic, convex (and not quadratic) or nonconvex.")
-@click.option("--dimension", metavar="N|LOW..HIGH", help="Only problems of this dimension; LOW.. and ..HIGH work too.")
+@click.option("--dimension", metavar="N|LOW..HIGH", help="Only problems of this dimension; open ranges: LOW.., ..HIGH.")
 @click.option("--condition", metavar="LOW..HIGH", help="Only problems whose condition number κ = L/μ is in this range.")
 @click.option("--source", metavar="TEXT", help="Only problems whose source contains this text.")
 @click.option("--suite", help="Only problems of this suite.")
@@ -56,7 +56,7 @@ def _optimizer_row(name: str, method: Method) -> dict[str, Any]:
     from nagbench.optimizers.adapters import explain_missing_library
 
     reason = explain_missing_library(method.library)
-    defaults = ", ".join(f"{key}={known.default:g}" for key, known in method.hyperparameters.items())
+    defaults = ", ".join(f"{key}={known.text(known.default)}" for key, known in method.hyperparameters.items())
     return {
         "name": name, "library": f"{method.library} ({reason})" if reason else method.library,
         "hyperparameters": defaults, "update": method.summary.rstrip("."), "source": method.source,

@@ -1,4 +1,4 @@
-"""How the verbs that analyse results load them."""
+"""How the verbs that analyze results load them."""
 
 from __future__ import annotations
 

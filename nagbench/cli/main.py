@@ -19,7 +19,8 @@ import click
 
 from nagbench import __version__
 from nagbench.cli.console import print_message
-from nagbench.core.errors import PluginWarning, UsageError
+from nagbench.core.errors import CacheWarning, PluginWarning, UsageError
+from nagbench.core.visible import ENCODING_ERRORS
 from nagbench.execution.deadline import OutOfTimeError, time_is_over
 from nagbench.execution.signals import end_where_lost, exit_code, ignore_signals, install_handlers, interrupted
 
@@ -68,7 +69,44 @@ def main() -> NoReturn:
     warnings.showwarning = _show_warning
     # From then on only the interpreter shuts down; an interrupt would just print a traceback.
     atexit.register(ignore_signals)
-    sys.exit(_run())
+    sys.exit(_deliver(_run()))
+
+
+class _Stream(io.TextIOWrapper):
+    """A standard stream that may be full, or that nobody reads any more: the work goes on, and `failure` says why."""
+
+    failure: OSError | None = None
+
+    def write(self, text: str, /) -> int:
+        """Write a text; after a failure, nowhere."""
+        try:
+            return super().write(text)
+        except OSError as error:
+            self._give_up(error)
+            return len(text)
+
+    def flush(self) -> None:
+        """Write what is held back; after a failure, nowhere."""
+        try:
+            super().flush()
+        except OSError as error:
+            self._give_up(error)
+
+    def _give_up(self, error: OSError) -> None:
+        self.failure = self.failure or error
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.fileno())
+        os.close(nowhere)
+
+
+def _deliver(code: Any) -> Any:
+    """Return the exit code, 2 if stdout took not all that was printed. Whoever closes a pipe has read enough."""
+    sys.stdout.flush()
+    failure = getattr(sys.stdout, "failure", None)
+    if failure is None or isinstance(failure, BrokenPipeError):
+        return code
+    print_message(f"stdout cannot be written: {failure.strerror or failure}")
+    return code or 2
 
 
 def _run() -> Any:
@@ -85,9 +123,6 @@ def _run() -> Any:
         _stop(interrupted() or "interrupted")
     except OutOfTimeError as error:
         _stop(str(error))
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 0
     except Exception:
         # A library may turn an interrupt into an exception of its own.
         if interrupted():
@@ -98,21 +133,24 @@ def _run() -> Any:
 
 
 def _prepare_streams() -> None:
-    """Open the standard streams that the caller closed, and let them escape what their encoding cannot express."""
+    """Open the standard streams that the caller closed, and let the others take whatever is printed."""
     # A file takes the lowest free number, so in this order the streams get 0, 1 and 2.
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
-    for stream in (sys.stdout, sys.stderr):
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+            encoding, buffered = stream.encoding, stream.line_buffering
+            made = _Stream(stream.detach(), encoding, ENCODING_ERRORS, line_buffering=buffered)
+            setattr(sys, name, made)
 
 
 def _show_warning(
     message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any, **__: Any
 ) -> None:
-    """Print a warning about a plugin as one line, and any other as Python does."""
-    if issubclass(category, PluginWarning):
+    """Print a warning about a plugin or the cache as one line, and any other as Python does."""
+    if issubclass(category, PluginWarning | CacheWarning):
         print_message(str(message))
     else:
         print(warnings.formatwarning(message, category, filename, lineno), file=sys.stderr, end="")

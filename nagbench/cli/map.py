@@ -43,8 +43,8 @@ class OutputOptions(NamedTuple):
 @record_options(
     "outputs",
     OutputOptions,
-    click.option("--plot", type=PATH, help="Draw the map, with the stability limit by theory, in this file."),
-    click.option("--out", type=PATH, help="Write all cells to this CSV file."),
+    click.option("--plot", type=PATH, help="Draw the map, with the theoretical stability limit, in this file."),
+    click.option("--out", type=PATH, help="Write all points of the map to this CSV file."),
     FORMAT_OPTION,
 )
 def command(
@@ -58,7 +58,7 @@ def command(
 ) -> int:
     """Map how one OPTIMIZER depends on two hyperparameters, for example: map rosenbrock nesterov --plot map.png.
 
-    The table shows the best setting and the width of the range of usable step sizes; CSV and JSON hold every cell.
+    The table shows the best setting and the width of the range of usable step sizes; CSV and JSON hold every point.
     """
     from nagbench.experiments.scan import cross_axes, scan
     from nagbench.problems.lookup import problem as make_problem

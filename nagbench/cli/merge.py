@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from nagbench.cli.console import print_message, print_note
+from nagbench.cli.console import echo, print_message, print_note
 from nagbench.cli.options import PATH, Verb
 
 
 @click.command("merge", cls=Verb)
-@click.argument("folders", metavar="RUN...", nargs=-1, required=True, type=PATH)
+@click.argument("folders", metavar="RESULTS...", nargs=-1, required=True, type=PATH)
 @click.option("--out", required=True, type=PATH, help="The new results directory.")
 def command(folders: tuple[Path, ...], out: Path) -> None:
     """Merge results directories into a new one: shards of one sweep, or sweeps of different problems or optimizers."""
@@ -19,7 +19,7 @@ def command(folders: tuple[Path, ...], out: Path) -> None:
     from nagbench.api.sweeps import merge
 
     merged = merge(folders, out, warn=print_message)
-    click.echo(out)
+    echo(out)
     missing = f", {counted(merged.missing, 'cell')} missing" if merged.missing else ""
     print_note(f"{counted(merged.manifest['cells'], 'cell')} from {counted(len(folders), 'run')}{missing}")
     print_note(f"to add curves, timings and the table: {merged.manifest['command']}")

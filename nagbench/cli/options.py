@@ -49,13 +49,19 @@ PATH = click.Path(path_type=Path)
 TOLERANCE = Number("tolerance")
 ORACLES = "exact, minibatch:ROWS, stochastic or noise:SIGMA"
 
-RESULTS_ARGUMENT = click.argument("folder", metavar="RUN", type=PATH)
+RESULTS_ARGUMENT = click.argument("folder", metavar="RESULTS", type=PATH)
 JOBS_OPTION = click.option(
     "-j", "--jobs", type=click.IntRange(min=1),
-    help="Number of counting processes.  [default: one per core if the work is long enough to pay for them]",
+    help="Number of worker processes.  [default: one per core if the work is long enough to pay for them]",
 )  # fmt: skip
 ENGINE_OPTION = click.option(
-    "--engine", help="numba, python or mixed.  [default: the fastest that problem and optimizer support]"
+    "--engine",
+    help="numba (compiled), python (plain Python) or mixed (problem compiled, loop and optimizer in Python).  "
+    "[default: the fastest that problem and optimizer support]",
+)
+
+TRUST_OPTION = click.option(
+    "--trust", is_flag=True, help="Run code from outside nagbench that only a results directory names; a line lists it."
 )
 
 
@@ -116,7 +122,7 @@ MEASURE_HELP = (
 
 
 class CellOptions(NamedTuple):
-    """What decides the result of one cell besides problem, optimizer and start."""
+    """What affects the result of one cell besides problem, optimizer and starting point."""
 
     measure: Measure | None
     relative: bool
@@ -164,7 +170,8 @@ WORK_OPTIONS = record_options(
     WorkOptions,
     click.option(
         "--by", type=click.Choice(("iterations", "evaluations", "time")), default="iterations", show_default=True,
-        help="Cost: iterations, gradient evaluations, or the seconds of the bare replay.",
+        help="Cost: iterations, gradient evaluations, or seconds of the timed loop, without measurements.",
     ),
-    click.option("--mode", help="theory, default, tuned, grid or given.  [default: tuned if the sweep has it]"),
+    click.option("--mode", help="theory, default, tuned, grid or given (the request stated all hyperparameters).  "
+    "[default: tuned if the sweep has it]"),
 )  # fmt: skip

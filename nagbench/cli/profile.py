@@ -29,11 +29,11 @@ _TITLES = {"ecdf": "runtime distribution"}
 @click.option(
     "--kind", type=click.Choice(("performance", "data", "ecdf", "log-ratio")), default="performance", show_default=True,
     help="Dolan and Moré's profile, Moré and Wild's, the distribution of runtimes over all targets, or the cost ratios of "
-    "two methods.",
+    "two algorithms.",
 )  # fmt: skip
 @WORK_OPTIONS
 @click.option("--tolerance", type=float, help="One of the tolerances of the sweep.  [default: the tightest; ecdf: all]")
-@click.option("-m", "--method", "methods", multiple=True, help="Only this method, by its label. Repeatable.")
+@click.option("-m", "--method", "methods", multiple=True, help="Only this algorithm, by its label. Repeatable.")
 @click.option("--per-dimension", is_flag=True, help="Divide costs by n + 1 (data) or by n (ecdf).")
 @plot_option("the profile")
 @FORMAT_OPTION
@@ -47,10 +47,10 @@ def command(
     plot: Path | None,
     shape: str,
 ) -> None:
-    """Print a profile of a results directory: the share of problems that each method solves within a cost.
+    """Print a profile of a results directory: the share of problems that each algorithm solves within a cost.
 
-    The table shows the curves at a few ratios or costs; CSV and JSON hold every step. A run that did not converge has
-    infinite cost.
+    The table shows the curves at a few ratios or costs; CSV and JSON hold every point. A run that did not converge has infinite
+    cost.
     """
     from nagbench.cli.loading import load_work
 
@@ -87,7 +87,7 @@ def _compute_curves(work: pd.DataFrame, kind: str, per_dimension: bool) -> pd.Da
     else:
         curves = (data_profile if kind == "data" else runtime_ecdf)(work, per_dimension=per_dimension)
     if curves.empty:
-        raise UsageError("no problem was run with all of these methods; select some of them with --method")
+        raise UsageError("no problem was run with all of these algorithms; select some of them with --method")
     return curves
 
 
@@ -155,11 +155,11 @@ def _print_coverage(work: pd.DataFrame) -> None:
         int(row[name]) for name in ("methods", "problems", "instances", "left_out")
     )
     print_message(
-        f"{counted(methods, 'method')} on {counted(problems, 'problem')}, {counted(instances, 'instance')} "
+        f"{counted(methods, 'algorithm')} on {counted(problems, 'problem')}, {counted(instances, 'instance')} "
         "(starts and seeds)"
     )
     if excluded:
-        print_message(f"excluded: {counted(excluded, 'instance')} that not every method ran or was timed on")
+        print_message(f"excluded: {counted(excluded, 'instance')} that not every algorithm ran or was timed on")
     if problems < _FEW_PROBLEMS:
         print_message(f"a profile of {counted(problems, 'problem')} is coarse: each is a step of {1 / problems:.0%}")
 
@@ -169,7 +169,7 @@ def _print_log_ratios(work: pd.DataFrame, by: By, methods: Sequence[str], plot: 
     from nagbench.analysis.profiles import log_ratio_profile
 
     if len(methods) != 2:
-        raise UsageError("--kind log-ratio compares two methods; name both with --method")
+        raise UsageError("--kind log-ratio compares two algorithms; name both with --method")
     first, second = methods
     ratios = log_ratio_profile(work, first, second)
     print_table(ratios, shape)

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from nagbench.core.visible import visible
 from nagbench.experiments.stages import Progress
 
 
@@ -23,7 +24,7 @@ class ProgressBar(Progress):
     """
 
     def __init__(self, quiet: bool) -> None:
-        self._console = Console(stderr=True, highlight=False)
+        self._console = Console(stderr=True, highlight=False, emoji=False)
         columns = (
             TextColumn("{task.description:<9}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
             TextColumn("{task.fields[statuses]}"),
@@ -55,4 +56,4 @@ class ProgressBar(Progress):
 
     def warn(self, message: str) -> None:
         """Print a warning above the bar, even if quiet: something was lost and is being repaired."""
-        self._console.print(f"nagbench: {message}", soft_wrap=True, markup=False)
+        self._console.print(f"nagbench: {visible(message)}", soft_wrap=True, markup=False)

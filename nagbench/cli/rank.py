@@ -27,16 +27,26 @@ if TYPE_CHECKING:
 @RESULTS_ARGUMENT
 @WORK_OPTIONS
 @confidence_option("level of the tests")
+@click.option("--control", help="Test the others against this method.  [default: nesterov, or the first]")
 @plot_option("the critical-difference diagram")
 @FORMAT_OPTION
-def command(folder: Path, work_options: WorkOptions, confidence: float, plot: Path | None, shape: str) -> None:
-    """Rank the methods of a results directory over its problems, with the tests of Friedman and Nemenyi."""
+def command(
+    folder: Path, work_options: WorkOptions, confidence: float, control: str | None, plot: Path | None, shape: str
+) -> None:
+    """Rank the algorithms of a results directory over its problems, with the tests of Friedman, Nemenyi and Holm.
+
+    Algorithms are ranked on each problem by the verdicts between them; by evaluations or time, by their medians.
+    """
+    from nagbench.analysis.decided_ranks import decided_ranks
     from nagbench.analysis.statistics import alike, friedman, mean_ranks, ranks
-    from nagbench.cli.loading import load_work
+    from nagbench.cli.loading import load_finished, load_work
 
     table = ranks(load_work(folder, work_options))
+    if work_options.by == "iterations" and not table.empty:
+        sweep = load_finished(folder)
+        table = decided_ranks(table, sweep.judged, sweep.verdicts)
     if table.empty:
-        raise UsageError("no problem was run with all methods of this mode, so there is nothing to rank")
+        raise UsageError("no problem was run with all algorithms of this mode, so there is nothing to rank")
     means, test = mean_ranks(table), friedman(table, confidence).iloc[0]
     groups = alike(means, float(test["critical_difference"]))
     print_table(means, shape)
@@ -45,6 +55,22 @@ def command(folder: Path, work_options: WorkOptions, confidence: float, plot: Pa
 
         save_figure(plot_critical_difference(means, float(test["critical_difference"]), groups), plot)
     _print_tests(test, groups, confidence)
+    names = list(means["method"])
+    _print_control(table, control or ("nesterov" if "nesterov" in names else names[0]), confidence)
+
+
+def _print_control(table: pd.DataFrame, control: str, confidence: float) -> None:
+    """Print which methods differ from the control."""
+    from nagbench.analysis.decided_ranks import against_control
+    from nagbench.analysis.formatting import listed
+
+    found = against_control(table, control, confidence)
+    if not found.empty:
+        words = [
+            f"{row.method} {'differs' if row.differs else 'is not distinguished'} (p = {row.adjusted:.2g})"
+            for row in found.itertuples()
+        ]
+        print_message(f"against {control}, adjusted by Holm: {listed(words)}")
 
 
 def _print_tests(test: pd.Series, groups: list[list[str]], confidence: float) -> None:
@@ -52,9 +78,13 @@ def _print_tests(test: pd.Series, groups: list[list[str]], confidence: float) ->
     from nagbench.analysis.formatting import listed
 
     if not test["enough"]:
-        print_message(f"too few data to distinguish methods by rank: {test['why_not']}")
+        print_message(f"too few data to distinguish algorithms by rank: {test['why_not']}")
         return
-    decision = "the methods differ" if test["p_value"] <= 1 - confidence else "no difference between methods is decided"
+    decision = (
+        "the algorithms differ"
+        if test["p_value"] <= 1 - confidence
+        else "no difference between algorithms is significant"
+    )
     print_message(
         f"Friedman test: χ² = {test['chi_square']:.2f}, p = {test['p_value']:.2g}: {decision}; Nemenyi test: mean ranks more "
         f"than {test['critical_difference']:.2f} apart differ with {confidence:.0%} confidence"
@@ -62,5 +92,5 @@ def _print_tests(test: pd.Series, groups: list[list[str]], confidence: float) ->
     print_message(
         "not distinguished: " + "; ".join(listed(group) for group in groups)
         if groups
-        else "all methods are distinguished"
+        else "all algorithms are distinguished"
     )

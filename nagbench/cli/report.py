@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nagbench.cli.console import print_message
+from nagbench.cli.console import echo, print_message
 from nagbench.cli.options import PATH, Verb, format_option
 from nagbench.core.errors import UsageError
 
@@ -16,14 +16,16 @@ if TYPE_CHECKING:
 
 
 @click.command("report", cls=Verb)
-@click.argument("folders", metavar="RUN...", nargs=-1, required=True, type=PATH)
-@click.option("--out", type=PATH, help="File, or folder of the figures.  [default: RUN/report.html, RUN/figures]")
+@click.argument("folders", metavar="RESULTS...", nargs=-1, required=True, type=PATH)
+@click.option(
+    "--out", type=PATH, help="File, or folder of the figures.  [default: RESULTS/report.html, RESULTS/figures]"
+)
 @format_option("html", "md", "tex", "pdf-figures")
 def command(folders: tuple[Path, ...], out: Path | None, shape: str) -> None:
     """Write the report of results directories: one HTML file that works offline, or tables and figures for a paper.
 
-    Several directories make one report: counts are pooled, and times stay with the machine that they were taken on. md and
-    tex print tables; pdf-figures writes every figure as a PDF file.
+    Several directories make one report: counts are pooled, and times are kept apart by machine. md and tex print
+    tables; pdf-figures writes every figure as a PDF file.
     """
     from nagbench.api.sweeps import load
     from nagbench.reporting.context import build_context
@@ -42,7 +44,7 @@ def _write_figures(context: ReportContext, folder: Path) -> None:
 
     try:
         for file in write_figures(context, folder):
-            click.echo(file)
+            echo(file)
     except OSError as error:
         raise UsageError(f"the figures cannot be written to {folder}: {error.strerror}") from None
 
@@ -58,7 +60,7 @@ def _write_tables(context: ReportContext, shape: str, file: Path | None) -> None
 
     text = (render_markdown if shape == "md" else render_latex)(context)
     if file is None:
-        click.echo(text, nl=False)
+        echo(text, nl=False)
     else:
         _write_file(file, text)
 
@@ -66,4 +68,4 @@ def _write_tables(context: ReportContext, shape: str, file: Path | None) -> None
 def _write_file(file: Path, text: str) -> None:
     from nagbench.experiments.storage.store import Store
 
-    click.echo(Store(file.parent).write(file.name, text))
+    echo(Store(file.parent).write(file.name, text))

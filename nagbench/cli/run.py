@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nagbench.cli.console import print_facts, print_message, print_object, print_table, save_figure
+from nagbench.cli.console import echo, print_facts, print_message, print_object, print_table, save_figure
 from nagbench.cli.options import ENGINE_OPTION, FORMAT_OPTION, PATH, CellOptions, Verb, cell_options
 from nagbench.core.errors import LostError, UsageError, check_number
 
@@ -85,7 +85,7 @@ def _print_iterations(problem: Problem, run: Run, shape: str) -> None:
     values = problem.values(run.path)
     if shape == "table":
         for iteration, (point, value) in enumerate(zip(run.path, values, strict=True)):
-            click.echo(f"{iteration:>6}  f({np.array2string(point, max_line_width=10_000)}) = {value:.5f}")
+            echo(f"{iteration:>6}  f({np.array2string(point, max_line_width=10_000)}) = {value:.5f}")
     else:
         columns = ("iteration", "value", "iterate")
         rows = zip(range(len(values)), values, run.path.tolist(), strict=True)

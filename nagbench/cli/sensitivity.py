@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nagbench.cli.console import drop_uninformative, print_table
+from nagbench.cli.console import drop_uninformative, echo, print_table
 from nagbench.cli.options import FORMAT_OPTION, RESULTS_ARGUMENT, Verb
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _TITLES = {
-    "best": "The best setting of each method, and how many come within twice its iterations",
-    "regret": "Untuned settings beside the best (regret: ratio of their iterations)",
+    "best": "The best setting of each algorithm, and how many come within twice its iterations",
+    "regret": "Untuned settings compared with the best (regret: ratio of their iterations)",
     "widths": "Width of the range of usable step sizes, in decades",
     "overshoot": "Overshoot by momentum, over the settings that converged",
-    "pairs": "Overshoot of Nesterov's method beside that of the heavy ball, at the same step size and momentum",
+    "pairs": "Overshoot of Nesterov's method and of the heavy ball, at the same step size and momentum",
 }
 
 
@@ -28,7 +28,10 @@ _TITLES = {
 @click.option("--what", type=click.Choice(tuple(_TITLES)), help="Print only this table.")
 @FORMAT_OPTION
 def command(folder: Path, what: str | None, shape: str) -> None:
-    """Print how strongly the results depend on hyperparameters; CSV and JSON hold one table, --what (default: best)."""
+    """Print how strongly the results depend on hyperparameters.
+
+    With --format csv or json, one table is printed (--what; default: best).
+    """
     from nagbench.cli.loading import load_finished
 
     runs = load_finished(folder).runs
@@ -57,9 +60,9 @@ def _compute(what: str, runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _print_section(what: str, table: pd.DataFrame) -> None:
-    click.echo(_TITLES[what])
+    echo(_TITLES[what])
     if table.empty:
-        click.echo("nothing: the sweep has no such settings")
+        echo("nothing: the sweep has no such settings")
     else:
         print_table(drop_uninformative(table.drop(columns="cell", errors="ignore")))
-    click.echo()
+    echo()

@@ -9,7 +9,7 @@ import click
 
 from nagbench.cli.console import print_facts, print_note, print_object, save_figure
 from nagbench.cli.options import PATH, Verb, format_option
-from nagbench.core.errors import UsageError, unknown_name
+from nagbench.core.errors import UsageError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 def command(name: str, plot: Path | None, no_plot: bool, shape: str) -> None:
     """Print what is known about a problem or an optimizer, and draw it.
 
-    The figure of a problem shows its surface and contours. That of an optimizer which is linear in its gradients shows the
-    iterations that it needs along each eigenvalue of a quadratic, by momentum if it has one.
+    The figure of a problem shows its surface and contours. For an optimizer that is linear in its gradients, it shows the
+    iterations needed along each eigenvalue of a quadratic, as a function of the momentum if there is one.
     """
-    from nagbench.cli.facts import facts_of_optimizer, facts_of_problem
+    from nagbench.cli.facts import facts_of_optimizer, facts_of_problem, text_of_fact
     from nagbench.problems.problem import Problem
 
     subject = _find(name)
@@ -40,7 +40,7 @@ def command(name: str, plot: Path | None, no_plot: bool, shape: str) -> None:
     if shape == "json":
         print_object(facts)
     else:
-        print_facts({key: unknown if value is None else value for key, value in facts.items()})
+        print_facts({key: unknown if value is None else text_of_fact(value) for key, value in facts.items()})
     if not no_plot:
         _plot(subject, plot, default=Path(f"{name.partition(':')[0].replace('/', '-')}.png"))
 
@@ -53,19 +53,11 @@ def _find(text: str) -> Problem | Optimizer:
     UsageError
         If there is neither; the message names the nearest of both.
     """
-    from nagbench.core.text_form import parse_text
-    from nagbench.optimizers.algorithm import Optimizer
-    from nagbench.optimizers.registry import known_optimizers, lookup_algorithm
-    from nagbench.problems.lookup import problem, problems
-    from nagbench.problems.registry import adapters, families, problem_plugins
+    from nagbench.optimizers.registry import optimizer
+    from nagbench.problems.lookup import problem
+    from nagbench.validation.subjects import names_optimizer
 
-    name, given = parse_text(text)
-    if name in known_optimizers():
-        return Optimizer(lookup_algorithm(name), given)
-    known = {*problems(), *families(), *problem_plugins(), *adapters()}
-    if name not in known and ":" not in text:
-        raise unknown_name("problem or optimizer", name, [*sorted(known), *known_optimizers()])
-    return problem(text)
+    return optimizer(text) if names_optimizer(text) else problem(text)
 
 
 def _plot(subject: Problem | Optimizer, file: Path | None, default: Path) -> None:

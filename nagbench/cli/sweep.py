@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shlex
 import sys
 from collections import defaultdict
@@ -19,6 +20,7 @@ from nagbench.cli.options import (
     PATH,
     TABLE_FORMATS,
     TOLERANCE,
+    TRUST_OPTION,
     Verb,
     format_option,
     record_options,
@@ -61,6 +63,7 @@ class ExecutionOptions(NamedTuple):
     fail_fast: bool
     out: Path | None
     fresh: bool
+    trust: bool
 
 
 class OutputOptions(NamedTuple):
@@ -96,9 +99,15 @@ class OutputOptions(NamedTuple):
 @click.option(
     "--mode", "modes", multiple=True, help="theory, default, tuned or grid. Repeatable.  [default: theory and tuned]"
 )
-@click.option("--trials", type=int, help="Number of tuning trials, the same for every method.  [default: 32]")
+@click.option("--trials", type=int, help="Number of trials of a tuning, the same for every algorithm.  [default: 512]")
+@click.option("--replicates", type=int, help="Independent tunings, which show the luck of tuning.  [default: 8]")
+@click.option("--finalists", type=int, help="Trials of a block that run from all starts; 0 for all.  [default: 8]")
+@click.option("--held-out", type=int, help="Starts that score what was selected.  [default: 10]")
+@click.option("--moved", type=int, help="Repeats of what was selected, the start moved by roundings.  [default: 8]")
+@click.option("--sequence", type=int, help="Number of the sequences of trials.  [default: 0]")
+@click.option("--textbook/--no-textbook", default=None, help="Try the values of theory too.  [default: textbook]")
 @click.option("--grid", type=int, help="Number of values per hyperparameter in mode grid.  [default: 10]")
-@click.option("--starts", type=int, help="Number of starting points per problem.  [default: 1]")
+@click.option("--starts", type=int, help="Starting points per problem.  [default: 8 to tune, else 1]")
 @click.option("--seeds", type=int, help="Number of seeds per cell with a sampled oracle.  [default: 1]")
 @click.option("--oracle", "oracles", multiple=True, help=f"{ORACLES}. Repeatable.  [default: exact]")
 @click.option("--measure", help=MEASURE_HELP)
@@ -124,13 +133,18 @@ class OutputOptions(NamedTuple):
         help="Count in processes of this machine or on a Dask cluster.",
     ),
     click.option("--scheduler", help="tcp://HOST:PORT of a Dask scheduler.  [default: a new one on this machine]"),
-    click.option("--shard", type=_ShardType(), metavar="I/N", help="Count only part I of N of the cells, from 1."),
+    click.option("--shard", type=_ShardType(), metavar="I/N", help="Count only shard I of N (from 1)."),
     click.option("--timeout", type=float, help="Maximum seconds for the whole sweep."),
     click.option("--cell-timeout", type=float, help="Maximum seconds for one cell.  [default: 3600 for user code]"),
-    click.option("--cell-memory", type=float, help="Maximum MiB of memory of a counting process (Linux)."),
+    click.option(
+        "--cell-memory",
+        type=float,
+        help="Maximum MiB of memory of a worker process.  [default: 80 % of the machine's, divided among the workers]",
+    ),
     click.option("--fail-fast", is_flag=True, help="Stop at the first cell with status error."),
     click.option("--out", type=PATH, help="Results directory.  [default: results/NAME-HASH]"),
-    click.option("--fresh", is_flag=True, help="Delete what the results directory holds first."),
+    click.option("--fresh", is_flag=True, help="First delete the contents of the results directory."),
+    TRUST_OPTION,
 )
 @click.option("--timing/--no-timing", default=None, help="Time the selected cells.  [default: timing]")
 @click.option("--curves/--no-curves", default=None, help="Store curves of the selected cells.  [default: curves]")
@@ -146,26 +160,35 @@ class OutputOptions(NamedTuple):
 def command(
     spec: Path | None, execution: ExecutionOptions, dry_run: bool, outputs: OutputOptions, **settings: Any
 ) -> int:
-    """Run problems × optimizers and compare them; without arguments, a default sweep that takes a few seconds.
+    """Run problems × optimizers and compare them; without arguments, five algorithms on six problems.
 
+    The default sweep takes about a minute the first time, because numba compiles the code, and later about ten seconds.
     SPEC is a TOML file with the keys problems, optimizers, modes, trials, tolerances, budget and so on, one for each
-    option that decides results. The same command again resumes an interrupted sweep.
+    option that affects results. Repeat a command to resume an interrupted sweep.
     """
     from nagbench.execution.executors import limits_of
     from nagbench.execution.sandbox import sandboxed
 
     with sandboxed(limits_of(execution.cell_timeout, execution.cell_memory)):
-        checked = _read_spec(spec, {name: value for name, value in settings.items() if value not in (None, ())})
+        given = {name: value for name, value in settings.items() if value not in (None, ())}
+        checked = _read_spec(spec, given, execution.trust)
         if dry_run:
             return _dry_run(checked, execution, outputs)
         return _sweep(checked, execution, outputs)
 
 
-def _read_spec(file: Path | None, settings: dict[str, Any]) -> Spec:
+def _read_spec(file: Path | None, settings: dict[str, Any], trusted: bool) -> Spec:
     """Return the specification of a file, if there is one, with the settings in place of its own."""
+    from nagbench.core.trust import trust
+    from nagbench.experiments.names import code_only_results_name
     from nagbench.experiments.specification import read_spec, validate_spec
 
-    return validate_spec(read_spec(file, **settings), str(file)) if file else validate_spec(settings, "sweep")
+    if file is None:
+        return validate_spec(settings, "sweep")
+    spec = validate_spec(read_spec(file, **settings), str(file))
+    if line := trust(file, code_only_results_name(file, spec, settings), trusted=trusted):
+        print_message(line)
+    return spec
 
 
 def _dry_run(spec: Spec, execution: ExecutionOptions, outputs: OutputOptions) -> int:
@@ -187,9 +210,11 @@ def _print_plan(plan: Plan, shard: tuple[int, int] | None, shape: str) -> None:
 
     from nagbench.analysis.formatting import counted
     from nagbench.core.keys import in_shard
+    from nagbench.experiments.rounds import tunings_of
 
     groups: dict[tuple[str, ...], list[Any]] = defaultdict(list)
-    for batch in plan:
+    tunings = tunings_of(plan)
+    for batch in itertools.chain(plan, *(tuning.batches(0) for tuning in tunings)):
         key = batch.problem, batch.variant, batch.mode, batch.cells.template.oracle
         groups[key].append(batch.cells.ids[in_shard(batch.cells.ids, shard)])
     cells = {key: np.unique(np.concatenate(ids)) for key, ids in groups.items()}
@@ -197,6 +222,8 @@ def _print_plan(plan: Plan, shard: tuple[int, int] | None, shape: str) -> None:
     print_table([dict(zip(names, (*key, ids.size), strict=True)) for key, ids in cells.items()], shape)
     total = np.unique(np.concatenate(list(cells.values()))).size
     print_note(f"{counted(total, 'cell')} would run, except those that the results directory already holds")
+    if tunings:
+        print_note("these are the first trials of mode tuned; which follow depends on how they end")
 
 
 def _sweep(spec: Spec, execution: ExecutionOptions, outputs: OutputOptions) -> int:
@@ -246,7 +273,7 @@ def _print_results(sweep: Sweep, outputs: OutputOptions) -> None:
 def _print_shard(sweep: Sweep, shard: tuple[int, int], outputs: OutputOptions) -> None:
     counted = f"{sweep.counted:,} of {sweep.manifest['cells']:,} cells are counted"
     outputs.note(f"shard {shard[0]} of {shard[1]}: {counted}; results: {sweep.store.folder}")
-    outputs.note("when all shards are counted: nagbench merge RUN... --out DIR")
+    outputs.note("when all shards are counted: nagbench merge RESULTS... --out RESULTS")
 
 
 def _update_report(sweep: Sweep, outputs: OutputOptions) -> Path | None:

@@ -1,4 +1,4 @@
-"""The table that ``nagbench sweep`` ends with: iterations and times of the selected runs, one method beside another."""
+"""The table that ``nagbench sweep`` ends with: iterations and times of the selected runs, one column per algorithm."""
 
 from __future__ import annotations
 
@@ -10,16 +10,21 @@ import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
-from nagbench.analysis.summary import summary
+from nagbench.analysis.headlines import headlines
+from nagbench.analysis.summary import describe_end, summary
 from nagbench.analysis.times import per_iteration
+from nagbench.analysis.verdicts import winners_of
 from nagbench.api.sweeps import Sweep
 from nagbench.cli.console import print_table, stdout_console
+from nagbench.core.visible import visible
+from nagbench.experiments.minima import ELSEWHERE
 
 _UNLIMITED = 100_000
 _FOOTNOTE_OF_TIMES = (
-    "time: median of bare replays; spread: interquartile range; step: time outside the gradient calls; native: the "
-    "library's own loop with its own gradient"
+    "time: median of the timed repeats; spread: interquartile range; step: time outside the gradient calls; native: the "
+    "library's own loop with its own gradient; —: there is none, or it cannot be told"
 )
+_DISTURBED = "~ other programs disturbed this timing, which therefore wins nothing"
 
 
 def print_sweep(sweep: Sweep, shape: str) -> None:
@@ -41,13 +46,19 @@ def print_sweep(sweep: Sweep, shape: str) -> None:
 
 
 def _print_counts(sweep: Sweep) -> None:
-    rows, out = summary(sweep.shown, sweep.timings), stdout_console()
+    out, shown = stdout_console(), sweep.shown
+    for line in headlines(sweep.verdicts, dict(zip(shown["variant"], shown["optimizer"], strict=True))):
+        out.print(line, style="bold", highlight=False)
+    rows = summary(shown, sweep.timings, winners_of(sweep.verdicts))
     out.print(_title(sweep), style="bold")
     wide = _one_column_per_method(rows)
     fits = out.measure(wide, options=out.options.update(max_width=_UNLIMITED)).maximum <= out.width
     out.print(wide if fits else _one_row_per_method(rows))
     group = "row" if fits else "problem and mode"
-    out.print(f"★ fewest iterations of its {group}; then the time of one bare replay; — not applicable", style="dim")
+    disturbed = f"; {_DISTURBED}" if rows["disturbed"].any() else ""
+    times = f"then the time of that many iterations, without measurements{disturbed}"
+    legend = f"★ decided to need the fewest iterations of its {group}; {times}; — not applicable"
+    out.print(legend, style="dim")
 
 
 def _title(sweep: Sweep) -> str:
@@ -63,10 +74,12 @@ def _one_column_per_method(rows: pd.DataFrame) -> Table:
     methods = list(dict.fromkeys(rows["method"]))
     grid = _grid("problem", "mode")
     for method in methods:
-        grid.add_column(Text(method), justify="right")
+        grid.add_column(Text(visible(method)), justify="right")
     for (task, mode), group in rows.groupby(["task", "mode"], sort=False):
         by_method = {row["method"]: row for row in group.to_dict("records")}
-        grid.add_row(Text(str(task)), str(mode), *(_count_text(by_method.get(method)) for method in methods))
+        grid.add_row(
+            Text(visible(str(task))), visible(str(mode)), *(_count_text(by_method.get(method)) for method in methods)
+        )
     return grid
 
 
@@ -75,8 +88,10 @@ def _one_row_per_method(rows: pd.DataFrame) -> Table:
     grid = _grid("problem", "mode", "method")
     grid.add_column("iterations", justify="right")
     for (task, mode), group in rows.groupby(["task", "mode"], sort=False):
-        for row in group.sort_values(["iterations", "ended"], kind="stable").to_dict("records"):
-            grid.add_row(Text(str(task)), str(mode), Text(str(row["method"])), _count_text(row))
+        for row in group.sort_values("place", kind="stable").to_dict("records"):
+            grid.add_row(
+                Text(visible(str(task))), visible(str(mode)), Text(visible(str(row["method"]))), _count_text(row)
+            )
     return grid
 
 
@@ -90,27 +105,33 @@ def _count_text(row: Mapping[Any, Any] | None) -> Text:
         return Text("—", style="dim")
     if not np.isfinite(row["iterations"]):
         failures = {"budget": "over budget", "error": "error"}
-        return Text(failures.get(row["status"], f"{row['status']} at {row['ended']:,.0f}"), style="red")
+        text = failures.get(row["status"], f"{row['status']} at {row['ended']:,.0f}")
+        far = row["status"] == ELSEWHERE or (row["open"] and row["status"] != "error")
+        return Text(f"{text}, {describe_end(row)}" if far else text, style="red")
     share = f" ({row['solved']}/{row['of']})" if row["solved"] < row["of"] else ""
     star, style = ("★ ", "bold green") if row["best"] else ("", "")
-    return Text(f"{star}{row['iterations']:,.0f}{share} {_time_text(row['wall_time'])}", style)
+    return Text(f"{star}{row['iterations']:,.0f}{share} {_time_text(row['wall_time'], row['disturbed'])}", style)
 
 
 def _print_times(sweep: Sweep) -> None:
-    """Print the seconds of an iteration, one implementation beside another."""
+    """Print the seconds of an iteration, one row per implementation."""
     table = per_iteration(sweep.runs, sweep.timings).drop(columns=["oracle", "cell"])
+    disturbed = table.pop("disturbed").astype(bool)
     for name in ("time", "spread", "step", "native"):
-        table[name] = [_time_text(value) or "—" for value in table[name].astype(float)]
+        times = zip(table[name].astype(float), disturbed & (name != "spread"), strict=True)
+        table[name] = [_time_text(value, mark) or "—" for value, mark in times]
     machines = table.pop("machine").dropna().unique()
     print_table(table)
-    machine = "".join(f" on machine {name}" for name in machines)
-    stdout_console().print(f"one iteration{machine}; {_FOOTNOTE_OF_TIMES}", style="dim")
+    machine = "".join(f" on machine {visible(str(name))}" for name in machines)
+    note = f"; {_DISTURBED}" if disturbed.any() else ""
+    stdout_console().print(f"one iteration{machine}; {_FOOTNOTE_OF_TIMES}{note}", style="dim")
 
 
-def _time_text(seconds: float) -> str:
+def _time_text(seconds: float, disturbed: bool) -> str:
     if not np.isfinite(seconds):
         return ""
+    mark = "~" * disturbed
     for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
         if seconds >= size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds / 1e-9:.3g} ns"
+            return f"{mark}{seconds / size:.3g} {unit}"
+    return f"{mark}{seconds / 1e-9:.3g} ns"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nagbench.cli.console import drop_uninformative, print_note, print_table
+from nagbench.cli.console import drop_uninformative, print_message, print_note, print_table
 from nagbench.cli.options import FORMAT_OPTION, RESULTS_ARGUMENT, Verb
 
 if TYPE_CHECKING:
@@ -28,13 +28,13 @@ _HEADINGS = {
 @click.option("--all", "all_trials", is_flag=True, help="Include all trials, not only the selected ones.")
 @FORMAT_OPTION
 def command(folder: Path, all_trials: bool, shape: str) -> None:
-    """Print theory beside measurement: stable step sizes, rates, predicted counts, worst cases, and any violation."""
+    """Compare theory with measurement: stable step sizes, rates, predicted counts, worst cases, and any violation."""
     from nagbench.analysis.theory import beside
     from nagbench.cli.loading import load_finished
 
     sweep = load_finished(folder)
     runs = sweep.runs
-    table = beside(runs if all_trials else runs[runs["selected"]], sweep.plan)
+    table = beside(runs if all_trials else runs[runs["selected"]], sweep.plan, sweep.recorded)
     print_table(_abridge(table) if shape == "table" else table, shape)
     ratios = table["ratio"].dropna()
     predictions = (
@@ -42,6 +42,8 @@ def command(folder: Path, all_trials: bool, shape: str) -> None:
         if len(ratios)
         else "no count is predicted"
     )
+    if missing := sweep.recorded.unavailable(sweep.plan):
+        print_message(missing)
     print_note(f"{predictions}; {int((table['violation'] != '').sum())} of {len(table)} rows violate theory")
 
 

@@ -13,13 +13,11 @@ from nagbench.core.errors import UsageError
 
 @click.command("tuning", cls=Verb)
 @RESULTS_ARGUMENT
-@click.option(
-    "--folds", type=click.IntRange(min=2), default=5, show_default=True, help="Number of parts held out in turn."
-)
+@click.option("--folds", type=click.IntRange(min=2), default=5, show_default=True, help="Number of folds.")
 @plot_option("the best result against the number of trials, with its interquartile range,")
 @FORMAT_OPTION
 def command(folder: Path, folds: int, plot: Path | None, shape: str) -> None:
-    """Print how far tuned results are chance: cost of tuning, best result of fewer trials, held-out starts and seeds."""
+    """Print how much of a tuned result is due to chance: cost, best result of fewer trials, held-out starts and seeds."""
     from nagbench.analysis.tuning import by_trials, fairness
     from nagbench.cli.loading import load_finished
 

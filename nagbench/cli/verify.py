@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from nagbench.cli.console import print_message, print_note, print_table, save_figure
+from nagbench.cli.console import echo, print_message, print_note, print_table, save_figure
 from nagbench.cli.options import FORMAT_OPTION, PATH, Verb, record_options
 from nagbench.core.errors import UsageError, check_number
 
@@ -43,7 +43,7 @@ class OutputOptions(NamedTuple):
 
 @click.command("verify", cls=Verb)
 @click.argument("names", metavar="[NAME]...", nargs=-1)
-@click.option("-p", "--problem", default="rosenbrock-10", show_default=True, help="Problem on which all of them run.")
+@click.option("-p", "--problem", default="rosenbrock-10", show_default=True, help="Problem to run on.")
 @click.option(
     "--scenario", "scenarios", multiple=True, help="constant, step-drop, momentum, … Repeatable.  [default: all]"
 )
@@ -58,10 +58,10 @@ class OutputOptions(NamedTuple):
 @record_options(
     "outputs",
     OutputOptions,
-    click.option("--pairs", is_flag=True, help="Print every pair, too."),
+    click.option("--pairs", is_flag=True, help="Also print every pair."),
     click.option("--plot", type=PATH, help="Draw the distances against the iterations in this file."),
     click.option("--out", type=PATH,
-                 help="Write the certificate as JSON to this file; RUN/certificate.json becomes part of the report of RUN."),
+                 help="Write the certificate as JSON to this file; RESULTS/certificate.json becomes a section of that report."),
     FORMAT_OPTION,
 )  # fmt: skip
 def command(
@@ -72,7 +72,7 @@ def command(
     hyperparameters: tuple[tuple[str, float], ...],
     outputs: OutputOptions,
 ) -> None:
-    """Certify which implementations coincide, ours and those of libraries, within how many ulps and up to which step.
+    """Report which implementations, nagbench's and the libraries', produce the same iterates, within how many ulps.
 
     NAME is a group (nesterov, momentum, adam, …) or an implementation: one of nagbench, one of a library as in
     torch/sgd-nesterov, or your own as package.module:attribute. Several implementations are compared with each other, a
@@ -99,7 +99,7 @@ def command(
 
 def _print(certificate: Certificate, outputs: OutputOptions) -> None:
     if outputs.shape == "json":
-        click.echo(certificate.to_json())
+        echo(certificate.to_json())
     elif outputs.shape == "csv":
         print_table(certificate.pairs, "csv")
     else:

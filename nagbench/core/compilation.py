@@ -11,30 +11,19 @@ import hashlib
 import inspect
 import os
 import tempfile
+import types
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import numba
 import numpy as np
-import platformdirs
+from llvmlite import binding
 
 from nagbench.core import kernels, provenance
+from nagbench.core.compiled_cache import cached, cached_bytes
 
 Function = Callable[..., Any]
-
-
-def _cache_root() -> Path:
-    """Return the folder for compiled code: NAGBENCH_CACHE_DIR, else the user's cache folder, else a temporary one."""
-    named = os.environ.get("NAGBENCH_CACHE_DIR")
-    root = Path(named) if named else platformdirs.user_cache_path("nagbench", appauthor=False)
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        if os.access(root, os.W_OK):
-            return root
-    except OSError:
-        pass
-    return Path(tempfile.gettempdir()) / f"nagbench-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
 
 
 def source_hash(*functions: Function, modules: Iterable[str] = ()) -> str:
@@ -62,14 +51,43 @@ def source_hash(*functions: Function, modules: Iterable[str] = ()) -> str:
 def compile_cached(
     function: Function, signature: Any, folder: str, compiler: Function = numba.njit, **options: bool
 ) -> Function:
-    """Compiles with numba, or loads from the cache's `folder`. Division by zero gives inf or nan, as in NumPy."""
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(_cache_root() / folder)
+    """Compile with numba, or load from the cache's ``folder``. Division by zero gives inf or nan, as in NumPy.
+
+    Every installation whose sources hash to the same ``folder`` shares what is compiled, wherever it lies.
+    """
+
+    def make(place: Path | None) -> Function:
+        source = function if place is None else _moved(function, place)
+        before = numba.config.CACHE_DIR
+        numba.config.CACHE_DIR = str(place or "")
+        try:
+            found: Function = compiler(signature, cache=place is not None, error_model="numpy", **options)(source)
+        finally:
+            numba.config.CACHE_DIR = before
+        return found
+
+    return cached(make, folder, function.__qualname__.rpartition(".")[2])
+
+
+def _moved(function: Function, place: Path) -> Function:
+    """Return the function as if its source file lay in the cache: numba looks compiled code up by the path of the source."""
+    source = Path(inspect.getfile(function))
+    copy = place / source.name
     try:
-        found: Function = compiler(signature, cache=True, error_model="numpy", **options)(function)
-    finally:
-        numba.config.CACHE_DIR = before
-    return found
+        if not copy.exists():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            # In one step: another process may look for it now.
+            with tempfile.NamedTemporaryFile(dir=place, delete=False) as file:
+                file.write(source.read_bytes())
+            os.replace(file.name, copy)
+    except OSError:
+        return function
+    moved = types.FunctionType(
+        function.__code__.replace(co_filename=str(copy)), function.__globals__, function.__name__, function.__defaults__,
+        function.__closure__,
+    )  # fmt: skip
+    moved.__qualname__, moved.__module__ = function.__qualname__, function.__module__
+    return moved
 
 
 def without_warnings(function: Function) -> Function:
@@ -81,3 +99,37 @@ def without_warnings(function: Function) -> Function:
             return function(*arguments)
 
     return run
+
+
+def cached_object(source: str, name: str) -> int:
+    """Compile LLVM assembly for this processor, or load what was compiled, and return the address of a function in it.
+
+    Parameters
+    ----------
+    source
+        A module in LLVM's language. Nothing in it is optimized but the choice of instructions.
+    name
+        The function.
+    """
+    machine = _machine()
+    facts = (source, numba.__version__, binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten())
+    digest = hashlib.blake2b("\0".join(facts).encode(), digest_size=16).hexdigest()
+    content = cached_bytes(lambda: machine.emit_object(binding.parse_assembly(source)), "objects", f"{digest}.o")
+    engine = binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
+    engine.add_object_file(binding.ObjectFileRef.from_data(content))
+    engine.finalize_object()
+    _ENGINES.append(engine)
+    return int(engine.get_function_address(name))
+
+
+# Code lives as long as its engine.
+_ENGINES: list[Any] = []
+
+
+def _machine() -> Any:
+    """Return this processor as a target. An engine takes it over, so each needs one of its own."""
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    target = binding.Target.from_default_triple()
+    features = binding.get_host_cpu_features().flatten()
+    return target.create_target_machine(cpu=binding.get_host_cpu_name(), features=features, opt=3, jit=True)

@@ -113,7 +113,7 @@ def _split(kind: str, path: str) -> tuple[str, str]:
     if _is_standard(module_name):
         # A text that comes with somebody's results must not be able to call os.system, also not as some_module:os.system.
         raise UsageError(
-            f"{kind} {path!r}: {module_name} is a module of Python itself, which has no problems or methods"
+            f"{kind} {path!r}: {module_name} is a module of Python itself, which has no problems or algorithms"
         )
     return module_name, attribute
 

@@ -26,6 +26,10 @@ class PluginWarning(UserWarning):
     """A plugin of an installed package cannot be used and is left out. The message is one line that names it."""
 
 
+class CacheWarning(UserWarning):
+    """The cache of compiled code is not used, or not as it was asked for. The message is one line that says why."""
+
+
 class LostError(UsageError):
     """User code crashed the process that ran it, hung, or took too much memory. ``reason`` says which."""
 
@@ -130,5 +134,5 @@ def check_number(name: str, value: Any) -> float:
     """
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise UsageError(f"{name} {value!r} is not a number") from None

@@ -1,8 +1,8 @@
-"""What compiled code may call: helpers that run in plain Python and inside numba alike, to the same bits.
+"""What compiled code may call: helpers that run in plain Python and inside numba, with identical bits.
 
 Sums over arrays are taken in 64 interleaved lanes (eight, where an array is short) and the lanes are added pairwise.
 That order is fixed, so a result is reproducible, and 64 lanes in memory become vector instructions, so it is fast;
-`fastmath` would give up the first. (Eight lanes in variables stay scalar: numba runs no SLP vectoriser.)
+`fastmath` would give up the first. (Eight lanes in variables stay scalar: numba runs no SLP vectorizer.)
 """
 
 from __future__ import annotations

@@ -11,19 +11,22 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from nagbench.core.clock import Seconds
 from nagbench.core.measures import MEASURES
 from nagbench.engine import fused, loop
 from nagbench.engine.asking import asking_engine
 from nagbench.engine.backends import ENGINES, NUMBA, Engine
 from nagbench.engine.batches import batch_of
-from nagbench.engine.cell_checks import check_cell
+from nagbench.engine.cell_checks import check_blocks, check_cell
+from nagbench.engine.lanes.recording import Kernels
+from nagbench.engine.lanes.run import FEWEST_CELLS, MOST_COORDINATES, LaneRun, make_lane_run
 from nagbench.engine.lookup import problem_of
 from nagbench.engine.oracles import Oracle, chunk_length, draw_chunk, parse_oracle, start_of
 from nagbench.engine.records import Cell
 from nagbench.engine.self_driven import self_driven_engine
 from nagbench.engine.workspace import make_workspace
 from nagbench.optimizers import schedules
-from nagbench.optimizers.algorithm import Method, Update, form_for, make_update
+from nagbench.optimizers.algorithm import Driver, Method, Update, form_for, make_update, shapes_of_blocks
 from nagbench.optimizers.registry import find_algorithm
 from nagbench.problems.evaluation import problem_data
 from nagbench.problems.problem import Floats, Problem
@@ -81,9 +84,10 @@ def load_batch(cells: Sequence[Cell]) -> LoadedBatch:
         If a name is unknown, or if the cells cannot be counted.
     """
     # Checked again here: compiled code checks nothing, and a cell may be read from somebody else's results.
-    problem = problem_of(cells[0].problem)
+    problem, method = problem_of(cells[0].problem), find_algorithm(cells[0].optimizer)
     check_cell(cells[0], problem)
-    return LoadedBatch(problem, find_algorithm(cells[0].optimizer), cells)
+    check_blocks(method, problem)
+    return LoadedBatch(problem, method, cells)
 
 
 def _drawn(problem: Problem, spec: str, oracle: str, start: int, seed: int, chunk: int) -> loop.Draws:
@@ -118,6 +122,13 @@ def _rule(cell: Cell, problem: Problem, method: Method, oracle: Oracle) -> loop.
     )
 
 
+def _driver_of(method: Method, problem: Problem) -> Driver | None:
+    """Return the driver of an algorithm, which is told the shapes of the problem's parameters if it asks for them."""
+    if method.driver is None or not method.contextual:
+        return method.driver
+    return functools.partial(method.driver, blocks=problem.blocks)
+
+
 class BatchRun:
     """A batch made ready to run: compiled functions, hyperparameters, starts, and the memory that the loop works in.
 
@@ -144,9 +155,9 @@ class BatchRun:
         self.value = self.engine.entry(problem.value_kernel, "value")
         self.gradient = self.engine.entry(problem.gradient_kernel, "gradient")
         self.observe = self.engine.entry(method.observe or loop.ignore, "observe")
-        self._plain = None if method.driver is not None else make_update(method)
+        self._plain = None if method.driver is not None else make_update(method, problem.blocks)
         kind = "asking" if method.asks else "update"
-        self.update = method.driver or self.engine.entry(cast(Update, self._plain), kind)
+        self.update = _driver_of(method, problem) or self.engine.entry(cast(Update, self._plain), kind)
         self.problem_data = problem_data(problem)
         self.all_rows = np.zeros(0, np.int64)
         self.rule = _rule(batch.cells[0], problem, method, self.oracle)
@@ -155,6 +166,8 @@ class BatchRun:
         if method.next_momentum:
             following = self.hypers[:, [bundle.names.index("momentum")]]
             self.hypers = np.hstack([self.hypers, following])
+        if shapes := shapes_of_blocks(method, problem.blocks):
+            self.hypers = np.hstack([self.hypers, np.tile(shapes, (len(self.hypers), 1))])
         self.schedule = schedules.make_schedule_row(bundle.names, bundle.schedule, next_momentum=method.next_momentum)
         starts, which = np.unique(bundle.starts, return_inverse=True)
         self.starts = np.array([start_of(problem, int(start)) for start in starts])[which]
@@ -172,7 +185,7 @@ class BatchRun:
     def fused_spec(self) -> fused.FusedSpec | None:
         """What decides the fused loop of replays; None if they go through function pointers.
 
-        Whether there is one depends on the problem and the oracle alone, so that all algorithms are timed alike.
+        Whether there is one depends on the problem and the oracle alone, so that all algorithms are timed in the same way.
         """
         problem, method = self.batch.problem, self.batch.method
         if self.engine is not NUMBA or not self.oracle.exact or problem.dimension > fused.MOST:
@@ -183,6 +196,39 @@ class BatchRun:
             hypers=self.hypers.shape[1], look_ahead=method.look_ahead,
             scheduled=bool(schedules.is_scheduled(self.schedule[0])),
         )  # fmt: skip
+
+    @functools.cached_property
+    def lanes(self) -> LaneRun | None:
+        """What counts the cells in lock-step; None if they are counted one after the other."""
+        problem, method = self.batch.problem, self.batch.method
+        if (
+            self.engine is not NUMBA
+            or not self.oracle.exact
+            or problem.dimension > MOST_COORDINATES
+            or len(self.batch.cells) < FEWEST_CELLS
+            or self.rule.every != 1
+            or problem.composite
+            or method.asks
+            or method.update is None
+            or schedules.is_scheduled(self.schedule[0])
+        ):
+            return None
+        kernels = Kernels(
+            problem.value_kernel, problem.gradient_kernel, method.update, method.observe, problem.dimension,
+            max(method.slots, 1), self.hypers.shape[1], method.look_ahead, self.rule.measure,
+        )  # fmt: skip
+        return make_lane_run(kernels, self.problem_data, self.rule.autonomous == 1)
+
+    def count_in_lanes(
+        self, rule: loop.StoppingRule, most: int, pulse: Callable[[], None]
+    ) -> tuple[NDArray[Any], Floats]:
+        """Count the first ``most`` cells in lock-step, and return ``hits`` and ``points`` of `loop.count`."""
+        assert self.lanes is not None
+        hits = np.zeros((most, rule.tolerances.size), loop.HIT)
+        points = np.zeros((*hits.shape, self.batch.problem.dimension))
+        cells = self.hypers[:most], self.starts[:most]
+        self.lanes.count(self.gradient, self.problem_data, rule, cells, self.work, (hits, points), pulse)
+        return hits, points
 
     @functools.cached_property
     def native(self) -> Callable[[int], Floats] | None:
@@ -200,9 +246,10 @@ class BatchRun:
         return cast(Callable[[int], Floats] | None, make(self.batch.problem, self.starts[0], values))
 
     @property
-    def begun(self) -> float:
-        """Seconds spent so far on making the library's optimizer. They are not part of the time of a replay."""
-        return float(getattr(self._plain, "begun", 0.0))
+    def begun(self) -> Seconds:
+        """Time spent so far on making the library's optimizer. It is not part of the time of a replay."""
+        found: Seconds = getattr(self._plain, "begun", Seconds())
+        return found
 
     def draws(self, cell: Cell, k: int) -> tuple[loop.Draws, int]:
         """Return the random draws of a cell.

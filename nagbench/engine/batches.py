@@ -124,7 +124,10 @@ register(Batch, _to_data, _from_data)
 
 def _written(column: Floats) -> list[bytes]:
     """Return the numbers as JSON writes them. `repr` of the whole list takes less time than `repr` of each number."""
-    return repr(column.tolist()).encode()[1:-1].split(b", ") if column.size else []
+    text = repr(column.tolist())
+    if np.isnan(column).any():
+        text = text.replace("nan", "NaN")
+    return text.encode()[1:-1].split(b", ") if column.size else []
 
 
 def batch_of(cells: Sequence[Cell], names: Sequence[str]) -> Batch:

@@ -9,6 +9,7 @@ from nagbench.core.measures import MEASURES, default_measure
 from nagbench.engine.backends import ENGINES
 from nagbench.engine.oracles import check_oracle, parse_oracle
 from nagbench.engine.records import Cell
+from nagbench.optimizers.algorithm import Method
 from nagbench.problems.problem import Problem
 
 
@@ -34,13 +35,22 @@ def check_cell(cell: Cell, problem: Problem) -> None:
     _check_engine(cell, problem)
 
 
+def check_blocks(method: Method, problem: Problem) -> None:
+    """Refuse an algorithm of matrices on a problem whose x has none. Raises UsageError."""
+    if method.matrices and not any(len(shape) > 1 for shape in problem.blocks):
+        raise UsageError(
+            f"{method.name} moves matrices, and x of {problem.name} is one vector; problems with matrices are mlp, softmax, "
+            "factorisation, matrix-sensing and torch: models"
+        )
+
+
 def _check_measure(cell: Cell, problem: Problem) -> None:
     if cell.measure not in MEASURES:
         raise unknown_name("measure", cell.measure, MEASURES)
     usual = default_measure(problem.composite)
     if cell.measure == "gradient" and problem.composite:
         raise UsageError(
-            f"{problem.name} has a nonsmooth part, at whose minimiser ∇f is not 0, so measure 'gradient' does not apply; "
+            f"{problem.name} has a nonsmooth part, at whose minimizer ∇f is not 0, so measure 'gradient' does not apply; "
             "use 'gradient-mapping'"
         )
     if cell.measure == "gap" and problem.gap_kernel is None:
@@ -51,13 +61,13 @@ def _check_measure(cell: Cell, problem: Problem) -> None:
         )
     if cell.measure == "distance" and problem.minimizers is None:
         raise UsageError(
-            f"{problem.name}: no minimiser is known, so measure 'distance' has no reference; use {usual!r}"
+            f"{problem.name}: no minimizer is known, so measure 'distance' has no reference; use {usual!r}"
         )
 
 
 def _check_numbers(cell: Cell) -> None:
     if not cell.tolerances:
-        raise UsageError("a cell without a tolerance has no end that could be told")
+        raise UsageError("at least one tolerance is required")
     if min(cell.seed, cell.start) < 0:
         raise UsageError(f"seed {cell.seed} and start {cell.start} must be at least 0")
     for tolerance in cell.tolerances:

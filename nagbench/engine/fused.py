@@ -6,7 +6,7 @@ operations and their order, and nothing may be contracted or reassociated: the b
 nothing is gained.
 
 A loop is compiled once for each pair of problem and algorithm and kept on disk. Whether a replay runs fused depends on the
-problem and the oracle alone, so that all algorithms of a comparison are timed alike.
+problem and the oracle alone, so that all algorithms of a comparison are timed in the same way.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _FLOATS, _INTS = types.CPointer(float64), types.CPointer(int64)
 
 @dataclass(frozen=True)
 class FusedSpec:
-    """What decides a fused loop: the kernels, and the numbers of coordinates, state vectors and hyperparameters."""
+    """What determines a fused loop: the kernels, and the numbers of coordinates, state vectors and hyperparameters."""
 
     value: Function
     gradient: Function

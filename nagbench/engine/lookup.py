@@ -5,14 +5,14 @@ from __future__ import annotations
 import functools
 import json
 
-from nagbench.core.errors import UsageError
+from nagbench.core.errors import UsageError, one_line, truncate
 from nagbench.core.remote import REMOTE_LOADER, RemoteLoader, UserCode
 from nagbench.engine.backends import MIXED, NUMBA
 from nagbench.engine.oracles import parse_oracle
 from nagbench.engine.records import Cell
 from nagbench.optimizers.algorithm import Method
 from nagbench.problems.problem import Problem
-from nagbench.problems.registry import build_problem
+from nagbench.problems.registry import build_problem, code_of_problem
 
 
 def problem_of(spec: str) -> Problem:
@@ -49,7 +49,7 @@ def forget_problems() -> None:
 
 
 def user_code_of(problem: str, optimizer: str) -> tuple[str, ...]:
-    """Return which of the two run code from outside the package.
+    """Return which of the two run user code.
 
     Parameters
     ----------
@@ -64,6 +64,29 @@ def user_code_of(problem: str, optimizer: str) -> tuple[str, ...]:
         The problem, the algorithm, both or neither.
     """
     return ((problem,) if ":" in json.loads(problem)["family"] else ()) + ((optimizer,) if ":" in optimizer else ())
+
+
+def code_of(problem: str, optimizer: str) -> list[str]:
+    """Return the code from outside the package that a problem and an algorithm run, "package.module:attribute" each.
+
+    Parameters
+    ----------
+    problem
+        Canonical JSON of the problem.
+    optimizer
+        Name of the algorithm.
+
+    Raises
+    ------
+    UsageError
+        If the text is not the JSON of a problem.
+    """
+    try:
+        given = json.loads(problem)
+        found = code_of_problem(str(given["family"]), dict(given["parameters"]))
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise UsageError(f"{truncate(problem, 60)!r} is not a problem: {one_line(error)}") from None
+    return [*found, *([optimizer] if ":" in optimizer else [])]
 
 
 def user_code_of_cell(cell: Cell, label: str) -> UserCode | None:
@@ -103,6 +126,6 @@ def choose_engine(problem: Problem, method: Method, asked: str | None = None, or
         return asked or problem.engine
     if asked == NUMBA.name:
         raise UsageError(
-            f"{method.name} is Python, which engine 'numba' cannot run; leave the engine out, or use mixed"
+            f"{method.name} is written in Python, which engine 'numba' cannot run; leave the engine out, or use mixed"
         )
     return asked or (MIXED.name if problem.engine == NUMBA.name else problem.engine)

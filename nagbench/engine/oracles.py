@@ -19,6 +19,10 @@ from nagbench.engine.loop import Draws
 from nagbench.engine.records import Cell
 from nagbench.problems.problem import Floats, Problem
 
+# Numbers of starts: below `HELD_OUT` those that a sweep tunes on, then those that score what was selected. A start that is
+# moved by roundings has `MOVED` times the number of the move added.
+HELD_OUT = 10_000_001
+MOVED = 2**32
 _NO_ROWS = np.zeros(0, np.int64)
 _CHUNK = 4096
 
@@ -134,7 +138,8 @@ def draw_chunk(oracle: Oracle, problem: Problem, cell: Cell, chunk: int) -> Draw
     """
     if oracle.exact:
         return Draws(0, _NO_ROWS, _NO_ROWS, np.zeros((0, problem.dimension)))
-    key = canonical([cell.problem, cell.oracle, cell.start, cell.seed])
+    # Runs from a start that is moved by roundings see the same draws.
+    key = canonical([cell.problem, cell.oracle, cell.start % MOVED, cell.seed])
     entropy = int.from_bytes(hashlib.blake2b(key.encode(), digest_size=16).digest(), "little")
     random = np.random.Generator(np.random.Philox(np.random.SeedSequence(entropy, spawn_key=(chunk,))))
     length = chunk_length(oracle, problem)
@@ -149,6 +154,10 @@ def draw_chunk(oracle: Oracle, problem: Problem, cell: Cell, chunk: int) -> Draw
     return Draws(chunk * length, rows, offsets, np.zeros((0, problem.dimension)))
 
 
+_ROUNDING = 2.0**-52
+_MOST_DRAWS = 100
+
+
 def start_of(problem: Problem, index: int) -> Floats:
     """Return a start.
 
@@ -157,23 +166,49 @@ def start_of(problem: Problem, index: int) -> Floats:
     problem
         The problem.
     index
-        0 for the problem's own start; i > 0 for the i-th random one.
+        0 for the problem's own start; i > 0 for the i-th random one; with j·2³² added, the j-th that is moved from there.
 
     Returns
     -------
     ndarray of shape (n,)
         Random starts are uniform in the domain. Without one, they are uniform in a box around the problem's start x₀ that
-        reaches max(1, |x₀ᵢ|) to either side in coordinate i.
+        reaches max(1, |x₀ᵢ|) to either side in coordinate i. A start at which f or ∇f is not finite is drawn again. A problem
+        that its start defines has no other. A moved start differs by ±2⁻⁵²·max(1, |xᵢ|) in each coordinate, with random signs.
     """
-    if index == 0:
-        return problem.start.copy()
-    random = np.random.Generator(np.random.Philox(np.random.SeedSequence(0, spawn_key=(index,))))
+    move, index = divmod(index, MOVED)
+    start = problem.start.copy() if index == 0 or not problem.varies_start else _draw_start(problem, index)
+    if move == 0:
+        return start
+    signs = _random(index, move, _MOST_DRAWS).integers(0, 2, problem.dimension) * 2.0 - 1.0
+    return np.asarray(start + signs * _ROUNDING * np.maximum(1.0, np.abs(start)))
+
+
+def _draw_start(problem: Problem, index: int) -> Floats:
+    """Draw a random start, again where f or ∇f is not finite."""
     if problem.domain is not None:
         low, high = problem.domain.T
     else:
         reach = np.maximum(1.0, np.abs(problem.start))
         low, high = problem.start - reach, problem.start + reach
-    return np.asarray(low + random.random(problem.dimension) * (high - low))
+    for again in range(_MOST_DRAWS):
+        fractions = _random(index, *([again] if again else [])).random(problem.dimension)
+        start = np.asarray(low + fractions * (high - low))
+        if _is_usable(problem, start):
+            break
+    return start
+
+
+def _random(*key: int) -> np.random.Generator:
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence(0, spawn_key=key)))
+
+
+def _is_usable(problem: Problem, start: Floats) -> bool:
+    """Return whether f and its gradient are finite; what a user's kernel raises is left to the count."""
+    try:
+        values, gradients = problem.evaluate(start)
+    except Exception:
+        return True
+    return bool(np.isfinite(values).all() and np.isfinite(gradients).all())
 
 
 def default_every(oracle: Oracle, problem: Problem) -> int:

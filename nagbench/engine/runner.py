@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nagbench.core import clock
 from nagbench.core.errors import one_line, truncate
 from nagbench.core.remote import Pulse
 from nagbench.engine import loop
@@ -101,6 +102,9 @@ def run_batch(job: BatchRun, trace: loop.Trace | None, pulse: Pulse, guard: Watc
     rule = job.rule
     progress = np.zeros(1, loop.PROGRESS) if guard.progress is None else guard.progress
     progress[:] = 0
+    if trace is None and _lanes_agree(job, guard):
+        hits, points = job.count_in_lanes(rule, len(cells), pulse)
+        return Counts(hits, points, _start_errors(hits, {}), 0)
     hits = np.zeros((len(cells), rule.tolerances.size), loop.HIT)
     points = np.zeros((*hits.shape, n))
     errors: dict[int, str] = {}
@@ -137,10 +141,51 @@ def run_batch(job: BatchRun, trace: loop.Trace | None, pulse: Pulse, guard: Watc
         if now - since > guard.seconds and progress["cell"][0] == at:
             _fail(progress, hits, points, errors, timeout_message(guard.seconds))
         pulse()
+    return Counts(hits, points, _start_errors(hits, errors), int(progress["recorded"][0]))
+
+
+def _start_errors(hits: NDArray[Any], errors: dict[int, str]) -> dict[int, str]:
+    """Add the cells that ended as errors without another reason."""
     for failed_cell in np.flatnonzero((hits["status"] == loop.ERROR).any(axis=1)).tolist():
-        f = hits["value"][failed_cell, -1]
-        errors.setdefault(failed_cell, f"the value or the measure is not finite at the start (f = {f})")
-    return Counts(hits, points, errors, int(progress["recorded"][0]))
+        hit = hits[failed_cell, -1]
+        errors.setdefault(failed_cell, _not_finite(float(hit["value"]), float(hit["gradient_norm"])))
+    return errors
+
+
+# Iterations and cells for which lanes are compared with cells that are counted alone.
+_CHECKED_BUDGET, _CHECKED_CELLS = 50, 2
+
+
+def _lanes_agree(job: BatchRun, guard: Watchdog) -> bool:
+    """Tell whether cells are counted in lanes: their kernels can be recorded, and the first of them have the same outcomes.
+
+    A kernel is anybody's code. One that computes something else as plain Python than compiled is counted one cell at a time.
+    """
+    rule = job.rule
+    if job.lanes is None or rule.budget * job.lanes.seconds > guard.seconds:
+        return False
+    short = rule._replace(budget=min(rule.budget, _CHECKED_BUDGET))
+    hits, points = job.count_in_lanes(short, _CHECKED_CELLS, lambda: None)
+    alone_hits, alone_points = np.zeros_like(hits), np.zeros_like(points)
+    draw, _ = job.draws(job.batch.cells[0], 0)
+    try:
+        job.engine.count(
+            job.value, job.gradient, job.observe, job.update, job.problem_data, job.batch.problem.row_count, job.all_rows,
+            draw, short, job.hypers[:_CHECKED_CELLS], job.schedule, job.starts, job.work, _no_trace(points.shape[2]),
+            np.zeros(1, loop.PROGRESS), alone_hits, alone_points, np.iinfo(np.int64).max // 2,
+        )  # fmt: skip
+    except (Exception, SystemExit):
+        return False
+    return hits.tobytes() == alone_hits.tobytes() and points.tobytes() == alone_points.tobytes()
+
+
+def _not_finite(value: float, gradient_norm: float) -> str:
+    """Say what is not finite at the start."""
+    if np.isfinite(value) and not np.isfinite(gradient_norm):
+        return (
+            f"the norm of the gradient is {gradient_norm:g}, so the measure is not finite at the start (f = {value:g})"
+        )
+    return f"the value or the measure is not finite at the start (f = {value})"
 
 
 def failed_counts(batch: LoadedBatch, message: str) -> Counts:
@@ -202,7 +247,7 @@ def point_digest(point: Floats) -> str:
     return hashlib.blake2b(np.ascontiguousarray(point).tobytes(), digest_size=8).hexdigest()
 
 
-def replay(job: BatchRun, index: int, iterations: int, *, pulse: Pulse = lambda: None) -> Iterator[tuple[float, float]]:
+def replay(job: BatchRun, index: int, iterations: int, *, pulse: Pulse = lambda: None) -> Iterator[clock.Seconds]:
     """Replay one cell bare, in slices of about 50 ms.
 
     Parameters
@@ -218,20 +263,19 @@ def replay(job: BatchRun, index: int, iterations: int, *, pulse: Pulse = lambda:
 
     Yields
     ------
-    wall, cpu : float
-        Seconds of a slice, without those of making a library's optimizer.
+    Seconds
+        The time of a slice, without that of making a library's optimizer.
     """
     cell, first = job.batch.cells[index], 0
     allowance = _first_allowance(job)
     while first < iterations or first == 0:
         draw, lasts = job.draws(cell, first)
         last = iterations if job.engine.whole else min(iterations, first + min(allowance, lasts))
-        cpu, wall, begun = time.process_time(), time.perf_counter(), job.begun
+        begun, since = job.begun, clock.now()
         job.replay(index, draw, first, last)
-        begun = job.begun - begun
-        took = time.perf_counter() - wall - begun, time.process_time() - cpu - begun
+        took = clock.now() - since - (job.begun - begun)
         yield took
-        allowance, first = _next_allowance(allowance, took[0]), last
+        allowance, first = _next_allowance(allowance, took.wall), last
         pulse()
         if iterations == 0:
             break

@@ -1,4 +1,4 @@
-"""Algorithms that drive themselves: a library's minimiser that asks for values and gradients as it likes.
+"""Algorithms that drive themselves: a library's minimizer that asks for values and gradients as it likes.
 
 Such a run is made twice. The first pass lets the library go on until the tightest tolerance is met, the budget is used
 up or it ends by itself, and keeps its iterates; the second walks along them in the ordinary loop, which counts,

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
+from nagbench.core import arguments
 from nagbench.core.canonical import canonical
-from nagbench.core.errors import UsageError, check_number, check_whole
+from nagbench.core.errors import UsageError
 from nagbench.core.measures import default_measure
 from nagbench.core.remote import Pulse, remote_call
 from nagbench.engine.batch_run import BatchRun, LoadedBatch
-from nagbench.engine.cell_checks import check_cell
+from nagbench.engine.cell_checks import check_blocks, check_cell
 from nagbench.engine.lookup import choose_engine
 from nagbench.engine.oracles import default_every, parse_oracle
 from nagbench.engine.records import STATUSES, UNREACHABLE, Cell, Run
@@ -57,6 +57,7 @@ def make_cell(problem: Problem, optimizer: Optimizer, **settings: Any) -> Cell:
         **spec,
     )
     check_cell(cell, problem)
+    check_blocks(optimizer.method, problem)
     form_for(optimizer.method, problem)
     return cell
 
@@ -98,6 +99,9 @@ def run(
     """
     objective = problem if isinstance(problem, Problem) else make_problem(problem)
     chosen = optimizer if isinstance(optimizer, Optimizer) else make_optimizer(optimizer)
+    arguments.flag("path", path)
+    if not callable(pulse):
+        raise arguments.refuse("pulse", pulse, "a function without arguments")
     if start is not None:
         objective = with_start(objective, start)
     cell = _cell_of_settings(objective, chosen, **settings)
@@ -144,12 +148,21 @@ def _cell_of_settings(
     oracle: str = "exact",
     measure_every: int | None = None,
     engine: str | None = None,
-    **settings: Any,
+    seed: int = 0,
+    relative: bool = False,
+    measure: str = "gradient",
 ) -> Cell:
-    every = default_every(parse_oracle(oracle), problem) if measure_every is None else measure_every
+    name = parse_oracle(arguments.text("oracle", oracle))
+    every = (
+        default_every(name, problem) if measure_every is None else arguments.whole("measure_every", measure_every, 1)
+    )
+    if engine is not None:
+        arguments.text("engine", engine)
     return make_cell(
-        problem, optimizer, tolerances=(check_number("tolerance", tolerance),), budget=check_whole("budget", budget),
-        oracle=oracle, every=every, engine=choose_engine(problem, optimizer.method, engine), **settings,
+        problem, optimizer, tolerances=(arguments.number("tolerance", tolerance, above=0.0),),
+        budget=arguments.whole("budget", budget, 0, 2**53 - 1), oracle=oracle, every=every,
+        engine=choose_engine(problem, optimizer.method, engine), seed=arguments.whole("seed", seed),
+        relative=arguments.flag("relative", relative), measure=arguments.text("measure", measure),
     )  # fmt: skip
 
 
@@ -185,10 +198,7 @@ def with_start(problem: Problem, start: ArrayLike) -> Problem:
     UsageError
         If the start is not n finite numbers.
     """
-    try:
-        point = np.array(start, dtype=np.float64)
-    except (TypeError, ValueError):
-        point = np.zeros(0)
-    if point.shape != problem.start.shape or not np.isfinite(point).all():
+    point = arguments.array(f"{problem.name}: start", start)
+    if point.shape != problem.start.shape:
         raise UsageError(f"{problem.name}: start must be {problem.dimension} finite numbers")
     return replace(problem, start=point, given={**problem.given, "start": point.tolist()})

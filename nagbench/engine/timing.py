@@ -1,18 +1,19 @@
-"""Time bare replays of cells that were counted: on this machine, one at a time, warmed up, repeated, interleaved."""
+"""Time replays of counted cells, with nothing measured inside: one at a time, warmed up, repeated, interleaved."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
 import math
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from nagbench.core.clock import Seconds, known_times, now
 from nagbench.core.environment import machine_facts, one_core
 from nagbench.core.errors import one_line, truncate
 from nagbench.core.messages import message_type, register
@@ -28,9 +29,10 @@ _BLOCK = 0.002
 _GROUP = 64
 _MOST = 1_000_000
 _LEAP = 10.0
-# A measurement during which the system took the processor away is made again, if it is short, up to so many times in all.
+# A measurement during which the system gave the processor to another process is made again, up to so many times in all.
 _TRIES = 4
-_SHORT = 0.05
+# So large a share of the wall time must be lost: every long measurement is interrupted for some microseconds.
+_LOST = 0.01
 
 
 @message_type
@@ -57,21 +59,24 @@ class _Clock:
     calls
         Number of oracle calls that are timed.
     samples
-        The repeats as they are compared; see `_Took.alone`.
+        The repeats as they are compared, see `_Took.alone`; nan where the time was lost in what was taken off.
     disturbed
         Number of repeats during which another process had the processor.
+    steps
+        What the repeats took beyond their oracle calls.
     """
 
     task: Task
     job: BatchRun
     block: int = 0
     calls: int = 1
-    overhead: float = 0.0
+    overhead: Seconds = field(default_factory=Seconds)
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
     samples: list[float] = field(default_factory=list)
     disturbed: int = 0
     oracle: list[float] = field(default_factory=list)
+    steps: list[float] = field(default_factory=list)
     native: list[float] = field(default_factory=list)
     has_native: bool = True
     error: str = ""
@@ -79,23 +84,22 @@ class _Clock:
 
 @dataclass(frozen=True)
 class _Took:
-    """Seconds of one measurement, and whether another process had the processor meanwhile."""
+    """The time of one measurement, and whether another process had the processor meanwhile."""
 
-    wall: float
-    cpu: float
+    time: Seconds
     disturbed: bool
     waited: bool
 
     @property
     def alone(self) -> float:
         """What it takes undisturbed: the wall time, or the CPU time of what was disturbed and did not wait by itself."""
-        return min(self.wall, self.cpu) if self.disturbed and not self.waited else self.wall
+        return min(self.time.wall, self.time.cpu) if self.disturbed and not self.waited else self.time.wall
 
 
 def time_tasks(tasks: Sequence[Task], repeats: int, pulse: Pulse = lambda: None) -> Iterator[pd.DataFrame]:
     """Time tasks, group by group.
 
-    All tasks of a group are timed once before any is timed again, so that drift of the machine affects all alike.
+    All tasks of a group are timed once before any is timed again, so that drift of the machine affects all equally.
 
     Parameters
     ----------
@@ -148,35 +152,34 @@ def not_timed(task: Task, reason: str) -> dict[str, Any]:
 def _warm(task: Task, pulse: Pulse) -> _Clock:
     clock = _Clock(task, BatchRun(load_batch([task.cell])), calls=min(task.iterations, _MOST))
     try:
-        took = sum(wall for wall, _ in replay(clock.job, 0, task.iterations, pulse=pulse))
+        took = _replayed(clock, pulse).wall
         if point_digest(clock.job.work.iterate) != task.digest:
             clock.error = "the replay does not end where the count ended"
             return clock
         _natively(clock)
         took = min(took, _undisturbed(lambda: _replayed(clock, pulse)).alone)
         if took < _BLOCK and clock.job.draws(task.cell, 0)[1] >= task.iterations:
-            clock.overhead = min(_block(clock, 0)[0] for _ in range(10))
+            clock.overhead = min((_block(clock, 0) for _ in range(10)), key=lambda time: time.wall)
             clock.block = _grown(lambda replays: _block(clock, replays))
             _oracle(clock, 1)
-            clock.calls = task.iterations * _grown(lambda replays: (_oracle(clock, replays * task.iterations), 0.0))
+            clock.calls = task.iterations * _grown(lambda replays: _oracle(clock, replays * task.iterations))
     except Exception as error:
         clock.error = truncate(one_line(error))
     return clock
 
 
-def _undisturbed(measure: Callable[[], tuple[float, float]]) -> _Took:
-    """Measure wall and CPU seconds, again if it was short and disturbed; return the first undisturbed one, or the shortest."""
+def _undisturbed(measure: Callable[[], Seconds]) -> _Took:
+    """Measure, again if it was disturbed; return the first undisturbed measurement, or the shortest."""
     tries: list[_Took] = []
     while len(tries) < _TRIES:
-        lost, waits = _switches()
-        wall, cpu = measure()
-        lost_then, waits_then = _switches()
-        tries.append(_Took(wall, cpu, lost_then > lost, waits_then > waits))
+        (taken, waits), began = _switches(), now()
+        time = measure()
+        whole, (taken_then, waits_then) = now() - began, _switches()
+        lost = whole.wall - whole.cpu > _LOST * whole.wall
+        tries.append(_Took(time, taken_then > taken and lost, waits_then > waits))
         if not tries[-1].disturbed:
             return tries[-1]
-        if wall > _SHORT:
-            break
-    return min(tries, key=lambda took: took.wall)
+    return min(tries, key=lambda took: took.time.wall)
 
 
 def _switches() -> tuple[int, int]:
@@ -189,43 +192,41 @@ def _switches() -> tuple[int, int]:
     return 0, 0
 
 
-def _grown(seconds: Callable[[int], tuple[float, float]]) -> int:
+def _grown(seconds: Callable[[int], Seconds]) -> int:
     """So many repeats that they take as long as a block should.
 
     Grown step by step, never more than tenfold: what a call costs has been taken off a short time, so that it may come
     out as nothing, and a leap from there would take minutes.
     """
     repeats = 1
-    while (took := _undisturbed(functools.partial(seconds, repeats)).wall) < _BLOCK and repeats < _MOST:
+    while (took := _undisturbed(functools.partial(seconds, repeats)).time.wall) < _BLOCK and repeats < _MOST:
         growth = _BLOCK / took if took > 0.0 else _LEAP
         repeats = min(_MOST, math.ceil(repeats * min(_LEAP, max(2.0, growth))))
     return repeats
 
 
-def _replayed(clock: _Clock, pulse: Pulse) -> tuple[float, float]:
-    slices = list(replay(clock.job, 0, clock.task.iterations, pulse=pulse))
-    return sum(wall for wall, _ in slices), sum(cpu for _, cpu in slices)
+def _replayed(clock: _Clock, pulse: Pulse) -> Seconds:
+    return sum(replay(clock.job, 0, clock.task.iterations, pulse=pulse), Seconds())
 
 
-def _block(clock: _Clock, block: int) -> tuple[float, float]:
+def _block(clock: _Clock, block: int) -> Seconds:
     job, task = clock.job, clock.task
     draw, _ = job.draws(task.cell, 0)
-    cpu, wall, begun = time.process_time(), time.perf_counter(), job.begun
+    begun, began = job.begun, now()
     job.replay(0, draw, 0, task.iterations, block)
-    begun = job.begun - begun
-    return time.perf_counter() - wall - begun, time.process_time() - cpu - begun
+    return now() - began - (job.begun - begun)
 
 
-def _oracle(clock: _Clock, calls: int) -> float:
-    """Seconds of so many oracle calls, over and over those of the first chunk of draws."""
-    job, left, took = clock.job, calls, 0.0
+def _oracle(clock: _Clock, calls: int) -> Seconds:
+    """Time of so many oracle calls, over and over those of the first chunk of draws."""
+    job, left, took = clock.job, calls, Seconds()
     draw, lasts = job.draws(clock.task.cell, 0)
     while left > 0:
-        now = min(left, lasts)
-        began = time.perf_counter()
-        job.query(draw, 0, now)
-        took += time.perf_counter() - began - clock.overhead
-        left -= now
+        count = min(left, lasts)
+        began = now()
+        job.query(draw, 0, count)
+        took += now() - began - clock.overhead
+        left -= count
     return took
 
 
@@ -233,11 +234,14 @@ def _sample(clock: _Clock, pulse: Pulse) -> None:
     """One repeat, in memory of its own: where arrays come to lie makes up to a half, and stays so for a whole process."""
     clock.job.move()
     took = _undisturbed((lambda: _per_replay(clock)) if clock.block > 0 else (lambda: _replayed(clock, pulse)))
-    clock.wall.append(took.wall)
-    clock.cpu.append(took.cpu)
-    clock.samples.append(took.alone)
+    clock.wall.append(took.time.wall)
+    clock.cpu.append(took.time.cpu)
+    # A time of nothing, or less, was lost in what was taken off.
+    clock.samples.append(took.alone if took.alone > 0.0 else math.nan)
     clock.disturbed += took.disturbed
-    clock.oracle.append(max(_oracle(clock, clock.calls), 0.0) * clock.task.iterations / clock.calls)
+    asked = _undisturbed(lambda: _oracle(clock, clock.calls)).alone
+    clock.oracle.append(max(asked, 0.0) * clock.task.iterations / clock.calls)
+    clock.steps.append(clock.samples[-1] - clock.oracle[-1])
     if (took_natively := _natively(clock)) is not None:
         clock.native.append(took_natively)
     pulse()
@@ -253,33 +257,40 @@ def _natively(clock: _Clock) -> float | None:
     try:
         loop = clock.job.native
         if loop is not None:
-            made = _seconds(loop, 0)
-            return _seconds(loop, clock.task.iterations) - made
+            made = _undisturbed(lambda: _native_loop(loop, 0))
+            return _undisturbed(lambda: _native_loop(loop, clock.task.iterations)).alone - made.alone
     except Exception:
-        # The times of the bare replay stand without it.
+        # The times of the replay stand without it.
         clock.native.clear()
     clock.has_native = False
     return None
 
 
-def _native_time(took: Sequence[float]) -> float:
-    """Return the median; nan if a quarter of the repeats cannot tell the iterations from the making of the optimizer."""
-    return float(np.median(took)) if took and np.percentile(took, 25) > 0.0 else np.nan
+def _difference(took: Sequence[float]) -> float:
+    """Return the median of differences of times; nan if it cannot be told from 0: a quarter is missing or not above it."""
+    found = np.nan_to_num(took, nan=-math.inf)
+    return float(np.median(found)) if found.size and np.percentile(found, 25, method="lower") > 0.0 else math.nan
 
 
-def _seconds(loop: Callable[[int], Any], iterations: int) -> float:
-    began = time.perf_counter()
+def _known(times: Sequence[float]) -> NDArray[np.float64]:
+    """Return the times above 0; one that is nan if there are none."""
+    found = known_times(times)
+    return found if found.size else np.array([math.nan])
+
+
+def _native_loop(loop: Callable[[int], Any], iterations: int) -> Seconds:
+    began = now()
     loop(iterations)
-    return time.perf_counter() - began
+    return now() - began
 
 
-def _per_replay(clock: _Clock) -> tuple[float, float]:
-    wall, cpu = _block(clock, clock.block)
-    return max(wall - clock.overhead, 0.0) / clock.block, max(cpu - clock.overhead, 0.0) / clock.block
+def _per_replay(clock: _Clock) -> Seconds:
+    time = _block(clock, clock.block) - clock.overhead
+    return Seconds(max(time.wall, 0.0), max(time.cpu, 0.0)) / clock.block
 
 
 def _row(clock: _Clock) -> dict[str, Any]:
-    wall = np.array(clock.wall or [np.nan])
+    wall = _known(clock.wall)
     quarters = np.percentile(wall, [25, 75])
     return {
         "cell": clock.task.cell.key,
@@ -290,10 +301,10 @@ def _row(clock: _Clock) -> dict[str, Any]:
         "wall_time": float(np.median(wall)),
         "wall_time_min": float(wall.min()),
         "wall_time_iqr": float(quarters[1] - quarters[0]),
-        "cpu_time": float(np.median(clock.cpu or [np.nan])),
+        "cpu_time": float(np.median(_known(clock.cpu))),
         "oracle_time": float(np.median(clock.oracle or [np.nan])),
         "step_time": _step_time(clock),
-        "native_time": _native_time(clock.native),
+        "native_time": _difference(clock.native),
         "samples": clock.samples,
         "disturbed": clock.disturbed,
         "fingerprint": clock.task.fingerprint,
@@ -302,7 +313,8 @@ def _row(clock: _Clock) -> dict[str, Any]:
 
 
 def _step_time(clock: _Clock) -> float:
-    """Seconds of a replay beyond its oracle calls; nan for a method that makes as many of these as it likes."""
-    if not clock.wall or clock.job.engine.whole or clock.job.engine.asks:
-        return math.nan
-    return max(float(np.median(clock.wall)) - float(np.median(clock.oracle)), 0.0)
+    """Seconds of a replay beyond its oracle calls; nan for a method that makes as many of these as it likes.
+
+    It is nan also where it cannot be told from the variation of both.
+    """
+    return math.nan if clock.error or clock.job.engine.whole or clock.job.engine.asks else _difference(clock.steps)

@@ -24,8 +24,10 @@ from nagbench import __version__
 from nagbench.core.errors import UsageError, one_line
 from nagbench.core.paths import PACKAGE
 from nagbench.core.remote import Pulse
+from nagbench.core.trust import name_code
 from nagbench.engine.batches import Batch
 from nagbench.engine.fingerprints import files_of, fingerprint_of
+from nagbench.engine.lookup import code_of
 from nagbench.execution.counting import failure_table, table_from_bytes, table_to_bytes
 from nagbench.execution.pool import Pool
 from nagbench.execution.sandbox import sandboxed
@@ -34,7 +36,7 @@ from nagbench.execution.worker_process import Limits
 _PER_THREAD = 2
 _WAIT = 0.2
 _ANSWER = 10
-# Seconds without a worker after which it is told.
+# Seconds without a worker after which a message says so.
 _ALONE = 10.0
 _TIMES = 3
 _GONE = "the Dask scheduler went away; what is finished is kept, and the same command goes on"
@@ -70,7 +72,7 @@ def run_on_dask(
     except ImportError:
         raise UsageError("executor dask needs dask.distributed: pip install 'nagbench[dask]'") from None
     for name in ("distributed", "distributed.client"):
-        # Each has a level of its own. What they tell with a traceback, a scheduler that is gone, is told in one line here.
+        # Each has a level of its own. They report a lost scheduler with a traceback; here, one line reports it.
         logging.getLogger(name).setLevel(logging.CRITICAL)
     with contextlib.ExitStack() as stack:
         client = _client(distributed, scheduler, jobs, stack)
@@ -265,6 +267,8 @@ def has_module(name: str) -> bool:
 
 def count_task(run: str, batch: Batch, limits: Limits) -> list[bytes]:
     """Return the outcomes of a batch, counted in a process of this thread's own. Runs on a Dask worker."""
+    # The process that asks has checked it.
+    name_code(*code_of(batch.template.problem, batch.template.optimizer))
     here = threading.get_ident()
     held = _pools.get(here)
     if held is None or held[0] != run:

@@ -11,6 +11,8 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from numbers import Real
+from typing import Any
 
 from nagbench.core.errors import UsageError
 
@@ -44,7 +46,8 @@ class Deadline:
     """
 
     def __init__(self, seconds: float, began: float | None = None) -> None:
-        if not 0.0 < seconds < float("inf"):
+        given: Any = seconds
+        if isinstance(given, bool) or not (isinstance(given, Real) and 0.0 < float(given) < float("inf")):
             raise UsageError(f"timeout {seconds!r} is not valid; allowed: a finite number above 0")
         self._seconds, self._armed, self.is_over = seconds, False, False
         self._end = (time.monotonic() if began is None else began) + seconds - min(_MARGIN_SECONDS, _MARGIN * seconds)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from nagbench.core.arguments import listed, number, refuse, text, whole
 from nagbench.core.errors import UsageError, unknown_name
 from nagbench.core.remote import Pulse
 from nagbench.engine.batch_run import load_batch
@@ -73,8 +74,8 @@ def limits_of(seconds: float | None, mebibytes: float | None) -> Limits:
         If one of them is no positive number.
     """
     for name, given in (("cell timeout", seconds), ("cell memory", mebibytes)):
-        if given is not None and not 0.0 < given < float("inf"):
-            raise UsageError(f"{name} {given!r} is not valid; allowed: a finite number above 0")
+        if given is not None:
+            number(name, given, above=0.0)
     if seconds is None and mebibytes is None:
         return NO_LIMITS
     return Limits(seconds or NO_LIMITS.seconds, 2.0**20 * mebibytes if mebibytes else NO_LIMITS.bytes, given=True)
@@ -88,14 +89,18 @@ def check_execution(how: Execution, shard: tuple[int, int] | None) -> None:
     UsageError
         For an unknown executor, a scheduler without Dask, fewer than one process, and a shard that does not exist.
     """
-    if how.executor not in EXECUTORS:
+    if text("executor", how.executor) not in EXECUTORS:
         raise unknown_name("executor", how.executor, EXECUTORS)
     if how.scheduler is not None and how.executor != "dask":
         raise UsageError("a scheduler goes with the executor dask")
-    if how.jobs is not None and how.jobs < 1:
-        raise UsageError(f"jobs {how.jobs} is not valid; allowed: a whole number of at least 1")
-    if shard is not None and not 1 <= shard[0] <= shard[1]:
-        raise UsageError(f"shard {shard[0]}/{shard[1]} is not valid; allowed: i/n with i from 1 to n")
+    if how.scheduler is not None:
+        text("scheduler", how.scheduler)
+    if how.jobs is not None:
+        whole("jobs", how.jobs, 1)
+    if shard is not None:
+        parts = [whole("shard", part, 1) for part in listed("shard", shard, "two whole numbers, (i, n)")]
+        if len(parts) != 2 or parts[0] > parts[1]:
+            raise refuse("shard", shard, "(i, n) with i from 1 to n")
 
 
 def split_into_tasks(batches: Iterable[Batch]) -> Iterator[Batch]:
@@ -184,5 +189,5 @@ def _here(work: Iterator[Batch], limits: Limits, pulse: Pulse) -> Iterator[pa.Ta
 
 
 def runs_user_code(cell: Cell) -> bool:
-    """Return whether counting a cell runs code from outside the package."""
+    """Return whether counting a cell runs user code, code from outside the package."""
     return bool(user_code_of(cell.problem, cell.optimizer))

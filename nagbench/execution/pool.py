@@ -5,16 +5,27 @@ from __future__ import annotations
 import collections
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
-from nagbench.core.errors import UsageError
+from nagbench.core.errors import UsageError, truncate
+from nagbench.core.keys import keys_to_ints
 from nagbench.core.remote import Pulse
 from nagbench.engine.batches import Batch
 from nagbench.engine.runner import timeout_message
-from nagbench.execution.counting import failure_table
+from nagbench.execution.counting import OUTCOMES, failure_table
 from nagbench.execution.worker import ANSWER, ITEM, count_in_worker
-from nagbench.execution.worker_process import NO_LIMITS, Limits, WorkerDiedError, WorkerProcess, memory_share, wait
+from nagbench.execution.worker_process import (
+    NO_ANSWER,
+    NO_LIMITS,
+    Limits,
+    WorkerDiedError,
+    WorkerProcess,
+    memory_share,
+    wait,
+)
 
 _WAIT = 0.02
 _STARTS = 3
@@ -130,13 +141,18 @@ class Pool:
             assert worker.batch is not None
             self._failed_starts = 0
             if kind == ITEM:
+                if not _fits(content, worker.batch, worker.delivered):
+                    raise WorkerDiedError("exit", NO_ANSWER)
                 worker.delivered += content.num_rows // len(worker.batch.template.tolerances)
                 self._crashes.in_a_row[_pair(worker.batch)] = 0
                 yield content
                 continue
-            rest, worker.batch = worker.batch[worker.delivered :], None
+            rest = worker.batch[worker.delivered :]
+            if kind == ANSWER and len(rest):
+                raise WorkerDiedError("exit", NO_ANSWER)
+            worker.batch = None
             if kind != ANSWER:
-                yield failure_table(rest, content)
+                yield failure_table(rest, truncate(str(content)))
 
     def _replace(self, worker: _Worker, death: WorkerDiedError) -> Iterator[pa.Table]:
         """Blame a cell for the death of its worker, and put the others back to be counted by another one."""
@@ -174,6 +190,20 @@ class Pool:
             return
         for part in rest:
             yield failure_table(part, f"not run: {_SAME} cells before it, one after the other, ended so: {reason}")
+
+
+def _fits(content: Any, batch: Batch, delivered: int) -> bool:
+    """Return whether a worker's outcomes are those of the next cells of its batch: the user's code can write there too."""
+    if not isinstance(content, pa.Table) or content.schema != OUTCOMES:
+        return False
+    per_cell = len(batch.template.tolerances)
+    cells = content.num_rows // per_cell
+    expected = np.repeat(batch[delivered : delivered + cells].ids, per_cell)
+    try:
+        found = keys_to_ints(content["cell"])
+    except UsageError:
+        return False
+    return 0 < cells <= len(batch) - delivered and np.array_equal(found, expected)
 
 
 def _pair(batch: Batch) -> Pair:

@@ -128,7 +128,7 @@ class Sandbox(RemoteLoader):
         if not self._worker.ready:
             why = self._worker.complaint() or death.reason
             self.close()
-            raise UsageError(f"no process for code from outside can be started: {why}")
+            raise UsageError(f"no process for user code can be started: {why}")
         return death.reason, False
 
     def _abandon(self, code: UserCode, reason: str, at_once: bool) -> bool:

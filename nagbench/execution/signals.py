@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from nagbench.execution.deadline import OutOfTimeError
 
 # These end a process in good order: SIGTERM comes from the queue of a cluster, SIGHUP from a terminal that closes.
-ENDS = {"SIGINT": "interrupted", "SIGTERM": "told to end (SIGTERM)", "SIGHUP": "the terminal was closed (SIGHUP)"}
+ENDS = {"SIGINT": "interrupted", "SIGTERM": "terminated (SIGTERM)", "SIGHUP": "the terminal was closed (SIGHUP)"}
 _HELD = (*ENDS, "SIGALRM")
 _came: list[int] = []
 

@@ -20,7 +20,19 @@ import psutil
 from nagbench.core.environment import ONE_THREAD
 from nagbench.core.messages import decode
 from nagbench.core.remote import call_path
-from nagbench.execution.worker import COMPILING, HEARTBEAT, ITEM, READY, SIZE, request, shared_record, start_command
+from nagbench.execution.worker import (
+    ANSWER,
+    COMPILING,
+    FAILED,
+    HEARTBEAT,
+    ITEM,
+    READY,
+    REFUSED,
+    SIZE,
+    request,
+    shared_record,
+    start_command,
+)
 
 # A worker ends cells that take too long by itself, where their code lets it. The driver does it after this.
 _GRACE = 2.0
@@ -29,7 +41,11 @@ _MEMORY_INTERVAL = 0.1
 # A longer pause between two looks is the driver's own, and does not count as silence of the worker.
 _LONGEST_PAUSE = 1.0
 _READ = 2**20
+_READS = 64
+# Bytes of a message. The tables and curves of a batch are far smaller.
+_LARGEST = 2**31
 _SHARE = 0.8
+NO_ANSWER = "the process that ran it sent what is no answer"
 
 
 @dataclass(frozen=True)
@@ -116,8 +132,11 @@ class WorkerProcess:
         """
         # A process that the user's code has forked may hold the socket open, so its end is not all that counts.
         ended = self._process.poll() is not None
-        heard = self._read()
-        yield from self._messages()
+        self._read()
+        heard = False
+        for message in self._messages():
+            heard = True
+            yield message
         if ended or self._closed:
             raise WorkerDiedError("exit", self._describe_end())
         if self.busy:
@@ -137,29 +156,34 @@ class WorkerProcess:
         self.socket.close()
         self._errors.close()
 
-    def _read(self) -> bool:
-        """Take in what has arrived; return whether anything has."""
-        before = len(self._incoming)
+    def _read(self) -> None:
+        """Take in what has arrived, some of it at a time: user code may write without end."""
         with contextlib.suppress(BlockingIOError):
-            while not self._closed:
+            for _ in range(_READS):
+                if self._closed:
+                    return
                 try:
                     content = self.socket.recv(_READ)
                 except ConnectionError:
                     content = b""
                 self._incoming += content
                 self._closed = not content
-        return len(self._incoming) > before
 
     def _messages(self) -> Iterator[tuple[str, Any]]:
         while len(self._incoming) >= SIZE.size:
             end = SIZE.size + SIZE.unpack_from(self._incoming)[0]
+            if end > _LARGEST:
+                raise WorkerDiedError("exit", NO_ANSWER)
             if len(self._incoming) < end:
                 return
             try:
                 kind, content = decode(bytes(memoryview(self._incoming)[SIZE.size : end]))
             except Exception as error:
-                raise WorkerDiedError("exit", "the process that ran it sent what is no answer") from error
+                raise WorkerDiedError("exit", NO_ANSWER) from error
             del self._incoming[:end]
+            if self.ready and not (self.busy and kind in (ITEM, ANSWER, REFUSED, FAILED)):
+                # Nobody has asked for it, so it is the user's code that wrote it.
+                raise WorkerDiedError("exit", NO_ANSWER)
             if kind == READY:
                 self.ready, self._silence = True, 0.0
                 continue

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 
 from nagbench.core.errors import UsageError
 from nagbench.core.keys import Keys, in_shard, keys_to_ints
+from nagbench.experiments.minima import MinimumFacts, within
 from nagbench.experiments.selection import GROUP, best_trials, rate_runs
 from nagbench.experiments.storage.parts import split_runs
 from nagbench.experiments.storage.store import Store
@@ -21,7 +24,7 @@ from nagbench.problems.problem import Floats, Ints
 
 Rows = NDArray[np.bool_]
 _MISSING, _FAILED, _GOOD = range(3)
-_OUTCOME_COLUMNS = ["cell", "fingerprint", "tolerance", "status", "iterations", "residual"]
+_OUTCOME_COLUMNS = ["cell", "fingerprint", "tolerance", "status", "iterations", "residual", "value"]
 # Rows that are ranked together.
 _AT_ONCE = 2**18
 
@@ -29,7 +32,7 @@ _AT_ONCE = 2**18
 class SweepIndex:
     """The cells of a plan and the scores of their stored outcomes, for questions about all of them.
 
-    Rows of the plan are answered as a boolean mask. A row takes 17 bytes and a cell 25.
+    Rows of the plan are answered as a boolean mask. A row takes 17 bytes and a cell 33.
 
     Parameters
     ----------
@@ -39,12 +42,14 @@ class SweepIndex:
 
     def __init__(self, tolerance: float) -> None:
         self._tolerance = tolerance
-        self._parts: list[tuple[Keys, NDArray[np.int32], Ints]] = []
+        self._parts: list[tuple[Keys, NDArray[np.int32], Ints, Floats]] = []
         self._groups: dict[tuple[str, ...], int] = {}
         self._fingerprints: set[str] = set()
         self.rows = 0
 
-    def add_plan(self, cells: Keys, group: tuple[str, ...], trials: Ints, fingerprint: str) -> None:
+    def add_plan(
+        self, cells: Keys, group: tuple[str, ...], trials: Ints, fingerprint: str, limits: Floats | None = None
+    ) -> None:
         """Add the next rows of the plan. All rows are added before the first question.
 
         Parameters
@@ -57,21 +62,24 @@ class SweepIndex:
             The numbers of their trials.
         fingerprint
             The hash of their sources.
+        limits
+            The largest values of f that count as the known minimum; None where it is not known.
         """
         number = self._groups.setdefault(group, len(self._groups))
-        self._parts.append((cells, np.full(cells.size, number, np.int32), trials))
+        limits = np.full(cells.size, np.nan) if limits is None else limits
+        self._parts.append((cells, np.full(cells.size, number, np.int32), trials, limits))
         self._fingerprints.add(fingerprint)
         self.rows += cells.size
 
     @functools.cached_property
     def _plan(self) -> _Plan:
-        empty = np.zeros(0, np.uint64), np.zeros(0, np.int32), np.zeros(0, np.int64)
-        keys, groups, trials = (np.concatenate(column) for column in zip(empty, *self._parts, strict=True))
+        empty = np.zeros(0, np.uint64), np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0)
+        keys, groups, trials, limits = (np.concatenate(column) for column in zip(empty, *self._parts, strict=True))
         self._parts.clear()
         cells, rows, numbers = np.unique(keys, return_index=True, return_inverse=True)
         first = np.zeros(keys.size, bool)
         first[rows] = True
-        return _Plan(cells, numbers.astype(np.int32), first, groups, trials)
+        return _Plan(cells, numbers.astype(np.int32), first, groups, trials, limits[rows])
 
     @functools.cached_property
     def _outcomes(self) -> _Outcomes:
@@ -91,13 +99,27 @@ class SweepIndex:
         places = np.searchsorted(cells, keys)
         failed = pc.equal(part["status"], "error").to_numpy()
         converged = pc.equal(part["status"], "converged").to_numpy()
-        scores, finals = rate_runs(converged, part["iterations"].to_numpy(), part["residual"].to_numpy())
+        known = places < cells.size
+        known[known] = cells[places[known]] == keys[known]
+        reached = np.ones(places.size, bool)
+        if "value" in part.column_names:
+            reached[known] = within(part["value"].to_numpy()[known], self._plan.limits[places[known]])
+        scores, finals = rate_runs(
+            converged, part["iterations"].to_numpy(), part["residual"].to_numpy(), converged & reached
+        )
         for state, ended in ((_FAILED, failed), (_GOOD, ~failed)):
-            rows = np.flatnonzero(ended & (places < cells.size))
-            rows = rows[(cells[places[rows]] == keys[rows]) & (self._outcomes.states[places[rows]] <= state)]
+            rows = np.flatnonzero(ended & known)
+            rows = rows[self._outcomes.states[places[rows]] <= state]
             self._outcomes.states[places[rows]] = state
             self._outcomes.scores[places[rows]] = scores[rows]
             self._outcomes.finals[places[rows]] = finals[rows]
+
+    def lookup(self, cells: Keys) -> tuple[Floats, Floats]:
+        """Return the scores and final measures of cells of the plan; infinite for those that failed or are missing."""
+        places = np.searchsorted(self._plan.cells, cells)
+        good = self._outcomes.states[places] == _GOOD
+        scores, finals = self._outcomes.scores[places], self._outcomes.finals[places]
+        return np.where(good, scores, np.inf), np.where(good, finals, np.inf)
 
     @property
     def cells(self) -> int:
@@ -126,28 +148,51 @@ class SweepIndex:
 
     def selected(self) -> Rows:
         """Return the rows of the best trials: the same that `selection.select_best_trials` selects."""
+        return self._best_trials(self._plan.groups, np.ones(self._plan.groups.size, bool))
+
+    def first_trials(self, count: int) -> Rows:
+        """Return the rows of so many first trials."""
+        return np.asarray(self._plan.trials < count)
+
+    def winners(self, trials: int) -> Rows:
+        """Return the rows of the best trials of each replicate, and of its first half; see `selection.replicate_winners`.
+
+        Parameters
+        ----------
+        trials
+            The number of trials of a replicate.
+        """
+        replicates, numbers = np.divmod(self._plan.trials, trials)
+        many = 1 + int(replicates.max(initial=0))
+        groups = self._plan.groups * many + replicates
+        whole = self._best_trials(groups, np.ones(groups.size, bool))
+        return whole | self._best_trials(groups, numbers < trials // 2)
+
+    def _best_trials(self, groups: NDArray[Any], among: Rows) -> Rows:
+        """Return the rows of the best trial of each group, of those among which it is looked for."""
         plan, outcomes = self._plan, self._outcomes
-        best = np.full(len(self._groups), -1)
+        best = np.full(1 + int(groups.max(initial=-1)), -1)
         # Groups are ranked some at a time: all rows at once would take a hundred bytes each.
-        chunks = np.cumsum(np.bincount(plan.groups, minlength=best.size)) // _AT_ONCE
+        chunks = np.cumsum(np.bincount(groups, minlength=best.size)) // _AT_ONCE
         for chunk in np.unique(chunks):
-            rows = np.flatnonzero(chunks[plan.groups] == chunk)
+            rows = np.flatnonzero((chunks[groups] == chunk) & among)
             rows = rows[outcomes.states[plan.numbers[rows]] != _MISSING]
             cells = plan.numbers[rows]
-            found = best_trials(plan.groups[rows], plan.trials[rows], outcomes.scores[cells], outcomes.finals[cells])
+            found = best_trials(groups[rows], plan.trials[rows], outcomes.scores[cells], outcomes.finals[cells])
             best[list(found)] = list(found.values())
-        return np.asarray(plan.trials == best[plan.groups])
+        return np.asarray(plan.trials == best[groups])
 
 
 @dataclass(frozen=True, eq=False)
 class _Plan:
-    """The keys of all cells, in their order, and for each row the number of its cell, its group and its trial."""
+    """The keys and limits of all cells, in their order, and for each row the number of its cell, its group and its trial."""
 
     cells: Keys
     numbers: NDArray[np.int32]
     first: Rows
     groups: NDArray[np.int32]
     trials: Ints
+    limits: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,14 +204,32 @@ class _Outcomes:
     finals: Floats
 
 
-def index_results(store: Store, plan: str) -> SweepIndex:
-    """Return the index of a plan's part and the outcomes of its store. Raises UsageError if the plan is lost."""
+def index_results(store: Store, plan: str, minima: Mapping[str, MinimumFacts] = MappingProxyType({})) -> SweepIndex:
+    """Return the index of a plan's part and the outcomes of its store.
+
+    Parameters
+    ----------
+    store
+        Where they are stored.
+    plan
+        The name of the part.
+    minima
+        What is known of the minima of problems, by name.
+
+    Raises
+    ------
+    UsageError
+        If the plan is lost.
+    """
     index: SweepIndex | None = None
-    for block in store.blocks("plan", plan, ["cell", *GROUP, "trial", "fingerprint", "tolerances"]):
+    for block in store.blocks("plan", plan, ["cell", *GROUP, "trial", "start", "fingerprint", "tolerances"]):
         index = index or SweepIndex(_tightest_tolerance(block["tolerances"][0].as_py()))
         for rows in split_runs(block, [*GROUP, "fingerprint"]):
             group = tuple(rows[name][0].as_py() for name in GROUP)
-            index.add_plan(keys_to_ints(rows["cell"]), group, rows["trial"].to_numpy(), rows["fingerprint"][0].as_py())
+            facts = minima.get(str(rows["problem"][0].as_py()))
+            limits = None if facts is None else facts.limits(rows["start"].to_numpy())
+            fingerprint = rows["fingerprint"][0].as_py()
+            index.add_plan(keys_to_ints(rows["cell"]), group, rows["trial"].to_numpy(), fingerprint, limits)
     if index is None:
         raise UsageError(f"the plan in {store.folder} is empty")
     index.read_outcomes(store)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import functools
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,15 +14,20 @@ import pyarrow.compute as pc
 
 from nagbench.core.errors import UsageError
 from nagbench.core.keys import keys_to_ints
+from nagbench.core.trust import untrusted
+from nagbench.engine.lookup import code_of
+from nagbench.engine.records import Cell
 from nagbench.experiments.index import index_results
+from nagbench.experiments.minima import MinimumFacts, facts_from_plain, facts_to_plain, join_facts
+from nagbench.experiments.plan_table import cell_of_row
 from nagbench.experiments.results import Results
 from nagbench.experiments.selection import GROUP
 from nagbench.experiments.serialize import spec_to_toml
 from nagbench.experiments.specification import Spec, validate_spec
-from nagbench.experiments.stages import Progress
-from nagbench.experiments.storage.parts import KEYS, KINDS
-from nagbench.experiments.storage.store import SCHEMA, Store, Warn
-from nagbench.experiments.sweep import StoredBatches, complete
+from nagbench.experiments.stages import Progress, follow_up
+from nagbench.experiments.storage.parts import KEYS, KINDS, is_temporary_name, unified_schema
+from nagbench.experiments.storage.store import SCHEMA, Store, Warn, holds_results
+from nagbench.experiments.sweep import sweep_command
 
 # Keys of a specification that two results may differ in; lists are joined, the rest is the first's.
 _JOINED = ("problems", "optimizers", "suites", "oracles")
@@ -65,11 +69,16 @@ def merge_results(runs: Sequence[str | Path], out: str | Path, *, warn: Warn | N
     plans = _distinct_plans(sources)
     _check_fingerprints(plans)
     target.prepare()
-    schema = pa.unify_schemas([source.store.part_schema("plan", source.plan) for source in plans])
+    schema, differing = unified_schema([source.store.part_schema("plan", source.plan) for source in plans])
+    if differing:
+        raise UsageError(f"these results do not fit: their plans hold {', '.join(differing)} in different types")
     plan = target.append_all("plan", _plan_rows(plans, schema), schema)
     _copy_parts(sources, target)
-    index = index_results(target, plan)
-    _write_manifest(target, spec, plan, index.cells, [source.manifest for source in sources])
+    manifests = [source.manifest for source in sources]
+    minima = join_facts(facts_from_plain(manifest.get("minima")) for manifest in manifests)
+    index = index_results(target, plan, minima)
+    _write_manifest(target, spec, plan, index.cells, minima, manifests)
+    _merge_scoring(plans, target)
     merged = Results(target, target.manifest, index)
     if merged.missing == 0:
         _predict(merged, spec, listener)
@@ -100,7 +109,10 @@ def _check_empty(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is no folder; merge into an empty one, or one that is not there yet")
     try:
-        first = min((file.name for file in folder.iterdir()), default=None) if folder.is_dir() else None
+        # What a merge leaves that was killed before its end is no hindrance: it writes the same parts again.
+        own = {*KINDS, "spec.toml"} if holds_results(folder) else set[str]()
+        files = (file.name for file in folder.iterdir()) if folder.is_dir() else ()
+        first = min((name for name in files if name not in own and not is_temporary_name(name)), default=None)
     except OSError as error:
         raise UsageError(f"{folder} cannot be read: {error}") from None
     if first is not None:
@@ -139,6 +151,17 @@ def _plan_rows(plans: Sequence[_Source], schema: pa.Schema) -> Iterator[pa.Table
         before |= own
 
 
+def _merge_scoring(plans: Sequence[_Source], target: Store) -> None:
+    """Join the cells that score what each source selected; shards have none."""
+    scored = [source for source in plans if source.manifest.get("scoring")]
+    if not scored:
+        return
+    held = [_Source(source.store, {**source.manifest, "plan": source.manifest["scoring"]}) for source in scored]
+    schema = pa.unify_schemas([source.store.part_schema("plan", source.plan) for source in held])
+    part = target.append_all("plan", _plan_rows(held, schema), schema)
+    target.write_manifest({**target.manifest, "scoring": part})
+
+
 def _copy_parts(sources: Sequence[_Source], target: Store) -> None:
     """Copy all parts but plans."""
     for kind in KINDS:
@@ -161,7 +184,7 @@ def _check_fingerprints(plans: Sequence[_Source]) -> None:
         folder = plans[pc.min(found["number_max"]).as_py()].store.folder
         raise UsageError(
             f"{folder} does not fit {plans[0].store.folder}: {found.num_rows} cells, {pc.min(found['cell']).as_py():016x} "
-            "among them, were counted from other sources of their problem or method"
+            "among them, were counted from other sources of their problem or algorithm"
         )
 
 
@@ -194,28 +217,51 @@ def _check_outcomes(sources: Sequence[_Source]) -> None:
         )
 
 
-def _write_manifest(target: Store, spec: Spec, plan: str, cells: int, manifests: Sequence[Mapping[str, Any]]) -> None:
+def _write_manifest(
+    target: Store,
+    spec: Spec,
+    plan: str,
+    cells: int,
+    minima: Mapping[str, MinimumFacts],
+    manifests: Sequence[Mapping[str, Any]],
+) -> None:
     machines: dict[str, Any] = {}
     for manifest in manifests:
         machines |= manifest["machines"]
-    file = target.folder / "spec.toml"
-    target.write(file.name, spec_to_toml(spec))
+    target.write("spec.toml", spec_to_toml(spec))
     target.write_manifest(
         {
             "schema": SCHEMA, "name": spec.name, "spec": spec.model_dump(mode="json"), "plan": plan,
-            "cells": cells, "shard": None, "machines": machines,
+            "cells": cells, "minima": facts_to_plain(minima), "shard": None, "machines": machines,
             **{name: manifests[0].get(name) for name in ("machine", "versions", "git")},
             "merged": [{name: manifest.get(name) for name in _WHOSE} for manifest in manifests],
-            "command": shlex.join(["python", "-m", "nagbench", "sweep", str(file), "--out", str(target.folder)]),
+            "command": sweep_command(target.folder, code=_names_code(target, plan)),
             "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         }
     )  # fmt: skip
 
 
 def _predict(merged: Results, spec: Spec, listener: Progress) -> None:
-    """Predict the counts of the selected cells, which no shard knows, where their problems can be built here."""
-    batches = StoredBatches(merged.store, merged.manifest["plan"])
+    """Predict the counts of the selected cells, which no shard knows, but for those that need code from outside."""
+    cells, lacking, first = dict[str, Cell](), dict[str, None](), 0
     try:
-        complete(merged, batches, spec.model_copy(update={"timing": False, "curves": False}), listener)
+        for block in merged.store.blocks("plan", merged.manifest["plan"]):
+            selected = merged.selected[first : first + block.num_rows]
+            first += block.num_rows
+            for row in block.filter(pa.array(selected)).to_pylist():
+                unnamed = untrusted(code_of(str(row["problem_spec"]), str(row["optimizer"])))
+                lacking |= dict.fromkeys(unnamed)
+                if not unnamed:
+                    cells[row["cell"]] = cell_of_row(row)
+        follow_up(merged.store, spec.model_copy(update={"timing": False, "curves": False}), cells, listener)
     except UsageError as error:
         merged.store.warn(f"no predictions: {error}")
+    if lacking:
+        merged.store.warn(f"no predictions without its code for {', '.join(lacking)}; the same sweep makes them")
+
+
+def _names_code(target: Store, plan: str) -> bool:
+    """Return whether any cell of a plan runs code from outside."""
+    columns = ["problem_spec", "optimizer"]
+    groups = (block.group_by(columns).aggregate([]) for block in target.blocks("plan", plan, columns))
+    return any(code_of(row["problem_spec"], row["optimizer"]) for group in groups for row in group.to_pylist())

@@ -6,18 +6,22 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from nagbench.core.errors import UsageError
 from nagbench.experiments.names import Variant
 from nagbench.experiments.sobol import sobol_points
 from nagbench.experiments.specification import Spec
 from nagbench.optimizers import schedules
-from nagbench.optimizers.algorithm import Method, textbook_hyperparameters
+from nagbench.optimizers.algorithm import Method, check_hyperparameters, textbook_hyperparameters
 from nagbench.optimizers.remote import refusals as refusals_of
 from nagbench.problems.problem import Floats, Ints, Problem
+
+if TYPE_CHECKING:
+    from scipy.stats import qmc
 
 _AT_ONCE = 4096
 
@@ -55,14 +59,15 @@ def make_settings(spec: Spec, variant: Variant, problem: Problem, unit: float) -
         modes = ("given",)
     for mode in modes:
         if mode in ("given", "default"):
-            yield _settings(method, mode, _ONE, pinned)
+            yield split_settings(method, mode, _ONE, pinned)
         elif mode == "theory":
             tuning = theory_of(method, problem)
             if tuning is not None and not _refused(method, {**tuning, **pinned}):
-                yield _settings(method, mode, _ONE, {**tuning, **pinned})
+                yield split_settings(method, mode, _ONE, {**tuning, **pinned})
         elif mode == "tuned":
-            for trial, values in sobol_trials(method, variant.free, spec.trials, unit):
-                yield _settings(method, mode, trial, {**values, **pinned})
+            # With finalists, `nagbench.experiments.rounds` makes the trials.
+            for replicate in range(0 if spec.finalists else spec.replicates):
+                yield from _replicate(spec, variant, problem, unit, replicate)
         else:
             axes = {name: _axis(spec, method, name, unit) for name in variant.free}
             for group in _crossed(method, axes, pinned):
@@ -72,7 +77,33 @@ def make_settings(spec: Spec, variant: Variant, problem: Problem, unit: float) -
 _ONE = np.zeros(1, np.int64)
 
 
-def _settings(method: Method, mode: str, trials: Ints, values: Mapping[str, Any]) -> Settings:
+def tunes(spec: Spec, variant: Variant) -> bool:
+    """Return whether mode tuned chooses values for a variant."""
+    return bool((spec.modes is None or "tuned" in spec.modes) and variant.free and not variant.lists)
+
+
+def textbook_of(spec: Spec, variant: Variant, problem: Problem) -> Mapping[str, Any] | None:
+    """Return the setting of theory that is among the trials of a tuning; None if there is none."""
+    tuning = theory_of(variant.method, problem) if spec.textbook else None
+    if tuning is None or _refused(variant.method, {**tuning, **variant.pinned}):
+        return None
+    return {**tuning, **variant.pinned}
+
+
+def _replicate(spec: Spec, variant: Variant, problem: Problem, unit: float, replicate: int) -> Iterator[Settings]:
+    """Make the trials of one tuning: the setting of theory, where it is among them, then those of a sequence."""
+    method, first = variant.method, replicate * spec.trials
+    textbook = textbook_of(spec, variant, problem)
+    if textbook is not None:
+        yield split_settings(method, "tuned", _ONE + first, textbook)
+        first += 1
+    sequence = sobol_points(len(variant.free), replicate, spec.sequence)
+    count = (replicate + 1) * spec.trials - first
+    for numbers, values in sobol_trials(method, variant.free, count, unit, sequence):
+        yield split_settings(method, "tuned", numbers + first, {**values, **variant.pinned})
+
+
+def split_settings(method: Method, mode: str, trials: Ints, values: Mapping[str, Any]) -> Settings:
     """Make settings of values that are columns or, where all trials share them, numbers and words."""
     schedule = {name: value for name, value in values.items() if _of_schedule(method, name)}
     columns = {name: np.broadcast_to(value, trials.shape) for name, value in values.items() if name not in schedule}
@@ -86,18 +117,49 @@ def _of_schedule(method: Method, name: str) -> bool:
 def theory_of(method: Method, problem: Problem) -> Mapping[str, float] | None:
     """Return the method's textbook hyperparameters from L and μ, with μ = 0 if f is known only to be convex.
 
-    None if L is unknown, if f is not known to be convex, or if the method has none for this μ.
+    None if L is unknown, if f is not known to be convex, if the method has none for this μ, or if `theory_fails`.
     """
-    mu = 0.0 if problem.strong_convexity is None and problem.kind == "convex" else problem.strong_convexity
-    if problem.smoothness is None or mu is None:
+    constants = _constants(problem)
+    if constants is None or theory_fails(method, problem):
         return None
-    return textbook_hyperparameters(method, problem.smoothness, mu)
+    return textbook_hyperparameters(method, *constants)
+
+
+def _constants(problem: Problem) -> tuple[float, float] | None:
+    """Return L and the μ of theory, None if one is not known."""
+    mu = 0.0 if problem.strong_convexity is None and problem.kind == "convex" else problem.strong_convexity
+    return None if problem.smoothness is None or mu is None else (problem.smoothness, mu)
+
+
+def theory_fails(method: Method, problem: Problem) -> bool:
+    """Return whether L and μ are so extreme that double precision does not hold the method's textbook values for them.
+
+    With κ = L/μ = 1e32 the momentum of Nesterov's method rounds to 1, which is not valid. Values that are not valid for
+    other constants are a fault of the method, and not covered here.
+    """
+    constants = _constants(problem)
+    if constants is None or method.theory is None or not _extreme(*constants):
+        return False
+    try:
+        values = textbook_hyperparameters(method, *constants)
+        if values is not None:
+            check_hyperparameters(method, values)
+    except (ArithmeticError, UsageError):
+        return True
+    return False
+
+
+def _extreme(L: float, mu: float) -> bool:
+    """Return whether μ/L is lost in the rounding of 1, or a constant or its inverse is not a normal number."""
+    limits = np.finfo(np.float64)
+    normal = all(limits.tiny <= constant <= 1.0 / limits.tiny for constant in (L, mu))
+    return mu > 0.0 and not (normal and mu > limits.eps * L)
 
 
 def sobol_trials(
-    method: Method, free: Sequence[str], count: int, unit: float
+    method: Method, free: Sequence[str], count: int, unit: float, sequence: qmc.Sobol
 ) -> Iterator[tuple[Ints, dict[str, Floats]]]:
-    """Map the first points of the Sobol sequence (without the origin) to the tuning ranges.
+    """Map the first points of a Sobol sequence to the tuning ranges.
 
     Parameters
     ----------
@@ -109,15 +171,16 @@ def sobol_trials(
         The number of points.
     unit
         See `make_settings`.
+    sequence
+        See `nagbench.experiments.sobol.sobol_points`.
 
     Yields
     ------
     numbers
-        The numbers of some thousand trials.
+        The numbers of some thousand trials, from 0.
     columns
         Their hyperparameters by name.
     """
-    sequence = sobol_points(len(free))
     for at in range(0, count, _AT_ONCE):
         numbers = np.arange(at, min(at + _AT_ONCE, count))
         points = sequence.random(numbers.size).T
@@ -148,7 +211,7 @@ def _crossed(method: Method, axes: Mapping[str, ArrayLike], pinned: Mapping[str,
             index = np.arange(at, min(at + _AT_ONCE, size))
             rows = np.unravel_index(index, shape) if shape else ()
             columns = {name: values[row] for (name, values), row in zip(own.items(), rows, strict=True)}
-            yield _settings(method, "grid", block * size + index, {**same, **columns})
+            yield split_settings(method, "grid", block * size + index, {**same, **columns})
 
 
 def _without_refused(method: Method, group: Settings) -> Settings:

@@ -8,19 +8,23 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from nagbench.core.errors import UsageError, listed
 from nagbench.core.text_form import parse_text
+from nagbench.core.trust import untrusted
 from nagbench.experiments.specification import Spec
+from nagbench.experiments.storage.store import holds_results
 from nagbench.optimizers import schedules
 from nagbench.optimizers.adapters import explain_missing_library
-from nagbench.optimizers.algorithm import Method, check_hyperparameters, complete_schedules
-from nagbench.optimizers.registry import library_algorithms, lookup_algorithm
+from nagbench.optimizers.algorithm import Method, check_hyperparameters, complete_schedules, rename_hyperparameters
+from nagbench.optimizers.registry import library_algorithms, lookup_algorithm, optimizer_plugins, resolve_algorithm
 from nagbench.optimizers.registry import optimizers as optimizer_names
 from nagbench.problems.lookup import problem as make_problem
 from nagbench.problems.lookup import problems as problem_names
 from nagbench.problems.problem import Problem
-from nagbench.problems.suites import merge_suites, suites
+from nagbench.problems.registry import code_of_problem, resolve_family
+from nagbench.problems.suites import all_entries, find_entry, merge_suites, suites
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +47,7 @@ def resolve_problems(spec: Spec) -> dict[str, Problem]:
     """Return the problems of a specification by label; patterns with * and ? stand for all names that match."""
     entries = merge_suites((Path(file) for file in spec.suites), taken=suites())
     problems: dict[str, Problem] = {}
-    for label in _expand_patterns("problem", spec.problems, lambda: [*problem_names(), *entries]):
+    for label in expand_patterns("problem", spec.problems, lambda: [*problem_names(), *entries]):
         name, parameters = (label, {}) if label in entries else parse_text(label)
         if name in entries:
             facts = {key: parameters.pop(key) for key in ("start", "domain") if key in parameters}
@@ -53,12 +57,57 @@ def resolve_problems(spec: Spec) -> dict[str, Problem]:
     return problems
 
 
+def code_of_spec(spec: Spec) -> list[str]:
+    """Return the code from outside that a specification names, "package.module:attribute" each; nothing is imported.
+
+    Raises
+    ------
+    UsageError
+        If a text or a suite cannot be read.
+    """
+    entries = {**suites(), **merge_suites((Path(file) for file in spec.suites), build=False, taken=suites())}
+    plugins = {name: resolve_algorithm(name) for name in optimizer_plugins()}
+    found: list[str] = []
+    for label in spec.problems:
+        names = match_names([*all_entries(), *entries], label) if "*" in label or "?" in label else [label]
+        for text in names:
+            name, parameters = (text, {}) if text in entries else parse_text(text)
+            entry = entries.get(name) or find_entry(name)
+            family = resolve_family(name if entry is None else entry.family)
+            found += code_of_problem(family, {**({} if entry is None else entry.parameters), **parameters})
+    for label in spec.optimizers:
+        if "*" in label or "?" in label:
+            found += [plugins[name] for name in match_names(plugins, label)]
+        else:
+            found += [path for path in [resolve_algorithm(parse_text(label)[0])] if ":" in path]
+    return list(dict.fromkeys(found))
+
+
+def code_only_results_name(file: Path, spec: Spec, given: Mapping[str, Any]) -> list[str]:
+    """Return the code of a specification that lies in a results directory and that no user has named.
+
+    Parameters
+    ----------
+    file
+        The file of the specification. One that lies elsewhere is the user's, and so is the code that it names.
+    spec
+        The specification.
+    given
+        The keys that a user gave beside the file.
+    """
+    if not holds_results(file.absolute().parent):
+        return []
+    own = spec.model_copy(update={name: tuple(given.get(name) or ()) for name in ("problems", "optimizers", "suites")})
+    return untrusted({*code_of_spec(spec)} - {*code_of_spec(own)})
+
+
 def resolve_variants(texts: Iterable[str]) -> list[Variant]:
     """Return the optimizers of a specification. Raises UsageError for unknown names and values that are not valid."""
     variants = []
-    for label in _expand_patterns("optimizer", texts, optimizer_names, left_out=_missing_libraries()):
+    for label in expand_patterns("optimizer", texts, optimizer_names, left_out=_missing_libraries()):
         name, given = parse_text(label)
         method = lookup_algorithm(name)
+        given = rename_hyperparameters(method, given)
         lists = {key: value for key, value in given.items() if isinstance(value, list)}
         for key, values in lists.items():
             if not values:
@@ -74,7 +123,12 @@ def resolve_variants(texts: Iterable[str]) -> list[Variant]:
     return variants
 
 
-def _expand_patterns(
+def is_pattern(text: str) -> bool:
+    """Tell whether a text stands for all names that match it."""
+    return "*" in text or "?" in text
+
+
+def expand_patterns(
     kind: str,
     texts: Iterable[str],
     names: Callable[[], Iterable[str]],
@@ -83,10 +137,10 @@ def _expand_patterns(
     """Replace patterns by the names that they match, except those that are left out, given with the reason."""
     texts = list(texts)
     # Plugins are imported for their names, so the names are asked for only where there is a pattern.
-    known = list(names()) if any("*" in text or "?" in text for text in texts) else []
+    known = list(names()) if any(map(is_pattern, texts)) else []
     found = dict[str, None]()
     for text in texts:
-        if "*" in text or "?" in text:
+        if is_pattern(text):
             matches = match_names(known, text)
             present = [name for name in matches if name not in left_out]
             if not present:
@@ -115,6 +169,6 @@ def _missing_libraries() -> dict[str, str]:
 def missing_library_messages(texts: Iterable[str]) -> list[str]:
     """Return a line for every library that is not installed and has methods that the patterns match."""
     absent = _missing_libraries()
-    names = [name for text in texts if "*" in text or "?" in text for name in match_names(absent, text)]
+    names = [name for text in texts if is_pattern(text) for name in match_names(absent, text)]
     libraries = {library_algorithms()[name].library: absent[name] for name in names}
     return [f"{library} is left out, {why}" for library, why in libraries.items()]

@@ -17,7 +17,16 @@ from nagbench.engine.lookup import choose_engine
 from nagbench.engine.oracles import default_every, parse_oracle
 from nagbench.engine.records import Cell
 from nagbench.execution.sandbox import abandoned_reason
-from nagbench.experiments.modes import Settings, iterate_settings, make_settings, needs_unit, refusals, theory_of
+from nagbench.experiments.modes import (
+    Settings,
+    iterate_settings,
+    make_settings,
+    needs_unit,
+    refusals,
+    theory_fails,
+    theory_of,
+    tunes,
+)
 from nagbench.experiments.names import Variant, resolve_problems, resolve_variants
 from nagbench.experiments.specification import Spec
 from nagbench.optimizers.algorithm import Method, complete_schedules, refusal
@@ -46,9 +55,16 @@ class PlannedBatch:
     mode: str
     trials: Ints
 
+    def take(self, rows: Ints) -> PlannedBatch:
+        """Return the cells of these rows."""
+        return replace(self, cells=self.cells.take(rows), trials=self.trials[rows])
+
 
 def planned_cells(spec: Spec) -> Iterator[Planned]:
-    """Return every cell of a sweep under every name that it goes by. Raises UsageError if the plan cannot be made."""
+    """Return every cell of a sweep under every name that it goes by, but for tunings that search.
+
+    Raises UsageError if the plan cannot be made.
+    """
     return (
         Planned(cell, planned.problem, planned.variant, planned.mode, int(trial))
         for planned in make_plan(spec)
@@ -67,19 +83,30 @@ class Plan:
 
     def __iter__(self) -> Iterator[PlannedBatch]:
         for label, text in itertools.product(self.problems, self.spec.oracles):
-            template = _template(self.spec, self.problems[label], text)
             for variant in self.variants:
-                if refusal(variant.method, self.problems[label]) is not None:
-                    continue
-                engine = choose_engine(self.problems[label], variant.method, self.spec.engine)
-                shared = replace(template, optimizer=variant.method.name, engine=engine)
-                yield from self._of_variant(shared, label, variant)
+                if refusal(variant.method, self.problems[label]) is None:
+                    yield from self._of_variant(template_of(self, label, text, variant), label, variant)
 
     def _of_variant(self, template: Cell, label: str, variant: Variant) -> Iterator[PlannedBatch]:
+        starts = np.arange(self.starts_of(label))
         for group in make_settings(self.spec, variant, self.problems[label], self.units[label]):
             _check(variant.method, group)
-            for cells, trials in _batches(self.spec, template, variant.method, group):
+            for cells, trials in make_batches(self.spec, template, variant.method, group, starts):
                 yield PlannedBatch(cells, label, variant.label, group.mode, trials)
+
+    def starts_of(self, label: str) -> int:
+        """Return the number of starts of a problem: one where its start defines it."""
+        if not self.problems[label].varies_start:
+            return 1
+        tuned = any(tunes(self.spec, variant) for variant in self.variants)
+        return self.spec.tuning_starts if tuned else self.spec.starts or 1
+
+
+def template_of(plan: Plan, label: str, oracle: str, variant: Variant) -> Cell:
+    """Return a cell of a variant on a problem, without hyperparameters."""
+    problem = plan.problems[label]
+    engine = choose_engine(problem, variant.method, plan.spec.engine)
+    return replace(_template(plan.spec, problem, oracle), optimizer=variant.method.name, engine=engine)
 
 
 _BATCH = 4096
@@ -94,11 +121,11 @@ def make_plan(spec: Spec) -> Plan:
     plan = Plan(
         spec, problems, variants, {name: step_size_unit(found) if needed else 1.0 for name, found in problems.items()}
     )
-    if next(iter(plan), None) is None:
+    if next(iter(plan), None) is None and not any(tunes(spec, variant) for variant in variants):
         given_up = [f"{variant.label}: {why}" for variant in variants if (why := abandoned_reason(variant.method.name))]
         raise UsageError(
             "; ".join(given_up + left_out_messages(plan))
-            or "no cell to run: theory needs a convex problem with known L, and a method with textbook values for its μ"
+            or "no cell to run: theory needs a convex problem with known L, and an algorithm with textbook values for its μ"
         )
     return plan
 
@@ -111,16 +138,23 @@ def left_out_messages(plan: Plan) -> list[str]:
 
 
 def missing_theory_message(plan: Plan) -> str:
-    """Return a line that names the pairs without a tuning for mode theory; empty if there are none."""
+    """Return a line that names the pairs without a tuning for mode theory; empty if there are none.
+
+    Where mode theory was not asked for by name, only those are named whose textbook values cannot be computed.
+    """
     groups: dict[tuple[str, ...], list[str]] = {}
-    if plan.spec.modes is None or "theory" not in plan.spec.modes:
+    if plan.spec.modes is not None and "theory" not in plan.spec.modes:
         return ""
     for label, problem in plan.problems.items():
         tuned = [variant for variant in plan.variants if variant.free and not variant.lists]
         lacking = tuple(
             variant.label
             for variant in tuned
-            if theory_of(variant.method, problem) is None and refusal(variant.method, problem) is None
+            if refusal(variant.method, problem) is None
+            and (
+                theory_fails(variant.method, problem)
+                or (plan.spec.modes is not None and theory_of(variant.method, problem) is None)
+            )
         )
         if lacking:
             groups.setdefault(lacking, []).append(label)
@@ -139,11 +173,13 @@ def _check(method: Method, group: Settings) -> None:
             raise UsageError(f"{method.name}: {why}")
 
 
-def _batches(spec: Spec, template: Cell, method: Method, group: Settings) -> Iterator[tuple[Batch, Ints]]:
+def make_batches(
+    spec: Spec, template: Cell, method: Method, group: Settings, starts: Ints
+) -> Iterator[tuple[Batch, Ints]]:
     """Combine settings, starts and seeds, the seed running fastest. Returns batches with the trials of their cells."""
     known = method.hyperparameters
     seeds = 1 if parse_oracle(template.oracle).exact else spec.seeds
-    each = spec.starts * seeds
+    each = starts.size * seeds
     schedule = complete_schedules(method, group.schedule)
     for at in range(0, group.trials.size * each, _BATCH):
         index = np.arange(at, min(at + _BATCH, group.trials.size * each))
@@ -154,7 +190,7 @@ def _batches(spec: Spec, template: Cell, method: Method, group: Settings) -> Ite
         ]
         hypers = np.array(columns, dtype=np.float64).reshape(len(known), row.size).T
         yield (
-            Batch(template, tuple(known), hypers, index // seeds % spec.starts, index % seeds, schedule),
+            Batch(template, tuple(known), hypers, starts[index // seeds % starts.size], index % seeds, schedule),
             group.trials[row],
         )
 

@@ -74,16 +74,17 @@ def plan_table(planned: PlannedBatch, schema: pa.Schema) -> pa.Table:
     )  # fmt: skip
 
 
-def read_batches(store: Store, plan: str) -> Iterator[Batch]:
+def read_batches(store: Store, plan: str) -> Iterator[PlannedBatch]:
     """Read the cells of a plan's part as batches. Raises UsageError if a row does not hold the cell that it names."""
     for block in store.blocks("plan", plan):
-        shared = [*GROUP, *(name for name in schedules.SCHEDULE_HYPERPARAMETERS if name in block.column_names)]
-        yield from map(_batch_of_rows, split_runs(block, shared))
+        words = [name for name in schedules.SCHEDULE_HYPERPARAMETERS if name in block.column_names]
+        yield from map(_batch_of_rows, split_runs(block, [*GROUP, "budget", *words]))
 
 
-def _batch_of_rows(rows: pa.Table) -> Batch:
-    """Return the cells of rows that share all but hyperparameters, start and seed."""
-    template = cell_of_row(rows.slice(0, 1).to_pylist()[0])
+def _batch_of_rows(rows: pa.Table) -> PlannedBatch:
+    """Return the cells of rows that share all but hyperparameters, start, seed and trial."""
+    first = rows.slice(0, 1).to_pylist()[0]
+    template = cell_of_row(first)
     schedule = schedules.extract_schedules(template.hyperparameters)
     names = tuple(name for name in template.hyperparameters if name not in schedule)
     hypers = np.empty((rows.num_rows, len(names)))
@@ -91,7 +92,7 @@ def _batch_of_rows(rows: pa.Table) -> Batch:
         hypers[:, i] = rows[name].to_numpy()
     batch = Batch(template, names, hypers, rows["start"].to_numpy(), rows["seed"].to_numpy(), schedule)
     batch.set_digests(keys_to_ints(rows["cell"]).astype(">u8").tobytes())
-    return batch
+    return PlannedBatch(batch, first["problem"], first["variant"], first["mode"], rows["trial"].to_numpy())
 
 
 def check_key(cell: Cell, key: str) -> None:

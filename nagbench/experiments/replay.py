@@ -14,8 +14,10 @@ import pyarrow.compute as pc
 
 from nagbench.core.environment import library_versions, machine_facts
 from nagbench.core.errors import UsageError
+from nagbench.core.trust import trust, untrusted
 from nagbench.engine.batches import batch_of
 from nagbench.engine.fingerprints import fingerprint_of
+from nagbench.engine.lookup import code_of
 from nagbench.engine.records import Cell
 from nagbench.execution.executors import Execution, count_batches
 from nagbench.experiments.plan_table import cell_of_row
@@ -48,7 +50,7 @@ class StoredCell:
     cell: Cell
 
 
-def find_stored_cell(key: str, folder: Path | None, warn: Warn) -> StoredCell:
+def find_stored_cell(key: str, folder: Path | None, warn: Warn, *, trusted: bool = False) -> StoredCell:
     """Return the cell with a key; if several directories hold it, that of the newest.
 
     Parameters
@@ -58,12 +60,15 @@ def find_stored_cell(key: str, folder: Path | None, warn: Warn) -> StoredCell:
     folder
         The results directory; None for all in ``results/``.
     warn
-        Called with one line for each directory that is damaged or skipped.
+        Called with one line for each directory that is damaged or skipped, and with one that lists the code that is
+        trusted.
+    trusted
+        Whether the user trusts code from outside that the directory names.
 
     Raises
     ------
     UsageError
-        If there is no such cell, or more than one.
+        If there is no such cell, or more than one, or if it needs code that is not trusted.
     """
     matches = [(store, row) for store in _stores(folder, warn) for row in _matching_rows(store, key, folder, warn)]
     keys = sorted({str(row["cell"]) for _, row in matches})
@@ -74,6 +79,9 @@ def find_stored_cell(key: str, folder: Path | None, warn: Warn) -> StoredCell:
         listed = ", ".join([*keys[:_LISTED_KEYS], *(["…"] if len(keys) > _LISTED_KEYS else [])])
         raise UsageError(f"cell {key} is not unique in {where}: {listed}")
     store, row = max(matches, key=lambda match: str(match[0].manifest.get("created", "")))
+    unnamed = untrusted(code_of(str(row["problem_spec"]), str(row["optimizer"])))
+    if line := trust(f"cell {row['cell']} of {store.folder}", unnamed, trusted=trusted):
+        warn(line)
     return StoredCell(store, row, cell_of_row(row))
 
 
@@ -115,7 +123,7 @@ def recorded_outcome(stored: StoredCell) -> pd.DataFrame:
     """
     key = stored.row["cell"]
     parts = [part.filter(pc.equal(part["cell"], key)) for part in stored.store.scan("runs")]
-    table: pd.DataFrame = pa.concat_tables(parts, promote_options="permissive").to_pandas() if parts else pd.DataFrame()
+    table: pd.DataFrame = stored.store.join("runs", parts).to_pandas() if parts else pd.DataFrame()
     if table.empty:
         raise UsageError(f"cell {key} is planned in {stored.store.folder}, but is not counted yet")
     worse = {"other_sources": table["fingerprint"] != stored.row["fingerprint"], "failed": table["status"] == "error"}
@@ -160,7 +168,7 @@ def list_changes(stored: StoredCell, recorded: pd.DataFrame) -> list[str]:
     """Return a line for each difference of sources, machine and library versions since the rows were recorded."""
     machines, changes = stored.store.manifest["machines"], []
     if (recorded["fingerprint"] != fingerprint_of(stored.cell.problem, stored.cell.optimizer)).any():
-        changes.append("the sources of its problem or method, or of the loop")
+        changes.append("the sources of its problem or algorithm, or of the loop")
     machine = machine_facts()["id"]
     if machine not in machines:
         changes.append(f"the machine (recorded on {', '.join(machines) or 'an unknown one'}, now {machine})")

@@ -14,7 +14,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from nagbench.core.visible import visible
 from nagbench.experiments.index import Rows, SweepIndex, index_results
+from nagbench.experiments.minima import MinimumFacts, facts_from_plain, with_minima
+from nagbench.experiments.recorded import Recorded, read_recorded
 from nagbench.experiments.selection import select_best_trials
 from nagbench.experiments.storage.parts import REQUIRED, decode_texts
 from nagbench.experiments.storage.store import Store, Warn
@@ -22,9 +25,9 @@ from nagbench.experiments.storage.store import Store, Warn
 HYPERPARAMETERS = ("step_size", "momentum", "beta1", "beta2", "decay", "epsilon")
 _BEFORE = ("cell", "problem", "family", "dimension", "oracle", "optimizer", "variant", "library", "engine")
 _AFTER = (
-    "mode", "trial", "selected", "start", "seed", "dtype", "budget", "measure", "tested_at", "relative", "tolerance",
-    "status", "iterations", "gradient_evaluations", "value_evaluations", "value", "gradient_norm", "residual", "rises",
-    "overshoot", "rate", "predicted_iterations", "error",
+    "mode", "replicate", "trial", "selected", "start", "seed", "dtype", "budget", "measure", "tested_at", "relative",
+    "tolerance", "status", "iterations", "gradient_evaluations", "value_evaluations", "value", "gradient_norm", "residual",
+    "suboptimality", "at_minimum", "rises", "overshoot", "rate", "predicted_iterations", "error",
 )  # fmt: skip
 
 
@@ -42,7 +45,12 @@ class Results:
 
     @functools.cached_property
     def _index(self) -> SweepIndex:
-        return self.index or index_results(self.store, self.manifest["plan"])
+        return self.index or index_results(self.store, self.manifest["plan"], self.minima)
+
+    @functools.cached_property
+    def minima(self) -> dict[str, MinimumFacts]:
+        """What is known of the minima of the problems, by name; empty for results of versions that did not store it."""
+        return facts_from_plain(self.manifest.get("minima"))
 
     @functools.cached_property
     def plan(self) -> pd.DataFrame:
@@ -80,6 +88,16 @@ class Results:
         plan = self._rows_of_plan(self.selected)
         return self._table(plan, read_outcomes(self.store, plan, part=True), list(plan.columns))
 
+    @functools.cached_property
+    def judged(self) -> pd.DataFrame:
+        """The rows of `runs` that verdicts need: selected ones, winners of replicates, and the first trials, to find copies."""
+        spec, index = self.manifest["spec"], self._index
+        rows = self.selected | index.first_trials(_FIRST_TRIALS)
+        if spec.get("replicates", 1) > 1:
+            rows |= index.winners(spec["trials"])
+        plan = self._rows_of_plan(rows)
+        return self._table(plan, read_outcomes(self.store, plan, part=True), list(plan.columns))
+
     def _table(self, plan: pd.DataFrame, outcomes: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
         if outcomes.empty:
             return pd.DataFrame(columns=[*_BEFORE, *HYPERPARAMETERS, *_AFTER])
@@ -91,8 +109,12 @@ class Results:
         else:
             predicted = predicted.astype({"predicted_iterations": "Int64"}).drop_duplicates(keys)
             table = table.merge(predicted, on=keys, how="left")
+        table = with_minima(table, self.minima)
         table["selected"] = select_best_trials(table)
         extra = [name for name in columns if name not in {*_BEFORE, *_AFTER, *HYPERPARAMETERS, *_HIDDEN}]
+        spec = self.manifest["spec"]
+        searched = (table["mode"] == "tuned") & (spec.get("replicates", 1) > 1)
+        table["replicate"] = np.where(searched, table["trial"] // spec.get("trials", 1), 0)
         for name in (*HYPERPARAMETERS, "value_evaluations"):
             table[name] = table.get(name, np.nan)
         order = ["problem", "variant", "mode", "oracle", "trial", "start", "seed"]
@@ -105,6 +127,23 @@ class Results:
             key=lambda column: column.astype(ranks[column.name]).cat.codes if column.name in ranks else column,
         )
         return table[[*_BEFORE, *HYPERPARAMETERS, *extra, *_AFTER]]
+
+    @functools.cached_property
+    def scores(self) -> pd.DataFrame:
+        """One row a run of what is selected from a held-out or moved start, and tolerance; the columns that `runs` has too.
+
+        Held-out starts have numbers from `nagbench.engine.oracles.HELD_OUT` on, and moved ones from `MOVED` on. The part is
+        made again by the same sweep where it is lost.
+        """
+        part = self.manifest.get("scoring")
+        if not part:
+            return pd.DataFrame(columns=SCORES)
+        plan: pd.DataFrame = pa.concat_tables(self.store.blocks("plan", part)).to_pandas()
+        found = read_outcomes(self.store, plan, part=True)
+        if found.empty:
+            return pd.DataFrame(columns=SCORES)
+        scores = plan.drop(columns=["tolerances", "problem_spec"]).merge(found, on=["cell", "fingerprint"])
+        return with_minima(scores, self.minima)[SCORES]
 
     @functools.cached_property
     def failures(self) -> pd.DataFrame:
@@ -122,12 +161,13 @@ class Results:
         """One row a timed cell, machine and iteration count; times in seconds a replay."""
         found = self._of_plan("timings")
         if not found.empty:
-            # Where a cell was timed more than once: the most repeats, and errors only if there is nothing else.
-            found = (
-                found.assign(good=found["error"] == "")
-                .sort_values(["good", "repeats"], kind="stable")
-                .drop(columns="good")
-            )
+            # Where a cell was timed more than once: the most repeats, the least disturbed, and of these the shortest;
+            # errors only if there is nothing else.
+            order = {"good": True, "repeats": True, "lost": False, "wall_time": False}
+            found = found.assign(good=found["error"] == "", lost=found["disturbed"].astype(float).fillna(0.0))
+            found = found.sort_values(
+                list(order), ascending=list(order.values()), kind="stable", na_position="first"
+            ).drop(columns=["good", "lost"])
         return found.drop_duplicates(["cell", "machine", "iterations"], keep="last", ignore_index=True)
 
     @functools.cached_property
@@ -148,6 +188,11 @@ class Results:
         columns = [*_COLUMNS[kind], *_others(found, kind)]
         # A column that an earlier nagbench did not write is missing throughout.
         return found.merge(wanted, on=["cell", "fingerprint"]).reindex(columns=columns)
+
+    @functools.cached_property
+    def recorded(self) -> Recorded:
+        """What is stored of code from outside, which reading results never runs."""
+        return read_recorded(self.store, self.plan)
 
     @functools.cached_property
     def missing(self) -> int:
@@ -185,12 +230,17 @@ def read_outcomes(store: Store, plan: pd.DataFrame, *, part: bool = False) -> pd
     ]
     if not tables:
         return pd.DataFrame()
-    found: pd.DataFrame = pa.concat_tables(tables, promote_options="permissive").to_pandas()
+    found: pd.DataFrame = store.join("runs", tables).to_pandas()
     if (found["status"] == "error").any():
         found = found.sort_values("status", key=lambda status: status == "error", kind="stable")
     return found.drop_duplicates(["cell", "tolerance", "fingerprint"]).merge(wanted, on=["cell", "fingerprint"])
 
 
+SCORES = [
+    "cell", "problem", "variant", "mode", "trial", "oracle", "start", "seed", "budget", "tolerance", "status", "iterations",
+    "value", "residual", "at_minimum", "error",
+]  # fmt: skip
+_FIRST_TRIALS = 32
 _FAILURE = ["cell", "fingerprint", "status", "error"]
 _HIDDEN = {"every", "problem_spec", "tolerances", "fingerprint"}
 _COLUMNS = {
@@ -234,4 +284,4 @@ def _once(warn: Warn) -> Warn:
 
 
 def _to_stderr(message: str) -> None:
-    print(f"nagbench: {message}", file=sys.stderr)
+    print(f"nagbench: {visible(message)}", file=sys.stderr)

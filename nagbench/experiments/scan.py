@@ -21,6 +21,7 @@ from nagbench.engine.cell_checks import check_cell
 from nagbench.engine.oracles import default_every, parse_oracle
 from nagbench.engine.records import Cell
 from nagbench.execution.executors import Execution, count_batches
+from nagbench.experiments.minima import Minima, with_minima
 from nagbench.optimizers import schedules
 from nagbench.optimizers.algorithm import Method, Optimizer, form_for
 from nagbench.optimizers.hyperparameters import Hyperparameter
@@ -64,8 +65,8 @@ def scan(
     -------
     pandas.DataFrame
         One row a setting, with the columns of a sweep's runs that apply: problem, optimizer, variant, mode "grid", trial,
-        the hyperparameters, tolerance, status, iterations, gradient_evaluations, residual, rises, overshoot, rate, error,
-        and the key of the cell. The same cells of a sweep have the same keys and counts.
+        the hyperparameters, tolerance, status, iterations, gradient_evaluations, residual, suboptimality, at_minimum, rises,
+        overshoot, rate, error, and the key of the cell. The same cells of a sweep have the same keys and counts.
 
     Raises
     ------
@@ -121,7 +122,10 @@ def scan(
         }
     )
     # Equal values on an axis make equal cells, which are counted once or twice, with one outcome.
-    return plan.merge(found.drop(columns=["fingerprint", "digest"]).drop_duplicates("cell"), on="cell", how="left")
+    runs = plan.merge(found.drop(columns=["fingerprint", "digest"]).drop_duplicates("cell"), on="cell", how="left")
+    minima = Minima({problem.name: problem})
+    minima.limits(problem.name, np.zeros(1, np.int64))
+    return with_minima(runs, minima.facts)
 
 
 def cross_axes(axes: Mapping[str, Floats], fixed: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:

@@ -87,6 +87,8 @@ def table_to_json(table: pd.DataFrame) -> str:
 def _json_number(value: Any) -> Any:
     if isinstance(value, list):
         return [_json_number(part) for part in value]
+    if isinstance(value, dict):
+        return {key: _json_number(part) for key, part in value.items()}
     if isinstance(value, float | np.floating) and not np.isfinite(value):
         return str(float(value))
     return value

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from nagbench.core.canonical import canonical
@@ -27,6 +28,30 @@ def _no_flag(value: Any) -> Any:
 Positive = Annotated[float, BeforeValidator(_no_flag), Field(gt=0, allow_inf_nan=False)]
 
 Whole = Annotated[int, BeforeValidator(_no_flag), Field(ge=1, le=10_000_000)]
+Natural = Annotated[int, BeforeValidator(_no_flag), Field(ge=0, le=1_000)]
+
+# Starts of each problem in a sweep that tunes.
+TUNING_STARTS = 8
+# What the keys mean that a spec.toml lacks which nagbench wrote before they existed: a tuning was one sequence of trials, each
+# on every start, and nothing was scored apart. Such a file has all the keys of its time.
+_EARLIER: dict[str, Any] = {
+    "replicates": 1, "sequence": 0, "textbook": False, "finalists": 0, "held_out": 0, "moved": 0,
+}  # fmt: skip
+_KEYS_OF_EARLIER = frozenset(
+    (
+        "name",
+        "problems",
+        "optimizers",
+        "trials",
+        "starts",
+        "seeds",
+        "oracles",
+        "measure",
+        "relative",
+        "tolerances",
+        "budget",
+    )
+)
 
 DEFAULT_PROBLEMS = (
     "bowl", "rosenbrock", "rosenbrock-10", "ill-conditioned-1e2", "ill-conditioned-1e4", "ill-conditioned-1e6",
@@ -41,6 +66,13 @@ class Spec(BaseModel):
     Tolerances are kept in decreasing order. ``modes`` None stands for theory and tuned, ``measure`` None for the gradient, or
     the gradient mapping of a composite problem. An optimizer with values for all its
     hyperparameters runs as given, and one with lists of values runs over their grid.
+
+    Mode tuned makes ``replicates`` independent tunings of ``trials`` each, as `nagbench.experiments.tuning` describes, from the
+    sequences of number ``sequence``. With ``textbook``, the first trial of each is the setting of theory, where there is one.
+    All trials run from the first start, and the ``finalists`` of each block from the others; 0 stands for trials that all come
+    from the sequence and run from all starts. ``starts`` None stands for 8 in a sweep that tunes, else 1. What is selected is
+    scored from ``held_out`` further starts, and counted again from ``moved`` starts that differ from each of its own by
+    roundings.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -50,9 +82,15 @@ class Spec(BaseModel):
     optimizers: tuple[str, ...] = DEFAULT_OPTIMIZERS
     suites: tuple[str, ...] = ()
     modes: tuple[Mode, ...] | None = None
-    trials: Whole = 32
+    trials: Whole = 512
+    replicates: Whole = 8
+    sequence: Natural = 0
+    textbook: bool = True
+    finalists: Natural = 8
+    held_out: Natural = 10
+    moved: Natural = 8
     grid: Whole = 10
-    starts: Whole = 1
+    starts: Whole | None = None
     seeds: Whole = 1
     oracles: Annotated[tuple[str, ...], Field(min_length=1)] = ("exact",)
     measure: Measure | None = None
@@ -70,6 +108,19 @@ class Spec(BaseModel):
     def _decreasing(cls, value: tuple[float, ...]) -> tuple[float, ...]:
         return tuple(sorted(set(value), reverse=True))
 
+    @model_validator(mode="before")
+    @classmethod
+    def _complete_earlier(cls, values: Any) -> Any:
+        """Give the keys that a specification of an earlier nagbench lacks the values of its time."""
+        if isinstance(values, Mapping) and values.keys() >= _KEYS_OF_EARLIER and not values.keys() & _EARLIER.keys():
+            return {**_EARLIER, **values}
+        return values
+
+    @property
+    def tuning_starts(self) -> int:
+        """The number of starts of a problem in a sweep that tunes."""
+        return self.starts or TUNING_STARTS
+
     @property
     def hash(self) -> str:
         """Eight hexadecimal digits of everything that decides which cells there are."""
@@ -78,6 +129,8 @@ class Spec(BaseModel):
         decides = self.model_dump(exclude={"name", "timing", "repeats", "curves"})
         # Before composite problems, the gradient was the default, and results folders are named by this hash.
         decides["measure"] = self.measure or "gradient"
+        if all(decides[name] == value for name, value in _EARLIER.items()):
+            decides = {name: value for name, value in decides.items() if name not in _EARLIER}
         return hashlib.blake2b(canonical(decides).encode(), digest_size=4).hexdigest()
 
 
@@ -113,4 +166,9 @@ def read_spec(file: Path, **overrides: Any) -> dict[str, Any]:
     suite = [name for name, value in values.items() if isinstance(value, dict) and "family" in value]
     if suite and len(suite) == len(values):
         raise UsageError(f"specification {file} is a suite of problems, given with --suite (its first: {suite[0]})")
-    return {"name": file.stem, **values, **overrides}
+    return {"name": _name_of(file), **values, **overrides}
+
+
+def _name_of(file: Path) -> str:
+    """Return the name of a file as that of a sweep: what such a name cannot hold, as a blank, becomes a hyphen."""
+    return re.sub(r"[^\w.-]+", "-", file.stem)

@@ -27,6 +27,7 @@ from nagbench.execution.deadline import Deadline
 from nagbench.execution.executors import Execution, count_batches, runs_user_code
 from nagbench.execution.sandbox import error_text
 from nagbench.experiments.results import read_outcomes
+from nagbench.experiments.retiming import inconsistent
 from nagbench.experiments.specification import Spec
 from nagbench.experiments.storage.store import Store
 from nagbench.optimizers.algorithm import Optimizer
@@ -34,28 +35,28 @@ from nagbench.optimizers.theory import predict_iterations
 
 _TIMED = ("converged", "budget", "stalled")
 _FLUSH, _ROWS = 5.0, 2**16
-# Of one problem or method from outside, one after the other: then its other cells are not timed.
-_LOSSES = 2
+# After this many consecutive failures of one problem or algorithm of user code, its other cells are not timed.
+_MOST_FAILURES = 2
 
 
 class Progress:
-    """Listener to the progress of a sweep. This one ignores it; the command line's draws a bar."""
+    """Receive the progress of a sweep. This class ignores it; the command line's subclass draws a bar."""
 
     def stage(self, name: str, total: int) -> None:
         """Begin a stage: "counting" cells, "tracing" or "timing" selected ones."""
 
     def advance(self, count: int, statuses: Mapping[str, int]) -> None:
-        """Count cells that are done; ``statuses`` says how many ended in which way."""
+        """Report that this many more cells are finished; ``statuses`` has the number of cells with each status."""
 
     def pulse(self) -> None:
-        """Do what is due about every 50 ms while compiled code runs. An exception ends the sweep in good order."""
+        """Do periodic work, about every 50 ms while compiled code runs. An exception stops the sweep and keeps its results."""
 
     def warn(self, message: str) -> None:
-        """Show the user one line."""
+        """Show the user a one-line message."""
 
 
 def with_deadline(listener: Progress, deadline: Deadline | None) -> Progress:
-    """Return the listener with a pulse that ends the sweep after the deadline."""
+    """Return the listener with a pulse that stops the sweep after the deadline."""
     return listener if deadline is None else _Within(listener, deadline)
 
 
@@ -70,15 +71,15 @@ class _Within(Progress):
 
 
 class FailedError(Exception):
-    """A cell ended as an error, and the sweep was to end at the first error."""
+    """A cell ended with status error, and the sweep was to stop at the first error."""
 
 
 def count_cells(
     store: Store, batches: Iterable[Batch], cells: int, how: Execution, listener: Progress, *, fail_fast: bool = False
 ) -> None:
-    """Count the cells of these batches, so many, and store their outcomes every few seconds.
+    """Count the cells of these batches and store their outcomes every few seconds.
 
-    Raises FailedError at the first cell that ends as an error, if ``fail_fast``.
+    Raises FailedError at the first cell that ends with status error, if ``fail_fast``.
     """
     listener.stage("counting", cells)
     ready = _Ready(store)
@@ -95,7 +96,7 @@ def count_cells(
 
 
 def _ends(table: pa.Table) -> dict[str, int]:
-    """Count how the cells of a table ended: the statuses of their last rows, which have the tightest tolerance."""
+    """Count the final statuses of the cells of a table: those of their last rows, which have the tightest tolerance."""
     ids = keys_to_ints(table["cell"])
     last = np.append(ids[1:] != ids[:-1], True)
     counts = table["status"].filter(pa.array(last)).value_counts()
@@ -103,7 +104,7 @@ def _ends(table: pa.Table) -> dict[str, int]:
 
 
 class _Ready:
-    """Outcomes that are not stored yet: a part is written every few seconds, or when there are many of them."""
+    """Outcomes that are not stored yet; a file is written every few seconds, or when there are many of them."""
 
     def __init__(self, store: Store) -> None:
         self._store, self._tables, self._rows, self._flushed = store, list[pa.Table](), 0, time.monotonic()
@@ -124,9 +125,15 @@ class _Ready:
 
 
 def follow_up(store: Store, spec: Spec, cells: Mapping[str, Cell], listener: Progress) -> None:
-    """Predict, trace and time the selected cells, given by key."""
+    """Predict, trace and time the selected cells, given by key.
+
+    Unless starts were asked for, those of the first start alone are traced and timed: an iteration takes the same from all.
+    """
     fingerprints = {key: fingerprint_of(cell.problem, cell.optimizer) for key, cell in cells.items()}
     _predict(store, cells, fingerprints)
+    if spec.starts is None:
+        cells = {key: cell for key, cell in cells.items() if cell.start == 0}
+        fingerprints = {key: fingerprints[key] for key in cells}
     if spec.curves or spec.timing:
         outcomes = read_outcomes(store, pd.DataFrame(fingerprints.items(), columns=["cell", "fingerprint"]), part=True)
         if spec.curves:
@@ -136,7 +143,7 @@ def follow_up(store: Store, spec: Spec, cells: Mapping[str, Cell], listener: Pro
 
 
 def _known(store: Store, kind: str, *columns: str) -> set[tuple[Any, ...]]:
-    """Return the keys of the rows that are stored already, except those of errors."""
+    """Return the keys of the rows that are already stored, without those of errors."""
     found = store.read(kind, ["cell", "fingerprint", *columns])
     if "error" in columns:
         found = found[found["error"] == ""]
@@ -173,17 +180,19 @@ def _trace(
     tables = []
     try:
         for key in pending:
-            done = _traced(chosen[key], listener)
-            if done is not None:
-                tables.append(pd.DataFrame(done.curve).assign(**done.metrics, cell=key, fingerprint=fingerprints[key]))
+            traced = _trace_cell(chosen[key], listener)
+            if traced is not None:
+                tables.append(
+                    pd.DataFrame(traced.curve).assign(**traced.metrics, cell=key, fingerprint=fingerprints[key])
+                )
             listener.advance(1, {})
     finally:
         if tables:
             store.append("curves", pd.concat(tables, ignore_index=True))
 
 
-def _traced(cell: Cell, listener: Progress) -> Traced | None:
-    """Return the curve of a cell; warn and return None if its user code fails."""
+def _trace_cell(cell: Cell, listener: Progress) -> Traced | None:
+    """Trace a cell and return its curve. If its user code fails, warn and return None."""
     try:
         return trace_cell(cell, pulse=listener.pulse)
     except UsageError as error:
@@ -207,41 +216,54 @@ def _time(
         if row[4] >= spec.repeats
     }
     timed = ends[ends["status"].isin(_TIMED) & (ends["iterations"] > 0)].drop_duplicates(["cell", "iterations"])
-    tasks = [
+    every = [
         Task(chosen[str(row.cell)], int(cast(int, row.iterations)), str(row.digest), str(row.fingerprint))
         for row in timed.itertuples(index=False)
-        if (row.cell, row.fingerprint, machine_facts()["id"], row.iterations) not in known
     ]
+    machine = machine_facts()["id"]
+    tasks = [task for task in every if (task.cell.key, task.fingerprint, machine, task.iterations) not in known]
+    _time_tasks(store, tasks, spec.repeats, listener)
+    again = inconsistent(every, store.read("timings"), spec.repeats)
+    if again:
+        _time_tasks(store, again, spec.repeats, listener)
+
+
+def _time_tasks(store: Store, tasks: Sequence[Task], repeats: int, listener: Progress) -> None:
+    """Time tasks and store the times, group by group."""
     listener.stage("timing", len(tasks))
-    outside = [task for task in tasks if runs_user_code(task.cell)]
-    own = [task for task in tasks if task not in outside]
+    of_users = [task for task in tasks if runs_user_code(task.cell)]
+    trusted = [task for task in tasks if task not in of_users]
     with one_core():
-        for table in time_tasks(own, spec.repeats, listener.pulse):
+        for table in time_tasks(trusted, repeats, listener.pulse):
             store.append("timings", table)
             listener.advance(len(table), {})
-    for _, same in itertools.groupby(outside, key=lambda task: task.cell.problem):
-        for table in _times_outside(list(same), spec.repeats):
+    for _, same in itertools.groupby(of_users, key=lambda task: task.cell.problem):
+        for table in _time_user_code(list(same), repeats):
             store.append("timings", table)
             listener.advance(len(table), {})
 
 
-def _times_outside(tasks: Sequence[Task], repeats: int) -> Iterator[pd.DataFrame]:
-    """Time cells that run user code: together, or, if that fails, one by one."""
+def _time_user_code(tasks: Sequence[Task], repeats: int) -> Iterator[pd.DataFrame]:
+    """Time cells that run user code, all together. If that fails, time them one by one.
+
+    A cell that fails gets a row with the error. After `_MOST_FAILURES` consecutive failures of its problem or algorithm, its
+    other cells are not timed and get the last error.
+    """
     try:
         yield from time_all(tasks, repeats)
         return
     except UsageError:
-        lost: dict[str, list[str]] = defaultdict(list)
+        failures: dict[str, list[str]] = defaultdict(list)
     for task in tasks:
-        reasons = [lost[name] for name in user_code_of(task.cell.problem, task.cell.optimizer)]
-        worst = max(reasons, key=len)
-        if len(worst) < _LOSSES:
+        errors = [failures[name] for name in user_code_of(task.cell.problem, task.cell.optimizer)]
+        most = max(errors, key=len)
+        if len(most) < _MOST_FAILURES:
             try:
                 yield from time_all([task], repeats)
-                for own in reasons:
-                    own.clear()
+                for messages in errors:
+                    messages.clear()
                 continue
             except UsageError as error:
-                for own in reasons:
-                    own.append(error_text(error))
-        yield pd.DataFrame([not_timed(task, worst[-1])])
+                for messages in errors:
+                    messages.append(error_text(error))
+        yield pd.DataFrame([not_timed(task, most[-1])])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,14 @@ from nagbench.engine.fingerprints import fingerprint_of
 from nagbench.engine.records import Cell
 from nagbench.execution.executors import Execution
 from nagbench.experiments.index import Rows, SweepIndex
-from nagbench.experiments.names import missing_library_messages
-from nagbench.experiments.plan import Plan, left_out_messages, make_plan, missing_theory_message
+from nagbench.experiments.minima import Minima, facts_from_plain, facts_to_plain, join_facts
+from nagbench.experiments.names import code_of_spec, missing_library_messages
+from nagbench.experiments.plan import Plan, PlannedBatch, left_out_messages, make_plan, missing_theory_message
 from nagbench.experiments.plan_table import check_key, plan_schema, plan_table, read_batches
+from nagbench.experiments.recorded import record
 from nagbench.experiments.results import Results
+from nagbench.experiments.rounds import tunings_of
+from nagbench.experiments.scoring import scored_cells
 from nagbench.experiments.serialize import spec_to_toml
 from nagbench.experiments.specification import Spec
 from nagbench.experiments.stages import Progress, count_cells, follow_up
@@ -56,7 +60,7 @@ def run_sweep(
     out
         The results directory; None for ``results/NAME-HASH``.
     listener
-        Is told of progress and warnings.
+        Receives progress and warnings.
     fresh
         Whether to delete what the directory holds.
     command
@@ -80,34 +84,120 @@ def run_sweep(
         store.clear()
     for kind in KINDS:
         store.discard_damaged(kind)
-    written = _write_plan(store, plan)
-    manifest = _write_manifest(store, spec, written, command, shard)
-    written.index.read_outcomes(store)
-    pending = written.index.pending(shard)
-    batches, count = take_rows(written.batches, pending), int(np.count_nonzero(pending))
-    count_cells(store, batches, count, how, listener, fail_fast=fail_fast)
-    written.index.read_outcomes(store)
+    desk = _Desk(store, plan, Minima(plan.problems), how, listener, shard, command, fresh=fresh, fail_fast=fail_fast)
+    written, manifest = _count_rounds(desk)
+    if shard is None:
+        manifest = _score_selected(desk, written, manifest)
     results = Results(store, manifest, written.index)
     if shard is None:
         complete(results, written.batches, spec, listener)
+    else:
+        record(store, (planned.cells for planned in written.batches), {}, listener.pulse)
     return results
 
 
-def complete(results: Results, batches: Iterable[Batch], spec: Spec, listener: Progress) -> None:
-    """Predict, trace and time the selected cells of a counted plan, whose ``batches`` these are."""
-    cells = _cells_by_key(take_rows(batches, results.selected))
+@dataclass(frozen=True, eq=False)
+class _Desk:
+    """What all stages of counting a sweep need; see `run_sweep`."""
+
+    store: Store
+    plan: Plan
+    minima: Minima
+    how: Execution
+    listener: Progress
+    shard: tuple[int, int] | None
+    command: str | None
+    fresh: bool
+    fail_fast: bool
+
+    def count(self, batches: Iterable[PlannedBatch], cells: int) -> None:
+        """Count these cells, so many, and store their outcomes."""
+        work = (planned.cells for planned in batches)
+        count_cells(self.store, work, cells, self.how, self.listener, fail_fast=self.fail_fast)
+
+
+def _count_rounds(desk: _Desk) -> tuple[WrittenPlan, dict[str, Any]]:
+    """Count the cells of a plan, and pass by pass those that its tunings ask for. A shard counts part of the first pass."""
+    tunings = tunings_of(desk.plan)
+    passes = max((tuning.passes for tuning in tunings), default=1) if desk.shard is None else 1
+    if not tunings:
+        written = _write_plan(desk, desk.plan)
+        manifest = _write_manifest(desk, written)
+        _count_pending(desk, written.index, written.batches)
+        return written, manifest
+    rows, before = list(desk.plan), ""
+    for number in range(passes):
+        rows += [planned for tuning in tunings for planned in tuning.batches(number)]
+        index = _index_rows(desk, rows)
+        index.read_outcomes(desk.store)
+        # A plan with nothing to count is written after the last pass alone: the same sweep again changes nothing.
+        if index.pending(desk.shard).any() or number == passes - 1:
+            written = _write_plan(desk, rows)
+            manifest = _write_manifest(desk, written)
+            if before and before != written.part:
+                desk.store.discard("plan", before)
+            before = written.part
+            _count_pending(desk, index, rows)
+        for tuning in tunings:
+            tuning.observe(index.lookup)
+    return WrittenPlan(written.part, index, written.batches), manifest
+
+
+def _index_rows(desk: _Desk, rows: Iterable[PlannedBatch]) -> SweepIndex:
+    index = SweepIndex(min(desk.plan.spec.tolerances))
+    for planned in rows:
+        _add_rows(desk, index, planned)
+    return index
+
+
+def _add_rows(desk: _Desk, index: SweepIndex, planned: PlannedBatch) -> None:
+    cells, template = planned.cells, planned.cells.template
+    group = planned.problem, planned.variant, planned.mode, template.oracle
+    fingerprint = fingerprint_of(template.problem, template.optimizer)
+    index.add_plan(cells.ids, group, planned.trials, fingerprint, desk.minima.limits(planned.problem, cells.starts))
+
+
+def _count_pending(desk: _Desk, index: SweepIndex, batches: Iterable[PlannedBatch]) -> None:
+    """Count the cells that have no outcome yet."""
+    index.read_outcomes(desk.store)
+    pending = index.pending(desk.shard)
+    desk.count(take_rows(batches, pending), int(np.count_nonzero(pending)))
+    index.read_outcomes(desk.store)
+
+
+def _score_selected(desk: _Desk, counted: WrittenPlan, manifest: dict[str, Any]) -> dict[str, Any]:
+    """Count what is selected from further starts, and return the manifest with the name of the part of these cells."""
+    spec, store, index = desk.plan.spec, desk.store, counted.index
+    selected = index.selected()
+    winners = index.winners(spec.trials) if spec.replicates > 1 else selected
+    cells = list(scored_cells(desk.plan, counted.batches, winners, selected))
+    if not cells:
+        return manifest
+    written = _write_plan(desk, cells)
+    _count_pending(desk, written.index, written.batches)
+    if manifest.get("scoring") == written.part:
+        return manifest
+    manifest = {**store.manifest, "minima": facts_to_plain(desk.minima.facts), "scoring": written.part}
+    store.write_manifest(manifest)
+    return manifest
+
+
+def complete(results: Results, batches: Iterable[PlannedBatch], spec: Spec, listener: Progress) -> None:
+    """Predict, trace and time the selected cells of a counted plan, whose ``batches`` these are, and record user code."""
+    cells = _cells_by_key(planned.cells for planned in take_rows(batches, results.selected))
     if cells:
         follow_up(results.store, spec, cells, listener)
+    record(results.store, (planned.cells for planned in batches), cells, listener.pulse)
 
 
-def take_rows(batches: Iterable[Batch], rows: Rows) -> Iterator[Batch]:
+def take_rows(batches: Iterable[PlannedBatch], rows: Rows) -> Iterator[PlannedBatch]:
     """Take the cells of these rows of a plan out of its batches."""
     first = 0
     for batch in batches:
-        wanted = np.flatnonzero(rows[first : first + len(batch)])
-        first += len(batch)
+        wanted = np.flatnonzero(rows[first : first + batch.trials.size])
+        first += batch.trials.size
         if wanted.size:
-            yield batch if wanted.size == len(batch) else batch.take(wanted)
+            yield batch if wanted.size == batch.trials.size else batch.take(wanted)
 
 
 def _cells_by_key(batches: Iterable[Batch]) -> dict[str, Cell]:
@@ -126,7 +216,7 @@ class StoredBatches:
     store: Store
     part: str
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[PlannedBatch]:
         return read_batches(self.store, self.part)
 
 
@@ -136,18 +226,17 @@ class WrittenPlan:
 
     part: str
     index: SweepIndex
-    batches: Iterable[Batch]
+    batches: Iterable[PlannedBatch]
 
 
-def _write_plan(store: Store, plan: Plan) -> WrittenPlan:
-    schema, index, kept = plan_schema(plan), SweepIndex(min(plan.spec.tolerances)), list[Batch]()
+def _write_plan(desk: _Desk, rows: Iterable[PlannedBatch]) -> WrittenPlan:
+    spec, store = desk.plan.spec, desk.store
+    schema, index, kept = plan_schema(desk.plan), SweepIndex(min(spec.tolerances)), list[PlannedBatch]()
 
     def tables() -> Iterator[pa.Table]:
-        for planned in plan:
-            cells, template = planned.cells, planned.cells.template
-            group = planned.problem, planned.variant, planned.mode, template.oracle
-            index.add_plan(cells.ids, group, planned.trials, fingerprint_of(template.problem, template.optimizer))
-            kept.append(cells)
+        for planned in rows:
+            _add_rows(desk, index, planned)
+            kept.append(planned)
             if index.rows > _MOST_KEPT:
                 kept.clear()
             yield plan_table(planned, schema)
@@ -156,36 +245,62 @@ def _write_plan(store: Store, plan: Plan) -> WrittenPlan:
     return WrittenPlan(part, index, kept if index.rows <= _MOST_KEPT else StoredBatches(store, part))
 
 
-def _write_manifest(
-    store: Store, spec: Spec, plan: WrittenPlan, command: str | None, shard: tuple[int, int] | None
-) -> dict[str, Any]:
+def sweep_command(folder: Path, *, code: bool) -> str:
+    """Return the command that repeats a sweep from the specification in its directory, which may name code from outside."""
+    trust = ["--trust"] if code else []
+    return shlex.join(["python", "-m", "nagbench", "sweep", str(folder / "spec.toml"), "--out", str(folder), *trust])
+
+
+def _write_manifest(desk: _Desk, plan: WrittenPlan) -> dict[str, Any]:
     """Write specification and manifest, and return the manifest; one that says the same stays as it is."""
-    file = store.folder / "spec.toml"
+    store, spec, shard = desk.store, desk.plan.spec, desk.shard
     manifest: dict[str, Any] = {
         "schema": SCHEMA,
         "name": spec.name,
         "spec": spec.model_dump(mode="json"),
         "plan": plan.part,
         "cells": plan.index.cells,
+        "minima": facts_to_plain(desk.minima.facts),
         "shard": None if shard is None else f"{shard[0]}/{shard[1]}",
         "versions": dict(library_versions()),
         "machine": machine_facts(),
         "git": git_commit(),
-        "command": command or shlex.join(["python", "-m", "nagbench", "sweep", str(file), "--out", str(store.folder)]),
+        "command": desk.command or sweep_command(store.folder, code=bool(code_of_spec(spec))),
     }
     machines = {machine_facts()["id"]: {**machine_facts(), "versions": dict(library_versions())}}
-    if (store.folder / "manifest.json").exists():
+    text = spec_to_toml(spec)
+    if (store.folder / "manifest.json").exists() and not desk.fresh:
         before = store.manifest
         machines = {**before.get("machines", {}), **machines}
+        manifest["minima"] = _with_known_starts(desk.minima, before)
         if before.get("machines") == machines and all(
             before.get(name) == value for name, value in manifest.items() if name != "command"
         ):
+            if _read_text(store.folder / "spec.toml") != text:
+                store.write("spec.toml", text)
             return before
         if before["spec"] != manifest["spec"]:
             store.warn(
                 f"{store.folder} now shows this sweep; the cells of the one before stay in it, and its command shows them"
             )
-    store.write(file.name, spec_to_toml(spec))
+    store.write("spec.toml", text)
     manifest |= {"machines": machines, "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")}
     store.write_manifest(manifest)
+    if desk.fresh:
+        store.drop_other_plans(plan.part)
     return manifest
+
+
+def _with_known_starts(minima: Minima, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts about minima, with the values at starts that scoring has added to the manifest before."""
+    known = facts_from_plain(manifest.get("minima"))
+    joined = join_facts([minima.facts, {name: facts for name, facts in known.items() if name in minima.facts}])
+    return facts_to_plain(joined)
+
+
+def _read_text(file: Path) -> str | None:
+    """Return the text of a file, None where there is none that can be read."""
+    try:
+        return file.read_text(encoding="utf-8") if file.is_file() else None
+    except (OSError, UnicodeDecodeError):
+        return None

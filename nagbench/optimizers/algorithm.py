@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -12,6 +11,8 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from nagbench.core.clock import Seconds, now
+from nagbench.core.columns import check_names
 from nagbench.core.errors import UsageError, unknown_name
 from nagbench.optimizers import schedules
 from nagbench.optimizers.hyperparameters import Hyperparameter
@@ -20,7 +21,8 @@ from nagbench.problems.problem import Floats, Problem
 Update = Callable[..., None]
 Observe = Callable[..., None]
 Step = Callable[[Floats], None]
-Session = Callable[[Floats, Floats, Floats], Step]
+Session = Callable[..., Step]
+Blocks = tuple[tuple[int, ...], ...]
 Driver = Callable[..., Floats]
 Theory = Callable[[float, float], Mapping[str, float] | None]
 Asking = Callable[..., None]
@@ -30,8 +32,29 @@ Asking = Callable[..., None]
 _SCHEDULE_HYPERPARAMETERS = {
     "schedule_period": Hyperparameter(default=math.nan, low_bound=1.0),
     "schedule_factor": Hyperparameter(default=math.nan, high_bound=1.0),
+    "schedule_warmup": Hyperparameter(default=math.nan, low_bound=1.0),
+    "schedule_decay": Hyperparameter(default=math.nan, low_bound=1.0),
     "momentum_period": Hyperparameter(default=math.nan, low_bound=1.0),
 }
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """What a session is given besides its arrays, if its algorithm is ``contextual``.
+
+    Parameters
+    ----------
+    query
+        Where the next gradient is taken, shape (n,); the iterate itself without look-ahead.
+    observed
+        Whose first element is f at the iterate, where the algorithm observes f; shape (n,).
+    blocks
+        The shapes of the problem's parameters, which x holds one after another.
+    """
+
+    query: Floats
+    observed: Floats
+    blocks: Blocks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +102,15 @@ class Method:
         For an algorithm that asks for values and gradients itself: ``driver(value, gradient, start, hyper, most,
         iterated)`` calls ``iterated(x)`` after every iteration, ends if that is true or after ``most`` iterations, and
         returns its last point.
+    contextual
+        Whether a session takes a `RunContext` and a driver the blocks of the problem, as a further argument.
+    blocks
+        Whether ``hyper`` of an update ends with the shapes of the problem's blocks: their number, then rows and columns
+        of each. A number of 0 stands for one column of n rows.
+    matrices
+        Whether it runs only where a block of x is a matrix.
+    aliases
+        Names that the library gives to hyperparameters, with those used here. Both are accepted.
     native
         ``native(problem, start, values)`` returns a function that runs a number of iterations as users of the library
         do, its gradient included; None for a problem that has no such form.
@@ -119,6 +151,10 @@ class Method:
     next_momentum: bool = False
     session: Session | None = None
     driver: Driver | None = None
+    contextual: bool = False
+    blocks: bool = False
+    matrices: bool = False
+    aliases: Mapping[str, str] = field(default_factory=dict)
     native: Callable[..., Any] | None = None
     refuses: Callable[[Mapping[str, float]], str | None] | None = None
     distributions: tuple[str, ...] = ()
@@ -133,6 +169,7 @@ class Method:
     def __post_init__(self) -> None:
         if sum(kind is not None for kind in (self.update, self.session, self.driver)) != 1:
             raise TypeError(f"{self.name}: a method has either an update, a session or a driver")
+        check_names(self.name, "hyperparameter", self.hyperparameters)
         if self.next_momentum and "momentum" not in self.hyperparameters:
             raise UsageError(f"{self.name}: next_momentum is set, but there is no hyperparameter momentum")
 
@@ -170,7 +207,7 @@ class Optimizer:
 
     def __post_init__(self) -> None:
         known = self.method.hyperparameters
-        given = check_hyperparameters(self.method, self.hyperparameters)
+        given = check_hyperparameters(self.method, rename_hyperparameters(self.method, self.hyperparameters))
         values = {name: float(given.get(name, known[name].default)) for name in known}
         why = self.method.refuses(values) if self.method.refuses is not None else None
         if why is not None:
@@ -189,7 +226,7 @@ class Optimizer:
         values = [self.hyperparameters[name] for name in self.method.hyperparameters]
         if self.method.next_momentum:
             values.append(self.hyperparameters["momentum"])
-        return np.array(values, dtype=np.float64)
+        return np.array([*values, *shapes_of_blocks(self.method, ())], dtype=np.float64)
 
     @property
     def schedule(self) -> NDArray[Any]:
@@ -210,13 +247,42 @@ class Optimizer:
         return now
 
     def __str__(self) -> str:
-        pairs = (f"{name}={format_value(value)}" for name, value in self.hyperparameters.items())
+        known = self.method.hyperparameters
+        pairs = (
+            f"{name}={known[name].text(value) if name in known else format_value(value)}"
+            for name, value in self.hyperparameters.items()
+        )
         return f"{self.name}:" + ",".join(pairs)
 
 
 def format_value(value: Any) -> str:
     """Format the value of a hyperparameter: a word as it is, a number to six digits."""
     return value if isinstance(value, str) else f"{value:g}"
+
+
+def rename_hyperparameters(algorithm: Method, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return hyperparameters under nagbench's names where they are given under those of the library, as ``lr`` is.
+
+    Raises
+    ------
+    UsageError
+        If one is given under both.
+    """
+    found: dict[str, Any] = {}
+    for name, value in given.items():
+        ours = algorithm.aliases.get(name, name)
+        if ours in found:
+            raise UsageError(f"{algorithm.name}: {ours} is given twice, once under another name")
+        found[ours] = value
+    return found
+
+
+def shapes_of_blocks(algorithm: Method, blocks: Blocks) -> list[float]:
+    """Return what ``hyper`` ends with for an update with ``blocks``: see `Method`. Empty for all others."""
+    if not algorithm.blocks:
+        return []
+    rows_and_columns = [(shape[0] if shape else 1, math.prod(shape[1:])) for shape in blocks]
+    return [float(len(blocks)), *(float(size) for pair in rows_and_columns for size in pair)]
 
 
 def check_hyperparameters(algorithm: Method, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -293,14 +359,13 @@ def textbook_hyperparameters(algorithm: Method, L: float, mu: float) -> Mapping[
     Returns
     -------
     mapping or None
-        None if there are none: for μ = 0 also if ``theory`` divides by μ or returns values that are not valid.
+        None if there are none, also if ``theory`` divides by μ = 0 or returns values that are not valid: at κ = 1e32, a
+        momentum below 1 is rounded to 1.
     """
     if algorithm.theory is None:
         return None
-    if mu > 0.0:
-        return algorithm.theory(L, mu)
     try:
-        values = algorithm.theory(L, 0.0)
+        values = algorithm.theory(L, mu)
         return None if values is None else check_hyperparameters(algorithm, values)
     except (ZeroDivisionError, UsageError):
         return None
@@ -331,19 +396,21 @@ def form_for(algorithm: Method, problem: Problem) -> Method:
     return algorithm.proximal if problem.composite and algorithm.proximal is not None else algorithm
 
 
-def make_update(algorithm: Method) -> Update:
+def make_update(algorithm: Method, blocks: Blocks = ()) -> Update:
     """Return the update of an algorithm.
 
     Parameters
     ----------
     algorithm
         An algorithm with an update or sessions.
+    blocks
+        The shapes of the problem's parameters; none if x is one vector.
 
     Returns
     -------
     function
         For an algorithm with sessions, an update that begins a session at every k = 0. It serves one run at a time. Its
-        attribute ``begun`` is the time in seconds that beginning sessions has taken so far.
+        attribute ``begun`` is the time that beginning sessions has taken so far, as `Seconds`.
 
     Raises
     ------
@@ -352,22 +419,29 @@ def make_update(algorithm: Method) -> Update:
     """
     if algorithm.driver is not None:
         raise UsageError(f"{algorithm.name} is no update: it asks for values and gradients as it likes")
-    return _SessionUpdate(algorithm.session) if algorithm.session is not None else cast(Update, algorithm.update)
+    return _SessionUpdate(algorithm, blocks) if algorithm.session is not None else cast(Update, algorithm.update)
 
 
 class _SessionUpdate:
     """An update that begins a session at every k = 0."""
 
-    def __init__(self, session: Session) -> None:
-        self._session, self.begun = session, 0.0
+    def __init__(self, algorithm: Method, blocks: Blocks) -> None:
+        self._algorithm, self._blocks, self.begun = algorithm, blocks, Seconds()
         self._step: Step | None = None
         self._gradient: Floats | None = None
 
     def __call__(self, k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
         if k == 0 or self._step is None or self._gradient is None:
-            before = time.perf_counter()
-            self._gradient, self._step = gradient, self._session(iterate, gradient, hyper)
-            self.begun += time.perf_counter() - before
+            before = now()
+            self._gradient, self._step = gradient, self._begin(gradient, iterate, query, slots, hyper)
+            self.begun += now() - before
         elif gradient is not self._gradient:
             self._gradient[:] = gradient
         self._step(hyper)
+
+    def _begin(self, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> Step:
+        session = cast(Session, self._algorithm.session)
+        if not self._algorithm.contextual:
+            return session(iterate, gradient, hyper)
+        blocks = self._blocks or ((iterate.size,),)
+        return session(iterate, gradient, hyper, RunContext(query, slots[0] if len(slots) else gradient, blocks))

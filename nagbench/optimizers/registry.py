@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from nagbench.core.arguments import refuse
 from nagbench.core.discovery import (
     Plugin,
     import_object,
@@ -19,6 +20,7 @@ from nagbench.core.discovery import (
 from nagbench.core.errors import UsageError, unknown_name
 from nagbench.core.remote import REMOTE_LOADER
 from nagbench.core.text_form import parse_text
+from nagbench.core.trust import check_named, name_code
 from nagbench.optimizers.adapters import explain_missing_library
 from nagbench.optimizers.adapters.user import is_optimizer, make_algorithm
 from nagbench.optimizers.algorithm import Asking, Method, Observe, Optimizer, Theory, Update
@@ -42,6 +44,7 @@ def method(
     needs_minimum: bool = False,
     finite_sum: bool = False,
     row_slots: bool = False,
+    blocks: bool = False,
 ) -> Callable[[Update], Update]:
     """Register a function as the update of an algorithm.
 
@@ -51,7 +54,7 @@ def method(
         The name of the algorithm.
     hyperparameters, slots, look_ahead, autonomous, tested_at, source, theory
         What the algorithm declares; see `Method`.
-    observe, next_momentum, asks, composite, needs_minimum, finite_sum, row_slots
+    observe, next_momentum, asks, composite, needs_minimum, finite_sum, row_slots, blocks
         Further declarations.
 
     Returns
@@ -91,6 +94,7 @@ def method(
             needs_minimum=needs_minimum,
             finite_sum=finite_sum,
             row_slots=row_slots,
+            blocks=blocks,
         )
         return update
 
@@ -171,7 +175,8 @@ def find_algorithm(name: str) -> Method:
     Raises
     ------
     UsageError
-        If there is none, if it cannot be imported, or if its library is not installed.
+        If there is none, if it cannot be imported, if its library is not installed, or if it is code from outside that
+        no user has named; see `nagbench.core.trust`.
     """
     if name in algorithms():
         return algorithms()[name]
@@ -182,6 +187,7 @@ def find_algorithm(name: str) -> Method:
         return found
     if ":" not in name:
         raise unknown_name("optimizer", name, known_optimizers())
+    check_named(f"optimizer {name}", [name])
     loader = REMOTE_LOADER.get()
     return _import_algorithm(name) if loader is None else loader.method(name)
 
@@ -202,9 +208,16 @@ def _import_algorithm(path: str) -> Method:
 
 def lookup_algorithm(name: str) -> Method:
     """Return the algorithm of a name as a user writes it, plugins included; see `find_algorithm`."""
-    if ":" in name or name in algorithms() or name in library_algorithms() or name not in optimizer_plugins():
-        return find_algorithm(name)
-    return find_algorithm(optimizer_plugins()[name].path)
+    path = resolve_algorithm(name)
+    if ":" in path:
+        name_code(path)
+    return find_algorithm(path)
+
+
+def resolve_algorithm(name: str) -> str:
+    """Return the path of a plugin's algorithm for its name, and any other name as it is. Nothing is imported."""
+    known = ":" in name or name in algorithms() or name in library_algorithms() or name not in optimizer_plugins()
+    return name if known else optimizer_plugins()[name].path
 
 
 def optimizer(name: str, **hyperparameters: float | str) -> Optimizer:
@@ -237,6 +250,8 @@ def optimizer(name: str, **hyperparameters: float | str) -> Optimizer:
     >>> optimizer.hyperparameters == nagbench.optimizer("nesterov:step_size=0.01").hyperparameters
     True
     """
+    if not isinstance(name, str):
+        raise refuse("optimizer", name, "a name, or a name with hyperparameters, as in 'nesterov:step_size=0.1'")
     name, given = parse_text(name)
     return Optimizer(lookup_algorithm(name), {**given, **hyperparameters})
 

@@ -15,6 +15,10 @@ from nagbench.optimizers.algorithm import Method, Optimizer
 from nagbench.optimizers.hyperparameters import Hyperparameter
 from nagbench.optimizers.registry import find_algorithm
 
+_FLAGS = (
+    "look_ahead", "autonomous", "next_momentum", "contextual", "blocks", "matrices", "asks", "composite", "needs_minimum",
+    "finite_sum", "row_slots",
+)  # fmt: skip
 _FUNCTIONS = ("update", "session", "driver", "observe", "theory", "refuses")
 
 
@@ -62,11 +66,9 @@ def describe_method(method: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return what is declared of an algorithm, and the names of the functions that it has."""
     facts: dict[str, Any] = {"slots": int(method.slots)}
     facts |= {fact: str(getattr(method, fact)) for fact in ("name", "tested_at", "source", "summary", "library")}
-    facts |= {
-        fact: bool(getattr(method, fact)) for fact in ("look_ahead", "autonomous", "next_momentum", "asks", "composite")
-    }
-    facts |= {fact: bool(getattr(method, fact)) for fact in ("needs_minimum", "finite_sum", "row_slots")}
+    facts |= {fact: bool(getattr(method, fact)) for fact in _FLAGS}
     facts |= {fact: tuple(map(str, getattr(method, fact))) for fact in ("distributions", "modules")}
+    facts["aliases"] = {str(theirs): str(ours) for theirs, ours in method.aliases.items()}
     facts["hyperparameters"] = {str(key): _plain(known) for key, known in method.hyperparameters.items()}
     return facts, tuple(function for function in _FUNCTIONS if getattr(method, function) is not None)
 
@@ -74,7 +76,8 @@ def describe_method(method: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
 def _plain(known: Hyperparameter) -> Hyperparameter:
     ends = None if known.tuning is None else (float(known.tuning[0]), float(known.tuning[1]))
     facts: dict[str, Any] = {fact: float(getattr(known, fact)) for fact in ("default", "low_bound", "high_bound")}
-    facts |= {fact: bool(getattr(known, fact)) for fact in ("open_below", "closed_above")}
+    facts |= {fact: bool(getattr(known, fact)) for fact in ("open_below", "closed_above", "integer", "optional")}
+    facts["choices"] = tuple(choice if isinstance(choice, bool) else str(choice) for choice in known.choices)
     facts |= {fact: str(getattr(known, fact)) for fact in ("scale", "unit")}
     return Hyperparameter(**facts, tuning=ends)
 

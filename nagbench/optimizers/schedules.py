@@ -19,7 +19,7 @@ from nagbench.core.kernels import jitable
 
 SCHEDULE_DTYPE = np.dtype(
     [(name, np.int64) for name in ("step", "momentum", "step_at", "momentum_at", "following_at")]
-    + [(name, np.float64) for name in ("period", "factor", "momentum_period")],
+    + [(name, np.float64) for name in ("period", "factor", "warmup", "decay", "momentum_period")],
     align=True,
 )
 CONSTANT = "constant"
@@ -62,6 +62,21 @@ STEP_SIZES: Mapping[str, Schedule] = {
         source="Loshchilov & Hutter 2017, eq. 5, without its restarts; torch.optim.lr_scheduler.CosineAnnealingLR up to T",
         parameters={"schedule_period": 1000.0, "schedule_factor": 0.0},
     ),
+    "warmup": Schedule(
+        formula="s_k = s·min((k + 1)/W, 1)",
+        source="linear warm-up, Goyal et al. 2017, section 2.2",
+        parameters={"schedule_warmup": 100.0},
+    ),
+    "warmup-stable-decay": Schedule(
+        formula="s_k = s·min((k + 1)/W, 1)·(c + (1 − c)·min(max((T − k)/D, 0), 1))",
+        source="Hu et al. 2024 (MiniCPM), section 4, with the linear decay of Hägele et al. 2024",
+        parameters={
+            "schedule_warmup": 100.0,
+            "schedule_period": 1000.0,
+            "schedule_decay": 200.0,
+            "schedule_factor": 0.0,
+        },
+    ),
 }
 MOMENTA: Mapping[str, Schedule] = {
     CONSTANT: Schedule(formula="m_k = m", source="the default"),
@@ -81,16 +96,28 @@ MOMENTA: Mapping[str, Schedule] = {
     ),
 }
 SCHEDULES: Mapping[str, Mapping[str, Schedule]] = {"schedule": STEP_SIZES, "momentum_schedule": MOMENTA}
-SCHEDULE_HYPERPARAMETERS = (*SCHEDULES, "schedule_period", "schedule_factor", "momentum_period")
+SCHEDULE_HYPERPARAMETERS = (
+    *SCHEDULES,
+    "schedule_period",
+    "schedule_factor",
+    "schedule_warmup",
+    "schedule_decay",
+    "momentum_period",
+)
 
 
 @jitable
-def _compute_step_factor(number: int, k: int, period: float, factor: float) -> float:
+def _compute_step_factor(number: int, k: int, period: float, factor: float, warmup: float, decay: float) -> float:
     if number == 1:
         return float(factor ** np.floor(k / period))
     if number == 2:
         return 1.0 / (1.0 + k / period)
-    return factor + (1.0 - factor) * 0.5 * (1.0 + math.cos(math.pi * min(k / period, 1.0)))
+    if number == 3:
+        return factor + (1.0 - factor) * 0.5 * (1.0 + math.cos(math.pi * min(k / period, 1.0)))
+    rising = min((k + 1.0) / warmup, 1.0)
+    if number == 4:
+        return rising
+    return rising * (factor + (1.0 - factor) * min(max((period - k) / decay, 0.0), 1.0))
 
 
 @jitable
@@ -131,7 +158,9 @@ def fill_hyperparameters(k: int, schedule: Any, size: int, given: Any, hyper: An
         hyper[i] = given[i]
     if schedule["step"] != 0:
         step = schedule["step_at"]
-        factor = _compute_step_factor(schedule["step"], k, schedule["period"], schedule["factor"])
+        factor = _compute_step_factor(
+            schedule["step"], k, schedule["period"], schedule["factor"], schedule["warmup"], schedule["decay"]
+        )
         hyper[step] = given[step] * factor
     if schedule["momentum"] != 0:
         momentum, following = schedule["momentum_at"], schedule["following_at"]
@@ -172,5 +201,7 @@ def make_schedule_row(names: Sequence[str], values: Mapping[str, Any], *, next_m
     row["following_at"] = len(names) if next_momentum else -1
     row["period"] = values.get("schedule_period", 1.0)
     row["factor"] = values.get("schedule_factor", 0.0)
+    row["warmup"] = values.get("schedule_warmup", 1.0)
+    row["decay"] = values.get("schedule_decay", 1.0)
     row["momentum_period"] = values.get("momentum_period", 1.0)
     return row

@@ -21,7 +21,7 @@ from nagbench.problems.problem import Floats
 
 MatrixFunction = Callable[[Floats], Floats]
 
-# The iteration at which an update is probed; 0 might initialise something.
+# The iteration at which an update is probed; 0 might initialize something.
 _PROBED_ITERATION = 1
 # The relative error up to which numbers count as equal.
 _EQUAL = 1e-9
@@ -32,7 +32,7 @@ _OTHER_STEP = 0.125
 _SIMILAR = 1e-7
 # Products s·λ at which linearity and scaling are tested, and at which the stability limit is bracketed.
 _SAMPLE = np.array([0.03, 0.11, 0.27, 0.45, 0.72, 0.96, 1.3])
-_PRODUCTS = np.geomspace(1e-3, 1e3, 121)
+_PRODUCTS = np.geomspace(1e-3, 1e12, 301)
 # The iterations of an observed run.
 _OBSERVED = 10
 
@@ -82,7 +82,7 @@ def _matrix_function(optimizer: Optimizer) -> MatrixFunction | None:
 def _fit_recurrence(optimizer: Optimizer) -> Floats | None:
     """Fit (a₀, a₁, b₀, b₁) of x_{k+1} = (a₀ + a₁λ)·x_k + (b₀ + b₁λ)·x_{k−1} to observed runs of a library's algorithm.
 
-    The first iteration is left out, because it may initialise the state. None if the runs follow no such rule, or do
+    The first iteration is left out, because it may initialize the state. None if the runs follow no such rule, or do
     not scale with their start.
     """
     eigenvalues = _SAMPLE / optimizer.hyperparameters.get("step_size", 1.0)
@@ -177,7 +177,7 @@ def asymptotic_rate(optimizer: Optimizer, eigenvalues: Floats) -> float | None:
     Returns
     -------
     float or None
-        The largest spectral radius of T_λ over the eigenvalues λ > 0 [1]_; along λ = 0 every point is a minimiser.
+        The largest spectral radius of T_λ over the eigenvalues λ > 0 [1]_; along λ = 0 every point is a minimizer.
         Above 1 the algorithm diverges. None where `iteration_matrices` is None, or if no eigenvalue is positive.
 
     References
@@ -210,7 +210,7 @@ def stability_limit(algorithm: Method, hyperparameters: Mapping[str, float]) -> 
     Returns
     -------
     float or None
-        The limit; inf if there is none. A step size is stable on L-smooth quadratics up to the limit divided by L.
+        The limit; inf if there is none up to 1e12. A step size is stable on L-smooth quadratics up to the limit divided by L.
         None if the algorithm is not linear, or if its stability does not depend on s·λ alone, as with weight decay or
         a step size that is not in units of 1/L.
 

@@ -19,7 +19,7 @@ _DENSE_DIMENSION = 64
 _RESTARTS = 15
 _TOLERANCE = 1e-4
 
-Place = Literal["everywhere", "minimiser", "start"]
+Place = Literal["everywhere", "minimizer", "start"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Curvature:
     Parameters
     ----------
     place
-        "everywhere" for facts, "minimiser" or "start" for estimates at this point.
+        "everywhere" for facts, "minimizer" or "start" for estimates at this point.
     smoothness
         The largest eigenvalue of the Hessian in absolute value.
     strong_convexity
@@ -48,9 +48,16 @@ class Curvature:
         """Whether L and μ are estimates at one point, not facts."""
         return self.place != "everywhere"
 
+    @property
+    def eigenvalues(self) -> Floats:
+        """The eigenvalues, or μ and L where they are not known, without those that are lost in rounding."""
+        ends = [self.smoothness, *([self.strong_convexity] if self.strong_convexity else [])]
+        spectrum = self.spectrum if self.spectrum is not None else np.array(ends)
+        return np.asarray(spectrum[spectrum > _RESOLUTION * self.smoothness])
+
 
 def find_curvature(problem: Problem) -> Curvature | None:
-    """Return the known L and μ, else estimates at a known minimiser, else at the start.
+    """Return the known L and μ, else estimates at a known minimizer, else at the start.
 
     Returns
     -------
@@ -60,7 +67,7 @@ def find_curvature(problem: Problem) -> Curvature | None:
     if problem.smoothness is not None:
         return Curvature("everywhere", problem.smoothness, problem.strong_convexity, problem.spectrum)
     if problem.minimizers is not None:
-        curvature = estimate_curvature(problem, problem.minimizers[0], "minimiser")
+        curvature = estimate_curvature(problem, problem.minimizers[0], "minimizer")
         if curvature is not None:
             return curvature
     return estimate_curvature(problem, problem.start, "start")

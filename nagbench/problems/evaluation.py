@@ -30,7 +30,7 @@ class ProblemData(NamedTuple):
     minimum
         f*, nan where it is not known.
     minimizers
-        The known minimisers, one after another in one flat array.
+        The known minimizers, one after another in one flat array.
     """
 
     data: NDArray[np.float64]

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from nagbench.core.arguments import refuse
 from nagbench.core.errors import unknown_name
 from nagbench.core.text_form import parse_text
+from nagbench.core.trust import name_code
 from nagbench.problems.adapters.python import problem_of_function
 from nagbench.problems.problem import Problem
-from nagbench.problems.registry import build_problem, families, resolve_family
+from nagbench.problems.registry import build_problem, code_of_problem, families, resolve_family
 from nagbench.problems.suites import all_entries, find_entry
 
 
@@ -47,6 +49,8 @@ def problem(name: str | Callable[..., Any], **parameters: Any) -> Problem:
     >>> nagbench.problem(lambda x: x @ x, gradient=lambda x: 2 * x, start=[3.0, 4.0]).value([1.0, 2.0])
     5.0
     """
+    if not isinstance(name, str) and not callable(name):
+        raise refuse("problem", name, "a name, or a function of x")
     if isinstance(name, str) and find_entry(name) is None:
         name, given = parse_text(name)
         parameters = {**given, **parameters}
@@ -59,6 +63,7 @@ def problem(name: str | Callable[..., Any], **parameters: Any) -> Problem:
     family = resolve_family(name)
     if family not in families() and ":" not in family:
         raise unknown_name("problem", name, [*problems(), *families()])
+    name_code(*code_of_problem(family, parameters))
     return build_problem(family, parameters, **facts)
 
 

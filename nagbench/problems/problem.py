@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nagbench.core.columns import check_names
+from nagbench.core.errors import UsageError, truncate
 from nagbench.problems import evaluation
 
 Floats = NDArray[np.float64]
@@ -47,7 +50,7 @@ class Problem:
     minimum
         f*.
     minimizers
-        Known minimisers, shape (count, n).
+        Known minimizers, shape (count, n).
     smoothness, strong_convexity
         L and μ on the whole space.
     spectrum, eigenvectors
@@ -55,10 +58,12 @@ class Problem:
         coordinate axes.
     domain
         A box, one (low, high) per coordinate, shape (n, 2), for figures and further starts.
+    varies_start
+        Whether further starts make sense; not where the start defines the problem, as in a bound for one start.
     kind
         "quadratic", "convex" (and not quadratic) or "nonconvex".
     stationary_points
-        Known points with ∇f = 0 that are not global minimisers, shape (count, n).
+        Known points with ∇f = 0 that are not global minimizers, shape (count, n).
     metrics
         Further functions of x to follow during a run, by name, such as the accuracy on held-out data.
     penalty_kernel, prox_kernel
@@ -76,6 +81,9 @@ class Problem:
         The start and the domain where they replace the family's own, as lists.
     modules
         Further modules whose source decides results: where the data are made, or where a user's function is defined.
+    blocks
+        The shapes of the parameters that x holds one after another, row by row, where these are matrices, as of a
+        network or a factorisation; () if x is one vector.
 
     Examples
     --------
@@ -105,6 +113,7 @@ class Problem:
     spectrum: Floats | None = None
     eigenvectors: Floats | None = None
     domain: Floats | None = None
+    varies_start: bool = True
     kind: str = "nonconvex"
     stationary_points: Floats | None = None
     metrics: Mapping[str, Callable[[Floats], float]] = field(default_factory=dict)
@@ -115,6 +124,7 @@ class Problem:
     engine: str = "numba"
     given: Mapping[str, Any] = field(default_factory=dict)
     modules: tuple[str, ...] = ()
+    blocks: tuple[tuple[int, ...], ...] = ()
 
     def __post_init__(self) -> None:
         for name, kind in (("start", np.float64), ("data", np.float64), ("shape", np.int64)):
@@ -122,6 +132,9 @@ class Problem:
             if array.ndim != 1 or (name == "start" and array.size == 0):
                 raise ValueError(f"{self.name}: {name} must be a flat array of numbers, start with at least one")
             object.__setattr__(self, name, array)
+        if self.blocks and sum(map(math.prod, self.blocks)) != self.start.size:
+            raise ValueError(f"{self.name}: blocks {self.blocks} do not hold {self.start.size} numbers")
+        check_names(self.name, "metric", self.metrics)
         for name in ("minimizers", "stationary_points"):
             points = getattr(self, name)
             if points is not None and np.shape(points)[1:] != (self.dimension,):
@@ -156,11 +169,11 @@ class Problem:
 
     def value(self, x: ArrayLike) -> float:
         """Return f(x), or F(x) of a composite problem, at a point of shape (n,)."""
-        return float(self.values(np.atleast_2d(np.asarray(x, dtype=float)))[0])
+        return float(self.values(x)[0])
 
     def gradient(self, x: ArrayLike) -> Floats:
         """Return ∇f(x), shape (n,), at a point of shape (n,)."""
-        return np.asarray(self.evaluate(np.atleast_2d(np.asarray(x, dtype=float)))[1][0])
+        return np.asarray(self.evaluate(x)[1][0])
 
     def prox(self, x: ArrayLike, step: float = 1.0) -> Floats:
         """Return the proximal point of x: argmin over u of h(u) + ‖u − x‖²/(2·step), shape (n,); x itself if h = 0.
@@ -214,10 +227,15 @@ class Problem:
         return evaluation.evaluate(self, array, np.array(rows, dtype=np.int64), gradients=gradients)
 
     def _check_points(self, points: ArrayLike) -> Floats:
-        """Return points as a new array of shape (m, n). Raises ValueError for another number of coordinates."""
-        array = np.array(points, dtype=np.float64, order="C", ndmin=2)
+        """Return points as a new array of shape (m, n). Raises UsageError for what is no such array."""
+        if np.ma.isMaskedArray(points) and np.ma.getmaskarray(points).any():
+            raise UsageError(f"{self.name}: the points are a masked array, whose mask would be lost")
+        try:
+            array = np.array(points, dtype=np.float64, order="C", ndmin=2)
+        except (TypeError, ValueError, OverflowError):
+            raise UsageError(f"{self.name}: {truncate(repr(points), 60)} is not made of numbers") from None
         if array.shape[1:] != (self.dimension,):
-            raise ValueError(f"{self.name} takes points of {self.dimension} coordinates, not {array.shape[1]}")
+            raise UsageError(f"{self.name} takes points of {self.dimension} coordinates, not {array.shape[-1]}")
         return array
 
     @property

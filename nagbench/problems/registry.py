@@ -12,8 +12,9 @@ import numpy as np
 
 from nagbench.core import provenance
 from nagbench.core.discovery import Plugin, import_object, leave_out, marked_objects, plugins_beside
-from nagbench.core.errors import UsageError, one_line, unknown_name
+from nagbench.core.errors import UsageError, one_line, truncate, unknown_name
 from nagbench.core.remote import REMOTE_LOADER
+from nagbench.core.trust import check_named
 from nagbench.problems.problem import Floats, Problem
 
 Build = Callable[..., Problem]
@@ -186,6 +187,39 @@ def find_family(name: str) -> Family:
     return Family(name, build)
 
 
+def code_of_problem(family: str, parameters: Mapping[str, Any]) -> list[str]:
+    """Return the code from outside that a problem runs.
+
+    Parameters
+    ----------
+    family
+        The name of the family, as for `find_family`.
+    parameters
+        Its parameters; a gradient may be named among them.
+
+    Returns
+    -------
+    list of str
+        "package.module:attribute" each; empty for nagbench's own families.
+
+    Examples
+    --------
+    >>> code_of_problem("rosenbrock", {"dimension": 3})
+    []
+    >>> code_of_problem("python:mine:valley", {"gradient": "other.slope"})
+    ['mine:valley', 'other:slope']
+    """
+    if ":" not in family:
+        return []
+    word, _, rest = family.partition(":")
+    path = rest if word in adapters() and ":" in rest else family
+    gradient = parameters.get("gradient")
+    if not isinstance(gradient, str) or word not in adapters():
+        return [path]
+    module, _, attribute = gradient.rpartition(".")
+    return [path, f"{module or path.partition(':')[0]}:{attribute}"]
+
+
 def build_problem(source: str | Family, parameters: Mapping[str, Any], /, **facts: Any) -> Problem:
     """Build a problem of a family.
 
@@ -207,9 +241,12 @@ def build_problem(source: str | Family, parameters: Mapping[str, Any], /, **fact
     Raises
     ------
     UsageError
-        For unknown parameters, values that the family refuses, and a start or domain of the wrong shape.
+        For unknown parameters, values that the family refuses, a start or domain of the wrong shape, and code from
+        outside that no user has named; see `nagbench.core.trust`.
     """
     facts = {name: fact for name, fact in facts.items() if fact is not None}
+    if isinstance(source, str):
+        check_named(f"problem {facts.get('name', source)}", code_of_problem(source, parameters))
     loader = REMOTE_LOADER.get()
     if loader is not None and isinstance(source, str) and ":" in source:
         return loader.problem(source, parameters, facts)
@@ -237,18 +274,26 @@ def build_problem(source: str | Family, parameters: Mapping[str, Any], /, **fact
 
 def _finite_array(who: str, name: str, values: Any) -> Floats:
     """Return the values as an array. Raises UsageError unless all are finite numbers."""
+    _check_mask(who, name, values)
     try:
         array = np.array(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise UsageError(f"{who}: {name}={values!r} is not made of numbers") from None
+    except (TypeError, ValueError, OverflowError):
+        raise UsageError(f"{who}: {name}={truncate(repr(values))} is not made of numbers") from None
     if not np.isfinite(array).all():
         raise UsageError(f"{who}: {name}={values!r} is not finite")
     return array
 
 
+def _check_mask(who: str, name: str, value: Any) -> None:
+    """Refuse a masked array, whose mask would be lost. Raises UsageError."""
+    if np.ma.isMaskedArray(value) and np.ma.getmaskarray(value).any():
+        raise UsageError(f"{who}: {name} is a masked array, whose mask would be lost")
+
+
 def _build(found: Family, parameters: Mapping[str, Any], facts: Mapping[str, Any]) -> Problem:
     """Call the function of a family, with errors about its arguments as UsageError."""
-    for name in parameters:
+    for name, value in parameters.items():
+        _check_mask(found.name, name, value)
         if name not in found.parameters:
             raise unknown_name(f"parameter of family {found.name}", name, {*found.parameters, "start"})
     start = {"start": facts["start"]} if "start" in facts and "start" in found.parameters else {}

@@ -50,9 +50,7 @@ class RemoteProblem(Problem):
 
         Points are sent in small groups, so that a slow function shows signs of life.
         """
-        at = np.array(points, dtype=np.float64, order="C", ndmin=2)
-        if at.shape[1:] != (self.dimension,):
-            raise ValueError(f"{self.name} takes points of {self.dimension} coordinates, not {at.shape[1]}")
+        at = self._check_points(points)
         values, grads = np.empty(len(at)), np.empty(at.shape if gradients else (0, self.dimension))
         batch, first, count = np.array(rows, dtype=np.int64), 0, _FIRST
         while first < len(at):
@@ -136,6 +134,7 @@ def describe_problem(problem: Any) -> tuple[dict[str, Any], tuple[str, ...], tup
     facts |= {name: _optional(_floats, getattr(problem, name)) for name in _ARRAYS}
     facts |= {name: str(getattr(problem, name)) for name in _TEXTS}
     facts |= {"row_count": int(problem.row_count), "given": dict(problem.given)}
+    facts["blocks"] = tuple(tuple(map(int, shape)) for shape in problem.blocks)
     kinds = tuple(kind for kind in ("penalty", "prox", "gap") if getattr(problem, f"{kind}_kernel") is not None)
     return facts | {"modules": tuple(map(str, problem.modules))}, tuple(map(str, problem.metrics)), kinds
 

@@ -15,9 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from nagbench.core.discovery import leave_out, package_file
 from nagbench.core.errors import PluginWarning, UsageError
 from nagbench.core.paths import suites_folder
+from nagbench.core.trust import name_code
 from nagbench.core.validation import error_messages, read_toml
 from nagbench.problems.problem import Problem
-from nagbench.problems.registry import build_problem, families, problem_plugins, resolve_family
+from nagbench.problems.registry import build_problem, code_of_problem, families, problem_plugins, resolve_family
 
 
 class _EntryModel(BaseModel):
@@ -58,11 +59,9 @@ class Entry:
     def problem(self, parameters: Mapping[str, Any] | None = None, **facts: Any) -> Problem:
         """Build the problem; further parameters and facts replace those of the entry."""
         given = {name: fact for name, fact in facts.items() if fact is not None}
-        return build_problem(
-            resolve_family(self.family),
-            {**self.parameters, **(parameters or {})},
-            **{**self.facts, "name": self.name, **given},
-        )
+        family, values = resolve_family(self.family), {**self.parameters, **(parameters or {})}
+        name_code(*code_of_problem(family, values))
+        return build_problem(family, values, **{**self.facts, "name": self.name, **given})
 
 
 def read_suite(file: Path, *, build: bool = True) -> dict[str, Entry]:

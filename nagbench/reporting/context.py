@@ -10,12 +10,15 @@ from typing import Any
 
 import pandas as pd
 
+from nagbench.analysis.headlines import headlines
 from nagbench.analysis.profiles import By, work
 from nagbench.analysis.summary import hyperparameters, selected, summary_of
 from nagbench.analysis.traces import traces_of
+from nagbench.analysis.verdicts import verdicts, winners_of
 from nagbench.core.errors import UsageError, one_line
 from nagbench.engine.records import Cell
-from nagbench.experiments.results import Results
+from nagbench.experiments.recorded import Recorded, join_recorded
+from nagbench.experiments.results import SCORES, Results
 from nagbench.experiments.selection import select_best_trials
 from nagbench.reporting.html.ids import Ids
 from nagbench.validation.equivalence.certificate import Certificate
@@ -47,6 +50,10 @@ class ReportContext:
         Shown above everything else.
     certificates : tuple of Certificate or str
         The certificates of ``nagbench verify`` in the directories; a string says why one cannot be read.
+    recorded : Recorded
+        What the results hold of users' problems and optimizers, whose code a report does not run.
+    scores : DataFrame, optional
+        Runs from held-out and moved starts, as `Results` has them.
     """
 
     runs: pd.DataFrame
@@ -57,6 +64,8 @@ class ReportContext:
     plan: pd.DataFrame = field(default_factory=pd.DataFrame)
     notes: tuple[str, ...] = ()
     certificates: tuple[Certificate | str, ...] = ()
+    recorded: Recorded = field(default_factory=Recorded)
+    scores: pd.DataFrame | None = None
 
     @functools.cached_property
     def manifest(self) -> dict[str, Any]:
@@ -83,7 +92,19 @@ class ReportContext:
     @functools.cached_property
     def table(self) -> pd.DataFrame:
         """One row for each task, mode and method: see `analysis.summary.summary`."""
-        return summary_of(self.rows)
+        return summary_of(self.rows, winners_of(self.verdicts))
+
+    @functools.cached_property
+    def verdicts(self) -> pd.DataFrame:
+        """Which of two optimizers needs fewer iterations: see `analysis.verdicts.verdicts`."""
+        scores = pd.DataFrame(columns=SCORES) if self.scores is None else self.scores
+        return verdicts(self.ordered, scores, self.manifest["spec"])
+
+    @functools.cached_property
+    def headlines(self) -> list[str]:
+        """How NAG compares with momentum and gradient descent, in words."""
+        name = "variant" if "variant" in self.runs else "optimizer"
+        return headlines(self.verdicts, dict(zip(self.runs[name], self.runs["optimizer"], strict=True)))
 
     @functools.cached_property
     def typical(self) -> pd.DataFrame:
@@ -97,9 +118,9 @@ class ReportContext:
 
     @functools.cached_property
     def works(self) -> dict[By, pd.DataFrame]:
-        """The costs of the shown runs, by each kind that is known: see `analysis.profiles.work`."""
+        """The costs of the shown runs, by each kind that is known; see `analysis.profiles.work`."""
         costs: list[By] = ["iterations", "evaluations"]
-        if self.rows["wall_time"].notna().any():
+        if (self.rows["wall_time"].notna() & ~self.rows["disturbed"]).any():
             costs.append("time")
         return {by: work(self.ordered, self.timings, by) for by in costs}
 
@@ -171,8 +192,9 @@ def build_context(*sweeps: Results) -> ReportContext:
     manifests, missing = [dict(sweep.manifest) for sweep in sweeps], sum(sweep.missing for sweep in sweeps)
     if len(sweeps) == 1:
         return ReportContext(
-            first.runs, first.timings, first.curves, manifests, missing, first.plan, certificates=certificates
-        )
+            first.runs, first.timings, first.curves, manifests, missing, first.plan, certificates=certificates,
+            recorded=first.recorded, scores=first.scores,
+        )  # fmt: skip
     runs = _concatenate([sweep.runs for sweep in sweeps])
     kept = runs.drop_duplicates([name for name in _RUN_KEYS if name in runs], ignore_index=True)
     kept["selected"] = select_best_trials(kept)
@@ -185,6 +207,8 @@ def build_context(*sweeps: Results) -> ReportContext:
         _pool([sweep.plan for sweep in sweeps], ["cell", "problem", "variant", "mode", "trial"]),
         tuple(_describe_differences(runs)),
         certificates,
+        join_recorded(sweep.recorded for sweep in sweeps),
+        _concatenate([sweep.scores for sweep in sweeps]),
     )
 
 

@@ -12,15 +12,19 @@ from typing import Any
 
 import pandas as pd
 
-from nagbench.analysis.formatting import seconds, whole
-from nagbench.analysis.summary import findings
+from nagbench.analysis.formatting import timing, whole
+from nagbench.analysis.summary import describe_end, findings
+from nagbench.experiments.minima import ELSEWHERE
 from nagbench.reporting.context import ReportContext
 from nagbench.reporting.figures.style import save_figure
 from nagbench.reporting.html.page import build_sections
 from nagbench.reporting.html.parts import Figure
 from nagbench.reporting.html.sections.how_to_read import stopping_rules
 
-_LEGEND = "Iterations, bold where fewest; {where} the wall time of the bare replay. Medians over starts and seeds."
+_LEGEND = (
+    "Iterations, bold where the fewest are decided; {where} the wall time of the timed replay. "
+    "Medians over starts and seeds."
+)
 
 
 def _one_line(text: Any) -> str:
@@ -60,10 +64,13 @@ class _Markup:
     def entry(self, row: Mapping[Any, Any]) -> str:
         """Return the median count and time of a row of the summary, or how it ended."""
         if not math.isfinite(row["iterations"]):
-            return self.italic.format(f"{self.escape(row['status'])} at {self._number(row['ended'])}")
+            reached = f", {describe_end(row)}" if row["open"] or row["status"] == ELSEWHERE else ""
+            ended = f"{self.escape(row['status'])} at {self._number(row['ended'])}"
+            return self.italic.format(f"{ended}{self.escape(reached)}")
         count = self._number(row["iterations"])
         share = "" if row["solved"] == row["of"] else f" ({row['solved']}/{row['of']})"
-        time = "" if math.isnan(row["wall_time"]) else self.time.format(self.escape(seconds(row["wall_time"])))
+        known = timing(row["wall_time"], disturbed=row["disturbed"])
+        time = self.time.format(self.escape(known)) if known else ""
         return f"{self.bold.format(count) if row['best'] else count}{share}{time}"
 
     def _number(self, count: float) -> str:
@@ -87,7 +94,7 @@ _HTML = _Markup(html.escape, "<strong>{}</strong>", "<em>{}</em>", "<br><small>{
 def render_markdown(context: ReportContext) -> str:
     """Return findings and summary as Markdown: one table for each mode, problems down, methods across."""
     notices = map(_escape_markdown, _notices(context))
-    sentences = (f"- {_escape_markdown(sentence)}" for sentence in findings(context.table))
+    sentences = (f"- {_escape_markdown(sentence)}" for sentence in [*context.headlines, *findings(context.table)])
     lines = [f"# {_escape_markdown(context.manifest['name'])}", "", *notices, *sentences, ""]
     legend = f"{_LEGEND.format(where='below,')} {_stopping_rule(context)}"
     for mode, grid in _MARKDOWN.tables(context):
@@ -100,7 +107,7 @@ def render_markdown(context: ReportContext) -> str:
 def render_latex(context: ReportContext) -> str:
     """Return the summary as LaTeX tables for the package booktabs, one for each mode; the findings are comments."""
     lines = [r"% \usepackage{booktabs}", *(f"% {_one_line(line)}" for line in _sentences(context))]
-    legend = _escape_latex(f"{_LEGEND.format(where='beside it')} {_stopping_rule(context)}")
+    legend = _escape_latex(f"{_LEGEND.format(where='next to it')} {_stopping_rule(context)}")
     for mode, grid in _LATEX.tables(context):
         table = grid.reset_index(allow_duplicates=True).style.hide(axis="index").to_latex(
             column_format=f"l{'r' * len(grid.columns)}", hrules=True, position_float="centering",
@@ -121,7 +128,7 @@ def render_notebook(context: ReportContext) -> str:
             f"<tr><th>{task}</th>{''.join(f'<td>{entry}</td>' for entry in entries)}</tr>"
             for task, *entries in grid.itertuples(name=None)
         )
-        caption = f"<caption>{mode}: iterations, time of a bare replay</caption>"
+        caption = f"<caption>{mode}: iterations, time of a timed replay</caption>"
         tables.append(f"<table>{caption}<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>")
     name = html.escape(str(context.manifest["name"]))
     return f"<div><strong>{name}</strong>, {_stopping_rule(context)}<ul>{sentences}</ul>{''.join(tables)}</div>"
@@ -143,7 +150,7 @@ def _notices(context: ReportContext) -> list[str]:
 
 
 def _sentences(context: ReportContext) -> list[str]:
-    return [*_notices(context), *findings(context.table)]
+    return [*_notices(context), *context.headlines, *findings(context.table)]
 
 
 def _stopping_rule(context: ReportContext) -> str:

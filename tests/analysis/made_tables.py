@@ -30,6 +30,7 @@ def work_of(costs: Any, dimensions: Any = None, tolerance: float = 1e-6) -> pd.D
             "mode": "tuned", "task": f"p{p}", "start": 0, "seed": r,
             "dimension": 2 if dimensions is None else int(dimensions[p]), "method": f"m{m}", "optimizer": f"m{m}",
             "tolerance": tolerance, "status": "converged" if np.isfinite(cost) else "budget", "spent": 1e9, "work": cost,
+            "final": 1.0,
         }
         for (p, m, r), cost in np.ndenumerate(costs)
     ]  # fmt: skip

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_tables import runs_of
+from tunings import ONE_START
 
 import nagbench
 from nagbench.analysis.compare import ALL, Rules, time_changes
@@ -57,12 +58,14 @@ def regressed(pairs: pd.DataFrame) -> set[str]:
     return {*times.loc[times["regressed"], "method"], *cells.loc[cells["regressed"], "problem"]}
 
 
+@pytest.mark.slow
 def test_the_same_code_timed_twice_is_called_a_regression_at_most_as_often_as_stated():
     rng = np.random.default_rng(1)
     wrong = sum(bool(regressed(pairs_of(session(rng), session(rng)))) for _ in range(200))
     assert wrong <= 0.05 * 200
 
 
+@pytest.mark.slow
 def test_a_planted_slowdown_of_a_tenth_in_one_method_is_found():
     rng = np.random.default_rng(2)
     found = [regressed(pairs_of(session(rng), session(rng, {"c": 1.1}))) for _ in range(100)]
@@ -124,6 +127,39 @@ def test_one_cell_that_lies_badly_does_not_speak_for_its_method():
     b[1] = 1.5 * a[1]
     _, cells, _ = time_changes(pairs_of(a, b), Rules())
     assert cells.loc[cells["regressed"], ["variant", "problem"]].to_numpy().tolist() == [["a", "p1"]]
+
+
+def disturbed(pairs: pd.DataFrame, share: float, **where: str) -> pd.DataFrame:
+    """The pairs, with so many repeats of b disturbed on the rows of these names."""
+    mask = np.logical_and.reduce([pairs[name] == value for name, value in where.items()] or [[True] * len(pairs)])
+    return pairs.assign(disturbed_a=0.0, disturbed_b=np.where(mask, share, 0.0))
+
+
+def test_what_other_programs_disturbed_cannot_be_told_and_is_no_regression():
+    rng = np.random.default_rng(9)
+    pairs = pairs_of(session(rng), session(rng, dict.fromkeys(METHODS, 2.0)))
+    times, cells, notes = time_changes(disturbed(pairs, 0.3), Rules())
+    assert set(times["verdict"]) == set(cells["verdict"]) == {"cannot be told"}
+    assert not times["regressed"].any()
+    assert not cells["regressed"].any()
+    assert (len(times), len(cells)) == (1 + len(METHODS), len(pairs))
+    assert notes == ["24 timed cells of 24 cannot be told: other programs disturbed more than 25% of the repeats"]
+    assert time_changes(disturbed(pairs, 0.2), Rules())[0]["regressed"].all()
+
+
+def test_a_disturbed_cell_or_method_says_nothing_and_the_others_do():
+    rng = np.random.default_rng(10)
+    a, b = session(rng), session(rng, {"c": 2.0})
+    b[1] = 9.0 * a[1]
+    times, cells, _ = time_changes(disturbed(pairs_of(a, b), 1.0, variant="a", problem="p1"), Rules())
+    verdicts = cells.set_index(["variant", "problem"])["verdict"]
+    assert verdicts["a", "p1"] == "cannot be told"
+    assert (verdicts.drop(("a", "p1")) != "cannot be told").all()
+    assert times.set_index("method")["cells"].to_dict() == {ALL: 23, "a": 5, "b": 6, "c": 6, "d": 6}
+    assert times.loc[times["regressed"], "method"].tolist() == ["c"]
+    times, cells, _ = time_changes(disturbed(pairs_of(a, b), 1.0, variant="c"), Rules())
+    assert times.set_index("method")["verdict"]["c"] == "cannot be told"
+    assert not times["regressed"].any()
 
 
 def test_words_are_never_a_bare_percentage():
@@ -202,7 +238,8 @@ def made(tmp_path_factory) -> Path:
     """A small sweep on disk, with times that say the same on every machine."""
     folder = tmp_path_factory.mktemp("compare") / "a"
     nagbench.sweep(
-        problems=["bowl", "ill-conditioned-1e2"], optimizers=["nesterov", "momentum"], trials=2, out=folder, curves=False
+        problems=["bowl", "ill-conditioned-1e2"], optimizers=["nesterov", "momentum"], trials=2,
+        **ONE_START, out=folder, curves=False
     )  # fmt: skip
     store = Store(folder)
     table = store.read("timings")
@@ -271,7 +308,7 @@ def test_lost_runs_and_higher_counts_are_regressions(made, tmp_path, capsys):
     assert code == 1
     assert "no longer converge" in out
     assert "in more iterations" in out
-    assert "no cell that ended alike was timed in both" in err
+    assert "no cell was timed in both with the same status" in err
     assert nagbench.compare(other, made).regressions == []
 
 
@@ -297,7 +334,9 @@ def test_a_store_written_before_repeats_were_kept(made, tmp_path):
 
 def test_what_one_side_lacks_is_told(made, tmp_path, capsys):
     other = tmp_path / "b"
-    nagbench.sweep(problems=["bowl"], optimizers=["nesterov"], trials=2, out=other, curves=False, timing=False)
+    nagbench.sweep(
+        problems=["bowl"], optimizers=["nesterov"], trials=2, **ONE_START, out=other, curves=False, timing=False
+    )
     code, out, err = nag("compare", made, other, capsys=capsys)
     assert code == 0
     assert "in one of the two only" in out
@@ -310,7 +349,13 @@ def test_what_one_side_lacks_is_told(made, tmp_path, capsys):
 def test_two_directories_without_times_and_with_other_cells(tmp_path):
     for folder, budget in (("a", 500), ("b", 600)):
         nagbench.sweep(
-            problems=["bowl"], optimizers=["nesterov"], trials=2, budget=budget, out=tmp_path / folder, timing=False
+            problems=["bowl"],
+            optimizers=["nesterov"],
+            trials=2,
+            **ONE_START,
+            budget=budget,
+            out=tmp_path / folder,
+            timing=False,
         )
     found = nagbench.compare(tmp_path / "a", tmp_path / "b")
     assert found.times.empty
@@ -348,7 +393,80 @@ def test_bad_input_is_one_line(words, said, made, capsys):
 
 def test_directories_without_a_common_cell(made, tmp_path, capsys):
     other = tmp_path / "b"
-    nagbench.sweep(problems=["rosenbrock"], optimizers=["adam"], trials=1, out=other, curves=False, timing=False)
+    nagbench.sweep(
+        problems=["rosenbrock"], optimizers=["adam"], trials=1, **ONE_START, out=other, curves=False, timing=False
+    )
     code, _, err = nag("compare", made, other, capsys=capsys)
     assert (code, len(err.splitlines())) == (2, 1)
     assert "no cell in common" in err
+
+
+def test_times_taken_under_load_fail_no_gate_and_can_be_left_out(made, tmp_path, capsys):
+    def loaded(table):
+        return table.assign(samples=[[2.0 * time for time in samples] for samples in table["samples"]], disturbed=2)
+
+    other = changed(made, tmp_path / "b", "timings", lambda table: loaded(table).assign(repeats=5))
+    code, out, err = nag("compare", made, other, capsys=capsys)
+    assert code == 0
+    assert "cannot be told" in out
+    assert "other programs interrupted 40% of the repeats in B" in err
+    slower = changed(made, tmp_path / "c", "timings", lambda table: loaded(table).assign(disturbed=0))
+    assert nag("compare", made, slower, capsys=capsys)[0] == 1
+    code, out, err = nag("compare", made, slower, "--no-times", capsys=capsys)
+    assert code == 0
+    assert "times by method" not in out
+    assert "times are not compared, as asked" in err
+
+
+def test_a_repeat_of_no_time_is_missing_and_not_fast():
+    runs = runs_of({"iterations": 5})
+    table = timings_of({"cell": "cell0", "iterations": 5, "samples": [2.0, 0.0, np.nan, 3.0]})
+    pairs = timed_pairs(matched(runs, runs)[0], table, table)
+    assert pairs["samples_a"][0].tolist() == [2.0, 3.0]
+    nothing = timings_of({"cell": "cell0", "iterations": 5, "samples": [0.0, np.nan]})
+    assert timed_pairs(matched(runs, runs)[0], table, nothing).empty
+
+
+def resweep(out: Path, **given) -> Path:
+    """The sweep of `made` with other settings, untimed."""
+    spec = {"problems": ["bowl", "ill-conditioned-1e2"], "optimizers": ["nesterov", "momentum"], "trials": 2, **given}
+    nagbench.sweep(**spec, out=out, curves=False, timing=False, jobs=1)
+    return out
+
+
+def test_another_budget_is_named_and_no_regression(made, tmp_path, capsys):
+    short = resweep(tmp_path / "b", budget=40)
+    code, out, err = nag("compare", made, short, capsys=capsys)
+    assert code == 0
+    assert "the specifications differ: budget 100000 → 40" in err
+    rows = nagbench.compare(made, short).rows
+    cut = rows[rows["change"] == "unlike"]
+    assert len(cut)
+    assert (cut["status_b"] == "budget").all()
+    # A run that both budgets leave to converge is compared all the same.
+    assert set(rows.loc[rows["status_b"] == "converged", "change"]) == {"same"}
+    assert "not compared, because budget, start, parameters or intervals differ" in out
+
+
+def test_another_start_under_the_same_name_is_named_and_no_regression(tmp_path, capsys):
+    sides = []
+    for name, start in (("a", [1.0, 1.0]), ("b", [30.0, -20.0])):
+        suite = tmp_path / name / "own.toml"
+        suite.parent.mkdir()
+        suite.write_text(
+            f'[mine]\nfamily = "quadratic"\nparameters = {{ eigenvalues = [1.0, 9.0] }}\nstart = {start}\n'
+        )
+        spec = {"suites": [str(suite)], "problems": ["mine"], "optimizers": ["gradient-descent"], "modes": ["theory"]}
+        sides.append(resweep(tmp_path / name / "out", **spec))
+    code, _, err = nag("compare", *sides, capsys=capsys)
+    assert code == 0
+    assert "on mine not compared" in err
+    assert set(nagbench.compare(*sides).rows["change"]) == {"unlike"}
+
+
+def test_tolerances_and_measures_that_nothing_shares_are_named(made, tmp_path, capsys):
+    other = resweep(tmp_path / "b", tolerances=[1e-2], measure="value")
+    code, _, err = nag("compare", made, other, capsys=capsys)
+    assert code == 2
+    assert "no cell in common" in err
+    assert "measure gradient → value, tolerances 0.001 and 1e-06 → 0.01" in err

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import pytest
+from made_tables import runs_of
 
 from nagbench.analysis.formatting import listed, number, seconds, whole
 from nagbench.analysis.summary import findings, summary
-
-
-def runs_of(*rows: dict[str, Any]) -> pd.DataFrame:
-    common = {
-        "family": "quadratic", "dimension": 2, "oracle": "exact", "optimizer": "nesterov", "library": "nagbench",
-        "engine": "numba", "mode": "tuned", "trial": 0, "selected": True, "start": 0, "seed": 0, "dtype": "float64",
-        "budget": 100, "measure": "gradient", "tested_at": "x", "relative": False, "tolerance": 1e-6,
-        "status": "converged", "gradient_evaluations": 1.0, "predicted_iterations": None, "error": "", "problem": "bowl",
-    }  # fmt: skip
-    return pd.DataFrame([{"cell": f"cell{i}", **common, **row} for i, row in enumerate(rows)])
 
 
 def times_of(*rows: tuple[str, int, float, float], machine: str = "here") -> pd.DataFrame:
@@ -60,14 +49,19 @@ def test_only_selected_rows_at_the_tightest_tolerance_count() -> None:
     assert summary(runs, NO_TIMES)["iterations"].tolist() == [9]
 
 
-def test_ties_are_all_best_within_a_mode() -> None:
+def won(*names: str, problem: str = "bowl", mode: str = "tuned") -> set[tuple[str, str, str, float, str]]:
+    """What `winners_of` returns where these won."""
+    return {(problem, mode, "exact", 1e-6, name) for name in names}
+
+
+def test_what_is_best_is_what_the_verdicts_say() -> None:
     runs = runs_of(
         {"optimizer": "a", "iterations": 5},
-        {"optimizer": "b", "iterations": 5},
-        {"optimizer": "c", "iterations": 6},
-        {"optimizer": "c", "iterations": 7, "mode": "theory"},
+        {"optimizer": "b", "iterations": 6},
+        {"optimizer": "a", "iterations": 7, "mode": "theory"},
     )
-    assert summary(runs, NO_TIMES)["best"].tolist() == [True, True, False, True]
+    assert summary(runs, NO_TIMES, won("a"))["best"].tolist() == [True, False, False]
+    assert not summary(runs, NO_TIMES)["best"].any()
 
 
 def test_fastest_are_all_whose_quartiles_overlap() -> None:
@@ -117,7 +111,7 @@ def test_no_runs_give_no_rows_and_no_findings() -> None:
     assert findings(table) == []
 
 
-def test_findings_name_leads_margins_ties_and_failures() -> None:
+def test_findings_name_winners_margins_open_questions_and_failures() -> None:
     runs = runs_of(
         {"problem": "one", "optimizer": "a", "iterations": 5},
         {"problem": "one", "optimizer": "b", "iterations": 50},
@@ -125,23 +119,24 @@ def test_findings_name_leads_margins_ties_and_failures() -> None:
         {"problem": "two", "optimizer": "b", "iterations": 100, "status": "budget"},
         {"problem": "three", "optimizer": "a", "iterations": 8},
         {"problem": "three", "optimizer": "b", "iterations": 8},
-        {"problem": "four", "optimizer": "a", "iterations": 3, "status": "diverged"},
-        {"problem": "four", "optimizer": "b", "iterations": 100, "status": "budget"},
+        {"problem": "four", "optimizer": "a", "iterations": 3, "status": "diverged", "residual": np.inf},
+        {"problem": "four", "optimizer": "b", "iterations": 100, "status": "budget", "residual": 0.003},
     )
-    assert findings(summary(runs, NO_TIMES)) == [
-        "Tuned: a needed the fewest iterations on 2 of 4 problems: one (5 against 50 for b) and two (1,234, no other "
-        "converged); a tie between a and b on three.",
-        "Tuned: no method converged on four.",
+    assert findings(summary(runs, NO_TIMES, won("a", problem="one") | won("a", problem="two"))) == [
+        "Tuned: a needs the fewest iterations on 2 of 4 problems: one (5 against 50 for b) and two (1,234, no other "
+        "converged).",
+        "Tuned: which algorithm needs the fewest iterations is not decided on three.",
+        "Tuned: no algorithm solved four (b came nearest: ‖∇f(x)‖ = 0.003).",
         "Tuned: not converged: b on two and four (budget); a on four (diverged).",
     ]
 
 
 def test_findings_say_where_time_disagrees_with_iterations() -> None:
     runs = runs_of({"optimizer": "a", "iterations": 5}, {"optimizer": "b", "iterations": 6})
-    said = findings(summary(runs, times_of(("cell0", 5, 3.0, 0.1), ("cell1", 6, 1.0, 0.1))))
-    assert said == [
-        "Tuned: a needed the fewest iterations on the one problem: bowl (5 against 6 for b).",
-        "Tuned: by wall time the lead goes to another method: b on bowl.",
+    times = times_of(("cell0", 5, 3.0, 0.1), ("cell1", 6, 1.0, 0.1))
+    assert findings(summary(runs, times, won("a"))) == [
+        "Tuned: a needs the fewest iterations on the one problem: bowl (5 against 6 for b).",
+        "Tuned: by wall time the lead goes to another algorithm: b on bowl.",
         "Tuned: every run converged.",
     ]
 

@@ -34,7 +34,7 @@ def test_nothing_real_violates_theory(sweep):
 
 def test_estimates_are_marked(sweep):
     table = beside(sweep.runs, sweep.plan).set_index("problem")
-    assert set(table.loc["rosenbrock", "place"]) == {"minimiser"}
+    assert set(table.loc["rosenbrock", "place"]) == {"minimizer"}
     assert set(table.loc["ill-conditioned-1e2", "place"]) == {"everywhere"}
 
 

@@ -152,6 +152,7 @@ def gate(place, *words):
     )
 
 
+@pytest.mark.slow
 def test_a_planted_off_by_one_in_nesterovs_momentum_fails_the_gate(clone, needs_git):
     unchanged = gate(clone, "HEAD")
     assert (unchanged.returncode, unchanged.stdout.count("nothing to compare")) == (0, 1), unchanged.stderr

@@ -191,6 +191,7 @@ def test_what_is_not_installed_is_left_out_and_named(monkeypatch):
     assert [peer.name for peer in peers][:3] == ["nagbench", "nagbench, counting", "NumPy, in place"]
 
 
+@pytest.mark.slow
 def test_the_command_prints_every_peer_on_every_case_on_one_thread():
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.peers", "--quick", "--sizes", "1e3", "--format", "json"],

@@ -6,6 +6,7 @@ import json
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from tunings import ONE_TUNING
 
 import nagbench
 from nagbench.cli.main import cli
@@ -27,7 +28,7 @@ def results(tmp_path_factory):
     out = tmp_path_factory.mktemp("analysis") / "run"
     nagbench.sweep(
         problems=["bowl", "rosenbrock"], optimizers=["nesterov", "momentum"], modes=["tuned", "theory", "default"],
-        trials=4, starts=2, budget=2_000, timing=False, curves=False, out=out,
+        trials=4, **ONE_TUNING, starts=2, budget=2_000, timing=False, curves=False, out=out,
     )  # fmt: skip
     return out
 

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 from command_line import nag
+from tunings import ONE_START_OPTIONS
 
 import nagbench
 from nagbench.cli.console import print_table
@@ -19,7 +20,19 @@ from nagbench.cli.main import VERBS, cli
 
 
 def quick(*words):
-    return ("sweep", "-p", "bowl", "-o", "nesterov", "--trials", "2", "--no-timing", "--no-report", *words)
+    return (
+        "sweep",
+        "-p",
+        "bowl",
+        "-o",
+        "nesterov",
+        "--trials",
+        "2",
+        *ONE_START_OPTIONS,
+        "--no-timing",
+        "--no-report",
+        *words,
+    )
 
 
 def test_help_needs_no_heavy_import():
@@ -44,6 +57,7 @@ def test_sweep_prints_a_table_and_where_things_are(folder):
         "adam",
         "--trials",
         "3",
+        *ONE_START_OPTIONS,
         "--budget",
         "500",
         "-j",
@@ -197,7 +211,19 @@ def test_every_mistake_of_a_suite_is_told_at_once(folder):
 def test_a_suite_of_ones_own(folder):
     (folder / "mine.toml").write_text('[steep]\nfamily = "quadratic"\nparameters = { eigenvalues = [1.0, 50.0] }\n')
     done = nag(
-        "sweep", "--suite", "mine.toml", "-p", "steep", "-o", "nesterov", "--trials", "2", "--format", "json", "-q"
+        "sweep",
+        "--suite",
+        "mine.toml",
+        "-p",
+        "steep",
+        "-o",
+        "nesterov",
+        "--trials",
+        "2",
+        *ONE_START_OPTIONS,
+        "--format",
+        "json",
+        "-q",
     )
     assert {row["problem"] for row in json.loads(done.stdout)} == {"steep"}
 
@@ -218,7 +244,20 @@ def test_a_family_that_returns_nan_is_a_row_with_the_reason_and_exit_code_1(fold
         "def bad():\n    facts = {'name': 'bad', 'family': 'bad', 'start': np.ones(1)}\n"
         "    return Problem(value_kernel=value, gradient_kernel=gradient, **facts)\n"
     )
-    done = nag("sweep", "-p", "mine:bad", "-p", "bowl", "-o", "nesterov", "--trials", "2", "--format", "json")
+    done = nag(
+        "sweep",
+        "-p",
+        "mine:bad",
+        "-p",
+        "bowl",
+        "-o",
+        "nesterov",
+        "--trials",
+        "2",
+        *ONE_START_OPTIONS,
+        "--format",
+        "json",
+    )
     assert done.returncode == 1
     rows = pd.DataFrame(json.loads(done.stdout))
     bad = rows[rows["problem"] == "mine:bad"]
@@ -246,7 +285,19 @@ def flat():
 def test_a_kernel_that_does_not_compile_is_an_error_of_its_cells(folder):
     (folder / "mine.py").write_text(REFUSED)
     done = nag(
-        "sweep", "-p", "mine:bad", "-p", "bowl", "-o", "nesterov", "--trials", "2", "--format", "json", "--no-report"
+        "sweep",
+        "-p",
+        "mine:bad",
+        "-p",
+        "bowl",
+        "-o",
+        "nesterov",
+        "--trials",
+        "2",
+        *ONE_START_OPTIONS,
+        "--format",
+        "json",
+        "--no-report",
     )
     rows = pd.DataFrame(json.loads(done.stdout))
     assert done.returncode == 1

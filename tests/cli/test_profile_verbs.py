@@ -11,6 +11,7 @@ from unittest import mock
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from tunings import ONE_START
 
 import nagbench
 from nagbench.analysis.profiles import performance_profile, work
@@ -23,6 +24,7 @@ def made(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("profile") / "a"
     nagbench.sweep(
         problems=["bowl", "ill-conditioned-1e2", "ill-conditioned-1e4"], optimizers=["nesterov", "momentum"], trials=2,
+        **ONE_START,
         out=folder, curves=False, timing=False, budget=3_000,
     )  # fmt: skip
     return folder
@@ -69,7 +71,7 @@ def test_every_kind_prints_and_draws(words, made, tmp_path, capsys):
 def test_rank_says_where_there_are_too_few_problems(made, capsys):
     _, out, err = nag("rank", made, "--format", "json", capsys=capsys)
     assert {row["method"] for row in json.loads(out)} == {"nesterov", "momentum"}
-    assert "too few data to distinguish methods by rank: 3 problems, fewer than 6" in err
+    assert "too few data to distinguish algorithms by rank: 3 problems, fewer than 6" in err
 
 
 def test_medians_of_single_runs_have_no_interval(made, capsys):
@@ -88,7 +90,7 @@ def test_medians_of_single_runs_have_no_interval(made, capsys):
         (("profile", "{a}", "--mode", "tunned"), ["tunned", "did you mean 'tuned'"]),
         (("profile", "{a}", "-m", "nestrov"), ["nestrov", "did you mean 'nesterov'"]),
         (("profile", "{a}", "--tolerance", "1e-5"), ["1e-05", "1e-06 and 0.001"]),
-        (("profile", "{a}", "--kind", "log-ratio"), ["two methods", "--method"]),
+        (("profile", "{a}", "--kind", "log-ratio"), ["two algorithms", "--method"]),
         (("profile", "{a}", "--per-dimension"), ["changes no ratio"]),
         (("profile", "{a}", "--plot", "x.wurst"), ["x.wurst"]),
         (("profile", "nowhere"), ["nowhere", "no results directory"]),
@@ -105,6 +107,6 @@ def test_bad_input_is_one_line_and_exit_code_2(words, said, made, capsys):
 
 def test_the_tolerance_is_printed_as_it_is(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    quick = {"optimizers": ["nesterov", "momentum"], "trials": 2, "timing": False, "curves": False}
+    quick = {"optimizers": ["nesterov", "momentum"], "trials": 2, **ONE_START, "timing": False, "curves": False}
     nagbench.sweep(problems=["bowl", "beale"], out="run", tolerances=[1e-5], **quick)
     assert "1e-05" in CliRunner().invoke(cli, ["profile", "run"]).stdout

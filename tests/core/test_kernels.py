@@ -40,6 +40,7 @@ print(json.dumps(found))
 @pytest.mark.skipif(
     platform.machine() not in ("x86_64", "AMD64"), reason="LLVM compiles for the machine's architecture"
 )
+@pytest.mark.slow
 def test_long_sums_read_their_vectors_whole() -> None:
     """An index whose sign the compiler does not know makes each vector a gather, five to eight times as slow."""
     processor = {"NUMBA_CPU_NAME": "znver4", "NUMBA_CPU_FEATURES": ""}

@@ -4,6 +4,7 @@ import os
 
 import pytest
 import threadpoolctl
+from tunings import ONE_START
 
 import nagbench
 from nagbench.core.environment import one_core
@@ -40,7 +41,14 @@ def test_one_thread_within_a_sweep_and_as_many_as_before_afterwards(tmp_path):
 
     given = os.environ.get("OMP_NUM_THREADS")
     nagbench.sweep(
-        problems=["bowl"], optimizers=["nesterov"], trials=2, repeats=1, budget=50, out=tmp_path, progress=Looking()
+        problems=["bowl"],
+        optimizers=["nesterov"],
+        trials=2,
+        **ONE_START,
+        repeats=1,
+        budget=50,
+        out=tmp_path,
+        progress=Looking(),
     )
     assert stages == {"counting": {1}, "tracing": {1}, "timing": {1}}
     assert before.items() <= threads().items()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import command_line
 import pytest
+from tunings import ONE_START_OPTIONS
 
 import nagbench
 from nagbench.experiments.plan import planned_cells
@@ -53,7 +54,7 @@ def test_a_new_optimizer_as_the_readme_says(folder):
     (example,) = [block for block in blocks("python") if block.startswith("# signs.py")]
     (folder / "signs.py").write_text(example, encoding="utf-8")
     words = re.search(r"nagbench (sweep .*)", example)[1].split()
-    rows = json.loads(nag(*words, "--trials", "4", "--format", "json", "-j", "2").stdout)
+    rows = json.loads(nag(*words, "--trials", "4", *ONE_START_OPTIONS, "--format", "json", "-j", "2").stdout)
     assert {row["optimizer"] for row in rows} == {"signs:sign_descent"}
     assert len({row["cell"] for row in rows}) == 4
 

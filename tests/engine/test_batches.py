@@ -5,6 +5,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tunings import ONE_TUNING
 
 from nagbench.core.keys import in_shard
 from nagbench.engine.batches import Batch, batch_of
@@ -65,7 +66,9 @@ def test_every_cell_is_in_exactly_one_shard(ids, parts):
 def test_cells_with_draws_of_their_own_end_as_they_do_alone(oracle):
     """More iterations than a chunk of draws has: each cell goes on with its own."""
     spec = {"problems": ["diabetes-ols"], "optimizers": ["nesterov"], "oracles": [oracle], "budget": 9000}
-    lots = list(make_plan(validate_spec({**spec, "modes": ["tuned"], "trials": 2, "starts": 2, "seeds": 2})))
+    lots = list(
+        make_plan(validate_spec({**spec, "modes": ["tuned"], "trials": 2, **ONE_TUNING, "starts": 2, "seeds": 2}))
+    )
     assert [len(lot.cells) for lot in lots] == [8]
     together = count_to_table(lots[0].cells)
     alone = pa.concat_tables([count_to_table(lots[0].cells[i : i + 1]) for i in range(8)])

@@ -45,7 +45,19 @@ def ends(job, first=0, last=ITERATIONS, repeats=1):
     return found
 
 
-@pytest.mark.parametrize("optimizer", [*PLAIN, *SCHEDULED])
+def one_of_each(names, key):
+    """The names, all but the first of each key marked as slow: to compile a pair takes a second."""
+    keys = [key(name) for name in names]
+    return [pytest.param(name, marks=[pytest.mark.slow] if keys[i] in keys[:i] else []) for i, name in enumerate(names)]
+
+
+def shape_of(optimizer):
+    """What a fused loop is made of, but for the arithmetic of its kernels."""
+    spec = job_of(nagbench.problem("rosenbrock"), optimizer).fused_spec
+    return spec.state_count, spec.look_ahead, spec.observe is loop.ignore, spec.scheduled
+
+
+@pytest.mark.parametrize("optimizer", one_of_each([*PLAIN, *SCHEDULED], shape_of))
 def test_in_one_piece_every_method_ends_on_the_same_bits(optimizer):
     job = job_of(nagbench.problem("rosenbrock"), optimizer)
     assert isinstance(job.fused_spec, fused.FusedSpec)
@@ -53,7 +65,15 @@ def test_in_one_piece_every_method_ends_on_the_same_bits(optimizer):
     assert in_one_piece == through_pointers
 
 
-@pytest.mark.parametrize("problem", [name for name in nagbench.problems() if nagbench.problem(name).dimension <= 2])
+SMALL = {name: problem for name in nagbench.problems() if (problem := nagbench.problem(name)).dimension <= fused.MOST}
+
+
+def layout_of(problem):
+    """What a loop hands to a problem's kernels."""
+    return problem.dimension, problem.data.size > 0, problem.shape.size > 0
+
+
+@pytest.mark.parametrize("problem", one_of_each(SMALL, lambda name: layout_of(SMALL[name])))
 def test_in_one_piece_every_problem_ends_on_the_same_bits(problem):
     found = nagbench.problem(problem)
     if found.engine != "numba":

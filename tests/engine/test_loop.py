@@ -69,7 +69,7 @@ def test_the_bare_replay_ends_where_the_count_ended(method, measure, engine):
     job = batch(problem, method, [{"step_size": 1e-3}], measure=measure, budget=777, engine=engine)
     counts = count(job)
     work = BatchRun(job)
-    assert sum(wall for wall, _ in replay(work, 0, int(counts.hits["iterations"][0, -1]))) > 0
+    assert sum(took.wall for took in replay(work, 0, int(counts.hits["iterations"][0, -1]))) > 0
     assert point_digest(work.work.iterate) == point_digest(counts.points[0, -1])
 
 

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nagbench.core.clock import Seconds
 from nagbench.engine import timing
 
 
@@ -14,20 +15,20 @@ def test_a_block_is_long_enough_and_not_much_longer(cost, taken_off):
 
     def seconds(repeats):
         asked.append(repeats)
-        return repeats * cost - taken_off, 0.0
+        return Seconds(repeats * cost - taken_off)
 
     repeats = timing._grown(seconds)
     assert repeats == asked[-1]
-    assert seconds(repeats)[0] >= timing._BLOCK or repeats == timing._MOST
+    assert seconds(repeats).wall >= timing._BLOCK or repeats == timing._MOST
     assert max(asked) * cost <= max(cost, 11 * (timing._BLOCK + taken_off))
 
 
 def test_growth_ends_where_nothing_is_ever_measured():
-    assert timing._grown(lambda repeats: (0.0, 0.0)) == timing._MOST
+    assert timing._grown(lambda repeats: Seconds()) == timing._MOST
 
 
 @pytest.mark.parametrize("cost", [1e-9, 1e-6])
 def test_growth_takes_few_steps(cost):
     calls = []
-    timing._grown(lambda repeats: calls.append(repeats) or (repeats * cost, 0.0))
+    timing._grown(lambda repeats: calls.append(repeats) or Seconds(repeats * cost))
     assert len(set(calls)) <= 8

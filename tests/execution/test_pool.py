@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from command_line import nag
+from tunings import ONE_START_OPTIONS
 
 import nagbench
 from benchmarks.hostile import HANGS, SPEC, STEPS, table_hash
@@ -35,6 +36,9 @@ from nagbench.experiments.specification import validate_spec
         (11, "ended with exit code 3"),
         (12, "closed its connection"),
         (13, "sent what is no answer"),
+        (14, "stopped after 3 s, the time that a cell may take"),
+        (15, "sent what is no answer"),
+        (16, "sent what is no answer"),
     ],
 )
 def test_a_cell_that_misbehaves_is_an_error_and_the_others_are_counted(hostile, kind, told):
@@ -169,7 +173,8 @@ def test_what_is_not_valid_is_one_line(tmp_path, words, told):
 
 
 def test_limits_that_are_never_reached(tmp_path):
-    done = nag("sweep", "-p", "bowl", "-o", "nesterov", "--trials", "1", "--no-timing", "--no-curves", "--no-report",
+    done = nag("sweep", "-p", "bowl", "-o", "nesterov", "--trials", "1",
+    *ONE_START_OPTIONS, "--no-timing", "--no-curves", "--no-report",
                "--timeout", "1e300", "--cell-timeout", "1e300", "--out", tmp_path / "o")  # fmt: skip
     assert (done.returncode, "error" in done.stdout + done.stderr) == (0, False)
 

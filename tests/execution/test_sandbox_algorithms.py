@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 from command_line import nag
+from tunings import ONE_START
 
 import nagbench
 from benchmarks.hostile import methods
@@ -18,7 +19,15 @@ from nagbench.optimizers.registry import find_algorithm
 from nagbench.optimizers.remote import MethodReference, describe_method
 from nagbench.optimizers.stability import asymptotic_rate, stability_limit
 
-SMALL = {"problems": ["bowl"], "trials": 3, "budget": 60, "tolerances": [1e-3], "repeats": 1, "engine": "python"}
+SMALL = {
+    "problems": ["bowl"],
+    "trials": 3,
+    **ONE_START,
+    "budget": 60,
+    "tolerances": [1e-3],
+    "repeats": 1,
+    "engine": "python",
+}
 COMPARED = ["mode", "step_size", "momentum", "status", "iterations", "value", "residual"]
 FACTS = ["name", "slots", "look_ahead", "autonomous", "tested_at", "source", "summary", "library", "next_momentum",
          "distributions", "modules"]  # fmt: skip

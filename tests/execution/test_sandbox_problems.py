@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 from command_line import nag
+from tunings import ONE_START
 
 import nagbench
 from benchmarks.hostile import HANGS
@@ -15,7 +16,15 @@ from nagbench.execution.sandbox import sandboxed
 from nagbench.execution.worker_process import Limits
 from nagbench.problems.registry import build_problem
 
-SMALL = {"optimizers": ["nesterov"], "modes": ["tuned"], "trials": 3, "budget": 60, "tolerances": [1e-3], "repeats": 1}
+SMALL = {
+    "optimizers": ["nesterov"],
+    "modes": ["tuned"],
+    "trials": 3,
+    **ONE_START,
+    "budget": 60,
+    "tolerances": [1e-3],
+    "repeats": 1,
+}
 COMPARED = ["optimizer", "step_size", "momentum", "status", "iterations", "value", "residual"]
 
 

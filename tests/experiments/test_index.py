@@ -88,14 +88,18 @@ def test_outcomes_from_other_sources_do_not_count(empty):
 
 @given(TRIALS)
 @settings(deadline=None)
-def test_the_best_trial_is_the_first_by_median_count_then_final_measure_then_number(rows):
+def test_the_best_trial_has_most_runs_most_solved_then_least_median_count_final_measure_and_number(rows):
     columns = ["variant", "trial", "iterations", "status", "residual"]
     runs = pd.DataFrame(rows, columns=columns).assign(problem="p", mode="tuned", oracle="exact", tolerance=1e-6)
     scored = runs.assign(
         score=np.where(runs["status"] == "converged", runs["iterations"], np.inf), final=runs["residual"].fillna(np.inf)
     )
-    medians = scored.groupby(["variant", "trial"])[["score", "final"]].median().reset_index()
-    best = medians.sort_values(["score", "final", "trial"]).groupby("variant")["trial"].first()
+    groups = scored.groupby(["variant", "trial"])
+    medians = groups[["score", "final"]].median()
+    medians["runs"], medians["solved"] = groups.size(), groups["score"].agg(lambda score: np.isfinite(score).mean())
+    order = ["runs", "solved", "score", "final", "trial"]
+    ranked = medians.reset_index().sort_values(order, ascending=[False, False, True, True, True])
+    best = ranked.groupby("variant")["trial"].first()
     assert select_best_trials(runs).tolist() == (runs["variant"].map(best) == runs["trial"]).tolist()
 
 

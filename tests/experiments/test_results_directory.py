@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from command_line import nag
+from tunings import ONE_START_OPTIONS
 
 import nagbench
 from benchmarks import hostile
@@ -244,6 +245,7 @@ def test_a_disk_that_takes_no_more_is_one_line(tmp_path):
         "nesterov",
         "--trials",
         "64",
+        *ONE_START_OPTIONS,
         "-j",
         "1",
         "--no-timing",
@@ -263,7 +265,7 @@ def test_what_a_killed_writer_left_goes_in_time(tmp_path):
 
     store = Store(tmp_path)
     store.prepare()
-    old, new = tmp_path / "runs" / ".a.tmp", tmp_path / "runs" / ".b.tmp"
+    old, new = (tmp_path / "runs" / f".new.parquet.{number}-0123abcd.tmp" for number in (1, 2))
     old.touch()
     new.touch()
     os.utime(old, (time.time() - 7200,) * 2)

@@ -7,6 +7,7 @@ import time
 
 import pytest
 from command_line import nag
+from tunings import ONE_TUNING, ONE_TUNING_OPTIONS
 
 import nagbench
 from benchmarks.hostile import SPEC, table_hash
@@ -14,7 +15,8 @@ from nagbench.execution import dask_cluster
 from nagbench.experiments.stages import Progress
 
 WORDS = [
-    "sweep", "-p", "bowl", "-p", "rosenbrock", "-o", "nesterov", "-o", "gradient-descent", "--trials", "6", "--starts", "2",
+    "sweep", "-p", "bowl", "-p", "rosenbrock", "-o", "nesterov", "-o", "gradient-descent", "--trials", "6",
+    *ONE_TUNING_OPTIONS, "--starts", "2",
     "--budget", "500", "--no-timing", "--no-report", "-q",
 ]  # fmt: skip
 
@@ -73,7 +75,7 @@ def test_methods_of_libraries_and_of_the_user_on_dask(tmp_path, monkeypatch):
         "def step(x, gradient, state, step_size=0.1):\n    return x - step_size * gradient\n", encoding="utf-8"
     )  # fmt: skip
     monkeypatch.syspath_prepend(str(tmp_path))
-    spec = {**SPEC, "optimizers": ["steps_of_mine:step", "scipy/cg"], "trials": 2, "starts": 1}
+    spec = {**SPEC, "optimizers": ["steps_of_mine:step", "scipy/cg"], "trials": 2, **ONE_TUNING, "starts": 1}
     alone = nagbench.sweep(**spec, out=tmp_path / "alone")
     assert set(alone.runs["status"]) >= {"converged"}
     assert table_hash(nagbench.sweep(**spec, out=tmp_path / "dask", executor="dask")) == table_hash(alone)

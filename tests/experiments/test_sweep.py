@@ -9,6 +9,7 @@ import numba
 import numpy as np
 import pandas as pd
 import pytest
+from tunings import ONE_START, ONE_TUNING
 
 import nagbench
 from nagbench.core import environment, provenance
@@ -24,6 +25,7 @@ SMALL = {
     "problems": ["bowl", "rosenbrock"],
     "optimizers": ["nesterov", "gradient-descent"],
     "trials": 4,
+    **ONE_START,
     "budget": 2000,
 }
 
@@ -124,14 +126,16 @@ def test_the_same_sweep_again_runs_and_writes_nothing(small, monkeypatch):
 def test_more_trials_keep_the_first_ones(small, tmp_path, monkeypatch):
     first = nagbench.sweep(**SMALL, out=tmp_path, timing=False, curves=False)
     calls = counted(monkeypatch)
-    more = nagbench.sweep(**{**SMALL, "trials": 6}, out=tmp_path, timing=False, curves=False)
+    more = nagbench.sweep(**{**SMALL, "trials": 6, **ONE_START}, out=tmp_path, timing=False, curves=False)
     assert len(calls) == 2 * 2 * 2
     kept = more.runs[more.runs["cell"].isin(first.runs["cell"])]
     assert sorted(kept["cell"]) == sorted(first.runs["cell"])
 
 
 def test_edited_sources_make_cells_stale(tmp_path, monkeypatch):
-    nagbench.sweep(problems=["bowl"], optimizers=["nesterov", "adam"], trials=2, out=tmp_path, timing=False)
+    nagbench.sweep(
+        problems=["bowl"], optimizers=["nesterov", "adam"], trials=2, **ONE_START, out=tmp_path, timing=False
+    )
     code = provenance._code
 
     @functools.cache
@@ -142,7 +146,13 @@ def test_edited_sources_make_cells_stale(tmp_path, monkeypatch):
     fingerprints.clear_caches()
     calls = counted(monkeypatch)
     again = nagbench.sweep(
-        problems=["bowl"], optimizers=["nesterov", "adam"], trials=2, out=tmp_path, timing=False, curves=False
+        problems=["bowl"],
+        optimizers=["nesterov", "adam"],
+        trials=2,
+        **ONE_START,
+        out=tmp_path,
+        timing=False,
+        curves=False,
     )
     fingerprints.clear_caches()
     assert {cell.optimizer for cell in calls} == {"nesterov"}
@@ -241,7 +251,7 @@ def test_two_processes_give_the_same_table_as_one(tmp_path):
 )
 def test_a_damaged_part_is_named_and_only_its_cells_run_again(tmp_path, damage, monkeypatch):
     spec = {**SMALL, "timing": False, "curves": False}
-    first = nagbench.sweep(**{**spec, "trials": 2}, out=tmp_path)
+    first = nagbench.sweep(**{**spec, "trials": 2, **ONE_START}, out=tmp_path)
     more = nagbench.sweep(**spec, out=tmp_path).runs
     parts = sorted((tmp_path / "runs").glob("*.parquet"), key=lambda file: len(pd.read_parquet(file)))
     assert len(parts) == 2
@@ -262,7 +272,14 @@ def test_a_damaged_part_is_named_and_only_its_cells_run_again(tmp_path, damage, 
 
 
 def test_fresh_throws_away(small, tmp_path, monkeypatch):
-    spec = {"problems": ["bowl"], "optimizers": ["nesterov"], "trials": 2, "timing": False, "curves": False}
+    spec = {
+        "problems": ["bowl"],
+        "optimizers": ["nesterov"],
+        "trials": 2,
+        **ONE_START,
+        "timing": False,
+        "curves": False,
+    }
     nagbench.sweep(**spec, out=tmp_path)
     (tmp_path / "notes.txt").write_text("mine")
     calls = counted(monkeypatch)
@@ -364,7 +381,7 @@ def test_json_is_strict():
 
 
 def test_cells_have_different_keys():
-    spec = specification.validate_spec({"trials": 8, "starts": 2})
+    spec = specification.validate_spec({"trials": 8, **ONE_TUNING, "starts": 2})
     planned = list(plan.planned_cells(spec))
     contents = {
         (i.problem, i.variant, tuple(i.cell.hyperparameters.values()), i.cell.start): i.cell.key for i in planned
@@ -396,12 +413,11 @@ def test_an_edited_constant_in_another_file_changes_the_outcome(folder, monkeypa
         "                   minimum=0.0, minimizers=np.zeros((1, 1)))\n"
     )
     words = ["sweep", "-p", "fam:quad", "-o", "gradient-descent:step_size=0.1", "--out", "r", "--format", "json", "-q"]
+    words += ["--no-timing", "--no-curves", "--no-report"]
     told = []
     for factor in (1.0, 3.0, 1.0):
         (folder / "consts.py").write_text(f"FACTOR = {factor}\n")
-        done = subprocess.run(
-            [sys.executable, "-B", "-m", "nagbench", *words, "--no-report"], capture_output=True, text=True
-        )
+        done = subprocess.run([sys.executable, "-B", "-m", "nagbench", *words], capture_output=True, text=True)
         rows = [row for row in json.loads(done.stdout) if row["tolerance"] == 1e-6]
         told += [(row["iterations"], row["predicted_iterations"]) for row in rows]
     assert told[0] == told[2] != told[1]
@@ -430,7 +446,9 @@ def test_a_problem_with_a_start_of_its_own(tmp_path):
 
 
 def test_pinning_the_momentum_alone_leaves_the_step_size_to_tuning():
-    spec = specification.validate_spec({"problems": ["bowl"], "optimizers": ["nesterov:momentum=0.5"], "trials": 4})
+    spec = specification.validate_spec(
+        {"problems": ["bowl"], "optimizers": ["nesterov:momentum=0.5"], "trials": 4, **ONE_START}
+    )
     planned = list(plan.planned_cells(spec))
     assert {(item.mode, item.cell.hyperparameters["momentum"]) for item in planned} == {("theory", 0.5), ("tuned", 0.5)}
     assert len({item.cell.hyperparameters["step_size"] for item in planned if item.mode == "tuned"}) == 4
@@ -540,7 +558,7 @@ def test_another_sweep_in_the_same_directory_is_said(tmp_path):
         def warn(self, message):
             told.append(message)
 
-    quick = {"optimizers": ["nesterov"], "trials": 1, "timing": False, "curves": False, "out": tmp_path}
+    quick = {"optimizers": ["nesterov"], "trials": 1, **ONE_START, "timing": False, "curves": False, "out": tmp_path}
     for problem in ("bowl", "bowl", "rosenbrock"):
         done = nagbench.sweep(problems=[problem], progress=Listener(), **quick)
         told += [problem]

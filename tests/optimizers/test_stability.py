@@ -24,9 +24,11 @@ def test_the_edge_is_the_closed_form(name, momentum):
     assert stability_limit(find_algorithm(name), given) == pytest.approx(EDGES[name](momentum), rel=1e-8)
 
 
-@pytest.mark.parametrize(("momentum", "nu"), [(0.9, 0.0), (0.9, 0.7), (0.5, 1.0), (0.99, 0.99)])
+@pytest.mark.parametrize(
+    ("momentum", "nu"), [(0.9, 0.0), (0.9, 0.7), (0.5, 1.0), (0.99, 0.99), (0.999, 1.0), (0.9999, 1.0)]
+)
 def test_the_edge_of_the_quasi_hyperbolic_method(momentum, nu):
-    """Gitman et al. 2019, theorem 1, for the averaged step."""
+    """Gitman et al. 2019, theorem 1, for the averaged step; the last two edges are 3,998 and 39,998."""
     edge = stability_limit(find_algorithm("qhm"), {"momentum": momentum, "nu": nu})
     assert edge == pytest.approx(2 * (1 + momentum) / (1 + momentum - 2 * nu * momentum), rel=1e-8)
 

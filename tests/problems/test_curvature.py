@@ -33,7 +33,7 @@ def test_where_they_are_known_nothing_is_estimated():
 
 def test_where_they_are_not_known_the_minimiser_comes_first():
     found = find_curvature(nagbench.problem("rosenbrock"))
-    assert (found.place, found.estimated) == ("minimiser", True)
+    assert (found.place, found.estimated) == ("minimizer", True)
     low, high = np.linalg.eigvalsh(rosenbrock_hessian(1.0, 1.0))
     assert found.smoothness == pytest.approx(high, rel=1e-6)
     assert found.strong_convexity == pytest.approx(low, rel=1e-3)
@@ -114,5 +114,5 @@ def test_parameters_of_different_scales(name):
     scale = np.outer(at, at)
     found = hessian(problem, at) * scale
     np.testing.assert_allclose(found, exact * scale, rtol=1e-6, atol=1e-7 * np.abs(found).max())
-    assert estimate_curvature(problem, at, "minimiser").smoothness == pytest.approx(largest, rel=1e-3)
+    assert estimate_curvature(problem, at, "minimizer").smoothness == pytest.approx(largest, rel=1e-3)
     assert largest_curvature(problem, at) == pytest.approx(largest, rel=1e-3)

@@ -1,4 +1,4 @@
-"""The loop: one iteration, written once (`step`), and what is made of it: the counting pass and the bare replay.
+"""The loop: one iteration, written once (`step`), and the loops that use it: the counting pass and the timed replay.
 
 Everything here is plain Python over arrays, so it runs as it stands for plain Python functions and libraries, and numba
 compiles the same source for the rest (`nagbench.engine.backends`). `value`, `gradient`, `observe` and `update` are entries:

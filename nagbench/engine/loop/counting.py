@@ -151,6 +151,32 @@ def recurs(work: Any, now: Any) -> bool:
     return False
 
 
+@jitable
+def status_of(now: Any, residual: float, autonomous: bool, rule: Any, work: Any) -> int:
+    """Return how things stand after an iterate was measured; a state that is not the saved one may be saved here."""
+    status = RUNNING
+    if has_diverged(now, now["value"], now["measure"]):
+        status = DIVERGED if now["k"] > 0 else ERROR
+    elif residual <= rule.tolerances[now["reached"]]:
+        status = CONVERGED
+    elif autonomous and now["k"] > 0 and recurs(work, now):
+        status = STALLED
+    if status == RUNNING and now["k"] >= rule.budget:
+        status = BUDGET
+    return status
+
+
+@jitable
+def record_met(hits: Any, points: Any, now: Any, gradient_norm: float, residual: float, work: Any, rule: Any) -> int:
+    """Record every tolerance that is met at an iterate, and return how the run stands after that."""
+    while residual <= rule.tolerances[now["reached"]]:
+        record_hit(hits, points, now["reached"], CONVERGED, now, gradient_norm, residual, work)
+        now["reached"] += 1
+        if now["reached"] == rule.tolerances.size:
+            return CONVERGED
+    return RUNNING if now["k"] < rule.budget else BUDGET
+
+
 def count(
     value: Any,
     gradient: Any,
@@ -265,27 +291,14 @@ def count(
                 if k == now["sample_at"]:
                     record_sample(work.samples, now, every, measure)
                 residual = residual_of(now, relative)
-                status = RUNNING
-                if has_diverged(now, f, measure):
-                    status = DIVERGED if k > 0 else ERROR
-                elif residual <= rule.tolerances[now["reached"]]:
-                    status = CONVERGED
-                elif autonomous and k > 0 and recurs(work, now):
-                    status = STALLED
-                if status == RUNNING and k >= budget:
-                    status = BUDGET
+                status = status_of(now, residual, autonomous, rule, work)
                 due = now["recorded"] < recorded and trace.schedule[now["recorded"]] == k
                 if status != RUNNING or due:
                     if kind != GRADIENT:
                         gradient_at(kernels, whole, run.x, run.grad)
                     gradient_norm = norm(n, run.grad)
-                    while status == CONVERGED and residual <= rule.tolerances[now["reached"]]:
-                        record_hit(hits, points, now["reached"], status, now, gradient_norm, residual, work)
-                        now["reached"] += 1
-                        if now["reached"] == rule.tolerances.size:
-                            break
-                    if status == CONVERGED and now["reached"] < rule.tolerances.size:
-                        status = RUNNING if k < budget else BUDGET
+                    if status == CONVERGED:
+                        status = record_met(hits, points, now, gradient_norm, residual, work, rule)
                     if due or (curved and status != RUNNING):
                         record_curve(trace, now, gradient_norm, distance_to_nearest(n, run.x, stars_size, stars), work)
                     if status != RUNNING:

@@ -13,7 +13,7 @@ from nagbench.engine.loop.records import BLOW_UP, LARGEST, SAMPLES
 
 @jitable
 def distance_to_nearest(n: int, x: Any, minimizers_size: int, minimizers: Any) -> float:
-    """Return ‖x − x*‖₂ to the nearest known minimiser; nan where none is known."""
+    """Return ‖x − x*‖₂ to the nearest known minimizer; nan where none is known."""
     nearest = np.nan
     for offset in range(0, minimizers_size, n):
         away = distance(n, x, minimizers, offset)

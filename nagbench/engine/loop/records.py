@@ -94,7 +94,7 @@ class Measurement(NamedTuple):
     minimum
         f*.
     minimizers_size, minimizers
-        The known minimisers, one after another.
+        The known minimizers, one after another.
     autonomous
         Whether an iterate that equals the saved one interrupts the count.
     saved

@@ -1,4 +1,4 @@
-"""The bare replay, in which nothing is measured, and its oracle calls alone."""
+"""The timed replay, in which nothing is measured, and its oracle calls alone."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ import errno
 import hashlib
 import itertools
 import os
+import re
 import secrets
 import stat
 import time
@@ -36,6 +37,10 @@ REQUIRED = {
     "timings": {"cell": _TEXT, "machine": _TEXT, "iterations": _WHOLE, "repeats": _WHOLE, "wall_time": _REAL,
                 "fingerprint": _TEXT, "error": _TEXT},
     "curves": {"cell": _TEXT, "iteration": _WHOLE, "value": _REAL, "fingerprint": _TEXT},
+    "facts": {"problem_spec": _TEXT, "fingerprint": _TEXT, "facts": _TEXT},
+    "theory": {"cell": _TEXT, "fingerprint": _TEXT, "stable": _REAL, "rate_in_theory": _REAL},
+    "paths": {"cell": _TEXT, "fingerprint": _TEXT, "iteration": _WHOLE, "x1": _REAL, "x2": _REAL,
+              "gradient_at_x1": _REAL, "gradient_at_x2": _REAL},
 }  # fmt: skip
 KINDS = tuple(REQUIRED)
 # Sixteen hexadecimal digits in every row.
@@ -116,6 +121,29 @@ def release_memory() -> None:
 def decode_texts(table: pa.Table) -> pa.Table:
     """Return the table without dictionary-encoded columns."""
     return table.cast(_normal(table.schema))
+
+
+def unified_schema(schemas: Sequence[pa.Schema]) -> tuple[pa.Schema, list[str]]:
+    """Return the columns of several parts, and those that are left out because their types differ too much."""
+    names = dict.fromkeys(name for schema in schemas for name in schema.names)
+    kept, left_out = [], []
+    for name in names:
+        columns = [pa.schema([schema.field(name)]) for schema in schemas if name in schema.names]
+        try:
+            kept.append(pa.unify_schemas(columns, promote_options="permissive").field(name))
+        except pa.ArrowException:
+            left_out.append(name)
+    return pa.schema(kept), left_out
+
+
+def join_parts(parts: Sequence[pa.Table]) -> tuple[pa.Table, list[str]]:
+    """Return the rows of parts as one table, and the columns that are left out because their types differ too much.
+
+    The columns of `REQUIRED` have one type in all parts; further ones may have been written by anybody.
+    """
+    schema, left_out = unified_schema([part.schema for part in parts])
+    kept = [part.select([name for name in part.column_names if name not in left_out]) for part in parts]
+    return pa.concat_tables([schema.empty_table(), *kept], promote_options="permissive"), left_out
 
 
 def split_runs(table: pa.Table, names: Sequence[str]) -> Iterator[pa.Table]:
@@ -269,14 +297,25 @@ def _temporary(name: str) -> str:
 
 
 def _move_into_place(temporary: Path, file: Path) -> None:
-    with open(temporary, "rb") as stream:
+    # Windows synchronises only what is open for writing.
+    with open(temporary, "r+b") as stream:
         os.fsync(stream.fileno())
     temporary.replace(file)
 
 
+def is_part_name(name: str) -> bool:
+    """Return whether only nagbench names a file so: a part, or one that was damaged."""
+    return re.fullmatch(r"[0-9a-f]{24}\.(parquet|damaged(-\d+)?)", name) is not None
+
+
+def is_temporary_name(name: str) -> bool:
+    """Return whether `write_part` or `write_file` names a temporary file so."""
+    return re.fullmatch(r"\..+\.\d+-[0-9a-f]{8}\.tmp", name) is not None
+
+
 def remove_stale_files(folder: Path) -> None:
     """Remove temporary files that a killed process left behind an hour ago or longer."""
-    for file in folder.glob(".*.tmp"):
+    for file in folder.glob(".*.tmp") if not folder.is_symlink() else ():
         with contextlib.suppress(OSError):
-            if time.time() - file.stat().st_mtime > _OLD:
+            if is_temporary_name(file.name) and not file.is_symlink() and time.time() - file.stat().st_mtime > _OLD:
                 file.unlink()

@@ -8,6 +8,9 @@ plan         one row a cell and name in a sweep: problem, variant, mode, trial, 
 predictions  predicted iteration counts of theory
 timings      one row a timed cell and iteration count, by machine
 curves       value, gradient norm and distance along the run
+facts        what is known of a user's problem, so that reading the results never runs its code
+theory       stable steps and rates of a user's optimizer
+paths        first iterates on problems of two variables, where a problem or optimizer is a user's
 
 Rows of a cell may be stored twice, by two writers or by a compaction that was killed: readers take one of them.
 Nothing but Parquet and JSON is ever loaded from a results directory.
@@ -16,9 +19,10 @@ Nothing but Parquet and JSON is ever loaded from a results directory.
 from __future__ import annotations
 
 import contextlib
+import functools
+import itertools
 import json
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,9 +39,13 @@ from nagbench.experiments.storage.parts import (
     DamagedError,
     PartFacts,
     inspect_part,
+    is_part_name,
+    is_temporary_name,
+    join_parts,
     read_blocks,
     read_part,
     remove_stale_files,
+    unified_schema,
     write_file,
     write_part,
 )
@@ -48,7 +56,7 @@ _MANIFEST = {
     "versions": dict, "machines": dict,
 }  # fmt: skip
 _FEW, _SMALL, _ROWS, _BLOCK = 24, 2**23, 2**17, 2**14
-_PART = re.compile("[0-9a-f]{24}.parquet")
+_CLEARING = ".nagbench-clearing"
 Warn = Callable[[str], None]
 
 
@@ -76,7 +84,7 @@ class Store:
             If it cannot be written, or if it holds other files but no manifest of nagbench.
         """
         try:
-            if self._is_foreign():
+            if self.folder.is_dir() and not holds_results(self.folder) and not _is_left_over(self.folder):
                 raise UsageError(
                     f"{self.folder} holds other things and is no results directory; choose an empty folder"
                 )
@@ -85,6 +93,8 @@ class Store:
             for kind in KINDS:
                 (self.folder / kind).mkdir(parents=True, exist_ok=True)
                 remove_stale_files(self.folder / kind)
+            if self.is_being_cleared:
+                self.clear()
             probe = self.folder / f".probe-{os.getpid()}"
             probe.write_bytes(b"")
             probe.unlink()
@@ -94,25 +104,15 @@ class Store:
             why = ": ".join([*inside, error.strerror or str(error)])
             raise UsageError(f"results directory {self.folder} cannot be written: {why}") from None
 
-    def _is_foreign(self) -> bool:
-        """Return whether the folder holds anything but results and what a sweep leaves that was killed early."""
-        if not self.folder.is_dir() or (self.folder / "manifest.json").exists() or self._has_parts():
-            return False
-        return any(not _is_left_over(item) for item in self.folder.iterdir())
-
-    def _has_parts(self) -> bool:
-        """Return whether there are outcomes, under names that only nagbench gives."""
-        return any(_PART.fullmatch(file.name) for file in (self.folder / "runs").glob("*.parquet"))
-
     def _rename_damaged_manifest(self) -> None:
-        """Rename a damaged manifest beside stored outcomes: the sweep writes it again and keeps them."""
+        """Rename a damaged manifest of stored parts, so that the sweep writes it again and keeps them."""
         try:
             _ = self.manifest
         except DamagedManifestError as error:
             file = self.folder / "manifest.json"
-            if not self._has_parts() or not file.is_file():
+            if not _has_parts(self.folder) or not file.is_file() or file.is_symlink():
                 raise
-            file.replace(file.with_name("manifest.json.damaged"))
+            set_aside(file)
             self.warn(f"{error}; it is written again, and all outcomes are kept")
 
     def append(self, kind: str, table: pd.DataFrame | pa.Table) -> str:
@@ -125,6 +125,10 @@ class Store:
         """Write tables of one schema as one part, without holding them all, and return the part's name."""
         return write_part(self.folder / kind, tables, schema)
 
+    def discard(self, kind: str, name: str) -> None:
+        """Delete a part, which another one replaces."""
+        (self.folder / kind / Path(name).name).unlink(missing_ok=True)
+
     def scan(self, kind: str, columns: list[str] | None = None, *, encoded: bool = False) -> Iterator[pa.Table]:
         """Read the rows of a kind, a part at a time.
 
@@ -132,7 +136,8 @@ class Store:
         took its place is read. For ``encoded`` see `parts.read_part`.
         """
         seen: set[str] = set()
-        while left := sorted(file for file in (self.folder / kind).glob("*.parquet") if file.name not in seen):
+        files = functools.partial((self.folder / kind).glob, "*.parquet")
+        while left := sorted(file for file in files() if is_part_name(file.name) and file.name not in seen):
             for file in left:
                 seen.add(file.name)
                 with contextlib.suppress(FileNotFoundError):
@@ -145,7 +150,14 @@ class Store:
         parts = list(self.scan(kind, columns))
         if not parts:
             return pd.DataFrame(columns=columns)
-        table: pd.DataFrame = pa.concat_tables(parts, promote_options="permissive").to_pandas()
+        table: pd.DataFrame = self.join(kind, parts).to_pandas()
+        return table
+
+    def join(self, kind: str, parts: Sequence[pa.Table]) -> pa.Table:
+        """Return the rows of parts of a kind as one table; see `parts.join_parts`. ``warn`` is told of what is left out."""
+        table, left_out = join_parts(parts)
+        if left_out:
+            self.warn(f"{self.folder}: {', '.join(left_out)} of {kind} is left out: parts hold it in different types")
         return table
 
     def blocks(
@@ -177,14 +189,21 @@ class Store:
 
     def discard_damaged(self, kind: str) -> None:
         """Name the damaged parts of a kind to ``warn`` and rename them, so that they are not read again."""
-        for file in (self.folder / kind).glob("*.parquet"):
+        for file in self._parts(kind):
             with contextlib.suppress(FileNotFoundError):
                 if self._part(file, [name for name in REQUIRED[kind] if name in KEYS], encoded=True) is None:
-                    file.replace(file.with_suffix(".damaged"))
+                    set_aside(file, file.with_suffix(".damaged"))
+
+    def _parts(self, kind: str) -> list[Path]:
+        """Return the files that may be renamed or deleted: those with a name of ours that are not links."""
+        folder = self.folder / kind
+        if folder.is_symlink():
+            return []
+        return [file for file in sorted(folder.glob("*.parquet")) if is_part_name(file.name) and not file.is_symlink()]
 
     def compact(self, kind: str) -> None:
         """Join many small parts into few. The rows of a part are written elsewhere before it is deleted."""
-        small = [file for file in sorted((self.folder / kind).glob("*.parquet")) if _size(file) < _SMALL]
+        small = [file for file in self._parts(kind) if _size(file) < _SMALL]
         if len(small) <= _FEW:
             return
         held: list[tuple[Path, PartFacts]] = []
@@ -200,7 +219,10 @@ class Store:
         """Join parts into one, and delete those that were read."""
         if len(held) < 2:
             return
-        schema = pa.unify_schemas([facts.schema for _, facts in held], promote_options="permissive")
+        schema, left_out = unified_schema([facts.schema for _, facts in held])
+        if left_out:
+            # Joined, they would lose columns.
+            return
         read: list[Path] = []
 
         def tables() -> Iterator[pa.Table]:
@@ -221,6 +243,9 @@ class Store:
         """The manifest, in today's form. Raises UsageError if there is none, or if it is damaged or of a newer nagbench."""
         file = self.folder / "manifest.json"
         try:
+            if file.exists() and not file.is_file():
+                # Reading a pipe or a device would never end.
+                raise DamagedManifestError(f"{file} cannot be read: it is not a file")
             found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise UsageError(f"{self.folder} is no results directory: it has no manifest.json") from None
@@ -253,21 +278,55 @@ class Store:
         write_file(self.folder / name, content.encode())
         return self.folder / name
 
+    @property
+    def is_being_cleared(self) -> bool:
+        """Whether a sweep with ``--fresh`` has begun to delete what was there, and was killed."""
+        return (self.folder / _CLEARING).exists()
+
     def clear(self) -> None:
-        """Delete all parts and the manifest, and nothing else."""
+        """Delete all outcomes, and nothing else: the plan and the manifest stay until new ones replace them.
+
+        A marker says what is going on. Where it is killed, all that is left can be read, and the next sweep goes on.
+        """
+        self.write(_CLEARING, "a sweep with --fresh deletes what was here before\n")
         for kind in KINDS:
-            for file in (self.folder / kind).glob("*.parquet"):
-                file.unlink()
-        (self.folder / "manifest.json").unlink(missing_ok=True)
+            if kind != "plan":
+                for file in self._parts(kind):
+                    file.unlink(missing_ok=True)
+        (self.folder / _CLEARING).unlink(missing_ok=True)
+
+    def drop_other_plans(self, plan: str) -> None:
+        """Delete the plans of earlier sweeps: all but this one, which the manifest names."""
+        for file in self._parts("plan"):
+            if file.name != plan:
+                file.unlink(missing_ok=True)
 
 
-def _is_left_over(item: Path) -> bool:
-    """Return whether a sweep that was killed at its start may have left this."""
-    if not item.is_dir():
-        return item.name == "spec.toml" or item.suffix == ".tmp" or item.name.startswith(".probe-")
-    files = list(item.iterdir())
-    kept = (".tmp", ".parquet", ".damaged") if item.name == "plan" else (".tmp",)
-    return item.name in KINDS and all(file.suffix in kept for file in files)
+def set_aside(file: Path, target: Path | None = None) -> None:
+    """Rename a damaged file, to a name that is free."""
+    first = target or file.with_name(f"{file.name}.damaged")
+    free = itertools.chain([first], (first.with_name(f"{first.name}-{number}") for number in itertools.count(2)))
+    file.rename(next(place for place in free if not os.path.lexists(place)))
+
+
+def _is_left_over(folder: Path) -> bool:
+    """Return whether all that a folder holds may be left of a sweep that was killed at its start."""
+    return all(
+        item.name in KINDS and all(is_temporary_name(file.name) for file in item.iterdir())
+        if item.is_dir()
+        else item.name in ("spec.toml", _CLEARING) or is_temporary_name(item.name) or item.name.startswith(".probe-")
+        for item in folder.iterdir()
+    )
+
+
+def holds_results(folder: Path) -> bool:
+    """Return whether a folder is a results directory: whether it holds any file that only nagbench names so."""
+    return (folder / "manifest.json").exists() or (folder / _CLEARING).exists() or _has_parts(folder)
+
+
+def _has_parts(folder: Path) -> bool:
+    """Return whether there are parts, whole or damaged, under names that only nagbench gives."""
+    return any(is_part_name(file.name) for kind in KINDS for file in (folder / kind).glob("*"))
 
 
 def _size(file: Path) -> int:

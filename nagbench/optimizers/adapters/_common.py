@@ -99,5 +99,5 @@ def follow_schedule(hyper: Floats, change: Callable[[Floats], None], advance: Ca
 
 def format_refusal(library: str, values: Mapping[str, float], why: str) -> str:
     """Return the message that a library does not take these values, with the library's own words."""
-    given = ", ".join(f"{name}={value:g}" for name, value in values.items())
+    given = ", ".join(f"{name}={value:g}" for name, value in values.items()) or "its defaults"
     return f"{library} refuses {given}: {why}"

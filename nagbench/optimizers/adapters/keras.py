@@ -84,7 +84,10 @@ def make_session(name: str, names: tuple[str, ...], nesterov: bool) -> Session:
     """
 
     def make(**arguments: Any) -> Any:
-        flags = {"nesterov": True} if nesterov else {}
+        flags: dict[str, Any] = {"nesterov": True} if nesterov else {}
+        if name == "AdamW" and arguments["weight_decay"] is None:
+            # Alone among Keras's optimizers, this one takes the number 0 and not None.
+            flags["weight_decay"] = arguments.pop("weight_decay") or 0.0
         return getattr(_load_keras().optimizers, name)(**arguments, **flags)
 
     def begin(iterate: Floats, gradient: Floats, hyper: Floats) -> Step:

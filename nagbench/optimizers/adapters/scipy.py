@@ -1,4 +1,4 @@
-"""SciPy's minimisers, as references. They use line searches and second-order models, with as many evaluations as they need.
+"""SciPy's minimizers, as references. They use line searches and second-order models, with as many evaluations as they need.
 
 Iterations are SciPy's nit; ``value_evaluations`` and ``gradient_evaluations`` are its nfev and njev up to that
 iteration. SciPy ends a run by tests of its own. Here the tolerances of the sweep decide, so these tests are switched

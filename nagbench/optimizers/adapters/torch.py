@@ -193,7 +193,7 @@ _ALL = (
         "asgd",
         "ASGD",
         _ASGD,
-        "x ← (1 − λ·s_k)·x − s_k·g, s_k = s/(1 + λ·s·k)^α; its average is kept beside and not tested",
+        "x ← (1 − λ·s_k)·x − s_k·g, s_k = s/(1 + λ·s·k)^α; its average is kept separately and not tested",
         theory=inverse_smoothness,
     ),
 )

@@ -189,7 +189,7 @@ def adamw(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: An
 
     Notes
     -----
-    With w > 0 the iterates do not tend to a minimiser of f, unless that is 0, but to a point with â/(√b̂ + ε) = −w·x.
+    With w > 0 the iterates do not tend to a minimizer of f, unless that is 0, but to a point with â/(√b̂ + ε) = −w·x.
     So a tolerance on the gradient may never be met; this is the purpose of weight decay.
 
     References

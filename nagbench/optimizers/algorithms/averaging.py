@@ -30,8 +30,8 @@ def averaged_gradient_descent(k: int, gradient: Any, iterate: Any, query: Any, s
     Notes
     -----
     With a sampled oracle this is SGD with averaging. The average damps the noise of the gradients, whose variance at x
-    does not fall with k. With exact gradients it only delays: on quadratics x̄ approaches x* as 1/(s·λ·k), because the
-    first iterates stay in the mean; ``burn_in`` leaves them out.
+    does not fall with k. With exact gradients it only delays convergence: on quadratics x̄ approaches x* as 1/(s·λ·k), because
+    the first iterates stay in the mean; ``burn_in`` leaves them out.
     Stable on quadratics for s·λ < 2, as gradient descent is.
 
     References

@@ -103,7 +103,7 @@ def _product(i: int, a: Any, b: Any, _c: Any) -> Any:
     theory=inverse_smoothness,
 )
 def fista_gradient_restart(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
-    """As `fista`, but where ∇f(y)ᵀ(x⁺ − x) > 0 it starts anew from x⁺: t ← 1, y ← x⁺ (tested at x).
+    """Like `fista`, but restarts from x⁺ when ∇f(y)ᵀ(x⁺ − x) > 0: t ← 1, y ← x⁺ (tested at x).
 
     On a composite problem the gradient mapping (y − x⁺)/s takes the place of ∇f(y).
 
@@ -191,7 +191,7 @@ def _restart_if_value_rose(k: int, f: float, iterate: Any, query: Any, slots: An
     observe=_restart_if_value_rose,
 )
 def fista_function_restart(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
-    """As `fista`, but where f(x) > f(x⁻), x⁻ the iterate before, it starts anew from x: t ← 1, y ← x (tested at x).
+    """Like `fista`, but restarts from x when f(x) > f(x⁻), x⁻ the previous iterate: t ← 1, y ← x (tested at x).
 
     On a composite problem F takes the place of f.
 

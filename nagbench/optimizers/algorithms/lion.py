@@ -36,7 +36,7 @@ def lion(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any
     Notes
     -----
     Every coordinate moves by s, or not at all if the sign is 0. So x ends up circling a minimum at a distance of about
-    s. With w > 0 it does not tend to a minimiser of f, unless that is 0.
+    s. With w > 0 it does not tend to a minimizer of f, unless that is 0.
 
     References
     ----------

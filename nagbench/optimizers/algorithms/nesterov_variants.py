@@ -68,7 +68,7 @@ def nesterov_two_sequence(k: int, gradient: Any, iterate: Any, query: Any, slots
     next_momentum=True,
 )
 def nesterov_quadratic_optimal(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
-    """x⁺ = y − s·∇f(y); y = x⁺ + m(x⁺ − x), with another theory than `nesterov-two-sequence` (tested at x).
+    """x⁺ = y − s·∇f(y); y = x⁺ + m(x⁺ − x), with different textbook values from `nesterov-two-sequence` (tested at x).
 
     Other Parameters
     ----------------

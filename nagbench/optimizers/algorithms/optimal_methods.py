@@ -36,8 +36,8 @@ def ogm(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any)
     Notes
     -----
     Iteration N takes θ⁺ = (1 + √(1 + 8θ²))/2 instead and ends at y, which is the result of the method; the next N
-    iterations start anew from there. The measure is tested at x before iteration N and at y after it. Without a horizon
-    no iteration is the last.
+    iterations restart from there. The measure is tested at x before iteration N and at y after it. Without a horizon
+    there is no last iteration.
 
     Assumes f convex and L-smooth; μ need not be known. Theory: s = 1/L, for which f(y_N) − f* ≤ L‖x₀ − x*‖²/(2θ_N²).
     The bound is tight, and no first-order method has a better one in high dimensions [2]_. Without a horizon,

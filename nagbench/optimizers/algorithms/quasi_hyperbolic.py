@@ -41,7 +41,7 @@ def qhm(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any)
     momentum
         m in [0, 1).
     nu
-        ν ≥ 0, the weight of the average beside the gradient.
+        ν ≥ 0, the weight of the average; that of the gradient is 1 − ν.
 
     Notes
     -----

@@ -106,7 +106,13 @@ def evaluate_gradient(name: str, function: Function, x: Floats, rows: Ints) -> F
 
 def _call(name: str, function: Function, x: Floats, rows: Ints) -> Floats:
     try:
-        result = np.asarray(function(x.copy(), rows))
+        returned = function(x.copy(), rows)
+        if isinstance(returned, tuple):
+            raise FunctionError(
+                f"{name} returned a tuple of {len(returned)}, expected one number or one gradient; a function that returns "
+                "(value, gradient) becomes two, f and f.gradient"
+            )
+        result = np.asarray(returned)
     except FunctionError:
         raise
     except (Exception, SystemExit) as error:

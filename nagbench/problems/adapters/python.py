@@ -19,6 +19,7 @@ import numpy as np
 
 from nagbench.core.discovery import import_object, is_unmarked
 from nagbench.core.errors import UsageError, one_line
+from nagbench.core.trust import name_code
 from nagbench.problems.adapters._common import (
     FunctionError,
     evaluate_value,
@@ -28,10 +29,11 @@ from nagbench.problems.adapters._common import (
 )
 from nagbench.problems.adapters._jax import double_precision, load_jax
 from nagbench.problems.problem import Floats, Problem
-from nagbench.problems.registry import Family, adapter, build_problem
+from nagbench.problems.registry import Family, adapter, build_problem, code_of_problem
 
 Function = Callable[..., Any]
 _NO_ROWS = np.zeros(0, np.int64)
+_TAKEN = ("start", "domain", "gradient")
 _WAYS_OUT = (
     "give its gradient (f.gradient = …, or gradient=NAME of a function in its module), write it with jax.numpy "
     "and install JAX (pip install 'nagbench[jax]'), or write it in PyTorch as a torch: problem"
@@ -77,10 +79,13 @@ def problem_of_function(function: Any, parameters: Mapping[str, Any], facts: Map
     given = dict(parameters)
     gradient = given.pop("gradient", None)
     path = _import_path(function)
+    name_code(*code_of_problem(f"python:{path}", given if gradient is None else {**given, "gradient": gradient}))
     if not callable(gradient):
         return build_problem(_family(f"python:{path}", function, None, ()), parameters, **facts)
     built = build_problem(_family(f"python:{path}", function, gradient, ()), given, **facts)
-    return replace(built, parameters={**given, "gradient": _import_path(gradient).replace(":", ".")})
+    named = {**given, "gradient": _import_path(gradient).replace(":", ".")}
+    name_code(*code_of_problem(f"python:{path}", named))
+    return replace(built, parameters=named)
 
 
 def _import_path(function: Any) -> str:
@@ -92,13 +97,30 @@ def _import_path(function: Any) -> str:
     return f"{module}:{name}" if found is function and name else f"{module}:<{name or type(function).__name__}>"
 
 
+# Parameters of every Python problem beside those of the function itself.
+_TAKEN = ("start", "gradient", "domain")
+
+
 def _family(name: str, function: Function, gradient: Function | None, modules: tuple[str, ...]) -> Family:
+    taken = [parameter.name for parameter in _parameters_after_x(function) if parameter.name in _TAKEN]
+    if taken:
+        raise UsageError(
+            f"{name}: its parameter {taken[0]!r} has a name that nagbench takes itself ({', '.join(_TAKEN)}); rename it"
+        )
+
     def build(*, start: Any = None, gradient: Any = gradient, **parameters: Any) -> Problem:
         return _problem(name, function, gradient, start, parameters, modules)
 
     signature = inspect.signature(build)
+    after = _parameters_after_x(function)
+    taken = [parameter.name for parameter in after if parameter.name in _TAKEN]
+    if taken:
+        raise UsageError(
+            f"{name}: its parameter {taken[0]!r} has a name that problems use themselves (taken: {', '.join(_TAKEN)}); "
+            "give it another one"
+        )
     own = [signature.parameters["start"], signature.parameters["gradient"]]
-    build.__signature__ = signature.replace(parameters=[*own, *_parameters_after_x(function)])  # type: ignore[attr-defined]
+    build.__signature__ = signature.replace(parameters=[*own, *after])  # type: ignore[attr-defined]
     build.__doc__ = inspect.getdoc(function)
     return Family(name, build)
 
@@ -270,8 +292,33 @@ def jax_gradient(function: Function, start: Floats) -> JaxGradient:
     except Exception:
         # Branches that depend on values cannot be compiled; evaluated step by step, JAX can follow them.
         gradient = JaxGradient(function, compiled=False)
-        gradient(start)
+        _check_followed(gradient, start)
     return gradient
+
+
+def _check_followed(gradient: JaxGradient, start: Floats) -> None:
+    """Compare a gradient with differences of f in one direction, near the start.
+
+    Evaluated step by step, ``x.item()`` or ``float(x)`` gives a plain number, and JAX differentiates what is left.
+
+    Raises
+    ------
+    TypeError
+        If the gradient is not that of f.
+    """
+    slopes = gradient(start)
+    random = np.random.default_rng(0)
+    direction, scale = random.standard_normal(start.size), max(1.0, float(np.abs(start).max()))
+    point = start + 1e-3 * scale * random.standard_normal(start.size)
+    expected = float(gradient(point) @ direction)
+    close, noise = np.inf, 0.0
+    for step in (1e-4 * scale, 1e-6 * scale):
+        ahead, behind = (float(gradient.value(point + side * step * direction)) for side in (1.0, -1.0))
+        noise = 1e-13 * max(abs(ahead), abs(behind)) / step
+        close = min(close, abs((ahead - behind) / (2.0 * step) - expected) - noise)
+    # Not a test of accuracy: a part that JAX took for a constant makes a difference of the size of the gradient.
+    if close > 1e-2 * max(abs(expected), float(np.linalg.norm(slopes))) or (expected == 0.0 and close > 1e-9):
+        raise TypeError("a part of it is a constant to JAX, as with x.item(), float(x) or NumPy's functions")
 
 
 def _differentiate(name: str, function: Function, start: Floats) -> tuple[Function, Function]:

@@ -74,6 +74,7 @@ def _problem(name: str, factory: Any, parameters: dict[str, Any], home: str) -> 
         gradient_kernel=gradient,
         start=function.start,
         row_count=function.row_count,
+        blocks=function.blocks,
         engine="python",
         modules=tuple(dict.fromkeys([home, factory.__module__, *function.modules])),
         **read_facts(name, factory, function.start.size),
@@ -132,11 +133,17 @@ class _FlatModule:
     def __init__(self, name: str, module: Any, data: tuple[Any, ...]) -> None:
         self._module, self._data = module.double(), data
         trained = {key: p for key, p in module.named_parameters() if p.requires_grad}
+        if odd := [key for key, p in trained.items() if not p.is_floating_point()]:
+            raise UsageError(
+                f"{name}: its parameter {odd[0]} is of type {trained[odd[0]].dtype}; x is real: give the real and the "
+                "imaginary part as two parameters"
+            )
         if not trained:
             raise UsageError(f"{name}: its module has no parameters to train")
         self._shapes = {key: tuple(p.shape) for key, p in trained.items()}
         self._sizes = [p.numel() for p in trained.values()]
         self.start: Floats = np.concatenate([p.detach().numpy().ravel() for p in trained.values()])
+        self.blocks = _matrices(tuple(self._shapes.values()))
         self.row_count = int(data[0].shape[0]) if data else 0
         homes = {type(part).__module__ for part in module.modules()}
         self.modules = sorted(home for home in homes if not f"{home}.".startswith(("torch.", f"{__name__}.")))
@@ -164,6 +171,11 @@ class _FlatModule:
         chosen = torch.from_numpy(rows)
         batch = tuple(part[chosen] for part in self._data) if rows.size else self._data
         return torch.func.functional_call(self._module, values, batch)
+
+
+def _matrices(shapes: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
+    """Return the shapes of parameters; none if all of them are vectors."""
+    return shapes if any(len(shape) > 1 for shape in shapes) else ()
 
 
 class _OneThread:

@@ -33,7 +33,7 @@ def load(dataset: str) -> tuple[Floats, Floats]:
 
 @functools.cache
 def minimizers() -> Mapping[str, Floats]:
-    """Return minimisers that take long to find, as starts of Newton's method."""
+    """Return minimizers that take long to find, as starts of Newton's method."""
     return _arrays("minimizers")
 
 
@@ -126,6 +126,6 @@ def gram_spectrum(features: Floats) -> tuple[Floats, Floats]:
 
 
 def enclosing_box(minimizer: Floats) -> Floats:
-    """Return a domain around 0, half as large again as needed to contain the minimiser."""
+    """Return a domain around 0, half as large again as needed to contain the minimizer."""
     reach = 1.5 * float(np.abs(minimizer).max())
     return np.array([[-reach, reach]] * minimizer.size)

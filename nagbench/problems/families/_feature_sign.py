@@ -1,4 +1,4 @@
-"""Exact minimisers of quadratics with an L1 penalty, and of smooth functions with one, by active sets."""
+"""Exact minimizers of quadratics with an L1 penalty, and of smooth functions with one, by active sets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MOST_STEPS = 10_000
 
 
 def minimize_quadratic_l1(hessian: Floats, linear: Floats, weights: Floats, start: Floats | None = None) -> Floats:
-    """Return the minimiser of ½wᵀHw − bᵀw + Σ lⱼ|wⱼ| by feature-sign search.
+    """Return the minimizer of ½wᵀHw − bᵀw + Σ lⱼ|wⱼ| by feature-sign search.
 
     Parameters
     ----------
@@ -33,9 +33,9 @@ def minimize_quadratic_l1(hessian: Floats, linear: Floats, weights: Floats, star
 
     Notes
     -----
-    For a set of signs the minimiser solves a linear system. A step moves towards it, at most to the lowest point at which
+    For a set of signs the minimizer solves a linear system. A step moves towards it, at most to the lowest point at which
     a coordinate changes its sign; then the coordinate of 0 that violates optimality most becomes active [1]_. The last
-    step is a solved system, so the minimiser is exact to rounding.
+    step is a solved system, so the minimizer is exact to rounding.
 
     References
     ----------
@@ -87,7 +87,7 @@ def minimize_l1(
     *,
     iterations: int = 100,
 ) -> Floats:
-    """Return the minimiser of f(w) + Σ lⱼ|wⱼ| for a strictly convex f, by proximal Newton steps from 0.
+    """Return the minimizer of f(w) + Σ lⱼ|wⱼ| for a strictly convex f, by proximal Newton steps from 0.
 
     Every step minimises the quadratic model of f with the penalty exactly, and is halved until the objective decreases.
 

@@ -2,7 +2,7 @@
 
 The flat data are `table`'s, and the shape begins with the number of rows and of features. The features are there twice:
 by example, as a mini-batch needs them, and by feature. Then the predictions of all rows, as well as the gradient, are
-sums of whole vectors, which vectorise without reordering any sum. A mini-batch's predictions are taken four at a time,
+sums of whole vectors, which vectorize without reordering any sum. A mini-batch's predictions are taken four at a time,
 four independent chains of additions.
 """
 

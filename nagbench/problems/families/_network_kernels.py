@@ -69,7 +69,7 @@ def _add(terms: Any, sums: Any) -> None:
 
 @jitable
 def _add_product(a: Any, b: Any, c: Any) -> None:
-    """Add aᵀb to c, four rows of b at a time: nothing is summed across a row, so it vectorises as it is."""
+    """Add aᵀb to c, four rows of b at a time: nothing is summed across a row, so it vectorizes as it is."""
     inner, n = b.shape
     for i in range(c.shape[0]):
         row = c[i]

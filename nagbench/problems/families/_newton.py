@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from nagbench.core.arguments import check_memory
 from nagbench.problems.problem import Floats
 
 # The constant of Armijo's rule, the halvings of a step at most, and the relative rounding error of f.
@@ -25,10 +26,10 @@ def minimize_newton(
     tolerance: float = 1e-12,
     iterations: int = 200,
 ) -> Floats:
-    """Find a minimiser x with ‖∇f(x)‖₂ ≤ tolerance, by Newton's method with Armijo backtracking from ``start``.
+    """Find a minimizer x with ‖∇f(x)‖₂ ≤ tolerance, by Newton's method with Armijo backtracking from ``start``.
 
     Where the Hessian is not positive definite, the least multiple of the identity (by powers of ten) that makes it so
-    is added. Within the tolerance the method goes on for as long as a step halves the gradient, so the minimiser is as
+    is added. Within the tolerance the method goes on for as long as a step halves the gradient, so the minimizer is as
     good as rounding allows.
 
     Raises RuntimeError if the tolerance is not reached in that many iterations.
@@ -95,6 +96,8 @@ def find_root(residuals: Callable[[Any], Any], start: Floats) -> Floats:
     ``residuals`` takes one point a row. Raises RuntimeError if the method does not converge.
     """
     x = start
+    # Complex points and residuals, and the Jacobian.
+    check_memory(f"Newton's method in {x.size} dimensions", 8.0 * x.size * x.size)
     step = 1e-30
     for _ in range(50):
         jacobian = residuals(x + 1j * step * np.eye(x.size)).imag.T / step

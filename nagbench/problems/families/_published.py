@@ -25,7 +25,7 @@ def make_published_problem(
         The value and the gradient kernel.
     start, source, minimizers, **facts
         As for `Problem`; arrays may be sequences. If no domain is given, it is the box of the start and the first
-        minimiser with a margin around it.
+        minimizer with a margin around it.
     """
     begin = np.array(start, dtype=np.float64)
     known = None if minimizers is None else np.array(minimizers, dtype=np.float64, ndmin=2)

@@ -274,7 +274,7 @@ def huber(*, dimension: int = 1, delta: float = 1.0 / 21.0, L: float = 1.0) -> P
 
     Notes
     -----
-    Known: f* = 0 at x* = 0; L; μ = 0, since h is linear beyond δ.
+    Known: f* = 0 at x* = 0, L, and μ = 0, because h is linear beyond δ.
 
     References
     ----------

@@ -1,8 +1,8 @@
-"""Low-rank factorisation and matrix sensing: not convex, but (for sensing, with enough measurements) without spurious minima.
+"""Low-rank factorization and matrix sensing: not convex, but (for sensing, with enough measurements) without spurious minima.
 
 x holds two factors, U (rows × rank) and then V (columns × rank), both row by row. The shape ends with rows, columns and
 rank; for sensing, which is least squares in UVᵀ, the number of measurements and of entries come first, and the flat
-data are `_linear_models.table`'s. Kernels work on Vᵀ, along whose rows loops vectorise, in scratch of their own.
+data are `_linear_models.table`'s. Kernels work on Vᵀ, along whose rows loops vectorize, in scratch of their own.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import scipy.linalg
 
+from nagbench.core.arguments import check_memory
 from nagbench.core.errors import unknown_name
 from nagbench.core.kernels import blocked_sum, jitable
 from nagbench.problems.families._linear_models import difference, half_square, mean_loss, mean_loss_gradient, table
@@ -135,7 +136,7 @@ def factorisation(
     Notes
     -----
     Known: f* = ½Σσᵢ², i > rank, of the singular values of M (Eckart & Young 1936), 0 for "low-rank". Every local
-    minimum is global, and the minimisers are not isolated: (UT, VT⁻ᵀ) does as well as (U, V) for every invertible T.
+    minimum is global, and the minimizers are not isolated: (UT, VT⁻ᵀ) does as well as (U, V) for every invertible T.
     All other stationary points are strict saddles; among them 0 and the best approximations of lower rank, in balanced
     factors.
 
@@ -146,6 +147,7 @@ def factorisation(
        local minima", 1989.
     """
     n, m, r = _sizes("factorisation", rows, columns, rank)
+    check_memory(f"family factorisation with {n} × {m} numbers", 6.0 * n * m)
     random = np.random.RandomState(check_whole_number("factorisation", "seed", seed, 0, 2**32 - 1))
     target = _target(matrix, n, m, r, random)
     scale = check_positive("factorisation", "scale", scale)
@@ -158,6 +160,7 @@ def factorisation(
         data=target.ravel(),
         shape=np.array([n, m, r]),
         start=scale * random.randn((n + m) * r),
+        blocks=((n, r), (m, r)),
         domain=_domain((n + m) * r, scale),
         minimum=float(0.5 * np.sum(sizes[r:] ** 2)) if matrix == "hilbert" else 0.0,
         stationary_points=np.array([_balanced(left, sizes, right, used, r) for used in range(r)]),
@@ -198,7 +201,7 @@ def matrix_sensing(
 
     Notes
     -----
-    Known: f* = 0, at UVᵀ = M; minimisers are not isolated. With enough measurements for the restricted isometry
+    Known: f* = 0, at UVᵀ = M; minimizers are not isolated. With enough measurements for the restricted isometry
     property every local minimum is global (Park et al. 2017); a given draw has it with high probability only.
 
     References
@@ -210,6 +213,7 @@ def matrix_sensing(
     """
     n, m, r = _sizes("matrix-sensing", rows, columns, rank)
     count = check_whole_number("matrix-sensing", "measurements", measurements, 1)
+    check_memory(f"family matrix-sensing with {count} sensors of {n} × {m} numbers", 3.0 * count * n * m)
     random = np.random.RandomState(check_whole_number("matrix-sensing", "seed", seed, 0, 2**32 - 1))
     target = _target("low-rank", n, m, r, random).ravel()
     scale = check_positive("matrix-sensing", "scale", scale)
@@ -224,6 +228,7 @@ def matrix_sensing(
         shape=np.array([count, n * m, n, m, r]),
         row_count=count,
         start=start,
+        blocks=((n, r), (m, r)),
         domain=_domain((n + m) * r, scale),
         minimum=0.0,
         stationary_points=np.zeros((1, (n + m) * r)),

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from nagbench.core.arguments import check_memory
 from nagbench.core.kernels import blocked_sum, jitable
 from nagbench.problems.families._newton import find_root
 from nagbench.problems.families._parameters import check_whole_number
@@ -130,6 +131,7 @@ def broyden_banded(*, dimension: int = 10) -> Problem:
     .. [2] Broyden 1971.
     """
     n = check_whole_number("broyden-banded", "dimension", dimension, 1)
+    check_memory(f"family broyden-banded with dimension={n}", 8.0 * n * n)
     band = np.tri(n, k=1) - np.tri(n, k=-6) - np.eye(n)
     return make_published_problem(
         "broyden-banded",

@@ -93,8 +93,8 @@ def chebyquad(*, dimension: int = 8) -> Problem:
     Notes
     -----
     f = Σ rᵢ². Known: f* = 0 for n ≤ 7 and n = 9, 3.51687e−3 for n = 8. For n = 10 descent from the start ends at the
-    collection's 6.50395e−3; the least value known is 4.77271e−3. Minimisers are listed in increasing order of the
-    coordinates, with their mirror images; all permutations of them are minimisers too.
+    collection's 6.50395e−3; the least value known is 4.77271e−3. Minimizers are listed in increasing order of the
+    coordinates, with their mirror images; all permutations of them are minimizers too.
 
     References
     ----------

@@ -1,7 +1,7 @@
 """Problems 8, 9, 10, 15, 17 and 19 of Moré, Garbow & Hillstrom: fits of a curve to tabulated data.
 
 Three of them are NIST's sets MGH10, MGH09 and MGH17 from other starts, and share their data, kernels and minima. The
-minima and minimisers of the others were computed with 160 digits by Newton's method and rounded.
+minima and minimizers of the others were computed with 160 digits by Newton's method and rounded.
 """
 
 from __future__ import annotations
@@ -88,15 +88,23 @@ def _gaussian_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     return sum_of_squares(_gaussian, 15, x, data)
 
 
+@jitable
+def _gaussian_terms(i: int, x: Any, data: Any) -> Any:
+    """Return the contribution of residual i to the three components of the gradient."""
+    away = 0.5 * (7.0 - i) - x[2]
+    e = np.exp(-0.5 * x[1] * away * away)
+    weight = 2.0 * (x[0] * e - data[i]) * e
+    return weight, -0.5 * weight * x[0] * away * away, weight * x[0] * x[1] * away
+
+
 def _gaussian_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
-    first = second = third = 0.0
-    for i in range(15):
-        away = 0.5 * (7.0 - i) - x[2]
-        e = np.exp(-0.5 * x[1] * away * away)
-        weight = 2.0 * (x[0] * e - data[i]) * e
-        first += weight
-        second -= 0.5 * weight * x[0] * away * away
-        third += weight * x[0] * x[1] * away
+    first, second, third = _gaussian_terms(7, x, data)
+    for i in range(7):
+        # In pairs, t and −t: on the axis of symmetry x₃ = 0 the third component is zero, not the rounding of its sum.
+        left, right = _gaussian_terms(i, x, data), _gaussian_terms(14 - i, x, data)
+        first += left[0] + right[0]
+        second += left[1] + right[1]
+        third += left[2] + right[2]
     out[0], out[1], out[2] = first, second, third
 
 

@@ -302,7 +302,7 @@ def discrete_integral_equation(*, dimension: int = 10) -> Problem:
     Notes
     -----
     f = Σ rᵢ². The equation of discrete-boundary-value by Green's function; here h = 1/(n + 1), tᵢ = ih. Known: f* = 0,
-    at the root computed by Newton's method. The sums run along, so that f and ∇f take O(n) operations.
+    at the root computed by Newton's method. The sums are kept as running sums, so f and ∇f take O(n) operations.
 
     References
     ----------

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from nagbench.core.arguments import check_memory
 from nagbench.core.kernels import blocked_sum, jitable
 from nagbench.problems.families._parameters import check_whole_number
 from nagbench.problems.families._published import make_published_problem, mgh
@@ -94,8 +95,9 @@ def _rank_1_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None
 
 
 def _rank_1(name: str, across: Floats, down: Floats, number: int) -> Problem:
-    """Make the problem rᵢ = wᵢ(v·x) − 1 with v across and w down; its minimisers are the hyperplane v·x = Σw/‖w‖²."""
+    """Make the problem rᵢ = wᵢ(v·x) − 1 with v across and w down; its minimizers are the hyperplane v·x = Σw/‖w‖²."""
     largest = 2.0 * float(down @ down) * float(across @ across)
+    check_memory(f"family {name} with dimension {across.size}", 3.0 * across.size * across.size)
     vectors = np.linalg.qr(across[:, None], mode="complete")[0]
     n = across.size
     return make_published_problem(

@@ -1,6 +1,6 @@
 """Problems 23 and 24 of Moré, Garbow & Hillstrom: penalty functions.
 
-Minima and minimisers without a closed form were computed with 160 digits by Newton's method and rounded.
+Minima and minimizers without a closed form were computed with 160 digits by Newton's method and rounded.
 """
 
 from __future__ import annotations

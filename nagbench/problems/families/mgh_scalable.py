@@ -1,6 +1,6 @@
 """Problems 13, 20 to 22 and 25 of Moré, Garbow & Hillstrom: sums of squares in any number of variables.
 
-Minima and minimisers without a closed form were computed with 160 digits by Newton's method and rounded.
+Minima and minimizers without a closed form were computed with 160 digits by Newton's method and rounded.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def powell_singular() -> Problem:
 
 @family
 def extended_powell(*, dimension: int = 12) -> Problem:
-    """Powell's singular function in each four coordinates, added up.
+    """Powell's singular function, summed over groups of four coordinates.
 
     Parameters
     ----------
@@ -216,8 +216,8 @@ def watson(*, dimension: int = 6) -> Problem:
 
     Notes
     -----
-    f = Σ rᵢ². n is 2 to 31. Known: f* for n = 6 (2.28767e−3), 9 (1.39976e−6) and 12 (4.72238e−10), ever worse
-    conditioned.
+    f = Σ rᵢ². n is 2 to 31. Known: f* for n = 6 (2.28767e−3), 9 (1.39976e−6) and 12 (4.72238e−10), which are
+    increasingly ill-conditioned.
 
     References
     ----------
@@ -265,7 +265,7 @@ def variably_dimensioned(*, dimension: int = 10) -> Problem:
 
     Notes
     -----
-    Convex: a square and a fourth power of linear forms beside ‖x − 1‖². Known: f* = 0 at (1, …, 1); μ = 2.
+    Convex: ‖x − 1‖² plus a square and a fourth power of linear forms. Known: f* = 0 at (1, …, 1); μ = 2.
 
     References
     ----------

@@ -1,6 +1,6 @@
 """Problems 7, 11, 12, 14, 16 and 18 of Moré, Garbow & Hillstrom: three to six variables, no tables of data.
 
-Minima and minimisers without a closed form were computed with 160 digits by Newton's method and rounded.
+Minima and minimizers without a closed form were computed with 160 digits by Newton's method and rounded.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def _helical_valley_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any)
 def helical_valley() -> Problem:
     """Fletcher and Powell's helical valley: r = (10(x₃ − 10θ), 10(√(x₁² + x₂²) − 1), x₃), 2πθ the angle of (x₁, x₂).
 
-    θ lies in (−1/4, 3/4], as published: f jumps across x₁ = 0 > x₂, away from the start and the minimiser.
+    θ lies in (−1/4, 3/4], as published: f jumps across x₁ = 0 > x₂, away from the start and the minimizer.
 
     Notes
     -----
@@ -145,7 +145,7 @@ def box_3d() -> Problem:
     Notes
     -----
     f = Σ rᵢ². Known: f* = 0 at (1, 10, 1) and (10, 1, −1). f is 0 also on the line x₁ = x₂, x₃ = 0, whose points are
-    not listed: the distance is that to the two isolated minimisers.
+    not listed: the distance is that to the two isolated minimizers.
 
     References
     ----------

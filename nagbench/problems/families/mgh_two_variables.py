@@ -1,6 +1,6 @@
 """Problems 2, 3, 4 and 6 of Moré, Garbow & Hillstrom: two variables.
 
-Minima and minimisers without a closed form were computed with 160 digits by Newton's method and rounded.
+Minima and minimizers without a closed form were computed with 160 digits by Newton's method and rounded.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ Rows = tuple[Floats, Ints]
 
 
 def _metrics(widths: Sequence[int], activation: str, **parts: Rows) -> dict[str, Callable[[Floats], float]]:
-    """Return loss (without the regulariser) and accuracy of each part of the data, by name."""
+    """Return loss (without the regularizer) and accuracy of each part of the data, by name."""
 
     def loss(x: Floats, features: Floats, labels: Ints) -> float:
         return _cross_entropy(_scores(x, widths, activation, features), labels)
@@ -70,13 +70,13 @@ def _metrics(widths: Sequence[int], activation: str, **parts: Rows) -> dict[str,
 def softmax(*, dataset: str = "wine", ridge: float = 1e-2, scaling: Scaling = "standard") -> Problem:
     """f(W) = 1/n Σ (log Σₖ exp(aᵢᵀwₖ) − aᵢᵀw_yᵢ) + ½·ridge·‖W‖² over the n rows of a data set, from W = 0.
 
-    aᵢ holds the features of an example, scaled, and a 1 for the intercept, which is penalised like the rest; yᵢ is its
+    aᵢ holds the features of an example, scaled, and a 1 for the intercept, which is penalized like the rest; yᵢ is its
     class, and wₖ the k-th column of W, whose rows one after another make up x.
 
     Parameters
     ----------
     dataset
-        One of the labelled data sets of nagbench: "breast-cancer", "digits", "iris" or "wine".
+        One of the labeled data sets of nagbench: "breast-cancer", "digits", "iris" or "wine".
     ridge
         λ > 0.
     scaling
@@ -85,8 +85,8 @@ def softmax(*, dataset: str = "wine", ridge: float = 1e-2, scaling: Scaling = "s
 
     Notes
     -----
-    Known: L = λmax(AᵀA/n)/2 + ridge, by Böhning's bound diag(p) − ppᵀ ≼ ½I, which is approached far out, where two
-    classes share all the probability; μ = ridge, the infimum far out; f* and W* by Newton's method.
+    Known: L = λmax(AᵀA/n)/2 + ridge, by Böhning's bound diag(p) − ppᵀ ≼ ½I, which is approached as ‖W‖ → ∞,
+    where two classes share all the probability; μ = ridge, the infimum as ‖W‖ → ∞; f* and W*, by Newton's method.
 
     References
     ----------
@@ -107,6 +107,7 @@ def softmax(*, dataset: str = "wine", ridge: float = 1e-2, scaling: Scaling = "s
         data=_network_kernels.table(features, targets, ridge),
         shape=np.array([n, _network_kernels.RELU, d, count]),
         row_count=n,
+        blocks=((d, count), (count,)),
         start=np.zeros((d + 1) * count),
         domain=_datasets.enclosing_box(minimizer),
         minimum=minimum,
@@ -120,7 +121,7 @@ def softmax(*, dataset: str = "wine", ridge: float = 1e-2, scaling: Scaling = "s
 
 
 def _solve_softmax(features: Floats, one_hot: Floats, ridge: float, start: Floats) -> tuple[Floats, float]:
-    """Return the minimiser, by Newton's method unless ``start`` is one, and the minimum."""
+    """Return the minimizer, by Newton's method unless ``start`` is one, and the minimum."""
     (n, d), count = features.shape, one_hot.shape[1]
 
     def probabilities(x: Floats) -> Floats:
@@ -167,7 +168,7 @@ def mlp(
     Parameters
     ----------
     dataset
-        One of the labelled data sets of nagbench: "breast-cancer", "digits", "iris" or "wine".
+        One of the labeled data sets of nagbench: "breast-cancer", "digits", "iris" or "wine".
     hidden
         The widths of the hidden layers, at least one; [64] by default.
     activation
@@ -179,7 +180,7 @@ def mlp(
         The seed of NumPy's legacy generator, RandomState. It draws the start layer by layer, and chooses the held-out
         examples.
     validation
-        The part in [0, 1) of the examples of each class that is held out.
+        The fraction in [0, 1) of the examples of each class that is held out.
     ridge
         λ ≥ 0.
     scaling
@@ -219,6 +220,7 @@ def mlp(
         data=_network_kernels.table(features[~held], targets[~held], ridge),
         shape=np.array([np.sum(~held), ACTIVATIONS[activation][0], *widths]),
         row_count=int(np.sum(~held)),
+        blocks=tuple(shape for fan_in, fan_out in pairwise(widths) for shape in ((fan_in, fan_out), (fan_out,))),
         start=start,
         domain=np.column_stack([-reach, reach]),
         kind="nonconvex",

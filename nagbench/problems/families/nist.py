@@ -1,7 +1,7 @@
 """The nonlinear least-squares sets of NIST's Statistical Reference Datasets.
 
 The data, starts and certified results in ``nagbench/problems/data/nist.json`` are NIST's (in the public domain). The
-minimiser and minimum beside them are the certified ones with the digits that certification to 11 digits leaves out:
+minimizer and minimum next to them are the certified ones with the digits that certification to 11 digits omits:
 computed from the same data with 160 digits by Newton's method, and rounded.
 """
 
@@ -35,7 +35,7 @@ MODELS = {
 
 @functools.cache
 def datasets() -> dict[str, Any]:
-    """Return the sets by name: data, both starts, certified values, and the refined minimum and minimiser."""
+    """Return the sets by name: data, both starts, certified values, and the refined minimum and minimizer."""
     found: dict[str, Any] = json.loads(
         files("nagbench.problems").joinpath("data/nist.json").read_text(encoding="utf-8")
     )
@@ -56,7 +56,7 @@ def nist(*, dataset: str, start_point: int = 1) -> Problem:
     Notes
     -----
     f is the residual sum of squares, a sum and not a mean; Nelson's is taken of log y. Known: f* and b*, certified to
-    11 digits and refined. Where exchanging terms or turning signs of b leaves the curve as it is, all such b* are
+    11 digits and refined. Where exchanging terms or changing signs of b leaves the curve as it is, all such b* are
     listed.
 
     References
@@ -100,20 +100,20 @@ def _exchanged(terms: Sequence[Row], join: Callable[..., Row]) -> list[Row]:
 
 
 def _two_peaks(b: Row) -> list[Row]:
-    """Return the minimisers of Gauss: two peaks (height, place, width) can change places, and widths occur squared."""
+    """Return the minimizers of Gauss: two peaks (height, place, width) can change places, and widths occur squared."""
     peaks = _exchanged([b[2:5], b[5:8]], lambda p, q: (*b[:2], *p, *q))
     return [(*c[:4], s * c[4], *c[5:7], t * c[7]) for c in peaks for s in (1, -1) for t in (1, -1)]
 
 
 def _two_cycles(b: Row) -> list[Row]:
-    """Return the minimisers of ENSO: two cycles (period, cosine, sine) can change places and signs of period and sine."""
+    """Return the minimizers of ENSO: two cycles (period, cosine, sine) can change places and signs of period and sine."""
     cycles = _exchanged([b[3:6], b[6:9]], lambda p, q: (*b[:3], *p, *q))
     signs = itertools.product((1, -1), repeat=2)
     return [(*b[:3], s * c[3], c[4], s * c[5], t * c[6], c[7], t * c[8]) for s, t in signs for c in cycles]
 
 
 def _two_decays(b: Row) -> list[Row]:
-    """Return the minimisers of MGH17: two exponentials (b₂, b₄) and (b₃, b₅) can change places."""
+    """Return the minimizers of MGH17: two exponentials (b₂, b₄) and (b₃, b₅) can change places."""
     return [b, (b[0], b[2], b[1], b[4], b[3])]
 
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from nagbench.core.arguments import check_memory
 from nagbench.core.errors import UsageError
 from nagbench.core.kernels import blocked_sum, jitable
 from nagbench.problems.families._dense_quadratics import dense_gradient, dense_value
@@ -28,6 +29,10 @@ def diagonal_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> Non
     """Write λᵢxᵢ, the gradient of `diagonal_value`."""
     for i in range(x.size):
         out[i] = data[i] * x[i]
+
+
+# Of n × n numbers, while a rotation is made.
+_MATRICES = 5
 
 
 @family
@@ -66,6 +71,7 @@ def quadratic(
     start = np.ones(n)
     data = values
     if rotation is not None:
+        check_memory(f"family quadratic with dimension {n} and a rotation", _MATRICES * n * n)
         vectors = _haar(n, check_whole_number("quadratic", "rotation", rotation, 0))
         start = vectors @ start
         matrix = (vectors * values) @ vectors.T

@@ -42,8 +42,8 @@ def quadratic_deep() -> Problem:
     """f(x) = mean over 1000 points p of ½(x − p)ᵀQ(x − p) in 100 dimensions, from (1, …, 1).
 
     90 eigenvalues of Q are uniform in (0, 1) and 10 in (30, 60), as in the Hessians of networks; Q is rotated at random
-    and the points are normal with deviation 0.6, drawn as DeepOBS draws them. The points come as mini-batches; the
-    metric "test_loss" is f over the 1000 points that DeepOBS holds out.
+    and the points are normal with deviation 0.6, drawn as DeepOBS draws them, in single precision. The points come as
+    mini-batches; the metric "test_loss" is f over the 1000 points that DeepOBS holds out.
 
     Notes
     -----
@@ -60,7 +60,11 @@ def quadratic_deep() -> Problem:
     vectors = _rotation(random, eigenvalues.size).T
     matrix = (vectors * eigenvalues) @ vectors.T
     matrix = 0.5 * (matrix + matrix.T)
-    points, held_out = (np.random.RandomState(seed).normal(0.0, 0.6, (1000, 100)) for seed in (42, 43))
+    # DeepOBS keeps its points in single precision.
+    points, held_out = (
+        np.random.RandomState(seed).normal(0.0, 0.6, (1000, 100)).astype(np.float32).astype(np.float64)
+        for seed in (42, 43)
+    )
     centre = points.mean(axis=0)
     tilts = (centre - points) @ matrix
     heights = 0.5 * np.sum(tilts * (centre - points), axis=1)

@@ -1,6 +1,6 @@
 """Quadratics f(x) = ½(x − c)ᵀH(x − c) + f*, with H diagonal, tridiagonal or dense.
 
-Written around the minimiser c, so that f − f* and the gradient keep their digits near it. Where the Hessian is
+Written around the minimizer c, so that f − f* and the gradient keep their digits near it. Where the Hessian is
 constant, L and μ are its extreme eigenvalues.
 """
 
@@ -65,6 +65,16 @@ def _tridiagonal_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) ->
     out[n - 1] = before + data[n - 1] * away
 
 
+def _chain_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
+    """Write s·((xᵢ − xᵢ₋₁) + (xᵢ − xᵢ₊₁)) with x₀ = 1 and xₙ₊₁ = 0, s the negative of the entries beside the diagonal."""
+    n = x.size
+    before = 1.0
+    for i in range(n):
+        following = x[i + 1] if i + 1 < n else 0.0
+        out[i] = -data[n] * ((x[i] - before) + (x[i] - following))
+        before = x[i]
+
+
 def _problem(name: str, start: ArrayLike, minimizer: Floats, minimum: float, spectrum: Floats, **facts: Any) -> Problem:
     """Make a problem with the facts that all quadratics with a definite Hessian share."""
     return Problem(
@@ -85,16 +95,15 @@ def _tridiagonal(
     name: str, diagonal: Floats, beside: Floats, minimizer: Floats, minimum: float, **facts: Any
 ) -> Problem:
     spectrum, vectors = eigh_tridiagonal(diagonal, beside)
+    kernels = {"value_kernel": _tridiagonal_value, "gradient_kernel": _tridiagonal_gradient}
     return _problem(
         name,
         minimizer=minimizer,
         minimum=minimum,
         spectrum=spectrum,
         eigenvectors=vectors,
-        value_kernel=_tridiagonal_value,
-        gradient_kernel=_tridiagonal_gradient,
         data=np.concatenate([diagonal, beside, [0.0], minimizer, [minimum]]),
-        **facts,
+        **{**kernels, **facts},
     )
 
 
@@ -240,7 +249,9 @@ def nesterov_worst(*, k: int = 20, L: float = 1.0) -> Problem:
     Notes
     -----
     Known: f* = (L/8)(1/(n + 1) − 1) at xᵢ* = 1 − i/(n + 1). The Hessian is L/4 times the tridiagonal (−1, 2, −1), with
-    the eigenvalues L sin²(jπ/(2(n + 1))), which stay below L.
+    the eigenvalues L sin²(jπ/(2(n + 1))), which stay below L. Components of the gradient that are zero are computed
+    as zero: one differs from 0 at the start, and after k iterations whose steps are combinations of past gradients,
+    at most k coordinates of the iterate do.
 
     References
     ----------
@@ -254,8 +265,11 @@ def nesterov_worst(*, k: int = 20, L: float = 1.0) -> Problem:
         np.full(n - 1, -quarter),
         1.0 - np.arange(1.0, n + 1.0) / (n + 1.0),
         0.5 * quarter * (1.0 / (n + 1.0) - 1.0),
+        # The textbook's (L/4)(Ax − e₁): written around the minimizer, components that are zero would be some 1e-17.
+        gradient_kernel=_chain_gradient,
         start=np.zeros(n),
         domain=np.array([[-0.5, 1.5]] * n),
+        varies_start=False,
         source="Nesterov 2004, sect. 2.1.2, theorem 2.1.7",
     )
 
@@ -307,7 +321,8 @@ def hilbert(*, dimension: int = 4) -> Problem:
 
     Notes
     -----
-    Known: f* = 0 at x* = 0; the spectrum, its lower half from the exact inverse of H, which keeps it to 7 digits.
+    Known: f* = 0 at x* = 0, and the spectrum. The lower half of the spectrum is computed from the exact inverse of H,
+    which gives 7 digits.
 
     References
     ----------

@@ -56,7 +56,7 @@ def least_squares(
     ridge
         λ ≥ 0.
     intercept
-        Whether aᵢ has a 1 for the intercept, which is penalised like the rest. If not, the mean of the targets is
+        Whether aᵢ has a 1 for the intercept, which is penalized like the rest. If not, the mean of the targets is
         subtracted from them.
     scaling
         "none", as measured; "standard", every feature of mean 0 and deviation 1; "unit-norm", of mean 0 and norm 1;
@@ -111,13 +111,13 @@ def logistic(
 ) -> Problem:
     """f(w) = 1/n Σ log(1 + exp(−sᵢ aᵢᵀw)) + ½·ridge·‖w‖² over the n rows of a data set, from w = 0.
 
-    aᵢ holds the features of an example, scaled, and a 1 for the intercept, which is penalised like the rest; sᵢ = ±1
+    aᵢ holds the features of an example, scaled, and a 1 for the intercept, which is penalized like the rest; sᵢ = ±1
     is its class.
 
     Parameters
     ----------
     dataset
-        One of the labelled data sets of nagbench: "breast-cancer", "digits", "iris" or "wine".
+        One of the labeled data sets of nagbench: "breast-cancer", "digits", "iris" or "wine".
     ridge
         λ > 0.
     positive_classes
@@ -130,7 +130,8 @@ def logistic(
 
     Notes
     -----
-    Known: L = λmax(AᵀA/n)/4 + ridge, the curvature at 0; μ = ridge, its infimum far out; f* and w* by Newton's method.
+    Known: L = λmax(AᵀA/n)/4 + ridge, the curvature at 0; μ = ridge, its infimum as ‖w‖ → ∞; f* and w*, by Newton's
+    method.
     """
     ridge = check_positive("logistic", "ridge", ridge)
     features, targets = _datasets.load_examples("logistic", dataset, scaling, known=_datasets.LABELLED, classes=classes)
@@ -165,14 +166,14 @@ def logistic(
 
 
 def _solve_logistic(signed: Floats, ridge: float) -> tuple[Floats, float]:
-    """Return the minimiser and the minimum; ``signed`` are the rows sᵢaᵢ."""
+    """Return the minimizer and the minimum; ``signed`` are the rows sᵢaᵢ."""
     n, d = signed.shape
 
     def value(w: Floats) -> float:
         return float(np.logaddexp(0.0, -(signed @ w)).mean() + 0.5 * ridge * (w @ w))
 
     def miss(w: Floats) -> Floats:
-        """Return the modelled probability of the wrong class, 1/(1 + exp(margin)), by tanh, which cannot overflow."""
+        """Return the modeled probability of the wrong class, 1/(1 + exp(margin)), by tanh, which cannot overflow."""
         return np.asarray(0.5 - 0.5 * np.tanh(0.5 * (signed @ w)))
 
     def gradient(w: Floats) -> Floats:

@@ -142,7 +142,7 @@ def _examples(name: str, dataset: str, scaling: str) -> tuple[Floats, Floats]:
 
 
 def _solved(name: str, dataset: str, features: Floats, targets: Floats, l1: float, l2: float) -> Floats:
-    """Return the minimiser by feature-sign search on the normal equations."""
+    """Return the minimizer by feature-sign search on the normal equations."""
     n, d = features.shape
     try:
         return minimize_quadratic_l1(
@@ -150,7 +150,7 @@ def _solved(name: str, dataset: str, features: Floats, targets: Floats, l1: floa
         )
     except (np.linalg.LinAlgError, RuntimeError):
         raise UsageError(
-            f"family {name}: the columns of dataset {dataset!r} are linearly dependent, so the minimiser is not unique; "
+            f"family {name}: the columns of dataset {dataset!r} are linearly dependent, so the minimizer is not unique; "
             "use elastic-net with l2 above 0"
         ) from None
 
@@ -314,7 +314,7 @@ def logistic_l1(
 
 
 def _solve_logistic(signed: Floats, l1: float) -> tuple[Floats, float]:
-    """Return the minimiser and the minimum; ``signed`` are the rows sᵢaᵢ."""
+    """Return the minimizer and the minimum; ``signed`` are the rows sᵢaᵢ."""
     n, d = signed.shape
 
     def value(w: Floats) -> float:

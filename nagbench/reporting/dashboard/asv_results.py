@@ -117,8 +117,8 @@ def merge_results(several: Iterable[AsvResults]) -> AsvResults:
 
 
 def _pool_parameters(known: Benchmark, other: Benchmark) -> Benchmark:
-    alike = all(known.get(key) == other.get(key) for key in ("version", "param_names", "type"))
-    if not alike or len(known["params"]) != len(other["params"]):
+    same_benchmark = all(known.get(key) == other.get(key) for key in ("version", "param_names", "type"))
+    if not same_benchmark or len(known["params"]) != len(other["params"]):
         return known
     pairs = zip(known["params"], other["params"], strict=True)
     return {**known, "params": [list(dict.fromkeys(itertools.chain(*pair))) for pair in pairs]}

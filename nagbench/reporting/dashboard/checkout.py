@@ -17,7 +17,8 @@ class Checkout:
 
     def find_commit(self, name: str) -> tuple[str, int]:
         """Return the full hash of a commit and its date in milliseconds; raise UsageError if it does not exist."""
-        found = _git(self.root, "log", "-1", "--format=%H %ct", name, "--")
+        # A name of somebody's results that begins like an option would be one.
+        found = None if name.startswith("-") else _git(self.root, "log", "-1", "--format=%H %ct", name, "--")
         if not found:
             raise UsageError(f"commit {name!r} is not in the history of {self.root}")
         commit, seconds = found.split()

@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 import functools
+import io
+from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import BinaryIO
 
 from nagbench.core.errors import UsageError
 
 LOOPBACK = "127.0.0.1"
+_HOSTS = (LOOPBACK, "localhost")
 
 
-class _QuietHandler(SimpleHTTPRequestHandler):
+class _Handler(SimpleHTTPRequestHandler):
+    """Serves files that lie in the directory, to who asks for this machine by its own name."""
+
+    def send_head(self) -> io.BytesIO | BinaryIO | None:
+        """Refuse other hosts, as a page elsewhere asks whose name was made to point here, and links out of the folder."""
+        host = (self.headers.get("Host") or "").rpartition(":")[0] or self.headers.get("Host")
+        if host not in _HOSTS:
+            self.send_error(HTTPStatus.MISDIRECTED_REQUEST, "this server answers to 127.0.0.1 and localhost alone")
+            return None
+        if not Path(self.translate_path(self.path)).resolve().is_relative_to(Path(self.directory).resolve()):
+            self.send_error(HTTPStatus.NOT_FOUND, "File not found")
+            return None
+        return super().send_head()
+
     def log_message(self, format: str, *args: object) -> None:
         """Do not log requests."""
 
@@ -32,7 +49,7 @@ def create_server(directory: Path, port: int) -> ThreadingHTTPServer:
         If the port is not free.
     """
     try:
-        return ThreadingHTTPServer((LOOPBACK, port), functools.partial(_QuietHandler, directory=str(directory)))
+        return ThreadingHTTPServer((LOOPBACK, port), functools.partial(_Handler, directory=str(directory)))
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UsageError(f"port {port} cannot be served: {reason}") from None

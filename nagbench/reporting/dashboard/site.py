@@ -1,4 +1,4 @@
-"""The site of asv, published from results, with every asset beside the page."""
+"""The site of asv, published from results, with every asset next to the page."""
 
 from __future__ import annotations
 
@@ -106,7 +106,9 @@ def _results_of_ancestors(results: AsvResults, checkout: Checkout, warn: Warn) -
         warn(f"results are left out whose commits are not ancestors of HEAD of {checkout.root}: {', '.join(others)}")
     kept = [result for result in results.results if result.commit in commits]
     if not kept:
-        raise UsageError("no results to show: `asv run` in a checkout makes some, and --add RUN takes those of a sweep")
+        raise UsageError(
+            "no results to show: `asv run` in a checkout makes some, and --add RESULTS takes those of a sweep"
+        )
     # The page requests a graph of every benchmark that is listed, even of one that never ran.
     ran = {name for result in kept for name in result.content["results"]}
     benchmarks = {name: benchmark for name, benchmark in results.benchmarks.items() if name in ran}
@@ -162,7 +164,7 @@ def _add_empty_graphs(graphs: Path, benchmarks: Iterable[str]) -> None:
 
 
 def bundle_assets(site: Path) -> None:
-    """Copy the assets beside the page and make the page load them; raise UsageError if nagbench has no copy of one."""
+    """Copy the assets next to the page and make the page load them; raise UsageError if nagbench has no copy of one."""
     source = importlib.resources.files(__package__) / VENDOR
     copies = {item.name for item in source.iterdir()}
 

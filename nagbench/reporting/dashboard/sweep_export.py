@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -31,7 +32,7 @@ _NOT_DECISIVE = {
 _TRACKS = {
     "iterations": ("iterations", "Iterations to the tolerance"),
     "unsolved": ("runs", "Unsolved runs"),
-    "wall_time": ("seconds", "Time of one bare replay"),
+    "wall_time": ("seconds", "Time of one timed replay"),
 }
 
 
@@ -72,14 +73,23 @@ def export_sweep(sweep: SweepResults, commit: str, date: int) -> AsvResults:
             results[name] = [values, benchmarks[name]["params"], version]
     machine = sweep.manifest["machine"]
     about = {
-        "machine": machine["id"],
-        "cpu": machine["processor"],
-        "num_cpu": str(machine["cores"]),
-        "os": machine["system"],
+        "machine": _machine(sweep),
+        "cpu": str(machine.get("processor", "")),
+        "num_cpu": str(machine.get("cores", "")),
+        "os": str(machine.get("system", "")),
         "arch": "",
         "ram": "",
     }
-    return AsvResults(benchmarks, {machine["id"]: about}, [_result_file(sweep, commit, date, results)])
+    return AsvResults(benchmarks, {_machine(sweep): about}, [_result_file(sweep, commit, date, results)])
+
+
+def _machine(sweep: SweepResults) -> str:
+    return _file_name(str(sweep.manifest["machine"].get("id", "unknown")))
+
+
+def _file_name(text: str) -> str:
+    """Return a text of somebody's results as a file name in one folder."""
+    return re.sub(r"[^\w+-]|^\.", "_", text)[:100] or "_"
 
 
 def _finite_or_none(value: float) -> float | None:
@@ -87,9 +97,9 @@ def _finite_or_none(value: float) -> float | None:
 
 
 def _result_file(sweep: SweepResults, commit: str, date: int, results: Mapping[str, Any]) -> ResultFile:
-    machine = sweep.manifest["machine"]["id"]
-    python = ".".join(str(sweep.manifest["versions"]["python"]).split(".")[:2])
-    environment = f"study-{sweep.manifest['name']}"
+    machine = _machine(sweep)
+    python = ".".join(str(sweep.manifest["versions"].get("python", "")).split(".")[:2])
+    environment = f"study-{_file_name(str(sweep.manifest['name']))}"
     content = {
         "commit_hash": commit,
         "env_name": environment,
@@ -102,7 +112,7 @@ def _result_file(sweep: SweepResults, commit: str, date: int, results: Mapping[s
         "results": dict(results),
         "durations": {},
     }
-    return ResultFile(machine, f"{commit[:8]}-{environment}.json", content)
+    return ResultFile(machine, f"{_file_name(commit[:8])}-{environment}.json", content)
 
 
 def _benchmark(name: str, title: str, unit: str, axes: Sequence[Sequence[str]], version: str) -> Benchmark:

@@ -82,7 +82,7 @@ def plot_surface(problem: Problem, grid: int = _SURFACE_GRID, *, title: bool = T
 
 
 def plot_contours(problem: Problem, ax: Axes | None = None) -> Figure:
-    """Plot 50 filled contours of f over its domain, with the start and the known minimisers marked.
+    """Plot 50 filled contours of f over its domain, with the start and the known minimizers marked.
 
     Parameters
     ----------
@@ -194,7 +194,7 @@ def _draw_surface(axes: Any, problem: Problem, grid: int = _SURFACE_GRID) -> Non
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(4))
     for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
-        # One of our colours, which a dark page replaces.
+        # One of our colors, which a dark page replaces.
         axis.set_pane_color(FAINT, 0.4)
     axes.patch.set_visible(False)
     axes.tick_params(pad=1)
@@ -226,7 +226,7 @@ def _draw_marked_contours(axes: Axes, problem: Problem) -> GridHeights:
 
 
 def _mark_points(axes: Axes, problem: Problem, start: Floats, onward: Floats) -> None:
-    """Mark minimisers by stars, other stationary points by crosses, and the start by a ring, its name away from ``onward``."""
+    """Mark minimizers by stars, other stationary points by crosses, and the start by a ring, its name away from ``onward``."""
     edge: dict[str, Any] = {"linestyle": "none", "zorder": 6, "markeredgecolor": INK}
     if problem.stationary_points is not None:
         axes.plot(*problem.stationary_points.T, marker="X", markersize=6, color=PAPER, markeredgewidth=0.8, **edge)
@@ -309,7 +309,7 @@ def _draw_look_ahead(axes: Axes, problem: Problem, run: Run) -> None:
         markeredgecolor=INK,
         markeredgewidth=0.8,
         zorder=4.5,
-        label="look-ahead points",
+        label="query points",
     )
     axes.legend(loc="upper right", handlelength=1.0, frameon=True, framealpha=0.85, edgecolor="none", fontsize="small")
 
@@ -358,7 +358,7 @@ def _draw_slice(axes: Axes, problem: Problem) -> None:
     if along.goal is not None:
         axes.axvline(along.goal, color=MUTED, linewidth=1.0, linestyle=(0, (1, 2)))
         axes.annotate(
-            "minimiser",
+            "minimizer",
             (along.goal, 0.97),
             (5, 0),
             xycoords=axes.get_xaxis_transform(),

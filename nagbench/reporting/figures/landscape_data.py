@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,16 +10,13 @@ from matplotlib.colors import LogNorm, Normalize
 from nagbench.core.errors import UsageError
 from nagbench.engine.records import Run
 from nagbench.engine.tracing import queries_along
+from nagbench.problems.landscape import GROWTH, mask_nonfinite, problem_box, resample, values_in_time
 from nagbench.problems.problem import Floats, Problem
+from nagbench.problems.recorded import RecordedProblem
 from nagbench.reporting.figures.style import printable
 
 LEVELS = 50
 _GRID = 301
-# The time that a slow function may take, unless the coarsest grid takes longer.
-_SECONDS = 10.0
-_COARSEST = 25
-# A box grows to hold a path by at most this part of its width on each side.
-_GROWTH = 0.5
 _DECADES = 3.0
 
 
@@ -80,43 +76,24 @@ def evaluate_grid(problem: Problem, box: Floats, grid: int = _GRID) -> GridHeigh
     """
     check_two_dimensional(problem)
     sides = np.linspace(box[:, 0], box[:, 1], grid)
-    values = _values_in_time(problem, box, grid)
+    values, evaluated = _values(problem, box, grid)
     if np.isnan(values).all():
         raise UsageError(f"{problem.name}: f is not finite anywhere in the box of the picture")
     above, base, label = subtract_minimum(problem, values)
-    evaluated = len(values)
+    if len(values) < grid:
+        above = resample(above, box, box, grid)
     if evaluated < grid:
-        above, label = _interpolate(above, grid), f"{label}, from {evaluated} × {evaluated} points"
+        label = f"{label}, from {evaluated} × {evaluated} points"
     levels, logarithmic = contour_levels(above)
     return GridHeights(sides[:, 0], sides[:, 1], above, levels, base, logarithmic, label)
 
 
-def _values_in_time(problem: Problem, box: Floats, most: int) -> Floats:
-    """Evaluate f at as many points on a side as the time allows, which a coarse grid measures."""
-    problem.values(problem.start[None])  # Compiles, if need be.
-    began = time.perf_counter()
-    coarse = _values_on_grid(problem, box, min(most, _COARSEST))
-    each = (time.perf_counter() - began) / coarse.size
-    points = min(most, int(np.sqrt(_SECONDS / max(each, 1e-9))))
-    return _values_on_grid(problem, box, points) if points > len(coarse) else coarse
-
-
-def _values_on_grid(problem: Problem, box: Floats, points: int) -> Floats:
-    """Evaluate f at so many points on a side; a row shares the second coordinate; nan where f is not finite."""
-    x, y = np.meshgrid(*np.linspace(box[:, 0], box[:, 1], points).T)
-    return mask_nonfinite(problem.values(np.column_stack([x.ravel(), y.ravel()]))).reshape(x.shape)
-
-
-def _interpolate(heights: Floats, points: int) -> Floats:
-    """Interpolate bilinearly on a finer grid."""
-    given, wanted = (np.linspace(0.0, 1.0, count) for count in (len(heights), points))
-    rows = np.array([np.interp(wanted, given, row) for row in heights])
-    return np.array([np.interp(wanted, given, column) for column in rows.T]).T
-
-
-def mask_nonfinite(values: Floats) -> Floats:
-    """Return the values, nan where they are infinite or too large to be subtracted from one another."""
-    return np.asarray(np.where(np.abs(values) < 1e300, values, np.nan))
+def _values(problem: Problem, box: Floats, grid: int) -> tuple[Floats, int]:
+    """Return f on the grid, or on a coarser one, and the number of points on a side at which f was evaluated."""
+    if isinstance(problem, RecordedProblem):
+        return problem.sample(box, grid)
+    values = values_in_time(problem, box, grid)
+    return values, len(values)
 
 
 def subtract_minimum(problem: Problem, values: Floats) -> tuple[Floats, float, str]:
@@ -156,23 +133,15 @@ def check_two_dimensional(problem: Problem) -> None:
 def plot_box(problem: Problem, *paths: Floats) -> Floats:
     """Return the limits of each coordinate, shape (dimension, 2), in which a problem is drawn.
 
-    They are the problem's domain, or a box around its start and minimisers, grown by up to half where a path leaves it.
+    They are the problem's domain, or a box around its start and minimizers, grown by up to half where a path leaves it.
     """
-    box = _problem_box(problem)
+    box = problem_box(problem)
     width = box[:, 1] - box[:, 0]
     points = np.concatenate([problem.start[None], *(path[np.isfinite(path).all(axis=1)] for path in paths)])
     margin = 0.04 * width
-    low = np.clip(points.min(axis=0) - margin, box[:, 0] - _GROWTH * width, box[:, 0])
-    high = np.clip(points.max(axis=0) + margin, box[:, 1], box[:, 1] + _GROWTH * width)
+    low = np.clip(points.min(axis=0) - margin, box[:, 0] - GROWTH * width, box[:, 0])
+    high = np.clip(points.max(axis=0) + margin, box[:, 1], box[:, 1] + GROWTH * width)
     return np.column_stack([low, high])
-
-
-def _problem_box(problem: Problem) -> Floats:
-    if problem.domain is not None:
-        return problem.domain
-    known = problem.start[None] if problem.minimizers is None else np.vstack([problem.start, problem.minimizers])
-    margin = 0.25 * np.ptp(known, axis=0) + np.maximum(1.0, 0.1 * np.abs(known).max(axis=0))
-    return np.column_stack([known.min(axis=0) - margin, known.max(axis=0) + margin])
 
 
 def gradient_points(problem: Problem, run: Run, most: int = 1000) -> Floats:
@@ -199,7 +168,7 @@ class Slice:
     t, values : array
         Positions along the line and f there.
     goal : float or None
-        The position of the minimiser, if one is known.
+        The position of the minimizer, if one is known.
     label : str
         What the positions mean.
     """
@@ -211,14 +180,14 @@ class Slice:
 
 
 def evaluate_slice(problem: Problem, count: int = 601) -> Slice:
-    """Evaluate f along the line from the start through the nearest known minimiser, or else down the gradient."""
+    """Evaluate f along the line from the start through the nearest known minimizer, or else down the gradient."""
     direction = np.zeros(problem.dimension)
     if problem.minimizers is not None:
         offsets = problem.minimizers - problem.start
         direction = offsets[np.argmin(np.linalg.norm(offsets, axis=1))]
     if np.any(direction):
         goal, span = 1.0, (-0.25, 1.35)
-        label = "from the start (0) to the nearest known minimiser (1)"
+        label = "from the start (0) to the nearest known minimizer (1)"
     else:
         goal, span, direction = None, (-1.0, 3.0), _newton_step(problem)
         label = "from the start (0) down the gradient, in steps to the least point of the parabola there"

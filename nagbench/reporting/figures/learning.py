@@ -22,7 +22,7 @@ _SIZE = (331.2, 223.2)
 def plot_learning_curves(problem: Problem, *runs: Run) -> Figure:
     """Plot the metrics of runs, one panel for each quantity (loss, accuracy).
 
-    Each run has its method's colour; training is a full line, validation a dashed one. The horizontal axis holds epochs for
+    Each run has its method's color; training is a full line, validation a dashed one. The horizontal axis holds epochs for
     mini-batches and iterations otherwise.
     """
     kinds = list(dict.fromkeys(name.partition("_")[2] for name in runs[0].metrics))

@@ -26,7 +26,7 @@ def plot_log_ratios(
     title: str = "",
     size: tuple[float, float] = (5.4, 3.7),
 ) -> Figure:
-    """Plot log₂ of the cost of ``first`` over that of ``second``, sorted, in the colour of the cheaper one.
+    """Plot log₂ of the cost of ``first`` over that of ``second``, sorted, in the color of the cheaper one.
 
     Paler bars to the edge are instances that only one of the two solved; those that neither solved have no bar and are counted
     below the axis.
@@ -40,7 +40,7 @@ def plot_log_ratios(
     by : {"iterations", "evaluations", "time"}
         The cost.
     optimizers : tuple of str, optional
-        The optimizers that decide the colours, by default the names.
+        The optimizers that decide the colors, by default the names.
     title : str
         The title of the figure; empty for none.
     size : tuple of float
@@ -52,7 +52,7 @@ def plot_log_ratios(
         If the table is empty.
     """
     if table.empty:
-        raise UsageError("the two methods share no problem, so there is nothing to draw")
+        raise UsageError("the two algorithms share no problem, so there is nothing to draw")
     finite = table.loc[np.isfinite(table["log_ratio"]), "log_ratio"].abs()
     edge = 1.15 * max(float(finite.max()) if len(finite) else 1.0, 1.0)
     colors = [style_of(name).color for name in optimizers or (first, second)]

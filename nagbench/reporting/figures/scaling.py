@@ -1,4 +1,4 @@
-"""How counts grow with the condition number or the dimension, beside the slopes of theory."""
+"""How counts grow with the condition number or the dimension, with theoretical slopes."""
 
 from __future__ import annotations
 

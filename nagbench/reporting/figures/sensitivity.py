@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from nagbench.analysis.formatting import measure_sign, number, whole
 from nagbench.core.errors import UsageError
+from nagbench.experiments.minima import endings, solved
 from nagbench.problems.problem import Floats
 from nagbench.reporting.figures.style import (
     HEIGHTS,
@@ -39,10 +40,10 @@ from nagbench.reporting.figures.style import (
 # Few iterations are dark, many pale.
 _COUNT_COLORS = HEIGHTS.reversed().with_extremes(bad="none")
 _ENDINGS = {"budget": ("#d9dce1", "over budget"), "diverged": ("#f1c9b5", "diverged"), "stalled": ("#d6c6e1", "stalled"),
-         "error": ("#3a3f4a", "error")}  # fmt: skip
+         "elsewhere": ("#c3d3cf", "converged elsewhere"), "error": ("#3a3f4a", "error")}  # fmt: skip
 _BOUNDARY_LABELS = {
     "everywhere": "stable up to here in theory",
-    "minimiser": "stable up to here at the minimiser (L estimated)",
+    "minimizer": "stable up to here at the minimizer (L estimated)",
     "start": "stable up to here at the start (L estimated)",
 }
 _MOMENTUM_TICKS = (0.0, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999)
@@ -59,7 +60,7 @@ class _Scale:
 def plot_sensitivity_map(cells: pd.DataFrame, edge: pd.DataFrame | None = None, *, title: str = "") -> Figure:
     """Plot iterations to the tolerance over two hyperparameters, of one method on one problem.
 
-    Dark cells need few iterations; those that did not converge have the colour of how they ended. The star is the best cell. A
+    Dark cells need few iterations; those that did not converge have the color of how they ended. The star is the best cell. A
     momentum m is spaced by the logarithm of 1 − m.
 
     Parameters
@@ -77,7 +78,8 @@ def plot_sensitivity_map(cells: pd.DataFrame, edge: pd.DataFrame | None = None, 
         If the rows are no full grid of two hyperparameters.
     """
     x, y = map_axes(cells)
-    counts, endings = (_pivot(cells, x, y, column) for column in ("iterations", "status"))
+    cells = cells.assign(ending=endings(cells))
+    counts, ended = (_pivot(cells, x, y, column) for column in ("iterations", "ending"))
     scales = _scale_of(counts.columns.to_numpy()), _scale_of(counts.index.to_numpy())
     borders = (
         _cell_borders(scales[0].position(counts.columns.to_numpy())),
@@ -86,7 +88,7 @@ def plot_sensitivity_map(cells: pd.DataFrame, edge: pd.DataFrame | None = None, 
     with figure_style():
         figure = new_figure(6.6, 5.2)
         axes = figure.add_subplot()
-        mesh = _draw_cells(axes, borders, counts.to_numpy(float), endings.to_numpy())
+        mesh = _draw_cells(axes, borders, counts.to_numpy(float), ended.to_numpy())
         if mesh is not None:
             locator = LogLocator(subs=(1.0, 2.0, 5.0))
             add_colorbar(
@@ -95,7 +97,7 @@ def plot_sensitivity_map(cells: pd.DataFrame, edge: pd.DataFrame | None = None, 
         drawn = [
             _draw_best(axes, cells, (x, y), scales),
             _draw_boundary(axes, edge, y, scales),
-            *_legend_patches(endings),
+            *_legend_patches(ended),
         ]
         axes.set(xlim=borders[0][[0, -1]], ylim=borders[1][[0, -1]], xlabel=_label(x), ylabel=_label(y))
         scales[0].set_ticks(axes.xaxis)
@@ -121,7 +123,7 @@ def map_axes(cells: pd.DataFrame) -> tuple[str, str]:
         if not pd.api.types.is_numeric_dtype(cells[name].infer_objects()):
             raise UsageError(f"a map needs two hyperparameters that are numbers, which {name} is not")
     if cells[["problem", "optimizer", "tolerance"]].drop_duplicates().shape[0] != 1:
-        raise UsageError("a map shows one method on one problem at one tolerance")
+        raise UsageError("a map shows one algorithm on one problem at one tolerance")
     first, second = sorted(varied, key=lambda name: name != "step_size")
     return first, second
 
@@ -133,18 +135,18 @@ def _pivot(cells: pd.DataFrame, x: str, y: str, column: str) -> pd.DataFrame:
     return grid
 
 
-def _legend_patches(endings: pd.DataFrame) -> list[Artist]:
-    statuses = set(endings.to_numpy().ravel())
+def _legend_patches(ended: pd.DataFrame) -> list[Artist]:
+    statuses = set(ended.to_numpy().ravel())
     return [Patch(facecolor=color, label=word) for status, (color, word) in _ENDINGS.items() if status in statuses]
 
 
-def _draw_cells(axes: Axes, borders: tuple[Floats, Floats], counts: Floats, endings: NDArray[Any]) -> QuadMesh | None:
+def _draw_cells(axes: Axes, borders: tuple[Floats, Floats], counts: Floats, ended: NDArray[Any]) -> QuadMesh | None:
     """Colour the cells, and return the mesh of those that converged."""
     for status, (color, _) in _ENDINGS.items():
-        if (endings == status).any():
-            there = np.where(endings == status, 1.0, np.nan)
+        if (ended == status).any():
+            there = np.where(ended == status, 1.0, np.nan)
             axes.pcolormesh(*borders, there, cmap=ListedColormap([color]), rasterized=True)
-    counts = np.where(endings == "converged", np.maximum(counts, 1.0), np.nan)
+    counts = np.where(ended == "converged", np.maximum(counts, 1.0), np.nan)
     if not np.isfinite(counts).any():
         return None
     least, most = float(np.nanmin(counts)), float(np.nanmax(counts))
@@ -153,7 +155,7 @@ def _draw_cells(axes: Axes, borders: tuple[Floats, Floats], counts: Floats, endi
 
 
 def _draw_best(axes: Axes, cells: pd.DataFrame, names: tuple[str, str], scales: tuple[_Scale, _Scale]) -> Line2D | None:
-    converged = cells[cells["status"] == "converged"]
+    converged = cells[solved(cells)]
     if converged.empty:
         return None
     best = converged.iloc[int(converged["iterations"].argmin())]
@@ -204,7 +206,7 @@ def _set_log_ticks(axis: Axis) -> None:
 
 
 def _cell_borders(positions: Floats) -> Floats:
-    """Return borders half-way between neighbours, and as far out at the ends."""
+    """Return borders half-way between neighbors, and as far out at the ends."""
     if positions.size == 1:
         return np.array([positions[0] - 0.5, positions[0] + 0.5])
     inner = 0.5 * (positions[1:] + positions[:-1])

@@ -80,7 +80,7 @@ def define_image(image: ContourImage, name: str) -> str:
 
 
 def encode_png(pixels: NDArray[np.uint8]) -> bytes:
-    """Return an image of at most 256 colours as a PNG with a palette, a tenth of the size of one in full colour."""
+    """Return an image of at most 256 colors as a PNG with a palette, a tenth of the size of one in full color."""
     colors, indices = np.unique(pixels.reshape(-1, 3), axis=0, return_inverse=True)
     height, width = pixels.shape[:2]
     # Every row begins with its filter, 0 for none.
@@ -105,7 +105,7 @@ class PathPicture:
     queried : array, shape (n, 2)
         The points at which the gradient was taken.
     minimizers : array or None
-        The problem's known minimisers.
+        The problem's known minimizers.
     style : LineStyle
     image : ContourImage
     image_id : str
@@ -232,7 +232,7 @@ def plot_small_path(picture: PathPicture) -> Figure:
 
 
 def _draw_look_ahead(axes: Axes, picture: PathPicture) -> None:
-    """Draw rings at the look-ahead points and dotted lines from the iterates, as one line with gaps."""
+    """Draw rings at the query points and dotted lines from the iterates, as one line with gaps."""
     iterates, queried = picture.look_ahead
     ties = np.full((3 * len(queried), 2), np.nan)
     ties[0::3], ties[1::3] = iterates, queried

@@ -1,6 +1,6 @@
-"""The style of all figures: the colour, dash and marker of each optimizer, and how figures are made and saved.
+"""The style of all figures: the color, dash and marker of each optimizer, and how figures are made and saved.
 
-Colours are those of Okabe and Ito (2008) and Tol's "muted" (2021), which colour-blind readers can tell apart, without those
+Colors are those of Okabe and Ito (2008) and Tol's "muted" (2021), which color-blind readers can tell apart, without those
 too pale for a thin line on white; dash and marker repeat the distinction. The user's rcParams are left alone: figures are
 made as objects, inside `figure_style()`, and saved by `save_figure`.
 """
@@ -28,7 +28,7 @@ from matplotlib.ticker import FuncFormatter, Locator, NullLocator
 from nagbench.core.errors import UsageError
 
 INK, MUTED, RULE, FAINT, PAPER = "#1f2430", "#5b6472", "#c3c9d2", "#e6e9ee", "#ffffff"
-# The colour that replaces each of ours on a dark page.
+# The color that replaces each of ours on a dark page.
 DARK = {
     INK: "#e8eaf0", MUTED: "#a3acba", RULE: "#4a5261", FAINT: "#2c323d", PAPER: "#171a21",
     "#0072b2": "#4db3f0", "#d55e00": "#ff8a3d", "#009e73": "#2fcf9f", "#cc79a7": "#e79bc4", "#595f69": "#b6bdc9",
@@ -53,7 +53,7 @@ class LineStyle:
     marker : str
         A marker of matplotlib.
     hollow : bool
-        Draw a thinner line with hollow markers, for a second mode beside the first.
+        Draw a thinner line with hollow markers, for a second mode next to the first.
     """
 
     color: str
@@ -85,8 +85,8 @@ _FREE_COLORS = tuple(color for color in DARK if color not in _RESERVED_COLORS)
 def style_of(optimizer: str, variant: int = 0) -> LineStyle:
     """Return the line style of an optimizer.
 
-    Well-known names have a fixed style. Others get one from a hash of the name, in none of the fixed colours, so that it is
-    the same in every report. Variants of one optimizer keep its colour and differ in dash and marker.
+    Well-known names have a fixed style. Others get one from a hash of the name, in none of the fixed colors, so that it is
+    the same in every report. Variants of one optimizer keep its color and differ in dash and marker.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def _style_from_hash(name: str) -> LineStyle:
     )
 
 
-# The colour of a minimiser.
+# The color of a minimizer.
 STAR = "#ffc83d"
 HEIGHTS = LinearSegmentedColormap.from_list(
     "nagbench", ["#fdf6e3", "#d9e7d6", "#9fcac7", "#5fa3b5", "#37739c", "#28467c", "#1f2350"]
@@ -194,7 +194,7 @@ def add_colorbar(
     axes: Sequence[Axes], colors: ScalarMappable, label: str, *, locator: Locator | None = None,
     write: Callable[[float, object], str] | None = None, shrink: float = 0.9, aspect: float = 28,
 ) -> None:  # fmt: skip
-    """Put a colour bar beside the axes, with a locator of its ticks and a function that writes them, if given."""
+    """Put a color bar next to the axes, with a locator of its ticks and a function that writes them, if given."""
     figure = axes[0].get_figure(root=True)
     assert isinstance(figure, Figure)
     bar = figure.colorbar(colors, ax=list(axes), label=label, pad=0.02, shrink=shrink, aspect=aspect)

@@ -1,4 +1,4 @@
-"""SVG elements of a page: themed colours, markers, swatches, and matplotlib figures as inline SVG."""
+"""SVG elements of a page: themed colors, markers, swatches, and matplotlib figures as inline SVG."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ ET.register_namespace("xlink", "http://www.w3.org/1999/xlink")
 
 
 def css_variable(color: str) -> str:
-    """Return the name of the CSS variable that replaces one of our colours."""
+    """Return the name of the CSS variable that replaces one of our colors."""
     return f"--ink-{color.lstrip('#')}"
 
 
 def themed_color(color: str) -> str:
-    """Return one of our colours as its CSS variable, with the colour itself as fallback."""
+    """Return one of our colors as its CSS variable, with the color itself as fallback."""
     return f"var({css_variable(color)},{color})"
 
 
 def inline_svg(figure: Figure, prefix: str, *, title: str, titles: Mapping[str, str] | None = None) -> str:
     """Return a matplotlib figure as an ``<svg>`` element for a page.
 
-    Our colours become CSS variables, so that the page's theme applies; fonts and size are left to the page.
+    Our colors become CSS variables, so that the page's theme applies; fonts and size are left to the page.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def _drop_metadata(root: ET.Element) -> None:
 
 
 def _rewrite(element: ET.Element, prefix: str) -> None:
-    """Prefix ids and references to them, and replace our colours and fonts."""
+    """Prefix ids and references to them, and replace our colors and fonts."""
     for name, value in element.attrib.items():
         if name == "id":
             element.set(name, f"{prefix}-{value}")

@@ -16,7 +16,7 @@ from nagbench.reporting.figures.style import FAINT, INK, MUTED, PAPER, RULE, pri
 from nagbench.reporting.figures.svg import MAX_TITLE, marker_path, themed_color
 
 _FONT_SIZE = 9.5
-# Points nearer than this to the line through their neighbours are not written, in points of the picture.
+# Points nearer than this to the line through their neighbors are not written, in points of the picture.
 _FLAT = 0.05
 # Markers stand at these parts of the frame's diagonal along a line: the first, and from one to the next.
 _FIRST_MARKER, _MARKER_STEP = 0.02, 0.16
@@ -171,7 +171,7 @@ def polyline(x: Floats, y: Floats) -> str:
 def _shaping_points(x: Floats, y: Floats) -> NDArray[np.intp]:
     """Return the indices of the points that shape the line.
 
-    In each pass every second point that lies on the line through its neighbours is dropped, until none does.
+    In each pass every second point that lies on the line through its neighbors is dropped, until none does.
     """
     kept = np.arange(len(x))
     while len(kept) > 2:

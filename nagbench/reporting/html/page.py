@@ -82,7 +82,7 @@ def _numbered(sections: list[Section]) -> Iterator[Section]:
 
 def _tiles(context: ReportContext) -> list[tuple[str, str]]:
     """Return the numbers at the top of the page, each with its label."""
-    converged = (context.rows["status"] == "converged").sum()
+    converged = (context.rows["ending"] == "converged").sum()
     tiles = [
         (whole(len(context.tasks)), "problems"),
         (whole(len(context.methods)), "methods"),

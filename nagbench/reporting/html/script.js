@@ -29,7 +29,9 @@
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   };
   const field = (value) => {
-    const text = value === null || value === undefined ? "" : String(value);
+    const plain = value === null || value === undefined ? "" : String(value);
+    // A spreadsheet would run a name that begins like a formula.
+    const text = /^[=+\-@\t\r]/.test(plain) && Number.isNaN(Number(plain)) ? `'${plain}` : plain;
     return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
   const csv = (head, rows) => [head, ...rows].map((row) => row.map(field).join(",") + "\n").join("");

@@ -90,19 +90,37 @@ def _differences(probe: Probe) -> Slope:
 
     def slope(x: Floats, direction: Floats, rows: Ints) -> tuple[float, float]:
         size = max(1.0, float(np.abs(x).max())) / float(np.abs(direction).max())
-        tables = [_ridders(probe, x, direction, rows, size, first) for first in (1e-1, 1e-2, 1e-3, 1e-4)]
+        grain = _resolution(probe, x, direction, rows, size)
+        tables = [_ridders(probe, x, direction, rows, size, first, grain) for first in (1e-1, 1e-2, 1e-3, 1e-4)]
         return min(tables, key=lambda table: table[1] if np.isfinite(table[1]) else np.inf)
 
     return slope
 
 
-def _ridders(probe: Probe, x: Floats, direction: Floats, rows: Ints, size: float, first: float) -> tuple[float, float]:
+def _resolution(probe: Probe, x: Floats, direction: Floats, rows: Ints, size: float) -> float:
+    """Return the least step that f makes near x, as a multiple of the rounding in double precision; 1 if it is that.
+
+    A function that computes in single precision, or rounds its value, jumps by more than that. Of its values at distances
+    that double from nothing to a thousandth on, the smallest difference that is not 0 is such a jump.
+    """
+    distances = size * 1e-17 * 2.0 ** np.arange(47.0)
+    values, _ = probe.evaluate(x + distances[:, None] * direction, rows)
+    gaps = np.diff(np.unique(values[np.isfinite(values)]))
+    if not gaps.size:
+        return 1.0
+    unit = float(_rounding(np.array([values[0]] * 2), (values[-1:] - values[:1]) / distances[-1], size)[0])
+    return max(1.0, float(gaps.min()) / unit) if unit > 0.0 else 1.0
+
+
+def _ridders(
+    probe: Probe, x: Floats, direction: Floats, rows: Ints, size: float, first: float, grain: float = 1.0
+) -> tuple[float, float]:
     """Extrapolate central differences to step 0 by Ridders' method.
 
     Notes
     -----
-    The uncertainty of an entry is its difference from its neighbours, as in the reference, plus a bound on rounding,
-    because neighbours may agree by chance to more digits than the values of f have.
+    The uncertainty of an entry is its difference from its neighbors, as in the reference, plus a bound on rounding,
+    because neighbors may agree by chance to more digits than the values of f have.
 
     References
     ----------
@@ -112,7 +130,7 @@ def _ridders(probe: Probe, x: Floats, direction: Floats, rows: Ints, size: float
     ahead, behind = x + steps[:, None] * direction, x - steps[:, None] * direction
     values, _ = probe.evaluate(np.concatenate([ahead, behind]), rows)
     row = (values[: steps.size] - values[steps.size :]) / (2.0 * steps)
-    noise = _rounding(values, row, size) / steps
+    noise = grain * _rounding(values, row, size) / steps
     best, error = np.nan, np.inf
     factor = 1.4**2
     for _ in range(1, steps.size):

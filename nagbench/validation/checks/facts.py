@@ -1,4 +1,4 @@
-"""Claimed facts of a problem, tested at the minimiser, at sampled points, and between pairs of them."""
+"""Claimed facts of a problem, tested at the minimizer, at sampled points, and between pairs of them."""
 
 from __future__ import annotations
 
@@ -37,24 +37,24 @@ def shapes(probe: Probe) -> Finding:
 
 
 def minimum(probe: Probe) -> Finding:
-    """Check f(x*) = f* at every known minimiser, to ten digits of f* or to the accuracy that ten digits of x* allow."""
+    """Check f(x*) = f* at every known minimizer, to ten digits of f* or to the accuracy that ten digits of x* allow."""
     p = probe.problem
     if p.minimum is None or p.minimizers is None:
-        return skipped("no minimum or no minimiser is known")
+        return skipped("no minimum or no minimizer is known")
     values = p.values(p.minimizers)
     allowed = [abs(p.minimum) * _DIGITS + _digit_sensitivity(probe, x)[0] for x in p.minimizers]
     return compare("|f(x*) − f*|", np.abs(values - p.minimum), allowed, p.minimizers)
 
 
 def stationary(probe: Probe) -> Finding:
-    """Check ∇f = 0 at every known minimiser and stationary point, as far as ten digits of the point allow.
+    """Check ∇f = 0 at every known minimizer and stationary point, as far as ten digits of the point allow.
 
     Of a composite problem the gradient mapping takes the place of ∇f.
     """
     p = probe.problem
     known = [array for array in (p.minimizers, p.stationary_points) if array is not None]
     if not known:
-        return skipped("no minimiser or stationary point is known")
+        return skipped("no minimizer or stationary point is known")
     points = np.concatenate(known)
     if p.composite:
         slopes = np.array([probe.mapping(x) for x in points])
@@ -180,7 +180,7 @@ def _paired_changes(probe: Probe) -> tuple[Floats, Floats, Floats, Floats, Float
     finite = np.isfinite(change).all(axis=1) & (np.abs(away).max(axis=1) > 0.0)
     x, y, away, change = x[finite], y[finite], away[finite], change[finite]
     size = np.linalg.norm(at_x[finite], axis=1) + np.linalg.norm(at_y[finite], axis=1)
-    # Near a minimiser ∇f is a small difference of terms of the size of the curvature times x, which bound its rounding.
+    # Near a minimizer ∇f is a small difference of terms of the size of the curvature times x, which bound its rounding.
     steep = np.max(np.linalg.norm(change, axis=1) / np.linalg.norm(away, axis=1), initial=0.0)
     terms = steep * (np.linalg.norm(x, axis=1) + np.linalg.norm(y, axis=1))
     return x, y, away, change, 1e-12 * size + 1e-14 * terms

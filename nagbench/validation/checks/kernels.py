@@ -1,4 +1,4 @@
-"""Contract of a problem's kernels: write all of `out` and nothing else, keep no state, agree on both engines."""
+"""Contract of a problem's kernels: write all of `out` and nothing else, keep no state, agree compiled and in plain Python."""
 
 from __future__ import annotations
 

@@ -5,13 +5,22 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from nagbench.core.errors import UsageError, one_line
 from nagbench.core.remote import remote_call
 from nagbench.engine.single_run import run
-from nagbench.optimizers.algorithm import Method, Optimizer, Update, make_update, textbook_hyperparameters
+from nagbench.optimizers.algorithm import (
+    Method,
+    Optimizer,
+    Update,
+    format_value,
+    make_update,
+    textbook_hyperparameters,
+)
 from nagbench.optimizers.hyperparameters import Hyperparameter
 from nagbench.problems.lookup import problem as make_problem
 from nagbench.problems.problem import Floats
@@ -140,7 +149,7 @@ def hyperparameters(probe: AlgorithmProbe) -> Finding:
                 hyper.check(probe.method.name, name, value)
             except UsageError as error:
                 return failed(f"the {what} is not valid: {error}")
-    return passed(", ".join(f"{name}={value:g}" for name, value in probe.optimizer.hyperparameters.items()))
+    return passed(", ".join(f"{name}={format_value(value)}" for name, value in probe.optimizer.hyperparameters.items()))
 
 
 def use(probe: AlgorithmProbe) -> Finding:
@@ -149,13 +158,14 @@ def use(probe: AlgorithmProbe) -> Finding:
         before = probe.iterates()
     except IndexError as error:
         return failed(f"the update reads beyond its hyperparameters or its {probe.method.slots} slots: {error}")
+    idle = []
     for name, hyper in probe.method.hyperparameters.items():
         others = _other_values(probe, name, hyper)
-        if all(np.array_equal(before, probe.iterates(values={name: value})) for value in others):
-            tried = ", ".join(f"{value:g}" for value in others)
-            if probe.method.session is not None:
-                return passed(f"{name} makes no difference to {_STEPS} iterations (tried {tried})")
-            return failed(f"{name} makes no difference to {_STEPS} iterations (tried {tried})")
+        if others and all(np.array_equal(before, probe.iterates(values={name: value})) for value in others):
+            tried = ", ".join(map(hyper.text, others))
+            idle.append(f"{name} makes no difference to {_STEPS} iterations (tried {tried})")
+    if idle:
+        return passed("; ".join(idle)) if probe.method.session is not None else failed("; ".join(idle))
     return _check_requests(probe, before) or passed()
 
 
@@ -181,16 +191,33 @@ def _check_requests(probe: AlgorithmProbe, before: Floats) -> Finding | None:
 
 def _other_values(probe: AlgorithmProbe, name: str, hyper: Hyperparameter) -> list[float]:
     """Return other valid values of a hyperparameter that the library does not refuse."""
-    values = probe.optimizer.hyperparameters
-    least = max(hyper.low_bound, 0.0)
-    most = hyper.high_bound if math.isfinite(hyper.high_bound) else 10.0 * abs(values[name]) + 1.0
-    tried = [least + share * (most - least) for share in (0.25, 0.5, 0.75)]
-    refuses = probe.method.refuses or (lambda _: None)
+    values, refuses = probe.optimizer.hyperparameters, probe.method.refuses or (lambda _: None)
+    given = values[name]
     return [
         other
-        for other in tried
-        if other != values[name] and least < other < hyper.high_bound and refuses({**values, name: other}) is None
+        for other in _candidates(hyper, given)
+        if other != given and _is_valid(hyper, name, other) and refuses({**values, name: other}) is None
     ]
+
+
+def _candidates(hyper: Hyperparameter, given: float) -> list[float]:
+    """Return values to try: within the tuning range if there is one, else between the bounds or up to ten times the given."""
+    if hyper.choices:
+        return [float(at) for at in range(len(hyper.choices))]
+    if hyper.tuning is not None:
+        return [hyper.value_at(share) for share in (0.25, 0.5, 0.75)]
+    least, size = max(hyper.low_bound, 0.0), 0.0 if math.isnan(given) else abs(given)
+    most = hyper.high_bound if math.isfinite(hyper.high_bound) else 1.0 if 0.0 < size < 1.0 else 10.0 * size + 1.0
+    tried = [least + share * (most - least) for share in (0.25, 0.5, 0.75)]
+    return list(dict.fromkeys(map(float, map(math.ceil, tried)))) if hyper.integer else tried
+
+
+def _is_valid(hyper: Hyperparameter, name: str, value: float) -> bool:
+    try:
+        hyper.check("", name, value)
+    except UsageError:
+        return False
+    return hyper.choices != () or hyper.low_bound < value
 
 
 def inputs(probe: AlgorithmProbe) -> Finding:
@@ -342,7 +369,29 @@ def gradient(probe: AlgorithmProbe) -> Finding:
             if probe.method.library == "own":
                 return failed(f"iteration {k} writes to the gradient")
             return passed("the library writes to the gradient, which is computed anew before it is read again")
-    return passed()
+    return _compare_with_shared_arrays(probe)
+
+
+def _compare_with_shared_arrays(probe: AlgorithmProbe) -> Finding:
+    """Say whether a user's optimizer would be another one if x and the gradient were the same arrays throughout."""
+    session: Any = probe.method.session
+    if not hasattr(session, "shared"):
+        return passed()
+    fresh = probe.iterates()
+    try:
+        shared = AlgorithmProbe(
+            Optimizer(replace(probe.method, session=replace(session, shared=True)), probe.optimizer.hyperparameters)
+        )
+        shared.gradients = probe.gradients
+        differ = ~np.all(shared.iterates() == fresh, axis=1)
+    except Exception as error:
+        return passed(f"with the same arrays in every iteration it raised {one_line(error)}; here each has its own")
+    if not differ.any():
+        return passed()
+    return passed(
+        "it keeps or replaces an array that it is given: with the same arrays in every iteration it would part in "
+        f"iteration {int(np.argmax(differ))}; here each iteration has its own, as in its author's loop"
+    )
 
 
 def bowl(probe: AlgorithmProbe) -> Finding:

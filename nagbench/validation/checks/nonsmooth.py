@@ -86,7 +86,7 @@ def prox_engines(probe: Probe) -> Finding:
 
 
 def gap(probe: Probe) -> Finding:
-    """Check that the duality gap is at least F − F* at feasible points, and no more than rounding at a minimiser."""
+    """Check that the duality gap is at least F − F* at feasible points, and no more than rounding at a minimizer."""
     problem = probe.problem
     if problem.gap_kernel is None:
         return skipped("no duality gap is given")
@@ -104,7 +104,7 @@ def gap(probe: Probe) -> Finding:
         return finding
     scale = 1e-12 * max(abs(problem.minimum), float(gaps.max()))
     return compare(
-        "gap at a minimiser", evaluation.penalties(problem, problem.minimizers, "gap"), scale, problem.minimizers
+        "gap at a minimizer", evaluation.penalties(problem, problem.minimizers, "gap"), scale, problem.minimizers
     )
 
 

@@ -1,4 +1,4 @@
-"""Contract of a problem: the behaviour of its kernels, and its claimed facts where they can be tested."""
+"""Contract of a problem: the behavior of its kernels, and its claimed facts where they can be tested."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from nagbench.validation.checks.findings import (
     run_check,
     run_checks,
     skipped,
+    text_of,
 )
 from nagbench.validation.checks.kernels import KERNELS
 from nagbench.validation.checks.nonsmooth import NONSMOOTH
@@ -29,6 +30,8 @@ from nagbench.validation.checks.probe import Probe
 
 ProblemCheck = Callable[[Probe], Finding]
 _ALL_COORDINATES = 10
+# A segment becomes a ten-millionth as long; a gradient that still changes by this share of its norm has a kink.
+_HALVINGS, _JUMP = 24, 1e-2
 
 
 def check_problem(problem: Problem, *, seed: int = 0, speed: bool = True) -> list[CheckResult]:
@@ -84,8 +87,30 @@ def gradient(probe: Probe) -> Finding:
     deviations, allowed, points = (np.array(column) for column in zip(*rows, strict=True))
     return compare(
         f"deviation of the gradient from {reference.name}", deviations, allowed, points,
-        f" ({len({*map(bytes, points)})} points{probe.on_rows})",
+        f" ({len({*map(bytes, points)})} points{probe.on_rows}){_kink(probe)}",
     )  # fmt: skip
+
+
+def _kink(probe: Probe) -> str:
+    """Return the remark that the gradient jumps somewhere, or "".
+
+    Between two points of a segment, the half with the larger change of the gradient is kept: where the gradient is
+    continuous, the change tends to 0 with the length; at a kink it does not.
+    """
+    points, _, slopes = probe.sampled
+    for x, y, slope_x, slope_y in zip(points[:-1], points[1:], slopes[:-1], slopes[1:], strict=True):
+        low, high, at_low, at_high = x, y, slope_x, slope_y
+        for _ in range(_HALVINGS):
+            middle = 0.5 * (low + high)
+            here = probe.evaluate(middle)[1][0]
+            if np.linalg.norm(here - at_low) >= np.linalg.norm(here - at_high):
+                high, at_high = middle, here
+            else:
+                low, at_low = middle, here
+        jump = float(np.linalg.norm(at_high - at_low))
+        if jump > _JUMP * max(float(np.linalg.norm(at_high)), float(np.linalg.norm(at_low))):
+            return f"; the gradient has a kink near x = {text_of(low)}, where it jumps by {jump:.3g}: f has no L there"
+    return ""
 
 
 def _slope_deviations(probe: Probe, reference: Reference, draw: int, x: Floats) -> list[tuple[float, float, Floats]]:

@@ -174,7 +174,7 @@ def rates(conditions: tuple[float, ...] = (10.0, 100.0, 1000.0)) -> ClaimResult:
     Notes
     -----
     The rate is the factor by which ‖∇f‖ shrinks per iteration from 10⁻⁵⁰, in iteration k₁, to 10⁻¹⁵⁰, in k₂. Such
-    numbers can be represented because the minimiser is the origin. A double root ρ leaves k·ρᵏ, which adds at most the
+    numbers can be represented because the minimizer is the origin. A double root ρ leaves k·ρᵏ, which adds at most the
     factor (k₂/k₁)^(1/(k₂ − k₁)): ``double_root`` is the published rate times this factor, and a measured rate lies
     between the two.
     """

@@ -24,7 +24,7 @@ PROBLEMS = ("ill-conditioned-1e2", "ill-conditioned-1e4", "rosenbrock", "rosenbr
 
 
 def ripple(conditions: tuple[float, ...] = (1e2, 1e3, 1e4, 1e5)) -> ClaimResult:
-    """Compare the distance between neighbouring minima of f(x_k) along a run of FISTA with π√κ.
+    """Compare the distance between neighboring minima of f(x_k) along a run of FISTA with π√κ.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def ripple(conditions: tuple[float, ...] = (1e2, 1e3, 1e4, 1e5)) -> ClaimResult:
 
 
 def _minima(values: Floats) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
-    """Return the iterations at which the values are below both neighbours."""
+    """Return the iterations at which the values are below both neighbors."""
     inner = values[1:-1]
     return np.flatnonzero((inner < values[:-2]) & (inner <= values[2:])) + 1
 

@@ -113,7 +113,7 @@ def _compare_methods(problem: Problem, oracle: str, plan: Plan) -> Mapping[str, 
     }  # fmt: skip
     low, high = _interval(slopes[1] - slopes[0])
     row |= {"slope_low": low, "slope_high": high}
-    row["rate"] = "better" if high < 0 else "worse" if low > 0 else "not told apart"
+    row["rate"] = "better" if high < 0 else "worse" if low > 0 else "indistinguishable"
     gaps = np.log(nesterov / descent)
     row["ratio_first"] = float(np.exp(gaps[:, 0].mean()))
     row["ratio_last"] = float(np.exp(gaps[:, -1].mean()))

@@ -19,7 +19,7 @@ class EquivalenceClass:
     names : tuple of str
         The implementations; those with the same bits are adjacent.
     joints : tuple of str
-        A sign between each two neighbours: "=" for the same bits, "≈" for equality up to rounding.
+        A sign between each two neighbors: "=" for the same bits, "≈" for equality up to rounding.
     distance, ulps : float
         The largest over all pairs.
     told_until : int

@@ -1,10 +1,10 @@
-"""Published forms of the methods, written as plainly as possible, by which implementations are recognised.
+"""Published forms of the methods, written as plainly as possible, by which implementations are recognized.
 
 Each is an update on whole arrays at one point, where the gradient is taken. They are not meant for sweeps: they exist
 so that "this library implements that formula" is the result of a run, not of a name. Two forms of one group are equal
 in some scenarios and differ in others, which distinguishes implementations.
 
-Hyperparameters are those of the group, and for some forms the neighbouring values of a schedule (``previous_…``,
+Hyperparameters are those of the group, and for some forms the neighboring values of a schedule (``previous_…``,
 ``next_…``) or their combination.
 """
 
@@ -274,7 +274,7 @@ def _lion(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def]
     slots[0] = beta2 * slots[0] + (1.0 - beta2) * g
 
 
-# Nesterov's method as written by three more sources. They are not used to recognise implementations, but verified like
+# Nesterov's method as written by three more sources. They are not used to recognize implementations, but verified like
 # a library.
 PUBLISHED: dict[str, Method] = {}
 

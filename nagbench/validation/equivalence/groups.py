@@ -87,7 +87,7 @@ def _dampened_step(values: Schedule) -> Array:
     return values["step_size"] * (1.0 - values["dampening"])
 
 
-_VELOCITY = "the velocity holds past step sizes, the buffer does not: it is a velocity that decays with m·s_k/s_{k−1}"
+_VELOCITY = "the velocity holds past step sizes; the buffer does not: it is a velocity that decays with m·s_k/s_{k−1}"
 _AVERAGE = "the memory holds (1 − m)·g, so a change of m acts on past gradients too"
 _INSIDE = "ε inside the root: √(a + ε), not √a + ε"
 _EPSILON_HAT = "ε is not corrected for bias (“ε hat”): it acts as ε/√(1 − β₂ᵏ) would where it is"
@@ -112,7 +112,7 @@ _ALL = (
             Reason(("asgd", "asgd single step"), "the step size is kept in single precision"),
             Reason(
                 ("asgd single step", "asgd late single step"),
-                "the step size of an iteration is made at the end of the one before, so a change acts one iteration late",
+                "the step size of an iteration is computed at the end of the previous iteration, so changes come late",
             ),
         ),
         point_map="x̄_k is the mean of x_2 … x_k, the points where the gradients are taken",
@@ -139,7 +139,7 @@ _ALL = (
             Reason(("nesterov buffer", "nesterov average"), _AVERAGE),
             Reason(
                 ("nesterov velocity", "nesterov look-ahead"),
-                "the look-ahead is made with the momentum of this iteration, m_k, not with that of the next, m_{k+1}",
+                "the look-ahead uses the momentum of this iteration, m_k, not with that of the next, m_{k+1}",
             ),
         ),
         point_map="x_k = p_k + m·s·b_k",

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from nagbench.core.errors import UsageError, check_number, unknown_name
 from nagbench.core.text_form import parse_text
-from nagbench.optimizers.algorithm import Method
+from nagbench.experiments.names import expand_patterns, is_pattern
+from nagbench.optimizers.algorithm import Method, rename_hyperparameters
 from nagbench.optimizers.registry import known_optimizers, lookup_algorithm
 from nagbench.validation.equivalence.forms import PUBLISHED
 from nagbench.validation.equivalence.groups import GROUPS, Group, Member
@@ -49,7 +50,8 @@ def select_implementations(names: Sequence[str]) -> Selection:
     Parameters
     ----------
     names : sequence of str
-        Names of groups or implementations; all groups if empty.
+        Names of groups or implementations; all groups if empty. Patterns with * and ? stand for all implementations that
+        match: alone, for the groups in which there is one.
 
     Returns
     -------
@@ -63,7 +65,9 @@ def select_implementations(names: Sequence[str]) -> Selection:
     UsageError
         If a name is unknown, or an implementation fits no group.
     """
-    names = list(dict.fromkeys(names))
+    if names and all(map(is_pattern, names)):
+        return _load_members(_groups_of_patterns(names), frozenset())
+    names = list(dict.fromkeys(expand_patterns("optimizer", names, known_optimizers) if names else names))
     if all(name in GROUPS for name in names):
         chosen = [GROUPS[name] for name in names] or list(GROUPS.values())
         return _load_members(chosen, frozenset())
@@ -72,6 +76,13 @@ def select_implementations(names: Sequence[str]) -> Selection:
     return _load_members(
         [_join_group(group, [member for member, _ in members]) for group in _find_groups(members)], named
     )
+
+
+def _groups_of_patterns(patterns: Sequence[str]) -> list[Group]:
+    """Return the groups with a member that a pattern matches. Raise UsageError for a pattern that matches none."""
+    members = {member.name for group in GROUPS.values() for member in group.members}
+    matches = set(expand_patterns("implementation", patterns, lambda: sorted(members)))
+    return [group for group in GROUPS.values() if any(member.name in matches for member in group.members)]
 
 
 def _find_groups(members: Sequence[tuple[Member, Method]]) -> list[Group]:
@@ -83,7 +94,7 @@ def _find_groups(members: Sequence[tuple[Member, Method]]) -> list[Group]:
         member, method = members[0]
         raise UsageError(
             f"{member.name} takes {', '.join(method.hyperparameters) or 'no hyperparameters'}, which fits no group; "
-            "name an implementation beside it to compare it with"
+            "name another implementation to compare it with"
         )
     return found
 
@@ -112,10 +123,16 @@ def _parse_member(text: str) -> tuple[Member, Method]:
         if ":" in name or name in known_optimizers():
             raise
         raise unknown_name("implementation or group", name, {*GROUPS, *PUBLISHED, *known_optimizers()}) from None
+    given = rename_hyperparameters(method, given)
     for key in given:
         if key not in method.hyperparameters:
             raise unknown_name(f"hyperparameter of {name}", key, method.hyperparameters)
-    return Member(name, {key: check_number(key, value) for key, value in given.items()}), method
+    known = method.hyperparameters
+    values = {
+        key: known[key].check(name, key, value) if known[key].choices else check_number(key, value)
+        for key, value in given.items()
+    }
+    return Member(name, values), method
 
 
 def find_implementation(name: str) -> Method:

@@ -1,4 +1,4 @@
-"""Run one group in one scenario: compare all members, recognise their forms, and explain differences."""
+"""Run one group in one scenario: compare all members, recognize their forms, and explain differences."""
 
 from __future__ import annotations
 

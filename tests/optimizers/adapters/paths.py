@@ -37,7 +37,7 @@ def scheduled(name, gradient, start, step_sizes, momentum):
 
 
 def assert_replays(name, budget):
-    """On Rosenbrock's function a bare replay ends where the count ended, bit for bit, every time."""
+    """On Rosenbrock's function a timed replay ends where the count ended, bit for bit, every time."""
     problem, optimizer = nagbench.problem("rosenbrock"), nagbench.optimizer(name, step_size=1e-3)
     batch = LoadedBatch(
         problem, optimizer.method, [make_cell(problem, optimizer, budget=budget, tolerances=(1e-300,))] * 2

@@ -20,6 +20,7 @@ SAME = [
     ("keras/sgd", {"step_size": 1e-3}, "gradient-descent", {"step_size": 1e-3}),
     ("keras/sgd", {"step_size": 1e-3, "momentum": 0.9}, "momentum", {"step_size": 1e-3, "momentum": 0.9}),
     ("keras/adam", EXACT, "adam", EXACT),
+    ("keras/adamw", {**EXACT, "weight_decay": 0.0}, "adam", EXACT),
     ("keras/nadam", ADAM, "nadam", {**ADAM, "momentum_decay": 1.0}),
     ("keras/rmsprop", {"step_size": 1e-3, "decay": 0.8}, "rmsprop-epsilon-inside", {"step_size": 1e-3, "decay": 0.8}),
     ("keras/adagrad", {"step_size": 0.1, "initial_accumulator_value": 0.0, "epsilon": 0.0}, "adagrad",
@@ -112,6 +113,7 @@ print(keras.config.backend())
 """
 
 
+@pytest.mark.slow
 def test_keras_on_pytorch_in_a_process_of_its_own():
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT], env={**os.environ, "KERAS_BACKEND": "torch"}, capture_output=True, text=True

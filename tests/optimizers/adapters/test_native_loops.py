@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import nagbench
+from nagbench.core.clock import Seconds
 from nagbench.engine import batch_run, timing
 from nagbench.engine.batch_run import BatchRun, LoadedBatch
 from nagbench.engine.single_run import make_cell
@@ -102,13 +103,13 @@ def test_native_time_is_that_of_the_iterations_alone(monkeypatch):
     def loop(iterations):
         now[0] += 5.0 + 2.0 * iterations
 
-    monkeypatch.setattr(timing, "time", types.SimpleNamespace(perf_counter=lambda: now[0]))
+    monkeypatch.setattr(timing, "now", lambda: Seconds(now[0], now[0]))
     job, task = types.SimpleNamespace(native=loop), types.SimpleNamespace(iterations=7)
     assert timing._natively(timing._Clock(task, job)) == 14.0
 
 
 def test_a_native_loop_too_short_to_tell_from_the_making_has_no_time():
-    assert timing._native_time([3.0, 1.0, 2.0]) == 2.0
-    assert np.isnan(timing._native_time([3.0, -1.0, -2.0]))
-    assert np.isnan(timing._native_time([3.0, -1.0, 2.0, 1.0, -3.0]))
-    assert np.isnan(timing._native_time([]))
+    assert timing._difference([3.0, 1.0, 2.0]) == 2.0
+    assert np.isnan(timing._difference([3.0, -1.0, -2.0]))
+    assert np.isnan(timing._difference([3.0, -1.0, 2.0, 1.0, -3.0]))
+    assert np.isnan(timing._difference([]))

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from trajectories import ROSENBROCK_START, first_difference, rosenbrock
+from tunings import ONE_START
 
 import nagbench
 from nagbench.engine.batch_run import BatchRun, LoadedBatch
@@ -48,7 +49,15 @@ SCHEDULERS = {
     "inverse": ("schedule_period=40", lambda s, o: s.LambdaLR(o, lambda k: 1 / (1 + k / PERIOD))),
     # PyTorch's goes up again after its period, ours stays.
     "cosine": ("schedule_period=60,schedule_factor=0.1", lambda s, o: s.CosineAnnealingLR(o, 60, eta_min=1e-4)),
+    "warmup": ("schedule_warmup=20", lambda s, o: s.LinearLR(o, 1 / 20, total_iters=19)),
+    "warmup-stable-decay": (
+        "schedule_warmup=10,schedule_period=45,schedule_decay=20,schedule_factor=0.1",
+        lambda s, o: s.SequentialLR(
+            o, [s.LinearLR(o, 1 / 10, total_iters=9), s.LinearLR(o, 1.0, 0.1, total_iters=20)], milestones=[25]
+        ),
+    ),
 }
+RISING = {"warmup", "warmup-stable-decay"}
 OPTIMIZERS = {
     "gradient-descent:step_size=1e-3": lambda o, p: o.SGD(p, lr=1e-3),
     "adam:step_size=1e-3": lambda o, p: o.Adam(p, lr=1e-3),
@@ -72,7 +81,20 @@ class TestStepSizes:
         assert optimizer.hyper_at(0)[0] == 2.0
         assert optimizer.hyper_at(5)[0] == pytest.approx(1.25)
 
-    @given(st.sampled_from(sorted(set(STEP_SIZES) - {"constant"})), st.floats(1.0, 1e6), st.integers(0, 10**7))
+    @given(st.floats(1.0, 1e4), st.floats(1.0, 1e4), st.floats(0.0, 1.0), st.integers(0, 10**5))
+    def test_a_warm_up_rises_and_a_decay_falls(self, warmup, decay, factor, k):
+        period = warmup + decay + 100.0
+        words = {"schedule_warmup": warmup, "schedule_decay": decay, "schedule_period": period, "schedule_factor": factor}
+        optimizer = nagbench.optimizer("gradient-descent", step_size=0.3, schedule="warmup-stable-decay", **words)
+        now, later = optimizer.hyper_at(k)[0], optimizer.hyper_at(k + 1)[0]
+        assert 0.0 <= now <= 0.3 * (1 + 1e-12)
+        if k + 2 <= warmup:
+            assert later > now
+        elif k >= warmup:
+            assert later <= now * (1 + 1e-12)
+        assert optimizer.hyper_at(int(period) + 1)[0] == pytest.approx(0.3 * factor)
+
+    @given(st.sampled_from(sorted(set(STEP_SIZES) - RISING - {"constant"})), st.floats(1.0, 1e6), st.integers(0, 10**7))
     def test_they_start_at_the_step_size_and_never_rise(self, word, period, k):
         optimizer = nagbench.optimizer("gradient-descent", step_size=0.3, schedule=word, schedule_period=period)
         now, later = optimizer.hyper_at(k)[0], optimizer.hyper_at(k + 1)[0]
@@ -225,7 +247,7 @@ class TestText:
     def test_in_a_specification_and_the_tables(self, tmp_path):
         spec = validate_spec(
             {
-                "problems": ["bowl"], "modes": ["tuned"], "trials": 2, "timing": False, "budget": 200,
+                "problems": ["bowl"], "modes": ["tuned"], "trials": 2, **ONE_START, "timing": False, "budget": 200,
                 "optimizers": ["gradient-descent", LISTED, "nesterov:schedule=step"],
             }
         )  # fmt: skip
@@ -244,7 +266,9 @@ class TestText:
     def test_the_step_size_is_tuned_under_a_schedule_and_a_row_gives_its_cell_back(self):
         optimizers = ["adam:schedule=inverse", "nesterov"]
         plan = make_plan(
-            validate_spec({"problems": ["bowl"], "optimizers": optimizers, "modes": ["tuned"], "trials": 4})
+            validate_spec(
+                {"problems": ["bowl"], "optimizers": optimizers, "modes": ["tuned"], "trials": 4, **ONE_START}
+            )
         )
         rows = [row for lot in plan for row in plan_table(lot, plan_schema(plan)).to_pylist()]
         assert [row["schedule"] for row in rows] == ["inverse"] * 4 + [None] * 4

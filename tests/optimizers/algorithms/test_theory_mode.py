@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from tunings import ONE_START
 
 import nagbench
 from nagbench.experiments.modes import theory_of
@@ -61,7 +62,7 @@ class TestTunings:
 
 class TestWhatIsLeftOut:
     def plan(self, **given):
-        return make_plan(validate_spec({"trials": 2, "budget": 10, **given}))
+        return make_plan(validate_spec({"trials": 2, **ONE_START, "budget": 10, **given}))
 
     def test_is_named_in_one_line(self):
         told = missing_theory_message(

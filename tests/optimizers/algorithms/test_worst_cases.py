@@ -218,6 +218,17 @@ def test_none_beats_the_lower_bound_on_nesterovs_worst_function(name, values):
         assert found[-1] >= 3 * away / (32 * (k_last + 1) ** 2)
 
 
+@pytest.mark.parametrize("name", [*(name for name, _ in SPAN), "nesterov", "adam", "rmsprop", "adagrad", "lion"])
+def test_k_iterations_move_at_most_k_coordinates_of_nesterovs_worst_function(name):
+    """The gradient at a point with k coordinates that are not 0 has at most k + 1: the Hessian is tridiagonal."""
+    problem, values = nagbench.problem("nesterov-worst"), {"nesterov": {"momentum": 0.9}, **dict(SPAN)}.get(name, {})
+    optimizer = nagbench.optimizer(name, step_size=0.3, **values)
+    for k in (1, 2, 7):
+        run = nagbench.run(problem, optimizer, tolerance=1e-300, budget=k, engine="python")
+        assert not run.iterate[k:].any()
+        assert np.count_nonzero(problem.gradient(run.iterate)) <= k + 1
+
+
 # On quadratics stable where s·λ is below this, as their documentation says.
 REGIONS = {
     "gradient-descent": lambda: 2.0,

@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 from scipy.optimize import rosen, rosen_der
+from tunings import ONE_START
 from user_code import VALLEY, again
 
 import nagbench
@@ -147,7 +148,9 @@ SAID = {
 def test_a_faulty_function_is_said_by_name_and_the_sweep_goes_on(module):
     name = module(FAULTY)
     texts = [f"python:{name}:{fault}" for fault in ("fine", *SAID)]
-    sweep = nagbench.sweep(problems=texts, optimizers=["nesterov"], trials=1, budget=200, timing=False, out="r")
+    sweep = nagbench.sweep(
+        problems=texts, optimizers=["nesterov"], trials=1, **ONE_START, budget=200, timing=False, out="r"
+    )
     runs = sweep.runs[sweep.runs["tolerance"] == 1e-6].set_index("problem")
     assert runs.loc[texts[0], "status"] == "converged"
     for fault, said in SAID.items():

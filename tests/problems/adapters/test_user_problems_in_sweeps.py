@@ -6,6 +6,7 @@ import sys
 import pandas as pd
 import pytest
 from command_line import nag
+from tunings import ONE_START, ONE_START_OPTIONS
 from user_code import TORCH, VALLEY
 
 import nagbench
@@ -110,7 +111,8 @@ def test_a_sweep_of_all_kinds_from_a_suite_on_two_processes(module, folder):
     )
     words = [
         "sweep", "--suite", "mine.toml", "-p", "valley", "-p", "net", "-p", "cutest", "-p",
-        "python:user_functions:pair:start=[0.5,0.5]", "-o", "nesterov", "--trials", "2", "--budget", "60", "--no-timing",
+        "python:user_functions:pair:start=[0.5,0.5]", "-o", "nesterov", "--trials", "2",
+        *ONE_START_OPTIONS, "--budget", "60", "--no-timing",
         "--no-report", "--format", "json", "-q",
     ]  # fmt: skip
     done = nag(*words, "-j", "2", "--out", "two")
@@ -118,7 +120,14 @@ def test_a_sweep_of_all_kinds_from_a_suite_on_two_processes(module, folder):
     there = pd.DataFrame(json.loads(done.stdout))
     texts = ["valley", "net", "cutest", "python:user_functions:pair:start=[0.5,0.5]"]
     here = nagbench.sweep(
-        problems=texts, suites=["mine.toml"], optimizers=["nesterov"], trials=2, budget=60, timing=False, out="one"
+        problems=texts,
+        suites=["mine.toml"],
+        optimizers=["nesterov"],
+        trials=2,
+        **ONE_START,
+        budget=60,
+        timing=False,
+        out="one",
     )
     assert set(there["problem"]) == set(texts)
     assert set(there["engine"]) == {"python"}

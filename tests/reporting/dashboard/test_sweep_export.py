@@ -5,6 +5,7 @@ import json
 
 import pytest
 from click.testing import CliRunner
+from tunings import ONE_START
 
 import nagbench
 from nagbench.cli.main import cli
@@ -33,7 +34,7 @@ def home(needs_git, tmp_path_factory):
         git(place, "commit", "-qm", f"number {number}")
     for number, problems in enumerate((["bowl"], ["bowl", "rosenbrock"])):
         nagbench.sweep(
-            problems=problems, optimizers=["gradient-descent", "nesterov"], trials=4, budget=2_000, timing=False,
+            problems=problems, optimizers=["gradient-descent", "nesterov"], trials=4, **ONE_START, budget=2_000, timing=False,
             curves=False, name="valley.study", out=place / f"run{number}",
         )  # fmt: skip
     return place
@@ -65,7 +66,7 @@ def test_the_export_holds_the_selected_counts_and_the_unsolved(home):
 def test_the_version_is_that_of_the_question_and_not_of_the_list_of_problems(home, tmp_path):
     of = [export_sweep(nagbench.load(home / f"run{i}"), "a" * 40, 1) for i in (0, 1)]
     looser = nagbench.sweep(
-        problems=["bowl"], optimizers=["nesterov"], trials=4, budget=2_000, tolerances=[1e-2], timing=False,
+        problems=["bowl"], optimizers=["nesterov"], trials=4, **ONE_START, budget=2_000, tolerances=[1e-2], timing=False,
         curves=False, name="valley.study", out=tmp_path / "looser",
     )  # fmt: skip
     versions = [

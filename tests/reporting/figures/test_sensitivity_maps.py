@@ -79,7 +79,7 @@ def test_what_is_no_grid_is_refused(cells):
         plot_sensitivity_map(cells.iloc[1:])
     with pytest.raises(nagbench.UsageError, match="two hyperparameters"):
         plot_sensitivity_map(cells[cells["momentum"] == 0.0])
-    with pytest.raises(nagbench.UsageError, match="one method on one problem"):
+    with pytest.raises(nagbench.UsageError, match="one algorithm on one problem"):
         plot_sensitivity_map(pd.concat([cells, cells.assign(problem="other")]))
     assert map_axes(cells) == ("step_size", "momentum")
 
@@ -119,4 +119,4 @@ def test_a_grid_over_schedules_has_a_report(tmp_path, monkeypatch):
     text = "gradient-descent:schedule=[constant,cosine]"
     sweep = nagbench.sweep(problems=["bowl"], optimizers=[text], grid=3, budget=50, timing=False, out="run")
     sweep.report("report.html")
-    assert "No method of the grid has exactly two" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "No algorithm of the grid has exactly two" in (tmp_path / "report.html").read_text(encoding="utf-8")

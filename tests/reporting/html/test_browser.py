@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tunings import ONE_TUNING
 
 import nagbench
 from nagbench.reporting.context import ReportContext, build_context
@@ -28,7 +29,7 @@ FIRST = "figure.card[id^=figure-bowl] .picture"
 def sweep(tmp_path_factory: pytest.TempPathFactory) -> nagbench.Sweep:
     return nagbench.sweep(
         problems=["bowl", "rosenbrock", "ill-conditioned-1e2"], optimizers=["gradient-descent", "momentum", "nesterov"],
-        trials=4, starts=3, budget=3000, repeats=2, out=tmp_path_factory.mktemp("browser") / "run",
+        trials=4, **ONE_TUNING, starts=3, budget=3000, repeats=2, out=tmp_path_factory.mktemp("browser") / "run",
     )  # fmt: skip
 
 

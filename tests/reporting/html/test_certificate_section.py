@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from tunings import ONE_START
 
 import nagbench
 from nagbench.cli.main import cli
@@ -23,7 +24,13 @@ HOSTILE = "<script>alert(1)</script>"
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("certified") / "run"
     nagbench.sweep(
-        problems=["bowl"], optimizers=["nesterov", "torch/sgd-nesterov"], trials=2, budget=50, timing=False, out=out
+        problems=["bowl"],
+        optimizers=["nesterov", "torch/sgd-nesterov"],
+        trials=2,
+        **ONE_START,
+        budget=50,
+        timing=False,
+        out=out,
     )
     return out
 

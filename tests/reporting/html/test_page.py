@@ -120,7 +120,7 @@ def test_the_figures_hold_the_numbers_that_are_read_in_them(html: str, tables: d
         assert shown["per"][1] * run["iterations"] == pytest.approx(run["gradient_evaluations"])
         norms = recorded.set_index("iteration")["gradient_norm"]
         assert shown["y"] == pytest.approx(norms.loc[shown["x"]].tolist(), rel=1e-5)
-    (cells,) = (data for data in held if "residual" in data.get("columns", ()))
+    (cells,) = (data for data in held if "gradient_norm" in data.get("columns", ()))
     assert sorted(cells["values"][cells["columns"].index("cell")]) == sorted(runs.index)
 
 
@@ -167,7 +167,7 @@ def test_each_task_and_mode_has_a_figure_with_a_caption_and_a_link(page: Page, t
     assert expected == {name for name in page.ids if re.fullmatch(r"figure-.*-(tuned|theory)", name)}
     assert expected <= {link[1:] for link in page.links()}
     assert page.tags.count("figcaption") == page.tags.count("figure")
-    assert page.text.count("Time: iteration × wall time of the bare replay / its iterations") == len(expected)
+    assert page.text.count("Time: iteration × wall time of the timed replay / its iterations") == len(expected)
 
 
 def test_curves_that_hide_each_other_are_said_to(page: Page) -> None:
@@ -242,7 +242,7 @@ def test_without_times_and_curves_the_counts_are_shown(tables: dict[str, Any]) -
     )
     assert "1 cell has no result yet" in page.text
     assert "No curves were recorded." in page.text
-    assert "bare replay" not in page.text[: page.text.index("Convergence curves")]
+    assert "timed replay" not in page.text[: page.text.index("Convergence curves")]
     assert " ns" not in page.text
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tunings import ONE_START
 
 import nagbench
 from nagbench.reporting.context import ReportContext, build_context
@@ -19,7 +20,8 @@ from nagbench.reporting.html.parts import Figure, Section, Table
 def found(tmp_path_factory: pytest.TempPathFactory) -> ReportContext:
     sweep = nagbench.sweep(
         problems=[f"quadratic:dimension=4,condition={kappa}" for kappa in (10, 100, 1000)],
-        optimizers=["gradient-descent", "nesterov"], trials=8, budget=20_000, timing=False, modes=["tuned", "theory"],
+        optimizers=["gradient-descent", "nesterov"], trials=8,
+        **ONE_START, budget=20_000, timing=False, modes=["tuned", "theory"],
         out=tmp_path_factory.mktemp("tuning") / "run",
     )  # fmt: skip
     return build_context(sweep)

@@ -7,14 +7,16 @@ from typing import Any
 
 import pandas as pd
 
-from nagbench.analysis.formatting import number, seconds, whole
+from nagbench.analysis.formatting import number, seconds, timing, whole
+from nagbench.analysis.times import displayed_times
 from nagbench.reporting.context import ReportContext, row_key
 from nagbench.reporting.html.parts import Column, Paragraph, Section, Table, TableCell, TableRow
 
 _CAPTION = (
     "Iterations count from 0 at the start; in brackets is the one at which a run ended that did not converge. “Predicted” is "
     "the count from the closed form of the modes, on quadratics; ≠ marks where it differs from the count. Wall time is the "
-    "median of the repeats of a replay with nothing measured inside; IQR is the width of their middle half.",
+    "median of the repeats of a replay with nothing measured inside; IQR is the width of their middle half; ~ marks times that "
+    "other programs disturbed.",
     "`nagbench replay CELL --in DIRECTORY` reproduces a row from its key.",
 )
 # The CSV of a larger table is made from what is shown: the same numbers a second time would take a megabyte.
@@ -28,12 +30,15 @@ _DATA = (
     "value",
     "gradient_norm",
     "residual",
+    "suboptimality",
+    "at_minimum",
     "rises",
     "overshoot",
     "rate",
     "machine",
     "wall_time",
     "wall_time_iqr",
+    "disturbed",
 )
 
 
@@ -53,7 +58,7 @@ def _table(context: ReportContext) -> Table:
     columns = (
         Column(name="problem"),
         Column(name="mode"),
-        Column(name="method and hyperparameters", css="settings"),
+        Column(name="algorithm and hyperparameters", css="settings"),
         *(Column(name=name, numeric=True) for name in varied),
         Column(name="status"),
         *(Column(name=name, numeric=True) for name in numeric),
@@ -75,9 +80,10 @@ def _one_row_per_machine(context: ReportContext) -> pd.DataFrame:
     """Return the shown runs, one row for each machine that timed them."""
     if len(context.machines) < 2:
         return context.rows
-    times = context.timings[["cell", "iterations", "machine", "wall_time", "wall_time_iqr"]]
-    untimed = context.rows.drop(columns=["machine", "wall_time", "wall_time_iqr"])
-    return untimed.merge(times, on=["cell", "iterations"], how="left")
+    names = ["machine", "wall_time", "wall_time_iqr", "disturbed"]
+    times = displayed_times(context.timings)[["cell", "iterations", *names]]
+    found = context.rows.drop(columns=names).merge(times, on=["cell", "iterations"], how="left")
+    return found.assign(disturbed=found["disturbed"].eq(True))
 
 
 def _row(row: Mapping[Any, Any], context: ReportContext, varied: list[str], machines: list[str]) -> TableRow:
@@ -94,13 +100,14 @@ def _row(row: Mapping[Any, Any], context: ReportContext, varied: list[str], mach
             TableCell(text=row["mode"]),
             TableCell(text=row["method"], small=settings, css="settings"),
             *(TableCell(text=str(row[name]), value=row[name]) for name in varied),
-            TableCell(status=row["status"]),
+            TableCell(status=row["ending"]),
             count_cell(row),
             _predicted_cell(row),
             TableCell(text=whole(row["gradient_evaluations"]), value=row["gradient_evaluations"]),
             TableCell(text=number(row["residual"]), value=row["residual"]),
             *(TableCell(text="" if pd.isna(row[name]) else str(row[name])) for name in machines),
-            *(_time_cell(row[name]) for name in ("wall_time", "wall_time_iqr")),
+            _time_cell(row["wall_time"], disturbed=row["disturbed"]),
+            _time_cell(row["wall_time_iqr"]),
             TableCell(text=row["cell"], code=True),
         ),
     )
@@ -108,7 +115,7 @@ def _row(row: Mapping[Any, Any], context: ReportContext, varied: list[str], mach
 
 def count_cell(row: Mapping[Any, Any]) -> TableCell:
     """Return the iterations of a run, marked if it did not converge."""
-    css = "" if row["status"] == "converged" else "ended"
+    css = "" if row.get("ending", row["status"]) == "converged" else "ended"
     return TableCell(text=whole(row["iterations"]), value=row["iterations"], css=css)
 
 
@@ -120,8 +127,10 @@ def _predicted_cell(row: Mapping[Any, Any]) -> TableCell:
     return TableCell(text=f"{whole(float(predicted))}{' ≠' * differs}", value=int(predicted))
 
 
-def _time_cell(time: float) -> TableCell:
-    return TableCell() if pd.isna(time) else TableCell(text=seconds(time), value=time)
+def _time_cell(time: float, *, disturbed: bool = False) -> TableCell:
+    if pd.isna(time):
+        return TableCell()
+    return TableCell(text=timing(time, disturbed=True) if disturbed else seconds(time), value=time)
 
 
 def format_hyperparameter(value: Any) -> str:

@@ -73,7 +73,7 @@ def _how_to_make_one(context: ReportContext) -> Iterator[str]:
     names = max(groups, key=_library_count, default=[])
     if _library_count(names) > 1:
         yield (
-            f"Whether {listed(names)} are one method is not known here. `nagbench verify {' '.join(names)} --out "
+            f"Whether {listed(names)} are one algorithm is not known here. `nagbench verify {' '.join(names)} --out "
             "DIRECTORY/certificate.json` finds out, and the next report of that directory shows the result."
         )
 
@@ -108,7 +108,7 @@ def _versions(found: Certificate) -> str:
 
 def _table(found: Certificate, trials: Sequence[Trial], context: ReportContext) -> Table:
     caption = (
-        f"On {found.problem}, {found.steps} iterations. Groups with methods of this page come first; CSV holds every pair. "
+        f"On {found.problem}, {found.steps} iterations. Groups with algorithms of this page come first; CSV holds every pair. "
         f"Made with {_versions(found)}."
     )
     return Table(

@@ -31,8 +31,10 @@ def section(context: ReportContext) -> Section:
     for task, rows in context.traces.groupby("task", sort=False):
         drawn += int(rows.loc[rows["typical"], ["mode", "method"]].drop_duplicates().shape[0])
         if parts and drawn > _MOST:
-            left_out = f"Curves from {task} on are left out: the page draws {whole(_MOST)} of them at most. "
-            hint = "`nagbench run PROBLEM METHOD --plot FILE` draws any."
+            left_out = (
+                f"Curves are omitted from problem {task} on, because a page draws at most {whole(_MOST)} of them. "
+            )
+            hint = "`nagbench run PROBLEM OPTIMIZER --plot FILE` draws any."
             parts.append(Paragraph(text=left_out + hint, notice=True))
             break
         parts.append(Heading(id=context.ids("curves", str(task)), text=str(task), task=context.tasks[str(task)]))
@@ -61,7 +63,7 @@ def _figure(mode: str, rows: pd.DataFrame, limits: AxisLimits, context: ReportCo
         mode=mode,
         task=context.tasks[task],
         panels=(panel,),
-        lead=f"{sign} of each method on {task}, {mode} hyperparameters, by iteration.",
+        lead=f"{sign} of each algorithm on {task}, {mode} hyperparameters, by iteration.",
         caption=(_how_to_read(rows, limits), _how_recorded(rows, timed=timed)),
         legend=tuple(
             LegendEntry(name=label, method=context.methods.get(label), swatch=draw_swatch(style))
@@ -114,14 +116,14 @@ def _how_recorded(rows: pd.DataFrame, *, timed: bool) -> str:
             "where a run that has ended keeps its last measure and one that diverged is infinite."
         )
     if timed:
-        sentences.append("Time: iteration × wall time of the bare replay / its iterations, of the same cell.")
+        sentences.append("Time: iteration × wall time of the timed replay / its iterations, of the same cell.")
     return " ".join(sentences)
 
 
 def _coinciding_methods(rows: pd.DataFrame, limits: AxisLimits) -> list[list[str]]:
     """Return the methods whose curves look the same: equal to a hundredth of a decade at every iteration."""
-    alike: dict[tuple[float, ...], list[str]] = {}
+    identical: dict[tuple[float, ...], list[str]] = {}
     for method, run in rows[rows["typical"]].groupby("method", sort=False):
         heights = np.log10(run["residual"].clip(limits.low, limits.high)).round(2)
-        alike.setdefault((*run["iteration"], *heights), []).append(str(method))
-    return [names for names in alike.values() if len(names) > 1]
+        identical.setdefault((*run["iteration"], *heights), []).append(str(method))
+    return [names for names in identical.values() if len(names) > 1]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from nagbench.analysis.formatting import measure_sign, number, whole
+from nagbench.experiments.minima import ELSEWHERE, endings
 from nagbench.reporting.context import ReportContext, row_key
 from nagbench.reporting.html.parts import Column, Paragraph, Part, Section, Table, TableCell, TableRow
 from nagbench.reporting.html.sections.how_to_read import STATUSES
@@ -34,8 +36,8 @@ def section(context: ReportContext) -> Section | None:
 def _failures(context: ReportContext) -> Iterator[TableRow]:
     """Yield the shown runs that did not converge, and why; then the replays that could not be timed."""
     for row in context.rows.to_dict("records"):
-        if row["status"] != "converged":
-            yield _row(context, row, row["status"], _reason(row))
+        if row["ending"] != "converged":
+            yield _row(context, row, row["ending"], _reason(row))
     timings = context.timings
     faults = timings[timings["error"].fillna("") != ""] if "error" in timings else timings.iloc[:0]
     untimed = context.rows.merge(faults[["cell", "error"]].drop_duplicates("cell"), on="cell", suffixes=("_run", ""))
@@ -61,10 +63,11 @@ def _reason(row: Mapping[Any, Any]) -> str:
     end = f"{sign} = {number(row['residual'])}, tolerance {number(row['tolerance'])}"
     iteration = f"iteration {whole(row['iterations'])}"
     return {
+        ELSEWHERE: f"{end} at {iteration}, but f − f* = {number(row.get('suboptimality', math.nan))} there",
         "budget": f"the budget of {whole(row['budget'])} iterations was used up at {end}",
         "diverged": f"not finite, or above 1e20 times its start, from {iteration} on",
         "stalled": f"the state repeats itself bit for bit from {iteration} on, at {end}",
-    }.get(str(row["status"]), f"ended at {iteration} with {end}")
+    }.get(str(row["ending"]), f"ended at {iteration} with {end}")
 
 
 def _all_trials(context: ReportContext) -> Table:
@@ -72,10 +75,11 @@ def _all_trials(context: ReportContext) -> Table:
     runs = context.ordered
     tightest = runs[runs["tolerance"] == runs.groupby("problem")["tolerance"].transform("min")]
     trials = tightest.drop_duplicates(["problem", "optimizer", "mode", "cell"])
-    statuses = [status for status in STATUSES if status in set(trials["status"])]
+    trials = trials.assign(ending=endings(trials))
+    statuses = [status for status in STATUSES if status in set(trials["ending"])]
     rows = []
     for optimizer, ended in trials.groupby("optimizer", sort=False):
-        counts = [int((ended["status"] == status).sum()) for status in statuses]
+        counts = [int((ended["ending"] == status).sum()) for status in statuses]
         entries = (TableCell(text=str(optimizer)), *(TableCell(text=whole(count), value=count) for count in counts))
         rows.append(TableRow(entries=entries, method=context.methods.get(str(optimizer))))
     return Table(

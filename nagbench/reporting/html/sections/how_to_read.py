@@ -11,15 +11,16 @@ from nagbench.reporting.html.parts import Section, TemplatePart
 
 STATUSES = {
     "converged": "The measure came within the tolerance; the iteration is the first at which it did.",
+    "elsewhere": "The run converged, but f there is not the known minimum: another minimum, a saddle or a plateau.",
     "diverged": "The value or the measure was no longer finite, or the measure exceeded 1e20 times its start (or 1e20).",
     "stalled": "The whole state recurred bit for bit, a fixed point or a cycle: the run would continue like this forever.",
     "budget": "The run used up the iterations that it was allowed.",
-    "error": "The problem or the method raised an error, or f was not finite at the start.",
+    "error": "The problem or the algorithm raised an error, or f was not finite at the start.",
 }
 _MODES = {
-    "tuned": "The best of an equal number of trials for every method.",
-    "grid": "The best point of a grid over the method's ranges, or over the values that were given.",
-    "default": "The default hyperparameters of the method.",
+    "tuned": "The best of an equal number of trials for every algorithm.",
+    "grid": "The best point of a grid over the algorithm's ranges, or over the values that were given.",
+    "default": "The default hyperparameters of the algorithm.",
     "theory": "The textbook values for the problem's known L and μ; missing where they are not known.",
     "given": "The hyperparameters that were asked for.",
 }

@@ -38,7 +38,9 @@ def _figure(task: str, mode: str, rows: pd.DataFrame, metrics: list[str], contex
         mode=mode,
         task=context.tasks[task],
         lead=f"The metrics of {task} along the runs, {mode} hyperparameters: {', '.join(metrics)}.",
-        caption=("By iteration, at the iterations that were recorded; the run nearest to the median of each method.",),
+        caption=(
+            "By iteration, at the iterations that were recorded; the run nearest to the median of each algorithm.",
+        ),
         panels=tuple(_panel(context.ids(name, metric), rows, metric, context) for metric in metrics),
         legend=method_legend(rows, context),
         table=rows[["method", "cell", "iteration", *metrics]],

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from nagbench.analysis.formatting import seconds
+from nagbench.analysis.formatting import seconds, timing
 from nagbench.analysis.times import per_iteration
 from nagbench.reporting.context import ReportContext
 from nagbench.reporting.html.parts import Column, Paragraph, Part, Section, Table, TableCell, TableRow
@@ -17,15 +17,15 @@ from nagbench.reporting.html.sections.cells import count_cell
 _TIMES = {"time": "time an iteration", "spread": "IQR", "step": "step alone", "native": "own loop"}
 _MOST_ROWS = 400
 _CAPTION = (
-    "Time an iteration: the median of the bare replays over the iterations, with the width of their middle half (IQR). Step "
+    "Time of an iteration: the median of the timed replays over the iterations, with their interquartile range (IQR). Step "
     "alone leaves out the gradient calls, which are the same for all; own loop is the library with its own gradient and "
-    "nothing of ours in between; “too short” is less than the variation in the time it takes to create the library’s "
-    "optimizer. “Tested at” is the point of a method whose gradient is tested. The note says "
-    "why a count differs from that of the first method with the same hyperparameters.",
+    "nothing of ours in between; – stands where there is none, or where it cannot be told from the variation of what is taken "
+    "off; ~ marks times that other programs disturbed. “Tested at” is the point of an algorithm whose gradient is tested. The "
+    "note says why a count differs from that of the first algorithm with the same hyperparameters.",
 )
 
 _SEE_CERTIFICATE = Paragraph(
-    text="Whether implementations of one method are the same, bit for bit, is shown in:",
+    text="Whether implementations of one algorithm are the same, bit for bit, is shown in:",
     link=(certificate.ID, "which implementations are the same"),
 )
 
@@ -41,7 +41,7 @@ def section(context: ReportContext) -> Section | None:
     parts: tuple[Part, ...] = (_table(times, context),)
     if certificate.is_shown(context):
         parts = (*parts, _SEE_CERTIFICATE)
-    return Section(id="libraries", title="Libraries beside one another", nav="Libraries", parts=parts)
+    return Section(id="libraries", title="Libraries compared", nav="Libraries", parts=parts)
 
 
 def _table(times: pd.DataFrame, context: ReportContext) -> Table:
@@ -53,7 +53,7 @@ def _table(times: pd.DataFrame, context: ReportContext) -> Table:
     numeric = ("iterations", *_TIMES.values())
     return Table(
         id=context.ids("table", "libraries"),
-        label="Libraries beside one another",
+        label="Libraries compared",
         columns=(
             *(Column(name=name) for name in ("problem", "mode", "method", "tested at")),
             *(Column(name=name, numeric=True) for name in numeric),
@@ -72,13 +72,13 @@ def _row(row: Mapping[Any, Any], context: ReportContext) -> TableRow:
         entries=(
             *(TableCell(text=str(row[name])) for name in ("task", "mode", "label", "tested_at")),
             count_cell(row),
-            *(_time_cell(row[name]) for name in _TIMES),
+            *(_time_cell(row[name], disturbed=row["disturbed"] and name != "spread") for name in _TIMES),
             TableCell(text=row["note"], css="why"),
         ),
     )
 
 
-def _time_cell(time: Any) -> TableCell:
+def _time_cell(time: Any, *, disturbed: bool) -> TableCell:
     if pd.isna(time):
-        return TableCell()
-    return TableCell(text=seconds(float(time)) if time > 0 else "too short", value=float(time))
+        return TableCell(text="–")
+    return TableCell(text=timing(float(time), disturbed=True) if disturbed else seconds(float(time)), value=float(time))

@@ -10,17 +10,15 @@ import pandas as pd
 
 from nagbench.analysis.formatting import whole
 from nagbench.core.errors import one_line
-from nagbench.engine.lookup import problem_of
 from nagbench.engine.records import Cell
-from nagbench.engine.tracing import first_steps
+from nagbench.experiments.recorded import PATH_STEPS
 from nagbench.reporting.context import ReportContext
 from nagbench.reporting.figures.small_paths import PathPicture, contour_image, define_image
 from nagbench.reporting.figures.style import style_of
 from nagbench.reporting.html.parts import Figure, Panel, Paragraph, Section
 from nagbench.reporting.html.sections.cells import format_hyperparameter
 
-# The most iterations and panels that are drawn; `nagbench run … --plot` draws the rest.
-_STEPS = 300
+# The most panels that are drawn; `nagbench run … --plot` draws the rest.
 _MOST_PANELS = 60
 
 
@@ -48,8 +46,8 @@ def _figure(task: str, rows: pd.DataFrame, context: ReportContext) -> Figure | P
     if len(cells) < len(rows):
         return Paragraph(text=f"The paths on {task} cannot be drawn: their cells are not in the plan.")
     try:
-        problem = problem_of(cells[0].problem)
-        steps = [first_steps(cell, _STEPS) for cell in cells]
+        problem = context.recorded.problem(cells[0].problem)
+        steps = [context.recorded.steps(cell) for cell in cells]
         image = contour_image(problem, *(path for path, _ in steps))
     except Exception as error:
         # A problem or method that cannot be loaded here, or a formula that fails, must not cost the page.
@@ -66,12 +64,13 @@ def _figure(task: str, rows: pd.DataFrame, context: ReportContext) -> Figure | P
         mode=mode,
         task=context.tasks[task],
         panels=tuple(_panel(name, cell, picture, row, context) for cell, picture, row in shown),
-        lead=f"The paths of the methods on {task}, {mode} hyperparameters, over the contours of f.",
+        lead=f"The trajectories of the algorithms on {task}, {mode} hyperparameters, over the contours of f.",
         caption=(
-            "Dots are iterates, joined by a line; a ring marks the start, a star a known minimiser. "
-            f"At most the first {_STEPS} iterations are drawn; what leaves the picture is cut. "
-            "Small rings, joined by dotted lines to the iterates, are the points at which a method with look-ahead takes its "
-            f"gradient. Shades are levels of {image.label}, in even {'ratios' if image.logarithmic else 'steps'}; darker is "
+            "Dots are iterates, joined by a line; a ring marks the start, a star a known minimizer. "
+            f"At most the first {PATH_STEPS} iterations are drawn; what leaves the picture is cut. "
+            "Small rings, joined by dotted lines to the iterates, are the query points of an algorithm with look-ahead, at "
+            "which it takes its gradients. "
+            f"Shades are levels of {image.label}, in even {'ratios' if image.logarithmic else 'steps'}; darker is "
             "higher.",
         ),
         table=pd.concat([_points(cell, picture, str(row["method"])) for cell, picture, row in shown]),
@@ -82,7 +81,7 @@ def _figure(task: str, rows: pd.DataFrame, context: ReportContext) -> Figure | P
 def _panel(name: str, cell: Cell, picture: PathPicture, row: Mapping[Any, Any], context: ReportContext) -> Panel:
     method = str(row["method"])
     settings = ", ".join(f"{key} {format_hyperparameter(value)}" for key, value in cell.hyperparameters.items())
-    status = "out of budget" if row["status"] == "budget" else row["status"]
+    status = "out of budget" if row["ending"] == "budget" else row["ending"]
     end = f"{status} at iteration {whole(row['iterations'])}"
     return Panel(
         id=context.ids(name, method),

@@ -8,18 +8,18 @@ from collections.abc import Iterator
 import pandas as pd
 
 from nagbench.analysis.formatting import number
-from nagbench.analysis.profiles import By, coverage, data_profile, performance_profile, runtime_ecdf
+from nagbench.analysis.profiles import By, compared, coverage, data_profile, performance_profile, runtime_ecdf
 from nagbench.reporting.context import ReportContext
 from nagbench.reporting.figures.profiles import profile_data, profile_steps
 from nagbench.reporting.html.parts import Figure, Panel, Paragraph, Part, Section
 from nagbench.reporting.html.series import method_legend, method_series
 
 _HOW_TO_READ = (
-    "Further up and further left is better; the right end is the share that a method solves at all.",
+    "Further up and further left is better; the right end is the share that an algorithm solves at all.",
     "A run that did not converge has infinite cost.",
-    "Performance profile (Dolan and Moré 2002): the share of problems that a method solves at no more than a multiple of the "
-    "cost of the best method there; at 1 it is the share on which the method is best. With more than two methods the order of "
-    "the curves may depend on which others are compared.",
+    "Performance profile (Dolan and Moré 2002): the share of problems that an algorithm solves at no more than a multiple of "
+    "the cost of the best algorithm there; at 1 it is the share on which the algorithm is best. With more than two algorithms "
+    "the order of the curves may depend on which others are compared.",
     "Data profile (Moré and Wild 2009): the share within a number of iterations, divided by n + 1.",
     "ECDF (as on the COCO platform): the share of all pairs of a problem and a tolerance within a number of gradient "
     "evaluations.",
@@ -36,20 +36,20 @@ def section(context: ReportContext) -> Section | None:
         if covered["methods"] >= _FEWEST and covered["problems"] >= _FEWEST:
             of_mode = {by: table[table["mode"] == covered["mode"]] for by, table in works.items()}
             parts.append(_figure(str(covered["mode"]), of_mode, covered["problems"], covered["left_out"], context))
-    nothing = Paragraph(text="Profiles need two methods and two problems in one mode.")
+    nothing = Paragraph(text="Profiles need two algorithms and two problems in one mode.")
     return Section(id="profiles", title="Profiles", nav="Profiles", parts=tuple(parts or [nothing]))
 
 
 def _figure(mode: str, works: dict[By, pd.DataFrame], problems: int, left_out: int, context: ReportContext) -> Figure:
     name, iterations = context.ids("profiles", mode), works["iterations"]
     tolerance = number(float(iterations["tolerance"].min()))
-    missing = f" {left_out} instances that not every method ran are left out." if left_out else ""
+    missing = f" {left_out} instances that not every algorithm ran are excluded." if left_out else ""
     return Figure(
         id=name,
         mode=mode,
         panels=tuple(_panels(name, works, context)),
         legend=method_legend(iterations, context),
-        lead=f"The share of {problems} problems that each method solves within a given cost, {mode} hyperparameters.",
+        lead=f"The share of {problems} problems that each algorithm solves within a given cost, {mode} hyperparameters.",
         caption=(f"To the tolerance {tolerance}; the ECDF takes all tolerances.{missing}", *_HOW_TO_READ),
     )
 
@@ -57,7 +57,7 @@ def _figure(mode: str, works: dict[By, pd.DataFrame], problems: int, left_out: i
 def _panels(name: str, works: dict[By, pd.DataFrame], context: ReportContext) -> Iterator[Panel]:
     ratio = functools.partial(_panel, name, context, cost="ratio", label="times the best")
     yield ratio("Performance profile by iterations", _tightest(performance_profile(works["iterations"])))
-    if "time" in works:
+    if "time" in works and len(compared(works["time"])):
         yield ratio("Performance profile by time", _tightest(performance_profile(works["time"])))
     yield _panel(
         name, context, "Data profile", _tightest(data_profile(works["iterations"])), label="iterations / (n + 1)"

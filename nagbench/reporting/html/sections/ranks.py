@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from nagbench.analysis.decided_ranks import decided_ranks
 from nagbench.analysis.formatting import number
 from nagbench.analysis.statistics import alike, friedman, mean_ranks, ranks
 from nagbench.reporting.context import ReportContext
@@ -18,7 +19,7 @@ def section(context: ReportContext) -> Section | None:
     """Return for each mode a diagram, or why there is none, and a table."""
     if not context.methods:
         return None
-    ranked = ranks(context.works["iterations"])
+    ranked = decided_ranks(ranks(context.works["iterations"]), context.ordered, context.verdicts)
     ranked = ranked[ranked.groupby("mode")["method"].transform("nunique") > 1]
     if ranked.empty:
         return None
@@ -26,8 +27,12 @@ def section(context: ReportContext) -> Section | None:
     for test in friedman(ranked).to_dict("records"):
         of_mode = means[means["mode"] == test["mode"]]
         result = (
-            f"Friedman’s test over {test['problems']} problems, {test['mode']} hyperparameters, gives "
-            f"χ² = {number(test['chi_square'])}, p = {number(test['p_value'])} (by shuffling ranks within problems)."
+            ""
+            if not test["enough"]
+            else (
+                f"Friedman’s test over {test['problems']} problems, {test['mode']} hyperparameters, gives "
+                f"χ² = {number(test['chi_square'])}, p = {number(test['p_value'])} (by shuffling ranks within problems)."
+            )
         )
         table = _table(str(test["mode"]), of_mode, result, context)
         parts += [_diagram(test, of_mode, result, context), table]
@@ -41,13 +46,13 @@ def _diagram(test: dict[Any, Any], means: pd.DataFrame, result: str, context: Re
     difference = float(test["critical_difference"])
     name = context.ids("ranks", mode, "diagram")
     draw = functools.partial(plot_critical_difference, means, difference, alike(means, difference))
-    panel = Panel(id=f"{name}-picture", draw=draw, description=f"Mean ranks of the methods, {mode}")
+    panel = Panel(id=f"{name}-picture", draw=draw, description=f"Mean ranks of the algorithms, {mode}")
     caption = (
-        "Best to the left. A bar joins methods whose mean ranks differ by less than Nemenyi’s critical difference at 95 %: "
-        "the difference between them is not decided.",
+        "Best to the left. A bar joins algorithms whose mean ranks differ by less than Nemenyi’s critical difference at 95 %: "
+        "the difference between them is not significant.",
         result,
-        "Rank 1 is the least median of iterations to the tightest tolerance; ties share their mean rank. Problems that "
-        "are variations of one another are not independent blocks.",
+        "The more verdicts a method wins than it loses on a problem, the better its rank there; where nothing is decided, "
+        "ranks are shared. Problems that are variations of one another are not independent blocks.",
     )
     lead = f"Mean ranks over {test['problems']} problems, {mode} hyperparameters."
     return Figure(id=name, mode=mode, lead=lead, caption=caption, panels=(panel,), table=means)
@@ -60,14 +65,14 @@ def _table(mode: str, means: pd.DataFrame, result: str, context: ReportContext) 
         entries = (TableCell(text=row["method"]), *numbers)
         rows.append(TableRow(entries=entries, method=context.methods.get(row["method"])))
     caption = (
-        "Mean ranks by iterations to the tightest tolerance, and the number of problems on which a method was best, ties "
-        "included."
+        "Mean ranks by the verdicts on iterations to the tightest tolerance, and the number of problems on which an algorithm had "
+        "the least median, ties included."
     )
     return Table(
         id=context.ids("table", "ranks", mode),
         label=f"Mean ranks, {mode}",
         css="cells narrow",
         rows=tuple(rows),
-        columns=(Column(name="method"), *(Column(name=n, numeric=True) for n in ("mean rank", "best on", "problems"))),
-        caption=(caption, result),
+        columns=(Column(name="method"), *(Column(name=n, numeric=True) for n in ("mean rank", "least on", "problems"))),
+        caption=tuple(filter(None, (caption, result))),
     )

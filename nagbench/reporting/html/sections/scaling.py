@@ -10,7 +10,6 @@ import pandas as pd
 
 from nagbench.analysis.formatting import number
 from nagbench.analysis.scaling import FEWEST, scaling, slope
-from nagbench.engine.lookup import problem_of
 from nagbench.reporting.context import ReportContext
 from nagbench.reporting.figures.scaling import GUIDES, guide_lines, scaling_data, scaling_lines
 from nagbench.reporting.figures.svg import draw_swatch
@@ -19,7 +18,7 @@ from nagbench.reporting.html.series import method_legend
 
 _NAMES = {"condition": "condition number κ = L/μ", "dimension": "dimension"}
 _HOW_TO_READ = {
-    "condition": "On quadratics theory has gradient descent at slope 1 and accelerated methods at 1/2 (grey guides).",
+    "condition": "On quadratics theory has gradient descent at slope 1 and accelerated algorithms at 1/2 (grey guides).",
     "dimension": "The grey guide is slope 1.",
 }
 
@@ -48,7 +47,7 @@ def _condition(key: str, context: ReportContext) -> float:
     """Return κ of a cell's problem, nan if it is not known or the problem cannot be loaded here."""
     cell = context.cell(key)
     try:
-        problem = problem_of(cell.problem) if cell is not None else None
+        problem = context.recorded.problem(cell.problem) if cell is not None else None
         if problem is None or not problem.smoothness or not problem.strong_convexity:
             return math.nan
         return problem.smoothness / problem.strong_convexity

@@ -26,7 +26,7 @@ def section(context: ReportContext) -> Section | None:
     figures = [_figure(rows, context) for _, rows in tightest.groupby(_KEYS, sort=False)]
     drawn = [figure for figure in figures if figure is not None][:_MOST]
     nothing = Paragraph(
-        text="No method of the grid has exactly two hyperparameters that vary; `nagbench map` draws others."
+        text="No algorithm of the grid has exactly two hyperparameters that vary; `nagbench map` draws others."
     )
     return Section(id="maps", title="Sensitivity", nav="Sensitivity", parts=tuple(drawn or [nothing]))
 
@@ -36,7 +36,7 @@ def _figure(rows: pd.DataFrame, context: ReportContext) -> Figure | None:
     try:
         _, other = map_axes(rows)
         cell = context.cell(str(rows["cell"].iloc[0]))
-        edge = boundaries(rows, cell.problem, other) if cell is not None else None
+        edge = boundaries(rows, cell.problem, other, context.recorded) if cell is not None else None
         plot_sensitivity_map(rows, edge)
     except UsageError:
         return None
@@ -47,7 +47,7 @@ def _figure(rows: pd.DataFrame, context: ReportContext) -> Figure | None:
         description=f"{method} on {problem}",
         method=context.methods.get(method),
     )
-    columns = [*context.hyperparameters, "status", "iterations", "cell"]
+    columns = [*context.hyperparameters, "status", "at_minimum", "iterations", "cell"]
     return Figure(
         id=name,
         mode="grid",
@@ -55,7 +55,7 @@ def _figure(rows: pd.DataFrame, context: ReportContext) -> Figure | None:
         panels=(panel,),
         lead=f"Iterations of {method} on {problem} over its hyperparameters, from the first start and seed.",
         caption=(
-            "Dark cells need few iterations; those that did not converge have the colour of how they ended; the star is the "
+            "Dark cells need few iterations; those that did not converge have the color of how they ended; the star is the "
             "best cell. The line is the largest step size that is stable in linear theory, which is exact on quadratics and a "
             "guide elsewhere.",
         ),

@@ -6,7 +6,9 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from nagbench.analysis.formatting import seconds, whole
+from nagbench.analysis.formatting import timing, whole
+from nagbench.analysis.summary import describe_end
+from nagbench.experiments.minima import ELSEWHERE
 from nagbench.reporting.context import ReportContext, row_key
 from nagbench.reporting.figures.style import style_of
 from nagbench.reporting.figures.svg import draw_swatch
@@ -22,8 +24,12 @@ _DATA = [
     "of",
     "iterations",
     "gradient_evaluations",
+    "residual",
+    "suboptimality",
+    "place",
     "wall_time",
     "wall_time_iqr",
+    "disturbed",
     "machine",
     "cell",
 ]
@@ -67,9 +73,10 @@ def _cell(row: Mapping[Any, Any] | None, context: ReportContext) -> TableCell:
     link = context.links[row_key(row)]
     share = "" if row["solved"] in (0, row["of"]) else f"{row['solved']} of {row['of']} runs"
     if not math.isfinite(row["iterations"]):
-        small = ", ".join(filter(None, (f"at {whole(row['ended'])}", share)))
+        reached = describe_end(row) if row["open"] or row["status"] == ELSEWHERE else ""
+        small = ", ".join(filter(None, (f"at {whole(row['ended'])}", reached, share)))
         return TableCell(status=row["status"], value=math.inf, small=small, link=link, css="failed")
-    time = "" if math.isnan(row["wall_time"]) else seconds(row["wall_time"])
+    time = timing(row["wall_time"], disturbed=row["disturbed"])
     return TableCell(
         text=whole(row["iterations"]),
         value=float(row["iterations"]),
@@ -83,15 +90,20 @@ def _cell(row: Mapping[Any, Any] | None, context: ReportContext) -> TableCell:
 
 def _caption(context: ReportContext) -> Iterator[str]:
     if context.table["wall_time"].notna().any():
-        yield "Iterations to the tightest tolerance, and below them the wall time of the bare replay."
+        yield "Iterations to the tightest tolerance, and below them the wall time of the timed replay."
         yield (
-            "★ marks the fewest iterations of a row, ties included, and the least time with all whose difference from it is "
-            "not decided (their quartiles overlap)."
+            "★ marks the algorithm that is decided to need the fewest iterations of a row, and the least time, with all "
+            "times that do not differ from it significantly (their quartiles overlap)."
         )
+        if context.table["disturbed"].any():
+            yield "~ marks times that other programs disturbed; they win nothing."
     else:
         yield "Iterations to the tightest tolerance."
-        yield "★ marks the fewest iterations of a row, ties included."
-    yield "Where a run did not converge, the entry is its status and the iteration at which it ended."
+        yield "★ marks the algorithm that is decided to need the fewest iterations of a row."
+    yield (
+        "Where a run did not converge, the entry is its status and the iteration at which it ended, with f − f* if it "
+        "converged elsewhere than at the known minimum, and with the measure that it reached where no method converged."
+    )
     yield (
         "Entries are medians over starts and seeds, with runs that did not converge as infinite. Every entry links to its "
         "cell."

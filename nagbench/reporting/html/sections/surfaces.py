@@ -6,7 +6,6 @@ import functools
 from dataclasses import replace
 
 from nagbench.core.errors import one_line
-from nagbench.engine.lookup import problem_of
 from nagbench.reporting.context import ReportContext
 from nagbench.reporting.figures.landscape import plot_surface
 from nagbench.reporting.figures.landscape_data import evaluate_grid, plot_box
@@ -30,7 +29,7 @@ def _figure(task: str, key: str, context: ReportContext) -> Figure | Paragraph:
     if cell is None:
         return Paragraph(text=f"The surface of {task} cannot be drawn: its cells are not in the plan.")
     try:
-        problem = replace(problem_of(cell.problem), name=task)
+        problem = replace(context.recorded.problem(cell.problem), name=task)
         heights = evaluate_grid(problem, plot_box(problem), _GRID)
     except Exception as error:
         # A problem that cannot be loaded here, say because its module is missing, must not cost the page.

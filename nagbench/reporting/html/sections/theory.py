@@ -1,4 +1,4 @@
-"""The section of theory: predicted counts, rates, stable steps and worst cases beside the shown runs."""
+"""The section of theory: predicted counts, rates, stable step sizes and worst cases of the shown runs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _COLUMNS = (
 _CAPTION = (
     "“Predicted” is the exact count from the closed form, on quadratics; the worst case bounds the iterations over all "
     "functions with this L and μ. Rates are factors per iteration: the slope over the last part of the run, and the "
-    "spectral radius of the method’s linear map. A step is stable while step × L stays below the bound. Where L and μ "
+    "spectral radius of the algorithm’s linear map. A step is stable while step × L stays below the bound. Where L and μ "
     "are not known they are estimates at one point, to which theory cannot be held."
 )
 _THEORY = ["predicted_iterations", "rate_in_theory", "at_most", "stable_up_to"]
@@ -42,16 +42,17 @@ def section(context: ReportContext) -> Section | None:
         return None
     shown = context.ordered.merge(typical[["cell", "tolerance", "variant", "mode"]].head(_MOST_ROWS))
     try:
-        table = beside(shown, context.plan)
+        table = beside(shown, context.plan, context.recorded)
     except Exception as error:
         # A problem that cannot be loaded here, say because its module is missing, must not cost the page.
         part: Part = Paragraph(text=f"Theory cannot be compared with these runs here: {one_line(error)}")
     else:
         table = table[table[_THEORY].notna().any(axis=1)]
-        if table.empty:
+        missing = context.recorded.unavailable(context.plan)
+        if table.empty and not missing:
             return None
-        part = _table(table, context)
-    return Section(id="theory", title="Theory beside measurement", nav="Theory", parts=(part,))
+        part = Paragraph(text=f"Here the {missing}.") if table.empty else _table(table, context)
+    return Section(id="theory", title="Theory and measurement", nav="Theory", parts=(part,))
 
 
 def _table(table: pd.DataFrame, context: ReportContext) -> Table:
@@ -61,7 +62,7 @@ def _table(table: pd.DataFrame, context: ReportContext) -> Table:
     columns = _COLUMNS if violations else _COLUMNS[:-1]
     return Table(
         id=context.ids("table", "theory"),
-        label="Theory beside measurement",
+        label="Theory and measurement",
         data=table,
         columns=columns,
         caption=(_CAPTION, f"Rows that show what theory excludes: {violations} of {len(rows)}."),

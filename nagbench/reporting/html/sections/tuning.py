@@ -108,8 +108,8 @@ def _figure(task: str, best: pd.DataFrame, settings: pd.DataFrame, context: Repo
         caption=(
             "The first panel shows the best of the first n trials: what tuning with n trials would have found. The second "
             "shows every trial at its step size, whatever its other hyperparameters are; trials that did not converge lie at "
-            "the upper edge. A method that is easy to tune falls early in the first panel and has a wide floor in the second. "
-            "Medians over starts and seeds.",
+            "the upper edge. An algorithm that is easy to tune falls early in the first panel and has a wide floor in the "
+            "second. Medians over starts and seeds.",
         ),
         panels=(
             _panel(name, "Best after n trials", curves, "trials", context, markers_only=False),

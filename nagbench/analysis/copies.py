@@ -1,0 +1,56 @@
+"""Which optimizers of a sweep are implementations of one algorithm: they are one competitor."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pandas as pd
+
+from nagbench.analysis.summary import hyperparameters
+
+# Cells that two must share to be judged, and the counts from which on equality says something.
+_MIN_CELLS, _MIN_COUNT = 20, 10
+_SHARE, _ITERATIONS, _TOLERATED = 0.95, 2.0, 0.01
+
+
+def copies_of(runs: pd.DataFrame) -> dict[str, str]:
+    """Return the variants whose counts say that they are one algorithm, each with the first variant of its kind.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        The runs of a sweep.
+
+    Returns
+    -------
+    dict
+        The first variant of its kind, by variant; variants without a copy are left out.
+
+    Notes
+    -----
+    Two variants are copies if in at least 20 cells that differ in nothing but the implementation, the counts (from 10 on) are
+    equal but for 2 iterations or 1 % in at least 95 %.
+    """
+    names = [name for name in hyperparameters(runs) if name in runs]
+    keys = ["problem", "oracle", "start", "seed", "tolerance", "budget", *names]
+    last = runs[runs["tolerance"] == runs.groupby("problem")["tolerance"].transform("min")]
+    first = last[(last["status"] == "converged") & (last["iterations"] >= _MIN_COUNT)].drop_duplicates(
+        ["variant", *keys]
+    )
+    found: dict[str, str] = {}
+    tables = {str(name): rows for name, rows in first.groupby("variant", sort=False)}
+    for a, b in itertools.combinations(tables, 2):
+        if b in found or not _same_hyperparameters(tables[a], tables[b], names):
+            continue
+        pairs = tables[a].merge(tables[b], on=keys, suffixes=("_a", "_b"))
+        if len(pairs) >= _MIN_CELLS:
+            left, right = (pairs[f"iterations_{side}"].to_numpy(float) for side in "ab")
+            close = np.abs(left - right) <= np.maximum(_ITERATIONS, _TOLERATED * left)
+            if close.mean() >= _SHARE:
+                found[b] = found.get(a, a)
+    return found
+
+
+def _same_hyperparameters(a: pd.DataFrame, b: pd.DataFrame, names: list[str]) -> bool:
+    return all(a[name].notna().any() == b[name].notna().any() for name in names)

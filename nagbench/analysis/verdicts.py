@@ -1,0 +1,354 @@
+"""Verdicts: which of two optimizers needs fewer iterations, by how much, and how sure that is.
+
+This is the one place in which the project decides whether one optimizer beats another. Tuned optimizers are compared by the
+settings that independent replicates of the tuning selected, run from held-out starts; settings that were given, or that come
+from theory, by their starts alone.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nagbench.analysis.copies import copies_of
+from nagbench.analysis.outcomes import Interval, crossed_spread, median_of, outcome_interval
+from nagbench.analysis.rounding import rounding_spreads
+from nagbench.analysis.statistics import MIN_PROBLEMS
+from nagbench.analysis.summary import MODES
+from nagbench.engine.oracles import HELD_OUT, MOVED
+from nagbench.experiments.minima import solved
+from nagbench.experiments.results import Results
+from nagbench.experiments.selection import GROUP, replicate_winners
+from nagbench.problems.problem import Floats
+
+ALL = "all"
+LEVEL = 0.95
+COLUMNS = ["problem", "a", "b", "ratio", "low", "high", "verdict", "mode", "oracle", "tolerance", "reason"]
+# A tuning is finished if doubling its trials moves the held-out median by less than this.
+_SETTLED = 0.05
+_KEY = ["mode", "oracle", "tolerance"]
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """The counts of one optimizer on one problem in one mode, oracle and tolerance.
+
+    Parameters
+    ----------
+    counts : ndarray of shape (replicates, starts, seeds)
+        Iterations of the selected settings; infinite for runs that did not converge.
+    half : ndarray of the same shape, optional
+        Those of the settings that half the trials select; None if no tuning is judged.
+    tuned
+        Whether the settings were chosen by their counts.
+    fixed
+        Whether the start defines the problem.
+    spread
+        How much the counts change with roundings of the start, as the logarithm of a ratio.
+    """
+
+    counts: Floats
+    half: Floats | None
+    tuned: bool
+    fixed: bool
+    spread: float
+
+
+def verdicts_of(results: Results) -> pd.DataFrame:
+    """Return the verdicts of a results directory; see `verdicts`."""
+    return verdicts(results.judged, results.scores, results.manifest["spec"])
+
+
+def verdicts(
+    runs: pd.DataFrame, scores: pd.DataFrame, spec: Mapping[str, Any], *, merge_copies: bool = True
+) -> pd.DataFrame:
+    """Decide for each pair of optimizers which needs fewer iterations.
+
+    Parameters
+    ----------
+    runs, scores : DataFrame
+        The tables of a sweep's results.
+    spec : dict
+        Its specification; ``trials`` and ``replicates`` are used.
+    merge_copies : bool
+        Whether implementations of one algorithm are one competitor; see `nagbench.analysis.copies.copies_of`.
+
+    Returns
+    -------
+    DataFrame
+        One row for each pair ``a``, ``b`` of variants, problem, mode, oracle and tolerance, tuned and tightest first, and
+        rows with the problem "all":
+
+        - ``ratio``: iterations of b over those of a, the geometric mean over replicates and starts; the median if some did
+          not converge.
+        - ``low``, ``high``: its 95 % interval.
+        - ``verdict``: "a" or "b" needs fewer iterations, "undecided", or "neither" solves half of the held-out starts.
+        - ``reason``: why it is undecided, and for all problems how many were won and lost.
+
+    Notes
+    -----
+    The level of a verdict is adjusted for the number of pairs of one problem by Bonferroni's rule, and ``low`` and ``high``
+    are not. A pair of tuned optimizers stays undecided until doubling the trials moves neither of the two held-out medians by
+    more than 5 %, and a difference is decided only if it is larger than that movement and than what roundings of the start
+    do. Over all problems, the problems are a random factor.
+    """
+    copies = copies_of(runs) if merge_copies else {}
+    rows = [row for key, entries in _entries(runs, scores, spec).items() for row in _compare_all(key, entries, copies)]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def winners_of(table: pd.DataFrame) -> frozenset[tuple[Any, ...]]:
+    """Return which variants win against all others: problem, mode, oracle, tolerance and variant of each."""
+    won: dict[tuple[Any, ...], set[str]] = {}
+    lost: dict[tuple[Any, ...], set[str]] = {}
+    for row in table[table["problem"] != ALL].to_dict("records"):
+        key = row["problem"], row["mode"], row["oracle"], row["tolerance"]
+        winner = {"a": row["a"], "b": row["b"]}.get(row["verdict"])
+        won.setdefault(key, set()).update([winner] if winner else [])
+        # Whoever did not win lost the claim to be the best.
+        lost.setdefault(key, set()).update({row["a"], row["b"]} - {winner})
+    return frozenset((*key, name) for key, names in won.items() for name in names - lost[key])
+
+
+def _entries(
+    runs: pd.DataFrame, scores: pd.DataFrame, spec: Mapping[str, Any]
+) -> dict[tuple[Any, ...], dict[str, dict[str, Entry]]]:
+    """Return the entries by mode, oracle and tolerance, then problem, then variant."""
+    if runs.empty:
+        return {}
+    held = scores[scores["start"] < MOVED]
+    trials = int(spec.get("trials", 1))
+    replicated = int(spec.get("replicates", 1)) > 1
+    shown = runs[runs["selected"].astype(bool)]
+    winners = replicate_winners(runs, trials) if replicated else pd.DataFrame(columns=[*GROUP, "half"])
+    spreads = rounding_spreads(runs, scores)
+    modes = sorted(shown["mode"].unique(), key=lambda mode: (*MODES, mode).index(mode))
+    order = [
+        (mode, oracle, tolerance)
+        for mode in modes
+        for oracle in shown["oracle"].unique()
+        for tolerance in sorted(shown["tolerance"].unique())
+    ]
+    found: dict[tuple[Any, ...], dict[str, dict[str, Entry]]] = {key: {} for key in order}
+    by_group = dict(list(held.groupby([*GROUP, "tolerance"], sort=False)))
+    won = dict(list(winners.groupby(GROUP, sort=False)))
+    for key, rows in shown.groupby([*GROUP, "tolerance"], sort=False):
+        problem, variant, mode, oracle, tolerance = key
+        entry = _entry(rows, by_group.get(key), won.get(key[:4]), spreads.get(key, 0.0))
+        found[mode, oracle, tolerance].setdefault(str(problem), {})[str(variant)] = entry
+    return {key: entries for key, entries in found.items() if entries}
+
+
+def _entry(rows: pd.DataFrame, held: pd.DataFrame | None, won: pd.DataFrame | None, spread: float) -> Entry:
+    """Return the entry of one variant, from its shown runs, its scores, and the winners of its replicates."""
+    tuned = str(rows["mode"].iloc[0]) in ("tuned", "grid")
+    fixed = held is not None and not held.empty and bool((held["start"] < HELD_OUT).all())
+    if held is not None and not held.empty and won is not None and tuned:
+        whole, half = (_cube(held, won.loc[won["half"] == part, "trial"].tolist()) for part in (False, True))
+        return Entry(whole, half if half.shape == whole.shape else None, tuned, fixed, spread)
+    seen = rows if held is None or tuned or fixed else pd.concat([rows, held])
+    return Entry(_cube(seen, [rows["trial"].iloc[0]]), None, tuned, fixed, spread)
+
+
+def _cube(rows: pd.DataFrame, trials: list[int]) -> Floats:
+    """Return the counts of trials by start and seed, shape (trials, starts, seeds); nan for runs that are missing."""
+    counts = rows["iterations"].astype(float).where(solved(rows), np.inf)
+    table = rows[["trial", "start", "seed"]].assign(count=counts).drop_duplicates(["trial", "start", "seed"])
+    wide = table.pivot(index="trial", columns=["start", "seed"], values="count").sort_index(axis=1)
+    starts, seeds = (wide.columns.get_level_values(name).nunique() for name in ("start", "seed"))
+    whole = wide.reindex(trials).to_numpy(float)
+    return whole.reshape(len(trials), starts, seeds) if whole.shape[1] == starts * seeds else whole[:, :, None]
+
+
+def _compare_all(
+    key: tuple[Any, ...], entries: Mapping[str, Mapping[str, Entry]], copies: Mapping[str, str]
+) -> Iterator[dict[str, Any]]:
+    """Return the rows of one mode, oracle and tolerance: problem by problem, then over all."""
+    pairs: dict[tuple[str, str], list[tuple[float, str]]] = {}
+    for problem, of_problem in entries.items():
+        competitors = {copies.get(name, name) for name in of_problem}
+        level = _adjusted(len(competitors))
+        for a, b in itertools.combinations(of_problem, 2):
+            row = compare_entries(of_problem[a], of_problem[b], (a, b), level)
+            if copies.get(a, a) == copies.get(b, b):
+                row |= {"verdict": "undecided", "reason": "two implementations of one algorithm"}
+            pairs.setdefault((a, b), []).append((_log(row["ratio"]), row["verdict"]))
+            yield {"problem": problem, "a": a, "b": b, **row, **dict(zip(_KEY, key, strict=True))}
+    level = _adjusted(len({copies.get(name, name) for pair in pairs for name in pair}))
+    for (a, b), outcomes in pairs.items():
+        if len(outcomes) > 1:
+            row = _over_problems(outcomes, level, copies.get(a, a) == copies.get(b, b))
+            yield {"problem": ALL, "a": a, "b": b, **row, **dict(zip(_KEY, key, strict=True))}
+
+
+def _adjusted(competitors: int) -> float:
+    """Return the level of each of the verdicts between all pairs."""
+    return 1.0 - (1.0 - LEVEL) / max(1, competitors * (competitors - 1) // 2)
+
+
+def _log(ratio: float) -> float:
+    return (
+        math.nan
+        if math.isnan(ratio)
+        else -math.inf
+        if ratio == 0.0
+        else math.inf
+        if math.isinf(ratio)
+        else math.log(ratio)
+    )
+
+
+def compare_entries(a: Entry, b: Entry, names: tuple[str, str], level: float) -> dict[str, Any]:
+    """Compare two optimizers on one problem.
+
+    Parameters
+    ----------
+    a, b
+        Their counts.
+    names
+        What they are called in the reason.
+    level
+        The level of the verdict.
+
+    Returns
+    -------
+    dict
+        The columns ratio, low, high, verdict and reason of `verdicts`.
+    """
+    if a.counts.shape != b.counts.shape:
+        return _row(Interval(math.nan, math.nan, math.nan), "undecided", "not run from the same starts")
+    outcomes = _outcomes(a.counts, b.counts)
+    found = outcome_interval(outcomes, LEVEL)
+    if max(_solved(a.counts), _solved(b.counts)) < 0.5:
+        return _row(Interval(math.nan, math.nan, math.nan), "neither", "neither solves half of the starts")
+    why_not = _why_undecided(a, b, names)
+    if why_not:
+        known = Interval(found.estimate, math.nan, math.nan) if outcomes.size == 1 else found
+        return _row(known, "undecided", why_not)
+    strict = outcome_interval(outcomes, level)
+    verdict = "a" if strict.low > 0.0 else "b" if strict.high < 0.0 else "undecided"
+    note = "its start defines the problem: only the luck of tuning is judged" if a.fixed else ""
+    if verdict == "undecided":
+        return _row(found, verdict, _join(_why_not_sure(outcomes, a, b, level), note))
+    margin = _moved(a) + _moved(b)
+    nearest = min(abs(strict.low), abs(strict.high))
+    if nearest <= margin:
+        return _row(found, "undecided", _join("the difference is not larger than what more trials still change", note))
+    if abs(found.estimate) <= max(a.spread, b.spread):
+        return _row(
+            found, "undecided", _join("the difference is not larger than what roundings of the start change", note)
+        )
+    return _row(found, verdict, note)
+
+
+def _join(*notes: str) -> str:
+    return "; ".join(filter(None, notes))
+
+
+def _row(found: Interval, verdict: str, reason: str) -> dict[str, Any]:
+    ratio, low, high = (math.exp(value) if value < 700.0 else math.inf for value in found)
+    return {"ratio": ratio, "low": low, "high": high, "verdict": verdict, "reason": reason}
+
+
+def _outcomes(a: Floats, b: Floats) -> Floats:
+    """Return log(b/a) by replicate and start: the mean over seeds, or their median if some did not converge."""
+    # A run that is over at its start costs half an iteration.
+    logs = [np.log(np.maximum(counts, 0.5)) for counts in (a, b)]
+    both = np.isinf(logs[0]) & np.isinf(logs[1])
+    each = np.subtract(logs[1], logs[0], out=np.full(a.shape, np.nan), where=~both)
+    if each.shape[2] == 1:
+        return np.asarray(each[:, :, 0])
+    if np.isfinite(each).all():
+        return np.asarray(each.mean(axis=2))
+    flat = each.reshape(-1, each.shape[2])
+    found = [median_of(row[~np.isnan(row)]) if (~np.isnan(row)).any() else math.nan for row in flat]
+    return np.array(found).reshape(each.shape[:2])
+
+
+def _solved(counts: Floats) -> float:
+    return float(np.isfinite(counts).mean())
+
+
+def _why_undecided(a: Entry, b: Entry, names: tuple[str, str]) -> str:
+    """Return why a pair cannot be decided whatever its outcomes are; empty if it can."""
+    judged = a.half is not None and b.half is not None
+    if (a.tuned or b.tuned) and not judged:
+        return "tuned once"
+    if a.counts.shape[0] * a.counts.shape[1] < 2:
+        return "one start" if not a.fixed else "its start defines the problem: exact counts of given settings"
+    moving = [
+        f"{name} by {_percent(_moved(entry))}" for entry, name in zip((a, b), names, strict=True) if _is_moving(entry)
+    ]
+    return f"doubling the trials moves {' and '.join(moving)}" if judged and moving else ""
+
+
+def _percent(moved: float) -> str:
+    return "more than it solves" if math.isinf(moved) else f"{math.expm1(moved):.0%}"
+
+
+def _moved(entry: Entry) -> float:
+    """Return how far doubling the trials moves the median, as the logarithm of a ratio."""
+    if entry.half is None:
+        return 0.0
+    before, after = median_of(entry.half.ravel()), median_of(entry.counts.ravel())
+    if before == after:
+        return 0.0
+    return abs(math.log(max(after, 0.5) / max(before, 0.5))) if math.isfinite(before + after) else math.inf
+
+
+def _is_moving(entry: Entry) -> bool:
+    return _moved(entry) > math.log1p(_SETTLED)
+
+
+def _why_not_sure(outcomes: Floats, a: Entry, b: Entry, level: float) -> str:
+    """Return why an interval holds 1; with a sampled oracle, how many more seeds would decide."""
+    if not np.isnan(outcomes).any() and not outcomes.any():
+        return "the same counts"
+    if a.counts.shape[2] == 1 or not np.isfinite(outcomes).all():
+        return "the interval at the level adjusted for all pairs holds 1"
+    more = seeds_needed(np.log(np.maximum(b.counts, 0.5)) - np.log(np.maximum(a.counts, 0.5)), level)
+    seeds = f"about {more} more seeds would decide" if more else "more seeds alone would not decide; more starts might"
+    return f"the interval at the level adjusted for all pairs holds 1; {seeds}"
+
+
+def seeds_needed(outcomes: Floats, level: float) -> int:
+    """Estimate how many more seeds decide a pair, if its mean and variances are what they seem; 0 if none do.
+
+    Parameters
+    ----------
+    outcomes : ndarray of shape (replicates, starts, seeds)
+        Finite outcomes of single seeds, at least two for each start.
+    level
+        The level of the verdict.
+    """
+    r, s, k = outcomes.shape
+    means = outcomes.mean(axis=2)
+    spread = crossed_spread(means)
+    of_seeds = float(outcomes.var(axis=2, ddof=1).mean()) / (r * s)
+    rest = max(0.0, spread.variance - of_seeds / k)
+    reach = spread.interval(level)
+    width = (reach.high - spread.mean) / math.sqrt(spread.variance) if spread.variance > 0.0 else math.inf
+    allowed = (spread.mean / width) ** 2 - rest
+    return max(1, math.ceil(of_seeds / allowed) - k) if allowed > 0.0 else 0
+
+
+def _over_problems(outcomes: list[tuple[float, str]], level: float, same: bool) -> dict[str, Any]:
+    """Return the row of a pair over all problems, from the logarithms of its ratios and its verdicts."""
+    tally = [sum(verdict == name for _, verdict in outcomes) for name in ("a", "b", "undecided", "neither")]
+    words = f"a on {tally[0]}, b on {tally[1]}, undecided on {tally[2]}" + f", neither on {tally[3]}" * bool(tally[3])
+    logs = np.array([[log for log, _ in outcomes if not math.isnan(log)]])
+    if logs.size == 0:
+        return _row(Interval(math.nan, math.nan, math.nan), "neither" if tally[3] else "undecided", words)
+    found = outcome_interval(logs, LEVEL)
+    if logs.size < MIN_PROBLEMS or same:
+        why = "two implementations of one algorithm" if same else f"fewer than {MIN_PROBLEMS} problems"
+        return _row(found, "undecided", f"{words}; {why}")
+    strict = outcome_interval(logs, level)
+    verdict = "a" if strict.low > 0.0 else "b" if strict.high < 0.0 else "undecided"
+    return _row(found, verdict, words)

@@ -1,0 +1,453 @@
+"""Counting many runs in lock-step: what happens around the vector code, as compiled as it.
+
+The vector code stops where something happens in a lane. Here the run of that lane is measured as `loop.count` does, with the
+same functions, and its lane is given to the next run when it has ended.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from llvmlite import ir
+from numba import float64, int64, typeof, types
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+from nagbench.core.compilation import Function, compile_cached, source_hash
+from nagbench.core.entries import SIGNATURES
+from nagbench.core.kernels import jitable, norm, pointer
+from nagbench.engine.lanes.vector_code import HISTORY, TRACKED, Layout
+from nagbench.engine.loop.counting import record_met, status_of
+from nagbench.engine.loop.memory import view_problem
+from nagbench.engine.loop.recording import begin_run, finish_run, record_measure, record_sample, residual_of
+from nagbench.engine.loop.records import (
+    CONVERGED,
+    GRADIENT,
+    HIT,
+    PROGRESS,
+    RUNNING,
+    SAMPLES,
+    Floats,
+    Ints,
+    Kernels,
+    StoppingRule,
+    Workspace,
+)  # fmt: skip
+from nagbench.engine.loop.step import gradient_at
+from nagbench.optimizers import schedules
+from nagbench.problems.evaluation import PROBLEM_DATA
+
+_PREVIOUS, _LEAST, _RISE, _RISES, _THRESHOLD, _CEILING, _ACTIVE, _FIRST, _VALUE, _EVENT = range(len(TRACKED))
+
+
+class Lanes(NamedTuple):
+    """The runs that are advanced together.
+
+    Parameters
+    ----------
+    block
+        The numbers of the runs, a column each; see `Layout`.
+    measures
+        The measures of the last iterations (squared, where the root is left out), a column each.
+    samples, saved_iterate, saved_y, saved_state
+        As in `Workspace`, a row for each run.
+    progress
+        A row of `PROGRESS` for each run.
+    until
+        The row of ``measures`` before which a run has to be looked at in any case.
+    fresh
+        Whether the saved iterate of a run is not yet in the block.
+    pending
+        The pieces in which something happened.
+    clock
+        The row of ``measures`` that is next, the next cell, and the number of finished cells.
+    data
+        The problem's data, its minimisers and its minimum, one after another.
+    functions
+        Addresses of scalar functions.
+    """
+
+    block: Floats
+    measures: Floats
+    samples: Floats
+    saved_iterate: Floats
+    saved_y: Floats
+    saved_state: Floats
+    progress: NDArray[Any]
+    until: Ints
+    fresh: Ints
+    pending: Ints
+    clock: Ints
+    data: Floats
+    functions: Ints
+
+
+class Sizes(NamedTuple):
+    """Numbers of a `Layout`, and whether measures are squared, as compiled code takes them."""
+
+    n: int
+    moving: int
+    hypers: int
+    width: int
+    pieces: int
+    look_ahead: int
+    squared: int
+
+
+def make_lanes(layout: Layout, state_count: int, data: Floats, functions: tuple[int, ...]) -> Lanes:
+    """Return lanes without runs."""
+    lanes, n = layout.lanes, layout.n
+    memory = np.zeros((layout.rows + HISTORY) * lanes + 8)
+    aligned = memory[(-memory.ctypes.data % 64) // 8 :]
+    block = aligned[: layout.rows * lanes].reshape(layout.rows, lanes)
+    measures = aligned[layout.rows * lanes : (layout.rows + HISTORY) * lanes].reshape(HISTORY, lanes)
+    progress = np.zeros(lanes, PROGRESS)
+    progress["cell"] = -1
+    return Lanes(
+        block, measures, np.zeros((lanes, SAMPLES)), np.zeros((lanes, n)), np.zeros((lanes, n)),
+        np.zeros((lanes, state_count, n)), progress, np.zeros(lanes, np.int64), np.zeros(lanes, np.int64),
+        np.zeros(layout.pieces, np.int64), np.zeros(3, np.int64), data, np.array(functions or (0,), np.int64),
+    )  # fmt: skip
+
+
+@intrinsic
+def _call(
+    _context: Any, address: Any, block: Any, measures: Any, numbers: Any, data: Any, functions: Any, pending: Any
+) -> Any:
+    """Call the vector code at an address."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        word, floats, ints = ir.IntType(64), ir.DoubleType().as_pointer(), ir.IntType(64).as_pointer()
+        kind = ir.FunctionType(word, [floats, floats, *[word] * 5, floats, ints, ints]).as_pointer()
+        numbers = [builder.extract_value(arguments[3], i) for i in range(5)]
+        function = builder.inttoptr(arguments[0], kind)
+        return builder.call(function, [*arguments[1:3], *numbers, *arguments[4:]])
+
+    return int64(address, block, measures, numbers, data, functions, pending), generate
+
+
+@jitable
+def _advance(code: int, lanes: Any, first: int, last: int, first_piece: int, last_piece: int, force: int) -> int:
+    """Make iterations of some pieces; see `vector_code.VectorCode`."""
+    return _call(
+        code, pointer(lanes.block), pointer(lanes.measures), (first, last, first_piece, last_piece, force),
+        pointer(lanes.data), pointer(lanes.functions), pointer(lanes.pending),
+    )  # fmt: skip
+
+
+@jitable
+def largest_square(measure: float) -> float:
+    """Return the largest finite number whose root, rounded, is at most ``measure``."""
+    largest = np.finfo(np.float64).max
+    square = min(measure * measure, largest)
+    while math.sqrt(square) > measure:
+        square = np.nextafter(square, 0.0)
+    while square < largest and math.sqrt(np.nextafter(square, np.inf)) <= measure:
+        square = np.nextafter(square, np.inf)
+    return square
+
+
+@jitable
+def largest_measure(tolerance: float, start: float) -> float:
+    """Return the largest measure whose ratio to that at the start, rounded, is at most the tolerance."""
+    measure = tolerance * start
+    while measure / start > tolerance:
+        measure = np.nextafter(measure, 0.0)
+    while np.nextafter(measure, np.inf) / start <= tolerance:
+        measure = np.nextafter(measure, np.inf)
+    return measure
+
+
+@jitable
+def _drain(lanes: Any, lane: int, last: int, row: int, sizes: Any) -> None:
+    """Record the samples of a run from its measures before iteration ``last``, which stands in this row."""
+    now = lanes.progress[lane]
+    samples = lanes.samples[lane]
+    while now["sample_at"] < last:
+        measure = lanes.measures[row - (last - now["sample_at"]), lane]
+        record_sample(samples, now, 1, math.sqrt(measure) if sizes.squared == 1 else measure)
+
+
+@jitable
+def _fill(lanes: Any, lane: int, row: int, sizes: Any, hypers: Any, starts: Any, work: Any, minimum: float) -> None:
+    """Give a lane to the next cell, which is at iteration 0 in this row, or to none."""
+    first, n = sizes.moving + sizes.hypers, sizes.n
+    block, now, cell = lanes.block, lanes.progress[lane], lanes.clock[1]
+    if cell >= hypers.shape[0]:
+        # Its numbers stay: no operation is slow on those of a run that has just begun.
+        now["cell"] = -1
+        cell = 0
+        block[first + _ACTIVE, lane] = 0.0
+        lanes.until[lane] = np.iinfo(np.int64).max
+    else:
+        lanes.clock[1] += 1
+        now["cell"] = cell
+        block[first + _ACTIVE, lane] = 1.0
+        lanes.until[lane] = row
+    begin_run(work, starts[cell], now)
+    now["minimum"] = minimum
+    for row_of_block in range(sizes.moving):
+        block[row_of_block, lane] = 0.0
+    for i in range(n):
+        block[i, lane] = starts[cell, i]
+        if sizes.look_ahead == 1:
+            block[n + i, lane] = starts[cell, i]
+        block[first + len(TRACKED) + i, lane] = np.nan
+    for i in range(sizes.hypers):
+        block[sizes.moving + i, lane] = hypers[cell, i]
+    block[first + _PREVIOUS, lane] = np.inf
+    block[first + _LEAST, lane] = np.inf
+    block[first + _RISE, lane] = 0.0
+    block[first + _RISES, lane] = 0.0
+    block[first + _CEILING, lane] = np.inf
+    block[first + _THRESHOLD, lane] = np.inf
+    block[first + _FIRST, lane] = -row
+
+
+@jitable
+def _view(lanes: Any, lane: int, work: Any) -> Any:
+    """Return a workspace whose memory of a run is that of a lane."""
+    return Workspace(
+        work.iterate, work.y, work.state, work.grad, lanes.saved_iterate[lane], lanes.saved_y[lane],
+        lanes.saved_state[lane], lanes.samples[lane], work.hyper,
+    )  # fmt: skip
+
+
+@jitable
+def _gather(lanes: Any, lane: int, sizes: Any, work: Any) -> None:
+    """Copy the run of a lane to the workspace."""
+    n, at = sizes.n, sizes.n
+    for i in range(n):
+        work.iterate[i] = lanes.block[i, lane]
+    if sizes.look_ahead == 1:
+        for i in range(n):
+            work.y[i] = lanes.block[n + i, lane]
+        at = 2 * n
+    for j in range(work.state.shape[0]):
+        for i in range(n):
+            work.state[j, i] = lanes.block[at + j * n + i, lane]
+
+
+@jitable
+def _settle(
+    lanes: Any,
+    lane: int,
+    row: int,
+    sizes: Any,
+    kernels: Any,
+    problem: Any,
+    rule: Any,
+    work: Any,
+    hits: Any,
+    points: Any,
+) -> int:
+    """Measure the run of a lane at the iterate of this row, where something happens, as `loop.count` does."""
+    first, n = sizes.moving + sizes.hypers, sizes.n
+    block, now = lanes.block, lanes.progress[lane]
+    k = int(block[first + _FIRST, lane]) + row
+    f, measure = block[first + _VALUE, lane], lanes.measures[row, lane]
+    if sizes.squared == 1:
+        measure = math.sqrt(measure)
+    _drain(lanes, lane, k, row, sizes)
+    # Each iteration since the last one that was looked at has moved the state on by one from the saved one.
+    now["lag"] += max(0, k - now["k"] - 1)
+    now["k"] = k
+    now["work"] = float(k)
+    now["valued"] = float(k) if rule.observing == 1 else 0.0
+    now["previous"], now["least"] = block[first + _PREVIOUS, lane], block[first + _LEAST, lane]
+    now["rise"], now["rises"] = block[first + _RISE, lane], int(block[first + _RISES, lane])
+    _gather(lanes, lane, sizes, work)
+    view = _view(lanes, lane, work)
+    record_measure(now, f, measure)
+    if k == now["sample_at"]:
+        record_sample(view.samples, now, 1, measure)
+    residual = residual_of(now, rule.relative)
+    power = now["power"]
+    status = status_of(now, residual, rule.autonomous == 1, rule, view)
+    if status != RUNNING:
+        gradient_norm = measure
+        if rule.measure != GRADIENT:
+            gradient_at(kernels, problem, pointer(work.iterate), pointer(work.grad))
+            gradient_norm = norm(n, work.grad)
+        if status == CONVERGED:
+            status = record_met(hits, points, now, gradient_norm, residual, view, rule)
+        if status != RUNNING:
+            finish_run(hits, points, status, now, gradient_norm, residual, view, rule)
+            return status
+    if k == 0 or now["power"] != power:
+        for i in range(n):
+            block[first + len(TRACKED) + i, lane] = lanes.saved_iterate[lane, i]
+    threshold = rule.tolerances[now["reached"]]
+    if rule.relative == 1:
+        threshold = largest_measure(threshold, now["start_measure"])
+    ceiling = now["ceiling"]
+    block[first + _THRESHOLD, lane] = largest_square(threshold) if sizes.squared == 1 else threshold
+    block[first + _CEILING, lane] = largest_square(ceiling) if sizes.squared == 1 else ceiling
+    until = rule.budget
+    if rule.autonomous == 1:
+        until = min(until, k + now["power"] - now["lag"])
+    lanes.until[lane] = row + until - k
+    return RUNNING
+
+
+@jitable
+def _earliest(until: Any) -> int:
+    """Return the least of these numbers."""
+    earliest = until[0]
+    for lane in range(1, until.size):
+        earliest = min(earliest, until[lane])
+    return earliest
+
+
+@jitable
+def _save_quickly(lanes: Any, lane: int, row: int, sizes: Any, rule: Any) -> bool:
+    """Save the state of a run if that is all there is to do at this row.
+
+    The vector code sees the saved iterate after this row: here it would be equal. If the run ends here, what was saved does not
+    matter; with several tolerances to go, a run that meets one goes on, and does not save.
+    """
+    now, n = lanes.progress[lane], sizes.n
+    k = int(lanes.block[sizes.moving + sizes.hypers + _FIRST, lane]) + row
+    if k == 0 or k >= rule.budget or now["reached"] + 1 < rule.tolerances.size:
+        return False
+    same = True
+    for i in range(n):
+        same = same and lanes.block[i, lane] == lanes.saved_iterate[lane, i]
+    if same:
+        return False
+    at = n if sizes.look_ahead == 1 else 0
+    for i in range(n):
+        lanes.saved_iterate[lane, i] = lanes.block[i, lane]
+        lanes.saved_y[lane, i] = lanes.block[at + i, lane]
+    for j in range(lanes.saved_state.shape[1]):
+        for i in range(n):
+            lanes.saved_state[lane, j, i] = lanes.block[at + n + j * n + i, lane]
+    now["k"] = k
+    now["lag"] = 0
+    now["power"] *= 2
+    lanes.until[lane] = row + min(rule.budget - k, now["power"])
+    lanes.fresh[lane] = 1
+    return True
+
+
+@jitable
+def _rewind(lanes: Any, sizes: Any) -> None:
+    """Begin the measures anew: the next iteration stands in row 0."""
+    row, first = lanes.clock[0], sizes.moving + sizes.hypers
+    for lane in range(lanes.until.size):
+        if lanes.progress[lane]["cell"] >= 0:
+            _drain(lanes, lane, int(lanes.block[first + _FIRST, lane]) + row, row, sizes)
+            lanes.until[lane] -= row
+        lanes.block[first + _FIRST, lane] += row
+    lanes.clock[0] = 0
+
+
+def count_lanes(
+    code: int,
+    gradient: Any,
+    problem: Any,
+    all_rows: Any,
+    rule: Any,
+    hypers: Any,
+    starts: Any,
+    sizes: Any,
+    lanes: Any,
+    work: Any,
+    hits: Any,
+    points: Any,
+    allowance: int,
+) -> int:
+    """Count cells in lock-step.
+
+    Goes on from where it stopped and returns after ``allowance`` iterations of all lanes, finished or not. For the outcomes
+    see `loop.count`.
+
+    Parameters
+    ----------
+    code
+        The address of the vector code.
+    gradient
+        The entry of the problem's gradient.
+    problem, all_rows, rule, hypers, starts, work, hits, points
+        As in `loop.count`; the rule measures every iteration.
+    sizes : Sizes
+        How the lanes' memory is laid out.
+    lanes : Lanes
+        The runs.
+    allowance
+        The most iterations to make.
+
+    Returns
+    -------
+    int
+        The number of cells that are finished.
+    """
+    cells, width, first = hypers.shape[0], sizes.width, sizes.moving + sizes.hypers
+    count = lanes.until.size
+    kernels = Kernels(0, gradient, 0, 0)
+    whole = view_problem(problem, work.iterate.size, all_rows)
+    if lanes.clock[1] == 0:
+        for lane in range(count):
+            _fill(lanes, lane, 0, sizes, hypers, starts, _view(lanes, lane, work), problem.minimum)
+    while lanes.clock[2] < cells and allowance > 0:
+        row = lanes.clock[0]
+        if row == HISTORY:
+            _rewind(lanes, sizes)
+            row = 0
+        last = min(HISTORY, row + allowance, _earliest(lanes.until))
+        saving = last == row
+        if saving:
+            last = row + 1
+            for lane in range(count):
+                if lanes.until[lane] == row and not _save_quickly(lanes, lane, row, sizes, rule):
+                    # What is not above the threshold is looked at.
+                    lanes.block[first + _THRESHOLD, lane] = np.inf
+        reached = _advance(code, lanes, row, last, 0, sizes.pieces, 0)
+        if saving:
+            for lane in range(count):
+                if lanes.fresh[lane] == 1:
+                    lanes.fresh[lane] = 0
+                    for i in range(sizes.n):
+                        lanes.block[first + len(TRACKED) + i, lane] = lanes.saved_iterate[lane, i]
+        lanes.clock[0] = reached
+        allowance -= reached - row
+        for piece in range(sizes.pieces):
+            if lanes.pending[piece] == 0:
+                continue
+            lanes.pending[piece] = 0
+            going_on = False
+            for lane in range(piece * width, (piece + 1) * width):
+                if lanes.progress[lane]["cell"] >= 0:
+                    status = RUNNING
+                    if lanes.block[first + _EVENT, lane] != 0.0:
+                        status = _settle(lanes, lane, reached - 1, sizes, kernels, whole, rule, work, hits, points)
+                    going_on = going_on or status == RUNNING
+            if going_on:
+                _advance(code, lanes, reached - 1, reached, piece, piece + 1, 1)
+            for lane in range(piece * width, (piece + 1) * width):
+                now = lanes.progress[lane]
+                if lanes.block[first + _EVENT, lane] != 0.0 and now["begun"] == 0:
+                    lanes.clock[2] += 1
+                    _fill(lanes, lane, reached, sizes, hypers, starts, _view(lanes, lane, work), problem.minimum)
+                lanes.block[first + _EVENT, lane] = 0.0
+    return int(lanes.clock[2])
+
+
+@functools.cache
+def compiled_count() -> Function:
+    """Return `count_lanes`, compiled or loaded from the cache."""
+    vector, matrix, cube = float64[::1], float64[:, ::1], float64[:, :, ::1]
+    ints, progress = int64[::1], typeof(np.zeros(1, PROGRESS))
+    rule = types.NamedTuple([int64, int64, vector, *[int64] * 5], StoppingRule)
+    lanes = types.NamedTuple(
+        [matrix, matrix, matrix, matrix, matrix, cube, progress, ints, ints, ints, ints, vector, ints], Lanes
+    )
+    work = types.NamedTuple([vector, vector, matrix, vector, vector, vector, matrix, vector, vector], Workspace)
+    signature = int64(
+        int64, types.FunctionType(SIGNATURES["gradient"]), PROBLEM_DATA, ints, rule, matrix, matrix,
+        types.NamedUniTuple(int64, 7, Sizes), lanes, work, typeof(np.zeros((1, 1), HIT)), cube, int64,
+    )  # fmt: skip
+    return compile_cached(count_lanes, signature, source_hash(count_lanes, modules=(schedules.__name__,)))

@@ -1,0 +1,108 @@
+"""Nesterov's method with an averaged buffer, and as the outer method around steps of gradient descent."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from nagbench.optimizers.algorithms._hyperparameters import MOMENTUM, STEP
+from nagbench.optimizers.hyperparameters import Hyperparameter, fraction
+from nagbench.optimizers.registry import method
+
+
+@method(
+    "ema-nesterov",
+    slots=1,
+    hyperparameters={"step_size": STEP, "momentum": MOMENTUM},
+    tested_at="x + m·v, the look-ahead point",
+    source="the momentum of Jordan et al. 2024 (Muon), without its orthogonalisation",
+)
+def ema_nesterov(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+    """e ← m·e + (1 − m)·g; x ← x − s·((1 − m)·g + m·e), with g = ∇f(x).
+
+    Other Parameters
+    ----------------
+    step_size
+        s > 0.
+    momentum
+        m in [0, 1).
+
+    Notes
+    -----
+    With an average in place of a sum, this is Nesterov's method with the step size (1 − m)·s, seen at the point where it takes its
+    gradients: e = (1 − m)·b with the buffer b ← m·b + g of PyTorch's form.
+
+    References
+    ----------
+    .. [1] K. Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024.
+
+    Examples
+    --------
+    >>> import nagbench
+    >>> run = nagbench.run("quadratic:eigenvalues=[1,100]", "ema-nesterov:step_size=0.05,momentum=0.8")
+    >>> run.status, run.iterations
+    ('converged', 210)
+    """
+    step, decay = hyper[0], hyper[1]
+    average = slots[0]
+    for i in range(iterate.size):
+        g = gradient[i]
+        average[i] = decay * average[i] + (1.0 - decay) * g
+        iterate[i] -= step * ((1.0 - decay) * g + decay * average[i])
+
+
+@method(
+    "outer-nesterov",
+    slots=2,
+    autonomous=False,
+    hyperparameters={
+        "step_size": STEP,
+        "outer_step_size": Hyperparameter(default=0.7, open_below=True, tuning=(0.1, 2.0)),
+        "momentum": fraction(0.9, tuning=(0.0, 0.99)),
+        "inner_steps": Hyperparameter(default=10.0, low_bound=1.0, tuning=(2.0, 50.0), scale="integer", integer=True),
+    },
+    source="Douillard et al. 2023, algorithm 1 with one worker, and gradient descent inside",
+)
+def outer_nesterov(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+    """x ← x − s·∇f(x); after every H of these Δ = z − x, b ← m·b + Δ, z ← z − s_o·(Δ + m·b), x ← z.
+
+    Other Parameters
+    ----------------
+    step_size
+        s > 0, of gradient descent inside.
+    outer_step_size
+        s_o > 0.
+    momentum
+        m in [0, 1), of Nesterov's method outside.
+    inner_steps
+        H ≥ 1; a number that is not whole counts as the next larger one.
+
+    Notes
+    -----
+    z is the point of the outer method, which takes the way of H steps for its gradient. With s_o = 1 and m = 0 it is gradient descent;
+    with m = 0 it is Lookahead [2]_.
+
+    References
+    ----------
+    .. [1] A. Douillard et al., "DiLoCo: distributed low-communication training of language models", 2023, algorithm 1.
+    .. [2] M. R. Zhang, J. Lucas, G. Hinton and J. Ba, "Lookahead optimizer: k steps forward, 1 step back", 2019.
+
+    Examples
+    --------
+    >>> import nagbench
+    >>> run = nagbench.run("quadratic:eigenvalues=[1,100]", "outer-nesterov:step_size=0.015,momentum=0.5")
+    >>> run.status, run.iterations
+    ('converged', 517)
+    """
+    step, outer_step, friction, inner = hyper[0], hyper[1], hyper[2], hyper[3]
+    outer, buffer = slots[0], slots[1]
+    last = (k + 1) % int(math.ceil(inner)) == 0
+    for i in range(iterate.size):
+        if k == 0:
+            outer[i] = iterate[i]
+        iterate[i] -= step * gradient[i]
+        if last:
+            away = outer[i] - iterate[i]
+            buffer[i] = friction * buffer[i] + away
+            outer[i] -= outer_step * (away + friction * buffer[i])
+            iterate[i] = outer[i]
