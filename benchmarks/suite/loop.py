@@ -34,9 +34,19 @@ def quadratic(n):
     return nagbench.problem("quadratic", dimension=n, condition=100.0)
 
 
+def _chosen(method):
+    """The optimizer with the step size of all, or as it is where it finds its own; None where the commit does not have it."""
+    import nagbench
+
+    try:
+        return optimizer(method, step_size=STEP)
+    except nagbench.UsageError:
+        return optimizer(method)
+
+
 def bare(method, n):
     """Return the replay of an algorithm as a function of a number of iterations; None if the commit does not have it."""
-    chosen = optimizer(method, step_size=STEP)
+    chosen = _chosen(method)
     return chosen and replayed(job_of(quadratic(n), chosen, 1))
 
 
@@ -56,7 +66,7 @@ def counted(method, n):
     # Older commits have `count` alone, which makes new arrays each time.
     run_batch = internal("run_batch")
 
-    job = job_of(quadratic(n), optimizer(method, step_size=STEP), _BUDGETS[n])
+    job = job_of(quadratic(n), _chosen(method), _BUDGETS[n])
     return once(lambda: run_batch(job, None, lambda: None))
 
 

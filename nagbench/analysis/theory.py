@@ -93,9 +93,11 @@ def _compare_run(run: Mapping[Any, Any], spec: str, settings: list[str], recorde
             row["ratio"] = run["iterations"] / row["predicted_iterations"]
     if found is not None:
         row |= {"smoothness": found.smoothness, "strong_convexity": found.strong_convexity, "place": found.place}
-        if optimizer is not None:
+        # Where a constraint or a kink is active, the Hessian of f alone says nothing of the rate.
+        composite = problem is not None and problem.composite
+        if optimizer is not None and not composite:
             row |= _linear_theory(optimizer, found)
-        else:
+        elif optimizer is None:
             edge, row["rate_in_theory"] = recorded.linear_theory(str(run["cell"]))
             row["stable_up_to"] = _stable_step(edge, found)
         if optimizer is not None and problem is not None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from nagbench.core.measures import Measure
 from nagbench.optimizers.algorithm import Optimizer
+from nagbench.optimizers.algorithms.long_steps import gradient_thetas, next_item_weight
 from nagbench.problems.problem import Floats, Problem
 
 # Beyond this the search for an iteration gives up.
@@ -226,7 +227,64 @@ def _triple_momentum(instance: Instance, k: float) -> float:
     return float(0.5 * instance.smoothness * instance.distance / (instance.root * instance.root) * rho ** (2.0 * k))
 
 
+def _silver(instance: Instance, k: float) -> float:
+    """Bound f(x_k) − f* of gradient descent with silver steps.
+
+    Notes
+    -----
+    L‖x₀ − x*‖²/(1 + √(4ρ^{2j} − 3)) for s = 1/L after k = 2ʲ − 1 iterations, ρ = 1 + √2 [1]_.
+
+    References
+    ----------
+    .. [1] Altschuler and Parrilo 2024, theorem 1.1.
+    """
+    power = math.log2(k + 1.0)
+    if k < 1 or power != round(power) or abs(instance.step - 1.0) > _REL_TOL:
+        return math.inf
+    return (
+        instance.smoothness * instance.distance / (1.0 + math.sqrt(4.0 * (1.0 + math.sqrt(2.0)) ** (2.0 * power) - 3.0))
+    )
+
+
+def _gradient_optimal(instance: Instance, k: float) -> float:
+    """Bound ‖∇f(x_k)‖² of OGM-G at its horizon k.
+
+    Notes
+    -----
+    2L(f(x₀) − f*)/θ₀² for s = 1/L [1]_.
+
+    References
+    ----------
+    .. [1] Kim and Fessler 2021, theorem 6.1.
+    """
+    if k < 1 or instance.given.get("horizon") != k or abs(instance.step - 1.0) > _REL_TOL:
+        return math.inf
+    theta, _ = gradient_thetas(int(k), int(k))
+    return float(2.0 * instance.smoothness * instance.height / theta**2)
+
+
+def _item_distance(instance: Instance, k: float) -> float:
+    """Bound ‖z_k − x*‖² of ITEM.
+
+    Notes
+    -----
+    ‖x₀ − x*‖²/(1 + qA_k) for s = 1/L and q = μ/L, which no first-order method can better [1]_.
+
+    References
+    ----------
+    .. [1] Taylor and Drori 2023, theorem 3.
+    """
+    q = instance.root * instance.root
+    if abs(instance.step - 1.0) > _REL_TOL or abs(instance.given.get("q", -1.0) - q) > _REL_TOL * max(q, 1e-300):
+        return math.inf
+    weight = 0.0
+    for _ in range(int(k)):
+        weight = next_item_weight(weight, q)
+    return instance.distance / (1.0 + q * weight)
+
+
 _BOUNDS: Mapping[str, Bound] = {
+    "silver-steps": _silver,
     "gradient-descent": _descent,
     "nesterov": _nesterov,
     "nesterov-two-sequence": _nesterov,
@@ -263,6 +321,57 @@ def worst_case(name: str, instance: Instance, k: float) -> float:
     """
     bound = _BOUNDS.get(name)
     return math.inf if bound is None else bound(instance, k)
+
+
+# Bounds of other measures than f − f*, for what is bounded at the start.
+_OTHER_BOUNDS: Mapping[tuple[str, str, str], Bound] = {
+    ("ogm-g", "gradient", "height"): _gradient_optimal,
+    ("item", "distance", "distance"): _item_distance,
+}
+
+
+def published_bound(
+    name: str, instance: Instance, k: float, measure: str, start: str, *, composite: bool = False
+) -> float:
+    """Return the published bound on a measure after k iterations; nan if there is none.
+
+    Parameters
+    ----------
+    name
+        The algorithm.
+    instance
+        The constants and the hyperparameters.
+    k
+        The iterations.
+    measure
+        "value", "gradient" or "distance", of the last two the square.
+    start
+        "distance", "height" or "both": what the instance bounds at the start.
+    composite
+        Whether F = f + h.
+    """
+    if (name, measure, start) in _OTHER_BOUNDS:
+        found = _OTHER_BOUNDS[name, measure, start](instance, k)
+    elif measure != "value" or (composite and name not in _COMPOSITE):
+        found = math.inf
+    elif start == "distance" and name == "momentum":
+        # Its bound is in terms of the height alone.
+        found = math.inf
+    elif start == "height" and name not in ("momentum",):
+        found = math.inf
+    elif name == "ogm" and instance.given.get("horizon") == k and abs(instance.step - 1.0) <= _REL_TOL:
+        found = _optimized_gradient_at_horizon(instance, k)
+    else:
+        found = worst_case(name, instance, k)
+    return found if math.isfinite(found) else math.nan
+
+
+def _optimized_gradient_at_horizon(instance: Instance, k: float) -> float:
+    """Bound f(y_k) − f* of OGM at its horizon k by L‖x₀ − x*‖²/(2θ_k²), which is tight (Kim and Fessler 2016)."""
+    theta = 1.0
+    for left in range(int(k), 0, -1):
+        theta = 0.5 * (1.0 + math.sqrt(1.0 + (8.0 if left == 1 else 4.0) * theta * theta))
+    return instance.smoothness * instance.distance / (2.0 * theta * theta)
 
 
 def iterations_at_most(

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from numba.extending import overload
+
 from nagbench.core.kernels import jitable, pointer
 
 
@@ -48,6 +50,16 @@ class Oracle(NamedTuple):
     noise: Any
     minimum: float
     tally: Any
+
+
+def no_rows(rows):  # type: ignore[no-untyped-def]
+    """Return what stands for all rows: no rows in plain Python; in compiled code their number, 0, is given beside."""
+    return rows[:0]
+
+
+@overload(no_rows, inline="always")
+def _no_rows_compiled(rows):  # type: ignore[no-untyped-def]
+    return lambda rows: rows
 
 
 @jitable
@@ -92,7 +104,7 @@ def ask_full_gradient(oracle: Any, x: Any, out: Any) -> None:
         oracle.shape_size,
         oracle.shape,
         0,
-        oracle.rows,
+        no_rows(oracle.rows),
         pointer(out),
     )
 

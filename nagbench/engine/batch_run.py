@@ -175,7 +175,9 @@ class BatchRun:
 
     def move(self) -> None:
         """Work in other memory from now on. It is written to here, so that the next replay does not wait for its pages."""
-        self.work = make_workspace(self.batch.problem.dimension, self.batch.method, self.hypers.shape[1])
+        self.work = make_workspace(
+            self.batch.problem.dimension, self.batch.method, self.hypers.shape[1], self.batch.problem.row_count
+        )
         for array in self.work:
             array.fill(0.0)
 

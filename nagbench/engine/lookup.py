@@ -127,11 +127,14 @@ def choose_engine(problem: Problem, method: Method, asked: str | None = None, or
     Raises
     ------
     UsageError
-        If engine numba is asked for an algorithm of a library, or if an algorithm that drives itself meets an oracle that is
-        not exact.
+        If engine numba is asked for an algorithm of a library, or if an algorithm meets an oracle that it does not take.
     """
     if method.driver is not None and not parse_oracle(oracle).exact:
         raise UsageError(f"{method.name} takes the exact oracle only: its line searches compare values")
+    chosen = parse_oracle(oracle)
+    if method.finite_sum and (chosen.sigma > 0.0 or (method.row_slots and chosen.batch > 1)):
+        known = "exact or stochastic" if method.row_slots else "exact, stochastic or minibatch:ROWS"
+        raise UsageError(f"{method.name} is for means over rows and takes the oracles {known}, not {chosen.name}")
     if method.update is not None:
         return asked or problem.engine
     if asked == NUMBA.name:

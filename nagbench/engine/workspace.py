@@ -11,7 +11,7 @@ from nagbench.problems.problem import Floats
 _CACHE_LINE = 64
 
 
-def make_workspace(n: int, method: Method, hyper_size: int) -> loop.Workspace:
+def make_workspace(n: int, method: Method, hyper_size: int, rows: int = 0) -> loop.Workspace:
     """Return the arrays of a run, all zero.
 
     Parameters
@@ -22,13 +22,15 @@ def make_workspace(n: int, method: Method, hyper_size: int) -> loop.Workspace:
         The algorithm. Without look-ahead, the query point and the iterate are one array.
     hyper_size
         Number of hyperparameters that the update takes.
+    rows
+        Number of rows of the problem, for an algorithm with a slot for each.
 
     Returns
     -------
     Workspace
         The arrays.
     """
-    count = max(method.slots, 1)
+    count = max(method.slots + (max(rows, 1) if method.row_slots else 0), 1)
     state, saved_state, iterate, y, grad, saved_iterate, saved_y = _aligned(count * n, count * n, n, n, n, n, n)
     return loop.Workspace(
         iterate=iterate, y=y if method.look_ahead else iterate, state=state.reshape(count, n), grad=grad,

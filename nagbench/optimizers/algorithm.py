@@ -126,6 +126,10 @@ class Method:
         The same algorithm as it runs on composite problems, if that is another update; see `proximal_form`.
     needs_minimum
         Whether it needs F*.
+    finite_sum
+        Whether it is for means over rows: it takes rows exactly, one by one or in mini-batches, but no noise.
+    row_slots
+        Whether it has another slot for each row, so that mini-batches are of one row.
     """
 
     name: str
@@ -155,6 +159,8 @@ class Method:
     composite: bool = False
     proximal: Method | None = None
     needs_minimum: bool = False
+    finite_sum: bool = False
+    row_slots: bool = False
 
     def __post_init__(self) -> None:
         if sum(kind is not None for kind in (self.update, self.session, self.driver)) != 1:

@@ -42,6 +42,8 @@ def method(
     asks: bool = False,
     composite: bool = False,
     needs_minimum: bool = False,
+    finite_sum: bool = False,
+    row_slots: bool = False,
     blocks: bool = False,
 ) -> Callable[[Update], Update]:
     """Register a function as the update of an algorithm.
@@ -52,7 +54,7 @@ def method(
         The name of the algorithm.
     hyperparameters, slots, look_ahead, autonomous, tested_at, source, theory
         What the algorithm declares; see `Method`.
-    observe, next_momentum, asks, composite, needs_minimum, blocks
+    observe, next_momentum, asks, composite, needs_minimum, finite_sum, row_slots, blocks
         Further declarations.
 
     Returns
@@ -90,6 +92,8 @@ def method(
             asks=asks,
             composite=composite,
             needs_minimum=needs_minimum,
+            finite_sum=finite_sum,
+            row_slots=row_slots,
             blocks=blocks,
         )
         return update

@@ -17,6 +17,7 @@ from nagbench.optimizers.registry import find_algorithm
 
 _FLAGS = (
     "look_ahead", "autonomous", "next_momentum", "contextual", "blocks", "matrices", "asks", "composite", "needs_minimum",
+    "finite_sum", "row_slots",
 )  # fmt: skip
 _FUNCTIONS = ("update", "session", "driver", "observe", "theory", "refuses")
 

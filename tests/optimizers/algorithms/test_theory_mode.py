@@ -31,7 +31,7 @@ class TestTunings:
         some = {name for name, method in algorithms().items() if method.theory and method.theory(4.0, 0.0)}
         assert some == {
             "gradient-descent", "fista", "fista-gradient-restart", "fista-function-restart", "nesterov-convex",
-            "nesterov-estimate-sequence", "ogm",
+            "nesterov-estimate-sequence", "ogm", "ista", "forward-backward", "silver-steps", "ogm-g", "pogm",
         }  # fmt: skip
 
     def test_a_users_tuning_that_does_not_think_of_it_has_none(self):

@@ -107,7 +107,7 @@ def convex_problem(name):
     """The problem, if bounds hold on it: convex, with L, the minimum and the minimiser known."""
     problem = suites()[name].problem()
     known = problem.smoothness is not None and problem.minimum is not None and problem.minimizers is not None
-    return problem if known and problem.kind in ("convex", "quadratic") else None
+    return problem if known and not problem.composite and problem.kind in ("convex", "quadratic") else None
 
 
 def gaps(problem, name, n, **values):

@@ -1,0 +1,62 @@
+"""The verb ``certify``."""
+
+from __future__ import annotations
+
+import click
+
+from nagbench.cli.console import print_facts, print_object, print_table
+from nagbench.cli.options import FORMAT_OPTION, Verb
+
+
+@click.command("certify", cls=Verb)
+@click.argument("optimizer")
+@click.option(
+    "--class", "function_class", help="smooth-convex, smooth-strongly-convex or composite.  [default: by its theory]"
+)
+@click.option("-N", "iterations", type=click.IntRange(1, 200), default=10, show_default=True, help="Iterations.")
+@click.option("--smoothness", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True, help="L.")
+@click.option("--strong-convexity", type=click.FloatRange(0, min_open=True), default=0.1, show_default=True, help="μ.")
+@click.option(
+    "--measure",
+    type=click.Choice(("value", "gradient", "distance")),
+    default="value",
+    show_default=True,
+    help="What is bounded at the end: f − f*, ‖∇f‖² or ‖x − x*‖².",
+)
+@click.option(
+    "--start",
+    type=click.Choice(("distance", "height", "both")),
+    default="distance",
+    show_default=True,
+    help="What is at most 1 at the start: ‖x − x*‖², f − f*, or f − f* + μ/2·‖x − x*‖².",
+)
+@FORMAT_OPTION
+def command(
+    optimizer: str,
+    function_class: str | None,
+    iterations: int,
+    smoothness: float,
+    strong_convexity: float,
+    measure: str,
+    start: str,
+    shape: str,
+) -> None:
+    """Compute the exact worst case of an OPTIMIZER over a class of functions, beside the published bound (by PEPit)."""
+    from nagbench.validation.certify import certify, table_of
+
+    found = certify(
+        optimizer, iterations, function_class, L=smoothness, mu=strong_convexity, measure=measure, start=start
+    )
+    row = table_of(found)
+    if shape == "json":
+        print_object(row)
+    elif shape == "csv":
+        print_table([dict(row)], shape)
+    else:
+        print_facts(
+            {
+                name: f"{value:.8g}" if isinstance(value, float) else str(value)
+                for name, value in row.items()
+                if value is not None
+            }
+        )

@@ -1,0 +1,283 @@
+"""The exact worst case of an algorithm over a class of functions, by performance estimation with PEPit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from nagbench.analysis.worst_cases import Instance, published_bound
+from nagbench.core.asking import Oracle
+from nagbench.core.errors import UsageError, one_line
+from nagbench.core.remote import remote_call
+from nagbench.core.text_form import parse_text
+from nagbench.optimizers.algorithm import Method, Optimizer, make_update, textbook_hyperparameters
+from nagbench.optimizers.registry import lookup_algorithm
+from nagbench.problems.problem import Floats
+
+FunctionClass = Literal["smooth-convex", "smooth-strongly-convex", "composite"]
+CLASSES: tuple[FunctionClass, ...] = ("smooth-convex", "smooth-strongly-convex", "composite")
+# Two runs of a linear algorithm agree up to this.
+_EQUAL = 1e-9
+# PEPit's open solvers reach 1e-6 with this one.
+_SOLVER = "CLARABEL"
+
+
+@dataclass(frozen=True)
+class WorstCase:
+    """The worst case of an optimizer after N iterations.
+
+    Parameters
+    ----------
+    optimizer, function_class, iterations
+        What was certified; the optimizer as text.
+    L, mu
+        The constants of the class.
+    measure, start
+        What is bounded, "value", "gradient" (its square) or "distance" (its square), and what is at most 1 at the start,
+        "distance" (its square), "height" f(x₀) − f*, or "both", height + μ/2·distance.
+    certified
+        The largest value of the measure over the class.
+    published
+        The published bound, nan if there is none.
+    """
+
+    optimizer: str
+    function_class: str
+    iterations: int
+    L: float
+    mu: float
+    measure: str
+    start: str
+    certified: float
+    published: float
+
+    @property
+    def verdict(self) -> str:
+        """Say whether the published bound holds and is tight."""
+        if math.isnan(self.published):
+            return "no published bound for these hyperparameters"
+        if self.certified > self.published * (1.0 + 1e-4) + 1e-6:
+            return "the published bound is exceeded"
+        return (
+            "the published bound is tight"
+            if self.certified > self.published * 0.999 - 1e-6
+            else "the published bound holds"
+        )
+
+
+def certify(
+    text: str, iterations: int, function_class: str | None = None, *, L: float = 1.0, mu: float = 0.1,
+    measure: str = "value", start: str = "distance",
+) -> WorstCase:  # fmt: skip
+    """Compute the exact worst case of an optimizer over a class of functions.
+
+    Parameters
+    ----------
+    text
+        The optimizer as NAME:key=value,…; hyperparameters that are not given take their textbook values for L and μ, and a
+        horizon the number of iterations.
+    iterations
+        N, at least 1.
+    function_class
+        "smooth-convex", "smooth-strongly-convex" or "composite" (f convex and L-smooth, h convex); the first unless the
+        algorithm has textbook values for μ > 0 alone.
+    L, mu
+        The constants of f; μ counts for the strongly convex class.
+    measure, start
+        See `WorstCase`.
+
+    Returns
+    -------
+    WorstCase
+        The certified worst case beside the published bound.
+
+    Raises
+    ------
+    UsageError
+        If PEPit is not installed, if the update is not linear in past points and gradients, or if a name is not valid.
+    """
+    name, given = parse_text(text)
+    method = lookup_algorithm(name)
+    chosen = function_class or _usual_class(method, L)
+    if chosen not in CLASSES:
+        raise UsageError(f"unknown class {chosen!r} (known: {', '.join(CLASSES)})")
+    constant = mu if chosen == "smooth-strongly-convex" else 0.0
+    values: dict[str, Any] = dict(textbook_hyperparameters(method, L, constant) or {})
+    if "horizon" in method.hyperparameters:
+        values["horizon"] = iterations
+    optimizer = Optimizer(method, {**values, **given})
+    script = linear_script(optimizer, iterations, chosen == "composite")
+    certified = _solve(script, chosen, L, constant, measure, start)
+    instance = Instance(
+        smoothness=L, strong_convexity=constant, distance=1.0 if start == "distance" else 0.0,
+        height={"distance": 0.5 * L, "height": 1.0, "both": 1.0}[start],
+        step=float(optimizer.hyperparameters.get("step_size", math.nan)) * L,
+        momentum=float(optimizer.hyperparameters.get("momentum", 0.0)), given=optimizer.hyperparameters,
+    )  # fmt: skip
+    published = published_bound(name, instance, iterations, measure, start, composite=chosen == "composite")
+    return WorstCase(str(optimizer), chosen, iterations, L, constant, measure, start, certified, published)
+
+
+def _usual_class(method: Method, L: float) -> str:
+    """Return the class for which an algorithm has textbook values."""
+    only_strongly = method.theory is not None and textbook_hyperparameters(method, L, 0.0) is None
+    return "smooth-strongly-convex" if only_strongly else "smooth-convex"
+
+
+@remote_call()
+def linear_script(optimizer: Optimizer, iterations: int, composite: bool) -> list[tuple[str, float, Floats]]:
+    """Return what an algorithm asks for, as combinations of the start, past gradients and past subgradients.
+
+    Parameters
+    ----------
+    optimizer
+        The optimizer.
+    iterations
+        N.
+    composite
+        Whether it runs on composite problems.
+
+    Returns
+    -------
+    list of (kind, step, coefficients)
+        In the order in which they are asked for: ("gradient", 0, point), ("prox", step, proximal point), and last ("end",
+        0, iterate). The basis is the start, and then the answers of these requests in their order; the answer to a
+        proximal step is a subgradient of h at the point.
+
+    Raises
+    ------
+    UsageError
+        If the algorithm is not linear in them.
+
+    Notes
+    -----
+    The algorithm runs once with unit vectors as its start and its gradients, which gives the coefficients, and once with
+    random vectors, which must agree with them.
+    """
+    why = f"{optimizer.name}: its update is not linear in past points and gradients, so no worst case can be certified"
+    method = optimizer.method
+    if composite:
+        if method.proximal is None and not (method.asks and method.composite):
+            raise UsageError(f"{optimizer.name} takes no proximal step, so class composite does not apply")
+        method = method.proximal or method
+    if method.observe is not None or method.driver is not None or iterations < 1:
+        raise UsageError(why)
+    per_iteration = 4
+    units = np.eye(1 + per_iteration * iterations)
+    random = np.random.default_rng(0).standard_normal((len(units), 5))
+    try:
+        with np.errstate(all="ignore"):
+            script = _play(method, optimizer, units, iterations)
+            checked = _play(method, optimizer, random, iterations)
+    except (ArithmeticError, ValueError, IndexError, TypeError, AttributeError) as error:
+        raise UsageError(f"{why} ({one_line(error)})") from None
+    expected = [(kind, step, point @ random) for kind, step, point in script]
+    same = len(script) == len(checked) and all(
+        a[0] == b[0] and math.isclose(a[1], b[1]) and np.allclose(a[2], b[2], rtol=_EQUAL, atol=_EQUAL * 10.0)
+        for a, b in zip(expected, checked, strict=False)
+    )
+    if not same:
+        raise UsageError(why)
+    return script
+
+
+def _play(method: Method, optimizer: Optimizer, basis: Floats, iterations: int) -> list[tuple[str, float, Floats]]:
+    """Run an algorithm from the first row of the basis, answering its requests by the next rows, and return these."""
+    script: list[tuple[str, float, Floats]] = []
+    n = basis.shape[1]
+
+    def gradient(_n: int, x: Floats, *rest: Any) -> None:
+        rest[-1][:] = basis[1 + len(script)]
+        script.append(("gradient", 0.0, x.copy()))
+
+    def prox(_n: int, x: Floats, step: float, *rest: Any) -> None:
+        rest[-1][:] = x - step * basis[1 + len(script)]
+        script.append(("prox", float(step), rest[-1].copy()))
+
+    def value(*_: Any) -> float:
+        raise ValueError("it asks for values")
+
+    iterate, slots = basis[0].copy(), np.zeros((max(method.slots, 1), n))
+    query = iterate.copy() if method.look_ahead else iterate
+    update, grad, none = make_update(method), np.zeros(n), np.zeros(0)
+    oracle = Oracle(value, gradient, value, prox, n, 0, none, 0, none, 0, none, 0, 0, none, math.nan, np.zeros(2))
+    for k in range(iterations):
+        hyper = optimizer.hyper_at(k)
+        if method.asks:
+            update(k, oracle, grad, iterate, query, slots, hyper)
+        else:
+            gradient(n, query, grad)
+            update(k, grad, iterate, query, slots, hyper)
+    return [*script, ("end", 0.0, iterate.copy())]
+
+
+def _solve(
+    script: list[tuple[str, float, Floats]], function_class: str, L: float, mu: float, measure: str, start: str
+) -> float:
+    """Solve the performance estimation problem of a script."""
+    try:
+        from PEPit import PEP
+        from PEPit.functions import ConvexFunction, SmoothStronglyConvexFunction
+    except ImportError:
+        raise UsageError("certify needs PEPit, which is not installed; pip install 'nagbench[certify]'") from None
+    problem = PEP()
+    f = problem.declare_function(SmoothStronglyConvexFunction, mu=mu, L=L)
+    h = problem.declare_function(ConvexFunction) if function_class == "composite" else None
+    whole = f if h is None else f + h
+    least, first = whole.stationary_point(), problem.set_initial_point()
+    height, distance = whole(first) - whole(least), (first - least) ** 2
+    problem.set_initial_condition(
+        {"distance": distance, "height": height, "both": height + mu / 2 * distance}[start] <= 1
+    )
+    answers = [first]
+    for kind, _, coefficients in script[:-1]:
+        point = _combine(coefficients, answers)
+        if kind == "gradient":
+            answers.append(f.gradient(point))
+            continue
+        # The subgradient is a new direction: the point itself depends on it.
+        answers.append(_subgradient(h, coefficients, answers))
+    end = _combine(script[-1][2], answers)
+    metrics = {
+        "value": lambda: whole(end) - whole(least),
+        "gradient": lambda: f.gradient(end) ** 2,
+        "distance": lambda: (end - least) ** 2,
+    }
+    problem.set_performance_metric(metrics[measure]())
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return float(problem.solve(verbose=0, solver=_SOLVER))
+
+
+def _combine(coefficients: Floats, answers: list[Any]) -> Any:
+    """Return Σ cᵢ·answerᵢ of PEPit's points."""
+    terms = [float(c) * answer for c, answer in zip(coefficients, answers, strict=False) if c != 0.0]
+    total = terms[0] if terms else 0.0 * answers[0]
+    for term in terms[1:]:
+        total = total + term
+    return total
+
+
+def _subgradient(h: Any, coefficients: Floats, answers: list[Any]) -> Any:
+    """Return a new subgradient of h at the point that these coefficients give, the last of them that of the subgradient."""
+    from PEPit import Expression, Point
+
+    subgradient = Point()
+    point = _combine(coefficients, [*answers, subgradient])
+    h.add_point((point, subgradient, Expression()))
+    return subgradient
+
+
+def table_of(found: WorstCase) -> Mapping[str, object]:
+    """Return the outcome as a row of a table."""
+    return {
+        "optimizer": found.optimizer, "class": found.function_class, "L": found.L, "mu": found.mu, "N": found.iterations,
+        "measure": found.measure, "start": found.start, "certified": found.certified,
+        "published": None if math.isnan(found.published) else found.published, "verdict": found.verdict,
+    }  # fmt: skip
