@@ -123,7 +123,7 @@ def rank_trials(numbers: Ints, scores: Floats, finals: Floats) -> Ints:
     """
     solved = np.isfinite(scores).mean(axis=1)
     score, final = (_medians(np.sort(values, axis=1).ravel(), _rows(values)) for values in (scores, finals))
-    order: Ints = np.lexsort((numbers, final, score, -solved))
+    order: Ints = np.asarray(np.lexsort((numbers, final, score, -solved)), np.int64)
     return order
 
 
