@@ -25,6 +25,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.hostile import ONE_TUNING
+
 OPTIMIZERS = ("gradient-descent", "momentum", "nesterov")
 _QUADRATICS = ("ill-conditioned-1e2", "ill-conditioned-1e4")
 CASES: dict[str, dict[str, Any]] = {
@@ -38,7 +40,16 @@ def settings(cells: int, case: str = "short") -> dict[str, Any]:
     """Return a specification of about so many cells."""
     given = CASES[case]
     trials = max(1, cells // (len(given["problems"]) * len(OPTIMIZERS)))
-    return {"optimizers": OPTIMIZERS, "modes": ("tuned",), "trials": trials, "timing": False, "curves": False, **given}
+    return {
+        "optimizers": OPTIMIZERS,
+        "modes": ("tuned",),
+        "trials": trials,
+        "starts": 1,
+        **ONE_TUNING,
+        "timing": False,
+        "curves": False,
+        **given,
+    }
 
 
 def clocked() -> list[float]:
