@@ -158,7 +158,8 @@ def _settle(
             status = record_met(hits, points, now, gradient_norm, residual, view, rule)
         if status != RUNNING:
             finish_run(hits, points, status, now, gradient_norm, residual, view, rule)
-            return status
+            ended: int = status
+            return ended
     if k == 0 or now["power"] != power:
         for i in range(n):
             block[first + len(TRACKED) + i, lane] = lanes.saved_iterate[lane, i]
@@ -178,7 +179,7 @@ def _settle(
 @jitable
 def _earliest(until: Any) -> int:
     """Return the least of these numbers."""
-    earliest = until[0]
+    earliest: int = until[0]
     for lane in range(1, until.size):
         earliest = min(earliest, until[lane])
     return earliest

@@ -105,10 +105,11 @@ def _call(
 @jitable
 def advance(code: int, lanes: Any, first: int, last: int, first_piece: int, last_piece: int, force: int) -> int:
     """Make iterations of some pieces; see `vector_code.VectorCode`."""
-    return _call(
+    done: int = _call(
         code, pointer(lanes.block), pointer(lanes.measures), (first, last, first_piece, last_piece, force),
         pointer(lanes.data), pointer(lanes.functions), pointer(lanes.pending),
     )  # fmt: skip
+    return done
 
 
 @jitable
