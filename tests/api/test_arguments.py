@@ -42,7 +42,7 @@ def test_numbers_of_a_run(name, value):
     ("name", "value"),
     [
         ("tolerance", "1e-3"), ("tolerance", None), ("tolerance", 0.0), ("tolerance", float("inf")), ("tolerance", 10**400),
-        ("measure_every", 0), ("measure_every", "2"), ("measure", None), ("measure", 3), ("oracle", None), ("oracle", 1),
+        ("measure_every", 0), ("measure_every", "2"), ("measure", 3), ("oracle", None), ("oracle", 1),
         ("engine", 1), ("relative", "no"), ("relative", 1), ("path", "yes"), ("pulse", None), ("start", MASKED),
         ("start", [10**400, 1.0]), ("start", "ab"), ("start", [1j, 1.0]), ("start", [[1.0], [1.0, 2.0]]),
     ],
