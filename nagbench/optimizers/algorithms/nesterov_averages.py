@@ -31,6 +31,7 @@ def ema_nesterov(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hy
     -----
     With an average in place of a sum, this is Nesterov's method with the step size (1 − m)·s, seen at the point where it
     takes its gradients: e = (1 − m)·b with the buffer b ← m·b + g of PyTorch's form.
+    Stable on quadratics for s·λ < 2(1 + m)/((1 − m)(1 + 2m)).
 
     References
     ----------
@@ -81,6 +82,8 @@ def outer_nesterov(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, 
     -----
     z is the point of the outer method, which takes the way of H steps for its gradient. With s_o = 1 and m = 0 it is
     gradient descent; with m = 0 it is Lookahead [2]_.
+    On quadratics it is Nesterov's method with s_o·(1 − (1 − s·λ)^H) in place of s·λ, so that number has to be below 2(1 +
+    m)/(1 + 2m).
 
     References
     ----------

@@ -47,6 +47,7 @@ def schedule_free_sgd(k: int, gradient: Any, iterate: Any, query: Any, slots: An
     -----
     With a constant step size c = 1/(k + 1), and x is the mean of z₁, …, z_{k+1}. With a schedule, the largest step size so
     far takes the place of s in c. m = 0 is `averaged-gradient-descent`; m = 1 would be primal averaging.
+    With m = 0 it is stable on quadratics for s·λ < 2, as gradient descent is.
 
     For convex f with gradients of at most G, s = D/(G√N) gives the rate D·G/√N without knowledge of when the run ends [1]_.
 
