@@ -32,6 +32,8 @@ os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")
 
 _LIST = Path(__file__).with_suffix(".toml")
 _STEPS, _SECONDS, _CLOSE = 60, 120, 1e-9
+# Names of equal forms that the page shows: without momentum, many are equal.
+_SHOWN = 4
 _PROBLEM = "quadratic:eigenvalues=[1,2,5,10,20,50],start=[1,-1,1,-1,1,-1]"
 _MATRICES = "factorisation:rows=4,columns=3,rank=2"
 
@@ -78,16 +80,16 @@ def _examine(package: str, name: str, needs: Mapping[str, str]) -> dict[str, Any
 def _run(path: str) -> dict[str, Any]:
     from nagbench.engine.single_run import run
     from nagbench.optimizers.algorithm import Optimizer
-    from nagbench.optimizers.registry import find_algorithm
+    from nagbench.optimizers.registry import lookup_algorithm
 
-    method = find_algorithm(path)
+    method = lookup_algorithm(path)
     given = {key: 1e-3 if key == "step_size" else 100.0 if known.integer else 0.5
              for key, known in method.hyperparameters.items() if math.isnan(known.default) and not known.optional}  # fmt: skip
     chosen = Optimizer(method, given)
     found = run(_MATRICES if method.matrices else _PROBLEM, chosen, budget=_STEPS, tolerance=1e-300, path=True)
     if found.status == "error":
         raise RuntimeError(found.error)
-    if found.path is None or not (found.path[-1] != found.path[0]).any():
+    if found.path is None or not len(found.path) or not (found.path[-1] != found.path[0]).any():
         raise RuntimeError("x does not move in 60 iterations")
     how = "closure" if method.driver else "value" if method.observe else "matrices" if method.matrices else ""
     how = how or ("average" if method.look_ahead else "")
@@ -117,7 +119,7 @@ def _equals(chosen: Any, path: Any) -> list[str]:
         schedule = {key: np.full(steps + 1, _value(method, key, values)) for key in needed}
         try:
             points = follow(method, schedule, target_of(objective), objective.start.copy(), steps).points
-        except Exception:  # noqa: S112 (a form that cannot take these values is not equal)
+        except Exception:
             continue
         if np.abs(points - path[: steps + 1]).max() <= _CLOSE * max(1.0, float(np.abs(path).max())):
             found.append(name)
@@ -133,13 +135,15 @@ def _value(method: Any, key: str, values: Mapping[str, float]) -> float | None:
 
 
 def _sentence(error: BaseException, path: str) -> str:
-    text = " ".join(str(error).split()).replace(f"{path}: ", "").replace(f"{path} ", "")
+    text = " ".join(str(error).split()).replace(f"{path}: ", "").replace(f"{path} ", "").replace("|", "/")
     text = text.removeprefix("OptimizerError: ").removeprefix("UsageError: ")
     return text if len(text) <= 160 else f"{text[:159]}…"
 
 
 def _examine_package(package: str) -> None:
     """Print one line of JSON for each optimizer of a package."""
+    # What takes long to import does not count against the first optimizer.
+    importlib.import_module("nagbench.engine.single_run")
     signal.signal(signal.SIGALRM, _too_long)
     needs = _packages()[package].get("needs", {})
     for name in _public(package):
@@ -150,8 +154,12 @@ def _too_long(*_: Any) -> None:
     raise TimeoutError(f"it takes longer than {_SECONDS} s")
 
 
-def _rows_of(package: str) -> list[dict[str, Any]]:
-    """Return the rows of a package, examined in a process of its own."""
+def _rows_of(package: str, kept: Path | None) -> list[dict[str, Any]]:
+    """Return the rows of a package, examined in a process of its own, or read where they are kept."""
+    if kept is not None and (file := kept / f"{package}.jsonl").exists():
+        rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.startswith("{")]
+        needs = _packages()[package].get("needs", {})
+        return [{**row, "needs": needs.get(row["name"], "")} for row in rows]
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.compatibility", "--package", package], stdout=subprocess.PIPE, text=True,
         stderr=subprocess.DEVNULL, check=False,
@@ -165,8 +173,8 @@ def _page(results: Mapping[str, list[dict[str, Any]]], versions: Mapping[str, st
     lines = [
         "# Optimizers of other packages",
         "",
-        "This page is written by `python -m benchmarks.compatibility --into docs/compatibility.md`. Every public optimizer of the",
-        "packages of `benchmarks/compatibility.toml` runs for 60 iterations with its package's defaults. *Equal to* names the",
+        "This page is written by `python -m benchmarks.compatibility --into docs/compatibility.md`. Every public optimizer",
+        "of the packages of `benchmarks/compatibility.toml` runs for 60 iterations with its defaults. *Equal to* names the",
         "forms and algorithms of nagbench whose iterates agree with it to 1e-9 of the largest coordinate on a quadratic with",
         "eigenvalues from 1 to 50, at the same values of all hyperparameters. *By* says what an optimizer asks for besides the",
         "gradient, or where it is tested: `value` is f at the iterate, `closure` evaluates f and ∇f itself, `matrices` needs a",
@@ -191,6 +199,10 @@ def _page(results: Mapping[str, list[dict[str, Any]]], versions: Mapping[str, st
             "|---|---|---|---|",
         ]
         for row in rows:
+            equal = row["equals"].split(", ")
+            row["equals"] = ", ".join(equal[:_SHOWN]) + (
+                f" and {len(equal) - _SHOWN} more" if len(equal) > _SHOWN else ""
+            )
             outcome = "runs" if row["runs"] else f"needs {row['needs']}" if row["needs"] else f"refused: {row['why']}"
             lines.append(f"| `{row['name']}` | {outcome.replace('|', '/')} | {row['how']} | {row['equals']} |")
         lines.append("")
@@ -201,6 +213,9 @@ def main() -> None:
     """Examine the packages and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--into", type=Path, help="file of the page; without it, the page is printed")
+    parser.add_argument(
+        "--lines", type=Path, help="folder with what --package printed, in files PACKAGE.jsonl, to read"
+    )
     parser.add_argument("--package", help="examine one package and print lines of JSON")
     asked = parser.parse_args()
     if asked.package:
@@ -213,7 +228,7 @@ def main() -> None:
         except importlib.metadata.PackageNotFoundError:
             missing.append(f"{facts['distribution']} {facts['version']}")
             continue
-        results[package] = _rows_of(package)
+        results[package] = _rows_of(package, asked.lines)
         print(f"{package}: {sum(r['runs'] for r in results[package])} of {len(results[package])} run", file=sys.stderr)
     page = _page(results, versions, missing)
     if asked.into:

@@ -5,8 +5,8 @@ or a Dask worker, is killed (SIGKILL), terminated (SIGTERM) or interrupted (SIGI
 read-only; files are truncated, emptied or have a bit flipped; two sweeps write to one directory; families and algorithms
 crash, hang, exhaust the memory, raise or print, while they are imported, planned, counted, traced, timed and drawn.
 A sweep with --fresh is killed; files that are not nagbench's lie in the folder; results name code that leaves a file when it
-runs; the cache of compiled code is damaged, or writable by anybody; user code writes into the pool's sockets; names collide with
-columns.
+runs; the cache of compiled code is damaged, or writable by anybody; user code writes into the pool's sockets; names
+collide with columns.
 After each fault, the same sweep must end with the same table `runs`, bit for bit (or, where nothing can be written or imported,
 with one line), and every intact file must be kept.
 Prints a line for each fault; the exit code is 1 if any failed.
@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any
 
 import nagbench
-from benchmarks.hostile import HOSTILE, NTH, STEPS, methods, nag, table_hash
+from benchmarks.hostile import HOSTILE, NTH, ONE_TUNING, ONE_TUNING_OPTIONS, STEPS, methods, nag, table_hash
 from nagbench.core.errors import UsageError
 from nagbench.execution.deadline import OutOfTimeError
 from nagbench.execution.executors import limits_of
@@ -42,12 +42,12 @@ from nagbench.experiments.storage.store import Store
 SPEC: dict[str, Any] = {
     "problems": ["bowl", "rosenbrock", "ill-conditioned-1e2", "ill-conditioned-1e4"],
     "optimizers": ["nesterov", "gradient-descent", "momentum"],
-    "trials": 30, "starts": 2, "budget": 2000, "timing": False, "curves": False,
+    "trials": 30, "starts": 2, **ONE_TUNING, "budget": 2000, "timing": False, "curves": False,
 }  # fmt: skip
 WORDS = [
     "sweep", *(word for name in SPEC["problems"] for word in ("-p", name)),
     *(word for name in SPEC["optimizers"] for word in ("-o", name)), "--trials", "30", "--starts", "2", "--budget", "2000",
-    "--no-timing", "--no-curves", "--no-report", "-q",
+    *ONE_TUNING_OPTIONS, "--no-timing", "--no-curves", "--no-report", "-q",
 ]  # fmt: skip
 _PATIENCE, _LONGEST = 10.0, 60.0
 _HARD = limits_of(2.0, 600.0)
@@ -334,7 +334,9 @@ def planned(place: Path, kind: int, where: str, n: int) -> nagbench.Sweep:
     """Return a sweep, with all its stages, of a problem that misbehaves in this way and of one that does not."""
     return nagbench.sweep(
         problems=[f"nth:nth:kind={kind},where={where},n={n}", "bowl"], optimizers=["nesterov"], modes=["tuned"], trials=3,
-        budget=60, tolerances=[1e-3], repeats=1, out=place / "nth", fresh=True, cell_timeout=2.0, cell_memory=600.0,
+
+        starts=1, **ONE_TUNING, budget=60, tolerances=[1e-3], repeats=1,
+        out=place / "nth", fresh=True, cell_timeout=2.0, cell_memory=600.0,
     )  # fmt: skip
 
 
@@ -374,7 +376,7 @@ def stepped(place: Path, kind: int, where: str, n: int) -> nagbench.Sweep:
     methods(place, kind, where, n)
     return nagbench.sweep(
         problems=["bowl"], optimizers=["nesterov", "methods:marked"], trials=3, budget=60, tolerances=[1e-3], repeats=1,
-        engine="python", out=place / "methods", fresh=True, cell_timeout=2.0, cell_memory=600.0,
+        starts=1, **ONE_TUNING, engine="python", out=place / "methods", fresh=True, cell_timeout=2.0, cell_memory=600.0,
     )  # fmt: skip
 
 

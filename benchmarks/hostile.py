@@ -4,16 +4,16 @@ import hashlib
 import subprocess
 import sys
 
+# One short sequence of trials, each from all starts, and nothing scored.
+ONE_TUNING = {"replicates": 1, "finalists": 0, "held_out": 0, "moved": 0, "textbook": False}
+ONE_TUNING_OPTIONS = ("--replicates", "1", "--finalists", "0", "--held-out", "0", "--moved", "0", "--no-textbook")
+
 SPEC = {
     "problems": ["bowl", "rosenbrock"],
     "optimizers": ["nesterov", "gradient-descent"],
     "trials": 6,
     "starts": 2,
-    "replicates": 1,
-    "finalists": 0,
-    "held_out": 0,
-    "moved": 0,
-    "textbook": False,
+    **ONE_TUNING,
     "budget": 500,
     "timing": False,
     "curves": False,

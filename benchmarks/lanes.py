@@ -67,7 +67,7 @@ def differences(job: BatchRun) -> str:
     """Return in what the outcomes differ; empty if in nothing, and a remark if lanes are not used."""
     if job.lanes is None:
         return "not recorded"
-    if not runner._lanes_agree(job, runner.NO_WATCHDOG):
+    if not runner.lanes_agree(job, runner.NO_WATCHDOG):
         return "found to differ, not used"
     together, alone = runner.run_batch(job, None, lambda: None), _alone(job)
     same = together.hits.tobytes() == alone.hits.tobytes() and together.points.tobytes() == alone.points.tobytes()

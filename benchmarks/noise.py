@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 import nagbench
+from benchmarks.hostile import ONE_TUNING
 from nagbench.analysis.compare import Rules, time_changes
 from nagbench.analysis.matching import matched, timed_pairs
 from nagbench.engine.batch_run import BatchRun, load_batch
@@ -29,7 +30,8 @@ from nagbench.experiments.specification import validate_spec
 METHODS = ("gradient-descent", "momentum", "nesterov", "rmsprop", "adam")
 SPEC = {
     "name": "noise", "problems": ("rosenbrock", "rosenbrock-10", "ill-conditioned-1e2", "ill-conditioned-1e4"),
-    "optimizers": METHODS, "modes": ("tuned",), "trials": 8, "tolerances": (1e-3,), "budget": 20_000, "timing": False,
+    "optimizers": METHODS, "modes": ("tuned",), "trials": 8, "starts": 1, **ONE_TUNING,
+    "tolerances": (1e-3,), "budget": 20_000, "timing": False,
     "curves": False,
 }  # fmt: skip
 PLANTED = 1.1

@@ -14,6 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.hostile import ONE_TUNING_OPTIONS
+
 _OUTSIDE = """
 import time
 import numpy as np
@@ -30,7 +32,7 @@ def slow(seconds=0.01):
     return Problem(name="slow", family="slow", value_kernel=value, gradient_kernel=gradient, start=np.ones(2), engine="python")
 """
 _NEVER = ["--tolerance", "1e-300", "--budget", "1000000000"]
-_SHORT = ["-p", "rosenbrock", "-p", "bowl", "-o", "nesterov", "-o", "momentum", "--mode", "tuned"]
+_SHORT = ["-p", "rosenbrock", "-p", "bowl", "-o", "nesterov", "-o", "momentum", "--mode", "tuned", *ONE_TUNING_OPTIONS]
 SWEEPS = {
     "short cells": [*_SHORT, "--trials", "4000000", "--starts", "1", "--budget", "200"],
     "long cells": ["-p", "rosenbrock-10", "-o", "nesterov", "--trials", "64", *_NEVER],

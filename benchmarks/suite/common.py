@@ -174,3 +174,13 @@ def optimizer(name: str, **given: float) -> Any:
     import nagbench
 
     return if_there(functools.partial(nagbench.optimizer, name, **given))
+
+
+# One short sequence of trials, each from one start, and nothing scored: what a tuning was in versions without these keys.
+_ONE_TUNING = {"starts": 1, "replicates": 1, "finalists": 0, "held_out": 0, "moved": 0, "textbook": False}
+
+
+def one_tuning() -> dict[str, Any]:
+    """Return the keys of a specification for one tuning, those that the version under test has."""
+    known = internal("Spec").model_fields
+    return {name: value for name, value in _ONE_TUNING.items() if name in known}

@@ -6,7 +6,7 @@ import functools
 import math
 import tempfile
 
-from .common import DEFAULT_METHODS, DEFAULT_PROBLEMS, METHODS, NAN, found, if_there, optimizer, shown
+from .common import DEFAULT_METHODS, DEFAULT_PROBLEMS, METHODS, NAN, found, if_there, one_tuning, optimizer, shown
 from .internals import internal
 
 MODES = ["tuned", "theory"]
@@ -26,7 +26,7 @@ def runs_of(optimizers, **settings):
 
 def default_cells():
     """By (problem, method, mode): iterations, iterations a decade at the end, and cells that did not reach the tolerance."""
-    runs = if_there(functools.partial(runs_of, DEFAULT_METHODS, modes=MODES, trials=TRIALS))
+    runs = if_there(functools.partial(runs_of, DEFAULT_METHODS, modes=MODES, trials=TRIALS, **one_tuning()))
     table = {}
     if runs is None:
         return table

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 
-from .common import if_there, job_of, optimizer, shown
+from .common import if_there, job_of, one_tuning, optimizer, shown
 from .internals import internal
 from .loop import quadratic
 
@@ -32,7 +32,7 @@ class Peak:
         with tempfile.TemporaryDirectory() as folder:
             nagbench.sweep(
                 problems=["bowl"], optimizers=["nesterov"], modes=["tuned"], trials=4_096, budget=100, timing=False,
-                out=folder,
+                out=folder, **one_tuning(),
             )  # fmt: skip
 
     def setup(self):

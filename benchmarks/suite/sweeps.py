@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from .common import NAN, if_there, seconds, shown
+from .common import NAN, if_there, one_tuning, seconds, shown
 from .internals import internal
 
 CELLS, ROWS = 2_048, 100_000
@@ -19,7 +19,7 @@ def swept(budget):
         with tempfile.TemporaryDirectory() as folder:
             nagbench.sweep(
                 problems=["bowl"], optimizers=["nesterov"], modes=["tuned"], trials=cells, budget=budget, timing=False,
-                out=folder,
+                out=folder, **one_tuning(),
             )  # fmt: skip
 
     return run
@@ -68,7 +68,9 @@ class Store:
             raise NotImplementedError from None
         self.folder = tempfile.TemporaryDirectory()
         home = Path(self.folder.name)
-        few = nagbench.sweep(problems=["bowl"], optimizers=["nesterov"], trials=8, timing=False, out=home / "few")
+        few = nagbench.sweep(
+            problems=["bowl"], optimizers=["nesterov"], trials=8, timing=False, out=home / "few", **one_tuning()
+        )
         # The columns of this commit, whatever they are.
         few = few.store.read("runs")
         self.table = pd.concat([few] * (1 + ROWS // len(few)), ignore_index=True)[:ROWS]

@@ -76,7 +76,9 @@ def describe(row: Mapping[Any, Any], one: str, two: str) -> str:
     """
     if row["verdict"] == "neither":
         return f"neither {one} nor {two} solves half of the starts"
-    share = f"{_share(row['ratio'])} ({_share(row['high'])} to {_share(row['low'])}) of the iterations of {two}"
+    # An interval over a few problems says nothing.
+    interval = "" if "fewer than" in row["reason"] else f" ({_share(row['high'])} to {_share(row['low'])})"
+    share = f"{_share(row['ratio'])}{interval} of the iterations of {two}"
     if row["verdict"] == "undecided":
         return f"undecided; {one} needs {share}"
     return f"{one if row['verdict'] == 'a' else two} wins; {one} needs {share}"
@@ -87,7 +89,7 @@ def _share(ratio: float) -> str:
     if math.isnan(ratio):
         return "?"
     if ratio in (0.0, math.inf):
-        return "∞" if ratio == 0.0 else "0"
+        return "inf" if ratio == 0.0 else "0"
     return f"1/{ratio:.3g}" if ratio >= 1.0 else f"{1.0 / ratio:.3g}"
 
 

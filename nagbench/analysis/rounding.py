@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from nagbench.analysis.formatting import whole
 from nagbench.engine.oracles import MOVED
 from nagbench.experiments.minima import solved
 from nagbench.experiments.selection import GROUP
@@ -45,6 +46,17 @@ def rounding(runs: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     found = found[found["size"] > 1].drop(columns="size")
     apart = np.subtract(found["most"], found["least"], out=np.zeros(len(found)), where=np.isfinite(found["least"]))
     return found.assign(rounding=(apart > _ITERATIONS) & (apart > _SHARE * found["least"]))[COLUMNS]
+
+
+def describe_rounding(runs: pd.DataFrame, scores: pd.DataFrame) -> list[str]:
+    """Say which counts at the tightest tolerance roundings change: problem, variant, mode and the widest range of each."""
+    table = rounding(runs, scores)
+    table = table[table["rounding"].astype(bool) & (table["tolerance"] == table["tolerance"].min())]
+    lines = []
+    for (problem, variant, mode), rows in table.groupby(["problem", "variant", "mode"], sort=False):
+        row = rows.assign(ratio=rows["most"] / rows["least"].clip(lower=0.5)).sort_values("ratio").iloc[-1]
+        lines.append(f"{problem} × {variant} ({mode}): {whole(row['least'])} to {whole(row['most'])}")
+    return lines
 
 
 def rounding_spreads(runs: pd.DataFrame, scores: pd.DataFrame) -> dict[tuple[Any, ...], float]:

@@ -26,6 +26,8 @@ from nagbench.problems.problem import Floats, Problem
 _COUNT_TOLERANCE = 1e-3
 # This close to the edge of stability, growth or decay may be too slow to show within the budget.
 _EDGE_MARGIN = 0.01
+# Its exponential is the largest float.
+_LARGEST_EXPONENT = 709.0
 # Results that hold nothing of a user's code.
 NOTHING = Recorded()
 _RUN_COLUMNS = ["cell", "problem", "variant", "mode", "oracle", "start", "seed", "tolerance", "status", "iterations"]
@@ -81,7 +83,10 @@ def _compare_run(run: Mapping[Any, Any], spec: str, settings: list[str], recorde
     found = None if problem is None else recorded.curvature(spec)
     optimizer = _optimizer(run, settings)
     row = {name: run[name] for name in _RUN_COLUMNS} | dict.fromkeys(_THEORY_COLUMNS)
-    row |= {"rate": math.exp(run["rate"]) if pd.notna(run["rate"]) else None, "step_size": run.get("step_size")}
+    row |= {
+        "rate": float(np.exp(min(run["rate"], _LARGEST_EXPONENT))) if pd.notna(run["rate"]) else None,
+        "step_size": run.get("step_size"),
+    }
     if pd.notna(run["predicted_iterations"]):
         row["predicted_iterations"] = int(run["predicted_iterations"])
         if run["status"] == "converged" and row["predicted_iterations"]:

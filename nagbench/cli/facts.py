@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from nagbench.optimizers.adapters import explain_missing_library
-from nagbench.optimizers.algorithm import Optimizer, format_value, textbook_hyperparameters
+from nagbench.optimizers.algorithm import Optimizer, textbook_hyperparameters
+from nagbench.optimizers.given import format_value
 from nagbench.optimizers.hyperparameters import Hyperparameter
 from nagbench.optimizers.schedules import SCHEDULES
 from nagbench.optimizers.stability import stability_limit

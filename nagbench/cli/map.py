@@ -80,7 +80,7 @@ def _parse_axes(
     """Return the algorithm, the values on both axes, and the hyperparameters that are fixed."""
     from nagbench.core.text_form import parse_text
     from nagbench.experiments.scan import default_axes, parse_axis
-    from nagbench.optimizers.algorithm import check_hyperparameters
+    from nagbench.optimizers.given import check_hyperparameters
     from nagbench.optimizers.registry import lookup_algorithm
 
     name, given = parse_text(optimizer)

@@ -42,6 +42,8 @@ def command(folders: tuple[Path, ...], out: Path | None, shape: str) -> None:
 def _write_figures(context: ReportContext, folder: Path) -> None:
     from nagbench.reporting.export import write_figures
 
+    if folder.is_symlink():
+        raise UsageError(f"the figures cannot be written to {folder}: it is a link; --out names another folder")
     try:
         for file in write_figures(context, folder):
             echo(file)

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nagbench.analysis.headlines import headlines
+from nagbench.analysis.rounding import describe_rounding
 from nagbench.analysis.summary import describe_end, summary
 from nagbench.analysis.times import per_iteration
 from nagbench.analysis.verdicts import winners_of
@@ -59,6 +60,8 @@ def _print_counts(sweep: Sweep) -> None:
     times = f"then the time of that many iterations, without measurements{disturbed}"
     legend = f"★ decided to need the fewest iterations of its {group}; {times}; — not applicable"
     out.print(legend, style="dim")
+    for line in describe_rounding(shown, sweep.scores):
+        out.print(f"roundings of the start change the count: {line}", style="dim", highlight=False)
 
 
 def _title(sweep: Sweep) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -52,6 +53,8 @@ def read_toml(kind: str, file: Path) -> dict[str, Any]:
         If it cannot be read.
     """
     try:
+        if file.is_char_device() or file.is_block_device():
+            raise OSError(errno.EINVAL, "it is a device")
         return tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise unreadable(kind, file, error) from None

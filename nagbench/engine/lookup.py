@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Mapping
+from typing import Any, cast
 
 from nagbench.core.errors import UsageError, one_line, truncate
 from nagbench.core.remote import REMOTE_LOADER, RemoteLoader, UserCode
@@ -39,7 +41,7 @@ def problem_of(spec: str) -> Problem:
 # The loader is part of the key: it decides in which process the functions of a user's problem run.
 @functools.lru_cache(maxsize=256)
 def _problem_of(spec: str, _loader: RemoteLoader | None) -> Problem:
-    given = json.loads(spec)
+    given = _parsed(spec)
     return build_problem(given["family"], given["parameters"], start=given.get("start"), domain=given.get("domain"))
 
 
@@ -66,6 +68,20 @@ def user_code_of(problem: str, optimizer: str) -> tuple[str, ...]:
     return ((problem,) if ":" in json.loads(problem)["family"] else ()) + ((optimizer,) if ":" in optimizer else ())
 
 
+def _parsed(problem: str) -> Mapping[str, Any]:
+    """Return what a text says of a problem, which may be of somebody's results. Raises UsageError."""
+    try:
+        given = json.loads(problem)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise UsageError(f"{truncate(str(problem), 60)!r} is not a problem: {one_line(error)}") from None
+    sound = (
+        isinstance(given, dict) and isinstance(given.get("parameters"), dict) and isinstance(given.get("family"), str)
+    )
+    if not sound:
+        raise UsageError(f"{truncate(str(problem), 60)!r} is not a problem: it lacks family or parameters")
+    return cast(Mapping[str, Any], given)
+
+
 def code_of(problem: str, optimizer: str) -> list[str]:
     """Return the code from outside the package that a problem and an algorithm run, "package.module:attribute" each.
 
@@ -81,11 +97,8 @@ def code_of(problem: str, optimizer: str) -> list[str]:
     UsageError
         If the text is not the JSON of a problem.
     """
-    try:
-        given = json.loads(problem)
-        found = code_of_problem(str(given["family"]), dict(given["parameters"]))
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise UsageError(f"{truncate(problem, 60)!r} is not a problem: {one_line(error)}") from None
+    given = _parsed(problem)
+    found = code_of_problem(given["family"], given["parameters"])
     return [*found, *([optimizer] if ":" in optimizer else [])]
 
 

@@ -102,7 +102,7 @@ def run_batch(job: BatchRun, trace: loop.Trace | None, pulse: Pulse, guard: Watc
     rule = job.rule
     progress = np.zeros(1, loop.PROGRESS) if guard.progress is None else guard.progress
     progress[:] = 0
-    if trace is None and _lanes_agree(job, guard):
+    if trace is None and lanes_agree(job, guard):
         hits, points = job.count_in_lanes(rule, len(cells), pulse)
         return Counts(hits, points, _start_errors(hits, {}), 0)
     hits = np.zeros((len(cells), rule.tolerances.size), loop.HIT)
@@ -156,7 +156,7 @@ def _start_errors(hits: NDArray[Any], errors: dict[int, str]) -> dict[int, str]:
 _CHECKED_BUDGET, _CHECKED_CELLS = 50, 2
 
 
-def _lanes_agree(job: BatchRun, guard: Watchdog) -> bool:
+def lanes_agree(job: BatchRun, guard: Watchdog) -> bool:
     """Tell whether cells are counted in lanes: their kernels can be recorded, and the first of them have the same outcomes.
 
     A kernel is anybody's code. One that computes something else as plain Python than compiled is counted one cell at a time.

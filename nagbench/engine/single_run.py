@@ -150,7 +150,7 @@ def _cell_of_settings(
     engine: str | None = None,
     seed: int = 0,
     relative: bool = False,
-    measure: str = "gradient",
+    measure: str | None = None,
 ) -> Cell:
     name = parse_oracle(arguments.text("oracle", oracle))
     every = (
@@ -162,7 +162,7 @@ def _cell_of_settings(
         problem, optimizer, tolerances=(arguments.number("tolerance", tolerance, above=0.0),),
         budget=arguments.whole("budget", budget, 0, 2**53 - 1), oracle=oracle, every=every,
         engine=choose_engine(problem, optimizer.method, engine), seed=arguments.whole("seed", seed),
-        relative=arguments.flag("relative", relative), measure=arguments.text("measure", measure),
+        relative=arguments.flag("relative", relative), measure=None if measure is None else arguments.text("measure", measure),
     )  # fmt: skip
 
 

@@ -179,6 +179,8 @@ def _check_fingerprints(plans: Sequence[_Source]) -> None:
         for number, source in enumerate(plans)
         for block in source.store.blocks("plan", source.plan, ["cell", "fingerprint"])
     ]
+    if not tables:
+        raise UsageError(f"the plan in {plans[0].store.folder} is empty")
     found = _disagreements(pa.concat_tables(tables), ["cell"], ["fingerprint"], also=[("number", "max")])
     if found.num_rows:
         folder = plans[pc.min(found["number_max"]).as_py()].store.folder

@@ -16,7 +16,8 @@ from nagbench.experiments.names import Variant
 from nagbench.experiments.sobol import sobol_points
 from nagbench.experiments.specification import Spec
 from nagbench.optimizers import schedules
-from nagbench.optimizers.algorithm import Method, check_hyperparameters, textbook_hyperparameters
+from nagbench.optimizers.algorithm import Method, textbook_hyperparameters
+from nagbench.optimizers.given import check_hyperparameters
 from nagbench.optimizers.remote import refusals as refusals_of
 from nagbench.problems.problem import Floats, Ints, Problem
 

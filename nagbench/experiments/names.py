@@ -17,7 +17,8 @@ from nagbench.experiments.specification import Spec
 from nagbench.experiments.storage.store import holds_results
 from nagbench.optimizers import schedules
 from nagbench.optimizers.adapters import explain_missing_library
-from nagbench.optimizers.algorithm import Method, check_hyperparameters, complete_schedules, rename_hyperparameters
+from nagbench.optimizers.algorithm import Method
+from nagbench.optimizers.given import check_hyperparameters, complete_schedules, rename_hyperparameters
 from nagbench.optimizers.registry import library_algorithms, lookup_algorithm, optimizer_plugins, resolve_algorithm
 from nagbench.optimizers.registry import optimizers as optimizer_names
 from nagbench.problems.lookup import problem as make_problem

@@ -29,7 +29,8 @@ from nagbench.experiments.modes import (
 )
 from nagbench.experiments.names import Variant, resolve_problems, resolve_variants
 from nagbench.experiments.specification import Spec
-from nagbench.optimizers.algorithm import Method, complete_schedules, refusal
+from nagbench.optimizers.algorithm import Method, refusal
+from nagbench.optimizers.given import complete_schedules
 from nagbench.problems.curvature import step_size_unit
 from nagbench.problems.problem import Ints, Problem
 

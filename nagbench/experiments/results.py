@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from nagbench.core.errors import UsageError
 from nagbench.core.visible import visible
 from nagbench.experiments.index import Rows, SweepIndex, index_results
 from nagbench.experiments.minima import MinimumFacts, facts_from_plain, with_minima
@@ -55,7 +56,10 @@ class Results:
     @functools.cached_property
     def plan(self) -> pd.DataFrame:
         """One row a cell and name that the sweep asks for. Raises UsageError where its part is lost."""
-        table: pd.DataFrame = pa.concat_tables(self.store.blocks("plan", self.manifest["plan"])).to_pandas()
+        blocks = list(self.store.blocks("plan", self.manifest["plan"]))
+        if not blocks:
+            raise UsageError(f"the plan in {self.store.folder} is empty")
+        table: pd.DataFrame = pa.concat_tables(blocks).to_pandas()
         return table
 
     def _rows_of_plan(self, rows: Rows, columns: list[str] | None = None) -> pd.DataFrame:
@@ -107,7 +111,8 @@ class Results:
         if predicted.empty:
             table["predicted_iterations"] = pd.array([None] * len(table), dtype="Int64")
         else:
-            predicted = predicted.astype({"predicted_iterations": "Int64"}).drop_duplicates(keys)
+            counts = predicted["predicted_iterations"].astype("Float64").round().astype("Int64")
+            predicted = predicted.assign(predicted_iterations=counts).drop_duplicates(keys)
             table = table.merge(predicted, on=keys, how="left")
         table = with_minima(table, self.minima)
         table["selected"] = select_best_trials(table)

@@ -142,12 +142,11 @@ def rank_trials(numbers: Ints, scores: Floats, finals: Floats) -> Ints:
     """
     solved = np.isfinite(scores).mean(axis=1)
     score, final = (_medians(np.sort(values, axis=1).ravel(), _rows(values)) for values in (scores, finals))
-    order: Ints = np.lexsort((numbers, final, score, -solved))
-    return order
+    return np.asarray(np.lexsort((numbers, final, score, -solved)), np.int64)
 
 
 def _rows(values: Floats) -> Ints:
-    return np.arange(len(values)) * values.shape[1]
+    return np.arange(0, values.size, values.shape[1])
 
 
 def _first_of_runs(*columns: NDArray[Any]) -> Ints:

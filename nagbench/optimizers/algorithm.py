@@ -13,8 +13,14 @@ from numpy.typing import NDArray
 
 from nagbench.core.clock import Seconds, now
 from nagbench.core.columns import check_names
-from nagbench.core.errors import UsageError, unknown_name
+from nagbench.core.errors import UsageError
 from nagbench.optimizers import schedules
+from nagbench.optimizers.given import (
+    check_hyperparameters,
+    complete_schedules,
+    format_value,
+    rename_hyperparameters,
+)
 from nagbench.optimizers.hyperparameters import Hyperparameter
 from nagbench.problems.problem import Floats, Problem
 
@@ -26,16 +32,6 @@ Blocks = tuple[tuple[int, ...], ...]
 Driver = Callable[..., Floats]
 Theory = Callable[[float, float], Mapping[str, float] | None]
 Asking = Callable[..., None]
-
-
-# The hyperparameters of schedules. Their defaults depend on the schedule.
-_SCHEDULE_HYPERPARAMETERS = {
-    "schedule_period": Hyperparameter(default=math.nan, low_bound=1.0),
-    "schedule_factor": Hyperparameter(default=math.nan, high_bound=1.0),
-    "schedule_warmup": Hyperparameter(default=math.nan, low_bound=1.0),
-    "schedule_decay": Hyperparameter(default=math.nan, low_bound=1.0),
-    "momentum_period": Hyperparameter(default=math.nan, low_bound=1.0),
-}
 
 
 @dataclass(frozen=True)
@@ -255,95 +251,12 @@ class Optimizer:
         return f"{self.name}:" + ",".join(pairs)
 
 
-def format_value(value: Any) -> str:
-    """Format the value of a hyperparameter: a word as it is, a number to six digits."""
-    return value if isinstance(value, str) else f"{value:g}"
-
-
-def rename_hyperparameters(algorithm: Method, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return hyperparameters under nagbench's names where they are given under those of the library, as ``lr`` is.
-
-    Raises
-    ------
-    UsageError
-        If one is given under both.
-    """
-    found: dict[str, Any] = {}
-    for name, value in given.items():
-        ours = algorithm.aliases.get(name, name)
-        if ours in found:
-            raise UsageError(f"{algorithm.name}: {ours} is given twice, once under another name")
-        found[ours] = value
-    return found
-
-
 def shapes_of_blocks(algorithm: Method, blocks: Blocks) -> list[float]:
     """Return what ``hyper`` ends with for an update with ``blocks``: see `Method`. Empty for all others."""
     if not algorithm.blocks:
         return []
     rows_and_columns = [(shape[0] if shape else 1, math.prod(shape[1:])) for shape in blocks]
     return [float(len(blocks)), *(float(size) for pair in rows_and_columns for size in pair)]
-
-
-def check_hyperparameters(algorithm: Method, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return hyperparameters as valid floats and words.
-
-    Parameters
-    ----------
-    algorithm
-        The algorithm.
-    given
-        Some hyperparameters by name, those of schedules included.
-
-    Raises
-    ------
-    UsageError
-        For unknown names and values that are not valid.
-    """
-    return {name: _check_hyperparameter(algorithm, name, value) for name, value in given.items()}
-
-
-def _check_hyperparameter(algorithm: Method, name: str, value: Any) -> Any:
-    known = {**algorithm.hyperparameters, **(_SCHEDULE_HYPERPARAMETERS if algorithm.schedulable else {})}
-    if name in algorithm.schedulable:
-        if value not in schedules.SCHEDULES[name]:
-            raise unknown_name(f"{name} of {algorithm.name}", str(value), schedules.SCHEDULES[name])
-        return value
-    if name == "momentum_schedule" and "momentum" in algorithm.hyperparameters:
-        raise UsageError(
-            f"{algorithm.name}: {name}={value!r} is not valid; its look-ahead does not ask for the momentum of the next "
-            "iteration"
-        )
-    if name not in known:
-        raise unknown_name(f"hyperparameter of {algorithm.name}", name, [*known, *algorithm.schedulable])
-    return known[name].check(algorithm.name, name, value)
-
-
-def complete_schedules(algorithm: Method, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the names and all numbers of the schedules that are not constant.
-
-    Parameters
-    ----------
-    algorithm
-        The algorithm.
-    given
-        Valid hyperparameters, as `check_hyperparameters` returns them.
-
-    Raises
-    ------
-    UsageError
-        For a number that no chosen schedule takes.
-    """
-    found: dict[str, Any] = {}
-    for kind, table in schedules.SCHEDULES.items():
-        name = given.get(kind, schedules.CONSTANT)
-        if name != schedules.CONSTANT:
-            parameters = table[name].parameters
-            found |= {kind: name, **{key: given.get(key, default) for key, default in parameters.items()}}
-    for name in given:
-        if name in _SCHEDULE_HYPERPARAMETERS and name not in algorithm.hyperparameters and name not in found:
-            raise UsageError(f"{algorithm.name}: {name} is given, but no schedule that takes it")
-    return found
 
 
 def textbook_hyperparameters(algorithm: Method, L: float, mu: float) -> Mapping[str, float] | None:

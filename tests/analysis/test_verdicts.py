@@ -8,7 +8,7 @@ import pytest
 
 import nagbench
 from nagbench.analysis.headlines import headlines, oriented
-from nagbench.analysis.rounding import rounding
+from nagbench.analysis.rounding import describe_rounding, rounding
 from nagbench.analysis.verdicts import ALL, COLUMNS, Entry, compare_entries, seeds_needed, verdicts, winners_of
 from nagbench.engine.oracles import HELD_OUT, MOVED
 
@@ -112,6 +112,7 @@ def test_a_difference_that_roundings_make_is_not_real(random):
     assert (row["verdict"], "roundings" in row["reason"]) == ("undecided", True)
     spread = rounding(runs, scores)
     assert spread[["variant", "least", "most", "rounding"]].to_numpy().tolist() == [["y", 7.0, 5613.0, True]]
+    assert describe_rounding(runs, scores) == ["p × y (tuned): 7 to 5,613"]
     # Two iterations, or one per cent, are what roundings may do to a count that means something.
     near = rounding(*_tables(counts, moved={"y": (8, 9)}))
     assert not near["rounding"].any()

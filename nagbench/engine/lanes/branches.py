@@ -47,6 +47,20 @@ def _select(condition: Any, if_true: Function, if_false: Function) -> Any:
     return condition.recording.select(condition, if_true(), if_false())
 
 
+def _returned(condition: Any, then: Function, otherwise: Function) -> Any:
+    """Return what one side or the other returns, or a selection of both."""
+    if not _is_varying(condition):
+        return then() if condition else otherwise()
+    recording = condition.recording
+    before = recording.snapshot()
+    result = then()
+    written = recording.snapshot()
+    recording.restore(before)
+    other = otherwise()
+    recording.merge(condition, written)
+    return _merge(condition, result, other)
+
+
 def _logical(name: str, a: Any, b: Function) -> Any:
     """Return what ``a and b()`` or ``a or b()`` is."""
     if not _is_varying(a):
@@ -63,7 +77,8 @@ def _negation(a: Any) -> Any:
 
 
 _SUPPORT: dict[str, Any] = {
-    "_is_varying_": _is_varying, "_merge_": _merge, "_select_": _select, "_logical_": _logical, "_negation_": _negation,
+    "_is_varying_": _is_varying, "_merge_": _merge, "_select_": _select, "_returned_": _returned,
+    "_logical_": _logical, "_negation_": _negation,
     "_undefined_": UNDEFINED, "_power_": power, "max": maximum, "min": minimum, "abs": absolute, "float": as_float,
 }  # fmt: skip
 
@@ -91,7 +106,7 @@ class _Rewriter(ast.NodeTransformer):
     """Rewrites branches, conditions and powers of one function."""
 
     def __init__(self) -> None:
-        self._count = 0
+        self._count = self._loops = 0
 
     def block(self, statements: list[ast.stmt]) -> list[ast.stmt]:
         """Rewrite statements in a row. What follows an ``if`` that returns becomes its other side."""
@@ -99,9 +114,8 @@ class _Rewriter(ast.NodeTransformer):
         for at, statement in enumerate(statements):
             if isinstance(statement, ast.If):
                 rest = statements[at + 1 :]
-                if isinstance(statement.body[-1], ast.Return) and not statement.orelse and rest:
-                    statement = ast.If(statement.test, statement.body, rest)
-                    return [*rewritten, *self._if(statement)]
+                if isinstance(statement.body[-1], ast.Return) and not (self._loops or (statement.orelse and rest)):
+                    return [*rewritten, *self._returning_if(statement.test, statement.body, statement.orelse or rest)]
                 rewritten += self._if(statement)
             else:
                 rewritten.append(self.visit(statement))
@@ -116,11 +130,15 @@ class _Rewriter(ast.NodeTransformer):
         return node
 
     def visit_For(self, node: ast.For) -> ast.AST:
+        self._loops += 1
         node.iter, node.body = self.visit(node.iter), self.block(node.body)
+        self._loops -= 1
         return node
 
     def visit_While(self, node: ast.While) -> ast.AST:
+        self._loops += 1
         node.test, node.body = self.visit(node.test), self.block(node.body)
+        self._loops -= 1
         return node
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
@@ -161,12 +179,7 @@ class _Rewriter(ast.NodeTransformer):
         body, orelse = self.block(node.body), self.block(node.orelse)
         plain = ast.If(ast.Name(f"{c}test", ast.Load()), body, orelse)
         begin = ast.Assign([ast.Name(f"{c}test", ast.Store())], test)
-        returns = _has([*body, *orelse], ast.Return)
-        ends = bool(orelse) and isinstance(body[-1], ast.Return) and isinstance(orelse[-1], ast.Return)
-        nested = _has([*body[:-1], *orelse[:-1]], ast.Return)
-        if _has([*body, *orelse], ast.Break, ast.Continue, ast.List, ast.ListComp) or (
-            returns and (nested or not ends)
-        ):
+        if _has([*body, *orelse], ast.Return, ast.Break, ast.Continue, ast.List, ast.ListComp):
             return [begin, plain]  # a condition that depends on the lane ends the recording here
         names = _assigned([*body, *orelse])
         lines = [f"{c}arrays = {c}test.recording.snapshot()", f"{c}before = dict(locals())"]
@@ -180,15 +193,19 @@ class _Rewriter(ast.NodeTransformer):
             f"{c}test.recording.merge({c}test, {c}written)",
             *(f"{name} = _merge_({c}test, {c}after.get({name!r}, _undefined_), {name})" for name in names),
         ]
-        sides = [list(body), list(orelse)]
-        if returns:
-            for side, name in zip(sides, ("then", "otherwise"), strict=True):
-                last = side[-1]
-                assert isinstance(last, ast.Return)
-                side[-1] = ast.Assign([ast.Name(f"{c}{name}", ast.Store())], last.value or ast.Constant(None))
-            end.append(f"return _merge_({c}test, {c}then, {c}otherwise)")
-        varying = [*_parse(lines), *sides[0], *_parse(middle), *sides[1], *_parse(end)]
+        varying = [*_parse(lines), *body, *_parse(middle), *orelse, *_parse(end)]
         return [begin, ast.If(_call("_is_varying_", ast.Name(f"{c}test", ast.Load())), varying, [plain])]
+
+    def _returning_if(self, test: ast.expr, body: list[ast.stmt], rest: list[ast.stmt]) -> list[ast.stmt]:
+        """Rewrite an ``if`` that returns, with what follows it as the other side: each becomes a function."""
+        self._count += 1
+        names = [f"_lane{self._count}_{side}" for side in ("then", "otherwise")]
+        made = _parse([f"def {names[0]}(): pass", f"def {names[1]}(): pass"])
+        for function, side in zip(made, (body, rest), strict=True):
+            assert isinstance(function, ast.FunctionDef)
+            function.body = self.block(side) or function.body
+        call = _call("_returned_", self.visit(test), *(ast.Name(name, ast.Load()) for name in names))
+        return [*made, ast.Return(call)]
 
 
 def _parse(lines: list[str]) -> list[ast.stmt]:

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from llvmlite import ir
 from numba import float64, int64, typeof, types
-from numba.extending import intrinsic
-from numpy.typing import NDArray
 
 from nagbench.core.compilation import Function, compile_cached, source_hash
 from nagbench.core.entries import SIGNATURES
 from nagbench.core.kernels import jitable, norm, pointer
-from nagbench.engine.lanes.vector_code import HISTORY, TRACKED, Layout
+from nagbench.engine.lanes.state import (
+    LANES_TYPE,
+    SIZES_TYPE,
+    advance,
+    largest_measure,
+    largest_square,
+)
+from nagbench.engine.lanes.vector_code import HISTORY, TRACKED
 from nagbench.engine.loop.counting import record_met, status_of
 from nagbench.engine.loop.memory import view_problem
 from nagbench.engine.loop.recording import begin_run, finish_run, record_measure, record_sample, residual_of
@@ -27,11 +31,7 @@ from nagbench.engine.loop.records import (
     CONVERGED,
     GRADIENT,
     HIT,
-    PROGRESS,
     RUNNING,
-    SAMPLES,
-    Floats,
-    Ints,
     Kernels,
     StoppingRule,
     Workspace,
@@ -41,124 +41,6 @@ from nagbench.optimizers import schedules
 from nagbench.problems.evaluation import PROBLEM_DATA
 
 _PREVIOUS, _LEAST, _RISE, _RISES, _THRESHOLD, _CEILING, _ACTIVE, _FIRST, _VALUE, _EVENT = range(len(TRACKED))
-
-
-class Lanes(NamedTuple):
-    """The runs that are advanced together.
-
-    Parameters
-    ----------
-    block
-        The numbers of the runs, a column each; see `Layout`.
-    measures
-        The measures of the last iterations (squared, where the root is left out), a column each.
-    samples, saved_iterate, saved_y, saved_state
-        As in `Workspace`, a row for each run.
-    progress
-        A row of `PROGRESS` for each run.
-    until
-        The row of ``measures`` before which a run has to be looked at in any case.
-    fresh
-        Whether the saved iterate of a run is not yet in the block.
-    pending
-        The pieces in which something happened.
-    clock
-        The row of ``measures`` that is next, the next cell, and the number of finished cells.
-    data
-        The problem's data, its minimisers and its minimum, one after another.
-    functions
-        Addresses of scalar functions.
-    """
-
-    block: Floats
-    measures: Floats
-    samples: Floats
-    saved_iterate: Floats
-    saved_y: Floats
-    saved_state: Floats
-    progress: NDArray[Any]
-    until: Ints
-    fresh: Ints
-    pending: Ints
-    clock: Ints
-    data: Floats
-    functions: Ints
-
-
-class Sizes(NamedTuple):
-    """Numbers of a `Layout`, and whether measures are squared, as compiled code takes them."""
-
-    n: int
-    moving: int
-    hypers: int
-    width: int
-    pieces: int
-    look_ahead: int
-    squared: int
-
-
-def make_lanes(layout: Layout, state_count: int, data: Floats, functions: tuple[int, ...]) -> Lanes:
-    """Return lanes without runs."""
-    lanes, n = layout.lanes, layout.n
-    memory = np.zeros((layout.rows + HISTORY) * lanes + 8)
-    aligned = memory[(-memory.ctypes.data % 64) // 8 :]
-    block = aligned[: layout.rows * lanes].reshape(layout.rows, lanes)
-    measures = aligned[layout.rows * lanes : (layout.rows + HISTORY) * lanes].reshape(HISTORY, lanes)
-    progress = np.zeros(lanes, PROGRESS)
-    progress["cell"] = -1
-    return Lanes(
-        block, measures, np.zeros((lanes, SAMPLES)), np.zeros((lanes, n)), np.zeros((lanes, n)),
-        np.zeros((lanes, state_count, n)), progress, np.zeros(lanes, np.int64), np.zeros(lanes, np.int64),
-        np.zeros(layout.pieces, np.int64), np.zeros(3, np.int64), data, np.array(functions or (0,), np.int64),
-    )  # fmt: skip
-
-
-@intrinsic
-def _call(
-    _context: Any, address: Any, block: Any, measures: Any, numbers: Any, data: Any, functions: Any, pending: Any
-) -> Any:
-    """Call the vector code at an address."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        word, floats, ints = ir.IntType(64), ir.DoubleType().as_pointer(), ir.IntType(64).as_pointer()
-        kind = ir.FunctionType(word, [floats, floats, *[word] * 5, floats, ints, ints]).as_pointer()
-        numbers = [builder.extract_value(arguments[3], i) for i in range(5)]
-        function = builder.inttoptr(arguments[0], kind)
-        return builder.call(function, [*arguments[1:3], *numbers, *arguments[4:]])
-
-    return int64(address, block, measures, numbers, data, functions, pending), generate
-
-
-@jitable
-def _advance(code: int, lanes: Any, first: int, last: int, first_piece: int, last_piece: int, force: int) -> int:
-    """Make iterations of some pieces; see `vector_code.VectorCode`."""
-    return _call(
-        code, pointer(lanes.block), pointer(lanes.measures), (first, last, first_piece, last_piece, force),
-        pointer(lanes.data), pointer(lanes.functions), pointer(lanes.pending),
-    )  # fmt: skip
-
-
-@jitable
-def largest_square(measure: float) -> float:
-    """Return the largest finite number whose root, rounded, is at most ``measure``."""
-    largest = np.finfo(np.float64).max
-    square = min(measure * measure, largest)
-    while math.sqrt(square) > measure:
-        square = np.nextafter(square, 0.0)
-    while square < largest and math.sqrt(np.nextafter(square, np.inf)) <= measure:
-        square = np.nextafter(square, np.inf)
-    return square
-
-
-@jitable
-def largest_measure(tolerance: float, start: float) -> float:
-    """Return the largest measure whose ratio to that at the start, rounded, is at most the tolerance."""
-    measure = tolerance * start
-    while measure / start > tolerance:
-        measure = np.nextafter(measure, 0.0)
-    while np.nextafter(measure, np.inf) / start <= tolerance:
-        measure = np.nextafter(measure, np.inf)
-    return measure
 
 
 @jitable
@@ -276,7 +158,8 @@ def _settle(
             status = record_met(hits, points, now, gradient_norm, residual, view, rule)
         if status != RUNNING:
             finish_run(hits, points, status, now, gradient_norm, residual, view, rule)
-            return status
+            ended: int = status
+            return ended
     if k == 0 or now["power"] != power:
         for i in range(n):
             block[first + len(TRACKED) + i, lane] = lanes.saved_iterate[lane, i]
@@ -296,7 +179,7 @@ def _settle(
 @jitable
 def _earliest(until: Any) -> int:
     """Return the least of these numbers."""
-    earliest = until[0]
+    earliest: int = until[0]
     for lane in range(1, until.size):
         earliest = min(earliest, until[lane])
     return earliest
@@ -405,7 +288,7 @@ def count_lanes(
                 if lanes.until[lane] == row and not _save_quickly(lanes, lane, row, sizes, rule):
                     # What is not above the threshold is looked at.
                     lanes.block[first + _THRESHOLD, lane] = np.inf
-        reached = _advance(code, lanes, row, last, 0, sizes.pieces, 0)
+        reached = advance(code, lanes, row, last, 0, sizes.pieces, 0)
         if saving:
             for lane in range(count):
                 if lanes.fresh[lane] == 1:
@@ -426,7 +309,7 @@ def count_lanes(
                         status = _settle(lanes, lane, reached - 1, sizes, kernels, whole, rule, work, hits, points)
                     going_on = going_on or status == RUNNING
             if going_on:
-                _advance(code, lanes, reached - 1, reached, piece, piece + 1, 1)
+                advance(code, lanes, reached - 1, reached, piece, piece + 1, 1)
             for lane in range(piece * width, (piece + 1) * width):
                 now = lanes.progress[lane]
                 if lanes.block[first + _EVENT, lane] != 0.0 and now["begun"] == 0:
@@ -439,15 +322,11 @@ def count_lanes(
 @functools.cache
 def compiled_count() -> Function:
     """Return `count_lanes`, compiled or loaded from the cache."""
-    vector, matrix, cube = float64[::1], float64[:, ::1], float64[:, :, ::1]
-    ints, progress = int64[::1], typeof(np.zeros(1, PROGRESS))
+    vector, matrix, ints = float64[::1], float64[:, ::1], int64[::1]
     rule = types.NamedTuple([int64, int64, vector, *[int64] * 5], StoppingRule)
-    lanes = types.NamedTuple(
-        [matrix, matrix, matrix, matrix, matrix, cube, progress, ints, ints, ints, ints, vector, ints], Lanes
-    )
     work = types.NamedTuple([vector, vector, matrix, vector, vector, vector, matrix, vector, vector], Workspace)
     signature = int64(
         int64, types.FunctionType(SIGNATURES["gradient"]), PROBLEM_DATA, ints, rule, matrix, matrix,
-        types.NamedUniTuple(int64, 7, Sizes), lanes, work, typeof(np.zeros((1, 1), HIT)), cube, int64,
+        SIZES_TYPE, LANES_TYPE, work, typeof(np.zeros((1, 1), HIT)), float64[:, :, ::1], int64,
     )  # fmt: skip
     return compile_cached(count_lanes, signature, source_hash(count_lanes, modules=(schedules.__name__,)))

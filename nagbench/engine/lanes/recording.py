@@ -119,7 +119,7 @@ def _record(kernels: Kernels, data: Any, shape: Any, minimum: float, minimizers:
     k = recording.leaf("k", kind="i")
     value, gradient, update = (rewrite(f, known) for f in (kernels.value, kernels.gradient, kernels.update))
 
-    f = recording.lift(value(x, numbers, sizes, no_rows)).to_float()
+    f: Any = recording.lift(value(x, numbers, sizes, no_rows)).to_float()
     if kernels.measure == GRADIENT:
         grad = recording.array([np.nan] * n)
         gradient(x, numbers, sizes, no_rows, grad)

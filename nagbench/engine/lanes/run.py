@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nagbench.engine.lanes.lockstep import Sizes, compiled_count, make_lanes
+from nagbench.engine.lanes.lockstep import compiled_count
 from nagbench.engine.lanes.recording import Kernels, record_iteration
+from nagbench.engine.lanes.state import Sizes, make_lanes
 from nagbench.engine.lanes.symbols import UntraceableError
 from nagbench.engine.lanes.vector_code import compile_iteration, make_layout
 from nagbench.engine.loop import StoppingRule, Workspace

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -48,6 +49,8 @@ KEYS = frozenset({"cell", "digest", "fingerprint"})
 _ROW_GROUP = 2**15
 _OLD = 3600.0
 _BLOCK = 2**22
+# A value takes at least so many bytes in memory.
+_FEWEST_BYTES = 4
 _verified: dict[str, tuple[int, int, int]] = {}
 
 
@@ -75,6 +78,10 @@ def read_part(file: Path, columns: list[str] | None = None, *, encoded: bool = F
         If it is not what was written.
     """
     with _opened(file, encoded) as part:
+        # A few bytes of a file can stand for any number of equal rows.
+        numbers = part.metadata.num_rows * len(columns or part.schema_arrow.names)
+        if _FEWEST_BYTES * numbers > psutil.virtual_memory().available:
+            raise DamagedError(f"its {part.metadata.num_rows:,} rows do not fit into memory")
         table = part.read(columns=columns, use_threads=False)
         _check_keys(table)
     release_memory()
@@ -185,13 +192,42 @@ def _check_columns(found: pa.Schema, kind: str) -> None:
     for field in found:
         if pa.types.is_nested(field.type) and not (field.name == "samples" and field.type in _SAMPLES):
             raise DamagedError(f"its column {field.name} is made of {field.type}")
+        if _is_numeric(kind, field.name) and not _is_number(field.type):
+            raise DamagedError(f"its column {field.name} is {field.type}, and no number")
         # Names come from the plan; in an outcome they would rename cells.
         if kind == "runs" and field.name in REQUIRED["plan"] and field.name not in REQUIRED["runs"]:
             raise DamagedError(f"it has a column {field.name}, as plans have")
 
 
+# Columns that a part may have besides the required ones, and whose values are numbers.
+_NUMBERS = {
+    "runs": ("gradient_evaluations", "value_evaluations", "value", "gradient_norm", "rises", "overshoot", "rate"),
+    "predictions": ("predicted_iterations",),
+    "timings": ("block", "wall_time_min", "wall_time_iqr", "cpu_time", "oracle_time", "step_time", "native_time"),
+    "curves": ("gradient_norm", "distance"),
+}
+# All further columns of a plan are hyperparameters, which are numbers.
+_TEXTS_OF_PLAN = ("family", "library", "engine", "dtype", "measure", "tested_at", "schedule", "momentum_schedule")
+
+
+def _is_numeric(kind: str, name: str) -> bool:
+    """Return whether a column that is not required holds numbers."""
+    if kind == "plan":
+        return name not in REQUIRED["plan"] and name not in _TEXTS_OF_PLAN
+    return name in _NUMBERS.get(kind, ())
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    types = pa.types
+    return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind) or types.is_null(kind))
+
+
 def _check_keys(table: pa.Table) -> None:
-    """Raise DamagedError if a column of keys holds anything else."""
+    """Raise DamagedError if a column of keys holds anything else, or one of tolerances anything but numbers above 0."""
+    if "tolerance" in table.column_names and table.num_rows:
+        sound = pc.and_(pc.is_finite(table["tolerance"]), pc.greater(table["tolerance"], 0.0))
+        if not pc.all(pc.fill_null(sound, False)).as_py():
+            raise DamagedError("a tolerance is not a number above 0")
     for name in KEYS.intersection(table.column_names):
         column = table[name]
         try:

@@ -56,6 +56,7 @@ _MANIFEST = {
     "versions": dict, "machines": dict,
 }  # fmt: skip
 _FEW, _SMALL, _ROWS, _BLOCK = 24, 2**23, 2**17, 2**14
+_LISTS = ("problems", "optimizers", "suites", "tolerances", "oracles")
 _CLEARING = ".nagbench-clearing"
 Warn = Callable[[str], None]
 
@@ -262,6 +263,8 @@ class Store:
             own = found.get("machine")
             found |= {"machines": {str(own.get("id", "")): own} if isinstance(own, dict) else {}, "shard": None}
         wrong = [key for key, kind in _MANIFEST.items() if not isinstance(found.get(key), kind)]
+        if "spec" not in wrong and not all(isinstance(found["spec"].get(key, []), list) for key in _LISTS):
+            wrong.append("spec")
         if wrong or not all(isinstance(each, dict) for each in found["machines"].values()):
             raise DamagedManifestError(
                 f"{file} is not a manifest of nagbench: its {(wrong or ['machines'])[0]} is not valid"

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast, get_args, get_origin
 
+from nagbench.core import provenance
+from nagbench.core.columns import RESERVED
 from nagbench.core.errors import UsageError
 from nagbench.optimizers.hyperparameters import Hyperparameter
 
@@ -139,6 +141,9 @@ def read_signature(name: str, thing: Any, skipped: int) -> Signature:
             needed.append(own)
     taken = {own for own in signature.parameters if own not in _NAMES}
     named = tuple(p if p.name == p.own or p.name not in taken else replace(p, name=p.own) for p in found)
+    if provenance.is_installed(str(getattr(thing, "__module__", "")) or "builtins"):
+        # Names of an installed package are not its user's to change, and columns of results keep theirs.
+        named = tuple(replace(p, name=f"{p.name}_") if p.name in RESERVED else p for p in named)
     return Signature(_tuned(name, named, getattr(thing, "tuning", {})), tuple(needed))
 
 

@@ -341,27 +341,27 @@ def _drive(
     def evaluate(function: Callable[[Floats], Any], x: Any) -> Any:
         return np.asarray(function(np.array(x, dtype=np.float64)), dtype=np.float64)
 
-    @jax.custom_vjp
-    def value_fn(tree: Any) -> Any:
+    def value_of(tree: Any) -> Any:
         shape = jax.ShapeDtypeStruct((), np.float64)
         return jax.pure_callback(functools.partial(evaluate, value), shape, _flat(tree, shapes))
 
     def forward(tree: Any) -> Any:
-        return value_fn(tree), tree
+        return value_of(tree), tree
 
     def backward(tree: Any, weight: Any) -> Any:
         x = _flat(tree, shapes)
         slope = jax.pure_callback(functools.partial(evaluate, gradient), jax.ShapeDtypeStruct(x.shape, np.float64), x)
         return (_shaped(weight * slope, shapes),)
 
+    value_fn: Any = jax.custom_vjp(value_of)
     value_fn.defvjp(forward, backward)
     with double_precision():
         transformation = make(hyper.tolist())
 
-        @jax.jit
-        def step(tree: Any, state: Any, f: Any, slope: Any) -> Any:
+        def update(tree: Any, state: Any, f: Any, slope: Any) -> Any:
             return _update(transformation, slope, state, tree, value=f, grad=slope, value_fn=value_fn)
 
+        step = jax.jit(update)
         tree, x = _shaped(numpy.array(start), shapes), start.copy()
         state = transformation.init(tree)
         for _ in range(most):

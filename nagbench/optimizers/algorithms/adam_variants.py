@@ -195,8 +195,9 @@ def adopt(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: An
 
     Notes
     -----
-    g = ∇f(x); clip(·, c) limits every coordinate to [−c, c], c_k = k^(1/4). The first iteration does not move x. The gradient is
-    divided by the average that does not hold it yet, and before it is averaged: so the method converges for any β₂.
+    g = ∇f(x); clip(·, c) limits every coordinate to [−c, c], c_k = k^(1/4). The first iteration does not move x. The
+    gradient is divided by the average that does not hold it yet, and before it is averaged: so the method converges for
+    any β₂.
 
     References
     ----------

@@ -79,7 +79,7 @@ def cautious_adamw(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, 
     source="Liang, Chen, Liu & Liu 2024, with Lion",
 )
 def cautious_lion(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
-    """Lion that moves the coordinates alone in which its direction u has u·g > 0, by a step longer by the inverse of their share.
+    """Lion that moves the coordinates alone in which its direction has u·g > 0, longer by the inverse of their share.
 
     Other Parameters
     ----------------

@@ -84,10 +84,10 @@ def muon(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any
 
     Notes
     -----
-    G is the gradient of the block. NS₅ divides a matrix by its Frobenius norm, and applies X ← a·X + (b·A + c·A²)·X with A = X·Xᵀ five
-    times, (a, b, c) = (3.4445, −4.775, 2.0315): that brings all singular values near 1, between 0.7 and 1.2. A block that is a vector
-    counts as a matrix of one column, and so does x where the problem has no blocks: its step has a length of about s·√n, whatever the
-    gradient. So x ends up circling a minimum.
+    G is the gradient of the block. NS₅ divides a matrix by its Frobenius norm, and applies X ← a·X + (b·A + c·A²)·X with
+    A = X·Xᵀ five times, (a, b, c) = (3.4445, −4.775, 2.0315): that brings most singular values near 1, between 0.7 and 1.2.
+    A block that is a vector counts as a matrix of one column, and so does x where the problem has no blocks: its step has
+    a length of about s·√n, whatever the gradient. So x ends up circling a minimum.
 
     References
     ----------
@@ -97,9 +97,9 @@ def muon(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any
     Examples
     --------
     >>> import nagbench
-    >>> run = nagbench.run("factorisation:rows=4,columns=3,rank=2", "muon:step_size=0.01", tolerance=1, budget=1000)
+    >>> run = nagbench.run("factorisation:rows=4,columns=3,rank=2", "muon:step_size=0.01", tolerance=0.05, budget=1000)
     >>> run.status, run.iterations
-    ('converged', 0)
+    ('converged', @@)
     """
     step, decay, epsilon, weight_decay, count = hyper[0], hyper[1], hyper[2], hyper[3], int(hyper[4])
     average, at = slots[0], 0

@@ -29,8 +29,8 @@ def ema_nesterov(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hy
 
     Notes
     -----
-    With an average in place of a sum, this is Nesterov's method with the step size (1 − m)·s, seen at the point where it takes its
-    gradients: e = (1 − m)·b with the buffer b ← m·b + g of PyTorch's form.
+    With an average in place of a sum, this is Nesterov's method with the step size (1 − m)·s, seen at the point where it
+    takes its gradients: e = (1 − m)·b with the buffer b ← m·b + g of PyTorch's form.
 
     References
     ----------
@@ -79,8 +79,8 @@ def outer_nesterov(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, 
 
     Notes
     -----
-    z is the point of the outer method, which takes the way of H steps for its gradient. With s_o = 1 and m = 0 it is gradient descent;
-    with m = 0 it is Lookahead [2]_.
+    z is the point of the outer method, which takes the way of H steps for its gradient. With s_o = 1 and m = 0 it is
+    gradient descent; with m = 0 it is Lookahead [2]_.
 
     References
     ----------
@@ -96,7 +96,7 @@ def outer_nesterov(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, 
     """
     step, outer_step, friction, inner = hyper[0], hyper[1], hyper[2], hyper[3]
     outer, buffer = slots[0], slots[1]
-    last = (k + 1) % int(math.ceil(inner)) == 0
+    last = (k + 1) % math.ceil(inner) == 0
     for i in range(iterate.size):
         if k == 0:
             outer[i] = iterate[i]

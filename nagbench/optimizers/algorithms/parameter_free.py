@@ -57,8 +57,8 @@ def dog(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any)
 
     Notes
     -----
-    g = ∇f(x), summed over all iterations. No step size has to be known: on convex problems the averaged iterate has the rate of
-    gradient descent with the best one, up to a logarithm, as long as ‖x − x₀‖ stays bounded.
+    g = ∇f(x), summed over all iterations. No step size has to be known: on convex problems the averaged iterate has
+    the rate of gradient descent with the best one, up to a logarithm, as long as ‖x − x₀‖ stays bounded.
 
     References
     ----------
@@ -89,21 +89,26 @@ def dog(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any)
     "dowg",
     slots=3,
     autonomous=False,
-    hyperparameters={"initial_distance": Hyperparameter(default=1e-4, open_below=True, tuning=(1e-6, 1.0))},
+    hyperparameters={
+        "step_size": _FACTOR,
+        "initial_distance": Hyperparameter(default=1e-4, open_below=True, tuning=(1e-6, 1.0)),
+    },
     source="Khaled, Mishchenko & Jin 2023, algorithm 1",
 )
 def dowg(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
-    """r ← max(r, ‖x − x₀‖); v ← v + r²‖g‖²; x ← x − r²/√v·g, with g = ∇f(x) (distance over weighted gradients).
+    """r ← max(r, ‖x − x₀‖); v ← v + r²‖g‖²; x ← x − s·r²/√v·g, with g = ∇f(x) (distance over weighted gradients).
 
     Other Parameters
     ----------------
+    step_size
+        s > 0; the paper has s = 1.
     initial_distance
         r_ε > 0, where r begins.
 
     Notes
     -----
-    For convex f that is L-smooth the averaged iterate has f − f* = O(L·D²/N), up to a logarithm, with D = max(r_ε, ‖x₀ − x*‖); for
-    gradients of at most G it is O(D·G/√N), in both cases without knowledge of L, D or G.
+    For convex f that is L-smooth the averaged iterate has f − f* = O(L·D²/N), up to a logarithm, with D = max(r_ε,
+    ‖x₀ − x*‖); for gradients of at most G it is O(D·G/√N), in both cases without knowledge of L, D or G.
 
     References
     ----------
@@ -121,11 +126,11 @@ def dowg(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any
     size = norm(n, gradient)
     if k == 0:
         _keep(iterate, first)
-        reach[0] = hyper[0]
+        reach[0] = hyper[1]
     reach[0] = max(reach[0], distance(n, iterate, first, 0))
     square = reach[0] * reach[0]
     total[0] += square * size * size
-    step = square / math.sqrt(total[0]) if total[0] > 0.0 else 0.0
+    step = hyper[0] * square / math.sqrt(total[0]) if total[0] > 0.0 else 0.0
     for i in range(n):
         iterate[i] -= step * gradient[i]
 
@@ -155,8 +160,8 @@ def d_adaptation_sgd(k: int, gradient: Any, iterate: Any, query: Any, slots: Any
 
     Notes
     -----
-    d never exceeds ‖x₀ − x*‖ for convex f, so that no step size has to be known. u is the weighted sum of the gradients, and x₀ − u
-    the point of gradient descent on them.
+    d never exceeds ‖x₀ − x*‖ for convex f, so that no step size has to be known. u is the weighted sum of the
+    gradients, and x₀ − u the point of gradient descent on them.
 
     References
     ----------
@@ -220,8 +225,8 @@ def prodigy(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: 
     Notes
     -----
     With g = ∇f(x): a ← β₁·a + (1 − β₁)·d·g; b ← β₂·b + (1 − β₂)·d²·g²; r ← √β₂·r + s·(d²/d₀)⟨g, x₀ − x⟩; u ← √β₂·u +
-    s·(d²/d₀)·g; then d₊ = max(d, r/‖u‖₁) and x ← x − s·d·a/(√b + d₊·ε). The averages are not corrected for bias, as by default in
-    the authors' code.
+    s·(d²/d₀)·g; then d₊ = max(d, r/‖u‖₁) and x ← x − s·d·a/(√b + d₊·ε). The averages are not corrected for bias, as
+    by default in the authors' code.
 
     References
     ----------

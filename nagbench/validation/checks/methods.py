@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -13,17 +12,11 @@ import numpy as np
 from nagbench.core.errors import UsageError, one_line
 from nagbench.core.remote import remote_call
 from nagbench.engine.single_run import run
-from nagbench.optimizers.algorithm import (
-    Method,
-    Optimizer,
-    Update,
-    format_value,
-    make_update,
-    textbook_hyperparameters,
-)
-from nagbench.optimizers.hyperparameters import Hyperparameter
+from nagbench.optimizers.algorithm import Method, Optimizer, textbook_hyperparameters
+from nagbench.optimizers.given import format_value
 from nagbench.problems.lookup import problem as make_problem
 from nagbench.problems.problem import Floats
+from nagbench.validation.checks.algorithm_probe import ARGUMENTS, DIMENSION, STEPS, AlgorithmProbe
 from nagbench.validation.checks.findings import (
     CheckResult,
     Finding,
@@ -36,10 +29,9 @@ from nagbench.validation.checks.findings import (
     text_of,
 )
 from nagbench.validation.checks.kernels import first_line
+from nagbench.validation.checks.use import other_values, use
 
 MethodCheck = Callable[["AlgorithmProbe"], Finding]
-_DIMENSION = 5
-_STEPS = 12
 # The smallest positive number: a tolerance that no run reaches.
 _UNREACHABLE = 5e-324
 _THEORY = {"L": 10.0, "mu": 0.1}
@@ -80,61 +72,6 @@ def checks_of(method: Method) -> Mapping[str, MethodCheck]:
     return CHECKS if method.proximal is None else {**CHECKS, "composite": composite}
 
 
-class AlgorithmProbe:
-    """Run a method on random gradients in plain Python; give access to its iterates and its arrays."""
-
-    def __init__(self, optimizer: Optimizer, seed: int = 0) -> None:
-        self.optimizer, self.method = optimizer, optimizer.method
-        self.gradients = np.random.default_rng(seed).standard_normal((_STEPS, _DIMENSION))
-        self.values = [2.0 - 0.1 * k + 0.3 * (k % 3 == 2) for k in range(_STEPS)]
-
-    @functools.cached_property
-    def update(self) -> Update:
-        """Return the method's update, with a state of its own."""
-        return make_update(self.method)
-
-    def arrays(self, values: Mapping[str, float] | None = None) -> dict[str, Floats]:
-        """Return the initial arrays of the update: the declared number of slots, and a separate query point."""
-        hyper = Optimizer(self.method, {**self.optimizer.hyperparameters, **(values or {})}).hyper
-        start = np.linspace(-1.0, 1.0, _DIMENSION)
-        return {
-            "iterate": start,
-            "query": start.copy(),
-            "slots": np.zeros((self.method.slots, _DIMENSION)),
-            "hyper": hyper,
-        }
-
-    def observe(self, k: int, arrays: Mapping[str, Floats], at: int | None = None) -> None:
-        """Let the method observe f in iteration k if it does so. Here f falls twice, then rises once."""
-        if self.method.observe is not None:
-            self.method.observe(k if at is None else at, self.values[k], *(arrays[name] for name in _ARGUMENTS))
-
-    def step(self, k: int, arrays: Mapping[str, Floats], at: int | None = None) -> None:
-        """Run iteration k; pass ``at`` to the method as the number of the iteration if it is given."""
-        gradient, number = self.gradients[k].copy(), k if at is None else at
-        self.observe(k, arrays, number)
-        self.update(number, gradient, *(arrays[name] for name in _ARGUMENTS))
-
-    def iterates(self, steps: int = _STEPS, values: Mapping[str, float] | None = None) -> Floats:
-        """Return the iterates after each step. Shape (steps, n)."""
-        arrays, found = self.arrays(values), []
-        for k in range(steps):
-            self.step(k, arrays)
-            found.append(arrays["iterate"].copy())
-        return np.array(found)
-
-    def states(self, steps: int = _STEPS) -> list[dict[str, Floats]]:
-        """Return copies of the arrays before every step."""
-        arrays, found = self.arrays(), []
-        for k in range(steps):
-            found.append({name: array.copy() for name, array in arrays.items()})
-            self.step(k, arrays)
-        return found
-
-
-_ARGUMENTS = ("iterate", "query", "slots", "hyper")
-
-
 def hyperparameters(probe: AlgorithmProbe) -> Finding:
     """Check that the defaults and both ends of the tuning ranges are valid."""
     for name, hyper in probe.method.hyperparameters.items():
@@ -152,74 +89,6 @@ def hyperparameters(probe: AlgorithmProbe) -> Finding:
     return passed(", ".join(f"{name}={format_value(value)}" for name, value in probe.optimizer.hyperparameters.items()))
 
 
-def use(probe: AlgorithmProbe) -> Finding:
-    """Check that every hyperparameter makes a difference, and that no undeclared one is read."""
-    try:
-        before = probe.iterates()
-    except IndexError as error:
-        return failed(f"the update reads beyond its hyperparameters or its {probe.method.slots} slots: {error}")
-    idle = []
-    for name, hyper in probe.method.hyperparameters.items():
-        others = _other_values(probe, name, hyper)
-        if others and all(np.array_equal(before, probe.iterates(values={name: value})) for value in others):
-            tried = ", ".join(map(hyper.text, others))
-            idle.append(f"{name} makes no difference to {_STEPS} iterations (tried {tried})")
-    if idle:
-        return passed("; ".join(idle)) if probe.method.session is not None else failed("; ".join(idle))
-    return _check_requests(probe, before) or passed()
-
-
-def _check_requests(probe: AlgorithmProbe, before: Floats) -> Finding | None:
-    """Return the failure of a method that requests f or the next momentum without using it, else None."""
-    if probe.method.observe is not None:
-        values, probe.values = probe.values, [3.0 - 0.2 * k for k in range(_STEPS)]
-        after, probe.values = probe.iterates(), values
-        if np.array_equal(before, after):
-            return failed(f"observe is declared, but f makes no difference to {_STEPS} iterations")
-    if probe.method.next_momentum:
-        plain, changed = probe.arrays(), probe.arrays()
-        changed["hyper"][-1] *= 0.5
-        for k in range(_STEPS):
-            probe.step(k, plain)
-            probe.step(k, changed)
-        if all(np.array_equal(plain[name], changed[name]) for name in ("iterate", "query", "slots")):
-            return failed(
-                f"next_momentum is set, but the last number of hyper makes no difference to {_STEPS} iterations"
-            )
-    return None
-
-
-def _other_values(probe: AlgorithmProbe, name: str, hyper: Hyperparameter) -> list[float]:
-    """Return other valid values of a hyperparameter that the library does not refuse."""
-    values, refuses = probe.optimizer.hyperparameters, probe.method.refuses or (lambda _: None)
-    given = values[name]
-    return [
-        other
-        for other in _candidates(hyper, given)
-        if other != given and _is_valid(hyper, name, other) and refuses({**values, name: other}) is None
-    ]
-
-
-def _candidates(hyper: Hyperparameter, given: float) -> list[float]:
-    """Return values to try: within the tuning range if there is one, else between the bounds or up to ten times the given."""
-    if hyper.choices:
-        return [float(at) for at in range(len(hyper.choices))]
-    if hyper.tuning is not None:
-        return [hyper.value_at(share) for share in (0.25, 0.5, 0.75)]
-    least, size = max(hyper.low_bound, 0.0), 0.0 if math.isnan(given) else abs(given)
-    most = hyper.high_bound if math.isfinite(hyper.high_bound) else 1.0 if 0.0 < size < 1.0 else 10.0 * size + 1.0
-    tried = [least + share * (most - least) for share in (0.25, 0.5, 0.75)]
-    return list(dict.fromkeys(map(float, map(math.ceil, tried)))) if hyper.integer else tried
-
-
-def _is_valid(hyper: Hyperparameter, name: str, value: float) -> bool:
-    try:
-        hyper.check("", name, value)
-    except UsageError:
-        return False
-    return hyper.choices != () or hyper.low_bound < value
-
-
 def inputs(probe: AlgorithmProbe) -> Finding:
     """Check that neither the update writes to its inputs nor observing f to iterate and hyperparameters."""
     for k, arrays in enumerate(probe.states()):
@@ -231,7 +100,7 @@ def inputs(probe: AlgorithmProbe) -> Finding:
                     f"observe writes to {name} in iteration {k}: {text_of(arrays[name])} became {text_of(seen[name])}"
                 )
         gradient, hyper = probe.gradients[k].copy(), arrays["hyper"].copy()
-        probe.update(k, gradient, *(arrays[name] for name in _ARGUMENTS))
+        probe.update(k, gradient, *(arrays[name] for name in ARGUMENTS))
         for name, now, before in (("gradient", gradient, probe.gradients[k]), ("hyper", arrays["hyper"], hyper)):
             if not np.array_equal(now, before):
                 return failed(f"the update writes to {name} in iteration {k}: {text_of(before)} became {text_of(now)}")
@@ -268,8 +137,8 @@ def query(probe: AlgorithmProbe) -> Finding:
 def slots(probe: AlgorithmProbe) -> Finding:
     """Check that exactly the declared slots are used."""
     declared, arrays = probe.method.slots, probe.arrays()
-    arrays["slots"] = np.vstack([arrays["slots"], np.full((1, _DIMENSION), 7.0)])
-    for k in range(_STEPS):
+    arrays["slots"] = np.vstack([arrays["slots"], np.full((1, DIMENSION), 7.0)])
+    for k in range(STEPS):
         probe.step(k, arrays)
     if not (arrays["slots"][declared] == 7.0).all():
         return failed(f"slots={declared} is declared, but slot {declared} is written")
@@ -284,9 +153,7 @@ def coordinates(probe: AlgorithmProbe) -> Finding:
     """Check that every coordinate moves."""
     still = (probe.iterates() == probe.arrays()["iterate"]).all(axis=0).nonzero()[0]
     return (
-        failed(f"coordinate {still[0]} of {_DIMENSION} does not move in {_STEPS} iterations")
-        if still.size
-        else passed()
+        failed(f"coordinate {still[0]} of {DIMENSION} does not move in {STEPS} iterations") if still.size else passed()
     )
 
 
@@ -316,7 +183,7 @@ def state(probe: AlgorithmProbe) -> Finding:
     """Check that no state leaks from one run into the next."""
     before = probe.iterates()
     for name, hyper in probe.method.hyperparameters.items():
-        for value in _other_values(probe, name, hyper)[:1]:
+        for value in other_values(probe, name, hyper)[:1]:
             probe.iterates(values={name: value})
     return _check_identical("a run after others", before, probe.iterates())
 
@@ -362,9 +229,9 @@ def output(probe: AlgorithmProbe) -> Finding:
 def gradient(probe: AlgorithmProbe) -> Finding:
     """Check that the gradient is not written to, because the next measurement may read it."""
     arrays, given = probe.arrays(), probe.gradients[0].copy()
-    for k in range(_STEPS):
+    for k in range(STEPS):
         given[:] = probe.gradients[k]
-        probe.update(k, given, *(arrays[name] for name in _ARGUMENTS))
+        probe.update(k, given, *(arrays[name] for name in ARGUMENTS))
         if not np.array_equal(given, probe.gradients[k]):
             if probe.method.library == "own":
                 return failed(f"iteration {k} writes to the gradient")

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from nagbench.core.errors import UsageError, check_number, unknown_name
 from nagbench.core.text_form import parse_text
 from nagbench.experiments.names import expand_patterns, is_pattern
-from nagbench.optimizers.algorithm import Method, rename_hyperparameters
+from nagbench.optimizers.algorithm import Method
+from nagbench.optimizers.given import rename_hyperparameters
 from nagbench.optimizers.registry import known_optimizers, lookup_algorithm
 from nagbench.validation.equivalence.forms import PUBLISHED
 from nagbench.validation.equivalence.groups import GROUPS, Group, Member

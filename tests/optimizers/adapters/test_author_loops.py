@@ -35,11 +35,8 @@ def counted(thing, **values):
 
 def author(points):
     """Return the first point of an author's loop with a small gradient, by number."""
-    for k, x in enumerate(itertools.islice(points, 401)):
-        x = np.array(x)
-        if np.linalg.norm(np.array(EIGENVALUES) * x) <= TOLERANCE:
-            break
-    return k, x
+    copies = (np.array(x) for x in itertools.islice(points, 401))
+    return next((k, x) for k, x in enumerate(copies) if np.linalg.norm(np.array(EIGENVALUES) * x) <= TOLERANCE)
 
 
 def kept(how, value):
@@ -206,7 +203,7 @@ def test_switches_words_and_numbers_reach_the_library_as_what_they_are():
     assert list(method.hyperparameters) == ["step_size", "period", "nesterov", "beta1", "beta2", "beta3"]
     run(problem(), Optimizer(method, {"lr": 0.05, "nesterov": True, "beta3": 0.5}), budget=1, engine="python")
     assert seen == {"period": 3, "nesterov": True, "betas": (0.9, 0.95, 0.5), "lr": 0.05}
-    assert type(seen["period"]) is int and type(seen["nesterov"]) is bool
+    assert (type(seen["period"]), type(seen["nesterov"])) == (int, bool)
     with pytest.raises(UsageError, match=r"nesterov='maybe' is not valid; allowed: false, true"):
         Optimizer(method, {"nesterov": "maybe"})
     with pytest.raises(UsageError, match="step_size is given twice"):

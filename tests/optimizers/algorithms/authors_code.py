@@ -19,7 +19,8 @@ CASES = {
     "schedule-free-sgd": ("schedulefree", "schedulefree:SGDScheduleFreeReference", {"lr": 0.1, "weight_decay": 0.01},
                           {"step_size": 0.1, "weight_decay": 0.01}),
     "schedule-free-adamw": ("schedulefree", "schedulefree:AdamWScheduleFreeReference",
-                            {"lr": 0.1, "weight_decay": 0.01, **_ADAM}, {"step_size": 0.1, "weight_decay": 0.01, "beta2": 0.99}),
+                            {"lr": 0.1, "weight_decay": 0.01, **_ADAM},
+                            {"step_size": 0.1, "weight_decay": 0.01, "beta2": 0.99}),
     "prodigy": ("prodigyopt", "prodigyopt:Prodigy", {"lr": 1.0, "d0": 1e-3, "weight_decay": 0.01, **_ADAM},
                 {"initial_distance": 1e-3, "weight_decay": 0.01, "beta2": 0.99}),
     "dog": ("dog-optimizer", "dog:DoG", {"reps_rel": 1e-3}, {"initial_distance": 1e-3}),
@@ -44,7 +45,10 @@ def first_iterates(name):
 
     _, path, arguments, _ = CASES[name]
     module, attribute = path.split(":")
-    x, scales = torch.nn.Parameter(torch.tensor(START, dtype=torch.float64)), torch.tensor(EIGENVALUES, dtype=torch.float64)
+    x, scales = (
+        torch.nn.Parameter(torch.tensor(START, dtype=torch.float64)),
+        torch.tensor(EIGENVALUES, dtype=torch.float64),
+    )
     optimizer = getattr(importlib.import_module(module), attribute)([x], **arguments)
     averages, points = hasattr(optimizer, "train"), [np.array(START)]
 

@@ -18,7 +18,10 @@ METHODS = list(algorithms())
 ORDINARY = [name for name, method in algorithms().items() if not method.asks]
 FIVE = ("gradient-descent", "momentum", "nesterov", "rmsprop", "adam")
 # Their update has powers of a number in it; the others are + − × ÷ √ alone, which round alike everywhere.
-POWERS = ("adam", "adamw", "amsgrad", "nadam")
+POWERS = (
+    "adam", "adamw", "amsgrad", "nadam", "nadamw", "adan", "adabelief", "radam", "adopt", "ademamix", "cautious-adamw",
+    "schedule-free-adamw",
+)  # fmt: skip
 SCALED_BY_L = [
     name
     for name, method in algorithms().items()

@@ -84,7 +84,12 @@ class TestStepSizes:
     @given(st.floats(1.0, 1e4), st.floats(1.0, 1e4), st.floats(0.0, 1.0), st.integers(0, 10**5))
     def test_a_warm_up_rises_and_a_decay_falls(self, warmup, decay, factor, k):
         period = warmup + decay + 100.0
-        words = {"schedule_warmup": warmup, "schedule_decay": decay, "schedule_period": period, "schedule_factor": factor}
+        words = {
+            "schedule_warmup": warmup,
+            "schedule_decay": decay,
+            "schedule_period": period,
+            "schedule_factor": factor,
+        }
         optimizer = nagbench.optimizer("gradient-descent", step_size=0.3, schedule="warmup-stable-decay", **words)
         now, later = optimizer.hyper_at(k)[0], optimizer.hyper_at(k + 1)[0]
         assert 0.0 <= now <= 0.3 * (1 + 1e-12)

@@ -203,6 +203,43 @@ def test_merging_pools_parameters_and_keeps_the_former_of_two():
     assert newer.benchmarks[NAME] == benchmark(params=["'bowl'"], version="2")
 
 
+def test_the_server_serves_its_folder_to_its_own_names(tmp_path):
+    """A page elsewhere whose name was made to point here asks with that name; a link leads out of the folder."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    (folder / "index.html").write_text("site")
+    (folder / "within.html").symlink_to("index.html")
+    (tmp_path / "secret.txt").write_text("secret")
+    (folder / "link.txt").symlink_to(tmp_path / "secret.txt")
+    (folder / "up").symlink_to(tmp_path)
+    with create_server(folder, 0) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        port = running.server_address[1]
+        asked = {}
+        for host, path in (
+            (f"127.0.0.1:{port}", "/index.html"), (f"localhost:{port}", "/within.html"), ("localhost", "/"),
+            (f"evil.example:{port}", "/"), ("", "/"), (f"localhost:{port}", "/link.txt"),
+            (f"localhost:{port}", "/up/secret.txt"), (f"localhost:{port}", "/../secret.txt"), (f"localhost:{port}", "/up/"),
+        ):  # fmt: skip
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+            connection.request("GET", path, headers={"Host": host})
+            answer = connection.getresponse()
+            asked[host.partition(":")[0], path] = answer.status
+            assert b"secret" not in answer.read()
+            connection.close()
+        running.shutdown()
+    assert list(asked.values()) == [200, 200, 200, 421, 421, 404, 404, 404, 404]
+
+
+@pytest.mark.parametrize("name", ["--output=owned", "-p", "nothing"])
+def test_a_commit_that_somebodys_results_name_is_no_option_of_git(needs_git, tmp_path, name):
+    needs_git(tmp_path, "init", "-q")
+    needs_git(tmp_path, "commit", "-q", "--allow-empty", "-m", "first")
+    with pytest.raises(UsageError, match="is not in the history"):
+        find_checkout(tmp_path).find_commit(name)
+    assert not (tmp_path / "owned").exists()
+
+
 def test_the_server_answers_on_this_machine_alone(site):
     _, out, _ = site
     with create_server(out, 0) as running:

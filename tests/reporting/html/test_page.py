@@ -136,8 +136,8 @@ def test_the_summary_table_holds_the_counts(page: Page, tables: dict[str, Any]) 
         run = shown.loc[method]
         expected = f"{run['iterations']:,}" if run["status"] == "converged" else run["status"]
         assert cell.removeprefix("★ ").startswith(expected)
-    converged = shown[shown["status"] == "converged"]["iterations"]
-    assert [cell.startswith("★") for cell in cells] == [method == converged.idxmin() for method in methods]
+    # These were tuned once and from one start, which decides nothing.
+    assert not any(cell.startswith("★") for cell in cells)
 
 
 def test_every_shown_run_has_a_row_with_its_key(page: Page, tables: dict[str, Any]) -> None:
@@ -157,7 +157,7 @@ def test_every_failure_is_listed_with_its_reason(page: Page, tables: dict[str, A
 
 
 def test_the_findings_stand_first(page: Page) -> None:
-    assert "needed the fewest iterations on" in page.text[: page.text.index("Summary #")]
+    assert "hich method needs the fewest iterations is not decided on" in page.text[: page.text.index("Summary #")]
     assert "not converged:" in page.text[: page.text.index("Summary #")].lower()
 
 

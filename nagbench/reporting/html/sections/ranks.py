@@ -65,8 +65,8 @@ def _table(mode: str, means: pd.DataFrame, result: str, context: ReportContext) 
         entries = (TableCell(text=row["method"]), *numbers)
         rows.append(TableRow(entries=entries, method=context.methods.get(row["method"])))
     caption = (
-        "Mean ranks by the verdicts on iterations to the tightest tolerance, and the number of problems on which an algorithm had "
-        "the least median, ties included."
+        "Mean ranks by the verdicts on iterations to the tightest tolerance, and the number of problems on which an algorithm "
+        "had the least median, ties included."
     )
     return Table(
         id=context.ids("table", "ranks", mode),
