@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nagbench.core.errors import UsageError
-from nagbench.validation.claims import claims, find_claim, quadratics, ripples
+from nagbench.validation.claims import claims, find_claim, quadratics, ripples, step_sizes
 from nagbench.validation.claims.stochastic import Plan, stochastic
 
 
@@ -77,3 +77,20 @@ def test_every_claim_has_a_statement_and_a_source():
 def test_an_unknown_claim_is_named_with_the_nearest():
     with pytest.raises(UsageError, match="did you mean 'ripple'"):
         find_claim("ripples")
+
+
+def test_silver_steps_have_the_worst_case_of_a_huber_function_and_stay_below_their_bound():
+    table = step_sizes.silver(4).table
+    # Where no step leaves the linear part: 1/(4ρʲ − 2), with the sum ρʲ − 1 of the steps.
+    np.testing.assert_allclose(table["measured"], 1.0 / (4.0 * (1.0 + 2.0**0.5) ** np.arange(2, 5) - 2.0), rtol=1e-9)
+    assert (table["measured"] <= table["published"]).all()
+
+
+def test_ogm_g_reaches_its_bound_nearly_and_barzilai_borwein_is_superlinear():
+    table = step_sizes.gradient_bound((5, 10)).table
+    assert (table["ogm_g"] <= table["published"]).all()
+    assert (table["ogm_g"] >= 0.75 * table["published"]).all()
+    assert (table["ogm_g"] < table["ogm"]).all()
+    fast = step_sizes.barzilai_borwein((10.0,)).table.iloc[0]
+    assert fast["to_1e-24"] - fast["to_1e-12"] < fast["to_1e-12"]
+    assert fast["gradient_descent"] == np.ceil(fast["published"])
