@@ -99,7 +99,7 @@ class OutputOptions(NamedTuple):
 @click.option(
     "--mode", "modes", multiple=True, help="theory, default, tuned or grid. Repeatable.  [default: theory and tuned]"
 )
-@click.option("--trials", type=int, help="Number of trials of a tuning, the same for every algorithm.  [default: 512]")
+@click.option("--trials", type=int, help="Number of trials of a tuning, the same for every algorithm.  [default: 256]")
 @click.option("--replicates", type=int, help="Independent tunings, which show the luck of tuning.  [default: 8]")
 @click.option("--finalists", type=int, help="Trials of a block that run from all starts; 0 for all.  [default: 8]")
 @click.option("--held-out", type=int, help="Starts that score what was selected.  [default: 10]")
@@ -107,7 +107,7 @@ class OutputOptions(NamedTuple):
 @click.option("--sequence", type=int, help="Number of the sequences of trials.  [default: 0]")
 @click.option("--textbook/--no-textbook", default=None, help="Try the values of theory too.  [default: textbook]")
 @click.option("--grid", type=int, help="Number of values per hyperparameter in mode grid.  [default: 10]")
-@click.option("--starts", type=int, help="Starting points per problem.  [default: 8 to tune, else 1]")
+@click.option("--starts", type=int, help="Starting points per problem.  [default: 5 to tune, else 1]")
 @click.option("--seeds", type=int, help="Number of seeds per cell with a sampled oracle.  [default: 1]")
 @click.option("--oracle", "oracles", multiple=True, help=f"{ORACLES}. Repeatable.  [default: exact]")
 @click.option("--measure", help=MEASURE_HELP)

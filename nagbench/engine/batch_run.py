@@ -65,6 +65,17 @@ class LoadedBatch:
         return engine if self.method.driver is None else self_driven_engine(engine)
 
 
+def may_count_in_lanes(batch: LoadedBatch) -> bool:
+    """Tell whether a batch is one of small problems and compiled algorithms, whose cells lanes may count together."""
+    problem, method = batch.problem, batch.method
+    return (
+        batch.engine is NUMBA
+        and batch.oracle.exact
+        and problem.dimension <= MOST_COORDINATES
+        and not (problem.composite or method.asks or method.update is None)
+    )
+
+
 def load_batch(cells: Sequence[Cell]) -> LoadedBatch:
     """Look up the problem and the algorithm that cells share.
 
@@ -201,20 +212,12 @@ class BatchRun:
     def lanes(self) -> LaneRun | None:
         """What counts the cells in lock-step; None if they are counted one after the other."""
         problem, method = self.batch.problem, self.batch.method
-        if (
-            self.engine is not NUMBA
-            or not self.oracle.exact
-            or problem.dimension > MOST_COORDINATES
-            or len(self.batch.cells) < FEWEST_CELLS
-            or self.rule.every != 1
-            or problem.composite
-            or method.asks
-            or method.update is None
-            or schedules.is_scheduled(self.schedule[0])
-        ):
+        if len(self.batch.cells) < FEWEST_CELLS or self.rule.every != 1 or not may_count_in_lanes(self.batch):
+            return None
+        if schedules.is_scheduled(self.schedule[0]):
             return None
         kernels = Kernels(
-            problem.value_kernel, problem.gradient_kernel, method.update, method.observe, problem.dimension,
+            problem.value_kernel, problem.gradient_kernel, cast(Update, method.update), method.observe, problem.dimension,
             max(method.slots, 1), self.hypers.shape[1], method.look_ahead, self.rule.measure,
         )  # fmt: skip
         return make_lane_run(kernels, self.problem_data, self.rule.autonomous == 1)

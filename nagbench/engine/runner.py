@@ -72,7 +72,12 @@ def _no_trace(n: int) -> loop.Trace:
 
 
 def count(
-    batch: LoadedBatch, *, trace: loop.Trace | None = None, pulse: Pulse = lambda: None, guard: Watchdog = NO_WATCHDOG
+    batch: LoadedBatch,
+    *,
+    trace: loop.Trace | None = None,
+    pulse: Pulse = lambda: None,
+    guard: Watchdog = NO_WATCHDOG,
+    lanes: bool = True,
 ) -> Counts:
     """Count the iterations that each cell of a batch needs to meet its tolerances.
 
@@ -86,23 +91,27 @@ def count(
         Called about every 50 ms; what it raises ends the count.
     guard
         What watches over the count.
+    lanes
+        Whether small cells are counted in lock-step where that is possible. The outcomes are the same.
 
     Returns
     -------
     Counts
         The outcomes. What a kernel raises ends its own cell with an error, not the batch.
     """
-    return run_batch(BatchRun(batch), trace, pulse, guard)
+    return run_batch(BatchRun(batch), trace, pulse, guard, lanes=lanes)
 
 
-def run_batch(job: BatchRun, trace: loop.Trace | None, pulse: Pulse, guard: Watchdog = NO_WATCHDOG) -> Counts:
+def run_batch(
+    job: BatchRun, trace: loop.Trace | None, pulse: Pulse, guard: Watchdog = NO_WATCHDOG, *, lanes: bool = True
+) -> Counts:
     """Count the cells of a batch that is ready to run; see `count`."""
     batch, engine = job.batch, job.engine
     cells, n = batch.cells, batch.problem.dimension
     rule = job.rule
     progress = np.zeros(1, loop.PROGRESS) if guard.progress is None else guard.progress
     progress[:] = 0
-    if trace is None and lanes_agree(job, guard):
+    if trace is None and lanes and lanes_agree(job, guard):
         hits, points = job.count_in_lanes(rule, len(cells), pulse)
         return Counts(hits, points, _start_errors(hits, {}), 0)
     hits = np.zeros((len(cells), rule.tolerances.size), loop.HIT)

@@ -116,10 +116,34 @@ def _longest_seconds(batch: Batch) -> float:
     return seconds if cell.engine == "numba" else _PYTHON_FACTOR * seconds
 
 
-def count_batches(batches: Iterable[Batch], how: Execution, pulse: Pulse) -> Iterator[pa.Table]:
-    """Yield the outcomes of all batches as they become ready; those of abandoned problems and algorithms are errors."""
+def make_pool(how: Execution) -> Pool:
+    """Return the pool in which several calls of `count_batches` count; its workers start when they are needed."""
+    return Pool(how.jobs or _cores(), how.limits)
+
+
+def count_batches(
+    batches: Iterable[Batch], how: Execution, pulse: Pulse, pool: Pool | None = None
+) -> Iterator[pa.Table]:
+    """Count batches.
+
+    Parameters
+    ----------
+    batches
+        The cells.
+    how
+        Where they are counted, and their limits.
+    pulse
+        Called now and then.
+    pool
+        From `make_pool`, if its workers are to live on; by default they end with the call.
+
+    Yields
+    ------
+    pyarrow.Table
+        Outcomes as they become ready; those of abandoned problems and algorithms are errors.
+    """
     abandoned: deque[Batch] = deque()
-    for table in _run(split_into_tasks(_without_abandoned(batches, abandoned)), how, pulse):
+    for table in _run(split_into_tasks(_without_abandoned(batches, abandoned)), how, pulse, pool):
         yield table
         yield from _failures(abandoned)
     yield from _failures(abandoned)
@@ -143,13 +167,15 @@ def _reason(batch: Batch) -> str:
     return abandoned_reason(batch.template.problem, batch.template.optimizer)
 
 
-def _run(work: Iterator[Batch], how: Execution, pulse: Pulse) -> Iterator[pa.Table]:
+def _run(work: Iterator[Batch], how: Execution, pulse: Pulse, pool: Pool | None) -> Iterator[pa.Table]:
     if how.executor == "dask":
         from nagbench.execution.dask_cluster import run_on_dask
 
         return run_on_dask(work, how.scheduler, how.jobs or _cores(), how.limits, pulse)
     jobs, work = (how.jobs, work) if how.jobs else _as_many_as_pay(work)
-    return _here(work, how.limits, pulse) if jobs == 1 else _in_processes(work, jobs, how.limits, pulse)
+    if jobs == 1:
+        return _here(work, how.limits, pulse)
+    return _in_processes(work, jobs, how.limits, pulse) if pool is None else pool.run(work, pulse)
 
 
 def _cores() -> int:

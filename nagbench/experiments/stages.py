@@ -25,6 +25,7 @@ from nagbench.engine.timing import Task, not_timed, time_all, time_tasks
 from nagbench.engine.tracing import Traced, trace_cell
 from nagbench.execution.deadline import Deadline
 from nagbench.execution.executors import Execution, count_batches, runs_user_code
+from nagbench.execution.pool import Pool
 from nagbench.execution.sandbox import error_text
 from nagbench.experiments.results import read_outcomes
 from nagbench.experiments.retiming import inconsistent
@@ -75,7 +76,14 @@ class FailedError(Exception):
 
 
 def count_cells(
-    store: Store, batches: Iterable[Batch], cells: int, how: Execution, listener: Progress, *, fail_fast: bool = False
+    store: Store,
+    batches: Iterable[Batch],
+    cells: int,
+    how: Execution,
+    listener: Progress,
+    *,
+    fail_fast: bool = False,
+    pool: Pool | None = None,
 ) -> None:
     """Count the cells of these batches and store their outcomes every few seconds.
 
@@ -84,7 +92,7 @@ def count_cells(
     listener.stage("counting", cells)
     ready = _Ready(store)
     try:
-        for table in count_batches(batches if cells else (), how, listener.pulse):
+        for table in count_batches(batches if cells else (), how, listener.pulse, pool):
             ready.add(table)
             ends = _ends(table)
             listener.advance(sum(ends.values()), ends)

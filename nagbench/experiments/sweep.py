@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,7 +17,8 @@ from nagbench.core.environment import git_commit, library_versions, machine_fact
 from nagbench.engine.batches import Batch
 from nagbench.engine.fingerprints import fingerprint_of
 from nagbench.engine.records import Cell
-from nagbench.execution.executors import Execution
+from nagbench.execution.executors import Execution, make_pool
+from nagbench.execution.pool import Pool
 from nagbench.experiments.index import Rows, SweepIndex
 from nagbench.experiments.minima import Minima, facts_from_plain, facts_to_plain, join_facts
 from nagbench.experiments.names import code_of_spec, missing_library_messages
@@ -84,10 +86,11 @@ def run_sweep(
         store.clear()
     for kind in KINDS:
         store.discard_damaged(kind)
-    desk = _Desk(store, plan, Minima(plan.problems), how, listener, shard, command, fresh=fresh, fail_fast=fail_fast)
-    written, manifest = _count_rounds(desk)
-    if shard is None:
-        manifest = _score_selected(desk, written, manifest)
+    with contextlib.closing(make_pool(how)) as pool:
+        desk = _Desk(store, plan, Minima(plan.problems), how, pool, listener, shard, command, fresh, fail_fast)
+        written, manifest = _count_rounds(desk)
+        if shard is None:
+            manifest = _score_selected(desk, written, manifest)
     results = Results(store, manifest, written.index)
     if shard is None:
         complete(results, written.batches, spec, listener)
@@ -104,6 +107,7 @@ class _Desk:
     plan: Plan
     minima: Minima
     how: Execution
+    pool: Pool
     listener: Progress
     shard: tuple[int, int] | None
     command: str | None
@@ -113,7 +117,7 @@ class _Desk:
     def count(self, batches: Iterable[PlannedBatch], cells: int) -> None:
         """Count these cells, so many, and store their outcomes."""
         work = (planned.cells for planned in batches)
-        count_cells(self.store, work, cells, self.how, self.listener, fail_fast=self.fail_fast)
+        count_cells(self.store, work, cells, self.how, self.listener, fail_fast=self.fail_fast, pool=self.pool)
 
 
 def _count_rounds(desk: _Desk) -> tuple[WrittenPlan, dict[str, Any]]:

@@ -30,7 +30,7 @@ _FIRST_BLOCK = 16
 _NARROWER = 4.0
 # Runs from the first start end at this multiple of the best count; at this part of the budget where so many trials that are
 # spread evenly did not converge.
-_PATIENCE, _HOPELESS, _ENOUGH = 4, 8, 64
+_PATIENCE, _HOPELESS, _ENOUGH = 4, 8, 16
 # At most this part of a block are finalists.
 _FINALISTS = 4
 

@@ -19,8 +19,8 @@ from nagbench.engine.loop import StoppingRule, Workspace
 from nagbench.problems.evaluation import ProblemData
 from nagbench.problems.problem import Floats
 
-# The most coordinates, and the fewest cells for which compiling pays.
-MOST_COORDINATES, FEWEST_CELLS = 16, 64
+# The most coordinates, and the fewest cells that are worth it.
+MOST_COORDINATES, FEWEST_CELLS = 16, 16
 _MOST_DATA = 2_000
 # Iterations of all lanes between two looks at the clock, at first.
 _SLICE_SECONDS, _FIRST_SLICE = 0.05, 1_000
