@@ -107,7 +107,7 @@ class OutputOptions(NamedTuple):
 @click.option("--sequence", type=int, help="Number of the sequences of trials.  [default: 0]")
 @click.option("--textbook/--no-textbook", default=None, help="Try the values of theory too.  [default: textbook]")
 @click.option("--grid", type=int, help="Number of values per hyperparameter in mode grid.  [default: 10]")
-@click.option("--starts", type=int, help="Starting points per problem.  [default: 5 to tune, else 1]")
+@click.option("--starts", type=int, help="Starting points per problem.  [default: 8 to tune, else 1]")
 @click.option("--seeds", type=int, help="Number of seeds per cell with a sampled oracle.  [default: 1]")
 @click.option("--oracle", "oracles", multiple=True, help=f"{ORACLES}. Repeatable.  [default: exact]")
 @click.option("--measure", help=MEASURE_HELP)

@@ -31,7 +31,7 @@ Whole = Annotated[int, BeforeValidator(_no_flag), Field(ge=1, le=10_000_000)]
 Natural = Annotated[int, BeforeValidator(_no_flag), Field(ge=0, le=1_000)]
 
 # Starts of each problem in a sweep that tunes.
-TUNING_STARTS = 5
+TUNING_STARTS = 8
 # What the keys mean that a spec.toml lacks which nagbench wrote before they existed: a tuning was one sequence of trials, each
 # on every start, and nothing was scored apart. Such a file has all the keys of its time.
 _EARLIER: dict[str, Any] = {
@@ -70,7 +70,7 @@ class Spec(BaseModel):
     Mode tuned makes ``replicates`` independent tunings of ``trials`` each, as `nagbench.experiments.tuning` describes, from the
     sequences of number ``sequence``. With ``textbook``, the first trial of each is the setting of theory, where there is one.
     All trials run from the first start, and the ``finalists`` of each block from the others; 0 stands for trials that all come
-    from the sequence and run from all starts. ``starts`` None stands for 5 in a sweep that tunes, else 1. What is selected is
+    from the sequence and run from all starts. ``starts`` None stands for 8 in a sweep that tunes, else 1. What is selected is
     scored from ``held_out`` further starts, and counted again from ``moved`` starts that differ from each of its own by
     roundings.
     """

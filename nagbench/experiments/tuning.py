@@ -26,8 +26,8 @@ from nagbench.problems.problem import Floats, Ints
 
 # The longest first block.
 _FIRST_BLOCK = 16
-# How much smaller the second box is.
-_NARROWER = 4.0
+# The boxes around the best setting so far, how much smaller the next one is, and the part of a block that is not in them.
+_BOXES, _NARROWER, _SPREAD_PART = 3, 3.0, 4
 # Runs from the first start end at this multiple of the best count; at this part of the budget where so many trials that are
 # spread evenly did not converge.
 _PATIENCE, _HOPELESS, _ENOUGH = 4, 8, 16
@@ -155,7 +155,7 @@ class Search:
         if number == 0 and self.textbook is not None:
             yield Request(self._take(1), self.textbook[None], 0, self.starts, self.spec.budget, textbook=True)
             size -= 1
-        near = size // 2 if self._tried is not None and number else 0
+        near = size - size // _SPREAD_PART if self._tried is not None and number else 0
         points = np.vstack([self._everywhere.random(size - near), self._points_near_the_best(near)])
         if size:
             yield Request(self._take(size), points, 0, 1, self._patience())
@@ -178,7 +178,7 @@ class Search:
         best = self._tried.best(1).points
         # About twice the distance between settings that are spread evenly.
         reach = self._spread ** (-1.0 / dimensions)
-        reaches = np.where(np.arange(count) < (count + 1) // 2, reach, reach / _NARROWER)[:, None]
+        reaches = (reach * _NARROWER ** -(np.arange(count) * _BOXES // count).astype(float))[:, None]
         low, high = np.clip(best - reaches, 0.0, 1.0), np.clip(best + reaches, 0.0, 1.0)
         return np.asarray(low + self._near.random(count) * (high - low))
 
