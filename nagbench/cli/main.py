@@ -140,7 +140,8 @@ def _prepare_streams() -> None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
-        if isinstance(stream, io.TextIOWrapper):
+        # Not one of whoever calls this within Python, as a notebook, who goes on using it.
+        if type(stream) is io.TextIOWrapper:
             encoding, buffered = stream.encoding, stream.line_buffering
             made = _Stream(stream.detach(), encoding, ENCODING_ERRORS, line_buffering=buffered)
             setattr(sys, name, made)
