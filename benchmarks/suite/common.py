@@ -106,7 +106,9 @@ def replayed(job: Any) -> Run:
         before = getattr(job, "begun", 0.0)
         for _ in replay(job, 0, iterations):
             pass
-        return float(getattr(job, "begun", 0.0) - before)
+        aside = getattr(job, "begun", 0.0) - before
+        # Older commits keep the wall time alone.
+        return float(getattr(aside, "wall", aside))
 
     return run
 

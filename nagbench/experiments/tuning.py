@@ -177,7 +177,7 @@ class Search:
             return np.zeros((0, dimensions))
         best = self._tried.best(1).points
         # About twice the distance between settings that are spread evenly.
-        reach = self._spread ** (-1.0 / dimensions)
+        reach = max(1, self._spread) ** (-1.0 / dimensions)
         reaches = (reach * _NARROWER ** -(np.arange(count) * _BOXES // count).astype(float))[:, None]
         low, high = np.clip(best - reaches, 0.0, 1.0), np.clip(best + reaches, 0.0, 1.0)
         return np.asarray(low + self._near.random(count) * (high - low))

@@ -99,7 +99,7 @@ def muon(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any
     >>> import nagbench
     >>> run = nagbench.run("factorisation:rows=4,columns=3,rank=2", "muon:step_size=0.01", tolerance=0.05, budget=1000)
     >>> run.status, run.iterations
-    ('converged', @@)
+    ('converged', 177)
     """
     step, decay, epsilon, weight_decay, count = hyper[0], hyper[1], hyper[2], hyper[3], int(hyper[4])
     average, at = slots[0], 0
