@@ -221,6 +221,7 @@ def test_the_same_sweep_again_counts_and_writes_nothing(sweep):
     pd.testing.assert_frame_equal(again.verdicts, sweep.verdicts)
 
 
+@pytest.mark.slow
 def test_workers_do_not_matter(sweep, tmp_path):
     again = nagbench.sweep(str(sweep.store.folder / "spec.toml"), out=tmp_path / "two", jobs=2)
     pd.testing.assert_frame_equal(again.runs, sweep.runs)

@@ -261,6 +261,7 @@ def test_without_git_that_is_a_usage_error(command):
     assert done.stderr.splitlines()[-1] == "Error: git cannot be run: No such file or directory"
 
 
+@pytest.mark.slow
 def test_both_sides_answer_about_the_version_that_they_are_of(clone, monkeypatch):
     monkeypatch.setattr(sides, "ROOT", clone)
     monkeypatch.setattr(sides, "_PLACE", clone / ".asv" / "gate")

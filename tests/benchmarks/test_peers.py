@@ -204,6 +204,7 @@ def test_the_command_prints_every_peer_on_every_case_on_one_thread():
     assert all(row["cpu"] < 1.2 for row in rows)
 
 
+@pytest.mark.slow
 def test_only_the_loops_asked_for_run_beside_the_bare_replay():
     done = CliRunner().invoke(command.main, ["--quick", "--sizes", "1e3", "--only", "counting", "--format", "json"])
     rows = json.loads(done.stdout)["rows"]

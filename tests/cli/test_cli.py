@@ -420,7 +420,9 @@ def test_a_row_is_one_line_in_a_pipe(capsys):
     assert lines[1].split() == ["x" * 300, "z" * 300]
 
 
-@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(
+    "closed", [*(pytest.param(one, marks=pytest.mark.slow) for one in ("<&-", ">&-", "2>&-")), "<&- >&- 2>&-"]
+)
 def test_streams_that_are_closed_are_in_nobodys_way(folder, closed):
     words = [sys.executable, "-m", "nagbench", *quick("-j", "2", "--out", "r")]
     done = subprocess.run(["sh", "-c", f'exec "$@" {closed}', "sh", *words], capture_output=True, text=True)
@@ -435,4 +437,5 @@ def test_characters_that_the_encoding_does_not_have_are_spelled_out(folder, enco
     environment = {**os.environ, "PYTHONIOENCODING": encoding}
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, env=environment)
     assert (done.returncode, done.stderr.count("Traceback")) == (0, 0)
-    assert "\\u2605" in done.stdout
+    assert "* decided to need the fewest" in done.stdout
+    assert "<= 1e-06" in done.stdout or encoding == "latin-1"

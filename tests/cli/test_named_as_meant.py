@@ -105,14 +105,14 @@ def test_a_pair_of_value_and_gradient_is_called_that():
     f.start, f.gradient = [1.0, 1.0], lambda x: 2 * x
     run = nagbench.run(f, "gradient-descent", budget=5)
     assert run.status == "error"
-    assert "returned a tuple (value, gradient), expected one of them" in run.error
+    assert "returned a tuple of 2, expected one number or one gradient" in run.error
 
 
 @pytest.mark.parametrize("name", ["start", "gradient", "domain"])
 def test_a_parameter_with_a_name_that_is_taken_is_named(name):
     space: dict = {}
     exec(f"def f(x, {name}=2.0):\n    return float(x @ x)", space)
-    with pytest.raises(UsageError, match=f"its parameter '{name}' has a name that problems use themselves"):
+    with pytest.raises(UsageError, match=f"its parameter '{name}' has a name that nagbench takes itself"):
         nagbench.run(space["f"], "gradient-descent", start=[1.0])
 
 

@@ -262,7 +262,9 @@ def _as_given(function: Function) -> Function:
         if "jax" not in sys.modules:
             return function(x)
         with double_precision():
-            return np.asarray(function(x))
+            returned = function(x)
+            # What a tuple means is said where it is used.
+            return returned if isinstance(returned, tuple) else np.asarray(returned)
 
     return call
 
