@@ -43,7 +43,7 @@ _LONGEST_PAUSE = 1.0
 _READ = 2**20
 _READS = 64
 # Bytes of a message. The tables and curves of a batch are far smaller.
-_LARGEST = 2**31
+_LARGEST = 2**28
 _SHARE = 0.8
 NO_ANSWER = "the process that ran it sent what is no answer"
 

@@ -279,8 +279,11 @@ def textbook_hyperparameters(algorithm: Method, L: float, mu: float) -> Mapping[
         return None
     try:
         values = algorithm.theory(L, mu)
+    except ZeroDivisionError:
+        return None
+    try:
         return None if values is None else check_hyperparameters(algorithm, values)
-    except (ZeroDivisionError, UsageError):
+    except UsageError:
         return None
 
 

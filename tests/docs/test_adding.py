@@ -48,7 +48,15 @@ def run(block):
             assert matches(line, done.stdout.splitlines()), f"{command}: no line like {line!r} in\n{done.stdout}"
 
 
-@pytest.mark.parametrize("title", sections())
+# They import PyTorch, or sweep.
+HEAVY = (
+    "A PyTorch model", "An algorithm", "A plain Python function", "An optimizer written in Python, PyTorch or Optax",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "title", [pytest.param(title, marks=pytest.mark.slow if title in HEAVY else ()) for title in sections()]
+)
 def test_a_section_word_for_word(title, folder, capsys, monkeypatch):
     # Workers of an earlier test would still be in its folder.
     monkeypatch.setattr("os.cpu_count", lambda: 1)
@@ -78,4 +86,5 @@ def test_links_lead_somewhere():
         re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in re.findall(r"^## (.*)", PAGE, flags=re.M)
     }
     for target in re.findall(r"\]\(([^)]+)\)", PAGE):
-        assert target.startswith("https://") or target.removeprefix("#") in titles
+        beside = Path(__file__).parents[2] / "docs" / target.partition("#")[0]
+        assert target.startswith("https://") or target.removeprefix("#") in titles or beside.is_file()

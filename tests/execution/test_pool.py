@@ -36,7 +36,7 @@ from nagbench.experiments.specification import validate_spec
         pytest.param(11, "ended with exit code 3", marks=pytest.mark.slow),
         pytest.param(12, "closed its connection", marks=pytest.mark.slow),
         (13, "sent what is no answer"),
-        (14, "stopped after 3 s, the time that a cell may take"),
+        (14, "sent what is no answer"),
         pytest.param(15, "sent what is no answer", marks=pytest.mark.slow),
         pytest.param(16, "sent what is no answer", marks=pytest.mark.slow),
     ],

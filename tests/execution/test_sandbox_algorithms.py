@@ -86,7 +86,6 @@ def test_on_the_command_line_that_is_one_line(hostile):
     [
         ("marked", "theory", 1, "stopped after 3 s without an answer"),
         ("marked", "theory", 5, "ended with exit code 3"),
-        ("made", "made", 0, "signal 11 (SIGSEGV)"),
     ],
 )
 @pytest.mark.usefixtures("at_once")
@@ -100,6 +99,14 @@ def test_where_one_is_lost_in_planning_its_cells_are_errors(hostile, nesterov, n
     assert all(told in error for error in bad["error"])
     assert rows(done, "nesterov").equals(nesterov)
     assert done.missing == 0
+
+
+@pytest.mark.usefixtures("at_once")
+def test_one_that_cannot_be_made_is_refused_before_anything_is_run(hostile):
+    methods(hostile, 0, "made")
+    with pytest.raises(UsageError, match=r"^optimizer methods:made: .*signal 11 \(SIGSEGV\)$"):
+        swept("nesterov", "methods:made", out=hostile / "out")
+    assert not (hostile / "out").exists()
 
 
 @pytest.mark.usefixtures("at_once")

