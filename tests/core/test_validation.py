@@ -48,7 +48,10 @@ SPECIFICATIONS = [
     ('modes = ["theory", "tunned"]\n', ["modes, entry 2: 'tunned' is not valid; did you mean 'tuned'?", "default"]),
     (
         'measure = "grad"\n',
-        ["measure: 'grad' is not valid; did you mean 'gradient'?", "(allowed: gradient, value, distance, gradient-mapping, gap)"],
+        [
+            "measure: 'grad' is not valid; did you mean 'gradient'?",
+            "(allowed: gradient, value, distance, gradient-mapping, gap)",
+        ],
     ),
     ('engine = "numbaa"\n', ["engine: 'numbaa'", "did you mean 'numba'?", "(allowed: numba, python, mixed)"]),
     ("trials = true\n", ["trials: True is not valid", "a number"]),

@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 from command_line import nag
+from thinned import thinned
 from tunings import ONE_START
 
 import nagbench
@@ -84,7 +85,7 @@ def test_on_the_command_line_that_is_one_line(hostile):
 @pytest.mark.parametrize(
     ("name", "where", "kind", "told"),
     [
-        ("marked", "theory", 1, "stopped after 3 s without an answer"),
+        pytest.param("marked", "theory", 1, "stopped after 3 s without an answer", marks=pytest.mark.slow),
         ("marked", "theory", 5, "ended with exit code 3"),
     ],
 )
@@ -123,7 +124,7 @@ def test_what_its_theory_raises_is_told(hostile):
 
 
 @pytest.mark.usefixtures("at_once")
-@pytest.mark.parametrize(("n", "failed"), [(1, 4), (150, 0)])
+@pytest.mark.parametrize(("n", "failed"), thinned([(1, 4), (150, 0)], kept=(1,)))
 def test_where_a_step_is_its_last_no_row_is_lost(hostile, nesterov, n, failed):
     """The first, while it is counted; or one after the 149 that are counted, while it is traced, timed and drawn."""
     methods(hostile, 5, "step", n)

@@ -3,6 +3,7 @@
 import math
 
 import pytest
+from thinned import thinned
 from tunings import ONE_START
 
 import nagbench
@@ -48,7 +49,7 @@ def test_engines_agree_bit_for_bit(name, problem):
     assert compiled.query.tobytes() == plain.query.tobytes()
 
 
-@pytest.mark.parametrize("name", ORDINARY)
+@pytest.mark.parametrize("name", thinned(ORDINARY))
 def test_the_bare_replay_ends_where_the_count_ended(name):
     problem, optimizer = nagbench.problem("rosenbrock"), _with_step(name, 1e-3)
     batch = LoadedBatch(problem, optimizer.method, [make_cell(problem, optimizer, budget=777, tolerances=(1e-300,))])

@@ -176,6 +176,7 @@ def test_outer_nesterov_is_pytorchs_nesterov_on_the_way_of_the_inner_steps():
     np.testing.assert_allclose(found[-1], outer.detach().numpy(), rtol=0, atol=1e-14)
 
 
+@pytest.mark.slow
 def test_muon_moves_matrices_as_optax_orthogonalises_them():
     from optax.contrib._muon import orthogonalize_via_newton_schulz
 
@@ -198,6 +199,7 @@ def test_muon_moves_matrices_as_optax_orthogonalises_them():
     np.testing.assert_allclose(found, points, rtol=0, atol=1e-11)
 
 
+@pytest.mark.slow
 def test_muon_is_pytorchs_up_to_its_half_precision():
     problem = nagbench.problem("factorisation", rows=4, columns=4, rank=2)
     found = nagbench.run(problem, "torch.optim:Muon:lr=0.01,weight_decay=0", budget=5, tolerance=1e-300, path=True).path

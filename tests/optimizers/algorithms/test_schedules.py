@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from thinned import thinned
 from trajectories import ROSENBROCK_START, first_difference, rosenbrock
 from tunings import ONE_START
 
@@ -182,7 +183,7 @@ SCHEDULED = [name for name, method in algorithms().items() if method.schedulable
 
 
 class TestRuns:
-    @pytest.mark.parametrize("name", SCHEDULED)
+    @pytest.mark.parametrize("name", thinned(SCHEDULED))
     def test_every_method_replays_to_where_its_count_ended(self, name):
         problem = nagbench.problem("rosenbrock")
         kinds = algorithms()[name].schedulable
