@@ -101,7 +101,8 @@ def estimate_curvature(problem: Problem, x: Floats, place: Place) -> Curvature |
     except Exception:
         # A user's function may fail, or not be smooth at x.
         return None
-    largest = float(np.nanmax(np.abs([low, high])))
+    edges = np.abs([low, high])
+    largest = math.nan if np.isnan(edges).all() else float(np.nanmax(edges))
     if not (np.isfinite(largest) and largest > 0.0):
         return None
     resolved = np.isfinite(low) and abs(low) > _RESOLUTION * largest

@@ -232,7 +232,7 @@ def test_a_local_gradient_of_a_function_that_has_a_name_is_not_lost():
         nagbench.sweep(problems=[problem], optimizers=["nesterov"])
 
 
-@pytest.mark.parametrize(("function", "said"), [(3.0, "not 3.0"), (rosen, "no start")])
+@pytest.mark.parametrize(("function", "said"), [(3.0, "problem 3.0 is not valid"), (rosen, "no start")])
 def test_objects_that_are_no_problems(function, said):
     with pytest.raises(UsageError, match=said):
         nagbench.problem(function, gradient=rosen_der)
