@@ -66,7 +66,7 @@ def test_a_slow_function_is_taken_at_fewer_points_and_the_label_says_so(monkeypa
         calls.append(None)
         return x[0] * x[1]
 
-    monkeypatch.setattr("nagbench.reporting.figures.landscape_data.time.perf_counter", lambda: float(len(calls)))
+    monkeypatch.setattr("nagbench.problems.landscape.time.perf_counter", lambda: float(len(calls)))
     slow = replace(BOWL, name="slow", value_kernel=value, engine="python", minimum=-1.0)
     ground = evaluate_grid(slow, np.array([[-1.0, 1.0], [0.0, 1.0]]), grid=97)
     assert len(calls) == 1 + 25 * 25
