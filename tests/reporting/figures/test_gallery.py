@@ -34,6 +34,7 @@ def test_nesterov_is_first_by_iterations() -> None:
     assert second < first / 3
 
 
+@pytest.mark.slow
 def test_the_verb_writes_them_all(tmp_path: Path) -> None:
     from click.testing import CliRunner
 

@@ -131,6 +131,7 @@ def listed(*words):
     return {row["name"]: row for row in json.loads(nag("list", "problems", *words, "--format", "json").stdout)}
 
 
+@pytest.mark.slow
 def test_filters_choose_by_kind_dimension_condition_source_and_suite():
     mgh = listed("--suite", "mgh")
     assert {row["suite"] for row in mgh.values()} == {"mgh"}

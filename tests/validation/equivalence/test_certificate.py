@@ -74,6 +74,7 @@ class TestNames:
             frozenset(pair) for pair in (("nesterov", "qhm"), ("nesterov", "formula/cs231n"), ("qhm", "formula/cs231n"))
         }
 
+    @pytest.mark.slow
     def test_one_is_compared_with_its_group(self):
         found = nagbench.verify("nesterov-two-sequence", scenarios=["constant"])
         assert found.trials[0].entrants[0].name == "nesterov-two-sequence"
@@ -156,6 +157,7 @@ class TestAnybodysOptimizer:
         pairs = nagbench.verify("planted:reordered:momentum=0.8", "momentum", scenarios=["constant"]).pairs
         assert pairs.loc[0, "verdict"] == "different"
 
+    @pytest.mark.slow
     def test_on_the_command_line(self):
         told = invoked("momentum", "planted:forgets", "--scenario", "constant")
         assert "from step 18 on" in told
