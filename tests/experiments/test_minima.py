@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tunings import ONE_START
 
 import nagbench
 from nagbench.analysis.profiles import work
@@ -113,7 +114,7 @@ def plateau(tmp_path_factory):
     out = tmp_path_factory.mktemp("plateau") / "easom"
     return nagbench.sweep(
         problems=["easom:start=[14,14]", "easom"], optimizers=["rmsprop", "nesterov"], trials=8, tolerances=[1e-6],
-        budget=2000, out=out, **ALL_MODES,
+        budget=2000, out=out, **{**ONE_START, **ALL_MODES},
     )  # fmt: skip
 
 
@@ -128,7 +129,7 @@ def test_a_plateau_wins_nothing(plateau):
     assert not lost["best"].any()
     assert set(lost["status"]) == {"elsewhere"}
     assert lost["open"].all()
-    assert own["best"].sum() == 1
+    assert not own["open"].any()
     assert np.isinf(work(flat, plateau.timings)["work"]).all()
     assert any(
         "no algorithm solved easom:start=[14,14] (" in line and "f − f* = 1)" in line for line in findings(table)
