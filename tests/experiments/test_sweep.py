@@ -111,7 +111,9 @@ def counted(monkeypatch):
     """How many cells the loop is asked to count from now on."""
     calls = []
     original = runner.run_batch
-    monkeypatch.setattr(runner, "run_batch", lambda job, *rest: calls.extend(job.batch.cells) or original(job, *rest))
+    monkeypatch.setattr(
+        runner, "run_batch", lambda job, *rest, **named: calls.extend(job.batch.cells) or original(job, *rest, **named)
+    )
     return calls
 
 

@@ -82,7 +82,7 @@ def test_latex_takes_any_first_letter_and_any_name(tuned: ReportContext) -> None
 
 def test_a_notebook_shows_findings_and_counts(tuned: ReportContext) -> None:
     text = render_notebook(tuned)
-    assert "which method needs the fewest iterations is not decided on" in text
+    assert "which algorithm needs the fewest iterations is not decided on" in text
     assert text.count("<table>") == text.count("</table>") == 2
     parser = HTMLParser()
     parser.feed(text)
