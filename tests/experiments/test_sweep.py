@@ -18,6 +18,7 @@ from nagbench.engine.single_run import make_cell
 from nagbench.experiments import modes, plan, specification
 from nagbench.experiments.selection import select_best_trials
 from nagbench.experiments.serialize import table_to_json
+from nagbench.experiments.sobol import sobol_points
 from nagbench.experiments.stages import Progress
 from nagbench.optimizers.registry import find_algorithm
 
@@ -331,7 +332,9 @@ def test_starts_are_drawn_from_the_domain_and_shared_by_all_methods(tmp_path):
 
 def points(method, free, count):
     """The columns of all trials, in one piece."""
-    blocks = [values for _, values in modes.sobol_trials(find_algorithm(method), free, count, 0.1)]
+    blocks = [
+        values for _, values in modes.sobol_trials(find_algorithm(method), free, count, 0.1, sobol_points(len(free)))
+    ]
     return {name: np.concatenate([block[name] for block in blocks]) for name in free}
 
 

@@ -142,7 +142,7 @@ def test_counts_that_differ_between_directories_are_told(sweeps: tuple[nagbench.
     class Changed:
         runs, timings, curves = other, sweeps[0].timings, sweeps[0].curves
         manifest, missing, plan = sweeps[0].manifest, 0, sweeps[0].plan
-        store, scores = sweeps[0].store, sweeps[0].scores
+        store, scores, recorded = sweeps[0].store, sweeps[0].scores, sweeps[0].recorded
 
     pooled = build_context(sweeps[0], Changed())  # type: ignore[arg-type]
     assert "1 cell has other counts" in pooled.notes[0]

@@ -157,7 +157,7 @@ def test_every_failure_is_listed_with_its_reason(page: Page, tables: dict[str, A
 
 
 def test_the_findings_stand_first(page: Page) -> None:
-    assert "hich method needs the fewest iterations is not decided on" in page.text[: page.text.index("Summary #")]
+    assert "hich algorithm needs the fewest iterations is not decided on" in page.text[: page.text.index("Summary #")]
     assert "not converged:" in page.text[: page.text.index("Summary #")].lower()
 
 
