@@ -162,7 +162,7 @@ def command(
 ) -> int:
     """Run problems × optimizers and compare them; without arguments, five algorithms on six problems.
 
-    The default sweep takes about a minute the first time, because numba compiles the code, and later about ten seconds.
+    The default sweep takes some minutes, and the first time a minute more, because numba compiles the code.
     SPEC is a TOML file with the keys problems, optimizers, modes, trials, tolerances, budget and so on, one for each
     option that affects results. Repeat a command to resume an interrupted sweep.
     """
