@@ -148,7 +148,7 @@ class TestAveraging:
     def test_pytorch_changes_it_one_iteration_late(self, pairs):
         row = pairs["averaging", "step-drop", "gradient-descent", "torch/asgd"]
         assert row["distance"] > 1e-4
-        assert "one iteration late" in row["explanation"]
+        assert "at the end of the previous iteration" in row["explanation"]
 
     def test_the_average_is_of_the_iterates_of_gradient_descent(self, pairs):
         row = pairs["averaging", "constant", "averaged-gradient-descent", "gradient-descent"]
