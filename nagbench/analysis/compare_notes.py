@@ -25,6 +25,8 @@ def describe_settings(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
 def _setting(value: Any) -> str:
     if isinstance(value, list | tuple):
         return listed([_setting(item) for item in value])
+    if value is None:
+        return "default"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

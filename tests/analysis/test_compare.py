@@ -429,8 +429,8 @@ def test_a_repeat_of_no_time_is_missing_and_not_fast():
 
 def resweep(out: Path, **given) -> Path:
     """The sweep of `made` with other settings, untimed."""
-    spec = {"problems": ["bowl", "ill-conditioned-1e2"], "optimizers": ["nesterov", "momentum"], "trials": 2, **given}
-    nagbench.sweep(**spec, out=out, curves=False, timing=False, jobs=1)
+    spec = {"problems": ["bowl", "ill-conditioned-1e2"], "optimizers": ["nesterov", "momentum"], "trials": 2}
+    nagbench.sweep(**{**spec, **ONE_START, **given}, out=out, curves=False, timing=False, jobs=1)
     return out
 
 
@@ -469,4 +469,4 @@ def test_tolerances_and_measures_that_nothing_shares_are_named(made, tmp_path, c
     code, _, err = nag("compare", made, other, capsys=capsys)
     assert code == 2
     assert "no cell in common" in err
-    assert "measure gradient → value, tolerances 0.001 and 1e-06 → 0.01" in err
+    assert "measure default → value, tolerances 0.001 and 1e-06 → 0.01" in err

@@ -355,7 +355,7 @@ def test_show_tells_the_facts():
 def test_show_tells_what_is_known_of_an_optimizer(folder):
     result = CliRunner().invoke(cli, ["show", "momentum:momentum=0.5", "--format", "json", "--plot", "m.png"])
     facts = json.loads(result.stdout)
-    assert facts["momentum"].startswith("0.5 ")
+    assert facts["momentum"]["value"] == 0.5
     assert float(facts["stable up to s·λ"]) == pytest.approx(2 * (1 + 0.5))
     assert Path("m.png").read_bytes().startswith(b"\x89PNG")
 
