@@ -10,7 +10,7 @@ from paths import path
 
 import nagbench
 from nagbench.core.errors import UsageError
-from nagbench.optimizers.registry import find_algorithm
+from nagbench.optimizers.registry import lookup_algorithm
 from nagbench.validation.checks import check
 
 VALUES = {"step_size": 1e-3, "momentum": 0.8}
@@ -22,17 +22,17 @@ def test_all_of_them_are_the_heavy_ball(name):
 
 
 def test_a_transformation_that_is_made_already_has_no_hyperparameters():
-    assert dict(find_algorithm("own_code:FIXED").hyperparameters) == {}
+    assert dict(lookup_algorithm("own_code:FIXED").hyperparameters) == {}
     ours = path("momentum", problem="bowl", step_size=0.1, momentum=0.9)
     np.testing.assert_allclose(path("own_code:FIXED", problem="bowl"), ours, rtol=0, atol=1e-12)
 
 
 def test_hyperparameters_go_by_our_names_and_keep_their_defaults():
-    given = {key: hyper.default for key, hyper in find_algorithm("own_code:Ball").hyperparameters.items()}
+    given = {key: hyper.default for key, hyper in lookup_algorithm("own_code:Ball").hyperparameters.items()}
     assert np.isnan(given.pop("step_size"))
     assert given == {"momentum": 0.9, "beta1": 0.5, "beta2": 0.25}
-    assert find_algorithm("own_code:ball").hyperparameters["momentum"].tuning == (0.5, 0.99)
-    assert list(find_algorithm("torch.optim:Adamax").hyperparameters) == [
+    assert lookup_algorithm("own_code:ball").hyperparameters["momentum"].tuning == (0.5, 0.99)
+    assert list(lookup_algorithm("torch.optim:Adamax").hyperparameters) == [
         "step_size",
         "beta1",
         "beta2",
