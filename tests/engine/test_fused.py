@@ -68,7 +68,11 @@ def test_in_one_piece_every_method_ends_on_the_same_bits(optimizer):
     assert in_one_piece == through_pointers
 
 
-SMALL = {name: problem for name in nagbench.problems() if (problem := nagbench.problem(name)).dimension <= fused.MOST}
+SMALL = {
+    name: problem
+    for name in nagbench.problems()
+    if (problem := nagbench.problem(name)).dimension <= fused.MOST and not problem.composite
+}
 
 
 def layout_of(problem):
