@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import math
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,8 @@ from nagbench.experiments.storage.store import SCHEMA, Store
 
 # Cells of a plan that are kept in memory; a longer plan is read back from the disk.
 _MOST_KEPT = 1_000_000
+# Seconds after which a plan that grows is written anew.
+_PLAN_SECONDS = 10.0
 
 
 def run_sweep(
@@ -128,23 +132,44 @@ def _count_rounds(desk: _Desk) -> tuple[WrittenPlan, dict[str, Any]]:
         written = _write_plan(desk, desk.plan)
         manifest = _write_manifest(desk, written)
         _count_pending(desk, written.index, written.batches)
+        desk.store.compact("runs")
         return written, manifest
-    rows, before = list(desk.plan), ""
+    plan, kept = _GrowingPlan(desk), dict[str, pa.Table]()
     for number in range(passes):
-        rows += [planned for tuning in tunings for planned in tuning.batches(number)]
-        index = _index_rows(desk, rows)
-        index.read_outcomes(desk.store)
-        # A plan with nothing to count is written after the last pass alone: the same sweep again changes nothing.
-        if index.pending(desk.shard).any() or number == passes - 1:
-            written = _write_plan(desk, rows)
-            manifest = _write_manifest(desk, written)
-            if before and before != written.part:
-                desk.store.discard("plan", before)
-            before = written.part
-            _count_pending(desk, index, rows)
+        asked = [planned for tuning in tunings for planned in tuning.batches(number)]
+        new = [*desk.plan, *asked] if number == 0 else asked
+        index = _index_rows(desk, new)
+        index.read_outcomes(desk.store, kept)
+        plan.add(new, pending=bool(index.pending(desk.shard).any()))
+        _count_pending(desk, index, new, kept)
         for tuning in tunings:
             tuning.observe(index.lookup)
-    return WrittenPlan(written.part, index, written.batches), manifest
+    desk.store.compact("runs")
+    return plan.write()
+
+
+class _GrowingPlan:
+    """The plan of a sweep whose tunings ask for further cells. It is written now and then, in case the sweep is stopped."""
+
+    def __init__(self, desk: _Desk) -> None:
+        self._desk, self._rows = desk, list[PlannedBatch]()
+        self._part, self._written = "", -math.inf
+
+    def add(self, rows: list[PlannedBatch], *, pending: bool) -> None:
+        """Add cells, some of which are ``pending`` or none. A plan with nothing to count changes nothing."""
+        self._rows += rows
+        if pending and time.monotonic() - self._written > _PLAN_SECONDS:
+            self.write()
+
+    def write(self) -> tuple[WrittenPlan, dict[str, Any]]:
+        """Write the plan so far in place of the one before, and return it with the manifest."""
+        written = _write_plan(self._desk, self._rows)
+        manifest = _write_manifest(self._desk, written)
+        if self._part and self._part != written.part:
+            self._desk.store.discard("plan", self._part)
+        self._part, self._written = written.part, time.monotonic()
+        written.index.read_outcomes(self._desk.store)
+        return written, manifest
 
 
 def _index_rows(desk: _Desk, rows: Iterable[PlannedBatch]) -> SweepIndex:
@@ -161,12 +186,16 @@ def _add_rows(desk: _Desk, index: SweepIndex, planned: PlannedBatch) -> None:
     index.add_plan(cells.ids, group, planned.trials, fingerprint, desk.minima.limits(planned.problem, cells.starts))
 
 
-def _count_pending(desk: _Desk, index: SweepIndex, batches: Iterable[PlannedBatch]) -> None:
-    """Count the cells that have no outcome yet."""
-    index.read_outcomes(desk.store)
+def _count_pending(
+    desk: _Desk, index: SweepIndex, batches: Iterable[PlannedBatch], kept: MutableMapping[str, pa.Table] | None = None
+) -> None:
+    """Count the cells that have no outcome yet; parts of outcomes that are ``kept`` are not read again."""
+    index.read_outcomes(desk.store, kept)
     pending = index.pending(desk.shard)
+    if not pending.any():
+        return
     desk.count(take_rows(batches, pending), int(np.count_nonzero(pending)))
-    index.read_outcomes(desk.store)
+    index.read_outcomes(desk.store, kept)
 
 
 def _score_selected(desk: _Desk, counted: WrittenPlan, manifest: dict[str, Any]) -> dict[str, Any]:
@@ -179,6 +208,7 @@ def _score_selected(desk: _Desk, counted: WrittenPlan, manifest: dict[str, Any])
         return manifest
     written = _write_plan(desk, cells)
     _count_pending(desk, written.index, written.batches)
+    store.compact("runs")
     if manifest.get("scoring") == written.part:
         return manifest
     manifest = {**store.manifest, "minima": facts_to_plain(desk.minima.facts), "scoring": written.part}
