@@ -5,8 +5,8 @@ sequence, and the rest is spread over a box around the best setting so far, whic
 one. Blocks end at half of the trials, so that these are the whole of a tuning with half as many.
 
 Every trial runs from the first start, and the best of its block, its finalists, then run from all others. Runs end at a small
-multiple of the best count so far, because those that take longer are no candidates. What is asked for depends on the outcomes of
-earlier passes alone, never on their order.
+multiple of the best count so far, because those that take longer are no candidates. What is asked for depends on the outcomes
+of earlier passes alone, never on their order.
 """
 
 from __future__ import annotations
