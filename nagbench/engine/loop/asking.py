@@ -6,20 +6,18 @@ from typing import Any
 
 from nagbench.core.asking import Oracle
 from nagbench.core.kernels import jitable, norm, pointer
-from nagbench.engine.loop.counting import recurs
+from nagbench.engine.loop.counting import record_met, status_of
 from nagbench.engine.loop.memory import is_sampled, reset, rows_of
 from nagbench.engine.loop.recording import (
     begin_run,
     distance_to_nearest,
     finish_run,
-    has_diverged,
     record_curve,
-    record_hit,
     record_measure,
     record_sample,
     residual_of,
 )  # fmt: skip
-from nagbench.engine.loop.records import BUDGET, CONVERGED, DISTANCE, DIVERGED, ERROR, GAP, RUNNING, STALLED, VALUE
+from nagbench.engine.loop.records import CONVERGED, DISTANCE, GAP, RUNNING, VALUE
 from nagbench.optimizers.schedules import fill_hyperparameters, is_scheduled
 
 
@@ -148,25 +146,12 @@ def count_asking(
                 if k == now["sample_at"]:
                     record_sample(work.samples, now, every, measure)
                 residual = residual_of(now, relative)
-                status = RUNNING
-                if has_diverged(now, f, measure):
-                    status = DIVERGED if k > 0 else ERROR
-                elif residual <= rule.tolerances[now["reached"]]:
-                    status = CONVERGED
-                elif autonomous and k > 0 and recurs(work, now):
-                    status = STALLED
-                if status == RUNNING and k >= budget:
-                    status = BUDGET
+                status = status_of(now, residual, autonomous, rule, work)
                 due = now["recorded"] < recorded and trace.schedule[now["recorded"]] == k
                 if status != RUNNING or due:
                     gradient_norm = stationarity(whole, x, work.grad, near, step)
-                    while status == CONVERGED and residual <= rule.tolerances[now["reached"]]:
-                        record_hit(hits, points, now["reached"], status, now, gradient_norm, residual, work)
-                        now["reached"] += 1
-                        if now["reached"] == rule.tolerances.size:
-                            break
-                    if status == CONVERGED and now["reached"] < rule.tolerances.size:
-                        status = RUNNING if k < budget else BUDGET
+                    if status == CONVERGED:
+                        status = record_met(hits, points, now, gradient_norm, residual, work, rule)
                     if due or (curved and status != RUNNING):
                         away = distance_to_nearest(n, pointer(x), stars_size, stars)
                         record_curve(trace, now, gradient_norm, away, work)

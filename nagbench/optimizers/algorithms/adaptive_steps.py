@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from nagbench.core.asking import ask_gradient, ask_value
-from nagbench.core.kernels import blocked_sum, jitable
+from nagbench.core.kernels import blocked_sum
+from nagbench.optimizers.algorithms._sums import product, square_of_difference
 from nagbench.optimizers.hyperparameters import Hyperparameter
 from nagbench.optimizers.registry import method
 
@@ -16,16 +17,6 @@ from nagbench.optimizers.registry import method
 _MEMORY = 10
 _DECREASE, _SHRINK, _MOST_TRIALS = 1e-4, 0.5, 100
 _ROUNDING = 1e-14
-
-
-@jitable
-def _product(i: int, a: Any, b: Any, _c: Any) -> Any:
-    return a[i] * b[i]
-
-
-@jitable
-def _square_of_move(i: int, a: Any, b: Any, _c: Any) -> Any:
-    return (a[i] - b[i]) * (a[i] - b[i])
 
 
 @method(
@@ -74,7 +65,7 @@ def barzilai_borwein(k: int, oracle: Any, gradient: Any, iterate: Any, query: An
     last_step, x_before, g_before, trial, last_value = slots[0], slots[1], slots[2], slots[3], slots[4]
     n, memory = iterate.size, int(hyper[1])
     ask_gradient(oracle, iterate, gradient)
-    square = blocked_sum(_product, n, gradient, gradient, gradient)
+    square = blocked_sum(product, n, gradient, gradient, gradient)
     step = last_step[0]
     if k == 0:
         step = 1.0 / math.sqrt(square) if square > 0.0 else 1.0
@@ -144,8 +135,8 @@ def malitsky_mishchenko(k: int, gradient: Any, iterate: Any, query: Any, slots: 
     if steps[0] == 0.0:
         step, ratio = hyper[0], np.inf
     else:
-        moved = math.sqrt(blocked_sum(_square_of_move, n, iterate, x_before, x_before))
-        turned = math.sqrt(blocked_sum(_square_of_move, n, gradient, g_before, g_before))
+        moved = math.sqrt(blocked_sum(square_of_difference, n, iterate, x_before, x_before))
+        turned = math.sqrt(blocked_sum(square_of_difference, n, gradient, g_before, g_before))
         step = math.sqrt(1.0 + ratios[0]) * steps[0]
         if turned > 0.0:
             step = min(step, moved / (2.0 * turned))
@@ -196,8 +187,8 @@ def malitsky_mishchenko_accelerated(k: int, gradient: Any, iterate: Any, query: 
     if steps[0] == 0.0:
         step, ratio, curvature, curvature_ratio = hyper[0], np.inf, 0.0, np.inf
     else:
-        moved = math.sqrt(blocked_sum(_square_of_move, n, iterate, x_before, x_before))
-        turned = math.sqrt(blocked_sum(_square_of_move, n, gradient, g_before, g_before))
+        moved = math.sqrt(blocked_sum(square_of_difference, n, iterate, x_before, x_before))
+        turned = math.sqrt(blocked_sum(square_of_difference, n, gradient, g_before, g_before))
         step, curvature = math.sqrt(1.0 + 0.5 * ratios[0]) * steps[0], np.inf
         if curvatures[0] > 0.0:
             curvature = math.sqrt(1.0 + 0.5 * curvature_ratios[0]) * curvatures[0]
@@ -258,7 +249,7 @@ def polyak_step(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, sl
     """
     ask_gradient(oracle, iterate, gradient)
     f = ask_value(oracle, iterate)
-    square = blocked_sum(_product, iterate.size, gradient, gradient, gradient)
+    square = blocked_sum(product, iterate.size, gradient, gradient, gradient)
     step = hyper[0] * (f - oracle.minimum) / square if square > 0.0 else 0.0
     for i in range(iterate.size):
         iterate[i] -= step * gradient[i]

@@ -10,6 +10,7 @@ import numpy as np
 from nagbench.core.asking import ask_gradient, ask_prox, ask_value
 from nagbench.core.kernels import blocked_sum, jitable
 from nagbench.optimizers.algorithms._extrapolation import next_t
+from nagbench.optimizers.algorithms._sums import product, product_with_difference, square_of_difference
 from nagbench.optimizers.hyperparameters import Hyperparameter
 from nagbench.optimizers.registry import method
 
@@ -25,26 +26,11 @@ _MOST_TRIALS = 200
 
 
 @jitable
-def _product(i: int, a: Any, b: Any, _c: Any) -> Any:
-    return a[i] * b[i]
-
-
-@jitable
-def _moved_product(i: int, a: Any, b: Any, c: Any) -> Any:
-    return a[i] * (b[i] - c[i])
-
-
-@jitable
-def _square_of_move(i: int, a: Any, b: Any, _c: Any) -> Any:
-    return (a[i] - b[i]) * (a[i] - b[i])
-
-
-@jitable
-def fits_model(f_new: float, f: float, gradient: Any, new: Any, old: Any, step: float) -> bool:
+def fits_model(f_new: float, f: float, gradient: Any, new: Any, old: Any, step: float) -> Any:
     """Tell whether f(p) ≤ f(y) + ∇f(y)ᵀ(p − y) + ‖p − y‖²/(2s), up to a rounding of f."""
     n = old.size
-    linear = blocked_sum(_moved_product, n, gradient, new, old)
-    square = blocked_sum(_square_of_move, n, new, old, old)
+    linear = blocked_sum(product_with_difference, n, gradient, new, old)
+    square = blocked_sum(square_of_difference, n, new, old, old)
     return bool(f_new <= f + linear + square / (2.0 * step) + _ROUNDING * abs(f))
 
 
@@ -99,7 +85,7 @@ def armijo(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: 
         step, f = hyper[0], ask_value(oracle, iterate)
     else:
         step, f = hyper[2] * last_step[0], last_value[0]
-    square = blocked_sum(_product, iterate.size, gradient, gradient, gradient)
+    square = blocked_sum(product, iterate.size, gradient, gradient, gradient)
     f_new = np.inf
     for _ in range(_MOST_TRIALS):
         for i in range(iterate.size):
@@ -166,13 +152,19 @@ def _shrunk_step(oracle: Any, gradient: Any, y: Any, moved: Any, trial: Any, ste
     """Return the first step size s, s·η, … that fits the model at y, and write prox(y − s·∇f(y)) to ``trial``."""
     f = ask_value(oracle, y)
     for _ in range(_MOST_TRIALS):
-        for i in range(y.size):
-            moved[i] = y[i] - step * gradient[i]
-        ask_prox(oracle, moved, step, trial)
-        if fits_model(ask_value(oracle, trial), f, gradient, trial, y, step):
+        if _fits(oracle, f, gradient, y, moved, trial, step):
             break
         step *= shrink
     return step
+
+
+@jitable
+def _fits(oracle: Any, f: float, gradient: Any, y: Any, moved: Any, trial: Any, step: float) -> Any:
+    """Write prox(y − s·∇f(y)) to ``trial``, and tell whether f there is at most its model at y."""
+    for i in range(y.size):
+        moved[i] = y[i] - step * gradient[i]
+    ask_prox(oracle, moved, step, trial)
+    return fits_model(ask_value(oracle, trial), f, gradient, trial, y, step)
 
 
 @method(
@@ -233,11 +225,7 @@ def fista_backtracking(k: int, oracle: Any, gradient: Any, iterate: Any, query: 
         if not growing:
             step = _shrunk_step(oracle, gradient, y, moved, trial, step, hyper[1])
             break
-        f = ask_value(oracle, y)
-        for i in range(iterate.size):
-            moved[i] = y[i] - step * gradient[i]
-        ask_prox(oracle, moved, step, trial)
-        if fits_model(ask_value(oracle, trial), f, gradient, trial, y, step):
+        if _fits(oracle, ask_value(oracle, y), gradient, y, moved, trial, step):
             break
         step *= hyper[1]
     for i in range(iterate.size):
