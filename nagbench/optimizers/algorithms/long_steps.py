@@ -1,4 +1,4 @@
-"""Silver steps, and methods whose worst case over their class is exactly known: OGM-G, ITEM, POGM."""
+"""Silver steps, and methods whose worst case over their class is exactly known: OGM-G, ITEM, POGM, OptISTA."""
 
 from __future__ import annotations
 
@@ -258,3 +258,76 @@ def pogm(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: An
     gamma[0] = step * (2.0 * theta + following - 1.0) / following
     theta_before[0] = following
     ask_prox(oracle, z, gamma[0], iterate)
+
+
+@jitable
+def last_theta(horizon: int) -> float:
+    """Return θ_N of OGM and OptISTA, N the horizon: θ⁺ = (1 + √(1 + 4θ²))/2 from 1, with 8 instead of 4 at last."""
+    theta = 1.0
+    for left in range(horizon, 0, -1):
+        theta = 0.5 * (1.0 + math.sqrt(1.0 + (8.0 if left == 1 else 4.0) * theta * theta))
+    return theta
+
+
+@method(
+    "optista",
+    slots=6,
+    asks=True,
+    composite=True,
+    autonomous=False,
+    tested_at="y",
+    hyperparameters={"step_size": STEP, "horizon": Hyperparameter(default=100.0, low_bound=1.0)},
+    source="Jang, Das Gupta & Ryu 2023, algorithm OptISTA",
+    theory=inverse_smoothness,
+)
+def optista(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+    """y⁺ = prox_γs(y − γs·∇f(x)); z⁺ = x + (y⁺ − y)/γ; x ← z⁺ + (θ − 1)/θ⁺·(z⁺ − z) + θ/θ⁺·(z⁺ − x) (tested at y).
+
+    γ = 2θ(θ_N² − 2θ² + θ)/θ_N²; θ⁺ = (1 + √(1 + 4θ²))/2 from θ = 1, with 8 instead of 4 for θ_N; x = z = y at first.
+
+    Other Parameters
+    ----------------
+    step_size
+        s > 0.
+    horizon
+        N, the number of iterations planned, a whole number. The next N iterations start anew from y_N.
+
+    Notes
+    -----
+    Assumes f convex and L-smooth, h convex; μ need not be known. Theory: s = 1/L, for which
+    F(y_N) − F* ≤ L‖x₀ − x*‖²/(2(θ_N² − 1)). The bound is tight, and no method of this kind has a better one [1]_. Where
+    h = 0, `ogm` has L‖x₀ − x*‖²/(2θ_N²). On quadratics stable within a horizon for s·λ ≤ 1.
+
+    References
+    ----------
+    .. [1] U. Jang, S. Das Gupta and E. K. Ryu, "Computer-assisted design of accelerated composite optimization methods:
+       OptISTA", 2023, theorems 1 and 4.
+
+    Examples
+    --------
+    >>> import nagbench
+    >>> problem = nagbench.problem("nnls")
+    >>> nagbench.run(problem, nagbench.optimizer("optista", step_size=problem.mapping_step), tolerance=1e-4).status
+    'converged'
+    """
+    theta_before, end, z, x, near = slots[0], slots[1], slots[2], slots[3], slots[4]
+    moved, step, horizon = slots[5], hyper[0], int(hyper[1])
+    done = k % horizon
+    if done == 0:
+        theta_before[0], end[0] = 1.0, last_theta(horizon)
+        for i in range(iterate.size):
+            x[i] = iterate[i]
+            z[i] = iterate[i]
+    theta = theta_before[0]
+    following = end[0] if done == horizon - 1 else next_t(theta)
+    gamma = 2.0 * theta * (1.0 - theta * (2.0 * theta - 1.0) / (end[0] * end[0]))
+    ask_gradient(oracle, x, gradient)
+    for i in range(iterate.size):
+        moved[i] = iterate[i] - gamma * step * gradient[i]
+    ask_prox(oracle, moved, gamma * step, near)
+    for i in range(iterate.size):
+        ahead = x[i] + (near[i] - iterate[i]) / gamma
+        x[i] = ahead + (theta - 1.0) / following * (ahead - z[i]) + theta / following * (ahead - x[i])
+        z[i] = ahead
+        iterate[i] = near[i]
+    theta_before[0] = following

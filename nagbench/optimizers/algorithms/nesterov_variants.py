@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from nagbench.optimizers.algorithms._extrapolation import extrapolate
+from nagbench.optimizers.algorithms._extrapolation import extrapolate, proximal_step
 from nagbench.optimizers.algorithms._hyperparameters import (
     MOMENTUM,
     STEP,
@@ -15,7 +15,7 @@ from nagbench.optimizers.algorithms._hyperparameters import (
     strongly_convex,
 )
 from nagbench.optimizers.hyperparameters import Hyperparameter
-from nagbench.optimizers.registry import method
+from nagbench.optimizers.registry import method, proximal_form
 
 
 @method(
@@ -28,6 +28,9 @@ from nagbench.optimizers.registry import method
 )
 def nesterov_two_sequence(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
     """x⁺ = y − s·∇f(y); y = x⁺ + m(x⁺ − x) (two sequences; tested at x, the gradient is taken at y).
+
+    On a composite problem x⁺ = prox(y − s·∇f(y)), with the proximal operator of s·h: the accelerated proximal gradient
+    method for strongly convex functions, V-FISTA.
 
     Other Parameters
     ----------------
@@ -42,12 +45,13 @@ def nesterov_two_sequence(k: int, gradient: Any, iterate: Any, query: Any, slots
     memory is moved. If the momentum follows a schedule, m is m_{k+1}, and the two are still the same.
 
     Assumes f L-smooth and μ-strongly convex. Theory: s = 1/L, m = (√κ − 1)/(√κ + 1), for which
-    f(x_k) − f* ≤ (1 − √(μ/L))ᵏ·(f(x₀) − f* + μ‖x₀ − x*‖²/2).
+    f(x_k) − f* ≤ (1 − √(μ/L))ᵏ·(f(x₀) − f* + μ‖x₀ − x*‖²/2); so for F = f + h with the μ of f [2]_.
     Stable on quadratics for s·λ < 2(1 + m)/(1 + 2m).
 
     References
     ----------
     .. [1] Y. Nesterov, "Introductory Lectures on Convex Optimization", 2004, eq. 2.2.11.
+    .. [2] A. Beck, "First-Order Methods in Optimization", 2017, theorem 10.42.
 
     Examples
     --------
@@ -57,6 +61,15 @@ def nesterov_two_sequence(k: int, gradient: Any, iterate: Any, query: Any, slots
     ('converged', 148)
     """
     extrapolate(gradient, iterate, query, hyper[0], hyper[2])
+
+
+@proximal_form(nesterov_two_sequence)
+def _nesterov_two_sequence(
+    k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any
+) -> None:
+    proximal_step(oracle, gradient, iterate, query, hyper[0])
+    for i in range(iterate.size):
+        query[i] = iterate[i] + hyper[2] * query[i]
 
 
 @method(
