@@ -96,7 +96,7 @@ def test_adaptive_methods_do_not_see_a_scale_of_f(name):
 
 
 # Their steps follow a plan that does not know μ, so that a sphere takes more than one.
-PLANNED_STEPS = ("ogm-g", "pogm", "silver-steps")
+PLANNED_STEPS = ("ac-sa", "ogm-g", "optista", "pogm", "silver-steps")
 
 
 @pytest.mark.parametrize("name", [name for name, method in algorithms().items() if method.theory])
