@@ -28,7 +28,7 @@ def _row(k: int, matrix: Any, rows: Any) -> Any:
 
 
 @jitable
-def _combine(weights: Any, matrix: Any, rows: Any, out: Any) -> None:
+def combine_rows(weights: Any, matrix: Any, rows: Any, out: Any) -> None:
     """Compute the sum of the selected rows times their weights."""
     count = weights.size
     for j in range(out.size):
@@ -80,7 +80,7 @@ def predictions_of(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     if rows.size > 0:
         _products(x, data[:size].reshape(n, x.size), rows, out)
     else:
-        _combine(x, data[size : 2 * size].reshape(x.size, n), rows, out)
+        combine_rows(x, data[size : 2 * size].reshape(x.size, n), rows, out)
     return out
 
 
@@ -106,7 +106,7 @@ def mean_loss_gradient(derivative: Any, x: Any, data: Any, shape: Any, rows: Any
     derivatives, targets = predictions_of(x, data, shape, rows), targets_of(data, shape)
     for i in range(derivatives.size):
         derivatives[i] = derivative(derivatives[i], targets[rows[i] if rows.size > 0 else i])
-    _combine(derivatives, data[: shape[0] * x.size].reshape(shape[0], x.size), rows, out)
+    combine_rows(derivatives, data[: shape[0] * x.size].reshape(shape[0], x.size), rows, out)
     for j in range(x.size):
         out[j] = out[j] / derivatives.size + data[data.size - 1] * x[j]
 

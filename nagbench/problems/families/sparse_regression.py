@@ -106,8 +106,8 @@ def _data(features: Floats, targets: Floats, l1: float, l2: float) -> Floats:
     return np.concatenate([table(features, targets, 0.0), [l1, l2]])
 
 
-def _least_squares(name: str, features: Floats, targets: Floats, l1: float, l2: float, **facts: Any) -> Problem:
-    """Return the problem 1/(2n)‖Xw − y‖² + l1·‖w‖₁ + ½·l2·‖w‖²."""
+def least_squares_l1(name: str, features: Floats, targets: Floats, l1: float, l2: float, **facts: Any) -> Problem:
+    """Return the problem 1/(2n)‖Xw − y‖² + l1·‖w‖₁ + ½·l2·‖w‖², with the fact ``minimizer`` and further ones."""
     n, d = features.shape
     eigenvalues = _datasets.gram_spectrum(features)[0]
     minimizer = facts.pop("minimizer")
@@ -179,7 +179,7 @@ def lasso(*, dataset: str = "diabetes", l1: float = 0.1, scaling: Scaling = "uni
     features, targets = _examples("lasso", dataset, scaling)
     minimizer = _solved("lasso", dataset, features, targets, l1, 0.0)
     source = f"Tibshirani 1996; {_datasets.SOURCES[dataset]}"
-    return _least_squares("lasso", features, targets, l1, 0.0, minimizer=minimizer, source=source)
+    return least_squares_l1("lasso", features, targets, l1, 0.0, minimizer=minimizer, source=source)
 
 
 @family
@@ -206,7 +206,7 @@ def elastic_net(
     features, targets = _examples("elastic-net", dataset, scaling)
     minimizer = _solved("elastic-net", dataset, features, targets, l1, l2)
     source = f"Zou & Hastie 2005; {_datasets.SOURCES[dataset]}"
-    return _least_squares("elastic-net", features, targets, l1, l2, minimizer=minimizer, source=source)
+    return least_squares_l1("elastic-net", features, targets, l1, l2, minimizer=minimizer, source=source)
 
 
 @family
@@ -256,7 +256,7 @@ def sparse_recovery(
     minimizer[support] = np.sign(correlations[support]) * random.uniform(0.1, 1.0, count)
     # The subgradient is attained to rounding: y − Xw* is the residual, and Xᵀresidual/n = λ·sign(w*) on the support.
     targets = features @ minimizer + residual
-    return _least_squares(
+    return least_squares_l1(
         "sparse-recovery", features, targets, l1, 0.0, minimizer=minimizer, source="Nesterov 2013, sect. 6"
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.optimize import lsq_linear, minimize
@@ -19,7 +21,8 @@ NAMES = [name for name, entry in suites().items() if entry.suite == "composite"]
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_gap_proves_the_minimum_to_twelve_digits(name: str) -> None:
-    problem = nagbench.problem(name)
+    # In plain Python, because compiling takes longer; `check` compares the engines.
+    problem = replace(nagbench.problem(name), engine="python")
     assert problem.minimizers is not None
     assert problem.minimum is not None
     # A gap at a feasible point bounds F − F* for a proof that nothing of the solver enters.
@@ -122,10 +125,96 @@ def test_value_is_the_whole_objective_and_gradient_that_of_the_smooth_part() -> 
     np.testing.assert_array_equal(nagbench.problem("bowl").prox([1.5, -3.0]), [1.5, -3.0])
 
 
+def _least_squares_data(problem: nagbench.Problem) -> tuple[np.ndarray, np.ndarray]:
+    n, d = problem.shape[:2]
+    return problem.data[: n * d].reshape(n, d), problem.data[2 * n * d : 2 * n * d + n]
+
+
+def test_the_group_lasso_has_the_optimum_of_an_interior_point_solver() -> None:
+    cvxpy = pytest.importorskip("cvxpy")
+    problem = nagbench.problem("group-lasso-diabetes")
+    a, b = _least_squares_data(problem)
+    w = cvxpy.Variable(10)
+    norms = sum(cvxpy.norm(w[g : g + 2]) for g in range(0, 10, 2))
+    found = cvxpy.Problem(cvxpy.Minimize(cvxpy.sum_squares(a @ w - b) / (2 * len(b)) + 0.5 * 2**0.5 * norms))
+    assert found.solve(solver="CLARABEL") == pytest.approx(problem.minimum, rel=1e-7)
+    assert (problem.minimizers[0].reshape(-1, 2) == 0.0).all(axis=1).sum() == 2
+
+
+def test_matrix_completion_has_the_optimum_of_an_interior_point_solver() -> None:
+    cvxpy = pytest.importorskip("cvxpy")
+    problem = nagbench.problem("matrix-completion", rows=5, columns=4, l1=0.3)
+    target, mask = problem.data[:20].reshape(5, 4), problem.data[20:40].reshape(5, 4)
+    x = cvxpy.Variable((5, 4))
+    found = cvxpy.Problem(
+        cvxpy.Minimize(0.5 * cvxpy.sum_squares(cvxpy.multiply(mask, x) - target) + 0.3 * cvxpy.normNuc(x))
+    )
+    assert found.solve(solver="CLARABEL") == pytest.approx(problem.minimum, rel=1e-6)
+    # Where every entry is observed, the minimizer is the soft threshold of the singular values.
+    whole = nagbench.problem("matrix-completion", rows=5, columns=4, share=1.0)
+    u, sizes, v = np.linalg.svd(whole.data[:20].reshape(5, 4), full_matrices=False)
+    np.testing.assert_allclose(
+        whole.minimizers[0].reshape(5, 4), u @ np.diag(np.maximum(sizes - 0.5, 0.0)) @ v, rtol=1e-11, atol=1e-12
+    )
+
+
+@pytest.mark.parametrize(("name", "bounds", "width"), [("huber-l1", (-50, 50), 1), ("quantile-l1", (-0.25, 0.75), 40)])
+def test_robust_regression_has_the_optimum_of_an_interior_point_solver(
+    name: str, bounds: tuple[float, float], width: float
+) -> None:
+    cvxpy = pytest.importorskip("cvxpy")
+    problem = nagbench.problem(name)
+    a, b = _least_squares_data(problem)
+    l1 = problem.data[-1]
+    w, middle = cvxpy.Variable(10), cvxpy.Variable(len(b))
+    rest = b - a @ w - middle
+    # The loss is the inf-convolution of the quantile loss and a parabola.
+    loss = cvxpy.sum(cvxpy.maximum(bounds[1] * rest, bounds[0] * rest)) + cvxpy.sum_squares(middle) / (2.0 * width)
+    found = cvxpy.Problem(cvxpy.Minimize(loss / len(b) + l1 * cvxpy.norm1(w)))
+    assert found.solve(solver="CLARABEL") == pytest.approx(problem.minimum, rel=1e-7)
+
+
+def test_deblurring_blurs_and_synthesizes_as_scipy_does() -> None:
+    from scipy.ndimage import gaussian_filter
+
+    from nagbench.problems.families.imaging import blur_matrix, haar_synthesis
+
+    image = np.random.default_rng(0).random((16, 16))
+    blur = blur_matrix(16, 5, 1.0)
+    np.testing.assert_allclose(blur @ image @ blur.T, gaussian_filter(image, 1.0, mode="reflect", radius=2), atol=1e-14)
+    haar = haar_synthesis(8, 3)
+    np.testing.assert_allclose(haar.T @ haar, np.eye(64), atol=1e-14)
+    # The first column is the constant image, and that of the finest horizontal detail a dipole of neighbours.
+    np.testing.assert_allclose(haar[:, 0], 1.0 / 8.0, rtol=1e-14)
+    np.testing.assert_allclose(sorted(np.unique(haar[:, 63].round(12))), [-0.5, 0.0, 0.5])
+
+
+def test_deblurring_has_the_optimum_of_coordinate_descent() -> None:
+    problem = nagbench.problem("wavelet-deblurring", tiles=1, l1=1e-4)
+    a, b = _least_squares_data(problem)
+    model = sklearn_linear.Lasso(alpha=1e-4, fit_intercept=False, tol=1e-14, max_iter=10**5).fit(a, b)
+    value = float(((a @ model.coef_ - b) ** 2).sum()) / (2 * len(b)) + 1e-4 * np.abs(model.coef_).sum()
+    assert problem.minimum == pytest.approx(value, rel=1e-10)
+
+
+def test_the_interpolated_function_of_two_points_is_hubers() -> None:
+    problem, huber = (
+        replace(each, engine="python")
+        for each in (nagbench.problem("interpolated"), nagbench.problem("huber", delta=0.25))
+    )
+    points = np.linspace(-0.2, 1.0, 13)[:, None]
+    inside = points[points[:, 0] >= 0.0]
+    np.testing.assert_allclose(problem.values(inside), huber.values(inside), atol=1e-14)
+    np.testing.assert_allclose(problem.evaluate(points)[1][:, 0], np.minimum(points[:, 0], 0.25), atol=1e-14)
+    assert problem.minimum == 0.0
+
+
 def test_bad_parameters_are_refused_in_one_line() -> None:
     for family, parameters, message in (
         ("lasso", {"l1": 0.0}, "l1=0.0 is not valid"), ("tv-1d", {"window": 2}, "allowed: an odd number"),
-        ("box-quadratic", {"low": 2.0}, "low below high"),
+        ("box-quadratic", {"low": 2.0}, "low below high"), ("matrix-completion", {"share": 1.5}, "at most 1"),
+        ("quantile-l1", {"quantile": 1.0}, "below 1"), ("wavelet-deblurring", {"window": 4}, "an odd window"),
+        ("interpolated", {"values": [1.0]}, "lists of the same shape"),
     ):  # fmt: skip
         with pytest.raises(nagbench.UsageError, match=message):
             build_problem(families()[family], parameters)
