@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
-from nagbench.cli.console import print_facts, print_object, print_table
+from nagbench.cli.console import print_facts, print_note, print_object, print_table
 from nagbench.cli.options import FORMAT_OPTION, Verb
+from nagbench.core.errors import UsageError
 
 
 @click.command("certify", cls=Verb)
@@ -30,6 +33,11 @@ from nagbench.cli.options import FORMAT_OPTION, Verb
     show_default=True,
     help="What is at most 1 at the start: ‖x − x*‖², f − f*, or f − f* + μ/2·‖x − x*‖².",
 )
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Store the worst function as a suite, a TOML file, for `--suite`.",
+)
 @FORMAT_OPTION
 def command(
     optimizer: str,
@@ -39,14 +47,26 @@ def command(
     strong_convexity: float,
     measure: str,
     start: str,
+    out: Path | None,
     shape: str,
 ) -> None:
-    """Compute the exact worst case of an OPTIMIZER over a class of functions, beside the published bound (by PEPit)."""
+    """Compute the exact worst case of an OPTIMIZER over a class of functions, by PEPit.
+
+    Beside it stand the published bound and what is measured on the worst function. What exceeds is said in the verdict.
+    """
     from nagbench.validation.certify import certify, table_of
+    from nagbench.validation.worst_functions import write_suite
 
     found = certify(
         optimizer, iterations, function_class, L=smoothness, mu=strong_convexity, measure=measure, start=start
     )
+    if out is not None:
+        if found.worst is None:
+            raise UsageError(
+                "--out: in the class composite no worst function is extracted; allowed: the smooth classes"
+            )
+        name = write_suite(out, found.worst)
+        print_note(f"wrote {name} to {out}: nagbench sweep --suite {out} -p {name} runs it")
     row = table_of(found)
     if shape == "json":
         print_object(row)

@@ -17,6 +17,7 @@ from nagbench.core.text_form import parse_text
 from nagbench.optimizers.algorithm import Method, Optimizer, make_update, textbook_hyperparameters
 from nagbench.optimizers.registry import lookup_algorithm
 from nagbench.problems.problem import Floats
+from nagbench.validation.worst_functions import WorstFunction, extract, measured_on, worst_entry
 
 FunctionClass = Literal["smooth-convex", "smooth-strongly-convex", "composite"]
 CLASSES: tuple[FunctionClass, ...] = ("smooth-convex", "smooth-strongly-convex", "composite")
@@ -43,6 +44,10 @@ class WorstCase:
         The largest value of the measure over the class.
     published
         The published bound, nan if there is none.
+    measured
+        The measure after N iterations on the worst function that was extracted, nan if there is none.
+    worst
+        The entry of a suite that holds this function; None in the class "composite".
     """
 
     optimizer: str
@@ -54,10 +59,14 @@ class WorstCase:
     start: str
     certified: float
     published: float
+    measured: float = math.nan
+    worst: Mapping[str, Any] | None = None
 
     @property
     def verdict(self) -> str:
-        """Say whether the published bound holds and is tight."""
+        """Say whether the published bound holds and is tight, and whether the measured value is what was certified."""
+        if self.measured > self.certified * (1.0 + 1e-3) + 1e-6:
+            return "the measured value exceeds the certified worst case"
         if math.isnan(self.published):
             return "no published bound for these hyperparameters"
         if self.certified > self.published * (1.0 + 1e-4) + 1e-6:
@@ -111,7 +120,7 @@ def certify(
         values["horizon"] = iterations
     optimizer = Optimizer(method, {**values, **given})
     script = linear_script(optimizer, iterations, chosen == "composite")
-    certified = _solve(script, chosen, L, constant, measure, start)
+    certified, found = _solve(script, chosen, L, constant, measure, start)
     instance = Instance(
         smoothness=L, strong_convexity=constant, distance=1.0 if start == "distance" else 0.0,
         height={"distance": 0.5 * L, "height": 1.0, "both": 1.0}[start],
@@ -119,7 +128,14 @@ def certify(
         momentum=float(optimizer.hyperparameters.get("momentum", 0.0)), given=optimizer.hyperparameters,
     )  # fmt: skip
     published = published_bound(name, instance, iterations, measure, start, composite=chosen == "composite")
-    return WorstCase(str(optimizer), chosen, iterations, L, constant, measure, start, certified, published)
+    worst = None
+    if found is not None:
+        source = f"worst case of {optimizer} after {iterations} iterations, by PEPit"
+        worst = worst_entry(found, smoothness=L, strong_convexity=constant, source=source)
+    measured = math.nan if worst is None else measured_on(worst, optimizer, iterations, measure)
+    return WorstCase(
+        str(optimizer), chosen, iterations, L, constant, measure, start, certified, published, measured, worst
+    )
 
 
 def _usual_class(method: Method, L: float) -> str:
@@ -171,8 +187,8 @@ def linear_script(optimizer: Optimizer, iterations: int, composite: bool) -> lis
     random = np.random.default_rng(0).standard_normal((len(units), 5))
     try:
         with np.errstate(all="ignore"):
-            script = _play(method, optimizer, units, iterations)
-            checked = _play(method, optimizer, random, iterations)
+            script = _play(method, optimizer, units, iterations, composite)
+            checked = _play(method, optimizer, random, iterations, composite)
     except (ArithmeticError, ValueError, IndexError, TypeError, AttributeError) as error:
         raise UsageError(f"{why} ({one_line(error)})") from None
     expected = [(kind, step, point @ random) for kind, step, point in script]
@@ -185,7 +201,9 @@ def linear_script(optimizer: Optimizer, iterations: int, composite: bool) -> lis
     return script
 
 
-def _play(method: Method, optimizer: Optimizer, basis: Floats, iterations: int) -> list[tuple[str, float, Floats]]:
+def _play(
+    method: Method, optimizer: Optimizer, basis: Floats, iterations: int, composite: bool
+) -> list[tuple[str, float, Floats]]:
     """Run an algorithm from the first row of the basis, answering its requests by the next rows, and return these."""
     script: list[tuple[str, float, Floats]] = []
     n = basis.shape[1]
@@ -195,6 +213,9 @@ def _play(method: Method, optimizer: Optimizer, basis: Floats, iterations: int) 
         script.append(("gradient", 0.0, x.copy()))
 
     def prox(_n: int, x: Floats, step: float, *rest: Any) -> None:
+        if not composite:
+            rest[-1][:] = x
+            return
         rest[-1][:] = x - step * basis[1 + len(script)]
         script.append(("prox", float(step), rest[-1].copy()))
 
@@ -217,8 +238,8 @@ def _play(method: Method, optimizer: Optimizer, basis: Floats, iterations: int) 
 
 def _solve(
     script: list[tuple[str, float, Floats]], function_class: str, L: float, mu: float, measure: str, start: str
-) -> float:
-    """Solve the performance estimation problem of a script."""
+) -> tuple[float, WorstFunction | None]:
+    """Solve the performance estimation problem of a script; return its value, and the worst function of a smooth class."""
     try:
         from PEPit import PEP
         from PEPit.functions import ConvexFunction, SmoothStronglyConvexFunction
@@ -252,7 +273,8 @@ def _solve(
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return float(problem.solve(verbose=0, solver=_SOLVER))
+        value = float(problem.solve(verbose=0, solver=_SOLVER))
+    return value, None if h is not None else extract(f.list_of_points, least, first)
 
 
 def _combine(coefficients: Floats, answers: list[Any]) -> Any:
@@ -279,5 +301,6 @@ def table_of(found: WorstCase) -> Mapping[str, object]:
     return {
         "optimizer": found.optimizer, "class": found.function_class, "L": found.L, "mu": found.mu, "N": found.iterations,
         "measure": found.measure, "start": found.start, "certified": found.certified,
-        "published": None if math.isnan(found.published) else found.published, "verdict": found.verdict,
+        "published": None if math.isnan(found.published) else found.published,
+        "measured": None if math.isnan(found.measured) else found.measured, "verdict": found.verdict,
     }  # fmt: skip

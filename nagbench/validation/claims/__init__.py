@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from nagbench.core.errors import unknown_name
-from nagbench.validation.claims import quadratics, ripples, step_sizes, stochastic
+from nagbench.validation.claims import duality, quadratics, ripples, step_sizes, stochastic
 from nagbench.validation.claims.records import Claim
 
 
 def claims() -> Mapping[str, Claim]:
     """Return all claims that can be examined, by name."""
     return {
-        claim.name: claim for claim in (*quadratics.CLAIMS, *ripples.CLAIMS, *step_sizes.CLAIMS, *stochastic.CLAIMS)
+        claim.name: claim
+        for module in (quadratics, ripples, step_sizes, duality, stochastic)
+        for claim in module.CLAIMS
     }
 
 

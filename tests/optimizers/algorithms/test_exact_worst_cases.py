@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import nagbench
+from nagbench.cli.main import cli
 from nagbench.engine.single_run import run
 from nagbench.optimizers.algorithms.long_steps import gradient_thetas, silver_factor
+from nagbench.problems.suites import read_suite
 from nagbench.validation.certify import certify, linear_script
+from nagbench.validation.worst_functions import write_suite
 
 QUADRATIC = "quadratic:eigenvalues=[0.3,1,10],rotation=3"
 
@@ -87,12 +93,39 @@ class TestCertify:
     def test_worst_cases_are_the_papers(self, text: str, n: int, settings: dict[str, Any], exact: float | None) -> None:
         found = certify(text, n, **settings)
         assert found.certified == pytest.approx(found.published if exact is None else exact, abs=1e-5)
+        # The extracted function attains it.
+        assert found.measured == pytest.approx(found.certified, abs=1e-5)
 
     def test_the_composite_class_has_pepits_proximal_gradient(self) -> None:
         from PEPit.examples.composite_convex_minimization import wc_accelerated_proximal_gradient
 
         theirs, _ = wc_accelerated_proximal_gradient(mu=0, L=1, n=2, verbose=-1)
         assert certify("fista", 2, "composite").certified == pytest.approx(theirs, abs=1e-5)
+
+    def test_the_worst_function_is_stored_and_runs(self, tmp_path: Path) -> None:
+        found, file = certify("gradient-descent", 4), tmp_path / "worst.toml"
+        assert found.worst is not None
+        problem = read_suite(file)[write_suite(file, found.worst)].problem()
+        ends = run(problem, "gradient-descent:step_size=1", budget=4, tolerance=1e-300, engine="python")
+        assert problem.minimum is not None
+        assert ends.value - problem.minimum == pytest.approx(1.0 / 18.0, abs=1e-5)
+        assert float(problem.start @ problem.start) == pytest.approx(1.0, abs=1e-5)
+
+    @pytest.mark.slow
+    def test_the_command_stores_it_and_refuses_the_composite_class(self, tmp_path: Path) -> None:
+        file = str(tmp_path / "worst.toml")
+        done = CliRunner().invoke(cli, ["certify", "gradient-descent", "-N", "4", "--out", file, "--format", "json"])
+        assert done.exit_code == 0, done.output
+        row = json.loads(done.stdout)
+        assert row["published"] == pytest.approx(1.0 / 18.0)
+        assert row["measured"] == pytest.approx(1.0 / 18.0, abs=1e-5)
+        refused = CliRunner().invoke(
+            cli, ["certify", "ista", "-N", "1", "--class", "composite", "--out", file], standalone_mode=False
+        )
+        assert "no worst function is extracted" in str(refused.exception)
+
+    def test_a_proximal_method_is_certified_on_the_smooth_class_too(self) -> None:
+        assert certify("pogm", 2).certified == pytest.approx(certify("ogm", 2).certified, abs=1e-5)
 
     def test_a_users_update_is_certified(self) -> None:
         @nagbench.method("theirs", hyperparameters={"step_size": nagbench.Hyperparameter(default=1.0)})
