@@ -149,8 +149,8 @@ def _found(sampled: pd.DataFrame) -> str:
             f"no accelerated method improves on gradient descent with confidence on any of these {len(sampled)} tasks"
         )
     which = ", ".join(
-        f"{row.best} on {row.problem} ({row.oracle}) by a factor of {1.0 / row.best_ratio:.3g}"
-        for row in surely.itertuples()
+        f"{row['best']} on {row['problem']} ({row['oracle']}) by a factor of {1.0 / row['best_ratio']:.3g}"
+        for row in surely.to_dict("records")
     )
     return f"an accelerated method improves on gradient descent with confidence on {len(surely)} of {len(sampled)}: {which}"
 
