@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import importlib
 import sys
 import time
 from collections import Counter
@@ -63,8 +64,7 @@ class NotebookBar(Progress):
         bar = f'<progress value="{self._done}" max="{max(1, self._total)}"></progress>'
         content = {"text/html": f"<div>{bar} {html.escape(text)}</div>", "text/plain": text}
         if self._handle is None:
-            from IPython.display import display
-
+            display: Any = importlib.import_module("IPython.display").display
             self._handle = display(content, raw=True, display_id=True)
         else:
             self._handle.update(content, raw=True)

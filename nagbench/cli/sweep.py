@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from nagbench.cli.console import print_message, print_note, print_table
+from nagbench.cli.filtering import Filters, chosen_problems, filter_options
 from nagbench.cli.options import (
     ENGINE_OPTION,
     JOBS_OPTION,
@@ -86,7 +87,7 @@ class OutputOptions(NamedTuple):
     "--problem",
     "problems",
     multiple=True,
-    help="A problem as NAME:key=value,… or a pattern of names. Repeatable.",
+    help="A problem as NAME:key=value,…, a pattern of names, or suite:NAME for all of a suite. Repeatable.",
 )
 @click.option(
     "-o",
@@ -95,6 +96,7 @@ class OutputOptions(NamedTuple):
     multiple=True,
     help="An optimizer as NAME:key=value,… or a pattern of names. Repeatable.",
 )
+@filter_options()
 @click.option("--suite", "suites", multiple=True, type=click.Path(), help="A TOML file of more problems. Repeatable.")
 @click.option(
     "--mode", "modes", multiple=True, help="theory, default, tuned or grid. Repeatable.  [default: theory and tuned]"
@@ -158,7 +160,12 @@ class OutputOptions(NamedTuple):
     click.option("-q", "--quiet", is_flag=True, help="Print no progress, and no messages except errors."),
 )
 def command(
-    spec: Path | None, execution: ExecutionOptions, dry_run: bool, outputs: OutputOptions, **settings: Any
+    spec: Path | None,
+    filters: Filters,
+    execution: ExecutionOptions,
+    dry_run: bool,
+    outputs: OutputOptions,
+    **settings: Any,
 ) -> int:
     """Run problems × optimizers and compare them; without arguments, five algorithms on six problems.
 
@@ -171,7 +178,9 @@ def command(
 
     with sandboxed(limits_of(execution.cell_timeout, execution.cell_memory)):
         given = {name: value for name, value in settings.items() if value not in (None, ())}
-        checked = _read_spec(spec, given, execution.trust)
+        checked = _filter_problems(
+            _read_spec(spec, given, execution.trust), filters, chosen="problems" in given or spec
+        )
         if dry_run:
             return _dry_run(checked, execution, outputs)
         return _sweep(checked, execution, outputs)
@@ -189,6 +198,14 @@ def _read_spec(file: Path | None, settings: dict[str, Any], trusted: bool) -> Sp
     if line := trust(file, code_only_results_name(file, spec, settings), trusted=trusted):
         print_message(line)
     return spec
+
+
+def _filter_problems(spec: Spec, filters: Filters, chosen: object) -> Spec:
+    """Return the specification with the problems that pass the filters, of all that there are if none were chosen."""
+    if not filters.given:
+        return spec
+    problems = chosen_problems(spec.problems if chosen else ("*",), spec.suites, filters)
+    return spec.model_copy(update={"problems": problems})
 
 
 def _dry_run(spec: Spec, execution: ExecutionOptions, outputs: OutputOptions) -> int:

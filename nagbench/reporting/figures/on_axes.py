@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -75,7 +75,7 @@ def plot_run_on(run: Run, ax: Axes | None = None) -> Axes:
     """Plot the path of a run on a problem of two variables, else its measure against the iteration."""
     problem = problem_of(run.cell.problem)
     if problem.dimension != 2:
-        return plot_data_on(_curve_data(run, problem), ax, f"{run.cell.optimizer} on {problem.name}")
+        return plot_measures_on(problem, {run.cell.optimizer: run}, ax)
     path = first_iterates(run.cell, min(run.iterations, _MOST_STEPS)) if run.path is None else run.path
     return plot_paths_on(
         problem, [(path_label(run.cell.optimizer, run.status, run.iterations), run.cell.optimizer, path)], ax
@@ -87,8 +87,14 @@ def path_label(optimizer: str, status: str, iterations: int) -> str:
     return f"{optimizer}, {status} at {whole(iterations)}"
 
 
-def _curve_data(run: Run, problem: Problem) -> PlotData:
-    """Return the plot of the measure along a run, or of f where the measure is not among what curves hold."""
+def plot_measures_on(problem: Problem, runs: Mapping[str, Run], ax: Axes | None = None) -> Axes:
+    """Plot the measure along several runs, by their labels, against the iteration."""
+    traces = pd.concat([_trace(run, problem, label) for label, run in runs.items()], ignore_index=True)
+    return plot_data_on(curves_data(traces), ax, f"{problem.name}, to {bound_of(traces)}")
+
+
+def _trace(run: Run, problem: Problem, label: str) -> pd.DataFrame:
+    """Return the measure along a run, or f where the measure is not among what curves hold."""
     cell, curve = run.cell, run.curve
     columns = {"gradient": "gradient_norm", "gradient-mapping": "gradient_norm", "distance": "distance"}
     residual = curve[columns.get(cell.measure, "value")].astype(float)
@@ -98,14 +104,12 @@ def _curve_data(run: Run, problem: Problem) -> PlotData:
         residual = residual - (problem.minimum or 0.0)
     if cell.relative and residual[0] > 0.0:
         residual = residual / residual[0]
-    table = pd.DataFrame({"iteration": curve["iteration"], "residual": residual})
     facts: dict[str, Any] = {
-        "task": problem.name, "mode": "given", "method": cell.optimizer, "optimizer": cell.optimizer, "cell": cell.key,
+        "task": problem.name, "mode": "given", "method": label, "optimizer": cell.optimizer, "cell": cell.key,
         "status": run.status, "typical": True, "measure": cell.measure, "relative": cell.relative,
         "tolerance": cell.tolerances[-1],
     }  # fmt: skip
-    table = table.assign(**facts)
-    return curves_data(table, "iteration")
+    return pd.DataFrame({"iteration": curve["iteration"], "residual": residual}).assign(**facts)
 
 
 def curves_data(traces: pd.DataFrame, against: Against = "iteration", title: str = "") -> PlotData:
