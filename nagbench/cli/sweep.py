@@ -26,12 +26,13 @@ from nagbench.cli.options import (
     format_option,
     record_options,
 )
+from nagbench.core.errors import UsageError
 
 if TYPE_CHECKING:
     from nagbench.api.sweeps import Sweep
-    from nagbench.cli.progress import ProgressBar
     from nagbench.experiments.plan import Plan
     from nagbench.experiments.specification import Spec
+    from nagbench.experiments.stages import Progress
 
 # A report holds all rows in memory; a larger sweep gets one only on request.
 _REPORTED_CELLS = 300_000
@@ -73,6 +74,8 @@ class OutputOptions(NamedTuple):
     report: bool
     shape: str
     quiet: bool
+    watch: bool
+    port: int
 
     def note(self, text: str) -> None:
         """Print a remark unless the user asked for quiet."""
@@ -158,6 +161,10 @@ class OutputOptions(NamedTuple):
     click.option("--report/--no-report", default=True, help="Write report.html.  [default: report]"),
     format_option(*TABLE_FORMATS, "times"),
     click.option("-q", "--quiet", is_flag=True, help="Print no progress, and no messages except errors."),
+    click.option(
+        "--watch", is_flag=True, help="Serve a page that follows the sweep, to browsers on this machine, until Ctrl-C."
+    ),
+    click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port of that page.  [default: a free one]"),
 )
 def command(
     spec: Path | None,
@@ -244,15 +251,29 @@ def _print_plan(plan: Plan, shard: tuple[int, int] | None, shape: str) -> None:
 
 
 def _sweep(spec: Spec, execution: ExecutionOptions, outputs: OutputOptions) -> int:
-    """Run the sweep and print its results; return 1 if a cell or a timing failed."""
+    """Run the sweep, on request with a page that follows it, and print its results; return 1 if a cell or a timing failed."""
     from nagbench.cli.progress import ProgressBar
-    from nagbench.experiments.stages import FailedError
 
-    try:
+    if outputs.port and not outputs.watch:
+        raise UsageError("--port is the port of the page of --watch, which is not asked for")
+    if not outputs.watch:
         with ProgressBar(outputs.quiet) as bar:
-            sweep = _run(spec, execution, bar)
-    except FailedError as error:
-        print_message(f"error: {error}; the sweep stopped there, and finished work is kept")
+            made = _run(spec, execution, bar)
+        return _finish(made, execution, outputs)
+    from nagbench.cli.watching import watched
+
+    bar = ProgressBar(outputs.quiet)
+    with watched(spec, execution.out, bar, outputs.port) as page:
+        with bar:
+            made = _run(spec, execution, page.progress)
+        code = _finish(made, execution, outputs)
+        page.serve("finished" if code == 0 else "finished with errors")
+    return code
+
+
+def _finish(sweep: Sweep | None, execution: ExecutionOptions, outputs: OutputOptions) -> int:
+    """Print the results of a sweep; return 1 if a cell or a timing failed, or if the sweep stopped at an error."""
+    if sweep is None:
         return 1
     if execution.shard is None:
         _print_results(sweep, outputs)
@@ -262,19 +283,24 @@ def _sweep(spec: Spec, execution: ExecutionOptions, outputs: OutputOptions) -> i
     return int(_print_errors(sweep, outputs.quiet))
 
 
-def _run(spec: Spec, execution: ExecutionOptions, bar: ProgressBar) -> Sweep:
+def _run(spec: Spec, execution: ExecutionOptions, listener: Progress) -> Sweep | None:
+    """Run the sweep; None if it stopped at the first error, as it was asked to."""
     import pyarrow as pa
 
     from nagbench.api.sweeps import sweep
     from nagbench.execution.deadline import current_deadline
-    from nagbench.experiments.stages import with_deadline
+    from nagbench.experiments.stages import FailedError, with_deadline
 
     # Arrow's own allocator keeps tens of megabytes that it does not use.
     pa.set_memory_pool(pa.system_memory_pool())
     # The timeout covers the whole process, its start included, and is watched by `Verb`.
     parameters = {**execution._asdict(), "timeout": None}
     command = shlex.join(["python", "-m", "nagbench", *sys.argv[1:]])
-    return sweep(spec, progress=with_deadline(bar, current_deadline()), command=command, **parameters)
+    try:
+        return sweep(spec, progress=with_deadline(listener, current_deadline()), command=command, **parameters)
+    except FailedError as error:
+        print_message(f"error: {error}; the sweep stopped there, and finished work is kept")
+        return None
 
 
 def _print_results(sweep: Sweep, outputs: OutputOptions) -> None:
