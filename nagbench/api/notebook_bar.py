@@ -33,7 +33,10 @@ class NotebookBar(Progress):
         self._statuses: Counter[str] = Counter()
 
     def stage(self, name: str, total: int) -> None:
-        """Begin a stage; one without work is not shown."""
+        """Begin a stage; one without work is not shown, and one of the same name goes on."""
+        if name == self._stage and self._total:
+            self._total += total
+            return
         self._stage, self._total, self._done = name, total, 0
         self._statuses.clear()
         self._began = time.monotonic()

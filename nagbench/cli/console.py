@@ -85,7 +85,7 @@ def print_narrow(rows: Sequence[dict[str, Any]], texts: Mapping[str, int]) -> No
     import pandas as pd
 
     table = pd.DataFrame(rows)
-    widths = {name: max([len(name), *(_width(value) for value in table[name])]) for name in table}
+    widths = {str(name): max([len(str(name)), *(_width(value) for value in table[name])]) for name in table}
     excess = sum(widths.values()) + 2 * (len(widths) - 1) - stdout_console(_PIPE).width
     for name, least in texts.items():
         if name in widths and excess > 0:

@@ -101,7 +101,7 @@ def _readable(table: pd.DataFrame) -> pd.DataFrame:
     few = table["reason"].str.contains("fewer than")
     table = table.assign(low=table["low"].mask(few), high=table["high"].mask(few))
     rounded = table.assign(
-        verdict=[{"a": row.a, "b": row.b}.get(str(row.verdict), row.verdict) for row in table.itertuples()],
+        verdict=[str(row.get(row["verdict"], row["verdict"])) for row in map(dict, table.to_dict("records"))],
         **{name: [float(f"{value:.3g}") for value in table[name]] for name in ("ratio", "low", "high")},
     )
     front = ["problem", "mode", "oracle", "tolerance", "a", "b", "ratio", "low", "high", "verdict", "reason"]

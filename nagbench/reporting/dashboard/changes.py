@@ -137,7 +137,7 @@ def steps_of(series: Series) -> list[Step]:
     """
     values = [point.value for point in series.points]
     exact = series.threshold < 0.01
-    found = []
+    found: list[Step] = []
     for index in range(1, len(values)):
         before, after = values[index - 1], values[index]
         if not exact:

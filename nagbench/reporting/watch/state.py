@@ -44,9 +44,12 @@ class Watched(Progress):
         self._ended = ""
 
     def stage(self, name: str, total: int) -> None:
-        """Begin a stage."""
+        """Begin a stage; the passes of a tuning, which are stages of one name, are one stage that grows."""
         with self._lock:
-            self._stage, self._total, self._done, self._began = name, total, 0, time.monotonic()
+            if name == self._stage and self._total:
+                self._total += total
+            else:
+                self._stage, self._total, self._done, self._began = name, total, 0, time.monotonic()
         self._listener.stage(name, total)
 
     def advance(self, count: int, statuses: Mapping[str, int]) -> None:
