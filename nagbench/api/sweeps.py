@@ -90,7 +90,7 @@ class Sweep(Results):
         ... )
         >>> sweep.summary()[["task", "mode", "method", "iterations", "solved", "of"]]
            task    mode    method  iterations  solved  of
-        0  bowl  theory  nesterov        24.0       1   1
+        0  bowl  theory  nesterov         1.0       1   1
         """
         from nagbench.analysis.summary import summary
         from nagbench.analysis.verdicts import winners_of

@@ -149,7 +149,7 @@ def test_export_of_a_merged_directory_has_no_row_twice(folder, capsys):
         (("verdicts", "{a}", "-m", "nestrov"), ["nestrov", "did you mean 'nesterov'"]),
         (("verdicts", "{a}", "--tolerance", "1"), ["tolerance 1", "1e-06"]),
         (("verdicts", "{a}", "-p", "bowll"), ["did you mean 'bowl'"]),
-        (("profile", "{a}", "--kind", "performence"), ["did you mean 'performance'"]),
+        (("profile", "{a}", "--kind", "performances"), ["did you mean 'performance'"]),
         (("profile", "{a}", "--kind", "data", "--kind", "ecdf"), ["one kind of profile"]),
         (("profile", "{a}", "--dimension", "7"), ["none of 3 problems", "--dimension '7'"]),
         (("export", "{a}", "--out", "/dev/null/x"), ["cannot be written"]),
