@@ -133,13 +133,17 @@ def steps_of(series: Series) -> list[Step]:
     """Return the changes beyond noise of a series.
 
     Counts are exact, so that every change counts beyond rounding. A time has to differ by more than its threshold from the
-    median of the values before, and the median of the values after as well: one slow measurement is no change.
+    median of the values before, and the median of the values after as well: one slow measurement is no change. Nor is the first
+    value of a series.
     """
     values = [point.value for point in series.points]
     exact = series.threshold < 0.01
     found: list[Step] = []
     for index in range(1, len(values)):
         before, after = values[index - 1], values[index]
+        if all(map(math.isnan, values[:index])):
+            # Measured for the first time, as a method that is new.
+            continue
         if not exact:
             before = _median(values[max(0, index - _AROUND) : index])
             later = _median(values[index : index + _AROUND])

@@ -130,6 +130,7 @@ def test_the_first_page_tells_what_changed(site, checkout):
     [
         ([10, 10, 11, 11], 0.0, [(2, 10, 11)]),
         ([1.0, 1.0 + 1.4e-14, 1.0], 1e-4, []),
+        ([math.nan, math.nan, 6, 6], 0.0, []),
         ([5, math.nan, math.nan, 6], 0.0, [(1, 5, math.nan), (3, math.nan, 6)]),
         # A time: one slow measurement is none, a step that stays is one.
         ([1.0, 1.02, 0.98, 1.9, 1.01, 1.0], 0.2, []),
