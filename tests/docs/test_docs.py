@@ -10,4 +10,4 @@ def test_the_problems_page_is_what_the_registry_says():
     spec = importlib.util.spec_from_file_location("make", DOCS / "make.py")
     make = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(make)
-    assert (DOCS / "problems.md").read_text(encoding="utf-8") == make.page()
+    assert (DOCS / "reference" / "problems.md").read_text(encoding="utf-8") == make.page()
