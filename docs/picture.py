@@ -23,18 +23,37 @@ from sphinx.util.docutils import SphinxDirective
 
 FOLDER = "_pictures"  # Beside conf.py, not kept in git.
 ENDINGS = {".png", ".svg"}
+PACKAGE = Path(__file__).parent.parent / "nagbench"
 
 
 def draw(command: str, folder: Path) -> Path:
     """Run a command in a folder and return the picture that it wrote there, the last word of the command."""
     program, *words = shlex.split(command)
+    picture = folder / words[-1]
+    if not _stale(picture, command):
+        return picture
     if program != "nagbench" or Path(words[-1]).suffix not in ENDINGS:
         raise ExtensionError(f"a picture needs a command of nagbench that ends with the file of a picture: {command}")
     folder.mkdir(exist_ok=True)
+    _record(picture).unlink(missing_ok=True)
     done = subprocess.run([sys.executable, "-m", program, *words], cwd=folder, capture_output=True, encoding="utf-8")
-    if done.returncode != 0 or not (folder / words[-1]).is_file():
+    if done.returncode != 0 or not picture.is_file():
         raise ExtensionError(f"{command}: exit code {done.returncode}\n{done.stderr}")
-    return folder / words[-1]
+    _record(picture).write_text(command, encoding="utf-8")
+    return picture
+
+
+def _record(picture: Path) -> Path:
+    """Return the file that holds the command of a picture."""
+    return picture.with_suffix(".command")
+
+
+def _stale(picture: Path, command: str) -> bool:
+    """Whether a picture is missing, was drawn by another command, or is older than the package."""
+    record = _record(picture)
+    if not picture.is_file() or not record.is_file() or record.read_text(encoding="utf-8") != command:
+        return True
+    return any(file.stat().st_mtime > picture.stat().st_mtime for file in PACKAGE.rglob("*.py"))
 
 
 class Picture(SphinxDirective):

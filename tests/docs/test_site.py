@@ -3,6 +3,7 @@
 That Sphinx builds them without a warning is checked by `bash .ci/extra docs`.
 """
 
+import importlib.util
 import re
 from pathlib import Path
 
@@ -36,8 +37,9 @@ def test_the_examples_of_a_page(name, folder, monkeypatch):
     monkeypatch.syspath_prepend(str(folder))
     # Workers of an earlier test would still be in its folder.
     monkeypatch.setattr("os.cpu_count", lambda: 1)
-    if "keras/" in PAGES[name]:
-        pytest.importorskip("keras")
+    for library in re.findall(r"\b(keras|torch|optax)/", PAGES[name]):
+        if importlib.util.find_spec(library) is None:
+            pytest.skip(f"needs {library}")
     examples.check(PAGES[name])
 
 
@@ -62,10 +64,9 @@ def test_every_command_that_a_page_names_has_these_options():
     """Those in blocks that are not run too, such as scripts for a cluster."""
     wrong = []
     for name, text in {**PAGES, "README.md": (DOCS.parent / "README.md").read_text(encoding="utf-8")}.items():
-        lines = "\n".join(re.findall(r"^```\w*\n(.*?)^```", text, flags=re.M | re.S)).replace("\\\n", " ")
-        inline = (
-            "\n".join(re.findall(r"`(nagbench [^`]*)`", text)).replace("\n", " ").replace("nagbench ", "\nnagbench ")
-        )
+        fences = re.compile(r"^```\w*\n(.*?)^```", flags=re.M | re.S)
+        lines = "\n".join(fences.findall(text)).replace("\\\n", " ")
+        inline = "\n".join(" ".join(code.split()) for code in re.findall(r"`(nagbench [^`]*)`", fences.sub("", text)))
         for verb, rest in re.findall(
             r"^(?:\$ |.*python -m )?nagbench ([a-z]+)\b([^#;\n]*)", f"{lines}\n{inline}", flags=re.M
         ):
