@@ -30,7 +30,7 @@ are drawn while the site is built, by the commands below them.
 FEW = """
 32 trials are few: twice as many would still change most results, so a single problem decides nothing here. The intervals
 show the direction: momentum needs fewer iterations on most quadratics, NAG on Rosenbrock's valley. `nagbench sweep` with its
-256 trials decides more of them.
+512 trials decides more of them.
 """
 
 MAPS = """
