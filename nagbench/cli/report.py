@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from nagbench.cli.console import echo, print_message
-from nagbench.cli.options import PATH, Verb, format_option
+from nagbench.cli.options import PATH, Verb, format_option, record_options
 from nagbench.core.errors import UsageError
 
 if TYPE_CHECKING:
     from nagbench.reporting.context import ReportContext
+
+
+class PaperOptions(NamedTuple):
+    """Which figures are written for a paper, and how."""
+
+    figures: tuple[str, ...]
+    width: str | None
+    font_size: float | None
 
 
 @click.command("report", cls=Verb)
@@ -21,7 +29,15 @@ if TYPE_CHECKING:
     "--out", type=PATH, help="File, or folder of the figures.  [default: RESULTS/report.html, RESULTS/figures]"
 )
 @format_option("html", "md", "tex", "pdf-figures")
-def command(folders: tuple[Path, ...], out: Path | None, shape: str) -> None:
+@record_options(
+    "paper",
+    PaperOptions,
+    click.option("--figure", "figures", multiple=True, metavar="PATTERN",
+                 help="Of pdf-figures: only those whose names match, such as 'profiles-*'. Repeatable."),
+    click.option("--width", metavar="LENGTH", help="Of pdf-figures: the width of all, as 3.5in, 88mm or 252pt."),
+    click.option("--font-size", type=float, metavar="POINTS", help="Of pdf-figures: the size of all letters."),
+)  # fmt: skip
+def command(folders: tuple[Path, ...], out: Path | None, paper: PaperOptions, shape: str) -> None:
     """Write the report of results directories: one HTML file that works offline, or tables and figures for a paper.
 
     Several directories make one report: counts are pooled, and times are kept apart by machine. md and tex print
@@ -30,22 +46,28 @@ def command(folders: tuple[Path, ...], out: Path | None, shape: str) -> None:
     from nagbench.api.sweeps import load
     from nagbench.reporting.context import build_context
 
+    if shape != "pdf-figures" and any(paper):
+        raise UsageError("--figure, --width and --font-size are of --format pdf-figures")
     context = build_context(*(load(folder, warn=print_message) for folder in dict.fromkeys(folders)))
     if shape == "pdf-figures":
-        _write_figures(context, out or folders[0] / "figures")
+        _write_figures(context, out or folders[0] / "figures", paper)
     elif shape == "html":
         _write_page(context, out or (folders[0] / "report.html" if len(folders) == 1 else Path("report.html")))
     else:
         _write_tables(context, shape, out)
 
 
-def _write_figures(context: ReportContext, folder: Path) -> None:
+def _write_figures(context: ReportContext, folder: Path, paper: PaperOptions) -> None:
     from nagbench.reporting.export import write_figures
+    from nagbench.reporting.figures.paper_size import FigureChoice, parse_length
+
+    width = None if paper.width is None else parse_length(paper.width)
+    chosen = FigureChoice(paper.figures, width, paper.font_size)
 
     if folder.is_symlink():
         raise UsageError(f"the figures cannot be written to {folder}: it is a link; --out names another folder")
     try:
-        for file in write_figures(context, folder):
+        for file in write_figures(context, folder, chosen):
             echo(file)
     except OSError as error:
         raise UsageError(f"the figures cannot be written to {folder}: {error.strerror}") from None
@@ -58,7 +80,8 @@ def _write_page(context: ReportContext, file: Path) -> None:
 
 
 def _write_tables(context: ReportContext, shape: str, file: Path | None) -> None:
-    from nagbench.reporting.export import render_latex, render_markdown
+    from nagbench.reporting.export import render_markdown
+    from nagbench.reporting.paper import render_latex
 
     text = (render_markdown if shape == "md" else render_latex)(context)
     if file is None:
