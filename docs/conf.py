@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import zlib
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
@@ -86,3 +87,14 @@ def inventory(name: str, pages: dict[tuple[str, str], str]) -> str:
 
 
 intersphinx_mapping = {name: (url, inventory(name, pages)) for name, (url, pages) in LINKED.items()}
+
+
+def escape_stars(app: object, context: object, lines: list[str]) -> None:
+    """Escape the stars of patterns such as 'ill-*' in help texts, which would begin emphasis."""
+    lines[:] = [line.replace("*", "\\*") for line in lines]
+
+
+def setup(app: Any) -> None:
+    """Register what help texts go through."""
+    for part in ("description", "epilog"):
+        app.connect(f"sphinx-click-process-{part}", escape_stars)

@@ -19,8 +19,14 @@ PAGES = {
     for file in sorted(DOCS.rglob("*.md"))
     if "_build" not in file.parts
 }
-# Their examples have tests of their own.
-ELSEWHERE = ("how-to/adding.md", "how-to/verify.md", "reference/methods.md", "reference/problems.md")
+# Their examples have tests of their own, or show parts of a larger session.
+ELSEWHERE = (
+    "how-to/adding.md",
+    "how-to/report.md",
+    "how-to/verify.md",
+    "reference/methods.md",
+    "reference/problems.md",
+)
 # Those that run in seconds, on bowl and rosenbrock; the others are slow.
 QUICK = ("reference/api.md",)
 EXAMPLES = [
