@@ -91,10 +91,10 @@ intersphinx_mapping = {name: (url, inventory(name, pages)) for name, (url, pages
 
 def escape_stars(app: object, context: object, lines: list[str]) -> None:
     """Escape the stars of patterns such as 'ill-*' in help texts, which would begin emphasis."""
-    lines[:] = [line.replace("*", "\\*") for line in lines]
+    lines[:] = [line.replace("*", "\\*").replace("\\\\*", "\\*") for line in lines]
 
 
 def setup(app: Any) -> None:
     """Register what help texts go through."""
-    for part in ("description", "epilog"):
+    for part in ("description", "options", "epilog"):
         app.connect(f"sphinx-click-process-{part}", escape_stars)
