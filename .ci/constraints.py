@@ -1,4 +1,4 @@
-"""Writes constraints.txt: every package that `.[test]` installs, in one version for Python 3.11 and later.
+"""Writes constraints.txt: every package that `.[test,docs]` installs, in one version for Python 3.11 and later.
 
 `python .ci/constraints.py` adds what pyproject.toml asks for and is not pinned yet, and drops what is not needed any more;
 `--upgrade` takes the newest versions of everything but torch. It needs uv on the PATH, and reads metadata alone.
@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 FILE = ROOT / "constraints.txt"
 OLDEST = "3.11"
-HEADER = "# Every package of the tests, in versions that pass. Written by `python .ci/constraints.py`; see CONTRIBUTING.md.\n"
+HEADER = "# Every package of the tests and the site, in versions that pass. Written by `python .ci/constraints.py`.\n"
 # torch stays until somebody changes its line in constraints.txt: on Linux, PyPI's wheels of it come with gigabytes of CUDA.
 HELD = "torch"
 # What torch's wheels on PyPI bring for graphics cards. The tests use none, and its wheels for CPUs alone ask for none.
@@ -37,8 +37,8 @@ def resolved(known: str, upgrade: bool) -> list[str]:
         constraints.write_text(held, encoding="utf-8")
         words = [
             "uv", "pip", "compile", "--quiet", "--no-header", "--no-annotate", "--universal", "--python-version", OLDEST,
-            "--fork-strategy", "fewest", "--prerelease", "disallow", "--extra", "test", "--constraints", str(constraints),
-            "--output-file", str(out), *(["--upgrade"] if upgrade else []), "pyproject.toml",
+            "--fork-strategy", "fewest", "--prerelease", "disallow", "--extra", "test", "--extra", "docs",
+            "--constraints", str(constraints), "--output-file", str(out), *(["--upgrade"] if upgrade else []), "pyproject.toml",
         ]  # fmt: skip
         subprocess.run(words, cwd=ROOT, check=True)
         return [pin for pin in pins(out.read_text(encoding="utf-8")) if not CUDA.match(pin)]

@@ -1,6 +1,6 @@
-"""Which public optimizers of other packages run here: the page docs/compatibility.md.
+"""Which public optimizers of other packages run here: the page docs/reference/compatibility.md.
 
-    python -m benchmarks.compatibility --into docs/compatibility.md
+    python -m benchmarks.compatibility --into docs/reference/compatibility.md
 
 The packages and their versions are in compatibility.toml; one that is not installed is named and left out. Every public
 optimizer runs for 60 iterations on a quadratic of six coordinates, or on a factorisation if it moves matrices, with the
@@ -173,12 +173,13 @@ def _page(results: Mapping[str, list[dict[str, Any]]], versions: Mapping[str, st
     lines = [
         "# Optimizers of other packages",
         "",
-        "This page is written by `python -m benchmarks.compatibility --into docs/compatibility.md`. Every public optimizer",
-        "of the packages of `benchmarks/compatibility.toml` runs for 60 iterations with its defaults. *Equal to* names the",
-        "forms and algorithms of nagbench whose iterates agree with it to 1e-9 of the largest coordinate on a quadratic with",
-        "eigenvalues from 1 to 50, at the same values of all hyperparameters. *By* says what an optimizer asks for besides the",
-        "gradient, or where it is tested: `value` is f at the iterate, `closure` evaluates f and ∇f itself, `matrices` needs a",
-        "problem with blocks, and `average` has `train()` and `eval()` and is tested at the averaged point.",
+        "This page is written by `python -m benchmarks.compatibility --into docs/reference/compatibility.md`. Every",
+        "public optimizer of the packages of `benchmarks/compatibility.toml` runs for 60 iterations with its defaults.",
+        "*Equal to* names the forms and algorithms of nagbench whose iterates agree with it to 1e-9 of the largest",
+        "coordinate on a quadratic with eigenvalues from 1 to 50, at the same values of all hyperparameters. *By* says",
+        "what an optimizer asks for besides the gradient, or where it is tested: `value` is f at the iterate, `closure`",
+        "evaluates f and ∇f itself, `matrices` needs a problem with blocks, and `average` has `train()` and `eval()` and",
+        "is tested at the averaged point.",
         "",
         f"Of {len(counted)} optimizers that need no more than parameters, gradient, value or a closure, {runs} run "
         f"({100.0 * runs / max(1, len(counted)):.1f} %).",

@@ -1,4 +1,4 @@
-"""Write docs/problems.md and the reference in docs/methods.md from the registry: ``python docs/make.py``.
+"""Write docs/reference/problems.md and the reference in docs/reference/methods.md from the registry: ``python docs/make.py``.
 
 The tests check that they are not stale.
 """
@@ -133,6 +133,6 @@ def methods_page(before: str) -> str:
 
 if __name__ == "__main__":
     docs = Path(__file__).parent
-    (docs / "problems.md").write_text(page(), encoding="utf-8")
-    methods = docs / "methods.md"
+    (docs / "reference" / "problems.md").write_text(page(), encoding="utf-8")
+    methods = docs / "reference" / "methods.md"
     methods.write_text(methods_page(methods.read_text(encoding="utf-8")), encoding="utf-8")

@@ -11,7 +11,7 @@ from benchmarks.gate.judgement import Finding, judged_times
 from benchmarks.gate.sides import Side, Version, both
 from benchmarks.suite.common import DEFAULT_METHODS
 
-# Beyond what ten comparisons of equal versions reached on two busy cores; see docs/dashboard.md.
+# Beyond what ten comparisons of equal versions reached on two busy cores; see docs/how-to/dashboard.md.
 FACTORS = {
     "update": 1.10, "value": 1.10, "gradient": 1.10, "iteration": 1.10, "counting": 1.10, "step": 1.25, "sweep": 1.25,
     "start": 1.25,

@@ -1,1 +1,1 @@
-"""Whole optimization loops compared: nagbench, C, NumPy, PyTorch, Optax and Keras. See docs/performance.md."""
+"""Whole optimization loops compared: nagbench, C, NumPy, PyTorch, Optax and Keras. See docs/explanation/performance.md."""

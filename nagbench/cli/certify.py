@@ -16,9 +16,23 @@ from nagbench.core.errors import UsageError
 @click.option(
     "--class", "function_class", help="smooth-convex, smooth-strongly-convex or composite.  [default: by its theory]"
 )
-@click.option("-N", "iterations", type=click.IntRange(1, 200), default=10, show_default=True, help="Iterations.")
-@click.option("--smoothness", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True, help="L.")
-@click.option("--strong-convexity", type=click.FloatRange(0, min_open=True), default=0.1, show_default=True, help="μ.")
+@click.option(
+    "-N", "iterations", type=click.IntRange(1, 200), default=10, show_default=True, help="Number of iterations."
+)
+@click.option(
+    "--smoothness",
+    type=click.FloatRange(0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="The smoothness constant L.",
+)
+@click.option(
+    "--strong-convexity",
+    type=click.FloatRange(0, min_open=True),
+    default=0.1,
+    show_default=True,
+    help="The strong convexity constant μ.",
+)
 @click.option(
     "--measure",
     type=click.Choice(("value", "gradient", "distance")),

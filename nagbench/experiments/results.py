@@ -78,7 +78,7 @@ class Results:
 
     @functools.cached_property
     def runs(self) -> pd.DataFrame:
-        """One row a cell, name and tolerance; see docs/statuses.md for the columns."""
+        """One row a cell, name and tolerance; see docs/reference/statuses.md for the columns."""
         return self._table(self.plan, self.outcomes, list(self.plan.columns))
 
     @functools.cached_property

@@ -304,7 +304,7 @@ def refusal(algorithm: Method, problem: Problem) -> str | None:
     if problem.composite and not algorithm.composite and algorithm.proximal is None:
         return (
             f"{problem.name} has a nonsmooth part, and {algorithm.name} takes no proximal step; ista, fista and others do "
-            "(column 'composite' of docs/methods.md)"
+            "(column 'composite' of docs/reference/methods.md)"
         )
     if algorithm.needs_minimum and problem.minimum is None:
         return f"{algorithm.name} needs the minimum F*, which is not known of {problem.name}"

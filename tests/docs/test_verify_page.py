@@ -1,4 +1,4 @@
-"""The examples of docs/verify.md, run as they stand, and its tables against what the code knows."""
+"""The examples of docs/how-to/verify.md, run as they stand, and its tables against what the code knows."""
 
 import re
 import shlex
@@ -11,7 +11,7 @@ from nagbench.cli.main import cli
 from nagbench.validation.equivalence.groups import GROUPS
 from nagbench.validation.equivalence.scenarios import SCENARIOS
 
-PAGE = (Path(__file__).parents[2] / "docs" / "verify.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "verify.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture
