@@ -203,7 +203,7 @@ def _trial_data(trial: Trial) -> dict[str, Any]:
         "hyperparameters": dict(trial.group.base),
         "implementations": [
             {"name": entrant.name, "library": entrant.library, "tested_at": entrant.tested_at,
-             "look_ahead": entrant.look_ahead, "forms": list(entrant.forms)}
+             "look_ahead": entrant.look_ahead, "forms": list(entrant.forms), "diverged_at": entrant.diverged_at}
             for entrant in trial.entrants
         ],
         "forms": list(trial.forms),
