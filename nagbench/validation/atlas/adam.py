@@ -64,7 +64,7 @@ _RECTIFY = Trait(
         "5 at still": "r_k where ρ_k ≥ 5, else no step",
     },
 )  # fmt: skip
-_START = Trait("start", "accumulator:", {"zero": "b₀ = 0", "given": "b₀ = the initial accumulator"}, needs=("initial_accumulator",))
+_START = Trait("start", "accumulator:", {"given": "b₀ = the initial accumulator", "both": "a₀ = b₀ = the initial accumulator", "zero": "b₀ = 0"}, needs=("initial_accumulator",))
 
 
 def _step(c: Choice, v: Values, s: State, k: int, g: Array, x: Array) -> Array:
@@ -72,7 +72,8 @@ def _step(c: Choice, v: Values, s: State, k: int, g: Array, x: Array) -> Array:
     step, beta1, beta2, w = v["step_size"], v["beta1"], v["beta2"], v.get("weight_decay", 0.0)
     if c["decay"] == "gradient":
         g = g + w * x
-    a = s["a"] = beta1 * s.get("a", 0.0) + (1.0 - beta1) * g
+    first = v["initial_accumulator"] if c["start"] == "both" else 0.0
+    a = s["a"] = beta1 * s.get("a", first) + (1.0 - beta1) * g
     c1 = 1.0 - beta1 ** (k + 1) if c["correction"] in ("both", "first") else 1.0
     c2 = 1.0 - beta2 ** (k + 1) if c["correction"] in ("both", "second") else 1.0
     ahead = _ahead(c, v, s, k, g, a, c1)
@@ -113,7 +114,7 @@ def _ahead(c: Choice, v: Values, s: State, k: int, g: Array, a: Array, c1: float
 def _second(c: Choice, v: Values, s: State, g: Array, a: Array) -> Array:
     """Return the second average, without correction."""
     beta2, epsilon = v["beta2"], v["epsilon"]
-    b = s.get("b", v.get("initial_accumulator", 0.0) if c.get("start") == "given" else 0.0)
+    b = s.get("b", v["initial_accumulator"] if c["start"] != "zero" else 0.0)
     if c["second"] == "yogi":
         b = b - (1.0 - beta2) * np.sign(b - g * g) * g * g
     else:

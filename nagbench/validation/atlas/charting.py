@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nagbench.problems.problem import Problem
-from nagbench.validation.atlas import adam, others
+from nagbench.validation.atlas import adam, newer, others
 from nagbench.validation.atlas.members import Matched, Member, load_member
 from nagbench.validation.atlas.recipes import Choice, Departure, Recipe, departures, describe
 from nagbench.validation.atlas.sheets import DEFAULTS, Configuration
@@ -20,7 +20,7 @@ from nagbench.validation.equivalence.rounding import DIFFERENT, compare
 from nagbench.validation.equivalence.scenarios import SCENARIOS
 from nagbench.validation.equivalence.trials import Implementation, Pair, Run, Trial, compare_runs, divergence, run_method
 
-RECIPES: Mapping[str, Recipe] = {recipe.name: recipe for recipe in (*adam.RECIPES, *others.RECIPES)}
+RECIPES: Mapping[str, Recipe] = {recipe.name: recipe for recipe in (*adam.RECIPES, *others.RECIPES, *newer.RECIPES)}
 # Forms are dropped after these few iterations if nothing follows them.
 _FEW = 6
 # Single precision explains an agreement only if what is attributed to it stays below this part of the distance covered.
@@ -108,6 +108,14 @@ class Chart:
     def together(self, a: str, b: str) -> bool:
         """Tell whether two members are in one class."""
         return any({a, b} <= set(one.names) for one in self.classes)
+
+    def reasons(self, a: str, b: str) -> tuple[Departure, ...] | None:
+        """Return why two members differ: () if they are equal, None if one did not run or no explanation is known."""
+        homes = [i for name in (a, b) for i, one in enumerate(self.classes) if name in one.names]
+        if len(homes) < 2 or homes[0] == homes[1]:
+            return () if len(homes) == 2 else None
+        found = next(one.reasons for one in self.differences if {one.a, one.b} == set(homes))
+        return found or None
 
 
 def chart(
@@ -260,9 +268,12 @@ class _Explainer:
             found = departures(self._recipe, one.choices, other.choices) or ()
             precision = (_single(one.single, other.single),) if one.single != other.single else ()
             return (*found, *precision, *values)
-        if values and self._same is not None and self._same.together(a, b):
-            return values
-        return self._up_to_single(a, b)
+        found = self._up_to_single(a, b)
+        if found or self._same is None or self._configuration.name != DEFAULTS:
+            return found
+        # What explains a difference at the same values, and the values that differ.
+        known = self._same.reasons(a, b)
+        return () if known is None else (*known, *values)
 
     def _values(self, a: str, b: str) -> tuple[Departure, ...]:
         """Return the values of the sheet in which two members differ: their defaults."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -162,17 +161,16 @@ def _sheet_values(
     found: dict[str, Array] = {}
     for name in {**neutral, **given}:
         own = renamed.get(name, name)
+        fixed = settings.get(name)
         if own in schedule and not (own in settings and settings[own] != name and isinstance(settings[own], str)):
             row = schedule[own]
             found[name] = np.where(np.isnan(row), neutral.get(name, 0.0), row)
+        elif fixed is not None and not isinstance(fixed, str):
+            # What an implementation has built in.
+            found[name] = np.full(len(next(iter(given.values()))), float(fixed))
         elif name in given and (configuration.name != DEFAULTS or name not in neutral):
             found[name] = given[name]
         else:
             found[name] = np.full(len(next(iter(given.values()))), float(neutral[name]))
     return found
 
-
-def constant(row: Array) -> float:
-    """Return the first value of a hyperparameter; nan for the library's None."""
-    value = float(row[0])
-    return value if not math.isnan(value) else math.nan

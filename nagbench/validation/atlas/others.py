@@ -165,8 +165,10 @@ def _adopt(c: Choice, v: Values, s: State, k: int, g: Array, x: Array) -> Array:
         limit = (k if c["clip"] == "k" else k + 1) ** 0.25
         u = np.clip(u, -limit, limit)
     a = s["a"] = beta1 * s.get("a", 0.0) + (1.0 - beta1) * u
-    s["b"] = beta2 * b + (1.0 - beta2) * g * g
-    if c["momentum"] == "corrected":
+    # A corrected average is one whose weights sum to 1 from the beginning.
+    new = (1.0 - beta2) / (1.0 - beta2 ** (k + 1)) if c["momentum"] == "both" else 1.0 - beta2
+    s["b"] = (1.0 - new) * b + new * g * g
+    if c["momentum"] != "plain":
         a = a / (1.0 - beta1 ** (k + 1 if c["first"] != "skipped" else k))
     return _moved(c, v, x, v["step_size"] * a)
 
@@ -260,7 +262,9 @@ RECIPES = (
             Trait("epsilon", "ε:", {"least": "max(√b, ε)", "outside": "√b + ε"}),
             Trait("clip", "clipping:", {"k": "at k^¼", "none": "none", "k+1": "at (k + 1)^¼"}),
             Trait("first", "first gradient:", {"skipped": "only begins b = g₀²", "used": "used, with b = 0"}),
-            Trait("momentum", "bias correction:", {"plain": "of none", "corrected": "of the momentum"}),
+            Trait("momentum", "bias correction:", {
+                "plain": "of none", "corrected": "of the momentum", "both": "of the momentum and b",
+            }),
         ),
         _adopt, _NEUTRAL,
     ),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from typing import Any
@@ -129,7 +130,8 @@ def verify(
         raise UsageError(f"steps {steps} is not valid; allowed: at least 2")
     chosen = [SCENARIOS[name] for name in dict.fromkeys(scenarios or SCENARIOS)]
     selection = _replace_hyperparameters(select_implementations(names), hyperparameters or {})
-    with _one_thread(selection):
+    uses_torch = any(method.library == "torch" for selected in selection.groups for _, method in selected.members)
+    with one_thread() if uses_torch else nullcontext():
         trials = [
             trial
             for selected in selection.groups
@@ -140,9 +142,9 @@ def verify(
 
 
 @contextmanager
-def _one_thread(selection: Selection) -> Iterator[None]:
-    """Limit PyTorch to one thread, because on a few coordinates a second one only waits."""
-    if not any(method.library == "torch" for selected in selection.groups for _, method in selected.members):
+def one_thread() -> Iterator[None]:
+    """Limit PyTorch, if it is installed, to one thread, because on a few coordinates a second one only waits."""
+    if importlib.util.find_spec("torch") is None:
         yield
         return
     import torch

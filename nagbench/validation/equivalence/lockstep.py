@@ -6,6 +6,8 @@ iteration are the same. All of their points are recorded.
 
 from __future__ import annotations
 
+import contextlib
+import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -166,7 +168,9 @@ def make_runs(
     """Do what `runs_of` does, where the method's code lives."""
     try:
         target, noises = target_of(problem), [None, *(Noise(seed, start, precision) for seed in seeds)]
-        return [follow(method, schedule, target, start, steps, noise) for noise in noises]
+        # What an optimizer prints of its own is no result.
+        with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
+            return [follow(method, schedule, target, start, steps, noise) for noise in noises]
     except Exception as error:
         return one_line(error)
 
