@@ -14,6 +14,18 @@ from nagbench.validation.atlas.recipes import Departure
 from nagbench.validation.equivalence.bundles import EquivalenceClass
 
 COMMAND = "python -m nagbench verify --atlas --format md > docs/atlas.md"
+_INTRODUCTION = """# The atlas of equivalence
+
+This page is written by `{command}`. It compares every algorithm that
+several packages ship under one name: at the same values of all hyperparameters, at the packages' own defaults, and
+with each option that two of them have, in double and in single precision, for {steps} iterations of {problem} where
+nothing else is said. [verify.md](verify.md) says what counts as rounding, how forms are recognized, and how a package's
+tests use the atlas.
+
+`=` joins implementations with the same bits, `≈` those that are equal up to rounding. A letter stands for a class of
+implementations that coincide, and `A ≠ B` says from which step on two classes differ, and by which formulas. In brackets
+is what a class departs from the published algorithm in. `*` marks an implementation that returns another point than that
+at which it takes its gradient; it is compared there with those that return that point."""
 _SIGNS = "=  the same bits   ≈  equal up to rounding   ≠  different   *  compared where it takes its gradient"
 
 
@@ -140,19 +152,8 @@ def print_page(atlas: Atlas, broken: Sequence[Break]) -> None:
 
 
 def _page(atlas: Atlas, broken: Sequence[Break]) -> Iterator[str]:
-    yield from (
-        "# The atlas of equivalence", "",
-        f"This page is written by `{COMMAND}`. It compares every algorithm that several packages ship under one name: at the same",
-        "values of all hyperparameters, at the packages' own defaults, and with each option that two of them have, in double and in",
-        f"single precision, for {atlas.steps} iterations of {atlas.problem} where nothing else is said. [verify.md](verify.md) says what",
-        "counts as rounding, how forms are recognized, and how the atlas is put into a package's tests.", "",
-        "`=` joins implementations with the same bits, `≈` those that are equal up to rounding. A letter stands for a class of",
-        "implementations that coincide; *differs* says from which step on two classes differ, and by which formulas. The form in",
-        "brackets is what a class departs from the published algorithm in. `*` marks an implementation that returns another point than",
-        "that at which it takes its gradient, and is compared there with those that return that.", "",
-        summary(atlas), "",
-        f"Versions: {_listed(atlas.versions)}.",
-    )  # fmt: skip
+    yield from _INTRODUCTION.format(command=COMMAND, steps=atlas.steps, problem=atlas.problem).splitlines()
+    yield from ("", summary(atlas), "", f"Versions: {_listed(atlas.versions)}.")
     if atlas.missing:
         yield f"Not installed and left out: {', '.join(atlas.missing)}."
     yield from ("", "| algorithm | packages | same values, float64 | float32 | defaults |", "|---|---|---|---|---|")
@@ -177,7 +178,11 @@ def _overview(drawn: Charts) -> str:
     )
     cells = [
         _verdict(drawn, configuration, precision)
-        for configuration, precision in (("same values", "float64"), ("same values", "float32"), ("defaults", "float64"))
+        for configuration, precision in (
+            ("same values", "float64"),
+            ("same values", "float32"),
+            ("defaults", "float64"),
+        )
     ]
     return f"| [{name}](#{name}) | {', '.join(packages)} | {' | '.join(cells)} |"
 
@@ -190,16 +195,16 @@ def _package(name: str) -> str:
 
 def _verdict(drawn: Charts, configuration: str, precision: str) -> str:
     """Say in a few words whether the members of a chart coincide."""
-    one = next(
-        (c for c in drawn.charts if (c.configuration.name, c.precision) == (configuration, precision)), None
-    )
+    one = next((c for c in drawn.charts if (c.configuration.name, c.precision) == (configuration, precision)), None)
     if one is None:
         return "—"
     if len(one.classes) == 1:
         return "equal"
     known = sum(bool(found.reasons) for found in one.differences)
     rest = len(one.differences) - known
-    return f"{len(one.classes)} classes" + (f", {rest} of {len(one.differences)} differences unexplained" if rest else "")
+    return f"{len(one.classes)} classes" + (
+        f", {rest} of {len(one.differences)} differences unexplained" if rest else ""
+    )
 
 
 def _section(drawn: Charts, atlas: Atlas) -> Iterator[str]:

@@ -26,8 +26,8 @@ from nagbench.execution.signals import end_where_lost, exit_code, ignore_signals
 
 # Each is a module of this package with a `command`. A new verb is one more name here.
 VERBS = (
-    "bisect", "certify", "check", "claims", "compare", "dashboard", "gallery", "list", "map", "medians", "merge", "profile", "rank",
-    "replay", "report", "run", "sensitivity", "show", "sweep", "theory", "tuning", "verify",
+    "bisect", "certify", "check", "claims", "compare", "dashboard", "gallery", "list", "map", "medians", "merge", "profile",
+    "rank", "replay", "report", "run", "sensitivity", "show", "sweep", "theory", "tuning", "verify",
 )  # fmt: skip
 _LONGEST_SENTENCE = 300
 

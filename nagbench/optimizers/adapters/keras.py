@@ -18,8 +18,8 @@ from typing import Any
 from nagbench.core.errors import UsageError
 from nagbench.optimizers.adapters import _common
 from nagbench.optimizers.adapters._common import LOOK_AHEAD, follow_schedule, nonnegative
-from nagbench.optimizers.adapters._parameters import Signature
 from nagbench.optimizers.adapters._jax import CompiledStep, double_precision, load_jax
+from nagbench.optimizers.adapters._parameters import Signature
 from nagbench.optimizers.algorithm import Method, Session, Step, Theory
 from nagbench.optimizers.algorithms._hyperparameters import polyak, strongly_convex
 from nagbench.optimizers.hyperparameters import Hyperparameter, fraction

@@ -23,7 +23,10 @@ _EPSILON = Trait(
 )  # fmt: skip
 _CORRECTION = Trait(
     "correction", "bias correction:",
-    {"both": "of both averages", "first": "of the first average only", "second": "of the second average only", "none": "of none"},
+    {
+        "both": "of both averages", "first": "of the first average only", "second": "of the second average only",
+        "none": "of none",
+    },
 )  # fmt: skip
 _DECAY = Trait(
     "decay", "weight decay:",
@@ -37,7 +40,8 @@ _DECAY = Trait(
 _MAXIMUM = Trait(
     "maximum", "maximum:",
     {
-        "none": "none", "raw": "of b, corrected afterwards", "corrected": "of the corrected b̂", "uncorrected": "of b, never corrected",
+        "none": "none", "raw": "of b, corrected afterwards", "corrected": "of the corrected b̂",
+        "uncorrected": "of b, never corrected",
     },
 )  # fmt: skip
 _MOMENTUM = Trait(
@@ -64,7 +68,13 @@ _RECTIFY = Trait(
         "5 at still": "r_k where ρ_k ≥ 5, else no step",
     },
 )  # fmt: skip
-_START = Trait("start", "accumulator:", {"given": "b₀ = the initial accumulator", "both": "a₀ = b₀ = the initial accumulator", "zero": "b₀ = 0"}, needs=("initial_accumulator",))
+_START = Trait(
+    "start", "accumulator:",
+    {
+        "given": "b₀ = the initial accumulator", "both": "a₀ = b₀ = the initial accumulator", "zero": "b₀ = 0",
+    },
+    needs=("initial_accumulator",),
+)  # fmt: skip
 
 
 def _step(c: Choice, v: Values, s: State, k: int, g: Array, x: Array) -> Array:
@@ -155,9 +165,7 @@ def _rectified(c: Choice, v: Values, k: int, ahead: Array, u: Array) -> Array:
     length = longest - 2.0 * (k + 1) * power / (1.0 - power)
     threshold = float(rule.split()[0])
     if length > threshold or (" at" in rule and length >= threshold):
-        return u * math.sqrt(
-            (length - 4.0) * (length - 2.0) * longest / ((longest - 4.0) * (longest - 2.0) * length)
-        )
+        return u * math.sqrt((length - 4.0) * (length - 2.0) * longest / ((longest - 4.0) * (longest - 2.0) * length))
     return np.zeros_like(u) if "still" in rule else ahead
 
 

@@ -20,7 +20,7 @@ from nagbench.problems.lookup import problem as make_problem
 from nagbench.validation.atlas.charting import Chart, chart
 from nagbench.validation.atlas.members import missing_packages, package_of
 from nagbench.validation.atlas.sheets import DEFAULTS, PRECISIONS, SAME, Sheet, packages, select_sheets
-from nagbench.validation.equivalence.certificate import PROBLEM, STEPS, one_thread
+from nagbench.validation.equivalence.certificate import PROBLEM, STEPS
 
 FORMAT = 1
 
@@ -146,10 +146,9 @@ def make_atlas(
     # A compiler of PyTorch's would take minutes for each class, and changes no result. Read where it is imported.
     os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")
     chosen, drawn = select_sheets(names), []
-    with one_thread():
-        for sheet in chosen:
-            begin(sheet.name)
-            drawn.append(_charts(sheet, sheet.problem or problem, steps))
+    for sheet in chosen:
+        begin(sheet.name)
+        drawn.append(_charts(sheet, sheet.problem or problem, steps))
     return Atlas(problem, steps, tuple(drawn), tuple(missing_packages()), _versions())
 
 

@@ -18,7 +18,15 @@ from nagbench.validation.equivalence.groups import Group
 from nagbench.validation.equivalence.lockstep import Array, target_of
 from nagbench.validation.equivalence.rounding import DIFFERENT, compare
 from nagbench.validation.equivalence.scenarios import SCENARIOS
-from nagbench.validation.equivalence.trials import Implementation, Pair, Run, Trial, compare_runs, divergence, run_method
+from nagbench.validation.equivalence.trials import (
+    Implementation,
+    Pair,
+    Run,
+    Trial,
+    compare_runs,
+    divergence,
+    run_method,
+)
 
 RECIPES: Mapping[str, Recipe] = {recipe.name: recipe for recipe in (*adam.RECIPES, *others.RECIPES, *newer.RECIPES)}
 # Forms are dropped after these few iterations if nothing follows them.
@@ -198,9 +206,8 @@ def _match(
     again = {name: member for name, member in lost.items() if member is not None and precision == "float64"}
     single = _follow_forms(recipe, configuration, again, problem, start, steps) if again else {}
     return {
-        member.name: Matched(found[member.name] or single.get(member.name, ()), member.name in single and bool(single[member.name]))
-        for member in members
-    }  # fmt: skip
+        name: Matched(choices or single.get(name, ()), single=bool(single.get(name))) for name, choices in found.items()
+    }
 
 
 def _in_single(member: Member, problem: Problem, start: Array, steps: int) -> Member | None:

@@ -110,7 +110,9 @@ def load_member(
     run = run_method(method, schedule, problem, problem.start.astype(precision), steps)
     if isinstance(run, str):
         return run
-    return Member(name, method, settings, schedule, _sheet_values(configuration, settings, schedule, given, recipe), run)
+    return Member(
+        name, method, settings, schedule, _sheet_values(configuration, settings, schedule, given, recipe), run
+    )
 
 
 def _schedule_of(configuration: Configuration, steps: int) -> dict[str, Array]:
@@ -153,9 +155,13 @@ def _argument(method: Method, name: str, value: float) -> float | bool | str:
 
 
 def _sheet_values(
-    configuration: Configuration, settings: Settings, schedule: Schedule, given: Mapping[str, Array], recipe: Recipe | None
+    configuration: Configuration,
+    settings: Settings,
+    schedule: Schedule,
+    given: Mapping[str, Array],
+    recipe: Recipe | None,
 ) -> dict[str, Array]:
-    """Return the values of sheet and recipe at which a member ran: its own where it has them, else those that change nothing."""
+    """Return the values of sheet and recipe at which a member ran: its own, else those that change nothing."""
     neutral = recipe.neutral if recipe is not None else {}
     renamed = {source: own for own, source in settings.items() if isinstance(source, str)}
     found: dict[str, Array] = {}
@@ -173,4 +179,3 @@ def _sheet_values(
         else:
             found[name] = np.full(len(next(iter(given.values()))), float(neutral[name]))
     return found
-

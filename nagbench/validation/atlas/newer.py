@@ -138,7 +138,8 @@ RECIPES = (
         "schedule-free-adamw", "Defazio et al. 2024, the authors' code",
         (
             Trait("correction", "bias correction:", {
-                "average": "of b", "step": "of the step size, s·√(1 − β₂ᵏ), which the weights of the average follow, and not of ε",
+                "average": "of b",
+                "step": "of the step size, s·√(1 − β₂ᵏ), which the weights of the average follow, and not of ε",
             }),
             Trait("decay", "weight decay:", {"y": "w·y", "z": "w·z"}, needs=("weight_decay",)),
         ),
@@ -163,7 +164,9 @@ RECIPES = (
         _lamb, _NONE,
     ),
     Recipe("lars", "You, Gitman & Ginsburg 2017, algorithm 1", (
-        Trait("layers", "trust ratio and weight decay:", {"all": "for every parameter", "matrices": "for matrices, not for vectors"}),
+        Trait("layers", "trust ratio and weight decay:", {
+            "all": "for every parameter", "matrices": "for matrices, not for vectors",
+        }),
     ), _lars, {**_NONE, "trust": 1e-3}),
     Recipe(
         "simplified-ademamix", "Morwani et al. 2025",
@@ -176,6 +179,8 @@ RECIPES = (
         _simplified_ademamix,
     ),
     Recipe("rprop", "Riedmiller & Braun 1993, without backtracking", (
-        Trait("time", "step:", {"now": "of this gradient", "late": "of the gradient before: every step comes an iteration late"}),
+        Trait("time", "step:", {
+            "now": "of this gradient", "late": "of the gradient before: every step comes an iteration late",
+        }),
     ), _rprop),
 )  # fmt: skip

@@ -173,13 +173,20 @@ class _Trier:
 
 def _ask(python: Path, question: Mapping[str, Any]) -> dict[str, Any]:
     """Put a question to the probe in an environment."""
-    # What PYTHONPATH has comes after the environment, through its .pth file, so that it cannot hide the version.
+    # What PYTHONPATH and the current folder have comes after the environment, through its .pth file, so that it cannot
+    # hide the version.
     clean = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")}
     clean |= {"PYTHONNOUSERSITE": "1", "TORCHDYNAMO_DISABLE": "1"}
-    command = [str(python), "-m", "nagbench.validation.bisection.probe"]
+    command = [str(python), "-P", "-m", "nagbench.validation.bisection.probe"]
     try:
         done = subprocess.run(
-            command, input=json.dumps(question), capture_output=True, text=True, timeout=_SECONDS, env=clean, check=False
+            command,
+            input=json.dumps(question),
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+            env=clean,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         return {"error": f"it takes longer than {_SECONDS} s"}

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from typing import Any
@@ -130,31 +128,13 @@ def verify(
         raise UsageError(f"steps {steps} is not valid; allowed: at least 2")
     chosen = [SCENARIOS[name] for name in dict.fromkeys(scenarios or SCENARIOS)]
     selection = _replace_hyperparameters(select_implementations(names), hyperparameters or {})
-    uses_torch = any(method.library == "torch" for selected in selection.groups for _, method in selected.members)
-    with one_thread() if uses_torch else nullcontext():
-        trials = [
-            trial
-            for selected in selection.groups
-            for scenario in chosen
-            if (trial := try_group(selected.group, scenario, selected.members, found, int(steps))) is not None
-        ]
+    trials = [
+        trial
+        for selected in selection.groups
+        for scenario in chosen
+        if (trial := try_group(selected.group, scenario, selected.members, found, int(steps))) is not None
+    ]
     return Certificate(found.name, found.dimension, int(steps), tuple(trials), selection.missing, selection.named)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Limit PyTorch, if it is installed, to one thread, because on a few coordinates a second one only waits."""
-    if importlib.util.find_spec("torch") is None:
-        yield
-        return
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _replace_hyperparameters(selection: Selection, given: Mapping[str, float]) -> Selection:

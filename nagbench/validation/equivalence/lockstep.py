@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -127,7 +128,12 @@ class Noise:
 
 
 def runs_of(
-    method: Method, schedule: Schedule, problem: Problem, start: Array, steps: int, seeds: Sequence[int],
+    method: Method,
+    schedule: Schedule,
+    problem: Problem,
+    start: Array,
+    steps: int,
+    seeds: Sequence[int],
     precision: str | None = None,
 ) -> list[Trajectory] | str:
     """Run a method without noise, and once with the noise of each seed.
@@ -162,17 +168,37 @@ def runs_of(
 
 @remote_call()
 def make_runs(
-    method: Method, schedule: Schedule, problem: Problem, start: Array, steps: int, seeds: Sequence[int],
+    method: Method,
+    schedule: Schedule,
+    problem: Problem,
+    start: Array,
+    steps: int,
+    seeds: Sequence[int],
     precision: str | None,
 ) -> list[Trajectory] | str:
     """Do what `runs_of` does, where the method's code lives."""
     try:
         target, noises = target_of(problem), [None, *(Noise(seed, start, precision) for seed in seeds)]
         # What an optimizer prints of its own is no result.
-        with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
+        with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"), _one_thread():
             return [follow(method, schedule, target, start, steps, noise) for noise in noises]
     except Exception as error:
         return one_line(error)
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Limit PyTorch, where it is in use, to one thread, because on a few coordinates a second one only waits."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        yield
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def follow(

@@ -26,7 +26,7 @@ def build(folder, version, factor):
     files = {
         "tinystep.py": STEP.format(factor=factor),
         f"tinystep-{version}.dist-info/METADATA": f"Metadata-Version: 2.1\nName: tinystep\nVersion: {version}\n",
-        f"tinystep-{version}.dist-info/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"tinystep-{version}.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
     record = f"tinystep-{version}.dist-info/RECORD"
     lines = [f"{name},sha256={digest(text)},{len(text)}" for name, text in files.items()]
@@ -104,7 +104,8 @@ class TestVersions:
         assert "1.5" in done.stderr
 
     def test_no_network_is_one_line(self):
-        nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0", "PIP_CONFIG_FILE": "/dev/null"}
+        nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0", "PIP_CONFIG_FILE": "/dev/null",
+                   "PIP_EXTRA_INDEX_URL": "", "PIP_FIND_LINKS": ""}  # fmt: skip
         done = nag("bisect", "tinystep", "1.0", "1.5", "-o", "tinystep:step", env=nowhere)
         assert done.returncode == 2
         assert done.stderr.count("\n") == 1
