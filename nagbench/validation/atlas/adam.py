@@ -114,11 +114,11 @@ def _ahead(c: Choice, v: Values, s: State, k: int, g: Array, a: Array, c1: float
     if c["momentum"] == "constant":
         return beta1 * a / (1.0 - beta1 ** (k + 2)) + (1.0 - beta1) * g / (1.0 - beta1 ** (k + 1))
     now, following = (beta1 * (1.0 - 0.5 * 0.96 ** (j * v["momentum_decay"])) for j in (k + 1, k + 2))
-    product = s.get("product", 1.0) * now
+    product = float(s.get("product", 1.0)) * now
     if c["momentum"] == "single":
         product = float(np.float32(s.get("product", 1.0)) * np.float32(now))
     s["product"] = product
-    return following * a / (1.0 - product * following) + (1.0 - now) * g / (1.0 - product)
+    return np.asarray(following * a / (1.0 - product * following) + (1.0 - now) * g / (1.0 - product))
 
 
 def _second(c: Choice, v: Values, s: State, g: Array, a: Array) -> Array:

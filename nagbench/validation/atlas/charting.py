@@ -260,6 +260,7 @@ class _Explainer:
         self._members = {member.name: member for member in members}
         self._matched, self._problem, self._steps = matched, problem, steps
         self._start = problem.start.astype(precision)
+        self._lost: dict[str, Member | None] = {}
 
     def difference(self, i: int, j: int, pairs: Sequence[Pair]) -> Difference:
         """Return the difference of two classes, explained by the pair that has the fewest reasons."""
@@ -297,7 +298,10 @@ class _Explainer:
         """Explain a difference by single precision if that accounts for all of it."""
         if self._start.dtype != np.float64:
             return ()
-        one, other = (_in_single(self._members[name], self._problem, self._start, self._steps) for name in (a, b))
+        for name in (a, b):
+            if name not in self._lost:
+                self._lost[name] = _in_single(self._members[name], self._problem, self._start, self._steps)
+        one, other = self._lost[a], self._lost[b]
         if one is None or other is None:
             return ()
         ahead = one.method.look_ahead or other.method.look_ahead

@@ -117,7 +117,7 @@ def load_member(
 
 def _schedule_of(configuration: Configuration, steps: int) -> dict[str, Array]:
     """Return the configuration's values in each iteration."""
-    rows = {name: np.full(steps + 2, float(value)) for name, value in configuration.values.items()}  # type: ignore[arg-type]
+    rows = {name: np.full(steps + 2, float(value)) for name, value in configuration.values.items()}
     SCENARIOS[configuration.scenario].change(rows, steps // 2)
     return {name: row[:-1] for name, row in rows.items()}
 
