@@ -124,7 +124,7 @@ class TestMistakes:
     @pytest.mark.parametrize(
         ("words", "said"),
         [
-            (["adma"], "did you mean 'adam'"),
+            (["rprob"], "did you mean 'rprop'"),
             (["adam", "--scenario", "constant"], "--scenario is no option of --atlas"),
             (["adam", "--against", "nowhere.json"], "nowhere.json cannot be read"),
         ],
