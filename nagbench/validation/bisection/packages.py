@@ -19,8 +19,8 @@ from packaging.version import InvalidVersion, Version
 
 from nagbench.core.errors import UsageError
 
-# As many lines of pip's as say what went wrong.
 _SECONDS = 900
+_UNREACHABLE = ("connection broken", "Connection", "Temporary failure", "Network is unreachable")
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 
@@ -36,10 +36,10 @@ def _pip(*words: str) -> str:
     return done.stdout
 
 
-def _reason(stderr: str) -> str:
+def _reason(said: str) -> str:
     """Return pip's error in one line: whether there is no network, else its own words."""
-    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-    if any("Connection" in line or "Temporary failure" in line or "Network is unreachable" in line for line in lines):
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    if any(word in line for word in _UNREACHABLE for line in lines):
         return "pip cannot reach its package index: there is no network, or the index does not answer"
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR")]
     return f"pip: {(errors or lines or ['it failed and said nothing'])[0]}"

@@ -104,7 +104,7 @@ class TestVersions:
         assert "1.5" in done.stderr
 
     def test_no_network_is_one_line(self):
-        nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0", "PIP_CONFIG_FILE": "/dev/null",
+        nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "1", "PIP_CONFIG_FILE": "/dev/null",
                    "PIP_EXTRA_INDEX_URL": "", "PIP_FIND_LINKS": ""}  # fmt: skip
         done = nag("bisect", "tinystep", "1.0", "1.5", "-o", "tinystep:step", env=nowhere)
         assert done.returncode == 2
