@@ -74,6 +74,11 @@ def _class_line(trial: Trial, members: EquivalenceClass, letter: str, steps: int
         text.append(f"   within {_ulps(members.ulps)}, {number(members.distance)}", "green")
     if len(members.names) > 1 and members.told_until < steps:
         text.append(f"   distinguishable from rounding only up to step {max(members.told_until, 0)}", "yellow")
+    if lost := [
+        entrant for entrant in trial.entrants if entrant.name in members.names and entrant.diverged_at is not None
+    ]:
+        first = min(entrant.diverged_at or 0 for entrant in lost)
+        text.append(f"   diverged from step {first} on, so that equality says little", "yellow")
     text.append(f"   [{forms_of(trial, members)}]", "dim")
     explanations = {pair.explanation for pair in trial.pairs if pair.mapped and {pair.a, pair.b} <= {*members.names}}
     return text.append("".join(f"   {explanation}" for explanation in sorted(explanations - {""})), "cyan")

@@ -43,7 +43,7 @@ GROUPS = (
               ("verdicts", "rank", "profile", "medians", "sensitivity", "theory", "tuning"),
               "nagbench verdicts results/study"),
     VerbGroup("Your own code", ("check", "verify", "certify"), "nagbench check package.module:my_optimizer"),
-    VerbGroup("Maintain", ("dashboard",), "nagbench dashboard --serve"),
+    VerbGroup("Maintain", ("dashboard", "bisect"), "nagbench dashboard --serve"),
 )  # fmt: skip
 VERBS = tuple(sorted(verb for group in GROUPS for verb in group.verbs))
 _LONGEST_SENTENCE = 300

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import math
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from nagbench.cli.console import echo, print_message, print_note, print_table, save_figure
-from nagbench.cli.options import FORMAT_OPTION, PATH, Verb, record_options
+from nagbench.cli.options import PATH, TABLE_FORMATS, Verb, format_option, record_options
 from nagbench.core.errors import UsageError, check_number
 
 if TYPE_CHECKING:
     from nagbench.api.certificates import Certificate
+    from nagbench.validation.atlas.atlas import Atlas, Break
+    from nagbench.validation.atlas.charting import Chart, Difference
+
+# Only the atlas has these: a page in Markdown, and the equalities that --against expects.
+_ATLAS_FORMATS = ("md", "expected")
 
 
 class _AssignmentType(click.ParamType[tuple[str, float]]):
@@ -33,12 +40,14 @@ class _AssignmentType(click.ParamType[tuple[str, float]]):
 
 
 class OutputOptions(NamedTuple):
-    """What is printed and written."""
+    """What is printed and written, and whether it is the atlas."""
 
     pairs: bool
     plot: Path | None
     out: Path | None
     shape: str
+    atlas: bool
+    against: Path | None
 
 
 @click.command("verify", cls=Verb)
@@ -62,7 +71,11 @@ class OutputOptions(NamedTuple):
     click.option("--plot", type=PATH, help="Draw the distances against the iterations in this file."),
     click.option("--out", type=PATH,
                  help="Write the certificate as JSON to this file; RESULTS/certificate.json becomes a section of that report."),
-    FORMAT_OPTION,
+    format_option(*TABLE_FORMATS, *_ATLAS_FORMATS),
+    click.option("--atlas", is_flag=True,
+                 help="Compare every algorithm that several installed packages ship; NAME is then one of these."),
+    click.option("--against", type=PATH,
+                 help="Equalities to expect of the atlas, as --format expected wrote them.  [default: those of nagbench]"),
 )  # fmt: skip
 def command(
     names: tuple[str, ...],
@@ -71,13 +84,21 @@ def command(
     steps: int,
     hyperparameters: tuple[tuple[str, float], ...],
     outputs: OutputOptions,
-) -> None:
+) -> int:
     """Report which implementations, nagbench's and the libraries', produce the same iterates, within how many ulps.
 
     NAME is a group (nesterov, momentum, adam, …) or an implementation: one of nagbench, one of a library as in
     torch/sgd-nesterov, or your own as package.module:attribute. Several implementations are compared with each other, a
     single one with its group. Without names, all groups are certified.
+
+    With --atlas, the installed packages are compared, algorithm by algorithm and option by option. The exit code is 1 if an
+    expected equality is broken.
     """
+    if outputs.atlas:
+        unused = {"--scenario": scenarios, "--set": hyperparameters, "--pairs": outputs.pairs, "--plot": outputs.plot}
+        return _atlas(names, problem, steps, outputs, [option for option, given in unused.items() if given])
+    if outputs.against is not None or outputs.shape in _ATLAS_FORMATS:
+        raise UsageError(f"{'--against' if outputs.against else f'--format {outputs.shape}'} is an option of --atlas")
     from nagbench.api.certificates import verify
 
     values = dict(hyperparameters)
@@ -88,13 +109,11 @@ def command(
         raise UsageError("nothing could be compared: no scenario has two implementations that run in it")
     _print(certificate, outputs)
     if outputs.out is not None:
-        from nagbench.experiments.storage.parts import write_file
-
-        outputs.out.parent.mkdir(parents=True, exist_ok=True)
-        write_file(outputs.out, certificate.to_json().encode())
+        _write(outputs.out, certificate.to_json())
         print_note(f"certificate: {outputs.out}")
     if outputs.plot is not None:
         save_figure(certificate.plot(), outputs.plot)
+    return 0
 
 
 def _print(certificate: Certificate, outputs: OutputOptions) -> None:
@@ -106,3 +125,63 @@ def _print(certificate: Certificate, outputs: OutputOptions) -> None:
         from nagbench.cli.certificate_text import print_certificate
 
         print_certificate(certificate, all_pairs=outputs.pairs)
+
+
+def _write(file: Path, text: str) -> None:
+    from nagbench.experiments.storage.parts import write_file
+
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_file(file, text.encode())
+
+
+def _atlas(names: tuple[str, ...], problem: str, steps: int, outputs: OutputOptions, unused: list[str]) -> int:
+    """Print the atlas; return 1 if an expected equality is broken."""
+    if unused:
+        raise UsageError(f"{', '.join(unused)} is no option of --atlas")
+    from nagbench.validation.atlas.atlas import check_expectations, make_atlas, read_expectations
+
+    expected = read_expectations(outputs.against)
+    atlas = make_atlas(names, problem, steps, begin=_progress)
+    if atlas.missing:
+        print_message(f"not installed and left out: {', '.join(atlas.missing)}")
+    broken = check_expectations(atlas, expected)
+    if outputs.out is not None:
+        _write(outputs.out, json.dumps(atlas.to_dict(broken), ensure_ascii=False, indent=1, allow_nan=False))
+        print_note(f"atlas: {outputs.out}")
+    _print_atlas(atlas, broken, outputs.shape)
+    if outputs.shape not in ("table", "md"):
+        for one in broken:
+            print_message(f"broken: {one.place}: {one.a} and {one.b}: {one.why}")
+    return 1 if broken else 0
+
+
+def _progress(sheet: str) -> None:
+    """Say on a terminal which sheet is drawn now."""
+    if sys.stderr.isatty():
+        print_note(f"atlas: {sheet}")
+
+
+def _print_atlas(atlas: Atlas, broken: list[Break], shape: str) -> None:
+    from nagbench.cli.atlas_text import print_atlas, print_page
+
+    if shape == "json":
+        echo(json.dumps(atlas.to_dict(broken), ensure_ascii=False, indent=1, allow_nan=False))
+    elif shape == "expected":
+        echo(json.dumps(atlas.expectations(), ensure_ascii=False, indent=1))
+    elif shape == "csv":
+        print_table([_row(place, one, found) for place, one in atlas.places() for found in one.differences], "csv")
+    elif shape == "md":
+        print_page(atlas, broken)
+    else:
+        print_atlas(atlas, broken)
+
+
+def _row(place: str, one: Chart, found: Difference) -> dict[str, Any]:
+    """Return a difference as a row."""
+    sheet, configuration, precision = place.split(" · ")
+    a, b = (" ".join(one.classes[i].names) for i in (found.a, found.b))
+    reasons = "; ".join(f"{reason.trait} {reason.a} / {reason.b}" for reason in found.reasons)
+    return {
+        "sheet": sheet, "configuration": configuration, "precision": precision, "a": a, "b": b, "step": found.step,
+        "distance": found.distance, "reasons": reasons,
+    }  # fmt: skip

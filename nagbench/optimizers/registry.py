@@ -24,6 +24,7 @@ from nagbench.core.remote import REMOTE_LOADER
 from nagbench.core.text_form import parse_text
 from nagbench.core.trust import check_named, name_code
 from nagbench.optimizers.adapters import explain_missing_library
+from nagbench.optimizers.adapters._user_keras import prepare_import
 from nagbench.optimizers.adapters.user import is_optimizer, make_algorithm
 from nagbench.optimizers.algorithm import Asking, Method, Observe, Optimizer, Theory, Update
 from nagbench.optimizers.hyperparameters import Hyperparameter
@@ -196,6 +197,7 @@ def find_algorithm(name: str) -> Method:
 
 def _import_algorithm(path: str) -> Method:
     """Import the algorithm at "package.module:attribute" into this process. Raises UsageError."""
+    prepare_import(path)
     thing = here.thing_of(path) if here.is_here(path) else import_object("optimizer", path)
     marked = getattr(thing, "__method__", None)
     if isinstance(marked, Method):
@@ -203,7 +205,7 @@ def _import_algorithm(path: str) -> Method:
     if is_unmarked(path, thing) and not is_optimizer(thing):
         raise UsageError(
             f"optimizer {path!r} is of an installed package, and is neither marked with nagbench.method, nor a function "
-            "step(x, gradient, state), a torch.optim.Optimizer class or annotated to return an Optax transformation"
+            "step(x, gradient, state), a torch.optim.Optimizer or Keras class or annotated to return an Optax transformation"
         )
     return make_algorithm(path, thing)
 

@@ -54,3 +54,13 @@ def test_every_scenario_and_every_reason_is_explained():
     for text in reasons:
         words = re.split(r"[:,(“]", text)[0].strip()
         assert words in PAGE, text
+
+
+def test_the_page_of_the_atlas_has_every_sheet_and_its_command():
+    from nagbench.cli.atlas_text import COMMAND
+    from nagbench.validation.atlas.sheets import sheets
+
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "atlas.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^## ([a-z0-9-]+)$", page, flags=re.M)) == set(sheets())
+    assert f"`{COMMAND}`" in page
+    assert COMMAND in PAGE

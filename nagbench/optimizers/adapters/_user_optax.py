@@ -10,10 +10,11 @@ itself. The state of Schedule-Free is tested at its averaged point.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -331,6 +332,19 @@ def _begin(
     return step
 
 
+@contextlib.contextmanager
+def _double_in_callbacks() -> Iterator[None]:
+    """Set double precision for all threads: XLA calls back in threads of its own, which `double_precision` does not reach."""
+    config = load_jax().config
+    before = config.jax_enable_x64
+    config.update("jax_enable_x64", True)
+    try:
+        with double_precision():
+            yield
+    finally:
+        config.update("jax_enable_x64", before)
+
+
 def _drive(
     make: _Maker, value: Any, gradient: Any, start: Floats, hyper: Floats, most: int, iterated: Any, blocks: Blocks = ()
 ) -> Floats:
@@ -355,7 +369,7 @@ def _drive(
 
     value_fn: Any = jax.custom_vjp(value_of)
     value_fn.defvjp(forward, backward)
-    with double_precision():
+    with _double_in_callbacks():
         transformation = make(hyper.tolist())
 
         def update(tree: Any, state: Any, f: Any, slope: Any) -> Any:

@@ -19,6 +19,7 @@ from nagbench.core.errors import UsageError
 from nagbench.optimizers.adapters import _common
 from nagbench.optimizers.adapters._common import LOOK_AHEAD, follow_schedule, nonnegative
 from nagbench.optimizers.adapters._jax import CompiledStep, double_precision, load_jax
+from nagbench.optimizers.adapters._parameters import Signature
 from nagbench.optimizers.algorithm import Method, Session, Step, Theory
 from nagbench.optimizers.algorithms._hyperparameters import polyak, strongly_convex
 from nagbench.optimizers.hyperparameters import Hyperparameter, fraction
@@ -40,8 +41,8 @@ def backend() -> str:
     return named or next((name for name in _PACKAGES if importlib.util.find_spec(name) is not None), "jax")
 
 
-def _load_keras() -> Any:
-    """Import Keras. Raises UsageError on a backend that cannot share nagbench's gradient."""
+def load_keras() -> Any:
+    """Import Keras on its backend. Raises UsageError on a backend that cannot share nagbench's gradient."""
     if (chosen := backend()) not in _PACKAGES:
         raise UsageError(f"keras runs here on {' or '.join(_PACKAGES)}, not on {chosen!r}: set KERAS_BACKEND")
     os.environ["KERAS_BACKEND"] = chosen
@@ -88,10 +89,10 @@ def make_session(name: str, names: tuple[str, ...], nesterov: bool) -> Session:
         if name == "AdamW" and arguments["weight_decay"] is None:
             # Alone among Keras's optimizers, this one takes the number 0 and not None.
             flags["weight_decay"] = arguments.pop("weight_decay") or 0.0
-        return getattr(_load_keras().optimizers, name)(**arguments, **flags)
+        return getattr(load_keras().optimizers, name)(**arguments, **flags)
 
     def begin(iterate: Floats, gradient: Floats, hyper: Floats) -> Step:
-        keras = _load_keras()
+        keras = load_keras()
         begin_on = _begin_on_jax if keras.config.backend() == "jax" else _begin_on_torch
         arguments = _arguments(names, hyper)
         with _precision(keras, iterate.dtype.name):
@@ -104,6 +105,19 @@ def make_session(name: str, names: tuple[str, ...], nesterov: bool) -> Session:
             change(given)
 
         return follow_schedule(hyper, change_values, advance)
+
+    return begin
+
+
+def make_class_session(kind: type[Any], signature: Signature) -> Session:
+    """Return the sessions of a class of Keras optimizers with these hyperparameters."""
+
+    def begin(iterate: Floats, gradient: Floats, hyper: Floats) -> Step:
+        keras = load_keras()
+        begin_on = _begin_on_jax if keras.config.backend() == "jax" else _begin_on_torch
+        with _precision(keras, iterate.dtype.name):
+            advance, change = begin_on(keras, kind, signature.arguments(hyper.tolist()), iterate, gradient)
+        return follow_schedule(hyper, lambda now: change(signature.arguments(now.tolist())), advance)
 
     return begin
 
@@ -147,7 +161,7 @@ def _constants(arguments: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
 @functools.lru_cache(maxsize=256)
 def _compile_step(make: Any, n: int, precision: str, *constants: tuple[str, Any]) -> tuple[Any, list[Any], int]:
     """Compile a step for n parameters; return it, the optimizer's variables at the start, and the position of the step size."""
-    keras, jax = _load_keras(), load_jax()
+    keras, jax = load_keras(), load_jax()
     with _precision(keras, precision):
         optimizer = make(learning_rate=1.0, **dict(constants))
         optimizer.build([keras.Variable(jax.numpy.zeros(n), dtype=precision)])

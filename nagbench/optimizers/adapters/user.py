@@ -4,6 +4,7 @@
   place, or returns the new x. ``state`` is a dictionary for what it remembers, empty at the start of every run. The
   gradient is read only. The further parameters are hyperparameters.
 * A class of ``torch.optim.Optimizer``, whose parameters after the first are hyperparameters: see `_user_torch`.
+* A class of Keras optimizers: see `_user_keras`.
 * An Optax transformation, or another function, which is called with its hyperparameters and must return a
   transformation: see `_user_optax`.
 
@@ -27,6 +28,7 @@ import numpy as np
 
 from nagbench.core.errors import UsageError, one_line
 from nagbench.optimizers.adapters._parameters import Signature, read_signature
+from nagbench.optimizers.adapters._user_keras import is_keras_class, keras_algorithm
 from nagbench.optimizers.adapters._user_optax import (
     is_transformation,
     is_transformation_class,
@@ -60,6 +62,8 @@ def make_algorithm(name: str, thing: Any) -> Method:
     """
     if is_torch_class(thing):
         return torch_algorithm(name, thing, read_signature(name, thing, 1))
+    if is_keras_class(thing):
+        return keras_algorithm(name, thing, read_signature(name, thing, 0))
     if is_transformation(thing):
         return transformation_algorithm(name, lambda: thing, Signature((), ()), thing)
     if not callable(thing):
@@ -84,6 +88,8 @@ def is_optimizer(thing: Any, *, call: bool = False) -> bool:
         Optax transformation counts only if its annotation says so.
     """
     if getattr(thing, "__method__", None) is not None or is_torch_class(thing) or is_transformation(thing):
+        return True
+    if is_keras_class(thing):
         return True
     if _is_step_function(thing) or returns_transformation(thing):
         return True

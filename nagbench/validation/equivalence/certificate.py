@@ -5,8 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from typing import Any
@@ -129,30 +128,13 @@ def verify(
         raise UsageError(f"steps {steps} is not valid; allowed: at least 2")
     chosen = [SCENARIOS[name] for name in dict.fromkeys(scenarios or SCENARIOS)]
     selection = _replace_hyperparameters(select_implementations(names), hyperparameters or {})
-    with _one_thread(selection):
-        trials = [
-            trial
-            for selected in selection.groups
-            for scenario in chosen
-            if (trial := try_group(selected.group, scenario, selected.members, found, int(steps))) is not None
-        ]
+    trials = [
+        trial
+        for selected in selection.groups
+        for scenario in chosen
+        if (trial := try_group(selected.group, scenario, selected.members, found, int(steps))) is not None
+    ]
     return Certificate(found.name, found.dimension, int(steps), tuple(trials), selection.missing, selection.named)
-
-
-@contextmanager
-def _one_thread(selection: Selection) -> Iterator[None]:
-    """Limit PyTorch to one thread, because on a few coordinates a second one only waits."""
-    if not any(method.library == "torch" for selected in selection.groups for _, method in selected.members):
-        yield
-        return
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _replace_hyperparameters(selection: Selection, given: Mapping[str, float]) -> Selection:
@@ -203,7 +185,7 @@ def _trial_data(trial: Trial) -> dict[str, Any]:
         "hyperparameters": dict(trial.group.base),
         "implementations": [
             {"name": entrant.name, "library": entrant.library, "tested_at": entrant.tested_at,
-             "look_ahead": entrant.look_ahead, "forms": list(entrant.forms)}
+             "look_ahead": entrant.look_ahead, "forms": list(entrant.forms), "diverged_at": entrant.diverged_at}
             for entrant in trial.entrants
         ],
         "forms": list(trial.forms),

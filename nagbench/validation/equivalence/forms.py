@@ -146,6 +146,14 @@ def _ball_average(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def]
     x -= s * slots[0] / (1.0 - m)
 
 
+@form("ball scaled", "step_size momentum", slots=1)
+def _ball_scaled(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def]
+    """Apply e ← m·e + (1 − m)·g; x ← x − s·e: the heavy ball with step size (1 − m)·s."""
+    s, m = hyper
+    slots[0] = m * slots[0] + (1.0 - m) * g
+    x -= s * slots[0]
+
+
 @form("ball dampened", "step_size momentum dampening", slots=1)
 def _ball_dampened(k, g, x, query, slots, hyper):  # type: ignore[no-untyped-def]
     """Apply b ← m·b + (1 − d)·g from b = 0; x ← x − s·b."""

@@ -6,9 +6,12 @@ iteration are the same. All of their points are recorded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+import io
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +19,7 @@ from numpy.typing import NDArray
 from nagbench.core.errors import LostError, one_line
 from nagbench.core.messages import message_type
 from nagbench.core.remote import remote_call
-from nagbench.optimizers.algorithm import Method, make_update
+from nagbench.optimizers.algorithm import Blocks, Method, make_update, shapes_of_blocks
 from nagbench.problems.problem import Problem
 
 Array = NDArray[Any]
@@ -53,10 +56,11 @@ class Trajectory:
 
 @dataclass(frozen=True)
 class Target:
-    """The functions f and ∇f of a float64 point."""
+    """The functions f and ∇f of a float64 point, and the shapes of the parameters that it holds."""
 
     value: Callable[[Array], float]
     gradient: Callable[[Array], Array]
+    blocks: Blocks = ()
 
 
 def target_of(problem: Problem, few: int = 100) -> Target:
@@ -75,7 +79,7 @@ def target_of(problem: Problem, few: int = 100) -> Target:
         The functions.
     """
     if problem.dimension > few:
-        return Target(problem.value, problem.gradient)
+        return Target(problem.value, problem.gradient, problem.blocks)
     no_rows = np.zeros(0, np.int64)
 
     def value(x: Array) -> float:
@@ -88,7 +92,7 @@ def target_of(problem: Problem, few: int = 100) -> Target:
             problem.gradient_kernel(x, problem.data, problem.shape, no_rows, slope)
         return slope
 
-    return Target(value, gradient)
+    return Target(value, gradient, problem.blocks)
 
 
 class Noise:
@@ -102,12 +106,14 @@ class Noise:
     seed : int
         Seed of the random numbers.
     like : ndarray, shape (n,)
-        A point of the run; its dtype sets the size of the errors.
+        A point of the run.
+    precision : data type, optional
+        Sets the size of the errors; by default that of the point.
     """
 
-    def __init__(self, seed: int, like: Array) -> None:
+    def __init__(self, seed: int, like: Array, precision: Any = None) -> None:
         self._random = np.random.default_rng(seed)
-        self._unit = float(np.finfo(like.dtype).eps)
+        self._unit = float(np.finfo(precision or like.dtype).eps)
         self._peak = np.zeros(like.size)
         self.shift = np.zeros(like.size)
 
@@ -122,7 +128,13 @@ class Noise:
 
 
 def runs_of(
-    method: Method, schedule: Schedule, problem: Problem, start: Array, steps: int, seeds: Sequence[int]
+    method: Method,
+    schedule: Schedule,
+    problem: Problem,
+    start: Array,
+    steps: int,
+    seeds: Sequence[int],
+    precision: str | None = None,
 ) -> list[Trajectory] | str:
     """Run a method without noise, and once with the noise of each seed.
 
@@ -140,6 +152,8 @@ def runs_of(
         Number of iterations.
     seeds : sequence of int
         Seeds of the noise.
+    precision : {"float32"}, optional
+        The precision whose rounding the noise imitates; by default that of the start.
 
     Returns
     -------
@@ -147,21 +161,44 @@ def runs_of(
         The runs, or the error in one line: some libraries refuse values only when they are used.
     """
     try:
-        return make_runs(method, schedule, problem, start, steps, list(seeds))
+        return make_runs(method, schedule, problem, start, steps, list(seeds), precision)
     except LostError as error:
         return error.reason
 
 
 @remote_call()
 def make_runs(
-    method: Method, schedule: Schedule, problem: Problem, start: Array, steps: int, seeds: Sequence[int]
+    method: Method,
+    schedule: Schedule,
+    problem: Problem,
+    start: Array,
+    steps: int,
+    seeds: Sequence[int],
+    precision: str | None,
 ) -> list[Trajectory] | str:
     """Do what `runs_of` does, where the method's code lives."""
     try:
-        target, noises = target_of(problem), [None, *(Noise(seed, start) for seed in seeds)]
-        return [follow(method, schedule, target, start, steps, noise) for noise in noises]
+        target, noises = target_of(problem), [None, *(Noise(seed, start, precision) for seed in seeds)]
+        # What an optimizer prints of its own is no result.
+        with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"), _one_thread():
+            return [follow(method, schedule, target, start, steps, noise) for noise in noises]
     except Exception as error:
         return one_line(error)
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Limit PyTorch, where it is in use, to one thread, because on a few coordinates a second one only waits."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        yield
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def follow(
@@ -195,16 +232,18 @@ def follow(
     needs no access to the implementation, because an update that depends on past gradients only moves a shifted point
     as it moves the point itself.
     """
+    if method.driver is not None:
+        return _follow_driver(method, schedule, target, start, steps, noise)
     names = [*method.hyperparameters, *["next_momentum"] * method.next_momentum]
     columns = [[float(value) for value in schedule[name]] for name in names]
     iterate = start.copy()
     query = start.copy() if method.look_ahead else iterate
     slots = np.zeros((method.slots, start.size), start.dtype)
-    gradient, update = np.empty_like(start), make_update(method)
+    gradient, update = np.empty_like(start), make_update(method, target.blocks)
     shift = noise.shift if noise is not None else None
     points, queries, gradients = [_observed(iterate, shift)], [_observed(query, shift)], []
     for k in range(steps):
-        hyper = _hyper(method, columns, k, iterate.dtype)
+        hyper = _hyper(method, columns, k, iterate.dtype, target.blocks)
         if method.observe is not None:
             method.observe(k, target.value(_observed(iterate, shift).astype(np.float64)), iterate, query, slots, hyper)
         exact = target.gradient(_observed(query, shift).astype(np.float64))
@@ -219,7 +258,39 @@ def follow(
     return Trajectory(np.array(points), np.array(queries), np.array(gradients), schedule)
 
 
-def _hyper(method: Method, columns: list[list[float]], k: int, dtype: Any) -> Any:
+def _follow_driver(
+    method: Method, schedule: Schedule, target: Target, start: Array, steps: int, noise: Noise | None
+) -> Trajectory:
+    """Run a method that asks for values and gradients itself; its points are those that it returns from iterations.
+
+    A run that ends early stays where it ended.
+    """
+    hyper = np.array([float(schedule[name][0]) for name in method.hyperparameters])
+    shift = noise.shift if noise is not None else None
+    points = [_observed(start, shift)]
+
+    def value(x: Array) -> float:
+        return target.value(_observed(x, shift).astype(np.float64))
+
+    def gradient(x: Array) -> Array:
+        found = target.gradient(_observed(x, shift).astype(np.float64))
+        return (noise.disturb(found) if noise is not None else found).astype(start.dtype)
+
+    def iterated(x: Array) -> bool:
+        if noise is not None:
+            noise.move(x)
+        points.append(_observed(x, shift))
+        return len(points) > steps
+
+    driver = cast("Callable[..., Array]", method.driver)
+    with np.errstate(all="ignore"):
+        driver(value, gradient, start.copy(), hyper, steps, iterated, *([target.blocks] if method.contextual else []))
+    points = (points + [points[-1]] * steps)[: steps + 1]
+    gradients = [target.gradient(point.astype(np.float64)) for point in points[:-1]]
+    return Trajectory(np.array(points), np.array(points), np.array(gradients), schedule)
+
+
+def _hyper(method: Method, columns: list[list[float]], k: int, dtype: Any, blocks: Blocks) -> Any:
     """Return the hyperparameters of iteration k.
 
     For our updates in single precision they are Python floats, which do not promote the arithmetic to double; a library
@@ -228,6 +299,7 @@ def _hyper(method: Method, columns: list[list[float]], k: int, dtype: Any) -> An
     values = [column[k] for column in columns]
     if method.next_momentum:
         values.append(columns[list(method.hyperparameters).index("momentum")][k + 1])
+    values += shapes_of_blocks(method, blocks)
     return values if dtype != np.float64 and method.session is None else np.array(values)
 
 

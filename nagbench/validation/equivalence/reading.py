@@ -65,6 +65,7 @@ class _Implementation(_Model):
     tested_at: Text
     look_ahead: bool
     forms: Texts
+    diverged_at: Step | None = None
 
 
 class _Line(_Model):

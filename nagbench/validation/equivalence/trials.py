@@ -19,27 +19,48 @@ from nagbench.validation.equivalence.scenarios import Scenario
 
 # With more implementations than this, the plot compares each with the first only.
 _MAX_ALL_PAIRS = 3
+# A run whose gradient has grown by this factor has diverged: equal digits of such points say nothing about a method.
+_GROWTH = 1e10
 
 
 @dataclass(frozen=True)
 class Implementation:
-    """A member that ran, and the forms of the group that it follows."""
+    """A member that ran, and the forms of the group that it follows.
+
+    Attributes
+    ----------
+    name, library, tested_at : str
+        Its name, the library, and the point that it calls its parameters.
+    look_ahead : bool
+        Whether it takes its gradient elsewhere.
+    forms : tuple of str
+        The forms of the group that it follows.
+    diverged_at : int or None
+        The first step at which it has diverged; see `divergence`.
+    """
 
     name: str
     library: str
     tested_at: str
     look_ahead: bool
     forms: tuple[str, ...]
+    diverged_at: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
-class _Runner:
-    """An implementation with its trajectory and the rounding allowance at its points and queries."""
+class Run:
+    """The trajectory of an implementation, and the distance attributed to rounding at its points and query points."""
 
-    entrant: Implementation
     trajectory: Trajectory
     allowed: Array
     allowed_at_query: Array
+
+
+@dataclass(frozen=True, eq=False)
+class _Runner(Run):
+    """A run with its implementation."""
+
+    entrant: Implementation
 
 
 @dataclass(frozen=True)
@@ -245,18 +266,53 @@ def _run_member(
     forms: dict[str, Trajectory],
 ) -> _Runner | str:
     """Run a member and find the forms that it follows. Return the reason if it does not run."""
-    runs = runs_of(method, schedule, problem, start, steps, range(RUNS))
+    found = run_method(method, schedule, problem, start, steps)
+    if isinstance(found, str):
+        return found
+    run, at_query = found.trajectory, found.allowed_at_query
+    followed = tuple(key for key, form in forms.items() if _equal(run.queries, form.points, at_query))
+    entrant = Implementation(name, method.library, method.tested_at, method.look_ahead, followed, divergence(run))
+    return _Runner(run, found.allowed, at_query, entrant)
+
+
+def run_method(
+    method: Method, schedule: Schedule, problem: Problem, start: Array, steps: int, precision: str | None = None
+) -> Run | str:
+    """Run a method, and again with artificial rounding errors; return the reason if it does not run.
+
+    Parameters
+    ----------
+    method, schedule, problem, start, steps, precision
+        See `runs_of`.
+
+    Returns
+    -------
+    Run or str
+        Its trajectory and what is attributed to rounding, or the reason.
+    """
+    runs = runs_of(method, schedule, problem, start, steps, range(RUNS), precision)
     if isinstance(runs, str):
         return runs
     run, *disturbed = runs
-    at_query = allowance(run.queries, [other.queries for other in disturbed])
-    followed = tuple(key for key, form in forms.items() if _equal(run.queries, form.points, at_query))
-    return _Runner(
-        entrant=Implementation(name, method.library, method.tested_at, method.look_ahead, followed),
+    return Run(
         trajectory=run,
         allowed=allowance(run.points, [other.points for other in disturbed]),
-        allowed_at_query=at_query,
+        allowed_at_query=allowance(run.queries, [other.queries for other in disturbed]),
     )
+
+
+def divergence(run: Trajectory) -> int | None:
+    """Return the first step at which a run has diverged, None if it has not.
+
+    It has where a coordinate or the gradient is not finite, or where the gradient has grown to more than 10¹⁰ times the
+    larger of 1 and its norm at the start.
+    """
+    with np.errstate(all="ignore"):
+        norms = np.linalg.norm(run.gradients.astype(np.float64), axis=1)
+    limit = _GROWTH * max(1.0, float(norms[0]))
+    # The negation finds nan as well.
+    lost = [*np.flatnonzero(~(norms <= limit)), *np.flatnonzero(~np.isfinite(run.points).all(axis=1))]
+    return int(min(lost)) if lost else None
 
 
 def _equal(a: Array, b: Array, allowed: Array) -> bool:
@@ -267,12 +323,30 @@ def _equal(a: Array, b: Array, allowed: Array) -> bool:
 def _pairs(group: Group, runners: Sequence[_Runner], forms: dict[str, Trajectory]) -> Iterator[Pair]:
     """Compare each two members."""
     for a, b in itertools.combinations(runners, 2):
-        raw = compare(a.trajectory.points, b.trajectory.points, np.minimum(a.allowed, b.allowed))
-        mapped = None
-        if raw.verdict == DIFFERENT and (a.entrant.look_ahead or b.entrant.look_ahead):
-            allowed = np.minimum(a.allowed_at_query, b.allowed_at_query)
-            mapped = compare(a.trajectory.queries, b.trajectory.queries, allowed)
+        raw, mapped = compare_runs(a, b, look_ahead=a.entrant.look_ahead or b.entrant.look_ahead)
         yield Pair(a.entrant.name, b.entrant.name, raw, mapped, _explain(group, a, b, raw, mapped, forms))
+
+
+def compare_runs(a: Run, b: Run, *, look_ahead: bool) -> tuple[Comparison, Comparison | None]:
+    """Compare two runs at their points and, where these differ and one takes its gradient elsewhere, at their query points.
+
+    Parameters
+    ----------
+    a, b : Run
+        The runs.
+    look_ahead : bool
+        Whether one of them takes its gradient elsewhere than at its parameters.
+
+    Returns
+    -------
+    tuple
+        The comparison at the points, and that at the query points or None.
+    """
+    raw = compare(a.trajectory.points, b.trajectory.points, np.minimum(a.allowed, b.allowed))
+    if raw.verdict != DIFFERENT or not look_ahead:
+        return raw, None
+    allowed = np.minimum(a.allowed_at_query, b.allowed_at_query)
+    return raw, compare(a.trajectory.queries, b.trajectory.queries, allowed)
 
 
 def _explain(

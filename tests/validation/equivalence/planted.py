@@ -88,3 +88,10 @@ class TorchNesterov(torch.optim.SGD):
 def optax_nesterov(learning_rate=1e-3, momentum=0.9):
     """A user's transformation, the step size last."""
     return optax.chain(optax.trace(momentum, nesterov=True), optax.scale_by_learning_rate(learning_rate))
+
+
+@method("scaled", hyperparameters=BOTH, slots=1)
+def scaled(k, gradient, iterate, query, slots, hyper):
+    """Heavy ball with v ← m·v − (1 − m)·g and x ← x + s·v."""
+    slots[0] = hyper[1] * slots[0] - (1.0 - hyper[1]) * gradient
+    iterate += hyper[0] * slots[0]

@@ -1,8 +1,11 @@
 """The certificate against what is known about the libraries, and against PyTorch driven by hand."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
+from command_line import nag
 
 import nagbench
 from nagbench.validation.equivalence.lockstep import target_of
@@ -204,3 +207,23 @@ def test_pytorch_after_a_drop_is_kerass_form_with_a_rescaled_velocity():
         v = m * (s / before) * v - s * g
         w, before = w + m * v - s * g, s
         np.testing.assert_allclose(p.detach().numpy(), w, rtol=0, atol=1e-13)
+
+
+def test_a_scaled_heavy_ball_is_recognized():
+    found = nagbench.verify("momentum", "planted:scaled", scenarios=["constant"])
+    (trial,) = found.trials
+    assert trial.entrants[1].forms == ("ball scaled",)
+    assert "(1 − m)·s" in trial.pairs[0].explanation
+    # The same with that step size is the heavy ball.
+    same = nagbench.verify("planted:scaled:step_size=1e-3", "momentum", scenarios=["constant"])
+    assert set(same.pairs["verdict"]) == {"rounding"}
+
+
+def test_diverging_pairs_are_not_called_equal_without_saying_so():
+    words = ("verify", "momentum", "torch/sgd", "--scenario", "constant", "--set", "step_size=1")
+    found = json.loads(nag(*words, "--format", "json").stdout)
+    (trial,) = found["trials"]
+    assert all(one["diverged_at"] > 0 for one in trial["implementations"])
+    assert "diverged from step" in nag(*words).stdout
+    calm = nagbench.verify("momentum", "torch/sgd", scenarios=["constant"])
+    assert {one.diverged_at for trial in calm.trials for one in trial.entrants} == {None}

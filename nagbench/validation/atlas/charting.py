@@ -1,0 +1,317 @@
+"""Chart one configuration of a sheet: which members coincide, and why the others differ."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from nagbench.problems.problem import Problem
+from nagbench.validation.atlas import adam, newer, others
+from nagbench.validation.atlas.members import Matched, Member, load_member
+from nagbench.validation.atlas.recipes import Choice, Departure, Recipe, departures, describe
+from nagbench.validation.atlas.sheets import DEFAULTS, Configuration
+from nagbench.validation.equivalence.bundles import EquivalenceClass, equivalence_classes, rifts
+from nagbench.validation.equivalence.groups import Group
+from nagbench.validation.equivalence.lockstep import Array, target_of
+from nagbench.validation.equivalence.rounding import DIFFERENT, compare
+from nagbench.validation.equivalence.scenarios import SCENARIOS
+from nagbench.validation.equivalence.trials import (
+    Implementation,
+    Pair,
+    Run,
+    Trial,
+    compare_runs,
+    divergence,
+    run_method,
+)
+
+RECIPES: Mapping[str, Recipe] = {recipe.name: recipe for recipe in (*adam.RECIPES, *others.RECIPES, *newer.RECIPES)}
+# Forms are dropped after these few iterations if nothing follows them.
+_FEW = 6
+# Single precision explains an agreement only if what is attributed to it stays below this part of the distance covered.
+_SINGLE = 1e-2
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Why two classes of a chart differ.
+
+    Attributes
+    ----------
+    a, b : int
+        The positions of the classes.
+    step : int
+        The first step at which all of their members differ.
+    distance : float
+        The largest distance.
+    reasons : tuple of Departure
+        The traits and values in which they differ; empty if no explanation is known.
+    """
+
+    a: int
+    b: int
+    step: int
+    distance: float
+    reasons: tuple[Departure, ...]
+
+
+@dataclass(frozen=True)
+class Charted:
+    """A member of a chart.
+
+    Attributes
+    ----------
+    name : str
+        Its name.
+    form : str
+        The form that it follows, in words; empty if none is known.
+    single : bool
+        Whether it follows it up to the rounding of single precision only, in a run in double precision.
+    diverged_at : int or None
+        The step from which on it has diverged.
+    look_ahead : bool
+        Whether it takes its gradient elsewhere than at the point that it returns.
+    values : mapping of str to float
+        The values of the sheet at which it ran, at first.
+    """
+
+    name: str
+    form: str
+    single: bool
+    diverged_at: int | None
+    look_ahead: bool
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Which members of a configuration coincide in one precision.
+
+    Attributes
+    ----------
+    configuration : Configuration
+        What was compared.
+    precision : str
+        "float64" or "float32".
+    members : tuple of Charted
+        The members that ran.
+    classes : tuple of EquivalenceClass
+        Those that coincide.
+    differences : tuple of Difference
+        One for each two classes.
+    refused : mapping of str to str
+        Why others did not run.
+    """
+
+    configuration: Configuration
+    precision: str
+    members: tuple[Charted, ...]
+    classes: tuple[EquivalenceClass, ...]
+    differences: tuple[Difference, ...]
+    refused: Mapping[str, str]
+
+    def together(self, a: str, b: str) -> bool:
+        """Tell whether two members are in one class."""
+        return any({a, b} <= set(one.names) for one in self.classes)
+
+    def reasons(self, a: str, b: str) -> tuple[Departure, ...] | None:
+        """Return why two members differ: () if they are equal, None if one did not run or no explanation is known."""
+        homes = [i for name in (a, b) for i, one in enumerate(self.classes) if name in one.names]
+        if len(homes) < 2 or homes[0] == homes[1]:
+            return () if len(homes) == 2 else None
+        found = next(one.reasons for one in self.differences if {one.a, one.b} == set(homes))
+        return found or None
+
+
+def chart(
+    configuration: Configuration, precision: str, problem: Problem, steps: int, same: Chart | None = None
+) -> Chart | None:
+    """Run the members of a configuration and compare them.
+
+    Parameters
+    ----------
+    configuration : Configuration
+        What to compare.
+    precision : {"float64", "float32"}
+        The precision of the runs.
+    problem : Problem
+        Where they run.
+    steps : int
+        Number of iterations.
+    same : Chart, optional
+        The chart of the same values, which tells what defaults explain.
+
+    Returns
+    -------
+    Chart or None
+        None if less than two members run.
+    """
+    recipe = RECIPES.get(configuration.recipe)
+    members, refused = [], {}
+    for name in configuration.members:
+        found = load_member(configuration, name, recipe, problem, precision, steps)
+        if isinstance(found, str):
+            refused[name] = found
+        elif found is not None:
+            members.append(found)
+    if len(members) < 2:
+        return None
+    matched = _match(recipe, configuration, members, problem, precision, steps)
+    trial = _trial(configuration, members, refused)
+    classes = equivalence_classes(trial)
+    explainer = _Explainer(configuration, recipe, members, matched, problem, precision, steps, same)
+    return Chart(
+        configuration=configuration,
+        precision=precision,
+        members=tuple(_charted(member, recipe, matched[member.name]) for member in members),
+        classes=tuple(classes),
+        differences=tuple(explainer.difference(i, j, pairs) for i, j, pairs in rifts(trial, classes)),
+        refused=refused,
+    )
+
+
+def _charted(member: Member, recipe: Recipe | None, matched: Matched) -> Charted:
+    form = describe(recipe, matched.choices) if recipe is not None else ""
+    values = {name: float(row[0]) for name, row in member.values.items()}
+    return Charted(
+        member.name, form, matched.single, divergence(member.run.trajectory), member.method.look_ahead, values
+    )
+
+
+def _trial(configuration: Configuration, members: Sequence[Member], refused: Mapping[str, str]) -> Trial:
+    """Return the comparisons of all pairs."""
+    pairs = []
+    for a, b in itertools.combinations(members, 2):
+        raw, mapped = compare_runs(a.run, b.run, look_ahead=a.method.look_ahead or b.method.look_ahead)
+        pairs.append(Pair(a.name, b.name, raw, mapped, ""))
+    entrants = tuple(
+        Implementation(m.name, m.method.library, m.method.tested_at, m.method.look_ahead, ()) for m in members
+    )
+    group = Group(name=configuration.name, title="", base={}, members=(), forms=())
+    return Trial(group, SCENARIOS[configuration.scenario], entrants, tuple(pairs), refused, (), (), np.zeros(0))
+
+
+def _match(
+    recipe: Recipe | None, configuration: Configuration, members: Sequence[Member], problem: Problem, precision: str, steps: int
+) -> dict[str, Matched]:  # fmt: skip
+    """Find the forms that each member follows; those that follow none are tried again up to single precision."""
+    if recipe is None:
+        return {member.name: Matched(()) for member in members}
+    start = problem.start.astype(precision)
+    found = _follow_forms(recipe, configuration, {m.name: m for m in members}, problem, start, steps)
+    lost = {m.name: _in_single(m, problem, start, steps) for m in members if not found[m.name]}
+    again = {name: member for name, member in lost.items() if member is not None and precision == "float64"}
+    single = _follow_forms(recipe, configuration, again, problem, start, steps) if again else {}
+    return {
+        name: Matched(choices or single.get(name, ()), single=bool(single.get(name))) for name, choices in found.items()
+    }
+
+
+def _in_single(member: Member, problem: Problem, start: Array, steps: int) -> Member | None:
+    """Return a member with what the rounding of single precision may do to it; None if that is too much to tell."""
+    run = run_method(member.method, member.schedule, problem, start, steps, "float32")
+    if isinstance(run, str):
+        return None
+    points = run.trajectory.points
+    covered = float(np.abs(points - points[0]).max())
+    return replace(member, run=run) if run.allowed_at_query[-1] <= _SINGLE * covered else None
+
+
+def _follow_forms(
+    recipe: Recipe, configuration: Configuration, members: Mapping[str, Member], problem: Problem, start: Array, steps: int
+) -> dict[str, tuple[Choice, ...]]:  # fmt: skip
+    """Return the forms that members follow from the first to the last iteration, by member."""
+    target, found = target_of(problem), {name: list[Choice]() for name in members}
+    alike: dict[tuple[tuple[str, bytes], ...], list[str]] = {}
+    for name, member in members.items():
+        key = tuple((value, row.tobytes()) for value, row in sorted(member.values.items()))
+        alike.setdefault(key, []).append(name)
+    for names in alike.values():
+        values = members[names[0]].values
+        for choice in recipe.choices(values, configuration.switch):
+            left = names
+            for length in (min(_FEW, steps), steps):
+                points = recipe.follow(choice, values, target, start, length)
+                left = [name for name in left if _follows(members[name].run, points)]
+                if not left:
+                    break
+            for name in left:
+                found[name].append(choice)
+    return {name: tuple(choices) for name, choices in found.items()}
+
+
+def _follows(run: Run, points: Array) -> bool:
+    """Tell whether a run takes its gradients at these points, as far as they go."""
+    length = len(points)
+    return compare(run.trajectory.queries[:length], points, run.allowed_at_query[:length]).verdict != DIFFERENT
+
+
+class _Explainer:
+    """Finds why two classes differ."""
+
+    def __init__(
+        self, configuration: Configuration, recipe: Recipe | None, members: Sequence[Member],
+        matched: Mapping[str, Matched], problem: Problem, precision: str, steps: int, same: Chart | None,
+    ) -> None:  # fmt: skip
+        self._configuration, self._recipe, self._same = configuration, recipe, same
+        self._members = {member.name: member for member in members}
+        self._matched, self._problem, self._steps = matched, problem, steps
+        self._start = problem.start.astype(precision)
+        self._lost: dict[str, Member | None] = {}
+
+    def difference(self, i: int, j: int, pairs: Sequence[Pair]) -> Difference:
+        """Return the difference of two classes, explained by the pair that has the fewest reasons."""
+        steps = [pair.best.parts_at for pair in pairs if pair.best.parts_at is not None]
+        found = [reasons for pair in pairs if (reasons := self._reasons(pair.a, pair.b))]
+        distance = max(pair.best.distance for pair in pairs)
+        return Difference(i, j, max(steps), distance, min(found, key=len, default=()))
+
+    def _reasons(self, a: str, b: str) -> tuple[Departure, ...]:
+        one, other = self._matched[a], self._matched[b]
+        values = self._values(a, b)
+        if self._recipe is not None and one.choices and other.choices:
+            found = departures(self._recipe, one.choices, other.choices) or ()
+            precision = (_single(one.single, other.single),) if one.single != other.single else ()
+            return (*found, *precision, *values)
+        found = self._up_to_single(a, b)
+        if found or self._same is None or self._configuration.name != DEFAULTS:
+            return found
+        # What explains a difference at the same values, and the values that differ.
+        known = self._same.reasons(a, b)
+        return () if known is None else (*known, *values)
+
+    def _values(self, a: str, b: str) -> tuple[Departure, ...]:
+        """Return the values of the sheet in which two members differ: their defaults."""
+        if self._configuration.name != DEFAULTS:
+            return ()
+        one, other = self._members[a].values, self._members[b].values
+        return tuple(
+            Departure(f"default {name}:", f"{one[name][0]:g}", f"{other[name][0]:g}")
+            for name in one
+            if name in other and one[name][0] != other[name][0]
+        )
+
+    def _up_to_single(self, a: str, b: str) -> tuple[Departure, ...]:
+        """Explain a difference by single precision if that accounts for all of it."""
+        if self._start.dtype != np.float64:
+            return ()
+        for name in (a, b):
+            if name not in self._lost:
+                self._lost[name] = _in_single(self._members[name], self._problem, self._start, self._steps)
+        one, other = self._lost[a], self._lost[b]
+        if one is None or other is None:
+            return ()
+        ahead = one.method.look_ahead or other.method.look_ahead
+        raw, mapped = compare_runs(one.run, other.run, look_ahead=ahead)
+        if (mapped or raw).verdict == DIFFERENT:
+            return ()
+        text = "equal up to single precision"
+        return (Departure("precision:", text, f"{text}: one of them computes in it"),)
+
+
+def _single(a: bool, b: bool) -> Departure:
+    words = {True: "computes in single precision", False: "computes in double precision"}
+    return Departure("precision:", words[a], words[b])

@@ -1,0 +1,134 @@
+"""Recipes: an algorithm with the places at which implementations of it are known to depart from each other.
+
+A recipe is one update with a few traits, such as where ε stands. Each choice of an option for every trait is a form. An
+implementation is explained by the forms whose trajectory it follows, and two implementations by the traits in which
+their forms differ. Options come with the formula that they stand for; the first of a trait is the published one.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from nagbench.validation.equivalence.lockstep import Array, Schedule, Target
+
+Choice = Mapping[str, str]
+# step(choice, values, state, k, g, x) returns the next point at which the gradient is taken.
+Step = Callable[[Choice, Mapping[str, float], dict[str, Any], int, Array, Array], Array]
+
+
+@dataclass(frozen=True)
+class Trait:
+    """A place at which implementations of one algorithm differ.
+
+    Attributes
+    ----------
+    name, title : str
+        Its name in a choice, and what readers see.
+    options : mapping of str to str
+        The formula of each option, the published one first.
+    needs : tuple of str
+        Values that must not all be zero for the trait to matter; always if empty.
+    changing : bool
+        Whether it matters only where values change along a run.
+    """
+
+    name: str
+    title: str
+    options: Mapping[str, str]
+    needs: tuple[str, ...] = ()
+    changing: bool = False
+
+    def applies(self, values: Schedule) -> bool:
+        """Tell whether the options can make a difference at these values."""
+        if self.changing and all((row == row[0]).all() for row in values.values()):
+            return False
+        return not self.needs or any((values[name] != 0.0).any() for name in self.needs if name in values)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """An algorithm with traits.
+
+    Attributes
+    ----------
+    name, source : str
+        Its name, and where the first option of every trait is published.
+    traits : tuple of Trait
+        The places at which implementations differ.
+    step : callable
+        ``step(choice, values, state, k, g, x)``.
+    neutral : mapping of str to float
+        Values of what an implementation may lack.
+    """
+
+    name: str
+    source: str
+    traits: tuple[Trait, ...]
+    step: Step
+    neutral: Mapping[str, float] = field(default_factory=dict)
+
+    def choices(self, values: Schedule, switched: Mapping[str, str]) -> Iterator[Choice]:
+        """Yield every combination of options that can make a difference; a switched trait has its option in all of them."""
+        ranges = [
+            [switched[trait.name]] if trait.name in switched
+            else list(trait.options) if trait.applies(values)
+            else [next(iter(trait.options))]
+            for trait in self.traits
+        ]  # fmt: skip
+        for options in itertools.product(*ranges):
+            yield dict(zip((trait.name for trait in self.traits), options, strict=True))
+
+    def follow(self, choice: Choice, values: Schedule, target: Target, start: Array, steps: int) -> Array:
+        """Return the points of a form, shape (steps + 1, n), in the precision of the start."""
+        columns = {name: [float(value) for value in row] for name, row in values.items()}
+        x, state, points = start.copy(), dict[str, Any](), [start.copy()]
+        with np.errstate(all="ignore"):
+            for k in range(steps):
+                gradient = target.gradient(x.astype(np.float64)).astype(start.dtype)
+                now = {name: column[k] for name, column in columns.items()}
+                x = self.step(choice, now, state, k, gradient, x).astype(start.dtype)
+                points.append(x)
+        return np.array(points)
+
+
+@dataclass(frozen=True)
+class Departure:
+    """A trait in which two forms differ, with the formula of each."""
+
+    trait: str
+    a: str
+    b: str
+
+
+def departures(recipe: Recipe, a: Sequence[Choice], b: Sequence[Choice]) -> tuple[Departure, ...] | None:
+    """Return the fewest traits that tell some form of one sequence from some form of the other; None without forms."""
+    titles = {trait.name: trait for trait in recipe.traits}
+    best: tuple[Departure, ...] | None = None
+    for one, other in itertools.product(a, b):
+        found = tuple(
+            Departure(titles[name].title, titles[name].options[one[name]], titles[name].options[other[name]])
+            for name in one
+            if one[name] != other[name]
+        )
+        if best is None or len(found) < len(best):
+            best = found
+    return best
+
+
+def describe(recipe: Recipe, choices: Sequence[Choice]) -> str:
+    """Return a form in words: the options that are not the published ones, of the choice with the fewest of them."""
+    if not choices:
+        return ""
+    firsts = {trait.name: next(iter(trait.options)) for trait in recipe.traits}
+    nearest = min(choices, key=lambda choice: sum(choice[name] != firsts[name] for name in choice))
+    odd = [
+        f"{trait.title} {trait.options[nearest[trait.name]]}"
+        for trait in recipe.traits
+        if nearest[trait.name] != firsts[trait.name]
+    ]
+    return "; ".join(odd) or "as published"

@@ -1,0 +1,1 @@
+"""Find the released version of a package that changed an optimizer's trajectory, count or time."""
