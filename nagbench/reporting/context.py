@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from nagbench.analysis.headlines import headlines
+from nagbench.analysis.headlines import Question, headlines, questions
 from nagbench.analysis.profiles import By, work
 from nagbench.analysis.summary import hyperparameters, selected, summary_of
 from nagbench.analysis.traces import traces_of
@@ -54,6 +54,8 @@ class ReportContext:
         What the results hold of users' problems and optimizers, whose code a report does not run.
     scores : DataFrame, optional
         Runs from held-out and moved starts, as `Results` has them.
+    title : str
+        The title of the page, if it is not to say how many optimizers ran on how many problems.
     """
 
     runs: pd.DataFrame
@@ -66,6 +68,7 @@ class ReportContext:
     certificates: tuple[Certificate | str, ...] = ()
     recorded: Recorded = field(default_factory=Recorded)
     scores: pd.DataFrame | None = None
+    title: str = ""
 
     @functools.cached_property
     def manifest(self) -> dict[str, Any]:
@@ -103,8 +106,18 @@ class ReportContext:
     @functools.cached_property
     def headlines(self) -> list[str]:
         """How NAG compares with momentum and gradient descent, in words."""
+        return headlines(self.verdicts, self._optimizer_of)
+
+    @functools.cached_property
+    def questions(self) -> list[Question]:
+        """How NAG compares with momentum and gradient descent, mode by mode."""
+        return questions(self.verdicts, self._optimizer_of)
+
+    @functools.cached_property
+    def _optimizer_of(self) -> dict[str, str]:
+        """The optimizer of each variant."""
         name = "variant" if "variant" in self.runs else "optimizer"
-        return headlines(self.verdicts, dict(zip(self.runs[name], self.runs["optimizer"], strict=True)))
+        return dict(zip(self.runs[name], self.runs["optimizer"], strict=True))
 
     @functools.cached_property
     def typical(self) -> pd.DataFrame:

@@ -137,7 +137,7 @@ def render_notebook(context: ReportContext) -> str:
 def write_figures(context: ReportContext, folder: Path) -> Iterator[Path]:
     """Write every drawing of the page as a PDF with its title and legend, and yield the paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    figures = [part for section in build_sections(context) for part in section.parts if isinstance(part, Figure)]
+    figures = [part for section in build_sections(context) for part in section.flat() if isinstance(part, Figure)]
     for panel in (panel for figure in figures for panel in figure.panels):
         file = folder / f"{panel.id}.pdf"
         save_figure(panel.paper(), file)

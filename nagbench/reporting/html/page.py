@@ -16,7 +16,6 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from nagbench.analysis.formatting import whole
 from nagbench.core.errors import UsageError
 from nagbench.reporting.context import ReportContext
 from nagbench.reporting.figures.plot_data import PlotData
@@ -24,7 +23,8 @@ from nagbench.reporting.figures.small_paths import PathPicture, render_path_svg
 from nagbench.reporting.figures.style import DARK, MARKERS, figure_style, style_of
 from nagbench.reporting.figures.svg import css_variable, draw_swatch, inline_svg
 from nagbench.reporting.figures.svg_writer import marker_definitions, render_svg
-from nagbench.reporting.html.parts import Figure, Panel, Section, Table, TableCell, TemplatePart
+from nagbench.reporting.html.heading import counted_of, effort_of, settings_of, title_of
+from nagbench.reporting.html.parts import Figure, Fold, Panel, Part, Section, Table, TableCell, TemplatePart
 from nagbench.reporting.html.sections import SECTIONS
 from nagbench.reporting.html.sections.how_to_read import STATUSES, stopping_rules
 
@@ -38,7 +38,6 @@ def render_page(context: ReportContext) -> str:
     values = {
         "manifest": context.manifest,
         "missing": context.missing,
-        "notes": context.notes,
         "known": STATUSES,
         "css": Markup((_HOME / "style.css").read_text(encoding="utf-8")),
         "script": Markup(script),
@@ -47,7 +46,10 @@ def render_page(context: ReportContext) -> str:
         "sections": build_sections(context),
         "markers": Markup(marker_definitions(MARKERS)),
         "shared_swatch": _Swatches(),
-        "tiles": _tiles(context),
+        "title": title_of(context),
+        "settings": settings_of(context),
+        "counted": counted_of(context),
+        "notices": [*context.notes, *effort_of(context)],
         "measures": stopping_rules(context.table),
         "tasks": list(context.tasks.items()),
         "methods": [
@@ -70,26 +72,17 @@ def build_sections(context: ReportContext) -> list[Section]:
 
 def _numbered(sections: list[Section]) -> Iterator[Section]:
     counts = {"figure": 0, "table": 0}
+
+    def number(part: Part) -> Part:
+        if isinstance(part, Fold):
+            return replace(part, parts=tuple(number(inner) for inner in part.parts))
+        if isinstance(part, Figure | Table):
+            counts[part.kind] += 1
+            return replace(part, number=counts[part.kind])
+        return part
+
     for section in sections:
-        parts = []
-        for part in section.parts:
-            if isinstance(part, Figure | Table):
-                counts[part.kind] += 1
-                part = replace(part, number=counts[part.kind])
-            parts.append(part)
-        yield replace(section, parts=tuple(parts))
-
-
-def _tiles(context: ReportContext) -> list[tuple[str, str]]:
-    """Return the numbers at the top of the page, each with its label."""
-    converged = (context.rows["ending"] == "converged").sum()
-    tiles = [
-        (whole(len(context.tasks)), "problems"),
-        (whole(len(context.methods)), "methods"),
-        (whole(context.runs["cell"].nunique()), "cells counted"),
-        (f"{whole(converged)} of {whole(len(context.rows))}", "shown runs converged"),
-    ]
-    return [*tiles, (whole(len(context.machines)), "machines timed")] if len(context.machines) > 1 else tiles
+        yield replace(section, parts=tuple(number(part) for part in section.parts))
 
 
 @cache
@@ -137,7 +130,8 @@ def _sort_value(cell: TableCell) -> Markup:
     if cell.value is None:
         return Markup("")
     value = f"{cell.value:.7g}" if isinstance(cell.value, float) else str(cell.value)
-    return Markup("") if cell.text.replace(",", "") == value else Markup(' data-v="{}"').format(value)
+    plain = cell.text.replace(",", "") == value and not (cell.small or cell.star)
+    return Markup("") if plain else Markup(' data-v="{}"').format(value)
 
 
 class _Swatches:
