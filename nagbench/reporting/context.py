@@ -20,8 +20,10 @@ from nagbench.engine.records import Cell
 from nagbench.experiments.recorded import Recorded, join_recorded
 from nagbench.experiments.results import SCORES, Results
 from nagbench.experiments.selection import select_best_trials
+from nagbench.reporting.figures.style import LineStyle, assign_styles
 from nagbench.reporting.html.ids import Ids
 from nagbench.validation.equivalence.certificate import Certificate
+from nagbench.validation.equivalence.groups import algorithm_of
 from nagbench.validation.equivalence.reading import read
 
 # The defaults of a manifest's entries.
@@ -151,6 +153,11 @@ class ReportContext:
     def optimizers(self) -> dict[str, str]:
         """The optimizer of each method, by the method's label; it decides the style."""
         return dict(zip(self.table["method"], self.table["optimizer"], strict=True))
+
+    @functools.cached_property
+    def styles(self) -> dict[str, LineStyle]:
+        """The style of each optimizer on this page, none twice: hue by algorithm, marker by library."""
+        return assign_styles(self.optimizers.values(), algorithm_of)
 
     @functools.cached_property
     def hyperparameters(self) -> list[str]:

@@ -20,9 +20,10 @@ from nagbench.core.errors import UsageError
 from nagbench.reporting.context import ReportContext
 from nagbench.reporting.figures.plot_data import PlotData
 from nagbench.reporting.figures.small_paths import PathPicture, render_path_svg
-from nagbench.reporting.figures.style import DARK, MARKERS, figure_style, style_of
+from nagbench.reporting.figures.style import DARK, MARKERS, assigned_styles, figure_style, style_of
 from nagbench.reporting.figures.svg import css_variable, draw_swatch, inline_svg
 from nagbench.reporting.figures.svg_writer import marker_definitions, render_svg
+from nagbench.reporting.html.folding import fold
 from nagbench.reporting.html.heading import counted_of, effort_of, settings_of, title_of
 from nagbench.reporting.html.parts import Figure, Fold, Panel, Part, Section, Table, TableCell, TemplatePart
 from nagbench.reporting.html.sections import SECTIONS
@@ -34,8 +35,13 @@ _UNSAFE = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
 
 def render_page(context: ReportContext) -> str:
     """Return the report as one HTML page."""
-    script = (_HOME / "script.js").read_text(encoding="utf-8")
-    values = {
+    with figure_style(), assigned_styles(context.styles):
+        return _environment().get_template("page.html.j2").render(_page_values(context))
+
+
+def _page_values(context: ReportContext) -> dict[str, Any]:
+    script = read_script()
+    return {
         "manifest": context.manifest,
         "missing": context.missing,
         "known": STATUSES,
@@ -57,8 +63,12 @@ def render_page(context: ReportContext) -> str:
             for name, place in context.methods.items()
         ],
     }
-    with figure_style():
-        return _environment().get_template("page.html.j2").render(values)
+
+
+def read_script() -> str:
+    """Return the page's script: its parts in their order, in one scope."""
+    parts = sorted((_HOME / "script").glob("*.js"))
+    return "\n".join(['"use strict";', "(() => {", *(part.read_text(encoding="utf-8") for part in parts), "})();"])
 
 
 def build_sections(context: ReportContext) -> list[Section]:
@@ -67,7 +77,7 @@ def build_sections(context: ReportContext) -> list[Section]:
     for name in ("ids", "links"):
         vars(context).pop(name, None)
     sections = [section for build in SECTIONS if (section := build(context)) is not None]
-    return list(_numbered(sections))
+    return list(_numbered([fold(section, context) for section in sections]))
 
 
 def _numbered(sections: list[Section]) -> Iterator[Section]:
@@ -97,6 +107,7 @@ def _environment() -> jinja2.Environment:
     environment.filters.update(
         render_panel=_render_panel,
         table_json=_table_json,
+        compact_json=lambda thing: json.dumps(thing, separators=(",", ":")),
         render_template=_render_template,
         sort_value=_sort_value,
         markup=Markup,

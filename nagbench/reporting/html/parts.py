@@ -47,8 +47,8 @@ class Panel:
         Makes the drawing for paper, if it is another.
     title, note : str
         Above and below the drawing.
-    method : int or None
-        The method that the drawing is about, with which it is switched off.
+    method, task : int or None
+        The method and the task that the drawing is about, with which it is switched off.
     series : tuple of dict
         The values that can be read in the drawing, a dict for each line.
     along : tuple of str
@@ -64,6 +64,7 @@ class Panel:
     title: str = ""
     note: str = ""
     method: int | None = None
+    task: int | None = None
     series: tuple[Mapping[str, Any], ...] = ()
     along: tuple[str, ...] = ()
     level: float | None = None
@@ -97,6 +98,10 @@ class Figure:
         What CSV holds, if that is not the series.
     definitions : str
         An element that the drawings refer to.
+    css : str
+        How large the drawings are: "wide", "paths" or "small".
+    steps : dict, optional
+        The frame of the drawings of paths, by which the script animates them.
     number : int
     """
 
@@ -109,6 +114,8 @@ class Figure:
     legend: tuple[LegendEntry, ...] = ()
     table: pd.DataFrame | None = None
     definitions: str = ""
+    css: str = ""
+    steps: Mapping[str, Any] | None = None
     number: int = 0
     kind: str = "figure"
 
@@ -199,6 +206,8 @@ class Table:
         ``method``.
     foot : tuple of TableRow
         Rows below the others, which are not sorted with them.
+    mode : str
+        The mode that all rows share.
     number : int
     """
 
@@ -210,6 +219,7 @@ class Table:
     css: str = "cells"
     data: pd.DataFrame | None = None
     foot: tuple[TableRow, ...] = ()
+    mode: str = ""
     number: int = 0
     kind: str = "table"
 
