@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import fnmatch
 import functools
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
 
+from nagbench.analysis.compare import Comparison, compare
 from nagbench.analysis.headlines import Question, headlines, questions
 from nagbench.analysis.profiles import By, work
 from nagbench.analysis.summary import hyperparameters, selected, summary_of
 from nagbench.analysis.traces import traces_of
 from nagbench.analysis.verdicts import verdicts, winners_of
-from nagbench.core.errors import UsageError, one_line
+from nagbench.core.errors import UsageError, one_line, unknown_name
 from nagbench.engine.records import Cell
 from nagbench.experiments.recorded import Recorded, join_recorded
 from nagbench.experiments.results import SCORES, Results
@@ -58,6 +60,10 @@ class ReportContext:
         Runs from held-out and moved starts, as `Results` has them.
     title : str
         The title of the page, if it is not to say how many optimizers ran on how many problems.
+    sections : tuple of str
+        The sections that are shown; all if empty.
+    comparison : Comparison, optional
+        What changed from the first to the second of two directories.
     """
 
     runs: pd.DataFrame
@@ -71,6 +77,8 @@ class ReportContext:
     recorded: Recorded = field(default_factory=Recorded)
     scores: pd.DataFrame | None = None
     title: str = ""
+    sections: tuple[str, ...] = ()
+    comparison: Comparison | None = None
 
     @functools.cached_property
     def manifest(self) -> dict[str, Any]:
@@ -179,6 +187,30 @@ class ReportContext:
         """The id of each row of the table of cells, by `row_key`."""
         return {row_key(row): self.ids("cell", row["mode"], row["cell"]) for row in self.rows.to_dict("records")}
 
+    def only(self, patterns: Sequence[str]) -> ReportContext:
+        """Return the data of the optimizers whose names match one of the patterns.
+
+        Verdicts stay those among all optimizers: leaving out competitors afterwards must not make a verdict surer.
+
+        Raises
+        ------
+        UsageError
+            If a pattern matches none.
+        """
+        name = "variant" if "variant" in self.runs else "optimizer"
+        known = list(dict.fromkeys(self.runs[name].astype(str)))
+        for pattern in patterns:
+            if not fnmatch.filter(known, pattern):
+                raise unknown_name("optimizer", pattern, known)
+        kept = {variant for pattern in patterns for variant in fnmatch.filter(known, pattern)}
+        scores = (
+            self.scores if self.scores is None or name not in self.scores else self.scores[self.scores[name].isin(kept)]
+        )
+        found = replace(self, runs=self.runs[self.runs[name].isin(kept)], scores=scores)
+        among = self.verdicts["a"].isin(kept) & self.verdicts["b"].isin(kept)
+        vars(found)["verdicts"] = self.verdicts[among]
+        return found
+
     def cell(self, key: str) -> Cell | None:
         """Return the cell with this key, None if it is not in the plan."""
         rows = self.plan[self.plan["cell"] == key] if "problem_spec" in self.plan else self.plan
@@ -229,7 +261,18 @@ def build_context(*sweeps: Results) -> ReportContext:
         certificates,
         join_recorded(sweep.recorded for sweep in sweeps),
         _concatenate([sweep.scores for sweep in sweeps]),
+        comparison=_compare(sweeps),
     )
+
+
+def _compare(sweeps: Sequence[Results]) -> Comparison | None:
+    """Return what changed between two directories; None if they are not two, or have no cell in common."""
+    if len(sweeps) != 2:
+        return None
+    try:
+        return compare(*sweeps)
+    except UsageError:
+        return None
 
 
 def _read_certificate(sweep: Results) -> Certificate | str | None:

@@ -16,7 +16,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from nagbench.core.errors import UsageError
+from nagbench.core.errors import UsageError, unknown_name
 from nagbench.reporting.context import ReportContext
 from nagbench.reporting.figures.plot_data import PlotData
 from nagbench.reporting.figures.small_paths import PathPicture, render_path_svg
@@ -36,7 +36,7 @@ _UNSAFE = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
 def render_page(context: ReportContext) -> str:
     """Return the report as one HTML page."""
     with figure_style(), assigned_styles(context.styles):
-        return _environment().get_template("page.html.j2").render(_page_values(context))
+        return template("page.html.j2").render(_page_values(context))
 
 
 def _page_values(context: ReportContext) -> dict[str, Any]:
@@ -45,10 +45,9 @@ def _page_values(context: ReportContext) -> dict[str, Any]:
         "manifest": context.manifest,
         "missing": context.missing,
         "known": STATUSES,
-        "css": Markup((_HOME / "style.css").read_text(encoding="utf-8")),
+        "style": Markup(read_style()),
         "script": Markup(script),
         "digest": "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        "dark": [(css_variable(light), dark) for light, dark in DARK.items()],
         "sections": build_sections(context),
         "markers": Markup(marker_definitions(MARKERS)),
         "shared_swatch": _Swatches(),
@@ -71,12 +70,37 @@ def read_script() -> str:
     return "\n".join(['"use strict";', "(() => {", *(part.read_text(encoding="utf-8") for part in parts), "})();"])
 
 
+def read_style() -> str:
+    """Return the style sheet of pages, with both themes."""
+    dark = [(css_variable(light), color) for light, color in DARK.items()]
+    css = (_HOME / "style.css").read_text(encoding="utf-8")
+    return template("style.css.j2").render(css=Markup(css), dark=dark)
+
+
+def template(name: str) -> jinja2.Template:
+    """Return a template of pages."""
+    return _environment().get_template(name)
+
+
 def build_sections(context: ReportContext) -> list[Section]:
-    """Return the sections that apply, with figures and tables numbered."""
+    """Return the sections that apply and were asked for, with figures and tables numbered.
+
+    Raises
+    ------
+    UsageError
+        If a section that was asked for is not known, or does not apply.
+    """
     # Ids start anew with every page.
     for name in ("ids", "links"):
         vars(context).pop(name, None)
-    sections = [section for build in SECTIONS if (section := build(context)) is not None]
+    builders = {build.__module__.rpartition(".")[2]: build for build in SECTIONS}
+    for name in context.sections:
+        if name.replace("-", "_") not in builders:
+            raise unknown_name("section", name, [known.replace("_", "-") for known in builders])
+    wanted = {name.replace("-", "_") for name in context.sections} or set(builders)
+    sections = [
+        section for name, build in builders.items() if name in wanted and (section := build(context)) is not None
+    ]
     return list(_numbered([fold(section, context) for section in sections]))
 
 

@@ -71,7 +71,7 @@ const addSwitches = (panel) => {
   }));
   const tools = make("p", { class: "tools" });
   const reset = button("Reset everything", "Reset everything", () => { restore(""); remember(); });
-  const link = button("Copy link", "Copy a link to what is chosen", async () => {
+  const link = button("Copy link", "Copy link to what is chosen", async () => {
     try {
       await navigator.clipboard.writeText(location.href);
       say(link, "Copied");
