@@ -62,8 +62,8 @@ class ReportContext:
         The title of the page, if it is not to say how many optimizers ran on how many problems.
     sections : tuple of str
         The sections that are shown; all if empty.
-    comparison : Comparison, optional
-        What changed from the first to the second of two directories.
+    pair : tuple of Results, optional
+        The results of two directories, to be compared.
     """
 
     runs: pd.DataFrame
@@ -78,7 +78,7 @@ class ReportContext:
     scores: pd.DataFrame | None = None
     title: str = ""
     sections: tuple[str, ...] = ()
-    comparison: Comparison | None = None
+    pair: tuple[Results, Results] | None = None
 
     @functools.cached_property
     def manifest(self) -> dict[str, Any]:
@@ -117,6 +117,14 @@ class ReportContext:
     def headlines(self) -> list[str]:
         """How NAG compares with momentum and gradient descent, in words."""
         return headlines(self.verdicts, self._optimizer_of)
+
+    @functools.cached_property
+    def comparison(self) -> Comparison | None:
+        """What changed from the first to the second of two directories; None if they have no cell in common."""
+        try:
+            return None if self.pair is None else compare(*self.pair)
+        except UsageError:
+            return None
 
     @functools.cached_property
     def questions(self) -> list[Question]:
@@ -261,18 +269,8 @@ def build_context(*sweeps: Results) -> ReportContext:
         certificates,
         join_recorded(sweep.recorded for sweep in sweeps),
         _concatenate([sweep.scores for sweep in sweeps]),
-        comparison=_compare(sweeps),
+        pair=(sweeps[0], sweeps[1]) if len(sweeps) == 2 else None,
     )
-
-
-def _compare(sweeps: Sequence[Results]) -> Comparison | None:
-    """Return what changed between two directories; None if they are not two, or have no cell in common."""
-    if len(sweeps) != 2:
-        return None
-    try:
-        return compare(*sweeps)
-    except UsageError:
-        return None
 
 
 def _read_certificate(sweep: Results) -> Certificate | str | None:

@@ -193,6 +193,8 @@ def _data(rows: pd.DataFrame, asked: Sequence[Question]) -> pd.DataFrame:
     if table.empty:
         columns = ["task", "mode", "method", "solved", "of", "iterations", "best", "statuses"]
         return rows[columns]
-    return table.assign(task=table["problem"].map(names))[
+    table["task"] = table["problem"].map(names)
+    order = {task: place for place, task in enumerate(dict.fromkeys(rows["task"]))}
+    return table.sort_values("task", key=lambda tasks: tasks.map(order), kind="stable")[
         ["task", "mode", "a", "b", "ratio", "low", "high", "verdict", "reason", "tolerance"]
     ]
