@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print the shares and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.verdicts", description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, help="independent tunings [20, small: 3]")
-    parser.add_argument("--trials", type=int, help="trials of a tuning [256, small: 128]")
+    parser.add_argument("--trials", type=int, help="trials of a tuning [512, small: 128]")
     parser.add_argument("--reference", type=int, help="trials of the reference [4096, small: 512]")
     parser.add_argument("-p", "--problem", action="append", help="[those of the default sweep, small: two of them]")
     parser.add_argument("-o", "--optimizer", action="append", help="[those of the default sweep, small: three of them]")
@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ["gradient-descent", "momentum", "nesterov"] if small else list(DEFAULT_OPTIMIZERS)
     )
     settings: dict[str, Any] = {"problems": problems, "optimizers": optimizers, "jobs": given.jobs}
-    trials, many = given.trials or (128 if small else 256), given.reference or (512 if small else 4096)
+    trials, many = given.trials or (128 if small else 512), given.reference or (512 if small else 4096)
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         reference = reference_of(place, many, **settings)["verdict"]

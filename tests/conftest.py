@@ -4,6 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
+import zlib
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -14,6 +16,7 @@ _CHOICES = {
     "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "KERAS_BACKEND", "JAX_ENABLE_X64", "JAX_PLATFORMS", "MPLBACKEND",
     "PYTHONDONTWRITEBYTECODE",
 }  # fmt: skip
+_HERE = Path(__file__).parent
 _IDENTITY = ["-c", "user.name=n", "-c", "user.email=e@example.org", "-c", "commit.gpgsign=false"]
 
 
@@ -30,6 +33,18 @@ def pytest_configure(config):
         del os.environ[name]
     # Many tests start processes, and each of them would translate the package anew.
     sys.dont_write_bytecode = False
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark as slow what `slow.txt` names, and of the parameters of each test of problem families two of three."""
+    named = set((_HERE / "slow.txt").read_text(encoding="utf-8").splitlines())
+    for item in items:
+        case = getattr(getattr(item, "callspec", None), "id", "")
+        # By name, so that the tests of a family keep the same problems, each of which is compiled once.
+        left_out = case and item.path.parent.name == "families" and zlib.crc32(case.encode()) % 3
+        if item.nodeid in named or left_out:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture

@@ -32,6 +32,7 @@ class ProgressBar(Progress):
         disabled = quiet or not self._console.is_terminal
         self._bar = Bar(*columns, console=self._console, transient=True, disable=disabled)
         self._task: Any = None
+        self._stage, self._total = "", 0
         self._statuses: Counter[str] = Counter()
 
     def __enter__(self) -> ProgressBar:
@@ -44,8 +45,13 @@ class ProgressBar(Progress):
             self._bar.stop()
 
     def stage(self, name: str, total: int) -> None:
-        """Add the bar of a new stage."""
+        """Add the bar of a new stage; the passes of a tuning, which are stages of one name, share a bar that grows."""
+        if name == self._stage and self._total:
+            self._total += total
+            self._bar.update(self._task, total=self._total)
+            return
         self._statuses.clear()
+        self._stage, self._total = name, total
         self._task = self._bar.add_task(name, total=total, statuses="", visible=total > 0)
 
     def advance(self, count: int, statuses: Mapping[str, int]) -> None:

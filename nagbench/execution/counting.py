@@ -47,7 +47,9 @@ _FIRST_CHUNK, _GROWTH = 8, 8.0
 _MOST_NUMBERS = 2**22
 # Cells that are counted in lanes at once: fewer leave lanes empty while the last cells end. And the seconds that the cells left
 # would take one by one from which on lanes pay, which are compiled first.
-_LANE_CHUNK, _LANES_PAY = 512, 0.5
+_LANE_CHUNK, _LANES_PAY = 512, 0.25
+# The problems and algorithms that this process has compiled lanes for.
+_IN_LANES: set[tuple[Any, str]] = set()
 _FIELDS = ("value", "gradient_norm", "residual", "rises", "overshoot", "rate")
 
 
@@ -61,8 +63,10 @@ def count_in_chunks(
     chunk, table
         Some cells, in the order of the batch, and their outcomes.
     """
-    size, first, lanes = 1, 0, False
     possible, largest = may_count_in_lanes(load_batch(batch)), _largest_chunk(batch)
+    pair = batch.template.problem, batch.template.optimizer
+    first, lanes = 0, possible and pair in _IN_LANES
+    size = min(largest, _LANE_CHUNK) if lanes else 1
     while first < len(batch):
         chunk = batch[first : first + size]
         began = time.perf_counter()
@@ -70,6 +74,8 @@ def count_in_chunks(
         seconds = time.perf_counter() - began
         first += size
         lanes = possible and (lanes or (size > 1 and seconds / size * (len(batch) - first) > _LANES_PAY))
+        if lanes:
+            _IN_LANES.add(pair)
         # The first chunk may have compiled its kernels: it says nothing about how long cells take.
         size = _FIRST_CHUNK if first == 1 else int(size * min(_GROWTH, _CHUNK_SECONDS / max(seconds, 1e-9)))
         size = min(largest, max(size, _LANE_CHUNK if lanes else 1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -86,10 +86,10 @@ class SweepIndex:
         count = self._plan.cells.size
         return _Outcomes(np.full(count, _MISSING, np.uint8), np.empty(count), np.empty(count))
 
-    def read_outcomes(self, store: Store) -> None:
-        """Read the stored outcomes that came from the plan's sources."""
+    def read_outcomes(self, store: Store, kept: MutableMapping[str, pa.Table] | None = None) -> None:
+        """Read the stored outcomes that came from the plan's sources; for ``kept`` see `Store.scan`."""
         known = pa.array(sorted(self._fingerprints), pa.string())
-        for part in store.scan("runs", _OUTCOME_COLUMNS, encoded=True):
+        for part in store.scan("runs", _OUTCOME_COLUMNS, encoded=True, kept=kept):
             tightest = pc.equal(part["tolerance"], self._tolerance)
             self._add_outcomes(part.filter(pc.and_(tightest, pc.is_in(part["fingerprint"], known))))
 

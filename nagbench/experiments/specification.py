@@ -82,7 +82,7 @@ class Spec(BaseModel):
     optimizers: tuple[str, ...] = DEFAULT_OPTIMIZERS
     suites: tuple[str, ...] = ()
     modes: tuple[Mode, ...] | None = None
-    trials: Whole = 256
+    trials: Whole = 512
     replicates: Whole = 8
     sequence: Natural = 0
     textbook: bool = True

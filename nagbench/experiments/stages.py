@@ -100,7 +100,6 @@ def count_cells(
                 raise FailedError(next(text for text in table["error"].to_pylist() if text))
     finally:
         ready.flush()
-    store.compact("runs")
 
 
 def _ends(table: pa.Table) -> dict[str, int]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import math
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,8 @@ from nagbench.experiments.storage.store import SCHEMA, Store
 
 # Cells of a plan that are kept in memory; a longer plan is read back from the disk.
 _MOST_KEPT = 1_000_000
+# Seconds after which a plan that grows is written anew.
+_PLAN_SECONDS = 10.0
 
 
 def run_sweep(
@@ -87,10 +91,12 @@ def run_sweep(
     for kind in KINDS:
         store.discard_damaged(kind)
     with contextlib.closing(make_pool(how)) as pool:
-        desk = _Desk(store, plan, Minima(plan.problems), how, pool, listener, shard, command, fresh, fail_fast)
-        written, manifest = _count_rounds(desk)
+        context = _SweepContext(
+            store, plan, Minima(plan.problems), how, pool, listener, shard, command, fresh, fail_fast
+        )
+        written, manifest = _count_rounds(context)
         if shard is None:
-            manifest = _score_selected(desk, written, manifest)
+            manifest = _score_selected(context, written, manifest)
     results = Results(store, manifest, written.index)
     if shard is None:
         complete(results, written.batches, spec, listener)
@@ -100,7 +106,7 @@ def run_sweep(
 
 
 @dataclass(frozen=True, eq=False)
-class _Desk:
+class _SweepContext:
     """What all stages of counting a sweep need; see `run_sweep`."""
 
     store: Store
@@ -120,68 +126,97 @@ class _Desk:
         count_cells(self.store, work, cells, self.how, self.listener, fail_fast=self.fail_fast, pool=self.pool)
 
 
-def _count_rounds(desk: _Desk) -> tuple[WrittenPlan, dict[str, Any]]:
+def _count_rounds(context: _SweepContext) -> tuple[WrittenPlan, dict[str, Any]]:
     """Count the cells of a plan, and pass by pass those that its tunings ask for. A shard counts part of the first pass."""
-    tunings = tunings_of(desk.plan)
-    passes = max((tuning.passes for tuning in tunings), default=1) if desk.shard is None else 1
+    tunings = tunings_of(context.plan)
+    passes = max((tuning.passes for tuning in tunings), default=1) if context.shard is None else 1
     if not tunings:
-        written = _write_plan(desk, desk.plan)
-        manifest = _write_manifest(desk, written)
-        _count_pending(desk, written.index, written.batches)
+        written = _write_plan(context, context.plan)
+        manifest = _write_manifest(context, written)
+        _count_pending(context, written.index, written.batches)
+        context.store.compact("runs")
         return written, manifest
-    rows, before = list(desk.plan), ""
+    plan, kept = _GrowingPlan(context), dict[str, pa.Table]()
     for number in range(passes):
-        rows += [planned for tuning in tunings for planned in tuning.batches(number)]
-        index = _index_rows(desk, rows)
-        index.read_outcomes(desk.store)
-        # A plan with nothing to count is written after the last pass alone: the same sweep again changes nothing.
-        if index.pending(desk.shard).any() or number == passes - 1:
-            written = _write_plan(desk, rows)
-            manifest = _write_manifest(desk, written)
-            if before and before != written.part:
-                desk.store.discard("plan", before)
-            before = written.part
-            _count_pending(desk, index, rows)
+        asked = [planned for tuning in tunings for planned in tuning.batches(number)]
+        new = [*context.plan, *asked] if number == 0 else asked
+        index = _index_rows(context, new)
+        index.read_outcomes(context.store, kept)
+        plan.add(new, pending=bool(index.pending(context.shard).any()))
+        _count_pending(context, index, new, kept)
         for tuning in tunings:
             tuning.observe(index.lookup)
-    return WrittenPlan(written.part, index, written.batches), manifest
+    context.store.compact("runs")
+    return plan.write()
 
 
-def _index_rows(desk: _Desk, rows: Iterable[PlannedBatch]) -> SweepIndex:
-    index = SweepIndex(min(desk.plan.spec.tolerances))
+class _GrowingPlan:
+    """The plan of a sweep whose tunings ask for further cells. It is written now and then, in case the sweep is stopped."""
+
+    def __init__(self, context: _SweepContext) -> None:
+        self._context, self._rows = context, list[PlannedBatch]()
+        self._part, self._written = "", -math.inf
+
+    def add(self, rows: list[PlannedBatch], *, pending: bool) -> None:
+        """Add cells, some of which are ``pending`` or none. A plan with nothing to count changes nothing."""
+        self._rows += rows
+        if pending and time.monotonic() - self._written > _PLAN_SECONDS:
+            self.write()
+
+    def write(self) -> tuple[WrittenPlan, dict[str, Any]]:
+        """Write the plan so far in place of the one before, and return it with the manifest."""
+        written = _write_plan(self._context, self._rows)
+        manifest = _write_manifest(self._context, written)
+        if self._part and self._part != written.part:
+            self._context.store.discard("plan", self._part)
+        self._part, self._written = written.part, time.monotonic()
+        written.index.read_outcomes(self._context.store)
+        return written, manifest
+
+
+def _index_rows(context: _SweepContext, rows: Iterable[PlannedBatch]) -> SweepIndex:
+    index = SweepIndex(min(context.plan.spec.tolerances))
     for planned in rows:
-        _add_rows(desk, index, planned)
+        _add_rows(context, index, planned)
     return index
 
 
-def _add_rows(desk: _Desk, index: SweepIndex, planned: PlannedBatch) -> None:
+def _add_rows(context: _SweepContext, index: SweepIndex, planned: PlannedBatch) -> None:
     cells, template = planned.cells, planned.cells.template
     group = planned.problem, planned.variant, planned.mode, template.oracle
     fingerprint = fingerprint_of(template.problem, template.optimizer)
-    index.add_plan(cells.ids, group, planned.trials, fingerprint, desk.minima.limits(planned.problem, cells.starts))
+    index.add_plan(cells.ids, group, planned.trials, fingerprint, context.minima.limits(planned.problem, cells.starts))
 
 
-def _count_pending(desk: _Desk, index: SweepIndex, batches: Iterable[PlannedBatch]) -> None:
-    """Count the cells that have no outcome yet."""
-    index.read_outcomes(desk.store)
-    pending = index.pending(desk.shard)
-    desk.count(take_rows(batches, pending), int(np.count_nonzero(pending)))
-    index.read_outcomes(desk.store)
+def _count_pending(
+    context: _SweepContext,
+    index: SweepIndex,
+    batches: Iterable[PlannedBatch],
+    kept: MutableMapping[str, pa.Table] | None = None,
+) -> None:
+    """Count the cells that have no outcome yet; parts of outcomes that are ``kept`` are not read again."""
+    index.read_outcomes(context.store, kept)
+    pending = index.pending(context.shard)
+    if not pending.any():
+        return
+    context.count(take_rows(batches, pending), int(np.count_nonzero(pending)))
+    index.read_outcomes(context.store, kept)
 
 
-def _score_selected(desk: _Desk, counted: WrittenPlan, manifest: dict[str, Any]) -> dict[str, Any]:
+def _score_selected(context: _SweepContext, counted: WrittenPlan, manifest: dict[str, Any]) -> dict[str, Any]:
     """Count what is selected from further starts, and return the manifest with the name of the part of these cells."""
-    spec, store, index = desk.plan.spec, desk.store, counted.index
+    spec, store, index = context.plan.spec, context.store, counted.index
     selected = index.selected()
     winners = index.winners(spec.trials) if spec.replicates > 1 else selected
-    cells = list(scored_cells(desk.plan, counted.batches, winners, selected))
+    cells = list(scored_cells(context.plan, counted.batches, winners, selected))
     if not cells:
         return manifest
-    written = _write_plan(desk, cells)
-    _count_pending(desk, written.index, written.batches)
+    written = _write_plan(context, cells)
+    _count_pending(context, written.index, written.batches)
+    store.compact("runs")
     if manifest.get("scoring") == written.part:
         return manifest
-    manifest = {**store.manifest, "minima": facts_to_plain(desk.minima.facts), "scoring": written.part}
+    manifest = {**store.manifest, "minima": facts_to_plain(context.minima.facts), "scoring": written.part}
     store.write_manifest(manifest)
     return manifest
 
@@ -233,13 +268,13 @@ class WrittenPlan:
     batches: Iterable[PlannedBatch]
 
 
-def _write_plan(desk: _Desk, rows: Iterable[PlannedBatch]) -> WrittenPlan:
-    spec, store = desk.plan.spec, desk.store
-    schema, index, kept = plan_schema(desk.plan), SweepIndex(min(spec.tolerances)), list[PlannedBatch]()
+def _write_plan(context: _SweepContext, rows: Iterable[PlannedBatch]) -> WrittenPlan:
+    spec, store = context.plan.spec, context.store
+    schema, index, kept = plan_schema(context.plan), SweepIndex(min(spec.tolerances)), list[PlannedBatch]()
 
     def tables() -> Iterator[pa.Table]:
         for planned in rows:
-            _add_rows(desk, index, planned)
+            _add_rows(context, index, planned)
             kept.append(planned)
             if index.rows > _MOST_KEPT:
                 kept.clear()
@@ -255,28 +290,28 @@ def sweep_command(folder: Path, *, code: bool) -> str:
     return shlex.join(["python", "-m", "nagbench", "sweep", str(folder / "spec.toml"), "--out", str(folder), *trust])
 
 
-def _write_manifest(desk: _Desk, plan: WrittenPlan) -> dict[str, Any]:
+def _write_manifest(context: _SweepContext, plan: WrittenPlan) -> dict[str, Any]:
     """Write specification and manifest, and return the manifest; one that says the same stays as it is."""
-    store, spec, shard = desk.store, desk.plan.spec, desk.shard
+    store, spec, shard = context.store, context.plan.spec, context.shard
     manifest: dict[str, Any] = {
         "schema": SCHEMA,
         "name": spec.name,
         "spec": spec.model_dump(mode="json"),
         "plan": plan.part,
         "cells": plan.index.cells,
-        "minima": facts_to_plain(desk.minima.facts),
+        "minima": facts_to_plain(context.minima.facts),
         "shard": None if shard is None else f"{shard[0]}/{shard[1]}",
         "versions": dict(library_versions()),
         "machine": machine_facts(),
         "git": git_commit(),
-        "command": desk.command or sweep_command(store.folder, code=bool(code_of_spec(spec))),
+        "command": context.command or sweep_command(store.folder, code=bool(code_of_spec(spec))),
     }
     machines = {machine_facts()["id"]: {**machine_facts(), "versions": dict(library_versions())}}
     text = spec_to_toml(spec)
-    if (store.folder / "manifest.json").exists() and not desk.fresh:
+    if (store.folder / "manifest.json").exists() and not context.fresh:
         before = store.manifest
         machines = {**before.get("machines", {}), **machines}
-        manifest["minima"] = _with_known_starts(desk.minima, before)
+        manifest["minima"] = _with_known_starts(context.minima, before)
         if before.get("machines") == machines and all(
             before.get(name) == value for name, value in manifest.items() if name != "command"
         ):
@@ -290,7 +325,7 @@ def _write_manifest(desk: _Desk, plan: WrittenPlan) -> dict[str, Any]:
     store.write("spec.toml", text)
     manifest |= {"machines": machines, "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")}
     store.write_manifest(manifest)
-    if desk.fresh:
+    if context.fresh:
         store.drop_other_plans(plan.part)
     return manifest
 

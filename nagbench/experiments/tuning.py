@@ -1,12 +1,12 @@
 """Search for good hyperparameters: the trials of one replicate of mode tuned.
 
-The trials come in blocks, each as long as all before it, so that the first half of the trials is the whole of a tuning with
-half as many. The first block is spread evenly over the ranges. Of each further block one half continues that sequence, and the
-other half is spread over two boxes around the best setting so far.
+The trials come in blocks. The first block is spread evenly over the ranges. Of each further block a quarter continues that
+sequence, and the rest is spread over a box around the best setting so far, which is halved when a block has found no better
+one. Blocks end at half of the trials, so that these are the whole of a tuning with half as many.
 
-Every trial runs from the first start, and the best of its block, its finalists, then run from all others. Runs from the first
-start end at a small multiple of the best count so far, because those that take longer are no finalists. What is asked for
-depends on the outcomes of earlier passes alone, never on their order.
+Every trial runs from the first start, and the best of its block, its finalists, then run from all others. Runs end at a small
+multiple of the best count so far, because those that take longer are no candidates. What is asked for depends on the outcomes
+of earlier passes alone, never on their order.
 """
 
 from __future__ import annotations
@@ -24,15 +24,16 @@ from nagbench.experiments.sobol import sobol_points
 from nagbench.experiments.specification import Spec
 from nagbench.problems.problem import Floats, Ints
 
-# The longest first block.
-_FIRST_BLOCK = 16
-# The boxes around the best setting so far, how much smaller the next one is, and the part of a block that is not in them.
-_BOXES, _NARROWER, _SPREAD_PART = 3, 3.0, 4
-# Runs from the first start end at this multiple of the best count; at this part of the budget where so many trials that are
-# spread evenly did not converge.
-_PATIENCE, _HOPELESS, _ENOUGH = 4, 8, 16
-# At most this part of a block are finalists.
-_FINALISTS = 4
+# Blocks are of this size, and later of this part of the trials before them.
+_SHORTEST_BLOCK, _BLOCK_PART = 16, 8
+# The part of a block that is not near the best setting so far, and the part of it that are finalists.
+_SPREAD_PART, _FINALISTS = 4, 4
+# Runs from the first start end at this multiple of the best count, and those of finalists at this multiple of the best median.
+_PATIENCE, _FINALISTS_PATIENCE = 4, 8
+# While nothing has converged, runs from the first start end at this part of the budget, and so many finalists have all of it.
+_HOPELESS, _LAST_HOPES = 16, 2
+# A search ends when its box has shrunk to this part of the ranges.
+_SETTLED = 4e-3
 
 
 def block_sizes(trials: int) -> list[int]:
@@ -40,15 +41,20 @@ def block_sizes(trials: int) -> list[int]:
 
     Examples
     --------
-    >>> block_sizes(256)
-    [16, 16, 32, 64, 128]
+    >>> block_sizes(64)
+    [16, 16, 16, 16]
+    >>> block_sizes(512)[-3:]
+    [45, 51, 52]
     >>> block_sizes(5)
     [2, 3]
     """
-    ends = [trials, trials // 2]
-    while ends[-1] > _FIRST_BLOCK:
-        ends.append(ends[-1] // 2)
-    return [size for size in np.diff([0, *reversed(ends)]).tolist() if size > 0]
+    sizes: list[int] = []
+    for end in (trials // 2, trials):
+        while (left := end - sum(sizes)) > 0:
+            size = max(_SHORTEST_BLOCK, sum(sizes) // _BLOCK_PART)
+            # What would be left of less than a block joins the last one.
+            sizes.append(left if left < 2 * size else size)
+    return sizes
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,6 +134,8 @@ class Search:
     _tried: _Tried | None = None
     _finalists: _Tried | None = None
     _least: float = math.inf
+    _best: int = -1
+    _reach: float = math.inf
     _spread: int = 0
     _asked: int = 0
     _blocks: list[int] = field(default_factory=list)
@@ -149,7 +157,10 @@ class Search:
         if number % 2:
             if self._finalists is not None and self.starts > 1:
                 found = self._finalists
-                yield Request(found.numbers, found.points, 1, self.starts, self.spec.budget)
+                yield Request(found.numbers, found.points, 1, self.starts, self._finalists_patience())
+            return
+        self._finalists = None
+        if self._is_over():
             return
         size = self._blocks[number // 2]
         if number == 0 and self.textbook is not None:
@@ -158,28 +169,47 @@ class Search:
         near = size - size // _SPREAD_PART if self._tried is not None and number else 0
         points = np.vstack([self._everywhere.random(size - near), self._points_near_the_best(near)])
         if size:
-            yield Request(self._take(size), points, 0, 1, self._patience())
+            yield Request(self._take(size), points, 0, 1, self._patience(number))
         self._spread += size - near
+
+    def _is_over(self) -> bool:
+        """Tell whether further trials would change nothing: the box is small, or half of the trials solved nothing."""
+        hopeless = math.isinf(self._least) and self._asked >= self.spec.trials // 2 > 0
+        return self._reach < _SETTLED or hopeless
 
     def _take(self, count: int) -> Ints:
         self._asked += count
         return np.arange(self._asked - count, self._asked)
 
-    def _patience(self) -> int:
+    def _patience(self, number: int) -> int:
         """Return the budget of runs from the first start."""
         if math.isfinite(self._least):
-            return min(self.spec.budget, 1 << math.ceil(math.log2(_PATIENCE * max(self._least, 1.0))))
-        return max(1, self.spec.budget // _HOPELESS) if self._spread >= _ENOUGH else self.spec.budget
+            return self._multiple(_PATIENCE, self._least)
+        return max(1, self.spec.budget // _HOPELESS) if number else self.spec.budget
+
+    def _finalists_patience(self) -> int:
+        """Return the budget of runs from the other starts."""
+        median = math.inf if self._tried is None else float(np.median(self._tried.best(1).scores))
+        return self._multiple(_FINALISTS_PATIENCE, max(median, self._least))
+
+    def _multiple(self, times: int, count: float) -> int:
+        """Return the power of two above a multiple of a count, because equal budgets are counted together."""
+        if not times * count < self.spec.budget:
+            return self.spec.budget
+        return min(self.spec.budget, 1 << math.ceil(math.log2(times * max(count, 1.0))))
 
     def _points_near_the_best(self, count: int) -> Floats:
         dimensions = len(self.variant.free)
         if self._tried is None or not count:
             return np.zeros((0, dimensions))
-        best = self._tried.best(1).points
-        # About twice the distance between settings that are spread evenly.
-        reach = max(1, self._spread) ** (-1.0 / dimensions)
-        reaches = (reach * _NARROWER ** -(np.arange(count) * _BOXES // count).astype(float))[:, None]
-        low, high = np.clip(best - reaches, 0.0, 1.0), np.clip(best + reaches, 0.0, 1.0)
+        best = self._tried.best(1)
+        if math.isinf(self._reach):
+            # About twice the distance between settings that are spread evenly.
+            self._reach = float(max(1, self._spread) ** (-1.0 / dimensions))
+        elif self._best == best.numbers[0]:
+            self._reach *= 0.5
+        self._best = int(best.numbers[0])
+        low, high = np.clip(best.points - self._reach, 0.0, 1.0), np.clip(best.points + self._reach, 0.0, 1.0)
         return np.asarray(low + self._near.random(count) * (high - low))
 
     def observe(self, outcomes: Sequence[tuple[Request, Floats, Floats]]) -> None:
@@ -195,9 +225,16 @@ class Search:
             if request.last == self.starts:
                 self._add(tried)
             else:
-                solved = int(np.isfinite(scores).any(axis=1).sum())
-                # Where nothing converged, one goes on that all starts say so.
-                self._finalists = tried.best(max(1, min(self.spec.finalists, -(-len(scores) // _FINALISTS), solved)))
+                self._finalists = self._candidates(tried, request)
+
+    def _candidates(self, tried: _Tried, request: Request) -> _Tried | None:
+        """Return the trials of a block that are run from all starts."""
+        solved = int(np.isfinite(tried.scores).any(axis=1).sum())
+        if not solved and request.budget == self.spec.budget and math.isinf(self._least):
+            # Nothing has converged yet: some go on, so that all starts say so.
+            return tried.best(_LAST_HOPES)
+        most = min(self.spec.finalists, -(-len(tried.scores) // _FINALISTS), solved)
+        return tried.best(most) if most else None
 
     def _add(self, tried: _Tried) -> None:
         self._tried = tried if self._tried is None else self._tried.joined(tried)

@@ -42,7 +42,7 @@ def test_every_trial_runs_from_the_first_start_and_finalists_from_all_others():
     first = np.concatenate([request.numbers for request in asked if request.first == 0])
     assert first.tolist() == list(range(64))
     others = [request for request in asked if request.first == 1]
-    assert [request.numbers.size for request in others] == [3, 3, 3]
+    assert [request.numbers.size for request in others] == [3, 3, 3, 3]
     assert all(request.last == 3 for request in others)
 
 
@@ -64,6 +64,28 @@ def test_runs_from_the_first_start_end_at_a_small_multiple_of_the_best_count():
     budgets = [request.budget for request in _searched(64, _valley) if request.first == 0]
     assert budgets[0] == 10**6
     assert all(4 * 100 <= budget <= 8 * 10_000 for budget in budgets[1:])
+
+
+def test_runs_of_finalists_end_at_a_small_multiple_of_the_best_median():
+    budgets = [request.budget for request in _searched(64, _valley) if request.first == 1]
+    assert budgets[0] == 10**6
+    assert all(8 * 100 <= budget <= 16 * 10_000 for budget in budgets[1:])
+
+
+def test_a_search_that_has_settled_ends_at_the_best():
+    asked = [request for request in _searched(4096, _valley) if request.first == 0]
+    points = np.concatenate([request.points for request in asked])
+    assert len(points) < 1000
+    assert min(_valley(point, 0) for point in points) < 101.0
+
+
+def test_a_search_that_solves_nothing_gives_up_at_half_of_its_trials():
+    asked = _searched(128, lambda point, start: np.inf)
+    first, others = ([request for request in asked if request.first == start] for start in (0, 1))
+    assert sum(request.numbers.size for request in first) == 64
+    assert [request.budget for request in first] == [10**6, *[10**6 // 16] * 3]
+    # Two trials say so from all starts, with the whole budget.
+    assert [(request.numbers.size, request.budget) for request in others] == [(2, 10**6)]
 
 
 @settings(max_examples=20)
