@@ -117,11 +117,22 @@ def questions(table: pd.DataFrame, optimizers: Mapping[str, str]) -> list[Questi
 def _questions(table: pd.DataFrame, first: str, second: str, algorithms: tuple[str, str]) -> Iterator[Question]:
     one, two = (_NAMES.get(name, name) for name in algorithms)
     of_pair = table[(table["a"].eq(first) & table["b"].eq(second)) | (table["a"].eq(second) & table["b"].eq(first))]
-    for (mode, oracle, tolerance), rows in of_pair.groupby(["mode", "oracle", "tolerance"], sort=False):
+    for (mode, oracle, _), rows in of_pair.groupby(["mode", "oracle", "tolerance"], sort=False):
         turned = [oriented(row, first) for row in rows.to_dict("records")]
         each = tuple(row for row in turned if row["problem"] != ALL)
         over_all = next((row for row in turned if row["problem"] == ALL), None)
-        yield Question(one, two, *algorithms, first, second, str(mode), str(oracle), float(tolerance), each, over_all)
+        yield Question(
+            one,
+            two,
+            *algorithms,
+            first,
+            second,
+            str(mode),
+            str(oracle),
+            float(rows["tolerance"].iloc[0]),
+            each,
+            over_all,
+        )
 
 
 def headlines(table: pd.DataFrame, optimizers: Mapping[str, str]) -> list[str]:

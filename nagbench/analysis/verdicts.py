@@ -271,7 +271,7 @@ def _join(*notes: str) -> str:
 
 
 def _row(found: Interval, verdict: str, reason: str) -> dict[str, Any]:
-    ratio, low, high = (math.exp(value) if value < 700.0 else math.inf for value in found)
+    ratio, low, high = (math.inf if value >= 700.0 else math.exp(value) for value in found)
     return {"ratio": ratio, "low": low, "high": high, "verdict": verdict, "reason": reason}
 
 

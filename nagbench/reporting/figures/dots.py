@@ -50,7 +50,7 @@ def draw_ratio(row: Mapping[Any, Any], axis: Axis, colors: tuple[str, str], *, d
     one = _place(axis, 1.0)
     parts = [f'<path d="{_grid(axis)}" stroke="{themed_color(RULE)}" stroke-width=".5" stroke-dasharray="1 2"/>']
     parts.append(f'<path d="M{one} 0V{_HEIGHT:g}" stroke="{themed_color(MUTED)}" stroke-width="1"/>')
-    if not math.isnan(row["ratio"]):
+    if not math.isnan(row["ratio"]) and row["verdict"] != "neither":
         color = themed_color({"a": colors[0], "b": colors[1]}.get(str(row["verdict"]), MUTED))
         fill = color if row["verdict"] in ("a", "b") else themed_color(PAPER)
         if not math.isnan(row["low"]):

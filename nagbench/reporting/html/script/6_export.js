@@ -99,7 +99,7 @@ const addFigureTools = (figure) => {
     tools.append(
       button("SVG", `Save as SVG: ${id}`, () => saveText(`${id}.svg`, "image/svg+xml", compose(figure).text)),
       button("PNG", `Save as PNG: ${id}`, async () => save(`${id}.png`, await bitmap(figure))),
-      button("Copy image", `Copy as image: ${id}`, (event) => copyImage(figure, event.currentTarget)),
+      button("Copy image", `Copy image: ${id}`, (event) => copyImage(figure, event.currentTarget)),
     );
   }
   if (dataOf(figure) || all(".picture", figure).some((picture) => plots.has(picture))) {

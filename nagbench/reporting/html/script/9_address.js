@@ -85,7 +85,7 @@ document.documentElement.classList.add("live");
 plots.forEach((plot) => plot.listen());
 all("figure.card").forEach((figure) => { addFigureTools(figure); addLegend(figure); });
 all(".switches").forEach((panel) => { addSwitches(panel); addDrawer(panel); });
-all("main > section").forEach(addFoldTools);
+all("main > section:not([aria-labelledby=found])").forEach(addFoldTools);
 all("figure.card, figure.table").forEach(addKeys);
 addBrush();
 restore(fragment().query);

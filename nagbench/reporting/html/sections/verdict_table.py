@@ -60,7 +60,14 @@ class _Pair:
 
 
 def _interval(row: Mapping[Any, Any]) -> str:
-    if math.isnan(row["low"]) or row["ratio"] in (0.0, math.inf) or "fewer than" in row["reason"]:
+    nothing = (row["low"], row["high"]) == (0.0, math.inf)
+    if (
+        math.isnan(row["low"])
+        or nothing
+        or row["verdict"] == "neither"
+        or row["ratio"] in (0.0, math.inf)
+        or "fewer than" in row["reason"]
+    ):
         return ""
     return f"{_short(row['low'])}–{_short(row['high'])}"
 
@@ -160,9 +167,9 @@ def _failed(rows: pd.DataFrame, *, many: bool) -> str:
     by_end: dict[str, list[str]] = {}
     for row in failed.to_dict("records"):
         share = "" if row["solved"] == 0 else f" {row['of'] - row['solved']}/{row['of']}"
-        by_end.setdefault(_end(row), []).append(f"{row['method']}{share}")
-    if many and len(failed) > _MOST_OPEN:
-        return "; ".join(f"{len(names)} {end}" for end, names in by_end.items())
+        by_end.setdefault(str(row["ending"]) if many else _end(row), []).append(f"{row['method']}{share}")
+    if many and len(failed) > 1:
+        return ", ".join(f"{len(names)} {end}" for end, names in by_end.items())
     return "; ".join(f"{listed(names)}: {end}" for end, names in by_end.items())
 
 
