@@ -331,7 +331,7 @@ def test_surfaces_stay_within_their_cards(visit: Callable[..., Any], width: int)
     assert outside(page, drawn, "figure.card") == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_the_print_has_all_and_nothing_stands_out(visit: Callable[..., Any], scheme: str) -> None:
     """An A4 sheet less its margins is 703 pixels wide, and 1,031 in landscape, in which wide tables stand."""
     page = visit(viewport={"width": 1031, "height": 700}, color_scheme=scheme)
@@ -486,8 +486,15 @@ def test_a_figure_is_one_stop_of_the_tab_key_and_enter_leads_inside(visit: Calla
     assert page.evaluate("document.activeElement.id") == CURVES[1:]
 
 
-@pytest.mark.parametrize("width", [375, 1280])
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("width", "theme"),
+    [
+        (375, "dark"),
+        (1280, "light"),
+        pytest.param(375, "light", marks=pytest.mark.slow),
+        pytest.param(1280, "dark", marks=pytest.mark.slow),
+    ],
+)
 def test_axe_finds_nothing_serious(visit: Callable[..., Any], width: int, theme: str) -> None:
     page = visit(viewport={"width": width, "height": 800}, color_scheme=theme)
     open_switches(page)
