@@ -347,7 +347,7 @@ def test_the_print_has_all_and_nothing_stands_out(visit: Callable[..., Any], sch
     assert wide >= 3
     page.set_viewport_size({"width": 703, "height": 1000})
     assert page.evaluate("document.documentElement.scrollWidth") <= 703
-    for absent in ("nav", ".switches", ".tools", ".skip", "button", "#cells"):
+    for absent in ("nav", ".switches", ".tools", ".skip", ".open-all", "#cells"):
         assert page.locator(f"{absent}:visible").count() == 0, absent
     assert page.locator("figure.card:visible").count() > 8
     assert outside(page, "figure.card .plot > svg", "figure.card") == []

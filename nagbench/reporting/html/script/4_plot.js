@@ -124,7 +124,7 @@ class Plot {
         const edge = (y) => this.points({ x, y, per: series.per }, axes);
         one("path", band).setAttribute("d", path([...edge(low), ...edge(high).reverse()]) + "Z");
       }
-      if (this.view) this.groups(place).forEach((group) => group.setAttribute("clip-path", `url(#${this.picture.id}-clip)`));
+      if (this.view) this.groups(place).forEach((group) => group.setAttribute("clip-path", `url(${"#"}${this.picture.id}-clip)`));
     });
     if (this.view) this.clip();
     this.moveTolerance(axes.y);
