@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from nagbench.core import arguments
+from nagbench.core.notebook import rows_as_html
 from nagbench.problems.problem import Problem
 from nagbench.validation.equivalence import certificate
 from nagbench.validation.equivalence.certificate import PROBLEM, STEPS
@@ -57,6 +58,20 @@ class Certificate(certificate.Certificate):
         True
         """
         return _with_plot(read(text))
+
+    def __repr__(self) -> str:
+        groups = ", ".join(dict.fromkeys(trial.group.name for trial in self.trials))
+        return f"Certificate({groups!r}, problem={self.problem!r}, steps={self.steps}, pairs={len(self.pairs)})"
+
+    def _repr_html_(self) -> str:
+        """Return the verdict of every pair, as a table for a notebook."""
+        rows = [
+            (trial.group.name, trial.scenario.name, pair.a, pair.b, pair.best.verdict, pair.explanation)
+            for trial in self.trials
+            for pair in trial.pairs
+        ]
+        columns = ("group", "scenario", "a", "b", "verdict", "why")
+        return rows_as_html(f"{self.problem}, {self.steps} iterations", columns, rows)
 
     def plot(self) -> Figure:
         """Plot the distance of every implementation from the first of its group against the step.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from numpy.typing import ArrayLike
 
+from nagbench.core import arguments
 from nagbench.core.measures import Measure
 from nagbench.core.remote import Pulse
 from nagbench.engine import single_run
-from nagbench.engine.records import Run
+from nagbench.engine.records import UNREACHABLE, Run
 from nagbench.optimizers.algorithm import Optimizer
 from nagbench.problems.problem import Problem
 
@@ -25,6 +26,7 @@ def run(
     seed: int = 0,
     start: ArrayLike | None = None,
     path: bool = False,
+    iterations: int | None = None,
     relative: bool = False,
     measure_every: int | None = None,
     engine: str | None = None,
@@ -54,6 +56,9 @@ def run(
         Replaces the start of the problem.
     path
         Whether to keep every iterate in ``run.path``.
+    iterations
+        Run exactly this many iterations and keep the path; it replaces tolerance and budget. A run ends before only where the
+        measure is 0 or the run diverges, stalls or fails.
     relative
         Whether to divide the measure by its value at the start.
     measure_every
@@ -88,6 +93,12 @@ def run(
     >>> run.predicted_iterations
     39
 
+    ``iterations`` runs exactly so many:
+
+    >>> run = nagbench.run("bowl", "nesterov:step_size=0.1,momentum=0.3", iterations=30)
+    >>> run.iterations, len(run.path)
+    (30, 31)
+
     ``path`` keeps the iterates, one per row, the start first:
 
     >>> nagbench.run("bowl", "gradient-descent:step_size=0.1", start=[1, 1], budget=2, path=True).path.round(2)
@@ -95,6 +106,8 @@ def run(
            [0.8 , 0.8 ],
            [0.64, 0.64]])
     """
+    if iterations is not None:
+        budget, tolerance, path = arguments.whole("iterations", iterations, 0, 2**53 - 1), UNREACHABLE, True
     return single_run.run(
         problem, optimizer, measure=measure, tolerance=tolerance, budget=budget, oracle=oracle, seed=seed, start=start,
         path=path, relative=relative, measure_every=measure_every, engine=engine, pulse=pulse,

@@ -5,18 +5,23 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nagbench.api.notebook_bar import NotebookBar, in_notebook
+from nagbench.api.plots import SweepPlots
 from nagbench.core import arguments
 from nagbench.core import trust as core_trust
 from nagbench.core.environment import one_thread
+from nagbench.core.errors import UsageError
+from nagbench.core.here import is_here
 from nagbench.engine.fingerprints import clear_caches
 from nagbench.execution.deadline import Deadline
 from nagbench.execution.executors import Execution, check_execution, limits_of
 from nagbench.execution.sandbox import sandboxed
 from nagbench.experiments.merge import merge_results
-from nagbench.experiments.names import code_only_results_name
+from nagbench.experiments.names import code_of_spec, code_only_results_name
 from nagbench.experiments.results import Results, load_results
 from nagbench.experiments.serialize import text_of_optimizer, text_of_problem
 from nagbench.experiments.specification import Spec, read_spec, validate_spec
@@ -73,6 +78,43 @@ class Sweep(Results):
         from nagbench.analysis.verdicts import verdicts_of
 
         return verdicts_of(self)
+
+    def summary(self) -> pd.DataFrame:
+        """Return one row for each problem, mode and optimizer; see `nagbench.analysis.summary.summary`.
+
+        Examples
+        --------
+        >>> import nagbench
+        >>> sweep = nagbench.sweep(
+        ...     problems=["bowl"], optimizers=["nesterov"], modes=["theory"], timing=False, out="results/summed"
+        ... )
+        >>> sweep.summary()[["task", "mode", "method", "iterations", "solved", "of"]]
+           task    mode    method  iterations  solved  of
+        0  bowl  theory  nesterov         1.0       1   1
+        """
+        from nagbench.analysis.summary import summary
+        from nagbench.analysis.verdicts import winners_of
+
+        return summary(self.shown, self.timings, winners_of(self.verdicts))
+
+    def best(self) -> pd.DataFrame:
+        """Return the optimizer that needs the fewest iterations, for each problem and mode.
+
+        ``winner`` is empty where the verdicts decide none; ``fewest`` has the least median of ``iterations`` in any case, and
+        is empty where none solved the problem.
+        """
+        from nagbench.analysis.best import best_of
+
+        return best_of(self.summary())
+
+    @property
+    def plot(self) -> SweepPlots:
+        """The figures on matplotlib's axes: ``plot.curves()``, ``.profile()``, ``.map()``, ``.paths()`` and ``.verdicts()``."""
+        return SweepPlots(self)
+
+    def __repr__(self) -> str:
+        missing = f", {self.missing} missing" if self.missing else ""
+        return f"Sweep({str(self.store.folder)!r}, {self.manifest['cells']} cells{missing})"
 
     def _repr_html_(self) -> str:
         """Return the findings and the summary for a notebook."""
@@ -245,7 +287,7 @@ def sweep(
     command
         The command that repeats the sweep, for the manifest.
     progress
-        Told of the progress and of warnings.
+        Told of the progress and of warnings. By default a notebook shows a bar, and anything else nothing.
     **settings
         Any other key of a specification, such as ``modes``, ``trials``, ``starts``, ``tolerances`` or ``budget``; replaces
         that of ``spec``.
@@ -284,20 +326,36 @@ def sweep(
         settings["problems"] = _text_forms(problems, text_of_problem)
     if optimizers is not None:
         settings["optimizers"] = _text_forms(optimizers, text_of_optimizer)
-    listener = progress or Progress()
+    bar = NotebookBar() if progress is None and in_notebook() else None
+    listener = progress or bar or Progress()
     checked = _make_spec(spec, {name: value for name, value in settings.items() if value is not None}, trust, listener)
     execution = Execution(jobs, executor, scheduler, limits_of(cell_timeout, cell_memory))
     check_execution(execution, shard)
+    execution = _in_one_process(checked, execution)
     clear_caches()
     deadline = None if timeout is None else Deadline(timeout)
     listener = with_deadline(listener, deadline)
     with (
+        contextlib.closing(bar) if bar else contextlib.nullcontext(),
         deadline.alarm() if deadline else contextlib.nullcontext(),
         one_thread(),
         sandboxed(execution.limits, listener.pulse),
     ):
         results = run_sweep(checked, execution, shard, out, listener, fresh=fresh, command=command, fail_fast=fail_fast)
     return _with_report(results)
+
+
+def _in_one_process(spec: Spec, execution: Execution) -> Execution:
+    """Return how a sweep runs: with functions of a notebook in this process, as no other has them."""
+    own = [path for path in code_of_spec(spec) if is_here(path)]
+    if not own:
+        return execution
+    if execution.jobs not in (None, 1) or execution.executor != "local" or execution.limits.given:
+        raise UsageError(
+            f"{own[0]} is defined in this notebook or script, and only this process can run it: with jobs=1, and without "
+            "cell_timeout and cell_memory; in a module of its own it has all of them"
+        )
+    return replace(execution, jobs=1)
 
 
 def _with_report(results: Results) -> Sweep:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nagbench.core.errors import UsageError
+from nagbench.core.errors import UsageError, truncate
 from nagbench.core.visible import not_a_formula, visible
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # A row printed into a pipe stays on one line, however long it is.
 _UNLIMITED = 100_000
+_PIPE = 100
 _USUALLY_CONSTANT = ("oracle", "start", "seed", "optimizer", "cells", "settings")
 
 
@@ -61,6 +62,48 @@ def print_table(rows: pd.DataFrame | Sequence[dict[str, Any]], shape: str = "tab
         echo(table_to_json(table))
     else:
         _print_columns(table)
+
+
+def print_tex(table: pd.DataFrame, caption: str, *label: str) -> None:
+    """Print a table in LaTeX with a caption, which is LaTeX already, and a label of these parts."""
+    from nagbench.reporting import latex
+
+    echo(latex.plain_table(table, caption, latex.label_of(*label)), nl=False)
+
+
+def print_narrow(rows: Sequence[dict[str, Any]], texts: Mapping[str, int]) -> None:
+    """Print a table whose lines fit into the terminal, or into 100 columns of a pipe.
+
+    Parameters
+    ----------
+    rows
+        Its rows by column.
+    texts
+        The columns whose texts may be cut, the first of them first, with the characters that stay at least. Where that is
+        not enough, they are left out.
+    """
+    import pandas as pd
+
+    table = pd.DataFrame(rows)
+    widths = {str(name): max([len(str(name)), *(_width(value) for value in table[name])]) for name in table}
+    excess = sum(widths.values()) + 2 * (len(widths) - 1) - stdout_console(_PIPE).width
+    for name, least in texts.items():
+        if name in widths and excess > 0:
+            most = max(min(least, widths[name]), widths[name] - excess)
+            excess -= widths[name] - most
+            table[name] = [truncate(str(_cell_text(value)), most) for value in table[name]]
+            widths[name] = most
+    for name in texts:
+        if name in widths and excess > 0:
+            excess -= widths[name] + 2
+            table = table.drop(columns=name)
+    _print_columns(table)
+
+
+def _width(value: Any) -> int:
+    from rich.cells import cell_len
+
+    return cell_len(str(_cell_text(value)))
 
 
 def _print_columns(table: pd.DataFrame) -> None:

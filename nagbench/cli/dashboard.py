@@ -62,7 +62,7 @@ def command(sources: Sources, out: Path, serve: bool, port: int) -> None:
     echo(site.page)
     print_message(
         f"{counted(site.benchmarks, 'benchmark')}, {counted(site.commits, 'commit')}, "
-        f"{counted(site.regressions, 'regression')} listed"
+        f"{counted(site.changes, 'change')} beyond noise, {counted(site.regressions, 'regression')} listed"
     )
     if serve:
         _serve(out, port)

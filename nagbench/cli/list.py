@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nagbench.cli.console import print_table
+from nagbench.cli.console import print_narrow, print_table
+from nagbench.cli.filtering import Filters, filter_options
 from nagbench.cli.options import FORMAT_OPTION, Verb
 from nagbench.core.errors import UsageError
 
@@ -18,18 +19,24 @@ if TYPE_CHECKING:
 
 @click.command("list", cls=Verb)
 @click.argument("what", type=click.Choice(["problems", "optimizers", "families"]))
-@click.option("--kind", help="Only problems that are quadratic, convex (and not quadratic) or nonconvex.")
-@click.option("--dimension", metavar="N|LOW..HIGH", help="Only problems of this dimension; open ranges: LOW.., ..HIGH.")
-@click.option("--condition", metavar="LOW..HIGH", help="Only problems whose condition number κ = L/μ is in this range.")
-@click.option("--source", metavar="TEXT", help="Only problems whose source contains this text.")
+@filter_options()
 @click.option("--suite", help="Only problems of this suite.")
+@click.option("--wide", is_flag=True, help="Print whole texts, however long a line gets.")
 @FORMAT_OPTION
-def command(what: str, shape: str, **filters: str | None) -> None:
-    """List all problems, optimizers or families with their sources."""
-    given = {name: value for name, value in filters.items() if value is not None}
+def command(what: str, filters: Filters, suite: str | None, wide: bool, shape: str) -> None:
+    """List all problems, optimizers or families with their sources.
+
+    Long texts are cut where a line would not fit into the terminal, or into 100 columns of a pipe. CSV and JSON hold
+    everything.
+    """
+    given = {**filters.given, **({} if suite is None else {"suite": suite})}
     if given and what != "problems":
         raise UsageError(f"--{next(iter(given))} filters problems and does not apply to {what}")
-    print_table(_problem_rows(given) if what == "problems" else _ROWS[what](), shape)
+    rows = _problem_rows(given) if what == "problems" else _ROWS[what]()
+    if shape == "table" and not wide:
+        print_narrow(rows, _TEXTS)
+    else:
+        print_table(rows, shape)
 
 
 def _problem_rows(filters: dict[str, str]) -> list[dict[str, Any]]:
@@ -72,4 +79,6 @@ def _family_rows() -> list[dict[str, Any]]:
     ]
 
 
+# What is cut, the first of these first, and to how many characters at least.
+_TEXTS = {"source": 12, "update": 20, "hyperparameters": 20, "formula": 20, "parameters": 20, "library": 8, "family": 8}
 _ROWS = {"optimizers": _optimizer_rows, "families": _family_rows}

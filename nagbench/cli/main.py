@@ -13,7 +13,7 @@ import io
 import os
 import sys
 import warnings
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import click
 
@@ -24,11 +24,28 @@ from nagbench.core.visible import ENCODING_ERRORS
 from nagbench.execution.deadline import OutOfTimeError, time_is_over
 from nagbench.execution.signals import end_where_lost, exit_code, ignore_signals, install_handlers, interrupted
 
-# Each is a module of this package with a `command`. A new verb is one more name here.
-VERBS = (
-    "certify", "check", "claims", "compare", "dashboard", "gallery", "list", "map", "medians", "merge", "profile", "rank",
-    "replay", "report", "run", "sensitivity", "show", "sweep", "theory", "tuning", "verify",
+
+class VerbGroup(NamedTuple):
+    """Verbs that the help lists together, with an example."""
+
+    title: str
+    verbs: tuple[str, ...]
+    example: str
+
+
+# Each verb is a module of this package with a `command`. A new verb is one more name here.
+GROUPS = (
+    VerbGroup("Try", ("run", "show", "list", "map", "gallery", "claims"),
+              "nagbench run rosenbrock nesterov momentum --plot paths.png"),
+    VerbGroup("Study", ("sweep", "report", "compare", "merge", "replay", "export"),
+              "nagbench sweep -p suite:landscapes -o nesterov -o adam --out results/study"),
+    VerbGroup("Read a results directory, as tables",
+              ("verdicts", "rank", "profile", "medians", "sensitivity", "theory", "tuning"),
+              "nagbench verdicts results/study"),
+    VerbGroup("Your own code", ("check", "verify", "certify"), "nagbench check package.module:my_optimizer"),
+    VerbGroup("Maintain", ("dashboard",), "nagbench dashboard --serve"),
 )  # fmt: skip
+VERBS = tuple(sorted(verb for group in GROUPS for verb in group.verbs))
 _LONGEST_SENTENCE = 300
 
 
@@ -47,18 +64,31 @@ class LazyGroup(click.Group):
         return super().get_command(ctx, cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the verbs with the whole first sentence of their help, which click would cut to one line."""
-        commands = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
-        with formatter.section("Commands"):
-            formatter.write_dl(
-                [(name, command.get_short_help_str(_LONGEST_SENTENCE)) for name, command in commands if command]
-            )
+        """List the verbs in groups, with the whole first sentence of their help, which click would cut to one line."""
+        known = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
+        width = max(map(len, known))
+        for group in GROUPS:
+            with formatter.section(group.title):
+                rows = [
+                    (name.ljust(width), command.get_short_help_str(_LONGEST_SENTENCE))
+                    for name in group.verbs
+                    if (command := known.get(name)) is not None
+                ]
+                formatter.write_dl(rows)
+                formatter.write_text(f"example: {group.example}")
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=LazyGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, prog_name="nagbench")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Benchmark accelerated first-order optimizers: Nesterov's method, momentum, gradient descent and their relatives."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 def main() -> NoReturn:

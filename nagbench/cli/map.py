@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from nagbench.cli.console import print_message, print_note, print_table, save_figure
+from nagbench.cli.filtering import Filters, chosen_problems, filter_options
 from nagbench.cli.options import FORMAT_OPTION, JOBS_OPTION, PATH, CellOptions, Verb, cell_options, record_options
 from nagbench.core.errors import UsageError
 
@@ -33,6 +34,7 @@ class OutputOptions(NamedTuple):
 @click.command("map", cls=Verb)
 @click.argument("problem")
 @click.argument("optimizer")
+@filter_options()
 @click.option("--axis", "axes", multiple=True,
               help="NAME or NAME=LOW..HIGH, given twice.  [default: step size and momentum]")  # fmt: skip
 @click.option(
@@ -50,6 +52,7 @@ class OutputOptions(NamedTuple):
 def command(
     problem: str,
     optimizer: str,
+    filters: Filters,
     axes: Sequence[str],
     grid: int,
     cell: CellOptions,
@@ -58,8 +61,40 @@ def command(
 ) -> int:
     """Map how one OPTIMIZER depends on two hyperparameters, for example: map rosenbrock nesterov --plot map.png.
 
-    The table shows the best setting and the width of the range of usable step sizes; CSV and JSON hold every point.
+    PROBLEM may be a pattern, or suite:NAME, of several problems, one after the other; a plot shows one. The table shows the
+    best setting and the width of the range of usable step sizes; CSV and JSON hold every point.
     """
+    names = _problems_of(problem, filters)
+    if len(names) > 1 and (outputs.plot or outputs.out):
+        raise UsageError(f"--plot and --out take the map of one problem; {problem} stands for {len(names)}")
+    worst = 0
+    for name in names:
+        worst = max(worst, _map(name, optimizer, axes, grid, cell, jobs, outputs))
+    return worst
+
+
+def _problems_of(text: str, filters: Filters) -> Sequence[str]:
+    """Return the problems that a text stands for and that pass the filters."""
+    from nagbench.experiments.names import is_pattern, is_suite, resolve_problems
+    from nagbench.experiments.specification import validate_spec
+
+    if filters.given:
+        return chosen_problems([text], (), filters)
+    if is_pattern(text) or is_suite(text):
+        return list(resolve_problems(validate_spec({"problems": [text]})))
+    return [text]
+
+
+def _map(
+    problem: str,
+    optimizer: str,
+    axes: Sequence[str],
+    grid: int,
+    cell: CellOptions,
+    jobs: int | None,
+    outputs: OutputOptions,
+) -> int:
+    """Map one problem; return 1 if a cell failed."""
     from nagbench.experiments.scan import cross_axes, scan
     from nagbench.problems.lookup import problem as make_problem
 

@@ -6,22 +6,30 @@ from pathlib import Path
 
 import click
 
-from nagbench.cli.console import print_message, print_table
-from nagbench.cli.options import FORMAT_OPTION, RESULTS_ARGUMENT, WORK_OPTIONS, Verb, WorkOptions, confidence_option
+from nagbench.cli.console import print_message, print_table, print_tex
+from nagbench.cli.options import RESULTS_ARGUMENT, TEX_FORMAT_OPTION, WORK_OPTIONS, Verb, WorkOptions, confidence_option
 
 
 @click.command("medians", cls=Verb)
 @RESULTS_ARGUMENT
 @WORK_OPTIONS
 @confidence_option("level of the intervals")
-@FORMAT_OPTION
+@TEX_FORMAT_OPTION
 def command(folder: Path, work_options: WorkOptions, confidence: float, shape: str) -> None:
     """Print medians over starts and seeds with exact confidence intervals; a run that did not converge counts as infinite."""
     from nagbench.analysis.statistics import medians
     from nagbench.cli.loading import load_work
 
     table = medians(load_work(folder, work_options), confidence)
-    print_table(table, shape)
+    if shape == "tex":
+        from nagbench.cli.loading import load_finished
+        from nagbench.reporting.paper import table_caption
+
+        manifest, mode = load_finished(folder).manifest, str(table["mode"].iloc[0])
+        caption = table_caption(f"Medians of {work_options.by}, with {confidence:.0%} intervals,", manifest, mode)
+        print_tex(table.drop(columns="mode"), caption, str(manifest["name"]), mode, "medians")
+    else:
+        print_table(table, shape)
     if table["low"].isna().any():
         print_message(
             f"no interval of {confidence:.0%} where there are too few starts and seeds (95% needs six); a single run with an "

@@ -74,6 +74,7 @@ def format_option(*choices: str) -> Decorator:
 
 TABLE_FORMATS = ("table", "csv", "json")
 FORMAT_OPTION = format_option(*TABLE_FORMATS)
+TEX_FORMAT_OPTION = format_option(*TABLE_FORMATS, "tex")
 
 
 def plot_option(content: str) -> Decorator:

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nagbench.cli.console import print_message, print_table, save_figure
-from nagbench.cli.options import FORMAT_OPTION, RESULTS_ARGUMENT, WORK_OPTIONS, Verb, WorkOptions, plot_option
-from nagbench.core.errors import UsageError
+from nagbench.cli.console import print_message, print_table, print_tex, save_figure
+from nagbench.cli.filtering import Filters, filter_options, filtered
+from nagbench.cli.options import RESULTS_ARGUMENT, TEX_FORMAT_OPTION, WORK_OPTIONS, Verb, WorkOptions, plot_option
+from nagbench.core.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from nagbench.analysis.profiles import By
 
+_PROFILES = ("performance", "data", "ecdf", "log-ratio")
 _RATIOS = (1.0, 2.0, 4.0, 8.0, 16.0)
 _FEW_PROBLEMS = 10
 _FIGURE_SIZE = (6.4, 4.2)
@@ -26,21 +28,24 @@ _TITLES = {"ecdf": "runtime distribution"}
 
 @click.command("profile", cls=Verb)
 @RESULTS_ARGUMENT
-@click.option(
-    "--kind", type=click.Choice(("performance", "data", "ecdf", "log-ratio")), default="performance", show_default=True,
-    help="Dolan and Moré's profile, Moré and Wild's, the distribution of runtimes over all targets, or the cost ratios of "
-    "two algorithms.",
+@filter_options(
+    click.option(
+        "--kind", multiple=True, metavar="KIND",
+        help="Of the profile: performance (Dolan and Moré's), data (Moré and Wild's), ecdf (runtimes over all targets) or "
+        "log-ratio (two algorithms). Of problems: only quadratic, convex or nonconvex ones. Repeatable.  "
+        "[default: performance]",
+    )
 )  # fmt: skip
 @WORK_OPTIONS
 @click.option("--tolerance", type=float, help="One of the tolerances of the sweep.  [default: the tightest; ecdf: all]")
 @click.option("-m", "--method", "methods", multiple=True, help="Only this algorithm, by its label. Repeatable.")
 @click.option("--per-dimension", is_flag=True, help="Divide costs by n + 1 (data) or by n (ecdf).")
 @plot_option("the profile")
-@FORMAT_OPTION
+@TEX_FORMAT_OPTION
 def command(
     folder: Path,
     work_options: WorkOptions,
-    kind: str,
+    filters: Filters,
     tolerance: float | None,
     methods: Sequence[str],
     per_dimension: bool,
@@ -54,19 +59,71 @@ def command(
     """
     from nagbench.cli.loading import load_work
 
+    kind, filters = _split_kinds(filters)
     if per_dimension and kind not in ("data", "ecdf"):
         raise UsageError(f"--per-dimension changes no ratio and does not apply to --kind {kind}; allowed: data, ecdf")
-    work = load_work(folder, work_options, methods)
+    work = _filter(folder, load_work(folder, work_options, methods), filters)
     if kind != "ecdf":
         work = _select_tolerance(work, tolerance)
     if kind == "log-ratio":
+        if shape == "tex":
+            raise UsageError("--format tex prints shares, which --kind log-ratio has not; allowed: table, csv, json")
         _print_log_ratios(work, work_options.by, methods, plot, shape)
         return
     curves = _compute_curves(work, kind, per_dimension)
-    _print_curves(curves, shape)
+    if shape == "tex":
+        _print_tex(folder, curves, work, kind, work_options.by)
+    else:
+        _print_curves(curves, shape)
     if plot is not None:
         _plot_curves(curves, work, kind, work_options.by, per_dimension, plot)
     _print_coverage(work)
+
+
+def _split_kinds(filters: Filters) -> tuple[str, Filters]:
+    """Return the kind of profile, and the filters with the kind of problems: both are given by ``--kind``."""
+    from nagbench.problems.problem import KINDS
+
+    given = tuple(filters.kind or ())
+    for name in given:
+        if name not in (*_PROFILES, *KINDS):
+            raise unknown_name("kind", name, (*_PROFILES, *KINDS))
+    profiles, problems = ([name for name in given if name in known] for known in (_PROFILES, KINDS))
+    if len(profiles) > 1 or len(problems) > 1:
+        raise UsageError(f"--kind {' --kind '.join(given)}: one kind of profile, and one of problems")
+    kind = problems[0] if problems else None
+    return profiles[0] if profiles else _PROFILES[0], filters._replace(kind=kind)
+
+
+def _filter(folder: Path, work: pd.DataFrame, filters: Filters) -> pd.DataFrame:
+    """Return the costs on the problems that pass the filters."""
+    from nagbench.analysis.summary import labelled
+    from nagbench.cli.loading import load_finished
+
+    if not filters.given:
+        return work
+    sweep = load_finished(folder)
+    specs = dict(zip(sweep.plan["problem"], sweep.plan["problem_spec"], strict=True))
+    kept = filtered({name: sweep.recorded.problem(spec) for name, spec in specs.items()}, filters)
+    tasks = labelled(sweep.shown)
+    found = work[work["task"].isin(tasks.loc[tasks["problem"].isin(kept), "task"])]
+    if found.empty:
+        raise UsageError(f"no run of this mode is on a problem that fits {filters}")
+    return found
+
+
+def _print_tex(folder: Path, curves: pd.DataFrame, work: pd.DataFrame, kind: str, by: str) -> None:
+    """Print the shares at a few costs, one column each."""
+    from nagbench.analysis.profiles import shares_at
+    from nagbench.cli.loading import load_finished
+    from nagbench.reporting.paper import profile_caption
+
+    manifest, mode = load_finished(folder).manifest, str(work["mode"].iloc[0])
+    shares = shares_at(curves, _points(curves)).drop(columns=["mode", "optimizer"], errors="ignore")
+    if shares["tolerance"].nunique() == 1:
+        shares = shares.drop(columns="tolerance")
+    shares = shares.round({name: 3 for name in shares.columns if name != "tolerance"})
+    print_tex(shares, profile_caption(kind, manifest, mode, by, work["tolerance"]), str(manifest["name"]), mode, kind)
 
 
 def _select_tolerance(work: pd.DataFrame, tolerance: float | None) -> pd.DataFrame:

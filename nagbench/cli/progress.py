@@ -9,9 +9,39 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
+from rich.table import Column
 
 from nagbench.core.visible import visible
 from nagbench.experiments.stages import Progress
+
+# Terminals of fewer columns get the number of failures instead of a list of statuses.
+_WIDE = 110
+
+
+def statuses_text(statuses: Mapping[str, int], width: int) -> str:
+    """Return how many cells ended how: all statuses on a wide terminal, else the converged ones and the others.
+
+    Examples
+    --------
+    >>> statuses_text({"converged": 1200, "diverged": 30, "budget": 4}, 80)
+    '1.2k ok, 34 not'
+    >>> statuses_text({"converged": 1200, "diverged": 30}, 120)
+    '1200 converged, 30 diverged'
+    """
+    if width >= _WIDE:
+        return ", ".join(f"{number} {status}" for status, number in sorted(statuses.items()))
+    met = statuses.get("converged", 0)
+    others, errors = sum(statuses.values()) - met - statuses.get("error", 0), statuses.get("error", 0)
+    parts = [
+        f"{_short(met)} ok",
+        f"{_short(others)} not" if others else "",
+        f"{_short(errors)} failed" if errors else "",
+    ]
+    return ", ".join(filter(None, parts)) if statuses else ""
+
+
+def _short(count: int) -> str:
+    return str(count) if count < 1000 else f"{count / 1000:.3g}k"
 
 
 class ProgressBar(Progress):
@@ -25,12 +55,13 @@ class ProgressBar(Progress):
 
     def __init__(self, quiet: bool) -> None:
         self._console = Console(stderr=True, highlight=False, emoji=False)
+        # In 80 columns the words, the numbers and the time left fit; the bar is what gives way.
         columns = (
-            TextColumn("{task.description:<9}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-            TextColumn("{task.fields[statuses]}"),
+            TextColumn("{task.description:<8}"), BarColumn(bar_width=None), MofNCompleteColumn(),
+            TimeRemainingColumn(compact=True), TextColumn("{task.fields[statuses]}", table_column=Column(no_wrap=True)),
         )  # fmt: skip
         disabled = quiet or not self._console.is_terminal
-        self._bar = Bar(*columns, console=self._console, transient=True, disable=disabled)
+        self._bar = Bar(*columns, console=self._console, transient=True, disable=disabled, expand=True)
         self._task: Any = None
         self._stage, self._total = "", 0
         self._statuses: Counter[str] = Counter()
@@ -57,8 +88,7 @@ class ProgressBar(Progress):
     def advance(self, count: int, statuses: Mapping[str, int]) -> None:
         """Advance the bar of this stage."""
         self._statuses.update(statuses)
-        text = ", ".join(f"{number} {status}" for status, number in sorted(self._statuses.items()))
-        self._bar.update(self._task, advance=count, statuses=text)
+        self._bar.update(self._task, advance=count, statuses=statuses_text(self._statuses, self._console.width))
 
     def warn(self, message: str) -> None:
         """Print a warning above the bar, even if quiet: something was lost and is being repaired."""

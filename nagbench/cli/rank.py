@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nagbench.cli.console import print_message, print_table, save_figure
+from nagbench.cli.console import print_message, print_table, print_tex, save_figure
 from nagbench.cli.options import (
-    FORMAT_OPTION,
     RESULTS_ARGUMENT,
+    TEX_FORMAT_OPTION,
     WORK_OPTIONS,
     Verb,
     WorkOptions,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @confidence_option("level of the tests")
 @click.option("--control", help="Test the others against this method.  [default: nesterov, or the first]")
 @plot_option("the critical-difference diagram")
-@FORMAT_OPTION
+@TEX_FORMAT_OPTION
 def command(
     folder: Path, work_options: WorkOptions, confidence: float, control: str | None, plot: Path | None, shape: str
 ) -> None:
@@ -41,7 +41,8 @@ def command(
     from nagbench.analysis.statistics import alike, friedman, mean_ranks, ranks
     from nagbench.cli.loading import load_finished, load_work
 
-    table = ranks(load_work(folder, work_options))
+    work = load_work(folder, work_options)
+    table = ranks(work)
     if work_options.by == "iterations" and not table.empty:
         sweep = load_finished(folder)
         table = decided_ranks(table, sweep.judged, sweep.verdicts)
@@ -49,7 +50,10 @@ def command(
         raise UsageError("no problem was run with all algorithms of this mode, so there is nothing to rank")
     means, test = mean_ranks(table), friedman(table, confidence).iloc[0]
     groups = alike(means, float(test["critical_difference"]))
-    print_table(means, shape)
+    if shape == "tex":
+        _print_tex(folder, means, str(work["mode"].iloc[0]), work_options.by)
+    else:
+        print_table(means, shape)
     if plot is not None:
         from nagbench.reporting.figures.ranks import plot_critical_difference
 
@@ -57,6 +61,15 @@ def command(
     _print_tests(test, groups, confidence)
     names = list(means["method"])
     _print_control(table, control or ("nesterov" if "nesterov" in names else names[0]), confidence)
+
+
+def _print_tex(folder: Path, means: pd.DataFrame, mode: str, by: str) -> None:
+    from nagbench.cli.loading import load_finished
+    from nagbench.reporting.paper import table_caption
+
+    manifest = load_finished(folder).manifest
+    shown = means.drop(columns=[name for name in ("mode", "optimizer") if name in means])
+    print_tex(shown, table_caption(f"Mean ranks by {by}", manifest, mode), str(manifest["name"]), mode, "ranks")
 
 
 def _print_control(table: pd.DataFrame, control: str, confidence: float) -> None:

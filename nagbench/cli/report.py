@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from nagbench.cli.console import echo, print_message
-from nagbench.cli.options import PATH, Verb, format_option
+from nagbench.cli.options import PATH, Verb, format_option, record_options
 from nagbench.core.errors import UsageError
 
 if TYPE_CHECKING:
     from nagbench.reporting.context import ReportContext
+
+
+class PaperOptions(NamedTuple):
+    """Which figures are written for a paper, and how."""
+
+    figures: tuple[str, ...]
+    width: str | None
+    font_size: float | None
+
+
+class PageOptions(NamedTuple):
+    """What the page shows."""
+
+    sections: tuple[str, ...]
+    optimizers: tuple[str, ...]
+    title: str
+    index: bool
 
 
 @click.command("report", cls=Verb)
@@ -21,19 +38,23 @@ if TYPE_CHECKING:
     "--out", type=PATH, help="File, or folder of the figures.  [default: RESULTS/report.html, RESULTS/figures]"
 )
 @format_option("html", "md", "tex", "pdf-figures")
-@click.option("--section", "sections", multiple=True, help="Only this section, such as convergence. Repeatable.")
-@click.option("--optimizers", multiple=True, metavar="PATTERN", help="Only optimizers of these names. Repeatable.")
-@click.option("--title", default="", help="Title of the page.  [default: what was swept]")
-@click.option("--index", is_flag=True, help="Write a page that lists the directories instead of pooling them.")
-def command(
-    folders: tuple[Path, ...],
-    out: Path | None,
-    shape: str,
-    sections: tuple[str, ...],
-    optimizers: tuple[str, ...],
-    title: str,
-    index: bool,
-) -> None:
+@record_options(
+    "paper",
+    PaperOptions,
+    click.option("--figure", "figures", multiple=True, metavar="PATTERN",
+                 help="Of pdf-figures: only those whose names match, such as 'profiles-*'. Repeatable."),
+    click.option("--width", metavar="LENGTH", help="Of pdf-figures: the width of all, as 3.5in, 88mm or 252pt."),
+    click.option("--font-size", type=float, metavar="POINTS", help="Of pdf-figures: the size of all letters."),
+)  # fmt: skip
+@record_options(
+    "page",
+    PageOptions,
+    click.option("--section", "sections", multiple=True, help="Only this section, such as convergence. Repeatable."),
+    click.option("--optimizers", multiple=True, metavar="PATTERN", help="Only optimizers of these names. Repeatable."),
+    click.option("--title", default="", help="Title of the page.  [default: what was swept]"),
+    click.option("--index", is_flag=True, help="Write a page that lists the directories instead of pooling them."),
+)
+def command(folders: tuple[Path, ...], out: Path | None, paper: PaperOptions, page: PageOptions, shape: str) -> None:
     """Write the report of results directories: one HTML file that works offline, or tables and figures for a paper.
 
     Several directories make one report: counts are pooled, and times are kept apart by machine. That of two also says
@@ -45,14 +66,16 @@ def command(
     from nagbench.api.sweeps import load
     from nagbench.reporting.context import build_context
 
-    if index:
+    if shape != "pdf-figures" and any(paper):
+        raise UsageError("--figure, --width and --font-size are of --format pdf-figures")
+    if page.index:
         _write_index(list(dict.fromkeys(folders)), out or Path("index.html"))
         return
     context = build_context(*(load(folder, warn=print_message) for folder in dict.fromkeys(folders)))
-    context = replace(context, title=title, sections=sections)
-    context = context.only(optimizers) if optimizers else context
+    context = replace(context, title=page.title, sections=page.sections)
+    context = context.only(page.optimizers) if page.optimizers else context
     if shape == "pdf-figures":
-        _write_figures(context, out or folders[0] / "figures")
+        _write_figures(context, out or folders[0] / "figures", paper)
     elif shape == "html":
         _write_page(context, out or (folders[0] / "report.html" if len(folders) == 1 else Path("report.html")))
     else:
@@ -79,13 +102,17 @@ def _results_in(folder: Path) -> list[Path]:
     return inside
 
 
-def _write_figures(context: ReportContext, folder: Path) -> None:
+def _write_figures(context: ReportContext, folder: Path, paper: PaperOptions) -> None:
     from nagbench.reporting.export import write_figures
+    from nagbench.reporting.figures.paper_size import FigureChoice, parse_length
+
+    width = None if paper.width is None else parse_length(paper.width)
+    chosen = FigureChoice(paper.figures, width, paper.font_size)
 
     if folder.is_symlink():
         raise UsageError(f"the figures cannot be written to {folder}: it is a link; --out names another folder")
     try:
-        for file in write_figures(context, folder):
+        for file in write_figures(context, folder, chosen):
             echo(file)
     except OSError as error:
         raise UsageError(f"the figures cannot be written to {folder}: {error.strerror}") from None
@@ -98,7 +125,8 @@ def _write_page(context: ReportContext, file: Path) -> None:
 
 
 def _write_tables(context: ReportContext, shape: str, file: Path | None) -> None:
-    from nagbench.reporting.export import render_latex, render_markdown
+    from nagbench.reporting.export import render_markdown
+    from nagbench.reporting.paper import render_latex
 
     text = (render_markdown if shape == "md" else render_latex)(context)
     if file is None:

@@ -14,6 +14,7 @@ from nagbench.core.errors import LostError, UsageError, check_number
 
 if TYPE_CHECKING:
     from nagbench.engine.records import Run
+    from nagbench.optimizers.algorithm import Optimizer
     from nagbench.problems.problem import Problem
 
 _FACTS = (
@@ -28,8 +29,10 @@ _EARLY_ENDS = {
 
 @click.command("run", cls=Verb)
 @click.argument("problem")
-@click.argument("optimizer")
-@click.option("--iterations", type=click.IntRange(min=0), help="Run exactly this many iterations and print each.")
+@click.argument("optimizers", metavar="OPTIMIZER...", nargs=-1, required=True)
+@click.option(
+    "--iterations", type=click.IntRange(min=0), help="Run exactly this many iterations and print each of them."
+)
 @click.option("--start", help="Starting point: numbers separated by commas.")
 @cell_options(budget=100_000)
 @ENGINE_OPTION
@@ -37,7 +40,7 @@ _EARLY_ENDS = {
 @FORMAT_OPTION
 def command(
     problem: str,
-    optimizer: str,
+    optimizers: tuple[str, ...],
     iterations: int | None,
     start: str | None,
     cell: CellOptions,
@@ -45,25 +48,31 @@ def command(
     plot: Path | None,
     shape: str,
 ) -> int:
-    """Run one OPTIMIZER on one PROBLEM, for example: run bowl nesterov:step_size=0.1,momentum=0.3 --iterations 30."""
+    """Run an OPTIMIZER on a PROBLEM, for example: run bowl nesterov:step_size=0.1,momentum=0.3 --iterations 30.
+
+    Several optimizers are printed as a table, one row each, and --plot draws them in one picture.
+    """
     from nagbench.engine.records import UNREACHABLE
-    from nagbench.engine.single_run import run
     from nagbench.optimizers.registry import optimizer as make_optimizer
     from nagbench.problems.lookup import problem as make_problem
 
     point = None if start is None else [check_number("start", part) for part in start.split(",")]
-    objective, chosen = make_problem(problem), make_optimizer(optimizer)
-    if plot is not None and objective.dimension != 2 and not objective.metrics:
+    objective, chosen = make_problem(problem), [make_optimizer(text) for text in optimizers]
+    if plot is not None and objective.dimension != 2 and not objective.metrics and len(chosen) == 1:
         raise UsageError(f"--plot needs a problem of dimension 2 or one with learning curves; {problem} is neither")
     settings = {**cell._asdict(), "engine": engine, "start": point, "path": plot is not None or iterations is not None}
     if iterations is not None:
         # Only a measure of 0 meets this tolerance, so the run continues to the last iteration asked for.
         settings |= {"tolerance": UNREACHABLE, "budget": iterations}
-    try:
-        result = run(objective, chosen, **settings)
-    except LostError as error:
-        print_message(f"error: {error}")
+    results = _run_all(objective, dict(zip(optimizers, chosen, strict=True)), settings)
+    if len(optimizers) > 1:
+        _print_several(results, shape)
+        if plot is not None and results:
+            _plot_several(objective, results, plot)
+        return int(len(results) < len(optimizers) or any(result.error for result in results.values()))
+    if not results:
         return 1
+    [result] = results.values()
     if iterations is None:
         _print_run(result, shape)
     else:
@@ -75,6 +84,46 @@ def command(
     if result.status == "error":
         print_message(f"error: {result.error}")
     return int(result.status == "error")
+
+
+def _run_all(problem: Problem, optimizers: Mapping[str, Optimizer], settings: Mapping[str, Any]) -> dict[str, Run]:
+    """Run each optimizer, by its text; one whose code is lost is told and left out."""
+    from nagbench.engine.single_run import run
+
+    found: dict[str, Run] = {}
+    for text, optimizer in optimizers.items():
+        try:
+            found[text] = run(problem, optimizer, **settings)
+        except LostError as error:
+            print_message(f"error: {error}")
+    return found
+
+
+def _print_several(results: Mapping[str, Run], shape: str) -> None:
+    """Print one row for each run."""
+    import pandas as pd
+
+    from nagbench.cli.console import drop_uninformative
+
+    names = [name for name in _FACTS if shape != "table" or name not in ("value_evaluations", "rate")]
+    rows = [{"optimizer": text, **{name: getattr(run, name) for name in names}} for text, run in results.items()]
+    table = pd.DataFrame(rows, columns=["optimizer", *names])
+    print_table(drop_uninformative(table) if shape == "table" else table, shape)
+
+
+def _plot_several(problem: Problem, results: Mapping[str, Run], file: Path) -> None:
+    """Draw the paths of all runs on the contours of a problem of two variables, else the measure along each."""
+    from nagbench.reporting.figures.on_axes import path_label, plot_measures_on, plot_paths_on
+
+    if problem.dimension != 2:
+        save_figure(plot_measures_on(problem, results).figure, file)
+        return
+    paths = [
+        (path_label(text, run.status, run.iterations), run.cell.optimizer, run.path)
+        for text, run in results.items()
+        if run.path is not None
+    ]
+    save_figure(plot_paths_on(problem, paths, title=f"{problem.name}: {len(paths)} optimizers").figure, file)
 
 
 def _print_iterations(problem: Problem, run: Run, shape: str) -> None:

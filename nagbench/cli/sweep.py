@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from nagbench.cli.console import print_message, print_note, print_table
+from nagbench.cli.filtering import Filters, chosen_problems, filter_options
 from nagbench.cli.options import (
     ENGINE_OPTION,
     JOBS_OPTION,
@@ -25,12 +26,13 @@ from nagbench.cli.options import (
     format_option,
     record_options,
 )
+from nagbench.core.errors import UsageError
 
 if TYPE_CHECKING:
     from nagbench.api.sweeps import Sweep
-    from nagbench.cli.progress import ProgressBar
     from nagbench.experiments.plan import Plan
     from nagbench.experiments.specification import Spec
+    from nagbench.experiments.stages import Progress
 
 # A report holds all rows in memory; a larger sweep gets one only on request.
 _REPORTED_CELLS = 300_000
@@ -72,6 +74,8 @@ class OutputOptions(NamedTuple):
     report: bool
     shape: str
     quiet: bool
+    watch: bool
+    port: int
 
     def note(self, text: str) -> None:
         """Print a remark unless the user asked for quiet."""
@@ -86,7 +90,7 @@ class OutputOptions(NamedTuple):
     "--problem",
     "problems",
     multiple=True,
-    help="A problem as NAME:key=value,… or a pattern of names. Repeatable.",
+    help="A problem as NAME:key=value,…, a pattern of names, or suite:NAME for all of a suite. Repeatable.",
 )
 @click.option(
     "-o",
@@ -95,6 +99,7 @@ class OutputOptions(NamedTuple):
     multiple=True,
     help="An optimizer as NAME:key=value,… or a pattern of names. Repeatable.",
 )
+@filter_options()
 @click.option("--suite", "suites", multiple=True, type=click.Path(), help="A TOML file of more problems. Repeatable.")
 @click.option(
     "--mode", "modes", multiple=True, help="theory, default, tuned or grid. Repeatable.  [default: theory and tuned]"
@@ -156,9 +161,18 @@ class OutputOptions(NamedTuple):
     click.option("--report/--no-report", default=True, help="Write report.html.  [default: report]"),
     format_option(*TABLE_FORMATS, "times"),
     click.option("-q", "--quiet", is_flag=True, help="Print no progress, and no messages except errors."),
+    click.option(
+        "--watch", is_flag=True, help="Serve a page that follows the sweep, to browsers on this machine, until Ctrl-C."
+    ),
+    click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port of that page.  [default: a free one]"),
 )
 def command(
-    spec: Path | None, execution: ExecutionOptions, dry_run: bool, outputs: OutputOptions, **settings: Any
+    spec: Path | None,
+    filters: Filters,
+    execution: ExecutionOptions,
+    dry_run: bool,
+    outputs: OutputOptions,
+    **settings: Any,
 ) -> int:
     """Run problems × optimizers and compare them; without arguments, five algorithms on six problems.
 
@@ -171,7 +185,9 @@ def command(
 
     with sandboxed(limits_of(execution.cell_timeout, execution.cell_memory)):
         given = {name: value for name, value in settings.items() if value not in (None, ())}
-        checked = _read_spec(spec, given, execution.trust)
+        checked = _filter_problems(
+            _read_spec(spec, given, execution.trust), filters, chosen="problems" in given or spec
+        )
         if dry_run:
             return _dry_run(checked, execution, outputs)
         return _sweep(checked, execution, outputs)
@@ -189,6 +205,14 @@ def _read_spec(file: Path | None, settings: dict[str, Any], trusted: bool) -> Sp
     if line := trust(file, code_only_results_name(file, spec, settings), trusted=trusted):
         print_message(line)
     return spec
+
+
+def _filter_problems(spec: Spec, filters: Filters, chosen: object) -> Spec:
+    """Return the specification with the problems that pass the filters, of all that there are if none were chosen."""
+    if not filters.given:
+        return spec
+    problems = chosen_problems(spec.problems if chosen else ("*",), spec.suites, filters)
+    return spec.model_copy(update={"problems": problems})
 
 
 def _dry_run(spec: Spec, execution: ExecutionOptions, outputs: OutputOptions) -> int:
@@ -227,15 +251,29 @@ def _print_plan(plan: Plan, shard: tuple[int, int] | None, shape: str) -> None:
 
 
 def _sweep(spec: Spec, execution: ExecutionOptions, outputs: OutputOptions) -> int:
-    """Run the sweep and print its results; return 1 if a cell or a timing failed."""
+    """Run the sweep, on request with a page that follows it, and print its results; return 1 if a cell or a timing failed."""
     from nagbench.cli.progress import ProgressBar
-    from nagbench.experiments.stages import FailedError
 
-    try:
+    if outputs.port and not outputs.watch:
+        raise UsageError("--port is the port of the page of --watch, which is not asked for")
+    if not outputs.watch:
         with ProgressBar(outputs.quiet) as bar:
-            sweep = _run(spec, execution, bar)
-    except FailedError as error:
-        print_message(f"error: {error}; the sweep stopped there, and finished work is kept")
+            made = _run(spec, execution, bar)
+        return _finish(made, execution, outputs)
+    from nagbench.cli.watching import watched
+
+    bar = ProgressBar(outputs.quiet)
+    with watched(spec, execution.out, bar, outputs.port) as page:
+        with bar:
+            made = _run(spec, execution, page.progress)
+        code = _finish(made, execution, outputs)
+        page.serve("finished" if code == 0 else "finished with errors")
+    return code
+
+
+def _finish(sweep: Sweep | None, execution: ExecutionOptions, outputs: OutputOptions) -> int:
+    """Print the results of a sweep; return 1 if a cell or a timing failed, or if the sweep stopped at an error."""
+    if sweep is None:
         return 1
     if execution.shard is None:
         _print_results(sweep, outputs)
@@ -245,19 +283,24 @@ def _sweep(spec: Spec, execution: ExecutionOptions, outputs: OutputOptions) -> i
     return int(_print_errors(sweep, outputs.quiet))
 
 
-def _run(spec: Spec, execution: ExecutionOptions, bar: ProgressBar) -> Sweep:
+def _run(spec: Spec, execution: ExecutionOptions, listener: Progress) -> Sweep | None:
+    """Run the sweep; None if it stopped at the first error, as it was asked to."""
     import pyarrow as pa
 
     from nagbench.api.sweeps import sweep
     from nagbench.execution.deadline import current_deadline
-    from nagbench.experiments.stages import with_deadline
+    from nagbench.experiments.stages import FailedError, with_deadline
 
     # Arrow's own allocator keeps tens of megabytes that it does not use.
     pa.set_memory_pool(pa.system_memory_pool())
     # The timeout covers the whole process, its start included, and is watched by `Verb`.
     parameters = {**execution._asdict(), "timeout": None}
     command = shlex.join(["python", "-m", "nagbench", *sys.argv[1:]])
-    return sweep(spec, progress=with_deadline(bar, current_deadline()), command=command, **parameters)
+    try:
+        return sweep(spec, progress=with_deadline(listener, current_deadline()), command=command, **parameters)
+    except FailedError as error:
+        print_message(f"error: {error}; the sweep stopped there, and finished work is kept")
+        return None
 
 
 def _print_results(sweep: Sweep, outputs: OutputOptions) -> None:

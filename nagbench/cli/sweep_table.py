@@ -53,15 +53,31 @@ def _print_counts(sweep: Sweep) -> None:
     rows = summary(shown, sweep.timings, winners_of(sweep.verdicts))
     out.print(_title(sweep), style="bold")
     wide = _one_column_per_method(rows)
+    several = rows.groupby(["task", "mode"])["method"].nunique().max() > 1
     fits = out.measure(wide, options=out.options.update(max_width=_UNLIMITED)).maximum <= out.width
     out.print(wide if fits else _one_row_per_method(rows))
-    group = "row" if fits else "problem and mode"
-    disturbed = f"; {_DISTURBED}" if rows["disturbed"].any() else ""
-    times = f"then the time of that many iterations, without measurements{disturbed}"
-    legend = f"★ decided to need the fewest iterations of its {group}; {times}; — not applicable"
-    out.print(legend, style="dim")
+    if legend := _legend(rows, "row" if fits else "problem and mode", several=bool(several), grid=bool(fits)):
+        out.print(legend, style="dim")
     for line in describe_rounding(shown, sweep.scores):
         out.print(f"roundings of the start change the count: {line}", style="dim", highlight=False)
+
+
+def _legend(rows: pd.DataFrame, group: str, *, several: bool, grid: bool) -> str:
+    """Explain the marks that the table has: a star, times, disturbed ones, and dashes."""
+    parts = []
+    if rows["best"].any():
+        parts.append(f"★ decided to need the fewest iterations of its {group}")
+    elif several:
+        parts.append("no ★: none is decided to need the fewest iterations")
+    if np.isfinite(rows["wall_time"].astype(float)).any():
+        parts.append("then the time of that many iterations, without measurements")
+    if rows["disturbed"].any():
+        parts.append(_DISTURBED)
+    if (rows["solved"] < rows["of"]).any() and (rows["of"] > 1).any():
+        parts.append("(n/m) n of m runs converged")
+    if grid and len(rows) < rows.groupby(["task", "mode"], sort=False).ngroups * rows["method"].nunique():
+        parts.append("— not applicable")
+    return "; ".join(parts)
 
 
 def _title(sweep: Sweep) -> str:

@@ -18,6 +18,15 @@ _LISTS = {
 }
 
 
+# What other libraries and books call what has another name here.
+_MEANT = {
+    "nag": "nesterov", "agd": "nesterov", "accelerated-gradient": "nesterov", "gd": "gradient-descent",
+    "sgd": "gradient-descent", "steepest-descent": "gradient-descent", "heavy-ball": "momentum", "polyak": "momentum",
+    "beta": "momentum", "mu": "momentum", "alpha": "step_size", "eta": "step_size", "eps": "epsilon",
+    "optimiser": "optimizer", "optimisers": "optimizers",
+}  # fmt: skip
+
+
 class UsageError(ValueError):
     """Bad input. The message is one line that names the input, what is allowed and the nearest valid name."""
 
@@ -71,7 +80,9 @@ def unknown_name(kind: str, name: str, valid: Iterable[str]) -> UsageError:
 
 def nearest_hint(name: str, valid: Iterable[str]) -> str:
     """Return "; did you mean 'this'?" with the nearest valid name; an empty text if none is near."""
-    near = difflib.get_close_matches(name, sorted(valid), n=1, cutoff=0.55)
+    names = sorted(valid)
+    meant = _MEANT.get(name.casefold().replace("_", "-"))
+    near = [meant] if meant in names else difflib.get_close_matches(name, names, n=1, cutoff=0.55)
     return f"; did you mean {near[0]!r}?" if near else ""
 
 

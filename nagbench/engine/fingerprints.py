@@ -11,10 +11,10 @@ import numba
 import numpy as np
 
 from nagbench.core import asking as core_asking
-from nagbench.core import compilation, entries, kernels, provenance
+from nagbench.core import compilation, entries, here, kernels, provenance
 from nagbench.core.remote import REMOTE_LOADER, RemoteLoader, UserCode, remote_call
 from nagbench.engine import asking, backends, batch_run, fused, loop, oracles, runner, self_driven
-from nagbench.engine.lookup import forget_problems, problem_of, user_code_of
+from nagbench.engine.lookup import code_of, forget_problems, problem_of, user_code_of
 from nagbench.optimizers import algorithm, schedules
 from nagbench.optimizers.algorithm import Method
 from nagbench.optimizers.registry import find_algorithm
@@ -79,6 +79,7 @@ def compute_fingerprint(problem: str, optimizer: str) -> str:
         modules += [asking.__name__, core_asking.__name__]
     versions = [f"numba {numba.__version__}", f"numpy {np.__version__}"]
     versions += [f"{name} {importlib.metadata.version(name)}" for name in method.distributions]
+    versions += [f"{path} {here.digest_of(path)}" for path in code_of(problem, optimizer) if here.is_here(path)]
     parts = " ".join([provenance.fingerprint(modules), *versions])
     return hashlib.blake2b(parts.encode(), digest_size=8).hexdigest()
 

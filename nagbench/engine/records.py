@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nagbench.core import notebook
 from nagbench.core.canonical import canonical
 from nagbench.core.measures import Measure
 from nagbench.core.messages import message_type
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 # A tolerance that only a measure of exactly 0 meets: the smallest number above 0.
 UNREACHABLE = 5e-324
@@ -141,3 +146,40 @@ class Run:
     curve: NDArray[Any] = field(repr=False, default_factory=lambda: np.zeros(0))
     metrics: Mapping[str, NDArray[np.float64]] = field(repr=False, default_factory=dict)
     error: str = ""
+
+    def __repr__(self) -> str:
+        family = str(json.loads(self.cell.problem)["family"])
+        return f"Run({family!r}, {self.cell.optimizer!r}, status={self.status!r}, iterations={self.iterations})"
+
+    def _repr_html_(self) -> str:
+        """Return how the run ended, as a table for a notebook."""
+        names = (
+            "status", "iterations", "predicted_iterations", "gradient_evaluations", "value", "gradient_norm", "residual",
+            "rises", "overshoot", "rate", "error",
+        )  # fmt: skip
+        known = {name: getattr(self, name) for name in names}
+        shown = {name: fact for name, fact in known.items() if fact == fact}
+        return notebook.facts_as_html(repr(self), {"cell": self.cell.key, **shown})
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Plot the path over the contours of a problem of two variables, else the measure against the iteration.
+
+        A run that has kept no path is run again for it.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Draw here instead of in a new figure.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            The axes.
+
+        Examples
+        --------
+        >>> import nagbench
+        >>> nagbench.run("bowl", "nesterov:step_size=0.1,momentum=0.3", iterations=30).plot().get_xlabel()
+        'x₁'
+        """
+        return notebook.draw("run", self, ax)

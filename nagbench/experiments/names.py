@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from nagbench.core.errors import UsageError, listed
+from nagbench.core.errors import UsageError, listed, unknown_name
 from nagbench.core.text_form import parse_text
 from nagbench.core.trust import untrusted
 from nagbench.experiments.specification import Spec
@@ -21,11 +21,14 @@ from nagbench.optimizers.algorithm import Method
 from nagbench.optimizers.given import check_hyperparameters, complete_schedules, rename_hyperparameters
 from nagbench.optimizers.registry import library_algorithms, lookup_algorithm, optimizer_plugins, resolve_algorithm
 from nagbench.optimizers.registry import optimizers as optimizer_names
+from nagbench.problems.filters import COLLECTIONS, collection
 from nagbench.problems.lookup import problem as make_problem
 from nagbench.problems.lookup import problems as problem_names
 from nagbench.problems.problem import Problem
 from nagbench.problems.registry import code_of_problem, resolve_family
-from nagbench.problems.suites import all_entries, find_entry, merge_suites, suites
+from nagbench.problems.suites import Entry, all_entries, find_entry, merge_suites, suites
+
+_SUITE = "suite:"
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +51,8 @@ def resolve_problems(spec: Spec) -> dict[str, Problem]:
     """Return the problems of a specification by label; patterns with * and ? stand for all names that match."""
     entries = merge_suites((Path(file) for file in spec.suites), taken=suites())
     problems: dict[str, Problem] = {}
-    for label in expand_patterns("problem", spec.problems, lambda: [*problem_names(), *entries]):
+    labels = [name for text in spec.problems for name in (match_suite(text, entries) if is_suite(text) else [text])]
+    for label in expand_patterns("problem", labels, lambda: [*problem_names(), *entries]):
         name, parameters = (label, {}) if label in entries else parse_text(label)
         if name in entries:
             facts = {key: parameters.pop(key) for key in ("start", "domain") if key in parameters}
@@ -70,14 +74,15 @@ def code_of_spec(spec: Spec) -> list[str]:
     plugins = {name: resolve_algorithm(name) for name in optimizer_plugins()}
     found: list[str] = []
     for label in spec.problems:
-        names = match_names([*all_entries(), *entries], label) if "*" in label or "?" in label else [label]
+        names = match_names([*all_entries(), *entries], label) if is_pattern(label) else [label]
+        names = match_suite(label, entries) if is_suite(label) else names
         for text in names:
             name, parameters = (text, {}) if text in entries else parse_text(text)
             entry = entries.get(name) or find_entry(name)
             family = resolve_family(name if entry is None else entry.family)
             found += code_of_problem(family, {**({} if entry is None else entry.parameters), **parameters})
     for label in spec.optimizers:
-        if "*" in label or "?" in label:
+        if is_pattern(label):
             found += [plugins[name] for name in match_names(plugins, label)]
         else:
             found += [path for path in [resolve_algorithm(parse_text(label)[0])] if ":" in path]
@@ -127,6 +132,28 @@ def resolve_variants(texts: Iterable[str]) -> list[Variant]:
 def is_pattern(text: str) -> bool:
     """Tell whether a text stands for all names that match it."""
     return "*" in text or "?" in text
+
+
+def is_suite(text: str) -> bool:
+    """Tell whether a text stands for all problems of a suite, as "suite:mgh" does."""
+    return text.startswith(_SUITE)
+
+
+def match_suite(text: str, entries: Mapping[str, Entry]) -> list[str]:
+    """Return the problems of a suite or a collection; raise UsageError for an unknown one.
+
+    Parameters
+    ----------
+    text
+        "suite:NAME".
+    entries
+        Problems of the user's own suites.
+    """
+    name, known = text.removeprefix(_SUITE), {**all_entries(), **entries}
+    found = [label for label, entry in known.items() if entry.suite == name] or collection(name)
+    if not found:
+        raise unknown_name("suite", name, {*COLLECTIONS, *(entry.suite for entry in known.values())})
+    return found
 
 
 def expand_patterns(

@@ -42,6 +42,11 @@ _MOST_KEPT = 1_000_000
 _PLAN_SECONDS = 10.0
 
 
+def results_folder(spec: Spec, out: str | Path | None) -> Path:
+    """Return the results directory of a sweep: the one that is asked for, else ``results/NAME-HASH``."""
+    return Path(out or Path("results") / f"{spec.name}-{spec.hash}")
+
+
 def run_sweep(
     spec: Spec,
     how: Execution,
@@ -84,7 +89,7 @@ def run_sweep(
         None, [*missing_library_messages(spec.optimizers), *left_out_messages(plan), missing_theory_message(plan)]
     ):
         listener.warn(line)
-    store = Store(Path(out or Path("results") / f"{spec.name}-{spec.hash}"), listener.warn)
+    store = Store(results_folder(spec, out), listener.warn)
     store.prepare()
     if fresh:
         store.clear()

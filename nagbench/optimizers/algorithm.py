@@ -11,6 +11,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from nagbench.core import notebook
 from nagbench.core.clock import Seconds, now
 from nagbench.core.columns import check_names
 from nagbench.core.errors import UsageError
@@ -169,6 +170,9 @@ class Method:
         if self.next_momentum and "momentum" not in self.hyperparameters:
             raise UsageError(f"{self.name}: next_momentum is set, but there is no hyperparameter momentum")
 
+    def __repr__(self) -> str:
+        return f"Method({self.name!r})"
+
     @property
     def schedulable(self) -> list[str]:
         """The hyperparameters by which schedules are chosen: "schedule" of the step size, "momentum_schedule".
@@ -249,6 +253,14 @@ class Optimizer:
             for name, value in self.hyperparameters.items()
         )
         return f"{self.name}:" + ",".join(pairs)
+
+    def __repr__(self) -> str:
+        return f"Optimizer({str(self)!r})"
+
+    def _repr_html_(self) -> str:
+        """Return the update and the values, as a table for a notebook."""
+        facts = {"update": self.method.summary.rstrip("."), **self.hyperparameters, "source": self.method.source}
+        return notebook.facts_as_html(self.name, facts)
 
 
 def shapes_of_blocks(algorithm: Method, blocks: Blocks) -> list[float]:

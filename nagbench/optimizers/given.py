@@ -23,6 +23,10 @@ _SCHEDULE_HYPERPARAMETERS = {
 }
 
 
+# What users of other libraries write, understood for every algorithm.
+_ALIASES = {"lr": "step_size", "learning_rate": "step_size"}
+
+
 def format_value(value: Any) -> str:
     """Format the value of a hyperparameter: a word as it is, a number to six digits."""
     return value if isinstance(value, str) else f"{value:g}"
@@ -39,6 +43,8 @@ def rename_hyperparameters(algorithm: Method, given: Mapping[str, Any]) -> dict[
     found: dict[str, Any] = {}
     for name, value in given.items():
         ours = algorithm.aliases.get(name, name)
+        if ours not in algorithm.hyperparameters and _ALIASES.get(ours) in algorithm.hyperparameters:
+            ours = _ALIASES[ours]
         if ours in found:
             raise UsageError(f"{algorithm.name}: {ours} is given twice, once under another name")
         found[ours] = value

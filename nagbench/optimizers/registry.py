@@ -6,7 +6,9 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
+from nagbench.core import here
 from nagbench.core.arguments import refuse
 from nagbench.core.discovery import (
     Plugin,
@@ -189,12 +191,12 @@ def find_algorithm(name: str) -> Method:
         raise unknown_name("optimizer", name, known_optimizers())
     check_named(f"optimizer {name}", [name])
     loader = REMOTE_LOADER.get()
-    return _import_algorithm(name) if loader is None else loader.method(name)
+    return _import_algorithm(name) if loader is None or here.is_here(name) else loader.method(name)
 
 
 def _import_algorithm(path: str) -> Method:
     """Import the algorithm at "package.module:attribute" into this process. Raises UsageError."""
-    thing = import_object("optimizer", path)
+    thing = here.thing_of(path) if here.is_here(path) else import_object("optimizer", path)
     marked = getattr(thing, "__method__", None)
     if isinstance(marked, Method):
         return replace(marked, name=path)
@@ -220,14 +222,14 @@ def resolve_algorithm(name: str) -> str:
     return name if known else optimizer_plugins()[name].path
 
 
-def optimizer(name: str, **hyperparameters: float | str) -> Optimizer:
+def optimizer(name: str | Callable[..., Any], **hyperparameters: float | str) -> Optimizer:
     """Return an optimizer by the name of its algorithm.
 
     Parameters
     ----------
     name
         The name of an algorithm, or the path of a user's, "package.module:attribute"; with hyperparameters as
-        "name:key=value,…" if wanted.
+        "name:key=value,…" if wanted. Or a function or class that such a path would name, also one of a notebook.
     **hyperparameters
         Values. Those not given take their defaults.
 
@@ -250,6 +252,8 @@ def optimizer(name: str, **hyperparameters: float | str) -> Optimizer:
     >>> optimizer.hyperparameters == nagbench.optimizer("nesterov:step_size=0.01").hyperparameters
     True
     """
+    if callable(name):
+        return Optimizer(lookup_algorithm(here.keep(name)), hyperparameters)
     if not isinstance(name, str):
         raise refuse("optimizer", name, "a name, or a name with hyperparameters, as in 'nesterov:step_size=0.1'")
     name, given = parse_text(name)

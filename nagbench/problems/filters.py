@@ -11,6 +11,17 @@ from nagbench.core.errors import UsageError, nearest_hint, unknown_name
 from nagbench.problems.problem import KINDS, Problem
 from nagbench.problems.suites import Entry, all_entries, build_entries
 
+# Collections of problems of several suites: the suites, and the dimension.
+COLLECTIONS = {"classic-2d": (("core", "landscapes", "mgh"), 2)}
+
+
+def collection(name: str) -> list[str]:
+    """Return the names of the problems of a collection; empty if there is none of the name."""
+    if name not in COLLECTIONS:
+        return []
+    suites, dimension = COLLECTIONS[name]
+    return [entry.name for suite in suites for entry, problem in build_entries(suite) if problem.dimension == dimension]
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -99,15 +110,28 @@ def select_problems(
 
 
 def _filter(entries: Iterable[tuple[Entry, Problem]], given: Mapping[str, str]) -> Iterator[tuple[Entry, Problem]]:
-    intervals = {name: parse_interval(name, given[name]) for name in ("dimension", "condition") if name in given}
     for entry, problem in entries:
-        if (
-            given.get("kind", problem.kind) == problem.kind
-            and given.get("suite", entry.suite) == entry.suite
-            and given.get("source", "").casefold() in problem.source.casefold()
-            and all(getattr(problem, name) in interval for name, interval in intervals.items())
-        ):
+        if given.get("suite", entry.suite) == entry.suite and fits(problem, given):
             yield entry, problem
+
+
+def fits(problem: Problem, given: Mapping[str, str]) -> bool:
+    """Tell whether a problem passes filters: ``kind``, ``source``, and intervals of ``dimension`` and ``condition``."""
+    intervals = {name: parse_interval(name, given[name]) for name in ("dimension", "condition") if name in given}
+    return (
+        given.get("kind", problem.kind) == problem.kind
+        and given.get("source", "").casefold() in problem.source.casefold()
+        and all(getattr(problem, name) in interval for name, interval in intervals.items())
+    )
+
+
+def check_filters(given: Mapping[str, str]) -> None:
+    """Raise UsageError for filters that are not valid; see `select_problems`."""
+    for name in ("dimension", "condition"):
+        if name in given:
+            parse_interval(name, given[name])
+    if given.get("kind", KINDS[0]) not in KINDS:
+        raise unknown_name("kind", given["kind"], KINDS)
 
 
 def _nothing_left(entries: list[tuple[Entry, Problem]], given: Mapping[str, str]) -> UsageError:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nagbench.core import notebook
 from nagbench.core.columns import check_names
 from nagbench.core.errors import UsageError, truncate
 from nagbench.problems import evaluation
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -237,6 +241,39 @@ class Problem:
         if array.shape[1:] != (self.dimension,):
             raise UsageError(f"{self.name} takes points of {self.dimension} coordinates, not {array.shape[-1]}")
         return array
+
+    def __repr__(self) -> str:
+        return f"Problem({self.name!r}, dimension={self.dimension})"
+
+    def _repr_html_(self) -> str:
+        """Return what is known, as a table for a notebook."""
+        known = {
+            "family": self.family, "dimension": self.dimension, "kind": self.kind, "minimum f*": self.minimum,
+            "smoothness L": self.smoothness, "strong convexity μ": self.strong_convexity, "condition κ": self.condition,
+            "source": self.source,
+        }  # fmt: skip
+        return notebook.facts_as_html(self.name, known)
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Plot the contours of a problem of two variables, else its spectrum if it is known, else a slice of f.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Draw here instead of in a new figure.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            The axes.
+
+        Examples
+        --------
+        >>> import nagbench
+        >>> nagbench.problem("bowl").plot().get_xlabel()
+        'x₁'
+        """
+        return notebook.draw("problem", self, ax)
 
     @property
     def spec(self) -> dict[str, Any]:

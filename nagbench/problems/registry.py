@@ -13,6 +13,7 @@ import numpy as np
 from nagbench.core import provenance
 from nagbench.core.discovery import Plugin, import_object, leave_out, marked_objects, plugins_beside
 from nagbench.core.errors import UsageError, one_line, truncate, unknown_name
+from nagbench.core.here import any_here
 from nagbench.core.remote import REMOTE_LOADER
 from nagbench.core.trust import check_named
 from nagbench.problems.problem import Floats, Problem
@@ -245,10 +246,10 @@ def build_problem(source: str | Family, parameters: Mapping[str, Any], /, **fact
         outside that no user has named; see `nagbench.core.trust`.
     """
     facts = {name: fact for name, fact in facts.items() if fact is not None}
-    if isinstance(source, str):
-        check_named(f"problem {facts.get('name', source)}", code_of_problem(source, parameters))
+    outside = code_of_problem(source, parameters) if isinstance(source, str) else []
+    check_named(f"problem {facts.get('name', source)}", outside)
     loader = REMOTE_LOADER.get()
-    if loader is not None and isinstance(source, str) and ":" in source:
+    if loader is not None and isinstance(source, str) and outside and not any_here(outside):
         return loader.problem(source, parameters, facts)
     found = source if isinstance(source, Family) else find_family(source)
     who = facts.get("name", found.name)

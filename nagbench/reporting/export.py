@@ -1,4 +1,4 @@
-"""The report in other formats: Markdown, LaTeX, the HTML of a notebook, and figures as PDF."""
+"""The report in other formats: Markdown, the HTML of a notebook, and figures as PDF; `paper` has LaTeX."""
 
 from __future__ import annotations
 
@@ -16,38 +16,21 @@ from nagbench.analysis.formatting import timing, whole
 from nagbench.analysis.summary import describe_end, findings
 from nagbench.experiments.minima import ELSEWHERE
 from nagbench.reporting.context import ReportContext
+from nagbench.reporting.figures.paper_size import FigureChoice
 from nagbench.reporting.figures.style import save_figure
 from nagbench.reporting.html.page import build_sections
 from nagbench.reporting.html.parts import Figure
 from nagbench.reporting.html.sections.how_to_read import stopping_rules
 
-_LEGEND = (
-    "Iterations, bold where the fewest are decided; {where} the wall time of the timed replay. "
-    "Medians over starts and seeds."
-)
 
-
-def _one_line(text: Any) -> str:
+def one_line_of(text: Any) -> str:
+    """Return a text on one line."""
     return " ".join(str(text).split())
 
 
 def _escape_markdown(text: Any) -> str:
     """Return text that Markdown shows as it is."""
-    return re.sub(r"([\\`*_\[\]|~])", r"\\\1", html.escape(_one_line(text), quote=False))
-
-
-_LATEX_CHARACTERS = str.maketrans({
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "_": r"\_", "%": r"\%",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    "|": r"\textbar{}", "µ": r"\textmu{}", "‖": r"$\|$", "∇": r"$\nabla$", "≤": r"$\le$", "−": "$-$", "∞": r"$\infty$",
-    "·": r"\textperiodcentered{}", "μ": r"$\mu$", "κ": r"$\kappa$", "–": "--",
-})  # fmt: skip
-
-
-def _escape_latex(text: Any) -> str:
-    r"""Return text that LaTeX shows as it is. After ``\\``, a bracket or a star would be read as an argument."""
-    escaped = _one_line(text).translate(_LATEX_CHARACTERS)
-    return f"{{}}{escaped}" if escaped.startswith(("[", "*")) else escaped
+    return re.sub(r"([\\`*_\[\]|~])", r"\\\1", html.escape(one_line_of(text), quote=False))
 
 
 @dataclass(frozen=True)
@@ -59,7 +42,6 @@ class _Markup:
     italic: str
     time: str
     missing: str
-    thousands: str = ","
 
     def entry(self, row: Mapping[Any, Any]) -> str:
         """Return the median count and time of a row of the summary, or how it ended."""
@@ -74,7 +56,7 @@ class _Markup:
         return f"{self.bold.format(count) if row['best'] else count}{share}{time}"
 
     def _number(self, count: float) -> str:
-        return self.escape(whole(count)).replace(",", self.thousands)
+        return self.escape(whole(count))
 
     def tables(self, context: ReportContext) -> Iterator[tuple[str, pd.DataFrame]]:
         """Yield each mode and its entries, problems down and methods across."""
@@ -87,40 +69,28 @@ class _Markup:
 
 
 _MARKDOWN = _Markup(_escape_markdown, "**{}**", "*{}*", "<br>{}", "·")
-_LATEX = _Markup(_escape_latex, r"\textbf{{{}}}", r"\emph{{{}}}", " ({})", "--", r"\,")
 _HTML = _Markup(html.escape, "<strong>{}</strong>", "<em>{}</em>", "<br><small>{}</small>", "·")
 
 
 def render_markdown(context: ReportContext) -> str:
     """Return findings and summary as Markdown: one table for each mode, problems down, methods across."""
-    notices = map(_escape_markdown, _notices(context))
+    above = map(_escape_markdown, notices(context))
     sentences = (f"- {_escape_markdown(sentence)}" for sentence in [*context.headlines, *findings(context.table)])
-    lines = [f"# {_escape_markdown(context.manifest['name'])}", "", *notices, *sentences, ""]
-    legend = f"{_LEGEND.format(where='below,')} {_stopping_rule(context)}"
+    lines = [f"# {_escape_markdown(context.manifest['name'])}", "", *above, *sentences, ""]
+    timed = any(timing(row["wall_time"], disturbed=False) for row in context.table.to_dict("records"))
+    times = " below, the wall time of the timed replay." * timed
+    legend = f"Iterations, bold where the fewest are decided;{times} Medians over starts and seeds. {_stopping_rule(context)}"
+    legend = legend.replace("decided; Medians", "decided. Medians")
     for mode, grid in _MARKDOWN.tables(context):
         rows = [["problem", *grid.columns], ["---", *["---:"] * len(grid.columns)]]
         rows += [[task, *entries] for task, *entries in grid.itertuples(name=None)]
         lines += [f"## {mode}", "", *(f"| {' | '.join(row)} |" for row in rows), "", legend, ""]
-    return "\n".join([*lines, *_provenance(context, _escape_markdown)]) + "\n"
-
-
-def render_latex(context: ReportContext) -> str:
-    """Return the summary as LaTeX tables for the package booktabs, one for each mode; the findings are comments."""
-    lines = [r"% \usepackage{booktabs}", *(f"% {_one_line(line)}" for line in _sentences(context))]
-    legend = _escape_latex(f"{_LEGEND.format(where='next to it')} {_stopping_rule(context)}")
-    for mode, grid in _LATEX.tables(context):
-        table = grid.reset_index(allow_duplicates=True).style.hide(axis="index").to_latex(
-            column_format=f"l{'r' * len(grid.columns)}", hrules=True, position_float="centering",
-            caption=f"Mode {mode}. {legend}",
-        )  # fmt: skip
-        lines += ["", table.rstrip("\n")]
-    lines += [f"% {line}" for line in _provenance(context, _one_line)]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *provenance(context, _escape_markdown)]) + "\n"
 
 
 def render_notebook(context: ReportContext) -> str:
     """Return findings and summary as plain HTML for a notebook."""
-    sentences = "".join(f"<li>{line}</li>" for line in map(html.escape, _sentences(context)))
+    sentences = "".join(f"<li>{line}</li>" for line in map(html.escape, sentences_of(context)))
     tables = []
     for mode, grid in _HTML.tables(context):
         heads = "".join(f"<th>{name}</th>" for name in ["problem", *grid.columns])
@@ -134,32 +104,52 @@ def render_notebook(context: ReportContext) -> str:
     return f"<div><strong>{name}</strong>, {_stopping_rule(context)}<ul>{sentences}</ul>{''.join(tables)}</div>"
 
 
-def write_figures(context: ReportContext, folder: Path) -> Iterator[Path]:
-    """Write every drawing of the page as a PDF with its title and legend, and yield the paths."""
-    folder.mkdir(parents=True, exist_ok=True)
+def write_figures(context: ReportContext, folder: Path, chosen: FigureChoice | None = None) -> Iterator[Path]:
+    """Write drawings of the page as PDF files with their titles and legends, and yield the paths.
+
+    Parameters
+    ----------
+    context
+        The data of the report.
+    folder
+        Where they are written.
+    chosen
+        Which figures, how wide and in which size of letters; by default all, as they are.
+
+    Raises
+    ------
+    UsageError
+        If a pattern matches no figure.
+    """
+    chosen = chosen or FigureChoice()
     figures = [part for section in build_sections(context) for part in section.flat() if isinstance(part, Figure)]
-    for panel in (panel for figure in figures for panel in figure.panels):
-        file = folder / f"{panel.id}.pdf"
-        save_figure(panel.paper(), file)
+    panels = chosen.among({panel.id: panel for figure in figures for panel in figure.panels})
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, panel in panels.items():
+        file, drawn = folder / f"{name}.pdf", panel.paper()
+        chosen.typeset(drawn, panel.title)
+        save_figure(drawn, file)
         yield file
 
 
-def _notices(context: ReportContext) -> list[str]:
+def notices(context: ReportContext) -> list[str]:
+    """Return what stands above everything else: missing cells, and differences between directories."""
     partial = [f"Partial: {context.missing} cells have no result yet."] if context.missing else []
     return [*partial, *context.notes]
 
 
-def _sentences(context: ReportContext) -> list[str]:
-    return [*_notices(context), *context.headlines, *findings(context.table)]
+def sentences_of(context: ReportContext) -> list[str]:
+    """Return notices, headlines and findings."""
+    return [*notices(context), *context.headlines, *findings(context.table)]
 
 
 def _stopping_rule(context: ReportContext) -> str:
     return " or ".join(stopping_rules(context.table))
 
 
-def _provenance(context: ReportContext, escape: Callable[[str], str]) -> Iterator[str]:
+def provenance(context: ReportContext, escape: Callable[[str], str]) -> Iterator[str]:
     """Yield the versions, the machine and the command of each results directory."""
     for manifest in context.manifests:
         versions, processor = manifest.get("versions", {}), manifest.get("machine", {}).get("processor", "")
         origin = f"nagbench {versions.get('nagbench', '')}, Python {versions.get('python', '')}, {processor}"
-        yield f"{escape(origin)}: `{_one_line(manifest.get('command', '')).replace('`', '')}`"
+        yield f"{escape(origin)}: `{one_line_of(manifest.get('command', '')).replace('`', '')}`"

@@ -107,7 +107,7 @@ def test_arguments_of_a_sweep(folder, name, value):
 
 def test_every_argument_of_a_run_is_tried():
     tried = {"seed", "budget", "tolerance", "measure_every", "measure", "oracle", "engine", "relative", "path", "pulse",
-             "start", "problem", "optimizer"}  # fmt: skip
+             "start", "problem", "optimizer", "iterations"}  # fmt: skip
     assert set(inspect.signature(nagbench.run).parameters) == tried
 
 

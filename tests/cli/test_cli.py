@@ -12,11 +12,12 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 from command_line import nag
+from rich.cells import cell_len
 from tunings import ONE_START_OPTIONS
 
 import nagbench
 from nagbench.cli.console import print_table
-from nagbench.cli.main import VERBS, cli
+from nagbench.cli.main import GROUPS, VERBS, cli
 
 
 def quick(*words):
@@ -89,7 +90,55 @@ def test_dry_run_runs_nothing(folder):
     assert not (folder / "results").exists()
 
 
+def test_the_bare_command_prints_its_help():
+    bare, asked = CliRunner().invoke(cli, []), CliRunner().invoke(cli, ["--help"])
+    assert bare.exit_code == 0
+    assert bare.stdout == asked.stdout
+    for group in GROUPS:
+        assert f"{group.title}:" in bare.stdout
+        assert f"example: {group.example}" in " ".join(bare.stdout.split())
+    assert bare.stderr == ""
+
+
+def test_suites_and_filters_choose_problems():
+    for words, expected in (
+        (("-p", "suite:classic-2d", "--kind", "quadratic"), {"bowl"}),
+        (("-p", "rosenbrock*", "-p", "suite:core", "--dimension", "3.."), {"rosenbrock-10"}),
+    ):
+        done = CliRunner().invoke(
+            cli, ["sweep", *words, "-o", "nesterov", "--mode", "default", "--dry-run", "--format", "json"]
+        )
+        assert {row["problem"] for row in json.loads(done.stdout)} >= expected, words
+        assert "rosenbrock" not in {row["problem"] for row in json.loads(done.stdout)}
+
+
+def test_a_list_in_a_pipe_is_narrow():
+    for words in (("problems", "--suite", "composite"), ("optimizers",)):
+        shown = CliRunner().invoke(cli, ["list", *words]).stdout.splitlines()
+        assert max(map(cell_len, shown)) <= 100, words
+        whole = CliRunner().invoke(cli, ["list", *words, "--wide"]).stdout.splitlines()
+        assert len(shown) == len(whole)
+        assert max(map(cell_len, whole)) > 100
+
+
+def test_several_optimizers_are_run_and_drawn(folder):
+    done = CliRunner().invoke(
+        cli, ["run", "bowl", "nesterov:lr=0.1,momentum=0.3", "gradient-descent:lr=0.1", "--plot", "paths.svg"]
+    )
+    lines = done.stdout.splitlines()
+    assert [line.split()[2] for line in lines[1:]] == [
+        "39",
+        str(nagbench.run("bowl", "gradient-descent:step_size=0.1").iterations),
+    ]
+    assert "gradient-descent:lr=0.1, converged" in (folder / "paths.svg").read_text(encoding="utf-8")
+
+
 BAD = [
+    (("run", "bowl", "nag"), ["nag", "did you mean 'nesterov'"]),
+    (("sweep", "-p", "suite:mghh"), ["mghh", "did you mean 'mgh'"]),
+    (("sweep", "-p", "bowl", "--kind", "convecs"), ["convecs", "convex"]),
+    (("sweep", "-p", "bowl", "--kind", "nonconvex"), ["none of 1 problems"]),
+    (("map", "suite:core", "nesterov", "--plot", "x.png"), ["one problem", "suite:core"]),
     (("sweep", "-p", "rosenbrok"), ["rosenbrok", "rosenbrock"]),
     (("sweep", "-o", "nestrov"), ["nestrov", "nesterov"]),
     (("sweep", "-p", "zzz*"), ["zzz*"]),
@@ -408,7 +457,7 @@ def test_more_methods_than_columns_fit_go_into_rows(folder):
 
 
 def test_help_says_in_whole_sentences_what_each_verb_does():
-    told = CliRunner().invoke(cli, ["--help"]).stdout.partition("Commands:")[2]
+    told = CliRunner().invoke(cli, ["--help"]).stdout.partition("Options:")[2]
     assert "..." not in told
     assert set(VERBS) <= set(told.split())
 

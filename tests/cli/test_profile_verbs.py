@@ -84,8 +84,78 @@ def test_medians_of_single_runs_have_no_interval(made, capsys):
 
 
 @pytest.mark.parametrize(
+    ("words", "label"),
+    [
+        (("verdicts", "-m", "nesterov"), "tab:default-verdicts"),
+        (("rank",), "tab:default-tuned-ranks"),
+        (("medians",), "tab:default-tuned-medians"),
+        (("profile", "--kind", "data", "--kind", "quadratic"), "tab:default-tuned-data"),
+    ],
+)
+def test_tables_for_papers_are_latex(words, label, made, capsys):
+    code, out, err = nag(words[0], made, *words[1:], "--format", "tex", capsys=capsys)
+    assert code == 0, err
+    assert f"\\label{{{label}}}" in out
+    assert r"until $\|\nabla f(x)\| \le 10^{-6}$" in out
+    assert "2 trials" in out
+    assert out.isascii()
+    assert out.count(r"\toprule") == out.count(r"\bottomrule") == 1
+
+
+def test_verdicts_are_those_of_the_sweep(made, tmp_path, capsys):
+    code, out, err = nag("verdicts", made, "--format", "csv", "--plot", tmp_path / "v.svg", capsys=capsys)
+    assert code == 0, err
+    told, expected = pd.read_csv(io.StringIO(out)), nagbench.load(made).verdicts
+    assert told["verdict"].tolist() == expected["verdict"].tolist()
+    assert told["ratio"].tolist() == pytest.approx(expected["ratio"].tolist())
+    assert (tmp_path / "v.svg").exists()
+    _, out, _ = nag("verdicts", made, "--mode", "theory", "-p", "ill-conditioned-1e4", capsys=capsys)
+    assert "exact counts of given settings" in out or "one start" in out
+
+
+def test_a_profile_takes_the_filters_of_list(made, capsys):
+    code, out, err = nag("profile", made, "--condition", "1000..", "--format", "json", capsys=capsys)
+    assert code == 0
+    assert "1 problem" in err
+    assert {row["share"] for row in json.loads(out)} <= {0.0, 1.0}
+
+
+def test_export_is_one_flat_table(made, tmp_path, capsys):
+    file = tmp_path / "deep" / "flat.parquet"
+    code, out, _ = nag("export", made, "--out", file, capsys=capsys)
+    assert (code, out.strip()) == (0, str(file))
+    sweep = nagbench.load(made)
+    table = pd.read_parquet(file)
+    assert len(table) == len(sweep.runs)
+    assert {*sweep.runs, "wall_time", "machine"} <= {*table}
+    _, out, _ = nag("export", made, "--format", "csv", "--selected", capsys=capsys)
+    assert len(pd.read_csv(io.StringIO(out))) == sweep.runs["selected"].sum()
+
+
+def test_export_of_a_merged_directory_has_no_row_twice(folder, capsys):
+    for name in ("bowl", "rosenbrock"):
+        nagbench.sweep(problems=[name], optimizers=["nesterov"], modes=["default"], budget=50, timing=False, out=name)
+    nagbench.merge(["bowl", "rosenbrock"], "both")
+    code, out, _ = nag("export", "both", "--format", "csv", capsys=capsys)
+    table = pd.read_csv(io.StringIO(out))
+    assert code == 0
+    assert len(table) == 4
+    assert not table.duplicated(["cell", "tolerance"]).any()
+
+
+@pytest.mark.parametrize(
     ("words", "said"),
     [
+        (("verdicts", "{a}", "-m", "nestrov"), ["nestrov", "did you mean 'nesterov'"]),
+        (("verdicts", "{a}", "--tolerance", "1"), ["tolerance 1", "1e-06"]),
+        (("verdicts", "{a}", "-p", "bowll"), ["did you mean 'bowl'"]),
+        (("profile", "{a}", "--kind", "performances"), ["did you mean 'performance'"]),
+        (("profile", "{a}", "--kind", "data", "--kind", "ecdf"), ["one kind of profile"]),
+        (("profile", "{a}", "--dimension", "7"), ["none of 3 problems", "--dimension '7'"]),
+        (("export", "{a}", "--out", "/dev/null/x"), ["cannot be written"]),
+        (("report", "{a}", "--format", "pdf-figures", "--width", "wide"), ["width 'wide'", "88mm"]),
+        (("report", "{a}", "--format", "pdf-figures", "--font-size", "1"), ["font size 1", "4 to 40"]),
+        (("report", "{a}", "--width", "3in"), ["pdf-figures"]),
         (("profile", "{a}", "--by", "time"), ["nothing was timed"]),
         (("profile", "{a}", "--mode", "tunned"), ["tunned", "did you mean 'tuned'"]),
         (("profile", "{a}", "-m", "nestrov"), ["nestrov", "did you mean 'nesterov'"]),

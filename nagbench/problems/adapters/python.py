@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from nagbench.core import here
 from nagbench.core.discovery import import_object, is_unmarked
 from nagbench.core.errors import UsageError, one_line
 from nagbench.core.trust import name_code
@@ -44,6 +45,8 @@ _WAYS_OUT = (
 def python_family(path: str) -> Family:
     """Return the family of a function f(x), or of a pair (f, gradient), at "package.module:attribute"."""
     module = path.partition(":")[0]
+    if here.is_here(path):
+        return _family(f"python:{path}", here.thing_of(path), None, (module,))
     if "<" in path or module == "__main__":
         raise UsageError(
             f"python:{path} cannot be imported by another process; put the function into a module of its own, not "
@@ -63,7 +66,7 @@ def problem_of_function(function: Any, parameters: Mapping[str, Any], facts: Map
     Parameters
     ----------
     function
-        f. A sweep can run it only if it can be imported by its name.
+        f. A sweep in this process runs any function that has a name; one in several processes only what can be imported.
     parameters
         The further parameters of f, and ``gradient``.
     facts
@@ -78,23 +81,14 @@ def problem_of_function(function: Any, parameters: Mapping[str, Any], facts: Map
         raise UsageError(f"a problem is a name or a function of x, not {function!r}")
     given = dict(parameters)
     gradient = given.pop("gradient", None)
-    path = _import_path(function)
+    path = here.keep(function)
     name_code(*code_of_problem(f"python:{path}", given if gradient is None else {**given, "gradient": gradient}))
     if not callable(gradient):
         return build_problem(_family(f"python:{path}", function, None, ()), parameters, **facts)
     built = build_problem(_family(f"python:{path}", function, gradient, ()), given, **facts)
-    named = {**given, "gradient": _import_path(gradient).replace(":", ".")}
+    named = {**given, "gradient": here.keep(gradient).replace(":", ".")}
     name_code(*code_of_problem(f"python:{path}", named))
     return replace(built, parameters=named)
-
-
-def _import_path(function: Any) -> str:
-    """Return the "package.module:attribute" under which a function can be imported, else a text with "<"."""
-    module, name = getattr(function, "__module__", ""), getattr(function, "__qualname__", "")
-    found: Any = inspect.getmodule(function)
-    for part in name.split("."):
-        found = getattr(found, part, None)
-    return f"{module}:{name}" if found is function and name else f"{module}:<{name or type(function).__name__}>"
 
 
 # Parameters of every Python problem beside those of the function itself.
@@ -216,10 +210,12 @@ def _find_gradient(name: str, function: Function, given: Any) -> Function | None
 
 def _import_gradient(name: str, home: str, text: str) -> Any:
     """Return the object that a text names in the function's own module, or as "package.module.function"."""
-    here = getattr(importlib.import_module(home), text, None) if home else None
-    if here is not None:
-        return here
+    found = getattr(importlib.import_module(home), text, None) if home else None
+    if found is not None:
+        return found
     module, _, attribute = text.rpartition(".")
+    if here.is_here(f"{module}:{attribute}"):
+        return here.thing_of(f"{module}:{attribute}")
     if not module or "<" in text or module == "__main__":
         raise UsageError(f"{name}: its gradient {text!r} is not a function of the module {home!r}")
     return import_object("gradient", f"{module}:{attribute}")

@@ -29,6 +29,23 @@ class Checkout:
         return set((_git(self.root, "rev-list", "HEAD") or "").split())
 
 
+@dataclass(frozen=True)
+class Commit:
+    """A commit: its full hash, the day it was made, and the first line of its message."""
+
+    name: str
+    day: str
+    subject: str
+
+
+def commits_of(checkout: Checkout) -> list[Commit]:
+    """Return HEAD and all its ancestors, oldest first."""
+    lines = (
+        _git(checkout.root, "log", "--reverse", "--topo-order", "--format=%H%x09%cs%x09%s", "HEAD") or ""
+    ).splitlines()
+    return [Commit(*line.split("\t", 2)) for line in lines if line.count("\t") >= 2]
+
+
 def find_checkout(directory: Path) -> Checkout:
     """Return the checkout that a directory lies in; raise UsageError if there is none, or no git."""
     root = _git(directory, "rev-parse", "--show-toplevel")

@@ -15,13 +15,17 @@ LOOPBACK = "127.0.0.1"
 _HOSTS = (LOOPBACK, "localhost")
 
 
+def is_own_host(host: str | None) -> bool:
+    """Tell whether a request's header Host names this machine, with or without a port."""
+    return ((host or "").rpartition(":")[0] or host) in _HOSTS
+
+
 class _Handler(SimpleHTTPRequestHandler):
     """Serves files that lie in the directory, to who asks for this machine by its own name."""
 
     def send_head(self) -> io.BytesIO | BinaryIO | None:
         """Refuse other hosts, as a page elsewhere asks whose name was made to point here, and links out of the folder."""
-        host = (self.headers.get("Host") or "").rpartition(":")[0] or self.headers.get("Host")
-        if host not in _HOSTS:
+        if not is_own_host(self.headers.get("Host")):
             self.send_error(HTTPStatus.MISDIRECTED_REQUEST, "this server answers to 127.0.0.1 and localhost alone")
             return None
         if not Path(self.translate_path(self.path)).resolve().is_relative_to(Path(self.directory).resolve()):

@@ -16,7 +16,8 @@ from typing import Any
 
 from nagbench.core.errors import UsageError
 from nagbench.reporting.dashboard.asv_results import AsvResults, drop_empty_parameters, write_results
-from nagbench.reporting.dashboard.checkout import Checkout
+from nagbench.reporting.dashboard.checkout import Checkout, commits_of
+from nagbench.reporting.dashboard.front import ASV_PAGE, front_page
 
 Warn = Callable[[str], None]
 VENDOR = "vendor"
@@ -45,12 +46,15 @@ class PublishedSite:
         How many it shows.
     regressions : int
         How many asv found.
+    changes : int
+        How many changes beyond noise the first page lists.
     """
 
     page: Path
     benchmarks: int
     commits: int
     regressions: int
+    changes: int
 
 
 def publish_site(checkout: Checkout, results: AsvResults, out: Path, warn: Warn) -> PublishedSite:
@@ -81,6 +85,11 @@ def publish_site(checkout: Checkout, results: AsvResults, out: Path, warn: Warn)
         _run_asv(scratch, warn)
         bundle_assets(scratch / "html")
         _add_empty_graphs(scratch / "html" / "graphs", shown.benchmarks)
+        # asv's own page stays beside the one that tells what changed.
+        (scratch / "html" / "index.html").rename(scratch / "html" / ASV_PAGE)
+        config = _asv_config(checkout, scratch)
+        page, changes = front_page(shown, commits_of(checkout), config["regressions_thresholds"], config["project"])
+        (scratch / "html" / "index.html").write_text(page, encoding="utf-8")
         try:
             if out.exists():
                 shutil.rmtree(out)
@@ -90,7 +99,7 @@ def publish_site(checkout: Checkout, results: AsvResults, out: Path, warn: Warn)
             raise UsageError(f"{out} cannot be written: {error.strerror}") from None
     regressions = json.loads((out / "regressions.json").read_text(encoding="utf-8"))["regressions"]
     commits = {result.commit for result in shown.results}
-    return PublishedSite(out / "index.html", len(shown.benchmarks), len(commits), len(regressions))
+    return PublishedSite(out / "index.html", len(shown.benchmarks), len(commits), len(regressions), changes)
 
 
 def _check_replaceable(out: Path) -> None:

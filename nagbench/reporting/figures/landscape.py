@@ -101,7 +101,7 @@ def plot_contours(problem: Problem, ax: Axes | None = None) -> Figure:
         figure = axes.get_figure(root=True)
         if not isinstance(figure, Figure):
             raise TypeError("ax belongs to no figure")
-        _add_colorbar([axes], _draw_marked_contours(axes, problem))
+        add_height_bar([axes], draw_marked_contours(axes, problem))
         axes.set_title(printable(problem.name), loc="left", parse_math=False)
     return figure
 
@@ -113,10 +113,10 @@ def plot_problem(problem: Problem) -> Figure:
             figure = new_figure(10.6, 4.6)
             left, right = figure.add_subplot(1, 2, 1, projection="3d"), figure.add_subplot(1, 2, 2)
             _draw_surface(left, problem)
-            _add_colorbar([right], _draw_marked_contours(right, problem))
+            add_height_bar([right], draw_marked_contours(right, problem))
         else:
             figure = new_figure(6.6, 4.4)
-            (_draw_slice if problem.spectrum is None else _draw_spectrum)(figure.add_subplot(), problem)
+            (draw_slice if problem.spectrum is None else draw_spectrum)(figure.add_subplot(), problem)
         _set_title(figure, problem)
     return figure
 
@@ -153,12 +153,12 @@ def plot_paths(problem: Problem, *runs: Run, look_ahead: bool = False) -> Figure
         figure = new_figure((side + 0.7) * columns + 1.0, (side * min(tall, 1.2) + 1.4) * rows)
         panels = [figure.add_subplot(rows, columns, place + 1) for place in range(len(runs))]
         for panel, run, points in zip(panels, runs, paths, strict=True):
-            heights = _draw_contours(panel, problem, box)
-            _mark_points(panel, problem, points[0], points[min(1, len(points) - 1)])
+            heights = draw_contours(panel, problem, box)
+            mark_points(panel, problem, points[0], points[min(1, len(points) - 1)])
             _draw_path(panel, run, points)
             if look_ahead and find_algorithm(run.cell.optimizer).look_ahead:
                 _draw_look_ahead(panel, problem, run)
-        _add_colorbar(panels, heights, rows)
+        add_height_bar(panels, heights, rows)
         _set_title(figure, problem)
     return figure
 
@@ -202,7 +202,8 @@ def _draw_surface(axes: Any, problem: Problem, grid: int = _SURFACE_GRID) -> Non
     axes.set_box_aspect((1, 1, 0.75), zoom=0.92)
 
 
-def _draw_contours(axes: Axes, problem: Problem, box: Floats) -> GridHeights:
+def draw_contours(axes: Axes, problem: Problem, box: Floats) -> GridHeights:
+    """Draw filled contours of f over a box, and return the heights."""
     heights = evaluate_grid(problem, box)
     z = np.clip(heights.above, heights.levels[0], None)
     filled = axes.contourf(heights.x, heights.y, z, levels=heights.levels, cmap=HEIGHTS, norm=heights.norm)
@@ -219,13 +220,14 @@ def _draw_contours(axes: Axes, problem: Problem, box: Floats) -> GridHeights:
     return heights
 
 
-def _draw_marked_contours(axes: Axes, problem: Problem) -> GridHeights:
-    heights = _draw_contours(axes, problem, plot_box(problem))
-    _mark_points(axes, problem, problem.start, problem.start if problem.minimizers is None else problem.minimizers[0])
+def draw_marked_contours(axes: Axes, problem: Problem) -> GridHeights:
+    """Draw contours over the problem's domain with its start and minimizers, and return the heights."""
+    heights = draw_contours(axes, problem, plot_box(problem))
+    mark_points(axes, problem, problem.start, problem.start if problem.minimizers is None else problem.minimizers[0])
     return heights
 
 
-def _mark_points(axes: Axes, problem: Problem, start: Floats, onward: Floats) -> None:
+def mark_points(axes: Axes, problem: Problem, start: Floats, onward: Floats) -> None:
     """Mark minimizers by stars, other stationary points by crosses, and the start by a ring, its name away from ``onward``."""
     edge: dict[str, Any] = {"linestyle": "none", "zorder": 6, "markeredgecolor": INK}
     if problem.stationary_points is not None:
@@ -248,7 +250,8 @@ def _mark_points(axes: Axes, problem: Problem, start: Floats, onward: Floats) ->
     )
 
 
-def _add_colorbar(panels: Sequence[Axes], heights: GridHeights, rows: int = 1) -> None:
+def add_height_bar(panels: Sequence[Axes], heights: GridHeights, rows: int = 1) -> None:
+    """Put a color bar of the heights next to the panels, which stand in so many rows."""
     locator = LogLocator(numticks=8) if heights.logarithmic else None
     mapped = ScalarMappable(heights.norm, HEIGHTS)
     add_colorbar(panels, mapped, heights.label, locator=locator, write=format_power_of_ten, aspect=28 * rows)
@@ -256,8 +259,8 @@ def _add_colorbar(panels: Sequence[Axes], heights: GridHeights, rows: int = 1) -
 
 def _draw_path(axes: Axes, run: Run, points: Floats) -> None:
     color = style_of(run.cell.optimizer).color
-    inside = _inside(axes, points)
-    drawn = points[: _drawn_count(inside)]
+    inside = inside_of(axes, points)
+    drawn = points[: drawn_count(inside)]
     dots = drawn[:_MOST_DOTS]
     casing = [withStroke(linewidth=3.4, foreground=PAPER)]
     axes.plot(*drawn.T, color=color, linewidth=1.5, zorder=4, path_effects=casing)
@@ -285,12 +288,13 @@ def _draw_path(axes: Axes, run: Run, points: Floats) -> None:
     )
 
 
-def _inside(axes: Axes, points: Floats) -> NDArray[np.bool_]:
+def inside_of(axes: Axes, points: Floats) -> NDArray[np.bool_]:
+    """Return which points lie within the limits of the axes."""
     low, high = np.array([axes.get_xlim(), axes.get_ylim()]).T
     return np.asarray(((points >= low) & (points <= high)).all(axis=1))
 
 
-def _drawn_count(inside: NDArray[np.bool_]) -> int:
+def drawn_count(inside: NDArray[np.bool_]) -> int:
     """Return how many points to draw: up to one beyond the last inside, without coordinates that overflow."""
     return int(np.flatnonzero(inside)[-1]) + 2 if inside.any() else 1
 
@@ -298,7 +302,7 @@ def _drawn_count(inside: NDArray[np.bool_]) -> int:
 def _draw_look_ahead(axes: Axes, problem: Problem, run: Run) -> None:
     queried = gradient_points(problem, run)
     iterates = recorded_path(run)[: len(queried)]
-    inside = _inside(axes, queried) & _inside(axes, iterates)
+    inside = inside_of(axes, queried) & inside_of(axes, iterates)
     for tie in np.stack([iterates[inside], queried[inside]], axis=1):
         axes.plot(*tie.T, color=INK, linewidth=0.7, linestyle=(0, (1, 1.5)), zorder=3.5)
     axes.plot(
@@ -314,7 +318,8 @@ def _draw_look_ahead(axes: Axes, problem: Problem, run: Run) -> None:
     axes.legend(loc="upper right", handlelength=1.0, frameon=True, framealpha=0.85, edgecolor="none", fontsize="small")
 
 
-def _draw_spectrum(axes: Axes, problem: Problem) -> None:
+def draw_spectrum(axes: Axes, problem: Problem) -> None:
+    """Draw the eigenvalues of the Hessian of a problem that has a spectrum, the largest first."""
     assert problem.spectrum is not None
     values = np.sort(problem.spectrum)[::-1]
     positive = values[values > 0]
@@ -342,7 +347,8 @@ def _set_log_scale(axes: Axes) -> None:
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def _draw_slice(axes: Axes, problem: Problem) -> None:
+def draw_slice(axes: Axes, problem: Problem) -> None:
+    """Draw f along the line of `landscape_data.evaluate_slice`."""
     along = evaluate_slice(problem)
     if np.isnan(along.values).all():
         raise UsageError(f"{problem.name}: f is not finite anywhere on the line of the picture")

@@ -57,7 +57,9 @@ class _Scale:
     set_ticks: Callable[[Axis], None]
 
 
-def plot_sensitivity_map(cells: pd.DataFrame, edge: pd.DataFrame | None = None, *, title: str = "") -> Figure:
+def plot_sensitivity_map(
+    cells: pd.DataFrame, edge: pd.DataFrame | None = None, *, title: str = "", ax: Axes | None = None
+) -> Figure:
     """Plot iterations to the tolerance over two hyperparameters, of one method on one problem.
 
     Dark cells need few iterations; those that did not converge have the color of how they ended. The star is the best cell. A
@@ -71,6 +73,8 @@ def plot_sensitivity_map(cells: pd.DataFrame, edge: pd.DataFrame | None = None, 
         A table of `analysis.theory.boundary`.
     title : str
         By default the method, the problem and the tolerance.
+    ax : Axes, optional
+        Draw here instead of in a new figure.
 
     Raises
     ------
@@ -86,8 +90,9 @@ def plot_sensitivity_map(cells: pd.DataFrame, edge: pd.DataFrame | None = None, 
         _cell_borders(scales[1].position(counts.index.to_numpy())),
     )
     with figure_style():
-        figure = new_figure(6.6, 5.2)
-        axes = figure.add_subplot()
+        axes = new_figure(6.6, 5.2).add_subplot() if ax is None else ax
+        figure = axes.get_figure(root=True)
+        assert isinstance(figure, Figure)
         mesh = _draw_cells(axes, borders, counts.to_numpy(float), ended.to_numpy())
         if mesh is not None:
             locator = LogLocator(subs=(1.0, 2.0, 5.0))
@@ -105,7 +110,10 @@ def plot_sensitivity_map(cells: pd.DataFrame, edge: pd.DataFrame | None = None, 
         axes.spines[:].set_visible(False)
         axes.tick_params(which="both", length=0)
         handles = [handle for handle in drawn if handle is not None]
-        figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize="small", handlelength=1.4)
+        if ax is None:
+            figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize="small", handlelength=1.4)
+        else:
+            axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(0, -0.14), ncols=2, fontsize="small")
         axes.set_title(title or _title(cells), loc="left", parse_math=False)
     return figure
 

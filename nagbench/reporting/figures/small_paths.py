@@ -218,11 +218,12 @@ def plot_small_path(picture: PathPicture) -> Figure:
     """Plot the picture with matplotlib, for paper."""
     image, color = picture.image, picture.style.color
     with figure_style():
-        figure = new_figure(_SIZE[0] / 72.0, _SIZE[1] / 72.0, fit=False)
-        axes = figure.add_axes((0.115, 0.09, 0.87, 0.89))
+        axes = new_figure(_SIZE[0] / 72.0, _SIZE[1] / 72.0).add_subplot()
+        figure = axes.get_figure(root=True)
+        assert isinstance(figure, Figure)
         extent = (*image.box[0], *image.box[1])
         axes.imshow(image.pixels, origin="lower", extent=extent, aspect="auto", interpolation="none", zorder=0)
-        axes.set(xlim=image.box[0], ylim=image.box[1])
+        axes.set(xlim=image.box[0], ylim=image.box[1], xlabel="x₁", ylabel="x₂")
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_locator(MaxNLocator(4))
         axes.tick_params(length=0, labelsize=8.5)

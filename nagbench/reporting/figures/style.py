@@ -208,9 +208,10 @@ HEIGHTS = LinearSegmentedColormap.from_list(
     "nagbench", ["#fdf6e3", "#d9e7d6", "#9fcac7", "#5fa3b5", "#37739c", "#28467c", "#1f2350"]
 ).with_extremes(bad=FAINT)
 
+_RC_SIZE = 9.5
 _RC = {
     "font.family": ["sans-serif"],
-    "font.size": 9.5,
+    "font.size": _RC_SIZE,
     "text.color": INK,
     "axes.labelcolor": MUTED,
     "axes.titlecolor": INK,
@@ -271,13 +272,23 @@ def new_figure(width: float = 6.4, height: float = 4.6, *, fit: bool = True) -> 
     return Figure(figsize=(width, height), layout="constrained" if fit else None)
 
 
-def add_legend(figure: Figure, handles: Sequence[Artist], labels: Sequence[str], columns: int | None = None) -> None:
-    """Put a legend below the axes, in ``columns`` or as many of up to three as fit. Labels are plain text, not mathematics."""
-    texts = [printable(label, 44) for label in labels]
-    fitting = int(figure.get_figwidth() * 72 / (55 + 5.2 * max(map(len, texts), default=0)))
+def add_legend(
+    figure: Figure,
+    handles: Sequence[Artist],
+    labels: Sequence[str],
+    columns: int | None = None,
+    *,
+    size: float | None = None,
+) -> None:
+    """Put a legend below the axes, in ``columns`` or as many of up to three as fit. Labels are plain text, not mathematics.
+
+    Letters have ``size`` points, or that of the style.
+    """
+    texts, scale = [printable(label, 44) for label in labels], (size or _RC_SIZE) / _RC_SIZE
+    fitting = int(figure.get_figwidth() * 72 / (scale * (55 + 5.2 * max(map(len, texts), default=0))))
     legend = figure.legend(
         handles, texts, loc="outside lower center", ncols=columns or min(3, max(1, fitting)), handlelength=3.4,
-        labelcolor=INK,
+        labelcolor=INK, fontsize=size,
     )  # fmt: skip
     for text in legend.get_texts():
         text.set_parse_math(False)

@@ -13,6 +13,7 @@ import pytest
 from nagbench.core.errors import UsageError
 from nagbench.reporting.dashboard import asv_results
 from nagbench.reporting.dashboard.asv_results import AsvResults, ResultFile
+from nagbench.reporting.dashboard.changes import Point, Series, steps_of
 from nagbench.reporting.dashboard.checkout import find_checkout
 from nagbench.reporting.dashboard.server import create_server, server_url
 from nagbench.reporting.dashboard.site import bundle_assets, publish_site
@@ -80,7 +81,7 @@ def assets(page):
 
 def test_the_page_loads_nothing_from_elsewhere_and_everything_is_there(site):
     _, out, _ = site
-    needed = assets((out / "index.html").read_text(encoding="utf-8"))
+    needed = assets((out / "asv.html").read_text(encoding="utf-8"))
     assert len(needed) > 20
     for asset in needed:
         assert not re.match(r"(https?:)?//", asset), asset
@@ -105,6 +106,46 @@ def test_the_graph_is_the_history(site):
     assert index["project"] == "steps"
     assert list(index["benchmarks"]) == [NAME]
     assert "numpy" not in index["params"]
+
+
+def test_the_first_page_tells_what_changed(site, checkout):
+    done, out, _ = site
+    page = (out / "index.html").read_text(encoding="utf-8")
+    assert assets(page) == []
+    assert "script" not in page
+    assert done.changes == 1
+    (change,) = re.findall(r"<li class=\"(\w+)\">(.*?)</li>", page, flags=re.S)
+    assert change[0] == "worse"
+    assert re.search(r"bowl.*10 → 13.*\+30 %", change[1], flags=re.S)
+    assert checkout[1][3][:8] in page
+    assert "number 3" in page
+    (link,) = set(re.findall(r"href=\"(asv\.html#counts[^\"]*)\"", page))
+    assert "y-axis-scale=log" in link
+    assert "p-problem=%27bowl%27" in link
+    assert page.count("<svg") >= 1
+
+
+@pytest.mark.parametrize(
+    ("values", "threshold", "expected"),
+    [
+        ([10, 10, 11, 11], 0.0, [(2, 10, 11)]),
+        ([1.0, 1.0 + 1.4e-14, 1.0], 1e-4, []),
+        ([math.nan, math.nan, 6, 6], 0.0, []),
+        ([5, math.nan, math.nan, 6], 0.0, [(1, 5, math.nan), (3, math.nan, 6)]),
+        # A time: one slow measurement is none, a step that stays is one.
+        ([1.0, 1.02, 0.98, 1.9, 1.01, 1.0], 0.2, []),
+        ([1.0, 1.02, 0.98, 1.5, 1.48, 1.52, 1.5], 0.2, [(3, 1.0, 1.5)]),
+        ([1.0, 1.02, 0.98, 0.5, 0.51, 0.49], 0.2, [(3, 1.0, 0.5)]),
+    ],
+)
+def test_only_what_is_beyond_noise_is_a_step(values, threshold, expected):
+    points = tuple(Point(str(place), float(value)) for place, value in enumerate(values))
+    found = steps_of(Series("b", "B", "s", "m", {}, max(threshold, 1e-9), points))
+    told = [(step.index, step.before, step.after) for step in found]
+    assert [index for index, *_ in told] == [index for index, *_ in expected]
+    for (_, *one), (_, *other) in zip(told, expected, strict=True):
+        assert one == pytest.approx(other, nan_ok=True)
+    assert all(step.worse == (not step.after < step.before) for step in found if not math.isnan(step.before))
 
 
 def test_the_step_is_listed_as_a_regression(site):
@@ -247,7 +288,7 @@ def test_the_server_answers_on_this_machine_alone(site):
         thread = threading.Thread(target=running.serve_forever)
         thread.start()
         connection = http.client.HTTPConnection("127.0.0.1", running.server_address[1], timeout=10)
-        connection.request("GET", "/index.html")
+        connection.request("GET", "/asv.html")
         answer = connection.getresponse()
         assert answer.status == 200
         assert b"airspeed velocity" in answer.read()

@@ -11,17 +11,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.text import Text
 from tunings import ONE_START
 
 import nagbench
 from nagbench import UsageError
 from nagbench.analysis.times import displayed_times
 from nagbench.reporting.context import ReportContext, build_context
-from nagbench.reporting.export import render_latex, render_markdown, render_notebook, write_figures
+from nagbench.reporting.export import render_markdown, render_notebook, write_figures
+from nagbench.reporting.figures.paper_size import FigureChoice
 from nagbench.reporting.figures.ranks import plot_critical_difference
 from nagbench.reporting.html.index_page import render_index
 from nagbench.reporting.html.page import build_sections, render_page
 from nagbench.reporting.html.parts import Figure
+from nagbench.reporting.paper import render_latex
 
 
 @pytest.fixture(scope="module")
@@ -66,13 +69,41 @@ def test_latex_tables_are_balanced_and_even(tuned: ReportContext) -> None:
     least = tuned.table.groupby(["task", "mode"])["iterations"].transform("min")
     vars(decided)["table"] = tuned.table.assign(best=tuned.table["iterations"] == least)
     text = render_latex(decided)
-    assert re.findall(r"\\begin\{(\w+)\}", text).count("table") == text.count(r"\end{table}") == 2
+    # One for the iterations of each mode, and one for its times.
+    assert re.findall(r"\\begin\{(\w+)\}", text).count("table") == text.count(r"\end{table}") == 4
+    assert len(set(re.findall(r"\\label\{(.*)\}", text))) == 4
+    assert r"$\|\nabla f(x)\| \le 10^{-6}$" in text
     for columns, body in re.findall(r"\\begin\{tabular\}\{l(r+)\}\n\\toprule\n(.*?)\\bottomrule", text, flags=re.S):
         lines = [line for line in body.splitlines() if line != r"\midrule"]
         assert {line.count(" & ") for line in lines} == {len(columns)}
         assert all(line.endswith(r"\\") for line in lines)
     assert r"\textbf{" in text
-    assert text.isascii()
+    tables = [line for line in text.splitlines() if not line.startswith("%")]
+    assert all(line.isascii() for line in tables)
+
+
+def test_latex_promises_no_times_that_were_not_taken(tuned: ReportContext) -> None:
+    untimed = ReportContext(tuned.runs, tuned.timings.iloc[:0], tuned.curves, tuned.manifests)
+    assert "time" not in "".join(re.findall(r"\\caption\{.*\}", render_latex(untimed)))
+    assert "time" not in render_markdown(untimed).partition("## theory")[2].partition("nagbench")[0]
+    assert "Wall time" in render_latex(tuned)
+
+
+def test_figures_of_a_paper_have_one_size_of_letters(tuned: ReportContext, tmp_path: Path) -> None:
+    panel = next(part for part in build_sections(tuned)[2].parts if getattr(part, "panels", ())).panels[0]
+    figure = panel.paper()
+    FigureChoice(width=3.5, size=8.0).typeset(figure, panel.title)
+    figure.canvas.draw()
+    assert figure.get_figwidth() == 3.5
+    texts = [text for text in figure.findobj(Text) if text.get_text().strip()]
+    assert {text.get_fontsize() for text in texts} == {8.0}
+    inches = figure.get_tightbbox()
+    assert -0.05 <= inches.x0 < inches.x1 <= 3.55
+    assert all(axes.get_xlabel() and axes.get_ylabel() and axes.get_title("left") for axes in figure.axes)
+    name = panel.id
+    assert [file.name for file in write_figures(tuned, tmp_path, FigureChoice(patterns=[name]))] == [f"{name}.pdf"]
+    with pytest.raises(nagbench.UsageError, match="did you mean"):
+        list(write_figures(tuned, tmp_path, FigureChoice(patterns=[f"{name}s"])))
 
 
 def test_latex_takes_any_first_letter_and_any_name(tuned: ReportContext) -> None:

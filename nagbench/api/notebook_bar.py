@@ -1,0 +1,82 @@
+"""The progress bar of a sweep in a notebook."""
+
+from __future__ import annotations
+
+import html
+import importlib
+import sys
+import time
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from nagbench.analysis.formatting import counted, seconds
+from nagbench.experiments.stages import Progress
+
+_EVERY = 0.25
+
+
+def in_notebook() -> bool:
+    """Tell whether this process is the kernel of a notebook."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return getattr(shell, "kernel", None) is not None
+
+
+class NotebookBar(Progress):
+    """One bar, which every stage fills anew and which vanishes at the end; warnings stay."""
+
+    def __init__(self) -> None:
+        self._handle: Any = None
+        self._stage, self._total, self._done = "", 0, 0
+        self._began = self._shown = 0.0
+        self._statuses: Counter[str] = Counter()
+
+    def stage(self, name: str, total: int) -> None:
+        """Begin a stage; one without work is not shown, and one of the same name goes on."""
+        if name == self._stage and self._total:
+            self._total += total
+            return
+        self._stage, self._total, self._done = name, total, 0
+        self._statuses.clear()
+        self._began = time.monotonic()
+        if total:
+            self._show(at_once=True)
+
+    def advance(self, count: int, statuses: Mapping[str, int]) -> None:
+        """Fill the bar a bit more."""
+        self._done += count
+        self._statuses.update(statuses)
+        self._show(at_once=self._done >= self._total)
+
+    def warn(self, message: str) -> None:
+        """Print a warning below the cell."""
+        print(f"nagbench: {message}", file=sys.stderr)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._handle is not None:
+            self._handle.update({"text/html": "", "text/plain": ""}, raw=True)
+
+    def _show(self, *, at_once: bool) -> None:
+        now = time.monotonic()
+        if not at_once and now - self._shown < _EVERY:
+            return
+        self._shown = now
+        text = self.text()
+        bar = f'<progress value="{self._done}" max="{max(1, self._total)}"></progress>'
+        content = {"text/html": f"<div>{bar} {html.escape(text)}</div>", "text/plain": text}
+        if self._handle is None:
+            display: Any = importlib.import_module("IPython.display").display
+            self._handle = display(content, raw=True, display_id=True)
+        else:
+            self._handle.update(content, raw=True)
+
+    def text(self) -> str:
+        """Return the words beside the bar: the stage, how far it is, the time left, and how cells ended."""
+        parts = [f"{self._stage}: {self._done:,} of {counted(self._total, 'cell')}"]
+        took = time.monotonic() - self._began
+        if 0 < self._done < self._total and took > 1.0:
+            parts.append(f"about {seconds(took / self._done * (self._total - self._done))} left")
+        parts += [f"{count:,} {status}" for status, count in sorted(self._statuses.items())]
+        return ", ".join(parts)

@@ -1,0 +1,43 @@
+"""The verb ``export``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from nagbench.cli.console import echo, print_note, print_table, spreadsheet
+from nagbench.cli.options import PATH, RESULTS_ARGUMENT, Verb, format_option
+from nagbench.core.errors import UsageError
+
+
+@click.command("export", cls=Verb)
+@RESULTS_ARGUMENT
+@click.option("--out", type=PATH, help="File to write.  [default: RESULTS/runs.parquet; csv goes to stdout]")
+@click.option("--selected", is_flag=True, help="Only the runs that are shown: the best trial of each tuning.")
+@format_option("parquet", "csv")
+def command(folder: Path, out: Path | None, selected: bool, shape: str) -> None:
+    """Write one flat table of a results directory: a row for each run, name and tolerance, with its times.
+
+    docs/file-format.md describes the columns, and how to read the directory itself.
+    """
+    from nagbench.analysis.formatting import counted
+    from nagbench.cli.loading import load_finished
+    from nagbench.experiments.flat import flat_table
+
+    table = flat_table(load_finished(folder))
+    table = table[table["selected"]].reset_index(drop=True) if selected else table
+    if shape == "csv" and out is None:
+        print_table(table, shape)
+        return
+    file = out or folder / "runs.parquet"
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if shape == "csv":
+            spreadsheet(table).to_csv(file, index=False)
+        else:
+            table.to_parquet(file, index=False)
+    except OSError as error:
+        raise UsageError(f"table {file} cannot be written: {error.strerror or error}") from None
+    echo(file)
+    print_note(f"{counted(len(table), 'row')}, {counted(len(table.columns), 'column')}")

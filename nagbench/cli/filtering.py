@@ -1,0 +1,83 @@
+"""The options that choose problems by their facts, as ``list``, ``sweep``, ``map`` and ``profile`` have them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from nagbench.cli.options import Decorator, record_options
+from nagbench.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from nagbench.problems.problem import Problem
+
+
+class Filters(NamedTuple):
+    """What a problem has to be; None for anything."""
+
+    kind: str | None
+    dimension: str | None
+    condition: str | None
+    source: str | None
+
+    @property
+    def given(self) -> dict[str, str]:
+        """The filters that were given, by name."""
+        return {name: value for name, value in self._asdict().items() if value is not None}
+
+    def __str__(self) -> str:
+        return " ".join(f"--{name} {value!r}" for name, value in self.given.items())
+
+
+_OTHERS = (
+    click.option("--dimension", metavar="N|LOW..HIGH", help="Only problems of this dimension; open: LOW.., ..HIGH."),
+    click.option("--condition", metavar="LOW..HIGH", help="Only problems whose condition number κ = L/μ is in here."),
+    click.option("--source", metavar="TEXT", help="Only problems whose source contains this text."),
+)
+_KIND = click.option("--kind", help="Only problems that are quadratic, convex (and not quadratic) or nonconvex.")
+
+
+def filter_options(kind: Decorator = _KIND) -> Decorator:
+    """Return the options of `Filters`, which reach the command as ``filters``; another option may stand for ``--kind``."""
+    return record_options("filters", Filters, kind, *_OTHERS)
+
+
+def filtered(problems: Mapping[str, Problem], filters: Filters) -> list[str]:
+    """Return the names of the problems that pass the filters.
+
+    Raises
+    ------
+    UsageError
+        If a filter is not valid, or no problem passes.
+    """
+    from nagbench.problems.filters import check_filters, fits
+
+    check_filters(filters.given)
+    found = [name for name, problem in problems.items() if fits(problem, filters.given)]
+    if not found:
+        raise UsageError(f"none of {len(problems)} problems fits {filters}")
+    return found
+
+
+def chosen_problems(texts: Iterable[str], suites: Iterable[str], filters: Filters) -> tuple[str, ...]:
+    """Return problems by their texts, of which some stand for several, narrowed by filters where there are some.
+
+    Parameters
+    ----------
+    texts
+        Names, patterns, and "suite:NAME".
+    suites
+        Files of further problems.
+    filters
+        What the problems have to be.
+    """
+    from nagbench.experiments.names import resolve_problems
+    from nagbench.experiments.specification import validate_spec
+
+    wanted = tuple(texts)
+    if not filters.given:
+        return wanted
+    problems = resolve_problems(validate_spec({"problems": wanted, "suites": tuple(suites)}))
+    return tuple(filtered(problems, filters))

@@ -1,0 +1,123 @@
+"""The verb ``verdicts``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from nagbench.cli.console import drop_uninformative, echo, print_note, print_table, print_tex, save_figure
+from nagbench.cli.options import RESULTS_ARGUMENT, TEX_FORMAT_OPTION, Verb, plot_option
+from nagbench.core.errors import UsageError, unknown_name
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nagbench.api.sweeps import Sweep
+
+
+@click.command("verdicts", cls=Verb)
+@RESULTS_ARGUMENT
+@click.option(
+    "-m", "--method", "methods", multiple=True, help="Only pairs with this optimizer; given twice, this pair."
+)
+@click.option("-p", "--problem", "problems", multiple=True, help='Only this problem, or "all" for the row over all.')
+@click.option("--mode", help="theory, default, tuned, grid or given.  [default: all that the sweep has]")
+@click.option("--tolerance", type=float, help="One of the tolerances.  [default: the tightest; csv and json: all]")
+@plot_option("the ratios of one pair, problem by problem,")
+@TEX_FORMAT_OPTION
+def command(
+    folder: Path,
+    methods: Sequence[str],
+    problems: Sequence[str],
+    mode: str | None,
+    tolerance: float | None,
+    plot: Path | None,
+    shape: str,
+) -> None:
+    """Print which of two optimizers needs fewer iterations, by how much, and how sure that is.
+
+    The ratio is the iterations of b over those of a, with its 95 % interval. A verdict names the winner, or says why there is
+    none.
+    """
+    from nagbench.analysis.headlines import headlines
+    from nagbench.cli.loading import load_finished
+
+    sweep = load_finished(folder)
+    table = _select(sweep.verdicts, methods, problems, mode)
+    table = _at_tolerance(table, tolerance, every=shape in ("csv", "json"))
+    if shape == "table":
+        for line in headlines(sweep.verdicts, dict(zip(sweep.shown["variant"], sweep.shown["optimizer"], strict=True))):
+            echo(line)
+        print_table(drop_uninformative(_readable(table)))
+        print_note("ratio: iterations of b / iterations of a, with its 95 % interval; above 1, a needs fewer")
+    elif shape == "tex":
+        _print_tex(sweep, table)
+    else:
+        print_table(table, shape)
+    if plot is not None:
+        _plot(sweep, methods, mode, plot)
+
+
+def _select(table: pd.DataFrame, methods: Sequence[str], problems: Sequence[str], mode: str | None) -> pd.DataFrame:
+    """Return the verdicts that are asked for. Raises UsageError for names that there are not."""
+    if table.empty:
+        raise UsageError("a verdict needs two optimizers that ran on one problem in one mode; there are none here")
+    known = list(dict.fromkeys(table[["a", "b"]].to_numpy().ravel()))
+    for kind, given, valid in (
+        ("method", methods, known),
+        ("problem", problems, list(table["problem"].unique())),
+        ("mode", [mode] if mode else [], list(table["mode"].unique())),
+    ):
+        for name in given:
+            if name not in valid:
+                raise unknown_name(kind, name, valid)
+    if len(methods) > 2:
+        raise UsageError("--method names one optimizer or a pair; there are more here")
+    for name in methods:
+        table = table[(table["a"] == name) | (table["b"] == name)]
+    table = table[table["problem"].isin(problems)] if problems else table
+    table = table[table["mode"] == mode] if mode else table
+    if table.empty:
+        raise UsageError("no verdict is of all of these")
+    return table
+
+
+def _at_tolerance(table: pd.DataFrame, tolerance: float | None, *, every: bool) -> pd.DataFrame:
+    """Return the verdicts at one tolerance, by default the tightest, or at every one."""
+    known = sorted(table["tolerance"].unique())
+    if tolerance is None:
+        return table if every else table[table["tolerance"] == known[0]]
+    if tolerance not in known:
+        raise UsageError(f"tolerance {tolerance:g} was not run; known: {', '.join(f'{value:g}' for value in known)}")
+    return table[table["tolerance"] == tolerance]
+
+
+def _readable(table: pd.DataFrame) -> pd.DataFrame:
+    """Return verdicts with the winner's name, and ratios to three digits."""
+    # An interval over a few problems says nothing.
+    few = table["reason"].str.contains("fewer than")
+    table = table.assign(low=table["low"].mask(few), high=table["high"].mask(few))
+    rounded = table.assign(
+        verdict=[str(row.get(row["verdict"], row["verdict"])) for row in map(dict, table.to_dict("records"))],
+        **{name: [float(f"{value:.3g}") for value in table[name]] for name in ("ratio", "low", "high")},
+    )
+    front = ["problem", "mode", "oracle", "tolerance", "a", "b", "ratio", "low", "high", "verdict", "reason"]
+    return rounded[front]
+
+
+def _print_tex(sweep: Sweep, table: pd.DataFrame) -> None:
+    from nagbench.reporting.paper import verdict_caption
+
+    rows = drop_uninformative(_readable(table))
+    once = [name for name in ("mode", "tolerance") if name in rows and rows[name].nunique() == 1]
+    kept = rows.drop(columns=[*once, *(["reason"] if "reason" in rows else [])])
+    print_tex(kept, verdict_caption(sweep.manifest, table), str(sweep.manifest["name"]), "verdicts")
+
+
+def _plot(sweep: Sweep, methods: Sequence[str], mode: str | None, file: Path) -> None:
+    first, second = (*methods, None, None)[:2]
+    axes = sweep.plot.verdicts(first, second, mode=mode)
+    save_figure(axes.figure, file)
