@@ -29,7 +29,7 @@ class PageOptions(NamedTuple):
     sections: tuple[str, ...]
     optimizers: tuple[str, ...]
     title: str
-    index: bool
+    listing: bool
 
 
 @click.command("report", cls=Verb)
@@ -52,7 +52,9 @@ class PageOptions(NamedTuple):
     click.option("--section", "sections", multiple=True, help="Only this section, such as convergence. Repeatable."),
     click.option("--optimizers", multiple=True, metavar="PATTERN", help="Only optimizers of these names. Repeatable."),
     click.option("--title", default="", help="Title of the page.  [default: what was swept]"),
-    click.option("--index", is_flag=True, help="Write a page that lists the directories instead of pooling them."),
+    click.option(
+        "--index", "listing", is_flag=True, help="Write a page that lists the directories instead of pooling them."
+    ),
 )
 def command(folders: tuple[Path, ...], out: Path | None, paper: PaperOptions, page: PageOptions, shape: str) -> None:
     """Write the report of results directories: one HTML file that works offline, or tables and figures for a paper.
@@ -68,7 +70,7 @@ def command(folders: tuple[Path, ...], out: Path | None, paper: PaperOptions, pa
 
     if shape != "pdf-figures" and any(paper):
         raise UsageError("--figure, --width and --font-size are of --format pdf-figures")
-    if page.index:
+    if page.listing:
         _write_index(list(dict.fromkeys(folders)), out or Path("index.html"))
         return
     context = build_context(*(load(folder, warn=print_message) for folder in dict.fromkeys(folders)))

@@ -90,7 +90,7 @@ def test_latex_promises_no_times_that_were_not_taken(tuned: ReportContext) -> No
 
 
 def test_figures_of_a_paper_have_one_size_of_letters(tuned: ReportContext, tmp_path: Path) -> None:
-    panel = next(part for part in build_sections(tuned)[2].parts if getattr(part, "panels", ())).panels[0]
+    panel = next(part for part in build_sections(tuned)[2].flat() if getattr(part, "panels", ())).panels[0]
     figure = panel.paper()
     FigureChoice(width=3.5, size=8.0).typeset(figure, panel.title)
     figure.canvas.draw()
