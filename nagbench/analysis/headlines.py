@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -14,6 +16,123 @@ from nagbench.analysis.verdicts import ALL
 _FIRST = "nesterov"
 _AGAINST = ("momentum", "gradient-descent")
 _NAMES = {"nesterov": "NAG", "gradient-descent": "gradient descent"}
+
+
+@dataclass(frozen=True)
+class Question:
+    """Whether one optimizer needs fewer iterations than another, with the verdicts of one mode, oracle and tolerance.
+
+    Parameters
+    ----------
+    one, two : str
+        What the optimizers are called in words.
+    algorithm, other : str
+        The algorithms.
+    first, second : str
+        The variants.
+    mode, oracle : str
+    tolerance : float
+    rows : tuple of dict
+        The verdicts of the pair, problem by problem, with ``first`` as ``a``.
+    over_all : dict, optional
+        The verdict over all problems; None if there is only one.
+    """
+
+    one: str
+    two: str
+    algorithm: str
+    other: str
+    first: str
+    second: str
+    mode: str
+    oracle: str
+    tolerance: float
+    rows: tuple[Mapping[Any, Any], ...]
+    over_all: Mapping[Any, Any] | None
+
+    @property
+    def row(self) -> Mapping[Any, Any]:
+        """The verdict that answers the question: that over all problems, or on the one there is."""
+        return self.over_all or self.rows[0]
+
+    @property
+    def where(self) -> str:
+        """The problem, or how many there are."""
+        return f"{len(self.rows)} problems" if self.over_all else str(self.rows[0]["problem"])
+
+    @property
+    def open(self) -> bool:
+        """Whether there are exact counts and no verdict."""
+        return math.isnan(self.row["low"]) and self.row["verdict"] == "undecided"
+
+    @property
+    def tally(self) -> Mapping[str, int]:
+        """How many problems ``one`` wins, ``two`` wins, are undecided, and are unsolved by both."""
+        found = [row["verdict"] for row in self.rows]
+        names = {f"{self.one} wins": "a", f"{self.two} wins": "b", "undecided": "undecided", "unsolved": "neither"}
+        return {
+            name: found.count(verdict) for name, verdict in names.items() if verdict in ("a", "b") or verdict in found
+        }
+
+    @property
+    def reasons(self) -> Mapping[str, int]:
+        """Why problems are undecided, with their numbers."""
+        found = Counter(_kind_of_reason(row["reason"]) for row in self.rows if row["verdict"] == "undecided")
+        return dict(found.most_common())
+
+
+def _kind_of_reason(reason: str) -> str:
+    """Return a reason without names and numbers."""
+    if reason.startswith("doubling the trials moves"):
+        return "more trials still change the counts"
+    return reason.partition(";")[0].replace(
+        "the interval at the level adjusted for all pairs holds 1", "the interval holds 1"
+    )
+
+
+def questions(table: pd.DataFrame, optimizers: Mapping[str, str]) -> list[Question]:
+    """Return how NAG compares with momentum and with gradient descent: once for each mode, oracle and tolerance.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The table of `nagbench.analysis.verdicts.verdicts`.
+    optimizers : dict
+        The name of the algorithm of each variant.
+
+    Returns
+    -------
+    list of Question
+        In the order of the table; empty for a sweep without NAG.
+    """
+    found: list[Question] = []
+    for other in _AGAINST:
+        pair = [name for name in table[["a", "b"]].to_numpy().ravel() if optimizers.get(name) in (_FIRST, other)]
+        firsts = {optimizers[name]: name for name in reversed(pair)}
+        if len(firsts) == 2:
+            found += _questions(table, firsts[_FIRST], firsts[other], (_FIRST, other))
+    return found
+
+
+def _questions(table: pd.DataFrame, first: str, second: str, algorithms: tuple[str, str]) -> Iterator[Question]:
+    one, two = (_NAMES.get(name, name) for name in algorithms)
+    of_pair = table[(table["a"].eq(first) & table["b"].eq(second)) | (table["a"].eq(second) & table["b"].eq(first))]
+    for (mode, oracle, _), rows in of_pair.groupby(["mode", "oracle", "tolerance"], sort=False):
+        turned = [oriented(row, first) for row in rows.to_dict("records")]
+        each = tuple(row for row in turned if row["problem"] != ALL)
+        over_all = next((row for row in turned if row["problem"] == ALL), None)
+        yield Question(
+            one,
+            two,
+            *algorithms,
+            first,
+            second,
+            str(mode),
+            str(oracle),
+            float(rows["tolerance"].iloc[0]),
+            each,
+            over_all,
+        )
 
 
 def headlines(table: pd.DataFrame, optimizers: Mapping[str, str]) -> list[str]:
@@ -32,27 +151,15 @@ def headlines(table: pd.DataFrame, optimizers: Mapping[str, str]) -> list[str]:
         In the first mode, oracle and tolerance that have the pair: over all problems, or on the one there is. Empty for a
         sweep without NAG, and for pairs with exact counts and no verdict.
     """
-    lines: list[str] = []
-    for other in _AGAINST:
-        pair = [name for name in table[["a", "b"]].to_numpy().ravel() if optimizers.get(name) in (_FIRST, other)]
-        firsts = {optimizers[name]: name for name in reversed(pair)}
-        if len(firsts) == 2:
-            lines += _headline(table, firsts[_FIRST], firsts[other], (_FIRST, other))
-    return lines
+    first = {(question.one, question.two): question for question in reversed(questions(table, optimizers))}
+    return [_headline(question) for question in reversed(first.values()) if not question.open]
 
 
-def _headline(table: pd.DataFrame, first: str, second: str, algorithms: tuple[str, str]) -> Iterator[str]:
-    rows = [row for row in map(dict, table.to_dict("records")) if {row["a"], row["b"]} == {first, second}]
-    if not rows:
-        return
-    same = [row for row in rows if all(row[name] == rows[0][name] for name in ("mode", "oracle", "tolerance"))]
-    row = next((row for row in same if row["problem"] == ALL), same[0])
-    if math.isnan(row["low"]) and row["verdict"] == "undecided":
-        return
-    one, two = (_NAMES.get(name, name) for name in algorithms)
-    where = row["problem"] if row["problem"] != ALL else f"{len(same) - 1} problems"
-    found = describe(oriented(row, first), one, two)
-    yield f"{one} against {two} ({row['mode']}, {where}): {found}{_tally(same, first, one, two)}"
+def _headline(question: Question) -> str:
+    found = describe(question.row, question.one, question.two)
+    counts = ", ".join(f"{name} {count}" for name, count in question.tally.items())
+    tally = f"; of these problems {counts}" if len(question.rows) > 1 else ""
+    return f"{question.one} against {question.two} ({question.mode}, {question.where}): {found}{tally}"
 
 
 def oriented(row: Mapping[Any, Any], first: str) -> dict[Any, Any]:
@@ -91,17 +198,3 @@ def _share(ratio: float) -> str:
     if ratio in (0.0, math.inf):
         return "inf" if ratio == 0.0 else "0"
     return f"1/{ratio:.3g}" if ratio >= 1.0 else f"{1.0 / ratio:.3g}"
-
-
-def _tally(rows: Sequence[Mapping[Any, Any]], first: str, one: str, two: str) -> str:
-    """Format how many problems each wins."""
-    found = [oriented(row, first)["verdict"] for row in rows if row["problem"] != ALL]
-    if len(found) < 2:
-        return ""
-    counts = {f"{one} wins": "a", f"{two} wins": "b", "undecided": "undecided", "unsolved": "neither"}
-    parts = [
-        f"{name} {found.count(verdict)}"
-        for name, verdict in counts.items()
-        if verdict in ("a", "b") or verdict in found
-    ]
-    return f"; of these problems {', '.join(parts)}"

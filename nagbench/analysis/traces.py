@@ -38,7 +38,7 @@ def traces(runs: pd.DataFrame, timings: pd.DataFrame, curves: pd.DataFrame, most
         One row for each recorded iteration, mode by mode, with the run's names, status and tolerance. ``residual`` is
         the measure that is compared with the tolerance. ``evaluations`` (of the gradient) and ``time`` (seconds) are
         those of the whole run, spread evenly over its iterations; ``time`` is nan if the run was not timed. ``typical``
-        marks the run nearest to its method's median.
+        marks the run nearest to its method's median; the first run, if that one's curve was not recorded.
     """
     return traces_of(selected(runs, timings), curves, most)
 
@@ -47,10 +47,20 @@ def traces_of(rows: pd.DataFrame, curves: pd.DataFrame, most: int = 400) -> pd.D
     """Return the recorded curves of the rows of `selected`; see `traces`."""
     thinned = _thin(curves[curves["cell"].isin(rows["cell"])], most)
     points = rows[[*_COLUMNS, "value", "residual"]].merge(thinned, on="cell", suffixes=("_end", ""))
+    points["typical"] = _drawn(points)
     points["residual"] = _residual(points)
     for whole, part in (("gradient_evaluations", "evaluations"), ("wall_time", "time")):
         points[part] = points["iteration"] * points[whole] / points["iterations"].clip(lower=1)
     return points[[*_COLUMNS, "iteration", "evaluations", "time", "residual"]]
+
+
+def _drawn(points: pd.DataFrame) -> pd.Series[bool]:
+    """Mark the run that stands for its method: the typical one, or the first that was recorded if that one was not."""
+    names = ["task", "mode", "method"]
+    typical = points["typical"].astype(bool)
+    recorded = typical.groupby([points[name] for name in names]).transform("any")
+    first = points["cell"] == points.groupby(names)["cell"].transform("first")
+    return typical.where(recorded, first)
 
 
 def _thin(curves: pd.DataFrame, most: int) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -105,15 +106,33 @@ def verdicts(
 
 def winners_of(table: pd.DataFrame) -> frozenset[tuple[Any, ...]]:
     """Return which variants win against all others: problem, mode, oracle, tolerance and variant of each."""
-    won: dict[tuple[Any, ...], set[str]] = {}
-    lost: dict[tuple[Any, ...], set[str]] = {}
+    return frozenset(
+        (*key, name) for key, names in leaders_of(table).items() for name, winner in names.items() if winner
+    )
+
+
+def leaders_of(table: pd.DataFrame) -> dict[tuple[Any, ...], dict[str, bool]]:
+    """Return the variants that no other beats, and whether each beats all others, by problem, mode, oracle and tolerance.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The table of `verdicts`.
+    """
+    # The variants of each key, with how many others there are, how many of these each beats, and who is beaten.
+    others: dict[tuple[Any, ...], Counter[str]] = {}
+    won: dict[tuple[Any, ...], Counter[str]] = {}
+    beaten: dict[tuple[Any, ...], set[str]] = {}
     for row in table[table["problem"] != ALL].to_dict("records"):
         key = row["problem"], row["mode"], row["oracle"], row["tolerance"]
-        winner = {"a": row["a"], "b": row["b"]}.get(row["verdict"])
-        won.setdefault(key, set()).update([winner] if winner else [])
-        # Whoever did not win lost the claim to be the best.
-        lost.setdefault(key, set()).update({row["a"], row["b"]} - {winner})
-    return frozenset((*key, name) for key, names in won.items() for name in names - lost[key])
+        others.setdefault(key, Counter()).update([row["a"], row["b"]])
+        winner, loser = {"a": ("a", "b"), "b": ("b", "a")}.get(row["verdict"], (None, None))
+        won.setdefault(key, Counter()).update([row[winner]] if winner else [])
+        beaten.setdefault(key, set()).update([row[loser]] if loser else [])
+    return {
+        key: {name: won[key][name] == count for name, count in names.items() if name not in beaten[key]}
+        for key, names in others.items()
+    }
 
 
 def _entries(
@@ -252,7 +271,7 @@ def _join(*notes: str) -> str:
 
 
 def _row(found: Interval, verdict: str, reason: str) -> dict[str, Any]:
-    ratio, low, high = (math.exp(value) if value < 700.0 else math.inf for value in found)
+    ratio, low, high = (math.inf if value >= 700.0 else math.exp(value) for value in found)
     return {"ratio": ratio, "low": low, "high": high, "verdict": verdict, "reason": reason}
 
 

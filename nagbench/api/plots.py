@@ -138,7 +138,7 @@ class SweepPlots:
             (
                 path_label(row["method"], row["ending"], row["iterations"]),
                 cell.optimizer,
-                context.recorded.steps(cell)[0],
+                context.recorded.steps(cell)[1],
             )
             for row in rows.to_dict("records")
             if (cell := context.cell(row["cell"])) is not None

@@ -23,6 +23,15 @@ class PaperOptions(NamedTuple):
     font_size: float | None
 
 
+class PageOptions(NamedTuple):
+    """What the page shows."""
+
+    sections: tuple[str, ...]
+    optimizers: tuple[str, ...]
+    title: str
+    listing: bool
+
+
 @click.command("report", cls=Verb)
 @click.argument("folders", metavar="RESULTS...", nargs=-1, required=True, type=PATH)
 @click.option(
@@ -37,24 +46,62 @@ class PaperOptions(NamedTuple):
     click.option("--width", metavar="LENGTH", help="Of pdf-figures: the width of all, as 3.5in, 88mm or 252pt."),
     click.option("--font-size", type=float, metavar="POINTS", help="Of pdf-figures: the size of all letters."),
 )  # fmt: skip
-def command(folders: tuple[Path, ...], out: Path | None, paper: PaperOptions, shape: str) -> None:
+@record_options(
+    "page",
+    PageOptions,
+    click.option("--section", "sections", multiple=True, help="Only this section, such as convergence. Repeatable."),
+    click.option("--optimizers", multiple=True, metavar="PATTERN", help="Only optimizers of these names. Repeatable."),
+    click.option("--title", default="", help="Title of the page.  [default: what was swept]"),
+    click.option(
+        "--index", "listing", is_flag=True, help="Write a page that lists the directories instead of pooling them."
+    ),
+)
+def command(folders: tuple[Path, ...], out: Path | None, paper: PaperOptions, page: PageOptions, shape: str) -> None:
     """Write the report of results directories: one HTML file that works offline, or tables and figures for a paper.
 
-    Several directories make one report: counts are pooled, and times are kept apart by machine. md and tex print
-    tables; pdf-figures writes every figure as a PDF file.
+    Several directories make one report: counts are pooled, and times are kept apart by machine. That of two also says
+    what changed from the first to the second. md and tex print tables; pdf-figures writes every figure as a PDF file.
+    With --index, a folder that holds results directories stands for all of them.
     """
+    from dataclasses import replace
+
     from nagbench.api.sweeps import load
     from nagbench.reporting.context import build_context
 
     if shape != "pdf-figures" and any(paper):
         raise UsageError("--figure, --width and --font-size are of --format pdf-figures")
+    if page.listing:
+        _write_index(list(dict.fromkeys(folders)), out or Path("index.html"))
+        return
     context = build_context(*(load(folder, warn=print_message) for folder in dict.fromkeys(folders)))
+    context = replace(context, title=page.title, sections=page.sections)
+    context = context.only(page.optimizers) if page.optimizers else context
     if shape == "pdf-figures":
         _write_figures(context, out or folders[0] / "figures", paper)
     elif shape == "html":
         _write_page(context, out or (folders[0] / "report.html" if len(folders) == 1 else Path("report.html")))
     else:
         _write_tables(context, shape, out)
+
+
+def _write_index(folders: list[Path], file: Path) -> None:
+    from nagbench.api.sweeps import load
+    from nagbench.reporting.context import build_context
+    from nagbench.reporting.html.index_page import render_index
+
+    found = [folder for each in folders for folder in _results_in(each)]
+    contexts = ((folder, build_context(load(folder, warn=print_message))) for folder in found)
+    _write_file(file, render_index(contexts, file))
+
+
+def _results_in(folder: Path) -> list[Path]:
+    """Return the folder if it holds results, else its subfolders that do."""
+    if (folder / "manifest.json").is_file() or not folder.is_dir():
+        return [folder]
+    inside = sorted(path.parent for path in folder.glob("*/manifest.json"))
+    if not inside:
+        raise UsageError(f"{folder} holds no results directory (each has a manifest.json)")
+    return inside
 
 
 def _write_figures(context: ReportContext, folder: Path, paper: PaperOptions) -> None:

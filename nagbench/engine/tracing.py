@@ -21,6 +21,8 @@ from nagbench.optimizers.algorithm import make_update
 from nagbench.optimizers.registry import optimizer
 from nagbench.problems.problem import Floats, Problem
 
+_DENSE_STEPS, _STEPS_PER_DECADE = 150, 60
+
 
 def curve_schedule(last: int, dense: int = 100, per_decade: int = 40) -> NDArray[np.int64]:
     """Return the iterations that a curve keeps: all up to ``dense``, from there ``per_decade`` a decade, up to ``last``."""
@@ -127,10 +129,36 @@ def first_iterates(cell: Cell, most: int, pulse: Pulse = lambda: None) -> Floats
 
 
 @remote_call(lambda cell, *_, **__: user_code_of_cell(cell, f"cell {cell.key}"))
-def first_steps(cell: Cell, most: int, *, pulse: Pulse = lambda: None) -> tuple[Floats, Floats]:
-    """Return what `first_iterates` returns, and the points at which the gradients between the iterates were taken."""
+def thinned_steps(cell: Cell, most: int, *, pulse: Pulse = lambda: None) -> tuple[NDArray[np.int64], Floats, Floats]:
+    """Return a path from the start to the end of a run, thinned as the logarithm of the iteration grows.
+
+    Parameters
+    ----------
+    cell
+        The cell.
+    most
+        Largest number of iterations to make.
+    pulse
+        Called about every 50 ms; what it raises ends the run.
+
+    Returns
+    -------
+    iterations : ndarray of shape (k,)
+        All up to 150, from there 60 a decade, and the last.
+    path : ndarray of shape (k, n)
+        The iterates.
+    queried : ndarray of shape (k - 1, n)
+        The points of the gradients that lead on from all iterates but the last.
+
+    Raises
+    ------
+    UsageError
+        If the run ends with an error.
+    """
     path = first_iterates(cell, most, pulse)
-    return path, queries_along(problem_of(cell.problem), cell, path, pulse)
+    queried = queries_along(problem_of(cell.problem), cell, path, pulse)
+    kept = curve_schedule(len(path) - 1, _DENSE_STEPS, _STEPS_PER_DECADE)
+    return kept, path[kept], queried[kept[:-1]]
 
 
 def queries_along(problem: Problem, cell: Cell, path: Floats, pulse: Pulse = lambda: None) -> Floats:

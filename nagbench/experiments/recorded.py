@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from nagbench.core.errors import UsageError, truncate
 from nagbench.core.remote import Pulse
@@ -23,7 +24,7 @@ from nagbench.engine.fingerprints import fingerprint_of
 from nagbench.engine.lookup import code_of, problem_of
 from nagbench.engine.oracles import start_of
 from nagbench.engine.records import Cell
-from nagbench.engine.tracing import first_steps
+from nagbench.engine.tracing import thinned_steps
 from nagbench.experiments.storage.parts import REQUIRED
 from nagbench.experiments.storage.store import Store
 from nagbench.optimizers.algorithm import Optimizer
@@ -34,8 +35,8 @@ from nagbench.problems.landscape import grown_box, values_in_time
 from nagbench.problems.problem import Floats, Problem
 from nagbench.problems.recorded import Heights, RecordedProblem, facts_of, problem_of_facts
 
-# Iterations of a path that are drawn.
-PATH_STEPS = 300
+# The longest path that is run to be drawn.
+PATH_STEPS = 20_000
 _MOST_PATHS, _MOST_EDGES, _MOST_STARTS = 200, 500, 100
 _GRID, _SECONDS = 201, 3.0
 _POINTS = ["x1", "x2", "gradient_at_x1", "gradient_at_x2"]
@@ -53,7 +54,7 @@ class Recorded:
     theory : DataFrame
         A row for each cell of a user's optimizer: cell, ``stable`` (step size × L), ``rate_in_theory``.
     paths : DataFrame
-        The first iterates of cells with two variables and the points of their gradients.
+        Iterates of cells with two variables and the points of their gradients, thinned.
     """
 
     facts: Mapping[str, str] = field(default_factory=dict)
@@ -82,8 +83,10 @@ class Recorded:
         problem = self.problem(spec)
         return problem.curvature if isinstance(problem, RecordedProblem) else _curvature(spec)
 
-    def steps(self, cell: Cell) -> tuple[Floats, Floats]:
-        """Return the first iterates of a cell, and the points of its gradients; see `nagbench.engine.tracing.first_steps`.
+    def steps(self, cell: Cell) -> tuple[NDArray[np.int64], Floats, Floats]:
+        """Return the thinned path of a cell; see `nagbench.engine.tracing.thinned_steps`.
+
+        Of results that were written before paths were thinned, it holds the first 300 iterations.
 
         Raises
         ------
@@ -91,12 +94,12 @@ class Recorded:
             If the run fails, or runs code from outside and is not stored.
         """
         if not code_of(cell.problem, cell.optimizer):
-            return first_steps(cell, PATH_STEPS)
+            return thinned_steps(cell, PATH_STEPS)
         rows = self.paths[self.paths["cell"] == cell.key].sort_values("iteration")
         if rows.empty:
             raise UsageError(f"the path of {truncate(cell.optimizer, 60)} is not available without its code")
         points = rows[_POINTS].to_numpy(float)
-        return points[:, :2], points[:-1, 2:]
+        return rows["iteration"].to_numpy(np.int64), points[:, :2], points[:-1, 2:]
 
     def linear_theory(self, key: str) -> tuple[float | None, float | None]:
         """Return the stored stable step × L and rate of a cell of a user's optimizer; None each where there is none."""
@@ -284,11 +287,11 @@ def _record_paths(store: Store, cells: Mapping[str, Cell], pulse: Pulse) -> None
             if (key, fingerprint) in held or problem_of(cell.problem).dimension != 2:
                 continue
             pulse()
-            path, queried = first_steps(cell, PATH_STEPS)
+            iterations, path, queried = thinned_steps(cell, PATH_STEPS)
         except UsageError:
             continue
         last = np.full((1, 2), np.nan)
         table = pd.DataFrame(np.hstack([path, np.vstack([queried, last])]), columns=_POINTS)
-        tables.append(table.assign(cell=key, fingerprint=fingerprint, iteration=np.arange(len(path))))
+        tables.append(table.assign(cell=key, fingerprint=fingerprint, iteration=iterations))
     if tables:
         store.append("paths", pd.concat(tables, ignore_index=True))

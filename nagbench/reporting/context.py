@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import fnmatch
 import functools
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
 
-from nagbench.analysis.headlines import headlines
+from nagbench.analysis.compare import Comparison, compare
+from nagbench.analysis.headlines import Question, headlines, questions
 from nagbench.analysis.profiles import By, work
 from nagbench.analysis.summary import hyperparameters, selected, summary_of
 from nagbench.analysis.traces import traces_of
 from nagbench.analysis.verdicts import verdicts, winners_of
-from nagbench.core.errors import UsageError, one_line
+from nagbench.core.errors import UsageError, one_line, unknown_name
 from nagbench.engine.records import Cell
 from nagbench.experiments.recorded import Recorded, join_recorded
 from nagbench.experiments.results import SCORES, Results
 from nagbench.experiments.selection import select_best_trials
+from nagbench.reporting.figures.style import LineStyle, assign_styles
 from nagbench.reporting.html.ids import Ids
 from nagbench.validation.equivalence.certificate import Certificate
+from nagbench.validation.equivalence.groups import algorithm_of
 from nagbench.validation.equivalence.reading import read
 
 # The defaults of a manifest's entries.
@@ -54,6 +58,12 @@ class ReportContext:
         What the results hold of users' problems and optimizers, whose code a report does not run.
     scores : DataFrame, optional
         Runs from held-out and moved starts, as `Results` has them.
+    title : str
+        The title of the page, if it is not to say how many optimizers ran on how many problems.
+    sections : tuple of str
+        The sections that are shown; all if empty.
+    pair : tuple of Results, optional
+        The results of two directories, to be compared.
     """
 
     runs: pd.DataFrame
@@ -66,6 +76,9 @@ class ReportContext:
     certificates: tuple[Certificate | str, ...] = ()
     recorded: Recorded = field(default_factory=Recorded)
     scores: pd.DataFrame | None = None
+    title: str = ""
+    sections: tuple[str, ...] = ()
+    pair: tuple[Results, Results] | None = None
 
     @functools.cached_property
     def manifest(self) -> dict[str, Any]:
@@ -103,8 +116,26 @@ class ReportContext:
     @functools.cached_property
     def headlines(self) -> list[str]:
         """How NAG compares with momentum and gradient descent, in words."""
+        return headlines(self.verdicts, self._optimizer_of)
+
+    @functools.cached_property
+    def comparison(self) -> Comparison | None:
+        """What changed from the first to the second of two directories; None if they have no cell in common."""
+        try:
+            return None if self.pair is None else compare(*self.pair)
+        except UsageError:
+            return None
+
+    @functools.cached_property
+    def questions(self) -> list[Question]:
+        """How NAG compares with momentum and gradient descent, mode by mode."""
+        return questions(self.verdicts, self._optimizer_of)
+
+    @functools.cached_property
+    def _optimizer_of(self) -> dict[str, str]:
+        """The optimizer of each variant."""
         name = "variant" if "variant" in self.runs else "optimizer"
-        return headlines(self.verdicts, dict(zip(self.runs[name], self.runs["optimizer"], strict=True)))
+        return dict(zip(self.runs[name], self.runs["optimizer"], strict=True))
 
     @functools.cached_property
     def typical(self) -> pd.DataFrame:
@@ -140,6 +171,11 @@ class ReportContext:
         return dict(zip(self.table["method"], self.table["optimizer"], strict=True))
 
     @functools.cached_property
+    def styles(self) -> dict[str, LineStyle]:
+        """The style of each optimizer on this page, none twice: hue by algorithm, marker by library."""
+        return assign_styles(self.optimizers.values(), algorithm_of)
+
+    @functools.cached_property
     def hyperparameters(self) -> list[str]:
         """The columns that hold hyperparameters."""
         return hyperparameters(self.runs)
@@ -158,6 +194,30 @@ class ReportContext:
     def links(self) -> Mapping[tuple[str, str, str, str], str]:
         """The id of each row of the table of cells, by `row_key`."""
         return {row_key(row): self.ids("cell", row["mode"], row["cell"]) for row in self.rows.to_dict("records")}
+
+    def only(self, patterns: Sequence[str]) -> ReportContext:
+        """Return the data of the optimizers whose names match one of the patterns.
+
+        Verdicts stay those among all optimizers: leaving out competitors afterwards must not make a verdict surer.
+
+        Raises
+        ------
+        UsageError
+            If a pattern matches none.
+        """
+        name = "variant" if "variant" in self.runs else "optimizer"
+        known = list(dict.fromkeys(self.runs[name].astype(str)))
+        for pattern in patterns:
+            if not fnmatch.filter(known, pattern):
+                raise unknown_name("optimizer", pattern, known)
+        kept = {variant for pattern in patterns for variant in fnmatch.filter(known, pattern)}
+        scores = (
+            self.scores if self.scores is None or name not in self.scores else self.scores[self.scores[name].isin(kept)]
+        )
+        found = replace(self, runs=self.runs[self.runs[name].isin(kept)], scores=scores)
+        among = self.verdicts["a"].isin(kept) & self.verdicts["b"].isin(kept)
+        vars(found)["verdicts"] = self.verdicts[among]
+        return found
 
     def cell(self, key: str) -> Cell | None:
         """Return the cell with this key, None if it is not in the plan."""
@@ -209,6 +269,7 @@ def build_context(*sweeps: Results) -> ReportContext:
         certificates,
         join_recorded(sweep.recorded for sweep in sweeps),
         _concatenate([sweep.scores for sweep in sweeps]),
+        pair=(sweeps[0], sweeps[1]) if len(sweeps) == 2 else None,
     )
 
 

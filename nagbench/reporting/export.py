@@ -122,7 +122,7 @@ def write_figures(context: ReportContext, folder: Path, chosen: FigureChoice | N
         If a pattern matches no figure.
     """
     chosen = chosen or FigureChoice()
-    figures = [part for section in build_sections(context) for part in section.parts if isinstance(part, Figure)]
+    figures = [part for section in build_sections(context) for part in section.flat() if isinstance(part, Figure)]
     panels = chosen.among({panel.id: panel for figure in figures for panel in figure.panels})
     folder.mkdir(parents=True, exist_ok=True)
     for name, panel in panels.items():

@@ -109,3 +109,13 @@ def test_a_run_that_diverged_is_infinite_from_its_end_on() -> None:
     table = bands(pd.concat([curve("a", [4.0, 9.0], "diverged"), curve("b", [4.0, 3.0, 2.0])]))
     assert table["high"].tolist() == [4.0, np.inf, np.inf]
     assert bands(curve("alone", [1.0, 0.5])).empty
+
+
+def test_a_method_whose_typical_run_was_not_recorded_is_drawn_by_one_that_was() -> None:
+    rows, curves = tables(nagbench.run(SHIFTED, "nesterov:step_size=0.1"))
+    several = [rows.assign(cell=cell, start=k, iterations=10 + k) for k, cell in enumerate("abc")]
+    found = traces(pd.concat(several, ignore_index=True), NO_TIMES, curves.assign(cell="a"))
+    assert set(found.loc[found["typical"], "cell"]) == {"a"}
+    both = pd.concat([curves.assign(cell="a"), curves.assign(cell="b")])
+    found = traces(pd.concat(several, ignore_index=True), NO_TIMES, both)
+    assert set(found.loc[found["typical"], "cell"]) == {"b"}

@@ -7,9 +7,18 @@ import pandas as pd
 import pytest
 
 import nagbench
-from nagbench.analysis.headlines import headlines, oriented
+from nagbench.analysis.headlines import headlines, oriented, questions
 from nagbench.analysis.rounding import describe_rounding, rounding
-from nagbench.analysis.verdicts import ALL, COLUMNS, Entry, compare_entries, seeds_needed, verdicts, winners_of
+from nagbench.analysis.verdicts import (
+    ALL,
+    COLUMNS,
+    Entry,
+    compare_entries,
+    leaders_of,
+    seeds_needed,
+    verdicts,
+    winners_of,
+)  # fmt: skip
 from nagbench.engine.oracles import HELD_OUT, MOVED
 
 SPEC = {"trials": 4, "replicates": 8}
@@ -167,6 +176,33 @@ def test_the_first_lines_answer_the_question_that_the_project_is_named_for(rando
         "NAG against momentum (tuned, p)", "NAG against gradient descent (tuned, p)",
     ]  # fmt: skip
     assert "NAG wins; NAG needs 1/1.9" in lines[0]
+    (first, second) = questions(verdicts(*_tables(counts), SPEC), {name: name for name in counts})
+    assert (first.one, first.two, first.where) == ("NAG", "momentum", "p")
+    assert (first.row["verdict"], second.row["verdict"]) == ("a", "a")
+    assert second.row["ratio"] == pytest.approx(9.0, rel=0.3)
+    assert dict(first.tally) == {"NAG wins": 1, "momentum wins": 0}
+
+
+def test_the_leaders_of_a_problem_are_those_that_nobody_beats():
+    def row(problem, a, b, verdict):
+        return {
+            "problem": problem,
+            "mode": "tuned",
+            "oracle": "exact",
+            "tolerance": 1e-6,
+            "a": a,
+            "b": b,
+            "verdict": verdict,
+        }
+
+    table = pd.DataFrame([
+        row("p", "x", "y", "a"), row("p", "x", "z", "a"), row("p", "y", "z", "undecided"),
+        row("q", "x", "y", "undecided"), row("q", "x", "z", "a"), row("q", "y", "z", "undecided"),
+        row("all", "x", "y", "b"),
+    ])  # fmt: skip
+    found = {key[0]: leaders for key, leaders in leaders_of(table).items()}
+    assert found == {"p": {"x": True}, "q": {"x": False, "y": False}}
+    assert {(key[0], key[-1]) for key in winners_of(table)} == {("p", "x")}
 
 
 @pytest.fixture(scope="module")

@@ -110,6 +110,8 @@ class PathPicture:
     image : ContourImage
     image_id : str
         The id of the contours on the page.
+    iterations : array of int, shape (n + 1,), optional
+        The iterations of the iterates, if they are not all.
     """
 
     path: Floats
@@ -118,6 +120,7 @@ class PathPicture:
     style: LineStyle
     image: ContourImage
     image_id: str
+    iterations: NDArray[np.int64] | None = None
 
     @property
     def drawn(self) -> Floats:
@@ -145,6 +148,11 @@ class PathPicture:
     def rings_outlined(self) -> bool:
         """Whether the path is short enough for outlined rings."""
         return len(self.path) <= _OUTLINED + 1
+
+
+def path_frame(image: ContourImage) -> dict[str, Any]:
+    """Return the box of the contours and the frame of the drawing, by which points find their place."""
+    return {"box": image.box.tolist(), "frame": [_LEFT, _TOP, _RIGHT, _BOTTOM]}
 
 
 def render_path_svg(picture: PathPicture, prefix: str, title: str) -> str:

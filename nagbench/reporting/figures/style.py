@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, Locator, NullLocator
 
@@ -33,6 +33,8 @@ DARK = {
     INK: "#e8eaf0", MUTED: "#a3acba", RULE: "#4a5261", FAINT: "#2c323d", PAPER: "#171a21",
     "#0072b2": "#4db3f0", "#d55e00": "#ff8a3d", "#009e73": "#2fcf9f", "#cc79a7": "#e79bc4", "#595f69": "#b6bdc9",
     "#332288": "#9d8cf2", "#117733": "#58c27a", "#cc6677": "#f08c9c", "#882255": "#dd74a8", "#aa4499": "#dd84d0",
+    "#8a5a00": "#e0a83c", "#00767f": "#4fd0db", "#b3261e": "#ff8f86", "#5f7000": "#b9cc4f", "#6f4fc4": "#b9a3ff",
+    "#7a3e12": "#d99a6c", "#24508c": "#86aef0",
 }  # fmt: skip
 
 Dash = tuple[float, ...]
@@ -80,13 +82,17 @@ _KNOWN_STYLES = {
 }
 _RESERVED_COLORS = {INK, MUTED, RULE, FAINT, PAPER, *(style.color for style in _KNOWN_STYLES.values())}
 _FREE_COLORS = tuple(color for color in DARK if color not in _RESERVED_COLORS)
+# What a name alone decides is one of these, so that it looks the same in every report.
+_HASHED_COLORS = _FREE_COLORS[:5]
+_ASSIGNED: ContextVar[Mapping[str, LineStyle] | None] = ContextVar("styles of one report", default=None)
 
 
 def style_of(optimizer: str, variant: int = 0) -> LineStyle:
     """Return the line style of an optimizer.
 
-    Well-known names have a fixed style. Others get one from a hash of the name, in none of the fixed colors, so that it is
-    the same in every report. Variants of one optimizer keep its color and differ in dash and marker.
+    Within `assigned_styles`, the style that was assigned. Elsewhere well-known names have a fixed style, and others get one
+    from a hash of the name, in none of the fixed colors. Variants of one optimizer keep its color and differ in dash and
+    marker.
 
     Parameters
     ----------
@@ -95,7 +101,7 @@ def style_of(optimizer: str, variant: int = 0) -> LineStyle:
     variant : int
         The number of the variant, 0 for the first.
     """
-    style = _KNOWN_STYLES.get(optimizer) or _style_from_hash(optimizer)
+    style = (_ASSIGNED.get() or _KNOWN_STYLES).get(optimizer) or _style_from_hash(optimizer)
     if variant == 0:
         return style
     dash, marker = _DASHES.index(style.dash) + variant, MARKERS.index(style.marker) + variant
@@ -105,8 +111,95 @@ def style_of(optimizer: str, variant: int = 0) -> LineStyle:
 def _style_from_hash(name: str) -> LineStyle:
     color, dash, marker = hashlib.blake2b(name.encode(errors="replace"), digest_size=3).digest()
     return LineStyle(
-        _FREE_COLORS[color % len(_FREE_COLORS)], _DASHES[dash % len(_DASHES)], MARKERS[marker % len(MARKERS)]
+        _HASHED_COLORS[color % len(_HASHED_COLORS)], _DASHES[dash % len(_DASHES)], MARKERS[marker % len(MARKERS)]
     )
+
+
+def assign_styles(optimizers: Iterable[str], algorithm_of: Callable[[str], str] = str) -> dict[str, LineStyle]:
+    """Return a style for each optimizer of a report, none twice.
+
+    Parameters
+    ----------
+    optimizers : iterable of str
+        Their names; what stands before a slash is the library.
+    algorithm_of : callable
+        Returns what decides the color of an optimizer, such as "nesterov" for PyTorch's SGD with Nesterov's momentum.
+
+    Notes
+    -----
+    Optimizers of one algorithm share a color. In a report with several libraries, the marker tells the library. The
+    well-known names keep their colors; each other algorithm gets the free color that is farthest from all that are in use, to
+    the eye that confuses it most, among normal sight, protanopia and deuteranopia.
+    """
+    names = list(dict.fromkeys(optimizers))
+    libraries = list(
+        dict.fromkeys(name.partition("/")[0] if "/" in name else "" for name in sorted(names, key=_is_foreign))
+    )
+    colors = _assign_colors([algorithm_of(name) for name in names])
+    styles: dict[str, LineStyle] = {}
+    for name in names:
+        known = _KNOWN_STYLES.get(algorithm_of(name))
+        dash, marker = (known.dash, known.marker) if known else (_SOLID, MARKERS[len(styles) % len(MARKERS)])
+        if len(libraries) > 1:
+            marker = MARKERS[libraries.index(name.partition("/")[0] if "/" in name else "") % len(MARKERS)]
+        free = (_DASHES[(_DASHES.index(dash) + shift) % len(_DASHES)] for shift in range(len(_DASHES)))
+        tried = (LineStyle(colors[algorithm_of(name)], each, marker) for each in free)
+        taken = set(styles.values())
+        styles[name] = next((style for style in tried if style not in taken), _style_from_hash(name))
+    return styles
+
+
+def _is_foreign(name: str) -> bool:
+    return "/" in name
+
+
+def _assign_colors(algorithms: Sequence[str]) -> dict[str, str]:
+    """Return a color for each algorithm: no color twice while there are free ones."""
+    colors = {name: _KNOWN_STYLES[name].color for name in algorithms if name in _KNOWN_STYLES}
+    for name in algorithms:
+        if name not in colors:
+            used = list(colors.values()) or [INK]
+            reserved = {style.color for style in _KNOWN_STYLES.values()}
+            free = [color for color in (*_FREE_COLORS, *sorted(reserved)) if color not in colors.values()]
+            colors[name] = max(
+                free or _FREE_COLORS, key=lambda color: min(color_distance(color, other) for other in used)
+            )
+    return colors
+
+
+# Machado, Oliveira and Fernandes 2009, severity 1: linear RGB as it appears in protanopia and deuteranopia.
+_SIGHTS = (
+    np.eye(3),
+    np.array([[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]),
+    np.array([[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]),
+)
+# Ottosson 2020: from linear RGB to cone responses, and from their cube roots to OKLab.
+_TO_CONES = np.array(
+    [[0.4122214708, 0.5363325363, 0.0514459929], [0.2119034982, 0.6806995451, 0.1073969566],
+     [0.0883024619, 0.2817188376, 0.6299787005]]
+)  # fmt: skip
+_TO_LAB = np.array(
+    [[0.2104542553, 0.7936177850, -0.0040720468], [1.9779984951, -2.4285922050, 0.4505937099],
+     [0.0259040371, 0.7827717662, -0.8086757660]]
+)  # fmt: skip
+
+
+def color_distance(one: str, other: str) -> float:
+    """Return the distance of two colors in OKLab, the least among normal sight, protanopia and deuteranopia."""
+    pair = [np.array(to_rgb(color)) for color in (one, other)]
+    linear = [np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4) for rgb in pair]
+    seen = ([_TO_LAB @ np.cbrt(_TO_CONES @ np.clip(sight @ rgb, 0.0, 1.0)) for rgb in linear] for sight in _SIGHTS)
+    return min(float(np.linalg.norm(a - b)) for a, b in seen)
+
+
+@contextmanager
+def assigned_styles(styles: Mapping[str, LineStyle]) -> Iterator[None]:
+    """Draw with these styles by name, as `assign_styles` returns them."""
+    token = _ASSIGNED.set(styles)
+    try:
+        yield
+    finally:
+        _ASSIGNED.reset(token)
 
 
 # The color of a minimizer.

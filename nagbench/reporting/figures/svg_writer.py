@@ -21,6 +21,7 @@ _FLAT = 0.05
 # Markers stand at these parts of the frame's diagonal along a line: the first, and from one to the next.
 _FIRST_MARKER, _MARKER_STEP = 0.02, 0.16
 _MARKER_SIZE, _END_SIZE = 5.5, 8.5
+_MOST_MARKERS = 40
 
 
 def render_svg(plot: PlotData, prefix: str, *, title: str) -> str:
@@ -135,11 +136,21 @@ def _line(plot: PlotData, line: Line, name: str) -> str:
         dash = " ".join(f"{width * part:g}" for part in line.style.dash)
         dashed = f' stroke-dasharray="{dash}"' if dash else ""
         path = f'<path d="{polyline(x, y)}" fill="none" stroke="{color}" stroke-width="{width}"{dashed}/>'
+    elif len(x) > _MOST_MARKERS:
+        # A thousand markers take a tenth of the room as dots of one path.
+        path = f'<path data-dots="" d="{_dots(x, y)}" stroke="{color}" stroke-width="3" stroke-linecap="round"/>'
+        return f'<g id="{name}"><title>{escape(printable(line.name, MAX_TITLE))}</title>{path}</g>'
     fill, edge = (paper, color) if line.style.hollow else (color, paper)
     markers = _markers(plot, line, x, y) if plot.show_markers and line.style.marker else ""
     if markers:
         markers = f'<g fill="{fill}" stroke="{edge}" stroke-width=".7">{markers}</g>'
     return f'<g id="{name}"><title>{escape(printable(line.name, MAX_TITLE))}</title>{path}{markers}</g>'
+
+
+def _dots(x: Floats, y: Floats) -> str:
+    finite = np.isfinite(x) & np.isfinite(y)
+    pairs = zip(x[finite].tolist(), y[finite].tolist(), strict=True)
+    return "".join(f"M{format_length(a)} {format_length(b)}h0" for a, b in pairs)
 
 
 def _end(plot: PlotData, line: Line, name: str) -> str:

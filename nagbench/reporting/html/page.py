@@ -16,15 +16,16 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from nagbench.analysis.formatting import whole
-from nagbench.core.errors import UsageError
+from nagbench.core.errors import UsageError, unknown_name
 from nagbench.reporting.context import ReportContext
 from nagbench.reporting.figures.plot_data import PlotData
 from nagbench.reporting.figures.small_paths import PathPicture, render_path_svg
-from nagbench.reporting.figures.style import DARK, MARKERS, figure_style, style_of
+from nagbench.reporting.figures.style import DARK, MARKERS, assigned_styles, figure_style, style_of
 from nagbench.reporting.figures.svg import css_variable, draw_swatch, inline_svg
 from nagbench.reporting.figures.svg_writer import marker_definitions, render_svg
-from nagbench.reporting.html.parts import Figure, Panel, Section, Table, TableCell, TemplatePart
+from nagbench.reporting.html.folding import fold
+from nagbench.reporting.html.heading import counted_of, effort_of, settings_of, title_of
+from nagbench.reporting.html.parts import Figure, Fold, Panel, Part, Section, Table, TableCell, TemplatePart
 from nagbench.reporting.html.sections import SECTIONS
 from nagbench.reporting.html.sections.how_to_read import STATUSES, stopping_rules
 
@@ -34,20 +35,26 @@ _UNSAFE = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
 
 def render_page(context: ReportContext) -> str:
     """Return the report as one HTML page."""
-    script = (_HOME / "script.js").read_text(encoding="utf-8")
-    values = {
+    with figure_style(), assigned_styles(context.styles):
+        return template("page.html.j2").render(_page_values(context))
+
+
+def _page_values(context: ReportContext) -> dict[str, Any]:
+    script = read_script()
+    return {
         "manifest": context.manifest,
         "missing": context.missing,
-        "notes": context.notes,
         "known": STATUSES,
-        "css": Markup((_HOME / "style.css").read_text(encoding="utf-8")),
+        "style": Markup(read_style()),
         "script": Markup(script),
         "digest": "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        "dark": [(css_variable(light), dark) for light, dark in DARK.items()],
         "sections": build_sections(context),
         "markers": Markup(marker_definitions(MARKERS)),
         "shared_swatch": _Swatches(),
-        "tiles": _tiles(context),
+        "title": title_of(context),
+        "settings": settings_of(context),
+        "counted": counted_of(context),
+        "notices": [*context.notes, *effort_of(context)],
         "measures": stopping_rules(context.table),
         "tasks": list(context.tasks.items()),
         "methods": [
@@ -55,41 +62,61 @@ def render_page(context: ReportContext) -> str:
             for name, place in context.methods.items()
         ],
     }
-    with figure_style():
-        return _environment().get_template("page.html.j2").render(values)
+
+
+def read_script() -> str:
+    """Return the page's script: its parts in their order, in one scope."""
+    parts = sorted((_HOME / "script").glob("*.js"))
+    return "\n".join(['"use strict";', "(() => {", *(part.read_text(encoding="utf-8") for part in parts), "})();"])
+
+
+def read_style() -> str:
+    """Return the style sheet of pages, with both themes."""
+    dark = [(css_variable(light), color) for light, color in DARK.items()]
+    css = (_HOME / "style.css").read_text(encoding="utf-8")
+    return template("style.css.j2").render(css=Markup(css), dark=dark)
+
+
+def template(name: str) -> jinja2.Template:
+    """Return a template of pages."""
+    return _environment().get_template(name)
 
 
 def build_sections(context: ReportContext) -> list[Section]:
-    """Return the sections that apply, with figures and tables numbered."""
+    """Return the sections that apply and were asked for, with figures and tables numbered.
+
+    Raises
+    ------
+    UsageError
+        If a section that was asked for is not known, or does not apply.
+    """
     # Ids start anew with every page.
     for name in ("ids", "links"):
         vars(context).pop(name, None)
-    sections = [section for build in SECTIONS if (section := build(context)) is not None]
-    return list(_numbered(sections))
+    builders = {build.__module__.rpartition(".")[2]: build for build in SECTIONS}
+    for name in context.sections:
+        if name.replace("-", "_") not in builders:
+            raise unknown_name("section", name, [known.replace("_", "-") for known in builders])
+    wanted = {name.replace("-", "_") for name in context.sections} or set(builders)
+    sections = [
+        section for name, build in builders.items() if name in wanted and (section := build(context)) is not None
+    ]
+    return list(_numbered([fold(section, context) for section in sections]))
 
 
 def _numbered(sections: list[Section]) -> Iterator[Section]:
     counts = {"figure": 0, "table": 0}
+
+    def number(part: Part) -> Part:
+        if isinstance(part, Fold):
+            return replace(part, parts=tuple(number(inner) for inner in part.parts))
+        if isinstance(part, Figure | Table):
+            counts[part.kind] += 1
+            return replace(part, number=counts[part.kind])
+        return part
+
     for section in sections:
-        parts = []
-        for part in section.parts:
-            if isinstance(part, Figure | Table):
-                counts[part.kind] += 1
-                part = replace(part, number=counts[part.kind])
-            parts.append(part)
-        yield replace(section, parts=tuple(parts))
-
-
-def _tiles(context: ReportContext) -> list[tuple[str, str]]:
-    """Return the numbers at the top of the page, each with its label."""
-    converged = (context.rows["ending"] == "converged").sum()
-    tiles = [
-        (whole(len(context.tasks)), "problems"),
-        (whole(len(context.methods)), "methods"),
-        (whole(context.runs["cell"].nunique()), "cells counted"),
-        (f"{whole(converged)} of {whole(len(context.rows))}", "shown runs converged"),
-    ]
-    return [*tiles, (whole(len(context.machines)), "machines timed")] if len(context.machines) > 1 else tiles
+        yield replace(section, parts=tuple(number(part) for part in section.parts))
 
 
 @cache
@@ -104,6 +131,7 @@ def _environment() -> jinja2.Environment:
     environment.filters.update(
         render_panel=_render_panel,
         table_json=_table_json,
+        compact_json=lambda thing: json.dumps(thing, separators=(",", ":")),
         render_template=_render_template,
         sort_value=_sort_value,
         markup=Markup,
@@ -137,7 +165,8 @@ def _sort_value(cell: TableCell) -> Markup:
     if cell.value is None:
         return Markup("")
     value = f"{cell.value:.7g}" if isinstance(cell.value, float) else str(cell.value)
-    return Markup("") if cell.text.replace(",", "") == value else Markup(' data-v="{}"').format(value)
+    plain = cell.text.replace(",", "") == value and not (cell.small or cell.star)
+    return Markup("") if plain else Markup(' data-v="{}"').format(value)
 
 
 class _Swatches:

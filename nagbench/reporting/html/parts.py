@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,8 +47,8 @@ class Panel:
         Makes the drawing for paper, if it is another.
     title, note : str
         Above and below the drawing.
-    method : int or None
-        The method that the drawing is about, with which it is switched off.
+    method, task : int or None
+        The method and the task that the drawing is about, with which it is switched off.
     series : tuple of dict
         The values that can be read in the drawing, a dict for each line.
     along : tuple of str
@@ -64,6 +64,7 @@ class Panel:
     title: str = ""
     note: str = ""
     method: int | None = None
+    task: int | None = None
     series: tuple[Mapping[str, Any], ...] = ()
     along: tuple[str, ...] = ()
     level: float | None = None
@@ -97,6 +98,10 @@ class Figure:
         What CSV holds, if that is not the series.
     definitions : str
         An element that the drawings refer to.
+    css : str
+        How large the drawings are: "wide", "paths" or "small".
+    steps : dict, optional
+        The frame of the drawings of paths, by which the script animates them.
     number : int
     """
 
@@ -109,19 +114,35 @@ class Figure:
     legend: tuple[LegendEntry, ...] = ()
     table: pd.DataFrame | None = None
     definitions: str = ""
+    css: str = ""
+    steps: Mapping[str, Any] | None = None
     number: int = 0
     kind: str = "figure"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """The head of a column: ``numeric`` ones are aligned right, one of a ``method`` is switched off with it."""
+    """The head of a column.
+
+    Parameters
+    ----------
+    name : str
+    numeric : bool
+        Aligned right.
+    method : int or None
+        The number of the method on the page, with which the column is switched off.
+    swatch : str
+        A piece of the method's line as SVG.
+    drawing : str
+        An SVG element below the name.
+    """
 
     name: str
     numeric: bool = False
     method: int | None = None
     swatch: str = ""
     css: str = ""
+    drawing: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +164,8 @@ class TableCell:
     css : str
     code : bool
         Whether the text is code.
+    drawing : str
+        An SVG element before the text.
     """
 
     text: str = ""
@@ -154,6 +177,7 @@ class TableCell:
     small_star: str = ""
     css: str = ""
     code: bool = False
+    drawing: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,7 +192,24 @@ class TableRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A table with a caption; ``data`` is what CSV holds, if that is more than what is shown."""
+    """A table with a caption.
+
+    Parameters
+    ----------
+    id, label : str
+    columns : tuple of Column
+    rows : tuple of TableRow
+    caption : tuple of str
+    css : str
+    data : DataFrame, optional
+        What CSV holds, if that is more than what is shown: a row for each row of the table, or rows with their ``task`` and
+        ``method``.
+    foot : tuple of TableRow
+        Rows below the others, which are not sorted with them.
+    mode : str
+        The mode that all rows share.
+    number : int
+    """
 
     id: str
     label: str
@@ -177,6 +218,8 @@ class Table:
     caption: tuple[str, ...]
     css: str = "cells"
     data: pd.DataFrame | None = None
+    foot: tuple[TableRow, ...] = ()
+    mode: str = ""
     number: int = 0
     kind: str = "table"
 
@@ -219,7 +262,19 @@ class TemplatePart:
     kind: str = "template"
 
 
-Part = Figure | Table | Heading | Paragraph | Findings | TemplatePart
+@dataclass(frozen=True, kw_only=True)
+class Fold:
+    """Parts below a title that opens and closes them; those of a task are switched off with it."""
+
+    id: str
+    title: str
+    parts: tuple[Part, ...]
+    open: bool = False
+    task: int | None = None
+    kind: str = "fold"
+
+
+Part = Figure | Table | Heading | Paragraph | Findings | TemplatePart | Fold
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,3 +285,16 @@ class Section:
     title: str
     nav: str
     parts: tuple[Part, ...]
+
+    def flat(self) -> Iterator[Part]:
+        """Yield the parts, those of folds in their place."""
+        return flatten(self.parts)
+
+
+def flatten(parts: Iterable[Part]) -> Iterator[Part]:
+    """Yield the parts, those of folds in their place."""
+    for part in parts:
+        if isinstance(part, Fold):
+            yield from flatten(part.parts)
+        else:
+            yield part

@@ -222,3 +222,14 @@ _ALL = (
 )  # fmt: skip
 
 GROUPS = {group.name: group for group in _ALL}
+
+
+def algorithm_of(optimizer: str) -> str:
+    """Return the algorithm of which a library's optimizer is an implementation, by its name here; other names as they are.
+
+    An optimizer with a momentum that may be 0 belongs to the algorithm with momentum.
+    """
+    if "/" not in optimizer:
+        return optimizer
+    found = [group.members[0].name for group in _ALL if any(member.name == optimizer for member in group.members)]
+    return found[-1] if found else optimizer

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import subprocess
 import sys
 
@@ -15,12 +16,16 @@ from nagbench.reporting.figures.style import (
     DARK,
     MUTED,
     PAPER,
+    assign_styles,
+    assigned_styles,
+    color_distance,
     figure_style,
     new_figure,
     printable,
     save_figure,
     style_of,
 )
+from nagbench.validation.equivalence.groups import algorithm_of
 
 METHODS = ("gradient-descent", "momentum", "nesterov", "rmsprop", "adam")
 BEHIND_LINES = set(list(DARK)[2:5])
@@ -76,6 +81,42 @@ def test_variants_keep_the_colour_and_differ_otherwise() -> None:
     first, second = style_of("momentum"), style_of("momentum", 1)
     assert first.color == second.color
     assert (first.dash, first.marker) != (second.dash, second.marker)
+
+
+def test_a_report_has_no_style_twice_and_colours_that_colour_blind_readers_tell_apart() -> None:
+    names = [*METHODS, *(f"method-{i}" for i in range(12))]
+    styles = assign_styles(names)
+    assert len({look.color for look in styles.values()}) == len(names)
+    assert {name: styles[name].color for name in METHODS} == {name: style_of(name).color for name in METHODS}
+    first = [look.color for look in list(styles.values())[:8]]
+    # A fiftieth of the lightness from black to white is what two neighboring patches just differ by.
+    assert min(color_distance(a, b) for a, b in itertools.combinations(first, 2)) > 0.05
+    assert len(set(assign_styles(f"method-{i}" for i in range(60)).values())) == 60
+    with assigned_styles(styles):
+        assert style_of("method-3") == styles["method-3"]
+
+
+def test_implementations_share_the_colour_of_their_algorithm_and_libraries_their_marker() -> None:
+    names = [
+        "nesterov",
+        "momentum",
+        "torch/sgd-nesterov",
+        "torch/sgd",
+        "optax/sgd-nesterov",
+        "torch/adam",
+        "keras/adam",
+    ]
+    styles = assign_styles(names, algorithm_of)
+    assert styles["nesterov"].color == styles["torch/sgd-nesterov"].color == styles["optax/sgd-nesterov"].color
+    assert styles["momentum"].color == styles["torch/sgd"].color != styles["nesterov"].color
+    assert len({styles[name].marker for name in names if name.startswith("torch/")}) == 1
+    assert len({styles[name].marker for name in ("nesterov", "torch/adam", "optax/sgd-nesterov", "keras/adam")}) == 4
+    assert len(set(styles.values())) == len(names)
+
+
+def test_colours_that_differ_in_red_and_green_alone_are_near_to_colour_blind_eyes() -> None:
+    assert color_distance("#ff0000", "#ff0000") == 0.0
+    assert color_distance("#b40000", "#006400") < 0.5 * color_distance("#b40000", "#0000b4")
 
 
 @pytest.mark.parametrize("color", [color for color in DARK if color not in BEHIND_LINES])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from tunings import ONE_TUNING
 
@@ -21,8 +23,10 @@ from nagbench.reporting.html.page import render_page
 
 sync_api = pytest.importorskip("playwright.sync_api")
 
+AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 HOSTILE = "<script>alert(1)</script>"
-FIRST = "figure.card[id^=figure-bowl] .picture"
+FIRST = ".picture[id=figure-bowl-tuned]"
+CURVES = "#curves-tuned"
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +57,7 @@ def visit(browser: Any, file: Path) -> Iterator[Callable[..., Any]]:
     """Opens the page, offline; at the end nothing may have been requested, logged or raised."""
     contexts, faults = [], []
 
-    def go(target: Path = file, **options: Any) -> Any:
+    def go(target: Path | str = file, *, folded: bool = False, **options: Any) -> Any:
         context = browser.new_context(offline=True, accept_downloads=True, **options)
         contexts.append(context)
         page = context.new_page()
@@ -64,7 +68,9 @@ def visit(browser: Any, file: Path) -> Iterator[Callable[..., Any]]:
             "request",
             lambda request: None if request.url.startswith(("file:", "data:", "blob:")) else faults.append(request.url),
         )
-        page.goto(target.as_uri())
+        page.goto(target.as_uri() if isinstance(target, Path) else target)
+        if not folded:
+            page.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
         return page
 
     yield go
@@ -74,9 +80,13 @@ def visit(browser: Any, file: Path) -> Iterator[Callable[..., Any]]:
 
 
 def saved(page: Any, button: str) -> str:
+    return saved_bytes(page, button).decode("utf-8")
+
+
+def saved_bytes(page: Any, button: str) -> bytes:
     with page.expect_download() as waiting:
         page.locator(f"button[aria-label='{button}']").click()
-    return Path(waiting.value.path()).read_text(encoding="utf-8")
+    return Path(waiting.value.path()).read_bytes()
 
 
 def drawn(page: Any) -> str:
@@ -89,23 +99,43 @@ def held(page: Any) -> dict[str, Any]:
     return dict(json.loads(page.locator(f"{FIRST} > script").first.text_content()))
 
 
+def address(page: Any) -> list[str]:
+    """The part of the page and the choices that stand in the address."""
+    return str(page.evaluate("decodeURIComponent(location.hash.slice(1))")).split("?")
+
+
 def open_switches(page: Any) -> None:
-    page.locator(".switches summary").click()
+    page.locator("nav button", has_text="Choose").click()
 
 
-def test_tables_sort_by_value_both_ways(visit: Callable[..., Any]) -> None:
+def shown_value(text: str) -> float | str:
+    """What a reader takes a cell for: its first number, with its unit, or how a run ended, which comes after all numbers."""
+    found = re.match(r"[★(~ ]*([\d,]*\.?\d+(?:e[−+-]?\d+)?)×?\s*(ns|µs|ms|s)?\b", text.strip())
+    if found is None:
+        return math.inf if re.match("budget|only|diverged|elsewhere", text) else text.strip().lower()
+    unit = {"ns": 1e-9, "µs": 1e-6, "ms": 1e-3}.get(found[2] or "", 1.0)
+    return float(found[1].replace(",", "").replace("−", "-")) * unit
+
+
+def test_every_column_of_numbers_sorts_by_value_both_ways(visit: Callable[..., Any]) -> None:
     page = visit()
-    table = page.locator("#table-cells")
-    heads = table.locator("thead th").all_text_contents()
-    place = heads.index("iterations")
-    for direction in ("ascending", "descending"):
-        table.locator("thead button").nth(place).click()
-        values = table.locator(f"tbody tr > :nth-child({place + 1})").evaluate_all(
-            "cells => cells.map(c => Number(c.dataset.v ?? c.textContent.replaceAll(',', '')))"
-        )
-        assert values == sorted(values, reverse=direction == "descending")
-        assert len(set(values)) > 3
-        assert table.locator("thead th").nth(place).get_attribute("aria-sort") == direction
+    columns = page.evaluate(
+        """[...document.querySelectorAll("figure.table")].flatMap((figure) => [...figure.querySelectorAll("thead th")].map(
+            (head, place) => [figure.id, place, [true, false].map((up) => {
+                head.querySelector("button").click();
+                return [head.getAttribute("aria-sort"),
+                    [...figure.querySelectorAll("tbody tr")].map((row) => row.cells[place].textContent)];
+            })]))"""
+    )
+    numeric = 0
+    for table, place, directions in columns:
+        assert [direction for direction, _ in directions] == ["ascending", "descending"]
+        for direction, texts in directions:
+            values = [shown_value(text) for text in texts if text.strip() not in ("", "·", "–", "∞")]
+            if values and all(isinstance(value, float) for value in values) and len(set(values)) > 1:
+                numeric += 1
+                assert values == sorted(values, reverse=direction == "descending"), (table, place)
+    assert numeric > 20
 
 
 def test_runs_that_did_not_converge_sort_behind_all_counts(visit: Callable[..., Any]) -> None:
@@ -135,7 +165,7 @@ def test_a_method_goes_from_every_figure_and_table_and_comes_back(visit: Callabl
     ours = page.locator(f"g[data-m='{box.get_attribute('value')}']:visible")
     others = page.locator("g[data-m]:visible")
     before, drawn_before = ours.count(), others.count()
-    assert before > page.locator("figure.card .picture[id$='curves']").count()
+    assert before > 3
     box.uncheck()
     assert (ours.count(), others.count()) == (0, drawn_before - before)
     assert page.locator("#table-summary thead th:visible").all_text_contents() == [
@@ -155,8 +185,8 @@ def test_a_problem_goes_with_its_figures_and_rows(visit: Callable[..., Any]) -> 
     page = visit()
     open_switches(page)
     page.locator("fieldset[data-kind=p]").get_by_role("checkbox", name="rosenbrock").uncheck()
-    assert page.locator("figure.card:visible[id*=rosenbrock]").count() == 0
-    assert page.locator("figure.card:visible[id*=bowl]").count() > 1
+    assert page.locator(".picture:visible[id*=rosenbrock]").count() == 0
+    assert page.locator(".picture:visible[id*=bowl]").count() > 1
     assert page.locator("#table-summary tbody tr:visible").filter(has_text="rosenbrock").count() == 0
 
 
@@ -185,7 +215,7 @@ def test_values_are_read_by_keyboard_and_by_pointing(visit: Callable[..., Any]) 
     page = visit()
     series = held(page)["series"]
     plot = page.locator(f"{FIRST} .plot").first
-    plot.focus()
+    page.locator(CURVES).focus()
     for _ in range(3):
         page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowDown")
@@ -209,9 +239,11 @@ def test_downloads_hold_what_is_shown(visit: Callable[..., Any], sweep: nagbench
         runs[["cell", "status", "iterations"]].itertuples(index=False, name=None)
     )
     assert sorted(float(row["step_size"]) for row in cells) == sorted(runs["step_size"])
-    name = page.locator("figure.card").first.get_attribute("id")
+    name = "curves-tuned"
     series = held(page)["series"]
-    rows = list(csv.DictReader(io.StringIO(saved(page, f"Save as CSV: {name}"))))
+    every = list(csv.DictReader(io.StringIO(saved(page, f"Save as CSV: {name}"))))
+    assert {row["picture"] for row in every} == {"bowl", "rosenbrock", "ill-conditioned-1e2"}
+    rows = [row for row in every if row["picture"] == "bowl"]
     assert len(rows) == sum(len(one["x"]) for one in series)
     first = [row for row in rows if row["series"] == series[0]["name"]]
     assert [float(row["‖∇f(x)‖"]) for row in first] == series[0]["y"]
@@ -222,6 +254,9 @@ def test_downloads_hold_what_is_shown(visit: Callable[..., Any], sweep: nagbench
     shares = list(csv.DictReader(io.StringIO(saved(page, "Save as CSV: profiles-tuned"))))
     assert {row["picture"] for row in shares} >= {"Performance profile by iterations", "Data profile"}
     assert all(0.0 <= float(row["y"]) <= 1.0 for row in shares)
+    bitmap = saved_bytes(page, f"Save as PNG: {name}")
+    assert bitmap.startswith(b"\x89PNG")
+    assert len(bitmap) > 10_000
     ways = list(csv.DictReader(io.StringIO(saved(page, "Save as CSV: paths-bowl"))))
     assert {row["method"] for row in ways} == {"gradient-descent", "momentum", "nesterov"}
     assert {(row["x1"], row["x2"]) for row in ways if row["iteration"] == "0"} != set()
@@ -232,12 +267,11 @@ def test_entries_lead_to_their_cells_even_where_these_are_filtered_out(visit: Ca
     page.locator("#table-cells input[type=search]").fill("nothing has this name")
     assert page.locator("#table-cells tbody tr:visible").count() == 0
     page.locator("#table-summary tbody td a").first.click()
-    target = page.locator(":target")
+    target = page.locator("#" + address(page)[0])
     assert target.evaluate("row => row.tagName") == "TR"
     sync_api.expect(target).to_be_in_viewport()
-    figure = page.locator("figure.card .permalink").last
-    figure.click()
-    sync_api.expect(page.locator(":target")).to_be_in_viewport()
+    page.locator("figcaption .permalink").last.click()
+    sync_api.expect(page.locator("#" + address(page)[0])).to_be_in_viewport()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -251,14 +285,14 @@ def test_a_phone_shows_it_all_without_scrolling_sideways(visit: Callable[..., An
     assert (sum(map(int, re.findall(r"\d+", label)[:3])) > 380) == (scheme == "dark")
 
 
-def test_without_scripts_everything_stands_and_nothing_is_offered_in_vain(visit: Callable[..., Any]) -> None:
-    page = visit(java_script_enabled=False)
-    assert (
-        page.locator("button, select, input:visible").count()
-        == page.locator(".switches button, .switches select").count()
-    )
-    assert not page.locator(".switches").is_visible()
+def test_without_scripts_everything_stands_and_nothing_is_offered_in_vain(
+    visit: Callable[..., Any], file: Path
+) -> None:
+    page = visit(java_script_enabled=False, folded=True)
+    assert page.locator("button:visible, select:visible, input:visible").count() == 0
     assert page.locator("figure.card svg:visible").count() > 5
+    page.locator("summary", has_text="rows").first.click()
+    assert page.locator("details[open] table tbody tr:visible").count() > 5
 
 
 def test_hostile_names_are_shown_and_not_run(visit: Callable[..., Any], sweep: nagbench.Sweep, tmp_path: Path) -> None:
@@ -271,7 +305,7 @@ def test_hostile_names_are_shown_and_not_run(visit: Callable[..., Any], sweep: n
     page = visit(target)
     assert [text for text in page.locator("#table-summary tbody th").all_text_contents() if HOSTILE in text]
     open_switches(page)
-    page.locator("fieldset[data-kind=m] input").last.uncheck()
+    page.locator("fieldset[data-kind=m] input").first.uncheck()
     assert HOSTILE in saved(page, "Save as CSV: table-cells")
 
 
@@ -292,20 +326,30 @@ def outside(page: Any, inner: str, outer: str) -> list[Any]:
 @pytest.mark.parametrize("width", [375, 1280])
 def test_surfaces_stay_within_their_cards(visit: Callable[..., Any], width: int) -> None:
     page = visit(viewport={"width": width, "height": 900})
-    drawn = "figure.card[id^=surface] svg :is(path, text, image)"
+    drawn = "figure.card[id^=surfaces] svg :is(path, text, image)"
     assert page.locator(drawn).count() > 20
     assert outside(page, drawn, "figure.card") == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_the_print_has_all_and_nothing_stands_out(visit: Callable[..., Any], scheme: str) -> None:
-    """An A4 sheet less its margins is 688 pixels wide."""
-    page = visit(viewport={"width": 688, "height": 1000}, color_scheme=scheme)
+    """An A4 sheet less its margins is 703 pixels wide, and 1,031 in landscape, in which wide tables stand."""
+    page = visit(viewport={"width": 1031, "height": 700}, color_scheme=scheme)
     page.emulate_media(media="print", color_scheme=scheme)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 688
-    for hidden in ("nav", ".switches", ".tools", ".skip", ".picture > button"):
-        assert page.locator(f"{hidden}:visible").count() == 0, hidden
-    assert page.locator("figure.card:visible").count() == page.locator("figure.card").count() > 8
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1031
+    wide = page.evaluate(
+        """[...document.querySelectorAll("figure.table")].filter((figure) => {
+            const wide = getComputedStyle(figure).page === "wide";
+            figure.hidden = wide;
+            return wide;
+        }).length"""
+    )
+    assert wide >= 3
+    page.set_viewport_size({"width": 703, "height": 1000})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 703
+    for absent in ("nav", ".switches", ".tools", ".skip", ".open-all", "#cells"):
+        assert page.locator(f"{absent}:visible").count() == 0, absent
+    assert page.locator("figure.card:visible").count() > 8
     assert outside(page, "figure.card .plot > svg", "figure.card") == []
     assert outside(page, "figure.card figcaption", "figure.card") == []
     assert outside(page, "table", "main") == []
@@ -331,8 +375,157 @@ def test_every_plot_has_ticks_and_a_line(visit: Callable[..., Any]) -> None:
 def test_a_saved_picture_stands_alone(visit: Callable[..., Any]) -> None:
     """What it refers to on the page, markers and the ground of paths, is in the file."""
     page = visit()
-    for name in (page.locator("figure.card").first.get_attribute("id"), "paths-bowl-nesterov"):
+    for name in ("curves-tuned", "paths-bowl"):
         root = ET.fromstring(saved(page, f"Save as SVG: {name}"))
+        texts = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
+        # Its title, those of its panels, and the legend.
+        assert any("hyperparameters" in (text or "") for text in texts)
+        assert {"nesterov"} <= set(texts)
         used = {element.get("href", "")[1:] for element in root.iter("{http://www.w3.org/2000/svg}use")}
         assert used
         assert used <= {element.get("id") for element in root.iter()}
+
+
+def test_every_choice_stands_in_the_address_and_comes_back(visit: Callable[..., Any]) -> None:
+    page = visit(folded=True)
+    open_switches(page)
+    page.get_by_role("checkbox", name="momentum").uncheck()
+    page.locator("select[name=along]").select_option("1")
+    page.locator("select[name=theme]").select_option("dark")
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.textContent").startswith("Choose")
+    page.locator("#table-summary thead button").nth(2).click()
+    page.locator("#table-verdicts-tuned").scroll_into_view_if_needed()
+    page.locator("summary", has_text="Table of cells").click()
+    page.locator("#table-cells input[type=search]").fill("rosenbrock")
+    page.locator(CURVES).focus()
+    page.keyboard.press("+")
+    page.locator("#paths-bowl input[type=range]").fill("0")
+    found = drawn(page)
+
+    again = visit(page.url, folded=True)
+    assert again.locator("g[data-m]:visible").count() == page.locator("g[data-m]:visible").count()
+    assert drawn(again) == found
+    assert again.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert again.locator("#table-summary thead th").nth(2).get_attribute("aria-sort") == "ascending"
+    assert (
+        again.locator("#table-cells tbody tr:visible").count()
+        == page.locator("#table-cells tbody tr:visible").count()
+        > 1
+    )
+    assert again.locator("#paths-bowl .stepper output").text_content() == "iteration 0"
+    assert again.locator(FIRST).first.evaluate("picture => picture.classList.contains('zoomed')")
+    again.locator(FIRST).first.locator(".plot").dblclick()
+    assert not again.locator(FIRST).first.evaluate("picture => picture.classList.contains('zoomed')")
+    open_switches(again)
+    again.get_by_role("button", name="Reset everything").click()
+    assert again.locator("g[data-m].off-m").count() == 0
+    assert again.evaluate("document.documentElement.dataset.theme") is None
+
+
+def test_a_legend_hides_and_isolates_and_the_axes_follow(visit: Callable[..., Any]) -> None:
+    page = visit()
+    key = page.locator(f"{CURVES} .key", has_text="nesterov")
+    ticks = "#figure-ill-conditioned-1e2-tuned g[id$='x-axis'] text"
+    before = page.locator(ticks).all_text_contents()
+    key.click()
+    assert key.get_attribute("aria-pressed") == "false"
+    assert page.locator(f"{CURVES} g[data-m='2']:visible").count() == 0
+    key.click()
+    key.dblclick()
+    assert [entry.get_attribute("aria-pressed") for entry in page.locator(f"{CURVES} .key").all()] == [
+        "false",
+        "false",
+        "true",
+    ]
+    assert page.locator(ticks).all_text_contents() != before
+    key.dblclick()
+    assert page.locator(f"{CURVES} .key[aria-pressed=true]").count() == 3
+    assert page.locator(ticks).all_text_contents() == before
+
+
+def test_what_is_saved_follows_filters_and_switches(visit: Callable[..., Any]) -> None:
+    page = visit()
+    page.locator("#table-cells input[type=search]").fill("rosenbrock")
+    open_switches(page)
+    page.get_by_role("checkbox", name="momentum").uncheck()
+    rows = list(csv.DictReader(io.StringIO(saved(page, "Save as CSV: table-cells"))))
+    assert {row["task"] for row in rows} == {"rosenbrock"}
+    assert {row["method"] for row in rows} == {"gradient-descent", "nesterov"}
+    summary = list(csv.DictReader(io.StringIO(saved(page, "Save as CSV: table-summary"))))
+    assert {row["method"] for row in summary} == {"gradient-descent", "nesterov"}
+    curves = list(csv.DictReader(io.StringIO(saved(page, "Save as CSV: curves-tuned"))))
+    assert {row["series"] for row in curves} == {"gradient-descent", "nesterov"}
+
+
+def test_the_steps_of_paths_show_the_look_ahead(visit: Callable[..., Any]) -> None:
+    page = visit()
+    figure = page.locator("#paths-rosenbrock")
+    figure.locator("input[type=range]").fill("5")
+    assert figure.locator("output").text_content() == "iteration 5"
+    # NAG takes its gradient at another point than its iterate, the heavy ball does not.
+    assert figure.locator("[id$=nesterov] .step circle").count() == 2
+    assert figure.locator("[id$=momentum] .step circle").count() == 1
+    figure.locator("input[type=range]").fill(figure.locator("input[type=range]").get_attribute("max"))
+    assert figure.locator(".step").count() == 0
+
+
+def test_a_figure_is_one_stop_of_the_tab_key_and_enter_leads_inside(visit: Callable[..., Any]) -> None:
+    page = visit()
+    stops = page.evaluate(
+        """[...document.querySelectorAll("figure")].map((figure) => [figure, ...figure.querySelectorAll("*")].filter(
+            (element) => element.tabIndex >= 0 && element.checkVisibility()).length)"""
+    )
+    assert set(stops) == {1}
+    page.locator(CURVES).focus()
+    page.keyboard.press("Enter")
+    assert "key" in page.evaluate("document.activeElement.className")
+    page.keyboard.press("ArrowRight")
+    assert "momentum" in page.evaluate("document.activeElement.textContent")
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.id") == CURVES[1:]
+
+
+@pytest.mark.parametrize(
+    ("width", "theme"),
+    [
+        (375, "dark"),
+        (1280, "light"),
+        pytest.param(375, "light", marks=pytest.mark.slow),
+        pytest.param(1280, "dark", marks=pytest.mark.slow),
+    ],
+)
+def test_axe_finds_nothing_serious(visit: Callable[..., Any], width: int, theme: str) -> None:
+    page = visit(viewport={"width": width, "height": 800}, color_scheme=theme)
+    open_switches(page)
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")["violations"]
+    serious = [(one["id"], one["nodes"][0]["html"][:200]) for one in found if one["impact"] in ("serious", "critical")]
+    assert serious == []
+
+
+def test_the_first_screen_answers_for_24_problems(
+    visit: Callable[..., Any], sweep: nagbench.Sweep, tmp_path: Path
+) -> None:
+    plain = build_context(sweep)
+
+    def times_eight(table: pd.DataFrame) -> pd.DataFrame:
+        copies = [table.assign(problem=table["problem"] + f"-{i}", cell=table["cell"] + str(i)) for i in range(8)]
+        return pd.concat(copies, ignore_index=True)
+
+    many = ReportContext(times_eight(plain.runs), plain.timings.iloc[:0], plain.curves.iloc[:0], plain.manifests)
+    target = tmp_path / "many.html"
+    target.write_text(render_page(many), encoding="utf-8")
+    page = visit(target, folded=True, viewport={"width": 1280, "height": 800})
+    assert page.locator("h1").text_content() == "3 optimizers on 24 problems"
+    assert page.locator("section > .answers h3").all_text_contents() == [
+        "NAG against momentum tuned",
+        "NAG against gradient descent tuned",
+    ]
+    rows = page.locator("#table-verdicts-tuned tbody tr")
+    assert rows.count() == 24
+    last = page.locator("#table-verdicts-tuned tfoot tr").bounding_box()
+    assert last["y"] + last["height"] <= 800
+    assert all("undecided" in text or "none solved it" in text for text in rows.all_text_contents())
+    assert "budget" in page.locator("#table-verdicts-tuned tbody").text_content()
+    assert "4 trials" in page.locator(".settings-line").text_content()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,15 @@ from matplotlib.text import Text
 from tunings import ONE_START
 
 import nagbench
+from nagbench import UsageError
 from nagbench.analysis.times import displayed_times
 from nagbench.reporting.context import ReportContext, build_context
 from nagbench.reporting.export import render_markdown, render_notebook, write_figures
 from nagbench.reporting.figures.paper_size import FigureChoice
 from nagbench.reporting.figures.ranks import plot_critical_difference
+from nagbench.reporting.html.index_page import render_index
 from nagbench.reporting.html.page import build_sections, render_page
+from nagbench.reporting.html.parts import Figure
 from nagbench.reporting.paper import render_latex
 
 
@@ -86,7 +90,7 @@ def test_latex_promises_no_times_that_were_not_taken(tuned: ReportContext) -> No
 
 
 def test_figures_of_a_paper_have_one_size_of_letters(tuned: ReportContext, tmp_path: Path) -> None:
-    panel = next(part for part in build_sections(tuned)[2].parts if getattr(part, "panels", ())).panels[0]
+    panel = next(part for part in build_sections(tuned)[2].flat() if getattr(part, "panels", ())).panels[0]
     figure = panel.paper()
     FigureChoice(width=3.5, size=8.0).typeset(figure, panel.title)
     figure.canvas.draw()
@@ -190,7 +194,19 @@ def test_the_plan_gives_back_the_cells(sweeps: tuple[nagbench.Sweep, nagbench.Sw
 def test_problems_of_two_variables_get_paths_and_surfaces(sweeps: tuple[nagbench.Sweep, nagbench.Sweep]) -> None:
     page = render_page(build_context(sweeps[0]))
     for name in ("paths-bowl", "paths-rosenbrock", "surface-bowl", "surface-rosenbrock"):
-        assert re.search(rf'<figure[^>]* id="{name}"', page), name
+        assert f' id="{name}"' in page, name
+
+
+def test_paths_go_to_the_end_of_the_run(sweeps: tuple[nagbench.Sweep, nagbench.Sweep]) -> None:
+    found = build_context(sweeps[0])
+    row = found.rows[found.rows["problem"] == "rosenbrock"].iloc[0]
+    cell = found.cell(row["cell"])
+    iterations, path, queried = found.recorded.steps(cell)
+    optimizer = nagbench.optimizer(cell.optimizer, **cell.hyperparameters)
+    run = nagbench.run("rosenbrock", optimizer, budget=cell.budget, path=True)
+    assert iterations[-1] == row["iterations"] == run.iterations
+    assert len(queried) == len(path) - 1 <= 300
+    np.testing.assert_array_equal(path, run.path[iterations])
 
 
 def test_a_problem_that_is_not_here_costs_its_pictures_alone(sweeps: tuple[nagbench.Sweep, nagbench.Sweep]) -> None:
@@ -205,7 +221,7 @@ def test_profiles_and_ranks_stand_on_the_page(tuned: ReportContext) -> None:
     page = render_page(tuned)
     assert re.search(r'<figure[^>]* id="profiles-tuned"', page)
     assert "No critical-difference diagram for tuned: 3 problems, fewer than 6." in page
-    parts = [part for section in build_sections(tuned) if section.id == "profiles" for part in section.parts]
+    parts = [part for section in build_sections(tuned) if section.id == "profiles" for part in section.flat()]
     figure = parts[0]
     series = figure.panels[0].series
     rows = tuned.table[(tuned.table["mode"] == "tuned") & np.isfinite(tuned.table["iterations"])]
@@ -239,7 +255,7 @@ def test_what_a_problem_follows_is_drawn_as_learning_curves(tuned: ReportContext
         tuned.runs, tuned.timings, tuned.curves.assign(training_loss=tuned.curves["gradient_norm"]), tuned.manifests
     )
     (section,) = (section for section in build_sections(followed) if section.id == "learning")
-    shown = {one["name"]: one["y"][-1] for one in section.parts[0].panels[0].series}
+    shown = {one["name"]: one["y"][-1] for one in next(section.flat()).panels[0].series}
     ends = tuned.rows[(tuned.rows["task"] == "bowl") & (tuned.rows["mode"] == "tuned")].set_index("method")["residual"]
     assert shown == pytest.approx(ends.to_dict(), rel=1e-5)
 
@@ -255,5 +271,38 @@ def test_a_full_grid_is_drawn_as_a_map(tmp_path: Path) -> None:
         out=tmp_path / "run",
     )
     (section,) = (section for section in build_sections(build_context(sweep)) if section.id == "maps")
-    assert len(section.parts[0].table) == 9
-    assert section.parts[0].panels[0].draw().axes
+    (figure,) = (part for part in section.flat() if isinstance(part, Figure))
+    assert len(figure.table) == 9
+    assert figure.panels[0].draw().axes
+
+
+def test_a_report_of_some_optimizers_keeps_the_verdicts_among_all(tuned: ReportContext) -> None:
+    some = tuned.only(["nest*", "momentum"])
+    assert set(some.methods) == {"nesterov", "momentum"}
+    kept = tuned.verdicts[tuned.verdicts[["a", "b"]].isin(["nesterov", "momentum"]).all(axis=1)]
+    pd.testing.assert_frame_equal(some.verdicts, kept)
+    with pytest.raises(UsageError, match=r"unknown optimizer 'nesterof'; did you mean 'nesterov'\?"):
+        tuned.only(["nesterof"])
+
+
+def test_a_report_has_the_title_and_the_sections_that_are_asked_for(tuned: ReportContext) -> None:
+    page = render_page(replace(tuned, title="A study", sections=("how-to-read", "convergence")))
+    assert re.findall(r"<h1>(.*?)</h1>", page) == ["A study"]
+    assert re.findall(r'<section aria-labelledby="(.*?)">', page) == ["curves", "reading"]
+    with pytest.raises(UsageError, match=r"unknown section 'convergense'; did you mean 'convergence'\?"):
+        render_page(replace(tuned, sections=("convergense",)))
+
+
+def test_the_report_of_two_directories_says_what_changed(
+    sweeps: tuple[nagbench.Sweep, nagbench.Sweep], tmp_path: Path
+) -> None:
+    both = build_context(*sweeps)
+    section = next(section for section in build_sections(both) if section.id == "differences")
+    assert str(sweeps[0].store.folder) in section.parts[0].text
+    assert "differences" not in [section.id for section in build_sections(build_context(sweeps[0]))]
+    target = tmp_path / "index.html"
+    sweeps[0].report(sweeps[0].store.folder / "report.html")
+    page = render_index([(sweep.store.folder, build_context(sweep)) for sweep in sweeps], target)
+    assert "2 results directories" in page
+    (link,) = re.findall(r'<h2[^>]*><a href="(.*?)">', page)
+    assert (target.parent / link).resolve() == (sweeps[0].store.folder / "report.html").resolve()

@@ -14,6 +14,7 @@ from nagbench.reporting.html.sections import (
     cells,
     certificate,
     convergence,
+    differences,
     environment,
     failures,
     findings,
@@ -34,6 +35,7 @@ from nagbench.reporting.html.sections import (
 # In the order of the page.
 SECTIONS: tuple[Callable[[ReportContext], Section | None], ...] = (
     findings.section,
+    differences.section,
     summary.section,
     convergence.section,
     profiles.section,

@@ -1,9 +1,10 @@
-"""The section of convergence curves: a figure for each task and mode."""
+"""The section of convergence curves: a figure for each mode, with a panel for each task."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,10 @@ from nagbench.analysis.traces import bands
 from nagbench.reporting.context import ReportContext
 from nagbench.reporting.figures.convergence import AxisLimits, axis_limits, convergence_data, curve_styles
 from nagbench.reporting.figures.svg import draw_swatch
-from nagbench.reporting.html.parts import Figure, Heading, LegendEntry, Panel, Paragraph, Part, Section
+from nagbench.reporting.html.parts import Figure, LegendEntry, Panel, Paragraph, Part, Section
 from nagbench.reporting.html.series import json_numbers
 
-_SIZE = (475.2, 259.2)
+_SIZE = (330.0, 216.0)
 # On pages with more runs, values are read to four digits.
 _LARGE = 1000
 # The most curves that are drawn: nobody scrolls through a page with more of them.
@@ -25,50 +26,69 @@ _MOST = 2500
 
 
 def section(context: ReportContext) -> Section:
-    """Return one heading for each task, with one figure for each mode; the modes of a task share their axes."""
+    """Return a figure for each mode with a small panel for each task; the modes of a task share their axes."""
     parts: list[Part] = []
-    drawn = 0
-    for task, rows in context.traces.groupby("task", sort=False):
-        drawn += int(rows.loc[rows["typical"], ["mode", "method"]].drop_duplicates().shape[0])
-        if parts and drawn > _MOST:
-            left_out = (
-                f"Curves are omitted from problem {task} on, because a page draws at most {whole(_MOST)} of them. "
-            )
-            hint = "`nagbench run PROBLEM OPTIMIZER --plot FILE` draws any."
-            parts.append(Paragraph(text=left_out + hint, notice=True))
-            break
-        parts.append(Heading(id=context.ids("curves", str(task)), text=str(task), task=context.tasks[str(task)]))
-        limits = axis_limits(rows)
-        parts += [_figure(str(mode), of_mode, limits, context) for mode, of_mode in rows.groupby("mode", sort=False)]
+    shown, left_out = _shown(context.traces)
+    limits = {task: axis_limits(rows) for task, rows in shown.groupby("task", sort=False)}
+    # One kind of axis for all: a logarithmic one suits short curves, a linear one hides all but the longest.
+    logarithmic = any(each.logarithmic for each in limits.values())
+    limits = {task: replace(each, logarithmic=logarithmic) for task, each in limits.items()}
+    for mode, rows in shown.groupby("mode", sort=False):
+        parts.append(_figure(str(mode), rows, limits, context))
+    if left_out:
+        hint = "`nagbench run PROBLEM OPTIMIZER --plot FILE` draws any."
+        text = f"Curves are omitted from problem {left_out} on, because a page draws at most {whole(_MOST)} of them. {hint}"
+        parts.append(Paragraph(text=text, notice=True))
     nothing = Paragraph(text="No curves were recorded.", notice=True)
     return Section(id="curves", title="Convergence curves", nav="Curves", parts=tuple(parts or [nothing]))
 
 
-def _figure(mode: str, rows: pd.DataFrame, limits: AxisLimits, context: ReportContext) -> Figure:
-    task = str(rows["task"].iloc[0])
-    name, styles = context.ids("figure", task, mode), curve_styles(rows)
-    timed = bool(rows["time"].notna().any())
-    first = rows.iloc[0]
+def _shown(traces: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Return the traces of as many tasks as a page draws, at least one, and the first task that is left out."""
+    typical = traces[traces["typical"]].drop_duplicates(["task", "mode", "method"])
+    drawn = typical.groupby("task", sort=False).size().cumsum()
+    beyond = [str(task) for task in drawn.index[1:] if drawn[task] > _MOST]
+    return (traces[~traces["task"].isin(beyond)], beyond[0]) if beyond else (traces, "")
+
+
+def _figure(mode: str, rows: pd.DataFrame, limits: Mapping[Any, AxisLimits], context: ReportContext) -> Figure:
+    styles, first = curve_styles(rows), rows.iloc[0]
+    timed, several = bool(rows["time"].notna().any()), context.rows["start"].nunique() > 1
     sign = measure_sign(str(first["measure"]), relative=bool(first["relative"]))
-    panel = Panel(
-        id=f"{name}-curves",
-        draw=functools.partial(convergence_data, rows, limits=limits, size=_SIZE, title=f"{task}, {mode}"),
-        description=f"{sign} of {listed(list(styles))} on {task}, {mode}, by iteration",
-        series=tuple(_series(rows, context)),
-        along=("iteration", "gradient evaluations", *(["time (s)"] if timed else [])),
-        level=float(rows["tolerance"].min()),
+    panels = (
+        _panel(mode, str(task), of_task, limits[task], context) for task, of_task in rows.groupby("task", sort=False)
     )
     return Figure(
-        id=name,
+        id=context.ids("curves", mode),
         mode=mode,
-        task=context.tasks[task],
-        panels=(panel,),
-        lead=f"{sign} of each algorithm on {task}, {mode} hyperparameters, by iteration.",
-        caption=(_how_to_read(rows, limits), _how_recorded(rows, timed=timed)),
+        panels=tuple(panels),
+        css="curves",
+        lead=f"{sign} of each algorithm, {mode} hyperparameters, by iteration.",
+        caption=(
+            _how_to_read(rows, next(iter(limits.values()))),
+            _how_recorded(rows, timed=timed, first_start=several),
+        ),
         legend=tuple(
             LegendEntry(name=label, method=context.methods.get(label), swatch=draw_swatch(style))
             for label, style in styles.items()
         ),
+    )
+
+
+def _panel(mode: str, task: str, rows: pd.DataFrame, limits: AxisLimits, context: ReportContext) -> Panel:
+    name, first = context.ids("figure", task, mode), rows.iloc[0]
+    sign = measure_sign(str(first["measure"]), relative=bool(first["relative"]))
+    alike = [f"The curves of {listed(names)} coincide." for names in _coinciding_methods(rows, limits)]
+    return Panel(
+        id=name,
+        title=task,
+        task=context.tasks[task],
+        draw=functools.partial(convergence_data, rows, limits=limits, size=_SIZE, title=f"{task}, {mode}"),
+        description=f"{sign} of {listed(list(curve_styles(rows)))} on {task}, {mode}, by iteration",
+        note=" ".join(alike),
+        series=tuple(_series(rows, context)),
+        along=("iteration", "gradient evaluations", *(["time (s)"] if rows["time"].notna().any() else [])),
+        level=float(rows["tolerance"].min()),
     )
 
 
@@ -94,26 +114,29 @@ def _series(rows: pd.DataFrame, context: ReportContext) -> Iterator[Mapping[str,
 
 
 def _how_to_read(rows: pd.DataFrame, limits: AxisLimits) -> str:
-    tolerance = number(float(rows["tolerance"].iloc[0]))
+    tolerances = listed([number(float(tolerance)) for tolerance in sorted(rows["tolerance"].unique())])
     sentences = [
         "Further down and further left is better. A curve ends in a dot where it reached the tolerance of "
-        f"{tolerance} (dotted line), and in a cross where it did not."
+        f"{tolerances} (dotted line), and in a cross where it did not."
     ]
     if limits.logarithmic:
         sentences.append("On the logarithmic axis the start, iteration 0, stands at the left end.")
-    sentences += [f"The curves of {listed(names)} coincide." for names in _coinciding_methods(rows, limits)]
     return " ".join(sentences)
 
 
-def _how_recorded(rows: pd.DataFrame, *, timed: bool) -> str:
+def _how_recorded(rows: pd.DataFrame, *, timed: bool, first_start: bool) -> str:
     sentences = [
         "The measure was recorded at every iteration up to 100 and at 40 iterations per decade from there; what happens in "
         "between is not drawn."
     ]
-    if rows.groupby(["mode", "method"])["cell"].nunique().max() > 1:
+    if rows.groupby(["task", "mode", "method"])["cell"].nunique().max() > 1:
         sentences.append(
             "The line is the run nearest to the median; the band holds at least the middle half of all starts and seeds, "
             "where a run that has ended keeps its last measure and one that diverged is infinite."
+        )
+    elif first_start:
+        sentences.append(
+            "All lines start from the problem’s own start; counts in the tables are medians over all starts."
         )
     if timed:
         sentences.append("Time: iteration × wall time of the timed replay / its iterations, of the same cell.")

@@ -1,22 +1,74 @@
-"""The section of findings, in sentences, mode by mode."""
+"""The first section: the question that the project is named for, a line for each problem, and the findings in words."""
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
+from nagbench.analysis.headlines import Question, describe
 from nagbench.analysis.summary import findings
 from nagbench.reporting.context import ReportContext
-from nagbench.reporting.html.parts import Findings, Paragraph, Part, Section
+from nagbench.reporting.html.parts import Findings, Fold, Paragraph, Part, Section, TemplatePart
+from nagbench.reporting.html.sections.verdict_table import verdict_table
 
 
 def section(context: ReportContext) -> Section:
-    """Return the verdicts that the project is named for, then the findings of each mode."""
-    names = tuple(context.methods)
-    first = [Findings(mode="verdict", sentences=tuple(context.headlines))] if context.headlines else []
-    parts: list[Part] = [*first, *_by_mode(context, names)]
+    """Return the answers of the first mode with its table, then those of the other modes, and all in words."""
+    parts: list[Part] = []
+    for (mode, oracle), rows in context.table.groupby(["mode", "oracle"], sort=False):
+        tolerance = float(rows["tolerance"].min())
+        asked = [
+            question
+            for question in context.questions
+            if (question.mode, question.oracle, question.tolerance) == (mode, oracle, tolerance)
+        ]
+        found: list[Part] = [_cards(asked)] if asked else []
+        found.append(verdict_table(rows, asked, context))
+        title = f"Verdicts, {mode} hyperparameters{'' if oracle == 'exact' else f', {oracle}'}"
+        parts += (
+            [Fold(id=context.ids("verdicts", str(mode), str(oracle)), title=title, parts=tuple(found))]
+            if parts
+            else found
+        )
+    words = _by_mode(context)
+    if words:
+        parts.append(Fold(id=context.ids("words"), title="In words, mode by mode", parts=tuple(words)))
     nothing = Paragraph(text="There is no finished run yet.", notice=True)
     return Section(id="found", title="What was found", nav="Found", parts=tuple(parts or [nothing]))
 
 
-def _by_mode(context: ReportContext, names: tuple[str, ...]) -> list[Findings]:
+def _cards(asked: list[Question]) -> TemplatePart:
+    return TemplatePart(template="answers.html.j2", values={"answers": [_answer(question) for question in asked]})
+
+
+def _answer(question: Question) -> dict[str, Any]:
+    """Return what a card says: who wins, by how much, and on how many problems."""
+    row = question.row
+    winner = {"a": question.one, "b": question.two}.get(row["verdict"])
+    answer = f"{winner} wins" if winner else "unsolved by both" if row["verdict"] == "neither" else "Undecided"
+    share = describe(row, question.one, question.two).removeprefix(f"{winner} wins; ").removeprefix("undecided; ")
+    finite = all(0.0 < each["ratio"] < math.inf for each in question.rows if not math.isnan(each["ratio"]))
+    over = f", {'geometric mean' if finite else 'median'} over" if question.over_all else " on"
+    return {
+        "question": f"{question.one} against {question.two}",
+        "answer": answer,
+        "decided": winner is not None,
+        "share": share if row["verdict"] == "neither" else f"{share}{over} {question.where}",
+        "tally": [(count, name) for name, count in question.tally.items()] if question.over_all else [],
+        "reasons": _reasons(question),
+        "mode": question.mode,
+    }
+
+
+def _reasons(question: Question) -> str:
+    """Say why problems are undecided."""
+    if not question.over_all:
+        return str(question.row["reason"])
+    return "; ".join(f"{reason}: {count}" for reason, count in question.reasons.items())
+
+
+def _by_mode(context: ReportContext) -> list[Findings]:
+    names = tuple(context.methods)
     return [
         Findings(
             mode=str(mode), sentences=tuple(_capitalize(text.partition(": ")[2], names) for text in findings(rows))

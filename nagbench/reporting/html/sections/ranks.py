@@ -71,6 +71,7 @@ def _table(mode: str, means: pd.DataFrame, result: str, context: ReportContext) 
     return Table(
         id=context.ids("table", "ranks", mode),
         label=f"Mean ranks, {mode}",
+        mode=mode,
         css="cells narrow",
         rows=tuple(rows),
         columns=(Column(name="method"), *(Column(name=n, numeric=True) for n in ("mean rank", "least on", "problems"))),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -39,12 +39,19 @@ def section(context: ReportContext) -> Section | None:
         for table in (by_trials(tuned), by_setting(tuned), importance(tuned))
     )
     parts: list[Part] = [_table(shares, settings, context)]
-    for task, rows in settings.groupby("task", sort=False):
-        if np.isfinite(rows["count"]).any():
-            parts.append(_figure(str(task), best[best["task"] == task], rows, context))
-        else:
-            parts.append(Paragraph(text=f"On {task} no trial converged: there is nothing to draw."))
+    converged = [(str(task), rows) for task, rows in settings.groupby("task", sort=False) if _any_converged(rows)]
+    if converged:
+        parts += _figures(best, dict(converged), context)
+    parts += [
+        Paragraph(text=f"On {task} no trial converged: there is nothing to draw.")
+        for task, rows in settings.groupby("task", sort=False)
+        if not _any_converged(rows)
+    ]
     return Section(id="tuning", title="Tuning", nav="Tuning", parts=tuple(parts))
+
+
+def _any_converged(rows: pd.DataFrame) -> bool:
+    return bool(np.isfinite(rows["count"]).any())
 
 
 def _table(importances: pd.DataFrame, settings: pd.DataFrame, context: ReportContext) -> Table:
@@ -94,26 +101,34 @@ def _share_cell(share: float, chance: float) -> TableCell:
     return TableCell(text=number(round(share, 2)), value=float(share), css="" if share > chance else "ended")
 
 
-def _figure(task: str, best: pd.DataFrame, settings: pd.DataFrame, context: ReportContext) -> Figure:
-    name = context.ids("tuning", task)
-    curves = pd.concat([_steps(rows) for _, rows in best.groupby("method", sort=False)])
-    dots = settings.assign(x=settings.get("step_size", math.nan), y=settings["count"])
-    dots = dots[dots["x"] > 0]
-    return Figure(
+def _figures(best: pd.DataFrame, settings: Mapping[str, pd.DataFrame], context: ReportContext) -> Iterator[Figure]:
+    """Yield what n trials would have found, and every trial at its step size, with a panel for each task."""
+    legend = method_legend(pd.concat(settings.values()), context)
+    name, found = context.ids("tuning", "best"), []
+    for task in settings:
+        curves = pd.concat([_steps(rows) for _, rows in best[best["task"] == task].groupby("method", sort=False)])
+        found.append(_panel(name, task, curves, "trials", context, markers_only=False))
+    yield Figure(
         id=name,
-        mode="tuned",
-        task=context.tasks.get(task),
-        legend=method_legend(settings, context),
-        lead=f"What the trials of tuning found on {task}: iterations to the tightest tolerance.",
+        css="curves",
+        legend=legend,
+        panels=tuple(found),
+        lead="The best of the first n trials: iterations to the tightest tolerance that tuning with n trials would have found.",
+        caption=("An algorithm that is easy to tune falls early. Medians over starts and seeds.",),
+    )
+    name, found = context.ids("tuning", "steps"), []
+    for task, rows in settings.items():
+        dots = rows.assign(x=rows.get("step_size", math.nan), y=rows["count"])
+        found.append(_panel(name, task, dots[dots["x"] > 0], "step size", context, markers_only=True))
+    yield Figure(
+        id=name,
+        css="curves",
+        legend=legend,
+        panels=tuple(found),
+        lead="Every trial at its step size, whatever its other hyperparameters are.",
         caption=(
-            "The first panel shows the best of the first n trials: what tuning with n trials would have found. The second "
-            "shows every trial at its step size, whatever its other hyperparameters are; trials that did not converge lie at "
-            "the upper edge. An algorithm that is easy to tune falls early in the first panel and has a wide floor in the "
-            "second. Medians over starts and seeds.",
-        ),
-        panels=(
-            _panel(name, "Best after n trials", curves, "trials", context, markers_only=False),
-            _panel(name, "Trials by step size", dots, "step size", context, markers_only=True),
+            "Trials that did not converge lie at the upper edge. An algorithm that is easy to tune has a wide floor. Medians "
+            "over starts and seeds.",
         ),
     )
 
@@ -126,16 +141,17 @@ def _steps(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _panel(
-    name: str, title: str, rows: pd.DataFrame, label: str, context: ReportContext, *, markers_only: bool
+    name: str, task: str, rows: pd.DataFrame, label: str, context: ReportContext, *, markers_only: bool
 ) -> Panel:
     series = tuple(
         {**method_series(str(method), (), run["y"], context), "x": json_numbers(run["x"], 4)}
         for method, run in rows.groupby("method", sort=False)
     )
     return Panel(
-        id=context.ids(name, title),
-        title=title,
+        id=context.ids(name, task),
+        title=task,
+        task=context.tasks.get(task),
         series=series,
-        description=f"{title}: iterations against {label}",
-        draw=functools.partial(trials_data, rows, title, label, markers_only=markers_only),
+        description=f"Iterations against {label} on {task}",
+        draw=functools.partial(trials_data, rows, task, label, markers_only=markers_only),
     )
