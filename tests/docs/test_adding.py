@@ -86,5 +86,5 @@ def test_links_lead_somewhere():
         re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in re.findall(r"^## (.*)", PAGE, flags=re.M)
     }
     for target in re.findall(r"\]\(([^)]+)\)", PAGE):
-        beside = Path(__file__).parents[2] / "docs" / target.partition("#")[0]
+        beside = Path(__file__).parents[2] / "docs" / "how-to" / target.partition("#")[0]
         assert target.startswith("https://") or target.removeprefix("#") in titles or beside.is_file()

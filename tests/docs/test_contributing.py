@@ -15,12 +15,14 @@ LAYOUT = TEXT.partition("## How the code is laid out")[2].partition("## Add a pr
 
 
 def defined(file):
-    """Return the names of all functions and classes in a file, methods as Class.method."""
+    """Return the names of all functions, classes and constants in a file, methods as Class.method."""
     tree = ast.parse((PACKAGE / file).read_text(encoding="utf-8"))
     names = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             names.add(node.name)
+        if isinstance(node, ast.Assign):
+            names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
         if isinstance(node, ast.ClassDef):
             names |= {f"{node.name}.{inner.name}" for inner in node.body if isinstance(inner, ast.FunctionDef)}
     return names
