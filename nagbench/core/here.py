@@ -29,6 +29,11 @@ def keep(thing: Any) -> str:
     return path
 
 
+def keeps_any() -> bool:
+    """Tell whether there is anything that only this process has."""
+    return bool(_things)
+
+
 def is_here(path: str) -> bool:
     """Tell whether a path "module:attribute" names something that only this process has."""
     return path in _things
