@@ -25,7 +25,7 @@ from nagbench.engine.oracles import HELD_OUT
 from nagbench.experiments.specification import DEFAULT_OPTIMIZERS, DEFAULT_PROBLEMS
 
 # Held-out starts of a repeat, and of the reference after them.
-_OWN, _OTHER = 10, 20
+_OWN, _OTHER = 20, 20
 _REFERENCE = 900
 _SAME = ("nesterov", "nesterov-two-sequence")
 _ONE_PAIR = ["problem", "a", "b"]

@@ -105,7 +105,8 @@ class TestCertify:
     def test_the_worst_function_is_stored_and_runs(self, tmp_path: Path) -> None:
         found, file = certify("gradient-descent", 4), tmp_path / "worst.toml"
         assert found.worst is not None
-        problem = read_suite(file)[write_suite(file, found.worst)].problem()
+        name = write_suite(file, found.worst)
+        problem = read_suite(file)[name].problem()
         ends = run(problem, "gradient-descent:step_size=1", budget=4, tolerance=1e-300, engine="python")
         assert problem.minimum is not None
         assert ends.value - problem.minimum == pytest.approx(1.0 / 18.0, abs=1e-5)
