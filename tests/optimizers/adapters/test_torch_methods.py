@@ -101,8 +101,8 @@ def test_two_runs_at_a_time_do_not_share_memory():
 def test_what_pytorch_refuses_is_said_in_one_line():
     with pytest.raises(UsageError, match=r"torch/sgd-nesterov: torch refuses .*momentum=0.*Nesterov momentum requires"):
         nagbench.optimizer("torch/sgd-nesterov", momentum=0.0)
-    with pytest.raises(UsageError, match="unknown hyperparameter of torch/sgd 'dampening'"):
-        nagbench.optimizer("torch/sgd", dampening=0.1)
+    with pytest.raises(UsageError, match="unknown hyperparameter of torch/sgd 'warmth'"):
+        nagbench.optimizer("torch/sgd", warmth=0.1)
     with pytest.raises(UsageError, match="did you mean 'torch/adam'"):
         nagbench.optimizer("torch/adan")
     with pytest.raises(UsageError, match="engine 'numba' cannot run"):
