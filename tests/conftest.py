@@ -17,6 +17,10 @@ _CHOICES = {
     "PYTHONDONTWRITEBYTECODE",
 }  # fmt: skip
 _HERE = Path(__file__).parent
+# Fixtures of modules that take seconds.
+_SHARED = {
+    "atlas", "certificate", "few", "file", "found", "home", "made", "pairs", "plateau", "results", "site", "small", "sweep", "tuned",
+}  # fmt: skip
 _IDENTITY = ["-c", "user.name=n", "-c", "user.email=e@example.org", "-c", "commit.gpgsign=false"]
 
 
@@ -45,6 +49,16 @@ def pytest_collection_modifyitems(items):
         left_out = case and item.path.parent.name == "families" and zlib.crc32(case.encode()) % 3
         if item.nodeid in named or left_out:
             item.add_marker(pytest.mark.slow)
+        # The tests of a file that share a costly fixture run in one process, so that it is made once.
+        if _SHARED & {*getattr(item, "fixturenames", ())}:
+            item.add_marker(pytest.mark.xdist_group(str(item.path)))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config):
+    """Keep groups of tests together where several processes run them."""
+    if getattr(config.option, "numprocesses", None):
+        config.option.dist = "loadgroup"
 
 
 @pytest.fixture
