@@ -19,7 +19,8 @@ _CHOICES = {
 _HERE = Path(__file__).parent
 # Fixtures of modules that take seconds.
 _SHARED = {
-    "atlas", "certificate", "few", "file", "found", "home", "made", "pairs", "plateau", "results", "site", "small", "sweep", "tuned",
+    "atlas", "certificate", "few", "file", "found", "home", "made", "pairs", "plateau", "results", "site", "small", "sweep",
+    "tuned",
 }  # fmt: skip
 _IDENTITY = ["-c", "user.name=n", "-c", "user.email=e@example.org", "-c", "commit.gpgsign=false"]
 
