@@ -55,13 +55,6 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.xdist_group(str(item.path)))
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_cmdline_main(config):
-    """Keep groups of tests together where several processes run them."""
-    if getattr(config.option, "numprocesses", None):
-        config.option.dist = "loadgroup"
-
-
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """An empty current folder."""
