@@ -40,6 +40,12 @@ def pytest_configure(config):
     sys.dont_write_bytecode = False
 
 
+def pytest_itemcollected(item):
+    """Group the tests of a file that share a costly fixture: one process runs them, so that it is made once."""
+    if _SHARED & {*getattr(item, "fixturenames", ())}:
+        item.add_marker(pytest.mark.xdist_group(str(item.path)))
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """Mark as slow what `slow.txt` names, and of the parameters of each test of problem families two of three."""
@@ -50,9 +56,6 @@ def pytest_collection_modifyitems(items):
         left_out = case and item.path.parent.name == "families" and zlib.crc32(case.encode()) % 3
         if item.nodeid in named or left_out:
             item.add_marker(pytest.mark.slow)
-        # The tests of a file that share a costly fixture run in one process, so that it is made once.
-        if _SHARED & {*getattr(item, "fixturenames", ())}:
-            item.add_marker(pytest.mark.xdist_group(str(item.path)))
 
 
 @pytest.fixture
