@@ -1,6 +1,7 @@
 """What the tests share: an empty folder, programs that a machine may lack, and an environment that is the same everywhere."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -78,6 +79,7 @@ def undisturbed(tmp_path_factory):
 def hostile(tmp_path, monkeypatch):
     """Modules `hostile`, `nth` and `methods` to import, here and in processes that are started from here."""
     from benchmarks.hostile import HOSTILE, NTH, methods
+    from nagbench.core.trust import name_code
 
     for name, text in (("hostile", HOSTILE), ("nth", NTH)):
         (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
@@ -85,6 +87,10 @@ def hostile(tmp_path, monkeypatch):
     methods(tmp_path)
     monkeypatch.delitem(sys.modules, "methods", raising=False)
     monkeypatch.syspath_prepend(str(tmp_path))
+    # As a user does who writes their names: in whatever order tests run, and in whichever process.
+    for module in ("hostile", "nth", "methods"):
+        text = (tmp_path / f"{module}.py").read_text(encoding="utf-8")
+        name_code(*(f"{module}:{name}" for name in re.findall(r"^(?:def |class )?(\w+)(?=\(| =)", text, flags=re.M)))
     return tmp_path
 
 

@@ -19,8 +19,8 @@ _INTRODUCTION = """# The atlas of equivalence
 This page is written by `{command}`. It compares every algorithm that
 several packages ship under one name: at the same values of all hyperparameters, at the packages' own defaults, and
 with each option that two of them have, in double and in single precision, for {steps} iterations of {problem} where
-nothing else is said. [verify.md](../how-to/verify.md) says what counts as rounding, how forms are recognized, and how a package's
-tests use the atlas.
+nothing else is said. [verify.md](../how-to/verify.md) says what counts as rounding, how forms are recognized, and how a
+package's tests use the atlas.
 
 `=` joins implementations with the same bits, `≈` those that are equal up to rounding. A letter stands for a class of
 implementations that coincide, and `A ≠ B` says from which step on two classes differ, and by which formulas. In brackets
