@@ -18,11 +18,6 @@ _CHOICES = {
     "PYTHONDONTWRITEBYTECODE",
 }  # fmt: skip
 _HERE = Path(__file__).parent
-# Fixtures of modules that take seconds.
-_SHARED = {
-    "atlas", "certificate", "few", "file", "found", "home", "made", "pairs", "plateau", "results", "site", "small", "sweep",
-    "tuned",
-}  # fmt: skip
 _IDENTITY = ["-c", "user.name=n", "-c", "user.email=e@example.org", "-c", "commit.gpgsign=false"]
 
 
@@ -39,12 +34,6 @@ def pytest_configure(config):
         del os.environ[name]
     # Many tests start processes, and each of them would translate the package anew.
     sys.dont_write_bytecode = False
-
-
-def pytest_itemcollected(item):
-    """Group the tests of a file that share a costly fixture: one process runs them, so that it is made once."""
-    if _SHARED & {*getattr(item, "fixturenames", ())}:
-        item.add_marker(pytest.mark.xdist_group(str(item.path)))
 
 
 @pytest.hookimpl(tryfirst=True)
