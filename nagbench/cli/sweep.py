@@ -104,7 +104,11 @@ class OutputOptions(NamedTuple):
 @click.option(
     "--mode", "modes", multiple=True, help="theory, default, tuned or grid. Repeatable.  [default: theory and tuned]"
 )
-@click.option("--trials", type=int, help="Number of trials of a tuning, the same for every algorithm.  [default: 512]")
+@click.option(
+    "--trials",
+    type=int,
+    help="Most trials of a tuning, for every algorithm; one that has settled ends earlier.  [default: 512]",
+)
 @click.option("--replicates", type=int, help="Independent tunings, which show the luck of tuning.  [default: 8]")
 @click.option("--finalists", type=int, help="Trials of a block that run from all starts; 0 for all.  [default: 8]")
 @click.option("--held-out", type=int, help="Starts that score what was selected.  [default: 10]")
