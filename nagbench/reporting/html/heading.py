@@ -58,7 +58,7 @@ def _tuning(spec: Any) -> Iterator[str]:
     trials, replicates = spec.get("trials"), int(spec.get("replicates", 1) or 1)
     if trials:
         each = f"{counted(int(trials), 'trial')} for each optimizer"
-        yield each if replicates == 1 else f"{each} in each of {replicates} tunings"
+        yield each if replicates == 1 else f"at most {each} in each of {replicates} tunings"
 
 
 def effort_of(context: ReportContext) -> list[str]:
