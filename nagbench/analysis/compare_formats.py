@@ -14,11 +14,15 @@ if TYPE_CHECKING:
 
 _MAX_ROWS = 30
 _CHANGE_WORDS = {
-    "bits": "with the same counts but other last bits", "fewer": "in fewer iterations", "more": "in more iterations",
-    "gained": "newly converged", "lost": "no longer converged", "broken": "ended with an error",
+    "bits": "with the same counts but other last bits",
+    "fewer": "in fewer iterations",
+    "more": "in more iterations",
+    "gained": "newly converged",
+    "lost": "no longer converged",
+    "broken": "ended with an error",
     "otherwise": "not converged before and after, but ended at another iteration",
     "unlike": "not compared, because budget, start, parameters or intervals differ",
-}  # fmt: skip
+}
 
 
 def headline(comparison: Comparison) -> str:
@@ -104,7 +108,7 @@ def markdown(comparison: Comparison) -> str:
         f"A regression: counts up by more than {rules.counts:.0%} or more runs that stop converging than start to, an "
         f"algorithm slower by at least {rules.times:.0%}, a single cell by at least {rules.cells:.0%}, "
         f"with the interval above 1. Times cannot be told if more than {MOST_DISTURBED:.0%} of the repeats were disturbed.",
-    ]  # fmt: skip
+    ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

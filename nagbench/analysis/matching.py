@@ -135,12 +135,14 @@ def count_groups(pairs: pd.DataFrame) -> pd.DataFrame:
     """
     chosen = pairs[pairs["alike"] & (pairs["selected_a"].astype(bool) | pairs["selected_b"].astype(bool))]
     table = chosen.assign(
-        lost=chosen["change"].isin(["lost", "broken"]), gained=chosen["change"] == "gained", runs=1,
+        lost=chosen["change"].isin(["lost", "broken"]),
+        gained=chosen["change"] == "gained",
+        runs=1,
         **{
             f"median_{side}": chosen[f"iterations_{side}"].astype(float).where(chosen[f"solved_{side}"], np.inf)
             for side in "ab"
         },
-    )  # fmt: skip
+    )
     keys = ["problem", "oracle", "variant", "mode", "trial", "tolerance"]
     sums = {name: (name, "sum") for name in ("runs", "lost", "gained")}
     middles = {name: (name, "median") for name in ("median_a", "median_b")}

@@ -41,8 +41,12 @@ class ProbeOptions(NamedTuple):
     click.option("--factor", type=Number("factor"), default="1.5", show_default=True,
                  help="Of a time: by how much it must change."),
 )  # fmt: skip
-@click.option("--deps/--no-deps", default=False, show_default=True,
-              help="Install what each version depends on too, instead of taking it from the running environment.")  # fmt: skip
+@click.option(
+    "--deps/--no-deps",
+    default=False,
+    show_default=True,
+    help="Install what each version depends on too, instead of taking it from the running environment.",
+)
 @click.option("--dry-run", is_flag=True, help="Only list the versions and state the size of the download.")
 def command(package: str, good: str, bad: str, probe: ProbeOptions, deps: bool, dry_run: bool) -> None:
     """Find the released version of a package that changed an optimizer's trajectory, count or time.

@@ -41,11 +41,16 @@ class PageOptions(NamedTuple):
 @record_options(
     "paper",
     PaperOptions,
-    click.option("--figure", "figures", multiple=True, metavar="PATTERN",
-                 help="Of pdf-figures: only those whose names match, such as 'profiles-*'. Repeatable."),
+    click.option(
+        "--figure",
+        "figures",
+        multiple=True,
+        metavar="PATTERN",
+        help="Of pdf-figures: only those whose names match, such as 'profiles-*'. Repeatable.",
+    ),
     click.option("--width", metavar="LENGTH", help="Of pdf-figures: the width of all, as 3.5in, 88mm or 252pt."),
     click.option("--font-size", type=float, metavar="POINTS", help="Of pdf-figures: the size of all letters."),
-)  # fmt: skip
+)
 @record_options(
     "page",
     PageOptions,

@@ -18,9 +18,12 @@ _COLUMNS = [
     "rate_in_theory", "status", "iterations", "predicted_iterations", "ratio", "at_most", "violation",
 ]  # fmt: skip
 _HEADINGS = {
-    "smoothness": "L", "strong_convexity": "μ", "step": "step/stable", "rate_in_theory": "theory",
+    "smoothness": "L",
+    "strong_convexity": "μ",
+    "step": "step/stable",
+    "rate_in_theory": "theory",
     "predicted_iterations": "predicted",
-}  # fmt: skip
+}
 
 
 @click.command("theory", cls=Verb)

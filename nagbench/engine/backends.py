@@ -148,9 +148,12 @@ def _late(name: str) -> Function:
 
 _LOOPS = ("count", "replay", "query", "count_asking", "replay_asking")
 NUMBA = Engine(
-    "numba", numba_entry, *map(_late, _LOOPS), prepare=lambda: _numba_loop("count"),
+    "numba",
+    numba_entry,
+    *map(_late, _LOOPS),
+    prepare=lambda: _numba_loop("count"),
     prepare_asking=lambda: _numba_loop("count_asking"),
-)  # fmt: skip
+)
 PYTHON = Engine("python", python_entry, *(without_warnings(getattr(loop, name)) for name in _LOOPS))
 MIXED = Engine("mixed", mixed_entry, *(without_warnings(_mixed_loop()[name]) for name in _LOOPS))
 ENGINES = {engine.name: engine for engine in (NUMBA, PYTHON, MIXED)}

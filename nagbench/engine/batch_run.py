@@ -202,11 +202,16 @@ class BatchRun:
         if self.engine is not NUMBA or not self.oracle.exact or problem.dimension > fused.MOST:
             return None
         return fused.FusedSpec(
-            value=problem.value_kernel, gradient=problem.gradient_kernel, observe=method.observe or loop.ignore,
-            update=cast(Update, self._plain), n=problem.dimension, state_count=max(method.slots, 1),
-            hypers=self.hypers.shape[1], look_ahead=method.look_ahead,
+            value=problem.value_kernel,
+            gradient=problem.gradient_kernel,
+            observe=method.observe or loop.ignore,
+            update=cast(Update, self._plain),
+            n=problem.dimension,
+            state_count=max(method.slots, 1),
+            hypers=self.hypers.shape[1],
+            look_ahead=method.look_ahead,
             scheduled=bool(schedules.is_scheduled(self.schedule[0])),
-        )  # fmt: skip
+        )
 
     @functools.cached_property
     def lanes(self) -> LaneRun | None:
@@ -217,9 +222,16 @@ class BatchRun:
         if schedules.is_scheduled(self.schedule[0]):
             return None
         kernels = Kernels(
-            problem.value_kernel, problem.gradient_kernel, cast(Update, method.update), method.observe, problem.dimension,
-            max(method.slots, 1), self.hypers.shape[1], method.look_ahead, self.rule.measure,
-        )  # fmt: skip
+            problem.value_kernel,
+            problem.gradient_kernel,
+            cast(Update, method.update),
+            method.observe,
+            problem.dimension,
+            max(method.slots, 1),
+            self.hypers.shape[1],
+            method.look_ahead,
+            self.rule.measure,
+        )
         return make_lane_run(kernels, self.problem_data, self.rule.autonomous == 1)
 
     def count_in_lanes(

@@ -79,7 +79,7 @@ def method(
     """
 
     def register(update: Update) -> Update:
-        update.__method__ = Method(  # type: ignore[attr-defined]
+        vars(update)["__method__"] = Method(
             name=name,
             update=update,
             hyperparameters=hyperparameters,
@@ -121,9 +121,9 @@ def proximal_form(smooth: Update, *, slots: int = 0) -> Callable[[Asking], Askin
     """
 
     def register(update: Asking) -> Asking:
-        known: Method = smooth.__method__  # type: ignore[attr-defined]
+        known: Method = vars(smooth)["__method__"]
         form = replace(known, update=update, slots=slots, observe=None, asks=True, composite=True)
-        smooth.__method__ = replace(known, proximal=form)  # type: ignore[attr-defined]
+        vars(smooth)["__method__"] = replace(known, proximal=form)
         return update
 
     return register

@@ -248,10 +248,15 @@ class Problem:
     def _repr_html_(self) -> str:
         """Return what is known, as a table for a notebook."""
         known = {
-            "family": self.family, "dimension": self.dimension, "kind": self.kind, "minimum f*": self.minimum,
-            "smoothness L": self.smoothness, "strong convexity μ": self.strong_convexity, "condition κ": self.condition,
+            "family": self.family,
+            "dimension": self.dimension,
+            "kind": self.kind,
+            "minimum f*": self.minimum,
+            "smoothness L": self.smoothness,
+            "strong convexity μ": self.strong_convexity,
+            "condition κ": self.condition,
             "source": self.source,
-        }  # fmt: skip
+        }
         return notebook.facts_as_html(self.name, known)
 
     def plot(self, ax: Axes | None = None) -> Axes:

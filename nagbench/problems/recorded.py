@@ -117,14 +117,25 @@ def facts_of(
     facts |= {name: _number(getattr(problem, name)) for name in _NUMBERS}
     facts |= {name: _finite(getattr(problem, name)) if small else None for name in _ARRAYS}
     facts["values"] = [_number(value) for value in values] if small else []
-    facts["curvature"] = None if curvature is None else {
-        "place": curvature.place, "smoothness": curvature.smoothness, "strong_convexity": curvature.strong_convexity,
-        "spectrum": _finite(curvature.spectrum) if small and curvature.estimated else None,
-    }  # fmt: skip
-    facts["heights"] = None if heights is None else {
-        # Nine digits are more than any picture shows.
-        "box": heights.box.tolist(), "values": [[_number(value, 9) for value in row] for row in heights.values.tolist()],
-    }  # fmt: skip
+    facts["curvature"] = (
+        None
+        if curvature is None
+        else {
+            "place": curvature.place,
+            "smoothness": curvature.smoothness,
+            "strong_convexity": curvature.strong_convexity,
+            "spectrum": _finite(curvature.spectrum) if small and curvature.estimated else None,
+        }
+    )
+    facts["heights"] = (
+        None
+        if heights is None
+        else {
+            # Nine digits are more than any picture shows.
+            "box": heights.box.tolist(),
+            "values": [[_number(value, 9) for value in row] for row in heights.values.tolist()],
+        }
+    )
     return json.dumps(facts, allow_nan=False)
 
 
@@ -188,9 +199,13 @@ def problem_of_facts(text: str) -> tuple[RecordedProblem, list[float | None]]:
             raise UsageError("its domain has another dimension")
         problem = RecordedProblem(
             **{name: getattr(facts, name) for name in ("name", "family", "kind", "source", *_NUMBERS)},
-            **arrays, value_kernel=_no_code, gradient_kernel=_no_code, engine="python",
-            curvature=_curvature(facts), heights=_heights(facts.heights),
-        )  # fmt: skip
+            **arrays,
+            value_kernel=_no_code,
+            gradient_kernel=_no_code,
+            engine="python",
+            curvature=_curvature(facts),
+            heights=_heights(facts.heights),
+        )
     except ValidationError as error:
         raise UsageError(f"the stored facts of a problem cannot be read: {error.errors()[0]['msg']}") from None
     except (ValueError, TypeError) as error:

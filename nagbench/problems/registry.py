@@ -82,7 +82,7 @@ def family(build: Build) -> Build:
     >>> parabola(scale=3.0).value([2.0])
     12.0
     """
-    build.__family__ = Family(build.__name__.replace("_", "-"), build)  # type: ignore[attr-defined]
+    vars(build)["__family__"] = Family(build.__name__.replace("_", "-"), build)
     return build
 
 
@@ -106,7 +106,7 @@ def adapter(name: str) -> Callable[[Callable[[str], Family]], Callable[[str], Fa
     """Register a function that makes the families of the problems named ``name:…``; see `Adapter`."""
 
     def register(make: Callable[[str], Family]) -> Callable[[str], Family]:
-        make.__adapter__ = Adapter(name, make)  # type: ignore[attr-defined]
+        vars(make)["__adapter__"] = Adapter(name, make)
         return make
 
     return register

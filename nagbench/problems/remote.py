@@ -80,10 +80,14 @@ def remote_problem(label: str, family: str, parameters: Mapping[str, Any], facts
     reference = ProblemReference(key, UserCode(f"problem {known['name']}", spec))
     value, gradient = _kernels(reference)
     return RemoteProblem(
-        **known, **_nonsmooth_kernels(reference, nonsmooth), parameters=dict(parameters),
-        value_kernel=value, gradient_kernel=gradient, reference=reference,
+        **known,
+        **_nonsmooth_kernels(reference, nonsmooth),
+        parameters=dict(parameters),
+        value_kernel=value,
+        gradient_kernel=gradient,
+        reference=reference,
         metrics={name: functools.partial(metric, reference, name) for name in metrics},
-    )  # fmt: skip
+    )
 
 
 def _kernels(problem: ProblemReference) -> tuple[Kernel, Kernel]:

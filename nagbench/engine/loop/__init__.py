@@ -32,7 +32,7 @@ from nagbench.engine.loop.records import (
     StoppingRule,
     Trace,
     Workspace,
-)  # fmt: skip
+)
 from nagbench.engine.loop.replaying import query, repeat_steps, replay
 
 __all__ = [
@@ -69,4 +69,4 @@ __all__ = [
     "replay",
     "replay_asking",
     "safe_threshold",
-]  # fmt: skip
+]

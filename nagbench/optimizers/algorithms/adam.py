@@ -5,17 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from nagbench.core.kernels import jitable
 from nagbench.optimizers.algorithms._hyperparameters import ADAM
+from nagbench.optimizers.algorithms._steps import nadam_momentum, update_moments
 from nagbench.optimizers.hyperparameters import Hyperparameter, step_size
 from nagbench.optimizers.registry import method
-
-
-@jitable
-def _update_moments(i: int, g: Any, first: Any, second: Any, beta1: float, beta2: float) -> None:
-    """Compute a ← β₁·a + (1 − β₁)·g and b ← β₂·b + (1 − β₂)·g² in coordinate i."""
-    first[i] = beta1 * first[i] + (1.0 - beta1) * g
-    second[i] = beta2 * second[i] + (1.0 - beta2) * g * g
 
 
 @method(
@@ -56,7 +49,7 @@ def adam(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any
     first, second = slots[0], slots[1]
     unbias1, unbias2 = 1.0 - beta1 ** (k + 1.0), 1.0 - beta2 ** (k + 1.0)
     for i in range(iterate.size):
-        _update_moments(i, gradient[i], first, second, beta1, beta2)
+        update_moments(i, gradient[i], first, second, beta1, beta2)
         iterate[i] -= step * (first[i] / unbias1) / (math.sqrt(second[i] / unbias2) + epsilon)
 
 
@@ -102,7 +95,7 @@ def amsgrad(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: 
     first, second, largest = slots[0], slots[1], slots[2]
     unbias1, unbias2 = 1.0 - beta1 ** (k + 1.0), 1.0 - beta2 ** (k + 1.0)
     for i in range(iterate.size):
-        _update_moments(i, gradient[i], first, second, beta1, beta2)
+        update_moments(i, gradient[i], first, second, beta1, beta2)
         largest[i] = max(largest[i], second[i])
         iterate[i] -= step * (first[i] / unbias1) / (math.sqrt(largest[i] / unbias2) + epsilon)
 
@@ -151,8 +144,7 @@ def nadam(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: An
     """
     step, beta1, beta2, epsilon, psi = hyper[0], hyper[1], hyper[2], hyper[3], hyper[4]
     first, second = slots[0], slots[1]
-    momentum = beta1 * (1.0 - 0.5 * 0.96 ** ((k + 1.0) * psi))
-    next_momentum = beta1 * (1.0 - 0.5 * 0.96 ** ((k + 2.0) * psi))
+    momentum, next_momentum = nadam_momentum(k + 1.0, beta1, psi), nadam_momentum(k + 2.0, beta1, psi)
     # The slot holds 1 − Π, so that it may start at zero.
     product = (1.0 - slots[2, 0]) * momentum
     slots[2, 0] = 1.0 - product
@@ -161,7 +153,7 @@ def nadam(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: An
     unbias2 = 1.0 - beta2 ** (k + 1.0)
     for i in range(iterate.size):
         g = gradient[i]
-        _update_moments(i, g, first, second, beta1, beta2)
+        update_moments(i, g, first, second, beta1, beta2)
         scale = math.sqrt(second[i] / unbias2) + epsilon
         iterate[i] -= step * (gradient_weight * g + average_weight * first[i]) / scale
 
@@ -207,6 +199,6 @@ def adamw(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: An
     first, second = slots[0], slots[1]
     unbias1, unbias2 = 1.0 - beta1 ** (k + 1.0), 1.0 - beta2 ** (k + 1.0)
     for i in range(iterate.size):
-        _update_moments(i, gradient[i], first, second, beta1, beta2)
+        update_moments(i, gradient[i], first, second, beta1, beta2)
         scaled = (first[i] / unbias1) / (math.sqrt(second[i] / unbias2) + epsilon)
         iterate[i] -= step * (scaled + decay * iterate[i])

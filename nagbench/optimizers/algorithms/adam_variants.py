@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from nagbench.optimizers.algorithms._hyperparameters import ADAM, ADAPTIVE_STEP
+from nagbench.optimizers.algorithms._steps import nadam_momentum, update_moments
 from nagbench.optimizers.hyperparameters import Hyperparameter, fraction, step_size
 from nagbench.optimizers.registry import method
 
@@ -52,8 +53,7 @@ def nadamw(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: A
     """
     step, beta1, beta2, epsilon, psi, decay = hyper[0], hyper[1], hyper[2], hyper[3], hyper[4], hyper[5]
     first, second = slots[0], slots[1]
-    momentum = beta1 * (1.0 - 0.5 * 0.96 ** ((k + 1.0) * psi))
-    next_momentum = beta1 * (1.0 - 0.5 * 0.96 ** ((k + 2.0) * psi))
+    momentum, next_momentum = nadam_momentum(k + 1.0, beta1, psi), nadam_momentum(k + 2.0, beta1, psi)
     # The slot holds 1 − Π, so that it may start at zero.
     product = (1.0 - slots[2, 0]) * momentum
     slots[2, 0] = 1.0 - product
@@ -62,8 +62,7 @@ def nadamw(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: A
     unbias2 = 1.0 - beta2 ** (k + 1.0)
     for i in range(iterate.size):
         g = gradient[i]
-        first[i] = beta1 * first[i] + (1.0 - beta1) * g
-        second[i] = beta2 * second[i] + (1.0 - beta2) * g * g
+        update_moments(i, g, first, second, beta1, beta2)
         scale = math.sqrt(second[i] / unbias2) + epsilon
         kept = iterate[i] * (1.0 - step * decay)
         iterate[i] = kept - step * (gradient_weight * g + average_weight * first[i]) / scale
@@ -161,8 +160,7 @@ def radam(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: An
         rectified = math.sqrt(shares) * math.sqrt(unbias2)
     for i in range(iterate.size):
         g = gradient[i]
-        first[i] = beta1 * first[i] + (1.0 - beta1) * g
-        second[i] = beta2 * second[i] + (1.0 - beta2) * g * g
+        update_moments(i, g, first, second, beta1, beta2)
         direction = first[i] / unbias1
         if length > 5.0:
             direction *= rectified / (math.sqrt(second[i]) + epsilon)
@@ -275,8 +273,7 @@ def ademamix(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper:
     unbias1, unbias2 = 1.0 - beta1 ** (k + 1.0), 1.0 - beta2 ** (k + 1.0)
     for i in range(iterate.size):
         g = gradient[i]
-        first[i] = beta1 * first[i] + (1.0 - beta1) * g
-        second[i] = beta2 * second[i] + (1.0 - beta2) * g * g
+        update_moments(i, g, first, second, beta1, beta2)
         slow[i] = beta3 * slow[i] + (1.0 - beta3) * g
         mixed = (first[i] / unbias1 + alpha * slow[i]) / (math.sqrt(second[i] / unbias2) + epsilon)
         iterate[i] -= step * (mixed + decay * iterate[i])

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from nagbench.optimizers.algorithms._hyperparameters import ADAM
-from nagbench.optimizers.hyperparameters import Hyperparameter, fraction, step_size
+from nagbench.optimizers.algorithms._hyperparameters import ADAM, LION
+from nagbench.optimizers.algorithms._steps import update_moments
+from nagbench.optimizers.hyperparameters import Hyperparameter
 from nagbench.optimizers.registry import method
 
 
@@ -56,8 +57,7 @@ def cautious_adamw(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, 
     agreeing = 0.0
     for i in range(n):
         g = gradient[i]
-        first[i] = beta1 * first[i] + (1.0 - beta1) * g
-        second[i] = beta2 * second[i] + (1.0 - beta2) * g * g
+        update_moments(i, g, first, second, beta1, beta2)
         if first[i] * g > 0.0:
             agreeing += 1.0
     longer = step * unbias / max(agreeing / n, 1e-3)
@@ -70,12 +70,7 @@ def cautious_adamw(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, 
 @method(
     "cautious-lion",
     slots=1,
-    hyperparameters={
-        "step_size": step_size(1e-4, tuning=(1e-6, 0.1), unit="1"),
-        "beta1": fraction(0.9, tuning=(0.0, 0.99)),
-        "beta2": fraction(0.99, tuning=(0.5, 0.999)),
-        "weight_decay": Hyperparameter(default=0.0),
-    },
+    hyperparameters=LION,
     source="Liang, Chen, Liu & Liu 2024, with Lion",
 )
 def cautious_lion(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:

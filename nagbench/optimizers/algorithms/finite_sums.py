@@ -6,6 +6,7 @@ from typing import Any
 
 from nagbench.core.asking import ask_full_gradient, ask_gradient, ask_prox
 from nagbench.core.kernels import jitable
+from nagbench.optimizers.algorithms._steps import proximal_point
 from nagbench.optimizers.hyperparameters import Hyperparameter, fraction, step_size
 from nagbench.optimizers.registry import method
 
@@ -19,6 +20,14 @@ def inner_iterations(oracle: Any, period: float) -> float:
     if period > 0.0:
         return period
     return 2.0 * oracle.row_count / oracle.rows_size if oracle.rows_size > 0 else 2.0
+
+
+@jitable
+def begins_stage(k: int, oracle: Any, given: float, period: Any) -> Any:
+    """Tell whether iteration k takes a full gradient; ``period[0]`` keeps the iterations between two, at least 1."""
+    if k == 0:
+        period[0] = max(1.0, float(int(inner_iterations(oracle, given))))
+    return k % period[0] == 0.0
 
 
 @jitable
@@ -70,17 +79,13 @@ def svrg(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: An
     >>> run.status
     'converged'
     """
-    snapshot, full, other, period = slots[0], slots[1], slots[2], slots[3]
-    if k == 0:
-        period[0] = max(1.0, float(int(inner_iterations(oracle, hyper[1]))))
-    if k % period[0] == 0.0:
+    snapshot, full, other = slots[0], slots[1], slots[2]
+    if begins_stage(k, oracle, hyper[1], slots[3]):
         for i in range(iterate.size):
             snapshot[i] = iterate[i]
         ask_full_gradient(oracle, snapshot, full)
     reduced_gradient(oracle, iterate, snapshot, full, other, gradient)
-    for i in range(iterate.size):
-        other[i] = iterate[i] - hyper[0] * gradient[i]
-    ask_prox(oracle, other, hyper[0], iterate)
+    proximal_point(oracle, iterate, gradient, hyper[0], other, iterate)
 
 
 @method(
@@ -177,10 +182,8 @@ def accelerated_svrg(k: int, oracle: Any, gradient: Any, iterate: Any, query: An
     >>> run.status
     'converged'
     """
-    snapshot, full, other, y, period = slots[0], slots[1], slots[2], slots[3], slots[4]
-    if k == 0:
-        period[0] = max(1.0, float(int(inner_iterations(oracle, hyper[2]))))
-    if k % period[0] == 0.0:
+    snapshot, full, other, y = slots[0], slots[1], slots[2], slots[3]
+    if begins_stage(k, oracle, hyper[2], slots[4]):
         for i in range(iterate.size):
             snapshot[i] = iterate[i]
             y[i] = iterate[i]
@@ -244,12 +247,10 @@ def katyusha(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots
     'converged'
     """
     snapshot, full, other, z, x = slots[0], slots[1], slots[2], slots[3], slots[4]
-    total, weights, weight, period = slots[5], slots[6], slots[7], slots[8]
+    total, weights, weight = slots[5], slots[6], slots[7]
     step, tau = hyper[0], max(hyper[1], 1e-6)
     n, alpha = iterate.size, step / tau
-    if k == 0:
-        period[0] = max(1.0, float(int(inner_iterations(oracle, hyper[3]))))
-    if k % period[0] == 0.0:
+    if begins_stage(k, oracle, hyper[3], slots[8]):
         for i in range(n):
             if k == 0:
                 snapshot[i] = iterate[i]
@@ -262,12 +263,8 @@ def katyusha(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots
     for i in range(n):
         x[i] = tau * z[i] + 0.5 * snapshot[i] + (0.5 - tau) * iterate[i]
     reduced_gradient(oracle, x, snapshot, full, other, gradient)
-    for i in range(n):
-        other[i] = z[i] - alpha * gradient[i]
-    ask_prox(oracle, other, alpha, z)
-    for i in range(n):
-        other[i] = x[i] - step * gradient[i]
-    ask_prox(oracle, other, step, iterate)
+    proximal_point(oracle, z, gradient, alpha, other, z)
+    proximal_point(oracle, x, gradient, step, other, iterate)
     for i in range(n):
         total[i] += weight[0] * iterate[i]
     weights[0] += weight[0]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from nagbench.core.asking import ask_gradient, ask_penalty, ask_prox, ask_value
+from nagbench.core.asking import ask_gradient, ask_penalty, ask_value
 from nagbench.core.kernels import blocked_sum, jitable
-from nagbench.optimizers.algorithms._extrapolation import extrapolate, next_t, proximal_step
 from nagbench.optimizers.algorithms._hyperparameters import STEP, inverse_smoothness
+from nagbench.optimizers.algorithms._steps import extrapolate, next_t, proximal_point, proximal_step
 from nagbench.optimizers.algorithms._sums import product
 from nagbench.optimizers.registry import method, proximal_form
 
@@ -263,9 +263,7 @@ def fista_monotone(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any,
     if t == 1.0:
         least[0] = ask_value(oracle, iterate) + ask_penalty(oracle, iterate)
     ask_gradient(oracle, query, gradient)
-    for i in range(iterate.size):
-        gradient[i] = query[i] - hyper[0] * gradient[i]
-    ask_prox(oracle, gradient, hyper[0], z)
+    proximal_point(oracle, query, gradient, hyper[0], gradient, z)
     value = ask_value(oracle, z) + ask_penalty(oracle, z)
     falls = value <= least[0]
     if falls:

@@ -9,7 +9,7 @@ import numpy as np
 
 from nagbench.core.asking import ask_gradient, ask_prox, ask_value
 from nagbench.core.kernels import blocked_sum, jitable
-from nagbench.optimizers.algorithms._extrapolation import next_t
+from nagbench.optimizers.algorithms._steps import next_t, proximal_point
 from nagbench.optimizers.algorithms._sums import product, product_with_difference, square_of_difference
 from nagbench.optimizers.hyperparameters import Hyperparameter
 from nagbench.optimizers.registry import method
@@ -161,9 +161,7 @@ def _shrunk_step(oracle: Any, gradient: Any, y: Any, moved: Any, trial: Any, ste
 @jitable
 def _fits(oracle: Any, f: float, gradient: Any, y: Any, moved: Any, trial: Any, step: float) -> Any:
     """Write prox(y − s·∇f(y)) to ``trial``, and tell whether f there is at most its model at y."""
-    for i in range(y.size):
-        moved[i] = y[i] - step * gradient[i]
-    ask_prox(oracle, moved, step, trial)
+    proximal_point(oracle, y, gradient, step, moved, trial)
     return fits_model(ask_value(oracle, trial), f, gradient, trial, y, step)
 
 
@@ -303,9 +301,7 @@ def nesterov_backtracking(k: int, oracle: Any, gradient: Any, iterate: Any, quer
         for i in range(iterate.size):
             y[i] = (weight[0] * iterate[i] + a * v[i]) / (weight[0] + a)
         ask_gradient(oracle, y, gradient)
-        for i in range(iterate.size):
-            following[i] = y[i] - step * gradient[i]
-        ask_prox(oracle, following, step, trial)
+        proximal_point(oracle, y, gradient, step, following, trial)
         ask_gradient(oracle, trial, following)
         if _fits_nesterov(y, trial, gradient, following, 1.0 / step):
             break

@@ -8,8 +8,8 @@ from typing import Any
 
 from nagbench.core.asking import ask_gradient, ask_prox
 from nagbench.core.kernels import jitable
-from nagbench.optimizers.algorithms._extrapolation import next_t
 from nagbench.optimizers.algorithms._hyperparameters import STEP, for_positive_mu, inverse_smoothness
+from nagbench.optimizers.algorithms._steps import next_t, proximal_point
 from nagbench.optimizers.hyperparameters import Hyperparameter
 from nagbench.optimizers.registry import method
 
@@ -322,9 +322,7 @@ def optista(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots:
     following = end[0] if done == horizon - 1 else next_t(theta)
     gamma = 2.0 * theta * (1.0 - theta * (2.0 * theta - 1.0) / (end[0] * end[0]))
     ask_gradient(oracle, x, gradient)
-    for i in range(iterate.size):
-        moved[i] = iterate[i] - gamma * step * gradient[i]
-    ask_prox(oracle, moved, gamma * step, near)
+    proximal_point(oracle, iterate, gradient, gamma * step, moved, near)
     for i in range(iterate.size):
         ahead = x[i] + (near[i] - iterate[i]) / gamma
         x[i] = ahead + (theta - 1.0) / following * (ahead - z[i]) + theta / following * (ahead - x[i])

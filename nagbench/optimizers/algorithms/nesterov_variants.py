@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from nagbench.optimizers.algorithms._extrapolation import extrapolate, proximal_step
 from nagbench.optimizers.algorithms._hyperparameters import (
     MOMENTUM,
     STEP,
@@ -14,6 +13,7 @@ from nagbench.optimizers.algorithms._hyperparameters import (
     quadratic_optimal,
     strongly_convex,
 )
+from nagbench.optimizers.algorithms._steps import extrapolate, proximal_step
 from nagbench.optimizers.hyperparameters import Hyperparameter
 from nagbench.optimizers.registry import method, proximal_form
 

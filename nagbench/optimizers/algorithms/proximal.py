@@ -7,6 +7,7 @@ from typing import Any
 
 from nagbench.core.asking import ask_gradient, ask_prox
 from nagbench.optimizers.algorithms._hyperparameters import STEP, inverse_smoothness
+from nagbench.optimizers.algorithms._steps import proximal_point
 from nagbench.optimizers.hyperparameters import Hyperparameter
 from nagbench.optimizers.registry import method, proximal_form
 
@@ -54,11 +55,8 @@ def ista(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any
 
 @proximal_form(ista, slots=1)
 def _ista(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
-    step, moved = hyper[0], slots[0]
     ask_gradient(oracle, iterate, gradient)
-    for i in range(iterate.size):
-        moved[i] = iterate[i] - step * gradient[i]
-    ask_prox(oracle, moved, step, iterate)
+    proximal_point(oracle, iterate, gradient, hyper[0], slots[0], iterate)
 
 
 def _over_relaxed(L: float, mu: float) -> Mapping[str, float]:
@@ -110,14 +108,12 @@ def forward_backward(k: int, oracle: Any, gradient: Any, iterate: Any, query: An
     >>> run.iterations == nagbench.run(problem, nagbench.optimizer("ista", step_size=1.0 / problem.smoothness)).iterations
     True
     """
-    step, relaxation, z, moved = hyper[0], hyper[1], slots[0], slots[1]
+    relaxation, z = hyper[1], slots[0]
     if k == 0:
         for i in range(iterate.size):
             z[i] = iterate[i]
     ask_gradient(oracle, z, gradient)
-    for i in range(iterate.size):
-        moved[i] = z[i] - step * gradient[i]
-    ask_prox(oracle, moved, step, iterate)
+    proximal_point(oracle, z, gradient, hyper[0], slots[1], iterate)
     for i in range(iterate.size):
         z[i] += relaxation * (iterate[i] - z[i])
 

@@ -286,8 +286,12 @@ def theory(probe: AlgorithmProbe) -> Finding:
     if convex is not None:
         flat = run(
             make_problem("quadratic", eigenvalues=[0.0, 0.5, L], start=[1.0, 1.0, 1.0]),
-            convex, tolerance=1e-3, relative=True, budget=20_000, engine="python",
-        )  # fmt: skip
+            convex,
+            tolerance=1e-3,
+            relative=True,
+            budget=20_000,
+            engine="python",
+        )
         if flat.status != "converged":
             return failed(f"with theory({L:g}, 0) it ends {flat.status} after {flat.iterations} iterations")
     return passed(f"converges in {done.iterations} iterations to a relative ‖∇f‖ of 1e-8 with L = {L:g}, μ = {mu:g}")
@@ -334,12 +338,23 @@ CHECKS: Mapping[str, MethodCheck] = {
 }  # fmt: skip
 # A session hides its state and runs in Python only, so the checks of arrays and engines do not apply.
 OF_SESSIONS: Mapping[str, MethodCheck] = {
-    "hyperparameters": hyperparameters, "output": output, "determinism": determinism, "state": state, "use": use,
-    "gradient": gradient, "coordinates": coordinates, "bowl": bowl, "theory": theory,
-}  # fmt: skip
+    "hyperparameters": hyperparameters,
+    "output": output,
+    "determinism": determinism,
+    "state": state,
+    "use": use,
+    "gradient": gradient,
+    "coordinates": coordinates,
+    "bowl": bowl,
+    "theory": theory,
+}
 # An update that asks cannot be given made-up gradients, so it is only run.
 OF_ASKING: Mapping[str, MethodCheck] = {
-    "hyperparameters": hyperparameters, "determinism": repeats, "engines": engines, "bowl": bowl, "theory": theory,
+    "hyperparameters": hyperparameters,
+    "determinism": repeats,
+    "engines": engines,
+    "bowl": bowl,
+    "theory": theory,
     "composite": composite,
-}  # fmt: skip
+}
 OF_DRIVERS: Mapping[str, MethodCheck] = {"hyperparameters": hyperparameters, "bowl": bowl}

@@ -184,8 +184,14 @@ def _trial_data(trial: Trial) -> dict[str, Any]:
         "precision": trial.scenario.precision,
         "hyperparameters": dict(trial.group.base),
         "implementations": [
-            {"name": entrant.name, "library": entrant.library, "tested_at": entrant.tested_at,
-             "look_ahead": entrant.look_ahead, "forms": list(entrant.forms), "diverged_at": entrant.diverged_at}
+            {
+                "name": entrant.name,
+                "library": entrant.library,
+                "tested_at": entrant.tested_at,
+                "look_ahead": entrant.look_ahead,
+                "forms": list(entrant.forms),
+                "diverged_at": entrant.diverged_at,
+            }
             for entrant in trial.entrants
         ],
         "forms": list(trial.forms),
@@ -195,7 +201,7 @@ def _trial_data(trial: Trial) -> dict[str, Any]:
             "allowed": _round(trial.allowed),
             "lines": [{"a": line.a, "b": line.b, "distances": _round(line.distances)} for line in trial.lines],
         },
-    }  # fmt: skip
+    }
 
 
 def _round(values: Array) -> list[float | str]:

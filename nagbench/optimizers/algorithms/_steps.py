@@ -1,4 +1,4 @@
-"""The steps that the two-sequence forms of Nesterov's method share, on smooth and on composite problems."""
+"""Steps that several algorithms share: those of Nesterov's method in two sequences, proximal ones, and those of Adam."""
 
 from __future__ import annotations
 
@@ -25,6 +25,14 @@ def next_t(t: float) -> float:
 
 
 @jitable
+def proximal_point(oracle: Any, x: Any, direction: Any, step: float, moved: Any, out: Any) -> None:
+    """Write prox(x − s·d) to ``out``; ``moved``, which may be ``direction``, is overwritten with x − s·d."""
+    for i in range(x.size):
+        moved[i] = x[i] - step * direction[i]
+    ask_prox(oracle, moved, step, out)
+
+
+@jitable
 def proximal_step(oracle: Any, gradient: Any, iterate: Any, query: Any, step: float) -> None:
     """Move the iterate to x⁺ = prox(y − s·∇f(y)), y in ``query``, and write x⁺ − x to ``query``; ∇f(y) is overwritten."""
     ask_gradient(oracle, query, gradient)
@@ -34,3 +42,16 @@ def proximal_step(oracle: Any, gradient: Any, iterate: Any, query: Any, step: fl
     ask_prox(oracle, gradient, step, iterate)
     for i in range(iterate.size):
         query[i] = iterate[i] - query[i]
+
+
+@jitable
+def update_moments(i: int, g: Any, first: Any, second: Any, beta1: float, beta2: float) -> None:
+    """Compute a ← β₁·a + (1 − β₁)·g and b ← β₂·b + (1 − β₂)·g² in coordinate i."""
+    first[i] = beta1 * first[i] + (1.0 - beta1) * g
+    second[i] = beta2 * second[i] + (1.0 - beta2) * g * g
+
+
+@jitable
+def nadam_momentum(j: float, beta1: float, decay: float) -> float:
+    """Return NAdam's momentum μ_j = β₁(1 − 0.96^(jψ)/2)."""
+    return float(beta1 * (1.0 - 0.5 * 0.96 ** (j * decay)))
