@@ -305,7 +305,7 @@ def _range_quantile(confidence: float, count: int) -> float:
     return 0.5 * (low + high)
 
 
-def alike(means: pd.DataFrame, difference: float) -> list[list[str]]:
+def indistinguishable_groups(means: pd.DataFrame, difference: float) -> list[list[str]]:
     """Find the largest groups of methods whose mean ranks all lie within the critical difference of each other.
 
     Parameters

@@ -172,15 +172,17 @@ class BatchRun:
         self.problem_data = problem_data(problem)
         self.all_rows = np.zeros(0, np.int64)
         self.rule = _rule(batch.cells[0], problem, method, self.oracle)
-        bundle = batch_of(batch.cells, list(method.hyperparameters))
-        self.hypers = np.ascontiguousarray(bundle.hypers)
+        all_cells = batch_of(batch.cells, list(method.hyperparameters))
+        self.hypers = np.ascontiguousarray(all_cells.hypers)
         if method.next_momentum:
-            following = self.hypers[:, [bundle.names.index("momentum")]]
+            following = self.hypers[:, [all_cells.names.index("momentum")]]
             self.hypers = np.hstack([self.hypers, following])
         if shapes := shapes_of_blocks(method, problem.blocks):
             self.hypers = np.hstack([self.hypers, np.tile(shapes, (len(self.hypers), 1))])
-        self.schedule = schedules.make_schedule_row(bundle.names, bundle.schedule, next_momentum=method.next_momentum)
-        starts, which = np.unique(bundle.starts, return_inverse=True)
+        self.schedule = schedules.make_schedule_row(
+            all_cells.names, all_cells.schedule, next_momentum=method.next_momentum
+        )
+        starts, which = np.unique(all_cells.starts, return_inverse=True)
         self.starts = np.array([start_of(problem, int(start)) for start in starts])[which]
         self.move()
 
@@ -357,12 +359,12 @@ class BatchRun:
         run.count(self.rule, trace, progress, most)
         return int(progress["k"][0]) - before
 
-    def query(self, draw: loop.Draws, first: int, last: int) -> None:
-        """Make the oracle calls of iterations ``first`` … ``last`` − 1 and nothing else; see `loop.query`."""
+    def call_oracle(self, draw: loop.Draws, first: int, last: int) -> None:
+        """Make the oracle calls of iterations ``first`` … ``last`` − 1 and nothing else; see `loop.call_oracle`."""
         if (run := self._fused(0)) is not None:
-            run.query(last - first)
+            run.call_oracle(last - first)
         else:
-            self.engine.query(
+            self.engine.call_oracle(
                 self.value,
                 self.gradient,
                 self.problem_data,

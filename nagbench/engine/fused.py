@@ -17,7 +17,7 @@ import hashlib
 import types as python_types
 from collections.abc import Callable
 from dataclasses import astuple, dataclass
-from typing import Any
+from typing import Any, cast
 
 import numba
 from llvmlite import ir
@@ -188,7 +188,9 @@ def _replay(
         state[i] = run.state[i]
 
 
-def _query(times: int, y: Any, grad: Any, data_size: int, data: Any, shape_size: int, shape: Any, rows: Any) -> None:
+def _call_oracle(
+    times: int, y: Any, grad: Any, data_size: int, data: Any, shape_size: int, shape: Any, rows: Any
+) -> None:
     kernels = Kernels(value, gradient, observe, update)
     problem = ProblemView(N, data_size, data, shape_size, shape, 0, rows)
     for _ in range(times):
@@ -247,7 +249,7 @@ _DATA = (int64, _FLOATS, int64, _INTS, _INTS)
 _SCHEDULE, _PROGRESS = (types.CPointer(numba.from_dtype(kind)) for kind in (SCHEDULE_DTYPE, loop.PROGRESS))
 _SIGNATURES: dict[Function, Any] = {
     _replay: void(int64, int64, int64, *[_FLOATS] * 6, _SCHEDULE, *_DATA),
-    _query: void(int64, _FLOATS, _FLOATS, *_DATA),
+    _call_oracle: void(int64, _FLOATS, _FLOATS, *_DATA),
     _count: void(*[int64] * 4, *[float64] * 2, *[_FLOATS] * 6, int64, _FLOATS, _SCHEDULE, _PROGRESS, *_DATA),
 }
 
@@ -284,7 +286,7 @@ def _fused(template: Function, spec: FusedSpec) -> Function:
     prototype = ctypes.CFUNCTYPE(None, *(numbers.get(kind, ctypes.c_void_p) for kind in signature.args))
     call: Any = prototype(built.address)
     call.owner = built
-    return call
+    return cast(Function, call)
 
 
 def _address(array: Any) -> int:
@@ -335,9 +337,9 @@ class FusedRun:
         vectors = (start, work.iterate, work.y, work.state, work.hyper, self.given, self.schedule)
         _fused(_replay, self.spec)(first, last, repeats, *map(_address, vectors), *self._data)
 
-    def query(self, times: int) -> None:
-        """Run `loop.query` with the exact oracle."""
-        _fused(_query, self.spec)(times, _address(self.work.y), _address(self.work.grad), *self._data)
+    def call_oracle(self, times: int) -> None:
+        """Run `loop.call_oracle` with the exact oracle."""
+        _fused(_call_oracle, self.spec)(times, _address(self.work.y), _address(self.work.grad), *self._data)
 
     def count(self, rule: loop.StoppingRule, trace: loop.Trace, progress: Any, most: int) -> None:
         """Go on with a count, by at most so many iterations; it ends where `loop.count` has an event to handle.

@@ -1,7 +1,7 @@
 """Algorithms that drive themselves: a library's minimizer that asks for values and gradients as it likes.
 
 Such a run is made twice. The first pass lets the library go on until the tightest tolerance is met, the budget is used
-up or it ends by itself, and keeps its iterates; the second walks along them in the ordinary loop, which counts,
+up or it ends by itself, and keeps its iterates; the second follows them in the ordinary loop, which counts,
 measures and records as ever. A timed replay is the library's call alone.
 """
 
@@ -52,7 +52,7 @@ def self_driven_engine(engine: Engine) -> Engine:
     Parameters
     ----------
     engine
-        The engine that walks along the iterates in the second pass.
+        The engine that follows the iterates in the second pass.
 
     Returns
     -------
@@ -80,9 +80,9 @@ def self_driven_engine(engine: Engine) -> Engine:
             # What it asked for after its last iteration belongs to the run that it ended by itself.
             tallies[-1] = oracle.values, oracle.gradients
         last = len(path) - 1
-        walked = rule._replace(budget=min(rule.budget, last), autonomous=0, look_ahead=0)
+        followed = rule._replace(budget=min(rule.budget, last), autonomous=0, look_ahead=0)
         engine.count(
-            value, gradient, observe, _along(path), problem, row_count, all_rows, draws, walked, hypers[: cell + 1], plan,
+            value, gradient, observe, _along(path), problem, row_count, all_rows, draws, followed, hypers[: cell + 1], plan,
             starts, work, trace, progress, hits, points, last + 2,
         )  # fmt: skip
         for row in hits[cell]:
@@ -112,9 +112,9 @@ def _quiet(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _along(path: list[Floats]) -> Callable[..., None]:
-    """Return an update that walks along these iterates."""
+    """Return an update that follows these iterates."""
 
-    def update(k: int, _n: Any, _slope: Any, iterate: Any, *_: Any) -> None:
+    def update(k: int, _n: Any, _grad: Any, iterate: Any, *_: Any) -> None:
         iterate[:] = path[k + 1]
 
     return update

@@ -93,7 +93,7 @@ def count_to_table(
     """Return the outcomes of a batch, one row for each cell and tolerance; errors if its kernels do not compile."""
     loaded = load_batch(batch)
     try:
-        counts = count(loaded, pulse=pulse, guard=watchdog, lanes=lanes)
+        counts = count(loaded, pulse=pulse, watchdog=watchdog, lanes=lanes)
     except UsageError as error:
         counts = failed_counts(loaded, str(error))
     return outcome_table(loaded, batch, counts)

@@ -17,7 +17,7 @@ from nagbench.core.discovery import (
     leave_out,
     marked_objects,
     modules_of,
-    plugins_beside,
+    untaken_plugins,
 )
 from nagbench.core.errors import UsageError, unknown_name
 from nagbench.core.remote import REMOTE_LOADER
@@ -145,7 +145,7 @@ def library_algorithms() -> Mapping[str, Method]:
 @functools.cache
 def optimizer_plugins() -> Mapping[str, Plugin]:
     """Return the algorithms that installed packages register by entry points; nothing of them is imported."""
-    return plugins_beside("nagbench.optimizers", {*algorithms(), *library_algorithms()})
+    return untaken_plugins("nagbench.optimizers", {*algorithms(), *library_algorithms()})
 
 
 @functools.cache

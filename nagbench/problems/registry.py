@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from nagbench.core import provenance
-from nagbench.core.discovery import Plugin, import_object, leave_out, marked_objects, plugins_beside
+from nagbench.core.discovery import Plugin, import_object, leave_out, marked_objects, untaken_plugins
 from nagbench.core.errors import UsageError, one_line, truncate, unknown_name
 from nagbench.core.here import any_here
 from nagbench.core.remote import REMOTE_LOADER
@@ -127,7 +127,7 @@ def adapters() -> Mapping[str, Adapter]:
 @functools.cache
 def problem_plugins() -> Mapping[str, Plugin]:
     """Return the families and suites that installed packages register by entry points; nothing of them is imported."""
-    return plugins_beside("nagbench.problems", {*families(), *adapters()})
+    return untaken_plugins("nagbench.problems", {*families(), *adapters()})
 
 
 def _family_plugins() -> dict[str, Plugin]:

@@ -33,7 +33,7 @@ from nagbench.engine.loop.records import (
     Trace,
     Workspace,
 )
-from nagbench.engine.loop.replaying import query, repeat_steps, replay
+from nagbench.engine.loop.replaying import call_oracle, repeat_steps, replay
 
 __all__ = [
     "BLOW_UP",
@@ -59,12 +59,12 @@ __all__ = [
     "StoppingRule",
     "Trace",
     "Workspace",
+    "call_oracle",
     "count",
     "count_asking",
     "count_uninterrupted",
     "ignore",
     "next_event",
-    "query",
     "repeat_steps",
     "replay",
     "replay_asking",

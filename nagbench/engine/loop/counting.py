@@ -43,7 +43,7 @@ from nagbench.engine.loop.step import consult_oracle, gradient_at, inlined, move
 from nagbench.optimizers.schedules import is_scheduled
 
 
-def ignore(k: int, f: float, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def ignore(k: int, f: float, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """Stand for the observe kernel of algorithms that do not want the value of f; it is never called."""
 
 

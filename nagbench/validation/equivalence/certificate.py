@@ -185,14 +185,14 @@ def _trial_data(trial: Trial) -> dict[str, Any]:
         "hyperparameters": dict(trial.group.base),
         "implementations": [
             {
-                "name": entrant.name,
-                "library": entrant.library,
-                "tested_at": entrant.tested_at,
-                "look_ahead": entrant.look_ahead,
-                "forms": list(entrant.forms),
-                "diverged_at": entrant.diverged_at,
+                "name": implementation.name,
+                "library": implementation.library,
+                "tested_at": implementation.tested_at,
+                "look_ahead": implementation.look_ahead,
+                "forms": list(implementation.forms),
+                "diverged_at": implementation.diverged_at,
             }
-            for entrant in trial.entrants
+            for implementation in trial.implementations
         ],
         "forms": list(trial.forms),
         "refused": dict(trial.refused),
