@@ -23,11 +23,14 @@ Ints = NDArray[np.int64]
 Kernel = Callable[..., Any]
 
 KINDS = ("quadratic", "convex", "nonconvex")
+# The facts that are numbers, and those that are arrays; each may be None, but for the start.
+NUMBERS = ("minimum", "smoothness", "strong_convexity")
+ARRAYS = ("start", "minimizers", "spectrum", "eigenvectors", "domain", "stationary_points")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Problem:
-    """Minimise f(x), or F(x) = f(x) + h(x) with a nonsmooth h, over x in Rⁿ.
+    """Minimize f(x), or F(x) = f(x) + h(x) with a nonsmooth h, over x in Rⁿ.
 
     Of a composite problem, ``minimum`` and ``minimizers`` are those of F, all other facts those of f.
 

@@ -14,12 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from nagbench.core.errors import UsageError
 from nagbench.problems.curvature import Curvature
 from nagbench.problems.landscape import mask_nonfinite, resample
-from nagbench.problems.problem import Floats, Problem
+from nagbench.problems.problem import ARRAYS, NUMBERS, Floats, Problem
 
 # A problem of more coordinates is stored without its points: start, minimizers, domain and spectrum.
 MOST_COORDINATES = 10_000
-_ARRAYS = ("start", "minimizers", "spectrum", "domain", "stationary_points")
-_NUMBERS = ("minimum", "smoothness", "strong_convexity")
+_ARRAYS = tuple(name for name in ARRAYS if name != "eigenvectors")
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +113,7 @@ def facts_of(
     """
     small = problem.dimension <= MOST_COORDINATES
     facts: dict[str, Any] = {name: getattr(problem, name) for name in ("name", "family", "kind", "source", "dimension")}
-    facts |= {name: _number(getattr(problem, name)) for name in _NUMBERS}
+    facts |= {name: _number(getattr(problem, name)) for name in NUMBERS}
     facts |= {name: _finite(getattr(problem, name)) if small else None for name in _ARRAYS}
     facts["values"] = [_number(value) for value in values] if small else []
     facts["curvature"] = (
@@ -198,7 +197,7 @@ def problem_of_facts(text: str) -> tuple[RecordedProblem, list[float | None]]:
         if arrays["domain"] is not None and arrays["domain"].shape != (facts.dimension, 2):
             raise UsageError("its domain has another dimension")
         problem = RecordedProblem(
-            **{name: getattr(facts, name) for name in ("name", "family", "kind", "source", *_NUMBERS)},
+            **{name: getattr(facts, name) for name in ("name", "family", "kind", "source", *NUMBERS)},
             **arrays,
             value_kernel=_no_code,
             gradient_kernel=_no_code,

@@ -27,7 +27,7 @@ def _gram(x: Any, out: Any) -> None:
 
 
 @jitable
-def _orthogonalise(x: Any, epsilon: float) -> None:
+def _orthogonalize(x: Any, epsilon: float) -> None:
     """Apply five Newton–Schulz iterations to a matrix with at most as many rows as columns, in place."""
     rows, columns = x.shape
     square = 0.0
@@ -117,7 +117,7 @@ def muon(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any
                     direction[i, j] = ahead
                 else:
                     direction[j, i] = ahead
-        _orthogonalise(direction, epsilon)
+        _orthogonalize(direction, epsilon)
         longer = step * math.sqrt(max(1.0, rows / columns))
         for i in range(rows):
             for j in range(columns):
