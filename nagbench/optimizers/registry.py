@@ -70,7 +70,7 @@ def method(
     >>> import nagbench
     >>> from nagbench import Hyperparameter
     >>> @nagbench.method("plain", hyperparameters={"step_size": Hyperparameter(default=0.1)})
-    ... def plain(k, gradient, iterate, query, slots, hyper):
+    ... def plain(k, gradient, iterate, y, state, hyper):
     ...     '''x ← x − s·∇f(x).'''
     ...     for i in range(iterate.size):
     ...         iterate[i] -= hyper[0] * gradient[i]

@@ -224,9 +224,9 @@ def _style_of(make: _Maker) -> _Style:
         return _Style()
 
 
-def _observe(k: int, f: float, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def _observe(k: int, f: float, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """Keep f at the iterate for the session."""
-    slots[0, 0] = f
+    state[0, 0] = f
 
 
 # Values of which some are traced (None), and some are the library's None.

@@ -10,11 +10,11 @@ from nagbench.core.kernels import jitable
 
 
 @jitable
-def extrapolate(gradient: Any, iterate: Any, query: Any, step: float, momentum: float) -> None:
-    """Compute x⁺ = y − s·∇f(y) and y⁺ = x⁺ + β(x⁺ − x), with x in ``iterate`` and y in ``query``."""
+def extrapolate(gradient: Any, iterate: Any, y: Any, step: float, momentum: float) -> None:
+    """Compute x⁺ = y − s·∇f(y) and y⁺ = x⁺ + β(x⁺ − x), with x in ``iterate`` and y in ``y``."""
     for i in range(iterate.size):
-        moved = query[i] - step * gradient[i]
-        query[i] = moved + momentum * (moved - iterate[i])
+        moved = y[i] - step * gradient[i]
+        y[i] = moved + momentum * (moved - iterate[i])
         iterate[i] = moved
 
 
@@ -33,15 +33,15 @@ def proximal_point(oracle: Any, x: Any, direction: Any, step: float, moved: Any,
 
 
 @jitable
-def proximal_step(oracle: Any, gradient: Any, iterate: Any, query: Any, step: float) -> None:
-    """Move the iterate to x⁺ = prox(y − s·∇f(y)), y in ``query``, and write x⁺ − x to ``query``; ∇f(y) is overwritten."""
-    ask_gradient(oracle, query, gradient)
+def proximal_step(oracle: Any, gradient: Any, iterate: Any, y: Any, step: float) -> None:
+    """Move the iterate to x⁺ = prox(y − s·∇f(y)), y in ``y``, and write x⁺ − x to ``y``; ∇f(y) is overwritten."""
+    ask_gradient(oracle, y, gradient)
     for i in range(iterate.size):
-        gradient[i] = query[i] - step * gradient[i]
-        query[i] = iterate[i]
+        gradient[i] = y[i] - step * gradient[i]
+        y[i] = iterate[i]
     ask_prox(oracle, gradient, step, iterate)
     for i in range(iterate.size):
-        query[i] = iterate[i] - query[i]
+        y[i] = iterate[i] - y[i]
 
 
 @jitable

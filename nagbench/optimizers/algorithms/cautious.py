@@ -20,7 +20,7 @@ from nagbench.optimizers.registry import method
     hyperparameters={**ADAM, "weight_decay": Hyperparameter(default=0.0)},
     source="Liang, Chen, Liu & Liu 2024, algorithm 2, with the ε of its authors' code",
 )
-def cautious_adamw(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def cautious_adamw(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """AdamW that moves the coordinates alone in which a·g > 0, by a step longer by the inverse of their share.
 
     Other Parameters
@@ -52,7 +52,7 @@ def cautious_adamw(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, 
     ('converged', 146)
     """
     step, beta1, beta2, epsilon, decay = hyper[0], hyper[1], hyper[2], hyper[3], hyper[4]
-    first, second, n = slots[0], slots[1], iterate.size
+    first, second, n = state[0], state[1], iterate.size
     unbias = math.sqrt(1.0 - beta2 ** (k + 1.0)) / (1.0 - beta1 ** (k + 1.0))
     agreeing = 0.0
     for i in range(n):
@@ -73,7 +73,7 @@ def cautious_adamw(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, 
     hyperparameters=LION,
     source="Liang, Chen, Liu & Liu 2024, with Lion",
 )
-def cautious_lion(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def cautious_lion(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """Lion that moves the coordinates alone in which its direction has u·g > 0, longer by the inverse of their share.
 
     Other Parameters
@@ -102,7 +102,7 @@ def cautious_lion(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, h
     ('converged', 100)
     """
     step, beta1, beta2, decay = hyper[0], hyper[1], hyper[2], hyper[3]
-    average, n = slots[0], iterate.size
+    average, n = state[0], iterate.size
     agreeing = 0.0
     for i in range(n):
         if (beta1 * average[i] + (1.0 - beta1) * gradient[i]) * gradient[i] > 0.0:

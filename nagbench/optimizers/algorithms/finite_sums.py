@@ -49,7 +49,7 @@ def reduced_gradient(oracle: Any, x: Any, snapshot: Any, full: Any, other: Any, 
     autonomous=False,
     source="Johnson & Zhang 2013; Xiao & Zhang 2014 with the proximal step",
 )
-def svrg(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def svrg(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """x ← prox(x − s·(∇f_B(x) − ∇f_B(w) + ∇f(w))), w ← x every m iterations.
 
     Stochastic variance reduced gradient; B is the mini-batch of the iteration.
@@ -79,8 +79,8 @@ def svrg(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: An
     >>> run.status
     'converged'
     """
-    snapshot, full, other = slots[0], slots[1], slots[2]
-    if begins_stage(k, oracle, hyper[1], slots[3]):
+    snapshot, full, other = state[0], state[1], state[2]
+    if begins_stage(k, oracle, hyper[1], state[3]):
         for i in range(iterate.size):
             snapshot[i] = iterate[i]
         ask_full_gradient(oracle, snapshot, full)
@@ -99,7 +99,7 @@ def svrg(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: An
     autonomous=False,
     source="Defazio, Bach & Lacoste-Julien 2014",
 )
-def saga(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def saga(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """x ← prox(x − s·(∇fᵢ(x) − gᵢ + ḡ)), ḡ ← ḡ + (∇fᵢ(x) − gᵢ)/n, gᵢ ← ∇fᵢ(x).
 
     gᵢ is the gradient of row i when it was drawn last, 0 at first, and ḡ the mean of all.
@@ -126,9 +126,9 @@ def saga(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: An
     >>> run.status
     'converged'
     """
-    mean, moved = slots[0], slots[1]
+    mean, moved = state[0], state[1]
     one = oracle.rows_size == 1
-    row = slots[2 + oracle.rows[0]] if one else slots[2]
+    row = state[2 + oracle.rows[0]] if one else state[2]
     count = float(oracle.row_count) if one else 1.0
     ask_gradient(oracle, iterate, gradient)
     for i in range(iterate.size):
@@ -149,7 +149,7 @@ def saga(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: An
     autonomous=False,
     source="Nitanda 2014, algorithm 1",
 )
-def accelerated_svrg(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def accelerated_svrg(k: int, oracle: Any, gradient: Any, iterate: Any, _y: Any, state: Any, hyper: Any) -> None:
     """x⁺ = prox(y − s·(∇f_B(y) − ∇f_B(w) + ∇f(w))); y = x⁺ + m(x⁺ − x); w ← x and y ← x every j iterations.
 
     Accelerated proximal SVRG: Nesterov's momentum within a stage of `svrg`, without Katyusha's pull towards w.
@@ -182,8 +182,8 @@ def accelerated_svrg(k: int, oracle: Any, gradient: Any, iterate: Any, query: An
     >>> run.status
     'converged'
     """
-    snapshot, full, other, y = slots[0], slots[1], slots[2], slots[3]
-    if begins_stage(k, oracle, hyper[2], slots[4]):
+    snapshot, full, other, y = state[0], state[1], state[2], state[3]
+    if begins_stage(k, oracle, hyper[2], state[4]):
         for i in range(iterate.size):
             snapshot[i] = iterate[i]
             y[i] = iterate[i]
@@ -213,7 +213,7 @@ def accelerated_svrg(k: int, oracle: Any, gradient: Any, iterate: Any, query: An
     tested_at="y",
     source="Allen-Zhu 2017, algorithm 1",
 )
-def katyusha(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def katyusha(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """x = τz + w/2 + (½ − τ)y; z ← prox_α(z − α·g); y ← prox_s(x − s·g), α = s/τ (tested at y).
 
     g = ∇f_B(x) − ∇f_B(w) + ∇f(w). Every m iterations w becomes the mean of the last m points y with the weights (1 + αμ)ʲ:
@@ -246,11 +246,11 @@ def katyusha(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots
     >>> run.status
     'converged'
     """
-    snapshot, full, other, z, x = slots[0], slots[1], slots[2], slots[3], slots[4]
-    total, weights, weight = slots[5], slots[6], slots[7]
+    snapshot, full, other, z, x = state[0], state[1], state[2], state[3], state[4]
+    total, weights, weight = state[5], state[6], state[7]
     step, tau = hyper[0], max(hyper[1], 1e-6)
     n, alpha = iterate.size, step / tau
-    if begins_stage(k, oracle, hyper[3], slots[8]):
+    if begins_stage(k, oracle, hyper[3], state[8]):
         for i in range(n):
             if k == 0:
                 snapshot[i] = iterate[i]

@@ -16,7 +16,7 @@ from nagbench.optimizers.registry import method
     hyperparameters=LION,
     source="Chen et al. 2023, algorithm 2",
 )
-def lion(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def lion(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """x ← x − s·(sign(β₁·a + (1 − β₁)·g) + w·x); a ← β₂·a + (1 − β₂)·g, with g = ∇f(x).
 
     Other Parameters
@@ -45,7 +45,7 @@ def lion(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any
     ('converged', 100)
     """
     step, beta1, beta2, decay = hyper[0], hyper[1], hyper[2], hyper[3]
-    average = slots[0]
+    average = state[0]
     for i in range(iterate.size):
         g = gradient[i]
         direction = np.sign(beta1 * average[i] + (1.0 - beta1) * g)
