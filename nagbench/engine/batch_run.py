@@ -301,6 +301,39 @@ class BatchRun:
             self.fused_spec, self.problem_data, self.all_rows, self.hypers[index], self.schedule, self.work
         )
 
+    def count(
+        self,
+        rule: loop.StoppingRule,
+        cells: int,
+        draw: loop.Draws,
+        trace: loop.Trace,
+        progress: NDArray[Any],
+        outcomes: tuple[NDArray[Any], Floats],
+        allowance: int,
+    ) -> None:
+        """Go on with the count of the first cells; see `loop.count`.
+
+        Parameters
+        ----------
+        rule
+            When a cell ends.
+        cells
+            The number of cells.
+        draw
+            Draws for the next iterations.
+        trace, progress
+            Where the curve of a cell is recorded, and how far the count is.
+        outcomes
+            The hits and the points that are filled.
+        allowance
+            Largest number of iterations to make.
+        """
+        self.engine.count(
+            *(self.value, self.gradient, self.observe, self.update, self.problem_data, self.batch.problem.row_count),
+            *(self.all_rows, draw, rule, self.hypers[:cells], self.schedule, self.starts, self.work, trace, progress),
+            *(*outcomes, allowance),
+        )
+
     def replay(self, index: int, draw: loop.Draws, first: int, last: int, repeats: int = 1) -> None:
         """Make iterations of one cell, bare; see `loop.replay`.
 

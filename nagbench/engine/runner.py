@@ -128,7 +128,7 @@ def run_batch(
         if cell != at:
             at, since = cell, began
         # With a sampled oracle the next cell has draws of its own.
-        hypers = batch_run.hypers if batch_run.oracle.exact else batch_run.hypers[: cell + 1]
+        counted = len(cells) if batch_run.oracle.exact else cell + 1
         # Once a cell has taken longer than compiling its pair does, it goes on in one piece, and between events only.
         far = 0
         if began - since > _LONG and progress["begun"][0] and progress["k"][0] > 0 and batch_run.counts_fused:
@@ -137,26 +137,8 @@ def run_batch(
             far = batch_run.count_fused(cell, record, progress, stretch)
             stretch = _next_allowance(stretch, time.perf_counter() - began) if far >= stretch else stretch
         try:
-            engine.count(
-                batch_run.value,
-                batch_run.gradient,
-                batch_run.observe,
-                batch_run.update,
-                batch_run.problem_data,
-                batch.problem.row_count,
-                batch_run.all_rows,
-                draw,
-                rule,
-                hypers,
-                batch_run.schedule,
-                batch_run.starts,
-                batch_run.work,
-                record,
-                progress,
-                hits,
-                points,
-                1 if far > _FAR else min(allowance, lasts),
-            )
+            most = 1 if far > _FAR else min(allowance, lasts)
+            batch_run.count(rule, counted, draw, record, progress, (hits, points), most)
         except (Exception, SystemExit) as error:
             _fail(progress, hits, points, errors, truncate(one_line(error)))
         now = time.perf_counter()
@@ -193,26 +175,9 @@ def lanes_agree(batch_run: BatchRun, watchdog: Watchdog) -> bool:
     alone_hits, alone_points = np.zeros_like(hits), np.zeros_like(points)
     draw, _ = batch_run.draws(batch_run.batch.cells[0], 0)
     try:
-        batch_run.engine.count(
-            batch_run.value,
-            batch_run.gradient,
-            batch_run.observe,
-            batch_run.update,
-            batch_run.problem_data,
-            batch_run.batch.problem.row_count,
-            batch_run.all_rows,
-            draw,
-            short,
-            batch_run.hypers[:_CHECKED_CELLS],
-            batch_run.schedule,
-            batch_run.starts,
-            batch_run.work,
-            _no_trace(points.shape[2]),
-            np.zeros(1, loop.PROGRESS),
-            alone_hits,
-            alone_points,
-            np.iinfo(np.int64).max // 2,
-        )
+        progress, most = np.zeros(1, loop.PROGRESS), np.iinfo(np.int64).max // 2
+        trace, alone = _no_trace(points.shape[2]), (alone_hits, alone_points)
+        batch_run.count(short, _CHECKED_CELLS, draw, trace, progress, alone, most)
     except (Exception, SystemExit):
         return False
     return hits.tobytes() == alone_hits.tobytes() and points.tobytes() == alone_points.tobytes()

@@ -26,6 +26,29 @@ class Kernels(NamedTuple):
     update: Any
 
 
+class CountArguments(NamedTuple):
+    """The arguments of `nagbench.engine.loop.counting.count` by name, for engines in Python that pass most of them on."""
+
+    value: Any
+    gradient: Any
+    observe: Any
+    update: Any
+    problem: Any
+    row_count: int
+    all_rows: Any
+    draws: Any
+    rule: Any
+    hypers: Any
+    schedule: Any
+    starts: Any
+    work: Any
+    trace: Any
+    progress: Any
+    hits: Any
+    points: Any
+    allowance: int
+
+
 class ProblemView(NamedTuple):
     """What every kernel of a problem reads besides the point: addresses and sizes, or arrays in plain Python."""
 
