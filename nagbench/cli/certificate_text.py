@@ -10,7 +10,7 @@ from rich.text import Text
 from nagbench.analysis.formatting import number
 from nagbench.cli.console import stdout_console
 from nagbench.validation.equivalence.certificate import Certificate
-from nagbench.validation.equivalence.equivalence_classes import (
+from nagbench.validation.equivalence.classes import (
     EquivalenceClass,
     equivalence_classes,
     forms_of,

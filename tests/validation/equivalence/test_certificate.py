@@ -16,7 +16,7 @@ from nagbench.cli.main import cli
 from nagbench.optimizers.registry import find_algorithm
 from nagbench.optimizers.registry import optimizers as optimizer_names
 from nagbench.validation.equivalence.certificate import schema
-from nagbench.validation.equivalence.equivalence_classes import equivalence_classes, rifts
+from nagbench.validation.equivalence.classes import equivalence_classes, rifts
 from nagbench.validation.equivalence.groups import GROUPS
 from nagbench.validation.equivalence.lockstep import follow
 from nagbench.validation.equivalence.scenarios import SCENARIOS

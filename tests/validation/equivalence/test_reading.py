@@ -18,7 +18,7 @@ import nagbench
 from nagbench.api.certificates import Certificate
 from nagbench.reporting.figures.svg import inline_svg
 from nagbench.validation.equivalence.certificate import schema
-from nagbench.validation.equivalence.equivalence_classes import equivalence_classes, rifts
+from nagbench.validation.equivalence.classes import equivalence_classes, rifts
 
 HOSTILE = "<script>alert(1)</script> $\\frac"
 

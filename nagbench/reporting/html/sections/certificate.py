@@ -24,13 +24,7 @@ from nagbench.reporting.html.parts import (
 )
 from nagbench.reporting.html.series import json_numbers
 from nagbench.validation.equivalence.certificate import Certificate
-from nagbench.validation.equivalence.equivalence_classes import (
-    EquivalenceClass,
-    equivalence_classes,
-    forms_of,
-    reasons,
-    rifts,
-)
+from nagbench.validation.equivalence.classes import EquivalenceClass, equivalence_classes, forms_of, reasons, rifts
 from nagbench.validation.equivalence.groups import GROUPS
 from nagbench.validation.equivalence.trials import Pair, Trial
 
