@@ -146,7 +146,7 @@ def follow_up(store: Store, spec: Spec, cells: Mapping[str, Cell], listener: Pro
         if spec.curves:
             _trace(store, cells, outcomes, fingerprints, listener)
         if spec.timing:
-            _time(store, spec, cells, outcomes, fingerprints, listener)
+            _time(store, spec, cells, outcomes, listener)
 
 
 def _known(store: Store, kind: str, *columns: str) -> set[tuple[Any, ...]]:
@@ -214,14 +214,7 @@ def _trace_cell(cell: Cell, listener: Progress) -> Traced | None:
         return None
 
 
-def _time(
-    store: Store,
-    spec: Spec,
-    chosen: Mapping[str, Cell],
-    ends: pd.DataFrame,
-    fingerprints: Mapping[str, str],
-    listener: Progress,
-) -> None:
+def _time(store: Store, spec: Spec, chosen: Mapping[str, Cell], ends: pd.DataFrame, listener: Progress) -> None:
     known = {
         row[:4]
         for row in _known(store, "timings", "machine", "iterations", "repeats", "error")
