@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from nagbench.core import arguments
 from nagbench.core.canonical import canonical
 from nagbench.core.errors import UsageError
-from nagbench.core.measures import default_measure
+from nagbench.core.measures import Measure, default_measure
 from nagbench.core.remote import Pulse, remote_call
 from nagbench.engine.batch_run import BatchRun, LoadedBatch
 from nagbench.engine.cell_checks import check_blocks, check_cell
@@ -30,7 +30,7 @@ from nagbench.problems.problem import Problem
 class RunSettings:
     """What decides one run besides problem, optimizer and start, as in `nagbench.run`; None stands for the default."""
 
-    measure: str | None = None
+    measure: Measure | None = None
     relative: bool = False
     tolerance: float = 1e-6
     budget: int = 100_000
