@@ -98,7 +98,9 @@ class ProgressBar(Progress):
         self._done += count
         if self._logs and time.monotonic() - self._logged > _LOG_SECONDS:
             self._logged = time.monotonic()
-            self._console.print(f"nagbench: {self._stage}: {self._done:,} of {self._total:,}", soft_wrap=True, markup=False)
+            self._console.print(
+                f"nagbench: {self._stage}: {self._done:,} of {self._total:,}", soft_wrap=True, markup=False
+            )
         self._bar.update(self._task, advance=count, statuses=statuses_text(self._statuses, self._console.width))
 
     def warn(self, message: str) -> None:

@@ -176,7 +176,9 @@ def test_the_first_lines_answer_the_question_that_the_project_is_named_for(rando
     assert [line.partition(":")[0] for line in lines] == [
         "NAG against momentum (tuned, p)", "NAG against gradient descent (tuned, p)",
     ]  # fmt: skip
-    assert re.search(r": NAG wins; momentum needs 1\.9\d \(1\.\d+ to 2(\.\d+)?\) times the iterations of NAG$", lines[0])
+    assert re.search(
+        r": NAG wins; momentum needs 1\.9\d \(1\.\d+ to 2(\.\d+)?\) times the iterations of NAG$", lines[0]
+    )
     (first, second) = questions(verdicts(*_tables(counts), SPEC), {name: name for name in counts})
     assert (first.one, first.two, first.where) == ("NAG", "momentum", "p")
     assert (first.row["verdict"], second.row["verdict"]) == ("a", "a")
