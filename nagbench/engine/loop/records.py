@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import namedtuple
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,27 +27,12 @@ class Kernels(NamedTuple):
     update: Any
 
 
-class CountArguments(NamedTuple):
-    """The arguments of `nagbench.engine.loop.counting.count` by name, for engines in Python that pass most of them on."""
-
-    value: Any
-    gradient: Any
-    observe: Any
-    update: Any
-    problem: Any
-    row_count: int
-    all_rows: Any
-    draws: Any
-    rule: Any
-    hypers: Any
-    schedule: Any
-    starts: Any
-    work: Any
-    trace: Any
-    progress: Any
-    hits: Any
-    points: Any
-    allowance: int
+# The arguments of `nagbench.engine.loop.counting.count` by name, for engines in Python that pass most of them on.
+CountArguments = namedtuple(
+    "CountArguments",
+    "value gradient observe update problem row_count all_rows draws rule hypers schedule starts work trace progress hits "
+    "points allowance",
+)
 
 
 class ProblemView(NamedTuple):
