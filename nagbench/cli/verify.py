@@ -73,9 +73,9 @@ class OutputOptions(NamedTuple):
                  help="Write the certificate as JSON to this file; RESULTS/certificate.json becomes a section of that report."),
     format_option(*TABLE_FORMATS, *_ATLAS_FORMATS),
     click.option("--atlas", is_flag=True,
-                 help="Compare every algorithm that several installed packages ship; NAME is then one of these."),
+                 help="Compare every algorithm that several installed packages ship, or only the algorithms NAME."),
     click.option("--against", type=PATH,
-                 help="Equalities to expect of the atlas, as --format expected wrote them.  [default: those of nagbench]"),
+                 help="Expected equalities for --atlas, as --format expected writes them.  [default: those of nagbench]"),
 )  # fmt: skip
 def command(
     names: tuple[str, ...],
@@ -85,11 +85,11 @@ def command(
     hyperparameters: tuple[tuple[str, float], ...],
     outputs: OutputOptions,
 ) -> int:
-    """Report which implementations, nagbench's and the libraries', produce the same iterates, within how many ulps.
+    """Report which implementations, nagbench's and the libraries', produce the same iterates, and within how many ulps.
 
     NAME is a group (nesterov, momentum, adam, …) or an implementation: one of nagbench, one of a library as in
     torch/sgd-nesterov, or your own as package.module:attribute. Several implementations are compared with each other, a
-    single one with its group. Without names, all groups are certified.
+    single one with its group. Without names, all groups are compared.
 
     With --atlas, the installed packages are compared, algorithm by algorithm and option by option. The exit code is 1 if an
     expected equality is broken.
@@ -98,7 +98,7 @@ def command(
         unused = {"--scenario": scenarios, "--set": hyperparameters, "--pairs": outputs.pairs, "--plot": outputs.plot}
         return _atlas(names, problem, steps, outputs, [option for option, given in unused.items() if given])
     if outputs.against is not None or outputs.shape in _ATLAS_FORMATS:
-        raise UsageError(f"{'--against' if outputs.against else f'--format {outputs.shape}'} is an option of --atlas")
+        raise UsageError(f"{'--against' if outputs.against else f'--format {outputs.shape}'} applies only to --atlas")
     from nagbench.api.certificates import verify
 
     values = dict(hyperparameters)
@@ -137,7 +137,7 @@ def _write(file: Path, text: str) -> None:
 def _atlas(names: tuple[str, ...], problem: str, steps: int, outputs: OutputOptions, unused: list[str]) -> int:
     """Print the atlas; return 1 if an expected equality is broken."""
     if unused:
-        raise UsageError(f"{', '.join(unused)} is no option of --atlas")
+        raise UsageError(f"{', '.join(unused)} cannot be used with --atlas")
     from nagbench.validation.atlas.atlas import check_expectations, make_atlas, read_expectations
 
     expected = read_expectations(outputs.against)
