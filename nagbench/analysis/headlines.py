@@ -84,9 +84,9 @@ class Question:
 def _kind_of_reason(reason: str) -> str:
     """Return a reason without names and numbers."""
     if reason.startswith("doubling the trials moves"):
-        return "more trials still change the counts"
+        return "more trials would still change the counts"
     return reason.partition(";")[0].replace(
-        "the interval at the level adjusted for all pairs holds 1", "the interval holds 1"
+        "the interval, adjusted for the number of pairs, contains 1", "the interval contains 1"
     )
 
 

@@ -352,8 +352,8 @@ def _in_one_process(spec: Spec, execution: Execution) -> Execution:
         return execution
     if execution.jobs not in (None, 1) or execution.executor != "local" or execution.limits.given:
         raise UsageError(
-            f"{own[0]} is defined in this notebook or script, and only this process can run it: with jobs=1, and without "
-            "cell_timeout and cell_memory; in a module of its own it has all of them"
+            f"{own[0]} is defined in this notebook or script, so only this process can run it: use jobs=1 without "
+            "cell_timeout and cell_memory, or put it into a module of its own"
         )
     return replace(execution, jobs=1)
 

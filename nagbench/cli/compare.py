@@ -89,7 +89,7 @@ def _print_comparison(comparison: Comparison) -> None:
         ("selected variants whose counts changed:", changed_counts(comparison)),
         ("times by algorithm:", method_times(comparison)),
         ("single cells whose time changed:", changed_cells(comparison)),
-        ("in one of the two only:", comparison.only),
+        ("in only one of the two:", comparison.only),
     ):
         if not table.empty:
             echo(f"\n{title}")

@@ -303,7 +303,7 @@ def _run(spec: Spec, execution: ExecutionOptions, listener: Progress) -> Sweep |
     try:
         return sweep(spec, progress=with_deadline(listener, current_deadline()), command=command, **parameters)
     except FailedError as error:
-        print_message(f"error: {error}; the sweep stopped there, and finished cells are kept")
+        print_message(f"error: {error}; the sweep stopped there, and finished work is kept")
         return None
 
 

@@ -78,8 +78,8 @@ def render_markdown(context: ReportContext) -> str:
     sentences = (f"- {_escape_markdown(sentence)}" for sentence in [*context.headlines, *findings(context.table)])
     lines = [f"# {_escape_markdown(context.manifest['name'])}", "", *above, *sentences, ""]
     timed = any(timing(row["wall_time"], disturbed=False) for row in context.table.to_dict("records"))
-    times = " below, the wall time of the timed replay." * timed
-    legend = f"Iterations, bold where the fewest are decided;{times} Medians over starts and seeds. {_stopping_rule(context)}"
+    times = " below, the wall time of the replay." * timed
+    legend = f"Iterations, bold for decided winners;{times} Medians over starts and seeds. {_stopping_rule(context)}"
     legend = legend.replace("decided; Medians", "decided. Medians")
     for mode, grid in _MARKDOWN.tables(context):
         rows = [["problem", *grid.columns], ["---", *["---:"] * len(grid.columns)]]

@@ -317,7 +317,7 @@ def test_times_of_different_machines_are_refused_and_counts_still_compared(made,
     code, out, err = nag("compare", made, other, capsys=capsys)
     assert code == 0
     assert "the same bit for bit" in out
-    assert "times of different machines say nothing about each other" in err
+    assert "times of different machines are not comparable" in err
     assert nagbench.compare(made, other).times.empty
 
 
@@ -339,7 +339,7 @@ def test_what_one_side_lacks_is_told(made, tmp_path, capsys):
     )
     code, out, err = nag("compare", made, other, capsys=capsys)
     assert code == 0
-    assert "in one of the two only" in out
+    assert "in only one of the two" in out
     assert "nothing was timed in B" in err
     only = nagbench.compare(made, other).only
     assert set(only["side"]) == {"a"}
@@ -379,7 +379,7 @@ def test_markdown_is_a_table_that_github_shows_and_names_stay_text(made, capsys)
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("nowhere",), ["nowhere", "no results directory"]),
+        (("nowhere",), ["nowhere", "not a results directory"]),
         (("{a}", "--threshold", "-1"), ["threshold", "at least 0"]),
         (("{a}", "--confidence", "95"), ["confidence", "between 0 and 1"]),
         (("{a}", "--noise", "2"), ["noise", "below 1"]),

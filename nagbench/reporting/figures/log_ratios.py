@@ -52,7 +52,7 @@ def plot_log_ratios(
         If the table is empty.
     """
     if table.empty:
-        raise UsageError("the two algorithms share no problem, so there is nothing to draw")
+        raise UsageError("the two algorithms have no problem in common, so there is nothing to draw")
     finite = table.loc[np.isfinite(table["log_ratio"]), "log_ratio"].abs()
     edge = 1.15 * max(float(finite.max()) if len(finite) else 1.0, 1.0)
     colors = [style_of(name).color for name in optimizers or (first, second)]
