@@ -1,4 +1,4 @@
-"""The figures of a sweep on matplotlib's axes: `sweep.plot.curves()` and its neighbours."""
+"""The figures of a sweep on matplotlib's axes: `sweep.plot.curves()` and similar methods."""
 
 from __future__ import annotations
 

@@ -36,13 +36,15 @@ class ProbeOptions(NamedTuple):
     click.option("-p", "--problem", default="rosenbrock-10", show_default=True, help="Problem to run on."),
     click.option("--steps", type=click.IntRange(min=2), default=60, show_default=True,
                  help="Number of iterations for trajectory and time."),
-    click.option("--tolerance", type=TOLERANCE, default="1e-6", show_default=True, help="For --what count: tolerance of the gradient norm."),
-    click.option("--budget", type=click.IntRange(min=1), default=10_000, show_default=True, help="For --what count: maximum number of iterations."),
+    click.option("--tolerance", type=TOLERANCE, default="1e-6", show_default=True,
+                 help="For --what count: tolerance of the gradient norm."),
+    click.option("--budget", type=click.IntRange(min=1), default=10_000, show_default=True,
+                 help="For --what count: maximum number of iterations."),
     click.option("--factor", type=Number("factor"), default="1.5", show_default=True,
                  help="For --what time: smallest factor that counts as a change."),
 )  # fmt: skip
 @click.option("--deps/--no-deps", default=False, show_default=True,
-              help="Also install the dependencies of each version, instead of using those of the running environment.")  # fmt: skip
+              help="Also install each version's dependencies, instead of using those of the running environment.")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Only list the versions and state the size of the download.")
 def command(package: str, good: str, bad: str, probe: ProbeOptions, deps: bool, dry_run: bool) -> None:
     """Find the released version of a package that changed an optimizer's trajectory, count or time.

@@ -61,13 +61,17 @@ def command(
 
     kind, filters = _split_kinds(filters)
     if per_dimension and kind not in ("data", "ecdf"):
-        raise UsageError(f"--per-dimension does not apply to --kind {kind}, because it changes no ratio; allowed: data, ecdf")
+        raise UsageError(
+            f"--per-dimension does not apply to --kind {kind}, because it changes no ratio; allowed: data, ecdf"
+        )
     work = _filter(folder, load_work(folder, work_options, methods), filters)
     if kind != "ecdf":
         work = _select_tolerance(work, tolerance)
     if kind == "log-ratio":
         if shape == "tex":
-            raise UsageError("--format tex prints shares, which --kind log-ratio does not have; allowed: table, csv, json")
+            raise UsageError(
+                "--format tex prints shares, which --kind log-ratio does not have; allowed: table, csv, json"
+            )
         _print_log_ratios(work, work_options.by, methods, plot, shape)
         return
     curves = _compute_curves(work, kind, per_dimension)
@@ -90,7 +94,9 @@ def _split_kinds(filters: Filters) -> tuple[str, Filters]:
             raise unknown_name("kind", name, (*_PROFILES, *KINDS))
     profiles, problems = ([name for name in given if name in known] for known in (_PROFILES, KINDS))
     if len(profiles) > 1 or len(problems) > 1:
-        raise UsageError(f"--kind {' --kind '.join(given)} is not valid; allowed: one kind of profile and one kind of problems")
+        raise UsageError(
+            f"--kind {' --kind '.join(given)} is not valid; allowed: one kind of profile and one kind of problems"
+        )
     kind = problems[0] if problems else None
     return profiles[0] if profiles else _PROFILES[0], filters._replace(kind=kind)
 
@@ -218,7 +224,9 @@ def _print_coverage(work: pd.DataFrame) -> None:
     if excluded:
         print_message(f"excluded: {counted(excluded, 'instance')} that not every algorithm ran or was timed on")
     if problems < _FEW_PROBLEMS:
-        print_message(f"a profile over {counted(problems, 'problem')} is coarse: each problem is a step of {1 / problems:.0%}")
+        print_message(
+            f"a profile over {counted(problems, 'problem')} is coarse: each problem is a step of {1 / problems:.0%}"
+        )
 
 
 def _print_log_ratios(work: pd.DataFrame, by: By, methods: Sequence[str], plot: Path | None, shape: str) -> None:

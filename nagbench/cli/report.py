@@ -50,7 +50,9 @@ class PageOptions(NamedTuple):
     "page",
     PageOptions,
     click.option("--section", "sections", multiple=True, help="Only this section, such as convergence. Repeatable."),
-    click.option("--optimizers", multiple=True, metavar="PATTERN", help="Only optimizers whose names match. Repeatable."),
+    click.option(
+        "--optimizers", multiple=True, metavar="PATTERN", help="Only optimizers whose names match. Repeatable."
+    ),
     click.option("--title", default="", help="Title of the page.  [default: what was compared]"),
     click.option(
         "--index", "listing", is_flag=True, help="Write a page that lists the directories instead of pooling them."
@@ -112,7 +114,9 @@ def _write_figures(context: ReportContext, folder: Path, paper: PaperOptions) ->
     chosen = FigureChoice(paper.figures, width, paper.font_size)
 
     if folder.is_symlink():
-        raise UsageError(f"the figures cannot be written to {folder}, which is a link; choose another folder with --out")
+        raise UsageError(
+            f"the figures cannot be written to {folder}, which is a link; choose another folder with --out"
+        )
     try:
         for file in write_figures(context, folder, chosen):
             echo(file)

@@ -100,7 +100,9 @@ class OutputOptions(NamedTuple):
     help="An optimizer as NAME:key=value,… or a pattern of names. Repeatable.",
 )
 @filter_options()
-@click.option("--suite", "suites", multiple=True, type=click.Path(), help="A TOML file with additional problems. Repeatable.")
+@click.option(
+    "--suite", "suites", multiple=True, type=click.Path(), help="A TOML file with additional problems. Repeatable."
+)
 @click.option(
     "--mode", "modes", multiple=True, help="theory, default, tuned or grid. Repeatable.  [default: theory and tuned]"
 )
@@ -110,11 +112,17 @@ class OutputOptions(NamedTuple):
     help="Maximum number of trials of a tuning; one that has converged ends earlier.  [default: 512]",
 )
 @click.option("--replicates", type=int, help="Independent tunings, which show the luck of tuning.  [default: 8]")
-@click.option("--finalists", type=int, help="Number of trials per block that run from all starts; 0: all trials.  [default: 8]")
+@click.option(
+    "--finalists", type=int, help="Number of trials per block that run from all starts; 0: all trials.  [default: 8]"
+)
 @click.option("--held-out", type=int, help="Number of further starts that score the selected trials.  [default: 10]")
-@click.option("--moved", type=int, help="Repeats of the selected trials with rounding errors in the start.  [default: 8]")
+@click.option(
+    "--moved", type=int, help="Repeats of the selected trials with rounding errors in the start.  [default: 8]"
+)
 @click.option("--sequence", type=int, help="Number that chooses the random sequence of trials.  [default: 0]")
-@click.option("--textbook/--no-textbook", default=None, help="Include the textbook setting in the trials.  [default: textbook]")
+@click.option(
+    "--textbook/--no-textbook", default=None, help="Include the textbook setting in the trials.  [default: textbook]"
+)
 @click.option("--grid", type=int, help="Number of values per hyperparameter in mode grid.  [default: 10]")
 @click.option("--starts", type=int, help="Starting points per problem.  [default: 8 for tuning, else 1]")
 @click.option("--seeds", type=int, help="Number of seeds per cell with a sampled oracle.  [default: 1]")
@@ -327,7 +335,9 @@ def _update_report(sweep: Sweep, outputs: OutputOptions) -> Path | None:
     """Write the report if it is older than the tables and return its path, None if the sweep is too large."""
     folder = sweep.store.folder
     if sweep.manifest["cells"] > _REPORTED_CELLS:
-        outputs.note(f"no report is written for more than {_REPORTED_CELLS:,} cells; to write one: nagbench report {folder}")
+        outputs.note(
+            f"no report is written for more than {_REPORTED_CELLS:,} cells; to write one: nagbench report {folder}"
+        )
         return None
     page = folder / "report.html"
     parts = [folder / "manifest.json", *folder.glob("*/*.parquet")]

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 @click.option(
     "-m", "--method", "methods", multiple=True, help="Only pairs with this optimizer; given twice, this pair."
 )
-@click.option("-p", "--problem", "problems", multiple=True, help='Only this problem, or "all" for the verdict over all problems.')
+@click.option(
+    "-p", "--problem", "problems", multiple=True, help='Only this problem; "all" is the verdict over all problems.'
+)
 @click.option("--mode", help="theory, default, tuned, grid or given.  [default: all that the sweep has]")
 @click.option("--tolerance", type=float, help="One of the tolerances.  [default: the tightest; csv and json: all]")
 @plot_option("the ratios of one pair, problem by problem,")
@@ -64,7 +66,9 @@ def command(
 def _select(table: pd.DataFrame, methods: Sequence[str], problems: Sequence[str], mode: str | None) -> pd.DataFrame:
     """Return the verdicts that are asked for. Raises UsageError for names that there are not."""
     if table.empty:
-        raise UsageError("a verdict needs two optimizers that ran on the same problem in the same mode; there are none here")
+        raise UsageError(
+            "a verdict needs two optimizers that ran on the same problem in the same mode; there are none here"
+        )
     known = list(dict.fromkeys(table[["a", "b"]].to_numpy().ravel()))
     for kind, given, valid in (
         ("method", methods, known),

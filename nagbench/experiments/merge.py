@@ -105,7 +105,7 @@ def _open(folder: Path, warn: Warn) -> _Source:
 def _check_empty(folder: Path) -> None:
     """Raise UsageError if the folder of the merged results exists and is not an empty folder."""
     if (folder / "manifest.json").exists():
-        raise UsageError(f"{folder} already contains results; merge into an empty folder, and list {folder} among the directories to merge")
+        raise UsageError(f"{folder} already contains results; merge it with the others into an empty folder")
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is not a folder; merge into an empty or a new one")
     try:

@@ -98,7 +98,7 @@ def render_notebook(context: ReportContext) -> str:
             f"<tr><th>{task}</th>{''.join(f'<td>{entry}</td>' for entry in entries)}</tr>"
             for task, *entries in grid.itertuples(name=None)
         )
-        caption = f"<caption>{mode}: iterations, time of a timed replay</caption>"
+        caption = f"<caption>{mode}: iterations, time of a replay</caption>"
         tables.append(f"<table>{caption}<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>")
     name = html.escape(str(context.manifest["name"]))
     return f"<div><strong>{name}</strong>, {_stopping_rule(context)}<ul>{sentences}</ul>{''.join(tables)}</div>"

@@ -169,7 +169,9 @@ class Store:
         """Return the rows of parts of a kind as one table; see `parts.join_parts`. ``warn`` is told of what is left out."""
         table, left_out = join_parts(parts)
         if left_out:
-            self.warn(f"{self.folder}: {', '.join(left_out)} of {kind} is left out, because its type differs between files")
+            self.warn(
+                f"{self.folder}: {', '.join(left_out)} of {kind} is left out, because its type differs between files"
+            )
         return table
 
     def blocks(

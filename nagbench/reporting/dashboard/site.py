@@ -115,9 +115,7 @@ def _results_of_ancestors(results: AsvResults, checkout: Checkout, warn: Warn) -
         warn(f"results are left out whose commits are not ancestors of HEAD of {checkout.root}: {', '.join(others)}")
     kept = [result for result in results.results if result.commit in commits]
     if not kept:
-        raise UsageError(
-            "no results to show: run `asv run` in a checkout, or add those of a sweep with --add RESULTS"
-        )
+        raise UsageError("no results to show: run `asv run` in a checkout, or add those of a sweep with --add RESULTS")
     # The page requests a graph of every benchmark that is listed, even of one that never ran.
     ran = {name for result in kept for name in result.content["results"]}
     benchmarks = {name: benchmark for name, benchmark in results.benchmarks.items() if name in ran}

@@ -108,8 +108,8 @@ def _versions(found: Certificate) -> str:
 
 def _table(found: Certificate, trials: Sequence[Trial], context: ReportContext) -> Table:
     caption = (
-        f"On {found.problem}, {found.steps} iterations. Groups with algorithms of this page come first; CSV contains every pair. "
-        f"Made with {_versions(found)}."
+        f"On {found.problem}, {found.steps} iterations. Groups with algorithms of this page come first; CSV contains every "
+        f"pair. Made with {_versions(found)}."
     )
     return Table(
         id=context.ids("table", ID),

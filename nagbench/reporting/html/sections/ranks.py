@@ -48,8 +48,8 @@ def _diagram(test: dict[Any, Any], means: pd.DataFrame, result: str, context: Re
     draw = functools.partial(plot_critical_difference, means, difference, alike(means, difference))
     panel = Panel(id=f"{name}-picture", draw=draw, description=f"Mean ranks of the algorithms, {mode}")
     caption = (
-        "The best are on the left. A bar joins algorithms whose mean ranks differ by less than Nemenyi’s critical difference at "
-        "95 %: the difference between them is not significant.",
+        "The best are on the left. A bar joins algorithms whose mean ranks differ by less than Nemenyi’s critical difference "
+        "at 95 %: the difference between them is not significant.",
         result,
         "The more verdicts an algorithm wins than it loses on a problem, the better its rank there; if nothing is decided, "
         "ranks are shared. Problems that are variations of one another are not independent evidence.",

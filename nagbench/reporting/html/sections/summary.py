@@ -37,7 +37,9 @@ _DATA = [
 
 def section(context: ReportContext) -> Section:
     """Return the table of medians."""
-    parts = (_table(context),) if context.methods else (Paragraph(text="There is nothing to summarize yet.", notice=True),)
+    parts = (
+        (_table(context),) if context.methods else (Paragraph(text="There is nothing to summarize yet.", notice=True),)
+    )
     return Section(id="summary", title="Summary", nav="Summary", parts=parts)
 
 

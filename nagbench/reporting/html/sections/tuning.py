@@ -76,8 +76,8 @@ def _table(importances: pd.DataFrame, settings: pd.DataFrame, context: ReportCon
         caption=(
             "Which hyperparameter matters: the share of the variance of the trials’ ranks that a hyperparameter alone "
             "explains, over up to five bins of its values with equally many trials (the correlation ratio η², corrected for "
-            "the number of bins). A share in brackets may be chance: it is at most the 95 % quantile over random shuffles of the "
-            "same trials. Joint effects of several hyperparameters are in none of the shares.",
+            "the number of bins). A share in brackets may be chance: it is at most the 95 % quantile over random shuffles of "
+            "the same trials. Joint effects of several hyperparameters are in none of the shares.",
             *more,
         ),
         data=importances.drop(columns=["variant", "optimizer"]),
