@@ -60,7 +60,7 @@ class Sweep(Results):
 
     @functools.cached_property
     def verdicts(self) -> pd.DataFrame:
-        """Which of two optimizers needs fewer iterations, and how sure that is.
+        """Which of two optimizers needs fewer iterations, and how certain that is.
 
         One row for each pair of variants, problem, mode, oracle and tolerance; see `nagbench.analysis.verdicts.verdicts`.
 
@@ -254,7 +254,7 @@ def sweep(
     progress: Progress | None = None,
     **settings: Any,
 ) -> Sweep:
-    """Run problems × optimizers and return the tables; cells that ``out`` already holds are not run again.
+    """Run optimizers on problems and return the tables; cells that ``out`` already contains are not run again.
 
     Parameters
     ----------
