@@ -103,8 +103,8 @@ def markdown(comparison: Comparison) -> str:
         "\n".join(f"* {note}" for note in comparison.notes),
         f"A regression is a count that rose by more than {rules.counts:.0%}, more runs that stopped converging than started "
         f"converging, an algorithm slower by at least {rules.times:.0%}, or a single cell slower by at least "
-        f"{rules.cells:.0%}, with the interval above 1. Times are inconclusive if more than {MOST_DISTURBED:.0%} of the repeats "
-        "were disturbed.",
+        f"{rules.cells:.0%}, with the interval above 1. Times are inconclusive if more than {MOST_DISTURBED:.0%} of the "
+        "repeats were disturbed.",
     ]  # fmt: skip
     return "\n\n".join(part for part in parts if part) + "\n"
 
