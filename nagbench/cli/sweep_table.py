@@ -70,7 +70,7 @@ def _legend(rows: pd.DataFrame, group: str, *, several: bool, grid: bool) -> str
     elif several:
         parts.append("no ★: no winner is decided")
     if np.isfinite(rows["wall_time"].astype(float)).any():
-        parts.append("after each count: the time of that many iterations, without measurements")
+        parts.append("after the count: time of that many iterations, without measuring")
     if rows["disturbed"].any():
         parts.append(_DISTURBED)
     if (rows["solved"] < rows["of"]).any() and (rows["of"] > 1).any():
