@@ -258,11 +258,11 @@ def compare_entries(a: Entry, b: Entry, names: tuple[str, str], level: float) ->
     margin = _moved(a) + _moved(b)
     nearest = min(abs(strict.low), abs(strict.high))
     if nearest <= margin:
-        return _row(found, "undecided", _join("the difference is not larger than what more trials still change", note))
-    if abs(found.estimate) <= max(a.spread, b.spread):
         return _row(
-            found, "undecided", _join("the difference is not larger than what roundings of the start change", note)
+            found, "undecided", _join("more trials would still change the counts by as much as the difference", note)
         )
+    if abs(found.estimate) <= max(a.spread, b.spread):
+        return _row(found, "undecided", _join("rounding errors in the start change the counts by as much", note))
     return _row(found, verdict, note)
 
 
