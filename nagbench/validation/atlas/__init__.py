@@ -1,1 +1,1 @@
-"""The atlas of equivalence: algorithms that several packages ship under the same name, compared with every option."""
+"""The atlas of equivalence: algorithms that several packages ship under the same name, compared option by option."""
