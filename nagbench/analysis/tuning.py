@@ -309,7 +309,7 @@ def _score_split(tuning: pd.DataFrame, scoring: pd.DataFrame) -> dict[str, float
 
 
 def fairness(runs: pd.DataFrame, folds: int = 5) -> pd.DataFrame:
-    """Summarise for each problem and variant the cost of tuning, its chance, and how it carries over to held-out runs.
+    """Summarize for each problem and variant the cost of tuning, its chance, and how it carries over to held-out runs.
 
     Parameters
     ----------

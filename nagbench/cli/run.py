@@ -23,7 +23,7 @@ _FACTS = (
 )  # fmt: skip
 _EARLY_ENDS = {
     "converged": "the measure is 0 there",
-    "stalled": "the state does not change any more",
+    "stalled": "the state no longer changes",
     "diverged": "it diverged",
     "error": "it failed",
     "budget": "the budget is used up",

@@ -151,7 +151,7 @@ def interpolated(
 
 
 def _minimizer(centres: Floats, offsets: Floats, L: float, mu: float) -> Floats:
-    """Return x*: a centre of the least offset, and for μ > 0 (L − μ)/L·Σαᵢaᵢ with the α of x = 0 and the scale μ(L − μ)/L."""
+    """Return x*: a center of the least offset, and for μ > 0 (L − μ)/L·Σαᵢaᵢ with the α of x = 0 and the scale μ(L − μ)/L."""
     if mu == 0.0:
         return np.asarray(centres[int(np.argmin(offsets))])
     weights, rest = np.zeros(offsets.size), np.zeros(centres.shape[1])
