@@ -62,8 +62,8 @@ def scan(
     Returns
     -------
     pandas.DataFrame
-        One row for each hyperparameters, with the columns of a sweep's runs that apply: problem, optimizer, variant, mode
-        "grid", trial, the hyperparameters, tolerance, status, iterations, gradient_evaluations, residual, suboptimality,
+        One row a setting, with the columns of a sweep's runs that apply: problem, optimizer, variant, mode "grid", trial,
+        the hyperparameters, tolerance, status, iterations, gradient_evaluations, residual, suboptimality,
         at_minimum, rises, overshoot, rate, error, and the key of the cell. The same cells of a sweep have the same keys and
         counts.
 
