@@ -3,9 +3,9 @@
 On f(x) = ½λx² an algorithm that is linear and autonomous maps its whole state (iterate, query and slots) by one matrix
 T_λ. The matrix is computed by applying the update to unit vectors, so the theory holds for every such algorithm, a
 user's included, and nothing is derived by hand. An update that repeats itself after some iterations has the product of
-their matrices, and one that becomes linear and autonomous in the long run the matrix of what it becomes. The state of a library's algorithm cannot be seen. Its runs are
-observed instead, and the recurrence that its iterates obey, if there is one, takes the place of the matrix. Tests
-compare the results with the closed forms of the literature.
+their matrices, and one that becomes linear and autonomous in the long run the matrix of what it becomes. The state of a
+library's algorithm cannot be seen. Its runs are observed instead, and the recurrence that its iterates obey, if there is
+one, takes the place of the matrix. Tests compare the results with the closed forms of the literature.
 """
 
 from __future__ import annotations
