@@ -191,9 +191,10 @@ def _page(results: Mapping[str, list[dict[str, Any]]], versions: Mapping[str, st
         "public optimizer of the packages of `benchmarks/compatibility.toml` runs for 60 iterations with its defaults.",
         "*Equal to* names the forms and algorithms of nagbench whose iterates agree with it to 1e-9 of the largest",
         "coordinate on a quadratic with eigenvalues from 1 to 50, at the same values of all hyperparameters that both have,",
-        "and with its own defaults of those that only the form has and that are not tuned. *By* says what an optimizer asks for besides the",
-        "gradient, or where it is tested: `value` is f at the iterate, `closure` evaluates f and ∇f itself, `matrices`",
-        "needs a problem with blocks, and `average` has `train()` and `eval()` and is tested at the averaged point.",
+        "and with the form's defaults of those that it alone has and that are not tuned. *By* says what an optimizer asks",
+        "for besides the gradient, or where it is tested: `value` is f at the iterate, `closure` evaluates f and ∇f",
+        "itself, `matrices` needs a problem with blocks, and `average` has `train()` and `eval()` and is tested at the",
+        "averaged point.",
         "",
         f"Of {len(counted)} optimizers that need no more than parameters, gradient, value or a closure, {runs} run "
         f"({100.0 * runs / max(1, len(counted)):.1f} %).",
