@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from nagbench.core.errors import UsageError, one_line
+from nagbench.core.errors import UsageError, one_line, truncate
 from nagbench.core.text_form import parse_text
 from nagbench.engine.oracles import start_of
 from nagbench.experiments.recorded import Recorded
@@ -86,8 +86,8 @@ def read_cases(folder: Path) -> list[StoredCase]:
         return _Cases.model_validate_json(file.read_bytes()).worst_cases
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{file} is damaged{f' at {place[:200]}' * bool(place)}: {one_line(first['msg'])}") from None
+        place, said = (truncate(text, 200) for text in (".".join(map(str, first["loc"])), first["msg"]))
+        raise UsageError(f"{file} is damaged{f' at {place}' * bool(place)}: {said}") from None
     except OSError as error:
         raise UsageError(f"{file}: {one_line(error)}") from None
 

@@ -147,6 +147,7 @@ def test_the_report_shows_the_three_values_side_by_side(folder):
 
 
 def test_a_damaged_file_is_one_line_and_costs_nothing_else(folder):
+    store_case(folder, CASE)
     whole = json.loads((folder / FILE).read_text())
     whole["worst_cases"][0]["certified"] = "<script>"
     (folder / FILE).write_text(json.dumps(whole))
