@@ -1,13 +1,14 @@
 """Time to a duality gap of 1e-6 of the lasso, beside loops in NumPy: `python -m benchmarks.lasso_peers [--repeats N]`.
 
-With `--benchopt FOLDER`, a clone of https://github.com/benchopt/benchmark_lasso, and benchopt installed, the other side is that
-benchmark's own code: its data sets, its objective with the duality gap, and its solver Python-PGD.
+The loops are proximal gradient descent with and without acceleration, as the solver Python-PGD of benchopt's lasso benchmark
+makes them: dense matrices, one product with X and one with its transpose in every iteration, the step size 1/L from the
+spectral norm of X. With `--benchopt FOLDER`, a clone of https://github.com/benchopt/benchmark_lasso, and benchopt installed, that
+benchmark's own code takes their place: its solver Python-PGD, its objective with the duality gap, and its simulated data too.
 
-Otherwise the loops are proximal gradient descent with and without acceleration, as the solver Python-PGD of benchopt's lasso benchmark makes them: dense matrices, one product with X and one with its transpose in every
-iteration, the step size 1/L from the spectral norm of X. Both sides take the same data, start and step size; each first counts
-the iterations after which the duality gap of F(w) = 1/(2n)‖Xw − y‖² + λ‖w‖₁ is at most 1e-6, and these counts have to agree,
-or the exit code is 1. Then as many iterations are timed bare, without gap and callback, both sides in turns, and the least
-seconds count. Neither side's time holds the computation of L. BLAS has one thread on both sides.
+Both sides take the same data, start and step size; each first counts the iterations after which the duality gap of
+F(w) = 1/(2n)‖Xw − y‖² + λ‖w‖₁ is at most 1e-6, and these counts have to agree, or the exit code is 1. Then as many iterations
+run bare, without gap, both sides in turns, and the fewest seconds of the processor count, which other programs disturb little.
+Neither side's time holds the computation of L. BLAS has one thread on both sides.
 """
 
 from __future__ import annotations
@@ -98,10 +99,10 @@ def numpy_peer(problem: Problem, method: str) -> Peer:
     def seconds(iterations: int) -> float:
         iterates = steps(x, y, l1, METHODS[method])
         next(iterates)
-        began = time.perf_counter()
+        began = time.process_time()
         for _, _ in zip(range(iterations), iterates, strict=False):
             pass
-        return time.perf_counter() - began
+        return time.process_time() - began
 
     return Peer(count, seconds)
 
@@ -140,7 +141,7 @@ class Benchopt:
 
             def callback() -> bool:
                 going = more(len(clock))
-                clock.append(time.perf_counter() if not (clock and going) else None)
+                clock.append(time.process_time() if not (clock and going) else None)
                 return going
 
             solver.run(callback)
@@ -171,9 +172,9 @@ def compare(problem: Problem, method: str, peer: Peer, repeats: int) -> tuple[in
     least = [float("inf"), float("inf")]
     for _ in range(repeats):
         least[0] = min(least[0], peer.seconds(theirs))
-        began = time.perf_counter()
+        began = time.process_time()
         list(replay(job, 0, ours))
-        least[1] = min(least[1], time.perf_counter() - began)
+        least[1] = min(least[1], time.process_time() - began)
     return theirs, ours, least[0], least[1]
 
 

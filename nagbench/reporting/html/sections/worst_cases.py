@@ -18,14 +18,15 @@ _COLUMNS = (
     Column(name="mode"),
     Column(name="method"),
     Column(name="N", numeric=True),
-    Column(name="of iteration N"),
+    Column(name="quantity"),
     *(Column(name=name, numeric=True) for name in _NUMBERS),
-    Column(name="exceeds"),
+    Column(name="remarks"),
 )
 _CAPTION = (
-    "“Certified” is the exact worst case of the algorithm with these hyperparameters over all functions of a class that holds "
-    "the problem, from performance estimation by PEPit, for the constants of the problem and the start of the run; “published” "
-    "is the bound of the literature. Of several runs of a method the one nearest to its worst case is shown."
+    "The quantity after N iterations. “Certified” is the exact worst case of the algorithm with these hyperparameters over all "
+    "functions of a class that holds the problem, from performance estimation by PEPit, for the constants of the problem and "
+    "the start of the run; “published” is the bound of the literature. Of several runs of a method the one nearest to its worst "
+    "case is shown."
 )
 
 
@@ -44,17 +45,18 @@ def worst_case_parts(context: ReportContext) -> Iterator[Part]:
             )
         return
     exceeding = int(table["verdict"].str.contains("exceeds").sum())
+    columns = _COLUMNS if table["verdict"].any() else _COLUMNS[:-1]
     yield Table(
         id=context.ids("table", "worst-cases"),
         label="Measured, certified and published",
         data=table,
-        columns=_COLUMNS,
+        columns=columns,
         caption=(_CAPTION, f"Rows in which one exceeds another: {exceeding} of {len(table)}."),
-        rows=tuple(_row(row, context) for row in table.to_dict("records")),
+        rows=tuple(_row(row, context, len(columns)) for row in table.to_dict("records")),
     )
 
 
-def _row(row: Mapping[Any, Any], context: ReportContext) -> TableRow:
+def _row(row: Mapping[Any, Any], context: ReportContext, column_count: int) -> TableRow:
     entries = (
         TableCell(text=row["task"], link=context.links.get(row_key(row), "")),
         TableCell(text=row["mode"]),
@@ -67,4 +69,6 @@ def _row(row: Mapping[Any, Any], context: ReportContext) -> TableRow:
         ),
         TableCell(text=row["verdict"], css="why"),
     )
-    return TableRow(method=context.methods.get(row["method"]), task=context.tasks.get(row["task"]), entries=entries)
+    return TableRow(
+        method=context.methods.get(row["method"]), task=context.tasks.get(row["task"]), entries=entries[:column_count]
+    )
