@@ -315,9 +315,16 @@ def composite(probe: AlgorithmProbe) -> Finding:
     tuning = textbook_hyperparameters(method, problem.smoothness, problem.strong_convexity or 0.0)
     chosen = probe.optimizer if tuning is None else Optimizer(method, tuning)
     done = run(problem, chosen, tolerance=1e-8, budget=20_000, engine="python")
-    if done.status != "converged":
-        return failed(f"on a quadratic in a box it ends {done.status} after {done.iterations} iterations {done.error}")
-    return passed(f"meets a gradient mapping of 1e-8 on a quadratic in a box in {done.iterations} iterations")
+    k = done.iterations
+    if done.status == "converged":
+        return passed(f"meets a gradient mapping of 1e-8 on a quadratic in a box in {k} iterations")
+    if done.status == "budget":
+        # Averages of iterates approach an edge of the box as 1/k² only, and no faster is promised.
+        assert problem.minimum is not None and problem.minimizers is not None
+        height, away = done.value - problem.minimum, problem.start - problem.minimizers[0]
+        if height <= 4.0 * problem.smoothness * float(away @ away) / k**2:
+            return passed(f"F − F* = {height:.3g} ≤ 4L‖x₀ − x*‖²/k² on a quadratic in a box in k = {k} iterations")
+    return failed(f"on a quadratic in a box it ends {done.status} after {k} iterations {done.error}")
 
 
 def _convex_optimizer(method: Method, L: float) -> Optimizer | None:

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from nagbench import Optimizer
+from nagbench.core.asking import ask_gradient
 from nagbench.optimizers.algorithm import Method
 from nagbench.optimizers.hyperparameters import Hyperparameter, fraction, step_size
 from nagbench.optimizers.registry import find_algorithm
 from nagbench.validation.checks import check_method
+from nagbench.validation.checks.methods import AlgorithmProbe, composite
 
 STEP = step_size(0.01, tuning=(1e-2, 4.0), unit="1/L")
 MOMENTUM = fraction(0.9, tuning=(0.0, 0.999))
@@ -203,3 +205,22 @@ def test_values_that_are_given_are_the_ones_that_are_checked():
 def test_a_method_that_could_be_autonomous_is_told_so():
     told = findings(Optimizer(replace(sound().method, autonomous=False)))["autonomous"]
     assert (told.status, told.detail.partition(":")[2]) == ("passed", " a stall will go unseen")
+
+
+def stays_outside(k, oracle, gradient, iterate, query, slots, hyper):
+    ask_gradient(oracle, iterate, gradient)
+    for i in range(iterate.size):
+        iterate[i] -= hyper[0] * gradient[i]
+
+
+class TestComposite:
+    """Proximal steps on a quadratic in a box, also of a method that promises 1/k² and no more."""
+
+    @pytest.mark.parametrize(("name", "said"), [("fista-monotone", "mapping of 1e-8"), ("ac-sa", "≤ 4L‖x₀ − x*‖²/k²")])
+    def test_sound_methods_pass(self, name, said):
+        found = composite(AlgorithmProbe(Optimizer(find_algorithm(name)), 0))
+        assert (found.status, said in found.detail) == ("passed", True)
+
+    def test_one_that_takes_no_proximal_step_fails(self):
+        planted = replace(find_algorithm("ac-sa"), update=stays_outside, theory=None)
+        assert composite(AlgorithmProbe(Optimizer(planted), 0)).status == "failed"
