@@ -2,8 +2,9 @@
 
 The loops are proximal gradient descent with and without acceleration, as the solver Python-PGD of benchopt's lasso benchmark
 makes them: dense matrices, one product with X and one with its transpose in every iteration, the step size 1/L from the
-spectral norm of X. With `--benchopt FOLDER`, a clone of https://github.com/benchopt/benchmark_lasso, and benchopt installed, that
-benchmark's own code takes their place: its solver Python-PGD, its objective with the duality gap, and its simulated data too.
+spectral norm of X. With `--benchopt FOLDER`, a clone of https://github.com/benchopt/benchmark_lasso, and benchopt installed,
+that benchmark's own code takes their place: its solver Python-PGD, its objective with the duality gap, and its simulated data
+too.
 
 Both sides take the same data, start and step size; each first counts the iterations after which the duality gap of
 F(w) = 1/(2n)‖Xw − y‖² + λ‖w‖₁ is at most 1e-6, and these counts have to agree, or the exit code is 1. Then as many iterations

@@ -25,8 +25,8 @@ _COLUMNS = (
 _CAPTION = (
     "The quantity after N iterations. “Certified” is the exact worst case of the algorithm with these hyperparameters over all "
     "functions of a class that holds the problem, from performance estimation by PEPit, for the constants of the problem and "
-    "the start of the run; “published” is the bound of the literature. Of several runs of a method the one nearest to its worst "
-    "case is shown."
+    "the start of the run; “published” is the bound of the literature. Of several runs of a method the one nearest to its "
+    "worst case is shown."
 )
 
 
