@@ -75,7 +75,7 @@ def test_a_map_without_a_converged_cell_is_still_a_map(cells):
 
 
 def test_what_is_no_grid_is_refused(cells):
-    with pytest.raises(nagbench.UsageError, match="no full grid"):
+    with pytest.raises(nagbench.UsageError, match="do not form a full grid"):
         plot_sensitivity_map(cells.iloc[1:])
     with pytest.raises(nagbench.UsageError, match="two hyperparameters"):
         plot_sensitivity_map(cells[cells["momentum"] == 0.0])
