@@ -97,12 +97,12 @@ def store_case(folder: Path, found: WorstCase) -> StoredCase:
     name, given = parse_text(found.optimizer)
     known = lookup_algorithm(name).hyperparameters
     powers = {key: -1 if known[key].unit == "1/L" else _POWERS.get(key, 0) for key in given if key in known}
-    case = StoredCase(
-        optimizer=name, hyperparameters=given, powers={key: power for key, power in powers.items() if power},
-        function_class=found.function_class, iterations=found.iterations, smoothness=found.L, strong_convexity=found.mu,
-        measure=found.measure, start=found.start, certified=found.certified,
-        published=None if math.isnan(found.published) else found.published,
-    )  # fmt: skip
+    case = StoredCase.model_validate({
+        "optimizer": name, "hyperparameters": given, "powers": {key: power for key, power in powers.items() if power},
+        "function_class": found.function_class, "iterations": found.iterations, "smoothness": found.L,
+        "strong_convexity": found.mu, "measure": found.measure, "start": found.start, "certified": found.certified,
+        "published": None if math.isnan(found.published) else found.published,
+    })  # fmt: skip
     kept = [other for other in read_cases(folder) if not other.same_question(case)]
     text = json.dumps({"worst_cases": [each.model_dump() for each in [*kept, case]]}, indent=2)
     write_file(folder / FILE, f"{text}\n".encode())
