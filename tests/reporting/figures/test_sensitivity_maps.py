@@ -102,7 +102,7 @@ def _schedules(*given):
 
 def test_a_schedule_is_no_axis_of_a_map():
     cells = _schedules({"schedule": "cosine"}, {"schedule": "inverse"})
-    with pytest.raises(nagbench.UsageError, match="numbers, which schedule is not"):
+    with pytest.raises(nagbench.UsageError, match="numeric hyperparameters, and schedule is not one"):
         map_axes(cells)
 
 
