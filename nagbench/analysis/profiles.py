@@ -122,11 +122,13 @@ def coverage(work: pd.DataFrame) -> pd.DataFrame:
         instances = len(kept[_INSTANCE].drop_duplicates())
         rows.append(
             {
-                "mode": mode, "methods": group["method"].nunique(), "instances": instances,
+                "mode": mode,
+                "methods": group["method"].nunique(),
+                "instances": instances,
                 "problems": kept["task"].nunique(),
                 "left_out": len(group[_INSTANCE].drop_duplicates()) - instances,
             }
-        )  # fmt: skip
+        )
     return pd.DataFrame(rows, columns=["mode", "methods", "instances", "problems", "left_out"])
 
 

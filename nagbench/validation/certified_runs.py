@@ -97,12 +97,21 @@ def store_case(folder: Path, found: WorstCase) -> StoredCase:
     name, given = parse_text(found.optimizer)
     known = lookup_algorithm(name).hyperparameters
     powers = {key: -1 if known[key].unit == "1/L" else _POWERS.get(key, 0) for key in given if key in known}
-    case = StoredCase.model_validate({
-        "optimizer": name, "hyperparameters": given, "powers": {key: power for key, power in powers.items() if power},
-        "function_class": found.function_class, "iterations": found.iterations, "smoothness": found.L,
-        "strong_convexity": found.mu, "measure": found.measure, "start": found.start, "certified": found.certified,
-        "published": None if math.isnan(found.published) else found.published,
-    })  # fmt: skip
+    case = StoredCase.model_validate(
+        {
+            "optimizer": name,
+            "hyperparameters": given,
+            "powers": {key: power for key, power in powers.items() if power},
+            "function_class": found.function_class,
+            "iterations": found.iterations,
+            "smoothness": found.L,
+            "strong_convexity": found.mu,
+            "measure": found.measure,
+            "start": found.start,
+            "certified": found.certified,
+            "published": None if math.isnan(found.published) else found.published,
+        }
+    )
     kept = [other for other in read_cases(folder) if not other.same_question(case)]
     text = json.dumps({"worst_cases": [each.model_dump() for each in [*kept, case]]}, indent=2)
     write_file(folder / FILE, f"{text}\n".encode())
@@ -118,9 +127,13 @@ class _Bounds(NamedTuple):
 
 
 def runs_beside(
-    rows: pd.DataFrame, settings: Sequence[str], curves: pd.DataFrame, plan: pd.DataFrame, recorded: Recorded,
+    rows: pd.DataFrame,
+    settings: Sequence[str],
+    curves: pd.DataFrame,
+    plan: pd.DataFrame,
+    recorded: Recorded,
     cases: Sequence[StoredCase],
-) -> pd.DataFrame:  # fmt: skip
+) -> pd.DataFrame:
     """Compare the runs that certified worst cases concern with these.
 
     Parameters
@@ -226,9 +239,13 @@ def _line(
     measured = measured - problem.minimum if case.measure == "value" else measured**2
     names = {name: row[name] for name in ("task", "mode", "method", "cell")}
     return names | {
-        "N": case.iterations, "measure": case.measure, "measured": measured, "certified": bounds.certified,
-        "published": bounds.published, "verdict": "; ".join(_verdicts(measured, bounds)),
-    }  # fmt: skip
+        "N": case.iterations,
+        "measure": case.measure,
+        "measured": measured,
+        "certified": bounds.certified,
+        "published": bounds.published,
+        "verdict": "; ".join(_verdicts(measured, bounds)),
+    }
 
 
 def _verdicts(measured: float, bounds: _Bounds) -> Iterator[str]:

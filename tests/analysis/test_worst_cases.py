@@ -101,10 +101,14 @@ def test_every_bound_says_where_it_is_proved_and_falls_from_there_to_there(name,
 @pytest.mark.parametrize(
     ("name", "values", "measure"),
     [
-        ("silver-steps", {}, "value"), ("ogm", {"horizon": 60}, "value"), ("ogm-g", {"horizon": 60}, "gradient"),
-        ("item", {"q": 0.5}, "distance"), ("item", {"q": 0.5}, "value"), ("optista", {"horizon": 60}, "value"),
+        ("silver-steps", {}, "value"),
+        ("ogm", {"horizon": 60}, "value"),
+        ("ogm-g", {"horizon": 60}, "gradient"),
+        ("item", {"q": 0.5}, "distance"),
+        ("item", {"q": 0.5}, "value"),
+        ("optista", {"horizon": 60}, "value"),
     ],
-)  # fmt: skip
+)
 def test_no_run_needs_more_than_what_suffices(problem, name, values, measure):
     optimizer = nagbench.optimizer(name, step_size=1 / L, **values)
     most = iterations_at_most(problem, optimizer, measure, 0.3, problem.start)

@@ -33,12 +33,26 @@ def beside(tmp_path, case, problem, text, **change):
     optimizer = nagbench.optimizer(text)
     run = nagbench.run(problem, optimizer, budget=N, tolerance=1e-300, path=True, engine="python")
     gradients = [np.linalg.norm(problem.gradient(x)) for x in run.path]
-    curve = pd.DataFrame({
-        "cell": "c", "iteration": range(len(run.path)), "value": problem.values(run.path), "gradient_norm": gradients,
-        "distance": np.sqrt(((run.path[:, None] - problem.minimizers) ** 2).sum(axis=2).min(axis=1)),
-    })  # fmt: skip
-    row = {"cell": "c", "task": problem.name, "mode": "given", "method": text, "optimizer": optimizer.name,
-           "oracle": "exact", "start": 0, **optimizer.hyperparameters, **change}  # fmt: skip
+    curve = pd.DataFrame(
+        {
+            "cell": "c",
+            "iteration": range(len(run.path)),
+            "value": problem.values(run.path),
+            "gradient_norm": gradients,
+            "distance": np.sqrt(((run.path[:, None] - problem.minimizers) ** 2).sum(axis=2).min(axis=1)),
+        }
+    )
+    row = {
+        "cell": "c",
+        "task": problem.name,
+        "mode": "given",
+        "method": text,
+        "optimizer": optimizer.name,
+        "oracle": "exact",
+        "start": 0,
+        **optimizer.hyperparameters,
+        **change,
+    }
     plan = pd.DataFrame([{"cell": "c", "problem_spec": canonical(problem.spec)}])
     rows = pd.DataFrame([row])
     table = runs_beside(rows, list(optimizer.hyperparameters), curve, plan, Recorded(), read_cases(folder))
@@ -119,8 +133,9 @@ def test_a_case_takes_the_place_of_the_same_question(tmp_path):
     store_case(tmp_path, replace(CASE, iterations=11))
     store_case(tmp_path, replace(CASE, certified=0.5, published=math.nan))
     assert [(case.iterations, case.certified, case.published) for case in read_cases(tmp_path)] == [
-        (11, WORST, WORST), (N, 0.5, None),
-    ]  # fmt: skip
+        (11, WORST, WORST),
+        (N, 0.5, None),
+    ]
 
 
 @pytest.fixture(scope="module")

@@ -118,35 +118,37 @@ def query(probe: AlgorithmProbe) -> Finding:
     """
     for k, arrays in enumerate(probe.states()):
         if probe.method.look_ahead:
-            before = arrays["query"].copy()
+            before = arrays["y"].copy()
             probe.step(k, arrays)
-            if (arrays["query"] == before).any():
-                still = int(np.argmax(arrays["query"] == before))
-                return failed(f"look_ahead is set, but iteration {k} does not write coordinate {still} of query")
+            if (arrays["y"] == before).any():
+                still = int(np.argmax(arrays["y"] == before))
+                return failed(
+                    f"look_ahead is set, but iteration {k} does not write coordinate {still} of the query point"
+                )
             continue
         expected = {name: array.copy() for name, array in arrays.items()}
         probe.step(k, expected)
-        arrays["query"][:] = np.nan
+        arrays["y"][:] = np.nan
         probe.step(k, arrays)
         if not np.array_equal(arrays["iterate"], expected["iterate"], equal_nan=True):
             return failed(
-                f"look_ahead is not set, but iteration {k} reads query; what it remembers belongs in the slots"
+                f"look_ahead is not set, but iteration {k} reads the query point; what it remembers belongs in its state"
             )
-        if not np.isnan(arrays["query"]).all():
-            return failed(f"look_ahead is not set, but iteration {k} writes to query")
+        if not np.isnan(arrays["y"]).all():
+            return failed(f"look_ahead is not set, but iteration {k} writes to the query point")
     return passed()
 
 
 def slots(probe: AlgorithmProbe) -> Finding:
     """Check that exactly the declared slots are used."""
     declared, arrays = probe.method.slots, probe.arrays()
-    arrays["slots"] = np.vstack([arrays["slots"], np.full((1, DIMENSION), 7.0)])
+    arrays["state"] = np.vstack([arrays["state"], np.full((1, DIMENSION), 7.0)])
     for k in range(STEPS):
         probe.step(k, arrays)
-    if not (arrays["slots"][declared] == 7.0).all():
+    if not (arrays["state"][declared] == 7.0).all():
         return failed(f"slots={declared} is declared, but slot {declared} is written")
     for slot in range(declared):
-        if not arrays["slots"][slot].any():
+        if not arrays["state"][slot].any():
             return failed(f"slots={declared} is declared, but slot {slot} is never written")
     probe.iterates()
     return passed(f"{declared} used")
@@ -167,7 +169,7 @@ def autonomous(probe: AlgorithmProbe) -> Finding:
         ends = [{name: array.copy() for name, array in arrays.items()} for _ in range(3)]
         for end, at in zip(ends, (k, k + 1, 1000 * k + 17), strict=True):
             probe.step(k, end, at)
-        if any(not np.array_equal(end[name], ends[0][name]) for end in ends for name in ("iterate", "query", "slots")):
+        if any(not np.array_equal(end[name], ends[0][name]) for end in ends for name in ("iterate", "y", "state")):
             depends = k
             break
     if probe.method.autonomous and depends is not None:
@@ -293,8 +295,12 @@ def theory(probe: AlgorithmProbe) -> Finding:
     if convex is not None:
         flat = run(
             make_problem("quadratic", eigenvalues=[0.0, 0.5, L], start=[1.0, 1.0, 1.0]),
-            convex, tolerance=1e-3, relative=True, budget=_BUDGET, engine="python",
-        )  # fmt: skip
+            convex,
+            tolerance=1e-3,
+            relative=True,
+            budget=_BUDGET,
+            engine="python",
+        )
         if flat.status != "converged":
             return failed(f"with theory({L:g}, 0) it ends {flat.status} after {flat.iterations} iterations")
     return passed(f"converges in {done.iterations} iterations to a relative ‖∇f‖ of 1e-8 with L = {L:g}, μ = {mu:g}")
@@ -363,12 +369,23 @@ CHECKS: Mapping[str, MethodCheck] = {
 }  # fmt: skip
 # A session hides its state and runs in Python only, so the checks of arrays and engines do not apply.
 OF_SESSIONS: Mapping[str, MethodCheck] = {
-    "hyperparameters": hyperparameters, "output": output, "determinism": determinism, "state": state, "use": use,
-    "gradient": gradient, "coordinates": coordinates, "bowl": bowl, "theory": theory,
-}  # fmt: skip
+    "hyperparameters": hyperparameters,
+    "output": output,
+    "determinism": determinism,
+    "state": state,
+    "use": use,
+    "gradient": gradient,
+    "coordinates": coordinates,
+    "bowl": bowl,
+    "theory": theory,
+}
 # An update that asks cannot be given made-up gradients, so it is only run.
 OF_ASKING: Mapping[str, MethodCheck] = {
-    "hyperparameters": hyperparameters, "determinism": repeats, "engines": engines, "bowl": bowl, "theory": theory,
+    "hyperparameters": hyperparameters,
+    "determinism": repeats,
+    "engines": engines,
+    "bowl": bowl,
+    "theory": theory,
     "composite": composite,
-}  # fmt: skip
+}
 OF_DRIVERS: Mapping[str, MethodCheck] = {"hyperparameters": hyperparameters, "bowl": bowl}

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from nagbench.analysis.formatting import number, whole
-from nagbench.analysis.theory import beside
+from nagbench.analysis.theory import theory_table
 from nagbench.core.errors import one_line
 from nagbench.reporting.context import ReportContext, row_key
 from nagbench.reporting.html.parts import Column, Paragraph, Part, Section, Table, TableCell, TableRow
@@ -49,7 +49,7 @@ def _theory(context: ReportContext) -> Iterator[Part]:
     typical = context.typical
     shown = context.ordered.merge(typical[["cell", "tolerance", "variant", "mode"]].head(_MOST_ROWS))
     try:
-        table = beside(shown, context.plan, context.recorded)
+        table = theory_table(shown, context.plan, context.recorded)
     except Exception as error:
         # A problem that cannot be loaded here, say because its module is missing, must not cost the page.
         yield Paragraph(text=f"Theory cannot be compared with these runs here: {one_line(error)}")
