@@ -341,7 +341,7 @@ def _describe_residuals(table: pd.DataFrame, task: str) -> str:
 def describe_end(row: Mapping[Any, Any]) -> str:
     """Say how far a row of `summary` came that did not solve its task: f − f* if it ended elsewhere, else its measure."""
     if row["status"] == ELSEWHERE:
-        return f"f − f* = {number(row['suboptimality'])}"
+        return f"met the tolerance, but f − f* = {number(row['suboptimality'])}"
     return f"{measure_sign(str(row['measure']), relative=bool(row['relative']))} = {number(row['residual'])}"
 
 
