@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from nagbench.core.errors import UsageError, unknown_name
+from nagbench.experiments.minima import KNOWN, SEEN
 from nagbench.problems.problem import Floats
 
 Cost = Literal["iterations", "evaluations"]
-KNOWN, SEEN = "minimum", "best value seen"
 _NAMES = ["task", "mode", "method"]
 _COLUMNS = [*_NAMES, "optimizer", "budget", "best", "low", "high", "runs", "above"]
 

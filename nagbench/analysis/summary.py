@@ -25,7 +25,7 @@ _NAMES = ["task", "mode", "method"]
 _OTHERS = (
     "cell", "variant", "engine", "mode", "replicate", "trial", "selected", "start", "seed", "status", "iterations", "value",
     "residual", "gradient_evaluations", "value_evaluations", "gradient_norm", "rises", "overshoot", "rate",
-    "predicted_iterations", "error", "problem", "suboptimality", "at_minimum",
+    "predicted_iterations", "error", "problem", "suboptimality", "at_minimum", "overshoot_to",
 )  # fmt: skip
 _FACTS = ["family", "optimizer", "library", "tested_at", "budget", "tolerance"]
 

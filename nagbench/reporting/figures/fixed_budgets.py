@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from nagbench.analysis.fixed_budgets import KNOWN
+from nagbench.experiments.minima import KNOWN
 from nagbench.reporting.figures.plot_data import Axis, Line, PlotData, log_ticks
 from nagbench.reporting.figures.style import format_power_of_ten, format_tick, style_of
 

@@ -8,8 +8,9 @@ import math
 import numpy as np
 import pandas as pd
 
-from nagbench.analysis.fixed_budgets import SEEN, fixed_budgets
+from nagbench.analysis.fixed_budgets import fixed_budgets
 from nagbench.analysis.formatting import number, whole
+from nagbench.experiments.minima import SEEN
 from nagbench.reporting.context import ReportContext
 from nagbench.reporting.figures.fixed_budgets import budget_data
 from nagbench.reporting.figures.style import style_of

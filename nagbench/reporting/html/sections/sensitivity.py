@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from nagbench.analysis.formatting import listed, number, whole
-from nagbench.analysis.sensitivity import by_setting, settings_of
+from nagbench.analysis.sensitivity import settings_of
 from nagbench.analysis.theory import boundaries
 from nagbench.core.errors import UsageError
 from nagbench.reporting.context import ReportContext
@@ -111,9 +111,8 @@ def _parallel_figures(context: ReportContext) -> Iterator[Figure]:
 
 def _parallel_panels(shown: pd.DataFrame, context: ReportContext) -> Iterator[Panel]:
     """Yield the panels of one mode, of which these rows are shown."""
-    runs = context.ordered.merge(shown[_NAMED].drop_duplicates())
-    names = settings_of(runs)
-    for key, trials in by_setting(runs).groupby(_NAMED, sort=False):
+    names = [name for name in settings_of(context.runs) if name in context.trials]
+    for key, trials in context.trials.merge(shown[_NAMED].drop_duplicates()).groupby(_NAMED, sort=False):
         rows = shown[(shown[_NAMED] == list(key)).all(axis=1)]
         varied = [name for name in names if _varies(trials[name])]
         if len(varied) > 2:

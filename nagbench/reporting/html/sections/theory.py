@@ -40,9 +40,8 @@ def section(context: ReportContext) -> Section | None:
     typical = context.typical
     if typical.empty or "problem_spec" not in context.plan:
         return None
-    shown = context.ordered.merge(typical[["cell", "tolerance", "variant", "mode"]].head(_MOST_ROWS))
     try:
-        table = beside(shown, context.plan, context.recorded)
+        table = beside(typical[list(context.runs)].head(_MOST_ROWS), context.plan, context.recorded)
     except Exception as error:
         # A problem that cannot be loaded here, say because its module is missing, must not cost the page.
         part: Part = Paragraph(text=f"Theory cannot be compared with these runs here: {one_line(error)}")

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from nagbench.analysis.formatting import number
-from nagbench.analysis.sensitivity import by_setting
-from nagbench.analysis.tuning import by_trials, importance
+from nagbench.analysis.sensitivity import settings_of
+from nagbench.analysis.tuning import by_trials, importance_of
 from nagbench.reporting.context import ReportContext
 from nagbench.reporting.figures.profiles import step_corners
 from nagbench.reporting.figures.tuning import thin_dots, trials_data
@@ -29,15 +29,14 @@ def section(context: ReportContext) -> Section | None:
     tuned = context.ordered[context.ordered["mode"] == "tuned"]
     if tuned.empty or tuned["trial"].nunique() < _FEWEST_TRIALS:
         return None
+    settings = context.trials[context.trials["mode"] == "tuned"]
     shown = context.rows[context.rows["mode"] == "tuned"].drop_duplicates(_KEYS)
     names = shown.loc[shown["task"].isin(list(context.tasks)[:_MOST_TASKS]), [*_KEYS, "task", "method", "optimizer"]]
-    tuned = tuned.merge(names[_KEYS])
-    if tuned.empty:
+    settings = settings.merge(names, on=[*_KEYS, "optimizer"])
+    if settings.empty:
         return None
-    best, settings, shares = (
-        table.merge(names, on=[*_KEYS, "optimizer"])
-        for table in (by_trials(tuned), by_setting(tuned), importance(tuned))
-    )
+    best = by_trials(tuned.merge(names[_KEYS])).merge(names, on=[*_KEYS, "optimizer"])
+    shares = importance_of(settings, settings_of(tuned)).merge(names, on=[*_KEYS, "optimizer"])
     parts: list[Part] = [_table(shares, settings, context)]
     converged = [(str(task), rows) for task, rows in settings.groupby("task", sort=False) if _any_converged(rows)]
     if converged:
