@@ -137,7 +137,11 @@ class Sweep(Results):
         ...     out="results/budgets",
         ... )
         >>> sweep.fixed_budgets([10, 100])[["method", "budget", "best"]].round(3)
-                     method  budget   best
+                     method  budget    best
+        0  gradient-descent    10.0  35.218
+        1  gradient-descent   100.0   0.926
+        2          nesterov    10.0   0.981
+        3          nesterov   100.0   0.000
         """
         from nagbench.analysis.fixed_budgets import fixed_budgets
         from nagbench.analysis.summary import selected

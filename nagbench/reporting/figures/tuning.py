@@ -81,7 +81,7 @@ def _apart(run: pd.DataFrame) -> Any:
     """Return the index of the first dot in each square of a grid, which is made coarser until few enough remain."""
     side = _HIDDEN
     while True:
-        squares = pd.DataFrame({"x": run["across"] // side, "y": run["up"] // side})
+        squares = pd.DataFrame({"x": run["across"] // side, "y": run["up"] // side, "lost": np.isinf(run["y"])})
         first = ~squares.duplicated()
         if first.sum() <= _MOST_DOTS:
             return run.index[first]

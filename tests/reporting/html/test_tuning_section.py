@@ -74,8 +74,8 @@ def test_dots_that_hide_one_another_are_drawn_once_and_the_best_stays() -> None:
         left = kept[kept["method"] == method]
         assert left["y"].min() == run["y"].min()
         lost, still = (np.log10(each.loc[np.isinf(each["y"]), "x"]) for each in (run, left))
-        assert still.min() - lost.min() < 0.4
-        assert lost.max() - still.max() < 0.4
+        assert still.min() - lost.min() < 0.6
+        assert lost.max() - still.max() < 0.6
     few = rows.head(5).assign(x=[1e-4, 1e-3, 1e-2, 1e-1, 1.0])
     assert thin_dots(few).equals(few)
 
