@@ -167,7 +167,8 @@ def _entries(
 def _counted(rows: pd.DataFrame) -> pd.DataFrame:
     """Return what names a run, and its ``count``, infinite where it did not converge."""
     names = [*GROUP, "tolerance", "trial", "start", "seed"]
-    return rows[names].assign(count=rows["iterations"].astype(float).where(solved(rows), np.inf))
+    counts = rows.get("iterations", pd.Series(np.nan, rows.index)).astype(float)
+    return rows[names].assign(count=counts.where(solved(rows), np.inf))
 
 
 def _entry(rows: pd.DataFrame, held: pd.DataFrame | None, won: pd.DataFrame | None, spread: float) -> Entry:
