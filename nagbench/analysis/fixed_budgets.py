@@ -14,7 +14,7 @@ from nagbench.problems.problem import Floats
 
 Cost = Literal["iterations", "evaluations"]
 _NAMES = ["task", "mode", "method"]
-_COLUMNS = [*_NAMES, "optimizer", "budget", "best", "low", "high", "runs", "above"]
+_COLUMNS = [*_NAMES, "optimizer", "budget", "best", "low", "high", "runs", "ended", "above"]
 
 
 def fixed_budgets(
@@ -37,8 +37,9 @@ def fixed_budgets(
     -------
     DataFrame
         One row for each task, mode, method and ``budget``: ``best``, the median over the ``runs`` (starts and seeds) of the
-        least f − f* among the recorded iterations up to N, at least 0; ``low`` and ``high``, its quartiles. ``above`` says
-        what is subtracted from f: the known "minimum", or the "best value seen" in any of the task's curves.
+        least f − f* among the recorded iterations up to N, at least 0; ``low`` and ``high``, its quartiles; ``ended``, how
+        many of the runs ended before N. ``above`` says what is subtracted from f: the known "minimum", or the "best value
+        seen" in any of the task's curves.
 
     Raises
     ------
@@ -74,9 +75,11 @@ def fixed_budgets(
         minimum, above = _reference(of_task, paths)
         wanted = _powers_of_ten(paths) if budgets is None else np.asarray(budgets, float)
         for names, run in of_task.groupby(_NAMES[1:], sort=False):
-            heights = [_best_until(*paths[cell], wanted) for cell in run["cell"].astype(str).unique() if cell in paths]
-            if heights:
-                table = _quartiles(np.maximum(np.stack(heights) - minimum, 0.0), wanted)
+            known = [paths[cell] for cell in run["cell"].astype(str).unique() if cell in paths]
+            if known:
+                heights = np.stack([_best_until(cost, least, wanted) for cost, least in known])
+                lengths = np.array([cost[-1] for cost, _ in known])
+                table = _quartiles(np.maximum(heights - minimum, 0.0), lengths, wanted)
                 facts = dict(zip(_NAMES[1:], names, strict=True)) | {
                     "optimizer": run["optimizer"].iloc[0],
                     "above": above,
@@ -115,9 +118,12 @@ def _best_until(cost: Floats, least: Floats, budgets: Floats) -> Floats:
     return least[np.maximum(np.searchsorted(cost, budgets, side="right") - 1, 0)]
 
 
-def _quartiles(heights: Floats, budgets: Floats) -> pd.DataFrame:
+def _quartiles(heights: Floats, lengths: Floats, budgets: Floats) -> pd.DataFrame:
     """Return the median and the quartiles over the runs (rows), which are runs' own heights: infinite ones have no mean."""
     low, high = (np.quantile(heights, share, axis=0, method="inverted_cdf") for share in (0.25, 0.75))
     with np.errstate(invalid="ignore"):
         median = np.median(heights, axis=0)
-    return pd.DataFrame({"budget": budgets, "best": median, "low": low, "high": high, "runs": len(heights)})
+    ended = (lengths[:, None] < budgets).sum(axis=0)
+    return pd.DataFrame(
+        {"budget": budgets, "best": median, "low": low, "high": high, "runs": len(heights), "ended": ended}
+    )

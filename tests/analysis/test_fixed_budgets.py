@@ -83,6 +83,8 @@ def test_medians_keep_the_best_and_what_ended_keeps_what_it_had() -> None:
     assert found["best"].tolist() == [7.0, 7.0, 3.0, 3.0]
     assert found["low"].tolist() == [2.0, 2.0, 1.0, 1.0]
     assert found["high"].tolist() == [8.0, 8.0, 7.0, 7.0]
+    # Run b ended at iteration 1, all others at 3.
+    assert found["ended"].tolist() == [0, 1, 1, 3]
     by_cost = fixed_budgets(rows, curves, [1, 2, 6], by="evaluations")
     # Two evaluations an iteration: 1 pays for none, 2 for one, 6 for three.
     assert by_cost["best"].tolist() == [8.0, 7.0, 3.0]

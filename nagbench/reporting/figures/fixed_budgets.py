@@ -40,6 +40,7 @@ def budget_data(rows: pd.DataFrame) -> PlotData:
         y=Axis(height_name(rows), "log", low, high, log_ticks(low, high, format_power_of_ten)),
         lines=lines,
         size=_SIZE,
+        mark_every_point=True,
         title=f"{rows['task'].iloc[0]}, {rows['mode'].iloc[0]}",
     )
 

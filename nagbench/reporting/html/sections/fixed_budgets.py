@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Mapping
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from nagbench.analysis.fixed_budgets import fixed_budgets
@@ -21,9 +22,9 @@ from nagbench.reporting.html.series import method_legend, method_series
 # Nobody looks at the figures of more problems.
 _MOST_TASKS = 24
 _CAPTION = (
-    "Bold is the least of a row, which is no verdict.",
-    "Medians over starts and seeds of the least f − f* among the recorded iterations up to N. A run that ended earlier, for "
-    "one because it met the tolerance, keeps what it had reached.",
+    "In brackets: the run had ended before, for one because it met the tolerance, and keeps what it had reached. Bold is the "
+    "least of a row in which all were still running, which is no verdict.",
+    "Medians over starts and seeds of the least f − f* among the recorded iterations up to N.",
 )
 _SEEN = "Where f* is not known (~), the best value seen in any shown run takes its place."
 
@@ -61,7 +62,7 @@ def _figure(mode: str, rows: pd.DataFrame, context: ReportContext) -> Figure:
         legend=method_legend(rows, context),
         panels=tuple(_panel(name, str(task), of_task, context) for task, of_task in rows.groupby("task", sort=False)),
         lead=f"The best f − f* that each algorithm has reached after N iterations, {mode} hyperparameters.",
-        caption=("Further down is better.", *_CAPTION[1:]),
+        caption=("Further down is better. A run that has ended keeps what it had reached.", *_CAPTION[1:]),
     )
 
 
@@ -100,14 +101,17 @@ def _table(mode: str, rows: pd.DataFrame, context: ReportContext) -> Table:
 
 
 def _row(task: str, budget: float, rows: pd.DataFrame, methods: list[str], context: ReportContext) -> TableRow:
-    heights = dict(zip(rows["method"], rows["best"].astype(float), strict=True))
-    mark = "~" if rows["above"].iloc[0] == SEEN else ""
-    least = min(heights.values())
-    cells = (_cell(heights[name], least, mark) if name in heights else TableCell(text="·") for name in methods)
+    found = {str(row["method"]): row for row in rows.to_dict("records")}
+    running = all(2 * row["ended"] <= row["runs"] for row in found.values())
+    least = float(rows["best"].min()) if running else -math.inf
+    cells = (_cell(found[name], least) if name in found else TableCell(text="·") for name in methods)
     head = (TableCell(text=task), TableCell(text=whole(budget), value=float(budget)))
     return TableRow(entries=(*head, *cells), task=context.tasks.get(task))
 
 
-def _cell(height: float, least: float, mark: str) -> TableCell:
-    text = mark + number(float(f"{height:.3g}")) if np.isfinite(height) else "not finite"
-    return TableCell(text=text, value=height, css="least" if height == least and math.isfinite(height) else "")
+def _cell(row: Mapping[Any, Any], least: float) -> TableCell:
+    height, mark = float(row["best"]), "~" * (row["above"] == SEEN)
+    if not math.isfinite(height):
+        return TableCell(text="not finite", value=math.inf)
+    css = "ended" if 2 * row["ended"] > row["runs"] else "least" if height == least else ""
+    return TableCell(text=mark + number(float(f"{height:.3g}")), value=height, css=css)
