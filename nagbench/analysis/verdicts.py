@@ -381,4 +381,6 @@ def _over_problems(outcomes: list[tuple[float, str]], level: float, same: bool) 
         return _row(found, "undecided", f"{words}; {why}")
     strict = outcome_interval(logs, level)
     verdict = "a" if strict.low > 0.0 else "b" if strict.high < 0.0 else "undecided"
+    if math.isinf(strict.low) and math.isinf(strict.high):
+        words += "; too few problems for a verdict at the level adjusted for all pairs"
     return _row(found, verdict, words)

@@ -51,7 +51,8 @@ def command(package: str, good: str, bad: str, probe: ProbeOptions, deps: bool, 
     them are tried by halves, each in a virtual environment of its own, which is removed at the end. pip downloads them from
     the index that it is set up for.
     """
-    from nagbench.validation.bisection.packages import download_size, parse_version, released_between
+    from nagbench.optimizers.registry import optimizer
+    from nagbench.validation.bisection.packages import download_size, is_installed, parse_version, released_between
     from nagbench.validation.bisection.search import Question, bisect
 
     ends = parse_version(good), parse_version(bad)
@@ -59,6 +60,9 @@ def command(package: str, good: str, bad: str, probe: ProbeOptions, deps: bool, 
         raise UsageError(f"{good} and {bad} are one version; expected a good and a bad one")
     if not probe.factor > 1.0:
         raise UsageError(f"--factor {probe.factor:g} is not valid; allowed: above 1")
+    if is_installed(package):
+        # A name that is wrong here is found before anything is downloaded.
+        optimizer(probe.optimizer)
     versions = released_between(package, *ends)
     size, unknown = download_size(package, ends[1], deps=deps)
     tries = 2 + max(0, len(versions) - 2).bit_length()

@@ -49,9 +49,9 @@ def print_sweep(sweep: Sweep, shape: str) -> None:
 def _print_counts(sweep: Sweep) -> None:
     out, shown = stdout_console(), sweep.shown
     for line in headlines(sweep.verdicts, dict(zip(shown["variant"], shown["optimizer"], strict=True))):
-        out.print(line, style="bold", highlight=False)
+        out.print(line, style="bold", highlight=False, soft_wrap=True)
     rows = summary(shown, sweep.timings, winners_of(sweep.verdicts))
-    out.print(_title(sweep), style="bold")
+    out.print(_title(sweep, int(rows["of"].max())), style="bold")
     wide = _one_column_per_method(rows)
     several = rows.groupby(["task", "mode"])["method"].nunique().max() > 1
     fits = out.measure(wide, options=out.options.update(max_width=_UNLIMITED)).maximum <= out.width
@@ -80,12 +80,13 @@ def _legend(rows: pd.DataFrame, group: str, *, several: bool, grid: bool) -> str
     return "; ".join(parts)
 
 
-def _title(sweep: Sweep) -> str:
+def _title(sweep: Sweep, runs: int) -> str:
     spec = sweep.manifest["spec"]
     relative = "relative " if spec["relative"] else ""
     measures = " or ".join(dict.fromkeys(map(str, sweep.shown["measure"]))) or spec["measure"]
     bound = f"{relative}{measures} measure is ≤ {min(spec['tolerances']):g}"
-    return f"iterations until the {bound} (budget {spec['budget']:,})"
+    medians = f"; medians of {runs} runs" if runs > 1 else ""
+    return f"iterations until the {bound} (budget {spec['budget']:,}{medians})"
 
 
 def _one_column_per_method(rows: pd.DataFrame) -> Table:

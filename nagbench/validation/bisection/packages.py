@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.metadata
 import json
 import re
 import subprocess
@@ -43,6 +44,15 @@ def _reason(said: str) -> str:
         return "pip cannot reach its package index: there is no network, or the index does not answer"
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR")]
     return f"pip: {(errors or lines or ['it failed and said nothing'])[0]}"
+
+
+def is_installed(package: str) -> bool:
+    """Tell whether the running environment has a distribution, whatever its version."""
+    try:
+        importlib.metadata.distribution(package)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 def parse_version(text: str) -> Version:

@@ -140,7 +140,7 @@ _ALL = (
             Reason(("nesterov buffer", "nesterov average"), _AVERAGE),
             Reason(
                 ("nesterov velocity", "nesterov look-ahead"),
-                "the look-ahead uses the momentum of this iteration, m_k, not with that of the next, m_{k+1}",
+                "the look-ahead uses the momentum of this iteration, m_k, not that of the next, m_{k+1}",
             ),
         ),
         point_map="x_k = p_k + m·s·b_k",
