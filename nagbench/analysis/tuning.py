@@ -185,7 +185,8 @@ def importance_of(settings: pd.DataFrame, names: Sequence[str], shuffles: int = 
         varied = {name: each for name, each in values.items() if np.isfinite(each).all() and len(np.unique(each)) > 3}
         if not varied:
             continue
-        order = group.groupby(["count", "final"], dropna=False).ngroup().rank(method="average").to_numpy(float)
+        ties = group.groupby(["count", "final"], dropna=False).ngroup()
+        order: Floats = np.asarray(ties.rank(method="average"), np.float64)
         shuffled = _explained_variance(np.arange(len(order)), order[_permutations(len(order), shuffles)])
         facts = {
             **dict(zip(_NAMED, key, strict=True)),
