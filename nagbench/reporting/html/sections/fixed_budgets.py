@@ -94,18 +94,19 @@ def _table(mode: str, rows: pd.DataFrame, context: ReportContext) -> Table:
         css="cells narrow",
         mode=mode,
         columns=(Column(name="problem"), Column(name="N", numeric=True), *columns),
-        rows=tuple(_row(str(task), budget, of_row, methods, context) for (task, budget), of_row in groups),
+        rows=tuple(_row(str(task), of_row, methods, context) for (task, _), of_row in groups),
         caption=(*_CAPTION, *[_SEEN] * bool((rows["above"] == SEEN).any())),
         data=rows.drop(columns=["optimizer", "mode"]),
     )
 
 
-def _row(task: str, budget: float, rows: pd.DataFrame, methods: list[str], context: ReportContext) -> TableRow:
+def _row(task: str, rows: pd.DataFrame, methods: list[str], context: ReportContext) -> TableRow:
     found = {str(row["method"]): row for row in rows.to_dict("records")}
     running = all(2 * row["ended"] <= row["runs"] for row in found.values())
     least = float(rows["best"].min()) if running else -math.inf
     cells = (_cell(found[name], least) if name in found else TableCell(text="·") for name in methods)
-    head = (TableCell(text=task), TableCell(text=whole(budget), value=float(budget)))
+    budget = float(rows["budget"].iloc[0])
+    head = (TableCell(text=task), TableCell(text=whole(budget), value=budget))
     return TableRow(entries=(*head, *cells), task=context.tasks.get(task))
 
 

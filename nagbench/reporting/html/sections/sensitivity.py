@@ -129,7 +129,7 @@ def _parallel_panel(trials: pd.DataFrame, names: list[str], rows: pd.DataFrame, 
     first = rows.iloc[0]
     task, method, optimizer = str(first["task"]), str(first["method"]), str(first["optimizer"])
     drawn = shown_trials(trials)
-    best = drawn.loc[drawn["count"].idxmin()]
+    best = drawn.iloc[int(drawn["count"].argmin())]
     settings = ", ".join(f"{name} {number(best[name])}" for name in names)
     result = f"{whole(best['count'])} iterations" if math.isfinite(best["count"]) else "no convergence"
     return Panel(
