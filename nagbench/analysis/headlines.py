@@ -84,9 +84,9 @@ class Question:
 def _kind_of_reason(reason: str) -> str:
     """Return a reason without names and numbers."""
     if reason.startswith("doubling the trials moves"):
-        return "more trials still change the counts"
+        return "more trials would still change the counts"
     return reason.partition(";")[0].replace(
-        "the interval at the level adjusted for all pairs holds 1", "the interval holds 1"
+        "the interval, adjusted for the number of pairs, contains 1", "the interval contains 1"
     )
 
 
@@ -189,7 +189,7 @@ def describe(row: Mapping[Any, Any], one: str, two: str) -> str:
     """
     if row["verdict"] == "neither":
         return f"neither {one} nor {two} solves half of the starts"
-    # From the winner's side, or the side that needs fewer: so many times as many are easier to read than a small part.
+    # From the side that needs fewer iterations: a multiple is easier to read than a fraction.
     turned = row["verdict"] == "b" or (row["verdict"] != "a" and row["ratio"] < 1.0)
     few, many = (two, one) if turned else (one, two)
     names = ("ratio", "high", "low") if turned else ("ratio", "low", "high")

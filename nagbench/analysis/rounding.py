@@ -1,4 +1,4 @@
-"""How much iteration counts change with roundings of the start."""
+"""How much iteration counts change with rounding errors in the start."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ NOTHING = Recorded()
 _RUN_COLUMNS = ["cell", "problem", "variant", "mode", "oracle", "start", "seed", "tolerance", "status", "iterations"]
 
 
-def beside(runs: pd.DataFrame, plan: pd.DataFrame, recorded: Recorded = NOTHING) -> pd.DataFrame:
+def theory_table(runs: pd.DataFrame, plan: pd.DataFrame, recorded: Recorded = NOTHING) -> pd.DataFrame:
     """Compare each row of a sweep's runs with what theory predicts for it.
 
     Parameters

@@ -98,9 +98,15 @@ def _over_replicates(group: pd.DataFrame, tail: float) -> pd.DataFrame:
     running = np.minimum.accumulate(best.fillna(np.inf).to_numpy(), axis=0)
     low, median, high = np.quantile(running, [tail, 0.5, 1.0 - tail], axis=1, method="inverted_cdf")
     return pd.DataFrame(
-        {"trials": best.index, "best": running[:, 0], "low": low, "median": median, "high": high,
-         "evaluations": spent.fillna(0.0).cumsum().mean(axis=1).to_numpy()}
-    )  # fmt: skip
+        {
+            "trials": best.index,
+            "best": running[:, 0],
+            "low": low,
+            "median": median,
+            "high": high,
+            "evaluations": spent.fillna(0.0).cumsum().mean(axis=1).to_numpy(),
+        }
+    )
 
 
 def _scores(runs: pd.DataFrame) -> pd.DataFrame:
@@ -324,7 +330,7 @@ def _score_split(tuning: pd.DataFrame, scoring: pd.DataFrame) -> dict[str, float
 
 
 def fairness(runs: pd.DataFrame, folds: int = 5) -> pd.DataFrame:
-    """Summarise for each problem and variant the cost of tuning, its chance, and how it carries over to held-out runs.
+    """Summarize for each problem and variant the cost of tuning, its chance, and how it carries over to held-out runs.
 
     Parameters
     ----------

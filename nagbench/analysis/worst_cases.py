@@ -121,9 +121,11 @@ def iterations_at_most(
         given=optimizer.hyperparameters,
     )
     target = {
-        "value": tolerance, "gradient": tolerance**2 / (2.0 * L), "gradient-mapping": tolerance**2 / (2.0 * L),
+        "value": tolerance,
+        "gradient": tolerance**2 / (2.0 * L),
+        "gradient-mapping": tolerance**2 / (2.0 * L),
         "distance": 0.5 * mu * tolerance**2,
-    }.get(measure, 0.0)  # fmt: skip
+    }.get(measure, 0.0)
     return _find_first(lambda k: bound(instance, k) <= target) if target > 0.0 else None
 
 

@@ -17,7 +17,7 @@ from nagbench.experiments.stages import Progress
 
 # Terminals of fewer columns get the number of failures instead of a list of statuses.
 _WIDE = 110
-# A process without a terminal says so often how far it is.
+# Without a terminal, the progress is logged this often.
 _LOG_SECONDS = 60.0
 
 
@@ -60,12 +60,15 @@ class ProgressBar(Progress):
         self._console = Console(stderr=True, highlight=False, emoji=False)
         # In 80 columns the words, the numbers and the time left fit; the bar is what gives way.
         columns = (
-            TextColumn("{task.description:<8}"), BarColumn(bar_width=None), MofNCompleteColumn(),
-            TimeRemainingColumn(compact=True), TextColumn("{task.fields[statuses]}", table_column=Column(no_wrap=True)),
-        )  # fmt: skip
+            TextColumn("{task.description:<8}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(compact=True),
+            TextColumn("{task.fields[statuses]}", table_column=Column(no_wrap=True)),
+        )
         disabled = quiet or not self._console.is_terminal
         self._bar = Bar(*columns, console=self._console, transient=True, disable=disabled, expand=True)
-        # In a log, as of a CI service, silence looks like a process that hangs.
+        # In a log, as on a CI service, silence looks like a process that hangs.
         self._logs = disabled and not quiet
         self._done, self._logged = 0, time.monotonic()
         self._task: Any = None

@@ -34,10 +34,10 @@ _AFTER = (
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """A results directory as pandas tables. What another process adds to it is seen after `nagbench.load`.
+    """A results directory as pandas tables; call `nagbench.load` again to see what another process has added.
 
-    ``manifest`` holds the specification, versions, machine, git commit, and the command that repeats it. ``index`` is made
-    when it is needed, where it is not given.
+    ``manifest`` contains the specification, versions, machine, git commit, and the command that repeats the sweep. ``index``
+    is built when it is needed, unless it is given.
     """
 
     store: Store
@@ -259,12 +259,6 @@ _COLUMNS = {
 
 def _others(table: pd.DataFrame, kind: str) -> list[str]:
     return [name for name in table.columns if name not in {*_COLUMNS[kind], "fingerprint"}]
-
-
-def statuses_of(runs: pd.DataFrame) -> dict[str, int]:
-    """Count how many cells ended in each way, at their tightest tolerance."""
-    last = runs.sort_values("tolerance").drop_duplicates("cell")
-    return {str(name): int(many) for name, many in last["status"].value_counts().items()}
 
 
 def load_results(folder: str | Path, *, warn: Warn | None = None) -> Results:

@@ -1,6 +1,6 @@
 """Linear theory on quadratics: iteration matrices, asymptotic rates and the largest stable step size.
 
-On f(x) = ½λx² an algorithm that is linear and autonomous maps its whole state (iterate, query and slots) by one matrix
+On f(x) = ½λx² an algorithm that is linear and autonomous maps x, y and the vectors of its state by one matrix
 T_λ. The matrix is computed by applying the update to unit vectors, so the theory holds for every such algorithm, a
 user's included, and nothing is derived by hand. The state of a library's algorithm cannot be seen. Its runs are
 observed instead, and the recurrence that its iterates obey, if there is one, takes the place of the matrix. Tests
@@ -51,7 +51,7 @@ def iteration_matrices(optimizer: Optimizer, eigenvalues: Floats) -> Floats | No
     Returns
     -------
     array of shape (m, d, d) or None
-        The matrices on states (iterate, query, slots), the query only with look-ahead; for an algorithm of a library
+        The matrices on (x, y, state), with y only for look-ahead; for an algorithm of a library
         on the last two iterates. None if the algorithm is not linear, depends on the iteration or on f, or follows a
         schedule.
 
@@ -102,10 +102,10 @@ def _fit_recurrence(optimizer: Optimizer) -> Floats | None:
 def _observe_runs(optimizer: Optimizer, eigenvalues: Floats, start: float) -> Floats:
     """Return the iterates of all modes, shape (iterations + 1, m), from one run in m dimensions."""
     update, iterate = make_update(optimizer.method), np.full(eigenvalues.size, start)
-    gradient, slots, path = np.zeros_like(iterate), np.zeros((1, iterate.size)), [iterate.copy()]
+    gradient, state, path = np.zeros_like(iterate), np.zeros((1, iterate.size)), [iterate.copy()]
     for k in range(_OBSERVED):
         gradient[:] = eigenvalues * iterate
-        update(k, gradient, iterate, iterate, slots, optimizer.hyper)
+        update(k, gradient, iterate, iterate, state, optimizer.hyper)
         path.append(iterate.copy())
     return np.array(path)
 
@@ -129,17 +129,17 @@ def _iterate(optimizer: Optimizer, states: Floats, eigenvalues: Floats) -> Float
     """Make one iteration of all modes at once, as the coordinates of one x. Shape (d, m) → (d, m)."""
     algorithm = optimizer.method
     iterate = states[0].copy()
-    query = states[1].copy() if algorithm.look_ahead else iterate
-    slots = np.zeros((max(algorithm.slots, 1), iterate.size))
-    slots[: algorithm.slots] = states[len(states) - algorithm.slots :]
+    y = states[1].copy() if algorithm.look_ahead else iterate
+    state = np.zeros((max(algorithm.slots, 1), iterate.size))
+    state[: algorithm.slots] = states[len(states) - algorithm.slots :]
     try:
         with np.errstate(all="ignore"):
             update = make_update(algorithm)
-            update(_PROBED_ITERATION, eigenvalues * query, iterate, query, slots, optimizer.hyper)
+            update(_PROBED_ITERATION, eigenvalues * y, iterate, y, state, optimizer.hyper)
     except (ArithmeticError, ValueError):
         # For example the root of a negative number: the algorithm is not linear.
         return np.full_like(states, np.nan)
-    return np.vstack([iterate, *([query] if algorithm.look_ahead else []), slots[: algorithm.slots]])
+    return np.vstack([iterate, *([y] if algorithm.look_ahead else []), state[: algorithm.slots]])
 
 
 def _is_linear(optimizer: Optimizer, matrices: Floats, eigenvalues: Floats) -> bool:

@@ -79,9 +79,15 @@ class WorstCase:
 
 
 def certify(
-    text: str, iterations: int, function_class: str | None = None, *, L: float = 1.0, mu: float = 0.1,
-    measure: str = "value", start: str = "distance",
-) -> WorstCase:  # fmt: skip
+    text: str,
+    iterations: int,
+    function_class: str | None = None,
+    *,
+    L: float = 1.0,
+    mu: float = 0.1,
+    measure: str = "value",
+    start: str = "distance",
+) -> WorstCase:
     """Compute the exact worst case of an optimizer over a class of functions.
 
     Parameters
@@ -122,11 +128,14 @@ def certify(
     script = linear_script(optimizer, iterations, chosen == "composite")
     certified, found = _solve(script, chosen, L, constant, measure, start)
     instance = Instance(
-        smoothness=L, strong_convexity=constant, distance=1.0 if start == "distance" else 0.0,
+        smoothness=L,
+        strong_convexity=constant,
+        distance=1.0 if start == "distance" else 0.0,
         height={"distance": 0.5 * L, "height": 1.0, "both": 1.0}[start],
         step=float(optimizer.hyperparameters.get("step_size", math.nan)) * L,
-        momentum=float(optimizer.hyperparameters.get("momentum", 0.0)), given=optimizer.hyperparameters,
-    )  # fmt: skip
+        momentum=float(optimizer.hyperparameters.get("momentum", 0.0)),
+        given=optimizer.hyperparameters,
+    )
     published = published_bound(name, instance, iterations, measure, start, composite=chosen == "composite")
     worst = None
     if found is not None:
@@ -299,8 +308,15 @@ def _subgradient(h: Any, coefficients: Floats, answers: list[Any]) -> Any:
 def table_of(found: WorstCase) -> Mapping[str, object]:
     """Return the outcome as a row of a table."""
     return {
-        "optimizer": found.optimizer, "class": found.function_class, "L": found.L, "mu": found.mu, "N": found.iterations,
-        "measure": found.measure, "start": found.start, "certified": found.certified,
+        "optimizer": found.optimizer,
+        "class": found.function_class,
+        "L": found.L,
+        "mu": found.mu,
+        "N": found.iterations,
+        "measure": found.measure,
+        "start": found.start,
+        "certified": found.certified,
         "published": None if math.isnan(found.published) else found.published,
-        "measured": None if math.isnan(found.measured) else found.measured, "verdict": found.verdict,
-    }  # fmt: skip
+        "measured": None if math.isnan(found.measured) else found.measured,
+        "verdict": found.verdict,
+    }

@@ -38,7 +38,7 @@ class Lanes(NamedTuple):
     clock
         The row of ``measures`` that is next, the next cell, and the number of finished cells.
     data
-        The problem's data, its minimisers and its minimum, one after another.
+        The problem's data, its minimizers and its minimum, one after another.
     functions
         Addresses of scalar functions.
     """

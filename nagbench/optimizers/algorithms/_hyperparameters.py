@@ -20,6 +20,12 @@ ADAM = {
     "beta2": fraction(0.999, tuning=(0.9, 0.9999)),
     "epsilon": EPSILON,
 }
+LION = {
+    "step_size": step_size(1e-4, tuning=(1e-6, 0.1), unit="1"),
+    "beta1": fraction(0.9, tuning=(0.0, 0.99)),
+    "beta2": fraction(0.99, tuning=(0.5, 0.999)),
+    "weight_decay": Hyperparameter(default=0.0),
+}
 
 
 def for_positive_mu(theory: Callable[[float, float], Mapping[str, float]]) -> Theory:

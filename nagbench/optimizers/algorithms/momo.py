@@ -15,9 +15,9 @@ def _product(i: int, a: Any, b: Any, _c: Any) -> Any:
     return a[i] * b[i]
 
 
-def _observe(k: int, f: float, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def _observe(k: int, f: float, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """Keep f at the iterate."""
-    slots[3, 0] = f
+    state[3, 0] = f
 
 
 @method(
@@ -32,7 +32,7 @@ def _observe(k: int, f: float, iterate: Any, query: Any, slots: Any, hyper: Any)
     },
     source="Schaipp, Ohana, Eickenberg, Defazio & Gower 2024, algorithm 1",
 )
-def momo(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def momo(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """x ← x − min(s, max(h, 0)/‖d‖²)·d, h = f̄ − f_l + ⟨d, x⟩ − γ, with averages d, f̄ and γ of g, f and ⟨g, x⟩.
 
     Other Parameters
@@ -46,7 +46,7 @@ def momo(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any
 
     Notes
     -----
-    g = ∇f(x). The step minimises max(the average of the linear models of f, f_l) + ‖· − x‖²/(2s). With m = 0 it is Polyak's
+    g = ∇f(x). The step minimizes max(the average of the linear models of f, f_l) + ‖· − x‖²/(2s). With m = 0 it is Polyak's
     step size (f − f_l)/‖g‖², at most s.
     Where every step is the longest it is a heavy ball, which is stable on quadratics for s·λ < 2(1 + m)/(1 − m).
 
@@ -63,7 +63,7 @@ def momo(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any
     ('converged', 465)
     """
     step, decay, lowest = hyper[0], hyper[1], hyper[2]
-    average, heights, products, f = slots[0], slots[1], slots[2], slots[3, 0]
+    average, heights, products, f = state[0], state[1], state[2], state[3, 0]
     n = iterate.size
     product = blocked_sum(_product, n, gradient, iterate, iterate)
     if k == 0:

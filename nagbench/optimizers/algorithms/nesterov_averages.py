@@ -17,7 +17,7 @@ from nagbench.optimizers.registry import method
     tested_at="x + m·v, the look-ahead point",
     source="the momentum of Jordan et al. 2024 (Muon), without its orthogonalisation",
 )
-def ema_nesterov(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def ema_nesterov(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """e ← m·e + (1 − m)·g; x ← x − s·((1 − m)·g + m·e), with g = ∇f(x).
 
     Other Parameters
@@ -45,7 +45,7 @@ def ema_nesterov(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hy
     ('converged', 210)
     """
     step, decay = hyper[0], hyper[1]
-    average = slots[0]
+    average = state[0]
     for i in range(iterate.size):
         g = gradient[i]
         average[i] = decay * average[i] + (1.0 - decay) * g
@@ -64,7 +64,7 @@ def ema_nesterov(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hy
     },
     source="Douillard et al. 2023, algorithm 1 with one worker, and gradient descent inside",
 )
-def outer_nesterov(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def outer_nesterov(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """x ← x − s·∇f(x); after every H of these Δ = z − x, b ← m·b + Δ, z ← z − s_o·(Δ + m·b), x ← z.
 
     Other Parameters
@@ -98,7 +98,7 @@ def outer_nesterov(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, 
     ('converged', 517)
     """
     step, outer_step, friction, inner = hyper[0], hyper[1], hyper[2], hyper[3]
-    outer, buffer = slots[0], slots[1]
+    outer, buffer = state[0], state[1]
     last = (k + 1) % math.ceil(inner) == 0
     for i in range(iterate.size):
         if k == 0:

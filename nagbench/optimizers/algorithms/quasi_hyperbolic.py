@@ -30,7 +30,7 @@ def _nesterov_equivalent(L: float, mu: float) -> Mapping[str, float]:
     source="Ma & Yarats 2019, eq. 3–4",
     theory=_nesterov_equivalent,
 )
-def qhm(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def qhm(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """b ← m·b + (1 − m)·g; x ← x − s·((1 − ν)·g + ν·b), with g = ∇f(x): between a plain step and a heavy ball.
 
     Other Parameters
@@ -65,7 +65,7 @@ def qhm(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any)
     ('converged', 153)
     """
     step, decay, nu = hyper[0], hyper[1], hyper[2]
-    average = slots[0]
+    average = state[0]
     for i in range(iterate.size):
         g = gradient[i]
         b = decay * average[i] + (1.0 - decay) * g

@@ -31,7 +31,7 @@ def _weight(sum_of_weights: Any, largest: Any, step: float) -> float:
     hyperparameters={"step_size": STEP, "momentum": MOMENTUM, "weight_decay": Hyperparameter(default=0.0)},
     source=_SOURCE,
 )
-def schedule_free_sgd(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def schedule_free_sgd(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """y = (1 − m)·z + m·x; z ← z − s·(∇f(y) + w·y); x ← (1 − c)·x + c·z, c = s²/Σs² (tested at x, the gradient is taken at y).
 
     Other Parameters
@@ -63,13 +63,13 @@ def schedule_free_sgd(k: int, gradient: Any, iterate: Any, query: Any, slots: An
     ('converged', 32)
     """
     step, between, decay = hyper[0], hyper[1], hyper[2]
-    z = slots[0]
-    weight = _weight(slots[1], slots[2], step)
+    z = state[0]
+    weight = _weight(state[1], state[2], step)
     for i in range(iterate.size):
         start = iterate[i] if k == 0 else z[i]
-        z[i] = start - step * (gradient[i] + decay * query[i])
+        z[i] = start - step * (gradient[i] + decay * y[i])
         iterate[i] = (1.0 - weight) * iterate[i] + weight * z[i]
-        query[i] = between * iterate[i] + (1.0 - between) * z[i]
+        y[i] = between * iterate[i] + (1.0 - between) * z[i]
 
 
 @method(
@@ -85,7 +85,7 @@ def schedule_free_sgd(k: int, gradient: Any, iterate: Any, query: Any, slots: An
     },
     source=_SOURCE,
 )
-def schedule_free_adamw(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def schedule_free_adamw(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """y = (1 − β₁)·z + β₁·x; z ← z − s·(g/(√b̂ + ε) + w·y), g = ∇f(y); x ← (1 − c)·x + c·z, c = s²/Σs² (tested at x).
 
     Other Parameters
@@ -117,13 +117,13 @@ def schedule_free_adamw(k: int, gradient: Any, iterate: Any, query: Any, slots: 
     ('converged', 76)
     """
     step, between, beta2, epsilon, decay = hyper[0], hyper[1], hyper[2], hyper[3], hyper[4]
-    z, second = slots[0], slots[1]
-    weight = _weight(slots[2], slots[3], step)
+    z, second = state[0], state[1]
+    weight = _weight(state[2], state[3], step)
     unbias2 = 1.0 - beta2 ** (k + 1.0)
     for i in range(iterate.size):
         g = gradient[i]
         second[i] = beta2 * second[i] + (1.0 - beta2) * g * g
         start = iterate[i] if k == 0 else z[i]
-        z[i] = start - step * (decay * query[i]) - step * g / (math.sqrt(second[i] / unbias2) + epsilon)
+        z[i] = start - step * (decay * y[i]) - step * g / (math.sqrt(second[i] / unbias2) + epsilon)
         iterate[i] = (1.0 - weight) * iterate[i] + weight * z[i]
-        query[i] = between * iterate[i] + (1.0 - between) * z[i]
+        y[i] = between * iterate[i] + (1.0 - between) * z[i]

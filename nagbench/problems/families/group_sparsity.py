@@ -76,7 +76,7 @@ def group_lasso(
 ) -> Problem:
     """F(w) = 1/(2n) Σ (aᵢᵀw − yᵢ)² + l1·Σ √p‖w_g‖ over the n rows of a data set, from w = 0.
 
-    aᵢ and yᵢ are those of `lasso`; the groups g are of p neighbouring coordinates.
+    aᵢ and yᵢ are those of `lasso`; the groups g are of p neighboring coordinates.
 
     Parameters
     ----------
@@ -212,9 +212,15 @@ def _completion_gap(x: Any, data: Any, shape: Any) -> Any:
 
 @family
 def matrix_completion(
-    *, rows: int = 12, columns: int = 10, rank: int = 2, share: float = 0.6, noise: float = 0.1, l1: float = 0.5,
+    *,
+    rows: int = 12,
+    columns: int = 10,
+    rank: int = 2,
+    share: float = 0.6,
+    noise: float = 0.1,
+    l1: float = 0.5,
     seed: int = 0,
-) -> Problem:  # fmt: skip
+) -> Problem:
     """F(X) = ½ Σ (Xᵢⱼ − Mᵢⱼ)² over observed entries + l1·‖X‖_*, from X = 0.
 
     M is a product of two factors of standard normal numbers, with normal noise.

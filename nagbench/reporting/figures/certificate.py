@@ -42,7 +42,7 @@ def plot_certificate(found: Certificate) -> Figure:
 
     Distances are in the maximum norm on a logarithmic axis. Each line is an implementation against the first of its group (or,
     where several were named, a pair), at the points where both take their gradients if these are not what they return. The
-    grey area is attributed to rounding; lines at the lower edge are 0, the same bits.
+    gray area is attributed to rounding; lines at the lower edge are 0, the same bits.
     """
     groups = list(dict.fromkeys(trial.group.name for trial in found.trials))
     scenarios = [name for name in SCENARIOS if any(trial.scenario.name == name for trial in found.trials)]
@@ -72,7 +72,7 @@ def _draw_row(row: Sequence[Axes], group: str, trials: Sequence[Trial | None]) -
         else:
             draw_axes(panel, trial_data(trial, labels))
             panel.set(xlabel="", ylabel="")
-    first = there[0].entrants[:1]
+    first = there[0].implementations[:1]
     against = "".join(f"\nagainst {printable(one.name, 24)}" for one in first)
     row[0].set_ylabel(printable(group) + against, parse_math=False)
     handles = [Line2D([], [], **style_at(i).plot_options) for i in range(len(labels))]

@@ -13,7 +13,7 @@ from nagbench.validation.atlas import adam, newer, others
 from nagbench.validation.atlas.members import Matched, Member, load_member
 from nagbench.validation.atlas.recipes import Choice, Departure, Recipe, departures, describe
 from nagbench.validation.atlas.sheets import DEFAULTS, Configuration
-from nagbench.validation.equivalence.bundles import EquivalenceClass, equivalence_classes, rifts
+from nagbench.validation.equivalence.classes import EquivalenceClass, equivalence_classes, rifts
 from nagbench.validation.equivalence.groups import Group
 from nagbench.validation.equivalence.lockstep import Array, target_of
 from nagbench.validation.equivalence.rounding import DIFFERENT, compare

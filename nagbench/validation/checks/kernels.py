@@ -42,7 +42,9 @@ def output(probe: Probe) -> Finding:
     bad = np.argwhere(~((from_nan == from_one) | (np.isnan(from_nan) & np.isnan(from_one))))
     if bad.size:
         point, coordinate = bad[0]
-        return failed(f"coordinate {coordinate} of the gradient depends on what `out` held", probe.points[point])
+        return failed(
+            f"coordinate {coordinate} of the gradient depends on the previous contents of `out`", probe.points[point]
+        )
     return passed()
 
 
@@ -165,6 +167,11 @@ def _seconds(call: Callable[[], object]) -> float:
 
 
 KERNELS: Mapping[str, Callable[[Probe], Finding]] = {
-    "inputs": inputs, "output": output, "determinism": determinism, "order": order, "rows": rows, "engines": engines,
+    "inputs": inputs,
+    "output": output,
+    "determinism": determinism,
+    "order": order,
+    "rows": rows,
+    "engines": engines,
     "speed": speed,
-}  # fmt: skip
+}

@@ -115,35 +115,37 @@ def query(probe: AlgorithmProbe) -> Finding:
     """
     for k, arrays in enumerate(probe.states()):
         if probe.method.look_ahead:
-            before = arrays["query"].copy()
+            before = arrays["y"].copy()
             probe.step(k, arrays)
-            if (arrays["query"] == before).any():
-                still = int(np.argmax(arrays["query"] == before))
-                return failed(f"look_ahead is set, but iteration {k} does not write coordinate {still} of query")
+            if (arrays["y"] == before).any():
+                still = int(np.argmax(arrays["y"] == before))
+                return failed(
+                    f"look_ahead is set, but iteration {k} does not write coordinate {still} of the query point"
+                )
             continue
         expected = {name: array.copy() for name, array in arrays.items()}
         probe.step(k, expected)
-        arrays["query"][:] = np.nan
+        arrays["y"][:] = np.nan
         probe.step(k, arrays)
         if not np.array_equal(arrays["iterate"], expected["iterate"], equal_nan=True):
             return failed(
-                f"look_ahead is not set, but iteration {k} reads query; what it remembers belongs in the slots"
+                f"look_ahead is not set, but iteration {k} reads the query point; what it remembers belongs in its state"
             )
-        if not np.isnan(arrays["query"]).all():
-            return failed(f"look_ahead is not set, but iteration {k} writes to query")
+        if not np.isnan(arrays["y"]).all():
+            return failed(f"look_ahead is not set, but iteration {k} writes to the query point")
     return passed()
 
 
 def slots(probe: AlgorithmProbe) -> Finding:
     """Check that exactly the declared slots are used."""
     declared, arrays = probe.method.slots, probe.arrays()
-    arrays["slots"] = np.vstack([arrays["slots"], np.full((1, DIMENSION), 7.0)])
+    arrays["state"] = np.vstack([arrays["state"], np.full((1, DIMENSION), 7.0)])
     for k in range(STEPS):
         probe.step(k, arrays)
-    if not (arrays["slots"][declared] == 7.0).all():
+    if not (arrays["state"][declared] == 7.0).all():
         return failed(f"slots={declared} is declared, but slot {declared} is written")
     for slot in range(declared):
-        if not arrays["slots"][slot].any():
+        if not arrays["state"][slot].any():
             return failed(f"slots={declared} is declared, but slot {slot} is never written")
     probe.iterates()
     return passed(f"{declared} used")
@@ -164,13 +166,13 @@ def autonomous(probe: AlgorithmProbe) -> Finding:
         ends = [{name: array.copy() for name, array in arrays.items()} for _ in range(3)]
         for end, at in zip(ends, (k, k + 1, 1000 * k + 17), strict=True):
             probe.step(k, end, at)
-        if any(not np.array_equal(end[name], ends[0][name]) for end in ends for name in ("iterate", "query", "slots")):
+        if any(not np.array_equal(end[name], ends[0][name]) for end in ends for name in ("iterate", "y", "state")):
             depends = k
             break
     if probe.method.autonomous and depends is not None:
         return failed(f"autonomous is set, but iteration {depends} depends on its number")
     if not probe.method.autonomous and depends is None:
-        return passed("not declared, though no iteration depends on its number: a stall will go unseen")
+        return passed("autonomous is not set, although no iteration depends on its number: stalls will not be detected")
     return passed()
 
 
@@ -195,7 +197,9 @@ def _check_identical(what: str, first: Floats, second: Floats) -> Finding:
         return passed()
     k = int(np.argmax(differ))
     size = float(np.abs(first[k] - second[k]).max())
-    return failed(f"{what} parts from the first in iteration {k}, by {size:.3g}")._replace(deviation=size, allowed=0.0)
+    return failed(f"{what} differs from the first in iteration {k}, by {size:.3g}")._replace(
+        deviation=size, allowed=0.0
+    )
 
 
 def engines(probe: AlgorithmProbe) -> Finding:
@@ -210,7 +214,7 @@ def engines(probe: AlgorithmProbe) -> Finding:
         if done.error or done.path is None:
             return failed(f"on engine {name}: {done.error}")
         if name in paths and not np.array_equal(paths[name], done.path, equal_nan=True):
-            return failed("compiled, the same run again parts from the first")
+            return failed("compiled, the same run differs when it is repeated")
         paths[name] = done.path
     shared = min(len(path) for path in paths.values())
     first, second = paths["python"][:shared], paths["numba"][:shared]
@@ -235,7 +239,7 @@ def gradient(probe: AlgorithmProbe) -> Finding:
         if not np.array_equal(given, probe.gradients[k]):
             if probe.method.library == "own":
                 return failed(f"iteration {k} writes to the gradient")
-            return passed("the library writes to the gradient, which is computed anew before it is read again")
+            return passed("the library writes to the gradient, which is computed again before it is read")
     return _compare_with_shared_arrays(probe)
 
 
@@ -286,8 +290,12 @@ def theory(probe: AlgorithmProbe) -> Finding:
     if convex is not None:
         flat = run(
             make_problem("quadratic", eigenvalues=[0.0, 0.5, L], start=[1.0, 1.0, 1.0]),
-            convex, tolerance=1e-3, relative=True, budget=20_000, engine="python",
-        )  # fmt: skip
+            convex,
+            tolerance=1e-3,
+            relative=True,
+            budget=20_000,
+            engine="python",
+        )
         if flat.status != "converged":
             return failed(f"with theory({L:g}, 0) it ends {flat.status} after {flat.iterations} iterations")
     return passed(f"converges in {done.iterations} iterations to a relative ‖∇f‖ of 1e-8 with L = {L:g}, μ = {mu:g}")
@@ -334,12 +342,23 @@ CHECKS: Mapping[str, MethodCheck] = {
 }  # fmt: skip
 # A session hides its state and runs in Python only, so the checks of arrays and engines do not apply.
 OF_SESSIONS: Mapping[str, MethodCheck] = {
-    "hyperparameters": hyperparameters, "output": output, "determinism": determinism, "state": state, "use": use,
-    "gradient": gradient, "coordinates": coordinates, "bowl": bowl, "theory": theory,
-}  # fmt: skip
+    "hyperparameters": hyperparameters,
+    "output": output,
+    "determinism": determinism,
+    "state": state,
+    "use": use,
+    "gradient": gradient,
+    "coordinates": coordinates,
+    "bowl": bowl,
+    "theory": theory,
+}
 # An update that asks cannot be given made-up gradients, so it is only run.
 OF_ASKING: Mapping[str, MethodCheck] = {
-    "hyperparameters": hyperparameters, "determinism": repeats, "engines": engines, "bowl": bowl, "theory": theory,
+    "hyperparameters": hyperparameters,
+    "determinism": repeats,
+    "engines": engines,
+    "bowl": bowl,
+    "theory": theory,
     "composite": composite,
-}  # fmt: skip
+}
 OF_DRIVERS: Mapping[str, MethodCheck] = {"hyperparameters": hyperparameters, "bowl": bowl}

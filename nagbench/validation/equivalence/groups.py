@@ -89,7 +89,7 @@ def _dampened_step(values: Schedule) -> Array:
 
 _VELOCITY = "the velocity holds past step sizes; the buffer does not: it is a velocity that decays with m·s_k/s_{k−1}"
 _AVERAGE = "the memory holds (1 − m)·g, so a change of m acts on past gradients too"
-_SCALED = "the heavy ball with step (1 − m)·s: the memory holds (1 − m)·g, which nothing makes up for"
+_SCALED = "the heavy ball with step (1 − m)·s: the memory holds (1 − m)·g, without compensation"
 _INSIDE = "ε inside the root: √(a + ε), not √a + ε"
 _EPSILON_HAT = "ε is not corrected for bias (“ε hat”): it acts as ε/√(1 − β₂ᵏ) would where it is"
 
@@ -199,7 +199,11 @@ _ALL = (
         title="RMSprop",
         base={"step_size": 1e-3, "decay": 0.9, "epsilon": 1e-4},
         members=_members(
-            "rmsprop", "rmsprop-epsilon-inside", *_torch("rmsprop"), "keras/rmsprop", "optax/rmsprop",
+            "rmsprop",
+            "rmsprop-epsilon-inside",
+            *_torch("rmsprop"),
+            "keras/rmsprop",
+            "optax/rmsprop",
         ),
         forms=("rmsprop outside", "rmsprop inside"),
         reasons=(Reason(("rmsprop outside", "rmsprop inside"), _INSIDE),),
@@ -219,7 +223,7 @@ _ALL = (
         members=_members("lion", "keras/lion", "optax/lion"),
         forms=("lion",),
     ),
-)  # fmt: skip
+)
 
 GROUPS = {group.name: group for group in _ALL}
 

@@ -113,7 +113,7 @@ class _Trial(_Model):
         return Trial(
             group=Group(name=self.group, title=self.title, base=self.hyperparameters, members=(), forms=self.forms),
             scenario=SCENARIOS[self.scenario],
-            entrants=tuple(Implementation(**dict(one)) for one in self.implementations),
+            implementations=tuple(Implementation(**dict(one)) for one in self.implementations),
             pairs=tuple(pair.pair() for pair in self.pairs),
             refused=self.refused,
             forms=self.forms,
@@ -198,7 +198,7 @@ def _check_format(text: str) -> None:
         return
     if found != FORMAT:
         raise UsageError(
-            f"the certificate has format {found}, known is {FORMAT}; `nagbench verify --out FILE` makes it anew"
+            f"the certificate has format {found}, expected {FORMAT}; `nagbench verify --out FILE` writes a new one"
         )
 
 

@@ -163,15 +163,15 @@ BROKEN = [
     ("use", sound(update=uses_a_second_slot), "or its 1 slots"),
     ("inputs", sound(update=normalises_in_place), "the update writes to gradient in iteration 0"),
     ("inputs", sound(update=decays_its_step), "the update writes to hyper in iteration 0"),
-    ("query", sound(update=writes_query), "look_ahead is not set, but iteration 0 writes to query"),
-    ("query", sound(update=forgets_part_of_query, look_ahead=True), "does not write coordinate 0 of query"),
-    ("query", sound(update=remembers_in_query), "look_ahead is not set, but iteration 0 reads query"),
+    ("query", sound(update=writes_query), "look_ahead is not set, but iteration 0 writes to the query point"),
+    ("query", sound(update=forgets_part_of_query, look_ahead=True), "does not write coordinate 0 of the query point"),
+    ("query", sound(update=remembers_in_query), "look_ahead is not set, but iteration 0 reads the query point"),
     ("slots", sound(update=uses_a_second_slot), "slots=1 is declared, but slot 1 is written"),
     ("slots", sound(slots=2), "slots=2 is declared, but slot 1 is never written"),
     ("coordinates", sound(update=of_two_variables), "coordinate 2 of 5 does not move"),
     ("autonomous", sound(update=slows_down), "autonomous is set, but iteration 0 depends on its number"),
-    ("determinism", sound(update=trembles), "the same run again parts from the first in iteration 0"),
-    ("state", sound(update=remembers_other_runs), "a run after others parts from the first"),
+    ("determinism", sound(update=trembles), "the same run again differs from the first in iteration 0"),
+    ("state", sound(update=remembers_other_runs), "a run after others differs from the first"),
     ("engines", sound(update=halves_in_python_only), "relative deviation of the engines"),
     ("engines", sound(update=remembers_other_runs), "on engine numba it does not run"),
     ("bowl", sound(update=ascends), "diverged in iteration"),
@@ -202,4 +202,4 @@ def test_values_that_are_given_are_the_ones_that_are_checked():
 
 def test_a_method_that_could_be_autonomous_is_told_so():
     told = findings(Optimizer(replace(sound().method, autonomous=False)))["autonomous"]
-    assert (told.status, told.detail.partition(":")[2]) == ("passed", " a stall will go unseen")
+    assert (told.status, told.detail.partition(":")[2]) == ("passed", " stalls will not be detected")

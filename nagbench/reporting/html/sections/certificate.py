@@ -23,8 +23,8 @@ from nagbench.reporting.html.parts import (
     TableRow,
 )
 from nagbench.reporting.html.series import json_numbers
-from nagbench.validation.equivalence.bundles import EquivalenceClass, equivalence_classes, forms_of, reasons, rifts
 from nagbench.validation.equivalence.certificate import Certificate
+from nagbench.validation.equivalence.classes import EquivalenceClass, equivalence_classes, forms_of, reasons, rifts
 from nagbench.validation.equivalence.groups import GROUPS
 from nagbench.validation.equivalence.trials import Pair, Trial
 
@@ -39,10 +39,10 @@ _COLUMNS = (
     Column(name="why"),
 )
 _CAPTION = (
-    "Each row is a bundle of implementations of which each coincides with every other: = the same bits, ≈ up to rounding. "
-    "“Within” is their largest distance in units in the last place. A bundle below another differs from the first, A, from the "
-    "step named. Implementations with * take their gradient at another point than they return, and are compared there. "
-    "What is attributed to rounding is measured, by runs with artificial rounding errors.",
+    "Each row is a group of implementations that all coincide: = the same bits, ≈ equal up to rounding. “Within” is their "
+    "largest distance in units in the last place. Each further group of a scenario differs from the first, A, from the given "
+    "step on. Implementations with * take their gradient at a point other than the one that they return, and are compared "
+    "there. The distance attributed to rounding is measured by runs with artificial rounding errors.",
 )
 
 
@@ -73,7 +73,7 @@ def _how_to_make_one(context: ReportContext) -> Iterator[str]:
     names = max(groups, key=_library_count, default=[])
     if _library_count(names) > 1:
         yield (
-            f"Whether {listed(names)} are one algorithm is not known here. `nagbench verify {' '.join(names)} --out "
+            f"Whether {listed(names)} are the same algorithm is not known here. `nagbench verify {' '.join(names)} --out "
             "DIRECTORY/certificate.json` finds out, and the next report of that directory shows the result."
         )
 
@@ -88,7 +88,9 @@ def _parts(found: Certificate, context: ReportContext) -> Iterator[Part]:
     groups: dict[str, list[Trial]] = {}
     for trial in found.trials:
         groups.setdefault(trial.group.name, []).append(trial)
-    ours = [name for name, trials in groups.items() if any(e.name in ran for trial in trials for e in trial.entrants)]
+    ours = [
+        name for name, trials in groups.items() if any(e.name in ran for trial in trials for e in trial.implementations)
+    ]
     others = [name for name in groups if name not in ours]
     yield _table(found, [trial for name in (*ours, *others) for trial in groups[name]], context)
     drawn = 0
@@ -108,8 +110,8 @@ def _versions(found: Certificate) -> str:
 
 def _table(found: Certificate, trials: Sequence[Trial], context: ReportContext) -> Table:
     caption = (
-        f"On {found.problem}, {found.steps} iterations. Groups with algorithms of this page come first; CSV holds every pair. "
-        f"Made with {_versions(found)}."
+        f"On {found.problem}, {found.steps} iterations. Groups with algorithms of this page come first; CSV contains every "
+        f"pair. Made with {_versions(found)}."
     )
     return Table(
         id=context.ids("table", ID),
@@ -145,7 +147,7 @@ def _letter(place: int) -> str:
 
 
 def _names(trial: Trial, bundle: EquivalenceClass) -> str:
-    look_ahead = {entrant.name for entrant in trial.entrants if entrant.look_ahead}
+    look_ahead = {entrant.name for entrant in trial.implementations if entrant.look_ahead}
     signs = ("", *(f" {joint} " for joint in bundle.joints))
     return "".join(f"{sign}{name}{'*' * (name in look_ahead)}" for sign, name in zip(signs, bundle.names, strict=True))
 
@@ -163,7 +165,7 @@ def _note(trial: Trial, bundle: EquivalenceClass, found: Certificate) -> str:
     notes = sorted({p.explanation for p in trial.pairs if p.mapped and {p.a, p.b} <= names} - {""})
     if len(bundle.names) > 1 and bundle.told_until < found.steps:
         notes.append(f"a difference can be distinguished from rounding only up to step {max(bundle.told_until, 0)}")
-    if bundle.names[0] == trial.entrants[0].name:
+    if bundle.names[0] == trial.implementations[0].name:
         for why in dict.fromkeys(trial.refused.values()):
             notes.append(
                 f"{', '.join(name for name, reason in trial.refused.items() if reason == why)} left out: {why}"
@@ -180,15 +182,15 @@ def _difference(pairs: Sequence[Pair]) -> tuple[TableCell, str]:
 
 def _figure(found: Certificate, trials: Sequence[Trial], context: ReportContext) -> Figure:
     group, labels = trials[0].group, line_labels(trials)
-    name, first = context.ids(ID, group.name), trials[0].entrants[0].name
+    name, first = context.ids(ID, group.name), trials[0].implementations[0].name
     against = f"each from {first}" if len(trials[0].lines) < len(trials[0].pairs) else "of each pair"
     return Figure(
         id=name,
         lead=f"Distances between the implementations of {group.title} on {found.problem}, {against}.",
         caption=(
-            "By iteration, in the maximum norm, at the points where both take their gradients if these are not what they "
-            "return. Grey is what is attributed to rounding; a dot marks the step from which two differ; 0 means the same "
-            "bits.",
+            "By iteration, in the maximum norm, at the points where both take their gradients if these differ from the "
+            "returned points. Gray is the distance attributed to rounding; a dot marks the step from which two differ; 0 means "
+            "the same bits.",
             f"Made with {_versions(found)}.",
         ),
         panels=tuple(_panel(context.ids(name, trial.scenario.name), trial, labels) for trial in trials),

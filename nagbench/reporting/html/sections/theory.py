@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from nagbench.analysis.formatting import number, whole
-from nagbench.analysis.theory import beside
+from nagbench.analysis.theory import theory_table
 from nagbench.core.errors import one_line
 from nagbench.reporting.context import ReportContext, row_key
 from nagbench.reporting.html.parts import Column, Paragraph, Part, Section, Table, TableCell, TableRow
@@ -28,8 +28,8 @@ _COLUMNS = (
 _CAPTION = (
     "“Predicted” is the exact count from the closed form, on quadratics; the worst case bounds the iterations over all "
     "functions with this L and μ. Rates are factors per iteration: the slope over the last part of the run, and the "
-    "spectral radius of the algorithm’s linear map. A step is stable while step × L stays below the bound. Where L and μ "
-    "are not known they are estimates at one point, to which theory cannot be held."
+    "spectral radius of the algorithm’s linear map. A step size is stable if step × L is below the bound. If L and μ are "
+    "not known, they are estimated at one point, and a deviation from theory is not a contradiction."
 )
 _THEORY = ["predicted_iterations", "rate_in_theory", "at_most", "stable_up_to"]
 _MOST_ROWS = 400
@@ -41,7 +41,7 @@ def section(context: ReportContext) -> Section | None:
     if typical.empty or "problem_spec" not in context.plan:
         return None
     try:
-        table = beside(typical[list(context.runs)].head(_MOST_ROWS), context.plan, context.recorded)
+        table = theory_table(typical[list(context.runs)].head(_MOST_ROWS), context.plan, context.recorded)
     except Exception as error:
         # A problem that cannot be loaded here, say because its module is missing, must not cost the page.
         part: Part = Paragraph(text=f"Theory cannot be compared with these runs here: {one_line(error)}")
@@ -64,7 +64,7 @@ def _table(table: pd.DataFrame, context: ReportContext) -> Table:
         label="Theory and measurement",
         data=table,
         columns=columns,
-        caption=(_CAPTION, f"Rows that show what theory excludes: {violations} of {len(rows)}."),
+        caption=(_CAPTION, f"Rows that contradict theory: {violations} of {len(rows)}."),
         rows=tuple(_row(row, context, len(columns)) for row in rows.to_dict("records")),
     )
 
