@@ -1,4 +1,4 @@
-"""Tuning: the best result after n trials with its sensitivity to chance, and every trial at its step size."""
+"""Tuning: the best result after n trials with its sensitivity to chance, and the trials at their step sizes."""
 
 from __future__ import annotations
 

@@ -31,7 +31,8 @@ _HOW_TO_READ = (
 _PARALLEL = (
     f"In color: the best {BEST} trials, or the best quarter; thick: the selected one; grey: up to {OTHERS} others, evenly by "
     "rank. A hyperparameter at whose axis the colored lines meet matters; one across whose axis they spread matters less. "
-    "Trials that did not converge end at the top of the last axis.",
+    "Trials that did not converge end at the top of the last axis. Counts are medians over the starts that a trial ran from: "
+    "trials that were not among the finalists ran from the first alone.",
 )
 
 
