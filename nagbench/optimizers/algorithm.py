@@ -76,6 +76,10 @@ class Method:
         Whether the gradient is taken at another point than the iterate.
     autonomous
         Whether the update does not depend on k.
+    settled
+        The update that it becomes for large k, if that is linear and does not depend on k: the linear theory is that of it.
+    period
+        The hyperparameter that says after how many iterations the update repeats itself, if it depends on k in no other way.
     tested_at
         The point at which the measure is tested, for readers.
     source
@@ -139,6 +143,8 @@ class Method:
     slots: int = 0
     look_ahead: bool = False
     autonomous: bool = True
+    settled: Update | None = None
+    period: str = ""
     tested_at: str = "x"
     source: str = ""
     summary: str = ""

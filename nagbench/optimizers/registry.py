@@ -37,6 +37,8 @@ def method(
     slots: int = 0,
     look_ahead: bool = False,
     autonomous: bool = True,
+    settled: Update | None = None,
+    period: str = "",
     tested_at: str = "x",
     source: str = "",
     theory: Theory | None = None,
@@ -55,7 +57,7 @@ def method(
     ----------
     name
         The name of the algorithm.
-    hyperparameters, slots, look_ahead, autonomous, tested_at, source, theory
+    hyperparameters, slots, look_ahead, autonomous, settled, period, tested_at, source, theory
         What the algorithm declares; see `Method`.
     observe, next_momentum, asks, composite, needs_minimum, finite_sum, row_slots, blocks
         Further declarations.
@@ -86,6 +88,8 @@ def method(
             slots=slots,
             look_ahead=look_ahead,
             autonomous=autonomous,
+            settled=settled,
+            period=period,
             tested_at=tested_at,
             source=source,
             summary=(inspect.getdoc(update) or "").partition("\n")[0],

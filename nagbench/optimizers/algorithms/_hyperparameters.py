@@ -52,6 +52,13 @@ def strongly_convex(L: float, mu: float) -> Mapping[str, float]:
 
 
 @for_positive_mu
+def averaged_nesterov(L: float, mu: float) -> Mapping[str, float]:
+    """s = 1/(L(1 − m)), m = (√κ − 1)/(√κ + 1)."""
+    root = math.sqrt(L / mu)
+    return {"step_size": (root + 1.0) / (2.0 * L), "momentum": (root - 1.0) / (root + 1.0)}
+
+
+@for_positive_mu
 def polyak(L: float, mu: float) -> Mapping[str, float]:
     """s = 4/(√L + √μ)², m = ((√κ − 1)/(√κ + 1))²."""
     root = math.sqrt(L / mu)

@@ -9,10 +9,17 @@ from nagbench.optimizers.hyperparameters import Hyperparameter
 from nagbench.optimizers.registry import method
 
 
+def _settled(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
+    """Make an iteration after which the average no longer moves."""
+    for i in range(iterate.size):
+        y[i] -= hyper[0] * gradient[i]
+
+
 @method(
     "averaged-gradient-descent",
     look_ahead=True,
     autonomous=False,
+    settled=_settled,
     tested_at="the average of x",
     hyperparameters={"step_size": STEP, "burn_in": Hyperparameter(default=0.0)},
     source="Polyak & Juditsky 1992; with a constant step size Bach & Moulines 2013",

@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from nagbench.optimizers.algorithms._hyperparameters import for_positive_mu, strongly_convex
+from nagbench.optimizers.algorithms._hyperparameters import averaged_nesterov
 from nagbench.optimizers.hyperparameters import Hyperparameter, fraction, step_size
 from nagbench.optimizers.registry import method
 
 
-@for_positive_mu
-def _nesterov_equivalent(L: float, mu: float) -> Mapping[str, float]:
+def _nesterov_equivalent(L: float, mu: float) -> Mapping[str, float] | None:
     """ν = m = (√κ − 1)/(√κ + 1), s = 1/(L(1 − m))."""
-    values = strongly_convex(L, mu)
-    assert values is not None
-    m = values["momentum"]
-    return {"step_size": values["step_size"] / (1.0 - m), "momentum": m, "nu": m}
+    values = averaged_nesterov(L, mu)
+    return None if values is None else {**values, "nu": values["momentum"]}
 
 
 @method(

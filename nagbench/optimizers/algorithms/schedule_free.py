@@ -22,11 +22,19 @@ def _weight(sum_of_weights: Any, largest: Any, step: float) -> float:
     return float(square / sum_of_weights[0])
 
 
+def _settled(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
+    """Make an iteration of Schedule-Free SGD after which the average no longer moves."""
+    for i in range(iterate.size):
+        state[0, i] -= hyper[0] * (gradient[i] + hyper[2] * y[i])
+        y[i] = hyper[1] * iterate[i] + (1.0 - hyper[1]) * state[0, i]
+
+
 @method(
     "schedule-free-sgd",
     slots=3,
     look_ahead=True,
     autonomous=False,
+    settled=_settled,
     tested_at="the weighted average x of z",
     hyperparameters={"step_size": STEP, "momentum": MOMENTUM, "weight_decay": Hyperparameter(default=0.0)},
     source=_SOURCE,
@@ -47,13 +55,17 @@ def schedule_free_sgd(k: int, gradient: Any, iterate: Any, y: Any, state: Any, h
     -----
     With a constant step size c = 1/(k + 1), and x is the mean of z₁, …, z_{k+1}. With a schedule, the largest step size so
     far takes the place of s in c. m = 0 is `averaged-gradient-descent`; m = 1 would be primal averaging.
-    With m = 0 it is stable on quadratics for s·λ < 2, as gradient descent is.
+    Stable on quadratics for s·λ < 2/(1 − m) [2]_: c tends to 0, so in the long run x stands still and z moves by gradients
+    of which 1 − m parts are its own. Before that it may move away from a minimum, the more the nearer s is to the limit.
 
-    For convex f with gradients of at most G, s = D/(G√N) gives the rate D·G/√N without knowledge of when the run ends [1]_.
+    For convex f with gradients of at most G, s = D/(G√N) with D = ‖x₀ − x*‖ gives f(x_N) − f* ≤ D·G/√N for every m [1]_.
+    That holds no L and no μ, so there are no values for mode theory.
 
     References
     ----------
     .. [1] A. Defazio et al., "The road less scheduled", 2024, algorithm 1 and theorem 1; code: schedulefree.
+    .. [2] M. Song, B. Baek, K. Ahn and C. Yun, "Through the river: understanding the benefit of schedule-free methods for
+       language model training", 2025.
 
     Examples
     --------
