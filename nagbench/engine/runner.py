@@ -166,13 +166,21 @@ _CHECKED_BUDGET, _CHECKED_CELLS = 50, 2
 
 
 def lanes_agree(job: BatchRun, guard: Watchdog) -> bool:
-    """Tell whether cells are counted in lanes: their kernels can be recorded, and the first of them have the same outcomes.
+    """Tell whether cells are counted in lanes: their kernels can be recorded, and the first cells have the same outcomes.
 
-    A kernel is anybody's code. One that computes something else as plain Python than compiled is counted one cell at a time.
+    That is found out once for each problem and algorithm. A kernel is anybody's code. One that computes something else as
+    plain Python than compiled is counted one cell at a time.
     """
-    rule = job.rule
-    if job.lanes is None or rule.budget * job.lanes.seconds > guard.seconds:
+    lanes = job.lanes
+    if lanes is None or job.rule.budget * lanes.seconds > guard.seconds:
         return False
+    if lanes.agree is None:
+        lanes.agree = _first_cells_agree(job)
+    return lanes.agree
+
+
+def _first_cells_agree(job: BatchRun) -> bool:
+    rule = job.rule
     short = rule._replace(budget=min(rule.budget, _CHECKED_BUDGET))
     hits, points = job.count_in_lanes(short, _CHECKED_CELLS, lambda: None)
     alone_hits, alone_points = np.zeros_like(hits), np.zeros_like(points)
