@@ -56,12 +56,15 @@ def powers_of(iteration: Iteration, needed: list[int]) -> list[Power]:
     found, nodes = [], iteration.nodes
     for index in needed:
         node = nodes[index]
-        if node.name == "call pow" and _is_hyper(iteration, node.arguments[0]) and _is_next(nodes, node.arguments[1]):
+        if node.name != "call pow":
+            continue
+        base, exponent = node.arguments
+        if _is_hyper(iteration, base) and _is_next(nodes, exponent):
             users = [nodes[i] for i in needed if _is_operation(nodes[i]) and index in nodes[i].arguments]
             from_one = index not in (iteration.value, iteration.measure, *iteration.moved) and all(
                 user.name == "fsub" and _is_one(nodes[user.arguments[0]]) for user in users
             )
-            found.append(Power(index, *node.arguments, from_one))
+            found.append(Power(index, base, exponent, from_one))
     return found
 
 
@@ -72,7 +75,9 @@ def _is_known() -> bool:
     except (AttributeError, ValueError):
         glibc = False
     machine = platform.machine()
-    return glibc and (machine == "aarch64" or (machine == "x86_64" and binding.get_host_cpu_features().get("fma", False)))
+    return glibc and (
+        machine == "aarch64" or (machine == "x86_64" and binding.get_host_cpu_features().get("fma", False))
+    )
 
 
 def _is_operation(node: Any) -> bool:
@@ -117,7 +122,9 @@ class PowerWriter:
         """Write (high + low)·base as a sum of two floats (Dekker 1971): the product rounded, and what that leaves."""
         b = self._builder
         product = b.fmul(high, base)
-        rest = self._intrinsic("fma", low, base, self._intrinsic("fma", high, base, b.fsub(self._constant(-0.0), product)))
+        rest = self._intrinsic(
+            "fma", low, base, self._intrinsic("fma", high, base, b.fsub(self._constant(-0.0), product))
+        )
         total = b.fadd(product, rest)
         return total, b.fsub(rest, b.fsub(total, product))
 
@@ -136,7 +143,9 @@ class PowerWriter:
             The function ``pow``.
         """
         b, one = self._builder, self._constant(1.0)
-        margin = b.fadd(b.fmul(self._intrinsic("fabs", high), self._constant(_MARGIN)), self._constant(_SMALLEST * 2.0**-53))
+        margin = b.fadd(
+            b.fmul(self._intrinsic("fabs", high), self._constant(_MARGIN)), self._constant(_SMALLEST * 2.0**-53)
+        )
         ends = b.fadd(high, b.fsub(low, margin)), b.fadd(high, b.fadd(low, margin))
         seen = [b.fsub(one, end) for end in ends] if power.from_one else ends
         # True for nan, too.

@@ -10,7 +10,6 @@ are advanced one after the other, and since none needs another's results, the pr
 from __future__ import annotations
 
 import functools
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -159,9 +158,7 @@ class _Writer:
         self._write()
         # A selection between a number in memory and a new one would become a masked store, which some processors take a
         # dozen cycles for; a volatile store stays as it is.
-        text = str(self._module).replace("store <", "store volatile <")
-        # With a frame pointer, what does not fit into registers is aligned to vectors on the stack.
-        return re.sub("^define .*", r'\g<0> "frame-pointer"="all"', text, flags=re.MULTILINE)
+        return str(self._module).replace("store <", "store volatile <")
 
     def _vector(self, kind: str) -> ir.VectorType:
         return ir.VectorType({"f": _F, "i": _I, "b": _B}[kind], self._layout.width)
