@@ -1,8 +1,8 @@
-# The commands of a contributor, in a virtual environment of their own.
+# Commands for contributors; run them in your own virtual environment.
 
 .PHONY: install lint test extra gate
 
-install:  ## What development needs, and the checks before every commit.
+install:  ## Install the development dependencies and the pre-commit hooks.
 	python -m pip install -c constraints.txt -e '.[test]'
 	pre-commit install
 
@@ -15,5 +15,5 @@ test:  ## All tests, on all cores.
 extra:  ## The slow checks that do not block a change.
 	bash .ci/extra
 
-gate:  ## No regression of counts or times against the commit before.
+gate:  ## Compare counts and times with the previous commit.
 	python -m benchmarks.gate HEAD~1

@@ -25,6 +25,8 @@ exclude_patterns = ["_build"]
 default_role = "code"
 nitpicky = False
 
+# Options are copied from the page: "--atlas" stays as it is.
+smartquotes = False
 myst_heading_anchors = 4
 myst_enable_extensions = ["colon_fence", "deflist"]
 

@@ -23,21 +23,21 @@ FIRST, SECOND = "nesterov", "momentum"
 
 TOP = """# Gallery
 
-Results that are worth a look. `python docs/gallery.py` writes this page from the results in `results/gallery`; the pictures
-are drawn while the site is built, by the commands below them.
+Results that are worth a look. `python docs/gallery.py` writes this page from the results in `results/gallery`; the figures
+are drawn when the site is built.
 """
 
 FEW = """
-32 trials are few: twice as many would still change most results, so a single problem decides nothing here. The intervals
-show the direction: momentum needs fewer iterations on most quadratics, NAG on Rosenbrock's valley. `nagbench sweep` with its
-512 trials decides more of them.
+32 trials are few: twice as many would still change most results, so no verdict on a single problem is decided here. The
+intervals show the tendency: momentum needs fewer iterations on most quadratics, and NAG needs fewer on Rosenbrock's valley.
+`nagbench sweep`, with its 512 trials, decides more of them.
 """
 
 MAPS = """
 ## Where it is stable
 
-Each map counts the iterations at every point of a grid of step size and momentum, on a quadratic with κ = 100. The line is
-the stability boundary of theory. NAG is stable in a smaller region than the heavy ball.
+Each map shows the number of iterations at every point of a grid of step size and momentum, on a quadratic with κ = 100. The
+line is the theoretical stability boundary. NAG is stable in a smaller region than the heavy ball.
 
 ```{picture} nagbench map ill-conditioned-1e2 nesterov --grid 40 --budget 4000 -j 1 --plot gallery-nesterov.png
 :alt: Iterations of Nesterov's method over step size and momentum; beyond the theoretical boundary all runs diverge
@@ -53,7 +53,7 @@ The heavy ball: s·L < 2(1 + m).
 
 ```{picture} nagbench verify nesterov --steps 40 --plot verify-nesterov.png
 :alt: Distances of the implementations of Nesterov's method from the first of them, iteration by iteration
-Implementations of Nesterov's method, side by side. Grey is rounding; a dot marks the step at which two
+Implementations of Nesterov's method, side by side. Gray is rounding; a dot marks the step at which two
 begin to differ. [Verify implementations](how-to/verify.md) explains the scenarios.
 ```
 """

@@ -91,7 +91,7 @@ def _ready(samples: Samples, case: Case, block: float) -> None:
 
 
 def disagreement(loop: Loop, case: Case) -> str:
-    """Return what is wrong with the iterate after some iterations, relative to the distance travelled; empty if nothing."""
+    """Return what is wrong with the iterate after some iterations, relative to the distance traveled; empty if nothing."""
     iterations = _LARGE_CHECKED if case.n > LARGE else CHECKED
     loop.reset()
     loop.advance(iterations)

@@ -96,7 +96,7 @@ class Comparison:
     times, cells : DataFrame
         One row for each method and one for all methods; one row for each timed cell. Both have ``ratio`` (time of b /
         time of a), ``low``, ``high``, ``verdict`` (in words) and ``regressed``. Where more than a quarter of the repeats
-        were disturbed, the verdict is "cannot be told", and nothing regressed.
+        were disturbed, the verdict is "inconclusive", and nothing regressed.
     only : DataFrame
         What only one of the two sides has, by problem, variant and mode.
     notes : tuple of str
@@ -268,7 +268,7 @@ def time_changes(pairs: pd.DataFrame, rules: Rules) -> tuple[pd.DataFrame, pd.Da
         cells = pd.concat([cells, left], ignore_index=True) if len(left) else cells
     if len(left):
         notes.append(
-            f"{counted(len(left), 'timed cell')} of {pairs['unit'].nunique():,} cannot be told: other programs disturbed more "
+            f"{counted(len(left), 'timed cell')} of {pairs['unit'].nunique():,} inconclusive: other programs disturbed more "
             f"than {MOST_DISTURBED:.0%} of the repeats"
         )
     return _add_verdicts(times, rules.times), _add_verdicts(cells[[*_CELL, "machine", *_INTERVAL]], rules.cells), notes
@@ -281,7 +281,7 @@ def _disturbed(pairs: pd.DataFrame) -> pd.Series[float]:
 
 
 def _method_ratios(bank: Bank, methods: Sequence[str], untold: Collection[str], level: float) -> pd.DataFrame:
-    """Pool the ratios of the units of each method; nan for methods that cannot be told."""
+    """Pool the ratios of the units of each method; nan for methods whose ratio is inconclusive."""
     rows = []
     for name in methods:
         mask = np.ones(len(bank.units), bool) if name == ALL else (bank.units["variant"] == name).to_numpy()
@@ -294,7 +294,7 @@ def _method_ratios(bank: Bank, methods: Sequence[str], untold: Collection[str], 
 def _add_verdicts(table: pd.DataFrame, threshold: float) -> pd.DataFrame:
     """Add the verdict in words and whether the row is a regression."""
     words = [
-        "cannot be told" if np.isnan(row["ratio"]) else describe_ratio(row["ratio"], row["low"], row["high"])
+        "inconclusive" if np.isnan(row["ratio"]) else describe_ratio(row["ratio"], row["low"], row["high"])
         for row in table.to_dict("records")
     ]
     return table.assign(verdict=words, regressed=(table["low"] > 1.0) & (table["ratio"] >= 1.0 + threshold))

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 _MAX_ROWS = 30
 _CHANGE_WORDS = {
-    "bits": "with the same counts but other last bits", "fewer": "in fewer iterations", "more": "in more iterations",
+    "bits": "with the same counts but different last bits", "fewer": "in fewer iterations", "more": "in more iterations",
     "gained": "newly converged", "lost": "no longer converged", "broken": "ended with an error",
-    "otherwise": "not converged before and after, but ended at another iteration",
+    "otherwise": "not converged before and after, but ended at a different iteration",
     "unlike": "not compared, because budget, start, parameters or intervals differ",
 }  # fmt: skip
 
@@ -99,11 +99,12 @@ def markdown(comparison: Comparison) -> str:
         f"**Times** of B against A, {rules.confidence:.0%} intervals for all algorithms at once.",
         _table(method_times(comparison)),
         _collapsed_table("single cells", changed_cells(comparison)),
-        _collapsed_table("in one of the two only", comparison.only),
+        _collapsed_table("in only one of the two", comparison.only),
         "\n".join(f"* {note}" for note in comparison.notes),
-        f"A regression: counts up by more than {rules.counts:.0%} or more runs that stop converging than start to, an "
-        f"algorithm slower by at least {rules.times:.0%}, a single cell by at least {rules.cells:.0%}, "
-        f"with the interval above 1. Times cannot be told if more than {MOST_DISTURBED:.0%} of the repeats were disturbed.",
+        f"A regression is a count that rose by more than {rules.counts:.0%}, more runs that stopped converging than started "
+        f"converging, an algorithm slower by at least {rules.times:.0%}, or a single cell slower by at least "
+        f"{rules.cells:.0%}, with the interval above 1. Times are inconclusive if more than {MOST_DISTURBED:.0%} of the "
+        "repeats were disturbed.",
     ]  # fmt: skip
     return "\n\n".join(part for part in parts if part) + "\n"
 

@@ -60,8 +60,8 @@ def describe_unlike(rows: pd.DataFrame) -> list[str]:
         return []
     problems = listed([str(name) for name in dict.fromkeys(unlike["problem"])])
     return [
-        f"{counted(len(unlike), 'row')} on {problems} not compared: another budget ended the run, or the problem's start or "
-        "parameters or the interval of measurements differ"
+        f"{counted(len(unlike), 'row')} on {problems} not compared: the budget that ended the run, the problem's start or "
+        "parameters, or the interval of measurements differ"
     ]
 
 
@@ -74,7 +74,7 @@ def why_untimed(a: pd.DataFrame, b: pd.DataFrame) -> str:
     if not set(machines[0]) & set(machines[1]):
         return (
             f"times are not compared: A was timed on machine {listed(machines[0])}, B on {listed(machines[1])}, and times "
-            "of different machines say nothing about each other"
+            "of different machines are not comparable"
         )
     return "times are not compared: no cell was timed in both with the same status"
 
@@ -86,6 +86,6 @@ def describe_disturbance(a: pd.DataFrame, b: pd.DataFrame) -> list[str]:
         share = float(disturbed_share(table).mean())
         if share > 0.1:
             remarks.append(
-                f"other programs interrupted {share:.0%} of the repeats in {side}; a quiet machine tells more apart"
+                f"other programs interrupted {share:.0%} of the repeats in {side}; an idle machine gives sharper comparisons"
             )
     return remarks

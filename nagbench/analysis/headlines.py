@@ -84,9 +84,9 @@ class Question:
 def _kind_of_reason(reason: str) -> str:
     """Return a reason without names and numbers."""
     if reason.startswith("doubling the trials moves"):
-        return "more trials still change the counts"
+        return "more trials would still change the counts"
     return reason.partition(";")[0].replace(
-        "the interval at the level adjusted for all pairs holds 1", "the interval holds 1"
+        "the interval, adjusted for the number of pairs, contains 1", "the interval contains 1"
     )
 
 
@@ -157,9 +157,15 @@ def headlines(table: pd.DataFrame, optimizers: Mapping[str, str]) -> list[str]:
 
 def _headline(question: Question) -> str:
     found = describe(question.row, question.one, question.two)
+    # Over all problems, the reason begins with the tally.
+    reason = question.row["reason"].partition("; ")[2] if question.over_all else question.row["reason"]
+    asked = f"{question.one} against {question.two} ({question.mode}, {question.where}): {found}"
+    asked += f" ({reason})" if reason else ""
+    if question.over_all is None:
+        return asked
     counts = ", ".join(f"{name} {count}" for name, count in question.tally.items())
-    tally = f"; of these problems {counts}" if len(question.rows) > 1 else ""
-    return f"{question.one} against {question.two} ({question.mode}, {question.where}): {found}{tally}"
+    reasons = "; ".join(f"{reason}: {count}" for reason, count in question.reasons.items())
+    return f"{asked}; problem by problem {counts}" + (f" ({reasons})" if reasons else "")
 
 
 def oriented(row: Mapping[Any, Any], first: str) -> dict[Any, Any]:
@@ -172,7 +178,7 @@ def oriented(row: Mapping[Any, Any], first: str) -> dict[Any, Any]:
 
 
 def describe(row: Mapping[Any, Any], one: str, two: str) -> str:
-    """Describe a verdict: "NAG needs 1/2.3 (1/2.8 to 1/1.9) of momentum's iterations", or that it is undecided.
+    """Describe a verdict: "NAG wins; momentum needs 2.3 (1.9 to 2.8) times the iterations of NAG", or that it is undecided.
 
     Parameters
     ----------
@@ -183,18 +189,19 @@ def describe(row: Mapping[Any, Any], one: str, two: str) -> str:
     """
     if row["verdict"] == "neither":
         return f"neither {one} nor {two} solves half of the starts"
+    # From the side that needs fewer iterations: a multiple is easier to read than a fraction.
+    turned = row["verdict"] == "b" or (row["verdict"] != "a" and row["ratio"] < 1.0)
+    few, many = (two, one) if turned else (one, two)
+    names = ("ratio", "high", "low") if turned else ("ratio", "low", "high")
+    ratio, low, high = (_times(row[name], inverse=turned) for name in names)
     # An interval over a few problems says nothing.
-    interval = "" if "fewer than" in row["reason"] else f" ({_share(row['high'])} to {_share(row['low'])})"
-    share = f"{_share(row['ratio'])}{interval} of the iterations of {two}"
-    if row["verdict"] == "undecided":
-        return f"undecided; {one} needs {share}"
-    return f"{one if row['verdict'] == 'a' else two} wins; {one} needs {share}"
+    interval = "" if "fewer than" in row["reason"] else f" ({low} to {high})"
+    found = f"{many} needs {ratio}{interval} times the iterations of {few}"
+    return f"undecided; {found}" if row["verdict"] == "undecided" else f"{few} wins; {found}"
 
 
-def _share(ratio: float) -> str:
-    """Format 1/ratio."""
-    if math.isnan(ratio):
-        return "?"
-    if ratio in (0.0, math.inf):
-        return "inf" if ratio == 0.0 else "0"
-    return f"1/{ratio:.3g}" if ratio >= 1.0 else f"{1.0 / ratio:.3g}"
+def _times(ratio: float, *, inverse: bool) -> str:
+    """Format a ratio, or 1/ratio."""
+    if inverse:
+        ratio = math.inf if ratio == 0.0 else 1.0 / ratio
+    return "?" if math.isnan(ratio) else "∞" if math.isinf(ratio) else f"{ratio:.3g}"

@@ -271,7 +271,7 @@ def log_ratio_profile(work: pd.DataFrame, first: str, second: str) -> pd.DataFra
     ]
     pairs = pd.concat(sides, axis=1, keys=["a", "b"], join="inner").reset_index()
     if pairs.empty:
-        raise UsageError(f"{first!r} and {second!r} share no problem in one mode, so they cannot be compared")
+        raise UsageError(f"{first!r} and {second!r} have no problem in common in one mode, so they cannot be compared")
     a, b = pairs["a"].to_numpy(float), pairs["b"].to_numpy(float)
     pairs["outcome"] = np.select(
         [np.isfinite(a) & np.isfinite(b), np.isfinite(a), np.isfinite(b)], ["both", "first", "second"], "neither"

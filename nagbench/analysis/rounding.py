@@ -1,4 +1,4 @@
-"""How much iteration counts change with roundings of the start."""
+"""How much iteration counts change with rounding errors in the start."""
 
 from __future__ import annotations
 
@@ -55,7 +55,8 @@ def describe_rounding(runs: pd.DataFrame, scores: pd.DataFrame) -> list[str]:
     lines = []
     for (problem, variant, mode), rows in table.groupby(["problem", "variant", "mode"], sort=False):
         row = rows.assign(ratio=rows["most"] / rows["least"].clip(lower=0.5)).sort_values("ratio").iloc[-1]
-        lines.append(f"{problem} × {variant} ({mode}): {whole(row['least'])} to {whole(row['most'])}")
+        most = whole(row["most"]) if np.isfinite(row["most"]) else "no convergence"
+        lines.append(f"{problem} × {variant} ({mode}): {whole(row['least'])} to {most} from one of the starts")
     return lines
 
 

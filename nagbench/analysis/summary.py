@@ -1,4 +1,4 @@
-"""Summarise a sweep: one row for each problem, mode and method."""
+"""Summarize a sweep: one row for each problem, mode and method."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _FACTS = ["family", "optimizer", "library", "tested_at", "budget", "tolerance"]
 
 
 def summary(runs: pd.DataFrame, timings: pd.DataFrame, winners: Collection[tuple[Any, ...]] = ()) -> pd.DataFrame:
-    """Summarise the selected runs at each task's tightest tolerance.
+    """Summarize the selected runs at each task's tightest tolerance.
 
     A task is a problem with its oracle.
 
@@ -73,7 +73,7 @@ def summary(runs: pd.DataFrame, timings: pd.DataFrame, winners: Collection[tuple
 
 
 def summary_of(rows: pd.DataFrame, winners: Collection[tuple[Any, ...]] = ()) -> pd.DataFrame:
-    """Summarise the rows of `selected`; see `summary` for the columns."""
+    """Summarize the rows of `selected`; see `summary` for the columns."""
     rows = rows.assign(solved=solved(rows), final=rate_table(rows)[1])
     groups = rows.groupby(_NAMES, sort=False)
     table = groups.agg(

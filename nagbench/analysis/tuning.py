@@ -44,10 +44,10 @@ def by_trials(runs: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
 
     Notes
     -----
-    The score of a trial is its median count over starts and seeds. Where a tuning has replicates, ``best`` is that of the
-    first, the quantiles are those of the best of the first n trials over the replicates, and trials that were not run from
-    all starts are no best; ``evaluations`` are the mean of the replicates. Otherwise the quantiles are those of the best of n
-    trials drawn with replacement from all that were run, a bootstrap over trials: with the distribution F of the scores,
+    The score of a trial is its median count over starts and seeds; it is infinite if the trial was not run from all of them.
+    Where a tuning has replicates, ``best`` is that of the first, the quantiles are those of the best of the first n trials
+    over the replicates, and ``evaluations`` are the mean of the replicates. Otherwise the quantiles are those of the best of
+    n trials drawn with replacement from all that were run, a bootstrap over trials: with the distribution F of the scores,
     P(best ≤ c) = 1 − (1 − F(c))ⁿ, so they are computed exactly [1]_.
 
     A Sobol prefix is more even than independent trials, so the interval shows about as much chance or more. No score
@@ -67,7 +67,7 @@ def by_trials(runs: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
                 )
             )
             continue
-        scores = group["score"].to_numpy(float)
+        scores = group["score"].where(group["complete"], np.inf).to_numpy(float)
         n = np.arange(1.0, scores.size + 1.0)
         tables.append(
             pd.DataFrame(dict(zip(_NAMED, key, strict=True)), index=n).assign(
@@ -85,9 +85,8 @@ def by_trials(runs: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
 
 def _over_replicates(group: pd.DataFrame, tail: float) -> pd.DataFrame:
     """Return the best of the first n trials of the replicates of one tuning, and their quantiles."""
-    complete = group["cells"] == group["cells"].max()
     first = group.groupby("replicate")["trial"].transform("min")
-    table = group.assign(best=group["score"].where(complete, np.inf), number=group["trial"] - first + 1)
+    table = group.assign(best=group["score"].where(group["complete"], np.inf), number=group["trial"] - first + 1)
     best, spent = (
         table.pivot(index="number", columns="replicate", values=name).sort_index() for name in ("best", "evaluations")
     )
@@ -100,22 +99,34 @@ def _over_replicates(group: pd.DataFrame, tail: float) -> pd.DataFrame:
 
 
 def _scores(runs: pd.DataFrame) -> pd.DataFrame:
-    """Aggregate each trial over starts and seeds."""
+    """Aggregate each trial over starts and seeds. It is ``complete`` if it was run from all of them.
+
+    A search runs most of its trials from the first start alone: their counts are not comparable with medians over all starts.
+    """
     rows = tuned(runs)
     rows = rows if "replicate" in rows else rows.assign(replicate=0)
+    rows = rows if "selected" in rows else rows.assign(selected=False)
     found = rows.groupby([*_NAMED, "replicate", "trial"], sort=False)
     table = found.agg(
         score=("count", "median"),
         final=("final", "median"),
         evaluations=("gradient_evaluations", "sum"),
         cells=("cell", "nunique"),
-    )
-    return table.reset_index().sort_values("trial", kind="stable")
+        selected=("selected", "any"),
+    ).reset_index()
+    table["complete"] = table["cells"] == table.groupby(_NAMED)["cells"].transform("max")
+    return table.sort_values("trial", kind="stable")
 
 
 def _sort_trials(scores: pd.DataFrame) -> pd.DataFrame:
-    """Sort the trials, best first, by the rule of `selection.select_best_trials`."""
+    """Sort trials that were run from the same starts, best first, by the rule of `selection.select_best_trials`."""
     return scores.sort_values(["score", "final", "trial"])
+
+
+def _selected(scores: pd.DataFrame) -> pd.Series:
+    """Return the trial that the sweep selected, or the best complete one of runs that say nothing of it."""
+    chosen = scores[scores["selected"]]
+    return _sort_trials(chosen if len(chosen) else scores[scores["complete"]]).iloc[0]
 
 
 def _best_of(scores: Floats, n: Floats, probability: float) -> Floats:
@@ -203,7 +214,7 @@ def cost(runs: pd.DataFrame) -> pd.DataFrame:
     """
     found = []
     for key, group in _scores(runs).groupby(_NAMED, sort=False):
-        best = _sort_trials(group).iloc[0]
+        best = _selected(group)
         found.append(
             dict(zip(_NAMED, key, strict=True))
             | {
@@ -292,7 +303,7 @@ def _score_split(tuning: pd.DataFrame, scoring: pd.DataFrame) -> dict[str, float
 
 
 def fairness(runs: pd.DataFrame, folds: int = 5) -> pd.DataFrame:
-    """Summarise for each problem and variant the cost of tuning, its chance, and how it carries over to held-out runs.
+    """Summarize for each problem and variant the cost of tuning, its chance, and how it carries over to held-out runs.
 
     Parameters
     ----------

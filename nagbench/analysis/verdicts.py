@@ -258,11 +258,11 @@ def compare_entries(a: Entry, b: Entry, names: tuple[str, str], level: float) ->
     margin = _moved(a) + _moved(b)
     nearest = min(abs(strict.low), abs(strict.high))
     if nearest <= margin:
-        return _row(found, "undecided", _join("the difference is not larger than what more trials still change", note))
-    if abs(found.estimate) <= max(a.spread, b.spread):
         return _row(
-            found, "undecided", _join("the difference is not larger than what roundings of the start change", note)
+            found, "undecided", _join("more trials would still change the counts by as much as the difference", note)
         )
+    if abs(found.estimate) <= max(a.spread, b.spread):
+        return _row(found, "undecided", _join("rounding errors in the start change the counts by as much", note))
     return _row(found, verdict, note)
 
 
@@ -308,7 +308,7 @@ def _why_undecided(a: Entry, b: Entry, names: tuple[str, str]) -> str:
 
 
 def _percent(moved: float) -> str:
-    return "more than it solves" if math.isinf(moved) else f"{math.expm1(moved):.0%}"
+    return "an infinite factor (unsolved)" if math.isinf(moved) else f"{math.expm1(moved):.0%}"
 
 
 def _moved(entry: Entry) -> float:
@@ -326,14 +326,14 @@ def _is_moving(entry: Entry) -> bool:
 
 
 def _why_not_sure(outcomes: Floats, a: Entry, b: Entry, level: float) -> str:
-    """Return why an interval holds 1; with a sampled oracle, how many more seeds would decide."""
+    """Return why an interval contains 1; with a sampled oracle, how many more seeds would decide."""
     if not np.isnan(outcomes).any() and not outcomes.any():
         return "the same counts"
     if a.counts.shape[2] == 1 or not np.isfinite(outcomes).all():
-        return "the interval at the level adjusted for all pairs holds 1"
+        return "the interval, adjusted for the number of pairs, contains 1"
     more = seeds_needed(np.log(np.maximum(b.counts, 0.5)) - np.log(np.maximum(a.counts, 0.5)), level)
     seeds = f"about {more} more seeds would decide" if more else "more seeds alone would not decide; more starts might"
-    return f"the interval at the level adjusted for all pairs holds 1; {seeds}"
+    return f"the interval, adjusted for the number of pairs, contains 1; {seeds}"
 
 
 def seeds_needed(outcomes: Floats, level: float) -> int:
@@ -370,4 +370,6 @@ def _over_problems(outcomes: list[tuple[float, str]], level: float, same: bool) 
         return _row(found, "undecided", f"{words}; {why}")
     strict = outcome_interval(logs, level)
     verdict = "a" if strict.low > 0.0 else "b" if strict.high < 0.0 else "undecided"
+    if math.isinf(strict.low) and math.isinf(strict.high):
+        words += "; too few problems for a verdict at the level adjusted for all pairs"
     return _row(found, verdict, words)

@@ -1,1 +1,1 @@
-"""The functions and classes that users call from Python; `nagbench` offers them under their plain names."""
+"""The functions and classes that users call from Python; `nagbench` exports them under their plain names."""

@@ -1,4 +1,4 @@
-"""The figures of a sweep on matplotlib's axes: `sweep.plot.curves()` and its neighbours."""
+"""The figures of a sweep on matplotlib's axes: `sweep.plot.curves()` and similar methods."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class SweepPlots:
             raise unknown_name("axis", str(against), ("iteration", "evaluations", "time"))
         traces = _chosen(self._context.traces, problem, mode)
         if against == "time" and traces["time"].isna().all():
-            raise UsageError("nothing was timed here; against='iteration' and 'evaluations' are there")
+            raise UsageError("nothing was timed here; allowed: against='iteration' or 'evaluations'")
         title = f"{traces['task'].iloc[0]}, {traces['mode'].iloc[0]}, to {bound_of(traces)}"
         return plot_data_on(curves_data(traces, against), ax, title)
 
@@ -87,7 +87,7 @@ class SweepPlots:
         costs = _chosen(work(self.results.shown, self.results.timings, by), None, mode)
         curves = performance_profile(costs[costs["tolerance"] == costs["tolerance"].min()])
         if curves.empty:
-            raise UsageError("no problem was run with all optimizers of this mode, so there is no profile")
+            raise UsageError("no problem was run with all optimizers in this mode, so there is no profile")
         data = profile_data(curves, "ratio", f"{by}, times the best", size=(460.8, 331.2))
         return plot_data_on(data, ax, f"performance profile, {costs['mode'].iloc[0]}")
 
@@ -108,7 +108,7 @@ class SweepPlots:
         runs = self.results.runs
         grid = runs[(runs["mode"] == "grid") & (runs["start"] == 0) & (runs["seed"] == 0)]
         if grid.empty:
-            raise UsageError("a map needs mode grid, which this sweep has not: nagbench.sweep(..., modes=['grid'])")
+            raise UsageError("a map needs a sweep with mode grid: nagbench.sweep(..., modes=['grid'])")
         rows = _named(_named(grid, "problem", "problem", problem), "variant", "optimizer", optimizer)
         rows = rows[(rows["tolerance"] == rows["tolerance"].min()) & (rows["oracle"] == rows["oracle"].iloc[0])]
         with figure_style():
@@ -132,7 +132,7 @@ class SweepPlots:
         typical = context.typical
         planar = typical[(typical["dimension"] == 2) & (typical["oracle"] == "exact")]
         if planar.empty:
-            raise UsageError("paths are drawn for problems of two variables, which this sweep has not")
+            raise UsageError("paths are drawn only for problems of two variables, and this sweep has none")
         rows = _chosen(planar, problem, mode)
         paths = [
             (
@@ -166,7 +166,7 @@ class SweepPlots:
 
         table = verdicts_of(self.results)
         if table.empty:
-            raise UsageError("a verdict needs two optimizers in one mode, which this sweep has not")
+            raise UsageError("a verdict needs two optimizers in one mode, which this sweep does not have")
         table = _of_mode(table, mode)
         table = table[(table["tolerance"] == table["tolerance"].min()) & (table["oracle"] == table["oracle"].iloc[0])]
         first, second = _pair(table, a, b)
@@ -197,7 +197,7 @@ def _pair(table: pd.DataFrame, a: str | None, b: str | None) -> tuple[str, str]:
 def _chosen(table: pd.DataFrame, problem: str | None, mode: str | None) -> pd.DataFrame:
     """Return the rows of one mode and, where the table has tasks and one is wanted, of one problem."""
     if table.empty:
-        raise UsageError("the sweep has nothing to draw here")
+        raise UsageError("the sweep contains nothing to draw here")
     rows = _of_mode(table, mode)
     return _named(rows, "task", "problem", problem) if problem is not None or "residual" in rows else rows
 

@@ -42,8 +42,8 @@ def run(
         An optimizer, or its text form as in ``"nesterov:step_size=1e-3,momentum=0.9"``.
     measure : {"gradient", "value", "distance", "gradient-mapping", "gap"}, optional
         What is compared with the tolerance, at the iterate of the algorithm: ‖∇f(x)‖₂, f(x) − f*, or ‖x − x*‖₂ to the
-        nearest known minimizer. Of a composite problem the norm ‖x − prox(x − s∇f(x))‖₂/s of the gradient mapping with
-        s = 1/L, which is its default, or the duality gap.
+        nearest known minimizer. For a composite problem also the norm ‖x − prox(x − s∇f(x))‖₂/s of the gradient mapping
+        with s = 1/L, which is then the default, or the duality gap.
     tolerance
         The run converges at the first iterate whose measure is at most this.
     budget
@@ -57,7 +57,7 @@ def run(
     path
         Whether to keep every iterate in ``run.path``.
     iterations
-        Run exactly this many iterations and keep the path; it replaces tolerance and budget. A run ends before only where the
+        Run exactly this many iterations and keep the path; replaces tolerance and budget. A run ends earlier only if the
         measure is 0 or the run diverges, stalls or fails.
     relative
         Whether to divide the measure by its value at the start.
@@ -93,7 +93,7 @@ def run(
     >>> run.predicted_iterations
     39
 
-    ``iterations`` runs exactly so many:
+    ``iterations`` sets the exact number of iterations:
 
     >>> run = nagbench.run("bowl", "nesterov:step_size=0.1,momentum=0.3", iterations=30)
     >>> run.iterations, len(run.path)

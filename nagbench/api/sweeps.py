@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 class Sweep(Results):
     """A results directory as pandas tables, with its report.
 
-    Tables are read once. `nagbench.load` sees what another process has added since.
+    Tables are read only once; call `nagbench.load` again to see what another process has added since.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class Sweep(Results):
     curves : pandas.DataFrame
         Value, gradient norm and distance along the selected runs.
     scores : pandas.DataFrame
-        Runs of the selected settings from held-out starts, and from starts that are moved by roundings.
+        Runs of the selected settings from held-out starts, and from starts that are perturbed by rounding errors.
     failures : pandas.DataFrame
         The rows of ``runs`` with status "error", one per cell.
     missing : int
@@ -60,7 +60,7 @@ class Sweep(Results):
 
     @functools.cached_property
     def verdicts(self) -> pd.DataFrame:
-        """Which of two optimizers needs fewer iterations, and how sure that is.
+        """Which of two optimizers needs fewer iterations, and how certain that is.
 
         One row for each pair of variants, problem, mode, oracle and tolerance; see `nagbench.analysis.verdicts.verdicts`.
 
@@ -100,8 +100,8 @@ class Sweep(Results):
     def best(self) -> pd.DataFrame:
         """Return the optimizer that needs the fewest iterations, for each problem and mode.
 
-        ``winner`` is empty where the verdicts decide none; ``fewest`` has the least median of ``iterations`` in any case, and
-        is empty where none solved the problem.
+        ``winner`` is empty if no verdict is decided. ``fewest`` is the optimizer with the smallest median of ``iterations``,
+        and is empty if none solved the problem.
         """
         from nagbench.analysis.best import best_of
 
@@ -254,7 +254,7 @@ def sweep(
     progress: Progress | None = None,
     **settings: Any,
 ) -> Sweep:
-    """Run problems × optimizers and return the tables; cells that ``out`` already holds are not run again.
+    """Run optimizers on problems and return the tables; cells that ``out`` already contains are not run again.
 
     Parameters
     ----------
@@ -265,29 +265,29 @@ def sweep(
     out
         The results directory. The default is ``results/NAME-HASH``.
     jobs
-        Number of worker processes; None for one per core if the work is long enough to pay for them. Timing always
-        runs alone, in this process.
+        Number of worker processes; None for one per core if there is enough work. Timing always runs alone, in this
+        process.
     executor : {"local", "dask"}
         Where cells are counted.
     scheduler
         Address of a Dask scheduler, as in ``"tcp://host:8786"``; by default, one is started on this machine.
     shard
-        (i, n) counts only part i of n of the cells, from 1; `nagbench.merge` joins the parts, and the same sweep without
+        (i, n) counts only shard i of n, numbered from 1; `nagbench.merge` combines the shards, and the same sweep without
         ``shard`` then traces and times the selected cells.
     timeout
         Maximum seconds for the whole sweep.
     cell_timeout, cell_memory
-        Maximum seconds and MiB for one cell, which ends with status "error" beyond them.
+        Maximum seconds and MiB for one cell; a cell that exceeds them ends with status "error".
     fail_fast
         Whether to end the sweep at the first cell with status "error".
     fresh
-        Whether to delete first what ``out`` holds.
+        Whether to delete the contents of ``out`` first.
     trust
-        Whether code from outside may run that ``spec`` names if that is a file in a results directory.
+        Whether user code that ``spec`` names may run if ``spec`` is a file in a results directory.
     command
         The command that repeats the sweep, for the manifest.
     progress
-        Told of the progress and of warnings. By default a notebook shows a bar, and anything else nothing.
+        Receives progress and warnings. By default, a notebook shows a progress bar, and other programs show nothing.
     **settings
         Any other key of a specification, such as ``modes``, ``trials``, ``starts``, ``tolerances`` or ``budget``; replaces
         that of ``spec``.
@@ -300,7 +300,7 @@ def sweep(
     Raises
     ------
     UsageError
-        If anything is not valid; nothing has been run then.
+        If anything is not valid; in this case, nothing has run.
     OutOfTimeError
         After ``timeout`` seconds. As after KeyboardInterrupt, finished work is in ``out``, and the same call resumes it.
 
@@ -352,8 +352,8 @@ def _in_one_process(spec: Spec, execution: Execution) -> Execution:
         return execution
     if execution.jobs not in (None, 1) or execution.executor != "local" or execution.limits.given:
         raise UsageError(
-            f"{own[0]} is defined in this notebook or script, and only this process can run it: with jobs=1, and without "
-            "cell_timeout and cell_memory; in a module of its own it has all of them"
+            f"{own[0]} is defined in this notebook or script, so only this process can run it: use jobs=1 without "
+            "cell_timeout and cell_memory, or put it into a module of its own"
         )
     return replace(execution, jobs=1)
 

@@ -17,16 +17,16 @@ COMMAND = "python -m nagbench verify --atlas --format md > docs/reference/atlas.
 _INTRODUCTION = """# The atlas of equivalence
 
 This page is written by `{command}`. It compares every algorithm that
-several packages ship under one name: at the same values of all hyperparameters, at the packages' own defaults, and
-with each option that two of them have, in double and in single precision, for {steps} iterations of {problem} where
-nothing else is said. [verify.md](../how-to/verify.md) says what counts as rounding, how forms are recognized, and how a
-package's tests use the atlas.
+several packages ship under the same name: at the same values of all hyperparameters, at the packages' own defaults, and
+with each option that at least two of them have, in double and in single precision, for {steps} iterations on {problem}
+unless stated otherwise. [verify.md](../how-to/verify.md) explains what counts as rounding, how forms are recognized, and
+how a package's tests can use the atlas.
 
-`=` joins implementations with the same bits, `≈` those that are equal up to rounding. A letter stands for a class of
-implementations that coincide, and `A ≠ B` says from which step on two classes differ, and by which formulas. In brackets
-is what a class departs from the published algorithm in. `*` marks an implementation that returns another point than that
-at which it takes its gradient; it is compared there with those that return that point."""
-_SIGNS = "=  the same bits   ≈  equal up to rounding   ≠  different   *  compared where it takes its gradient"
+`=` joins implementations with the same bits, and `≈` those that are equal up to rounding. A letter stands for a class of
+implementations that coincide, and `A ≠ B` says from which step on two classes differ, and in which formulas. Brackets show
+how a class departs from the published algorithm. `*` marks an implementation that returns a point other than the one at
+which it takes its gradient; it is compared at the latter with implementations that return that point."""
+_SIGNS = "=  the same bits   ≈  equal up to rounding   ≠  different   *  compared at the point of its gradient"
 
 
 def print_atlas(atlas: Atlas, broken: Sequence[Break]) -> None:
@@ -128,9 +128,9 @@ def _reservations(one: Chart, group: EquivalenceClass, steps: int) -> Iterator[s
     """Yield what an equality does not say: that members diverge, or that rounding hides differences."""
     lost = {m.name: m.diverged_at for m in one.members if m.name in group.names and m.diverged_at is not None}
     if lost:
-        yield f"diverged from step {min(lost.values())} on, so that equality says little"
+        yield f"diverged from step {min(lost.values())} on, so equality says little"
     if len(group.names) > 1 and group.told_until < steps:
-        yield f"a difference could be told from rounding up to step {max(0, group.told_until)} only"
+        yield f"distinguishable from rounding only up to step {max(0, group.told_until)}"
 
 
 def _difference(found: Difference) -> str:

@@ -35,30 +35,36 @@ class ProbeOptions(NamedTuple):
     click.option("-o", "--optimizer", required=True, help="Optimizer to run, as package.module:attribute:key=value,…"),
     click.option("-p", "--problem", default="rosenbrock-10", show_default=True, help="Problem to run on."),
     click.option("--steps", type=click.IntRange(min=2), default=60, show_default=True,
-                 help="Iterations of a trajectory or a timing."),
-    click.option("--tolerance", type=TOLERANCE, default="1e-6", show_default=True, help="Of a count: the gradient norm."),
-    click.option("--budget", type=click.IntRange(min=1), default=10_000, show_default=True, help="Of a count."),
+                 help="Number of iterations for trajectory and time."),
+    click.option("--tolerance", type=TOLERANCE, default="1e-6", show_default=True,
+                 help="For --what count: tolerance of the gradient norm."),
+    click.option("--budget", type=click.IntRange(min=1), default=10_000, show_default=True,
+                 help="For --what count: maximum number of iterations."),
     click.option("--factor", type=Number("factor"), default="1.5", show_default=True,
-                 help="Of a time: by how much it must change."),
+                 help="For --what time: smallest factor that counts as a change."),
 )  # fmt: skip
 @click.option("--deps/--no-deps", default=False, show_default=True,
-              help="Install what each version depends on too, instead of taking it from the running environment.")  # fmt: skip
+              help="Also install each version's dependencies, instead of using those of the running environment.")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Only list the versions and state the size of the download.")
 def command(package: str, good: str, bad: str, probe: ProbeOptions, deps: bool, dry_run: bool) -> None:
     """Find the released version of a package that changed an optimizer's trajectory, count or time.
 
-    PACKAGE is the name of a distribution, GOOD a version that is as it should be and BAD one that is not. Versions between
-    them are tried by halves, each in a virtual environment of its own, which is removed at the end. pip downloads them from
-    the index that it is set up for.
+    PACKAGE is the name of a distribution, GOOD a version that behaves as expected, and BAD a later one that does not. The
+    versions between them are tried by bisection, each in its own virtual environment, which is removed at the end. pip
+    downloads them from the index for which it is configured.
     """
-    from nagbench.validation.bisection.packages import download_size, parse_version, released_between
+    from nagbench.optimizers.registry import optimizer
+    from nagbench.validation.bisection.packages import download_size, is_installed, parse_version, released_between
     from nagbench.validation.bisection.search import Question, bisect
 
     ends = parse_version(good), parse_version(bad)
     if ends[0] == ends[1]:
-        raise UsageError(f"{good} and {bad} are one version; expected a good and a bad one")
+        raise UsageError(f"{good} and {bad} are the same version; expected a good and a bad one")
     if not probe.factor > 1.0:
         raise UsageError(f"--factor {probe.factor:g} is not valid; allowed: above 1")
+    if is_installed(package):
+        # A name that is wrong here is found before anything is downloaded.
+        optimizer(probe.optimizer)
     versions = released_between(package, *ends)
     size, unknown = download_size(package, ends[1], deps=deps)
     tries = 2 + max(0, len(versions) - 2).bit_length()
@@ -72,14 +78,14 @@ def command(package: str, good: str, bad: str, probe: ProbeOptions, deps: bool, 
         return
     found = bisect(Question(package, **probe._asdict()), versions, deps=deps, say=print_note)
     if found.first is None:
-        echo(f"{package} {good} and {bad} do the same: no change of the {probe.what} of {probe.optimizer}")
+        echo(f"{package} {good} and {bad} behave the same: no change in the {probe.what} of {probe.optimizer}")
         return
     echo(
         f"{package} {found.first} changed the {probe.what} of {probe.optimizer}: {found.change} "
-        f"({found.before} does as {good}; {found.tried} versions ran)"
+        f"({found.before} behaves as {good}; {found.tried} versions ran)"
     )
     for version, why in found.unknown.items():
-        print_note(f"not tried, so that it may be the first: {version} ({why})")
+        print_note(f"could not be tried, so it may be the first: {version} ({why})")
 
 
 def _megabytes(size: int) -> str:

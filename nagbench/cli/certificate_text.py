@@ -17,7 +17,7 @@ from nagbench.validation.equivalence.trials import Pair, Trial
 
 _LEGEND = (
     "=  the same bits   ≈  equal up to rounding   ≠  different   "
-    "*  takes its gradient at another point than it returns: compared at that point"
+    "*  takes its gradient at a point other than the one that it returns: compared there"
 )
 
 
@@ -78,7 +78,7 @@ def _class_line(trial: Trial, members: EquivalenceClass, letter: str, steps: int
         entrant for entrant in trial.entrants if entrant.name in members.names and entrant.diverged_at is not None
     ]:
         first = min(entrant.diverged_at or 0 for entrant in lost)
-        text.append(f"   diverged from step {first} on, so that equality says little", "yellow")
+        text.append(f"   diverged from step {first} on, so equality says little", "yellow")
     text.append(f"   [{forms_of(trial, members)}]", "dim")
     explanations = {pair.explanation for pair in trial.pairs if pair.mapped and {pair.a, pair.b} <= {*members.names}}
     return text.append("".join(f"   {explanation}" for explanation in sorted(explanations - {""})), "cyan")
@@ -105,7 +105,7 @@ def _verdict(comparison: Comparison) -> str:
         return "identical"
     size = f"{_ulps(comparison.ulps)}, {number(comparison.distance)}"
     if comparison.verdict == DIFFERENT:
-        return f"part at step {comparison.parts_at}, up to {size}"
+        return f"different from step {comparison.parts_at} on, up to {size}"
     return f"equal up to rounding, {size}"
 
 

@@ -66,7 +66,8 @@ def command(
 ) -> None:
     """Compute the exact worst case of an OPTIMIZER over a class of functions, by PEPit.
 
-    Beside it stand the published bound and what is measured on the worst function. What exceeds is said in the verdict.
+    It is printed with the published bound and the value measured on the worst-case function. The verdict says whether
+    either of them is exceeded.
     """
     from nagbench.validation.certify import certify, table_of
     from nagbench.validation.worst_functions import write_suite
@@ -77,7 +78,7 @@ def command(
     if out is not None:
         if found.worst is None:
             raise UsageError(
-                "--out: in the class composite no worst function is extracted; allowed: the smooth classes"
+                "--out is not possible for the class composite, which gives no worst function; allowed: the smooth classes"
             )
         name = write_suite(out, found.worst)
         print_note(f"wrote {name} to {out}: nagbench sweep --suite {out} -p {name} runs it")

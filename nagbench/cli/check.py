@@ -18,7 +18,7 @@ _TABLE_COLUMNS = ("subject", "check", "status", "detail")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the sampled points.")
 @format_option("table", "json")
 def command(names: tuple[str, ...], optimizer: bool, seed: int, shape: str) -> int:
-    """Check that problems and optimizers follow the rules: gradients, facts, arrays, state, compiled against plain Python.
+    """Check that problems and optimizers follow the rules: gradients, facts, arrays, state, compiled and plain Python.
 
     NAME is a problem, an optimizer or package.module:attribute; FILE is a TOML file of problems. The exit code is 1 if a
     check fails.

@@ -31,7 +31,7 @@ def _share_option(option: str, name: str, default: float, help: str) -> Decorato
 @_share_option(
     "--session-noise", "session_noise", 0.01, "Relative noise floor of a session, which all times of one process share."
 )
-@click.option("--no-times", is_flag=True, help="Compare counts and statuses only.")
+@click.option("--no-times", is_flag=True, help="Compare only counts and statuses.")
 @format_option("table", "json", "md")
 def command(
     a: Path, b: Path, cell_noise: float, session_noise: float, no_times: bool, shape: str, **thresholds: float
@@ -40,8 +40,8 @@ def command(
 
     Cells are matched by key, otherwise by problem, variant, mode, trial, start, seed, oracle, tolerance, measure and
     precision. Every change in an iteration count is reported. Times are compared only if both were taken on the same
-    machine, and cannot be told where other programs disturbed more than a quarter of their repeats. The exit code is 1 on a
-    regression.
+    machine, and remain undecided if other programs disturbed more than a quarter of the repeats. The exit code is 1 if there
+    is a regression.
     """
     import json
 
@@ -89,7 +89,7 @@ def _print_comparison(comparison: Comparison) -> None:
         ("selected variants whose counts changed:", changed_counts(comparison)),
         ("times by algorithm:", method_times(comparison)),
         ("single cells whose time changed:", changed_cells(comparison)),
-        ("in one of the two only:", comparison.only),
+        ("in only one of the two:", comparison.only),
     ):
         if not table.empty:
             echo(f"\n{title}")

@@ -92,10 +92,10 @@ def _export_sweep(sweep: Sweep, checkout: Checkout, commit: str | None) -> AsvRe
     name = commit or sweep.manifest.get("git")
     if name is None:
         raise UsageError(
-            f"{sweep.store.folder} was not run in a git checkout; name the commit of its results with --commit"
+            f"{sweep.store.folder} was not created in a git checkout; give the commit of its results with --commit"
         )
     if commit is None and name.endswith("+"):
-        print_message(f"{sweep.store.folder} was run with uncommitted changes; it is shown at {name[:-1]}")
+        print_message(f"{sweep.store.folder} was created with uncommitted changes; it is shown at {name[:-1]}")
     return export_sweep(sweep, *checkout.find_commit(name.removesuffix("+")))
 
 

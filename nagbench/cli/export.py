@@ -19,7 +19,7 @@ from nagbench.core.errors import UsageError
 def command(folder: Path, out: Path | None, selected: bool, shape: str) -> None:
     """Write one flat table of a results directory: a row for each run, name and tolerance, with its times.
 
-    docs/reference/file-format.md describes the columns, and how to read the directory itself.
+    docs/reference/file-format.md describes the columns and how to read the directory itself.
     """
     from nagbench.analysis.formatting import counted
     from nagbench.cli.loading import load_finished

@@ -61,7 +61,8 @@ def facts_of_optimizer(optimizer: Optimizer) -> dict[str, Any]:
         "gradient taken at": "the query point (look-ahead)" if method.look_ahead else "the iterate",
         "theory, L=1, μ=0.01": _values_of(textbook_hyperparameters(method, 1.0, 0.01)),
         "theory, L=1, μ=0": _values_of(textbook_hyperparameters(method, 1.0, 0.0)),
-        "stable up to s·λ": stable,
+        # The limit is found by bisection; this many digits are certain.
+        "stable up to s·λ": stable if stable is None else float(f"{stable:.9g}"),
     }  # fmt: skip
 
 

@@ -32,8 +32,10 @@ class Filters(NamedTuple):
 
 
 _OTHERS = (
-    click.option("--dimension", metavar="N|LOW..HIGH", help="Only problems of this dimension; open: LOW.., ..HIGH."),
-    click.option("--condition", metavar="LOW..HIGH", help="Only problems whose condition number κ = L/μ is in here."),
+    click.option("--dimension", metavar="N|LOW..HIGH", help="Only problems of this dimension; also LOW.. or ..HIGH."),
+    click.option(
+        "--condition", metavar="LOW..HIGH", help="Only problems with κ = L/μ (condition number) in this range."
+    ),
     click.option("--source", metavar="TEXT", help="Only problems whose source contains this text."),
 )
 _KIND = click.option("--kind", help="Only problems that are quadratic, convex (and not quadratic) or nonconvex.")
@@ -57,7 +59,7 @@ def filtered(problems: Mapping[str, Problem], filters: Filters) -> list[str]:
     check_filters(filters.given)
     found = [name for name, problem in problems.items() if fits(problem, filters.given)]
     if not found:
-        raise UsageError(f"none of {len(problems)} problems fits {filters}")
+        raise UsageError(f"none of {len(problems)} problems matches {filters}")
     return found
 
 

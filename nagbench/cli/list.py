@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 @click.argument("what", type=click.Choice(["problems", "optimizers", "families"]))
 @filter_options()
 @click.option("--suite", help="Only problems of this suite.")
-@click.option("--wide", is_flag=True, help="Print whole texts, however long a line gets.")
+@click.option("--wide", is_flag=True, help="Do not shorten long texts.")
 @FORMAT_OPTION
 def command(what: str, filters: Filters, suite: str | None, wide: bool, shape: str) -> None:
     """List all problems, optimizers or families with their sources.
 
-    Long texts are cut where a line would not fit into the terminal, or into 100 columns of a pipe. CSV and JSON hold
-    everything.
+    Long texts are shortened so that each line fits into the terminal, or into 100 columns in a pipe. CSV and JSON contain
+    the whole texts.
     """
     given = {**filters.given, **({} if suite is None else {"suite": suite})}
     if given and what != "problems":
-        raise UsageError(f"--{next(iter(given))} filters problems and does not apply to {what}")
+        raise UsageError(f"--{next(iter(given))} applies only to problems, not to {what}")
     rows = _problem_rows(given) if what == "problems" else _ROWS[what]()
     if shape == "table" and not wide:
         print_narrow(rows, _TEXTS)

@@ -26,7 +26,7 @@ def load_finished(folder: Path) -> Sweep:
     """
     sweep = load(folder, warn=print_message)
     if sweep.runs.empty:
-        raise UsageError(f"{folder} holds no finished cell yet")
+        raise UsageError(f"{folder} contains no finished cell yet")
     return sweep
 
 
@@ -59,7 +59,7 @@ def load_work(folder: Path, options: WorkOptions, methods: Sequence[str] = ()) -
     if mode not in modes:
         raise unknown_name("mode", mode, modes)
     if options.mode is None and len(modes) > 1:
-        print_message(f"mode {mode}; there is also {listed(modes[1:])}, which --mode selects")
+        print_message(f"showing mode {mode}; --mode selects another ({listed(modes[1:])})")
     table = table[table["mode"] == mode]
     known = list(dict.fromkeys(table["method"]))
     for name in methods:

@@ -190,8 +190,10 @@ def _show_warning(
 def _stop(reason: str) -> NoReturn:
     """Print the reason and end the process at once: all results are stored, and a regular shutdown could hang."""
     ignore_signals()
+    # Only a sweep stores what it has done so far.
+    kept = "; finished work is kept, and the same command resumes the sweep" if "sweep" in sys.argv[1:2] else ""
     with contextlib.suppress(OSError, ValueError):
-        print_message(f"{reason}; finished work is kept, and the same command resumes the sweep")
+        print_message(f"{reason}{kept}")
         sys.stdout.flush()
         sys.stderr.flush()
     os._exit(exit_code())

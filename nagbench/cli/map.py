@@ -61,12 +61,12 @@ def command(
 ) -> int:
     """Map how one OPTIMIZER depends on two hyperparameters, for example: map rosenbrock nesterov --plot map.png.
 
-    PROBLEM may be a pattern, or suite:NAME, of several problems, one after the other; a plot shows one. The table shows the
-    best setting and the width of the range of usable step sizes; CSV and JSON hold every point.
+    PROBLEM may be a pattern or suite:NAME, to map several problems one after the other; a plot shows only one. The table
+    shows the best setting and the width of the range of usable step sizes; CSV and JSON contain every point.
     """
     names = _problems_of(problem, filters)
     if len(names) > 1 and (outputs.plot or outputs.out):
-        raise UsageError(f"--plot and --out take the map of one problem; {problem} stands for {len(names)}")
+        raise UsageError(f"--plot and --out need a single problem; {problem} stands for {len(names)}")
     worst = 0
     for name in names:
         worst = max(worst, _map(name, optimizer, axes, grid, cell, jobs, outputs))

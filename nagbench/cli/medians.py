@@ -32,6 +32,6 @@ def command(folder: Path, work_options: WorkOptions, confidence: float, shape: s
         print_table(table, shape)
     if table["low"].isna().any():
         print_message(
-            f"no interval of {confidence:.0%} where there are too few starts and seeds (95% needs six); a single run with an "
+            f"no {confidence:.0%} interval where there are too few starts and seeds (95% needs six); a single run with an "
             "exact oracle needs none, because its count is exact"
         )

@@ -52,7 +52,7 @@ ORACLES = "exact, minibatch:ROWS, stochastic or noise:SIGMA"
 RESULTS_ARGUMENT = click.argument("folder", metavar="RESULTS", type=PATH)
 JOBS_OPTION = click.option(
     "-j", "--jobs", type=click.IntRange(min=1),
-    help="Number of worker processes.  [default: one per core if the work is long enough to pay for them]",
+    help="Number of worker processes.  [default: one per core if there is enough work]",
 )  # fmt: skip
 ENGINE_OPTION = click.option(
     "--engine",
@@ -61,7 +61,7 @@ ENGINE_OPTION = click.option(
 )
 
 TRUST_OPTION = click.option(
-    "--trust", is_flag=True, help="Run code from outside nagbench that only a results directory names; a line lists it."
+    "--trust", is_flag=True, help="Run user code that only a results directory names; a message lists it."
 )
 
 
@@ -171,8 +171,8 @@ WORK_OPTIONS = record_options(
     WorkOptions,
     click.option(
         "--by", type=click.Choice(("iterations", "evaluations", "time")), default="iterations", show_default=True,
-        help="Cost: iterations, gradient evaluations, or seconds of the timed loop, without measurements.",
+        help="Cost: iterations, gradient evaluations, or seconds of the timed replay.",
     ),
-    click.option("--mode", help="theory, default, tuned, grid or given (the request stated all hyperparameters).  "
+    click.option("--mode", help="theory, default, tuned, grid or given (you stated all hyperparameters).  "
     "[default: tuned if the sweep has it]"),
 )  # fmt: skip

@@ -31,8 +31,8 @@ _TITLES = {"ecdf": "runtime distribution"}
 @filter_options(
     click.option(
         "--kind", multiple=True, metavar="KIND",
-        help="Of the profile: performance (Dolan and Moré's), data (Moré and Wild's), ecdf (runtimes over all targets) or "
-        "log-ratio (two algorithms). Of problems: only quadratic, convex or nonconvex ones. Repeatable.  "
+        help="Kind of profile: performance (Dolan and Moré), data (Moré and Wild), ecdf (runtimes over all targets) or "
+        "log-ratio (two algorithms); or kind of problems: quadratic, convex or nonconvex. Repeatable.  "
         "[default: performance]",
     )
 )  # fmt: skip
@@ -61,13 +61,17 @@ def command(
 
     kind, filters = _split_kinds(filters)
     if per_dimension and kind not in ("data", "ecdf"):
-        raise UsageError(f"--per-dimension changes no ratio and does not apply to --kind {kind}; allowed: data, ecdf")
+        raise UsageError(
+            f"--per-dimension does not apply to --kind {kind}, because it changes no ratio; allowed: data, ecdf"
+        )
     work = _filter(folder, load_work(folder, work_options, methods), filters)
     if kind != "ecdf":
         work = _select_tolerance(work, tolerance)
     if kind == "log-ratio":
         if shape == "tex":
-            raise UsageError("--format tex prints shares, which --kind log-ratio has not; allowed: table, csv, json")
+            raise UsageError(
+                "--format tex prints shares, which --kind log-ratio does not have; allowed: table, csv, json"
+            )
         _print_log_ratios(work, work_options.by, methods, plot, shape)
         return
     curves = _compute_curves(work, kind, per_dimension)
@@ -90,7 +94,9 @@ def _split_kinds(filters: Filters) -> tuple[str, Filters]:
             raise unknown_name("kind", name, (*_PROFILES, *KINDS))
     profiles, problems = ([name for name in given if name in known] for known in (_PROFILES, KINDS))
     if len(profiles) > 1 or len(problems) > 1:
-        raise UsageError(f"--kind {' --kind '.join(given)}: one kind of profile, and one of problems")
+        raise UsageError(
+            f"--kind {' --kind '.join(given)} is not valid; allowed: one kind of profile and one kind of problems"
+        )
     kind = problems[0] if problems else None
     return profiles[0] if profiles else _PROFILES[0], filters._replace(kind=kind)
 
@@ -108,7 +114,7 @@ def _filter(folder: Path, work: pd.DataFrame, filters: Filters) -> pd.DataFrame:
     tasks = labelled(sweep.shown)
     found = work[work["task"].isin(tasks.loc[tasks["problem"].isin(kept), "task"])]
     if found.empty:
-        raise UsageError(f"no run of this mode is on a problem that fits {filters}")
+        raise UsageError(f"no run in this mode is on a problem that matches {filters}")
     return found
 
 
@@ -144,7 +150,7 @@ def _compute_curves(work: pd.DataFrame, kind: str, per_dimension: bool) -> pd.Da
     else:
         curves = (data_profile if kind == "data" else runtime_ecdf)(work, per_dimension=per_dimension)
     if curves.empty:
-        raise UsageError("no problem was run with all of these algorithms; select some of them with --method")
+        raise UsageError("no problem was run with all of these algorithms; select fewer of them with --method")
     return curves
 
 
@@ -218,7 +224,9 @@ def _print_coverage(work: pd.DataFrame) -> None:
     if excluded:
         print_message(f"excluded: {counted(excluded, 'instance')} that not every algorithm ran or was timed on")
     if problems < _FEW_PROBLEMS:
-        print_message(f"a profile of {counted(problems, 'problem')} is coarse: each is a step of {1 / problems:.0%}")
+        print_message(
+            f"a profile over {counted(problems, 'problem')} is coarse: each problem is a step of {1 / problems:.0%}"
+        )
 
 
 def _print_log_ratios(work: pd.DataFrame, by: By, methods: Sequence[str], plot: Path | None, shape: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +17,8 @@ from nagbench.experiments.stages import Progress
 
 # Terminals of fewer columns get the number of failures instead of a list of statuses.
 _WIDE = 110
+# Without a terminal, the progress is logged this often.
+_LOG_SECONDS = 60.0
 
 
 def statuses_text(statuses: Mapping[str, int], width: int) -> str:
@@ -45,7 +48,7 @@ def _short(count: int) -> str:
 
 
 class ProgressBar(Progress):
-    """A bar per stage, with the time left and the statuses of the cells; without a terminal, only warnings.
+    """A bar per stage, with the time left and the statuses of the cells; without a terminal, a line a minute.
 
     Parameters
     ----------
@@ -62,6 +65,9 @@ class ProgressBar(Progress):
         )  # fmt: skip
         disabled = quiet or not self._console.is_terminal
         self._bar = Bar(*columns, console=self._console, transient=True, disable=disabled, expand=True)
+        # In a log, as on a CI service, silence looks like a process that hangs.
+        self._logs = disabled and not quiet
+        self._done, self._logged = 0, time.monotonic()
         self._task: Any = None
         self._stage, self._total = "", 0
         self._statuses: Counter[str] = Counter()
@@ -82,12 +88,19 @@ class ProgressBar(Progress):
             self._bar.update(self._task, total=self._total)
             return
         self._statuses.clear()
+        self._done = 0
         self._stage, self._total = name, total
         self._task = self._bar.add_task(name, total=total, statuses="", visible=total > 0)
 
     def advance(self, count: int, statuses: Mapping[str, int]) -> None:
         """Advance the bar of this stage."""
         self._statuses.update(statuses)
+        self._done += count
+        if self._logs and time.monotonic() - self._logged > _LOG_SECONDS:
+            self._logged = time.monotonic()
+            self._console.print(
+                f"nagbench: {self._stage}: {self._done:,} of {self._total:,}", soft_wrap=True, markup=False
+            )
         self._bar.update(self._task, advance=count, statuses=statuses_text(self._statuses, self._console.width))
 
     def warn(self, message: str) -> None:

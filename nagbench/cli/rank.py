@@ -35,7 +35,7 @@ def command(
 ) -> None:
     """Rank the algorithms of a results directory over its problems, with the tests of Friedman, Nemenyi and Holm.
 
-    Algorithms are ranked on each problem by the verdicts between them; by evaluations or time, by their medians.
+    Algorithms are ranked on each problem by the verdicts between them, or, with --by evaluations or time, by their medians.
     """
     from nagbench.analysis.decided_ranks import decided_ranks
     from nagbench.analysis.statistics import alike, friedman, mean_ranks, ranks
@@ -47,7 +47,7 @@ def command(
         sweep = load_finished(folder)
         table = decided_ranks(table, sweep.judged, sweep.verdicts)
     if table.empty:
-        raise UsageError("no problem was run with all algorithms of this mode, so there is nothing to rank")
+        raise UsageError("no problem was run with all algorithms in this mode, so there is nothing to rank")
     means, test = mean_ranks(table), friedman(table, confidence).iloc[0]
     groups = alike(means, float(test["critical_difference"]))
     if shape == "tex":

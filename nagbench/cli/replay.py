@@ -20,13 +20,13 @@ _SHORTEST_KEY = 4
 
 @click.command("replay", cls=Verb)
 @click.argument("cell")
-@click.option("--in", "folder", type=PATH, help="Results directory that holds the cell.  [default: all in results/]")
+@click.option("--in", "folder", type=PATH, help="Results directory that contains the cell.  [default: all in results/]")
 @TRUST_OPTION
 @FORMAT_OPTION
 def command(cell: str, folder: Path | None, trust: bool, shape: str) -> int:
-    """Count one CELL again, given by a prefix of its key, and check that the same row results.
+    """Count one CELL again, given by a prefix of its key, and check that the result is the same row.
 
-    The exit code is 0 if the row is identical bit for bit, and 1 otherwise. Code from outside nagbench runs only with --trust.
+    The exit code is 0 if the row is identical bit for bit, and 1 otherwise. User code runs only with --trust.
     """
     from nagbench.experiments.replay import (
         compare_outcomes,

@@ -42,16 +42,18 @@ class PageOptions(NamedTuple):
     "paper",
     PaperOptions,
     click.option("--figure", "figures", multiple=True, metavar="PATTERN",
-                 help="Of pdf-figures: only those whose names match, such as 'profiles-*'. Repeatable."),
-    click.option("--width", metavar="LENGTH", help="Of pdf-figures: the width of all, as 3.5in, 88mm or 252pt."),
-    click.option("--font-size", type=float, metavar="POINTS", help="Of pdf-figures: the size of all letters."),
+                 help="For pdf-figures: only figures whose names match, such as 'profiles-*'. Repeatable."),
+    click.option("--width", metavar="LENGTH", help="For pdf-figures: the width of the figures, as 3.5in, 88mm or 252pt."),
+    click.option("--font-size", type=float, metavar="POINTS", help="For pdf-figures: the font size."),
 )  # fmt: skip
 @record_options(
     "page",
     PageOptions,
     click.option("--section", "sections", multiple=True, help="Only this section, such as convergence. Repeatable."),
-    click.option("--optimizers", multiple=True, metavar="PATTERN", help="Only optimizers of these names. Repeatable."),
-    click.option("--title", default="", help="Title of the page.  [default: what was swept]"),
+    click.option(
+        "--optimizers", multiple=True, metavar="PATTERN", help="Only optimizers whose names match. Repeatable."
+    ),
+    click.option("--title", default="", help="Title of the page.  [default: what was compared]"),
     click.option(
         "--index", "listing", is_flag=True, help="Write a page that lists the directories instead of pooling them."
     ),
@@ -69,7 +71,7 @@ def command(folders: tuple[Path, ...], out: Path | None, paper: PaperOptions, pa
     from nagbench.reporting.context import build_context
 
     if shape != "pdf-figures" and any(paper):
-        raise UsageError("--figure, --width and --font-size are of --format pdf-figures")
+        raise UsageError("--figure, --width and --font-size apply only to --format pdf-figures")
     if page.listing:
         _write_index(list(dict.fromkeys(folders)), out or Path("index.html"))
         return
@@ -100,7 +102,7 @@ def _results_in(folder: Path) -> list[Path]:
         return [folder]
     inside = sorted(path.parent for path in folder.glob("*/manifest.json"))
     if not inside:
-        raise UsageError(f"{folder} holds no results directory (each has a manifest.json)")
+        raise UsageError(f"{folder} contains no results directory (a folder with a manifest.json)")
     return inside
 
 
@@ -112,7 +114,9 @@ def _write_figures(context: ReportContext, folder: Path, paper: PaperOptions) ->
     chosen = FigureChoice(paper.figures, width, paper.font_size)
 
     if folder.is_symlink():
-        raise UsageError(f"the figures cannot be written to {folder}: it is a link; --out names another folder")
+        raise UsageError(
+            f"the figures cannot be written to {folder}, which is a link; choose another folder with --out"
+        )
     try:
         for file in write_figures(context, folder, chosen):
             echo(file)

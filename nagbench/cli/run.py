@@ -22,7 +22,7 @@ _FACTS = (
     "residual", "rises", "overshoot", "rate", "error",
 )  # fmt: skip
 _EARLY_ENDS = {
-    "converged": "the measure is 0 there", "stalled": "the state does not change any more", "diverged": "it diverged",
+    "converged": "the measure is 0 there", "stalled": "the state no longer changes", "diverged": "it diverged",
     "error": "it failed", "budget": "the budget is used up",
 }  # fmt: skip
 

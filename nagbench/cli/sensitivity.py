@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _TITLES = {
-    "best": "The best setting of each algorithm, and how many come within twice its iterations",
+    "best": "The best setting of each algorithm, and the number of settings within twice its iterations",
     "regret": "Untuned settings compared with the best (regret: ratio of their iterations)",
     "widths": "Width of the range of usable step sizes, in decades",
     "overshoot": "Overshoot by momentum, over the settings that converged",
@@ -62,7 +62,7 @@ def _compute(what: str, runs: pd.DataFrame) -> pd.DataFrame:
 def _print_section(what: str, table: pd.DataFrame) -> None:
     echo(_TITLES[what])
     if table.empty:
-        echo("nothing: the sweep has no such settings")
+        echo("nothing to show: the sweep has no such settings")
     else:
         print_table(drop_uninformative(table.drop(columns="cell", errors="ignore")))
     echo()

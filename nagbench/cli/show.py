@@ -72,7 +72,7 @@ def _plot(subject: Problem | Optimizer, file: Path | None, default: Path) -> Non
     if figure is not None:
         save_figure(figure, file or default)
         return
-    reason = f"no figure: {subject.name} is not linear in its gradients, or does not scale with its step size"
+    reason = f"no figure: {subject.name} is not linear in its gradients or does not scale with its step size"
     if file is not None:
         raise UsageError(reason)
     print_note(reason)

@@ -90,7 +90,7 @@ class OutputOptions(NamedTuple):
     "--problem",
     "problems",
     multiple=True,
-    help="A problem as NAME:key=value,…, a pattern of names, or suite:NAME for all of a suite. Repeatable.",
+    help="A problem as NAME:key=value,…, a pattern of names, or suite:NAME for a whole suite. Repeatable.",
 )
 @click.option(
     "-o",
@@ -100,23 +100,31 @@ class OutputOptions(NamedTuple):
     help="An optimizer as NAME:key=value,… or a pattern of names. Repeatable.",
 )
 @filter_options()
-@click.option("--suite", "suites", multiple=True, type=click.Path(), help="A TOML file of more problems. Repeatable.")
+@click.option(
+    "--suite", "suites", multiple=True, type=click.Path(), help="A TOML file with additional problems. Repeatable."
+)
 @click.option(
     "--mode", "modes", multiple=True, help="theory, default, tuned or grid. Repeatable.  [default: theory and tuned]"
 )
 @click.option(
     "--trials",
     type=int,
-    help="Most trials of a tuning, for every algorithm; one that has settled ends earlier.  [default: 512]",
+    help="Maximum number of trials of a tuning; one that has converged ends earlier.  [default: 512]",
 )
 @click.option("--replicates", type=int, help="Independent tunings, which show the luck of tuning.  [default: 8]")
-@click.option("--finalists", type=int, help="Trials of a block that run from all starts; 0 for all.  [default: 8]")
-@click.option("--held-out", type=int, help="Starts that score what was selected.  [default: 10]")
-@click.option("--moved", type=int, help="Repeats of what was selected, the start moved by roundings.  [default: 8]")
-@click.option("--sequence", type=int, help="Number of the sequences of trials.  [default: 0]")
-@click.option("--textbook/--no-textbook", default=None, help="Try the values of theory too.  [default: textbook]")
+@click.option(
+    "--finalists", type=int, help="Number of trials per block that run from all starts; 0: all trials.  [default: 8]"
+)
+@click.option("--held-out", type=int, help="Number of further starts that score the selected trials.  [default: 10]")
+@click.option(
+    "--moved", type=int, help="Repeats of the selected trials with rounding errors in the start.  [default: 8]"
+)
+@click.option("--sequence", type=int, help="Number that chooses the random sequence of trials.  [default: 0]")
+@click.option(
+    "--textbook/--no-textbook", default=None, help="Include the textbook setting in the trials.  [default: textbook]"
+)
 @click.option("--grid", type=int, help="Number of values per hyperparameter in mode grid.  [default: 10]")
-@click.option("--starts", type=int, help="Starting points per problem.  [default: 8 to tune, else 1]")
+@click.option("--starts", type=int, help="Starting points per problem.  [default: 8 for tuning, else 1]")
 @click.option("--seeds", type=int, help="Number of seeds per cell with a sampled oracle.  [default: 1]")
 @click.option("--oracle", "oracles", multiple=True, help=f"{ORACLES}. Repeatable.  [default: exact]")
 @click.option("--measure", help=MEASURE_HELP)
@@ -139,7 +147,7 @@ class OutputOptions(NamedTuple):
         type=click.Choice(("local", "dask")),
         default="local",
         show_default=True,
-        help="Count in processes of this machine or on a Dask cluster.",
+        help="Count in processes on this machine or on a Dask cluster.",
     ),
     click.option("--scheduler", help="tcp://HOST:PORT of a Dask scheduler.  [default: a new one on this machine]"),
     click.option("--shard", type=_ShardType(), metavar="I/N", help="Count only shard I of N (from 1)."),
@@ -148,7 +156,7 @@ class OutputOptions(NamedTuple):
     click.option(
         "--cell-memory",
         type=float,
-        help="Maximum MiB of memory of a worker process.  [default: 80 % of the machine's, divided among the workers]",
+        help="Maximum memory of a worker process in MiB.  [default: 80 % of the machine's, divided among the workers]",
     ),
     click.option("--fail-fast", is_flag=True, help="Stop at the first cell with status error."),
     click.option("--out", type=PATH, help="Results directory.  [default: results/NAME-HASH]"),
@@ -164,7 +172,7 @@ class OutputOptions(NamedTuple):
     OutputOptions,
     click.option("--report/--no-report", default=True, help="Write report.html.  [default: report]"),
     format_option(*TABLE_FORMATS, "times"),
-    click.option("-q", "--quiet", is_flag=True, help="Print no progress, and no messages except errors."),
+    click.option("-q", "--quiet", is_flag=True, help="Print no progress and no messages except errors."),
     click.option(
         "--watch", is_flag=True, help="Serve a page that follows the sweep, to browsers on this machine, until Ctrl-C."
     ),
@@ -178,11 +186,11 @@ def command(
     outputs: OutputOptions,
     **settings: Any,
 ) -> int:
-    """Run problems × optimizers and compare them; without arguments, five algorithms on six problems.
+    """Run optimizers on problems and compare them; without arguments, five algorithms on six problems.
 
-    The default sweep takes some minutes, and the first time a minute more, because numba compiles the code.
+    The default sweep takes a few minutes, and the first time about a minute more, because numba compiles the code.
     SPEC is a TOML file with the keys problems, optimizers, modes, trials, tolerances, budget and so on, one for each
-    option that affects results. Repeat a command to resume an interrupted sweep.
+    option that affects results. To resume an interrupted sweep, repeat the same command.
     """
     from nagbench.execution.executors import limits_of
     from nagbench.execution.sandbox import sandboxed
@@ -249,9 +257,9 @@ def _print_plan(plan: Plan, shard: tuple[int, int] | None, shape: str) -> None:
     names = ("problem", "variant", "mode", "oracle", "cells")
     print_table([dict(zip(names, (*key, ids.size), strict=True)) for key, ids in cells.items()], shape)
     total = np.unique(np.concatenate(list(cells.values()))).size
-    print_note(f"{counted(total, 'cell')} would run, except those that the results directory already holds")
+    print_note(f"{counted(total, 'cell')} would run, except those that the results directory already contains")
     if tunings:
-        print_note("these are the first trials of mode tuned; which follow depends on how they end")
+        print_note("of mode tuned, these are only the first trials; the later ones depend on their outcomes")
 
 
 def _sweep(spec: Spec, execution: ExecutionOptions, outputs: OutputOptions) -> int:
@@ -259,7 +267,7 @@ def _sweep(spec: Spec, execution: ExecutionOptions, outputs: OutputOptions) -> i
     from nagbench.cli.progress import ProgressBar
 
     if outputs.port and not outputs.watch:
-        raise UsageError("--port is the port of the page of --watch, which is not asked for")
+        raise UsageError("--port needs --watch: it is the port of the page that --watch serves")
     if not outputs.watch:
         with ProgressBar(outputs.quiet) as bar:
             made = _run(spec, execution, bar)
@@ -318,16 +326,18 @@ def _print_results(sweep: Sweep, outputs: OutputOptions) -> None:
 
 
 def _print_shard(sweep: Sweep, shard: tuple[int, int], outputs: OutputOptions) -> None:
-    counted = f"{sweep.counted:,} of {sweep.manifest['cells']:,} cells are counted"
+    counted = f"{sweep.counted:,} of {sweep.manifest['cells']:,} cells counted"
     outputs.note(f"shard {shard[0]} of {shard[1]}: {counted}; results: {sweep.store.folder}")
-    outputs.note("when all shards are counted: nagbench merge RESULTS... --out RESULTS")
+    outputs.note("when all shards are finished: nagbench merge RESULTS... --out RESULTS")
 
 
 def _update_report(sweep: Sweep, outputs: OutputOptions) -> Path | None:
     """Write the report if it is older than the tables and return its path, None if the sweep is too large."""
     folder = sweep.store.folder
     if sweep.manifest["cells"] > _REPORTED_CELLS:
-        outputs.note(f"no report for more than {_REPORTED_CELLS:,} cells unless asked for: nagbench report {folder}")
+        outputs.note(
+            f"no report is written for more than {_REPORTED_CELLS:,} cells; to write one: nagbench report {folder}"
+        )
         return None
     page = folder / "report.html"
     parts = [folder / "manifest.json", *folder.glob("*/*.parquet")]
@@ -348,5 +358,5 @@ def _print_errors(sweep: Sweep, quiet: bool) -> bool:
     for error in errors[: 1 if quiet else _PRINTED_ERRORS]:
         print_message(f"error: {error}")
     if len(errors) > _PRINTED_ERRORS and not quiet:
-        print_message(f"… and {counted(len(errors) - _PRINTED_ERRORS, 'more error')}; the table has all")
+        print_message(f"… and {counted(len(errors) - _PRINTED_ERRORS, 'more error')}; the table lists them all")
     return bool(errors)

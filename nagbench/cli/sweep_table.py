@@ -23,9 +23,9 @@ from nagbench.experiments.minima import ELSEWHERE
 _UNLIMITED = 100_000
 _FOOTNOTE_OF_TIMES = (
     "time: median of the timed repeats; spread: interquartile range; step: time outside the gradient calls; native: the "
-    "library's own loop with its own gradient; —: there is none, or it cannot be told"
+    "library's own loop with its own gradient; —: none, or not distinguishable from 0"
 )
-_DISTURBED = "~ other programs disturbed this timing, which therefore wins nothing"
+_DISTURBED = "~ other programs disturbed this timing, so it cannot win"
 
 
 def print_sweep(sweep: Sweep, shape: str) -> None:
@@ -49,9 +49,9 @@ def print_sweep(sweep: Sweep, shape: str) -> None:
 def _print_counts(sweep: Sweep) -> None:
     out, shown = stdout_console(), sweep.shown
     for line in headlines(sweep.verdicts, dict(zip(shown["variant"], shown["optimizer"], strict=True))):
-        out.print(line, style="bold", highlight=False)
+        out.print(line, style="bold", highlight=False, soft_wrap=True)
     rows = summary(shown, sweep.timings, winners_of(sweep.verdicts))
-    out.print(_title(sweep), style="bold")
+    out.print(_title(sweep, int(rows["of"].max())), style="bold")
     wide = _one_column_per_method(rows)
     several = rows.groupby(["task", "mode"])["method"].nunique().max() > 1
     fits = out.measure(wide, options=out.options.update(max_width=_UNLIMITED)).maximum <= out.width
@@ -59,18 +59,18 @@ def _print_counts(sweep: Sweep) -> None:
     if legend := _legend(rows, "row" if fits else "problem and mode", several=bool(several), grid=bool(fits)):
         out.print(legend, style="dim")
     for line in describe_rounding(shown, sweep.scores):
-        out.print(f"roundings of the start change the count: {line}", style="dim", highlight=False)
+        out.print(f"rounding errors in the start change the count: {line}", style="dim", highlight=False)
 
 
 def _legend(rows: pd.DataFrame, group: str, *, several: bool, grid: bool) -> str:
     """Explain the marks that the table has: a star, times, disturbed ones, and dashes."""
     parts = []
     if rows["best"].any():
-        parts.append(f"★ decided to need the fewest iterations of its {group}")
+        parts.append(f"★ decided winner: needs the fewest iterations in its {group}")
     elif several:
-        parts.append("no ★: none is decided to need the fewest iterations")
+        parts.append("no ★: no winner is decided")
     if np.isfinite(rows["wall_time"].astype(float)).any():
-        parts.append("then the time of that many iterations, without measurements")
+        parts.append("after the count: time of that many iterations, without measuring")
     if rows["disturbed"].any():
         parts.append(_DISTURBED)
     if (rows["solved"] < rows["of"]).any() and (rows["of"] > 1).any():
@@ -80,12 +80,13 @@ def _legend(rows: pd.DataFrame, group: str, *, several: bool, grid: bool) -> str
     return "; ".join(parts)
 
 
-def _title(sweep: Sweep) -> str:
+def _title(sweep: Sweep, runs: int) -> str:
     spec = sweep.manifest["spec"]
     relative = "relative " if spec["relative"] else ""
     measures = " or ".join(dict.fromkeys(map(str, sweep.shown["measure"]))) or spec["measure"]
     bound = f"{relative}{measures} measure is ≤ {min(spec['tolerances']):g}"
-    return f"iterations until the {bound} (budget {spec['budget']:,})"
+    medians = f"; medians of {runs} runs" if runs > 1 else ""
+    return f"iterations until the {bound} (budget {spec['budget']:,}{medians})"
 
 
 def _one_column_per_method(rows: pd.DataFrame) -> Table:

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 @click.option(
     "-m", "--method", "methods", multiple=True, help="Only pairs with this optimizer; given twice, this pair."
 )
-@click.option("-p", "--problem", "problems", multiple=True, help='Only this problem, or "all" for the row over all.')
+@click.option(
+    "-p", "--problem", "problems", multiple=True, help='Only this problem; "all" is the verdict over all problems.'
+)
 @click.option("--mode", help="theory, default, tuned, grid or given.  [default: all that the sweep has]")
 @click.option("--tolerance", type=float, help="One of the tolerances.  [default: the tightest; csv and json: all]")
 @plot_option("the ratios of one pair, problem by problem,")
@@ -37,7 +39,7 @@ def command(
     plot: Path | None,
     shape: str,
 ) -> None:
-    """Print which of two optimizers needs fewer iterations, by how much, and how sure that is.
+    """Print which of two optimizers needs fewer iterations, by how much, and how certain that is.
 
     The ratio is the iterations of b over those of a, with its 95 % interval. A verdict names the winner, or says why there is
     none.
@@ -64,7 +66,9 @@ def command(
 def _select(table: pd.DataFrame, methods: Sequence[str], problems: Sequence[str], mode: str | None) -> pd.DataFrame:
     """Return the verdicts that are asked for. Raises UsageError for names that there are not."""
     if table.empty:
-        raise UsageError("a verdict needs two optimizers that ran on one problem in one mode; there are none here")
+        raise UsageError(
+            "a verdict needs two optimizers that ran on the same problem in the same mode; there are none here"
+        )
     known = list(dict.fromkeys(table[["a", "b"]].to_numpy().ravel()))
     for kind, given, valid in (
         ("method", methods, known),
@@ -75,13 +79,13 @@ def _select(table: pd.DataFrame, methods: Sequence[str], problems: Sequence[str]
             if name not in valid:
                 raise unknown_name(kind, name, valid)
     if len(methods) > 2:
-        raise UsageError("--method names one optimizer or a pair; there are more here")
+        raise UsageError("--method takes one optimizer or a pair; more than two are given")
     for name in methods:
         table = table[(table["a"] == name) | (table["b"] == name)]
     table = table[table["problem"].isin(problems)] if problems else table
     table = table[table["mode"] == mode] if mode else table
     if table.empty:
-        raise UsageError("no verdict is of all of these")
+        raise UsageError("no verdict matches all of these options")
     return table
 
 

@@ -43,6 +43,7 @@ class OutputOptions(NamedTuple):
     """What is printed and written, and whether it is the atlas."""
 
     pairs: bool
+    equal: bool
     plot: Path | None
     out: Path | None
     shape: str
@@ -68,14 +69,15 @@ class OutputOptions(NamedTuple):
     "outputs",
     OutputOptions,
     click.option("--pairs", is_flag=True, help="Also print every pair."),
+    click.option("--equal", is_flag=True, help="Exit with code 1 if two implementations differ by more than rounding."),
     click.option("--plot", type=PATH, help="Draw the distances against the iterations in this file."),
     click.option("--out", type=PATH,
                  help="Write the certificate as JSON to this file; RESULTS/certificate.json becomes a section of that report."),
     format_option(*TABLE_FORMATS, *_ATLAS_FORMATS),
     click.option("--atlas", is_flag=True,
-                 help="Compare every algorithm that several installed packages ship; NAME is then one of these."),
+                 help="Compare every algorithm that several installed packages ship, or only the algorithms NAME."),
     click.option("--against", type=PATH,
-                 help="Equalities to expect of the atlas, as --format expected wrote them.  [default: those of nagbench]"),
+                 help="Expected equalities for --atlas, as --format expected writes them.  [default: those of nagbench]"),
 )  # fmt: skip
 def command(
     names: tuple[str, ...],
@@ -85,20 +87,24 @@ def command(
     hyperparameters: tuple[tuple[str, float], ...],
     outputs: OutputOptions,
 ) -> int:
-    """Report which implementations, nagbench's and the libraries', produce the same iterates, within how many ulps.
+    """Report which implementations, nagbench's and the libraries', produce the same iterates, and within how many ulps.
 
     NAME is a group (nesterov, momentum, adam, …) or an implementation: one of nagbench, one of a library as in
     torch/sgd-nesterov, or your own as package.module:attribute. Several implementations are compared with each other, a
-    single one with its group. Without names, all groups are certified.
+    single one with its group. Without names, all groups are compared. The exit code does not depend on the outcome, except
+    with --equal. (`nagbench certify` computes worst cases.)
 
     With --atlas, the installed packages are compared, algorithm by algorithm and option by option. The exit code is 1 if an
-    expected equality is broken.
+    expected equality is broken. --against, --format expected and --format md need --atlas.
     """
     if outputs.atlas:
-        unused = {"--scenario": scenarios, "--set": hyperparameters, "--pairs": outputs.pairs, "--plot": outputs.plot}
+        unused = {
+            "--scenario": scenarios, "--set": hyperparameters, "--pairs": outputs.pairs, "--equal": outputs.equal,
+            "--plot": outputs.plot,
+        }  # fmt: skip
         return _atlas(names, problem, steps, outputs, [option for option, given in unused.items() if given])
     if outputs.against is not None or outputs.shape in _ATLAS_FORMATS:
-        raise UsageError(f"{'--against' if outputs.against else f'--format {outputs.shape}'} is an option of --atlas")
+        raise UsageError(f"{'--against' if outputs.against else f'--format {outputs.shape}'} applies only to --atlas")
     from nagbench.api.certificates import verify
 
     values = dict(hyperparameters)
@@ -113,7 +119,15 @@ def command(
         print_note(f"certificate: {outputs.out}")
     if outputs.plot is not None:
         save_figure(certificate.plot(), outputs.plot)
-    return 0
+    return _say_what_differs(certificate) if outputs.equal else 0
+
+
+def _say_what_differs(certificate: Certificate) -> int:
+    """Name the pairs that differ by more than rounding, and return the exit code."""
+    different = certificate.pairs[certificate.pairs["verdict"] == "different"]
+    for row in different.to_dict("records"):
+        print_message(f"{row['a']} and {row['b']} differ in scenario {row['scenario']} from step {row['parts_at']} on")
+    return int(len(different) > 0)
 
 
 def _print(certificate: Certificate, outputs: OutputOptions) -> None:
@@ -137,7 +151,7 @@ def _write(file: Path, text: str) -> None:
 def _atlas(names: tuple[str, ...], problem: str, steps: int, outputs: OutputOptions, unused: list[str]) -> int:
     """Print the atlas; return 1 if an expected equality is broken."""
     if unused:
-        raise UsageError(f"{', '.join(unused)} is no option of --atlas")
+        raise UsageError(f"{', '.join(unused)} cannot be used with --atlas")
     from nagbench.validation.atlas.atlas import check_expectations, make_atlas, read_expectations
 
     expected = read_expectations(outputs.against)

@@ -35,7 +35,7 @@ class WatchPage:
     def serve(self, how: str) -> None:
         """Go on serving after the sweep, until Ctrl-C."""
         self.progress.end(how)
-        print_message(f"still serving {self.url}; Ctrl-C ends it, and the same command serves it again")
+        print_message(f"still serving {self.url} until Ctrl-C; the same command serves it again")
         try:
             while True:
                 time.sleep(3600.0)
@@ -52,5 +52,5 @@ def watched(spec: Spec, out: Path | None, bar: ProgressBar, port: int) -> Iterat
 
     progress, folder = Watched(bar), results_folder(spec, out)
     with watch_server(folder, Snapshots(folder, progress).state, port) as url:
-        print_message(f"watch it at {url}; only browsers on this machine can")
+        print_message(f"watch it at {url} (only in browsers on this machine)")
         yield WatchPage(url, progress)

@@ -1,1 +1,1 @@
-"""What every package needs: errors, keys, provenance, compilation, the boundary to the process for user code."""
+"""What every package needs: errors, keys, provenance, compilation, and communication with processes that run user code."""

@@ -1,1 +1,1 @@
-"""One cell: counted, traced, timed."""
+"""Count, trace and time a single cell."""

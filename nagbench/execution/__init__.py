@@ -1,1 +1,1 @@
-"""Counting batches in this process, in supervised worker processes, or on a Dask cluster."""
+"""Count batches of cells in this process, in supervised worker processes, or on a Dask cluster."""

@@ -98,8 +98,8 @@ def _local(distributed: Any, jobs: int) -> Any:
         )
     except RuntimeError as error:
         raise UsageError(
-            f"Dask cannot start workers here ({one_line(error)}); they import the script that starts them, so have it in a "
-            "file, and what it runs under: if __name__ == '__main__'"
+            f"Dask cannot start workers here ({one_line(error)}); they import the script that starts them, so put it into a "
+            "file, and what it runs below: if __name__ == '__main__'"
         ) from None
 
 
@@ -196,8 +196,8 @@ class _Run:
         expected = fingerprint_of(batch.template.problem, batch.template.optimizer)
         if table["fingerprint"][0].as_py() != expected:
             raise UsageError(
-                f"a Dask worker has other sources of {batch.template.optimizer} or of its problem than this process "
-                f"(fingerprint {table['fingerprint'][0]}, here {expected}); install the same there"
+                f"the sources of {batch.template.optimizer} or of its problem on a Dask worker differ from those of this "
+                f"process (fingerprint {table['fingerprint'][0]}, here {expected}); install the same version there"
             )
         return table
 
@@ -247,7 +247,7 @@ class _Run:
             if there is not True:
                 raise UsageError(
                     f"the Dask worker {address} has no module {name}, which these cells need; install it there, or put "
-                    "what they need into a single file, which is sent"
+                    "the code into a single file, which is sent to the workers"
                 )
 
 

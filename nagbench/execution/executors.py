@@ -92,7 +92,7 @@ def check_execution(how: Execution, shard: tuple[int, int] | None) -> None:
     if text("executor", how.executor) not in EXECUTORS:
         raise unknown_name("executor", how.executor, EXECUTORS)
     if how.scheduler is not None and how.executor != "dask":
-        raise UsageError("a scheduler goes with the executor dask")
+        raise UsageError("a scheduler needs the executor dask")
     if how.scheduler is not None:
         text("scheduler", how.scheduler)
     if how.jobs is not None:

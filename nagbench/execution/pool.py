@@ -164,7 +164,7 @@ class Pool:
             self._failed_starts += 1
             if self._failed_starts >= _STARTS:
                 why = complaint if complaint and death.cause == "exit" else self._describe(death)
-                raise UsageError(f"no process that counts can be started: {why}")
+                raise UsageError(f"no worker process can be started: {why}")
             self._again.extend([batch] if batch is not None else [])
         elif batch is not None:
             yield from self._blame(batch[worker.delivered :], position - worker.delivered, death)

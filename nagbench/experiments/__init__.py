@@ -1,1 +1,1 @@
-"""From a specification to a results directory: plan, tuning, selection, resume, merge."""
+"""Turn a specification into a results directory: plan, tuning, selection, resume, merge."""

@@ -105,9 +105,9 @@ def _open(folder: Path, warn: Warn) -> _Source:
 def _check_empty(folder: Path) -> None:
     """Raise UsageError if the folder of the merged results exists and is not an empty folder."""
     if (folder / "manifest.json").exists():
-        raise UsageError(f"{folder} holds results already; merge into an empty folder, and name it as one of the runs")
+        raise UsageError(f"{folder} already contains results; merge it with the others into an empty folder")
     if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder} is no folder; merge into an empty one, or one that is not there yet")
+        raise UsageError(f"{folder} is not a folder; merge into an empty or a new one")
     try:
         # What a merge leaves that was killed before its end is no hindrance: it writes the same parts again.
         own = {*KINDS, "spec.toml"} if holds_results(folder) else set[str]()
@@ -116,7 +116,7 @@ def _check_empty(folder: Path) -> None:
     except OSError as error:
         raise UsageError(f"{folder} cannot be read: {error}") from None
     if first is not None:
-        raise UsageError(f"{folder} is not empty (it holds {first}); merge into an empty folder")
+        raise UsageError(f"{folder} is not empty (it contains {first}); merge into an empty folder")
 
 
 def _join_specs(sources: Sequence[_Source]) -> Spec:
@@ -215,7 +215,7 @@ def _check_outcomes(sources: Sequence[_Source]) -> None:
     if found.num_rows:
         raise UsageError(
             f"these results do not fit: cell {pc.min(found['cell']).as_py():016x} ended differently in two of them, from the "
-            f"same sources ({found.num_rows} such outcomes); `nagbench replay` tells which machine or version it was"
+            f"same sources ({found.num_rows} such outcomes); `nagbench replay` shows which machine or version differs"
         )
 
 
@@ -259,7 +259,7 @@ def _predict(merged: Results, spec: Spec, listener: Progress) -> None:
     except UsageError as error:
         merged.store.warn(f"no predictions: {error}")
     if lacking:
-        merged.store.warn(f"no predictions without its code for {', '.join(lacking)}; the same sweep makes them")
+        merged.store.warn(f"no predictions for {', '.join(lacking)}, which need its code; the same sweep adds them")
 
 
 def _names_code(target: Store, plan: str) -> bool:

@@ -34,10 +34,10 @@ _AFTER = (
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """A results directory as pandas tables. What another process adds to it is seen after `nagbench.load`.
+    """A results directory as pandas tables; call `nagbench.load` again to see what another process has added.
 
-    ``manifest`` holds the specification, versions, machine, git commit, and the command that repeats it. ``index`` is made
-    when it is needed, where it is not given.
+    ``manifest`` contains the specification, versions, machine, git commit, and the command that repeats the sweep. ``index``
+    is built when it is needed, unless it is given.
     """
 
     store: Store

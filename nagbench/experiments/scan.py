@@ -92,12 +92,12 @@ def scan(
     check_cell(template, problem)
     cells = [replace(template, hyperparameters=dict(Optimizer(method, given).hyperparameters)) for given in settings]
     if not cells:
-        raise UsageError("a scan needs a setting")
+        raise UsageError("a scan needs at least one setting")
     if any(
         schedules.extract_schedules(cell.hyperparameters) != schedules.extract_schedules(cells[0].hyperparameters)
         for cell in cells
     ):
-        raise UsageError("the settings of a scan follow one schedule")
+        raise UsageError("all settings of a scan must have the same schedule")
     bundle = batch_of(cells, list(method.hyperparameters))
     work = split_batch(
         bundle, -(-len(cells) // (_BATCHES_PER_JOB * (jobs or os.cpu_count() or 1))) if jobs != 1 else len(cells)
@@ -173,7 +173,7 @@ def parse_axis(problem: Problem, method: Method, text: str, points: int) -> tupl
             raise UsageError(f"axis {text!r} is empty: LOW must be below HIGH")
         unit, ranged = 1.0, _with_range(known, ends, text)
     elif known.tuning is None:
-        raise UsageError(f"{method.name} has no range to tune {name} over; give one, {name}=LOW..HIGH")
+        raise UsageError(f"{method.name} has no tuning range for {name}; give one: {name}=LOW..HIGH")
     else:
         unit, ranged = step_size_unit(problem), known
     return name, np.array([ranged.value_at(float(at), unit) for at in np.linspace(0.0, 1.0, points)])

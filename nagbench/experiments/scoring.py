@@ -1,4 +1,4 @@
-"""Score what a sweep selected: from held-out starts that no trial has seen, and from starts that are moved by roundings."""
+"""Score the selected trials from held-out starts that no trial has seen, and from starts perturbed by rounding errors."""
 
 from __future__ import annotations
 

@@ -165,7 +165,7 @@ def read_spec(file: Path, **overrides: Any) -> dict[str, Any]:
     values = read_toml("specification", file)
     suite = [name for name, value in values.items() if isinstance(value, dict) and "family" in value]
     if suite and len(suite) == len(values):
-        raise UsageError(f"specification {file} is a suite of problems, given with --suite (its first: {suite[0]})")
+        raise UsageError(f"specification {file} is a suite of problems; use --suite (its first problem: {suite[0]})")
     return {"name": _name_of(file), **values, **overrides}
 
 

@@ -326,7 +326,7 @@ def _write_manifest(context: _SweepContext, plan: WrittenPlan) -> dict[str, Any]
             return before
         if before["spec"] != manifest["spec"]:
             store.warn(
-                f"{store.folder} now shows this sweep; the cells of the one before stay in it, and its command shows them"
+                f"{store.folder} now shows this sweep; the cells of the previous one are kept, and its command shows them again"
             )
     store.write("spec.toml", text)
     manifest |= {"machines": machines, "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")}

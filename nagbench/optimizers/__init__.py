@@ -1,4 +1,4 @@
-"""Algorithms with their hyperparameters and theory, and optimizers made of them.
+"""Algorithms with their hyperparameters and theory, and the optimizers built from them.
 
 Called as a function, ``nagbench.optimizers()`` lists the names of all algorithms.
 """

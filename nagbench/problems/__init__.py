@@ -1,4 +1,4 @@
-"""Test problems: formulas, their known facts, and where they come from.
+"""Test problems: formulas, their known facts, and their sources.
 
 Called as a function, ``nagbench.problems()`` lists the names of all problems in the suites.
 """

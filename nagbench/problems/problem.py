@@ -27,9 +27,9 @@ KINDS = ("quadratic", "convex", "nonconvex")
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Problem:
-    """Minimise f(x), or F(x) = f(x) + h(x) with a nonsmooth h, over x in Rⁿ.
+    """Minimize f(x), or F(x) = f(x) + h(x) with a nonsmooth h, over x in Rⁿ.
 
-    Of a composite problem, ``minimum`` and ``minimizers`` are those of F, all other facts those of f.
+    For a composite problem, ``minimum`` and ``minimizers`` are those of F; all other facts are those of f.
 
     Facts are computed by the family or cited, never guessed; None means that a fact is not known.
 
@@ -63,7 +63,7 @@ class Problem:
     domain
         A box, one (low, high) per coordinate, shape (n, 2), for figures and further starts.
     varies_start
-        Whether further starts make sense; not where the start defines the problem, as in a bound for one start.
+        Whether further starts make sense. They do not if the start defines the problem, as in a bound for one start.
     kind
         "quadratic", "convex" (and not quadratic) or "nonconvex".
     stationary_points
@@ -86,8 +86,8 @@ class Problem:
     modules
         Further modules whose source decides results: where the data are made, or where a user's function is defined.
     blocks
-        The shapes of the parameters that x holds one after another, row by row, where these are matrices, as of a
-        network or a factorisation; () if x is one vector.
+        The shapes of the parameters that x contains one after another, row by row, if these are matrices, as for a
+        network or a factorization; () if x is a single vector.
 
     Examples
     --------

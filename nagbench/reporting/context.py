@@ -303,6 +303,6 @@ def _describe_differences(runs: pd.DataFrame) -> Iterator[str]:
     if differs.any():
         count = differs[differs].index.get_level_values("cell").nunique()
         yield (
-            f"{count} {'cell has' if count == 1 else 'cells have'} other counts in one directory than in another; those of the "
+            f"{count} {'cell has' if count == 1 else 'cells have'} different counts in different directories; those of the "
             "first are shown. `nagbench compare` shows the differences."
         )

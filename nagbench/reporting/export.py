@@ -78,8 +78,8 @@ def render_markdown(context: ReportContext) -> str:
     sentences = (f"- {_escape_markdown(sentence)}" for sentence in [*context.headlines, *findings(context.table)])
     lines = [f"# {_escape_markdown(context.manifest['name'])}", "", *above, *sentences, ""]
     timed = any(timing(row["wall_time"], disturbed=False) for row in context.table.to_dict("records"))
-    times = " below, the wall time of the timed replay." * timed
-    legend = f"Iterations, bold where the fewest are decided;{times} Medians over starts and seeds. {_stopping_rule(context)}"
+    times = " below, the wall time of the replay." * timed
+    legend = f"Iterations, bold for decided winners;{times} Medians over starts and seeds. {_stopping_rule(context)}"
     legend = legend.replace("decided; Medians", "decided. Medians")
     for mode, grid in _MARKDOWN.tables(context):
         rows = [["problem", *grid.columns], ["---", *["---:"] * len(grid.columns)]]
@@ -98,7 +98,7 @@ def render_notebook(context: ReportContext) -> str:
             f"<tr><th>{task}</th>{''.join(f'<td>{entry}</td>' for entry in entries)}</tr>"
             for task, *entries in grid.itertuples(name=None)
         )
-        caption = f"<caption>{mode}: iterations, time of a timed replay</caption>"
+        caption = f"<caption>{mode}: iterations, time of a replay</caption>"
         tables.append(f"<table>{caption}<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>")
     name = html.escape(str(context.manifest["name"]))
     return f"<div><strong>{name}</strong>, {_stopping_rule(context)}<ul>{sentences}</ul>{''.join(tables)}</div>"

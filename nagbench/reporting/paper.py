@@ -49,7 +49,7 @@ def verdict_caption(manifest: Mapping[str, Any], table: pd.DataFrame) -> str:
     """Return the caption of a table of verdicts."""
     spec, modes = manifest["spec"], list(table["mode"].unique())
     return (
-        f"Iterations of $b$ over those of $a$ until {stop_rule(spec, table['tolerance'])}, with 95\\,\\% intervals, and who "
+        f"Iterations of $b$ over those of $a$ until {stop_rule(spec, table['tolerance'])}, with 95\\,\\% intervals, and which "
         f"is decided to need fewer; mode {escape(listed(modes))}. {effort(spec, modes[0]).capitalize()}."
     )
 
@@ -138,7 +138,7 @@ def _counts_caption(context: ReportContext, table: pd.DataFrame, mode: str, *, s
     )
     parts = [f"{'Median iterations' if spread else 'Iterations'} until {until}, {escape(mode)} hyperparameters"]
     parts += ["quartiles over starts and seeds in brackets"] * spread
-    parts += ["bold where the fewest are decided"] * bool(table["best"].any())
+    parts += ["bold for decided winners"] * bool(table["best"].any())
     parts += ["$n/m$: $n$ of $m$ runs converged"] * bool(
         (table["solved"] < table["of"]).any() and table["of"].max() > 1
     )

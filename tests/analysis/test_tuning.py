@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import nagbench
 from nagbench.analysis.tuning import by_trials, cost, fairness, held_out
 from nagbench.experiments.selection import select_best_trials
 
@@ -134,3 +135,17 @@ def test_only_tuned_rows_count():
 
 def test_regret_of_one_where_the_held_out_best_is_found():
     assert fairness(table([[10, 10], [20, 20]])).iloc[0]["held_out_regret"] == pytest.approx(1.0)
+
+
+def test_the_table_names_the_iterations_of_the_trial_that_the_sweep_selected(tmp_path):
+    """Most trials of a search run from one start only: their counts may be lower, and are no medians over all starts."""
+    sweep = nagbench.sweep(
+        problems=["rosenbrock"], optimizers=["nesterov"], trials=16, replicates=2, budget=20_000, modes=["tuned"],
+        timing=False, curves=False, out=tmp_path / "s",
+    )  # fmt: skip
+    shown = sweep.shown
+    selected = shown[shown["tolerance"] == shown["tolerance"].min()]
+    [found] = fairness(sweep.runs).to_dict("records")
+    assert found["iterations"] == selected["iterations"].median()
+    assert found["cells"] < found["trials"] * len(selected)
+    assert by_trials(sweep.runs)["best"].min() >= found["iterations"]

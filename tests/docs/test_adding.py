@@ -75,7 +75,7 @@ def test_a_section_word_for_word(title, folder, capsys, monkeypatch):
 
 
 def test_every_check_is_in_its_table():
-    tables = re.split(r"^Of an optimizer.*:$", PAGE.partition("## What `check` looks at")[2], flags=re.M)
+    tables = re.split(r"^For an optimizer.*:$", PAGE.partition("## What `check` looks at")[2], flags=re.M)
     for table, checks in zip(tables, ({**PROBLEM_CHECKS, **NONSMOOTH}, METHOD_CHECKS, OF_SESSIONS), strict=True):
         named = {name.strip() for row in re.findall(r"^\| ([^|]*) \|", table, flags=re.M) for name in row.split(",")}
         assert set(checks) == named - {"check", "---"}

@@ -74,7 +74,7 @@ def test_a_directory_with_none_of_our_files_is_not_touched(tmp_path):
     (tmp_path / "runs").mkdir()
     theirs = tmp_path / "runs" / "photos.parquet"
     theirs.write_bytes(b"theirs")
-    with pytest.raises(nagbench.UsageError, match="holds other things"):
+    with pytest.raises(nagbench.UsageError, match="contains other files"):
         nagbench.sweep(**SPEC, out=tmp_path, fresh=True)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [theirs]
 

@@ -45,7 +45,7 @@ def test_a_schedule_is_kept_and_only_one():
     assert set(table["schedule"]) == {"cosine"}
     run = nagbench.run(problem, nagbench.optimizer("momentum", step_size=0.2, schedule="cosine"), budget=20)
     assert run.cell.key == table["cell"].iloc[1]
-    with pytest.raises(nagbench.UsageError, match="one schedule"):
+    with pytest.raises(nagbench.UsageError, match="the same schedule"):
         scan(problem, method, [{"schedule": "cosine"}, {"schedule": "inverse"}])
 
 

@@ -510,7 +510,7 @@ def test_somebody_elses_folder_is_left_alone(tmp_path):
         with pytest.raises(nagbench.UsageError):
             nagbench.sweep(problems=["bowl"], optimizers=["nesterov"], out=tmp_path, fresh=fresh)
     (tmp_path / "manifest.json").unlink()
-    with pytest.raises(nagbench.UsageError, match="holds other things"):
+    with pytest.raises(nagbench.UsageError, match="contains other files"):
         nagbench.sweep(problems=["bowl"], optimizers=["nesterov"], out=tmp_path)
     assert (tmp_path / "runs" / "mine.parquet").read_bytes() == b"mine"
 

@@ -38,7 +38,7 @@ class Lanes(NamedTuple):
     clock
         The row of ``measures`` that is next, the next cell, the number of finished cells, and that of the pieces with runs.
     data
-        The problem's data, its minimisers and its minimum, one after another.
+        The problem's data, its minimizers and its minimum, one after another.
     functions
         Addresses of scalar functions.
     """

@@ -333,7 +333,7 @@ def _temporary(name: str) -> str:
 
 
 def _move_into_place(temporary: Path, file: Path) -> None:
-    # Windows synchronises only what is open for writing.
+    # Windows synchronizes only what is open for writing.
     with open(temporary, "r+b") as stream:
         os.fsync(stream.fileno())
     temporary.replace(file)

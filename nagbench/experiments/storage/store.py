@@ -87,7 +87,7 @@ class Store:
         try:
             if self.folder.is_dir() and not holds_results(self.folder) and not _is_left_over(self.folder):
                 raise UsageError(
-                    f"{self.folder} holds other things and is no results directory; choose an empty folder"
+                    f"{self.folder} contains other files and is not a results directory; choose an empty folder"
                 )
             if (self.folder / "manifest.json").exists():
                 self._rename_damaged_manifest()
@@ -166,7 +166,9 @@ class Store:
         """Return the rows of parts of a kind as one table; see `parts.join_parts`. ``warn`` is told of what is left out."""
         table, left_out = join_parts(parts)
         if left_out:
-            self.warn(f"{self.folder}: {', '.join(left_out)} of {kind} is left out: parts hold it in different types")
+            self.warn(
+                f"{self.folder}: {', '.join(left_out)} of {kind} is left out, because its type differs between files"
+            )
         return table
 
     def blocks(
@@ -257,7 +259,7 @@ class Store:
                 raise DamagedManifestError(f"{file} cannot be read: it is not a file")
             found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise UsageError(f"{self.folder} is no results directory: it has no manifest.json") from None
+            raise UsageError(f"{self.folder} is not a results directory: it has no manifest.json") from None
         except (OSError, ValueError, RecursionError) as error:
             raise DamagedManifestError(f"{file} cannot be read: {error}") from None
         if not (isinstance(found, dict) and isinstance(found.get("schema"), int)):

@@ -81,7 +81,7 @@ def _geometric(L: float, mu: float) -> Mapping[str, float]:
     theory=_geometric,
 )
 def geometric_descent(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
-    """x = argmin f on the line through c and x⁺; x⁺ ← x − s·∇f(x); c ← centre of a ball (tested at x⁺).
+    """x = argmin f on the line through c and x⁺; x⁺ ← x − s·∇f(x); c ← center of a ball (tested at x⁺).
 
     The ball is the smallest that holds the intersection of two balls which hold x*: one around x − ∇f(x)/μ with the squared
     radius (1 − q)‖∇f(x)‖²/μ², and the last one with its squared radius less (2/μ)·(f(x⁺) − f⁺), f⁺ the new value.

@@ -46,7 +46,7 @@ def momo(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any
 
     Notes
     -----
-    g = ∇f(x). The step minimises max(the average of the linear models of f, f_l) + ‖· − x‖²/(2s). With m = 0 it is Polyak's
+    g = ∇f(x). The step minimizes max(the average of the linear models of f, f_l) + ‖· − x‖²/(2s). With m = 0 it is Polyak's
     step size (f − f_l)/‖g‖², at most s.
     Where every step is the longest it is a heavy ball, which is stable on quadratics for s·λ < 2(1 + m)/(1 − m).
 

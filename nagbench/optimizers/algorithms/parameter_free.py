@@ -1,4 +1,4 @@
-"""Methods that estimate the distance to a minimiser: DoG, DoWG, D-Adaptation and Prodigy."""
+"""Methods that estimate the distance to a minimizer: DoG, DoWG, D-Adaptation and Prodigy."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def minimize_l1(
 ) -> Floats:
     """Return the minimizer of f(w) + Σ lⱼ|wⱼ| for a strictly convex f, by proximal Newton steps from 0.
 
-    Every step minimises the quadratic model of f with the penalty exactly, and is halved until the objective decreases.
+    Every step minimizes the quadratic model of f with the penalty exactly, and is halved until the objective decreases.
 
     Raises
     ------

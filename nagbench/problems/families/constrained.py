@@ -73,7 +73,7 @@ def nnls(*, rows: int = 60, components: int = 20, width: float = 0.04) -> Proble
     Parameters
     ----------
     rows, components
-        The numbers n of points and of lines, whose centres c are spread evenly.
+        The numbers n of points and of lines, whose centers c are spread evenly.
     width
         The width of a line, above 0.
 
@@ -120,7 +120,7 @@ def nnls(*, rows: int = 60, components: int = 20, width: float = 0.04) -> Proble
     )
 
 
-# The data of a box are the eigenvalues, the centre, the lower and the upper bounds.
+# The data of a box are the eigenvalues, the center, the lower and the upper bounds.
 def _box_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     n, total = x.size, 0.0
     for i in range(n):
@@ -206,7 +206,7 @@ def box_quadratic(
     )
 
 
-# The data of the simplex are the eigenvalues and the centre.
+# The data of the simplex are the eigenvalues and the center.
 def _simplex_penalty(x: Any, data: Any, shape: Any) -> Any:
     total = 0.0
     for i in range(x.size):
@@ -242,7 +242,7 @@ def _simplex_gap(x: Any, data: Any, shape: Any) -> Any:
 
 @family
 def simplex_quadratic(*, dimension: int = 10, condition: float = 100.0) -> Problem:
-    """F(x) = ½ Σ λᵢ(xᵢ − cᵢ)² over xᵢ ≥ 0, Σ xᵢ = 1, from the centre of the simplex.
+    """F(x) = ½ Σ λᵢ(xᵢ − cᵢ)² over xᵢ ≥ 0, Σ xᵢ = 1, from the center of the simplex.
 
     λ runs from 1 to the condition number evenly in the logarithm, and cᵢ = sin(i), i = 1, …, d.
 

@@ -76,7 +76,7 @@ def group_lasso(
 ) -> Problem:
     """F(w) = 1/(2n) Σ (aᵢᵀw − yᵢ)² + l1·Σ √p‖w_g‖ over the n rows of a data set, from w = 0.
 
-    aᵢ and yᵢ are those of `lasso`; the groups g are of p neighbouring coordinates.
+    aᵢ and yᵢ are those of `lasso`; the groups g are of p neighboring coordinates.
 
     Parameters
     ----------

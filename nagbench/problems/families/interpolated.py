@@ -20,7 +20,7 @@ _FLAT = 1e-15
 # The data are L − μ, μ, the points aᵢ row by row and the offsets bᵢ; the shape has the number of points.
 @jitable
 def combine(x: Any, scale: float, points: Any, offsets: Any, weights: Any, rest: Any) -> None:
-    """Write the α ≥ 0, Σα = 1, that minimise scale/2·‖x − Σαᵢaᵢ‖² + Σαᵢbᵢ, and x − Σαᵢaᵢ.
+    """Write the α ≥ 0, Σα = 1, that minimize scale/2·‖x − Σαᵢaᵢ‖² + Σαᵢbᵢ, and x − Σαᵢaᵢ.
 
     From the best single point on, weight goes from the point of the steepest rise to that of the steepest descent, as far
     as the objective falls.
@@ -151,7 +151,7 @@ def interpolated(
 
 
 def _minimizer(centres: Floats, offsets: Floats, L: float, mu: float) -> Floats:
-    """Return x*: a centre of the least offset, and for μ > 0 (L − μ)/L·Σαᵢaᵢ with the α of x = 0 and the scale μ(L − μ)/L."""
+    """Return x*: a center of the least offset, and for μ > 0 (L − μ)/L·Σαᵢaᵢ with the α of x = 0 and the scale μ(L − μ)/L."""
     if mu == 0.0:
         return np.asarray(centres[int(np.argmin(offsets))])
     weights, rest = np.zeros(offsets.size), np.zeros(centres.shape[1])

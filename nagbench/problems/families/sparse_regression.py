@@ -79,7 +79,7 @@ def _logistic_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> No
 
 
 def _logistic_gap(x: Any, data: Any, shape: Any) -> Any:
-    # The dual point is c times the modelled probability of the wrong class; what it misses is the mean of the
+    # The dual point is c times the modeled probability of the wrong class; what it misses is the mean of the
     # Kullback–Leibler divergences between both.
     l1 = data[data.size - 2]
     none = shape[:0]
@@ -136,7 +136,7 @@ def least_squares_l1(name: str, features: Floats, targets: Floats, l1: float, l2
 
 
 def _examples(name: str, dataset: str, scaling: str) -> tuple[Floats, Floats]:
-    """Return the features and the centred targets of a data set."""
+    """Return the features and the centered targets of a data set."""
     features, targets = _datasets.load_examples(name, dataset, scaling, known=_datasets.SOURCES)
     return features, targets - targets.mean()
 

@@ -1,1 +1,1 @@
-"""The dashboard: asv's site over the history of speed, of iteration counts and of sweeps, complete offline."""
+"""The dashboard: asv's site with the history of speed, iteration counts and sweeps, usable offline."""

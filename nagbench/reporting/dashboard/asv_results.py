@@ -75,7 +75,7 @@ def read_results(directory: Path) -> AsvResults:
         for file in sorted(set(machine_file.parent.glob("*.json")) - {machine_file}):
             content = _load(file)
             if "commit_hash" not in content or not isinstance(content.get("results"), dict):
-                raise UsageError(f"{file} is not a file of results of asv")
+                raise UsageError(f"{file} is not a file of asv results")
             found.results.append(ResultFile(machine, file.name, content))
     return found
 

@@ -51,7 +51,7 @@ def find_checkout(directory: Path) -> Checkout:
     root = _git(directory, "rev-parse", "--show-toplevel")
     if not root:
         raise UsageError(
-            f"{directory} is not in a git checkout; --repo names one, whose commits are the dashboard's axis"
+            f"{directory} is not in a git checkout; name one with --repo: its commits are the dashboard's axis"
         )
     return Checkout(Path(root))
 

@@ -105,7 +105,7 @@ def publish_site(checkout: Checkout, results: AsvResults, out: Path, warn: Warn)
 def _check_replaceable(out: Path) -> None:
     """Raise UsageError unless the directory is missing, empty or a dashboard."""
     if out.exists() and not (out.is_dir() and ((out / "regressions.json").exists() or not any(out.iterdir()))):
-        raise UsageError(f"{out} holds other things and is no dashboard; choose an empty folder")
+        raise UsageError(f"{out} contains other files and is not a dashboard; choose an empty folder")
 
 
 def _results_of_ancestors(results: AsvResults, checkout: Checkout, warn: Warn) -> AsvResults:
@@ -115,9 +115,7 @@ def _results_of_ancestors(results: AsvResults, checkout: Checkout, warn: Warn) -
         warn(f"results are left out whose commits are not ancestors of HEAD of {checkout.root}: {', '.join(others)}")
     kept = [result for result in results.results if result.commit in commits]
     if not kept:
-        raise UsageError(
-            "no results to show: `asv run` in a checkout makes some, and --add RESULTS takes those of a sweep"
-        )
+        raise UsageError("no results to show: run `asv run` in a checkout, or add those of a sweep with --add RESULTS")
     # The page requests a graph of every benchmark that is listed, even of one that never ran.
     ran = {name for result in kept for name in result.content["results"]}
     benchmarks = {name: benchmark for name, benchmark in results.benchmarks.items() if name in ran}

@@ -57,7 +57,7 @@ def export_sweep(sweep: SweepResults, commit: str, date: int) -> AsvResults:
         If the sweep has no results.
     """
     if sweep.runs.empty:
-        raise UsageError(f"{sweep.store.folder} holds no results yet")
+        raise UsageError(f"{sweep.store.folder} contains no results yet")
     rows = summary(sweep.runs, sweep.timings)
     rows["unsolved"] = rows["of"] - rows["solved"]
     numbers = rows.set_index(rows[["task", "method", "mode"]].astype(str).apply(tuple, axis=1))[list(_TRACKS)]

@@ -1,1 +1,1 @@
-"""Pictures. Import this only to draw: it brings matplotlib, which nothing else in the package needs."""
+"""Figures. Import this only to draw, because it imports matplotlib, which nothing else in the package needs."""

@@ -42,7 +42,7 @@ def plot_certificate(found: Certificate) -> Figure:
 
     Distances are in the maximum norm on a logarithmic axis. Each line is an implementation against the first of its group (or,
     where several were named, a pair), at the points where both take their gradients if these are not what they return. The
-    grey area is attributed to rounding; lines at the lower edge are 0, the same bits.
+    gray area is attributed to rounding; lines at the lower edge are 0, the same bits.
     """
     groups = list(dict.fromkeys(trial.group.name for trial in found.trials))
     scenarios = [name for name in SCENARIOS if any(trial.scenario.name == name for trial in found.trials)]

@@ -155,7 +155,7 @@ def gradient_points(problem: Problem, run: Run, most: int = 1000) -> Floats:
 def recorded_path(run: Run) -> Floats:
     """Return the run's iterates; raise UsageError if they were not recorded."""
     if run.path is None or len(run.path) == 0:
-        raise UsageError("the run has kept no path: run it with path=True")
+        raise UsageError("the run has no stored path: run it with path=True")
     return run.path
 
 

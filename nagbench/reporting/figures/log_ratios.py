@@ -52,7 +52,7 @@ def plot_log_ratios(
         If the table is empty.
     """
     if table.empty:
-        raise UsageError("the two algorithms share no problem, so there is nothing to draw")
+        raise UsageError("the two algorithms have no problem in common, so there is nothing to draw")
     finite = table.loc[np.isfinite(table["log_ratio"]), "log_ratio"].abs()
     edge = 1.15 * max(float(finite.max()) if len(finite) else 1.0, 1.0)
     colors = [style_of(name).color for name in optimizers or (first, second)]
@@ -73,7 +73,7 @@ def plot_log_ratios(
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{number(2.0 ** abs(value))}×"))
         axes.grid(True, axis="y")
         axes.tick_params(length=0)
-        more = f"; {neither} more that neither solved" if neither else ""
+        more = f"; {neither} more solved by neither" if neither else ""
         axes.set(xlabel=f"{len(solved)} instances, sorted{more}", ylabel=f"{_COSTS[by]}: how many times fewer")
         axes.set_title(printable(title), loc="left", parse_math=False)
         handles = [*(Patch(color=color) for color in colors), Patch(color=MUTED, alpha=_PALE)]

@@ -83,7 +83,8 @@ def _draw_line(axes: Axes, plot: PlotData, line: Line, gid: str) -> Line2D:
         options["linestyle"] = "none"
     if not plot.show_markers:
         options["marker"] = "none"
-    elif not plot.mark_every_point:
+    elif not plot.mark_every_point and (np.isfinite(line.x) & np.isfinite(line.y)).any():
+        # matplotlib cannot space markers along a line without a point.
         options["markevery"] = (0.02, 0.16)
     (drawn,) = axes.plot(line.x, line.y, **options, zorder=3, gid=gid, clip_on=False)
     if line.has_end:

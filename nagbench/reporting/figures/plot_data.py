@@ -98,7 +98,7 @@ class PlotData:
     reference : tuple of (float, str), optional
         The height and the name of a dotted line across the plot.
     shaded : tuple of two arrays, optional
-        A line below which the plot is grey.
+        A line below which the plot is gray.
     show_markers : bool
         Put markers on the lines, at even distances.
     mark_every_point : bool

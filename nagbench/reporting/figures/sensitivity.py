@@ -129,7 +129,7 @@ def map_axes(cells: pd.DataFrame) -> tuple[str, str]:
         )
     for name in varied:
         if not pd.api.types.is_numeric_dtype(cells[name].infer_objects()):
-            raise UsageError(f"a map needs two hyperparameters that are numbers, which {name} is not")
+            raise UsageError(f"a map needs two numeric hyperparameters, and {name} is not one")
     if cells[["problem", "optimizer", "tolerance"]].drop_duplicates().shape[0] != 1:
         raise UsageError("a map shows one algorithm on one problem at one tolerance")
     first, second = sorted(varied, key=lambda name: name != "step_size")
@@ -139,7 +139,7 @@ def map_axes(cells: pd.DataFrame) -> tuple[str, str]:
 def _pivot(cells: pd.DataFrame, x: str, y: str, column: str) -> pd.DataFrame:
     grid = cells.drop_duplicates([x, y]).pivot(index=y, columns=x, values=column)
     if grid.isna().any(axis=None):
-        raise UsageError(f"the cells are no full grid over {x} and {y}")
+        raise UsageError(f"the cells do not form a full grid over {x} and {y}")
     return grid
 
 

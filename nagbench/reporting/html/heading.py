@@ -75,13 +75,13 @@ def effort_of(context: ReportContext) -> list[str]:
         high, low = int(by_name.max()), int(by_name.min())
         if high > _EVEN * low:
             sentences.append(
-                f"Effort is unequal in mode {mode}: {by_name.idxmax()} had {whole(high)} settings to choose from, "
+                f"Tuning effort is unequal in mode {mode}: {by_name.idxmax()} had {whole(high)} settings to choose from, "
                 f"{by_name.idxmin()} {whole(low)}."
             )
     per_mode = most.groupby(level=0, sort=False).max()
     if len(per_mode) > 1 and per_mode.max() > _EVEN * per_mode.min():
         sentences.append(
-            "Effort is unequal between modes: "
+            "Tuning effort is unequal between modes: "
             + listed([f"{mode} chose among up to {whole(int(count))} settings" for mode, count in per_mode.items()])
             + "."
         )

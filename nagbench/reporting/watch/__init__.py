@@ -1,1 +1,1 @@
-"""The page of a sweep that runs, on this machine alone: progress, verdicts so far, curves and failures."""
+"""The local web page that follows a running sweep: progress, verdicts so far, curves and failures."""

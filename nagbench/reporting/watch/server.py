@@ -73,7 +73,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer a request; a page elsewhere, whose name was made to point here, gets nothing."""
         if not is_own_host(self.headers.get("Host")):
-            self.send_error(HTTPStatus.MISDIRECTED_REQUEST, "this server answers to 127.0.0.1 and localhost alone")
+            self.send_error(HTTPStatus.MISDIRECTED_REQUEST, "this server answers only to 127.0.0.1 and localhost")
             return
         path = self.path.partition("?")[0]
         if path == f"/{_REPORT}" and self.report.is_file():

@@ -1,1 +1,1 @@
-"""The atlas of equivalence: algorithms that several packages ship under one name, with every option, side by side."""
+"""The atlas of equivalence: algorithms that several packages ship under the same name, compared option by option."""

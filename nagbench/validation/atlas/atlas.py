@@ -256,7 +256,7 @@ def read_expectations(file: Path | None = None) -> Expectations:
         raise UsageError(f"expectations {file} cannot be read: {error}") from None
     except ValidationError:
         raise UsageError(
-            f"{file} holds no expectations; `nagbench verify --atlas --format expected` writes them"
+            f"{file} contains no expectations; `nagbench verify --atlas --format expected` writes them"
         ) from None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.metadata
 import json
 import re
 import subprocess
@@ -42,7 +43,16 @@ def _reason(said: str) -> str:
     if any(word in line for word in _UNREACHABLE for line in lines):
         return "pip cannot reach its package index: there is no network, or the index does not answer"
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR")]
-    return f"pip: {(errors or lines or ['it failed and said nothing'])[0]}"
+    return f"pip: {(errors or lines or ['it failed without a message'])[0]}"
+
+
+def is_installed(package: str) -> bool:
+    """Tell whether the running environment has a distribution, whatever its version."""
+    try:
+        importlib.metadata.distribution(package)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 def parse_version(text: str) -> Version:
@@ -80,7 +90,7 @@ def released_between(package: str, good: Version, bad: Version) -> list[Version]
     for version in (good, bad):
         if version not in known:
             near = ", ".join(str(one) for one in sorted(known, key=lambda one: _apart(one, version))[:3])
-            raise UsageError(f"{package} has no version {version} for this Python; near it are {near}")
+            raise UsageError(f"{package} has no version {version} for this Python; the nearest are {near}")
     low, high = min(good, bad), max(good, bad)
     between = [version for version in known if low <= version <= high]
     return between if good < bad else between[::-1]

@@ -1,4 +1,4 @@
-"""Contract tests of problems and optimizers, for anyone's code: `nagbench check`."""
+"""Contract tests for problems and optimizers, including user code: `nagbench check`."""
 
 from __future__ import annotations
 

@@ -42,7 +42,9 @@ def output(probe: Probe) -> Finding:
     bad = np.argwhere(~((from_nan == from_one) | (np.isnan(from_nan) & np.isnan(from_one))))
     if bad.size:
         point, coordinate = bad[0]
-        return failed(f"coordinate {coordinate} of the gradient depends on what `out` held", probe.points[point])
+        return failed(
+            f"coordinate {coordinate} of the gradient depends on the previous contents of `out`", probe.points[point]
+        )
     return passed()
 
 

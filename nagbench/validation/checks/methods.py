@@ -170,7 +170,7 @@ def autonomous(probe: AlgorithmProbe) -> Finding:
     if probe.method.autonomous and depends is not None:
         return failed(f"autonomous is set, but iteration {depends} depends on its number")
     if not probe.method.autonomous and depends is None:
-        return passed("not declared, though no iteration depends on its number: a stall will go unseen")
+        return passed("autonomous is not set, although no iteration depends on its number: stalls will not be detected")
     return passed()
 
 
@@ -195,7 +195,9 @@ def _check_identical(what: str, first: Floats, second: Floats) -> Finding:
         return passed()
     k = int(np.argmax(differ))
     size = float(np.abs(first[k] - second[k]).max())
-    return failed(f"{what} parts from the first in iteration {k}, by {size:.3g}")._replace(deviation=size, allowed=0.0)
+    return failed(f"{what} differs from the first in iteration {k}, by {size:.3g}")._replace(
+        deviation=size, allowed=0.0
+    )
 
 
 def engines(probe: AlgorithmProbe) -> Finding:
@@ -210,7 +212,7 @@ def engines(probe: AlgorithmProbe) -> Finding:
         if done.error or done.path is None:
             return failed(f"on engine {name}: {done.error}")
         if name in paths and not np.array_equal(paths[name], done.path, equal_nan=True):
-            return failed("compiled, the same run again parts from the first")
+            return failed("compiled, the same run differs when it is repeated")
         paths[name] = done.path
     shared = min(len(path) for path in paths.values())
     first, second = paths["python"][:shared], paths["numba"][:shared]
@@ -235,7 +237,7 @@ def gradient(probe: AlgorithmProbe) -> Finding:
         if not np.array_equal(given, probe.gradients[k]):
             if probe.method.library == "own":
                 return failed(f"iteration {k} writes to the gradient")
-            return passed("the library writes to the gradient, which is computed anew before it is read again")
+            return passed("the library writes to the gradient, which is computed again before it is read")
     return _compare_with_shared_arrays(probe)
 
 

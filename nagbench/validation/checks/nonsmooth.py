@@ -38,7 +38,7 @@ def prox_output(probe: Probe) -> Finding:
             i = int(np.argmin(np.isfinite(found[0])))
             return failed(f"prox does not write a finite number to coordinate {i} of out", x)
         if not np.array_equal(found[0], found[1]):
-            return failed("the same proximal step again gives another point", x)
+            return failed("the same proximal step gives a different point when it is repeated", x)
         if not np.isfinite(problem.value(found[0])):
             return failed("h is not finite at a proximal point", x)
     return passed()

@@ -153,7 +153,7 @@ def rebuild(probe: Probe) -> Finding:
     except UsageError as error:
         return failed(f"it cannot be built from {canonical(spec)}: {error}")
     if again.start.tobytes() != problem.start.tobytes():
-        return failed("built again, it starts elsewhere", problem.start)
+        return failed("rebuilt, it has a different start", problem.start)
     values, slopes = probe.evaluate(probe.points)
     others, other_slopes = Probe(again, probe.seed).evaluate(probe.points)
     same = (values == others) | (np.isnan(values) & np.isnan(others))
@@ -161,7 +161,7 @@ def rebuild(probe: Probe) -> Finding:
     if not same.all():
         index = int(np.argmin(same))
         size = abs(values[index] - others[index])
-        return failed(f"built again, its value differs by {size:.3g} or its gradient does", probe.points[index])
+        return failed(f"rebuilt, its value differs by {size:.3g}, or its gradient differs", probe.points[index])
     return passed()
 
 

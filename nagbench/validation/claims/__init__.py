@@ -1,4 +1,4 @@
-"""Claims of the literature, each measured and compared with what was published."""
+"""Claims of the literature, each measured and compared with the published values."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Verify which implementations of an optimizer coincide, to how many ulps, and from which step they differ."""
+"""Verify which implementations of an optimizer coincide, to how many ulps, and from which step on they differ."""

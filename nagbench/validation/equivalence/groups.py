@@ -89,7 +89,7 @@ def _dampened_step(values: Schedule) -> Array:
 
 _VELOCITY = "the velocity holds past step sizes; the buffer does not: it is a velocity that decays with m·s_k/s_{k−1}"
 _AVERAGE = "the memory holds (1 − m)·g, so a change of m acts on past gradients too"
-_SCALED = "the heavy ball with step (1 − m)·s: the memory holds (1 − m)·g, which nothing makes up for"
+_SCALED = "the heavy ball with step (1 − m)·s: the memory holds (1 − m)·g, without compensation"
 _INSIDE = "ε inside the root: √(a + ε), not √a + ε"
 _EPSILON_HAT = "ε is not corrected for bias (“ε hat”): it acts as ε/√(1 − β₂ᵏ) would where it is"
 
@@ -140,7 +140,7 @@ _ALL = (
             Reason(("nesterov buffer", "nesterov average"), _AVERAGE),
             Reason(
                 ("nesterov velocity", "nesterov look-ahead"),
-                "the look-ahead uses the momentum of this iteration, m_k, not with that of the next, m_{k+1}",
+                "the look-ahead uses the momentum of this iteration, m_k, not that of the next, m_{k+1}",
             ),
         ),
         point_map="x_k = p_k + m·s·b_k",

@@ -198,7 +198,7 @@ def _check_format(text: str) -> None:
         return
     if found != FORMAT:
         raise UsageError(
-            f"the certificate has format {found}, known is {FORMAT}; `nagbench verify --out FILE` makes it anew"
+            f"the certificate has format {found}, expected {FORMAT}; `nagbench verify --out FILE` writes a new one"
         )
 
 

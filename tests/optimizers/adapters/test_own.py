@@ -72,8 +72,8 @@ BROKEN = [
     ("shrinks", "output", "returned x of shape (1,), expected (5,)"),
     ("vanishes", "output", "x is not finite after iteration 0"),
     ("vanishes", "bowl", "diverged in iteration 1"),
-    ("remembers", "state", "a run after others parts from the first in iteration 0"),
-    ("trembles", "determinism", "the same run again parts from the first in iteration 0"),
+    ("remembers", "state", "a run after others differs from the first in iteration 0"),
+    ("trembles", "determinism", "the same run again differs from the first in iteration 0"),
     ("doubles_the_gradient", "gradient", "the gradient is not to be written to"),
     ("stays", "coordinates", "coordinate 0 of 5 does not move"),
 ]

@@ -123,7 +123,7 @@ class TestCertify:
         refused = CliRunner().invoke(
             cli, ["certify", "ista", "-N", "1", "--class", "composite", "--out", file], standalone_mode=False
         )
-        assert "no worst function is extracted" in str(refused.exception)
+        assert "gives no worst function" in str(refused.exception)
 
     def test_a_proximal_method_is_certified_on_the_smooth_class_too(self) -> None:
         assert certify("pogm", 2).certified == pytest.approx(certify("ogm", 2).certified, abs=1e-5)

@@ -176,7 +176,7 @@ def test_nothing_to_show_and_folders_of_others_are_usage_errors(checkout, tmp_pa
     theirs = tmp_path / "theirs"
     theirs.mkdir()
     (theirs / "thesis.tex").write_text("years of work")
-    with pytest.raises(UsageError, match="holds other things"):
+    with pytest.raises(UsageError, match="contains other files"):
         publish_site(find_checkout(place), history(commits), theirs, print)
     assert (theirs / "thesis.tex").exists()
     with pytest.raises(UsageError, match="not in a git checkout"):
@@ -208,7 +208,7 @@ def test_a_folder_is_read_as_it_was_written(checkout, tmp_path):
     )
     assert asv_results.read_results(tmp_path / "nowhere") == AsvResults()
     (tmp_path / "asv" / "here" / "00000000-any.json").write_text('{"results": NaN}')
-    with pytest.raises(UsageError, match="not a file of results"):
+    with pytest.raises(UsageError, match="not a file of asv results"):
         asv_results.read_results(tmp_path / "asv")
     (tmp_path / "asv" / "benchmarks.json").write_text("[]")
     with pytest.raises(UsageError, match="not a file of asv"):

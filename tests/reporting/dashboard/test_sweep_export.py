@@ -117,7 +117,7 @@ def test_results_of_another_machine_are_imported(home, monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--add", "nowhere"], "no results directory"),
+        (["--add", "nowhere"], "not a results directory"),
         (["--import", "nowhere"], "not a folder of asv results"),
         (["--add", "run0", "--commit", "no-such"], "no-such"),
         (["--repo", "/"], "not in a git checkout"),
@@ -135,5 +135,5 @@ def test_a_sweep_without_a_commit_asks_for_one(home, monkeypatch):
     monkeypatch.chdir(home)
     sweep = nagbench.load(home / "run0")
     sweep.store.write_manifest({**sweep.manifest, "git": None})
-    with pytest.raises(UsageError, match="name the commit of its results with --commit"):
+    with pytest.raises(UsageError, match="give the commit of its results with --commit"):
         CliRunner().invoke(cli, ["dashboard", "--add", "run0"], catch_exceptions=False)

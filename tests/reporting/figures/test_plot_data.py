@@ -60,6 +60,15 @@ def test_points_lie_where_the_axes_say() -> None:
     assert [float(end.get("x", "")), float(end.get("y", ""))] == pytest.approx([right, bottom], abs=0.06)
 
 
+def test_a_line_of_an_optimizer_that_solved_nothing_is_left_out_of_the_picture() -> None:
+    """Matplotlib spaces markers along a line; one without a finite point has no length."""
+    nothing = Line("a", np.array([0.0, 5.0]), np.array([np.nan, np.nan]), style_of("nesterov"))
+    something = Line("b", np.array([0.0, 5.0]), np.array([1.0, 0.1]), style_of("momentum"))
+    with io.BytesIO() as target:
+        draw_figure(plot_of(nothing, something)).savefig(target, format="pdf")
+        assert target.getvalue().startswith(b"%PDF")
+
+
 @given(low=st.floats(-1e6, 1e6), width=st.floats(1e-6, 1e6), integer=st.booleans())
 @example(low=-1.9999999998835847, width=1e-6, integer=True)
 def test_linear_ticks_are_few_round_and_inside(low: float, width: float, integer: bool) -> None:

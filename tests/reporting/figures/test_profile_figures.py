@@ -50,7 +50,7 @@ def test_log_ratios_are_bars_and_what_neither_solved_is_counted():
     bars = figure.axes[0].patches
     assert [bar.get_height() for bar in bars] == pytest.approx([-1.0, 3.0, 1.15 * 3.0])
     assert [bar.get_alpha() for bar in bars] == [1.0, 1.0, 0.45]
-    assert "1 more that neither solved" in figure.axes[0].get_xlabel()
+    assert "1 more solved by neither" in figure.axes[0].get_xlabel()
 
 
 def test_names_stay_text():

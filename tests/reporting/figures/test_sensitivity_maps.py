@@ -75,7 +75,7 @@ def test_a_map_without_a_converged_cell_is_still_a_map(cells):
 
 
 def test_what_is_no_grid_is_refused(cells):
-    with pytest.raises(nagbench.UsageError, match="no full grid"):
+    with pytest.raises(nagbench.UsageError, match="do not form a full grid"):
         plot_sensitivity_map(cells.iloc[1:])
     with pytest.raises(nagbench.UsageError, match="two hyperparameters"):
         plot_sensitivity_map(cells[cells["momentum"] == 0.0])
@@ -102,7 +102,7 @@ def _schedules(*given):
 
 def test_a_schedule_is_no_axis_of_a_map():
     cells = _schedules({"schedule": "cosine"}, {"schedule": "inverse"})
-    with pytest.raises(nagbench.UsageError, match="numbers, which schedule is not"):
+    with pytest.raises(nagbench.UsageError, match="numeric hyperparameters, and schedule is not one"):
         map_axes(cells)
 
 

@@ -180,7 +180,7 @@ def test_counts_that_differ_between_directories_are_told(sweeps: tuple[nagbench.
         store, scores, recorded = sweeps[0].store, sweeps[0].scores, sweeps[0].recorded
 
     pooled = build_context(sweeps[0], Changed())  # type: ignore[arg-type]
-    assert "1 cell has other counts" in pooled.notes[0]
+    assert "1 cell has different counts" in pooled.notes[0]
     assert pooled.notes[0] in render_markdown(pooled).replace("\\", "")
 
 

@@ -168,7 +168,7 @@ def test_each_task_and_mode_has_a_figure_with_a_caption_and_a_link(page: Page, t
     assert expected <= {link[1:] for link in page.links()}
     assert page.tags.count("figcaption") == page.tags.count("figure")
     # One caption for all problems of a mode.
-    assert page.text.count("Time: iteration × wall time of the timed replay / its iterations") == 2
+    assert page.text.count("Time: the iteration times the mean time of an iteration in the replay") == 2
 
 
 def test_curves_that_hide_each_other_are_said_to(page: Page) -> None:
@@ -286,7 +286,7 @@ def test_starts_and_seeds_get_columns_and_shares(tables: dict[str, Any]) -> None
     page = Page(page_of(pd.concat([bowl, worse, third]), tables["timings"], pd.concat(copies), tables["manifest"]))
     assert "seed" in next(row for row in page.rows if "gradient evaluations" in row)
     assert "2 of 3 runs" in page.text
-    assert "the band holds at least the middle half of all starts and seeds" in page.text
+    assert "the band contains at least the middle half of all starts and seeds" in page.text
 
 
 def test_ids_are_plain_and_never_given_twice() -> None:

@@ -125,7 +125,7 @@ class TestMistakes:
         ("words", "said"),
         [
             (["rprob"], "did you mean 'rprop'"),
-            (["adam", "--scenario", "constant"], "--scenario is no option of --atlas"),
+            (["adam", "--scenario", "constant"], "--scenario cannot be used with --atlas"),
             (["adam", "--against", "nowhere.json"], "nowhere.json cannot be read"),
         ],
     )
@@ -138,7 +138,7 @@ class TestMistakes:
     def test_options_of_the_atlas_need_it(self):
         from nagbench.core.errors import UsageError
 
-        with pytest.raises(UsageError, match="--format md is an option of --atlas"):
+        with pytest.raises(UsageError, match="--format md applies only to --atlas"):
             CliRunner().invoke(cli, ["verify", "adam", "--format", "md"], catch_exceptions=False)
 
 

@@ -114,7 +114,7 @@ class TestVersions:
     @pytest.mark.parametrize(
         ("words", "said"),
         [
-            (["1.0", "1.0"], "are one version"),
+            (["1.0", "1.0"], "are the same version"),
             (["1.0", "latest"], "'latest' is not a version"),
             (["1.0", "1.5", "--factor", "1"], "allowed: above 1"),
         ],

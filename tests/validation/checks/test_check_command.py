@@ -164,7 +164,7 @@ def test_filters_choose_by_kind_dimension_condition_source_and_suite():
             ["problems", "--suite", "core", "--source", "no such text"],
             "--source 'no such text' (0 by itself) and --suite 'core' (6 by",
         ),
-        (["optimizers", "--kind", "convex"], "--kind filters problems and does not apply to optimizers"),
+        (["optimizers", "--kind", "convex"], "--kind applies only to problems, not to optimizers"),
     ],
 )
 def test_filters_that_cannot_be_are_one_line_and_exit_code_2(words, said, monkeypatch, capsys):

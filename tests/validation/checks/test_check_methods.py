@@ -170,8 +170,8 @@ BROKEN = [
     ("slots", sound(slots=2), "slots=2 is declared, but slot 1 is never written"),
     ("coordinates", sound(update=of_two_variables), "coordinate 2 of 5 does not move"),
     ("autonomous", sound(update=slows_down), "autonomous is set, but iteration 0 depends on its number"),
-    ("determinism", sound(update=trembles), "the same run again parts from the first in iteration 0"),
-    ("state", sound(update=remembers_other_runs), "a run after others parts from the first"),
+    ("determinism", sound(update=trembles), "the same run again differs from the first in iteration 0"),
+    ("state", sound(update=remembers_other_runs), "a run after others differs from the first"),
     ("engines", sound(update=halves_in_python_only), "relative deviation of the engines"),
     ("engines", sound(update=remembers_other_runs), "on engine numba it does not run"),
     ("bowl", sound(update=ascends), "diverged in iteration"),
@@ -202,4 +202,4 @@ def test_values_that_are_given_are_the_ones_that_are_checked():
 
 def test_a_method_that_could_be_autonomous_is_told_so():
     told = findings(Optimizer(replace(sound().method, autonomous=False)))["autonomous"]
-    assert (told.status, told.detail.partition(":")[2]) == ("passed", " a stall will go unseen")
+    assert (told.status, told.detail.partition(":")[2]) == ("passed", " stalls will not be detected")

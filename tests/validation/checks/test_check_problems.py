@@ -178,14 +178,14 @@ BROKEN = [
     ("start", sound(gradient_kernel=undefined_slope), "coordinate 1 of the gradient at the start is inf"),
     ("gradient", sound(gradient_kernel=slope_of_a_neighbour), "from dual numbers"),
     ("gradient", mean_of_rows(sums_instead), "on 8 of 40 rows"),
-    ("rebuild", sound(parameters={"eigenvalues": [1.0, 4.5]}), "built again"),
+    ("rebuild", sound(parameters={"eigenvalues": [1.0, 4.5]}), "rebuilt"),
     ("rebuild", sound(parameters={"eigenvalue": [1.0]}), "did you mean 'eigenvalues'"),
-    ("rebuild", sound(start=np.array([1.0, 2.0])), "it starts elsewhere"),
+    ("rebuild", sound(start=np.array([1.0, 2.0])), "it has a different start"),
     ("inputs", sound(gradient_kernel=writes_x), "a kernel writes to x"),
     ("inputs", sound(value_kernel=writes_data), "a kernel writes to data"),
     ("inputs", mean_of_rows(writes_rows), "a kernel writes to rows"),
-    ("output", sound(gradient_kernel=forgets_one), "coordinate 1 of the gradient depends on what `out` held"),
-    ("output", sound(gradient_kernel=adds_to_out), "coordinate 0 of the gradient depends on what `out` held"),
+    ("output", sound(gradient_kernel=forgets_one), "coordinate 1 of the gradient depends on the previous contents of `out`"),
+    ("output", sound(gradient_kernel=adds_to_out), "coordinate 0 of the gradient depends on the previous contents of `out`"),
     ("determinism", sound(value_kernel=drifts), "the same point twice in a row: the value differs by 1e-12"),
     ("determinism", sound(gradient_kernel=draws), "the same point twice in a row: the gradient differs"),
     ("order", sound(value_kernel=forgetful), "the points in reverse order: the value differs"),
@@ -283,7 +283,7 @@ def test_random_data_without_a_seed_are_caught(folder):
     )
     found = findings(nagbench.problem("unseeded:drawn"))["rebuild"]
     assert found.status == "failed"
-    assert "built again, its value differs" in found.detail
+    assert "rebuilt, its value differs" in found.detail
 
 
 def test_a_function_that_fails_is_said_in_every_check_that_calls_it():

@@ -161,8 +161,8 @@ class TestAnybodysOptimizer:
     def test_on_the_command_line(self):
         told = invoked("momentum", "planted:forgets", "--scenario", "constant")
         assert "from step 18 on" in told
-        assert "part at step" not in told
-        assert "part at step 18" in invoked("momentum", "planted:forgets", "--scenario", "constant", "--pairs")
+        assert "different from step" not in told
+        assert "different from step 18" in invoked("momentum", "planted:forgets", "--scenario", "constant", "--pairs")
         assert "no explanation is known" in told
 
 
@@ -208,7 +208,7 @@ class TestOutput:
         told = invoked(*OURS, "--pairs")
         assert "A ≠ B  from step 31 on" in told
         assert "equal after x_k = p_k + m·s·b_k" in told
-        assert "nesterov | qhm: part at step 1" in told
+        assert "nesterov | qhm: different from step 1" in told
 
     def test_csv(self):
         table = pd.read_csv(StringIO(invoked(*OURS, "--format", "csv")))

@@ -13,15 +13,15 @@ from nagbench.reporting.context import ReportContext, row_key
 from nagbench.reporting.html.parts import Column, Paragraph, Section, Table, TableCell, TableRow
 
 _CAPTION = (
-    "Iterations count from 0 at the start; in brackets is the one at which a run ended that did not converge. “Predicted” is "
-    "the count from the closed form of the modes, on quadratics; ≠ marks where it differs from the count. Wall time is the "
-    "median of the repeats of a replay with nothing measured inside; IQR is the width of their middle half; ~ marks times that "
-    "other programs disturbed.",
+    "Iterations count from 0 at the start; for a run that did not converge, the iteration at which it ended is in brackets. "
+    "“Predicted” is the count from the closed-form solution, on quadratics; ≠ marks a prediction that differs from the count. "
+    "Wall time is the median over the repeats of the replay; IQR is the width of their middle half; ~ marks times that other "
+    "programs disturbed.",
     "`nagbench replay CELL --in DIRECTORY` reproduces a row from its key.",
 )
 # The CSV of a larger table is made from what is shown: the same numbers a second time would take a megabyte.
 _EMBEDDED = 1000
-_LARGE = "CSV holds the columns shown; the results directory holds all, with all digits."
+_LARGE = "CSV contains the columns shown; the results directory contains all columns, with all digits."
 _DATA = (
     "status",
     "iterations",

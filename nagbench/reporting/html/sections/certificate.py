@@ -39,10 +39,10 @@ _COLUMNS = (
     Column(name="why"),
 )
 _CAPTION = (
-    "Each row is a bundle of implementations of which each coincides with every other: = the same bits, ≈ up to rounding. "
-    "“Within” is their largest distance in units in the last place. A bundle below another differs from the first, A, from the "
-    "step named. Implementations with * take their gradient at another point than they return, and are compared there. "
-    "What is attributed to rounding is measured, by runs with artificial rounding errors.",
+    "Each row is a group of implementations that all coincide: = the same bits, ≈ equal up to rounding. “Within” is their "
+    "largest distance in units in the last place. Each further group of a scenario differs from the first, A, from the given "
+    "step on. Implementations with * take their gradient at a point other than the one that they return, and are compared "
+    "there. The distance attributed to rounding is measured by runs with artificial rounding errors.",
 )
 
 
@@ -73,7 +73,7 @@ def _how_to_make_one(context: ReportContext) -> Iterator[str]:
     names = max(groups, key=_library_count, default=[])
     if _library_count(names) > 1:
         yield (
-            f"Whether {listed(names)} are one algorithm is not known here. `nagbench verify {' '.join(names)} --out "
+            f"Whether {listed(names)} are the same algorithm is not known here. `nagbench verify {' '.join(names)} --out "
             "DIRECTORY/certificate.json` finds out, and the next report of that directory shows the result."
         )
 
@@ -108,8 +108,8 @@ def _versions(found: Certificate) -> str:
 
 def _table(found: Certificate, trials: Sequence[Trial], context: ReportContext) -> Table:
     caption = (
-        f"On {found.problem}, {found.steps} iterations. Groups with algorithms of this page come first; CSV holds every pair. "
-        f"Made with {_versions(found)}."
+        f"On {found.problem}, {found.steps} iterations. Groups with algorithms of this page come first; CSV contains every "
+        f"pair. Made with {_versions(found)}."
     )
     return Table(
         id=context.ids("table", ID),
@@ -186,9 +186,9 @@ def _figure(found: Certificate, trials: Sequence[Trial], context: ReportContext)
         id=name,
         lead=f"Distances between the implementations of {group.title} on {found.problem}, {against}.",
         caption=(
-            "By iteration, in the maximum norm, at the points where both take their gradients if these are not what they "
-            "return. Grey is what is attributed to rounding; a dot marks the step from which two differ; 0 means the same "
-            "bits.",
+            "By iteration, in the maximum norm, at the points where both take their gradients if these differ from the "
+            "returned points. Gray is the distance attributed to rounding; a dot marks the step from which two differ; 0 means "
+            "the same bits.",
             f"Made with {_versions(found)}.",
         ),
         panels=tuple(_panel(context.ids(name, trial.scenario.name), trial, labels) for trial in trials),

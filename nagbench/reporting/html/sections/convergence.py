@@ -36,7 +36,7 @@ def section(context: ReportContext) -> Section:
     for mode, rows in shown.groupby("mode", sort=False):
         parts.append(_figure(str(mode), rows, limits, context))
     if left_out:
-        hint = "`nagbench run PROBLEM OPTIMIZER --plot FILE` draws any."
+        hint = "`nagbench run PROBLEM OPTIMIZER --plot FILE` draws the others."
         text = f"Curves are omitted from problem {left_out} on, because a page draws at most {whole(_MOST)} of them. {hint}"
         parts.append(Paragraph(text=text, notice=True))
     nothing = Paragraph(text="No curves were recorded.", notice=True)
@@ -116,30 +116,30 @@ def _series(rows: pd.DataFrame, context: ReportContext) -> Iterator[Mapping[str,
 def _how_to_read(rows: pd.DataFrame, limits: AxisLimits) -> str:
     tolerances = listed([number(float(tolerance)) for tolerance in sorted(rows["tolerance"].unique())])
     sentences = [
-        "Further down and further left is better. A curve ends in a dot where it reached the tolerance of "
-        f"{tolerances} (dotted line), and in a cross where it did not."
+        "Lower and further left is better. A curve ends in a dot if it reached the tolerance of "
+        f"{tolerances} (dotted line), and in a cross if it did not."
     ]
     if limits.logarithmic:
-        sentences.append("On the logarithmic axis the start, iteration 0, stands at the left end.")
+        sentences.append("On the logarithmic axis, the start (iteration 0) is at the left end.")
     return " ".join(sentences)
 
 
 def _how_recorded(rows: pd.DataFrame, *, timed: bool, first_start: bool) -> str:
     sentences = [
-        "The measure was recorded at every iteration up to 100 and at 40 iterations per decade from there; what happens in "
+        "The measure was recorded at every iteration up to 100 and at 40 iterations per decade after that; what happens in "
         "between is not drawn."
     ]
     if rows.groupby(["task", "mode", "method"])["cell"].nunique().max() > 1:
         sentences.append(
-            "The line is the run nearest to the median; the band holds at least the middle half of all starts and seeds, "
-            "where a run that has ended keeps its last measure and one that diverged is infinite."
+            "The line is the run nearest to the median; the band contains at least the middle half of all starts and seeds. "
+            "There, a run that has ended keeps its last measure, and a diverged run counts as infinite."
         )
     elif first_start:
         sentences.append(
             "All lines start from the problem’s own start; counts in the tables are medians over all starts."
         )
     if timed:
-        sentences.append("Time: iteration × wall time of the timed replay / its iterations, of the same cell.")
+        sentences.append("Time: the iteration times the mean time of an iteration in the replay of the same cell.")
     return " ".join(sentences)
 
 

@@ -19,12 +19,12 @@ def section(context: ReportContext) -> Section | None:
     found = context.comparison
     if found is None:
         return None
-    first = Paragraph(text=f"From A, {found.a}, to B, {found.b}: {headline(found)}; {counts_line(found)}.")
+    first = Paragraph(text=f"From A ({found.a}) to B ({found.b}): {headline(found)}; {counts_line(found)}.")
     parts: list[Part] = [first, *(Paragraph(text=line, notice=True) for line in found.regressions)]
     tables = (
         ("Selected variants whose counts changed", changed_counts(found)),
         ("Times by algorithm, B to A", method_times(found)),
-        ("In one of the two only", found.only),
+        ("In only one of the two", found.only),
     )
     parts += [_table(title, table, context) for title, table in tables if not table.empty]
     parts += [Paragraph(text=note) for note in found.notes]
@@ -40,7 +40,7 @@ def _table(title: str, table: pd.DataFrame, context: ReportContext) -> Table:
         label=title,
         columns=tuple(Column(name=name, numeric=flag) for name, flag in zip(names, numeric, strict=True)),
         rows=tuple(_row(values) for values in table.head(_MOST_ROWS).itertuples(index=False, name=None)),
-        caption=(f"{title}. `nagbench compare A B` prints the same, and the single cells.", *more),
+        caption=(f"{title}. `nagbench compare A B` prints the same and also the single cells.", *more),
         data=table,
     )
 

@@ -26,7 +26,7 @@ def section(context: ReportContext) -> Section | None:
             rows=rows,
             columns=tuple(Column(name=name) for name in ("problem", "method", "mode", "status", "why", "cell")),
             caption=(
-                "The shown runs that did not converge, how each of them ended, and replays that could not be timed.",
+                "The shown runs that did not converge, how each of them ended, and the replays that could not be timed.",
             ),
         )
     parts = (failures, _all_trials(context))

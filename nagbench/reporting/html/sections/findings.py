@@ -46,7 +46,7 @@ def _answer(question: Question) -> dict[str, Any]:
     row = question.row
     winner = {"a": question.one, "b": question.two}.get(row["verdict"])
     answer = f"{winner} wins" if winner else "unsolved by both" if row["verdict"] == "neither" else "Undecided"
-    share = describe(row, question.one, question.two).removeprefix(f"{winner} wins; ").removeprefix("undecided; ")
+    share = describe(row, question.one, question.two).rpartition("; ")[2]
     finite = all(0.0 < each["ratio"] < math.inf for each in question.rows if not math.isnan(each["ratio"]))
     over = f", {'geometric mean' if finite else 'median'} over" if question.over_all else " on"
     return {

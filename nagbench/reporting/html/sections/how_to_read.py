@@ -18,11 +18,11 @@ STATUSES = {
     "error": "The problem or the algorithm raised an error, or f was not finite at the start.",
 }
 _MODES = {
-    "tuned": "The best of at most the same number of trials for every algorithm; a search that has settled ends earlier.",
+    "tuned": "The best of at most the same number of trials for every algorithm; a search that has converged ends earlier.",
     "grid": "The best point of a grid over the algorithm's ranges, or over the values that were given.",
     "default": "The default hyperparameters of the algorithm.",
-    "theory": "The textbook values for the problem's known L and μ; missing where they are not known.",
-    "given": "The hyperparameters that were asked for.",
+    "theory": "The textbook values for the problem's L and μ; missing if these are not known.",
+    "given": "The hyperparameters that the user stated.",
 }
 
 

@@ -17,15 +17,15 @@ from nagbench.reporting.html.sections.cells import count_cell
 _TIMES = {"time": "time an iteration", "spread": "IQR", "step": "step alone", "native": "own loop"}
 _MOST_ROWS = 400
 _CAPTION = (
-    "Time of an iteration: the median of the timed replays over the iterations, with their interquartile range (IQR). Step "
-    "alone leaves out the gradient calls, which are the same for all; own loop is the library with its own gradient and "
-    "nothing of ours in between; – stands where there is none, or where it cannot be told from the variation of what is taken "
-    "off; ~ marks times that other programs disturbed. “Tested at” is the point of an algorithm whose gradient is tested. The "
-    "note says why a count differs from that of the first algorithm with the same hyperparameters.",
+    "Time of an iteration: the median time of the replays divided by the number of iterations, with the interquartile range "
+    "(IQR). “Step alone” leaves out the gradient calls, which are the same for all; “own loop” is the library’s own loop with "
+    "its own gradient, without nagbench. – means that there is no such time, or that it is lost in the variation of the time "
+    "that is subtracted; ~ marks times that other programs disturbed. “Tested at” names the point that is tested against the "
+    "tolerance. The note says why a count differs from that of the first algorithm with the same hyperparameters.",
 )
 
 _SEE_CERTIFICATE = Paragraph(
-    text="Whether implementations of one algorithm are the same, bit for bit, is shown in:",
+    text="Whether implementations of an algorithm are the same, bit for bit, is shown in:",
     link=(certificate.ID, "which implementations are the same"),
 )
 
@@ -47,7 +47,7 @@ def section(context: ReportContext) -> Section | None:
 def _table(times: pd.DataFrame, context: ReportContext) -> Table:
     caption = list(_CAPTION)
     if len(times) > _MOST_ROWS:
-        caption.append(f"The first {_MOST_ROWS} rows of {len(times)}; CSV holds all.")
+        caption.append(f"The first {_MOST_ROWS} rows of {len(times)}; CSV contains all.")
     if len(context.machines) > 1:
         caption.append(f"All times are those of machine {times['machine'].dropna().iloc[0]}.")
     numeric = ("iterations", *_TIMES.values())

@@ -22,9 +22,9 @@ from nagbench.reporting.html.sections.cells import format_hyperparameter
 # The most panels that are drawn; `nagbench run … --plot` draws the rest.
 _MOST_PANELS = 60
 _HOW_TO_READ = (
-    "Dots are iterates, joined by a line; a ring marks the start, a star a known minimizer; what leaves the picture is cut. "
+    "Dots are iterates, joined by a line; a ring marks the start, a star a known minimizer; paths are clipped at the edge. "
     "Small rings, joined by dotted lines to the iterates, are the query points of an algorithm with look-ahead, at which it "
-    "takes its gradients. Up to iteration 150 every iterate is drawn, from there on 60 for every factor of ten, up to the end "
+    "takes its gradients. Up to iteration 150, every iterate is drawn; after that, 60 for every factor of ten, up to the end "
     f"of the run or iteration {whole(PATH_STEPS)}."
 )
 
@@ -44,7 +44,7 @@ def section(context: ReportContext) -> Section | None:
         panels += len(rows)
         if panels > _MOST_PANELS:
             hint = "are drawn by `nagbench run PROBLEM METHOD --plot FILE`."
-            parts.append(Paragraph(text=f"Further paths, from {task} on, {hint}"))
+            parts.append(Paragraph(text=f"The remaining paths, from {task} on, {hint}"))
             break
         parts.append(_figure(str(task), rows, context))
     return Section(id="paths", title="Paths", nav="Paths", parts=tuple(parts))

@@ -15,11 +15,11 @@ from nagbench.reporting.html.parts import Figure, Panel, Paragraph, Part, Sectio
 from nagbench.reporting.html.series import method_legend, method_series
 
 _HOW_TO_READ = (
-    "Further up and further left is better; the right end is the share that an algorithm solves at all.",
+    "Higher and further left is better; the right end is the share of problems that an algorithm solves at all.",
     "A run that did not converge has infinite cost.",
     "Performance profile (Dolan and Moré 2002): the share of problems that an algorithm solves at no more than a multiple of "
-    "the cost of the best algorithm there; at 1 it is the share on which the algorithm is best. With more than two algorithms "
-    "the order of the curves may depend on which others are compared.",
+    "the cost of the best algorithm there; at 1, it is the share on which the algorithm is best. With more than two "
+    "algorithms, the order of the curves may depend on which others are compared.",
     "Data profile (Moré and Wild 2009): the share within a number of iterations, divided by n + 1.",
     "ECDF (as on the COCO platform): the share of all pairs of a problem and a tolerance within a number of gradient "
     "evaluations.",

@@ -48,11 +48,11 @@ def _diagram(test: dict[Any, Any], means: pd.DataFrame, result: str, context: Re
     draw = functools.partial(plot_critical_difference, means, difference, alike(means, difference))
     panel = Panel(id=f"{name}-picture", draw=draw, description=f"Mean ranks of the algorithms, {mode}")
     caption = (
-        "Best to the left. A bar joins algorithms whose mean ranks differ by less than Nemenyi’s critical difference at 95 %: "
-        "the difference between them is not significant.",
+        "The best are on the left. A bar joins algorithms whose mean ranks differ by less than Nemenyi’s critical difference "
+        "at 95 %: the difference between them is not significant.",
         result,
-        "The more verdicts a method wins than it loses on a problem, the better its rank there; where nothing is decided, "
-        "ranks are shared. Problems that are variations of one another are not independent blocks.",
+        "The more verdicts an algorithm wins than it loses on a problem, the better its rank there; if nothing is decided, "
+        "ranks are shared. Problems that are variations of one another are not independent evidence.",
     )
     lead = f"Mean ranks over {test['problems']} problems, {mode} hyperparameters."
     return Figure(id=name, mode=mode, lead=lead, caption=caption, panels=(panel,), table=means)
@@ -66,7 +66,7 @@ def _table(mode: str, means: pd.DataFrame, result: str, context: ReportContext) 
         rows.append(TableRow(entries=entries, method=context.methods.get(row["method"])))
     caption = (
         "Mean ranks by the verdicts on iterations to the tightest tolerance, and the number of problems on which an algorithm "
-        "had the least median, ties included."
+        "had the smallest median, ties included."
     )
     return Table(
         id=context.ids("table", "ranks", mode),

@@ -18,8 +18,8 @@ from nagbench.reporting.html.series import method_legend
 
 _NAMES = {"condition": "condition number κ = L/μ", "dimension": "dimension"}
 _HOW_TO_READ = {
-    "condition": "On quadratics theory has gradient descent at slope 1 and accelerated algorithms at 1/2 (grey guides).",
-    "dimension": "The grey guide is slope 1.",
+    "condition": "On quadratics, theory predicts slope 1 for gradient descent and 1/2 for accelerated algorithms (gray lines).",
+    "dimension": "The gray line has slope 1.",
 }
 
 
@@ -67,8 +67,8 @@ def _figure(rows: pd.DataFrame, context: ReportContext) -> Figure:
         panels=tuple(_panel(context.ids(name, mode), mode, of_mode, along, context) for mode, of_mode in modes),
         lead=f"Iterations to the tolerance against the {_NAMES[along]}, family {family}{fixed}.",
         caption=(
-            "Both axes are logarithmic: iterations that grow with a power of it lie on a line, whose slope is the power. "
-            f"{_HOW_TO_READ[along]} Problems on which the median run did not converge have no point; the slopes below a panel "
+            "Both axes are logarithmic: power laws are straight lines, whose slope is the exponent. "
+            f"{_HOW_TO_READ[along]} Problems on which the median run did not converge have no point. The slopes below a panel "
             f"are least-squares fits to at least {FEWEST} points.",
         ),
         legend=(*method_legend(rows, context), *guides),

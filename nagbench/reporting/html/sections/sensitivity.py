@@ -16,8 +16,8 @@ from nagbench.reporting.html.parts import Figure, Panel, Paragraph, Part, Sectio
 _MOST = 24
 _KEYS = ["problem", "variant", "oracle"]
 _HOW_TO_READ = (
-    "Dark cells need few iterations; those that did not converge have the color of how they ended; the star is the best cell. "
-    "The line is the largest step size that is stable in linear theory, which is exact on quadratics and a guide elsewhere."
+    "Dark cells need few iterations; cells that did not converge have the color of their status; the star marks the best cell. "
+    "The line is the largest stable step size in linear theory, which is exact on quadratics and only a guide elsewhere."
 )
 
 

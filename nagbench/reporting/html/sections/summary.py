@@ -37,7 +37,9 @@ _DATA = [
 
 def section(context: ReportContext) -> Section:
     """Return the table of medians."""
-    parts = (_table(context),) if context.methods else (Paragraph(text="Nothing to sum up yet.", notice=True),)
+    parts = (
+        (_table(context),) if context.methods else (Paragraph(text="There is nothing to summarize yet.", notice=True),)
+    )
     return Section(id="summary", title="Summary", nav="Summary", parts=parts)
 
 
@@ -90,26 +92,26 @@ def _cell(row: Mapping[Any, Any] | None, context: ReportContext) -> TableCell:
 
 def _caption(context: ReportContext) -> Iterator[str]:
     if context.table["wall_time"].notna().any():
-        yield "Iterations to the tightest tolerance, and below them the wall time of the timed replay."
+        yield "Iterations to the tightest tolerance, and below them the wall time of the replay."
         yield (
-            "★ marks the algorithm that is decided to need the fewest iterations of a row, and the least time, with all "
-            "times that do not differ from it significantly (their quartiles overlap)."
+            "★ marks the decided winner of a row, the algorithm that needs the fewest iterations. It also marks the shortest "
+            "time and all times that do not differ from it significantly (their quartiles overlap)."
         )
         if context.table["disturbed"].any():
-            yield "~ marks times that other programs disturbed; they win nothing."
+            yield "~ marks times that other programs disturbed; they cannot win."
     else:
         yield "Iterations to the tightest tolerance."
-        yield "★ marks the algorithm that is decided to need the fewest iterations of a row."
+        yield "★ marks the decided winner of a row, the algorithm that needs the fewest iterations."
     yield (
-        "Where a run did not converge, the entry is its status and the iteration at which it ended, with f − f* if it "
-        "converged elsewhere than at the known minimum, and with the measure that it reached where no method converged."
+        "If the run did not converge, the entry is its status and the iteration at which it ended; also f − f* if it "
+        "converged to a point other than the known minimum, and the measure that it reached if no algorithm converged."
     )
     yield (
-        "Entries are medians over starts and seeds, with runs that did not converge as infinite. Every entry links to its "
-        "cell."
+        "Entries are medians over starts and seeds, in which runs that did not converge count as infinite. Every entry links "
+        "to its cell."
     )
     if len(context.machines) > 1:
         yield (
             f"Times are those of machine {context.machines[0]}, which timed most cells; times of different machines are "
-            "never pooled, and the table of cells has those of every machine."
+            "never pooled, and the table of cells shows those of every machine."
         )

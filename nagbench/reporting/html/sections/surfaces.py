@@ -25,7 +25,7 @@ def section(context: ReportContext) -> Section | None:
     panels = tuple(part for part in found if isinstance(part, Panel))
     if panels:
         caption = (f"Over each problem’s domain, on a grid of {_GRID} × {_GRID} points.",)
-        lead = "f of the problems of two variables as surfaces."
+        lead = "Surfaces of f, for the problems of two variables."
         parts.insert(0, Figure(id=context.ids("surfaces-all"), panels=panels, css="small", lead=lead, caption=caption))
     return Section(id="surfaces", title="Surfaces", nav="Surfaces", parts=tuple(parts))
 

@@ -28,8 +28,8 @@ _COLUMNS = (
 _CAPTION = (
     "“Predicted” is the exact count from the closed form, on quadratics; the worst case bounds the iterations over all "
     "functions with this L and μ. Rates are factors per iteration: the slope over the last part of the run, and the "
-    "spectral radius of the algorithm’s linear map. A step is stable while step × L stays below the bound. Where L and μ "
-    "are not known they are estimates at one point, to which theory cannot be held."
+    "spectral radius of the algorithm’s linear map. A step size is stable if step × L is below the bound. If L and μ are "
+    "not known, they are estimated at one point, and a deviation from theory is not a contradiction."
 )
 _THEORY = ["predicted_iterations", "rate_in_theory", "at_most", "stable_up_to"]
 _MOST_ROWS = 400
@@ -65,7 +65,7 @@ def _table(table: pd.DataFrame, context: ReportContext) -> Table:
         label="Theory and measurement",
         data=table,
         columns=columns,
-        caption=(_CAPTION, f"Rows that show what theory excludes: {violations} of {len(rows)}."),
+        caption=(_CAPTION, f"Rows that contradict theory: {violations} of {len(rows)}."),
         rows=tuple(_row(row, context, len(columns)) for row in rows.to_dict("records")),
     )
 

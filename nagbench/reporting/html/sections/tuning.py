@@ -43,7 +43,7 @@ def section(context: ReportContext) -> Section | None:
     if converged:
         parts += _figures(best, dict(converged), context)
     parts += [
-        Paragraph(text=f"On {task} no trial converged: there is nothing to draw.")
+        Paragraph(text=f"On {task}, no trial converged, so there is nothing to draw.")
         for task, rows in settings.groupby("task", sort=False)
         if not _any_converged(rows)
     ]
@@ -62,7 +62,7 @@ def _table(importances: pd.DataFrame, settings: pd.DataFrame, context: ReportCon
         _row(str(task), str(method), group["count"], [shares.get((task, method, name)) for name in names], context)
         for (task, method), group in groups[:_MOST_ROWS]
     )
-    more = (f"The first {_MOST_ROWS} rows of {len(groups)}; CSV holds all.",) if len(groups) > _MOST_ROWS else ()
+    more = (f"The first {_MOST_ROWS} rows of {len(groups)}; CSV contains all.",) if len(groups) > _MOST_ROWS else ()
     return Table(
         id=context.ids("table", "tuning"),
         label="Which hyperparameter matters",
@@ -76,8 +76,8 @@ def _table(importances: pd.DataFrame, settings: pd.DataFrame, context: ReportCon
         caption=(
             "Which hyperparameter matters: the share of the variance of the trials’ ranks that a hyperparameter alone "
             "explains, over up to five bins of its values with equally many trials (the correlation ratio η², corrected for "
-            "the number of bins). A share in brackets is no larger than 95 % of random shuffles of the same trials give. What "
-            "hyperparameters explain only together is in none of the shares.",
+            "the number of bins). A share in brackets may be chance: it is at most the 95 % quantile over random shuffles of "
+            "the same trials. Joint effects of several hyperparameters are in none of the shares.",
             *more,
         ),
         data=importances.drop(columns=["variant", "optimizer"]),
@@ -114,7 +114,7 @@ def _figures(best: pd.DataFrame, settings: Mapping[str, pd.DataFrame], context: 
         legend=legend,
         panels=tuple(found),
         lead="The best of the first n trials: iterations to the tightest tolerance that tuning with n trials would have found.",
-        caption=("An algorithm that is easy to tune falls early. Medians over starts and seeds.",),
+        caption=("The curve of an algorithm that is easy to tune falls early. Medians over starts and seeds.",),
     )
     name, found = context.ids("tuning", "steps"), []
     for task, rows in settings.items():
@@ -125,10 +125,10 @@ def _figures(best: pd.DataFrame, settings: Mapping[str, pd.DataFrame], context: 
         css="curves",
         legend=legend,
         panels=tuple(found),
-        lead="Every trial at its step size, whatever its other hyperparameters are.",
+        lead="Every trial by its step size, whatever its other hyperparameters are.",
         caption=(
-            "Trials that did not converge lie at the upper edge. An algorithm that is easy to tune has a wide floor. Medians "
-            "over starts and seeds.",
+            "Trials that did not converge are at the upper edge. An algorithm that is easy to tune has a wide range of good "
+            "step sizes. Medians over starts and seeds.",
         ),
     )
 
