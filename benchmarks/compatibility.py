@@ -36,6 +36,14 @@ _STEPS, _SECONDS, _CLOSE = 60, 120, 1e-9
 _SHOWN = 4
 _PROBLEM = "quadratic:eigenvalues=[1,2,5,10,20,50],start=[1,-1,1,-1,1,-1]"
 _MATRICES = "factorisation:rows=4,columns=3,rank=2"
+# Names that packages give to hyperparameters of our forms, besides those that an adapter translates.
+_NAMES = {
+    "initial_distance": ("d0", "reps_rel", "estim_lr0"),
+    "lower_bound": ("lb",),
+    "momentum": ("beta", "beta1"),
+    "decay": ("alpha", "rho", "beta2"),
+    "initial_accumulator": ("initial_accumulator_value",),
+}
 
 
 def _packages() -> dict[str, dict[str, Any]]:
@@ -127,11 +135,17 @@ def _equals(chosen: Any, path: Any) -> list[str]:
 
 
 def _value(method: Any, key: str, values: Mapping[str, float]) -> float | None:
-    """Return the value of a hyperparameter; one that only the form has counts where its default changes nothing."""
-    if key in values:
-        return values[key]
+    """Return the value of a hyperparameter of a form: the package's, else the form's default; None if it has none.
+
+    No default counts of what is tuned, nor a 0 but of what is 0 in most uses: without its momentum, a form is another method.
+    """
+    for name in (key, *_NAMES.get(key, ())):
+        if name in values:
+            return values[name]
     known = method.hyperparameters.get(key)
-    return 0.0 if known is not None and known.default == 0.0 and key in ("weight_decay", "dampening") else None
+    if known is None or known.tuning is not None or math.isnan(known.default):
+        return None
+    return known.default if known.default != 0.0 or key in ("weight_decay", "dampening") else None
 
 
 def _sentence(error: BaseException, path: str) -> str:
@@ -176,10 +190,11 @@ def _page(results: Mapping[str, list[dict[str, Any]]], versions: Mapping[str, st
         "This page is written by `python -m benchmarks.compatibility --into docs/reference/compatibility.md`. Every",
         "public optimizer of the packages of `benchmarks/compatibility.toml` runs for 60 iterations with its defaults.",
         "*Equal to* names the forms and algorithms of nagbench whose iterates agree with it to 1e-9 of the largest",
-        "coordinate on a quadratic with eigenvalues from 1 to 50, at the same values of all hyperparameters. *By* says",
-        "what an optimizer asks for besides the gradient, or where it is tested: `value` is f at the iterate, `closure`",
-        "evaluates f and ∇f itself, `matrices` needs a problem with blocks, and `average` has `train()` and `eval()` and",
-        "is tested at the averaged point.",
+        "coordinate on a quadratic with eigenvalues from 1 to 50, at the same values of all hyperparameters that both have,",
+        "and with the form's defaults of those that it alone has and that are not tuned. *By* says what an optimizer asks",
+        "for besides the gradient, or where it is tested: `value` is f at the iterate, `closure` evaluates f and ∇f",
+        "itself, `matrices` needs a problem with blocks, and `average` has `train()` and `eval()` and is tested at the",
+        "averaged point.",
         "",
         f"Of {len(counted)} optimizers that need no more than parameters, gradient, value or a closure, {runs} run "
         f"({100.0 * runs / max(1, len(counted)):.1f} %).",

@@ -45,7 +45,7 @@ def compiled_of(problem: Problem) -> tuple[Callable, Callable]:
         loop(job.value, job.gradient, problem_data(problem), job.all_rows, points, np.empty(calls), none)
 
     def gradients(calls):
-        NUMBA.query(job.value, job.gradient, job.problem_data, job.all_rows, draw, 0, job.work, 0, calls)
+        NUMBA.call_oracle(job.value, job.gradient, job.problem_data, job.all_rows, draw, 0, job.work, 0, calls)
 
     return values, gradients
 

@@ -26,9 +26,14 @@ def best_of(table: pd.DataFrame) -> pd.DataFrame:
         ordered = group.sort_values("place", kind="stable")
         won = ordered.loc[ordered["best"], "method"]
         counts = [float(count) for count in ordered["iterations"]]
-        rows.append({
-            "problem": task, "mode": mode, "winner": str(won.iloc[0]) if len(won) else "",
-            "fewest": str(ordered["method"].iloc[0]) if np.isfinite(counts[0]) else "", "iterations": counts[0],
-            "next": counts[1] if len(counts) > 1 else np.inf,
-        })  # fmt: skip
+        rows.append(
+            {
+                "problem": task,
+                "mode": mode,
+                "winner": str(won.iloc[0]) if len(won) else "",
+                "fewest": str(ordered["method"].iloc[0]) if np.isfinite(counts[0]) else "",
+                "iterations": counts[0],
+                "next": counts[1] if len(counts) > 1 else np.inf,
+            }
+        )
     return pd.DataFrame(rows, columns=["problem", "mode", "winner", "fewest", "iterations", "next"])

@@ -14,11 +14,15 @@ if TYPE_CHECKING:
 
 _MAX_ROWS = 30
 _CHANGE_WORDS = {
-    "bits": "with the same counts but different last bits", "fewer": "in fewer iterations", "more": "in more iterations",
-    "gained": "newly converged", "lost": "no longer converged", "broken": "ended with an error",
+    "bits": "with the same counts but different last bits",
+    "fewer": "in fewer iterations",
+    "more": "in more iterations",
+    "gained": "newly converged",
+    "lost": "no longer converged",
+    "broken": "ended with an error",
     "otherwise": "not converged before and after, but ended at a different iteration",
     "unlike": "not compared, because budget, start, parameters or intervals differ",
-}  # fmt: skip
+}
 
 
 def headline(comparison: Comparison) -> str:
@@ -105,7 +109,7 @@ def markdown(comparison: Comparison) -> str:
         f"converging, an algorithm slower by at least {rules.times:.0%}, or a single cell slower by at least "
         f"{rules.cells:.0%}, with the interval above 1. Times are inconclusive if more than {MOST_DISTURBED:.0%} of the "
         "repeats were disturbed.",
-    ]  # fmt: skip
+    ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

@@ -55,7 +55,7 @@ def describe_name_matches(rows: pd.DataFrame) -> list[str]:
 
 def describe_unlike(rows: pd.DataFrame) -> list[str]:
     """Say how many rows are not compared because of their settings, and on which problems."""
-    unlike = rows[~rows["alike"]]
+    unlike = rows[~rows["comparable"]]
     if unlike.empty:
         return []
     problems = listed([str(name) for name in dict.fromkeys(unlike["problem"])])

@@ -1,4 +1,4 @@
-"""Which optimizers of a sweep are implementations of one algorithm: they are one competitor."""
+"""What counts once: implementations of one algorithm, and what a sweep has under two names."""
 
 from __future__ import annotations
 
@@ -54,3 +54,11 @@ def copies_of(runs: pd.DataFrame) -> dict[str, str]:
 
 def _same_hyperparameters(a: pd.DataFrame, b: pd.DataFrame, names: list[str]) -> bool:
     return all(a[name].notna().any() == b[name].notna().any() for name in names)
+
+
+def without_second_names(rows: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Drop the rows of the names in a column all of whose cells of a mode an earlier name has."""
+    cells = rows.groupby(["mode", column], sort=False)["cell"].agg(frozenset).reset_index()
+    copies = cells[cells.duplicated(["mode", "cell"])]
+    names = pd.MultiIndex.from_frame(rows[["mode", column]])
+    return rows[~names.isin(pd.MultiIndex.from_frame(copies[["mode", column]]))]

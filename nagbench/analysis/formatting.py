@@ -75,8 +75,12 @@ def listed(items: Sequence[str], most: int = 8) -> str:
 
 
 _SIGNS = {
-    "gradient": "‖∇f(x)‖", "value": "f(x) − f*", "distance": "‖x − x*‖", "gradient-mapping": "‖G(x)‖", "gap": "gap(x)",
-}  # fmt: skip
+    "gradient": "‖∇f(x)‖",
+    "value": "f(x) − f*",
+    "distance": "‖x − x*‖",
+    "gradient-mapping": "‖G(x)‖",
+    "gap": "gap(x)",
+}
 
 
 def measure_sign(measure: str, *, relative: bool) -> str:

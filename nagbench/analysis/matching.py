@@ -34,7 +34,7 @@ def matched(a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFram
     pairs : DataFrame
         One row for each match: the columns `NAMES`, ``matched_by`` ("cell" or "name"), ``change``, and status,
         iterations, value, residual, selected, cell and solved of both sides, with the suffixes ``_a`` and ``_b``.
-        ``solved`` says whether the run converged, and, where both sides know it, at the minimum. ``alike`` says whether
+        ``solved`` says whether the run converged, and, where both sides know it, at the minimum. ``comparable`` says whether
         nothing of `SETTINGS`, as far as the tables have it, decides the difference: see Notes.
     only_a, only_b : DataFrame
         The rows without a match.
@@ -47,7 +47,7 @@ def matched(a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFram
     2. the key of their cell and the tolerance (the method has another name);
     3. all their names (something else changed: the budget, the default of a hyperparameter, the engine).
 
-    Two rows are not alike if they were measured at other intervals, on another problem of that name (another start, other
+    Two rows are not comparable if they were measured at other intervals, on another problem of that name (another start, other
     parameters), or with another budget that ended one of them. Their ``change`` is "unlike".
     """
     left, right = a.reset_index(drop=True), b.reset_index(drop=True)
@@ -68,11 +68,11 @@ def matched(a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFram
     joined, other = before[[*NAMES, *_COMPARED]], after[_COMPARED]
     joined = joined.rename(columns={name: f"{name}_a" for name in _COMPARED})
     joined = joined.assign(**{f"{name}_b": other[name] for name in _COMPARED}, matched_by=pairs["matched_by"])
-    joined["alike"] = _alike(before, after)
+    joined["comparable"] = _comparable(before, after)
     return joined.assign(change=_classify_changes(joined)), left, right
 
 
-def _alike(before: pd.DataFrame, after: pd.DataFrame) -> Any:
+def _comparable(before: pd.DataFrame, after: pd.DataFrame) -> Any:
     """Return where the settings of both sides are the same, or did not decide how the run ended."""
     same = {name: (before[name] == after[name]).to_numpy() for name in SETTINGS if name in before and name in after}
     cut = ((before["status"] == "budget") | (after["status"] == "budget")).to_numpy()
@@ -111,14 +111,14 @@ def _classify_changes(pairs: pd.DataFrame) -> Any:
         bits &= ((before == after) | (before.isna() & after.isna())).to_numpy()
     same_ending = (pairs["status_a"] == pairs["status_b"]) & (count == 0)
     return np.select(
-        [~pairs["alike"], broken, a & ~b, b & ~a, a & b & (count < 0), a & b & (count > 0), ~same_ending, ~bits],
+        [~pairs["comparable"], broken, a & ~b, b & ~a, a & b & (count < 0), a & b & (count > 0), ~same_ending, ~bits],
         ["unlike", "broken", "lost", "gained", "fewer", "more", "otherwise", "bits"],
         "same",
     )
 
 
 def count_groups(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Aggregate the matched rows that either side selects and that are alike.
+    """Aggregate the matched rows that either side selects and that are comparable.
 
     Parameters
     ----------
@@ -133,14 +133,16 @@ def count_groups(pairs: pd.DataFrame) -> pd.DataFrame:
         median_b / median_a (1 if both are infinite or zero); ``runs``, ``lost`` (broken runs included) and ``gained``
         are numbers of runs.
     """
-    chosen = pairs[pairs["alike"] & (pairs["selected_a"].astype(bool) | pairs["selected_b"].astype(bool))]
+    chosen = pairs[pairs["comparable"] & (pairs["selected_a"].astype(bool) | pairs["selected_b"].astype(bool))]
     table = chosen.assign(
-        lost=chosen["change"].isin(["lost", "broken"]), gained=chosen["change"] == "gained", runs=1,
+        lost=chosen["change"].isin(["lost", "broken"]),
+        gained=chosen["change"] == "gained",
+        runs=1,
         **{
             f"median_{side}": chosen[f"iterations_{side}"].astype(float).where(chosen[f"solved_{side}"], np.inf)
             for side in "ab"
         },
-    )  # fmt: skip
+    )
     keys = ["problem", "oracle", "variant", "mode", "trial", "tolerance"]
     sums = {name: (name, "sum") for name in ("runs", "lost", "gained")}
     middles = {name: (name, "median") for name in ("median_a", "median_b")}
@@ -168,7 +170,7 @@ def timed_pairs(pairs: pd.DataFrame, a: pd.DataFrame, b: pd.DataFrame) -> pd.Dat
         ``disturbed_b``, the shares of them that other programs disturbed. A timing without stored repeats is represented
         by its minimum, its median, and its median plus half the interquartile range.
     """
-    same_ending = pairs[(pairs["status_a"] == pairs["status_b"]) & pairs["alike"]]
+    same_ending = pairs[(pairs["status_a"] == pairs["status_b"]) & pairs["comparable"]]
     same_ending = same_ending.drop_duplicates(["cell_a", "cell_b", "iterations_a", "iterations_b"])
     sides = []
     for side, table in (("a", a), ("b", b)):

@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pandas as pd
 
+from nagbench.analysis.copies import without_second_names
 from nagbench.analysis.summary import labelled, timed
 from nagbench.core.errors import UsageError, unknown_name
 from nagbench.experiments.minima import endings, solved
@@ -67,16 +68,8 @@ def work(runs: pd.DataFrame, timings: pd.DataFrame, by: By = "iterations") -> pd
     spent = rows[_COST[by]].astype(float).mask(rows["iterations"] == 0, 0.0)
     work = spent.where(solved(rows), np.inf)
     table = rows.assign(spent=spent, work=work, status=endings(rows), final=rate_table(rows)[1])
-    table = _without_copies(_without_copies(table, "task"), "method")
+    table = without_second_names(without_second_names(table, "task"), "method")
     return table.drop_duplicates(["mode", *_INSTANCE, "method", "tolerance"])[_COLUMNS].reset_index(drop=True)
-
-
-def _without_copies(rows: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Drop the rows of the names in a column all of whose cells of a mode an earlier name has."""
-    cells = rows.groupby(["mode", column], sort=False)["cell"].agg(frozenset).reset_index()
-    copies = cells[cells.duplicated(["mode", "cell"])]
-    names = pd.MultiIndex.from_frame(rows[["mode", column]])
-    return rows[~names.isin(pd.MultiIndex.from_frame(copies[["mode", column]]))]
 
 
 def compared(work: pd.DataFrame) -> pd.DataFrame:
@@ -122,11 +115,13 @@ def coverage(work: pd.DataFrame) -> pd.DataFrame:
         instances = len(kept[_INSTANCE].drop_duplicates())
         rows.append(
             {
-                "mode": mode, "methods": group["method"].nunique(), "instances": instances,
+                "mode": mode,
+                "methods": group["method"].nunique(),
+                "instances": instances,
                 "problems": kept["task"].nunique(),
                 "left_out": len(group[_INSTANCE].drop_duplicates()) - instances,
             }
-        )  # fmt: skip
+        )
     return pd.DataFrame(rows, columns=["mode", "methods", "instances", "problems", "left_out"])
 
 

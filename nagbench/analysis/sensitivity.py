@@ -264,7 +264,10 @@ def paired_overshoot(runs: pd.DataFrame, first: str = "nesterov", second: str = 
     pairs = pairs.assign(less=a < b, equal=a == b, more=a > b, ratio=(a / b).where((a > 0) & (b > 0)))
     groups = pairs.groupby(TASK, sort=False)
     found = groups.agg(
-        pairs=("less", "size"), less=("less", "mean"), equal=("equal", "mean"), more=("more", "mean"),
+        pairs=("less", "size"),
+        less=("less", "mean"),
+        equal=("equal", "mean"),
+        more=("more", "mean"),
         ratio=("ratio", "median"),
-    )  # fmt: skip
+    )
     return found.reset_index()

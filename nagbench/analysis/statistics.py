@@ -221,10 +221,15 @@ def _test_ranks(table: Any, confidence: float) -> dict[str, Any]:
     elif difference >= k - 1:
         why_not = f"{k} algorithms on {counted(n, 'problem')}: no difference of mean ranks can reach {difference:.2f}"
     return {
-        "methods": k, "problems": n, "chi_square": statistic, "f": f,
+        "methods": k,
+        "problems": n,
+        "chi_square": statistic,
+        "f": f,
         "p_value": _permutation_p_value(table, statistic) if n >= MIN_PROBLEMS else math.nan,
-        "critical_difference": difference, "enough": not why_not, "why_not": why_not,
-    }  # fmt: skip
+        "critical_difference": difference,
+        "enough": not why_not,
+        "why_not": why_not,
+    }
 
 
 def _friedman_statistic(table: Any) -> float:
@@ -300,7 +305,7 @@ def _range_quantile(confidence: float, count: int) -> float:
     return 0.5 * (low + high)
 
 
-def alike(means: pd.DataFrame, difference: float) -> list[list[str]]:
+def indistinguishable_groups(means: pd.DataFrame, difference: float) -> list[list[str]]:
     """Find the largest groups of methods whose mean ranks all lie within the critical difference of each other.
 
     Parameters

@@ -93,9 +93,15 @@ def _over_replicates(group: pd.DataFrame, tail: float) -> pd.DataFrame:
     running = np.minimum.accumulate(best.fillna(np.inf).to_numpy(), axis=0)
     low, median, high = np.quantile(running, [tail, 0.5, 1.0 - tail], axis=1, method="inverted_cdf")
     return pd.DataFrame(
-        {"trials": best.index, "best": running[:, 0], "low": low, "median": median, "high": high,
-         "evaluations": spent.fillna(0.0).cumsum().mean(axis=1).to_numpy()}
-    )  # fmt: skip
+        {
+            "trials": best.index,
+            "best": running[:, 0],
+            "low": low,
+            "median": median,
+            "high": high,
+            "evaluations": spent.fillna(0.0).cumsum().mean(axis=1).to_numpy(),
+        }
+    )
 
 
 def _scores(runs: pd.DataFrame) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nagbench.analysis.copies import copies_of
+from nagbench.analysis.copies import copies_of, without_second_names
 from nagbench.analysis.outcomes import Interval, crossed_spread, median_of, outcome_interval
 from nagbench.analysis.rounding import rounding_spreads
 from nagbench.analysis.statistics import MIN_PROBLEMS
@@ -97,7 +97,8 @@ def verdicts(
     The level of a verdict is adjusted for the number of pairs of one problem by Bonferroni's rule, and ``low`` and ``high``
     are not. A pair of tuned optimizers stays undecided until doubling the trials moves neither of the two held-out medians by
     more than 5 %, and a difference is decided only if it is larger than that movement and than what roundings of the start
-    do. Over all problems, the problems are a random factor.
+    do. Over all problems, the problems are a random factor. Problems that are the same cells under another name count once,
+    under the first.
     """
     copies = copies_of(runs) if merge_copies else {}
     rows = [row for key, entries in _entries(runs, scores, spec).items() for row in _compare_all(key, entries, copies)]
@@ -144,7 +145,7 @@ def _entries(
     held = scores[scores["start"] < MOVED]
     trials = int(spec.get("trials", 1))
     replicated = int(spec.get("replicates", 1)) > 1
-    shown = runs[runs["selected"].astype(bool)]
+    shown = without_second_names(runs[runs["selected"].astype(bool)], "problem")
     winners = replicate_winners(runs, trials) if replicated else pd.DataFrame(columns=[*GROUP, "half"])
     spreads = rounding_spreads(runs, scores)
     modes = sorted(shown["mode"].unique(), key=lambda mode: (*MODES, mode).index(mode))

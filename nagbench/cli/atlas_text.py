@@ -11,7 +11,7 @@ from nagbench.cli.console import echo, stdout_console
 from nagbench.validation.atlas.atlas import Atlas, Break, Charts
 from nagbench.validation.atlas.charting import Chart, Difference
 from nagbench.validation.atlas.recipes import Departure
-from nagbench.validation.equivalence.bundles import EquivalenceClass
+from nagbench.validation.equivalence.classes import EquivalenceClass
 
 COMMAND = "python -m nagbench verify --atlas --format md > docs/reference/atlas.md"
 _INTRODUCTION = """# The atlas of equivalence

@@ -43,8 +43,12 @@ class ProbeOptions(NamedTuple):
     click.option("--factor", type=Number("factor"), default="1.5", show_default=True,
                  help="For --what time: smallest factor that counts as a change."),
 )  # fmt: skip
-@click.option("--deps/--no-deps", default=False, show_default=True,
-              help="Also install each version's dependencies, instead of using those of the running environment.")  # fmt: skip
+@click.option(
+    "--deps/--no-deps",
+    default=False,
+    show_default=True,
+    help="Also install each version's dependencies, instead of using those of the running environment.",
+)
 @click.option("--dry-run", is_flag=True, help="Only list the versions and state the size of the download.")
 def command(package: str, good: str, bad: str, probe: ProbeOptions, deps: bool, dry_run: bool) -> None:
     """Find the released version of a package that changed an optimizer's trajectory, count or time.

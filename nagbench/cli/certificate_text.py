@@ -9,8 +9,14 @@ from rich.text import Text
 
 from nagbench.analysis.formatting import number
 from nagbench.cli.console import stdout_console
-from nagbench.validation.equivalence.bundles import EquivalenceClass, equivalence_classes, forms_of, reasons, rifts
 from nagbench.validation.equivalence.certificate import Certificate
+from nagbench.validation.equivalence.classes import (
+    EquivalenceClass,
+    equivalence_classes,
+    forms_of,
+    reasons,
+    rifts,
+)
 from nagbench.validation.equivalence.rounding import DIFFERENT, IDENTICAL, Comparison
 from nagbench.validation.equivalence.scenarios import change_at
 from nagbench.validation.equivalence.trials import Pair, Trial
@@ -66,7 +72,7 @@ def _class_line(trial: Trial, members: EquivalenceClass, letter: str, steps: int
     text = Text("    ")
     if letter:
         text.append(f"{letter}  ", "bold")
-    look_ahead = {implementation.name for implementation in trial.entrants if implementation.look_ahead}
+    look_ahead = {implementation.name for implementation in trial.implementations if implementation.look_ahead}
     for sign, name in zip(("", *members.joints), members.names, strict=True):
         text.append(f" {sign} " if sign else "", "green")
         text.append(f"{name}*" if name in look_ahead else name)
@@ -75,9 +81,11 @@ def _class_line(trial: Trial, members: EquivalenceClass, letter: str, steps: int
     if len(members.names) > 1 and members.told_until < steps:
         text.append(f"   distinguishable from rounding only up to step {max(members.told_until, 0)}", "yellow")
     if lost := [
-        entrant for entrant in trial.entrants if entrant.name in members.names and entrant.diverged_at is not None
+        implementation
+        for implementation in trial.implementations
+        if implementation.name in members.names and implementation.diverged_at is not None
     ]:
-        first = min(entrant.diverged_at or 0 for entrant in lost)
+        first = min(one.diverged_at or 0 for one in lost)
         text.append(f"   diverged from step {first} on, so equality says little", "yellow")
     text.append(f"   [{forms_of(trial, members)}]", "dim")
     explanations = {pair.explanation for pair in trial.pairs if pair.mapped and {pair.a, pair.b} <= {*members.names}}

@@ -54,8 +54,10 @@ def facts_of_optimizer(optimizer: Optimizer) -> dict[str, Any]:
     reason = explain_missing_library(method.library)
     stable = None if reason or optimizer.scheduled else stability_limit(method, optimizer.hyperparameters)
     return {
-        "name": method.name, "library": f"{method.library} ({reason})" if reason else method.library,
-        "update": method.summary.rstrip("."), "source": method.source or None,
+        "name": method.name,
+        "library": f"{method.library} ({reason})" if reason else method.library,
+        "update": method.summary.rstrip("."),
+        "source": method.source or None,
         **{name: _range_of(known, optimizer.hyperparameters[name]) for name, known in method.hyperparameters.items()},
         **{name: ", ".join(SCHEDULES[name]) for name in method.schedulable},
         "gradient taken at": "the query point (look-ahead)" if method.look_ahead else "the iterate",
@@ -63,7 +65,7 @@ def facts_of_optimizer(optimizer: Optimizer) -> dict[str, Any]:
         "theory, L=1, μ=0": _values_of(textbook_hyperparameters(method, 1.0, 0.0)),
         # The limit is found by bisection; this many digits are certain.
         "stable up to s·λ": stable if stable is None else float(f"{stable:.9g}"),
-    }  # fmt: skip
+    }
 
 
 def _range_of(known: Hyperparameter, value: Any) -> dict[str, Any]:

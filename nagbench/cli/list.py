@@ -47,9 +47,15 @@ def _problem_rows(filters: dict[str, str]) -> list[dict[str, Any]]:
 
 def _problem_row(entry: Entry, problem: Problem) -> dict[str, Any]:
     return {
-        "name": entry.name, "suite": entry.suite, "family": problem.family, "dimension": problem.dimension,
-        "kind": problem.kind, "condition": problem.condition, "minimum": problem.minimum, "source": problem.source,
-    }  # fmt: skip
+        "name": entry.name,
+        "suite": entry.suite,
+        "family": problem.family,
+        "dimension": problem.dimension,
+        "kind": problem.kind,
+        "condition": problem.condition,
+        "minimum": problem.minimum,
+        "source": problem.source,
+    }
 
 
 def _optimizer_rows() -> list[dict[str, Any]]:
@@ -65,9 +71,12 @@ def _optimizer_row(name: str, method: Method) -> dict[str, Any]:
     reason = explain_missing_library(method.library)
     defaults = ", ".join(f"{key}={known.text(known.default)}" for key, known in method.hyperparameters.items())
     return {
-        "name": name, "library": f"{method.library} ({reason})" if reason else method.library,
-        "hyperparameters": defaults, "update": method.summary.rstrip("."), "source": method.source,
-    }  # fmt: skip
+        "name": name,
+        "library": f"{method.library} ({reason})" if reason else method.library,
+        "hyperparameters": defaults,
+        "update": method.summary.rstrip("."),
+        "source": method.source,
+    }
 
 
 def _family_rows() -> list[dict[str, Any]]:

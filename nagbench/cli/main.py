@@ -35,16 +35,24 @@ class VerbGroup(NamedTuple):
 
 # Each verb is a module of this package with a `command`. A new verb is one more name here.
 GROUPS = (
-    VerbGroup("Try", ("run", "show", "list", "map", "gallery", "claims"),
-              "nagbench run rosenbrock nesterov momentum --plot paths.png"),
-    VerbGroup("Study", ("sweep", "report", "compare", "merge", "replay", "export"),
-              "nagbench sweep -p suite:landscapes -o nesterov -o adam --out results/study"),
-    VerbGroup("Read a results directory, as tables",
-              ("verdicts", "rank", "profile", "medians", "sensitivity", "theory", "tuning"),
-              "nagbench verdicts results/study"),
+    VerbGroup(
+        "Try",
+        ("run", "show", "list", "map", "gallery", "claims"),
+        "nagbench run rosenbrock nesterov momentum --plot paths.png",
+    ),
+    VerbGroup(
+        "Study",
+        ("sweep", "report", "compare", "merge", "replay", "export"),
+        "nagbench sweep -p suite:landscapes -o nesterov -o adam --out results/study",
+    ),
+    VerbGroup(
+        "Read a results directory, as tables",
+        ("verdicts", "rank", "profile", "medians", "sensitivity", "theory", "tuning"),
+        "nagbench verdicts results/study",
+    ),
     VerbGroup("Your own code", ("check", "verify", "certify"), "nagbench check package.module:my_optimizer"),
     VerbGroup("Maintain", ("dashboard", "bisect"), "nagbench dashboard --serve"),
-)  # fmt: skip
+)
 VERBS = tuple(sorted(verb for group in GROUPS for verb in group.verbs))
 _LONGEST_SENTENCE = 300
 

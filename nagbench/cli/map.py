@@ -35,8 +35,9 @@ class OutputOptions(NamedTuple):
 @click.argument("problem")
 @click.argument("optimizer")
 @filter_options()
-@click.option("--axis", "axes", multiple=True,
-              help="NAME or NAME=LOW..HIGH, given twice.  [default: step size and momentum]")  # fmt: skip
+@click.option(
+    "--axis", "axes", multiple=True, help="NAME or NAME=LOW..HIGH, given twice.  [default: step size and momentum]"
+)
 @click.option(
     "--grid", type=click.IntRange(min=2), default=100, show_default=True, help="Number of values on each axis."
 )

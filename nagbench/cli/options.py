@@ -51,9 +51,11 @@ ORACLES = "exact, minibatch:ROWS, stochastic or noise:SIGMA"
 
 RESULTS_ARGUMENT = click.argument("folder", metavar="RESULTS", type=PATH)
 JOBS_OPTION = click.option(
-    "-j", "--jobs", type=click.IntRange(min=1),
+    "-j",
+    "--jobs",
+    type=click.IntRange(min=1),
     help="Number of worker processes.  [default: one per core if there is enough work]",
-)  # fmt: skip
+)
 ENGINE_OPTION = click.option(
     "--engine",
     help="numba (compiled), python (plain Python) or mixed (problem compiled, loop and optimizer in Python).  "
@@ -170,9 +172,15 @@ WORK_OPTIONS = record_options(
     "work_options",
     WorkOptions,
     click.option(
-        "--by", type=click.Choice(("iterations", "evaluations", "time")), default="iterations", show_default=True,
+        "--by",
+        type=click.Choice(("iterations", "evaluations", "time")),
+        default="iterations",
+        show_default=True,
         help="Cost: iterations, gradient evaluations, or seconds of the timed replay.",
     ),
-    click.option("--mode", help="theory, default, tuned, grid or given (you stated all hyperparameters).  "
-    "[default: tuned if the sweep has it]"),
-)  # fmt: skip
+    click.option(
+        "--mode",
+        help="theory, default, tuned, grid or given (you stated all hyperparameters).  "
+        "[default: tuned if the sweep has it]",
+    ),
+)

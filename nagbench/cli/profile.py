@@ -30,12 +30,14 @@ _TITLES = {"ecdf": "runtime distribution"}
 @RESULTS_ARGUMENT
 @filter_options(
     click.option(
-        "--kind", multiple=True, metavar="KIND",
+        "--kind",
+        multiple=True,
+        metavar="KIND",
         help="Kind of profile: performance (Dolan and Moré), data (Moré and Wild), ecdf (runtimes over all targets) or "
         "log-ratio (two algorithms); or kind of problems: quadratic, convex or nonconvex. Repeatable.  "
         "[default: performance]",
     )
-)  # fmt: skip
+)
 @WORK_OPTIONS
 @click.option("--tolerance", type=float, help="One of the tolerances of the sweep.  [default: the tightest; ecdf: all]")
 @click.option("-m", "--method", "methods", multiple=True, help="Only this algorithm, by its label. Repeatable.")

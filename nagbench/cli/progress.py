@@ -60,9 +60,12 @@ class ProgressBar(Progress):
         self._console = Console(stderr=True, highlight=False, emoji=False)
         # In 80 columns the words, the numbers and the time left fit; the bar is what gives way.
         columns = (
-            TextColumn("{task.description:<8}"), BarColumn(bar_width=None), MofNCompleteColumn(),
-            TimeRemainingColumn(compact=True), TextColumn("{task.fields[statuses]}", table_column=Column(no_wrap=True)),
-        )  # fmt: skip
+            TextColumn("{task.description:<8}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(compact=True),
+            TextColumn("{task.fields[statuses]}", table_column=Column(no_wrap=True)),
+        )
         disabled = quiet or not self._console.is_terminal
         self._bar = Bar(*columns, console=self._console, transient=True, disable=disabled, expand=True)
         # In a log, as on a CI service, silence looks like a process that hangs.

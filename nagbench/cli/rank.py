@@ -38,7 +38,7 @@ def command(
     Algorithms are ranked on each problem by the verdicts between them, or, with --by evaluations or time, by their medians.
     """
     from nagbench.analysis.decided_ranks import decided_ranks
-    from nagbench.analysis.statistics import alike, friedman, mean_ranks, ranks
+    from nagbench.analysis.statistics import friedman, indistinguishable_groups, mean_ranks, ranks
     from nagbench.cli.loading import load_finished, load_work
 
     work = load_work(folder, work_options)
@@ -49,7 +49,7 @@ def command(
     if table.empty:
         raise UsageError("no problem was run with all algorithms in this mode, so there is nothing to rank")
     means, test = mean_ranks(table), friedman(table, confidence).iloc[0]
-    groups = alike(means, float(test["critical_difference"]))
+    groups = indistinguishable_groups(means, float(test["critical_difference"]))
     if shape == "tex":
         _print_tex(folder, means, str(work["mode"].iloc[0]), work_options.by)
     else:

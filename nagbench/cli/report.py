@@ -41,11 +41,18 @@ class PageOptions(NamedTuple):
 @record_options(
     "paper",
     PaperOptions,
-    click.option("--figure", "figures", multiple=True, metavar="PATTERN",
-                 help="For pdf-figures: only figures whose names match, such as 'profiles-*'. Repeatable."),
-    click.option("--width", metavar="LENGTH", help="For pdf-figures: the width of the figures, as 3.5in, 88mm or 252pt."),
+    click.option(
+        "--figure",
+        "figures",
+        multiple=True,
+        metavar="PATTERN",
+        help="For pdf-figures: only figures whose names match, such as 'profiles-*'. Repeatable.",
+    ),
+    click.option(
+        "--width", metavar="LENGTH", help="For pdf-figures: the width of the figures, as 3.5in, 88mm or 252pt."
+    ),
     click.option("--font-size", type=float, metavar="POINTS", help="For pdf-figures: the font size."),
-)  # fmt: skip
+)
 @record_options(
     "page",
     PageOptions,

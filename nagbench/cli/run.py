@@ -22,9 +22,12 @@ _FACTS = (
     "residual", "rises", "overshoot", "rate", "error",
 )  # fmt: skip
 _EARLY_ENDS = {
-    "converged": "the measure is 0 there", "stalled": "the state no longer changes", "diverged": "it diverged",
-    "error": "it failed", "budget": "the budget is used up",
-}  # fmt: skip
+    "converged": "the measure is 0 there",
+    "stalled": "the state no longer changes",
+    "diverged": "it diverged",
+    "error": "it failed",
+    "budget": "the budget is used up",
+}
 
 
 @click.command("run", cls=Verb)
@@ -144,9 +147,11 @@ def _print_iterations(problem: Problem, run: Run, shape: str) -> None:
 def _print_run(run: Run, shape: str) -> None:
     """Print what the run ended with."""
     facts = {
-        "cell": run.cell.key, **{name: getattr(run, name) for name in _FACTS},
-        **{name: float(values[-1]) for name, values in run.metrics.items()}, "iterate": run.iterate.tolist(),
-    }  # fmt: skip
+        "cell": run.cell.key,
+        **{name: getattr(run, name) for name in _FACTS},
+        **{name: float(values[-1]) for name, values in run.metrics.items()},
+        "iterate": run.iterate.tolist(),
+    }
     if shape == "json":
         print_object(facts)
     elif shape == "csv":

@@ -18,9 +18,12 @@ _COLUMNS = [
     "rate_in_theory", "status", "iterations", "predicted_iterations", "ratio", "at_most", "violation",
 ]  # fmt: skip
 _HEADINGS = {
-    "smoothness": "L", "strong_convexity": "μ", "step": "step/stable", "rate_in_theory": "theory",
+    "smoothness": "L",
+    "strong_convexity": "μ",
+    "step": "step/stable",
+    "rate_in_theory": "theory",
     "predicted_iterations": "predicted",
-}  # fmt: skip
+}
 
 
 @click.command("theory", cls=Verb)
@@ -29,12 +32,12 @@ _HEADINGS = {
 @FORMAT_OPTION
 def command(folder: Path, all_trials: bool, shape: str) -> None:
     """Compare theory with measurement: stable step sizes, rates, predicted counts, worst cases, and any violation."""
-    from nagbench.analysis.theory import beside
+    from nagbench.analysis.theory import theory_table
     from nagbench.cli.loading import load_finished
 
     sweep = load_finished(folder)
     runs = sweep.runs
-    table = beside(runs if all_trials else runs[runs["selected"]], sweep.plan, sweep.recorded)
+    table = theory_table(runs if all_trials else runs[runs["selected"]], sweep.plan, sweep.recorded)
     print_table(_abridge(table) if shape == "table" else table, shape)
     ratios = table["ratio"].dropna()
     predictions = (

@@ -196,6 +196,12 @@ def _row(place: str, one: Chart, found: Difference) -> dict[str, Any]:
     a, b = (" ".join(one.classes[i].names) for i in (found.a, found.b))
     reasons = "; ".join(f"{reason.trait} {reason.a} / {reason.b}" for reason in found.reasons)
     return {
-        "sheet": sheet, "configuration": configuration, "precision": precision, "a": a, "b": b, "step": found.step,
-        "distance": found.distance, "reasons": reasons,
-    }  # fmt: skip
+        "sheet": sheet,
+        "configuration": configuration,
+        "precision": precision,
+        "a": a,
+        "b": b,
+        "step": found.step,
+        "distance": found.distance,
+        "reasons": reasons,
+    }

@@ -52,14 +52,17 @@ class Oracle(NamedTuple):
     tally: Any
 
 
-def no_rows(rows):  # type: ignore[no-untyped-def]
+def no_rows(rows: Any) -> Any:
     """Return what stands for all rows: no rows in plain Python; in compiled code their number, 0, is given beside."""
     return rows[:0]
 
 
 @overload(no_rows, inline="always")
-def _no_rows_compiled(rows):  # type: ignore[no-untyped-def]
-    return lambda rows: rows
+def _no_rows_compiled(rows: Any) -> Any:
+    def same(rows: Any) -> Any:
+        return rows
+
+    return same
 
 
 @jitable
@@ -74,10 +77,16 @@ def ask_value(oracle: Any, x: Any) -> float:
     oracle.tally[1] += _share(oracle, oracle.rows_size)
     return float(
         oracle.value(
-            oracle.n, pointer(x), oracle.data_size, oracle.data, oracle.shape_size, oracle.shape, oracle.rows_size,
+            oracle.n,
+            pointer(x),
+            oracle.data_size,
+            oracle.data,
+            oracle.shape_size,
+            oracle.shape,
+            oracle.rows_size,
             oracle.rows,
         )
-    )  # fmt: skip
+    )
 
 
 @jitable
@@ -85,9 +94,16 @@ def ask_gradient(oracle: Any, x: Any, out: Any) -> None:
     """Write ∇f(x) to ``out``; counted as a gradient."""
     oracle.tally[0] += _share(oracle, oracle.rows_size)
     oracle.gradient(
-        oracle.n, pointer(x), oracle.data_size, oracle.data, oracle.shape_size, oracle.shape, oracle.rows_size,
-        oracle.rows, pointer(out),
-    )  # fmt: skip
+        oracle.n,
+        pointer(x),
+        oracle.data_size,
+        oracle.data,
+        oracle.shape_size,
+        oracle.shape,
+        oracle.rows_size,
+        oracle.rows,
+        pointer(out),
+    )
     for i in range(oracle.noise_size):
         out[i] += oracle.noise[i]
 

@@ -31,4 +31,4 @@ def make_callable(name: str, function: Callable[[], Any]) -> None:
     """
     module = sys.modules[name]
     module.__class__ = _CallableModule
-    module._called = function  # type: ignore[attr-defined]
+    vars(module)["_called"] = function

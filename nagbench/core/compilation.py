@@ -83,9 +83,12 @@ def _moved(function: Function, place: Path) -> Function:
     except OSError:
         return function
     moved = types.FunctionType(
-        function.__code__.replace(co_filename=str(copy)), function.__globals__, function.__name__, function.__defaults__,
+        function.__code__.replace(co_filename=str(copy)),
+        function.__globals__,
+        function.__name__,
+        function.__defaults__,
         function.__closure__,
-    )  # fmt: skip
+    )
     moved.__qualname__, moved.__module__ = function.__qualname__, function.__module__
     return moved
 

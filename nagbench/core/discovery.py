@@ -204,7 +204,7 @@ def find_plugins(group: str) -> Mapping[str, Plugin]:
     return found
 
 
-def plugins_beside(group: str, taken: Iterable[str]) -> dict[str, Plugin]:
+def untaken_plugins(group: str, taken: Iterable[str]) -> dict[str, Plugin]:
     """Return the plugins of a group whose names are not taken; the others are left out with a warning.
 
     Parameters

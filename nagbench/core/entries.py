@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import types as python_types
-from typing import Any
+from typing import Any, cast
 
 import numba
 from numba import carray, float64, int64, types, void
@@ -44,11 +44,15 @@ def kernel(*arguments: Any) -> Any:
     raise NotImplementedError
 
 
-def _value_entry(n, x, data_size, data, shape_size, shape, rows_size, rows):  # type: ignore[no-untyped-def]
+def _value_entry(
+    n: int, x: Any, data_size: int, data: Any, shape_size: int, shape: Any, rows_size: int, rows: Any
+) -> Any:
     return kernel(carray(x, (n,)), carray(data, (data_size,)), carray(shape, (shape_size,)), carray(rows, (rows_size,)))
 
 
-def _gradient_entry(n, x, data_size, data, shape_size, shape, rows_size, rows, out):  # type: ignore[no-untyped-def]
+def _gradient_entry(
+    n: int, x: Any, data_size: int, data: Any, shape_size: int, shape: Any, rows_size: int, rows: Any, out: Any
+) -> None:
     kernel(
         carray(x, (n,)),
         carray(data, (data_size,)),
@@ -58,40 +62,68 @@ def _gradient_entry(n, x, data_size, data, shape_size, shape, rows_size, rows, o
     )
 
 
-def _observe_entry(k, f, n, iterate, query, slot_count, slots, hyper_size, hyper):  # type: ignore[no-untyped-def]
+def _observe_entry(
+    k: int, f: float, n: int, iterate: Any, y: Any, state_count: int, state: Any, hyper_size: int, hyper: Any
+) -> None:
     kernel(
         k,
         f,
         carray(iterate, (n,)),
-        carray(query, (n,)),
-        carray(slots, (slot_count, n)),
+        carray(y, (n,)),
+        carray(state, (state_count, n)),
         carray(hyper, (hyper_size,)),
     )
 
 
-def _update_entry(k, n, slope, iterate, query, slot_count, slots, hyper_size, hyper):  # type: ignore[no-untyped-def]
+def _update_entry(
+    k: int, n: int, grad: Any, iterate: Any, y: Any, state_count: int, state: Any, hyper_size: int, hyper: Any
+) -> None:
     kernel(
         k,
-        carray(slope, (n,)),
+        carray(grad, (n,)),
         carray(iterate, (n,)),
-        carray(query, (n,)),
-        carray(slots, (slot_count, n)),
+        carray(y, (n,)),
+        carray(state, (state_count, n)),
         carray(hyper, (hyper_size,)),
     )
 
 
-def _penalty_entry(n, x, data_size, data, shape_size, shape, rows_size, rows):  # type: ignore[no-untyped-def]
+def _penalty_entry(
+    n: int, x: Any, data_size: int, data: Any, shape_size: int, shape: Any, rows_size: int, rows: Any
+) -> Any:
     return kernel(carray(x, (n,)), carray(data, (data_size,)), carray(shape, (shape_size,)))
 
 
-def _prox_entry(n, x, step, data_size, data, shape_size, shape, out):  # type: ignore[no-untyped-def]
+def _prox_entry(n: int, x: Any, step: float, data_size: int, data: Any, shape_size: int, shape: Any, out: Any) -> None:
     kernel(carray(x, (n,)), step, carray(data, (data_size,)), carray(shape, (shape_size,)), carray(out, (n,)))
 
 
-def _asking_entry(  # type: ignore[no-untyped-def]
-    k, value, gradient, penalty, prox, n, data_size, data, shape_size, shape, rows_size, rows, row_count, noise_size, noise,
-    minimum, tally, slope, iterate, query, slot_count, slots, hyper_size, hyper,
-):  # fmt: skip
+def _asking_entry(
+    k: int,
+    value: Any,
+    gradient: Any,
+    penalty: Any,
+    prox: Any,
+    n: int,
+    data_size: int,
+    data: Any,
+    shape_size: int,
+    shape: Any,
+    rows_size: int,
+    rows: Any,
+    row_count: int,
+    noise_size: int,
+    noise: Any,
+    minimum: float,
+    tally: Any,
+    grad: Any,
+    iterate: Any,
+    y: Any,
+    state_count: int,
+    state: Any,
+    hyper_size: int,
+    hyper: Any,
+) -> None:
     oracle = Oracle(
         value, gradient, penalty, prox, n, data_size, data, shape_size, shape, rows_size, rows, row_count, noise_size, noise,
         minimum, tally,
@@ -99,10 +131,10 @@ def _asking_entry(  # type: ignore[no-untyped-def]
     kernel(
         k,
         oracle,
-        carray(slope, (n,)),
+        carray(grad, (n,)),
         carray(iterate, (n,)),
-        carray(query, (n,)),
-        carray(slots, (slot_count, n)),
+        carray(y, (n,)),
+        carray(state, (state_count, n)),
         carray(hyper, (hyper_size,)),
     )
 
@@ -176,19 +208,19 @@ def _around(function: Function, kind: str, template: Function, signature: Any, *
         ) from None
 
 
-def _quick(entry: Function, signature: Any) -> Function:
+def _quick(entry: Any, signature: Any) -> Function:
     """Return the same entry with its addresses looked up once.
 
     Numba asks an entry for its compiled code twice at every call that takes it, and searches its signatures each time, which
     takes 35 µs. A table answers faster.
     """
-    found = entry.get_compile_result(signature)  # type: ignore[attr-defined]
+    found = entry.get_compile_result(signature)
     names = (found.fndesc.llvm_cfunc_wrapper_name, found.fndesc.llvm_func_name)
     addresses = {name: found.library.get_pointer_to_function(name) for name in names}
     library = python_types.SimpleNamespace(get_pointer_to_function=addresses.__getitem__)
     answer = python_types.SimpleNamespace(fndesc=found.fndesc, library=library)
-    entry.get_compile_result = lambda _signature: answer  # type: ignore[attr-defined]
-    return entry
+    entry.get_compile_result = lambda _signature: answer
+    return cast(Function, entry)
 
 
 def python_entry(function: Function, kind: str) -> Function:
@@ -204,8 +236,8 @@ def python_entry(function: Function, kind: str) -> Function:
     if kind == "asking":
         return functools.partial(_ask_in_python, function)
     if kind == "observe":
-        return lambda k, f, n, iterate, query, _s, slots, _h, hyper: function(k, f, iterate, query, slots, hyper)
-    return lambda k, n, slope, iterate, query, _s, slots, _h, hyper: function(k, slope, iterate, query, slots, hyper)
+        return lambda k, f, n, iterate, y, _s, state, _h, hyper: function(k, f, iterate, y, state, hyper)
+    return lambda k, n, grad, iterate, y, _s, state, _h, hyper: function(k, grad, iterate, y, state, hyper)
 
 
 _PARTS = len(Oracle._fields)
@@ -213,23 +245,23 @@ _PARTS = len(Oracle._fields)
 
 def _ask_in_python(function: Function, k: int, *arguments: Any) -> None:
     """Call the update of an algorithm that asks with the oracle of the first arguments."""
-    slope, iterate, query, _count, slots, _size, hyper = arguments[_PARTS:]
-    function(k, Oracle(*arguments[:_PARTS]), slope, iterate, query, slots, hyper)
+    grad, iterate, y, _count, state, _size, hyper = arguments[_PARTS:]
+    function(k, Oracle(*arguments[:_PARTS]), grad, iterate, y, state, hyper)
 
 
-def _value_call(x, data, shape, rows):  # type: ignore[no-untyped-def]
+def _value_call(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     return kernel(x, data, shape, rows)
 
 
-def _gradient_call(x, data, shape, rows, out):  # type: ignore[no-untyped-def]
+def _gradient_call(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     kernel(x, data, shape, rows, out)
 
 
-def _penalty_call(x, data, shape):  # type: ignore[no-untyped-def]
+def _penalty_call(x: Any, data: Any, shape: Any) -> Any:
     return kernel(x, data, shape)
 
 
-def _prox_call(x, step, data, shape, out):  # type: ignore[no-untyped-def]
+def _prox_call(x: Any, step: float, data: Any, shape: Any, out: Any) -> None:
     kernel(x, step, data, shape, out)
 
 

@@ -42,7 +42,7 @@ def jitable(function: Callable[..., Any]) -> Any:
     return register_jitable(no_cfunc_wrapper=True)(function)
 
 
-def pointer(array):  # type: ignore[no-untyped-def]
+def pointer(array: Any) -> Any:
     """Return the address of an array's first element in compiled code, the array itself in plain Python.
 
     Kernels are called through function pointers. An array passed whole takes seven arguments, an address takes one.
@@ -59,14 +59,17 @@ def _address(_context: Any, array: Any) -> Any:
 
 
 @overload(pointer, inline="always")
-def _pointer_compiled(array):  # type: ignore[no-untyped-def]
-    return lambda array: _address(array)
+def _pointer_compiled(array: Any) -> Any:
+    def address(array: Any) -> Any:
+        return _address(array)
+
+    return address
 
 
 LANES = 64
 
 
-def lanes():  # type: ignore[no-untyped-def]
+def lanes() -> Any:
     """Return `LANES` zeros to sum in: on the stack in compiled code; in plain Python a list, which takes any kind of number."""
     return [0.0] * LANES
 
@@ -80,8 +83,8 @@ def _on_stack(_context: Any) -> Any:
 
 
 @overload(lanes, inline="always")
-def _lanes_compiled():  # type: ignore[no-untyped-def]
-    def zeros():  # type: ignore[no-untyped-def]
+def _lanes_compiled() -> Any:
+    def zeros() -> Any:
         memory = carray(_on_stack(), (LANES,))
         for j in range(LANES):
             memory[j] = 0.0

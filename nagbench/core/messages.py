@@ -10,7 +10,7 @@ import dataclasses
 import json
 import struct
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -46,7 +46,7 @@ def register(
 
 def message_type(kind: type[T]) -> type[T]:
     """Register a dataclass, which is sent field by field. A decorator."""
-    names = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    names = [field.name for field in dataclasses.fields(cast(Any, kind))]
     register(kind, lambda record: {name: getattr(record, name) for name in names}, lambda data: kind(**data))
     return kind
 

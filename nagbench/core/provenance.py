@@ -13,6 +13,7 @@ import sysconfig
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from nagbench.core.paths import PACKAGE
 
@@ -142,8 +143,8 @@ def _content(name: str) -> bytes | None:
     with contextlib.suppress(OSError):
         return file.read_bytes()
     with contextlib.suppress(OSError, AttributeError):
-        found: bytes = sys.modules[name].__loader__.get_data(str(file))  # type: ignore[union-attr]
-        return found
+        loader: Any = sys.modules[name].__loader__
+        return bytes(loader.get_data(str(file)))
     return None
 
 

@@ -114,7 +114,7 @@ def remote_call(
             except ignore:
                 return None
 
-        call.__remote_call__ = True  # type: ignore[attr-defined]
+        vars(call)["__remote_call__"] = True
         return cast(Function, call)
 
     return decorate

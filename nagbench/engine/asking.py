@@ -9,6 +9,7 @@ import numpy as np
 
 from nagbench.core.asking import no_penalty, no_prox
 from nagbench.engine.backends import Engine
+from nagbench.engine.loop import CountArguments, Kernels
 from nagbench.problems.problem import Problem
 
 
@@ -33,17 +34,10 @@ def asking_engine(engine: Engine, problem: Problem) -> Engine:
     memory = np.zeros(problem.dimension + 2)
     step = problem.mapping_step if problem.composite else 0.0
 
-    def count(
-        value: Any, gradient: Any, _observe: Any, update: Any, data: Any, row_count: int, all_rows: Any, draws: Any,
-        rule: Any, hypers: Any, schedule: Any, starts: Any, work: Any, trace: Any, progress: Any, hits: Any, points: Any,
-        allowance: int,
-    ) -> int:  # fmt: skip
-        return int(
-            engine.count_asking(
-                value, gradient, penalty, prox, gap, update, data, row_count, all_rows, draws, rule, hypers, schedule,
-                starts, work, trace, progress, hits, points, memory, step, allowance,
-            )
-        )  # fmt: skip
+    def count(*arguments: Any) -> int:
+        given = CountArguments(*arguments)
+        kernels = given.value, given.gradient, penalty, prox, gap, given.update
+        return int(engine.count_asking(*kernels, *arguments[len(Kernels._fields) : -1], memory, step, given.allowance))
 
     def replay(
         value: Any, gradient: Any, _observe: Any, update: Any, data: Any, all_rows: Any, draws: Any, _observing: int,

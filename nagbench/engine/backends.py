@@ -39,7 +39,7 @@ class Engine:
         As users write it.
     entry
         Makes a kernel of a kind ("value", "gradient", "observe", "update") ready to be called by the loops.
-    count, replay, query
+    count, replay, call_oracle
         The loops; see `nagbench.engine.loop`.
     count_asking, replay_asking
         The loops of algorithms that ask; see `nagbench.engine.asking`.
@@ -55,7 +55,7 @@ class Engine:
     entry: Callable[[Function, str], Function]
     count: Function
     replay: Function
-    query: Function
+    call_oracle: Function
     count_asking: Function
     replay_asking: Function
     whole: bool = field(default=False, kw_only=True)
@@ -123,7 +123,7 @@ def _loop_signatures() -> dict[str, Any]:
         "replay": void(
             value, gradient, observe, update, PROBLEM_DATA, ints, draws, int64, floats, plan, floats, work, int64, int64, int64
         ),
-        "query": void(value, gradient, PROBLEM_DATA, ints, draws, int64, work, int64, int64),
+        "call_oracle": void(value, gradient, PROBLEM_DATA, ints, draws, int64, work, int64, int64),
         "count_asking": int64(
             value, gradient, penalty, prox, penalty, asking, PROBLEM_DATA, int64, ints, draws, rule, _MATRIX, plan, _MATRIX,
             work, trace, progress, hits, float64[:, :, ::1], floats, float64, int64,
@@ -146,11 +146,14 @@ def _late(name: str) -> Function:
     return lambda *arguments: _numba_loop(name)(*arguments)
 
 
-_LOOPS = ("count", "replay", "query", "count_asking", "replay_asking")
+_LOOPS = ("count", "replay", "call_oracle", "count_asking", "replay_asking")
 NUMBA = Engine(
-    "numba", numba_entry, *map(_late, _LOOPS), prepare=lambda: _numba_loop("count"),
+    "numba",
+    numba_entry,
+    *map(_late, _LOOPS),
+    prepare=lambda: _numba_loop("count"),
     prepare_asking=lambda: _numba_loop("count_asking"),
-)  # fmt: skip
+)
 PYTHON = Engine("python", python_entry, *(without_warnings(getattr(loop, name)) for name in _LOOPS))
 MIXED = Engine("mixed", mixed_entry, *(without_warnings(_mixed_loop()[name]) for name in _LOOPS))
 ENGINES = {engine.name: engine for engine in (NUMBA, PYTHON, MIXED)}

@@ -172,15 +172,17 @@ class BatchRun:
         self.problem_data = problem_data(problem)
         self.all_rows = np.zeros(0, np.int64)
         self.rule = _rule(batch.cells[0], problem, method, self.oracle)
-        bundle = batch_of(batch.cells, list(method.hyperparameters))
-        self.hypers = np.ascontiguousarray(bundle.hypers)
+        all_cells = batch_of(batch.cells, list(method.hyperparameters))
+        self.hypers = np.ascontiguousarray(all_cells.hypers)
         if method.next_momentum:
-            following = self.hypers[:, [bundle.names.index("momentum")]]
+            following = self.hypers[:, [all_cells.names.index("momentum")]]
             self.hypers = np.hstack([self.hypers, following])
         if shapes := shapes_of_blocks(method, problem.blocks):
             self.hypers = np.hstack([self.hypers, np.tile(shapes, (len(self.hypers), 1))])
-        self.schedule = schedules.make_schedule_row(bundle.names, bundle.schedule, next_momentum=method.next_momentum)
-        starts, which = np.unique(bundle.starts, return_inverse=True)
+        self.schedule = schedules.make_schedule_row(
+            all_cells.names, all_cells.schedule, next_momentum=method.next_momentum
+        )
+        starts, which = np.unique(all_cells.starts, return_inverse=True)
         self.starts = np.array([start_of(problem, int(start)) for start in starts])[which]
         self.move()
 
@@ -202,11 +204,16 @@ class BatchRun:
         if self.engine is not NUMBA or not self.oracle.exact or problem.dimension > fused.MOST:
             return None
         return fused.FusedSpec(
-            value=problem.value_kernel, gradient=problem.gradient_kernel, observe=method.observe or loop.ignore,
-            update=cast(Update, self._plain), n=problem.dimension, state_count=max(method.slots, 1),
-            hypers=self.hypers.shape[1], look_ahead=method.look_ahead,
+            value=problem.value_kernel,
+            gradient=problem.gradient_kernel,
+            observe=method.observe or loop.ignore,
+            update=cast(Update, self._plain),
+            n=problem.dimension,
+            state_count=max(method.slots, 1),
+            hypers=self.hypers.shape[1],
+            look_ahead=method.look_ahead,
             scheduled=bool(schedules.is_scheduled(self.schedule[0])),
-        )  # fmt: skip
+        )
 
     @functools.cached_property
     def lanes(self) -> LaneRun | None:
@@ -217,9 +224,16 @@ class BatchRun:
         if schedules.is_scheduled(self.schedule[0]):
             return None
         kernels = Kernels(
-            problem.value_kernel, problem.gradient_kernel, cast(Update, method.update), method.observe, problem.dimension,
-            max(method.slots, 1), self.hypers.shape[1], method.look_ahead, self.rule.measure,
-        )  # fmt: skip
+            problem.value_kernel,
+            problem.gradient_kernel,
+            cast(Update, method.update),
+            method.observe,
+            problem.dimension,
+            max(method.slots, 1),
+            self.hypers.shape[1],
+            method.look_ahead,
+            self.rule.measure,
+        )
         return make_lane_run(kernels, self.problem_data, self.rule.autonomous == 1)
 
     def count_in_lanes(
@@ -287,6 +301,39 @@ class BatchRun:
             self.fused_spec, self.problem_data, self.all_rows, self.hypers[index], self.schedule, self.work
         )
 
+    def count(
+        self,
+        rule: loop.StoppingRule,
+        cells: int,
+        draw: loop.Draws,
+        trace: loop.Trace,
+        progress: NDArray[Any],
+        outcomes: tuple[NDArray[Any], Floats],
+        allowance: int,
+    ) -> None:
+        """Go on with the count of the first cells; see `loop.count`.
+
+        Parameters
+        ----------
+        rule
+            When a cell ends.
+        cells
+            The number of cells.
+        draw
+            Draws for the next iterations.
+        trace, progress
+            Where the curve of a cell is recorded, and how far the count is.
+        outcomes
+            The hits and the points that are filled.
+        allowance
+            Largest number of iterations to make.
+        """
+        self.engine.count(
+            *(self.value, self.gradient, self.observe, self.update, self.problem_data, self.batch.problem.row_count),
+            *(self.all_rows, draw, rule, self.hypers[:cells], self.schedule, self.starts, self.work, trace, progress),
+            *(*outcomes, allowance),
+        )
+
     def replay(self, index: int, draw: loop.Draws, first: int, last: int, repeats: int = 1) -> None:
         """Make iterations of one cell, bare; see `loop.replay`.
 
@@ -345,12 +392,12 @@ class BatchRun:
         run.count(self.rule, trace, progress, most)
         return int(progress["k"][0]) - before
 
-    def query(self, draw: loop.Draws, first: int, last: int) -> None:
-        """Make the oracle calls of iterations ``first`` … ``last`` − 1 and nothing else; see `loop.query`."""
+    def call_oracle(self, draw: loop.Draws, first: int, last: int) -> None:
+        """Make the oracle calls of iterations ``first`` … ``last`` − 1 and nothing else; see `loop.call_oracle`."""
         if (run := self._fused(0)) is not None:
-            run.query(last - first)
+            run.call_oracle(last - first)
         else:
-            self.engine.query(
+            self.engine.call_oracle(
                 self.value,
                 self.gradient,
                 self.problem_data,

@@ -156,11 +156,11 @@ def batch_of(cells: Sequence[Cell], names: Sequence[str]) -> Batch:
     starts, seeds = (np.array([getattr(cell, name) for cell in cells], dtype=np.int64) for name in ("start", "seed"))
     shared = schedules.extract_schedules(cells[0].hyperparameters)
     if any(schedules.extract_schedules(cell.hyperparameters) != shared for cell in cells):
-        raise ValueError("cells of one bundle follow the same schedules")
+        raise ValueError("cells of one batch follow the same schedules")
     return Batch(cells[0], tuple(names), hypers.reshape(len(cells), len(names)), starts, seeds, shared)
 
 
-def split_batch(bundle: Batch, most: int) -> Iterator[Batch]:
+def split_batch(batch: Batch, most: int) -> Iterator[Batch]:
     """Yield the batch in pieces of at most ``most`` cells."""
-    for at in range(0, len(bundle), most):
-        yield bundle if len(bundle) <= most else bundle[at : at + most]
+    for at in range(0, len(batch), most):
+        yield batch if len(batch) <= most else batch[at : at + most]

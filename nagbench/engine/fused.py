@@ -17,7 +17,7 @@ import hashlib
 import types as python_types
 from collections.abc import Callable
 from dataclasses import astuple, dataclass
-from typing import Any
+from typing import Any, cast
 
 import numba
 from llvmlite import ir
@@ -111,12 +111,20 @@ def depend_on(_context: Any, pointer: Any, number: Any) -> Any:
 
 
 @inlined
-def view_stack(memory, y, grad, state, state_count, hyper_size, hyper, given):  # type: ignore[no-untyped-def]
+def view_stack(
+    memory: Any, y: Any, grad: Any, state: Any, state_count: int, hyper_size: int, hyper: Any, given: Any
+) -> Any:
     """Return the view of a run whose vectors lie in one block of memory at these offsets."""
     return RunView(
-        memory, offset_pointer(memory, y), offset_pointer(memory, grad), state_count, offset_pointer(memory, state),
-        hyper_size, hyper, given,
-    )  # fmt: skip
+        memory,
+        offset_pointer(memory, y),
+        offset_pointer(memory, grad),
+        state_count,
+        offset_pointer(memory, state),
+        hyper_size,
+        hyper,
+        given,
+    )
 
 
 # The vectors of a run are copied to the stack by loops in the templates themselves: N is known there when they are compiled,
@@ -129,9 +137,23 @@ SCHEDULED = OBSERVING = True
 value = gradient = observe = update = entries.kernel
 
 
-def _replay(  # type: ignore[no-untyped-def]
-    first, last, repeats, start, iterate, y, state, hyper, given, schedule, data_size, data, shape_size, shape, rows
-):
+def _replay(
+    first: int,
+    last: int,
+    repeats: int,
+    start: Any,
+    iterate: Any,
+    y: Any,
+    state: Any,
+    hyper: Any,
+    given: Any,
+    schedule: Any,
+    data_size: int,
+    data: Any,
+    shape_size: int,
+    shape: Any,
+    rows: Any,
+) -> None:
     kernels = Kernels(value, gradient, observe, update)
     problem = ProblemView(N, data_size, data, shape_size, shape, 0, rows)
     options = StepOptions(SCHEDULED, OBSERVING, False, False)
@@ -166,7 +188,9 @@ def _replay(  # type: ignore[no-untyped-def]
         state[i] = run.state[i]
 
 
-def _query(times, y, grad, data_size, data, shape_size, shape, rows):  # type: ignore[no-untyped-def]
+def _call_oracle(
+    times: int, y: Any, grad: Any, data_size: int, data: Any, shape_size: int, shape: Any, rows: Any
+) -> None:
     kernels = Kernels(value, gradient, observe, update)
     problem = ProblemView(N, data_size, data, shape_size, shape, 0, rows)
     for _ in range(times):
@@ -178,10 +202,29 @@ def _query(times, y, grad, data_size, data, shape_size, shape, rows):  # type: i
     memory_barrier(grad)
 
 
-def _count(  # type: ignore[no-untyped-def]
-    until, kind, gradient_known, autonomous, minimum, threshold, iterate, y, state, given, saved, samples, minimizers_size,
-    minimizers, schedule, now, data_size, data, shape_size, shape, rows,
-):  # fmt: skip
+def _count(
+    until: int,
+    kind: int,
+    gradient_known: int,
+    autonomous: int,
+    minimum: float,
+    threshold: float,
+    iterate: Any,
+    y: Any,
+    state: Any,
+    given: Any,
+    saved: Any,
+    samples: Any,
+    minimizers_size: int,
+    minimizers: Any,
+    schedule: Any,
+    now: Any,
+    data_size: int,
+    data: Any,
+    shape_size: int,
+    shape: Any,
+    rows: Any,
+) -> None:
     kernels = Kernels(value, gradient, observe, update)
     problem = ProblemView(N, data_size, data, shape_size, shape, 0, rows)
     options = StepOptions(False, False, True, gradient_known == 1)
@@ -206,7 +249,7 @@ _DATA = (int64, _FLOATS, int64, _INTS, _INTS)
 _SCHEDULE, _PROGRESS = (types.CPointer(numba.from_dtype(kind)) for kind in (SCHEDULE_DTYPE, loop.PROGRESS))
 _SIGNATURES: dict[Function, Any] = {
     _replay: void(int64, int64, int64, *[_FLOATS] * 6, _SCHEDULE, *_DATA),
-    _query: void(int64, _FLOATS, _FLOATS, *_DATA),
+    _call_oracle: void(int64, _FLOATS, _FLOATS, *_DATA),
     _count: void(*[int64] * 4, *[float64] * 2, *[_FLOATS] * 6, int64, _FLOATS, _SCHEDULE, _PROGRESS, *_DATA),
 }
 
@@ -217,10 +260,17 @@ def _fused(template: Function, spec: FusedSpec) -> Function:
     kernels = {kind: getattr(spec, kind) for kind in Kernels._fields}
     n = spec.n
     scope: dict[str, Any] = {
-        **globals(), "N": n, "STATE_COUNT": spec.state_count, "HYPERS": spec.hypers, "OFFSET_Y": n if spec.look_ahead else 0,
-        "OFFSET_GRAD": 2 * n, "OFFSET_STATE": 3 * n, "ROOM": (3 + spec.state_count) * n, "SCHEDULED": spec.scheduled,
+        **globals(),
+        "N": n,
+        "STATE_COUNT": spec.state_count,
+        "HYPERS": spec.hypers,
+        "OFFSET_Y": n if spec.look_ahead else 0,
+        "OFFSET_GRAD": 2 * n,
+        "OFFSET_STATE": 3 * n,
+        "ROOM": (3 + spec.state_count) * n,
+        "SCHEDULED": spec.scheduled,
         "OBSERVING": spec.observe is not loop.ignore,
-    }  # fmt: skip
+    }
     scope |= {kind: entries.numba_entry(kernel, kind) for kind, kernel in kernels.items()}
     names = [
         f"{kernel.__module__}.{kernel.__qualname__}_{kernel.__code__.co_firstlineno}" for kernel in kernels.values()
@@ -231,11 +281,12 @@ def _fused(template: Function, spec: FusedSpec) -> Function:
     function.__module__ = __name__
     sources = compilation.source_hash(*kernels.values(), repeat_steps, template, modules=(schedules.__name__,))
     signature = _SIGNATURES[template]
-    built = compilation.compile_cached(function, signature, f"{sources}-{digest}", numba.cfunc, forceinline=True)
+    built: Any = compilation.compile_cached(function, signature, f"{sources}-{digest}", numba.cfunc, forceinline=True)
     numbers: dict[Any, Any] = {int64: ctypes.c_int64, float64: ctypes.c_double}
-    call = ctypes.CFUNCTYPE(None, *(numbers.get(kind, ctypes.c_void_p) for kind in signature.args))(built.address)  # type: ignore[attr-defined]
-    call.owner = built  # type: ignore[attr-defined]
-    return call
+    prototype = ctypes.CFUNCTYPE(None, *(numbers.get(kind, ctypes.c_void_p) for kind in signature.args))
+    call: Any = prototype(built.address)
+    call.owner = built
+    return cast(Function, call)
 
 
 def _address(array: Any) -> int:
@@ -273,8 +324,12 @@ class FusedRun:
     def _data(self) -> tuple[int, ...]:
         problem = self.problem
         return (
-            problem.data.size, _address(problem.data), problem.shape.size, _address(problem.shape), _address(self.all_rows)
-        )  # fmt: skip
+            problem.data.size,
+            _address(problem.data),
+            problem.shape.size,
+            _address(problem.shape),
+            _address(self.all_rows),
+        )
 
     def replay(self, start: Any, first: int, last: int, repeats: int = 1) -> None:
         """Run `loop.replay` with the exact oracle."""
@@ -282,9 +337,9 @@ class FusedRun:
         vectors = (start, work.iterate, work.y, work.state, work.hyper, self.given, self.schedule)
         _fused(_replay, self.spec)(first, last, repeats, *map(_address, vectors), *self._data)
 
-    def query(self, times: int) -> None:
-        """Run `loop.query` with the exact oracle."""
-        _fused(_query, self.spec)(times, _address(self.work.y), _address(self.work.grad), *self._data)
+    def call_oracle(self, times: int) -> None:
+        """Run `loop.call_oracle` with the exact oracle."""
+        _fused(_call_oracle, self.spec)(times, _address(self.work.y), _address(self.work.grad), *self._data)
 
     def count(self, rule: loop.StoppingRule, trace: loop.Trace, progress: Any, most: int) -> None:
         """Go on with a count, by at most so many iterations; it ends where `loop.count` has an event to handle.

@@ -76,7 +76,7 @@ def count(
     *,
     trace: loop.Trace | None = None,
     pulse: Pulse = lambda: None,
-    guard: Watchdog = NO_WATCHDOG,
+    watchdog: Watchdog = NO_WATCHDOG,
     lanes: bool = True,
 ) -> Counts:
     """Count the iterations that each cell of a batch needs to meet its tolerances.
@@ -89,7 +89,7 @@ def count(
         Where the curve of a batch of one cell is recorded.
     pulse
         Called about every 50 ms; what it raises ends the count.
-    guard
+    watchdog
         What watches over the count.
     lanes
         Whether small cells are counted in lock-step where that is possible. The outcomes are the same.
@@ -99,56 +99,53 @@ def count(
     Counts
         The outcomes. What a kernel raises ends its own cell with an error, not the batch.
     """
-    return run_batch(BatchRun(batch), trace, pulse, guard, lanes=lanes)
+    return run_batch(BatchRun(batch), trace, pulse, watchdog, lanes=lanes)
 
 
 def run_batch(
-    job: BatchRun, trace: loop.Trace | None, pulse: Pulse, guard: Watchdog = NO_WATCHDOG, *, lanes: bool = True
+    batch_run: BatchRun, trace: loop.Trace | None, pulse: Pulse, watchdog: Watchdog = NO_WATCHDOG, *, lanes: bool = True
 ) -> Counts:
     """Count the cells of a batch that is ready to run; see `count`."""
-    batch, engine = job.batch, job.engine
+    batch, engine = batch_run.batch, batch_run.engine
     cells, n = batch.cells, batch.problem.dimension
-    rule = job.rule
-    progress = np.zeros(1, loop.PROGRESS) if guard.progress is None else guard.progress
+    rule = batch_run.rule
+    progress = np.zeros(1, loop.PROGRESS) if watchdog.progress is None else watchdog.progress
     progress[:] = 0
-    if trace is None and lanes and lanes_agree(job, guard):
-        hits, points = job.count_in_lanes(rule, len(cells), pulse)
+    if trace is None and lanes and lanes_agree(batch_run, watchdog):
+        hits, points = batch_run.count_in_lanes(rule, len(cells), pulse)
         return Counts(hits, points, _start_errors(hits, {}), 0)
     hits = np.zeros((len(cells), rule.tolerances.size), loop.HIT)
     points = np.zeros((*hits.shape, n))
     errors: dict[int, str] = {}
-    allowance = _first_allowance(job)
+    allowance = _first_allowance(batch_run)
     engine.prepare()
     at, since, record, stretch = -1, 0.0, trace or _no_trace(n), _STRETCH
-    same = job.draws(cells[0], 0) if job.oracle.exact else None
+    same = batch_run.draws(cells[0], 0) if batch_run.oracle.exact else None
     while progress["cell"][0] < len(cells):
         cell = int(progress["cell"][0])
-        draw, lasts = same or job.draws(cells[cell], int(progress["k"][0]) if progress["begun"][0] else 0)
+        draw, lasts = same or batch_run.draws(cells[cell], int(progress["k"][0]) if progress["begun"][0] else 0)
         began = time.perf_counter()
         if cell != at:
             at, since = cell, began
         # With a sampled oracle the next cell has draws of its own.
-        hypers = job.hypers if job.oracle.exact else job.hypers[: cell + 1]
+        counted = len(cells) if batch_run.oracle.exact else cell + 1
         # Once a cell has taken longer than compiling its pair does, it goes on in one piece, and between events only.
         far = 0
-        if began - since > _LONG and progress["begun"][0] and progress["k"][0] > 0 and job.counts_fused:
-            since += job.compile_count()
+        if began - since > _LONG and progress["begun"][0] and progress["k"][0] > 0 and batch_run.counts_fused:
+            since += batch_run.compile_count()
             began = time.perf_counter()
-            far = job.count_fused(cell, record, progress, stretch)
+            far = batch_run.count_fused(cell, record, progress, stretch)
             stretch = _next_allowance(stretch, time.perf_counter() - began) if far >= stretch else stretch
         try:
-            engine.count(
-                job.value, job.gradient, job.observe, job.update, job.problem_data, batch.problem.row_count, job.all_rows,
-                draw, rule, hypers, job.schedule, job.starts, job.work, record, progress, hits, points,
-                1 if far > _FAR else min(allowance, lasts),
-            )  # fmt: skip
+            most = 1 if far > _FAR else min(allowance, lasts)
+            batch_run.count(rule, counted, draw, record, progress, (hits, points), most)
         except (Exception, SystemExit) as error:
             _fail(progress, hits, points, errors, truncate(one_line(error)))
         now = time.perf_counter()
         if far == 0:
             allowance = _next_allowance(allowance, now - began)
-        if now - since > guard.seconds and progress["cell"][0] == at:
-            _fail(progress, hits, points, errors, timeout_message(guard.seconds))
+        if now - since > watchdog.seconds and progress["cell"][0] == at:
+            _fail(progress, hits, points, errors, timeout_message(watchdog.seconds))
         pulse()
     return Counts(hits, points, _start_errors(hits, errors), int(progress["recorded"][0]))
 
@@ -165,32 +162,30 @@ def _start_errors(hits: NDArray[Any], errors: dict[int, str]) -> dict[int, str]:
 _CHECKED_BUDGET, _CHECKED_CELLS = 50, 2
 
 
-def lanes_agree(job: BatchRun, guard: Watchdog) -> bool:
+def lanes_agree(batch_run: BatchRun, watchdog: Watchdog) -> bool:
     """Tell whether cells are counted in lanes: their kernels can be recorded, and the first cells have the same outcomes.
 
     That is found out once for each problem and algorithm. A kernel is anybody's code. One that computes something else as
     plain Python than compiled is counted one cell at a time.
     """
-    lanes = job.lanes
-    if lanes is None or job.rule.budget * lanes.seconds > guard.seconds:
+    lanes = batch_run.lanes
+    if lanes is None or batch_run.rule.budget * lanes.seconds > watchdog.seconds:
         return False
     if lanes.agree is None:
-        lanes.agree = _first_cells_agree(job)
+        lanes.agree = _first_cells_agree(batch_run)
     return lanes.agree
 
 
-def _first_cells_agree(job: BatchRun) -> bool:
-    rule = job.rule
+def _first_cells_agree(batch_run: BatchRun) -> bool:
+    rule = batch_run.rule
     short = rule._replace(budget=min(rule.budget, _CHECKED_BUDGET))
-    hits, points = job.count_in_lanes(short, _CHECKED_CELLS, lambda: None)
+    hits, points = batch_run.count_in_lanes(short, _CHECKED_CELLS, lambda: None)
     alone_hits, alone_points = np.zeros_like(hits), np.zeros_like(points)
-    draw, _ = job.draws(job.batch.cells[0], 0)
+    draw, _ = batch_run.draws(batch_run.batch.cells[0], 0)
     try:
-        job.engine.count(
-            job.value, job.gradient, job.observe, job.update, job.problem_data, job.batch.problem.row_count, job.all_rows,
-            draw, short, job.hypers[:_CHECKED_CELLS], job.schedule, job.starts, job.work, _no_trace(points.shape[2]),
-            np.zeros(1, loop.PROGRESS), alone_hits, alone_points, np.iinfo(np.int64).max // 2,
-        )  # fmt: skip
+        progress, most = np.zeros(1, loop.PROGRESS), np.iinfo(np.int64).max // 2
+        trace, alone = _no_trace(points.shape[2]), (alone_hits, alone_points)
+        batch_run.count(short, _CHECKED_CELLS, draw, trace, progress, alone, most)
     except (Exception, SystemExit):
         return False
     return hits.tobytes() == alone_hits.tobytes() and points.tobytes() == alone_points.tobytes()
@@ -249,9 +244,9 @@ def _fail(progress: NDArray[Any], hits: NDArray[Any], points: Floats, errors: di
     progress["begun"] = 0
 
 
-def _first_allowance(job: BatchRun) -> int:
+def _first_allowance(batch_run: BatchRun) -> int:
     """Return the number of iterations of the first slice: one if the kernels are Python, which may take any time."""
-    return max(1, 100_000 // (job.batch.problem.dimension + 100)) if job.engine.name == NUMBA.name else 1
+    return max(1, 100_000 // (batch_run.batch.problem.dimension + 100)) if batch_run.engine.name == NUMBA.name else 1
 
 
 def _next_allowance(allowance: int, seconds: float) -> int:
@@ -264,12 +259,12 @@ def point_digest(point: Floats) -> str:
     return hashlib.blake2b(np.ascontiguousarray(point).tobytes(), digest_size=8).hexdigest()
 
 
-def replay(job: BatchRun, index: int, iterations: int, *, pulse: Pulse = lambda: None) -> Iterator[clock.Seconds]:
+def replay(batch_run: BatchRun, index: int, iterations: int, *, pulse: Pulse = lambda: None) -> Iterator[clock.Seconds]:
     """Replay one cell bare, in slices of about 50 ms.
 
     Parameters
     ----------
-    job
+    batch_run
         The batch.
     index
         Which of its cells.
@@ -283,14 +278,14 @@ def replay(job: BatchRun, index: int, iterations: int, *, pulse: Pulse = lambda:
     Seconds
         The time of a slice, without that of making a library's optimizer.
     """
-    cell, first = job.batch.cells[index], 0
-    allowance = _first_allowance(job)
+    cell, first = batch_run.batch.cells[index], 0
+    allowance = _first_allowance(batch_run)
     while first < iterations or first == 0:
-        draw, lasts = job.draws(cell, first)
-        last = iterations if job.engine.whole else min(iterations, first + min(allowance, lasts))
-        begun, since = job.begun, clock.now()
-        job.replay(index, draw, first, last)
-        took = clock.now() - since - (job.begun - begun)
+        draw, lasts = batch_run.draws(cell, first)
+        last = iterations if batch_run.engine.whole else min(iterations, first + min(allowance, lasts))
+        begun, since = batch_run.begun, clock.now()
+        batch_run.replay(index, draw, first, last)
+        took = clock.now() - since - (batch_run.begun - begun)
         yield took
         allowance, first = _next_allowance(allowance, took.wall), last
         pulse()

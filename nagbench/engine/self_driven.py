@@ -1,7 +1,7 @@
 """Algorithms that drive themselves: a library's minimizer that asks for values and gradients as it likes.
 
 Such a run is made twice. The first pass lets the library go on until the tightest tolerance is met, the budget is used
-up or it ends by itself, and keeps its iterates; the second walks along them in the ordinary loop, which counts,
+up or it ends by itself, and keeps its iterates; the second follows them in the ordinary loop, which counts,
 measures and records as ever. A timed replay is the library's call alone.
 """
 
@@ -52,7 +52,7 @@ def self_driven_engine(engine: Engine) -> Engine:
     Parameters
     ----------
     engine
-        The engine that walks along the iterates in the second pass.
+        The engine that follows the iterates in the second pass.
 
     Returns
     -------
@@ -60,14 +60,11 @@ def self_driven_engine(engine: Engine) -> Engine:
         Its count and replay take the algorithm's driver in place of the update.
     """
 
-    def count(
-        value: Any, gradient: Any, observe: Any, driver: Driver, problem: Any, row_count: int, all_rows: Any, draws: Any,
-        rule: Any, hypers: Any, plan: Any, starts: Any, work: Any, trace: Any, progress: Any, hits: Any, points: Any,
-        _allowance: int,
-    ) -> int:  # fmt: skip
-        cell = int(progress["cell"][0])
-        oracle, path = _Oracle(value, gradient, problem, all_rows), [starts[cell].copy()]
-        ends = _Ends(rule, problem, _Oracle(value, gradient, problem, all_rows))
+    def count(*arguments: Any) -> int:
+        given = loop.CountArguments(*arguments)
+        rule, problem, cell, driver = given.rule, given.problem, int(given.progress["cell"][0]), given.update
+        oracle, path = _Oracle(given.value, given.gradient, problem, given.all_rows), [given.starts[cell].copy()]
+        ends = _Ends(rule, problem, _Oracle(given.value, given.gradient, problem, given.all_rows))
         tallies = [(0, 0)]
 
         def iterated(x: Floats) -> bool:
@@ -76,20 +73,18 @@ def self_driven_engine(engine: Engine) -> Engine:
             return ends(path[-1])
 
         if not ends(path[0]) and rule.budget > 0:
-            driver(oracle.value, oracle.gradient, path[0].copy(), hypers[cell], rule.budget, iterated)
+            driver(oracle.value, oracle.gradient, path[0].copy(), given.hypers[cell], rule.budget, iterated)
             # What it asked for after its last iteration belongs to the run that it ended by itself.
             tallies[-1] = oracle.values, oracle.gradients
         last = len(path) - 1
-        walked = rule._replace(budget=min(rule.budget, last), autonomous=0, look_ahead=0)
-        engine.count(
-            value, gradient, observe, _along(path), problem, row_count, all_rows, draws, walked, hypers[: cell + 1], plan,
-            starts, work, trace, progress, hits, points, last + 2,
-        )  # fmt: skip
-        for row in hits[cell]:
+        followed = rule._replace(budget=min(rule.budget, last), autonomous=0, look_ahead=0)
+        hypers = given.hypers[: cell + 1]
+        engine.count(*given._replace(update=_along(path), rule=followed, hypers=hypers, allowance=last + 2))
+        for row in given.hits[cell]:
             row["valued"], row["work"] = tallies[min(int(row["iterations"]), last)]
             if row["status"] == loop.BUDGET and row["iterations"] < rule.budget:
                 row["status"] = loop.STALLED
-        return int(progress["cell"][0])
+        return int(given.progress["cell"][0])
 
     def replay(
         value: Any, gradient: Any, _observe: Any, driver: Driver, problem: Any, all_rows: Any, _draws: Any,
@@ -112,9 +107,9 @@ def _quiet(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _along(path: list[Floats]) -> Callable[..., None]:
-    """Return an update that walks along these iterates."""
+    """Return an update that follows these iterates."""
 
-    def update(k: int, _n: Any, _slope: Any, iterate: Any, *_: Any) -> None:
+    def update(k: int, _n: Any, _grad: Any, iterate: Any, *_: Any) -> None:
         iterate[:] = path[k + 1]
 
     return update

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from numpy.typing import ArrayLike
@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from nagbench.core import arguments
 from nagbench.core.canonical import canonical
 from nagbench.core.errors import UsageError
-from nagbench.core.measures import default_measure
+from nagbench.core.measures import Measure, default_measure
 from nagbench.core.remote import Pulse, remote_call
 from nagbench.engine.batch_run import BatchRun, LoadedBatch
 from nagbench.engine.cell_checks import check_blocks, check_cell
@@ -24,6 +24,20 @@ from nagbench.optimizers.registry import optimizer as make_optimizer
 from nagbench.optimizers.theory import predict_iterations
 from nagbench.problems.lookup import problem as make_problem
 from nagbench.problems.problem import Problem
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """What decides one run besides problem, optimizer and start, as in `nagbench.run`; None stands for the default."""
+
+    measure: Measure | None = None
+    relative: bool = False
+    tolerance: float = 1e-6
+    budget: int = 100_000
+    oracle: str = "exact"
+    seed: int = 0
+    measure_every: int | None = None
+    engine: str | None = None
 
 
 def make_cell(problem: Problem, optimizer: Optimizer, **settings: Any) -> Cell:
@@ -84,8 +98,7 @@ def run(
     pulse
         Called about every 50 ms; what it raises ends the run.
     **settings
-        ``measure``, ``tolerance``, ``budget``, ``oracle``, ``seed``, ``relative``, ``measure_every`` and ``engine``, as in
-        `nagbench.run`.
+        Fields of `RunSettings`.
 
     Returns
     -------
@@ -104,7 +117,7 @@ def run(
         raise arguments.refuse("pulse", pulse, "a function without arguments")
     if start is not None:
         objective = with_start(objective, start)
-    cell = _cell_of_settings(objective, chosen, **settings)
+    cell = _cell_of_settings(objective, chosen, RunSettings(**settings))
     return run_cell(objective, chosen, cell, path=path, pulse=pulse)
 
 
@@ -139,31 +152,24 @@ def run_cell(
     )
 
 
-def _cell_of_settings(
-    problem: Problem,
-    optimizer: Optimizer,
-    *,
-    tolerance: float = 1e-6,
-    budget: int = 100_000,
-    oracle: str = "exact",
-    measure_every: int | None = None,
-    engine: str | None = None,
-    seed: int = 0,
-    relative: bool = False,
-    measure: str | None = None,
-) -> Cell:
-    name = parse_oracle(arguments.text("oracle", oracle))
-    every = (
-        default_every(name, problem) if measure_every is None else arguments.whole("measure_every", measure_every, 1)
-    )
-    if engine is not None:
-        arguments.text("engine", engine)
+def _cell_of_settings(problem: Problem, optimizer: Optimizer, given: RunSettings) -> Cell:
+    """Return the cell of a run whose settings a user gave. Raises UsageError if one is not valid."""
+    oracle = parse_oracle(arguments.text("oracle", given.oracle))
+    every, measure = given.measure_every, given.measure
+    if given.engine is not None:
+        arguments.text("engine", given.engine)
     return make_cell(
-        problem, optimizer, tolerances=(arguments.number("tolerance", tolerance, above=0.0),),
-        budget=arguments.whole("budget", budget, 0, 2**53 - 1), oracle=oracle, every=every,
-        engine=choose_engine(problem, optimizer.method, engine), seed=arguments.whole("seed", seed),
-        relative=arguments.flag("relative", relative), measure=None if measure is None else arguments.text("measure", measure),
-    )  # fmt: skip
+        problem,
+        optimizer,
+        every=default_every(oracle, problem) if every is None else arguments.whole("measure_every", every, 1),
+        tolerances=(arguments.number("tolerance", given.tolerance, above=0.0),),
+        budget=arguments.whole("budget", given.budget, 0, 2**53 - 1),
+        oracle=given.oracle,
+        engine=choose_engine(problem, optimizer.method, given.engine),
+        seed=arguments.whole("seed", given.seed),
+        relative=arguments.flag("relative", given.relative),
+        measure=None if measure is None else arguments.text("measure", measure),
+    )
 
 
 def _predict(problem: Problem, optimizer: Optimizer, cell: Cell) -> int | None:

@@ -67,7 +67,7 @@ class _Clock:
     """
 
     task: Task
-    job: BatchRun
+    batch_run: BatchRun
     block: int = 0
     calls: int = 1
     overhead: Seconds = field(default_factory=Seconds)
@@ -153,12 +153,12 @@ def _warm(task: Task, pulse: Pulse) -> _Clock:
     clock = _Clock(task, BatchRun(load_batch([task.cell])), calls=min(task.iterations, _MOST))
     try:
         took = _replayed(clock, pulse).wall
-        if point_digest(clock.job.work.iterate) != task.digest:
+        if point_digest(clock.batch_run.work.iterate) != task.digest:
             clock.error = "the replay does not end where the count ended"
             return clock
         _natively(clock)
         took = min(took, _undisturbed(lambda: _replayed(clock, pulse)).alone)
-        if took < _BLOCK and clock.job.draws(task.cell, 0)[1] >= task.iterations:
+        if took < _BLOCK and clock.batch_run.draws(task.cell, 0)[1] >= task.iterations:
             clock.overhead = min((_block(clock, 0) for _ in range(10)), key=lambda time: time.wall)
             clock.block = _grown(lambda replays: _block(clock, replays))
             _oracle(clock, 1)
@@ -206,25 +206,25 @@ def _grown(seconds: Callable[[int], Seconds]) -> int:
 
 
 def _replayed(clock: _Clock, pulse: Pulse) -> Seconds:
-    return sum(replay(clock.job, 0, clock.task.iterations, pulse=pulse), Seconds())
+    return sum(replay(clock.batch_run, 0, clock.task.iterations, pulse=pulse), Seconds())
 
 
 def _block(clock: _Clock, block: int) -> Seconds:
-    job, task = clock.job, clock.task
-    draw, _ = job.draws(task.cell, 0)
-    begun, began = job.begun, now()
-    job.replay(0, draw, 0, task.iterations, block)
-    return now() - began - (job.begun - begun)
+    batch_run, task = clock.batch_run, clock.task
+    draw, _ = batch_run.draws(task.cell, 0)
+    begun, began = batch_run.begun, now()
+    batch_run.replay(0, draw, 0, task.iterations, block)
+    return now() - began - (batch_run.begun - begun)
 
 
 def _oracle(clock: _Clock, calls: int) -> Seconds:
     """Time of so many oracle calls, over and over those of the first chunk of draws."""
-    job, left, took = clock.job, calls, Seconds()
-    draw, lasts = job.draws(clock.task.cell, 0)
+    batch_run, left, took = clock.batch_run, calls, Seconds()
+    draw, lasts = batch_run.draws(clock.task.cell, 0)
     while left > 0:
         count = min(left, lasts)
         began = now()
-        job.query(draw, 0, count)
+        batch_run.call_oracle(draw, 0, count)
         took += now() - began - clock.overhead
         left -= count
     return took
@@ -232,7 +232,7 @@ def _oracle(clock: _Clock, calls: int) -> Seconds:
 
 def _sample(clock: _Clock, pulse: Pulse) -> None:
     """One repeat, in memory of its own: where arrays come to lie makes up to a half, and stays so for a whole process."""
-    clock.job.move()
+    clock.batch_run.move()
     took = _undisturbed((lambda: _per_replay(clock)) if clock.block > 0 else (lambda: _replayed(clock, pulse)))
     clock.wall.append(took.time.wall)
     clock.cpu.append(took.time.cpu)
@@ -255,7 +255,7 @@ def _natively(clock: _Clock) -> float | None:
     if not clock.has_native:
         return None
     try:
-        loop = clock.job.native
+        loop = clock.batch_run.native
         if loop is not None:
             made = _undisturbed(lambda: _native_loop(loop, 0))
             return _undisturbed(lambda: _native_loop(loop, clock.task.iterations)).alone - made.alone
@@ -317,4 +317,8 @@ def _step_time(clock: _Clock) -> float:
 
     It is nan also where it cannot be told from the variation of both.
     """
-    return math.nan if clock.error or clock.job.engine.whole or clock.job.engine.asks else _difference(clock.steps)
+    return (
+        math.nan
+        if clock.error or clock.batch_run.engine.whole or clock.batch_run.engine.asks
+        else _difference(clock.steps)
+    )

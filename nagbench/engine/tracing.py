@@ -183,13 +183,13 @@ def queries_along(problem: Problem, cell: Cell, path: Floats, pulse: Pulse = lam
     if not method.look_ahead or method.asks or problem.composite:
         return np.asarray(path[:-1])
     update = make_update(method)
-    iterate, query, slots = path[0].copy(), path[0].copy(), np.zeros((max(method.slots, 1), problem.dimension))
+    iterate, y, state = path[0].copy(), path[0].copy(), np.zeros((max(method.slots, 1), problem.dimension))
     points = np.empty((len(path) - 1, problem.dimension))
     for k in range(len(points)):
         hyper = chosen.hyper_at(k)
         if method.observe is not None:
-            method.observe(k, problem.value(iterate), iterate, query, slots, hyper)
-        points[k] = query
-        update(k, problem.gradient(query), iterate, query, slots, hyper)
+            method.observe(k, problem.value(iterate), iterate, y, state, hyper)
+        points[k] = y
+        update(k, problem.gradient(y), iterate, y, state, hyper)
         pulse()
     return points

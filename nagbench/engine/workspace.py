@@ -33,10 +33,16 @@ def make_workspace(n: int, method: Method, hyper_size: int, rows: int = 0) -> lo
     count = max(method.slots + (max(rows, 1) if method.row_slots else 0), 1)
     state, saved_state, iterate, y, grad, saved_iterate, saved_y = _aligned(count * n, count * n, n, n, n, n, n)
     return loop.Workspace(
-        iterate=iterate, y=y if method.look_ahead else iterate, state=state.reshape(count, n), grad=grad,
-        saved_iterate=saved_iterate, saved_y=saved_y, saved_state=saved_state.reshape(count, n),
-        samples=np.zeros(loop.SAMPLES), hyper=np.zeros(hyper_size),
-    )  # fmt: skip
+        iterate=iterate,
+        y=y if method.look_ahead else iterate,
+        state=state.reshape(count, n),
+        grad=grad,
+        saved_iterate=saved_iterate,
+        saved_y=saved_y,
+        saved_state=saved_state.reshape(count, n),
+        samples=np.zeros(loop.SAMPLES),
+        hyper=np.zeros(hyper_size),
+    )
 
 
 def _aligned(*sizes: int) -> list[Floats]:

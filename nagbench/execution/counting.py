@@ -15,7 +15,7 @@ from nagbench.core.errors import UsageError
 from nagbench.core.keys import keys_to_text
 from nagbench.core.messages import register
 from nagbench.core.remote import Pulse
-from nagbench.engine.batch_run import LoadedBatch, load_batch, may_count_in_lanes
+from nagbench.engine.batch_run import load_batch, may_count_in_lanes
 from nagbench.engine.batches import Batch
 from nagbench.engine.fingerprints import fingerprint_of
 from nagbench.engine.loop import CONVERGED
@@ -93,19 +93,18 @@ def count_to_table(
     """Return the outcomes of a batch, one row for each cell and tolerance; errors if its kernels do not compile."""
     loaded = load_batch(batch)
     try:
-        counts = count(loaded, pulse=pulse, guard=watchdog, lanes=lanes)
+        counts = count(loaded, pulse=pulse, watchdog=watchdog, lanes=lanes)
     except UsageError as error:
         counts = failed_counts(loaded, str(error))
-    return outcome_table(loaded, batch, counts)
+    return outcome_table(batch, counts)
 
 
 def failure_table(batch: Batch, message: str) -> pa.Table:
     """Return the outcomes of cells that could not be run: status error, and why."""
-    loaded = load_batch(batch)
-    return outcome_table(loaded, batch, failed_counts(loaded, message))
+    return outcome_table(batch, failed_counts(load_batch(batch), message))
 
 
-def outcome_table(loaded: LoadedBatch, batch: Batch, counts: Counts) -> pa.Table:
+def outcome_table(batch: Batch, counts: Counts) -> pa.Table:
     """Return the outcomes of a batch as a table, one row for each cell and tolerance.
 
     Columns are made of buffers: pyarrow's own conversions would import pandas, which a worker does not need.

@@ -105,9 +105,14 @@ class WorkerProcess:
             self.record = shared_record(memory.fileno())
             descriptors = theirs.fileno(), memory.fileno()
             self._process = subprocess.Popen(
-                start_command(*descriptors), pass_fds=descriptors, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                stderr=self._errors, start_new_session=True, env={**os.environ, **ONE_THREAD},
-            )  # fmt: skip
+                start_command(*descriptors),
+                pass_fds=descriptors,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=self._errors,
+                start_new_session=True,
+                env={**os.environ, **ONE_THREAD},
+            )
 
     def call(self, function: Callable[..., Any], *arguments: Any, **keywords: Any) -> None:
         """Ask for a call of a function marked with `remote_call`; `receive` yields the answer."""

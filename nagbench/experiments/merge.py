@@ -233,14 +233,20 @@ def _write_manifest(
     target.write("spec.toml", spec_to_toml(spec))
     target.write_manifest(
         {
-            "schema": SCHEMA, "name": spec.name, "spec": spec.model_dump(mode="json"), "plan": plan,
-            "cells": cells, "minima": facts_to_plain(minima), "shard": None, "machines": machines,
+            "schema": SCHEMA,
+            "name": spec.name,
+            "spec": spec.model_dump(mode="json"),
+            "plan": plan,
+            "cells": cells,
+            "minima": facts_to_plain(minima),
+            "shard": None,
+            "machines": machines,
             **{name: manifests[0].get(name) for name in ("machine", "versions", "git")},
             "merged": [{name: manifest.get(name) for name in _WHOSE} for manifest in manifests],
             "command": sweep_command(target.folder, code=_names_code(target, plan)),
             "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         }
-    )  # fmt: skip
+    )
 
 
 def _predict(merged: Results, spec: Spec, listener: Progress) -> None:

@@ -198,9 +198,14 @@ def make_batches(
 
 def _template(spec: Spec, problem: Problem, oracle: str) -> Cell:
     return Cell(
-        problem=canonical(problem.spec), optimizer="", hyperparameters={},
-        oracle=parse_oracle(oracle).name, engine=spec.engine or problem.engine,
-        measure=spec.measure or default_measure(problem.composite), relative=spec.relative, tolerances=spec.tolerances,
+        problem=canonical(problem.spec),
+        optimizer="",
+        hyperparameters={},
+        oracle=parse_oracle(oracle).name,
+        engine=spec.engine or problem.engine,
+        measure=spec.measure or default_measure(problem.composite),
+        relative=spec.relative,
+        tolerances=spec.tolerances,
         budget=spec.budget,
         every=spec.measure_every or default_every(parse_oracle(oracle), problem),
-    )  # fmt: skip
+    )

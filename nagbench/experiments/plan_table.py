@@ -66,12 +66,13 @@ def plan_table(planned: PlannedBatch, schema: pa.Schema) -> pa.Table:
     columns |= {name: np.ascontiguousarray(cells.hypers[:, i]) for i, name in enumerate(cells.names)}
     return pa.table(
         [
-            pa.array(columns[field.name], field.type) if field.name in columns
+            pa.array(columns[field.name], field.type)
+            if field.name in columns
             else pa.repeat(pa.scalar(constant.get(field.name), field.type), len(cells))
             for field in schema
         ],
         schema=schema,
-    )  # fmt: skip
+    )
 
 
 def read_batches(store: Store, plan: str) -> Iterator[PlannedBatch]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -162,10 +162,9 @@ def _curvature(spec: str) -> Curvature | None:
 
 def _with_values(problem: RecordedProblem, values: list[float | None]) -> RecordedProblem:
     """Return the problem with the values at its starts."""
-    for index, value in enumerate(values[:_MOST_STARTS]):
-        if value is not None:
-            problem.known[start_of(problem, index).tobytes()] = value  # type: ignore[index]
-    return problem
+    starts = enumerate(values[:_MOST_STARTS])
+    known = {start_of(problem, index).tobytes(): value for index, value in starts if value is not None}
+    return replace(problem, known=known)
 
 
 def record(store: Store, batches: Iterable[Batch], selected: Mapping[str, Cell], pulse: Pulse) -> None:

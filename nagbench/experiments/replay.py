@@ -150,12 +150,17 @@ def compare_outcomes(recorded: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
     """
     return pd.DataFrame(
         [
-            {"tolerance": after["tolerance"], "column": name, "recorded": before[name], "now": after[name],
-             "same": _is_same(before[name], after[name])}
+            {
+                "tolerance": after["tolerance"],
+                "column": name,
+                "recorded": before[name],
+                "now": after[name],
+                "same": _is_same(before[name], after[name]),
+            }
             for before, after in zip(recorded.to_dict("records"), now.to_dict("records"), strict=True)
             for name in _COMPARED
         ]
-    )  # fmt: skip
+    )
 
 
 def _is_same(a: Any, b: Any) -> bool:

@@ -261,12 +261,6 @@ def _others(table: pd.DataFrame, kind: str) -> list[str]:
     return [name for name in table.columns if name not in {*_COLUMNS[kind], "fingerprint"}]
 
 
-def statuses_of(runs: pd.DataFrame) -> dict[str, int]:
-    """Count how many cells ended in each way, at their tightest tolerance."""
-    last = runs.sort_values("tolerance").drop_duplicates("cell")
-    return {str(name): int(many) for name, many in last["status"].value_counts().items()}
-
-
 def load_results(folder: str | Path, *, warn: Warn | None = None) -> Results:
     """Return the sweep in a results directory. Raises UsageError if there is none.
 

@@ -1,10 +1,10 @@
-"""Scan one method on one problem in many settings, without a results directory."""
+"""Scan one method on one problem with many hyperparameters, without a results directory."""
 
 from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,12 +14,13 @@ import pyarrow as pa
 
 from nagbench.core.canonical import canonical
 from nagbench.core.errors import UsageError, check_number, unknown_name
-from nagbench.core.measures import Measure, default_measure
+from nagbench.core.measures import default_measure
 from nagbench.core.remote import Pulse
 from nagbench.engine.batches import batch_of, split_batch
 from nagbench.engine.cell_checks import check_cell
 from nagbench.engine.oracles import default_every, parse_oracle
 from nagbench.engine.records import Cell
+from nagbench.engine.single_run import RunSettings
 from nagbench.execution.executors import Execution, count_batches
 from nagbench.experiments.minima import Minima, with_minima
 from nagbench.optimizers import schedules
@@ -30,43 +31,41 @@ from nagbench.problems.problem import Floats, Problem
 
 # Batches for each process, so that all end at about the same time.
 _BATCHES_PER_JOB = 4
+_BUDGET = 10_000
 
 
 def scan(
     problem: Problem,
     method: Method,
-    settings: Iterable[Mapping[str, Any]],
+    hyperparameters: Iterable[Mapping[str, Any]],
     *,
-    measure: Measure | None = None,
-    tolerance: float = 1e-6,
-    budget: int = 10_000,
-    relative: bool = False,
-    oracle: str = "exact",
-    seed: int = 0,
     jobs: int | None = 1,
     pulse: Pulse = lambda: None,
+    **settings: Any,
 ) -> pd.DataFrame:
-    """Count a method on a problem in every setting.
+    """Count a method on a problem with many hyperparameters.
 
     Parameters
     ----------
     problem, method
         What is counted.
-    settings
+    hyperparameters
         Hyperparameters by name (`cross_axes` makes those of a grid); those that are not given take their defaults.
-    measure, tolerance, budget, relative, oracle, seed
-        As in `nagbench.run`.
     jobs
         The number of processes; None for one a core, where that pays.
     pulse
         Called about every 50 ms.
+    **settings
+        ``measure``, ``tolerance``, ``budget`` (10,000 if it is not given), ``relative``, ``oracle`` and ``seed``, as in
+        `nagbench.run`.
 
     Returns
     -------
     pandas.DataFrame
         One row a setting, with the columns of a sweep's runs that apply: problem, optimizer, variant, mode "grid", trial,
-        the hyperparameters, tolerance, status, iterations, gradient_evaluations, residual, suboptimality, at_minimum, rises,
-        overshoot, rate, error, and the key of the cell. The same cells of a sweep have the same keys and counts.
+        the hyperparameters, tolerance, status, iterations, gradient_evaluations, residual, suboptimality,
+        at_minimum, rises, overshoot, rate, error, and the key of the cell. The same cells of a sweep have the same keys and
+        counts.
 
     Raises
     ------
@@ -81,51 +80,70 @@ def scan(
     >>> scan(nagbench.problem("bowl"), find_algorithm("gradient-descent"), settings)["iterations"].tolist()
     [62, 1]
     """
-    asked = parse_oracle(oracle)
-    measure = measure or default_measure(problem.composite)
+    cells = _cells(problem, method, hyperparameters, RunSettings(**{"budget": _BUDGET, **settings}))
+    most = len(cells) if jobs == 1 else -(-len(cells) // (_BATCHES_PER_JOB * (jobs or os.cpu_count() or 1)))
+    work = split_batch(batch_of(cells, list(method.hyperparameters)), most)
+    found: pd.DataFrame = pa.concat_tables(count_batches(work, Execution(jobs), pulse)).to_pandas()
+    # Equal values on an axis make equal cells, which are counted once or twice, with one outcome.
+    outcomes = found.drop(columns=["fingerprint", "digest"]).drop_duplicates("cell")
+    runs = _plan_table(problem, cells).merge(outcomes, on="cell", how="left")
+    minima = Minima({problem.name: problem})
+    minima.limits(problem.name, np.zeros(1, np.int64))
+    return with_minima(runs, minima.facts)
+
+
+def _cells(
+    problem: Problem, method: Method, hyperparameters: Iterable[Mapping[str, Any]], settings: RunSettings
+) -> list[Cell]:
+    """Return the cells of a scan. Raises UsageError if they cannot be counted together."""
+    asked = parse_oracle(settings.oracle)
     form_for(method, problem)
     template = Cell(
-        problem=canonical(problem.spec), optimizer=method.name, hyperparameters={}, oracle=asked.name, seed=seed,
-        engine=problem.engine, measure=measure, relative=relative, tolerances=(tolerance,), budget=budget,
-        every=default_every(asked, problem),
-    )  # fmt: skip
+        problem=canonical(problem.spec),
+        optimizer=method.name,
+        hyperparameters={},
+        oracle=asked.name,
+        seed=settings.seed,
+        engine=settings.engine or problem.engine,
+        measure=settings.measure or default_measure(problem.composite),
+        relative=settings.relative,
+        tolerances=(settings.tolerance,),
+        budget=settings.budget,
+        every=settings.measure_every or default_every(asked, problem),
+    )
     check_cell(template, problem)
-    cells = [replace(template, hyperparameters=dict(Optimizer(method, given).hyperparameters)) for given in settings]
+    cells = [
+        replace(template, hyperparameters=dict(Optimizer(method, given).hyperparameters)) for given in hyperparameters
+    ]
     if not cells:
         raise UsageError("a scan needs at least one setting")
-    if any(
-        schedules.extract_schedules(cell.hyperparameters) != schedules.extract_schedules(cells[0].hyperparameters)
-        for cell in cells
-    ):
+    first = schedules.extract_schedules(cells[0].hyperparameters)
+    if any(schedules.extract_schedules(cell.hyperparameters) != first for cell in cells):
         raise UsageError("all settings of a scan must have the same schedule")
-    bundle = batch_of(cells, list(method.hyperparameters))
-    work = split_batch(
-        bundle, -(-len(cells) // (_BATCHES_PER_JOB * (jobs or os.cpu_count() or 1))) if jobs != 1 else len(cells)
-    )
-    found: pd.DataFrame = pa.concat_tables(count_batches(work, Execution(jobs), pulse)).to_pandas()
-    plan = pd.DataFrame(
+    return cells
+
+
+def _plan_table(problem: Problem, cells: Sequence[Cell]) -> pd.DataFrame:
+    """Return a row for each cell with what decides it."""
+    first = cells[0]
+    return pd.DataFrame(
         {
             "cell": [cell.key for cell in cells],
             "problem": problem.name,
             "dimension": problem.dimension,
-            "oracle": cells[0].oracle,
-            "optimizer": method.name,
-            "variant": method.name,
+            "oracle": first.oracle,
+            "optimizer": first.optimizer,
+            "variant": first.optimizer,
             "mode": "grid",
             "trial": range(len(cells)),
             "start": 0,
-            "seed": seed,
-            "budget": budget,
-            "measure": measure,
-            "relative": relative,
-            **{name: [cell.hyperparameters[name] for cell in cells] for name in cells[0].hyperparameters},
+            "seed": first.seed,
+            "budget": first.budget,
+            "measure": first.measure,
+            "relative": first.relative,
+            **{name: [cell.hyperparameters[name] for cell in cells] for name in first.hyperparameters},
         }
     )
-    # Equal values on an axis make equal cells, which are counted once or twice, with one outcome.
-    runs = plan.merge(found.drop(columns=["fingerprint", "digest"]).drop_duplicates("cell"), on="cell", how="left")
-    minima = Minima({problem.name: problem})
-    minima.limits(problem.name, np.zeros(1, np.int64))
-    return with_minima(runs, minima.facts)
 
 
 def cross_axes(axes: Mapping[str, Floats], fixed: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:

@@ -35,8 +35,13 @@ TUNING_STARTS = 8
 # What the keys mean that a spec.toml lacks which nagbench wrote before they existed: a tuning was one sequence of trials, each
 # on every start, and nothing was scored apart. Such a file has all the keys of its time.
 _EARLIER: dict[str, Any] = {
-    "replicates": 1, "sequence": 0, "textbook": False, "finalists": 0, "held_out": 0, "moved": 0,
-}  # fmt: skip
+    "replicates": 1,
+    "sequence": 0,
+    "textbook": False,
+    "finalists": 0,
+    "held_out": 0,
+    "moved": 0,
+}
 _KEYS_OF_EARLIER = frozenset(
     (
         "name",
@@ -54,8 +59,13 @@ _KEYS_OF_EARLIER = frozenset(
 )
 
 DEFAULT_PROBLEMS = (
-    "bowl", "rosenbrock", "rosenbrock-10", "ill-conditioned-1e2", "ill-conditioned-1e4", "ill-conditioned-1e6",
-)  # fmt: skip
+    "bowl",
+    "rosenbrock",
+    "rosenbrock-10",
+    "ill-conditioned-1e2",
+    "ill-conditioned-1e4",
+    "ill-conditioned-1e6",
+)
 
 DEFAULT_OPTIMIZERS = ("gradient-descent", "momentum", "nesterov", "rmsprop", "adam")
 

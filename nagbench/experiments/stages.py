@@ -63,7 +63,7 @@ def with_deadline(listener: Progress, deadline: Deadline | None) -> Progress:
 
 class _Within(Progress):
     def __init__(self, listener: Progress, deadline: Deadline) -> None:
-        self.stage, self.advance, self.warn = listener.stage, listener.advance, listener.warn  # type: ignore[method-assign]
+        vars(self).update(stage=listener.stage, advance=listener.advance, warn=listener.warn)
         self._listener, self._deadline = listener, deadline
 
     def pulse(self) -> None:
@@ -146,7 +146,7 @@ def follow_up(store: Store, spec: Spec, cells: Mapping[str, Cell], listener: Pro
         if spec.curves:
             _trace(store, cells, outcomes, fingerprints, listener)
         if spec.timing:
-            _time(store, spec, cells, outcomes, fingerprints, listener)
+            _time(store, spec, cells, outcomes, listener)
 
 
 def _known(store: Store, kind: str, *columns: str) -> set[tuple[Any, ...]]:
@@ -167,9 +167,14 @@ def _predict(store: Store, chosen: Mapping[str, Cell], fingerprints: Mapping[str
         problem, method = batch.problem, Optimizer(batch.method, cell.hyperparameters)
         for tolerance in cell.tolerances:
             count = predict_iterations(
-                problem, method, cell.measure, tolerance, cell.budget, relative=cell.relative,
+                problem,
+                method,
+                cell.measure,
+                tolerance,
+                cell.budget,
+                relative=cell.relative,
                 start=start_of(problem, cell.start),
-            )  # fmt: skip
+            )
             rows.append(
                 {"cell": key, "fingerprint": fingerprints[key], "tolerance": tolerance, "predicted_iterations": count}
             )
@@ -209,14 +214,7 @@ def _trace_cell(cell: Cell, listener: Progress) -> Traced | None:
         return None
 
 
-def _time(
-    store: Store,
-    spec: Spec,
-    chosen: Mapping[str, Cell],
-    ends: pd.DataFrame,
-    fingerprints: Mapping[str, str],
-    listener: Progress,
-) -> None:
+def _time(store: Store, spec: Spec, chosen: Mapping[str, Cell], ends: pd.DataFrame, listener: Progress) -> None:
     known = {
         row[:4]
         for row in _known(store, "timings", "machine", "iterations", "repeats", "error")

@@ -65,17 +65,21 @@ class Method:
     name
         The name.
     update
-        ``update(k, gradient, iterate, query, slots, hyper)``, the update of iteration k from 0. It consumes the
-        gradient, which was taken at ``query``, moves ``iterate``, and keeps its state in ``slots``. With
-        ``look_ahead`` it writes the next point to ``query``; without, ``query`` is ``iterate``.
+        ``update(k, gradient, iterate, y, state, hyper)``, the update of iteration k from 0. It consumes the
+        gradient, which was taken at ``y``, moves ``iterate``, and keeps what it remembers in ``state``. With
+        ``look_ahead`` it writes the next point to ``y``; without, ``y`` is ``iterate``.
     hyperparameters
         The hyperparameters in the order in which ``hyper`` holds them.
     slots
-        The number of vectors of its state, the rows of the argument ``slots``, which are zero at first.
+        The number of vectors of its state, the rows of the argument ``state``, which are zero at first.
     look_ahead
         Whether the gradient is taken at another point than the iterate.
     autonomous
         Whether the update does not depend on k.
+    settled
+        The update that it becomes for large k, if that is linear and does not depend on k: the linear theory is that of it.
+    period
+        The hyperparameter that says after how many iterations the update repeats itself, if it depends on k in no other way.
     tested_at
         The point at which the measure is tested, for readers.
     source
@@ -87,7 +91,7 @@ class Method:
     library
         The library that implements it.
     observe
-        ``observe(k, f, iterate, query, slots, hyper)``, for algorithms that need the value of f. It is called at the
+        ``observe(k, f, iterate, y, state, hyper)``, for algorithms that need the value of f. It is called at the
         beginning of iteration k, before the gradient is taken, with f at ``iterate``, which it does not change.
     next_momentum
         Whether ``hyper`` has one number more, the momentum of iteration k + 1.
@@ -119,7 +123,7 @@ class Method:
         Further modules whose source decides results.
     asks
         Whether the update asks for values, gradients and proximal points itself: it is then
-        ``update(k, oracle, gradient, iterate, query, slots, hyper)``, its oracle is used by the functions of
+        ``update(k, oracle, gradient, iterate, y, state, hyper)``, its oracle is used by the functions of
         `nagbench.core.asking`, and ``gradient`` is memory for n numbers.
     composite
         Whether an update that asks takes proximal steps, so that it runs on composite problems.
@@ -139,6 +143,8 @@ class Method:
     slots: int = 0
     look_ahead: bool = False
     autonomous: bool = True
+    settled: Update | None = None
+    period: str = ""
     tested_at: str = "x"
     source: str = ""
     summary: str = ""
@@ -358,18 +364,18 @@ class _SessionUpdate:
         self._step: Step | None = None
         self._gradient: Floats | None = None
 
-    def __call__(self, k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+    def __call__(self, k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
         if k == 0 or self._step is None or self._gradient is None:
             before = now()
-            self._gradient, self._step = gradient, self._begin(gradient, iterate, query, slots, hyper)
+            self._gradient, self._step = gradient, self._begin(gradient, iterate, y, state, hyper)
             self.begun += now() - before
         elif gradient is not self._gradient:
             self._gradient[:] = gradient
         self._step(hyper)
 
-    def _begin(self, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> Step:
+    def _begin(self, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> Step:
         session = cast(Session, self._algorithm.session)
         if not self._algorithm.contextual:
             return session(iterate, gradient, hyper)
         blocks = self._blocks or ((iterate.size,),)
-        return session(iterate, gradient, hyper, RunContext(query, slots[0] if len(slots) else gradient, blocks))
+        return session(iterate, gradient, hyper, RunContext(y, state[0] if len(state) else gradient, blocks))

@@ -17,7 +17,7 @@ from nagbench.core.discovery import (
     leave_out,
     marked_objects,
     modules_of,
-    plugins_beside,
+    untaken_plugins,
 )
 from nagbench.core.errors import UsageError, unknown_name
 from nagbench.core.remote import REMOTE_LOADER
@@ -37,6 +37,8 @@ def method(
     slots: int = 0,
     look_ahead: bool = False,
     autonomous: bool = True,
+    settled: Update | None = None,
+    period: str = "",
     tested_at: str = "x",
     source: str = "",
     theory: Theory | None = None,
@@ -55,7 +57,7 @@ def method(
     ----------
     name
         The name of the algorithm.
-    hyperparameters, slots, look_ahead, autonomous, tested_at, source, theory
+    hyperparameters, slots, look_ahead, autonomous, settled, period, tested_at, source, theory
         What the algorithm declares; see `Method`.
     observe, next_momentum, asks, composite, needs_minimum, finite_sum, row_slots, blocks
         Further declarations.
@@ -70,7 +72,7 @@ def method(
     >>> import nagbench
     >>> from nagbench import Hyperparameter
     >>> @nagbench.method("plain", hyperparameters={"step_size": Hyperparameter(default=0.1)})
-    ... def plain(k, gradient, iterate, query, slots, hyper):
+    ... def plain(k, gradient, iterate, y, state, hyper):
     ...     '''x ← x − s·∇f(x).'''
     ...     for i in range(iterate.size):
     ...         iterate[i] -= hyper[0] * gradient[i]
@@ -79,13 +81,15 @@ def method(
     """
 
     def register(update: Update) -> Update:
-        update.__method__ = Method(  # type: ignore[attr-defined]
+        vars(update)["__method__"] = Method(
             name=name,
             update=update,
             hyperparameters=hyperparameters,
             slots=slots,
             look_ahead=look_ahead,
             autonomous=autonomous,
+            settled=settled,
+            period=period,
             tested_at=tested_at,
             source=source,
             summary=(inspect.getdoc(update) or "").partition("\n")[0],
@@ -121,9 +125,9 @@ def proximal_form(smooth: Update, *, slots: int = 0) -> Callable[[Asking], Askin
     """
 
     def register(update: Asking) -> Asking:
-        known: Method = smooth.__method__  # type: ignore[attr-defined]
+        known: Method = vars(smooth)["__method__"]
         form = replace(known, update=update, slots=slots, observe=None, asks=True, composite=True)
-        smooth.__method__ = replace(known, proximal=form)  # type: ignore[attr-defined]
+        vars(smooth)["__method__"] = replace(known, proximal=form)
         return update
 
     return register
@@ -145,7 +149,7 @@ def library_algorithms() -> Mapping[str, Method]:
 @functools.cache
 def optimizer_plugins() -> Mapping[str, Plugin]:
     """Return the algorithms that installed packages register by entry points; nothing of them is imported."""
-    return plugins_beside("nagbench.optimizers", {*algorithms(), *library_algorithms()})
+    return untaken_plugins("nagbench.optimizers", {*algorithms(), *library_algorithms()})
 
 
 @functools.cache

@@ -19,7 +19,7 @@ _FLAGS = (
     "look_ahead", "autonomous", "next_momentum", "contextual", "blocks", "matrices", "asks", "composite", "needs_minimum",
     "finite_sum", "row_slots",
 )  # fmt: skip
-_FUNCTIONS = ("update", "session", "driver", "observe", "theory", "refuses")
+_FUNCTIONS = ("update", "settled", "session", "driver", "observe", "theory", "refuses")
 
 
 class MethodReference(Reference):
@@ -65,7 +65,9 @@ message_type(Hyperparameter)
 def describe_method(method: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return what is declared of an algorithm, and the names of the functions that it has."""
     facts: dict[str, Any] = {"slots": int(method.slots)}
-    facts |= {fact: str(getattr(method, fact)) for fact in ("name", "tested_at", "source", "summary", "library")}
+    facts |= {
+        fact: str(getattr(method, fact)) for fact in ("name", "period", "tested_at", "source", "summary", "library")
+    }
     facts |= {fact: bool(getattr(method, fact)) for fact in _FLAGS}
     facts |= {fact: tuple(map(str, getattr(method, fact))) for fact in ("distributions", "modules")}
     facts["aliases"] = {str(theirs): str(ours) for theirs, ours in method.aliases.items()}

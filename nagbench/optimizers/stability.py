@@ -1,15 +1,17 @@
 """Linear theory on quadratics: iteration matrices, asymptotic rates and the largest stable step size.
 
-On f(x) = ½λx² an algorithm that is linear and autonomous maps its whole state (iterate, query and slots) by one matrix
+On f(x) = ½λx² an algorithm that is linear and autonomous maps x, y and the vectors of its state by one matrix
 T_λ. The matrix is computed by applying the update to unit vectors, so the theory holds for every such algorithm, a
-user's included, and nothing is derived by hand. The state of a library's algorithm cannot be seen. Its runs are
-observed instead, and the recurrence that its iterates obey, if there is one, takes the place of the matrix. Tests
-compare the results with the closed forms of the literature.
+user's included, and nothing is derived by hand. An update that repeats itself after some iterations has the product of
+their matrices, and one that becomes linear and autonomous in the long run the matrix of what it becomes. The state of a
+library's algorithm cannot be seen. Its runs are observed instead, and the recurrence that its iterates obey, if there is
+one, takes the place of the matrix. Tests compare the results with the closed forms of the literature.
 """
 
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -21,7 +23,7 @@ from nagbench.problems.problem import Floats
 
 MatrixFunction = Callable[[Floats], Floats]
 
-# The iteration at which an update is probed; 0 might initialize something.
+# The iteration at which an update is probed first; 0 might initialize something.
 _PROBED_ITERATION = 1
 # The relative error up to which numbers count as equal.
 _EQUAL = 1e-9
@@ -51,9 +53,10 @@ def iteration_matrices(optimizer: Optimizer, eigenvalues: Floats) -> Floats | No
     Returns
     -------
     array of shape (m, d, d) or None
-        The matrices on states (iterate, query, slots), the query only with look-ahead; for an algorithm of a library
-        on the last two iterates. None if the algorithm is not linear, depends on the iteration or on f, or follows a
-        schedule.
+        The matrices on (x, y, state), with y only for look-ahead; for an algorithm of a library
+        on the last two iterates. Those of ``period`` iterations where an algorithm has a period, and those of ``settled``
+        where it has that. None if the algorithm is not linear, otherwise depends on the iteration, depends on f, or
+        follows a schedule.
 
     Examples
     --------
@@ -76,7 +79,13 @@ def _matrix_function(optimizer: Optimizer) -> MatrixFunction | None:
         return None if coefficients is None else functools.partial(_companion_matrices, coefficients)
     matrices = functools.partial(_matrices, optimizer)
     sample = _SAMPLE / optimizer.hyperparameters.get("step_size", 1.0)
-    return matrices if algorithm.autonomous and _is_linear(optimizer, matrices(sample), sample) else None
+    known = algorithm.autonomous or algorithm.settled is not None or algorithm.period
+    return matrices if known and _is_linear(optimizer, matrices(sample), sample) else None
+
+
+def _period(optimizer: Optimizer) -> int:
+    """Return the number of iterations after which the update of an optimizer repeats itself."""
+    return math.ceil(optimizer.hyperparameters[optimizer.method.period]) if optimizer.method.period else 1
 
 
 def _fit_recurrence(optimizer: Optimizer) -> Floats | None:
@@ -102,10 +111,10 @@ def _fit_recurrence(optimizer: Optimizer) -> Floats | None:
 def _observe_runs(optimizer: Optimizer, eigenvalues: Floats, start: float) -> Floats:
     """Return the iterates of all modes, shape (iterations + 1, m), from one run in m dimensions."""
     update, iterate = make_update(optimizer.method), np.full(eigenvalues.size, start)
-    gradient, slots, path = np.zeros_like(iterate), np.zeros((1, iterate.size)), [iterate.copy()]
+    gradient, state, path = np.zeros_like(iterate), np.zeros((1, iterate.size)), [iterate.copy()]
     for k in range(_OBSERVED):
         gradient[:] = eigenvalues * iterate
-        update(k, gradient, iterate, iterate, slots, optimizer.hyper)
+        update(k, gradient, iterate, iterate, state, optimizer.hyper)
         path.append(iterate.copy())
     return np.array(path)
 
@@ -126,20 +135,21 @@ def _matrices(optimizer: Optimizer, eigenvalues: Floats) -> Floats:
 
 
 def _iterate(optimizer: Optimizer, states: Floats, eigenvalues: Floats) -> Floats:
-    """Make one iteration of all modes at once, as the coordinates of one x. Shape (d, m) → (d, m)."""
+    """Make the iterations of a period of all modes at once, as the coordinates of one x. Shape (d, m) → (d, m)."""
     algorithm = optimizer.method
     iterate = states[0].copy()
-    query = states[1].copy() if algorithm.look_ahead else iterate
-    slots = np.zeros((max(algorithm.slots, 1), iterate.size))
-    slots[: algorithm.slots] = states[len(states) - algorithm.slots :]
+    y = states[1].copy() if algorithm.look_ahead else iterate
+    state = np.zeros((max(algorithm.slots, 1), iterate.size))
+    state[: algorithm.slots] = states[len(states) - algorithm.slots :]
     try:
         with np.errstate(all="ignore"):
-            update = make_update(algorithm)
-            update(_PROBED_ITERATION, eigenvalues * query, iterate, query, slots, optimizer.hyper)
+            update = algorithm.settled or make_update(algorithm)
+            for k in range(_PROBED_ITERATION, _PROBED_ITERATION + _period(optimizer)):
+                update(k, eigenvalues * y, iterate, y, state, optimizer.hyper)
     except (ArithmeticError, ValueError):
         # For example the root of a negative number: the algorithm is not linear.
         return np.full_like(states, np.nan)
-    return np.vstack([iterate, *([query] if algorithm.look_ahead else []), slots[: algorithm.slots]])
+    return np.vstack([iterate, *([y] if algorithm.look_ahead else []), state[: algorithm.slots]])
 
 
 def _is_linear(optimizer: Optimizer, matrices: Floats, eigenvalues: Floats) -> bool:
@@ -155,9 +165,9 @@ def _is_linear(optimizer: Optimizer, matrices: Floats, eigenvalues: Floats) -> b
 
 
 def spectral_radii(optimizer: Optimizer, eigenvalues: Floats) -> Floats | None:
-    """Compute the spectral radius of T_λ for several eigenvalues λ, shape (m,); None where `iteration_matrices` is None."""
+    """Compute the spectral radius of an iteration for several eigenvalues λ, shape (m,); None where there is no T_λ."""
     matrices = iteration_matrices(optimizer, eigenvalues)
-    return None if matrices is None else _radii(matrices)
+    return None if matrices is None else _radii(matrices) ** (1.0 / _period(optimizer))
 
 
 def _radii(matrices: Floats) -> Floats:

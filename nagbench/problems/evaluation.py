@@ -88,9 +88,15 @@ def prox_points(prox: Any, problem: Any, step: float, points: Any, out: Any) -> 
     """Write the proximal point of every row of ``points`` to the same row of ``out``; ``prox`` is an entry."""
     for i in range(points.shape[0]):
         prox(
-            points.shape[1], pointer(points[i]), step, problem.data.size, pointer(problem.data), problem.shape.size,
-            pointer(problem.shape), pointer(out[i]),
-        )  # fmt: skip
+            points.shape[1],
+            pointer(points[i]),
+            step,
+            problem.data.size,
+            pointer(problem.data),
+            problem.shape.size,
+            pointer(problem.shape),
+            pointer(out[i]),
+        )
 
 
 @functools.cache

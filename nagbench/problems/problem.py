@@ -23,6 +23,9 @@ Ints = NDArray[np.int64]
 Kernel = Callable[..., Any]
 
 KINDS = ("quadratic", "convex", "nonconvex")
+# The facts that are numbers, and those that are arrays; each may be None, but for the start.
+NUMBERS = ("minimum", "smoothness", "strong_convexity")
+ARRAYS = ("start", "minimizers", "spectrum", "eigenvectors", "domain", "stationary_points")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -248,10 +251,15 @@ class Problem:
     def _repr_html_(self) -> str:
         """Return what is known, as a table for a notebook."""
         known = {
-            "family": self.family, "dimension": self.dimension, "kind": self.kind, "minimum f*": self.minimum,
-            "smoothness L": self.smoothness, "strong convexity μ": self.strong_convexity, "condition κ": self.condition,
+            "family": self.family,
+            "dimension": self.dimension,
+            "kind": self.kind,
+            "minimum f*": self.minimum,
+            "smoothness L": self.smoothness,
+            "strong convexity μ": self.strong_convexity,
+            "condition κ": self.condition,
             "source": self.source,
-        }  # fmt: skip
+        }
         return notebook.facts_as_html(self.name, known)
 
     def plot(self, ax: Axes | None = None) -> Axes:

@@ -14,12 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from nagbench.core.errors import UsageError
 from nagbench.problems.curvature import Curvature
 from nagbench.problems.landscape import mask_nonfinite, resample
-from nagbench.problems.problem import Floats, Problem
+from nagbench.problems.problem import ARRAYS, NUMBERS, Floats, Problem
 
 # A problem of more coordinates is stored without its points: start, minimizers, domain and spectrum.
 MOST_COORDINATES = 10_000
-_ARRAYS = ("start", "minimizers", "spectrum", "domain", "stationary_points")
-_NUMBERS = ("minimum", "smoothness", "strong_convexity")
+_ARRAYS = tuple(name for name in ARRAYS if name != "eigenvectors")
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,17 +113,28 @@ def facts_of(
     """
     small = problem.dimension <= MOST_COORDINATES
     facts: dict[str, Any] = {name: getattr(problem, name) for name in ("name", "family", "kind", "source", "dimension")}
-    facts |= {name: _number(getattr(problem, name)) for name in _NUMBERS}
+    facts |= {name: _number(getattr(problem, name)) for name in NUMBERS}
     facts |= {name: _finite(getattr(problem, name)) if small else None for name in _ARRAYS}
     facts["values"] = [_number(value) for value in values] if small else []
-    facts["curvature"] = None if curvature is None else {
-        "place": curvature.place, "smoothness": curvature.smoothness, "strong_convexity": curvature.strong_convexity,
-        "spectrum": _finite(curvature.spectrum) if small and curvature.estimated else None,
-    }  # fmt: skip
-    facts["heights"] = None if heights is None else {
-        # Nine digits are more than any picture shows.
-        "box": heights.box.tolist(), "values": [[_number(value, 9) for value in row] for row in heights.values.tolist()],
-    }  # fmt: skip
+    facts["curvature"] = (
+        None
+        if curvature is None
+        else {
+            "place": curvature.place,
+            "smoothness": curvature.smoothness,
+            "strong_convexity": curvature.strong_convexity,
+            "spectrum": _finite(curvature.spectrum) if small and curvature.estimated else None,
+        }
+    )
+    facts["heights"] = (
+        None
+        if heights is None
+        else {
+            # Nine digits are more than any picture shows.
+            "box": heights.box.tolist(),
+            "values": [[_number(value, 9) for value in row] for row in heights.values.tolist()],
+        }
+    )
     return json.dumps(facts, allow_nan=False)
 
 
@@ -187,10 +197,14 @@ def problem_of_facts(text: str) -> tuple[RecordedProblem, list[float | None]]:
         if arrays["domain"] is not None and arrays["domain"].shape != (facts.dimension, 2):
             raise UsageError("its domain has another dimension")
         problem = RecordedProblem(
-            **{name: getattr(facts, name) for name in ("name", "family", "kind", "source", *_NUMBERS)},
-            **arrays, value_kernel=_no_code, gradient_kernel=_no_code, engine="python",
-            curvature=_curvature(facts), heights=_heights(facts.heights),
-        )  # fmt: skip
+            **{name: getattr(facts, name) for name in ("name", "family", "kind", "source", *NUMBERS)},
+            **arrays,
+            value_kernel=_no_code,
+            gradient_kernel=_no_code,
+            engine="python",
+            curvature=_curvature(facts),
+            heights=_heights(facts.heights),
+        )
     except ValidationError as error:
         raise UsageError(f"the stored facts of a problem cannot be read: {error.errors()[0]['msg']}") from None
     except (ValueError, TypeError) as error:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from nagbench.core import provenance
-from nagbench.core.discovery import Plugin, import_object, leave_out, marked_objects, plugins_beside
+from nagbench.core.discovery import Plugin, import_object, leave_out, marked_objects, untaken_plugins
 from nagbench.core.errors import UsageError, one_line, truncate, unknown_name
 from nagbench.core.here import any_here
 from nagbench.core.remote import REMOTE_LOADER
@@ -82,7 +82,7 @@ def family(build: Build) -> Build:
     >>> parabola(scale=3.0).value([2.0])
     12.0
     """
-    build.__family__ = Family(build.__name__.replace("_", "-"), build)  # type: ignore[attr-defined]
+    vars(build)["__family__"] = Family(build.__name__.replace("_", "-"), build)
     return build
 
 
@@ -106,7 +106,7 @@ def adapter(name: str) -> Callable[[Callable[[str], Family]], Callable[[str], Fa
     """Register a function that makes the families of the problems named ``name:…``; see `Adapter`."""
 
     def register(make: Callable[[str], Family]) -> Callable[[str], Family]:
-        make.__adapter__ = Adapter(name, make)  # type: ignore[attr-defined]
+        vars(make)["__adapter__"] = Adapter(name, make)
         return make
 
     return register
@@ -127,7 +127,7 @@ def adapters() -> Mapping[str, Adapter]:
 @functools.cache
 def problem_plugins() -> Mapping[str, Plugin]:
     """Return the families and suites that installed packages register by entry points; nothing of them is imported."""
-    return plugins_beside("nagbench.problems", {*families(), *adapters()})
+    return untaken_plugins("nagbench.problems", {*families(), *adapters()})
 
 
 def _family_plugins() -> dict[str, Plugin]:

@@ -17,13 +17,11 @@ from nagbench.core.canonical import canonical
 from nagbench.core.messages import register
 from nagbench.core.remote import Reference, UserCode, remote_call
 from nagbench.problems import evaluation
-from nagbench.problems.problem import Floats, Ints, Kernel, Problem
+from nagbench.problems.problem import ARRAYS, NUMBERS, Floats, Ints, Kernel, Problem
 from nagbench.problems.registry import build_problem
 
 # The first request holds few points; each further one grows as long as requests take less than the given seconds.
 _FIRST, _GROWTH, _SECONDS = 4, 8, 0.05
-_NUMBERS = ("minimum", "smoothness", "strong_convexity")
-_ARRAYS = ("start", "minimizers", "spectrum", "eigenvectors", "domain", "stationary_points")
 _TEXTS = ("name", "family", "kind", "source", "engine")
 
 
@@ -80,10 +78,14 @@ def remote_problem(label: str, family: str, parameters: Mapping[str, Any], facts
     reference = ProblemReference(key, UserCode(f"problem {known['name']}", spec))
     value, gradient = _kernels(reference)
     return RemoteProblem(
-        **known, **_nonsmooth_kernels(reference, nonsmooth), parameters=dict(parameters),
-        value_kernel=value, gradient_kernel=gradient, reference=reference,
+        **known,
+        **_nonsmooth_kernels(reference, nonsmooth),
+        parameters=dict(parameters),
+        value_kernel=value,
+        gradient_kernel=gradient,
+        reference=reference,
         metrics={name: functools.partial(metric, reference, name) for name in metrics},
-    )  # fmt: skip
+    )
 
 
 def _kernels(problem: ProblemReference) -> tuple[Kernel, Kernel]:
@@ -130,8 +132,8 @@ register(ProblemReference, attrgetter("key"), tag=Problem.__name__)
 @remote_call()
 def describe_problem(problem: Any) -> tuple[dict[str, Any], tuple[str, ...], tuple[str, ...]]:
     """Return the facts of a problem, the names of its metrics, and the kernels of its nonsmooth part."""
-    facts: dict[str, Any] = {name: _optional(float, getattr(problem, name)) for name in _NUMBERS}
-    facts |= {name: _optional(_floats, getattr(problem, name)) for name in _ARRAYS}
+    facts: dict[str, Any] = {name: _optional(float, getattr(problem, name)) for name in NUMBERS}
+    facts |= {name: _optional(_floats, getattr(problem, name)) for name in ARRAYS}
     facts |= {name: str(getattr(problem, name)) for name in _TEXTS}
     facts |= {"row_count": int(problem.row_count), "given": dict(problem.given)}
     facts["blocks"] = tuple(tuple(map(int, shape)) for shape in problem.blocks)

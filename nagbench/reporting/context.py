@@ -24,6 +24,7 @@ from nagbench.experiments.results import SCORES, Results
 from nagbench.experiments.selection import select_best_trials
 from nagbench.reporting.figures.style import LineStyle, assign_styles
 from nagbench.reporting.html.ids import Ids
+from nagbench.validation.certified_runs import StoredCase, read_cases
 from nagbench.validation.equivalence.certificate import Certificate
 from nagbench.validation.equivalence.groups import algorithm_of
 from nagbench.validation.equivalence.reading import read
@@ -64,6 +65,8 @@ class ReportContext:
         The sections that are shown; all if empty.
     pair : tuple of Results, optional
         The results of two directories, to be compared.
+    worst_cases : tuple of StoredCase or str
+        The worst cases of ``nagbench certify`` in the directories; a string says why some cannot be read.
     """
 
     runs: pd.DataFrame
@@ -79,6 +82,7 @@ class ReportContext:
     title: str = ""
     sections: tuple[str, ...] = ()
     pair: tuple[Results, Results] | None = None
+    worst_cases: tuple[StoredCase | str, ...] = ()
 
     @functools.cached_property
     def manifest(self) -> dict[str, Any]:
@@ -249,11 +253,12 @@ def build_context(*sweeps: Results) -> ReportContext:
     """
     first = sweeps[0]
     certificates = tuple(found for sweep in sweeps if (found := _read_certificate(sweep)) is not None)
+    worst_cases = tuple(case for sweep in sweeps for case in _read_worst_cases(sweep))
     manifests, missing = [dict(sweep.manifest) for sweep in sweeps], sum(sweep.missing for sweep in sweeps)
     if len(sweeps) == 1:
         return ReportContext(
             first.runs, first.timings, first.curves, manifests, missing, first.plan, certificates=certificates,
-            recorded=first.recorded, scores=first.scores,
+            recorded=first.recorded, scores=first.scores, worst_cases=worst_cases,
         )  # fmt: skip
     runs = _concatenate([sweep.runs for sweep in sweeps])
     kept = runs.drop_duplicates([name for name in _RUN_KEYS if name in runs], ignore_index=True)
@@ -270,7 +275,17 @@ def build_context(*sweeps: Results) -> ReportContext:
         join_recorded(sweep.recorded for sweep in sweeps),
         _concatenate([sweep.scores for sweep in sweeps]),
         pair=(sweeps[0], sweeps[1]) if len(sweeps) == 2 else None,
+        worst_cases=worst_cases,
     )
+
+
+def _read_worst_cases(sweep: Results) -> Sequence[StoredCase | str]:
+    """Return the certified worst cases in the sweep's directory, or why they cannot be read."""
+    try:
+        return read_cases(sweep.store.folder)
+    except UsageError as error:
+        sweep.store.warn(str(error))
+        return [str(error)]
 
 
 def _read_certificate(sweep: Results) -> Certificate | str | None:

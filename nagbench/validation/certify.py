@@ -65,11 +65,11 @@ class WorstCase:
     @property
     def verdict(self) -> str:
         """Say whether the published bound holds and is tight, and whether the measured value is what was certified."""
-        if self.measured > self.certified * (1.0 + 1e-3) + 1e-6:
+        if exceeds(self.measured, self.certified):
             return "the measured value exceeds the certified worst case"
         if math.isnan(self.published):
             return "no published bound for these hyperparameters"
-        if self.certified > self.published * (1.0 + 1e-4) + 1e-6:
+        if exceeds(self.certified, self.published):
             return "the published bound is exceeded"
         return (
             "the published bound is tight"
@@ -78,10 +78,21 @@ class WorstCase:
         )
 
 
+def exceeds(value: float, bound: float, size: float = 1.0) -> bool:
+    """Return whether a value is larger than a bound by more than the solver's error: 1e-4 of it, and 1e-6 of the size."""
+    return value > bound * (1.0 + 1e-4) + 1e-6 * size
+
+
 def certify(
-    text: str, iterations: int, function_class: str | None = None, *, L: float = 1.0, mu: float = 0.1,
-    measure: str = "value", start: str = "distance",
-) -> WorstCase:  # fmt: skip
+    text: str,
+    iterations: int,
+    function_class: str | None = None,
+    *,
+    L: float = 1.0,
+    mu: float = 0.1,
+    measure: str = "value",
+    start: str = "distance",
+) -> WorstCase:
     """Compute the exact worst case of an optimizer over a class of functions.
 
     Parameters
@@ -122,11 +133,14 @@ def certify(
     script = linear_script(optimizer, iterations, chosen == "composite")
     certified, found = _solve(script, chosen, L, constant, measure, start)
     instance = Instance(
-        smoothness=L, strong_convexity=constant, distance=1.0 if start == "distance" else 0.0,
+        smoothness=L,
+        strong_convexity=constant,
+        distance=1.0 if start == "distance" else 0.0,
         height={"distance": 0.5 * L, "height": 1.0, "both": 1.0}[start],
         step=float(optimizer.hyperparameters.get("step_size", math.nan)) * L,
-        momentum=float(optimizer.hyperparameters.get("momentum", 0.0)), given=optimizer.hyperparameters,
-    )  # fmt: skip
+        momentum=float(optimizer.hyperparameters.get("momentum", 0.0)),
+        given=optimizer.hyperparameters,
+    )
     published = published_bound(name, instance, iterations, measure, start, composite=chosen == "composite")
     worst = None
     if found is not None:
@@ -299,8 +313,15 @@ def _subgradient(h: Any, coefficients: Floats, answers: list[Any]) -> Any:
 def table_of(found: WorstCase) -> Mapping[str, object]:
     """Return the outcome as a row of a table."""
     return {
-        "optimizer": found.optimizer, "class": found.function_class, "L": found.L, "mu": found.mu, "N": found.iterations,
-        "measure": found.measure, "start": found.start, "certified": found.certified,
+        "optimizer": found.optimizer,
+        "class": found.function_class,
+        "L": found.L,
+        "mu": found.mu,
+        "N": found.iterations,
+        "measure": found.measure,
+        "start": found.start,
+        "certified": found.certified,
         "published": None if math.isnan(found.published) else found.published,
-        "measured": None if math.isnan(found.measured) else found.measured, "verdict": found.verdict,
-    }  # fmt: skip
+        "measured": None if math.isnan(found.measured) else found.measured,
+        "verdict": found.verdict,
+    }

@@ -59,9 +59,12 @@ def extract(triplets: list[Any], least: Any, first: Any) -> WorstFunction:
 def worst_entry(found: WorstFunction, *, smoothness: float, strong_convexity: float, source: str) -> dict[str, Any]:
     """Return a worst function as an entry of a suite, of the family ``interpolated``."""
     parameters: dict[str, Any] = {
-        "points": found.points.tolist(), "gradients": found.gradients.tolist(), "values": found.values.tolist(),
-        "smoothness": float(smoothness), "strong_convexity": float(strong_convexity),
-    }  # fmt: skip
+        "points": found.points.tolist(),
+        "gradients": found.gradients.tolist(),
+        "values": found.values.tolist(),
+        "smoothness": float(smoothness),
+        "strong_convexity": float(strong_convexity),
+    }
     return {"family": "interpolated", "parameters": parameters, "source": source}
 
 

@@ -14,9 +14,9 @@ from hypothesis.extra.numpy import arrays
 from made_tables import work_of
 
 from nagbench.analysis.statistics import (
-    alike,
     critical_difference,
     friedman,
+    indistinguishable_groups,
     mean_ranks,
     median_interval,
     medians,
@@ -109,11 +109,11 @@ def test_too_few_to_mean_anything_is_said(problems, methods, why):
     assert bool(row["enough"]) == (why == "")
 
 
-def test_alike_groups_are_the_largest_ones():
+def test_indistinguishable_groups_are_the_largest_ones():
     means = pd.DataFrame({"method": list("abcd"), "mean_rank": [1.0, 1.8, 2.5, 4.0]})
-    assert alike(means, 1.0) == [["a", "b"], ["b", "c"]]
-    assert alike(means, 3.0) == [["a", "b", "c", "d"]]
-    assert alike(means, 0.1) == []
+    assert indistinguishable_groups(means, 1.0) == [["a", "b"], ["b", "c"]]
+    assert indistinguishable_groups(means, 3.0) == [["a", "b", "c", "d"]]
+    assert indistinguishable_groups(means, 0.1) == []
 
 
 @settings(deadline=None, max_examples=60)

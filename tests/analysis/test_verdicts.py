@@ -38,6 +38,7 @@ def _tables(counts, half=None, problem="p", mode="tuned", moved=None):
                 shown = r == 0 and j == 3
                 run = {
                     "trial": 4 * r + j,
+                    "cell": f"{problem} {variant} {4 * r + j}",
                     "start": 0,
                     "status": "converged",
                     "iterations": iterations,
@@ -135,7 +136,15 @@ def test_a_tuning_without_replicates_decides_nothing_and_given_settings_are_comp
         for s in range(5)
     ]
     runs = pd.DataFrame(rows).assign(
-        problem="p", oracle="exact", tolerance=1e-6, seed=0, trial=0, selected=True, residual=0.0, budget=1000
+        problem="p",
+        oracle="exact",
+        tolerance=1e-6,
+        seed=0,
+        trial=0,
+        selected=True,
+        residual=0.0,
+        budget=1000,
+        cell=[f"cell{i}" for i in range(len(rows))],
     )
     none = pd.DataFrame(
         columns=["problem", "variant", "mode", "trial", "oracle", "start", "seed", "tolerance", "status"]
@@ -157,6 +166,17 @@ def test_over_all_problems_it_takes_six(random):
         assert row["verdict"] == verdict
         assert row["reason"].startswith(f"a on {many}, b on 0, undecided on 0")
         assert row["low"] < 2.5 < row["high"]
+
+
+def test_a_problem_under_two_names_counts_once(random):
+    """The cells of both names have the same keys, as those of rosenbrock and of rosenbrock:dimension=2."""
+    counts = {name: _counts(random, mean) for name, mean in (("nesterov", 1000), ("momentum", 2000))}
+    runs, scores = (pd.concat(tables) for tables in zip(_tables(counts), _tables(counts, problem="q"), strict=True))
+    again = [table[table["problem"] == "p"].assign(problem="p again") for table in (runs, scores)]
+    table = verdicts(pd.concat([runs, again[0]]), pd.concat([scores, again[1]]), SPEC)
+    pd.testing.assert_frame_equal(table, verdicts(runs, scores, SPEC))
+    (headline,) = headlines(table, {name: name for name in counts})
+    assert "2 problems" in headline
 
 
 def test_how_many_more_seeds_would_decide():

@@ -120,7 +120,7 @@ def test_the_oracle_calls_in_one_piece_leave_the_gradient():
     for optimizer in ("nesterov", "fista-function-restart"):
         job = job_of(problem, optimizer)
         job.work.y[:] = [0.3, -2.0]
-        job.query(job.draws(job.batch.cells[0], 0)[0], 0, 7)
+        job.call_oracle(job.draws(job.batch.cells[0], 0)[0], 0, 7)
         np.testing.assert_array_equal(job.work.grad, problem.gradient([0.3, -2.0]))
 
 

@@ -1,5 +1,6 @@
 """Counting: first iterations, statuses, rises and rates, on both engines."""
 
+import inspect
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 import nagbench
 from nagbench.core.canonical import canonical
+from nagbench.engine import loop
 from nagbench.engine.batch_run import BatchRun, LoadedBatch
 from nagbench.engine.runner import count, point_digest, replay
 from nagbench.engine.single_run import make_cell
@@ -27,6 +29,10 @@ def batch(problem, method, settings_of_cells, **settings):
     return LoadedBatch(
         problem, optimizers[0].method, [make_cell(problem, optimizer, **settings) for optimizer in optimizers]
     )
+
+
+def test_the_arguments_of_a_count_have_its_parameters_names():
+    assert loop.CountArguments._fields == tuple(inspect.signature(loop.count).parameters)
 
 
 def test_each_of_several_tolerances_has_its_own_first_iteration(engine):

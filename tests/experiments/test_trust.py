@@ -124,10 +124,10 @@ def test_what_reading_needs_is_stored(alarmed):
 
 def test_theory_from_stored_data_is_that_of_the_closed_form(alarmed):
     """The heavy ball is stable up to s·L = 2(1 + m), and its rate on a quadratic is that of its roots."""
-    from nagbench.analysis.theory import beside
+    from nagbench.analysis.theory import theory_table
 
     loaded = nagbench.load(alarmed)
-    table = beside(loaded.runs, loaded.plan, loaded.recorded)
+    table = theory_table(loaded.runs, loaded.plan, loaded.recorded)
     theirs = table.merge(loaded.runs[["cell", "momentum", "optimizer"]].drop_duplicates()).query(
         "variant == 'minecode:heavy'"
     )

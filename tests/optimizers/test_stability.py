@@ -40,10 +40,65 @@ def test_the_edge_of_triple_momentum():
     assert edge == pytest.approx(2 * (1 + beta) / (1 + 2 * gamma), rel=1e-8)
 
 
+@pytest.mark.parametrize("m", [0.0, 0.5, 0.9])
+def test_the_edge_of_the_averaged_form_of_nesterovs_method(m):
+    edge = stability_limit(find_algorithm("ema-nesterov"), {"momentum": m})
+    assert edge == pytest.approx(EDGES["nesterov"](m) / (1 - m), rel=1e-8)
+
+
+def outer_radius(s, outer, m, inner):
+    """Nesterov's method on 1 − (1 − s)^H, by the roots of its characteristic polynomial; of one inner iteration."""
+    kept = 1 - outer * (1 - (1 - s) ** inner)
+    return np.abs(np.roots([1, -(1 + m) * kept, m * kept])).max() ** (1 / inner)
+
+
+@pytest.mark.parametrize(("outer", "m", "inner"), [(0.7, 0.9, 10), (1.0, 0.5, 3), (1.0, 0.0, 1), (1.9, 0.3, 4)])
+def test_the_edge_and_the_rate_of_nesterovs_method_around_others(outer, m, inner):
+    """A method of period H, against the characteristic polynomial of its outer iteration."""
+    values = {"outer_step_size": outer, "momentum": m, "inner_steps": inner}
+    for s in (0.05, 0.6, 1.4, 2.3):
+        rate = asymptotic_rate(nagbench.optimizer("outer-nesterov", step_size=s, **values), [1.0])
+        assert rate == pytest.approx(outer_radius(s, outer, m, inner), rel=1e-6)
+    edge = stability_limit(find_algorithm("outer-nesterov"), values)
+    below = np.linspace(1e-3, edge, 400)[:-1]
+    assert max(outer_radius(s, outer, m, inner) for s in below) < 1 < outer_radius(edge * (1 + 1e-6), outer, m, inner)
+
+
+@pytest.mark.parametrize("kappa", [10.0, 1e4])
+def test_the_rate_of_nesterovs_method_around_others_at_its_theory(kappa):
+    found = nagbench.optimizer("outer-nesterov", **find_algorithm("outer-nesterov").theory(kappa, 1.0))
+    rate = (1 - np.sqrt(1 - (1 - 1 / kappa) ** 10)) ** 0.1
+    assert asymptotic_rate(found, np.geomspace(1.0, kappa, 50)) == pytest.approx(rate, abs=1e-6)
+
+
+def schedule_free_size(s, m, iterations):
+    """|z| of Schedule-Free SGD on x²/2, written out from algorithm 1 of Defazio et al. 2024."""
+    x = z = 1.0
+    for t in range(1, iterations + 1):
+        z -= s * ((1 - m) * z + m * x)
+        x += (z - x) / t
+    return abs(z)
+
+
+@pytest.mark.parametrize("m", [0.0, 0.5, 0.9])
+def test_the_edge_of_schedule_free_is_where_long_runs_begin_to_grow(m):
+    edge = stability_limit(find_algorithm("schedule-free-sgd"), {"momentum": m})
+    assert edge == pytest.approx(2 / (1 - m), rel=1e-8)
+    for factor, grows in ((0.98, False), (1.02, True)):
+        assert (schedule_free_size(factor * edge, m, 4000) > schedule_free_size(factor * edge, m, 3800)) == grows
+
+
+def test_the_average_of_gradient_descent_is_as_stable_as_that():
+    assert stability_limit(find_algorithm("averaged-gradient-descent"), {}) == pytest.approx(2.0, rel=1e-8)
+    assert asymptotic_rate(nagbench.optimizer("averaged-gradient-descent", step_size=0.5), [1.0]) == 1.0
+
+
 LESSARD = {
     "gradient-descent": lambda kappa: (kappa - 1) / (kappa + 1),
     "momentum": lambda kappa: (np.sqrt(kappa) - 1) / (np.sqrt(kappa) + 1),
     "nesterov": lambda kappa: 1 - 1 / np.sqrt(kappa),
+    "ema-nesterov": lambda kappa: 1 - 1 / np.sqrt(kappa),
+    "qhm": lambda kappa: 1 - 1 / np.sqrt(kappa),
     "nesterov-quadratic-optimal": lambda kappa: 1 - 2 / np.sqrt(3 * kappa + 1),
     "triple-momentum": lambda kappa: 1 - 1 / np.sqrt(kappa),
 }

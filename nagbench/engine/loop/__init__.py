@@ -23,6 +23,7 @@ from nagbench.engine.loop.records import (
     SAMPLES,
     STALLED,
     VALUE,
+    CountArguments,
     Draws,
     Kernels,
     Measurement,
@@ -32,8 +33,8 @@ from nagbench.engine.loop.records import (
     StoppingRule,
     Trace,
     Workspace,
-)  # fmt: skip
-from nagbench.engine.loop.replaying import query, repeat_steps, replay
+)
+from nagbench.engine.loop.replaying import call_oracle, repeat_steps, replay
 
 __all__ = [
     "BLOW_UP",
@@ -50,6 +51,7 @@ __all__ = [
     "SAMPLES",
     "STALLED",
     "VALUE",
+    "CountArguments",
     "Draws",
     "Kernels",
     "Measurement",
@@ -59,14 +61,14 @@ __all__ = [
     "StoppingRule",
     "Trace",
     "Workspace",
+    "call_oracle",
     "count",
     "count_asking",
     "count_uninterrupted",
     "ignore",
     "next_event",
-    "query",
     "repeat_steps",
     "replay",
     "replay_asking",
     "safe_threshold",
-]  # fmt: skip
+]

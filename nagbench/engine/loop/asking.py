@@ -16,16 +16,24 @@ from nagbench.engine.loop.recording import (
     record_measure,
     record_sample,
     residual_of,
-)  # fmt: skip
+)
 from nagbench.engine.loop.records import CONVERGED, DISTANCE, GAP, RUNNING, VALUE
 from nagbench.optimizers.schedules import fill_hyperparameters, is_scheduled
 
 
 @jitable
 def oracle_of(
-    value: Any, gradient: Any, penalty: Any, prox: Any, problem: Any, n: int, row_count: int, rows: Any, noise: Any,
+    value: Any,
+    gradient: Any,
+    penalty: Any,
+    prox: Any,
+    problem: Any,
+    n: int,
+    row_count: int,
+    rows: Any,
+    noise: Any,
     tally: Any,
-) -> Any:  # fmt: skip
+) -> Any:
     """Return the oracle of one iteration, with these rows and this noise."""
     return Oracle(
         value, gradient, penalty, prox, n, problem.data.size, pointer(problem.data), problem.shape.size,
@@ -56,9 +64,16 @@ def mapping_norm(oracle: Any, x: Any, grad: Any, near: Any, step: float) -> floa
 def stationarity(whole: Any, x: Any, grad: Any, near: Any, step: float) -> float:
     """Return the norm of the gradient mapping with step size s, or for s = 0, of a smooth problem, ‖∇f(x)‖."""
     whole.gradient(
-        whole.n, pointer(x), whole.data_size, whole.data, whole.shape_size, whole.shape, whole.rows_size, whole.rows,
+        whole.n,
+        pointer(x),
+        whole.data_size,
+        whole.data,
+        whole.shape_size,
+        whole.shape,
+        whole.rows_size,
+        whole.rows,
         pointer(grad),
-    )  # fmt: skip
+    )
     return mapping_norm(whole, x, grad, near, step) if step > 0.0 else float(norm(whole.n, grad))
 
 
@@ -166,9 +181,17 @@ def count_asking(
             oracle = whole
             if sampled:
                 oracle = oracle_of(
-                    value, gradient, penalty, prox, problem, n, row_count, rows_of(k, draws, all_rows),
-                    noise_of(k, draws, memory[:0]), tally,
-                )  # fmt: skip
+                    value,
+                    gradient,
+                    penalty,
+                    prox,
+                    problem,
+                    n,
+                    row_count,
+                    rows_of(k, draws, all_rows),
+                    noise_of(k, draws, memory[:0]),
+                    tally,
+                )
             ask_once(k, update, oracle, work, hyper)
             now["work"] += tally[0]
             now["valued"] += tally[1]
@@ -208,7 +231,15 @@ def replay_asking(
                 fill_hyperparameters(k, schedule[0], hyper.size, pointer(given), pointer(hyper))
             if sampled:
                 oracle = oracle_of(
-                    value, gradient, penalty, prox, problem, n, row_count, rows_of(k, draws, all_rows),
-                    noise_of(k, draws, memory[:0]), memory[n:],
-                )  # fmt: skip
+                    value,
+                    gradient,
+                    penalty,
+                    prox,
+                    problem,
+                    n,
+                    row_count,
+                    rows_of(k, draws, all_rows),
+                    noise_of(k, draws, memory[:0]),
+                    memory[n:],
+                )
             ask_once(k, update, oracle, work, hyper)

@@ -14,7 +14,7 @@ from nagbench.engine.loop.memory import (
     save,
     view_problem,
     view_run,
-)  # fmt: skip
+)
 from nagbench.engine.loop.recording import (
     begin_run,
     distance_to_nearest,
@@ -25,7 +25,7 @@ from nagbench.engine.loop.recording import (
     record_measure,
     record_sample,
     residual_of,
-)  # fmt: skip
+)
 from nagbench.engine.loop.records import (
     BUDGET,
     CONVERGED,
@@ -38,12 +38,12 @@ from nagbench.engine.loop.records import (
     Kernels,
     Measurement,
     StepOptions,
-)  # fmt: skip
+)
 from nagbench.engine.loop.step import consult_oracle, gradient_at, inlined, move, step, value_at
 from nagbench.optimizers.schedules import is_scheduled
 
 
-def ignore(k: int, f: float, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def ignore(k: int, f: float, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """Stand for the observe kernel of algorithms that do not want the value of f; it is never called."""
 
 
@@ -270,9 +270,15 @@ def count(
                 until = next_event(now, left, budget, autonomous, trace)
                 threshold = safe_threshold(now, relative, rule.tolerances[now["reached"]])
                 measured = Measurement(
-                    kind, threshold, problem.minimum, stars_size, stars, autonomous, pointer(work.saved_iterate),
+                    kind,
+                    threshold,
+                    problem.minimum,
+                    stars_size,
+                    stars,
+                    autonomous,
+                    pointer(work.saved_iterate),
                     pointer(work.samples),
-                )  # fmt: skip
+                )
                 left += now["k"]
                 count_uninterrupted(kernels, whole, run, options, schedule[0], measured, until, now)
                 left -= now["k"]

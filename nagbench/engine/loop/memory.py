@@ -27,9 +27,15 @@ def view_run(work: Any, given: Any, scheduled: bool) -> Any:
     """Return the view of a workspace with these hyperparameters."""
     hyper = pointer(work.hyper) if scheduled else pointer(given)
     return RunView(
-        pointer(work.iterate), pointer(work.y), pointer(work.grad), work.state.shape[0], pointer(work.state), given.size,
-        hyper, pointer(given),
-    )  # fmt: skip
+        pointer(work.iterate),
+        pointer(work.y),
+        pointer(work.grad),
+        work.state.shape[0],
+        pointer(work.state),
+        given.size,
+        hyper,
+        pointer(given),
+    )
 
 
 @jitable
@@ -86,10 +92,10 @@ def save(work: Any) -> None:
 @jitable
 def equal(n: int, a: Any, b: Any) -> bool:
     """Tell whether two points are equal bit for bit but for the sign of 0."""
-    for i in range(n):  # noqa: SIM110 (numba knows no generators here)
-        if a[i] != b[i]:
-            return False
-    return True
+    i = 0
+    while i < n and a[i] == b[i]:
+        i += 1
+    return i == n
 
 
 @jitable

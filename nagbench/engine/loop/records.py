@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import namedtuple
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +25,14 @@ class Kernels(NamedTuple):
     gradient: Any
     observe: Any
     update: Any
+
+
+# The arguments of `nagbench.engine.loop.counting.count` by name, for engines in Python that pass most of them on.
+CountArguments = namedtuple(
+    "CountArguments",
+    "value gradient observe update problem row_count all_rows draws rule hypers schedule starts work trace progress hits "
+    "points allowance",
+)
 
 
 class ProblemView(NamedTuple):

@@ -55,7 +55,7 @@ def replay(
             move(k, kernels, n, run)
 
 
-def query(
+def call_oracle(
     value: Any,
     gradient: Any,
     problem: Any,

@@ -36,9 +36,16 @@ def value_at(kernels: Any, problem: Any, x: Any) -> Any:
 def gradient_at(kernels: Any, problem: Any, x: Any, grad: Any) -> None:
     """Write ∇f(x) to ``grad``."""
     kernels.gradient(
-        problem.n, x, problem.data_size, problem.data, problem.shape_size, problem.shape, problem.rows_size, problem.rows,
+        problem.n,
+        x,
+        problem.data_size,
+        problem.data,
+        problem.shape_size,
+        problem.shape,
+        problem.rows_size,
+        problem.rows,
         grad,
-    )  # fmt: skip
+    )
 
 
 @inlined

@@ -52,9 +52,17 @@ from nagbench.experiments.storage.parts import (
 
 SCHEMA = 2
 _MANIFEST = {
-    "schema": int, "plan": str, "spec": dict, "cells": int, "name": str, "command": str, "created": str, "machine": dict,
-    "versions": dict, "machines": dict,
-}  # fmt: skip
+    "schema": int,
+    "plan": str,
+    "spec": dict,
+    "cells": int,
+    "name": str,
+    "command": str,
+    "created": str,
+    "machine": dict,
+    "versions": dict,
+    "machines": dict,
+}
 _FEW, _SMALL, _ROWS, _BLOCK = 24, 2**23, 2**17, 2**14
 _LISTS = ("problems", "optimizers", "suites", "tolerances", "oracles")
 _CLEARING = ".nagbench-clearing"

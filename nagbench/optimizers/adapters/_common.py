@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from nagbench.optimizers.algorithm import Step
+from nagbench.optimizers.algorithms._hyperparameters import ADAM, LION
 from nagbench.optimizers.hyperparameters import Hyperparameter, fraction, step_size
 from nagbench.problems.problem import Floats
 
@@ -37,13 +39,7 @@ def nonnegative(default: float) -> Hyperparameter:
 
 def adam(*, epsilon: float, **further: Hyperparameter) -> dict[str, Hyperparameter]:
     """Return the hyperparameters of Adam and of what is derived from it."""
-    return {
-        "step_size": adaptive_step(1e-3),
-        "beta1": fraction(0.9, tuning=(0.0, 0.99)),
-        "beta2": fraction(0.999, tuning=(0.9, 0.9999)),
-        "epsilon": nonnegative(epsilon),
-        **further,
-    }
+    return {**ADAM, "epsilon": nonnegative(epsilon), **further}
 
 
 def rmsprop_decay(default: float) -> Hyperparameter:
@@ -59,9 +55,8 @@ def adagrad_step(default: float) -> Hyperparameter:
 def lion(default_step: float, default_decay: float) -> dict[str, Hyperparameter]:
     """Return the hyperparameters of Lion."""
     return {
-        "step_size": step_size(default_step, tuning=(1e-6, 0.1), unit="1"),
-        "beta1": fraction(0.9, tuning=(0.0, 0.99)),
-        "beta2": fraction(0.99, tuning=(0.5, 0.999)),
+        **LION,
+        "step_size": replace(LION["step_size"], default=default_step),
         "weight_decay": nonnegative(default_decay),
     }
 

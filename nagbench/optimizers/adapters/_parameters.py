@@ -16,6 +16,7 @@ from typing import Any, Literal, cast, get_args, get_origin
 from nagbench.core import provenance
 from nagbench.core.columns import RESERVED
 from nagbench.core.errors import UsageError
+from nagbench.optimizers.adapters._common import format_refusal
 from nagbench.optimizers.hyperparameters import Hyperparameter
 
 _NAMES = {
@@ -97,6 +98,23 @@ class Signature:
             if math.isnan(values[parameter.name]) and not parameter.hyperparameter.optional:
                 return f"{parameter.name} has no default and must be given"
         return None
+
+    def refusal(self, values: Mapping[str, float], why: str) -> str:
+        """Return the message that the object does not take these values, of which it lists those that are no defaults."""
+        known = self.hyperparameters
+        changed = {name: value for name, value in values.items() if value != known[name].default and value == value}
+        return format_refusal("its class", changed, why)
+
+    def facts(self, name: str, thing: Any) -> dict[str, Any]:
+        """Return the fields of the `Method` of an object that its path, parameters and docstring decide."""
+        return {
+            "name": name,
+            "source": name,
+            "hyperparameters": self.hyperparameters,
+            "aliases": self.aliases,
+            "autonomous": False,
+            "summary": (inspect.getdoc(thing) or "").partition("\n")[0],
+        }
 
     def examples(self) -> list[float]:
         """Return values with which to try the object: the defaults, and small numbers where there are none."""

@@ -12,7 +12,6 @@ from typing import Any
 
 from nagbench.core.errors import one_line
 from nagbench.optimizers.adapters import keras
-from nagbench.optimizers.adapters._common import format_refusal
 from nagbench.optimizers.adapters._parameters import Parameter, Signature
 from nagbench.optimizers.algorithm import Method
 from nagbench.optimizers.hyperparameters import Hyperparameter
@@ -55,19 +54,13 @@ def keras_algorithm(name: str, kind: type[Any], signature: Signature) -> Method:
         try:
             kind(**signature.arguments(values.values()))
         except Exception as error:
-            changed = {key: value for key, value in values.items() if value != signature.hyperparameters[key].default}
-            return format_refusal("its class", {k: v for k, v in changed.items() if v == v}, one_line(error))
+            return signature.refusal(values, one_line(error))
         return None
 
     return Method(
-        name=name,
+        **signature.facts(name, kind),
         library="keras",
         session=keras.make_class_session(kind, signature),
-        hyperparameters=signature.hyperparameters,
-        aliases=signature.aliases,
-        autonomous=False,
-        source=name,
-        summary=(inspect.getdoc(kind) or "").partition("\n")[0],
         refuses=refuses,
         modules=(name.partition(":")[0], kind.__module__, keras.__name__),
         distributions=("keras",),

@@ -201,7 +201,7 @@ def transformation_algorithm(name: str, function: Callable[..., Any], signature:
 
     searches = style.asks == _LINE_SEARCH
     return Method(
-        name=name,
+        **signature.facts(name, thing),
         library="optax",
         session=None if searches else functools.partial(_begin, make, _Steps(make, style), style),
         driver=functools.partial(_drive, make) if searches else None,
@@ -211,11 +211,6 @@ def transformation_algorithm(name: str, function: Callable[..., Any], signature:
         tested_at=_AVERAGE if style.averages else "x",
         contextual=True,
         matrices=style.matrices,
-        hyperparameters=signature.hyperparameters,
-        aliases=signature.aliases,
-        autonomous=False,
-        source=name,
-        summary=(inspect.getdoc(thing) or "").partition("\n")[0],
         refuses=refuses,
         modules=(name.partition(":")[0], getattr(thing, "__module__", __name__), __name__),
         distributions=("optax", "jax", "jaxlib"),
@@ -229,9 +224,9 @@ def _style_of(make: _Maker) -> _Style:
         return _Style()
 
 
-def _observe(k: int, f: float, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def _observe(k: int, f: float, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """Keep f at the iterate for the session."""
-    slots[0, 0] = f
+    state[0, 0] = f
 
 
 # Values of which some are traced (None), and some are the library's None.

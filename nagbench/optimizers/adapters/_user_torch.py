@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from nagbench.core.errors import one_line
-from nagbench.optimizers.adapters._common import follow_schedule, format_refusal
+from nagbench.optimizers.adapters._common import follow_schedule
 from nagbench.optimizers.adapters._parameters import Signature, split
 from nagbench.optimizers.algorithm import Blocks, Method, RunContext, Step
 from nagbench.optimizers.errors import OptimizerError
@@ -235,14 +235,11 @@ def torch_algorithm(name: str, kind: type[Any], signature: Signature) -> Method:
     def refuses(values: Mapping[str, float]) -> str | None:
         why = signature.missing(values)
         if why is None and (refusal := _constructor_refusal(kind, signature.arguments(values.values()), style)):
-            changed = {
-                name: value for name, value in values.items() if value != signature.hyperparameters[name].default
-            }
-            return format_refusal("its class", {k: v for k, v in changed.items() if v == v}, refusal)
+            return signature.refusal(values, refusal)
         return why
 
     return Method(
-        name=name,
+        **signature.facts(name, kind),
         library="torch",
         session=None if style.closure else _TorchSession(name, kind, signature, style.averages),
         driver=drive if style.closure else None,
@@ -250,11 +247,6 @@ def torch_algorithm(name: str, kind: type[Any], signature: Signature) -> Method:
         tested_at=_AVERAGE if style.averages else "x",
         contextual=True,
         matrices=style.matrices,
-        hyperparameters=signature.hyperparameters,
-        aliases=signature.aliases,
-        autonomous=False,
-        source=name,
-        summary=(inspect.getdoc(kind) or "").partition("\n")[0],
         refuses=refuses,
         modules=(name.partition(":")[0], kind.__module__),
         distributions=("torch",),

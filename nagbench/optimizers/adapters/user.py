@@ -168,14 +168,9 @@ class _StepSession:
 def _step_algorithm(name: str, function: Callable[..., Any], signature: Signature) -> Method:
     """Return the algorithm of a step function."""
     return Method(
-        name=name,
+        **signature.facts(name, function),
         library="own",
         session=_StepSession(name, function, signature),
-        hyperparameters=signature.hyperparameters,
-        aliases=signature.aliases,
-        autonomous=False,
-        source=name,
-        summary=(inspect.getdoc(function) or "").partition("\n")[0],
         refuses=signature.missing,
         modules=(name.partition(":")[0], getattr(function, "__module__", __name__)),
     )

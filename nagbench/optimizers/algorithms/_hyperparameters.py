@@ -20,6 +20,12 @@ ADAM = {
     "beta2": fraction(0.999, tuning=(0.9, 0.9999)),
     "epsilon": EPSILON,
 }
+LION = {
+    "step_size": step_size(1e-4, tuning=(1e-6, 0.1), unit="1"),
+    "beta1": fraction(0.9, tuning=(0.0, 0.99)),
+    "beta2": fraction(0.99, tuning=(0.5, 0.999)),
+    "weight_decay": Hyperparameter(default=0.0),
+}
 
 
 def for_positive_mu(theory: Callable[[float, float], Mapping[str, float]]) -> Theory:
@@ -43,6 +49,13 @@ def strongly_convex(L: float, mu: float) -> Mapping[str, float]:
     """s = 1/L, m = (√κ − 1)/(√κ + 1)."""
     root = math.sqrt(L / mu)
     return {"step_size": 1.0 / L, "momentum": (root - 1.0) / (root + 1.0)}
+
+
+@for_positive_mu
+def averaged_nesterov(L: float, mu: float) -> Mapping[str, float]:
+    """s = 1/(L(1 − m)), m = (√κ − 1)/(√κ + 1)."""
+    root = math.sqrt(L / mu)
+    return {"step_size": (root + 1.0) / (2.0 * L), "momentum": (root - 1.0) / (root + 1.0)}
 
 
 @for_positive_mu

@@ -18,7 +18,7 @@ from nagbench.optimizers.registry import method
     },
     source="Duchi, Hazan & Singer 2011, the diagonal form; ε outside the root as in torch.optim.Adagrad",
 )
-def adagrad(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def adagrad(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """a ← a + g²; x ← x − s·g/(√a + ε), with g = ∇f(x).
 
     Other Parameters
@@ -46,7 +46,7 @@ def adagrad(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: 
     ('converged', 33)
     """
     step, epsilon = hyper[0], hyper[1]
-    total = slots[0]
+    total = state[0]
     for i in range(iterate.size):
         g = gradient[i]
         total[i] += g * g

@@ -5,17 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from nagbench.core.kernels import jitable
 from nagbench.optimizers.algorithms._hyperparameters import ADAM
+from nagbench.optimizers.algorithms._steps import nadam_momentum, update_moments
 from nagbench.optimizers.hyperparameters import Hyperparameter, step_size
 from nagbench.optimizers.registry import method
-
-
-@jitable
-def _update_moments(i: int, g: Any, first: Any, second: Any, beta1: float, beta2: float) -> None:
-    """Compute a ← β₁·a + (1 − β₁)·g and b ← β₂·b + (1 − β₂)·g² in coordinate i."""
-    first[i] = beta1 * first[i] + (1.0 - beta1) * g
-    second[i] = beta2 * second[i] + (1.0 - beta2) * g * g
 
 
 @method(
@@ -25,7 +18,7 @@ def _update_moments(i: int, g: Any, first: Any, second: Any, beta1: float, beta2
     hyperparameters=ADAM,
     source="Kingma & Ba 2015, algorithm 1",
 )
-def adam(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def adam(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """a ← β₁·a + (1 − β₁)·g; b ← β₂·b + (1 − β₂)·g²; x ← x − s·â/(√b̂ + ε), with g = ∇f(x).
 
     Other Parameters
@@ -53,10 +46,10 @@ def adam(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any
     ('converged', 291)
     """
     step, beta1, beta2, epsilon = hyper[0], hyper[1], hyper[2], hyper[3]
-    first, second = slots[0], slots[1]
+    first, second = state[0], state[1]
     unbias1, unbias2 = 1.0 - beta1 ** (k + 1.0), 1.0 - beta2 ** (k + 1.0)
     for i in range(iterate.size):
-        _update_moments(i, gradient[i], first, second, beta1, beta2)
+        update_moments(i, gradient[i], first, second, beta1, beta2)
         iterate[i] -= step * (first[i] / unbias1) / (math.sqrt(second[i] / unbias2) + epsilon)
 
 
@@ -67,7 +60,7 @@ def adam(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any
     hyperparameters=ADAM,
     source="Reddi, Kale & Kumar 2018, algorithm 2, with Adam's corrections of bias as in torch.optim.Adam",
 )
-def amsgrad(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def amsgrad(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """Adam whose second moment never falls: c ← max(c, b), x ← x − s·â/(√(c/(1 − β₂ᵏ⁺¹)) + ε), with g = ∇f(x).
 
     Other Parameters
@@ -99,10 +92,10 @@ def amsgrad(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: 
     ('converged', 298)
     """
     step, beta1, beta2, epsilon = hyper[0], hyper[1], hyper[2], hyper[3]
-    first, second, largest = slots[0], slots[1], slots[2]
+    first, second, largest = state[0], state[1], state[2]
     unbias1, unbias2 = 1.0 - beta1 ** (k + 1.0), 1.0 - beta2 ** (k + 1.0)
     for i in range(iterate.size):
-        _update_moments(i, gradient[i], first, second, beta1, beta2)
+        update_moments(i, gradient[i], first, second, beta1, beta2)
         largest[i] = max(largest[i], second[i])
         iterate[i] -= step * (first[i] / unbias1) / (math.sqrt(largest[i] / unbias2) + epsilon)
 
@@ -118,7 +111,7 @@ def amsgrad(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: 
     },
     source="Dozat 2016, with the schedule of torch.optim.NAdam",
 )
-def nadam(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def nadam(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """Adam with Nesterov's look-ahead: x ← x − s·(μ_{j+1}·a/(1 − Π_{j+1}) + (1 − μ_j)·g/(1 − Π_j))/(√b̂ + ε), j = k + 1.
 
     Other Parameters
@@ -150,18 +143,17 @@ def nadam(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: An
     ('converged', 117)
     """
     step, beta1, beta2, epsilon, psi = hyper[0], hyper[1], hyper[2], hyper[3], hyper[4]
-    first, second = slots[0], slots[1]
-    momentum = beta1 * (1.0 - 0.5 * 0.96 ** ((k + 1.0) * psi))
-    next_momentum = beta1 * (1.0 - 0.5 * 0.96 ** ((k + 2.0) * psi))
+    first, second = state[0], state[1]
+    momentum, next_momentum = nadam_momentum(k + 1.0, beta1, psi), nadam_momentum(k + 2.0, beta1, psi)
     # The slot holds 1 − Π, so that it may start at zero.
-    product = (1.0 - slots[2, 0]) * momentum
-    slots[2, 0] = 1.0 - product
+    product = (1.0 - state[2, 0]) * momentum
+    state[2, 0] = 1.0 - product
     gradient_weight = (1.0 - momentum) / (1.0 - product)
     average_weight = next_momentum / (1.0 - product * next_momentum)
     unbias2 = 1.0 - beta2 ** (k + 1.0)
     for i in range(iterate.size):
         g = gradient[i]
-        _update_moments(i, g, first, second, beta1, beta2)
+        update_moments(i, g, first, second, beta1, beta2)
         scale = math.sqrt(second[i] / unbias2) + epsilon
         iterate[i] -= step * (gradient_weight * g + average_weight * first[i]) / scale
 
@@ -173,7 +165,7 @@ def nadam(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: An
     hyperparameters={**ADAM, "weight_decay": Hyperparameter(default=1e-2)},
     source="Loshchilov & Hutter 2019, algorithm 2, with the schedule multiplier 1 and the decay multiplied by s",
 )
-def adamw(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def adamw(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """Adam with decoupled weight decay w: x ← x − s·(â/(√b̂ + ε) + w·x), with â and b̂ as in `adam`.
 
     Other Parameters
@@ -204,9 +196,9 @@ def adamw(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: An
     ('converged', 301)
     """
     step, beta1, beta2, epsilon, decay = hyper[0], hyper[1], hyper[2], hyper[3], hyper[4]
-    first, second = slots[0], slots[1]
+    first, second = state[0], state[1]
     unbias1, unbias2 = 1.0 - beta1 ** (k + 1.0), 1.0 - beta2 ** (k + 1.0)
     for i in range(iterate.size):
-        _update_moments(i, gradient[i], first, second, beta1, beta2)
+        update_moments(i, gradient[i], first, second, beta1, beta2)
         scaled = (first[i] / unbias1) / (math.sqrt(second[i] / unbias2) + epsilon)
         iterate[i] -= step * (scaled + decay * iterate[i])

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from nagbench.optimizers.algorithms._hyperparameters import ADAM, ADAPTIVE_STEP
+from nagbench.optimizers.algorithms._steps import nadam_momentum, update_moments
 from nagbench.optimizers.hyperparameters import Hyperparameter, fraction, step_size
 from nagbench.optimizers.registry import method
 
@@ -22,7 +23,7 @@ from nagbench.optimizers.registry import method
     },
     source="Dozat 2016 with the decoupled decay of Loshchilov & Hutter 2019, as in torch.optim.NAdam",
 )
-def nadamw(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def nadamw(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """NAdam with decoupled weight decay: x ← (1 − s·w)·x, then the step of `nadam`.
 
     Other Parameters
@@ -51,19 +52,17 @@ def nadamw(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: A
     ('converged', 117)
     """
     step, beta1, beta2, epsilon, psi, decay = hyper[0], hyper[1], hyper[2], hyper[3], hyper[4], hyper[5]
-    first, second = slots[0], slots[1]
-    momentum = beta1 * (1.0 - 0.5 * 0.96 ** ((k + 1.0) * psi))
-    next_momentum = beta1 * (1.0 - 0.5 * 0.96 ** ((k + 2.0) * psi))
+    first, second = state[0], state[1]
+    momentum, next_momentum = nadam_momentum(k + 1.0, beta1, psi), nadam_momentum(k + 2.0, beta1, psi)
     # The slot holds 1 − Π, so that it may start at zero.
-    product = (1.0 - slots[2, 0]) * momentum
-    slots[2, 0] = 1.0 - product
+    product = (1.0 - state[2, 0]) * momentum
+    state[2, 0] = 1.0 - product
     gradient_weight = (1.0 - momentum) / (1.0 - product)
     average_weight = next_momentum / (1.0 - product * next_momentum)
     unbias2 = 1.0 - beta2 ** (k + 1.0)
     for i in range(iterate.size):
         g = gradient[i]
-        first[i] = beta1 * first[i] + (1.0 - beta1) * g
-        second[i] = beta2 * second[i] + (1.0 - beta2) * g * g
+        update_moments(i, g, first, second, beta1, beta2)
         scale = math.sqrt(second[i] / unbias2) + epsilon
         kept = iterate[i] * (1.0 - step * decay)
         iterate[i] = kept - step * (gradient_weight * g + average_weight * first[i]) / scale
@@ -76,7 +75,7 @@ def nadamw(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: A
     hyperparameters={**ADAM, "epsilon": Hyperparameter(default=1e-16)},
     source="Zhuang et al. 2020, algorithm 2",
 )
-def adabelief(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def adabelief(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """a ← β₁·a + (1 − β₁)·g; b ← β₂·b + (1 − β₂)(g − a)² + ε; x ← x − s·â/(√b̂ + ε), with g = ∇f(x).
 
     Other Parameters
@@ -105,7 +104,7 @@ def adabelief(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper
     ('converged', 296)
     """
     step, beta1, beta2, epsilon = hyper[0], hyper[1], hyper[2], hyper[3]
-    first, belief = slots[0], slots[1]
+    first, belief = state[0], state[1]
     unbias1, unbias2 = 1.0 - beta1 ** (k + 1.0), math.sqrt(1.0 - beta2 ** (k + 1.0))
     for i in range(iterate.size):
         first[i] = beta1 * first[i] + (1.0 - beta1) * gradient[i]
@@ -121,7 +120,7 @@ def adabelief(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper
     hyperparameters=ADAM,
     source="Liu et al. 2020, algorithm 2, with the ε of torch.optim.RAdam",
 )
-def radam(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def radam(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """x ← x − s·r_k·√(1 − β₂ᵏ⁺¹)·â/(√b + ε) once ρ_k > 5, before that x ← x − s·â.
 
     Other Parameters
@@ -151,7 +150,7 @@ def radam(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: An
     ('converged', 1104)
     """
     step, beta1, beta2, epsilon = hyper[0], hyper[1], hyper[2], hyper[3]
-    first, second = slots[0], slots[1]
+    first, second = state[0], state[1]
     unbias1, unbias2 = 1.0 - beta1 ** (k + 1.0), 1.0 - beta2 ** (k + 1.0)
     longest = 2.0 / (1.0 - beta2) - 1.0
     length = longest - 2.0 * (k + 1.0) * beta2 ** (k + 1.0) / unbias2
@@ -161,8 +160,7 @@ def radam(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: An
         rectified = math.sqrt(shares) * math.sqrt(unbias2)
     for i in range(iterate.size):
         g = gradient[i]
-        first[i] = beta1 * first[i] + (1.0 - beta1) * g
-        second[i] = beta2 * second[i] + (1.0 - beta2) * g * g
+        update_moments(i, g, first, second, beta1, beta2)
         direction = first[i] / unbias1
         if length > 5.0:
             direction *= rectified / (math.sqrt(second[i]) + epsilon)
@@ -181,7 +179,7 @@ def radam(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: An
     },
     source="Taniguchi et al. 2024, algorithm 2 with the clipping c_k = k^(1/4)",
 )
-def adopt(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def adopt(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """a ← β₁·a + (1 − β₁)·clip(g/max(√b, ε), c_k); x ← x − s·a; b ← β₂·b + (1 − β₂)·g², at first only b ← g².
 
     Other Parameters
@@ -212,7 +210,7 @@ def adopt(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: An
     ('converged', 308)
     """
     step, beta1, beta2, epsilon = hyper[0], hyper[1], hyper[2], hyper[3]
-    first, second = slots[0], slots[1]
+    first, second = state[0], state[1]
     limit = float(k) ** 0.25
     for i in range(iterate.size):
         g = gradient[i]
@@ -237,7 +235,7 @@ def adopt(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: An
     },
     source="Pagliardini, Ablin & Grangier 2024, algorithm 1 without its schedulers",
 )
-def ademamix(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def ademamix(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """x ← x − s·((â + α·c)/(√b̂ + ε) + w·x), a fast average a and a slow one c ← β₃·c + (1 − β₃)·g of g = ∇f(x).
 
     Other Parameters
@@ -271,12 +269,11 @@ def ademamix(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper:
     """
     step, beta1, beta2, epsilon = hyper[0], hyper[1], hyper[2], hyper[3]
     beta3, alpha, decay = hyper[4], hyper[5], hyper[6]
-    first, second, slow = slots[0], slots[1], slots[2]
+    first, second, slow = state[0], state[1], state[2]
     unbias1, unbias2 = 1.0 - beta1 ** (k + 1.0), 1.0 - beta2 ** (k + 1.0)
     for i in range(iterate.size):
         g = gradient[i]
-        first[i] = beta1 * first[i] + (1.0 - beta1) * g
-        second[i] = beta2 * second[i] + (1.0 - beta2) * g * g
+        update_moments(i, g, first, second, beta1, beta2)
         slow[i] = beta3 * slow[i] + (1.0 - beta3) * g
         mixed = (first[i] / unbias1 + alpha * slow[i]) / (math.sqrt(second[i] / unbias2) + epsilon)
         iterate[i] -= step * (mixed + decay * iterate[i])

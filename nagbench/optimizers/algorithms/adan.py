@@ -24,7 +24,7 @@ from nagbench.optimizers.registry import method
     },
     source="Xie et al. 2022, algorithm 1, with the corrections of bias and the betas of its authors' code",
 )
-def adan(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def adan(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """x ← (x − s·(â + β₂·d̂)/(√n̂ + ε))/(1 + s·w), â, d̂, n̂ averages of g, g − g₋ and (g + β₂(g − g₋))².
 
     Other Parameters
@@ -56,7 +56,7 @@ def adan(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any
     ('converged', 402)
     """
     step, beta1, beta2, beta3, epsilon, decay = hyper[0], hyper[1], hyper[2], hyper[3], hyper[4], hyper[5]
-    first, difference, second, before = slots[0], slots[1], slots[2], slots[3]
+    first, difference, second, before = state[0], state[1], state[2], state[3]
     unbias1, unbias2 = 1.0 - beta1 ** (k + 1.0), 1.0 - beta2 ** (k + 1.0)
     unbias3 = math.sqrt(1.0 - beta3 ** (k + 1.0))
     for i in range(iterate.size):

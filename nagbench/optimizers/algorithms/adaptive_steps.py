@@ -30,7 +30,7 @@ _ROUNDING = 1e-14
     autonomous=False,
     source="Barzilai & Borwein 1988; Raydan 1997 with the test of Grippo, Lampariello & Lucidi 1986",
 )
-def barzilai_borwein(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def barzilai_borwein(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """x ← x − s·∇f(x), s = ‖Δx‖²/ΔxᵀΔg (long) or ΔxᵀΔg/‖Δg‖² (short), halved until f is below a recent maximum.
 
     Δx and Δg are the differences of the last two iterates and gradients; s = 1/‖∇f(x₀)‖ at first, and s⁻ where ΔxᵀΔg ≤ 0.
@@ -62,7 +62,7 @@ def barzilai_borwein(k: int, oracle: Any, gradient: Any, iterate: Any, query: An
     >>> run.status, run.value_evaluations
     ('converged', 0.0)
     """
-    last_step, x_before, g_before, trial, last_value = slots[0], slots[1], slots[2], slots[3], slots[4]
+    last_step, x_before, g_before, trial, last_value = state[0], state[1], state[2], state[3], state[4]
     n, memory = iterate.size, int(hyper[1])
     ask_gradient(oracle, iterate, gradient)
     square = blocked_sum(product, n, gradient, gradient, gradient)
@@ -83,10 +83,10 @@ def barzilai_borwein(k: int, oracle: Any, gradient: Any, iterate: Any, query: An
         g_before[i] = gradient[i]
     if memory > 0:
         here = ask_value(oracle, iterate) if k == 0 else last_value[0]
-        slots[5 + k % memory, 0] = here
+        state[5 + k % memory, 0] = here
         highest = here
         for j in range(min(k + 1, memory)):
-            highest = max(highest, slots[5 + j, 0])
+            highest = max(highest, state[5 + j, 0])
         for _ in range(_MOST_TRIALS):
             for i in range(n):
                 trial[i] = iterate[i] - step * gradient[i]
@@ -105,7 +105,7 @@ def barzilai_borwein(k: int, oracle: Any, gradient: Any, iterate: Any, query: An
     slots=4,
     source="Malitsky & Mishchenko 2020, algorithm 1",
 )
-def malitsky_mishchenko(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def malitsky_mishchenko(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """x ← x − s·∇f(x), s = min(√(1 + θ)·s⁻, ‖Δx‖/(2‖Δg‖)), θ = s⁻/s⁻⁻.
 
     Δx and Δg are the differences of the last two iterates and gradients; θ = ∞ at first.
@@ -130,7 +130,7 @@ def malitsky_mishchenko(k: int, gradient: Any, iterate: Any, query: Any, slots: 
     >>> nagbench.run("quadratic:eigenvalues=[1,100]", "malitsky-mishchenko").status
     'converged'
     """
-    steps, ratios, x_before, g_before = slots[0], slots[1], slots[2], slots[3]
+    steps, ratios, x_before, g_before = state[0], state[1], state[2], state[3]
     n = iterate.size
     if steps[0] == 0.0:
         step, ratio = hyper[0], np.inf
@@ -156,7 +156,7 @@ def malitsky_mishchenko(k: int, gradient: Any, iterate: Any, query: Any, slots: 
     slots=7,
     source="Malitsky & Mishchenko 2020, algorithm 2",
 )
-def malitsky_mishchenko_accelerated(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def malitsky_mishchenko_accelerated(k: int, gradient: Any, iterate: Any, _y: Any, state: Any, hyper: Any) -> None:
     """y⁺ = x − s·∇f(x); x ← y⁺ + m·(y⁺ − y), m = (√(1/s) − √σ)/(√(1/s) + √σ) (the gradient is taken, and tested, at x).
 
     s = min(√(1 + θ/2)·s⁻, ‖Δx‖/(2‖Δg‖)) estimates 1/L and σ = min(√(1 + ϑ/2)·σ⁻, ‖Δg‖/(2‖Δx‖)) estimates μ; θ = s⁻/s⁻⁻ and
@@ -181,8 +181,8 @@ def malitsky_mishchenko_accelerated(k: int, gradient: Any, iterate: Any, query: 
     >>> nagbench.run("quadratic:eigenvalues=[1,100]", "malitsky-mishchenko-accelerated").status
     'converged'
     """
-    steps, ratios, curvatures, curvature_ratios = slots[0], slots[1], slots[2], slots[3]
-    x_before, g_before, y = slots[4], slots[5], slots[6]
+    steps, ratios, curvatures, curvature_ratios = state[0], state[1], state[2], state[3]
+    x_before, g_before, y = state[4], state[5], state[6]
     n, momentum = iterate.size, 0.0
     if steps[0] == 0.0:
         step, ratio, curvature, curvature_ratio = hyper[0], np.inf, 0.0, np.inf
@@ -220,7 +220,7 @@ def malitsky_mishchenko_accelerated(k: int, gradient: Any, iterate: Any, query: 
     needs_minimum=True,
     source="Polyak 1969; Hazan & Kakade 2019",
 )
-def polyak_step(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def polyak_step(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """x ← x − s·∇f(x), s = ρ(f(x) − f*)/‖∇f(x)‖².
 
     Gradient descent with Polyak's step size, for a known minimum f*.

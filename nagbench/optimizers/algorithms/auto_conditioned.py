@@ -51,7 +51,7 @@ def curvature_seen(f: float, f_before: float, gradient: Any, g_before: Any, move
     autonomous=False,
     source="Li & Lan 2025, algorithm 1 with eq. 2.24",
 )
-def auto_conditioned(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def auto_conditioned(k: int, oracle: Any, gradient: Any, iterate: Any, _y: Any, state: Any, hyper: Any) -> None:
     """z = prox(y − η·∇f(x)); y ← (1 − β)y + βz; x ← (z + τx)/(1 + τ) (tested at x).
 
     AC-FGM. η = min((1 − β)η⁻, 1/(4L⁻)) and τ = 1 in iteration 2, then η = min(2(1 − β)²η⁻, (τ⁻⁻ + 1)/τ⁻·η⁻, τ⁻/(4L⁻)) and
@@ -85,8 +85,8 @@ def auto_conditioned(k: int, oracle: Any, gradient: Any, iterate: Any, query: An
     >>> nagbench.run("nnls", "auto-conditioned").status
     'converged'
     """
-    y, z, moved, g_before, x_before = slots[0], slots[1], slots[2], slots[3], slots[4]
-    eta, last_value, tau, tau_before = slots[5], slots[6], slots[7], slots[8]
+    y, z, moved, g_before, x_before = state[0], state[1], state[2], state[3], state[4]
+    eta, last_value, tau, tau_before = state[5], state[6], state[7], state[8]
     n, beta = iterate.size, hyper[1]
     ask_gradient(oracle, iterate, gradient)
     f = ask_value(oracle, iterate)

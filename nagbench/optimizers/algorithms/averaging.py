@@ -9,15 +9,22 @@ from nagbench.optimizers.hyperparameters import Hyperparameter
 from nagbench.optimizers.registry import method
 
 
+def _settled(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
+    """Make an iteration after which the average no longer moves."""
+    for i in range(iterate.size):
+        y[i] -= hyper[0] * gradient[i]
+
+
 @method(
     "averaged-gradient-descent",
     look_ahead=True,
     autonomous=False,
+    settled=_settled,
     tested_at="the average of x",
     hyperparameters={"step_size": STEP, "burn_in": Hyperparameter(default=0.0)},
     source="Polyak & Juditsky 1992; with a constant step size Bach & Moulines 2013",
 )
-def averaged_gradient_descent(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def averaged_gradient_descent(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """x ← x − s·∇f(x), tested at the average x̄ of x_{b+1}, …, x_{k+1}; x̄ = x up to x_{b+1}, b = ``burn_in``.
 
     Other Parameters
@@ -50,5 +57,5 @@ def averaged_gradient_descent(k: int, gradient: Any, iterate: Any, query: Any, s
     step = hyper[0]
     weight = 1.0 / max(1.0, k + 1.0 - hyper[1])
     for i in range(iterate.size):
-        query[i] -= step * gradient[i]
-        iterate[i] += weight * (query[i] - iterate[i])
+        y[i] -= step * gradient[i]
+        iterate[i] += weight * (y[i] - iterate[i])

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from nagbench.optimizers.algorithms._hyperparameters import ADAM
-from nagbench.optimizers.hyperparameters import Hyperparameter, fraction, step_size
+from nagbench.optimizers.algorithms._hyperparameters import ADAM, LION
+from nagbench.optimizers.algorithms._steps import update_moments
+from nagbench.optimizers.hyperparameters import Hyperparameter
 from nagbench.optimizers.registry import method
 
 
@@ -19,7 +20,7 @@ from nagbench.optimizers.registry import method
     hyperparameters={**ADAM, "weight_decay": Hyperparameter(default=0.0)},
     source="Liang, Chen, Liu & Liu 2024, algorithm 2, with the ε of its authors' code",
 )
-def cautious_adamw(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def cautious_adamw(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """AdamW that moves the coordinates alone in which a·g > 0, by a step longer by the inverse of their share.
 
     Other Parameters
@@ -51,13 +52,12 @@ def cautious_adamw(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, 
     ('converged', 146)
     """
     step, beta1, beta2, epsilon, decay = hyper[0], hyper[1], hyper[2], hyper[3], hyper[4]
-    first, second, n = slots[0], slots[1], iterate.size
+    first, second, n = state[0], state[1], iterate.size
     unbias = math.sqrt(1.0 - beta2 ** (k + 1.0)) / (1.0 - beta1 ** (k + 1.0))
     agreeing = 0.0
     for i in range(n):
         g = gradient[i]
-        first[i] = beta1 * first[i] + (1.0 - beta1) * g
-        second[i] = beta2 * second[i] + (1.0 - beta2) * g * g
+        update_moments(i, g, first, second, beta1, beta2)
         if first[i] * g > 0.0:
             agreeing += 1.0
     longer = step * unbias / max(agreeing / n, 1e-3)
@@ -70,15 +70,10 @@ def cautious_adamw(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, 
 @method(
     "cautious-lion",
     slots=1,
-    hyperparameters={
-        "step_size": step_size(1e-4, tuning=(1e-6, 0.1), unit="1"),
-        "beta1": fraction(0.9, tuning=(0.0, 0.99)),
-        "beta2": fraction(0.99, tuning=(0.5, 0.999)),
-        "weight_decay": Hyperparameter(default=0.0),
-    },
+    hyperparameters=LION,
     source="Liang, Chen, Liu & Liu 2024, with Lion",
 )
-def cautious_lion(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def cautious_lion(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """Lion that moves the coordinates alone in which its direction has u·g > 0, longer by the inverse of their share.
 
     Other Parameters
@@ -107,7 +102,7 @@ def cautious_lion(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, h
     ('converged', 100)
     """
     step, beta1, beta2, decay = hyper[0], hyper[1], hyper[2], hyper[3]
-    average, n = slots[0], iterate.size
+    average, n = state[0], iterate.size
     agreeing = 0.0
     for i in range(n):
         if (beta1 * average[i] + (1.0 - beta1) * gradient[i]) * gradient[i] > 0.0:

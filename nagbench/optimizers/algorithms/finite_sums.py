@@ -6,6 +6,7 @@ from typing import Any
 
 from nagbench.core.asking import ask_full_gradient, ask_gradient, ask_prox
 from nagbench.core.kernels import jitable
+from nagbench.optimizers.algorithms._steps import proximal_point
 from nagbench.optimizers.hyperparameters import Hyperparameter, fraction, step_size
 from nagbench.optimizers.registry import method
 
@@ -19,6 +20,14 @@ def inner_iterations(oracle: Any, period: float) -> float:
     if period > 0.0:
         return period
     return 2.0 * oracle.row_count / oracle.rows_size if oracle.rows_size > 0 else 2.0
+
+
+@jitable
+def begins_stage(k: int, oracle: Any, given: float, period: Any) -> Any:
+    """Tell whether iteration k takes a full gradient; ``period[0]`` keeps the iterations between two, at least 1."""
+    if k == 0:
+        period[0] = max(1.0, float(int(inner_iterations(oracle, given))))
+    return k % period[0] == 0.0
 
 
 @jitable
@@ -40,7 +49,7 @@ def reduced_gradient(oracle: Any, x: Any, snapshot: Any, full: Any, other: Any, 
     autonomous=False,
     source="Johnson & Zhang 2013; Xiao & Zhang 2014 with the proximal step",
 )
-def svrg(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def svrg(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """x ← prox(x − s·(∇f_B(x) − ∇f_B(w) + ∇f(w))), w ← x every m iterations.
 
     Stochastic variance reduced gradient; B is the mini-batch of the iteration.
@@ -70,17 +79,13 @@ def svrg(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: An
     >>> run.status
     'converged'
     """
-    snapshot, full, other, period = slots[0], slots[1], slots[2], slots[3]
-    if k == 0:
-        period[0] = max(1.0, float(int(inner_iterations(oracle, hyper[1]))))
-    if k % period[0] == 0.0:
+    snapshot, full, other = state[0], state[1], state[2]
+    if begins_stage(k, oracle, hyper[1], state[3]):
         for i in range(iterate.size):
             snapshot[i] = iterate[i]
         ask_full_gradient(oracle, snapshot, full)
     reduced_gradient(oracle, iterate, snapshot, full, other, gradient)
-    for i in range(iterate.size):
-        other[i] = iterate[i] - hyper[0] * gradient[i]
-    ask_prox(oracle, other, hyper[0], iterate)
+    proximal_point(oracle, iterate, gradient, hyper[0], other, iterate)
 
 
 @method(
@@ -94,7 +99,7 @@ def svrg(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: An
     autonomous=False,
     source="Defazio, Bach & Lacoste-Julien 2014",
 )
-def saga(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def saga(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """x ← prox(x − s·(∇fᵢ(x) − gᵢ + ḡ)), ḡ ← ḡ + (∇fᵢ(x) − gᵢ)/n, gᵢ ← ∇fᵢ(x).
 
     gᵢ is the gradient of row i when it was drawn last, 0 at first, and ḡ the mean of all.
@@ -121,9 +126,9 @@ def saga(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: An
     >>> run.status
     'converged'
     """
-    mean, moved = slots[0], slots[1]
+    mean, moved = state[0], state[1]
     one = oracle.rows_size == 1
-    row = slots[2 + oracle.rows[0]] if one else slots[2]
+    row = state[2 + oracle.rows[0]] if one else state[2]
     count = float(oracle.row_count) if one else 1.0
     ask_gradient(oracle, iterate, gradient)
     for i in range(iterate.size):
@@ -144,7 +149,7 @@ def saga(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: An
     autonomous=False,
     source="Nitanda 2014, algorithm 1",
 )
-def accelerated_svrg(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def accelerated_svrg(k: int, oracle: Any, gradient: Any, iterate: Any, _y: Any, state: Any, hyper: Any) -> None:
     """x⁺ = prox(y − s·(∇f_B(y) − ∇f_B(w) + ∇f(w))); y = x⁺ + m(x⁺ − x); w ← x and y ← x every j iterations.
 
     Accelerated proximal SVRG: Nesterov's momentum within a stage of `svrg`, without Katyusha's pull towards w.
@@ -177,10 +182,8 @@ def accelerated_svrg(k: int, oracle: Any, gradient: Any, iterate: Any, query: An
     >>> run.status
     'converged'
     """
-    snapshot, full, other, y, period = slots[0], slots[1], slots[2], slots[3], slots[4]
-    if k == 0:
-        period[0] = max(1.0, float(int(inner_iterations(oracle, hyper[2]))))
-    if k % period[0] == 0.0:
+    snapshot, full, other, y = state[0], state[1], state[2], state[3]
+    if begins_stage(k, oracle, hyper[2], state[4]):
         for i in range(iterate.size):
             snapshot[i] = iterate[i]
             y[i] = iterate[i]
@@ -210,7 +213,7 @@ def accelerated_svrg(k: int, oracle: Any, gradient: Any, iterate: Any, query: An
     tested_at="y",
     source="Allen-Zhu 2017, algorithm 1",
 )
-def katyusha(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def katyusha(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """x = τz + w/2 + (½ − τ)y; z ← prox_α(z − α·g); y ← prox_s(x − s·g), α = s/τ (tested at y).
 
     g = ∇f_B(x) − ∇f_B(w) + ∇f(w). Every m iterations w becomes the mean of the last m points y with the weights (1 + αμ)ʲ:
@@ -243,13 +246,11 @@ def katyusha(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots
     >>> run.status
     'converged'
     """
-    snapshot, full, other, z, x = slots[0], slots[1], slots[2], slots[3], slots[4]
-    total, weights, weight, period = slots[5], slots[6], slots[7], slots[8]
+    snapshot, full, other, z, x = state[0], state[1], state[2], state[3], state[4]
+    total, weights, weight = state[5], state[6], state[7]
     step, tau = hyper[0], max(hyper[1], 1e-6)
     n, alpha = iterate.size, step / tau
-    if k == 0:
-        period[0] = max(1.0, float(int(inner_iterations(oracle, hyper[3]))))
-    if k % period[0] == 0.0:
+    if begins_stage(k, oracle, hyper[3], state[8]):
         for i in range(n):
             if k == 0:
                 snapshot[i] = iterate[i]
@@ -262,12 +263,8 @@ def katyusha(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots
     for i in range(n):
         x[i] = tau * z[i] + 0.5 * snapshot[i] + (0.5 - tau) * iterate[i]
     reduced_gradient(oracle, x, snapshot, full, other, gradient)
-    for i in range(n):
-        other[i] = z[i] - alpha * gradient[i]
-    ask_prox(oracle, other, alpha, z)
-    for i in range(n):
-        other[i] = x[i] - step * gradient[i]
-    ask_prox(oracle, other, step, iterate)
+    proximal_point(oracle, z, gradient, alpha, other, z)
+    proximal_point(oracle, x, gradient, step, other, iterate)
     for i in range(n):
         total[i] += weight[0] * iterate[i]
     weights[0] += weight[0]

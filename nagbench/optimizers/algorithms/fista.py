@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from nagbench.core.asking import ask_gradient, ask_penalty, ask_prox, ask_value
+from nagbench.core.asking import ask_gradient, ask_penalty, ask_value
 from nagbench.core.kernels import blocked_sum, jitable
-from nagbench.optimizers.algorithms._extrapolation import extrapolate, next_t, proximal_step
 from nagbench.optimizers.algorithms._hyperparameters import STEP, inverse_smoothness
+from nagbench.optimizers.algorithms._steps import extrapolate, next_t, proximal_point, proximal_step
 from nagbench.optimizers.algorithms._sums import product
 from nagbench.optimizers.registry import method, proximal_form
 
 
 @jitable
-def _accelerate(gradient: Any, iterate: Any, query: Any, slots: Any, step: float) -> None:
-    """Make one iteration of `fista`; ``slots[0, 0]`` holds t − 1, which is 0 at first."""
-    t = 1.0 + slots[0, 0]
+def _accelerate(gradient: Any, iterate: Any, y: Any, state: Any, step: float) -> None:
+    """Make one iteration of `fista`; ``state[0, 0]`` holds t − 1, which is 0 at first."""
+    t = 1.0 + state[0, 0]
     following = next_t(t)
-    slots[0, 0] = following - 1.0
-    extrapolate(gradient, iterate, query, step, (t - 1.0) / following)
+    state[0, 0] = following - 1.0
+    extrapolate(gradient, iterate, y, step, (t - 1.0) / following)
 
 
 @method(
@@ -29,7 +29,7 @@ def _accelerate(gradient: Any, iterate: Any, query: Any, slots: Any, step: float
     source="Nesterov 1983; Beck & Teboulle 2009, eq. 4.1–4.3",
     theory=inverse_smoothness,
 )
-def fista(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def fista(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """x⁺ = y − s·∇f(y); t⁺ = (1 + √(1 + 4t²))/2 from t = 1; y = x⁺ + (t − 1)/t⁺·(x⁺ − x) (tested at x).
 
     On a composite problem x⁺ = prox(y − s·∇f(y)), with the proximal operator of s·h.
@@ -58,24 +58,24 @@ def fista(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: An
     >>> run.status, run.iterations
     ('converged', 665)
     """
-    _accelerate(gradient, iterate, query, slots, hyper[0])
+    _accelerate(gradient, iterate, y, state, hyper[0])
 
 
 @jitable
-def _accelerate_proximally(oracle: Any, gradient: Any, iterate: Any, query: Any, slots: Any, step: float) -> None:
-    """Make one iteration of `fista` on a composite problem; ``slots[0, 0]`` holds t − 1."""
-    t = 1.0 + slots[0, 0]
+def _accelerate_proximally(oracle: Any, gradient: Any, iterate: Any, y: Any, state: Any, step: float) -> None:
+    """Make one iteration of `fista` on a composite problem; ``state[0, 0]`` holds t − 1."""
+    t = 1.0 + state[0, 0]
     following = next_t(t)
-    slots[0, 0] = following - 1.0
-    proximal_step(oracle, gradient, iterate, query, step)
+    state[0, 0] = following - 1.0
+    proximal_step(oracle, gradient, iterate, y, step)
     momentum = (t - 1.0) / following
     for i in range(iterate.size):
-        query[i] = iterate[i] + momentum * query[i]
+        y[i] = iterate[i] + momentum * y[i]
 
 
 @proximal_form(fista, slots=1)
-def _fista(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
-    _accelerate_proximally(oracle, gradient, iterate, query, slots, hyper[0])
+def _fista(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
+    _accelerate_proximally(oracle, gradient, iterate, y, state, hyper[0])
 
 
 @method(
@@ -86,7 +86,7 @@ def _fista(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: 
     source="O'Donoghue & Candès 2015, sect. 3.2, gradient scheme",
     theory=inverse_smoothness,
 )
-def fista_gradient_restart(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def fista_gradient_restart(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """Like `fista`, but restarts from x⁺ when ∇f(y)ᵀ(x⁺ − x) > 0: t ← 1, y ← x⁺ (tested at x).
 
     On a composite problem the gradient mapping (y − x⁺)/s takes the place of ∇f(y).
@@ -118,17 +118,17 @@ def fista_gradient_restart(k: int, gradient: Any, iterate: Any, query: Any, slot
     """
     step = hyper[0]
     for i in range(iterate.size):
-        moved = query[i] - step * gradient[i]
-        query[i] = moved - iterate[i]
+        moved = y[i] - step * gradient[i]
+        y[i] = moved - iterate[i]
         iterate[i] = moved
-    t = 1.0 + slots[0, 0]
+    t = 1.0 + state[0, 0]
     following = next_t(t)
     momentum = (t - 1.0) / following
-    if blocked_sum(product, iterate.size, gradient, query, query) > 0.0:
+    if blocked_sum(product, iterate.size, gradient, y, y) > 0.0:
         following, momentum = 1.0, 0.0
-    slots[0, 0] = following - 1.0
+    state[0, 0] = following - 1.0
     for i in range(iterate.size):
-        query[i] = iterate[i] + momentum * query[i]
+        y[i] = iterate[i] + momentum * y[i]
 
 
 @jitable
@@ -137,32 +137,30 @@ def _mapped_product(i: int, y: Any, x: Any, moved: Any) -> Any:
 
 
 @proximal_form(fista_gradient_restart, slots=2)
-def _fista_gradient_restart(
-    k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any
-) -> None:
-    y = slots[1]
+def _fista_gradient_restart(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
+    before = state[1]
     for i in range(iterate.size):
-        y[i] = query[i]
-    proximal_step(oracle, gradient, iterate, query, hyper[0])
-    t = 1.0 + slots[0, 0]
+        before[i] = y[i]
+    proximal_step(oracle, gradient, iterate, y, hyper[0])
+    t = 1.0 + state[0, 0]
     following = next_t(t)
     momentum = (t - 1.0) / following
     # The gradient mapping s·G(y) = y − x⁺ takes the place of the gradient.
-    if blocked_sum(_mapped_product, iterate.size, y, iterate, query) > 0.0:
+    if blocked_sum(_mapped_product, iterate.size, before, iterate, y) > 0.0:
         following, momentum = 1.0, 0.0
-    slots[0, 0] = following - 1.0
+    state[0, 0] = following - 1.0
     for i in range(iterate.size):
-        query[i] = iterate[i] + momentum * query[i]
+        y[i] = iterate[i] + momentum * y[i]
 
 
 @jitable
-def _restart_if_value_rose(k: int, f: float, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def _restart_if_value_rose(k: int, f: float, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """Set t ← 1 and y ← x if f(x) is above its value at the previous iterate; at the start both hold anyway."""
-    if f > slots[1, 0]:
-        slots[0, 0] = 0.0
+    if f > state[1, 0]:
+        state[0, 0] = 0.0
         for i in range(iterate.size):
-            query[i] = iterate[i]
-    slots[1, 0] = f
+            y[i] = iterate[i]
+    state[1, 0] = f
 
 
 @method(
@@ -174,7 +172,7 @@ def _restart_if_value_rose(k: int, f: float, iterate: Any, query: Any, slots: An
     theory=inverse_smoothness,
     observe=_restart_if_value_rose,
 )
-def fista_function_restart(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def fista_function_restart(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """Like `fista`, but restarts from x when f(x) > f(x⁻), x⁻ the previous iterate: t ← 1, y ← x (tested at x).
 
     On a composite problem F takes the place of f.
@@ -205,16 +203,14 @@ def fista_function_restart(k: int, gradient: Any, iterate: Any, query: Any, slot
     >>> run.status, run.iterations
     ('converged', 146)
     """
-    _accelerate(gradient, iterate, query, slots, hyper[0])
+    _accelerate(gradient, iterate, y, state, hyper[0])
 
 
 @proximal_form(fista_function_restart, slots=2)
-def _fista_function_restart(
-    k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any
-) -> None:
+def _fista_function_restart(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     here = ask_value(oracle, iterate) + ask_penalty(oracle, iterate)
-    _restart_if_value_rose(k, here, iterate, query, slots, hyper)
-    _accelerate_proximally(oracle, gradient, iterate, query, slots, hyper[0])
+    _restart_if_value_rose(k, here, iterate, y, state, hyper)
+    _accelerate_proximally(oracle, gradient, iterate, y, state, hyper[0])
 
 
 @method(
@@ -227,7 +223,7 @@ def _fista_function_restart(
     source="Beck & Teboulle 2009, Fast gradient-based algorithms, algorithm MFISTA",
     theory=inverse_smoothness,
 )
-def fista_monotone(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def fista_monotone(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """z = prox(y − s·∇f(y)); x⁺ = z if F(z) ≤ F(x), else x; y = x⁺ + t/t⁺·(z − x⁺) + (t − 1)/t⁺·(x⁺ − x).
 
     `fista` whose F never rises; t⁺ = (1 + √(1 + 4t²))/2 from t = 1 (tested at x).
@@ -256,16 +252,14 @@ def fista_monotone(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any,
     >>> run.status, run.value_evaluations - run.gradient_evaluations
     ('converged', 1.0)
     """
-    least, z = slots[1], slots[2]
-    t = 1.0 + slots[0, 0]
+    least, z = state[1], state[2]
+    t = 1.0 + state[0, 0]
     following = next_t(t)
-    slots[0, 0] = following - 1.0
+    state[0, 0] = following - 1.0
     if t == 1.0:
         least[0] = ask_value(oracle, iterate) + ask_penalty(oracle, iterate)
-    ask_gradient(oracle, query, gradient)
-    for i in range(iterate.size):
-        gradient[i] = query[i] - hyper[0] * gradient[i]
-    ask_prox(oracle, gradient, hyper[0], z)
+    ask_gradient(oracle, y, gradient)
+    proximal_point(oracle, y, gradient, hyper[0], gradient, z)
     value = ask_value(oracle, z) + ask_penalty(oracle, z)
     falls = value <= least[0]
     if falls:
@@ -274,4 +268,4 @@ def fista_monotone(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any,
         before = iterate[i]
         if falls:
             iterate[i] = z[i]
-        query[i] = iterate[i] + t / following * (z[i] - iterate[i]) + (t - 1.0) / following * (iterate[i] - before)
+        y[i] = iterate[i] + t / following * (z[i] - iterate[i]) + (t - 1.0) / following * (iterate[i] - before)

@@ -80,7 +80,7 @@ def _geometric(L: float, mu: float) -> Mapping[str, float]:
     source="Bubeck, Lee & Singh 2015, sect. 4",
     theory=_geometric,
 )
-def geometric_descent(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def geometric_descent(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """x = argmin f on the line through c and x⁺; x⁺ ← x − s·∇f(x); c ← center of a ball (tested at x⁺).
 
     The ball is the smallest that holds the intersection of two balls which hold x*: one around x − ∇f(x)/μ with the squared
@@ -112,8 +112,8 @@ def geometric_descent(k: int, oracle: Any, gradient: Any, iterate: Any, query: A
     >>> run.status, run.gradient_evaluations > run.iterations
     ('converged', True)
     """
-    center, square, last_value = slots[0], slots[1], slots[2]
-    point, line, moved = slots[3], slots[4], slots[5]
+    center, square, last_value = state[0], state[1], state[2]
+    point, line, moved = state[3], state[4], state[5]
     n, step = iterate.size, hyper[0]
     mu = hyper[1] / step
     if k == 0:

@@ -20,7 +20,7 @@ def _contracting(L: float, mu: float) -> Mapping[str, float]:
     source="Cauchy 1847; the theory step 2/(L + μ) from Polyak 1987, sect. 1.4",
     theory=_contracting,
 )
-def gradient_descent(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def gradient_descent(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """x ← x − s·∇f(x).
 
     Other Parameters

@@ -9,7 +9,7 @@ import numpy as np
 
 from nagbench.core.asking import ask_gradient, ask_prox, ask_value
 from nagbench.core.kernels import blocked_sum, jitable
-from nagbench.optimizers.algorithms._extrapolation import next_t
+from nagbench.optimizers.algorithms._steps import next_t, proximal_point
 from nagbench.optimizers.algorithms._sums import product, product_with_difference, square_of_difference
 from nagbench.optimizers.hyperparameters import Hyperparameter
 from nagbench.optimizers.registry import method
@@ -46,7 +46,7 @@ def fits_model(f_new: float, f: float, gradient: Any, new: Any, old: Any, step: 
     asks=True,
     source="Armijo 1966; Nocedal & Wright 2006, algorithm 3.1",
 )
-def armijo(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def armijo(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """x ← x − s·∇f(x), s the first of γ·s⁻, ηγ·s⁻, … with f(x − s·∇f(x)) ≤ f(x) − c·s‖∇f(x)‖².
 
     Gradient descent with Armijo's backtracking; s⁻ is the step size of the iteration before.
@@ -79,7 +79,7 @@ def armijo(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: 
     >>> run.status, run.gradient_evaluations == run.iterations < run.value_evaluations
     ('converged', True)
     """
-    last_step, last_value, trial = slots[0], slots[1], slots[2]
+    last_step, last_value, trial = state[0], state[1], state[2]
     ask_gradient(oracle, iterate, gradient)
     if last_step[0] == 0.0:
         step, f = hyper[0], ask_value(oracle, iterate)
@@ -107,7 +107,7 @@ def armijo(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: 
     composite=True,
     source="Beck & Teboulle 2009, sect. 3; Nesterov 2013, eq. 3.1",
 )
-def ista_backtracking(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def ista_backtracking(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """x ← p = prox(x − s·∇f(x)), s the first of γ·s⁻, ηγ·s⁻, … with f(p) ≤ f(x) + ∇f(x)ᵀ(p − x) + ‖p − x‖²/(2s).
 
     The proximal gradient method, and gradient descent where h = 0, with backtracking.
@@ -138,7 +138,7 @@ def ista_backtracking(k: int, oracle: Any, gradient: Any, iterate: Any, query: A
     >>> nagbench.run("nnls", "ista-backtracking").status
     'converged'
     """
-    last_step, moved, trial = slots[0], slots[1], slots[2]
+    last_step, moved, trial = state[0], state[1], state[2]
     step = hyper[0] if last_step[0] == 0.0 else hyper[2] * last_step[0]
     ask_gradient(oracle, iterate, gradient)
     step = _shrunk_step(oracle, gradient, iterate, moved, trial, step, hyper[1])
@@ -161,9 +161,7 @@ def _shrunk_step(oracle: Any, gradient: Any, y: Any, moved: Any, trial: Any, ste
 @jitable
 def _fits(oracle: Any, f: float, gradient: Any, y: Any, moved: Any, trial: Any, step: float) -> Any:
     """Write prox(y − s·∇f(y)) to ``trial``, and tell whether f there is at most its model at y."""
-    for i in range(y.size):
-        moved[i] = y[i] - step * gradient[i]
-    ask_prox(oracle, moved, step, trial)
+    proximal_point(oracle, y, gradient, step, moved, trial)
     return fits_model(ask_value(oracle, trial), f, gradient, trial, y, step)
 
 
@@ -175,7 +173,7 @@ def _fits(oracle: Any, f: float, gradient: Any, y: Any, moved: Any, trial: Any, 
     composite=True,
     source="Beck & Teboulle 2009, FISTA with backtracking; Scheinberg, Goldfarb & Bai 2014, algorithm 5, for growth above 1",
 )
-def fista_backtracking(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def fista_backtracking(k: int, oracle: Any, gradient: Any, iterate: Any, _y: Any, state: Any, hyper: Any) -> None:
     """x⁺ = p = prox(y − s·∇f(y)), s the first of γ·s⁻, ηγ·s⁻, … with f(p) ≤ f(y) + ∇f(y)ᵀ(p − y) + ‖p − y‖²/(2s).
 
     y = x + (t − 1)/t⁺·(x − x⁻) and t⁺ = (1 + √(1 + 4t²))/2 as in `fista` for γ = 1. For γ > 1, under the root 4t²·s⁻/s takes
@@ -209,8 +207,8 @@ def fista_backtracking(k: int, oracle: Any, gradient: Any, iterate: Any, query: 
     >>> run.status, run.gradient_evaluations == run.iterations
     ('converged', True)
     """
-    t, last_step, before = slots[0], slots[1], slots[2]
-    y, moved, trial = slots[3], slots[4], slots[5]
+    t, last_step, before = state[0], state[1], state[2]
+    y, moved, trial = state[3], state[4], state[5]
     growing, first = hyper[2] > 1.0, t[0] == 0.0
     step = hyper[0] if first else hyper[2] * last_step[0]
     following = next_t(t[0])
@@ -257,7 +255,7 @@ def _fits_nesterov(y: Any, trial: Any, gradient: Any, following: Any, L: float) 
     composite=True,
     source="Nesterov 2013, eq. 4.9",
 )
-def nesterov_backtracking(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def nesterov_backtracking(k: int, oracle: Any, gradient: Any, iterate: Any, _y: Any, state: Any, hyper: Any) -> None:
     """a²/(A + a) = 2s; y = (A·x + a·v)/(A + a); T = prox(y − s·∇f(y)); x ← T; A ← A + a; v ← prox_A(v̄), v̄ ← v̄ − a·∇f(T).
 
     s is the first of γ·s⁻, ηγ·s⁻, … with φ'ᵀ(y − T) ≥ s‖φ'‖², φ' = (y − T)/s + ∇f(T) − ∇f(y); v̄ = v = x₀ and A = 0 at first,
@@ -288,8 +286,8 @@ def nesterov_backtracking(k: int, oracle: Any, gradient: Any, iterate: Any, quer
     >>> run.status, run.value_evaluations
     ('converged', 0.0)
     """
-    weight, last_step, dual, v = slots[0], slots[1], slots[2], slots[3]
-    y, trial, following = slots[4], slots[5], slots[6]
+    weight, last_step, dual, v = state[0], state[1], state[2], state[3]
+    y, trial, following = state[4], state[5], state[6]
     if last_step[0] == 0.0:
         for i in range(iterate.size):
             dual[i] = iterate[i]
@@ -303,9 +301,7 @@ def nesterov_backtracking(k: int, oracle: Any, gradient: Any, iterate: Any, quer
         for i in range(iterate.size):
             y[i] = (weight[0] * iterate[i] + a * v[i]) / (weight[0] + a)
         ask_gradient(oracle, y, gradient)
-        for i in range(iterate.size):
-            following[i] = y[i] - step * gradient[i]
-        ask_prox(oracle, following, step, trial)
+        proximal_point(oracle, y, gradient, step, following, trial)
         ask_gradient(oracle, trial, following)
         if _fits_nesterov(y, trial, gradient, following, 1.0 / step):
             break

@@ -6,22 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from nagbench.optimizers.hyperparameters import Hyperparameter, fraction, step_size
+from nagbench.optimizers.algorithms._hyperparameters import LION
 from nagbench.optimizers.registry import method
 
 
 @method(
     "lion",
     slots=1,
-    hyperparameters={
-        "step_size": step_size(1e-4, tuning=(1e-6, 0.1), unit="1"),
-        "beta1": fraction(0.9, tuning=(0.0, 0.99)),
-        "beta2": fraction(0.99, tuning=(0.5, 0.999)),
-        "weight_decay": Hyperparameter(default=0.0),
-    },
+    hyperparameters=LION,
     source="Chen et al. 2023, algorithm 2",
 )
-def lion(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def lion(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """x ← x − s·(sign(β₁·a + (1 − β₁)·g) + w·x); a ← β₂·a + (1 − β₂)·g, with g = ∇f(x).
 
     Other Parameters
@@ -50,7 +45,7 @@ def lion(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any
     ('converged', 100)
     """
     step, beta1, beta2, decay = hyper[0], hyper[1], hyper[2], hyper[3]
-    average = slots[0]
+    average = state[0]
     for i in range(iterate.size):
         g = gradient[i]
         direction = np.sign(beta1 * average[i] + (1.0 - beta1) * g)

@@ -8,8 +8,8 @@ from typing import Any
 
 from nagbench.core.asking import ask_gradient, ask_prox
 from nagbench.core.kernels import jitable
-from nagbench.optimizers.algorithms._extrapolation import next_t
 from nagbench.optimizers.algorithms._hyperparameters import STEP, for_positive_mu, inverse_smoothness
+from nagbench.optimizers.algorithms._steps import next_t, proximal_point
 from nagbench.optimizers.hyperparameters import Hyperparameter
 from nagbench.optimizers.registry import method
 
@@ -35,7 +35,7 @@ def silver_factor(k: int) -> float:
     source="Altschuler & Parrilo 2024, Acceleration by stepsize hedging II, eq. 1.2",
     theory=inverse_smoothness,
 )
-def silver_steps(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def silver_steps(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """x ← x − s·(1 + ρ^(ν − 1))·∇f(x), 2^ν the largest power of 2 that divides k + 1, ρ = 1 + √2.
 
     Gradient descent with the silver step sizes: most are short, few are much longer than 2/L.
@@ -90,7 +90,7 @@ def gradient_thetas(remaining: int, horizon: int) -> tuple[float, float]:
     source="Kim & Fessler 2021, algorithm OGM-G",
     theory=inverse_smoothness,
 )
-def ogm_g(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def ogm_g(k: int, gradient: Any, iterate: Any, _y: Any, state: Any, hyper: Any) -> None:
     """y⁺ = x − s·∇f(x); x ← y⁺ + (θ − 1)(2θ⁺ − 1)/(θ(2θ − 1))·(y⁺ − y) + (2θ⁺ − 1)/(2θ − 1)·(y⁺ − x), θ falls to 1.
 
     The optimized gradient method for the norm of the gradient: θ_N = 1, θ_i = (1 + √(1 + 4θ²_{i+1}))/2 backwards, and
@@ -120,7 +120,7 @@ def ogm_g(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: An
     >>> nagbench.run("quadratic:eigenvalues=[1,100]", "ogm-g:step_size=0.01,horizon=50").status
     'converged'
     """
-    step, horizon, y = hyper[0], int(hyper[1]), slots[0]
+    step, horizon, y = hyper[0], int(hyper[1]), state[0]
     done = k % horizon
     theta, following = gradient_thetas(horizon - done, horizon)
     momentum = (theta - 1.0) * (2.0 * following - 1.0) / (theta * (2.0 * theta - 1.0))
@@ -147,7 +147,7 @@ def _item(L: float, mu: float) -> Mapping[str, float]:
     source="Taylor & Drori 2023, algorithm 1",
     theory=_item,
 )
-def item(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def item(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """x⁺ = y − s·∇f(y); z ← (1 − qδ)z + qδy − δs·∇f(y); y = (1 − β)z + βx⁺ (tested at z).
 
     The information-theoretic exact method. A⁺ = ((1 + q)A + 2(1 + √((1 + A)(1 + qA))))/(1 − q)² from A = 0,
@@ -177,18 +177,18 @@ def item(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any
     >>> run.status
     'converged'
     """
-    step, q, weight, x = hyper[0], hyper[1], slots[0, 0], slots[1]
+    step, q, weight, x = hyper[0], hyper[1], state[0, 0], state[1]
     following = next_item_weight(weight, q)
     delta = 0.5 * ((1.0 - q) * (1.0 - q) * following - (1.0 + q) * weight) / (1.0 + q + q * weight)
     if following > _LARGEST:
         following = weight
     after = next_item_weight(following, q)
     beta = following / ((1.0 - q) * after)
-    slots[0, 0] = following
+    state[0, 0] = following
     for i in range(iterate.size):
-        x[i] = query[i] - step * gradient[i]
-        iterate[i] = (1.0 - q * delta) * iterate[i] + q * delta * query[i] - delta * step * gradient[i]
-        query[i] = (1.0 - beta) * iterate[i] + beta * x[i]
+        x[i] = y[i] - step * gradient[i]
+        iterate[i] = (1.0 - q * delta) * iterate[i] + q * delta * y[i] - delta * step * gradient[i]
+        y[i] = (1.0 - beta) * iterate[i] + beta * x[i]
 
 
 @jitable
@@ -208,7 +208,7 @@ def next_item_weight(weight: float, q: float) -> float:
     source="Taylor, Hendrickx & Glineur 2017, sect. 4.3; Kim & Fessler 2018, algorithm POGM",
     theory=inverse_smoothness,
 )
-def pogm(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def pogm(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """w⁺ = x − s·∇f(x); z = w⁺ + (θ − 1)/θ⁺·(w⁺ − w) + θ/θ⁺·(w⁺ − x) + s(θ − 1)/(γθ⁺)·(z − x); x ← prox_γ⁺(z).
 
     The proximal optimized gradient method: θ⁺ = (1 + √(1 + 4θ²))/2 from θ = 1, γ⁺ = s·(2θ + θ⁺ − 1)/θ⁺, and w = z = x at
@@ -240,7 +240,7 @@ def pogm(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: An
     >>> nagbench.run(problem, nagbench.optimizer("pogm", step_size=problem.mapping_step), tolerance=1e-4).status
     'converged'
     """
-    theta_before, gamma, w, z = slots[0], slots[1], slots[2], slots[3]
+    theta_before, gamma, w, z = state[0], state[1], state[2], state[3]
     step, horizon = hyper[0], hyper[1]
     first = k == 0 or (horizon > 0.0 and k % horizon == 0.0)
     last = horizon > 0.0 and (k + 1) % horizon == 0.0
@@ -280,7 +280,7 @@ def last_theta(horizon: int) -> float:
     source="Jang, Das Gupta & Ryu 2023, algorithm OptISTA",
     theory=inverse_smoothness,
 )
-def optista(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def optista(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """y⁺ = prox_γs(y − γs·∇f(x)); z⁺ = x + (y⁺ − y)/γ; x ← z⁺ + (θ − 1)/θ⁺·(z⁺ − z) + θ/θ⁺·(z⁺ − x) (tested at y).
 
     γ = 2θ(θ_N² − 2θ² + θ)/θ_N²; θ⁺ = (1 + √(1 + 4θ²))/2 from θ = 1, with 8 instead of 4 for θ_N; x = z = y at first.
@@ -310,8 +310,8 @@ def optista(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots:
     >>> nagbench.run(problem, nagbench.optimizer("optista", step_size=problem.mapping_step), tolerance=1e-4).status
     'converged'
     """
-    theta_before, end, z, x, near = slots[0], slots[1], slots[2], slots[3], slots[4]
-    moved, step, horizon = slots[5], hyper[0], int(hyper[1])
+    theta_before, end, z, x, near = state[0], state[1], state[2], state[3], state[4]
+    moved, step, horizon = state[5], hyper[0], int(hyper[1])
     done = k % horizon
     if done == 0:
         theta_before[0], end[0] = 1.0, last_theta(horizon)
@@ -322,9 +322,7 @@ def optista(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots:
     following = end[0] if done == horizon - 1 else next_t(theta)
     gamma = 2.0 * theta * (1.0 - theta * (2.0 * theta - 1.0) / (end[0] * end[0]))
     ask_gradient(oracle, x, gradient)
-    for i in range(iterate.size):
-        moved[i] = iterate[i] - gamma * step * gradient[i]
-    ask_prox(oracle, moved, gamma * step, near)
+    proximal_point(oracle, iterate, gradient, gamma * step, moved, near)
     for i in range(iterate.size):
         ahead = x[i] + (near[i] - iterate[i]) / gamma
         x[i] = ahead + (theta - 1.0) / following * (ahead - z[i]) + theta / following * (ahead - x[i])

@@ -15,7 +15,7 @@ from nagbench.optimizers.registry import method
     source="Polyak 1964",
     theory=polyak,
 )
-def momentum(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def momentum(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """v ← m·v − s·∇f(x); x ← x + v (heavy ball).
 
     Other Parameters
@@ -45,7 +45,7 @@ def momentum(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper:
     ('converged', 99)
     """
     step, friction = hyper[0], hyper[1]
-    velocity = slots[0]
+    velocity = state[0]
     for i in range(iterate.size):
         v = friction * velocity[i] - step * gradient[i]
         velocity[i] = v

@@ -15,9 +15,9 @@ def _product(i: int, a: Any, b: Any, _c: Any) -> Any:
     return a[i] * b[i]
 
 
-def _observe(k: int, f: float, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def _observe(k: int, f: float, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """Keep f at the iterate."""
-    slots[3, 0] = f
+    state[3, 0] = f
 
 
 @method(
@@ -32,7 +32,7 @@ def _observe(k: int, f: float, iterate: Any, query: Any, slots: Any, hyper: Any)
     },
     source="Schaipp, Ohana, Eickenberg, Defazio & Gower 2024, algorithm 1",
 )
-def momo(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def momo(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """x ← x − min(s, max(h, 0)/‖d‖²)·d, h = f̄ − f_l + ⟨d, x⟩ − γ, with averages d, f̄ and γ of g, f and ⟨g, x⟩.
 
     Other Parameters
@@ -63,7 +63,7 @@ def momo(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any
     ('converged', 465)
     """
     step, decay, lowest = hyper[0], hyper[1], hyper[2]
-    average, heights, products, f = slots[0], slots[1], slots[2], slots[3, 0]
+    average, heights, products, f = state[0], state[1], state[2], state[3, 0]
     n = iterate.size
     product = blocked_sum(_product, n, gradient, iterate, iterate)
     if k == 0:

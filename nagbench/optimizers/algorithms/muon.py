@@ -27,7 +27,7 @@ def _gram(x: Any, out: Any) -> None:
 
 
 @jitable
-def _orthogonalise(x: Any, epsilon: float) -> None:
+def _orthogonalize(x: Any, epsilon: float) -> None:
     """Apply five Newton–Schulz iterations to a matrix with at most as many rows as columns, in place."""
     rows, columns = x.shape
     square = 0.0
@@ -68,7 +68,7 @@ def _orthogonalise(x: Any, epsilon: float) -> None:
     },
     source="Jordan et al. 2024, in double precision",
 )
-def muon(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def muon(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """B ← m·B + (1 − m)·G; X ← (1 − s·w)·X − s·√max(1, rows/columns)·NS₅((1 − m)·G + m·B), on every block X of x.
 
     Other Parameters
@@ -102,7 +102,7 @@ def muon(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any
     ('converged', 177)
     """
     step, decay, epsilon, weight_decay, count = hyper[0], hyper[1], hyper[2], hyper[3], int(hyper[4])
-    average, at = slots[0], 0
+    average, at = state[0], 0
     for block in range(max(count, 1)):
         rows = int(hyper[5 + 2 * block]) if count > 0 else iterate.size
         columns = int(hyper[6 + 2 * block]) if count > 0 else 1
@@ -117,7 +117,7 @@ def muon(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any
                     direction[i, j] = ahead
                 else:
                     direction[j, i] = ahead
-        _orthogonalise(direction, epsilon)
+        _orthogonalize(direction, epsilon)
         longer = step * math.sqrt(max(1.0, rows / columns))
         for i in range(rows):
             for j in range(columns):

@@ -17,7 +17,7 @@ from nagbench.optimizers.registry import method
     theory=strongly_convex,
     next_momentum=True,
 )
-def nesterov(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def nesterov(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """p = x + m·v; v ← m·v − s·∇f(p); x ← x + v (look-ahead form; tested at x, the gradient is taken at p).
 
     Other Parameters
@@ -50,10 +50,10 @@ def nesterov(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper:
     ('converged', 148)
     """
     step, friction, next_momentum = hyper[0], hyper[1], hyper[2]
-    velocity = slots[0]
+    velocity = state[0]
     for i in range(iterate.size):
         v = friction * velocity[i] - step * gradient[i]
         x = iterate[i] + v
         velocity[i] = v
         iterate[i] = x
-        query[i] = x + next_momentum * v
+        y[i] = x + next_momentum * v

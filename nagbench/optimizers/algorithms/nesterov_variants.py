@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from nagbench.optimizers.algorithms._extrapolation import extrapolate, proximal_step
 from nagbench.optimizers.algorithms._hyperparameters import (
     MOMENTUM,
     STEP,
@@ -14,6 +13,7 @@ from nagbench.optimizers.algorithms._hyperparameters import (
     quadratic_optimal,
     strongly_convex,
 )
+from nagbench.optimizers.algorithms._steps import extrapolate, proximal_step
 from nagbench.optimizers.hyperparameters import Hyperparameter
 from nagbench.optimizers.registry import method, proximal_form
 
@@ -26,7 +26,7 @@ from nagbench.optimizers.registry import method, proximal_form
     theory=strongly_convex,
     next_momentum=True,
 )
-def nesterov_two_sequence(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def nesterov_two_sequence(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """x⁺ = y − s·∇f(y); y = x⁺ + m(x⁺ − x) (two sequences; tested at x, the gradient is taken at y).
 
     On a composite problem x⁺ = prox(y − s·∇f(y)), with the proximal operator of s·h: the accelerated proximal gradient
@@ -60,16 +60,14 @@ def nesterov_two_sequence(k: int, gradient: Any, iterate: Any, query: Any, slots
     >>> run.status, run.iterations
     ('converged', 148)
     """
-    extrapolate(gradient, iterate, query, hyper[0], hyper[2])
+    extrapolate(gradient, iterate, y, hyper[0], hyper[2])
 
 
 @proximal_form(nesterov_two_sequence)
-def _nesterov_two_sequence(
-    k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any
-) -> None:
-    proximal_step(oracle, gradient, iterate, query, hyper[0])
+def _nesterov_two_sequence(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
+    proximal_step(oracle, gradient, iterate, y, hyper[0])
     for i in range(iterate.size):
-        query[i] = iterate[i] + hyper[2] * query[i]
+        y[i] = iterate[i] + hyper[2] * y[i]
 
 
 @method(
@@ -80,7 +78,7 @@ def _nesterov_two_sequence(
     theory=quadratic_optimal,
     next_momentum=True,
 )
-def nesterov_quadratic_optimal(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def nesterov_quadratic_optimal(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """x⁺ = y − s·∇f(y); y = x⁺ + m(x⁺ − x), with different textbook values from `nesterov-two-sequence` (tested at x).
 
     Other Parameters
@@ -108,7 +106,7 @@ def nesterov_quadratic_optimal(k: int, gradient: Any, iterate: Any, query: Any, 
     >>> run.status, run.iterations
     ('converged', 149)
     """
-    extrapolate(gradient, iterate, query, hyper[0], hyper[2])
+    extrapolate(gradient, iterate, y, hyper[0], hyper[2])
 
 
 @method(
@@ -119,7 +117,7 @@ def nesterov_quadratic_optimal(k: int, gradient: Any, iterate: Any, query: Any, 
     hyperparameters={"step_size": STEP, "momentum": MOMENTUM},
     source="Sutskever et al. 2013, eq. 3–5",
 )
-def nesterov_sutskever(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def nesterov_sutskever(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """v ← m_k·v − s·∇f(p); x ← x + v; p = x + m_{k+1}·v, m_k = min(1 − 1/(2⌊k/250⌋ + 2), m) (tested at x).
 
     Other Parameters
@@ -151,13 +149,13 @@ def nesterov_sutskever(k: int, gradient: Any, iterate: Any, query: Any, slots: A
     step, ceiling = hyper[0], hyper[1]
     momentum = min(1.0 - 1.0 / (2.0 * (k // 250) + 2.0), ceiling)
     next_momentum = min(1.0 - 1.0 / (2.0 * ((k + 1) // 250) + 2.0), ceiling)
-    velocity = slots[0]
+    velocity = state[0]
     for i in range(iterate.size):
         v = momentum * velocity[i] - step * gradient[i]
         x = iterate[i] + v
         velocity[i] = v
         iterate[i] = x
-        query[i] = x + next_momentum * v
+        y[i] = x + next_momentum * v
 
 
 @method(
@@ -168,7 +166,7 @@ def nesterov_sutskever(k: int, gradient: Any, iterate: Any, query: Any, slots: A
     source="Su, Boyd & Candès 2016, eq. 1",
     theory=inverse_smoothness,
 )
-def nesterov_convex(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def nesterov_convex(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """x⁺ = y − s·∇f(y); y = x⁺ + k/(k + 3)·(x⁺ − x), k from 0: FISTA's momentum, simplified (tested at x).
 
     Other Parameters
@@ -198,7 +196,7 @@ def nesterov_convex(k: int, gradient: Any, iterate: Any, query: Any, slots: Any,
     >>> run.status, run.iterations
     ('converged', 666)
     """
-    extrapolate(gradient, iterate, query, hyper[0], k / (k + 3.0))
+    extrapolate(gradient, iterate, y, hyper[0], k / (k + 3.0))
 
 
 def _estimate_sequence(L: float, mu: float) -> Mapping[str, float]:
@@ -218,7 +216,7 @@ def _estimate_sequence(L: float, mu: float) -> Mapping[str, float]:
     source="Nesterov 2004, constant step scheme II, eq. 2.2.9",
     theory=_estimate_sequence,
 )
-def nesterov_estimate_sequence(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def nesterov_estimate_sequence(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """x⁺ = y − s·∇f(y); α⁺² = (1 − α⁺)α² + q·α⁺; y = x⁺ + α(1 − α)/(α² + α⁺)·(x⁺ − x) (tested at x).
 
     Other Parameters
@@ -252,8 +250,8 @@ def nesterov_estimate_sequence(k: int, gradient: Any, iterate: Any, query: Any, 
     """
     step, q, t0 = hyper[0], hyper[1], hyper[2]
     # An α that was set is never 0: it stays above √q, and above 0 for q = 0.
-    alpha = slots[0, 0] if slots[0, 0] > 0.0 else 1.0 / t0
+    alpha = state[0, 0] if state[0, 0] > 0.0 else 1.0 / t0
     square = alpha * alpha
     following = 0.5 * (q - square + math.sqrt((q - square) * (q - square) + 4.0 * square))
-    slots[0, 0] = following
-    extrapolate(gradient, iterate, query, step, alpha * (1.0 - alpha) / (square + following))
+    state[0, 0] = following
+    extrapolate(gradient, iterate, y, step, alpha * (1.0 - alpha) / (square + following))

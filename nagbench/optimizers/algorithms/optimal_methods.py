@@ -21,7 +21,7 @@ from nagbench.optimizers.registry import method
     source="Kim & Fessler 2016, algorithm OGM1",
     theory=inverse_smoothness,
 )
-def ogm(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def ogm(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """x⁺ = y − s·∇f(y); y = x⁺ + (θ − 1)/θ⁺·(x⁺ − x) + θ/θ⁺·(x⁺ − y), θ⁺ = (1 + √(1 + 4θ²))/2 from θ = 1.
 
     The optimized gradient method.
@@ -60,15 +60,15 @@ def ogm(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any)
     """
     step, horizon = hyper[0], hyper[1]
     last = horizon > 0.0 and (k + 1) % horizon == 0.0
-    theta = 1.0 + slots[0, 0]
+    theta = 1.0 + state[0, 0]
     next_theta = 0.5 * (1.0 + math.sqrt(1.0 + (8.0 if last else 4.0) * theta * theta))
-    slots[0, 0] = 0.0 if last else next_theta - 1.0
+    state[0, 0] = 0.0 if last else next_theta - 1.0
     momentum, correction = (theta - 1.0) / next_theta, theta / next_theta
     for i in range(iterate.size):
-        moved = query[i] - step * gradient[i]
-        y = moved + momentum * (moved - iterate[i]) + correction * (moved - query[i])
-        query[i] = y
-        iterate[i] = y if last else moved
+        moved = y[i] - step * gradient[i]
+        following = moved + momentum * (moved - iterate[i]) + correction * (moved - y[i])
+        y[i] = following
+        iterate[i] = following if last else moved
 
 
 @for_positive_mu
@@ -86,7 +86,7 @@ def _triple_momentum(L: float, mu: float) -> Mapping[str, float]:
     source="Van Scoy, Freeman & Lynch 2018, theorem 1",
     theory=_triple_momentum,
 )
-def triple_momentum(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def triple_momentum(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """w ← β·w − s·∇f(y); ξ ← ξ + w; x = ξ + δ·w; y = ξ + γ·w (tested at x, the gradient is taken at y).
 
     Other Parameters
@@ -120,10 +120,10 @@ def triple_momentum(k: int, gradient: Any, iterate: Any, query: Any, slots: Any,
     beta = rho * rho / (2.0 - rho)
     gamma = beta / (1.0 + rho)
     delta = rho * rho / (1.0 - rho * rho)
-    difference = slots[0]
+    difference = state[0]
     for i in range(iterate.size):
         w = beta * difference[i] - step * gradient[i]
         xi = iterate[i] - delta * difference[i] + w
         difference[i] = w
         iterate[i] = xi + delta * w
-        query[i] = xi + gamma * w
+        y[i] = xi + gamma * w

@@ -43,7 +43,7 @@ def _keep(source: Any, target: Any) -> None:
     hyperparameters={"step_size": _FACTOR, "initial_distance": _DISTANCE, "epsilon": EPSILON},
     source="Ivgi, Hinder & Carmon 2023, equation 2",
 )
-def dog(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def dog(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """x ← x − s·r/√(Σ‖g‖² + ε)·g, r the largest ‖x − x₀‖ so far, at first r_ε·(1 + ‖x₀‖) (distance over gradients).
 
     Other Parameters
@@ -72,7 +72,7 @@ def dog(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any)
     >>> run.status, run.iterations
     ('converged', 397)
     """
-    first, reach, total, n = slots[0], slots[1], slots[2], iterate.size
+    first, reach, total, n = state[0], state[1], state[2], iterate.size
     size = norm(n, gradient)
     if k == 0:
         _keep(iterate, first)
@@ -95,7 +95,7 @@ def dog(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any)
     },
     source="Khaled, Mishchenko & Jin 2023, algorithm 1",
 )
-def dowg(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def dowg(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """r ← max(r, ‖x − x₀‖); v ← v + r²‖g‖²; x ← x − s·r²/√v·g, with g = ∇f(x) (distance over weighted gradients).
 
     Other Parameters
@@ -122,7 +122,7 @@ def dowg(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any
     >>> run.status, run.iterations
     ('converged', 44)
     """
-    first, reach, total, n = slots[0], slots[1], slots[2], iterate.size
+    first, reach, total, n = state[0], state[1], state[2], iterate.size
     size = norm(n, gradient)
     if k == 0:
         _keep(iterate, first)
@@ -146,7 +146,7 @@ def dowg(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any
     },
     source="Defazio & Mishchenko 2023, algorithm 4 with the momentum of its authors' code",
 )
-def d_adaptation_sgd(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def d_adaptation_sgd(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """λ = s·d/‖g₀‖; σ ← σ + λ·⟨g, u⟩; u ← u + λ·g; d ← max(d, 2σ/‖u‖); x ← m·x + (1 − m)(x₀ − u), with g = ∇f(x).
 
     Other Parameters
@@ -174,7 +174,7 @@ def d_adaptation_sgd(k: int, gradient: Any, iterate: Any, query: Any, slots: Any
     >>> run.status, run.iterations
     ('converged', 297)
     """
-    first, weighted, scalars, estimate, begin = slots[0], slots[1], slots[2], slots[3], slots[4]
+    first, weighted, scalars, estimate, begin = state[0], state[1], state[2], state[3], state[4]
     n = iterate.size
     if k == 0:
         _keep(iterate, first)
@@ -206,7 +206,7 @@ def d_adaptation_sgd(k: int, gradient: Any, iterate: Any, query: Any, slots: Any
     },
     source="Mishchenko & Defazio 2024, algorithm 4",
 )
-def prodigy(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def prodigy(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """Adam with g·d in place of g and the step size s·d; d is the largest estimate of ‖x₀ − x*‖ so far.
 
     Other Parameters
@@ -241,7 +241,7 @@ def prodigy(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: 
     ('converged', 211)
     """
     step, beta1, beta2, epsilon, decay, begin = hyper[0], hyper[1], hyper[2], hyper[3], hyper[4], hyper[5]
-    first, second, weighted, start, estimate, total = slots[0], slots[1], slots[2], slots[3], slots[4], slots[5]
+    first, second, weighted, start, estimate, total = state[0], state[1], state[2], state[3], state[4], state[5]
     n, beta3 = iterate.size, math.sqrt(beta2)
     if k == 0:
         _keep(iterate, start)

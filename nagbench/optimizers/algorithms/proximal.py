@@ -7,6 +7,7 @@ from typing import Any
 
 from nagbench.core.asking import ask_gradient, ask_prox
 from nagbench.optimizers.algorithms._hyperparameters import STEP, inverse_smoothness
+from nagbench.optimizers.algorithms._steps import proximal_point
 from nagbench.optimizers.hyperparameters import Hyperparameter
 from nagbench.optimizers.registry import method, proximal_form
 
@@ -17,7 +18,7 @@ from nagbench.optimizers.registry import method, proximal_form
     source="Beck & Teboulle 2009, eq. 3.1; Daubechies, Defrise & De Mol 2004",
     theory=inverse_smoothness,
 )
-def ista(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def ista(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """x ← prox(x − s·∇f(x)), with the proximal operator of s·h; gradient descent where h = 0.
 
     The proximal gradient method; projected gradient descent where h is the indicator of a set.
@@ -53,12 +54,9 @@ def ista(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any
 
 
 @proximal_form(ista, slots=1)
-def _ista(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
-    step, moved = hyper[0], slots[0]
+def _ista(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     ask_gradient(oracle, iterate, gradient)
-    for i in range(iterate.size):
-        moved[i] = iterate[i] - step * gradient[i]
-    ask_prox(oracle, moved, step, iterate)
+    proximal_point(oracle, iterate, gradient, hyper[0], state[0], iterate)
 
 
 def _over_relaxed(L: float, mu: float) -> Mapping[str, float]:
@@ -79,7 +77,7 @@ def _over_relaxed(L: float, mu: float) -> Mapping[str, float]:
     source="Combettes & Wajs 2005, theorem 3.4; Bauschke & Combettes 2017, theorem 26.14",
     theory=_over_relaxed,
 )
-def forward_backward(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def forward_backward(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """x = prox(z − s·∇f(z)); z ← z + ρ(x − z) (tested at x).
 
     Forward-backward splitting with over-relaxation.
@@ -110,14 +108,12 @@ def forward_backward(k: int, oracle: Any, gradient: Any, iterate: Any, query: An
     >>> run.iterations == nagbench.run(problem, nagbench.optimizer("ista", step_size=1.0 / problem.smoothness)).iterations
     True
     """
-    step, relaxation, z, moved = hyper[0], hyper[1], slots[0], slots[1]
+    relaxation, z = hyper[1], state[0]
     if k == 0:
         for i in range(iterate.size):
             z[i] = iterate[i]
     ask_gradient(oracle, z, gradient)
-    for i in range(iterate.size):
-        moved[i] = z[i] - step * gradient[i]
-    ask_prox(oracle, moved, step, iterate)
+    proximal_point(oracle, z, gradient, hyper[0], state[1], iterate)
     for i in range(iterate.size):
         z[i] += relaxation * (iterate[i] - z[i])
 
@@ -140,7 +136,7 @@ def _half_and_half(L: float, mu: float) -> Mapping[str, float]:
     source="Chambolle & Pock 2016, algorithm 1, with K = I; Condat 2013; Vũ 2013",
     theory=_half_and_half,
 )
-def chambolle_pock(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def chambolle_pock(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """x⁺ = x − s·(∇f(x) + u); v = 2x⁺ − x + u/σ; p = prox(v), of h/σ; u ← σ(v − p), σ = ρ/s (tested at p).
 
     The primal-dual method of Chambolle and Pock with the explicit step of Condat and Vũ for f, a reference that needs no
@@ -173,7 +169,7 @@ def chambolle_pock(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any,
     >>> nagbench.run(problem, chosen, tolerance=1e-4).status
     'converged'
     """
-    step, dual, x, v = hyper[0], slots[0], slots[1], slots[2]
+    step, dual, x, v = hyper[0], state[0], state[1], state[2]
     sigma = hyper[1] / step
     if k == 0:
         for i in range(iterate.size):

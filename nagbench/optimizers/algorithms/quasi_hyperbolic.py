@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from nagbench.optimizers.algorithms._hyperparameters import for_positive_mu, strongly_convex
+from nagbench.optimizers.algorithms._hyperparameters import averaged_nesterov
 from nagbench.optimizers.hyperparameters import Hyperparameter, fraction, step_size
 from nagbench.optimizers.registry import method
 
 
-@for_positive_mu
-def _nesterov_equivalent(L: float, mu: float) -> Mapping[str, float]:
+def _nesterov_equivalent(L: float, mu: float) -> Mapping[str, float] | None:
     """ν = m = (√κ − 1)/(√κ + 1), s = 1/(L(1 − m))."""
-    values = strongly_convex(L, mu)
-    assert values is not None
-    m = values["momentum"]
-    return {"step_size": values["step_size"] / (1.0 - m), "momentum": m, "nu": m}
+    values = averaged_nesterov(L, mu)
+    return None if values is None else {**values, "nu": values["momentum"]}
 
 
 @method(
@@ -30,7 +27,7 @@ def _nesterov_equivalent(L: float, mu: float) -> Mapping[str, float]:
     source="Ma & Yarats 2019, eq. 3–4",
     theory=_nesterov_equivalent,
 )
-def qhm(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def qhm(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """b ← m·b + (1 − m)·g; x ← x − s·((1 − ν)·g + ν·b), with g = ∇f(x): between a plain step and a heavy ball.
 
     Other Parameters
@@ -65,7 +62,7 @@ def qhm(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any)
     ('converged', 153)
     """
     step, decay, nu = hyper[0], hyper[1], hyper[2]
-    average = slots[0]
+    average = state[0]
     for i in range(iterate.size):
         g = gradient[i]
         b = decay * average[i] + (1.0 - decay) * g

@@ -16,7 +16,7 @@ from nagbench.optimizers.registry import method
     hyperparameters={"step_size": ADAPTIVE_STEP, "decay": DECAY, "epsilon": EPSILON},
     source="Tieleman & Hinton 2012, lecture 6e; ε outside the root as in torch.optim.RMSprop",
 )
-def rmsprop(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def rmsprop(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """a ← d·a + (1 − d)·g²; x ← x − s·g/(√a + ε), with g = ∇f(x).
 
     Other Parameters
@@ -44,7 +44,7 @@ def rmsprop(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: 
     ('converged', 1043)
     """
     step, decay, epsilon = hyper[0], hyper[1], hyper[2]
-    average = slots[0]
+    average = state[0]
     for i in range(iterate.size):
         g = gradient[i]
         average[i] = decay * average[i] + (1.0 - decay) * g * g
@@ -57,7 +57,7 @@ def rmsprop(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: 
     hyperparameters={"step_size": ADAPTIVE_STEP, "decay": DECAY, "epsilon": Hyperparameter(default=1e-7)},
     source="Tieleman & Hinton 2012, lecture 6e; ε inside the root as in Keras 3 and in optax.rmsprop by default",
 )
-def rmsprop_epsilon_inside(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def rmsprop_epsilon_inside(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """a ← d·a + (1 − d)·g²; x ← x − s·g/√(a + ε), with g = ∇f(x).
 
     Other Parameters
@@ -88,7 +88,7 @@ def rmsprop_epsilon_inside(k: int, gradient: Any, iterate: Any, query: Any, slot
     ('converged', 2122)
     """
     step, decay, epsilon = hyper[0], hyper[1], hyper[2]
-    average = slots[0]
+    average = state[0]
     for i in range(iterate.size):
         g = gradient[i]
         average[i] = decay * average[i] + (1.0 - decay) * g * g
@@ -106,7 +106,7 @@ def rmsprop_epsilon_inside(k: int, gradient: Any, iterate: Any, query: Any, slot
     },
     source="torch.optim.RMSprop with momentum, not centred; momentum as in Graves 2013, eq. 38–45",
 )
-def rmsprop_momentum(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def rmsprop_momentum(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """a ← d·a + (1 − d)·g²; b ← m·b + g/(√a + ε); x ← x − s·b, with g = ∇f(x).
 
     Other Parameters
@@ -136,7 +136,7 @@ def rmsprop_momentum(k: int, gradient: Any, iterate: Any, query: Any, slots: Any
     ('converged', 121)
     """
     step, decay, friction, epsilon = hyper[0], hyper[1], hyper[2], hyper[3]
-    average, velocity = slots[0], slots[1]
+    average, velocity = state[0], state[1]
     for i in range(iterate.size):
         g = gradient[i]
         average[i] = decay * average[i] + (1.0 - decay) * g * g

@@ -22,16 +22,24 @@ def _weight(sum_of_weights: Any, largest: Any, step: float) -> float:
     return float(square / sum_of_weights[0])
 
 
+def _settled(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
+    """Make an iteration of Schedule-Free SGD after which the average no longer moves."""
+    for i in range(iterate.size):
+        state[0, i] -= hyper[0] * (gradient[i] + hyper[2] * y[i])
+        y[i] = hyper[1] * iterate[i] + (1.0 - hyper[1]) * state[0, i]
+
+
 @method(
     "schedule-free-sgd",
     slots=3,
     look_ahead=True,
     autonomous=False,
+    settled=_settled,
     tested_at="the weighted average x of z",
     hyperparameters={"step_size": STEP, "momentum": MOMENTUM, "weight_decay": Hyperparameter(default=0.0)},
     source=_SOURCE,
 )
-def schedule_free_sgd(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def schedule_free_sgd(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """y = (1 − m)·z + m·x; z ← z − s·(∇f(y) + w·y); x ← (1 − c)·x + c·z, c = s²/Σs² (tested at x, the gradient is taken at y).
 
     Other Parameters
@@ -47,13 +55,17 @@ def schedule_free_sgd(k: int, gradient: Any, iterate: Any, query: Any, slots: An
     -----
     With a constant step size c = 1/(k + 1), and x is the mean of z₁, …, z_{k+1}. With a schedule, the largest step size so
     far takes the place of s in c. m = 0 is `averaged-gradient-descent`; m = 1 would be primal averaging.
-    With m = 0 it is stable on quadratics for s·λ < 2, as gradient descent is.
+    Stable on quadratics for s·λ < 2/(1 − m) [2]_: c tends to 0, so in the long run x stands still and z moves by gradients
+    of which 1 − m parts are its own. Before that it may move away from a minimum, the more the nearer s is to the limit.
 
-    For convex f with gradients of at most G, s = D/(G√N) gives the rate D·G/√N without knowledge of when the run ends [1]_.
+    For convex f with gradients of at most G, s = D/(G√N) with D = ‖x₀ − x*‖ gives f(x_N) − f* ≤ D·G/√N for every m [1]_.
+    That holds no L and no μ, so there are no values for mode theory.
 
     References
     ----------
     .. [1] A. Defazio et al., "The road less scheduled", 2024, algorithm 1 and theorem 1; code: schedulefree.
+    .. [2] M. Song, B. Baek, K. Ahn and C. Yun, "Through the river: understanding the benefit of schedule-free methods for
+       language model training", 2025.
 
     Examples
     --------
@@ -63,13 +75,13 @@ def schedule_free_sgd(k: int, gradient: Any, iterate: Any, query: Any, slots: An
     ('converged', 32)
     """
     step, between, decay = hyper[0], hyper[1], hyper[2]
-    z = slots[0]
-    weight = _weight(slots[1], slots[2], step)
+    z = state[0]
+    weight = _weight(state[1], state[2], step)
     for i in range(iterate.size):
         start = iterate[i] if k == 0 else z[i]
-        z[i] = start - step * (gradient[i] + decay * query[i])
+        z[i] = start - step * (gradient[i] + decay * y[i])
         iterate[i] = (1.0 - weight) * iterate[i] + weight * z[i]
-        query[i] = between * iterate[i] + (1.0 - between) * z[i]
+        y[i] = between * iterate[i] + (1.0 - between) * z[i]
 
 
 @method(
@@ -85,7 +97,7 @@ def schedule_free_sgd(k: int, gradient: Any, iterate: Any, query: Any, slots: An
     },
     source=_SOURCE,
 )
-def schedule_free_adamw(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def schedule_free_adamw(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """y = (1 − β₁)·z + β₁·x; z ← z − s·(g/(√b̂ + ε) + w·y), g = ∇f(y); x ← (1 − c)·x + c·z, c = s²/Σs² (tested at x).
 
     Other Parameters
@@ -117,13 +129,13 @@ def schedule_free_adamw(k: int, gradient: Any, iterate: Any, query: Any, slots: 
     ('converged', 76)
     """
     step, between, beta2, epsilon, decay = hyper[0], hyper[1], hyper[2], hyper[3], hyper[4]
-    z, second = slots[0], slots[1]
-    weight = _weight(slots[2], slots[3], step)
+    z, second = state[0], state[1]
+    weight = _weight(state[2], state[3], step)
     unbias2 = 1.0 - beta2 ** (k + 1.0)
     for i in range(iterate.size):
         g = gradient[i]
         second[i] = beta2 * second[i] + (1.0 - beta2) * g * g
         start = iterate[i] if k == 0 else z[i]
-        z[i] = start - step * (decay * query[i]) - step * g / (math.sqrt(second[i] / unbias2) + epsilon)
+        z[i] = start - step * (decay * y[i]) - step * g / (math.sqrt(second[i] / unbias2) + epsilon)
         iterate[i] = (1.0 - weight) * iterate[i] + weight * z[i]
-        query[i] = between * iterate[i] + (1.0 - between) * z[i]
+        y[i] = between * iterate[i] + (1.0 - between) * z[i]

@@ -28,7 +28,7 @@ _SHRINK = 0.7
     },
     source="Kidambi, Netrapalli, Jain & Kakade 2018, algorithm 3",
 )
-def accsgd(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def accsgd(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """w ← (1 − a)w + a(x − (κs/0.7)·g); x ← (0.7·(x − s·g) + a·w)/(0.7 + a), g = ∇f(x), a = 0.49·ξ/κ.
 
     Accelerated SGD: a short step s, and a long one κs/0.7 in the running average w, which is x₀ at first.
@@ -62,7 +62,7 @@ def accsgd(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: A
     >>> run.status
     'converged'
     """
-    step, average = hyper[0], slots[0]
+    step, average = hyper[0], state[0]
     share = min(_SHRINK * _SHRINK * hyper[2] / hyper[1], 1.0)
     long_step = hyper[1] * step / _SHRINK
     for i in range(iterate.size):
@@ -87,7 +87,7 @@ def _half_step(L: float, mu: float) -> Mapping[str, float]:
     source="Lan 2012; Ghadimi & Lan 2012, sect. 3.1 with propositions 7 and 9",
     theory=_half_step,
 )
-def ac_sa(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def ac_sa(k: int, oracle: Any, gradient: Any, iterate: Any, _y: Any, state: Any, hyper: Any) -> None:
     """y = (1 − α)x̄ + αx; x ← prox(x − (t·s/2)·∇f(y)); x̄ ← (1 − α)x̄ + αx, α = 2/(t + 1) in iteration t (tested at x̄).
 
     Accelerated stochastic approximation. With μ > 0 and γ = 4/(s·t(t + 1)), y has the weights (1 − α)(μ + γ) and
@@ -121,7 +121,7 @@ def ac_sa(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: A
     >>> run.status
     'converged'
     """
-    x, y, moved = slots[0], slots[1], slots[2]
+    x, y, moved = state[0], state[1], state[2]
     n, t, mu = iterate.size, k + 1.0, hyper[1]
     alpha, gamma = 2.0 / (t + 1.0), 4.0 / (hyper[0] * t * (t + 1.0))
     if k == 0:
@@ -152,7 +152,7 @@ def ac_sa(k: int, oracle: Any, gradient: Any, iterate: Any, query: Any, slots: A
     },
     source="Levy, Yurtsever & Cevher 2018, algorithm 2",
 )
-def accelegrad(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hyper: Any) -> None:
+def accelegrad(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """z ← z − αη·g; y = x − η·g; x = z/α⁺ + (1 − 1/α⁺)y; η = 2D/√(G² + Σα²‖g‖²), g = ∇f(x), α = max(1, (k + 1)/4).
 
     The step size follows from the gradients as AdaGrad's, the same for all coordinates; tested at Σαy/Σα, the weighted mean.
@@ -181,7 +181,7 @@ def accelegrad(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hype
     >>> run.status
     'converged'
     """
-    z, squares, weights = slots[0], slots[1], slots[2]
+    z, squares, weights = state[0], state[1], state[2]
     n, alpha, following = iterate.size, max(1.0, 0.25 * (k + 1.0)), max(1.0, 0.25 * (k + 2.0))
     squares[0] += alpha * alpha * blocked_sum(product, n, gradient, gradient, gradient)
     weights[0] += alpha
@@ -190,8 +190,8 @@ def accelegrad(k: int, gradient: Any, iterate: Any, query: Any, slots: Any, hype
     share = alpha / weights[0]
     for i in range(n):
         if k == 0:
-            z[i] = query[i]
+            z[i] = y[i]
         z[i] -= alpha * step * gradient[i]
-        y = query[i] - step * gradient[i]
-        iterate[i] += share * (y - iterate[i])
-        query[i] = z[i] / following + (1.0 - 1.0 / following) * y
+        moved = y[i] - step * gradient[i]
+        iterate[i] += share * (moved - iterate[i])
+        y[i] = z[i] / following + (1.0 - 1.0 / following) * moved

@@ -114,7 +114,7 @@ def _family(name: str, function: Function, gradient: Function | None, modules: t
             "give it another one"
         )
     own = [signature.parameters["start"], signature.parameters["gradient"]]
-    build.__signature__ = signature.replace(parameters=[*own, *after])  # type: ignore[attr-defined]
+    vars(build)["__signature__"] = signature.replace(parameters=[*own, *after])
     build.__doc__ = inspect.getdoc(function)
     return Family(name, build)
 
@@ -162,7 +162,7 @@ def _problem(
     else:
         call, call_gradient = _as_given(value), _as_given(functools.partial(own_gradient, **parameters))
     value_kernel, gradient_kernel = make_kernels(name, lambda x, rows: call(x), lambda x, rows: call_gradient(x))
-    value_kernel.__wrapped__, gradient_kernel.__wrapped__ = value, call_gradient  # type: ignore[attr-defined]
+    vars(value_kernel)["__wrapped__"], vars(gradient_kernel)["__wrapped__"] = value, call_gradient
     return Problem(
         name=name,
         family=name,

@@ -42,7 +42,7 @@ def torch_family(path: str) -> Family:
     if is_unmarked(path, factory):
         raise UsageError(f"problem {name!r} is of an installed package and is not marked with nagbench.family")
     try:
-        build.__signature__ = inspect.signature(factory)  # type: ignore[attr-defined]
+        vars(build)["__signature__"] = inspect.signature(factory)
     except (TypeError, ValueError) as error:
         raise UsageError(f"problem {name!r} is not a function that returns a module: {error}") from None
     build.__doc__ = inspect.getdoc(factory)

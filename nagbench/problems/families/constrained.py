@@ -157,9 +157,12 @@ def _box_gap(x: Any, data: Any, shape: Any) -> Any:
 
 @family
 def box_quadratic(
-    *, eigenvalues: Sequence[float] = (1.0, 100.0), center: Sequence[float] = (2.0, 0.5), low: float = -1.0,
+    *,
+    eigenvalues: Sequence[float] = (1.0, 100.0),
+    center: Sequence[float] = (2.0, 0.5),
+    low: float = -1.0,
     high: float = 1.0,
-) -> Problem:  # fmt: skip
+) -> Problem:
     """F(x) = ½ Σ λᵢ(xᵢ − cᵢ)² over low ≤ xᵢ ≤ high, from the corner of all low.
 
     Parameters

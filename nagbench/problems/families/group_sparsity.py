@@ -212,9 +212,15 @@ def _completion_gap(x: Any, data: Any, shape: Any) -> Any:
 
 @family
 def matrix_completion(
-    *, rows: int = 12, columns: int = 10, rank: int = 2, share: float = 0.6, noise: float = 0.1, l1: float = 0.5,
+    *,
+    rows: int = 12,
+    columns: int = 10,
+    rank: int = 2,
+    share: float = 0.6,
+    noise: float = 0.1,
+    l1: float = 0.5,
     seed: int = 0,
-) -> Problem:  # fmt: skip
+) -> Problem:
     """F(X) = ½ Σ (Xᵢⱼ − Mᵢⱼ)² over observed entries + l1·‖X‖_*, from X = 0.
 
     M is a product of two factors of standard normal numbers, with normal noise.

@@ -45,9 +45,15 @@ def haar_synthesis(size: int, levels: int) -> Floats:
 
 @family
 def wavelet_deblurring(
-    *, tiles: int = 2, window: int = 5, deviation: float = 1.0, noise: float = 1e-3, l1: float = 1e-5, levels: int = 3,
+    *,
+    tiles: int = 2,
+    window: int = 5,
+    deviation: float = 1.0,
+    noise: float = 1e-3,
+    l1: float = 1e-5,
+    levels: int = 3,
     seed: int = 0,
-) -> Problem:  # fmt: skip
+) -> Problem:
     """F(w) = 1/(2n)‖RWw − b‖² + l1·‖w‖₁: an image W w is blurred by R, b is the blurred image with noise; from w = 0.
 
     The image is a square of handwritten digits, the first ones of the data set "digits", with pixels from 0 to 1.

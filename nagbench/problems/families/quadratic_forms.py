@@ -40,10 +40,10 @@ def _diagonal_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> No
 
 @jitable
 def _tridiagonal_term(i: int, x: Any, diagonal: Any, others: Any) -> Any:
-    beside, centre = others
+    off_diagonal, centre = others
     away = x[i] - centre[i]
     following = x[i + 1] - centre[i + 1]
-    return away * (0.5 * diagonal[i] * away + beside[i] * following)
+    return away * (0.5 * diagonal[i] * away + off_diagonal[i] * following)
 
 
 def _tridiagonal_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
@@ -92,9 +92,9 @@ def _problem(name: str, start: ArrayLike, minimizer: Floats, minimum: float, spe
 
 
 def _tridiagonal(
-    name: str, diagonal: Floats, beside: Floats, minimizer: Floats, minimum: float, **facts: Any
+    name: str, diagonal: Floats, off_diagonal: Floats, minimizer: Floats, minimum: float, **facts: Any
 ) -> Problem:
-    spectrum, vectors = eigh_tridiagonal(diagonal, beside)
+    spectrum, vectors = eigh_tridiagonal(diagonal, off_diagonal)
     kernels = {"value_kernel": _tridiagonal_value, "gradient_kernel": _tridiagonal_gradient}
     return _problem(
         name,
@@ -102,7 +102,7 @@ def _tridiagonal(
         minimum=minimum,
         spectrum=spectrum,
         eigenvectors=vectors,
-        data=np.concatenate([diagonal, beside, [0.0], minimizer, [minimum]]),
+        data=np.concatenate([diagonal, off_diagonal, [0.0], minimizer, [minimum]]),
         **{**kernels, **facts},
     )
 
@@ -294,12 +294,12 @@ def dixon3dq(*, dimension: int = 10) -> Problem:
     .. [2] CUTEst DIXON3DQ.
     """
     n = check_whole_number("dixon3dq", "dimension", dimension, 2)
-    diagonal, beside = np.full(n, 4.0), np.full(n - 1, -2.0)
-    diagonal[:2], beside[0] = 2.0, 0.0
+    diagonal, off_diagonal = np.full(n, 4.0), np.full(n - 1, -2.0)
+    diagonal[:2], off_diagonal[0] = 2.0, 0.0
     return _tridiagonal(
         "dixon3dq",
         diagonal,
-        beside,
+        off_diagonal,
         np.ones(n),
         0.0,
         start=np.full(n, -1.0),

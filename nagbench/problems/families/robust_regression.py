@@ -175,9 +175,13 @@ def huber_l1(
 
 @family
 def quantile_l1(
-    *, dataset: str = "diabetes", quantile: float = 0.75, width: float = 40.0, l1: float = 1e-3,
+    *,
+    dataset: str = "diabetes",
+    quantile: float = 0.75,
+    width: float = 40.0,
+    l1: float = 1e-3,
     scaling: Scaling = "unit-norm",
-) -> Problem:  # fmt: skip
+) -> Problem:
     """F(w) = 1/n Σ ℓ(yᵢ − aᵢᵀw) + l1·‖w‖₁, ℓ the quantile loss smoothed by a width ε, from w = 0.
 
     ℓ(r) = max over τ − 1 ≤ u ≤ τ of u·r − ½εu²: r²/(2ε) between ε(τ − 1) and ετ, linear beyond with the slopes τ − 1 and

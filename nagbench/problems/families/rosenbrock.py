@@ -24,7 +24,7 @@ def _rosenbrock_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
 
 
 def _rosenbrock_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
-    # Both neighbours' terms are computed at every i, one of them again: with nothing carried from i to i + 1 it vectorizes.
+    # Both neighbors' terms are computed at every i, one of them again: with nothing carried from i to i + 1 it vectorizes.
     last = x.size - 1
     out[0] = 0.0 - 400.0 * (x[1] - x[0] * x[0]) * x[0] - 2.0 * (1.0 - x[0])
     for i in range(1, last):

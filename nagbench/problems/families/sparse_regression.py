@@ -263,9 +263,13 @@ def sparse_recovery(
 
 @family
 def logistic_l1(
-    *, dataset: str = "breast-cancer", l1: float = 0.01, positive_classes: list[int] | None = None,
-    classes: list[int] | None = None, scaling: Scaling = "standard",
-) -> Problem:  # fmt: skip
+    *,
+    dataset: str = "breast-cancer",
+    l1: float = 0.01,
+    positive_classes: list[int] | None = None,
+    classes: list[int] | None = None,
+    scaling: Scaling = "standard",
+) -> Problem:
     """F(w) = 1/n Σ log(1 + exp(−sᵢ aᵢᵀw)) + l1·‖w‖₁ over the n rows of a data set, from w = 0.
 
     aᵢ holds the features of an example, scaled, and sᵢ = ±1 is its class. There is no intercept.

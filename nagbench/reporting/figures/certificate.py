@@ -72,7 +72,7 @@ def _draw_row(row: Sequence[Axes], group: str, trials: Sequence[Trial | None]) -
         else:
             draw_axes(panel, trial_data(trial, labels))
             panel.set(xlabel="", ylabel="")
-    first = there[0].entrants[:1]
+    first = there[0].implementations[:1]
     against = "".join(f"\nagainst {printable(one.name, 24)}" for one in first)
     row[0].set_ylabel(printable(group) + against, parse_math=False)
     handles = [Line2D([], [], **style_at(i).plot_options) for i in range(len(labels))]

@@ -14,67 +14,64 @@ from nagbench.validation.equivalence.lockstep import Array
 State = dict[str, Any]
 Values = Mapping[str, float]
 
-_EPSILON = Trait(
-    "epsilon", "ε:",
-    {
+# Title, options with the formula of each, and the values without which it does not matter.
+_TRAITS = {
+    "epsilon": ("ε:", {
         "outside": "√b̂ + ε", "hat": "(√b + ε)/√(1 − β₂ᵏ), not corrected for bias (“ε hat”)", "inside": "√(b̂ + ε)",
         "inside hat": "√(b + ε)/√(1 − β₂ᵏ), inside the root and not corrected for bias", "least": "max(√b̂, ε)",
-    },
-)  # fmt: skip
-_CORRECTION = Trait(
-    "correction", "bias correction:",
-    {
+    }, ()),
+    "correction": ("bias correction:", {
         "both": "of both averages", "first": "of the first average only", "second": "of the second average only",
         "none": "of none",
-    },
-)  # fmt: skip
-_DECAY = Trait(
-    "decay", "weight decay:",
-    {
+    }, ()),
+    "decay": ("weight decay:", {
         "decoupled": "x ← (1 − s·w)·x − s·u", "gradient": "g ← g + w·x", "after": "x ← (1 − s·w)·(x − s·u)",
         "proximal": "x ← (x − s·u)/(1 + s·w)", "unscaled": "x ← (1 − w)·x − s·u",
         "first": "x ← (1 − s·w)·x before the rest, with ∇f at the point before",
-    },
-    needs=("weight_decay",),
-)  # fmt: skip
-_MAXIMUM = Trait(
-    "maximum", "maximum:",
-    {
+    }, ("weight_decay",)),
+    "maximum": ("maximum:", {
         "none": "none", "raw": "of b, corrected afterwards", "corrected": "of the corrected b̂",
         "uncorrected": "of b, never corrected",
-    },
-)  # fmt: skip
-_MOMENTUM = Trait(
-    "momentum", "momentum:",
-    {
+    }, ()),
+    "momentum": ("momentum:", {
         "plain": "â", "scheduled": "Nesterov's, μ_j = β₁(1 − 0.96^(jψ)/2)",
         "single": "Nesterov's with μ_j = β₁(1 − 0.96^(jψ)/2), the product of the μ_j in single precision",
         "constant": "Nesterov's, μ_j = β₁", "same": "Nesterov's, β₁·a + (1 − β₁)·g, corrected as a is",
-    },
-)  # fmt: skip
-_SECOND = Trait(
-    "second", "second average:",
-    {
+    }, ()),
+    "second": ("second average:", {
         "square": "of g²", "belief": "of (g − a)²", "belief+": "of (g − a)², and ε added to it every time",
-        "belief++": "of (g − a)², and ε added to what is used only",
-        "yogi": "b − (1 − β₂)·sign(b − g²)·g²",
-    },
-)  # fmt: skip
-_RECTIFY = Trait(
-    "rectify", "rectification:",
-    {
+        "belief++": "of (g − a)², and ε added to what is used only", "yogi": "b − (1 − β₂)·sign(b − g²)·g²",
+    }, ()),
+    "rectify": ("rectification:", {
         "none": "none", "5": "r_k where ρ_k > 5, else x ← x − s·â", "4": "r_k where ρ_k > 4, else x ← x − s·â",
         "5 still": "r_k where ρ_k > 5, else no step", "5 at": "r_k where ρ_k ≥ 5, else x ← x − s·â",
         "5 at still": "r_k where ρ_k ≥ 5, else no step",
-    },
-)  # fmt: skip
-_START = Trait(
-    "start", "accumulator:",
-    {
+    }, ()),
+    "start": ("accumulator:", {
         "given": "b₀ = the initial accumulator", "both": "a₀ = b₀ = the initial accumulator", "zero": "b₀ = 0",
-    },
-    needs=("initial_accumulator",),
-)  # fmt: skip
+    }, ("initial_accumulator",)),
+}  # fmt: skip
+# The options of the traits of each recipe, the published one first; all of them where a recipe names none.
+_USUAL = {"maximum": ["none"], "momentum": ["plain"], "second": ["square"], "rectify": ["none"]}
+_OFTEN = {"epsilon": ["outside", "hat", "inside"]}
+_BOTH = {"correction": ["both", "none"]}
+_RECIPES = {
+    "adam": ("Kingma & Ba 2015, algorithm 1; Loshchilov & Hutter 2019", {}),
+    "amsgrad": ("Reddi et al. 2018, algorithm 2, with bias correction", {
+        **_OFTEN, "maximum": ["raw", "corrected", "uncorrected", "none"],
+    }),
+    "nadam": ("Dozat 2016", {**_OFTEN, **_BOTH, "momentum": ["scheduled", "single", "constant", "same", "plain"]}),
+    "radam": ("Liu et al. 2020, algorithm 2", {
+        **_OFTEN, **_BOTH, "rectify": ["4", "5", "5 still", "5 at", "5 at still", "none"],
+    }),
+    "adabelief": ("Zhuang et al. 2020, algorithm 2", {
+        **_BOTH, "second": ["belief+", "belief", "belief++"], "rectify": ["none", "5", "5 at"],
+    }),
+    "yogi": ("Zaheer et al. 2018, algorithm 2", {
+        "correction": ["none", "both", "first", "second"], "second": ["yogi", "square"],
+    }),
+}  # fmt: skip
+_NEUTRAL = {"weight_decay": 0.0, "eps_root": 0.0, "momentum_decay": 4e-3, "initial_accumulator": 0.0}
 
 
 def _step(c: Choice, v: Values, s: State, k: int, g: Array, x: Array) -> Array:
@@ -169,35 +166,14 @@ def _rectified(c: Choice, v: Values, k: int, ahead: Array, u: Array) -> Array:
     return np.zeros_like(u) if "still" in rule else ahead
 
 
-def _only(trait: Trait, *options: str) -> Trait:
-    """Return a trait with these options, in this order."""
-    return Trait(trait.name, trait.title, {key: trait.options[key] for key in options}, trait.needs, trait.changing)
-
-
-def _recipe(name: str, source: str, **first: Trait) -> Recipe:
-    """Return Adam's recipe with other traits; those that are not given have their published option alone."""
-    usual = (_EPSILON, _CORRECTION, _DECAY, _MAXIMUM, _MOMENTUM, _SECOND, _RECTIFY, _START)
-    varied = ("epsilon", "correction", "decay")
-    traits = tuple(
-        first.get(t.name, t if t.name in varied or t.needs else _only(t, next(iter(t.options)))) for t in usual
+def _recipe(name: str, source: str, chosen: Mapping[str, list[str]]) -> Recipe:
+    """Return a recipe with these options of its traits."""
+    shown = {**_USUAL, **chosen}
+    traits = (
+        Trait(trait, title, {option: options[option] for option in shown.get(trait, options)}, needs)
+        for trait, (title, options, needs) in _TRAITS.items()
     )
-    return Recipe(name, source, traits, _step, {"weight_decay": 0.0, "eps_root": 0.0, "momentum_decay": 4e-3,
-                                                "initial_accumulator": 0.0})  # fmt: skip
+    return Recipe(name, source, tuple(traits), _step, _NEUTRAL)
 
 
-_OFTEN = _only(_EPSILON, "outside", "hat", "inside")
-_BOTH = _only(_CORRECTION, "both", "none")
-RECIPES = (
-    _recipe("adam", "Kingma & Ba 2015, algorithm 1; Loshchilov & Hutter 2019"),
-    _recipe("amsgrad", "Reddi et al. 2018, algorithm 2, with bias correction", epsilon=_OFTEN,
-            maximum=_only(_MAXIMUM, "raw", "corrected", "uncorrected", "none")),
-    _recipe("nadam", "Dozat 2016", epsilon=_OFTEN, correction=_BOTH,
-            momentum=_only(_MOMENTUM, "scheduled", "single", "constant", "same", "plain")),
-    _recipe("radam", "Liu et al. 2020, algorithm 2", epsilon=_OFTEN, correction=_BOTH,
-            rectify=_only(_RECTIFY, "4", "5", "5 still", "5 at", "5 at still", "none")),
-    _recipe("adabelief", "Zhuang et al. 2020, algorithm 2", epsilon=_EPSILON, correction=_BOTH,
-            second=_only(_SECOND, "belief+", "belief", "belief++"),
-            rectify=_only(_RECTIFY, "none", "5", "5 at")),
-    _recipe("yogi", "Zaheer et al. 2018, algorithm 2", correction=_only(_CORRECTION, "none", "both", "first", "second"),
-            second=_only(_SECOND, "yogi", "square")),
-)  # fmt: skip
+RECIPES = tuple(_recipe(name, *facts) for name, facts in _RECIPES.items())

@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nagbench.problems.problem import Problem
-from nagbench.validation.atlas import adam, newer, others
+from nagbench.validation.atlas import adam, newer, others, structured
 from nagbench.validation.atlas.members import Matched, Member, load_member
-from nagbench.validation.atlas.recipes import Choice, Departure, Recipe, departures, describe
+from nagbench.validation.atlas.recipes import Choice, Departure, Recipe, departures, describe, length_along
 from nagbench.validation.atlas.sheets import DEFAULTS, Configuration
-from nagbench.validation.equivalence.bundles import EquivalenceClass, equivalence_classes, rifts
+from nagbench.validation.equivalence.classes import EquivalenceClass, equivalence_classes, rifts
 from nagbench.validation.equivalence.groups import Group
-from nagbench.validation.equivalence.lockstep import Array, target_of
+from nagbench.validation.equivalence.lockstep import Array, Target, target_of
 from nagbench.validation.equivalence.rounding import DIFFERENT, compare
 from nagbench.validation.equivalence.scenarios import SCENARIOS
 from nagbench.validation.equivalence.trials import (
@@ -28,7 +28,9 @@ from nagbench.validation.equivalence.trials import (
     run_method,
 )
 
-RECIPES: Mapping[str, Recipe] = {recipe.name: recipe for recipe in (*adam.RECIPES, *others.RECIPES, *newer.RECIPES)}
+RECIPES: Mapping[str, Recipe] = {
+    recipe.name: recipe for recipe in (*adam.RECIPES, *others.RECIPES, *newer.RECIPES, *structured.RECIPES)
+}
 # Forms are dropped after these few iterations if nothing follows them.
 _FEW = 6
 # Single precision explains an agreement only if what is attributed to it stays below this part of the distance covered.
@@ -175,6 +177,7 @@ def chart(
 
 def _charted(member: Member, recipe: Recipe | None, matched: Matched) -> Charted:
     form = describe(recipe, matched.choices) if recipe is not None else ""
+    form = "draws random numbers" if matched.random else form
     values = {name: float(row[0]) for name, row in member.values.items()}
     return Charted(
         member.name, form, matched.single, divergence(member.run.trajectory), member.method.look_ahead, values
@@ -201,23 +204,38 @@ def _match(
     if recipe is None:
         return {member.name: Matched(()) for member in members}
     start = problem.start.astype(precision)
-    found = _follow_forms(recipe, configuration, {m.name: m for m in members}, problem, start, steps)
-    lost = {m.name: _in_single(m, problem, start, steps) for m in members if not found[m.name]}
+    random = {m.name for m in members if _is_random(m, problem, start, steps)}
+    found = _follow_forms(
+        recipe, configuration, {m.name: m for m in members if m.name not in random}, problem, start, steps
+    )
+    lost = {m.name: _in_single(m, problem, start, steps) for m in members if not found.get(m.name, m.name in random)}
     again = {name: member for name, member in lost.items() if member is not None and precision == "float64"}
     single = _follow_forms(recipe, configuration, again, problem, start, steps) if again else {}
     return {
         name: Matched(choices or single.get(name, ()), single=bool(single.get(name))) for name, choices in found.items()
-    }
+    } | {name: Matched((), random=True) for name in random}
+
+
+def _is_random(member: Member, problem: Problem, start: Array, steps: int) -> bool:
+    """Tell whether a member whose runs are too different to tell of rounding differs from itself."""
+    if not _is_too_much(member.run):
+        return False
+    again = run_method(member.method, member.schedule, problem, start, steps)
+    if isinstance(again, str):
+        return True
+    return not np.array_equal(again.trajectory.points, member.run.trajectory.points, equal_nan=True)
+
+
+def _is_too_much(run: Run) -> bool:
+    """Tell whether more is attributed to rounding than lets forms be told apart."""
+    points = run.trajectory.points
+    return not run.allowed_at_query[-1] <= _SINGLE * float(np.abs(points - points[0]).max())
 
 
 def _in_single(member: Member, problem: Problem, start: Array, steps: int) -> Member | None:
     """Return a member with what the rounding of single precision may do to it; None if that is too much to tell."""
     run = run_method(member.method, member.schedule, problem, start, steps, "float32")
-    if isinstance(run, str):
-        return None
-    points = run.trajectory.points
-    covered = float(np.abs(points - points[0]).max())
-    return replace(member, run=run) if run.allowed_at_query[-1] <= _SINGLE * covered else None
+    return None if isinstance(run, str) or _is_too_much(run) else replace(member, run=run)
 
 
 def _follow_forms(
@@ -234,13 +252,27 @@ def _follow_forms(
         for choice in recipe.choices(values, configuration.switch):
             left = names
             for length in (min(_FEW, steps), steps):
-                points = recipe.follow(choice, values, target, start, length)
-                left = [name for name in left if _follows(members[name].run, points)]
+                if recipe.leaves_length_open(choice):
+                    left = [name for name in left if _goes_along(recipe, choice, members[name], target, length)]
+                else:
+                    points = recipe.follow(choice, values, target, start, length)
+                    left = [name for name in left if _follows(members[name].run, points)]
                 if not left:
                     break
             for name in left:
                 found[name].append(choice)
-    return {name: tuple(choices) for name, choices in found.items()}
+    return {name: _definite(recipe, choices) for name, choices in found.items()}
+
+
+def _definite(recipe: Recipe, choices: Sequence[Choice]) -> tuple[Choice, ...]:
+    """Return the forms that leave nothing open, if there are some."""
+    return tuple(choice for choice in choices if not recipe.leaves_length_open(choice)) or tuple(choices)
+
+
+def _goes_along(recipe: Recipe, choice: Choice, member: Member, target: Target, steps: int) -> bool:
+    """Tell whether all steps of a member have the direction of a form."""
+    queries = member.run.trajectory.queries
+    return _follows(member.run, recipe.follow(choice, member.values, target, queries[0], steps, queries))
 
 
 def _follows(run: Run, points: Array) -> bool:
@@ -265,15 +297,18 @@ class _Explainer:
     def difference(self, i: int, j: int, pairs: Sequence[Pair]) -> Difference:
         """Return the difference of two classes, explained by the pair that has the fewest reasons."""
         steps = [pair.best.parts_at for pair in pairs if pair.best.parts_at is not None]
-        found = [reasons for pair in pairs if (reasons := self._reasons(pair.a, pair.b))]
+        found = [reasons for pair in pairs if (reasons := self._reasons(pair))]
         distance = max(pair.best.distance for pair in pairs)
         return Difference(i, j, max(steps), distance, min(found, key=len, default=()))
 
-    def _reasons(self, a: str, b: str) -> tuple[Departure, ...]:
+    def _reasons(self, pair: Pair) -> tuple[Departure, ...]:
+        a, b = pair.a, pair.b
         one, other = self._matched[a], self._matched[b]
         values = self._values(a, b)
+        if one.random != other.random:
+            return (_random(one.random, other.random), *values)
         if self._recipe is not None and one.choices and other.choices:
-            found = departures(self._recipe, one.choices, other.choices) or ()
+            found = departures(self._recipe, one.choices, other.choices) or self._lengths(self._recipe, pair)
             precision = (_single(one.single, other.single),) if one.single != other.single else ()
             return (*found, *precision, *values)
         found = self._up_to_single(a, b)
@@ -282,6 +317,20 @@ class _Explainer:
         # What explains a difference at the same values, and the values that differ.
         known = self._same.reasons(a, b)
         return () if known is None else (*known, *values)
+
+    def _lengths(self, recipe: Recipe, pair: Pair) -> tuple[Departure, ...]:
+        """Return the lengths of the first step that differs, of two members whose steps have the same directions."""
+        k, texts = pair.best.parts_at, []
+        for name in (pair.a, pair.b):
+            choice, member = self._matched[name].choices[0], self._members[name]
+            if k is None or not recipe.leaves_length_open(choice):
+                return ()
+            points = member.run.trajectory.queries
+            whole = {**choice, **dict.fromkeys(recipe.free, "")}
+            ends = recipe.follow(whole, member.values, target_of(self._problem), self._start, k, points)
+            length = length_along(ends[k] - points[k - 1], points[k] - points[k - 1])
+            texts.append(f"takes {length:.4g} of step {k}")
+        return (Departure(next(trait.title for trait in recipe.traits if trait.name in recipe.free), *texts),)
 
     def _values(self, a: str, b: str) -> tuple[Departure, ...]:
         """Return the values of the sheet in which two members differ: their defaults."""
@@ -310,6 +359,11 @@ class _Explainer:
             return ()
         text = "equal up to single precision"
         return (Departure("precision:", text, f"{text}: one of them computes in it"),)
+
+
+def _random(a: bool, b: bool) -> Departure:
+    words = {True: "drawn anew in every run, so that no two are alike", False: "none"}
+    return Departure("random numbers:", words[a], words[b])
 
 
 def _single(a: bool, b: bool) -> Departure:

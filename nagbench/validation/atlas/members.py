@@ -58,10 +58,11 @@ class Member:
 
 @dataclass(frozen=True)
 class Matched:
-    """The forms that a member follows, and whether only up to the rounding of single precision."""
+    """The forms that a member follows, whether only up to the rounding of single precision, or whether it is random."""
 
     choices: tuple[Choice, ...]
     single: bool = False
+    random: bool = False
 
 
 def takes_part(configuration: Configuration, name: str, method: Method) -> bool:

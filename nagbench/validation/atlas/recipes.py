@@ -64,6 +64,9 @@ class Recipe:
         ``step(choice, values, state, k, g, x)``.
     neutral : mapping of str to float
         Values of what an implementation may lack.
+    free : mapping of str to str
+        The trait, and its option, that leaves the length of a step open: a form with it takes steps in its own directions
+        from the points of an implementation, as long as those of the implementation.
     """
 
     name: str
@@ -71,6 +74,7 @@ class Recipe:
     traits: tuple[Trait, ...]
     step: Step
     neutral: Mapping[str, float] = field(default_factory=dict)
+    free: Mapping[str, str] = field(default_factory=dict)
 
     def choices(self, values: Schedule, switched: Mapping[str, str]) -> Iterator[Choice]:
         """Yield every combination of options that can make a difference; a switched trait has its option in all of them."""
@@ -83,17 +87,35 @@ class Recipe:
         for options in itertools.product(*ranges):
             yield dict(zip((trait.name for trait in self.traits), options, strict=True))
 
-    def follow(self, choice: Choice, values: Schedule, target: Target, start: Array, steps: int) -> Array:
-        """Return the points of a form, shape (steps + 1, n), in the precision of the start."""
+    def leaves_length_open(self, choice: Choice) -> bool:
+        """Tell whether a form takes the length of its steps from an implementation."""
+        return any(choice[trait] == option for trait, option in self.free.items())
+
+    def follow(
+        self, choice: Choice, values: Schedule, target: Target, start: Array, steps: int, guide: Array | None = None
+    ) -> Array:
+        """Return the points of a form, shape (steps + 1, n), in the precision of the start.
+
+        With a ``guide``, the points of an implementation, each step begins at a point of it.
+        """
         columns = {name: [float(value) for value in row] for name, row in values.items()}
-        x, state, points = start.copy(), dict[str, Any](), [start.copy()]
+        x, state, points = start.copy(), {"blocks": target.blocks}, [start.copy()]
         with np.errstate(all="ignore"):
             for k in range(steps):
                 gradient = target.gradient(x.astype(np.float64)).astype(start.dtype)
                 now = {name: column[k] for name, column in columns.items()}
-                x = self.step(choice, now, state, k, gradient, x).astype(start.dtype)
+                before, x = x, self.step(choice, now, state, k, gradient, x).astype(start.dtype)
+                if guide is not None and self.leaves_length_open(choice):
+                    x = before + length_along(x - before, guide[k + 1] - before) * (x - before)
                 points.append(x)
+                x = x if guide is None else guide[k + 1]
         return np.array(points)
+
+
+def length_along(direction: Array, moved: Array) -> float:
+    """Return the length, in units of a direction, of the step in it that is nearest to another."""
+    square = float(direction @ direction)
+    return float(direction @ moved) / square if square else 0.0
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from nagbench.problems.problem import Floats
 
 DIMENSION = 5
 STEPS = 12
-ARGUMENTS = ("iterate", "query", "slots", "hyper")
+ARGUMENTS = ("iterate", "y", "state", "hyper")
 
 
 class AlgorithmProbe:
@@ -34,8 +34,8 @@ class AlgorithmProbe:
         start = np.linspace(-1.0, 1.0, DIMENSION)
         return {
             "iterate": start,
-            "query": start.copy(),
-            "slots": np.zeros((self.method.slots, DIMENSION)),
+            "y": start.copy(),
+            "state": np.zeros((self.method.slots, DIMENSION)),
             "hyper": hyper,
         }
 

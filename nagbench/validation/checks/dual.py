@@ -103,6 +103,13 @@ class Dual:
         """Return its square."""
         return self * self
 
+    def arctan2(self, other: Any) -> Dual:
+        """Return the angle of the point with the coordinates ``other`` and this number."""
+        x = other if isinstance(other, Dual) else Dual(float(other))
+        square = x.value * x.value + self.value * self.value
+        slope = _quotient(self.slope * x.value - x.slope * self.value, square)
+        return Dual(math.atan2(self.value, x.value), slope)
+
 
 def _value(thing: Any) -> float:
     """Return the value of a dual or plain number."""
@@ -161,16 +168,6 @@ for _name in _DERIVATIVES:
 
 
 _exp, _log = _method("exp"), _method("log")
-
-
-def _arctan2(y: Dual, other: Any) -> Dual:
-    """Compute the angle of the point (x, y)."""
-    x = other if isinstance(other, Dual) else Dual(float(other))
-    square = x.value * x.value + y.value * y.value
-    return Dual(math.atan2(y.value, x.value), _quotient(y.slope * x.value - x.slope * y.value, square))
-
-
-Dual.arctan2 = _arctan2  # type: ignore[attr-defined]
 
 
 def directional_derivative(function: Callable[[Any], Any], x: Floats, direction: Floats) -> tuple[float, float]:

@@ -19,9 +19,12 @@ def shapes(probe: Probe) -> Finding:
     """Check the shapes and ranges of the facts."""
     p, n = probe.problem, probe.problem.dimension
     wanted = {
-        "minimizers": (p.minimizers, (-1, n)), "stationary_points": (p.stationary_points, (-1, n)),
-        "domain": (p.domain, (n, 2)), "spectrum": (p.spectrum, (n,)), "eigenvectors": (p.eigenvectors, (n, n)),
-    }  # fmt: skip
+        "minimizers": (p.minimizers, (-1, n)),
+        "stationary_points": (p.stationary_points, (-1, n)),
+        "domain": (p.domain, (n, 2)),
+        "spectrum": (p.spectrum, (n,)),
+        "eigenvectors": (p.eigenvectors, (n, n)),
+    }
     for name, (array, shape) in wanted.items():
         if array is None:
             continue
@@ -126,9 +129,11 @@ def smoothness(probe: Probe) -> Finding:
     x, _, away, change, noise = _paired_changes(probe)
     excess = np.linalg.norm(change, axis=1) - L * np.linalg.norm(away, axis=1)
     return compare(
-        f"excess of ‖∇f(x) − ∇f(y)‖ over L‖x − y‖ with L = {L:.6g}", np.maximum(excess, 0.0),
-        _REL_TOL * L * np.linalg.norm(away, axis=1) + noise, x,
-    )  # fmt: skip
+        f"excess of ‖∇f(x) − ∇f(y)‖ over L‖x − y‖ with L = {L:.6g}",
+        np.maximum(excess, 0.0),
+        _REL_TOL * L * np.linalg.norm(away, axis=1) + noise,
+        x,
+    )
 
 
 def strong_convexity(probe: Probe) -> Finding:
@@ -140,9 +145,11 @@ def strong_convexity(probe: Probe) -> Finding:
     square = (away * away).sum(axis=1)
     short = mu * square - (change * away).sum(axis=1)
     return compare(
-        f"shortfall of (∇f(x) − ∇f(y))ᵀ(x − y) from μ‖x − y‖² with μ = {mu:.6g}", np.maximum(short, 0.0),
-        _REL_TOL * abs(mu) * square + noise * np.sqrt(square), x,
-    )  # fmt: skip
+        f"shortfall of (∇f(x) − ∇f(y))ᵀ(x − y) from μ‖x − y‖² with μ = {mu:.6g}",
+        np.maximum(short, 0.0),
+        _REL_TOL * abs(mu) * square + noise * np.sqrt(square),
+        x,
+    )
 
 
 def convexity(probe: Probe) -> Finding:
@@ -153,9 +160,11 @@ def convexity(probe: Probe) -> Finding:
     x, y, away, change, noise = _paired_changes(probe)
     length = np.linalg.norm(away, axis=1)
     finding = compare(
-        "shortfall of (∇f(x) − ∇f(y))ᵀ(x − y) from 0", np.maximum(-(change * away).sum(axis=1), 0.0),
-        noise * length, x,
-    )  # fmt: skip
+        "shortfall of (∇f(x) − ∇f(y))ᵀ(x − y) from 0",
+        np.maximum(-(change * away).sum(axis=1), 0.0),
+        noise * length,
+        x,
+    )
     if finding.status == "failed" or kind == "convex":
         return finding
     _, slopes = probe.evaluate(x)
@@ -203,6 +212,12 @@ def spectrum(probe: Probe) -> Finding:
 
 
 FACTS: Mapping[str, Callable[[Probe], Finding]] = {
-    "shapes": shapes, "minimum": minimum, "stationary": stationary, "bound": bound, "smoothness": smoothness,
-    "strong convexity": strong_convexity, "convexity": convexity, "spectrum": spectrum,
-}  # fmt: skip
+    "shapes": shapes,
+    "minimum": minimum,
+    "stationary": stationary,
+    "bound": bound,
+    "smoothness": smoothness,
+    "strong convexity": strong_convexity,
+    "convexity": convexity,
+    "spectrum": spectrum,
+}

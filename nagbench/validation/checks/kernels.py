@@ -167,6 +167,11 @@ def _seconds(call: Callable[[], object]) -> float:
 
 
 KERNELS: Mapping[str, Callable[[Probe], Finding]] = {
-    "inputs": inputs, "output": output, "determinism": determinism, "order": order, "rows": rows, "engines": engines,
+    "inputs": inputs,
+    "output": output,
+    "determinism": determinism,
+    "order": order,
+    "rows": rows,
+    "engines": engines,
     "speed": speed,
-}  # fmt: skip
+}

@@ -109,5 +109,8 @@ def gap(probe: Probe) -> Finding:
 
 
 NONSMOOTH: Mapping[str, Callable[[Probe], Finding]] = {
-    "prox output": prox_output, "prox": prox, "prox engines": prox_engines, "gap": gap,
-}  # fmt: skip
+    "prox output": prox_output,
+    "prox": prox,
+    "prox engines": prox_engines,
+    "gap": gap,
+}

@@ -86,9 +86,12 @@ def gradient(probe: Probe) -> Finding:
         return skipped(f"no point in the domain where the value is finite and {reference.name} can judge")
     deviations, allowed, points = (np.array(column) for column in zip(*rows, strict=True))
     return compare(
-        f"deviation of the gradient from {reference.name}", deviations, allowed, points,
+        f"deviation of the gradient from {reference.name}",
+        deviations,
+        allowed,
+        points,
         f" ({len({*map(bytes, points)})} points{probe.on_rows}){_kink(probe)}",
-    )  # fmt: skip
+    )
 
 
 def _kink(probe: Probe) -> str:
@@ -166,5 +169,9 @@ def rebuild(probe: Probe) -> Finding:
 
 
 CHECKS: Mapping[str, ProblemCheck] = {
-    "start": start, "gradient": gradient, "rebuild": rebuild, **KERNELS, **FACTS,
-}  # fmt: skip
+    "start": start,
+    "gradient": gradient,
+    "rebuild": rebuild,
+    **KERNELS,
+    **FACTS,
+}

@@ -43,7 +43,7 @@ def _check_requests(probe: AlgorithmProbe, before: Floats) -> Finding | None:
         for k in range(STEPS):
             probe.step(k, plain)
             probe.step(k, changed)
-        if all(np.array_equal(plain[name], changed[name]) for name in ("iterate", "query", "slots")):
+        if all(np.array_equal(plain[name], changed[name]) for name in ("iterate", "y", "state")):
             return failed(
                 f"next_momentum is set, but the last number of hyper makes no difference to {STEPS} iterations"
             )

@@ -63,11 +63,13 @@ def h_duality(horizons: Sequence[int] = (3, 7), *, certified: bool | None = None
             texts = _text(first, n), _text(second, n)
             reflected = step_matrix(texts[1], n)[::-1, ::-1].T
             row: dict[str, object] = {
-                "value_method": first, "gradient_method": second, "N": n,
+                "value_method": first,
+                "gradient_method": second,
+                "N": n,
                 "step_difference": float(np.abs(step_matrix(texts[0], n) - reflected).max()),
                 "value": max(_value_factor(texts[0], float(d), n) for d in np.geomspace(1e-2, 1.0, _WIDTHS)),
                 "gradient": max(_gradient_factor(texts[1], float(d), n) for d in np.geomspace(1e-2, 1.0, _WIDTHS)),
-            }  # fmt: skip
+            }
             if certified:
                 row["value_certified"] = 2.0 * certify(texts[0], n).certified
                 row["gradient_certified"] = 0.5 * certify(texts[1], n, measure="gradient", start="height").certified

@@ -78,7 +78,7 @@ def _random_quadratic(random: np.random.Generator) -> Problem:
 
 def _count_settings(problem: Problem, name: str, random: np.random.Generator, settings: int) -> pd.DataFrame:
     """Return measured and predicted counts of one method at random settings."""
-    method, smoothness = find_algorithm(name), float(problem.spectrum.max())  # type: ignore[union-attr]
+    method, smoothness = find_algorithm(name), float(np.asarray(problem.spectrum).max())
     momenta = 1.0 - 10.0 ** random.uniform(-3.0, 0.0, settings)
     edges = 1.05 * EDGES[name](momenta)
     steps = 0.01 * (edges / 0.01) ** random.random(settings) / smoothness
@@ -153,9 +153,11 @@ _STANDARD: Mapping[str, tuple[str, str, Callable[[float], float]]] = {
     "heavy ball, optimal": ("momentum", "(√κ − 1)/(√κ + 1)", lambda k: (math.sqrt(k) - 1.0) / (math.sqrt(k) + 1.0)),
     "Nesterov, s = 1/L": ("nesterov", "1 − 1/√κ", lambda k: 1.0 - 1.0 / math.sqrt(k)),
     "Nesterov, optimal": (
-        "nesterov-quadratic-optimal", "1 − 2/√(3κ + 1)", lambda k: 1.0 - 2.0 / math.sqrt(3.0 * k + 1.0),
+        "nesterov-quadratic-optimal",
+        "1 − 2/√(3κ + 1)",
+        lambda k: 1.0 - 2.0 / math.sqrt(3.0 * k + 1.0),
     ),
-}  # fmt: skip
+}
 
 
 def rates(conditions: tuple[float, ...] = (10.0, 100.0, 1000.0)) -> ClaimResult:

@@ -52,9 +52,14 @@ def ripple(conditions: tuple[float, ...] = (1e2, 1e3, 1e4, 1e5)) -> ClaimResult:
         period = float(np.diff(minima).mean())
         published = math.pi * math.sqrt(kappa)
         rows.append(
-            {"kappa": kappa, "periods": len(minima) - 1, "published": published, "measured": period,
-             "ratio": period / published}
-        )  # fmt: skip
+            {
+                "kappa": kappa,
+                "periods": len(minima) - 1,
+                "published": published,
+                "measured": period,
+                "ratio": period / published,
+            }
+        )
     table = pd.DataFrame(rows)
     worst = float((table["ratio"] - 1.0).abs().max())
     return ClaimResult(table, f"the measured periods are within {worst:.2%} of π√κ")

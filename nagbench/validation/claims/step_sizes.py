@@ -49,9 +49,12 @@ def barzilai_borwein(conditions: Sequence[float] = (10.0, 100.0, 1_000.0, 10_000
         starts = 1.3 * kappa * np.stack([np.cos(angles), np.sin(angles) / kappa], axis=1)
         found = [_met(_relative_gradients(with_start(problem, start), kappa)) for start in starts]
         descent = run(
-            problem, make_optimizer("gradient-descent", step_size=2.0 / (1.0 + kappa)), tolerance=1e-12, relative=True,
+            problem,
+            make_optimizer("gradient-descent", step_size=2.0 / (1.0 + kappa)),
+            tolerance=1e-12,
+            relative=True,
             budget=1_000_000,
-        )  # fmt: skip
+        )
         medians = dict(zip((f"to_{limit:g}" for limit in _LIMITS), np.median(found, axis=0), strict=True))
         published = math.log(1e-12) / math.log((kappa - 1.0) / (kappa + 1.0))
         rows.append({"kappa": kappa, **medians, "gradient_descent": descent.iterations, "published": published})

@@ -72,9 +72,14 @@ class Candidate:
 _DESCENT, _NESTEROV = Candidate("gradient-descent"), Candidate("nesterov")
 # The accelerated methods among which one is looked for that improves on gradient descent.
 ACCELERATED = (
-    _NESTEROV, Candidate("momentum", {"schedule": "inverse"}, {"schedule_period": _PERIOD}), Candidate("accsgd"),
-    Candidate("ac-sa"), Candidate("accelegrad"), Candidate("accelerated-svrg"), Candidate("katyusha"),
-)  # fmt: skip
+    _NESTEROV,
+    Candidate("momentum", {"schedule": "inverse"}, {"schedule_period": _PERIOD}),
+    Candidate("accsgd"),
+    Candidate("ac-sa"),
+    Candidate("accelegrad"),
+    Candidate("accelerated-svrg"),
+    Candidate("katyusha"),
+)
 
 
 @dataclass(frozen=True)
@@ -166,9 +171,11 @@ def _compare_methods(problem: Problem, oracle: str, plan: Plan) -> Mapping[str, 
     nesterov = tuned[str(_NESTEROV)][1]
     slopes = [_slopes(scores, plan) for scores in (descent, nesterov)]
     row: dict[str, object] = {
-        "problem": problem.name, "oracle": oracle,
-        "descent_slope": float(slopes[0].mean()), "nesterov_slope": float(slopes[1].mean()),
-    }  # fmt: skip
+        "problem": problem.name,
+        "oracle": oracle,
+        "descent_slope": float(slopes[0].mean()),
+        "nesterov_slope": float(slopes[1].mean()),
+    }
     low, high = _interval(slopes[1] - slopes[0])
     row |= {"slope_low": low, "slope_high": high}
     row["rate"] = "better" if high < 0 else "worse" if low > 0 else "indistinguishable"
@@ -254,10 +261,17 @@ def _excess(problem: Problem, oracle: str, optimizer: Optimizer, seeds: range, p
     wanted = _iterations(problem, oracle, optimizer.method, plan)
     for row, seed in zip(out, seeds, strict=True):
         cell = Cell(
-            problem=canonical(problem.spec), optimizer=optimizer.name,
-            hyperparameters=dict(optimizer.hyperparameters), oracle=oracle, seed=seed,
-            engine=problem.engine, measure="value", tolerances=(UNREACHABLE,), budget=max(int(wanted[-1]), 1), every=_EVERY,
-        )  # fmt: skip
+            problem=canonical(problem.spec),
+            optimizer=optimizer.name,
+            hyperparameters=dict(optimizer.hyperparameters),
+            oracle=oracle,
+            seed=seed,
+            engine=problem.engine,
+            measure="value",
+            tolerances=(UNREACHABLE,),
+            budget=max(int(wanted[-1]), 1),
+            every=_EVERY,
+        )
         schedule = np.unique([0, *wanted]).astype(np.int64)
         record = loop.Trace(schedule, np.zeros(schedule.size + 1, loop.CURVE), np.zeros((0, problem.dimension)))
         found = count(LoadedBatch(problem, optimizer.method, [cell]), trace=record)

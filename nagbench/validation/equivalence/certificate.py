@@ -184,9 +184,15 @@ def _trial_data(trial: Trial) -> dict[str, Any]:
         "precision": trial.scenario.precision,
         "hyperparameters": dict(trial.group.base),
         "implementations": [
-            {"name": entrant.name, "library": entrant.library, "tested_at": entrant.tested_at,
-             "look_ahead": entrant.look_ahead, "forms": list(entrant.forms), "diverged_at": entrant.diverged_at}
-            for entrant in trial.entrants
+            {
+                "name": implementation.name,
+                "library": implementation.library,
+                "tested_at": implementation.tested_at,
+                "look_ahead": implementation.look_ahead,
+                "forms": list(implementation.forms),
+                "diverged_at": implementation.diverged_at,
+            }
+            for implementation in trial.implementations
         ],
         "forms": list(trial.forms),
         "refused": dict(trial.refused),
@@ -195,7 +201,7 @@ def _trial_data(trial: Trial) -> dict[str, Any]:
             "allowed": _round(trial.allowed),
             "lines": [{"a": line.a, "b": line.b, "distances": _round(line.distances)} for line in trial.lines],
         },
-    }  # fmt: skip
+    }
 
 
 def _round(values: Array) -> list[float | str]:

@@ -199,7 +199,11 @@ _ALL = (
         title="RMSprop",
         base={"step_size": 1e-3, "decay": 0.9, "epsilon": 1e-4},
         members=_members(
-            "rmsprop", "rmsprop-epsilon-inside", *_torch("rmsprop"), "keras/rmsprop", "optax/rmsprop",
+            "rmsprop",
+            "rmsprop-epsilon-inside",
+            *_torch("rmsprop"),
+            "keras/rmsprop",
+            "optax/rmsprop",
         ),
         forms=("rmsprop outside", "rmsprop inside"),
         reasons=(Reason(("rmsprop outside", "rmsprop inside"), _INSIDE),),
@@ -219,7 +223,7 @@ _ALL = (
         members=_members("lion", "keras/lion", "optax/lion"),
         forms=("lion",),
     ),
-)  # fmt: skip
+)
 
 GROUPS = {group.name: group for group in _ALL}
 

@@ -237,24 +237,24 @@ def follow(
     names = [*method.hyperparameters, *["next_momentum"] * method.next_momentum]
     columns = [[float(value) for value in schedule[name]] for name in names]
     iterate = start.copy()
-    query = start.copy() if method.look_ahead else iterate
-    slots = np.zeros((method.slots, start.size), start.dtype)
+    y = start.copy() if method.look_ahead else iterate
+    state = np.zeros((method.slots, start.size), start.dtype)
     gradient, update = np.empty_like(start), make_update(method, target.blocks)
     shift = noise.shift if noise is not None else None
-    points, queries, gradients = [_observed(iterate, shift)], [_observed(query, shift)], []
+    points, queries, gradients = [_observed(iterate, shift)], [_observed(y, shift)], []
     for k in range(steps):
         hyper = _hyper(method, columns, k, iterate.dtype, target.blocks)
         if method.observe is not None:
-            method.observe(k, target.value(_observed(iterate, shift).astype(np.float64)), iterate, query, slots, hyper)
-        exact = target.gradient(_observed(query, shift).astype(np.float64))
+            method.observe(k, target.value(_observed(iterate, shift).astype(np.float64)), iterate, y, state, hyper)
+        exact = target.gradient(_observed(y, shift).astype(np.float64))
         gradient[:] = noise.disturb(exact) if noise is not None else exact
         gradients.append(gradient.copy())
         with np.errstate(all="ignore"):
-            update(k, gradient, iterate, query, slots, hyper)
+            update(k, gradient, iterate, y, state, hyper)
         if noise is not None:
-            noise.move(query)
+            noise.move(y)
         points.append(_observed(iterate, shift))
-        queries.append(_observed(query, shift))
+        queries.append(_observed(y, shift))
     return Trajectory(np.array(points), np.array(queries), np.array(gradients), schedule)
 
 

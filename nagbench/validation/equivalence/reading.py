@@ -113,7 +113,7 @@ class _Trial(_Model):
         return Trial(
             group=Group(name=self.group, title=self.title, base=self.hyperparameters, members=(), forms=self.forms),
             scenario=SCENARIOS[self.scenario],
-            entrants=tuple(Implementation(**dict(one)) for one in self.implementations),
+            implementations=tuple(Implementation(**dict(one)) for one in self.implementations),
             pairs=tuple(pair.pair() for pair in self.pairs),
             refused=self.refused,
             forms=self.forms,

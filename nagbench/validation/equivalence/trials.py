@@ -60,7 +60,7 @@ class Run:
 class _Runner(Run):
     """A run with its implementation."""
 
-    entrant: Implementation
+    implementation: Implementation
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Trial:
     ----------
     group, scenario : Group, Scenario
         What was run.
-    entrants : tuple of Implementation
+    implementations : tuple of Implementation
         The members that ran.
     pairs : tuple of Pair
         The comparison of each two of them.
@@ -124,7 +124,7 @@ class Trial:
 
     group: Group
     scenario: Scenario
-    entrants: tuple[Implementation, ...]
+    implementations: tuple[Implementation, ...]
     pairs: tuple[Pair, ...]
     refused: Mapping[str, str]
     forms: tuple[str, ...]
@@ -180,7 +180,7 @@ def try_group(
     return Trial(
         group=group,
         scenario=scenario,
-        entrants=tuple(runner.entrant for runner in runners),
+        implementations=tuple(runner.implementation for runner in runners),
         pairs=pairs,
         refused=refused,
         forms=tuple(forms),
@@ -271,8 +271,10 @@ def _run_member(
         return found
     run, at_query = found.trajectory, found.allowed_at_query
     followed = tuple(key for key, form in forms.items() if _equal(run.queries, form.points, at_query))
-    entrant = Implementation(name, method.library, method.tested_at, method.look_ahead, followed, divergence(run))
-    return _Runner(run, found.allowed, at_query, entrant)
+    implementation = Implementation(
+        name, method.library, method.tested_at, method.look_ahead, followed, divergence(run)
+    )
+    return _Runner(run, found.allowed, at_query, implementation)
 
 
 def run_method(
@@ -323,8 +325,8 @@ def _equal(a: Array, b: Array, allowed: Array) -> bool:
 def _pairs(group: Group, runners: Sequence[_Runner], forms: dict[str, Trajectory]) -> Iterator[Pair]:
     """Compare each two members."""
     for a, b in itertools.combinations(runners, 2):
-        raw, mapped = compare_runs(a, b, look_ahead=a.entrant.look_ahead or b.entrant.look_ahead)
-        yield Pair(a.entrant.name, b.entrant.name, raw, mapped, _explain(group, a, b, raw, mapped, forms))
+        raw, mapped = compare_runs(a, b, look_ahead=a.implementation.look_ahead or b.implementation.look_ahead)
+        yield Pair(a.implementation.name, b.implementation.name, raw, mapped, _explain(group, a, b, raw, mapped, forms))
 
 
 def compare_runs(a: Run, b: Run, *, look_ahead: bool) -> tuple[Comparison, Comparison | None]:
@@ -355,7 +357,11 @@ def _explain(
     """Explain why two members differ, by the reasons on the shortest path between their forms."""
     if (mapped or raw).verdict != DIFFERENT:
         return f"equal after {group.point_map}" if mapped is not None and group.point_map else ""
-    paths = [_shortest_path(group, start, end, a, forms) for start in a.entrant.forms for end in b.entrant.forms]
+    paths = [
+        _shortest_path(group, start, end, a, forms)
+        for start in a.implementation.forms
+        for end in b.implementation.forms
+    ]
     found = min((path for path in paths if path is not None), key=len, default=())
     return "; ".join(found)
 

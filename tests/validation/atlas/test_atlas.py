@@ -8,12 +8,14 @@ import pytest
 from click.testing import CliRunner
 
 from nagbench.cli.main import cli
+from nagbench.optimizers.algorithm import shapes_of_blocks
 from nagbench.optimizers.registry import algorithms
 from nagbench.problems.lookup import problem
 from nagbench.validation.atlas.atlas import check_expectations, make_atlas, read_expectations, schema
 from nagbench.validation.atlas.charting import RECIPES
 from nagbench.validation.atlas.members import package_of
 from nagbench.validation.atlas.sheets import packages, sheets
+from nagbench.validation.atlas.structured import _bfloat16, _quasi_newton
 from nagbench.validation.equivalence.lockstep import target_of
 
 # The packages that the tests install.
@@ -73,6 +75,53 @@ class TestForms:
         for k in range(steps):
             algorithms()[name].update(k, place.gradient(x), x, x, slots, hyper)
         assert np.abs(points[-1] - x).max() < 1e-12
+
+    def test_the_published_form_of_muon_is_our_own(self):
+        place, method, steps = problem("factorisation:rows=4,columns=3,rank=2"), algorithms()["muon"], 20
+        values = {"step_size": 1e-2, "momentum": 0.95, "epsilon": 1e-7}
+        rows = {key: np.full(steps + 1, value) for key, value in values.items()}
+        points = RECIPES["muon"].follow(
+            next(RECIPES["muon"].choices(rows, {})), rows, target_of(place), place.start, steps
+        )
+        x, slots = place.start.copy(), np.zeros((1, place.dimension))
+        hyper = np.array([*values.values(), 0.0, *shapes_of_blocks(method, place.blocks)])
+        for k in range(steps):
+            method.update(k, place.gradient(x), x, x, slots, hyper)
+        assert np.abs(points[-1] - x).max() < 1e-11
+
+    def test_rounding_to_bfloat16_is_that_of_pytorch(self):
+        import torch
+
+        random = np.random.default_rng(1)
+        x = (random.standard_normal(4000) * 10.0 ** random.integers(-20, 20, 4000)).astype(np.float32)
+        ties = np.array([1 + 2.0**-8, 1 + 3 * 2.0**-8, -1 - 2.0**-8], np.float32)
+        for numbers in (x, ties):
+            assert np.array_equal(_bfloat16(numbers), torch.from_numpy(numbers).bfloat16().float().numpy())
+
+    def test_the_directions_of_lbfgs_are_those_of_the_matrix_that_it_stands_for(self):
+        """Nocedal & Wright 2006, eq. 6.17, with the first matrix of eq. 7.20."""
+        random = np.random.default_rng(2)
+        half = random.standard_normal((6, 6))
+        pairs = [(s, (half @ half.T + np.eye(6)) @ s) for s in random.standard_normal((4, 6))]
+        s, y = pairs[-1]
+        inverse = (s @ y) / (y @ y) * np.eye(6)
+        for s, y in pairs:
+            left = np.eye(6) - np.outer(s, y) / (s @ y)
+            inverse = left @ inverse @ left.T + np.outer(s, s) / (s @ y)
+        g = random.standard_normal(6)
+        np.testing.assert_allclose(_quasi_newton(pairs, g), -inverse @ g, rtol=1e-10)
+
+    def test_a_form_with_an_open_length_takes_that_of_the_steps_beside_it(self):
+        place, steps = problem("rosenbrock-10"), 5
+        rows, recipe = {"history": np.full(steps + 1, 10.0)}, RECIPES["lbfgs"]
+        whole, target = {"length": "none"}, target_of(place)
+        free = recipe.follow(whole, rows, target, place.start, steps)
+        halves = [place.start]
+        halves.append(halves[0] + 0.5 * (free[1] - free[0]))
+        points = recipe.follow({"length": "searched"}, rows, target, place.start, 1, np.array(halves))
+        np.testing.assert_allclose(points, halves, rtol=1e-12)
+        astray = np.array([place.start, place.start + np.arange(10.0)])
+        assert np.abs(recipe.follow({"length": "searched"}, rows, target, place.start, 1, astray) - astray).max() > 0.1
 
 
 class TestJson:
@@ -149,7 +198,7 @@ def test_members_are_of_packages_of_the_atlas():
 
 @pytest.mark.slow
 def test_the_whole_atlas_explains_what_is_installed():
-    """Of the packages of the tests, only what has no recipe stays unexplained."""
+    """Of the packages of the tests, nothing stays unexplained."""
     found = make_atlas()
     assert check_expectations(found, read_expectations()) == []
     unexplained = {
@@ -158,4 +207,4 @@ def test_the_whole_atlas_explains_what_is_installed():
         for one in chart.differences
         if not one.reasons and all(package_of(chart.classes[at].names[0]) in HERE for at in (one.a, one.b))
     }
-    assert unexplained <= {"muon", "lbfgs", "adafactor"}
+    assert unexplained == set()

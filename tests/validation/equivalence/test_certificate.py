@@ -15,8 +15,8 @@ import nagbench
 from nagbench.cli.main import cli
 from nagbench.optimizers.registry import find_algorithm
 from nagbench.optimizers.registry import optimizers as optimizer_names
-from nagbench.validation.equivalence.bundles import equivalence_classes, rifts
 from nagbench.validation.equivalence.certificate import schema
+from nagbench.validation.equivalence.classes import equivalence_classes, rifts
 from nagbench.validation.equivalence.groups import GROUPS
 from nagbench.validation.equivalence.lockstep import follow
 from nagbench.validation.equivalence.scenarios import SCENARIOS
@@ -77,8 +77,8 @@ class TestNames:
     @pytest.mark.slow
     def test_one_is_compared_with_its_group(self):
         found = nagbench.verify("nesterov-two-sequence", scenarios=["constant"])
-        assert found.trials[0].entrants[0].name == "nesterov-two-sequence"
-        assert {"nesterov", "qhm"} < {entrant.name for entrant in found.trials[0].entrants}
+        assert found.trials[0].implementations[0].name == "nesterov-two-sequence"
+        assert {"nesterov", "qhm"} < {implementation.name for implementation in found.trials[0].implementations}
 
     def test_a_name_of_nobody(self):
         done = nag("verify", "nestorov")
@@ -137,7 +137,7 @@ class TestAnybodysOptimizer:
     def test_is_recognised(self):
         """Nobody said that it is Nesterov's method: it has a step size and a momentum."""
         found = nagbench.verify("planted:nesterov_at_p", scenarios=["constant", "step-drop"])
-        forms = {(t.group.name, t.scenario.name): t.entrants[0].forms for t in found.trials}
+        forms = {(t.group.name, t.scenario.name): t.implementations[0].forms for t in found.trials}
         assert forms["nesterov", "step-drop"] == ("nesterov buffer", "nesterov average")
         assert forms["momentum", "constant"] == ()
 
@@ -151,7 +151,7 @@ class TestAnybodysOptimizer:
             "planted:TorchNesterov", "planted:optax_nesterov", "nesterov", scenarios=["step-drop"]
         ).trials[0]
         buffer, velocity = ("nesterov buffer", "nesterov average"), ("nesterov velocity", "nesterov look-ahead")
-        assert [entrant.forms for entrant in found.entrants] == [buffer, buffer, velocity]
+        assert [implementation.forms for implementation in found.implementations] == [buffer, buffer, velocity]
 
     def test_with_hyperparameters_of_its_own(self):
         pairs = nagbench.verify("planted:reordered:momentum=0.8", "momentum", scenarios=["constant"]).pairs
@@ -193,7 +193,7 @@ class TestBundles:
         for trial in nagbench.verify("nesterov", scenarios=["step-drop", "constant"]).trials:
             found = equivalence_classes(trial)
             names = [name for bundle in found for name in bundle.names]
-            assert sorted(names) == sorted(entrant.name for entrant in trial.entrants)
+            assert sorted(names) == sorted(implementation.name for implementation in trial.implementations)
             verdicts = {frozenset((p.a, p.b)): p.best.verdict for p in trial.pairs}
             for bundle in found:
                 inside = {verdicts[frozenset((a, b))] for a in bundle.names for b in bundle.names if a != b}

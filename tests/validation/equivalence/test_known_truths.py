@@ -103,7 +103,7 @@ class TestNesterov:
     def test_pytorch_refuses_momentum_0_and_keras_does_not(self):
         trial = next(t for t in certificate_of("nesterov").trials if t.scenario.name == "zero-momentum")
         assert "Nesterov momentum requires a momentum" in trial.refused["torch/sgd-nesterov"]
-        assert "keras/sgd-nesterov" in {entrant.name for entrant in trial.entrants}
+        assert "keras/sgd-nesterov" in {implementation.name for implementation in trial.implementations}
 
 
 class TestHeavyBall:
@@ -225,7 +225,7 @@ def test_pytorch_after_a_drop_is_kerass_form_with_a_rescaled_velocity():
 def test_a_scaled_heavy_ball_is_recognized():
     found = nagbench.verify("momentum", "planted:scaled", scenarios=["constant"])
     (trial,) = found.trials
-    assert trial.entrants[1].forms == ("ball scaled",)
+    assert trial.implementations[1].forms == ("ball scaled",)
     assert "(1 − m)·s" in trial.pairs[0].explanation
     # The same with that step size is the heavy ball.
     same = nagbench.verify("planted:scaled:step_size=1e-3", "momentum", scenarios=["constant"])
@@ -239,4 +239,4 @@ def test_diverging_pairs_are_not_called_equal_without_saying_so():
     assert all(one["diverged_at"] > 0 for one in trial["implementations"])
     assert "diverged from step" in nag(*words).stdout
     calm = nagbench.verify("momentum", "torch/sgd", scenarios=["constant"])
-    assert {one.diverged_at for trial in calm.trials for one in trial.entrants} == {None}
+    assert {one.diverged_at for trial in calm.trials for one in trial.implementations} == {None}

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 import nagbench
 from nagbench.api.certificates import Certificate
 from nagbench.reporting.figures.svg import inline_svg
-from nagbench.validation.equivalence.bundles import equivalence_classes, rifts
 from nagbench.validation.equivalence.certificate import schema
+from nagbench.validation.equivalence.classes import equivalence_classes, rifts
 
 HOSTILE = "<script>alert(1)</script> $\\frac"
 
@@ -39,7 +39,7 @@ def test_it_says_what_the_first_said(made: Certificate, text: str) -> None:
     assert read.versions == made.versions
     for one, other in zip(read.trials, made.trials, strict=True):
         assert (one.group.name, one.scenario, one.forms) == (other.group.name, other.scenario, other.forms)
-        assert one.entrants == other.entrants
+        assert one.implementations == other.implementations
         assert equivalence_classes(one) == equivalence_classes(other)
         parted = [
             [(i, j, len(pairs)) for i, j, pairs in rifts(trial, equivalence_classes(trial))] for trial in (one, other)

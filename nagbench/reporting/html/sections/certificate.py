@@ -23,8 +23,8 @@ from nagbench.reporting.html.parts import (
     TableRow,
 )
 from nagbench.reporting.html.series import json_numbers
-from nagbench.validation.equivalence.bundles import EquivalenceClass, equivalence_classes, forms_of, reasons, rifts
 from nagbench.validation.equivalence.certificate import Certificate
+from nagbench.validation.equivalence.classes import EquivalenceClass, equivalence_classes, forms_of, reasons, rifts
 from nagbench.validation.equivalence.groups import GROUPS
 from nagbench.validation.equivalence.trials import Pair, Trial
 
@@ -88,7 +88,9 @@ def _parts(found: Certificate, context: ReportContext) -> Iterator[Part]:
     groups: dict[str, list[Trial]] = {}
     for trial in found.trials:
         groups.setdefault(trial.group.name, []).append(trial)
-    ours = [name for name, trials in groups.items() if any(e.name in ran for trial in trials for e in trial.entrants)]
+    ours = [
+        name for name, trials in groups.items() if any(e.name in ran for trial in trials for e in trial.implementations)
+    ]
     others = [name for name in groups if name not in ours]
     yield _table(found, [trial for name in (*ours, *others) for trial in groups[name]], context)
     drawn = 0
@@ -145,7 +147,7 @@ def _letter(place: int) -> str:
 
 
 def _names(trial: Trial, bundle: EquivalenceClass) -> str:
-    look_ahead = {entrant.name for entrant in trial.entrants if entrant.look_ahead}
+    look_ahead = {entrant.name for entrant in trial.implementations if entrant.look_ahead}
     signs = ("", *(f" {joint} " for joint in bundle.joints))
     return "".join(f"{sign}{name}{'*' * (name in look_ahead)}" for sign, name in zip(signs, bundle.names, strict=True))
 
@@ -163,7 +165,7 @@ def _note(trial: Trial, bundle: EquivalenceClass, found: Certificate) -> str:
     notes = sorted({p.explanation for p in trial.pairs if p.mapped and {p.a, p.b} <= names} - {""})
     if len(bundle.names) > 1 and bundle.told_until < found.steps:
         notes.append(f"a difference can be distinguished from rounding only up to step {max(bundle.told_until, 0)}")
-    if bundle.names[0] == trial.entrants[0].name:
+    if bundle.names[0] == trial.implementations[0].name:
         for why in dict.fromkeys(trial.refused.values()):
             notes.append(
                 f"{', '.join(name for name, reason in trial.refused.items() if reason == why)} left out: {why}"
@@ -180,7 +182,7 @@ def _difference(pairs: Sequence[Pair]) -> tuple[TableCell, str]:
 
 def _figure(found: Certificate, trials: Sequence[Trial], context: ReportContext) -> Figure:
     group, labels = trials[0].group, line_labels(trials)
-    name, first = context.ids(ID, group.name), trials[0].entrants[0].name
+    name, first = context.ids(ID, group.name), trials[0].implementations[0].name
     against = f"each from {first}" if len(trials[0].lines) < len(trials[0].pairs) else "of each pair"
     return Figure(
         id=name,

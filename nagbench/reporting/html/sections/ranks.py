@@ -9,7 +9,7 @@ import pandas as pd
 
 from nagbench.analysis.decided_ranks import decided_ranks
 from nagbench.analysis.formatting import number
-from nagbench.analysis.statistics import alike, friedman, mean_ranks, ranks
+from nagbench.analysis.statistics import friedman, indistinguishable_groups, mean_ranks, ranks
 from nagbench.reporting.context import ReportContext
 from nagbench.reporting.figures.ranks import plot_critical_difference
 from nagbench.reporting.html.parts import Column, Figure, Panel, Paragraph, Part, Section, Table, TableCell, TableRow
@@ -45,7 +45,7 @@ def _diagram(test: dict[Any, Any], means: pd.DataFrame, result: str, context: Re
         return Paragraph(text=f"No critical-difference diagram for {mode}: {test['why_not']}.")
     difference = float(test["critical_difference"])
     name = context.ids("ranks", mode, "diagram")
-    draw = functools.partial(plot_critical_difference, means, difference, alike(means, difference))
+    draw = functools.partial(plot_critical_difference, means, difference, indistinguishable_groups(means, difference))
     panel = Panel(id=f"{name}-picture", draw=draw, description=f"Mean ranks of the algorithms, {mode}")
     caption = (
         "The best are on the left. A bar joins algorithms whose mean ranks differ by less than Nemenyi’s critical difference "

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import nagbench
-from nagbench.analysis.theory import beside, boundaries, boundary
+from nagbench.analysis.theory import boundaries, boundary, theory_table
 from nagbench.analysis.worst_cases import iterations_at_most
 from nagbench.core.canonical import canonical
 from nagbench.experiments.scan import cross_axes, scan
@@ -21,7 +21,7 @@ def sweep(tmp_path_factory):
 
 
 def test_nothing_real_violates_theory(sweep):
-    table = beside(sweep.runs, sweep.plan)
+    table = theory_table(sweep.runs, sweep.plan)
     assert len(table) == len(sweep.runs)
     assert (table["violation"] == "").all()
     predicted = table[table["predicted_iterations"].notna()]
@@ -33,13 +33,13 @@ def test_nothing_real_violates_theory(sweep):
 
 
 def test_estimates_are_marked(sweep):
-    table = beside(sweep.runs, sweep.plan).set_index("problem")
+    table = theory_table(sweep.runs, sweep.plan).set_index("problem")
     assert set(table.loc["rosenbrock", "place"]) == {"minimizer"}
     assert set(table.loc["ill-conditioned-1e2", "place"]) == {"everywhere"}
 
 
 def test_a_method_that_is_not_linear_has_no_edge_and_no_rate(sweep):
-    table = beside(sweep.runs, sweep.plan)
+    table = theory_table(sweep.runs, sweep.plan)
     adam = table[table["variant"] == "adam"]
     assert len(adam) > 0
     assert adam[["stable_up_to", "rate_in_theory", "at_most"]].isna().all(axis=None)
@@ -58,7 +58,7 @@ def test_a_planted_violation_is_flagged(sweep, change, said):
     one = runs[
         (runs["problem"] == "ill-conditioned-1e2") & (runs["optimizer"] == "nesterov") & (runs["mode"] == "theory")
     ]
-    table = beside(one.assign(**change), sweep.plan)
+    table = theory_table(one.assign(**change), sweep.plan)
     assert table["violation"].str.contains(said).all()
 
 
@@ -68,7 +68,7 @@ def test_converging_beyond_the_edge_is_flagged(sweep):
         (runs["problem"] == "ill-conditioned-1e2") & (runs["optimizer"] == "nesterov") & (runs["mode"] == "theory")
     ]
     beyond = one.assign(step_size=one["step_size"] * 2, predicted_iterations=None)
-    assert beside(beyond, sweep.plan)["violation"].str.contains("converged where it is not stable").all()
+    assert theory_table(beyond, sweep.plan)["violation"].str.contains("converged where it is not stable").all()
 
 
 @pytest.mark.parametrize("measure", ["gradient", "value", "distance"])

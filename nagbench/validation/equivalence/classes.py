@@ -48,19 +48,21 @@ def equivalence_classes(trial: Trial) -> list[EquivalenceClass]:
     """
     between = {frozenset((pair.a, pair.b)): pair.best for pair in trial.pairs}
     groups: list[list[str]] = []
-    for entrant in trial.entrants:
-        home = next((g for g in groups if all(_coincide(between, entrant.name, other) for other in g)), None)
+    for implementation in trial.implementations:
+        home = next((g for g in groups if all(_coincide(between, implementation.name, other) for other in g)), None)
         if home is None:
-            groups.append([entrant.name])
+            groups.append([implementation.name])
         else:
-            twins = [i for i, other in enumerate(home) if _verdict(between, entrant.name, other) == IDENTICAL]
-            home.insert(twins[-1] + 1 if twins else len(home), entrant.name)
+            twins = [i for i, other in enumerate(home) if _verdict(between, implementation.name, other) == IDENTICAL]
+            home.insert(twins[-1] + 1 if twins else len(home), implementation.name)
     return [_make_class(between, names) for names in groups]
 
 
-def forms_of(trial: Trial, bundle: EquivalenceClass) -> str:
+def forms_of(trial: Trial, equivalent: EquivalenceClass) -> str:
     """Name the published forms that a group follows; "every form" if all forms of the trial coincide."""
-    forms = next(entrant.forms for entrant in trial.entrants if entrant.name == bundle.names[0])
+    forms = next(
+        implementation.forms for implementation in trial.implementations if implementation.name == equivalent.names[0]
+    )
     if not forms:
         return "no known form"
     return "every form" if len(forms) == len(trial.forms) > 1 else ", ".join(forms)
@@ -98,7 +100,7 @@ def _make_class(between: Mapping[frozenset[str], Comparison], names: list[str]) 
 
 def rifts(trial: Trial, found: Sequence[EquivalenceClass]) -> Iterator[tuple[int, int, list[Pair]]]:
     """Yield the numbers of each two groups, with the pairs between them that differ."""
-    home = {name: number for number, bundle in enumerate(found) for name in bundle.names}
+    home = {name: number for number, equivalent in enumerate(found) for name in equivalent.names}
     for i in range(len(found)):
         for j in range(i + 1, len(found)):
             across = [p for p in trial.pairs if {home[p.a], home[p.b]} == {i, j} and p.best.verdict == DIFFERENT]
