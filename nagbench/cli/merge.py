@@ -22,4 +22,6 @@ def command(folders: tuple[Path, ...], out: Path) -> None:
     echo(out)
     missing = f", {counted(merged.missing, 'cell')} missing" if merged.missing else ""
     print_note(f"{counted(merged.manifest['cells'], 'cell')} from {counted(len(folders), 'run')}{missing}")
-    print_note(f"to add curves and timings and to print the table: {merged.manifest['command']}")
+    print_note(
+        f"to count what needs all shards (later trials of a tuning, curves, times) and to print the table: {merged.manifest['command']}"
+    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import logging
+import re
 import sys
 import threading
 import time
@@ -84,6 +85,8 @@ def run_on_dask(
 def _client(distributed: Any, scheduler: str | None, jobs: int, stack: contextlib.ExitStack) -> Any:
     if scheduler is None:
         scheduler = stack.enter_context(_local(distributed, jobs))
+    elif not re.fullmatch(r"(\w+://)?[^/\s]+:\d+", scheduler):
+        raise UsageError(f"scheduler {scheduler!r} is not an address; allowed: tcp://HOST:PORT")
     try:
         return stack.enter_context(distributed.Client(scheduler, timeout=_ANSWER, set_as_default=False))
     except (OSError, ValueError) as error:

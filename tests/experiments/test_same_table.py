@@ -108,6 +108,12 @@ def test_a_scheduler_that_is_not_there(tmp_path, monkeypatch):
         nagbench.sweep(**SPEC, out=tmp_path, executor="dask", scheduler="tcp://127.0.0.1:9")
 
 
+@pytest.mark.parametrize("text", ["localhost", "tcp://localhost", "tcp://a b:1", "8786"])
+def test_what_is_no_address_is_refused_before_dask_sees_it(tmp_path, text):
+    with pytest.raises(nagbench.UsageError, match=r"is not an address; allowed: tcp://HOST:PORT"):
+        nagbench.sweep(**SPEC, out=tmp_path, executor="dask", scheduler=text)
+
+
 @pytest.mark.parametrize(("jobs", "how"), [(1, signal.SIGKILL), (2, signal.SIGKILL), (2, signal.SIGINT)])
 def test_killed_and_resumed(undisturbed, tmp_path, jobs, how):
     """Killed as soon as the results directory is there: nothing of it needs to be finished."""
