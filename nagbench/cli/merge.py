@@ -22,6 +22,5 @@ def command(folders: tuple[Path, ...], out: Path) -> None:
     echo(out)
     missing = f", {counted(merged.missing, 'cell')} missing" if merged.missing else ""
     print_note(f"{counted(merged.manifest['cells'], 'cell')} from {counted(len(folders), 'run')}{missing}")
-    print_note(
-        f"to count what needs all shards (later trials of a tuning, curves, times) and to print the table: {merged.manifest['command']}"
-    )
+    rest = "what needs all shards (later trials of a tuning, curves, times), and to print the table"
+    print_note(f"to count {rest}: {merged.manifest['command']}")
