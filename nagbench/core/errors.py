@@ -154,6 +154,9 @@ def check_number(name: str, value: Any) -> float:
         If it is not a number.
     """
     try:
+        # NumPy makes nan of a masked number, with a warning.
+        if getattr(value, "mask", False):
+            raise TypeError
         return float(value)
     except (TypeError, ValueError, OverflowError):
         raise UsageError(f"{name} {value!r} is not a number") from None

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from nagbench.core.errors import listed, nearest_hint, unreadable
 
@@ -81,6 +81,13 @@ def read_text(file: Path) -> str:
     if len(content) > _MOST_BYTES:
         raise OSError(errno.EFBIG, f"it is larger than {_MOST_BYTES // 2**20} MiB")
     return content.decode("utf-8-sig")
+
+
+def only_number(value: Any) -> Any:
+    """Return a value for pydantic to check as a number. Refuses truth values and texts, which it takes for numbers."""
+    if isinstance(value, bool | str | bytes):
+        raise PydanticCustomError("float_type", "a number")
+    return value
 
 
 def error_messages(error: ValidationError, model: type[BaseModel]) -> list[str]:

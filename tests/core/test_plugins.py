@@ -178,7 +178,9 @@ def test_a_pattern_imports_only_the_plugins_that_it_matches(install):
     assert "fakeplugin.steps" in sys.modules
     with (
         pytest.warns(PluginWarning, match="'worse' of fake-plugin is left out: .*broken on purpose"),
-        pytest.raises(UsageError, match="no optimizer matches 'wors[*]' .*; worse is a plugin that cannot be imported"),
+        pytest.raises(
+            UsageError, match=r"no optimizer matches 'wors[*]' .*; worse is a plugin that cannot be imported"
+        ),
     ):
         resolve_variants(["wors*"])
 

@@ -15,7 +15,7 @@ from nagbench.execution.counting import _texts
 from nagbench.validation.atlas.atlas import read_expectations
 
 
-class Mute(Exception):
+class MuteError(Exception):
     """An error whose text is an error."""
 
     def __str__(self):
@@ -25,7 +25,7 @@ class Mute(Exception):
 def test_the_text_of_an_error_can_always_be_written():
     assert one_line(ValueError("\udcff bad")) == r"ValueError: \udcff bad"
     assert truncate("\udcff") == r"\udcff"
-    assert one_line(Mute()) == "Mute: (its text raises RuntimeError)"
+    assert one_line(MuteError()) == "MuteError: (its text raises RuntimeError)"
     assert _texts(["", "\udcff", "ü"]).to_pylist() == ["", r"\udcff", "ü"]
 
 
@@ -39,6 +39,11 @@ def test_toml_that_cannot_be_parsed_is_one_line(tmp_path, content):
     file.write_text(content, encoding="utf-8")
     with pytest.raises(UsageError, match=r"^specification .*spec.toml cannot be read: [^\n]+$"):
         read_toml("specification", file)
+
+
+def test_a_name_with_nul_is_no_file():
+    with pytest.raises(UsageError, match="suite a.b cannot be read: embedded null byte"):
+        read_toml("suite", Path("a\0b"))
 
 
 def test_lists_in_lists_in_lists_are_refused():
