@@ -42,7 +42,7 @@ def test_toml_that_cannot_be_parsed_is_one_line(tmp_path, content):
 
 
 def test_a_name_with_nul_is_no_file():
-    with pytest.raises(UsageError, match="suite a.b cannot be read: embedded null byte"):
+    with pytest.raises(UsageError, match=r"suite a.b cannot be read: embedded null byte"):
         read_toml("suite", Path("a\0b"))
 
 
