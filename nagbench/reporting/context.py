@@ -9,11 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from nagbench.analysis.compare import Comparison, compare
 from nagbench.analysis.headlines import Question, headlines, questions
 from nagbench.analysis.profiles import By, work
+from nagbench.analysis.sensitivity import by_setting
 from nagbench.analysis.summary import hyperparameters, selected, summary_of
 from nagbench.analysis.traces import traces_of
 from nagbench.analysis.verdicts import verdicts, winners_of
@@ -93,18 +95,24 @@ class ReportContext:
     @functools.cached_property
     def ordered(self) -> pd.DataFrame:
         """The runs in the order of problems and optimizers in the specification; what it does not name comes last."""
-        runs = self.runs
+        places = []
         for column, key in (("variant", "optimizers"), ("problem", "problems")):
             names = dict.fromkeys(name for one in self.manifests for name in one.get("spec", {}).get(key) or ())
-            if column in runs:
+            if column in self.runs:
                 order = {name: index for index, name in enumerate(names)}
-                runs = runs.iloc[runs[column].map(order).fillna(len(order)).argsort(kind="stable")]
-        return runs
+                codes, found = pd.factorize(self.runs[column])
+                places.append(np.array([order.get(name, len(order)) for name in found], int)[codes])
+        return self.runs.iloc[np.lexsort(places)] if places else self.runs
+
+    @functools.cached_property
+    def chosen(self) -> pd.DataFrame:
+        """The rows of the selected trials, at all tolerances."""
+        return self.ordered[self.ordered["selected"].astype(bool)]
 
     @functools.cached_property
     def rows(self) -> pd.DataFrame:
         """The runs that are shown: see `analysis.summary.selected`."""
-        return selected(self.ordered, self.timings)
+        return selected(self.chosen, self.timings)
 
     @functools.cached_property
     def table(self) -> pd.DataFrame:
@@ -157,7 +165,12 @@ class ReportContext:
         costs: list[By] = ["iterations", "evaluations"]
         if (self.rows["wall_time"].notna() & ~self.rows["disturbed"]).any():
             costs.append("time")
-        return {by: work(self.ordered, self.timings, by) for by in costs}
+        return {by: work(self.chosen, self.timings, by) for by in costs}
+
+    @functools.cached_property
+    def trials(self) -> pd.DataFrame:
+        """The trials of modes tuned and grid: see `analysis.sensitivity.by_setting`."""
+        return by_setting(self.ordered[self.ordered["mode"].isin(["tuned", "grid"])])
 
     @functools.cached_property
     def tasks(self) -> dict[str, int]:

@@ -47,9 +47,8 @@ def section(context: ReportContext) -> Section | None:
 def _theory(context: ReportContext) -> Iterator[Part]:
     """Yield the table of typical runs, unless theory says nothing about them."""
     typical = context.typical
-    shown = context.ordered.merge(typical[["cell", "tolerance", "variant", "mode"]].head(_MOST_ROWS))
     try:
-        table = theory_table(shown, context.plan, context.recorded)
+        table = theory_table(typical[list(context.runs)].head(_MOST_ROWS), context.plan, context.recorded)
     except Exception as error:
         # A problem that cannot be loaded here, say because its module is missing, must not cost the page.
         yield Paragraph(text=f"Theory cannot be compared with these runs here: {one_line(error)}")
