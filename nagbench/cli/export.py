@@ -37,7 +37,8 @@ def command(folder: Path, out: Path | None, selected: bool, shape: str) -> None:
             spreadsheet(table).to_csv(file, index=False)
         else:
             table.to_parquet(file, index=False)
-    except OSError as error:
-        raise UsageError(f"table {file} cannot be written: {error.strerror or error}") from None
+    except (OSError, UnicodeEncodeError) as error:
+        # Arrow writes only to files whose names are UTF-8.
+        raise UsageError(f"table {file} cannot be written: {getattr(error, 'strerror', '') or error}") from None
     echo(file)
     print_note(f"{counted(len(table), 'row')}, {counted(len(table.columns), 'column')}")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from nagbench.core.errors import UsageError, truncate
 
+_NO_NUMBERS = (bool, np.bool_, str, bytes, complex, np.complexfloating, np.datetime64, np.timedelta64, type(None))
 _MOST = 2**63 - 1
 
 
@@ -83,15 +84,46 @@ def listed(name: str, value: Any, of: str) -> list[Any]:
 
 def array(name: str, value: Any) -> NDArray[np.float64]:
     """Return an argument as an array of finite numbers. Raises UsageError; a mask would be lost, so none is allowed."""
-    if np.ma.isMaskedArray(value) and np.ma.getmaskarray(value).any():
-        raise UsageError(f"{name} is a masked array, whose mask would be lost; allowed: finite numbers")
     try:
-        found = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError):
+        found = real_numbers(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        if np.ma.isMaskedArray(value):
+            raise UsageError(f"{name} is {error}; allowed: finite numbers") from None
         found = np.array([math.nan])
-    if getattr(getattr(value, "dtype", None), "kind", "f") == "c" or not np.isfinite(found).all():
+    if not np.isfinite(found).all():
         raise refuse(name, value, "finite numbers")
     return found
+
+
+def real_numbers(value: Any) -> NDArray[np.float64]:
+    """Return an array, a number, or a list of these as a new array of floats.
+
+    Raises
+    ------
+    TypeError, ValueError, OverflowError
+        If it contains anything but real numbers: NumPy would make numbers of truth values, texts, dates and None, too. The
+        message completes "it is …".
+
+    Examples
+    --------
+    >>> real_numbers([1, 2.5])
+    array([1. , 2.5])
+    >>> real_numbers(["1", "2"])
+    Traceback (most recent call last):
+        ...
+    TypeError: values of type str
+    """
+    if np.ma.isMaskedArray(value) and np.ma.getmaskarray(value).any():
+        raise TypeError("a masked array, whose mask would be lost")
+    # The entries of a list are looked at one by one: NumPy makes [True, 2.0] numbers, and [1, "2"] texts.
+    found = np.array(value, dtype=object) if isinstance(value, list | tuple) else np.asarray(value)
+    if found.dtype.kind == "O":
+        for entry in found.flat:
+            if entry is np.ma.masked or isinstance(entry, _NO_NUMBERS) or not hasattr(entry, "__float__"):
+                raise TypeError("None" if entry is None else f"values of type {type(entry).__name__}")
+    elif found.dtype.kind not in "iuf":
+        raise TypeError(f"values of type {found.dtype}")
+    return np.array(found, dtype=np.float64)
 
 
 def check_memory(who: str, numbers: float) -> None:

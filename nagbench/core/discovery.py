@@ -65,7 +65,7 @@ def marked_objects(package: str, mark: str) -> dict[str, Any]:
 
 
 def import_object(kind: str, path: str) -> Any:
-    """Import the object at "package.module:attribute". The current folder is searched too.
+    """Import the object at "package.module:attribute". The current folder is searched too, after installed packages.
 
     Parameters
     ----------
@@ -86,7 +86,8 @@ def import_object(kind: str, path: str) -> Any:
     """
     module_name, attribute = _split(kind, path)
     if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
+        # Last, so that a file here cannot take the place of a library that nagbench or the object's module imports.
+        sys.path.append(str(Path.cwd()))
     try:
         thing = _attribute(kind, path, module_name, attribute)
     except UsageError:
@@ -124,10 +125,18 @@ def _attribute(kind: str, path: str, module_name: str, attribute: str) -> Any:
         if inspect.ismodule(thing) and thing.__name__ != module_name:
             raise UsageError(f"{kind} {path!r}: {thing.__name__} is a module, which {module_name} imports and has not")
         if not hasattr(thing, part):
-            near = nearest_hint(part, dir(thing))
+            near = nearest_hint(part, dir(thing)) or _hidden(module_name)
             raise UsageError(f"{kind} {path!r} cannot be imported: {module_name} has no {part!r}{near}")
         thing = getattr(thing, part)
     return thing
+
+
+def _hidden(module_name: str) -> str:
+    """Return a hint if a module of the current folder is not found because an installed one has its name."""
+    file = Path.cwd() / f"{module_name.partition('.')[0]}.py"
+    used = getattr(sys.modules[module_name], "__file__", None) or ""
+    hidden = file.exists() and not (used and file.samefile(used))
+    return f"; {used} has this name, rename {file.name} of the current folder" if hidden else ""
 
 
 def _is_standard(module: str | None) -> bool:

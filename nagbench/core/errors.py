@@ -49,11 +49,21 @@ class LostError(UsageError):
 
 def one_line(error: BaseException) -> str:
     """Return an error of other code as "Type: message", on one line."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+    try:
+        text = str(error)
+    except Exception as failure:
+        text = f"(its text raises {type(failure).__name__})"
+    return plain(f"{type(error).__name__}: {' '.join(text.split())}")
+
+
+def plain(text: str) -> str:
+    r"""Return a text that can be written: half of a surrogate pair, which UTF-8 does not have, becomes its escape, \udcff."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def truncate(text: str, most: int = 300) -> str:
     """Return the text, cut where it is longer than fits a line of a table."""
+    text = plain(text)
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
@@ -144,6 +154,9 @@ def check_number(name: str, value: Any) -> float:
         If it is not a number.
     """
     try:
+        # NumPy makes nan of a masked number, with a warning.
+        if getattr(value, "mask", False):
+            raise TypeError
         return float(value)
     except (TypeError, ValueError, OverflowError):
         raise UsageError(f"{name} {value!r} is not a number") from None

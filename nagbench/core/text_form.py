@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from nagbench.core.errors import UsageError
+from nagbench.core.errors import UsageError, truncate
 
+# Each bracket in a bracket is a call, and Python does not allow arbitrarily many.
+_DEEPEST = 100
 _PAIR = re.compile(r"[A-Za-z_]\w*=")
 
 
@@ -46,6 +48,8 @@ def parse_text(text: str) -> tuple[str, dict[str, Any]]:
             raise UsageError(f"{text!r}: {part!r} is not of the form key=value")
         if key in pairs:
             raise UsageError(f"{text!r}: {key} is given twice")
+        if value.count("[") > _DEEPEST:
+            raise UsageError(f"{truncate(text, 60)!r}: {key} has more than {_DEEPEST} brackets")
         pairs[key] = _value(value.strip())
     return name, pairs
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import errno
+import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from nagbench.core.errors import listed, nearest_hint, unreadable
 
+_MOST_BYTES = 2**26
+_STREAM = re.compile(r"/dev/(fd/\d+|stdin)$|/proc/self/fd/\d+$")
 _ALLOWED = {
     "bool_parsing": "true or false",
     "bool_type": "true or false",
@@ -53,11 +57,37 @@ def read_toml(kind: str, file: Path) -> dict[str, Any]:
         If it cannot be read.
     """
     try:
-        if file.is_char_device() or file.is_block_device():
-            raise OSError(errno.EINVAL, "it is a device")
-        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return tomllib.loads(read_text(file))
+    except (OSError, ValueError, RecursionError, MemoryError) as error:
+        # TOML that is not valid, an integer of too many digits, or lists in lists in lists, as well as what `read_text` raises.
         raise unreadable(kind, file, error) from None
+
+
+def read_text(file: Path) -> str:
+    """Return the text of a file that a user names, in UTF-8, with or without a byte order mark.
+
+    Raises
+    ------
+    OSError
+        If it is no regular file, so that reading it might never end, or is larger than 64 MiB.
+    UnicodeDecodeError
+        If it is not text.
+    """
+    # What a shell passes, as <(command) does, ends when the command does. Opening a FIFO without a writer waits.
+    if not file.is_file() and file.exists() and not _STREAM.match(str(file)):
+        raise OSError(errno.EINVAL, "it is not a file" if not file.is_dir() else os.strerror(errno.EISDIR))
+    with file.open("rb") as stream:
+        content = stream.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise OSError(errno.EFBIG, f"it is larger than {_MOST_BYTES // 2**20} MiB")
+    return content.decode("utf-8-sig")
+
+
+def only_number(value: Any) -> Any:
+    """Return a value for pydantic to check as a number. Refuses truth values and texts, which it takes for numbers."""
+    if isinstance(value, bool | str | bytes):
+        raise PydanticCustomError("float_type", "a number")
+    return value
 
 
 def error_messages(error: ValidationError, model: type[BaseModel]) -> list[str]:

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from nagbench.core.errors import UsageError
+from nagbench.core.errors import UsageError, plain
 from nagbench.core.keys import keys_to_text
 from nagbench.core.messages import register
 from nagbench.core.remote import Pulse
@@ -135,7 +135,7 @@ def _numbers(column: NDArray[Any]) -> pa.Array:
 
 
 def _texts(texts: Sequence[str]) -> pa.Array:
-    content = [text.encode() for text in texts]
+    content = [plain(text).encode() for text in texts]
     ends = np.cumsum([0, *map(len, content)], dtype=np.int32)
     return pa.StringArray.from_buffers(len(content), pa.py_buffer(ends), pa.py_buffer(b"".join(content)))
 

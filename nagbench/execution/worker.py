@@ -16,6 +16,7 @@ import socket
 import struct
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -51,10 +52,11 @@ class Heartbeat:
 
     def __init__(self, record: NDArray[Any], parent: int) -> None:
         self.record, self._parent = record, parent
+        self.importing_since: float | None = None
 
     def __call__(self) -> None:
         """Give a sign of life; the silence after it is limited as usual."""
-        self.record["allowance"] = 0.0
+        self.record["allowance"], self.importing_since = 0.0, None
         self.beat()
 
     def beat(self) -> None:
@@ -147,14 +149,24 @@ def count_in_worker(batch: Batch, seconds: float, *, pulse: Heartbeat) -> Iterat
 
 
 class _ImportBeats:
-    """A finder on `sys.meta_path` that finds nothing: imports are signs of life, and a large library has many."""
+    """A finder on `sys.meta_path` that finds nothing: imports are signs of life, and a large library has many.
+
+    Each name is one once, and all of them only for some time: user code may try to import for ever.
+    """
 
     def __init__(self, heartbeat: Heartbeat) -> None:
         self._heartbeat = heartbeat
+        self._names: set[str] = set()
 
-    def find_spec(self, *_: Any) -> None:
-        """Give a sign of life. Called for every module that is imported for the first time."""
-        if threading.current_thread() is threading.main_thread():
+    def find_spec(self, name: str, *_: Any) -> None:
+        """Give a sign of life. Called for every module that is imported for the first time, and that is not found."""
+        if threading.current_thread() is not threading.main_thread() or name in self._names:
+            return
+        now = time.monotonic()
+        if self._heartbeat.importing_since is None:
+            self._heartbeat.importing_since = now
+        if now - self._heartbeat.importing_since < COMPILING:
+            self._names.add(name)
             self._heartbeat.beat()
 
 

@@ -7,7 +7,6 @@ import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from nagbench.core.errors import UsageError, listed, unknown_name
@@ -19,8 +18,14 @@ from nagbench.optimizers import schedules
 from nagbench.optimizers.adapters import explain_missing_library
 from nagbench.optimizers.algorithm import Method
 from nagbench.optimizers.given import check_hyperparameters, complete_schedules, rename_hyperparameters
-from nagbench.optimizers.registry import library_algorithms, lookup_algorithm, optimizer_plugins, resolve_algorithm
-from nagbench.optimizers.registry import optimizers as optimizer_names
+from nagbench.optimizers.registry import (
+    known_optimizers,
+    library_algorithms,
+    lookup_algorithm,
+    optimizer_plugins,
+    resolve_algorithm,
+    works,
+)
 from nagbench.problems.filters import COLLECTIONS, collection
 from nagbench.problems.lookup import problem as make_problem
 from nagbench.problems.lookup import problems as problem_names
@@ -72,8 +77,10 @@ def code_of_spec(spec: Spec) -> list[str]:
     """
     entries = {**suites(), **merge_suites((Path(file) for file in spec.suites), build=False, taken=suites())}
     plugins = {name: resolve_algorithm(name) for name in optimizer_plugins()}
+    # All problems of the user's suites are built, so that a mistake is found, whether the sweep runs them or not.
+    labels = [*spec.problems, *(name for name in entries if name not in suites())]
     found: list[str] = []
-    for label in spec.problems:
+    for label in labels:
         names = match_names([*all_entries(), *entries], label) if is_pattern(label) else [label]
         names = match_suite(label, entries) if is_suite(label) else names
         for text in names:
@@ -110,7 +117,7 @@ def code_only_results_name(file: Path, spec: Spec, given: Mapping[str, Any]) -> 
 def resolve_variants(texts: Iterable[str]) -> list[Variant]:
     """Return the optimizers of a specification. Raises UsageError for unknown names and values that are not valid."""
     variants = []
-    for label in expand_patterns("optimizer", texts, optimizer_names, left_out=_missing_libraries()):
+    for label in expand_patterns("optimizer", texts, known_optimizers, _why_left_out):
         name, given = parse_text(label)
         method = lookup_algorithm(name)
         given = rename_hyperparameters(method, given)
@@ -160,16 +167,17 @@ def expand_patterns(
     kind: str,
     texts: Iterable[str],
     names: Callable[[], Iterable[str]],
-    left_out: Mapping[str, str] = MappingProxyType({}),
+    why_left_out: Callable[[str], str] = lambda name: "",
 ) -> list[str]:
-    """Replace patterns by the names that they match, except those that are left out, given with the reason."""
+    """Replace patterns by the names that they match, except those for which there is a reason to leave them out."""
     texts = list(texts)
-    # Plugins are imported for their names, so the names are asked for only where there is a pattern.
+    # Names may have to be read from files, so they are asked for only where there is a pattern.
     known = list(names()) if any(map(is_pattern, texts)) else []
     found = dict[str, None]()
     for text in texts:
         if is_pattern(text):
             matches = match_names(known, text)
+            left_out = {name: why for name in matches if (why := why_left_out(name))}
             present = [name for name in matches if name not in left_out]
             if not present:
                 why = "".join(f"; {name} is {left_out[name]}" for name in matches[:1])
@@ -185,6 +193,14 @@ def expand_patterns(
 def match_names(names: Iterable[str], pattern: str) -> list[str]:
     """Return the names that a pattern matches. A pattern without a slash matches none with one: * is the package's own."""
     return [name for name in fnmatch.filter(names, pattern) if "/" in pattern or "/" not in name]
+
+
+def _why_left_out(name: str) -> str:
+    """Return why patterns do not stand for an optimizer: its library is missing, or it is a plugin that does not work."""
+    known = library_algorithms().get(name)
+    if known is not None:
+        return explain_missing_library(known.library)
+    return "" if works(name) else "a plugin that cannot be imported"
 
 
 def _missing_libraries() -> dict[str, str]:

@@ -8,27 +8,21 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
-from pydantic_core import PydanticCustomError
 
 from nagbench.core.canonical import canonical
 from nagbench.core.errors import UsageError
 from nagbench.core.measures import Measure
-from nagbench.core.validation import error_messages, read_toml
+from nagbench.core.validation import error_messages, only_number, read_toml
 
 Mode = Literal["theory", "default", "tuned", "grid"]
 
 
-def _no_flag(value: Any) -> Any:
-    """Refuse true and false, which Python takes for 1 and 0."""
-    if isinstance(value, bool):
-        raise PydanticCustomError("float_type", "a number")
-    return value
+Positive = Annotated[float, BeforeValidator(only_number), Field(gt=0, allow_inf_nan=False)]
 
+Whole = Annotated[int, BeforeValidator(only_number), Field(ge=1, le=10_000_000)]
+Natural = Annotated[int, BeforeValidator(only_number), Field(ge=0, le=1_000)]
 
-Positive = Annotated[float, BeforeValidator(_no_flag), Field(gt=0, allow_inf_nan=False)]
-
-Whole = Annotated[int, BeforeValidator(_no_flag), Field(ge=1, le=10_000_000)]
-Natural = Annotated[int, BeforeValidator(_no_flag), Field(ge=0, le=1_000)]
+Flag = Annotated[bool, Field(strict=True)]
 
 # Starts of each problem in a sweep that tunes.
 TUNING_STARTS = 8
@@ -95,7 +89,7 @@ class Spec(BaseModel):
     trials: Whole = 512
     replicates: Whole = 8
     sequence: Natural = 0
-    textbook: bool = True
+    textbook: Flag = True
     finalists: Natural = 8
     held_out: Natural = 10
     moved: Natural = 8
@@ -104,14 +98,14 @@ class Spec(BaseModel):
     seeds: Whole = 1
     oracles: Annotated[tuple[str, ...], Field(min_length=1)] = ("exact",)
     measure: Measure | None = None
-    relative: bool = False
+    relative: Flag = False
     tolerances: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1e-3, 1e-6)
-    budget: Annotated[int, BeforeValidator(_no_flag), Field(ge=0, lt=2**53)] = 100_000
+    budget: Annotated[int, BeforeValidator(only_number), Field(ge=0, lt=2**53)] = 100_000
     measure_every: Whole | None = None
     engine: Literal["numba", "python", "mixed"] | None = None
-    timing: bool = True
+    timing: Flag = True
     repeats: Whole = 5
-    curves: bool = True
+    curves: Flag = True
 
     @field_validator("tolerances")
     @classmethod

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from nagbench.core.errors import UsageError
+from nagbench.core.errors import UsageError, check_number
 from nagbench.problems.problem import Floats
 
 
@@ -89,8 +89,8 @@ class Hyperparameter:
         if self.choices:
             return self._position(algorithm, name, value)
         try:
-            number = float(value)
-        except (TypeError, ValueError, OverflowError):
+            number = check_number(name, value)
+        except UsageError:
             number = math.nan
         above = number > self.low_bound if self.open_below else number >= self.low_bound
         below = number <= self.high_bound < math.inf if self.closed_above else number < self.high_bound

@@ -164,6 +164,18 @@ def plugin_algorithms() -> Mapping[str, Method]:
     return found
 
 
+@functools.cache
+def works(name: str) -> bool:
+    """Tell whether an optimizer can be used; a plugin is imported for that, and one that fails is left out with a warning."""
+    if name in optimizer_plugins():
+        try:
+            lookup_algorithm(name)
+        except UsageError as error:
+            leave_out(optimizer_plugins()[name], str(error))
+            return False
+    return True
+
+
 def find_algorithm(name: str) -> Method:
     """Return the algorithm of a name that a cell can have.
 

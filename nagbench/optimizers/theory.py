@@ -159,7 +159,10 @@ def predict_iterations(
     if modes.size > _MOST_MODES:
         return None
     power = {"gradient": 2, "gradient-mapping": 2, "value": 1, "distance": 0}[measure]
-    weights = np.bincount(group, weights=amplitudes**2) * modes**power * (0.5 if measure == "value" else 1.0)
+    with np.errstate(over="ignore"):
+        weights = np.bincount(group, weights=amplitudes**2) * modes**power * (0.5 if measure == "value" else 1.0)
+    if not np.isfinite(weights).all():
+        return None
     target = tolerance if measure == "value" else tolerance**2
     if relative:
         target *= float(weights.sum())

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nagbench.core import notebook
+from nagbench.core.arguments import real_numbers
 from nagbench.core.columns import check_names
 from nagbench.core.errors import UsageError, truncate
 from nagbench.problems import evaluation
@@ -190,7 +191,7 @@ class Problem:
         ValueError
             If x does not have n coordinates, or if the step is not a finite number above 0.
         """
-        return evaluation.prox(self, self._check_points(np.atleast_2d(np.asarray(x, dtype=float)))[0], step)
+        return evaluation.prox(self, self._check_points(x)[0], step)
 
     def gap(self, x: ArrayLike) -> float:
         """Return the duality gap at a point of shape (n,), a bound on F(x) − F*.
@@ -202,7 +203,7 @@ class Problem:
         """
         if self.gap_kernel is None:
             raise ValueError(f"{self.name} has no duality gap")
-        return evaluation.gap(self, self._check_points(np.atleast_2d(np.asarray(x, dtype=float)))[0])
+        return evaluation.gap(self, self._check_points(x)[0])
 
     def values(self, points: ArrayLike) -> Floats:
         """Return f, or F of a composite problem, at each row of ``points``, shape (m, n), as an array of shape (m,)."""
@@ -235,11 +236,11 @@ class Problem:
 
     def _check_points(self, points: ArrayLike) -> Floats:
         """Return points as a new array of shape (m, n). Raises UsageError for what is no such array."""
-        if np.ma.isMaskedArray(points) and np.ma.getmaskarray(points).any():
-            raise UsageError(f"{self.name}: the points are a masked array, whose mask would be lost")
         try:
-            array = np.array(points, dtype=np.float64, order="C", ndmin=2)
-        except (TypeError, ValueError, OverflowError):
+            array = np.array(real_numbers(points), order="C", ndmin=2)
+        except (TypeError, ValueError, OverflowError) as error:
+            if np.ma.isMaskedArray(points):
+                raise UsageError(f"{self.name}: what it is given is {error}") from None
             raise UsageError(f"{self.name}: {truncate(repr(points), 60)} is not made of numbers") from None
         if array.shape[1:] != (self.dimension,):
             raise UsageError(f"{self.name} takes points of {self.dimension} coordinates, not {array.shape[-1]}")

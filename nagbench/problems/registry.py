@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from nagbench.core import provenance
+from nagbench.core.arguments import real_numbers
 from nagbench.core.discovery import Plugin, import_object, leave_out, marked_objects, untaken_plugins
 from nagbench.core.errors import UsageError, one_line, truncate, unknown_name
 from nagbench.core.here import any_here
@@ -275,26 +276,28 @@ def build_problem(source: str | Family, parameters: Mapping[str, Any], /, **fact
 
 def _finite_array(who: str, name: str, values: Any) -> Floats:
     """Return the values as an array. Raises UsageError unless all are finite numbers."""
-    _check_mask(who, name, values)
-    try:
-        array = np.array(values, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError):
-        raise UsageError(f"{who}: {name}={truncate(repr(values))} is not made of numbers") from None
+    array = _numbers(who, name, values)
     if not np.isfinite(array).all():
         raise UsageError(f"{who}: {name}={values!r} is not finite")
     return array
 
 
-def _check_mask(who: str, name: str, value: Any) -> None:
-    """Refuse a masked array, whose mask would be lost. Raises UsageError."""
-    if np.ma.isMaskedArray(value) and np.ma.getmaskarray(value).any():
-        raise UsageError(f"{who}: {name} is a masked array, whose mask would be lost")
+def _numbers(who: str, name: str, values: Any) -> Floats:
+    """Return the values as an array. Raises UsageError unless all are real numbers."""
+    try:
+        return real_numbers(values)
+    except (TypeError, ValueError, OverflowError) as error:
+        if np.ma.isMaskedArray(values):
+            raise UsageError(f"{who}: {name} is {error}") from None
+        raise UsageError(f"{who}: {name}={truncate(repr(values))} is not made of numbers") from None
 
 
 def _build(found: Family, parameters: Mapping[str, Any], facts: Mapping[str, Any]) -> Problem:
     """Call the function of a family, with errors about its arguments as UsageError."""
     for name, value in parameters.items():
-        _check_mask(found.name, name, value)
+        # The lists of nagbench's own families hold numbers; a user's family may take lists of words.
+        if np.ma.isMaskedArray(value) or (":" not in found.name and isinstance(value, list | tuple | np.ndarray)):
+            _numbers(found.name, name, value)
         if name not in found.parameters:
             raise unknown_name(f"parameter of family {found.name}", name, {*found.parameters, "start"})
     start = {"start": facts["start"]} if "start" in facts and "start" in found.parameters else {}

@@ -8,17 +8,19 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from nagbench.core.discovery import leave_out, package_file
 from nagbench.core.errors import PluginWarning, UsageError
 from nagbench.core.paths import suites_folder
 from nagbench.core.trust import name_code
-from nagbench.core.validation import error_messages, read_toml
+from nagbench.core.validation import error_messages, only_number, read_toml
 from nagbench.problems.problem import Problem
 from nagbench.problems.registry import build_problem, code_of_problem, families, problem_plugins, resolve_family
+
+_Number = Annotated[float, BeforeValidator(only_number)]
 
 
 class _EntryModel(BaseModel):
@@ -28,8 +30,8 @@ class _EntryModel(BaseModel):
 
     family: str
     parameters: dict[str, Any] = Field(default_factory=dict)
-    start: list[float] | None = None
-    domain: list[tuple[float, float]] | None = None
+    start: list[_Number] | None = None
+    domain: list[tuple[_Number, _Number]] | None = None
     source: str | None = None
 
 

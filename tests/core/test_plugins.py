@@ -10,6 +10,8 @@ import nagbench
 from nagbench import UsageError
 from nagbench.core import discovery
 from nagbench.core.errors import PluginWarning
+from nagbench.experiments.names import code_of_spec, resolve_variants
+from nagbench.experiments.specification import Spec
 from nagbench.optimizers import registry as optimizer_registry
 from nagbench.optimizers.registry import find_algorithm
 from nagbench.problems import registry as problem_registry
@@ -62,6 +64,7 @@ CACHES = (
     suites.plugin_suites,
     optimizer_registry.optimizer_plugins,
     optimizer_registry.plugin_algorithms,
+    optimizer_registry.works,
 )
 
 
@@ -165,6 +168,28 @@ def test_a_plugin_that_fails_is_left_out_with_a_warning(install):
         assert "bowl" in nagbench.problems()
     with pytest.raises(UsageError, match="broken on purpose"):
         nagbench.problem("bad")
+
+
+def test_a_pattern_imports_only_the_plugins_that_it_matches(install):
+    install(optimizers="plain = fakeplugin.steps:plain\nworse = fakeplugin.broken:thing")
+    assert [variant.label for variant in resolve_variants(["nestero?"])] == ["nesterov"]
+    assert not any(name.startswith("fakeplugin.") for name in sys.modules)
+    assert [variant.label for variant in resolve_variants(["pl?in"])] == ["plain"]
+    assert "fakeplugin.steps" in sys.modules
+    with (
+        pytest.warns(PluginWarning, match="'worse' of fake-plugin is left out: .*broken on purpose"),
+        pytest.raises(
+            UsageError, match=r"no optimizer matches 'wors[*]' .*; worse is a plugin that cannot be imported"
+        ),
+    ):
+        resolve_variants(["wors*"])
+
+
+def test_code_of_a_spec_includes_all_problems_of_its_suites(tmp_path):
+    """Every problem of a suite is built, to find mistakes, so its code runs whether or not the sweep runs the problem."""
+    (tmp_path / "own.toml").write_text('[valley]\nfamily = "evil:family"\n', encoding="utf-8")
+    spec = Spec(problems=("bowl",), optimizers=("nesterov",), suites=(str(tmp_path / "own.toml"),))
+    assert code_of_spec(spec) == ["evil:family"]
 
 
 def test_the_command_line_says_so_in_one_line(install):

@@ -31,7 +31,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from nagbench.core.errors import UsageError
+from nagbench.core.errors import UsageError, plain
 from nagbench.experiments.storage.parts import (
     KEYS,
     KINDS,
@@ -296,7 +296,7 @@ class Store:
 
     def write(self, name: str, content: str) -> Path:
         """Replace a text file of the folder atomically. Raises UsageError if it cannot be written."""
-        write_file(self.folder / name, content.encode())
+        write_file(self.folder / name, plain(content).encode())
         return self.folder / name
 
     @property

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from nagbench.core.arguments import real_numbers
 from nagbench.core.errors import UsageError, one_line
 from nagbench.problems.problem import KINDS, Floats, Ints, Kernel
 
@@ -112,15 +113,16 @@ def _call(name: str, function: Function, x: Floats, rows: Ints) -> Floats:
                 f"{name} returned a tuple of {len(returned)}, expected one number or one gradient; a function that returns "
                 "(value, gradient) becomes two, f and f.gradient"
             )
-        result = np.asarray(returned)
+        # A library's tensor may raise anything here; what the array holds is checked below.
+        result = returned if np.ma.isMaskedArray(returned) else np.asarray(returned)
     except FunctionError:
         raise
     except (Exception, SystemExit) as error:
         raise FunctionError(f"{name} raised {one_line(error)}, at x = {_format(x)}") from error
-    if result.dtype.kind not in "biuf":
-        kind = "None" if result.shape == () and result.item() is None else f"values of type {result.dtype}"
-        raise FunctionError(f"{name} returned {kind}, expected real numbers, at x = {_format(x)}")
-    return np.asarray(result, dtype=np.float64)
+    try:
+        return real_numbers(result)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise FunctionError(f"{name} returned {error}, expected real numbers, at x = {_format(x)}") from None
 
 
 def _format(x: Floats) -> str:

@@ -15,7 +15,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from nagbench.core.errors import UsageError
+from nagbench.core.errors import UsageError, unreadable
+from nagbench.core.validation import read_text
 from nagbench.problems.lookup import problem as make_problem
 from nagbench.validation.atlas.charting import Chart, chart
 from nagbench.validation.atlas.members import missing_packages, package_of
@@ -249,11 +250,11 @@ def read_expectations(file: Path | None = None) -> Expectations:
     UsageError
         If the file cannot be read or holds something else.
     """
-    source = files("nagbench.validation.atlas").joinpath("expected.json") if file is None else file
+    source = Path(str(files("nagbench.validation.atlas").joinpath("expected.json"))) if file is None else file
     try:
-        return Expectations.model_validate_json(source.read_text(encoding="utf-8"))
+        return Expectations.model_validate_json(read_text(source))
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"expectations {file} cannot be read: {error}") from None
+        raise unreadable("expectations", source, error) from None
     except ValidationError:
         raise UsageError(
             f"{file} contains no expectations; `nagbench verify --atlas --format expected` writes them"
