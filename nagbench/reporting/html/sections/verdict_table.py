@@ -143,10 +143,7 @@ def _rows(rows: pd.DataFrame, pairs: Sequence[_Pair], context: ReportContext) ->
             entries=(
                 TableCell(text=str(task)),
                 *cells,
-                _winner(of_task, here).items()
-                        if (at := (task, variant)) in labels
-                    },
-                ),
+                _winner(of_task, here),
                 TableCell(text=failed, css="failed" if failed else ""),
             ),
         )
