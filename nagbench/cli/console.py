@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -109,11 +110,12 @@ def _width(value: Any) -> int:
 def _print_columns(table: pd.DataFrame) -> None:
     import pandas as pd
     from rich.table import Table
+    from rich.text import Text
 
     grid = Table(box=None, pad_edge=False, header_style="bold")
     for name in table.columns:
         numeric = pd.api.types.is_numeric_dtype(table[name])
-        grid.add_column(name, justify="right" if numeric else "left", overflow="fold")
+        grid.add_column(Text(visible(str(name))), justify="right" if numeric else "left", overflow="fold")
     for row in table.itertuples(index=False):
         grid.add_row(*map(_cell_text, row))
     stdout_console(_UNLIMITED).print(grid)
@@ -128,8 +130,8 @@ def _cell_text(value: Any) -> Any:
 
 
 def spreadsheet(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table whose texts no spreadsheet runs as formulas; see `not_a_formula`."""
-    made = table.copy()
+    """Return a table whose texts, names of columns among them, no spreadsheet runs as formulas; see `not_a_formula`."""
+    made = table.rename(columns=lambda name: not_a_formula(str(name)))
     for name in made.select_dtypes(exclude=["number", "bool"]):
         made[name] = made[name].map(lambda value: not_a_formula(value) if isinstance(value, str) else value)
     return made
@@ -178,9 +180,12 @@ def save_figure(figure: Any, file: Path) -> None:
     UsageError
         If the file cannot be written or the format is unknown.
     """
+    from nagbench.experiments.storage.parts import write_file
+
+    drawn = io.BytesIO()
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(file, dpi=150)
-    except (OSError, ValueError) as error:
+        figure.savefig(drawn, format=file.suffix.lstrip(".") or "png", dpi=150)
+    except ValueError as error:
         raise UsageError(f"figure {file} cannot be written: {error}") from None
+    write_file(file, drawn.getvalue())
     print_note(f"figure: {file}")

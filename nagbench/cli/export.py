@@ -8,7 +8,6 @@ import click
 
 from nagbench.cli.console import echo, print_note, print_table, spreadsheet
 from nagbench.cli.options import PATH, RESULTS_ARGUMENT, Verb, format_option
-from nagbench.core.errors import UsageError
 
 
 @click.command("export", cls=Verb)
@@ -24,6 +23,7 @@ def command(folder: Path, out: Path | None, selected: bool, shape: str) -> None:
     from nagbench.analysis.formatting import counted
     from nagbench.cli.loading import load_finished
     from nagbench.experiments.flat import flat_table
+    from nagbench.experiments.storage.parts import write_file
 
     table = flat_table(load_finished(folder))
     table = table[table["selected"]].reset_index(drop=True) if selected else table
@@ -31,14 +31,7 @@ def command(folder: Path, out: Path | None, selected: bool, shape: str) -> None:
         print_table(table, shape)
         return
     file = out or folder / "runs.parquet"
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        if shape == "csv":
-            spreadsheet(table).to_csv(file, index=False)
-        else:
-            table.to_parquet(file, index=False)
-    except (OSError, UnicodeEncodeError) as error:
-        # Arrow writes only to files whose names are UTF-8.
-        raise UsageError(f"table {file} cannot be written: {getattr(error, 'strerror', '') or error}") from None
+    csv = shape == "csv"
+    write_file(file, spreadsheet(table).to_csv(index=False).encode() if csv else table.to_parquet(index=False))
     echo(file)
     print_note(f"{counted(len(table), 'row')}, {counted(len(table.columns), 'column')}")

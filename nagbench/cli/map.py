@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from nagbench.cli.console import print_message, print_note, print_table, save_figure
+from nagbench.cli.console import print_message, print_note, print_table, save_figure, spreadsheet
 from nagbench.cli.filtering import Filters, chosen_problems, filter_options
 from nagbench.cli.options import FORMAT_OPTION, JOBS_OPTION, PATH, CellOptions, Verb, cell_options, record_options
 from nagbench.core.errors import UsageError
@@ -155,11 +155,9 @@ def _write_outputs(
 
 
 def _write_csv(table: pd.DataFrame, file: Path) -> None:
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        table.to_csv(file, index=False)
-    except OSError as error:
-        raise UsageError(f"table {file} cannot be written: {error}") from None
+    from nagbench.experiments.storage.parts import write_file
+
+    write_file(file, spreadsheet(table).to_csv(index=False).encode())
     print_note(f"table: {file}")
 
 

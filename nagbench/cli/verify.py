@@ -144,7 +144,6 @@ def _print(certificate: Certificate, outputs: OutputOptions) -> None:
 def _write(file: Path, text: str) -> None:
     from nagbench.experiments.storage.parts import write_file
 
-    file.parent.mkdir(parents=True, exist_ok=True)
     write_file(file, text.encode())
 
 

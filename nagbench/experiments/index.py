@@ -211,7 +211,8 @@ class SweepIndex:
         """
         replicates, numbers = np.divmod(self._plan.trials, trials)
         many = 1 + int(replicates.max(initial=0))
-        groups = self._plan.groups * many + replicates
+        # Numbered without gaps: a plan may name any trial.
+        groups = np.unique(self._plan.groups.astype(np.int64) * many + replicates, return_inverse=True)[1]
         whole = self._best_trials(groups, np.ones(groups.size, bool))
         return whole | self._best_trials(groups, numbers < trials // 2)
 
@@ -270,7 +271,7 @@ def index_results(store: Store, plan: str, minima: Mapping[str, MinimumFacts] = 
     """
     index: SweepIndex | None = None
     for block in store.blocks("plan", plan, ["cell", *GROUP, "trial", "start", "fingerprint", "tolerances"]):
-        index = index or SweepIndex(_tightest_tolerance(block["tolerances"][0].as_py()))
+        index = index or SweepIndex(min(json.loads(block["tolerances"][0].as_py())))
         for rows in split_runs(block, [*GROUP, "fingerprint"]):
             group = tuple(rows[name][0].as_py() for name in GROUP)
             facts = minima.get(str(rows["problem"][0].as_py()))
@@ -281,11 +282,3 @@ def index_results(store: Store, plan: str, minima: Mapping[str, MinimumFacts] = 
         raise UsageError(f"the plan in {store.folder} is empty")
     index.read_outcomes(store)
     return index
-
-
-def _tightest_tolerance(tolerances: Any) -> float:
-    """Return the tightest tolerance of a row of the plan."""
-    try:
-        return float(min(json.loads(tolerances)))
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"the tolerances of the plan cannot be read: {error}") from None

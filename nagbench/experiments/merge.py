@@ -25,7 +25,8 @@ from nagbench.experiments.selection import GROUP
 from nagbench.experiments.serialize import spec_to_toml
 from nagbench.experiments.specification import Spec, validate_spec
 from nagbench.experiments.stages import Progress, follow_up
-from nagbench.experiments.storage.parts import KEYS, KINDS, is_temporary_name, unified_schema
+from nagbench.experiments.storage.parts import is_temporary_name, unified_schema
+from nagbench.experiments.storage.schema import KEYS, KINDS
 from nagbench.experiments.storage.store import SCHEMA, Store, Warn, holds_results
 from nagbench.experiments.sweep import sweep_command
 

@@ -74,7 +74,7 @@ def facts_from_plain(plain: Any) -> dict[str, MinimumFacts]:
     for name, facts in plain.items() if isinstance(plain, Mapping) else ():
         try:
             found[str(name)] = _facts(facts)
-        except (TypeError, ValueError, KeyError, AttributeError):
+        except (TypeError, ValueError, KeyError, AttributeError, OverflowError):
             # A manifest may come from anywhere: what cannot be read is not known.
             continue
     return found

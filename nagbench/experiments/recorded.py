@@ -25,7 +25,7 @@ from nagbench.engine.lookup import code_of, problem_of
 from nagbench.engine.oracles import start_of
 from nagbench.engine.records import Cell
 from nagbench.engine.tracing import thinned_steps
-from nagbench.experiments.storage.parts import REQUIRED
+from nagbench.experiments.storage.schema import REQUIRED
 from nagbench.experiments.storage.store import Store
 from nagbench.optimizers.algorithm import Optimizer
 from nagbench.optimizers.registry import find_algorithm

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from nagbench.core.environment import git_commit, library_versions, machine_facts
+from nagbench.core.errors import UsageError
 from nagbench.engine.batches import Batch
 from nagbench.engine.fingerprints import fingerprint_of
 from nagbench.engine.records import Cell
@@ -31,15 +32,16 @@ from nagbench.experiments.results import Results
 from nagbench.experiments.rounds import tunings_of
 from nagbench.experiments.scoring import scored_cells
 from nagbench.experiments.serialize import spec_to_toml
-from nagbench.experiments.specification import Spec
+from nagbench.experiments.specification import Spec, read_spec, validate_spec
 from nagbench.experiments.stages import Progress, count_cells, follow_up
-from nagbench.experiments.storage.parts import KINDS
-from nagbench.experiments.storage.store import SCHEMA, Store
+from nagbench.experiments.storage.schema import KINDS
+from nagbench.experiments.storage.store import SCHEMA, Store, set_aside
 
 # Cells of a plan that are kept in memory; a longer plan is read back from the disk.
 _MOST_KEPT = 1_000_000
 # Seconds after which a plan that grows is written anew, and at least so many times as long as writing it took.
 _PLAN_SECONDS, _PLAN_PART = 10.0, 20.0
+_LARGEST_SPEC = 2**26
 
 
 def results_folder(spec: Spec, out: str | Path | None) -> Path:
@@ -313,7 +315,6 @@ def _write_manifest(context: _SweepContext, plan: WrittenPlan) -> dict[str, Any]
         "command": context.command or sweep_command(store.folder, code=bool(code_of_spec(spec))),
     }
     machines = {machine_facts()["id"]: {**machine_facts(), "versions": dict(library_versions())}}
-    text = spec_to_toml(spec)
     if (store.folder / "manifest.json").exists() and not context.fresh:
         before = store.manifest
         machines = {**before.get("machines", {}), **machines}
@@ -321,14 +322,13 @@ def _write_manifest(context: _SweepContext, plan: WrittenPlan) -> dict[str, Any]
         if before.get("machines") == machines and all(
             before.get(name) == value for name, value in manifest.items() if name != "command"
         ):
-            if _read_text(store.folder / "spec.toml") != text:
-                store.write("spec.toml", text)
+            _write_spec(store, spec)
             return before
         if before["spec"] != manifest["spec"]:
             store.warn(
                 f"{store.folder} now shows this sweep; the cells of the previous one are kept, and its command shows them again"
             )
-    store.write("spec.toml", text)
+    _write_spec(store, spec)
     manifest |= {"machines": machines, "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")}
     store.write_manifest(manifest)
     if context.fresh:
@@ -343,9 +343,16 @@ def _with_known_starts(minima: Minima, manifest: Mapping[str, Any]) -> dict[str,
     return facts_to_plain(joined)
 
 
-def _read_text(file: Path) -> str | None:
-    """Return the text of a file, None where there is none that can be read."""
-    try:
-        return file.read_text(encoding="utf-8") if file.is_file() else None
-    except (OSError, UnicodeDecodeError):
-        return None
+def _write_spec(store: Store, spec: Spec) -> None:
+    """Write the specification, unless the file says the same; one that somebody has edited is kept under another name."""
+    file, text = store.folder / "spec.toml", spec_to_toml(spec)
+    found = None
+    with contextlib.suppress(UsageError, OSError):
+        if file.is_file() and file.stat().st_size <= _LARGEST_SPEC:
+            found = validate_spec(read_spec(file))
+    if found == spec:
+        return
+    if found is not None and file.read_text(encoding="utf-8") != spec_to_toml(found):
+        set_aside(file, file.with_name("spec.toml.before"))
+        store.warn(f"{file} is written again; what it said is kept as {file.name}.before")
+    store.write("spec.toml", text)

@@ -11,6 +11,7 @@ import tomli_w
 
 from nagbench.engine.records import UNREACHABLE
 from nagbench.engine.single_run import run
+from nagbench.experiments.storage.parts import write_file
 from nagbench.optimizers.algorithm import Optimizer
 from nagbench.problems.lookup import problem as make_problem
 from nagbench.problems.problem import Floats
@@ -84,6 +85,5 @@ def measured_on(entry: Mapping[str, Any], optimizer: Optimizer, iterations: int,
 def write_suite(file: Path, entry: Mapping[str, Any]) -> str:
     """Write a suite that holds a worst function alone, and return its name there."""
     name = "worst-case"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(tomli_w.dumps({name: dict(entry)}), encoding="utf-8")
+    write_file(file, tomli_w.dumps({name: dict(entry)}).encode())
     return name

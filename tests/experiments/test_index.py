@@ -39,7 +39,8 @@ def _outcomes(keys, **columns):
     texts = keys_to_text(np.repeat(np.array(keys, dtype=">u8"), 2).tobytes())
     rest = {
         "tolerance": [1e-3, 1e-6] * len(keys), "status": "converged", "iterations": 1, "residual": 0.0,
-        "digest": PRINT, "fingerprint": PRINT, "error": "", **columns,
+        "digest": PRINT, "fingerprint": PRINT, "error": "", "gradient_evaluations": 1.0, "value": 0.0, "gradient_norm": 0.0,
+        "rises": 0, "overshoot": 0.0, "rate": 0.5, **columns,
     }  # fmt: skip
     return pd.DataFrame({"cell": texts.to_pylist(), **rest})
 

@@ -11,7 +11,7 @@ import pytest
 
 import nagbench
 from benchmarks.hostile import SPEC, table_hash
-from nagbench.experiments.storage.parts import KINDS
+from nagbench.experiments.storage.schema import KINDS
 from nagbench.experiments.storage.store import Store
 
 

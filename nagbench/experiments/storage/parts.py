@@ -23,39 +23,18 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from nagbench.core.errors import UsageError
-from nagbench.core.keys import keys_to_ints
+from nagbench.experiments.storage.schema import TEXT, DamagedError, check_schema, check_values
 
-_TEXT, _WHOLE, _REAL = pa.string(), pa.int64(), pa.float64()
-_CODED = pa.dictionary(pa.int32(), _TEXT)
-# The columns that every part of a kind has; a part may have more.
-REQUIRED = {
-    "runs": {"cell": _TEXT, "tolerance": _REAL, "status": _TEXT, "iterations": _WHOLE, "residual": _REAL,
-             "digest": _TEXT, "fingerprint": _TEXT, "error": _TEXT},
-    "plan": {"cell": _TEXT, "problem": _TEXT, "variant": _TEXT, "mode": _TEXT, "trial": _WHOLE, "oracle": _TEXT,
-             "optimizer": _TEXT, "start": _WHOLE, "seed": _WHOLE, "problem_spec": _TEXT, "tolerances": _TEXT,
-             "fingerprint": _TEXT},
-    "predictions": {"cell": _TEXT, "fingerprint": _TEXT, "tolerance": _REAL},
-    "timings": {"cell": _TEXT, "machine": _TEXT, "iterations": _WHOLE, "repeats": _WHOLE, "wall_time": _REAL,
-                "fingerprint": _TEXT, "error": _TEXT},
-    "curves": {"cell": _TEXT, "iteration": _WHOLE, "value": _REAL, "fingerprint": _TEXT},
-    "facts": {"problem_spec": _TEXT, "fingerprint": _TEXT, "facts": _TEXT},
-    "theory": {"cell": _TEXT, "fingerprint": _TEXT, "stable": _REAL, "rate_in_theory": _REAL},
-    "paths": {"cell": _TEXT, "fingerprint": _TEXT, "iteration": _WHOLE, "x1": _REAL, "x2": _REAL,
-              "gradient_at_x1": _REAL, "gradient_at_x2": _REAL},
-}  # fmt: skip
-KINDS = tuple(REQUIRED)
-# Sixteen hexadecimal digits in every row.
-KEYS = frozenset({"cell", "digest", "fingerprint"})
+_CODED = pa.dictionary(pa.int32(), TEXT)
 _ROW_GROUP = 2**15
 _OLD = 3600.0
 _BLOCK = 2**22
 # A value takes at least so many bytes in memory.
 _FEWEST_BYTES = 4
+# Arrow counts the bytes of an array of texts in 32 bits.
+_LARGEST_TEXTS = 2**31 - 1
+_UNIQUE = ("cell", "digest")
 _verified: dict[str, tuple[int, int, int]] = {}
-
-
-class DamagedError(Exception):
-    """The bytes of a part are not those that were written, or nagbench did not write it."""
 
 
 def read_part(file: Path, columns: list[str] | None = None, *, encoded: bool = False) -> pa.Table:
@@ -76,16 +55,16 @@ def read_part(file: Path, columns: list[str] | None = None, *, encoded: bool = F
         If the part is gone.
     DamagedError
         If it is not what was written.
+    UsageError
+        If it cannot be read now: it is somebody else's, or there is too little memory.
     """
     with _opened(file, encoded) as part:
-        # A few bytes of a file can stand for any number of equal rows.
-        numbers = part.metadata.num_rows * len(columns or part.schema_arrow.names)
-        if _FEWEST_BYTES * numbers > psutil.virtual_memory().available:
-            raise DamagedError(f"its {part.metadata.num_rows:,} rows do not fit into memory")
+        _check_memory(file, part, columns)
         table = part.read(columns=columns, use_threads=False)
-        _check_keys(table)
+        check_values(table, file.parent.name)
+        table = _decode(table, encoded=encoded)
     release_memory()
-    return table.cast(_normal(table.schema, encoded=encoded))
+    return table
 
 
 @dataclass(frozen=True)
@@ -112,8 +91,8 @@ def read_blocks(
         for group in range(part.num_row_groups):
             for batch in part.iter_batches(rows, row_groups=[group], columns=columns, use_threads=False):
                 table = pa.Table.from_batches([batch])
-                _check_keys(table)
-                yield table.cast(_normal(table.schema, encoded=encoded))
+                check_values(table, file.parent.name)
+                yield _decode(table, encoded=encoded)
     release_memory()
 
 
@@ -126,8 +105,25 @@ def release_memory() -> None:
 
 
 def decode_texts(table: pa.Table) -> pa.Table:
-    """Return the table without dictionary-encoded columns."""
-    return table.cast(_normal(table.schema))
+    """Return the table without dictionary-encoded columns. Raises UsageError if its texts do not fit into memory."""
+    return _decode(table, encoded=False)
+
+
+def _decode(table: pa.Table, *, encoded: bool) -> pa.Table:
+    """Return the table with one type of text, and columns whose values recur dictionary-encoded or not."""
+    schema = _normal(table.schema, encoded=encoded)
+    grown = [table[field.name] for field in schema if field.type == TEXT]
+    sizes = [_text_size(chunk) for column in grown for chunk in column.chunks if pa.types.is_dictionary(chunk.type)]
+    if max(sizes, default=0) > _LARGEST_TEXTS or sum(sizes) > psutil.virtual_memory().available / 4:
+        raise UsageError(
+            f"the texts of {table.num_rows:,} rows take {sum(sizes):,} bytes, which do not fit into memory"
+        )
+    return table.cast(schema)
+
+
+def _text_size(coded: pa.DictionaryArray) -> int:
+    """Return the bytes of dictionary-encoded texts without the dictionary."""
+    return pc.sum(pc.binary_length(coded.dictionary).cast(pa.int64()).take(coded.indices)).as_py() or 0
 
 
 def unified_schema(schemas: Sequence[pa.Schema]) -> tuple[pa.Schema, list[str]]:
@@ -162,89 +158,68 @@ def split_runs(table: pa.Table, names: Sequence[str]) -> Iterator[pa.Table]:
 
 @contextlib.contextmanager
 def _opened(file: Path, encoded: bool) -> Iterator[pq.ParquetFile]:
+    """Open a part that is what was written; texts that a dictionary may repeat are read as such, in either case.
+
+    All that is wrong with the part is a DamagedError; all that keeps it from being read now is a UsageError.
+    """
     try:
         _verify(file)
         with contextlib.ExitStack() as opened:
             part = opened.enter_context(pq.ParquetFile(file))
             found = _normal(part.schema_arrow)
-            for name, kind in REQUIRED[file.parent.name].items():
-                if name not in found.names or found.field(name).type != kind:
-                    raise DamagedError(f"it has no column {name} of type {kind}")
-            _check_columns(found, file.parent.name)
-            if encoded:
-                texts = [name for name in _recurring(found) if found.field(name).type == _TEXT]
+            check_schema(found, file.parent.name)
+            repeated = _repeated(part.metadata, [field.name for field in found if field.type == TEXT])
+            recurring = [name for name in _recurring(found) if encoded and found.field(name).type == TEXT]
+            if texts := sorted({*repeated, *recurring}):
                 part = opened.enter_context(pq.ParquetFile(file, metadata=part.metadata, read_dictionary=texts))
             yield part
-    except FileNotFoundError:
+    except (FileNotFoundError, UsageError):
         raise
+    except MemoryError:
+        raise _unreadable(file, "there is too little memory") from None
     except (OSError, pa.ArrowException, ValueError) as error:
-        raise DamagedError(str(error)) from None
+        # Arrow's own errors about bytes have no number.
+        if isinstance(error, OSError) and error.errno is not None:
+            raise _unreadable(file, os.strerror(error.errno)) from None
+        raise DamagedError(" ".join(str(error).split())) from None
 
 
-# The repeats of a timing; a failed one has none.
-_SAMPLES = (pa.list_(pa.float64()), pa.list_(pa.null()))
+def _unreadable(file: Path, why: str) -> UsageError:
+    return UsageError(f"part {file} cannot be read: {why}; nothing was changed")
 
 
-def _check_columns(found: pa.Schema, kind: str) -> None:
-    """Raise DamagedError for nested columns, two columns of one name, and outcomes with names of a plan."""
-    if len(set(found.names)) < len(found.names):
-        raise DamagedError("it has two columns of one name")
-    for field in found:
-        if pa.types.is_nested(field.type) and not (field.name == "samples" and field.type in _SAMPLES):
-            raise DamagedError(f"its column {field.name} is made of {field.type}")
-        if _is_numeric(kind, field.name) and not _is_number(field.type):
-            raise DamagedError(f"its column {field.name} is {field.type}, and no number")
-        # Names come from the plan; in an outcome they would rename cells.
-        if kind == "runs" and field.name in REQUIRED["plan"] and field.name not in REQUIRED["runs"]:
-            raise DamagedError(f"it has a column {field.name}, as plans have")
+# With other encodings, few bytes can stand for long texts.
+_ENCODINGS = {"PLAIN", "RLE", "BIT_PACKED", "RLE_DICTIONARY", "PLAIN_DICTIONARY"}
 
 
-# Columns that a part may have besides the required ones, and whose values are numbers.
-_NUMBERS = {
-    "runs": ("gradient_evaluations", "value_evaluations", "value", "gradient_norm", "rises", "overshoot", "rate"),
-    "predictions": ("predicted_iterations",),
-    "timings": ("block", "wall_time_min", "wall_time_iqr", "cpu_time", "oracle_time", "step_time", "native_time"),
-    "curves": ("gradient_norm", "distance"),
-}
-# All further columns of a plan are hyperparameters, which are numbers.
-_TEXTS_OF_PLAN = ("family", "library", "engine", "dtype", "measure", "tested_at", "schedule", "momentum_schedule")
+def _repeated(metadata: pq.FileMetaData, texts: Sequence[str]) -> set[str]:
+    """Return the columns of texts that are stored as a dictionary. Raises DamagedError for an unknown encoding."""
+    groups = [metadata.row_group(group) for group in range(metadata.num_row_groups)]
+    chunks = [group.column(number) for group in groups for number in range(group.num_columns)]
+    chunks = [chunk for chunk in chunks if chunk.path_in_schema in texts]
+    if others := {name for chunk in chunks for name in chunk.encodings} - _ENCODINGS:
+        raise DamagedError(f"it is encoded as {', '.join(sorted(others))}")
+    return {chunk.path_in_schema for chunk in chunks if chunk.has_dictionary_page}
 
 
-def _is_numeric(kind: str, name: str) -> bool:
-    """Return whether a column that is not required holds numbers."""
-    if kind == "plan":
-        return name not in REQUIRED["plan"] and name not in _TEXTS_OF_PLAN
-    return name in _NUMBERS.get(kind, ())
-
-
-def _is_number(kind: pa.DataType) -> bool:
-    types = pa.types
-    return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind) or types.is_null(kind))
-
-
-def _check_keys(table: pa.Table) -> None:
-    """Raise DamagedError if a column of keys holds anything else, or one of tolerances anything but numbers above 0."""
-    if "tolerance" in table.column_names and table.num_rows:
-        sound = pc.and_(pc.is_finite(table["tolerance"]), pc.greater(table["tolerance"], 0.0))
-        if not pc.all(pc.fill_null(sound, False)).as_py():
-            raise DamagedError("a tolerance is not a number above 0")
-    for name in KEYS.intersection(table.column_names):
-        column = table[name]
-        try:
-            keys_to_ints((column.unique() if pa.types.is_dictionary(column.type) else column).cast(_TEXT))
-        except UsageError as error:
-            raise DamagedError(f"its column {name}: {error}") from None
+def _check_memory(file: Path, part: pq.ParquetFile, columns: list[str] | None) -> None:
+    """Raise UsageError if a part takes more memory than is free: a few bytes can stand for any number of equal rows."""
+    metadata = part.metadata
+    numbers = metadata.num_rows * len(columns or part.schema_arrow.names)
+    size = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
+    if max(_FEWEST_BYTES * numbers, size) > psutil.virtual_memory().available:
+        raise _unreadable(file, f"its {metadata.num_rows:,} rows do not fit into memory")
 
 
 def _normal(schema: pa.Schema, *, encoded: bool = False) -> pa.Schema:
     """Return the schema without the metadata of pandas, and with one type of text."""
-    return pa.schema([(field.name, _plain(field.type, encoded)) for field in schema])
+    return pa.schema([(field.name, _plain(field.type, encoded and field.name not in _UNIQUE)) for field in schema])
 
 
 def _plain(kind: pa.DataType, encoded: bool) -> pa.DataType:
     if pa.types.is_dictionary(kind):
-        return _CODED if encoded else _TEXT
-    return _TEXT if pa.types.is_large_string(kind) else kind
+        return _CODED if encoded else TEXT
+    return TEXT if pa.types.is_large_string(kind) else kind
 
 
 def _verify(file: Path) -> None:
@@ -304,15 +279,24 @@ def _in_groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
 
 def _recurring(schema: pa.Schema) -> list[str]:
     """Return the columns whose values recur: a dictionary of keys, digests or numbers would be wasted work."""
-    return [
-        field.name for field in schema if field.name not in ("cell", "digest") and not pa.types.is_floating(field.type)
-    ]
+    return [field.name for field in schema if field.name not in _UNIQUE and not pa.types.is_floating(field.type)]
 
 
 def write_file(file: Path, content: bytes) -> None:
-    """Replace a file atomically. Raises UsageError if it cannot be written."""
+    """Replace a file atomically, in a folder that is made; what a link of its name points to stays as it is.
+
+    Raises
+    ------
+    UsageError
+        If it cannot be written.
+    """
     temporary = file.with_name(_temporary(file.name))
     try:
+        if file.parts[1:2] in (("dev",), ("proc",)) and file.is_absolute():
+            # Such as /dev/stdout, which is no file that could be replaced.
+            file.write_bytes(content)
+            return
+        file.parent.mkdir(parents=True, exist_ok=True)
         if file.is_dir():
             raise IsADirectoryError(errno.EISDIR, "it is a folder")
         temporary.write_bytes(content)

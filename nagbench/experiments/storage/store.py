@@ -31,12 +31,9 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from nagbench.core.errors import UsageError, plain
+from nagbench.core.errors import UsageError, plain, truncate
+from nagbench.experiments.specification import validate_spec
 from nagbench.experiments.storage.parts import (
-    KEYS,
-    KINDS,
-    REQUIRED,
-    DamagedError,
     PartFacts,
     inspect_part,
     is_part_name,
@@ -49,6 +46,7 @@ from nagbench.experiments.storage.parts import (
     write_file,
     write_part,
 )
+from nagbench.experiments.storage.schema import KEYS, KINDS, REQUIRED, DamagedError
 
 SCHEMA = 2
 _MANIFEST = {
@@ -64,7 +62,7 @@ _MANIFEST = {
     "machines": dict,
 }
 _FEW, _SMALL, _ROWS, _BLOCK = 24, 2**23, 2**17, 2**14
-_LISTS = ("problems", "optimizers", "suites", "tolerances", "oracles")
+_LARGEST_MANIFEST = 2**28
 _CLEARING = ".nagbench-clearing"
 Warn = Callable[[str], None]
 
@@ -105,8 +103,9 @@ class Store:
             if self.is_being_cleared:
                 self.clear()
             probe = self.folder / f".probe-{os.getpid()}"
-            probe.write_bytes(b"")
-            probe.unlink()
+            # Not through a link.
+            with open(probe, "xb"):
+                probe.unlink()
         except OSError as error:
             # Name the file or folder if it is not the directory itself.
             inside = [Path(str(error.filename)).name] if error.filename not in (None, str(self.folder)) else []
@@ -186,9 +185,10 @@ class Store:
         file = self.folder / kind / Path(name).name
         try:
             yield from read_blocks(file, _BLOCK, columns, encoded=encoded)
-        except (FileNotFoundError, DamagedError):
+        except (FileNotFoundError, DamagedError) as error:
+            why = f" ({error})" if isinstance(error, DamagedError) else ""
             raise UsageError(
-                f"the {kind} in {self.folder} is lost; the same sweep writes it again and keeps the results"
+                f"the {kind} in {self.folder} is lost{why}; the same sweep writes it again and keeps the results"
             ) from None
 
     def part_schema(self, kind: str, name: str) -> pa.Schema:
@@ -265,11 +265,19 @@ class Store:
             if file.exists() and not file.is_file():
                 # Reading a pipe or a device would never end.
                 raise DamagedManifestError(f"{file} cannot be read: it is not a file")
+            if file.stat().st_size > _LARGEST_MANIFEST:
+                raise DamagedManifestError(f"{file} cannot be read: it is larger than {_LARGEST_MANIFEST:,} bytes")
             found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+            # What JSON can name but no file can hold.
+            json.dumps(found, ensure_ascii=False).encode()
         except FileNotFoundError:
             raise UsageError(f"{self.folder} is not a results directory: it has no manifest.json") from None
-        except (OSError, ValueError, RecursionError) as error:
-            raise DamagedManifestError(f"{file} cannot be read: {error}") from None
+        except DamagedManifestError:
+            raise
+        except OSError as error:
+            raise UsageError(f"{file} cannot be read: {error.strerror or error}; nothing was changed") from None
+        except (ValueError, RecursionError) as error:
+            raise DamagedManifestError(f"{file} cannot be read: {truncate(str(error))}") from None
         if not (isinstance(found, dict) and isinstance(found.get("schema"), int)):
             raise DamagedManifestError(f"{file} is not a manifest of nagbench")
         if found["schema"] > SCHEMA:
@@ -281,13 +289,12 @@ class Store:
             own = found.get("machine")
             found |= {"machines": {str(own.get("id", "")): own} if isinstance(own, dict) else {}, "shard": None}
         wrong = [key for key, kind in _MANIFEST.items() if not isinstance(found.get(key), kind)]
-        if "spec" not in wrong and not all(isinstance(found["spec"].get(key, []), list) for key in _LISTS):
-            wrong.append("spec")
+        wrong += [key for key in ("scoring", "shard", "git") if not isinstance(found.get(key), str | None)]
         if wrong or not all(isinstance(each, dict) for each in found["machines"].values()):
             raise DamagedManifestError(
                 f"{file} is not a manifest of nagbench: its {(wrong or ['machines'])[0]} is not valid"
             )
-        return found
+        return {**found, "spec": _checked_spec(found["spec"], file)}
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         """Replace the manifest atomically."""
@@ -323,6 +330,15 @@ class Store:
                 file.unlink(missing_ok=True)
 
 
+def _checked_spec(spec: dict[str, Any], file: Path) -> dict[str, Any]:
+    """Return the specification of a manifest with valid values; it keeps the keys that it has."""
+    try:
+        valid = validate_spec(spec).model_dump(mode="json")
+    except UsageError as error:
+        raise DamagedManifestError(f"{file} is not a manifest of nagbench: its spec is not valid: {error}") from None
+    return {name: valid[name] for name in spec}
+
+
 def set_aside(file: Path, target: Path | None = None) -> None:
     """Rename a damaged file, to a name that is free."""
     first = target or file.with_name(f"{file.name}.damaged")
@@ -331,11 +347,15 @@ def set_aside(file: Path, target: Path | None = None) -> None:
 
 
 def _is_left_over(folder: Path) -> bool:
-    """Return whether all that a folder holds may be left of a sweep that was killed at its start."""
+    """Return whether all that a folder holds may be left of a sweep that was killed at its start.
+
+    A specification alone is somebody's: a sweep makes the folders of its parts first.
+    """
+    ours = (_CLEARING, "spec.toml") if any((folder / kind).is_dir() for kind in KINDS) else (_CLEARING,)
     return all(
         item.name in KINDS and all(is_temporary_name(file.name) for file in item.iterdir())
         if item.is_dir()
-        else item.name in ("spec.toml", _CLEARING) or is_temporary_name(item.name) or item.name.startswith(".probe-")
+        else item.name in ours or is_temporary_name(item.name) or item.name.startswith(".probe-")
         for item in folder.iterdir()
     )
 

@@ -8,6 +8,7 @@ made as objects, inside `figure_style()`, and saved by `save_figure`.
 from __future__ import annotations
 
 import hashlib
+import io
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, Locator, NullLocator
 
 from nagbench.core.errors import UsageError
+from nagbench.experiments.storage.parts import write_file
 
 INK, MUTED, RULE, FAINT, PAPER = "#1f2430", "#5b6472", "#c3c9d2", "#e6e9ee", "#ffffff"
 # The color that replaces each of ours on a dark page.
@@ -334,15 +336,20 @@ def save_figure(figure: Figure, target: str | Path | IO[bytes], format: str | No
     Raises
     ------
     UsageError
-        If matplotlib does not know the format.
+        If matplotlib does not know the format, or the file cannot be written.
     """
     suffix = Path(target).suffix.lstrip(".") if isinstance(target, str | Path) else ""
     kind = (format or suffix or "png").lower()
     known = figure.canvas.get_supported_filetypes()
     if kind not in known:
         raise UsageError(f"picture format {kind!r} is not known (known: {', '.join(sorted(known))})")
+    drawn = io.BytesIO()
     with figure_style():
-        figure.savefig(target, format=kind, dpi=dpi, metadata=_NO_METADATA.get(kind))
+        figure.savefig(drawn, format=kind, dpi=dpi, metadata=_NO_METADATA.get(kind))
+    if isinstance(target, str | Path):
+        write_file(Path(target), drawn.getvalue())
+    else:
+        target.write(drawn.getvalue())
 
 
 _SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")

@@ -135,12 +135,15 @@ def _rows(rows: pd.DataFrame, pairs: Sequence[_Pair], context: ReportContext) ->
         key = tuple(first[column] for column in ("problem", "mode", "oracle", "tolerance"))
         cells = (pair.cell(found.get(first["problem"])) for pair, found in zip(pairs, by_problem, strict=True))
         failed = _failed(of_task, many=many)
+        # Somebody's results may have two problems of one name, and an optimizer on one of them alone.
+        led = ((labels.get((task, variant)), alone) for variant, alone in leaders.get(key, {}).items())
+        here = {label: alone for label, alone in led if label in set(of_task["method"])}
         yield TableRow(
             task=context.tasks[str(task)],
             entries=(
                 TableCell(text=str(task)),
                 *cells,
-                _winner(of_task, {labels[task, variant]: won for variant, won in leaders.get(key, {}).items()}),
+                _winner(of_task, here),
                 TableCell(text=failed, css="failed" if failed else ""),
             ),
         )
