@@ -23,7 +23,7 @@ from nagbench.core.canonical import canonical
 from nagbench.engine import runner
 from nagbench.engine.batch_run import BatchRun, LoadedBatch
 from nagbench.engine.batches import Batch
-from nagbench.engine.lanes.run import FEWEST_CELLS, MOST_COORDINATES
+from nagbench.engine.lanes.run import MOST_COORDINATES
 from nagbench.engine.records import Cell
 from nagbench.optimizers.registry import find_algorithm
 from nagbench.problems.problem import Problem
@@ -32,6 +32,8 @@ from nagbench.problems.suites import all_entries
 PAIRS = (("rosenbrock", "nesterov"), ("rosenbrock", "momentum"), ("rosenbrock", "adam"), ("bowl", "nesterov"),
          ("rosenbrock-10", "nesterov"), ("bard", "nesterov"))  # fmt: skip
 _STARTS = 5
+# Cells of each pair of the proof.
+_PROOF_CELLS = 16
 
 
 def make_job(problem: Problem, name: str, cells: int, **rule: Any) -> BatchRun:
@@ -91,7 +93,7 @@ def prove() -> int:
             known = problem.minimum is not None and problem.minimizers is not None
             measure = ("gradient", "value", "distance")[(i + j) % 3] if known else "gradient"
             rule = {"measure": measure, "relative": j % 2 == 1, "tolerances": (1e-1, 1e-3), "budget": 60}
-            outcome = differences(make_job(problem, name, FEWEST_CELLS, **rule))
+            outcome = differences(make_job(problem, name, _PROOF_CELLS, **rule))
             found[outcome or "the same"] += 1
             if outcome:
                 print(f"{problem.name} {name} {measure}: {outcome}", flush=True)

@@ -34,15 +34,22 @@ def copies_of(runs: pd.DataFrame) -> dict[str, str]:
     """
     names = [name for name in hyperparameters(runs) if name in runs]
     keys = ["problem", "oracle", "start", "seed", "tolerance", "budget", *names]
-    last = runs[runs["tolerance"] == runs.groupby("problem")["tolerance"].transform("min")]
-    first = last[(last["status"] == "converged") & (last["iterations"] >= _MIN_COUNT)].drop_duplicates(
-        ["variant", *keys]
-    )
+    last = runs["tolerance"] == runs.groupby("problem")["tolerance"].transform("min")
+    counted = last & (runs["status"] == "converged") & (runs["iterations"] >= _MIN_COUNT)
     found: dict[str, str] = {}
-    tables = {str(name): rows for name, rows in first.groupby("variant", sort=False)}
+    tables = {
+        str(name): rows
+        for name, rows in runs.loc[counted, ["variant", *keys, "iterations"]].groupby("variant", sort=False)
+    }
+    used = {
+        name: frozenset(names[place] for place in np.flatnonzero(rows[names].notna().any()))
+        for name, rows in tables.items()
+    }
     for a, b in itertools.combinations(tables, 2):
-        if b in found or not _same_hyperparameters(tables[a], tables[b], names):
+        if b in found or used[a] != used[b]:
             continue
+        for name in (a, b):
+            tables[name] = tables[name].drop_duplicates(keys)
         pairs = tables[a].merge(tables[b], on=keys, suffixes=("_a", "_b"))
         if len(pairs) >= _MIN_CELLS:
             left, right = (pairs[f"iterations_{side}"].to_numpy(float) for side in "ab")
@@ -50,10 +57,6 @@ def copies_of(runs: pd.DataFrame) -> dict[str, str]:
             if close.mean() >= _SHARE:
                 found[b] = found.get(a, a)
     return found
-
-
-def _same_hyperparameters(a: pd.DataFrame, b: pd.DataFrame, names: list[str]) -> bool:
-    return all(a[name].notna().any() == b[name].notna().any() for name in names)
 
 
 def without_second_names(rows: pd.DataFrame, column: str) -> pd.DataFrame:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import accumulate, repeat
+from typing import Any, Literal
 
 from nagbench.optimizers.algorithms.long_steps import gradient_thetas, last_theta, next_item_weight
 
 # Two hyperparameters are equal up to this relative difference.
 _REL_TOL = 1e-9
+# No later iteration is looked at, and none later than the second where a bound is a recursion.
+_LAST, _LAST_OF_RECURSION = 2**60, 100_000
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,42 @@ class Instance:
         return math.sqrt(self.strong_convexity / self.smoothness)
 
 
-Bound = Callable[[Instance, float], float]
+@dataclass(frozen=True)
+class Bound:
+    """Hold one proved bound of an algorithm.
+
+    Attributes
+    ----------
+    formula : callable
+        The bound after k iterations; ∞ where nothing is proved, as for other hyperparameters.
+    measure : {"value", "gradient", "distance"}
+        What is bounded: f(x_k) − f*, ‖∇f(x_k)‖² or ‖x_k − x*‖².
+    starts : tuple of {"distance", "height", "both"}
+        What is known at the start; "both" is f(x₀) − f* + μ/2·‖x₀ − x*‖².
+    composite : bool
+        Whether it holds for F = f + h with a convex h too.
+    proved_at : callable
+        The iterations at which it is proved, in ascending order. At these the bound does not rise; it may in between.
+    """
+
+    formula: Callable[[Instance, float], float]
+    measure: Literal["value", "gradient", "distance"] = "value"
+    starts: tuple[str, ...] = ("distance",)
+    composite: bool = False
+    proved_at: Callable[[Instance], Sequence[int]] = lambda _: range(_LAST)
+
+
+def _powers_less_one(_: Instance) -> Sequence[int]:
+    return [2**j - 1 for j in range(1, _LAST.bit_length())]
+
+
+def _horizon(instance: Instance) -> Sequence[int]:
+    horizon = int(instance.given.get("horizon", 0))
+    return range(max(horizon, 1), horizon + 1)
+
+
+def _before_horizon(instance: Instance) -> Sequence[int]:
+    return range(1, int(instance.given.get("horizon", 0)) or _LAST)
 
 
 def _descent(instance: Instance, k: float) -> float:
@@ -160,7 +199,7 @@ def _estimate_sequence(instance: Instance, k: float) -> float:
 
 
 def _optimized_gradient(instance: Instance, k: float) -> float:
-    """Bound f(x_k) − f* of the optimized gradient method without a horizon.
+    """Bound f(x_k) − f* of the optimized gradient method before its horizon.
 
     Notes
     -----
@@ -170,12 +209,9 @@ def _optimized_gradient(instance: Instance, k: float) -> float:
     ----------
     .. [1] Kim and Fessler 2017, theorem 4.1.
     """
-    no_horizon = instance.given.get("horizon", 0.0) == 0.0
-    return (
-        instance.smoothness * instance.distance / (k + 1.0) ** 2
-        if no_horizon and abs(instance.step - 1.0) <= _REL_TOL and k > 0
-        else math.inf
-    )
+    if not 1 <= k < (instance.given.get("horizon", 0) or math.inf) or abs(instance.step - 1.0) > _REL_TOL:
+        return math.inf
+    return instance.smoothness * instance.distance / (k + 1.0) ** 2
 
 
 def _heavy_ball(instance: Instance, k: float) -> float:
@@ -268,12 +304,17 @@ def _item_distance(instance: Instance, k: float) -> float:
     .. [1] Taylor and Drori 2023, theorem 3.
     """
     q = instance.root * instance.root
-    if abs(instance.step - 1.0) > _REL_TOL or abs(instance.given.get("q", -1.0) - q) > _REL_TOL * max(q, 1e-300):
+    given = instance.given.get("q", -1.0)
+    if abs(instance.step - 1.0) > _REL_TOL or abs(given - q) > _REL_TOL * max(q, 1e-300) or q >= 1.0:
         return math.inf
-    weight = 0.0
-    for _ in range(int(k)):
-        weight = next_item_weight(weight, q)
-    return instance.distance / (1.0 + q * weight)
+    weights = _item_weights(q)
+    return instance.distance / (1.0 + q * weights[min(int(k), len(weights) - 1)])
+
+
+@functools.lru_cache(maxsize=64)
+def _item_weights(q: float) -> Sequence[float]:
+    """Return A₀, A₁, … of ITEM."""
+    return list(accumulate(repeat(q, _LAST_OF_RECURSION), next_item_weight, initial=0.0))
 
 
 def _optimized_gradient_at_horizon(instance: Instance, k: float) -> float:
@@ -307,28 +348,24 @@ def _stochastic_approximation(instance: Instance, k: float) -> float:
     return 2.0 * instance.smoothness * instance.distance / (instance.step * k * (k + 1.0))
 
 
-BOUNDS: Mapping[str, Bound] = {
-    "silver-steps": _silver,
-    "gradient-descent": _descent,
-    "nesterov": _nesterov,
-    "nesterov-two-sequence": _nesterov,
-    "fista": _fista,
-    "fista-monotone": _fista,
-    "ista": _proximal_gradient,
-    "nesterov-convex": _nesterov_convex,
-    "nesterov-estimate-sequence": _estimate_sequence,
-    "ogm": _optimized_gradient,
-    "momentum": _heavy_ball,
-    "triple-momentum": _triple_momentum,
-    "optista": _optimal_composite,
-    "ac-sa": _stochastic_approximation,
-}
-# These bounds hold for F = f + h with a convex h too.
-COMPOSITE = ("ac-sa", "fista", "fista-monotone", "ista", "nesterov-two-sequence", "optista")
-# Bounds at the horizon that an algorithm was given, better than those before it.
-AT_HORIZON: Mapping[str, Bound] = {"ogm": _optimized_gradient_at_horizon}
-# Bounds of other measures than f − f*, for what is bounded at the start.
-OTHER_BOUNDS: Mapping[tuple[str, str, str], Bound] = {
-    ("ogm-g", "gradient", "height"): _gradient_optimal,
-    ("item", "distance", "distance"): _item_distance,
+BOUNDS: Mapping[str, tuple[Bound, ...]] = {
+    "ac-sa": (Bound(_stochastic_approximation, composite=True),),
+    "fista": (Bound(_fista, composite=True),),
+    "fista-monotone": (Bound(_fista, composite=True),),
+    "gradient-descent": (Bound(_descent),),
+    "ista": (Bound(_proximal_gradient, composite=True),),
+    "item": (Bound(_item_distance, "distance", proved_at=lambda _: range(_LAST_OF_RECURSION + 1)),),
+    "momentum": (Bound(_heavy_ball, starts=("height", "both")),),
+    "nesterov": (Bound(_nesterov, starts=("distance", "both")),),
+    "nesterov-convex": (Bound(_nesterov_convex),),
+    "nesterov-estimate-sequence": (Bound(_estimate_sequence),),
+    "nesterov-two-sequence": (Bound(_nesterov, starts=("distance", "both"), composite=True),),
+    "ogm": (
+        Bound(_optimized_gradient, proved_at=_before_horizon),
+        Bound(_optimized_gradient_at_horizon, proved_at=_horizon),
+    ),
+    "ogm-g": (Bound(_gradient_optimal, "gradient", ("height",), proved_at=_horizon),),
+    "optista": (Bound(_optimal_composite, composite=True, proved_at=_horizon),),
+    "silver-steps": (Bound(_silver, proved_at=_powers_less_one),),
+    "triple-momentum": (Bound(_triple_momentum),),
 }

@@ -222,7 +222,8 @@ def overshoot_by_momentum(runs: pd.DataFrame) -> pd.DataFrame:
 
     Notes
     -----
-    The overshoot is the largest rise of f over its least value so far, divided by f₀ − f*.
+    The overshoot is the largest rise of f over its least value so far, divided by f₀ − f*, or by f₀ − the best value seen in
+    the run where f* is not known.
     """
     rows = tightest(runs)
     rows = rows[(rows["status"] == "converged") & rows["momentum"].notna() & rows["overshoot"].notna()]

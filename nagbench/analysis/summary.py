@@ -25,7 +25,7 @@ _NAMES = ["task", "mode", "method"]
 _OTHERS = (
     "cell", "variant", "engine", "mode", "replicate", "trial", "selected", "start", "seed", "status", "iterations", "value",
     "residual", "gradient_evaluations", "value_evaluations", "gradient_norm", "rises", "overshoot", "rate",
-    "predicted_iterations", "error", "problem", "suboptimality", "at_minimum",
+    "predicted_iterations", "error", "problem", "suboptimality", "at_minimum", "overshoot_to",
 )  # fmt: skip
 _FACTS = ["family", "optimizer", "library", "tested_at", "budget", "tolerance"]
 
@@ -341,7 +341,7 @@ def _describe_residuals(table: pd.DataFrame, task: str) -> str:
 def describe_end(row: Mapping[Any, Any]) -> str:
     """Say how far a row of `summary` came that did not solve its task: f − f* if it ended elsewhere, else its measure."""
     if row["status"] == ELSEWHERE:
-        return f"f − f* = {number(row['suboptimality'])}"
+        return f"met the tolerance, but f − f* = {number(row['suboptimality'])}"
     return f"{measure_sign(str(row['measure']), relative=bool(row['relative']))} = {number(row['residual'])}"
 
 

@@ -61,7 +61,8 @@ def theory_table(runs: pd.DataFrame, plan: pd.DataFrame, recorded: Recorded = NO
         - ``violation``: what theory excludes and the measurement shows, in words; empty if there is nothing. Estimates
           hold at one point only, so they are never violated.
     """
-    specs = plan.drop_duplicates("cell").set_index("cell")["problem_spec"]
+    planned = plan.loc[plan["cell"].isin(runs["cell"]), ["cell", "problem_spec"]]
+    specs = dict(planned.itertuples(index=False, name=None))
     settings = hyperparameters(runs)
     rows = [
         _compare_run(row, str(specs[row["cell"]]), settings, recorded)

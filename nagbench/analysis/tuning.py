@@ -6,8 +6,13 @@ chosen in `nagbench.experiments.selection`.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from nagbench.analysis.sensitivity import TASK, by_setting, settings_of, tightest
 from nagbench.optimizers.schedules import SCHEDULES
@@ -154,7 +159,8 @@ def importance(runs: pd.DataFrame, shuffles: int = 400) -> pd.DataFrame:
     runs : DataFrame
         The runs of a sweep.
     shuffles : int
-        Number of random permutations for ``chance``; they are the same in every call.
+        Number of random permutations for ``chance``; they are the same in every call, and for all hyperparameters of a tuning,
+        because bins have the same sizes for all of them.
 
     Returns
     -------
@@ -173,23 +179,38 @@ def importance(runs: pd.DataFrame, shuffles: int = 400) -> pd.DataFrame:
     .. [1] Kelley, An unbiased correlation ratio measure, Proc. Natl. Acad. Sci. 21 (1935).
     """
     rows = runs[runs["mode"] == "tuned"]
-    settings, found = by_setting(rows), []
-    # The name of a schedule has no order, so it cannot be binned.
-    names = [name for name in settings_of(rows) if name not in SCHEDULES]
+    return importance_of(by_setting(rows), settings_of(rows), shuffles)
+
+
+def importance_of(settings: pd.DataFrame, names: Sequence[str], shuffles: int = 400) -> pd.DataFrame:
+    """Return `importance` of a table of `analysis.sensitivity.by_setting` with these hyperparameters."""
+    found = []
     for key, group in settings.groupby(_NAMED, sort=False):
-        order = group.groupby(["count", "final"], dropna=False).ngroup().rank(method="average").to_numpy(float)
-        random = np.random.default_rng(0)
-        ranks = np.vstack([order, random.permuted(np.tile(order, (shuffles, 1)), axis=1)])
-        for name in names:
-            values = group[name].to_numpy(float)
-            if np.isfinite(values).all() and len(np.unique(values)) > 3:
-                shares = _explained_variance(values, ranks)
-                row = {"hyperparameter": name, "share": shares[0], "chance": float(np.quantile(shares[1:], 0.95))}
-                found.append({**dict(zip(_NAMED, key, strict=True)), **row, "trials": len(order)})
+        # The name of a schedule has no order, so it cannot be binned.
+        values = {name: group[name].to_numpy(float) for name in names if name not in SCHEDULES}
+        varied = {name: each for name, each in values.items() if np.isfinite(each).all() and len(np.unique(each)) > 3}
+        if not varied:
+            continue
+        ties = group.groupby(["count", "final"], dropna=False).ngroup()
+        order: Floats = np.asarray(ties.rank(method="average"), np.float64)
+        shuffled = _explained_variance(np.arange(len(order)), order[_permutations(len(order), shuffles)])
+        facts = {
+            **dict(zip(_NAMED, key, strict=True)),
+            "chance": float(np.quantile(shuffled, 0.95)),
+            "trials": len(order),
+        }
+        for name, each in varied.items():
+            found.append({**facts, "hyperparameter": name, "share": float(_explained_variance(each, order[None])[0])})
     return pd.DataFrame(found, columns=[*_NAMED, "hyperparameter", "share", "chance", "trials"])
 
 
-def _explained_variance(values: Floats, ranks: Floats) -> Floats:
+@functools.lru_cache(maxsize=2)
+def _permutations(count: int, shuffles: int) -> NDArray[np.int32]:
+    """Return random permutations of so many places, one a row; the same in every call."""
+    return np.random.default_rng(0).permuted(np.tile(np.arange(count, dtype=np.int32), (shuffles, 1)), axis=1)
+
+
+def _explained_variance(values: NDArray[Any], ranks: Floats) -> Floats:
     """Compute ε² of each row of ranks over bins of the values."""
     n = values.size
     k = int(np.clip(n // 4, 2, 5))

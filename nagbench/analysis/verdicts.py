@@ -142,10 +142,10 @@ def _entries(
     """Return the entries by mode, oracle and tolerance, then problem, then variant."""
     if runs.empty:
         return {}
-    held = scores[scores["start"] < MOVED]
+    held = _counted(scores[scores["start"] < MOVED])
     trials = int(spec.get("trials", 1))
     replicated = int(spec.get("replicates", 1)) > 1
-    shown = without_second_names(runs[runs["selected"].astype(bool)], "problem")
+    shown = _counted(without_second_names(runs[runs["selected"].astype(bool)], "problem"))
     winners = replicate_winners(runs, trials) if replicated else pd.DataFrame(columns=[*GROUP, "half"])
     spreads = rounding_spreads(runs, scores)
     modes = sorted(shown["mode"].unique(), key=lambda mode: (*MODES, mode).index(mode))
@@ -165,6 +165,13 @@ def _entries(
     return {key: entries for key, entries in found.items() if entries}
 
 
+def _counted(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return what names a run, and its ``count``, infinite where it did not converge."""
+    names = [*GROUP, "tolerance", "trial", "start", "seed"]
+    counts = rows.get("iterations", pd.Series(np.nan, rows.index)).astype(float)
+    return rows[names].assign(count=counts.where(solved(rows), np.inf))
+
+
 def _entry(rows: pd.DataFrame, held: pd.DataFrame | None, won: pd.DataFrame | None, spread: float) -> Entry:
     """Return the entry of one variant, from its shown runs, its scores, and the winners of its replicates."""
     tuned = str(rows["mode"].iloc[0]) in ("tuned", "grid")
@@ -178,12 +185,16 @@ def _entry(rows: pd.DataFrame, held: pd.DataFrame | None, won: pd.DataFrame | No
 
 def _cube(rows: pd.DataFrame, trials: list[int]) -> Floats:
     """Return the counts of trials by start and seed, shape (trials, starts, seeds); nan for runs that are missing."""
-    counts = rows["iterations"].astype(float).where(solved(rows), np.inf)
-    table = rows[["trial", "start", "seed"]].assign(count=counts).drop_duplicates(["trial", "start", "seed"])
-    wide = table.pivot(index="trial", columns=["start", "seed"], values="count").sort_index(axis=1)
-    starts, seeds = (wide.columns.get_level_values(name).nunique() for name in ("start", "seed"))
-    whole = wide.reindex(trials).to_numpy(float)
-    return whole.reshape(len(trials), starts, seeds) if whole.shape[1] == starts * seeds else whole[:, :, None]
+    (starts, start), (seeds, seed) = (np.unique(rows[name], return_inverse=True) for name in ("start", "seed"))
+    pairs, column = np.unique(start * len(seeds) + seed, return_inverse=True)
+    numbers, line = np.unique(rows["trial"], return_inverse=True)
+    # The last row stands for trials without a run; of a run that is there twice, the first counts.
+    wide = np.full((len(numbers) + 1, len(pairs)), np.nan)
+    wide[line[::-1], column[::-1]] = rows["count"].to_numpy(float)[::-1]
+    places = {number: place for place, number in enumerate(numbers.tolist())}
+    whole = wide[[places.get(trial, -1) for trial in trials]]
+    complete = len(pairs) == len(starts) * len(seeds)
+    return whole.reshape(len(trials), len(starts), len(seeds)) if complete else whole[:, :, None]
 
 
 def _compare_all(

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import bisect
 import math
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import numpy as np
 
-from nagbench.analysis.proved_bounds import AT_HORIZON, BOUNDS, COMPOSITE, OTHER_BOUNDS, Instance
+from nagbench.analysis.proved_bounds import BOUNDS, Bound, Instance
 from nagbench.core.measures import Measure
 from nagbench.optimizers.algorithm import Optimizer
 from nagbench.problems.problem import Floats, Problem
-
-# Beyond this the search for an iteration gives up.
-_MAX_ITERATIONS = 2**60
 
 __all__ = ["Instance", "iterations_at_most", "published_bound", "worst_case"]
 
@@ -35,8 +33,11 @@ def worst_case(name: str, instance: Instance, k: float) -> float:
     float
         The bound; ∞ if nothing is proved.
     """
-    bound = BOUNDS.get(name)
-    return math.inf if bound is None else bound(instance, k)
+    return _least(instance, k, (bound for bound in BOUNDS.get(name, ()) if bound.measure == "value"))
+
+
+def _least(instance: Instance, k: float, bounds: Iterator[Bound]) -> float:
+    return min((bound.formula(instance, k) for bound in bounds), default=math.inf)
 
 
 def published_bound(
@@ -59,19 +60,12 @@ def published_bound(
     composite
         Whether F = f + h.
     """
-    if (name, measure, start) in OTHER_BOUNDS:
-        found = OTHER_BOUNDS[name, measure, start](instance, k)
-    elif measure != "value" or (composite and name not in COMPOSITE):
-        found = math.inf
-    elif start == "distance" and name == "momentum":
-        # Its bound is in terms of the height alone.
-        found = math.inf
-    elif start == "height" and name not in ("momentum",):
-        found = math.inf
-    else:
-        found = worst_case(name, instance, k)
-        if name in AT_HORIZON:
-            found = min(found, AT_HORIZON[name](instance, k))
+    fitting = (
+        bound
+        for bound in BOUNDS.get(name, ())
+        if bound.measure == measure and start in bound.starts and (bound.composite or not composite)
+    )
+    found = _least(instance, k, fitting)
     return found if math.isfinite(found) else math.nan
 
 
@@ -101,13 +95,13 @@ def iterations_at_most(
 
     Notes
     -----
-    The bound on f(x_k) − f* gives the other measures by ‖∇f‖² ≤ 2L(f − f*), which holds for the gradient mapping
-    with step 1/L too, and ‖x − x*‖² ≤ 2(f − f*)/μ.
+    A bound on f(x_k) − f* gives the other measures by ‖∇f‖² ≤ 2L(f − f*), which holds for the gradient mapping with step
+    1/L too, and ‖x − x*‖² ≤ 2(f − f*)/μ; one on ‖x_k − x*‖ by f − f* ≤ L/2·‖x − x*‖² and ‖∇f‖ ≤ L‖x − x*‖; one on
+    ‖∇f(x_k)‖ by f − f* ≤ ‖∇f‖²/(2μ) and ‖x − x*‖ ≤ ‖∇f‖/μ. Some bounds hold at some iterations alone, as those at a
+    horizon; the first of these that is low enough counts.
     """
-    bound = BOUNDS.get(optimizer.name)
-    if problem.composite and optimizer.name not in COMPOSITE:
-        bound = None
-    if bound is None or problem.kind == "nonconvex" or problem.smoothness is None or problem.minimizers is None:
+    bounds = [bound for bound in BOUNDS.get(optimizer.name, ()) if bound.composite or not problem.composite]
+    if not bounds or problem.kind == "nonconvex" or problem.smoothness is None or problem.minimizers is None:
         return None
     L, mu = problem.smoothness, problem.strong_convexity or 0.0
     least = problem.minimum if problem.minimum is not None else problem.value(problem.minimizers[0])
@@ -120,26 +114,34 @@ def iterations_at_most(
         momentum=optimizer.hyperparameters.get("momentum", 0.0),
         given=optimizer.hyperparameters,
     )
-    target = {
-        "value": tolerance,
-        "gradient": tolerance**2 / (2.0 * L),
-        "gradient-mapping": tolerance**2 / (2.0 * L),
-        "distance": 0.5 * mu * tolerance**2,
-    }.get(measure, 0.0)
-    return _find_first(lambda k: bound(instance, k) <= target) if target > 0.0 else None
+    found = [_first_iteration(bound, instance, _sufficient(bound, instance, measure, tolerance)) for bound in bounds]
+    return min((k for k in found if k is not None), default=None)
 
 
-def _find_first(met: Callable[[float], bool]) -> int | None:
-    """Find the least k at which a decreasing bound is met by bisection. Return None if it is beyond 2⁶⁰."""
-    if met(0):
-        return 0
+def _sufficient(bound: Bound, instance: Instance, measure: Measure, tolerance: float) -> float:
+    """Return the value of a bound from which on a measure is within its tolerance; 0 if it says nothing of the measure."""
+    L, mu = instance.smoothness, instance.strong_convexity
+    wanted = "gradient" if measure == "gradient-mapping" else str(measure)
+    sufficient = {
+        "value": {"value": tolerance, "gradient": tolerance**2 / (2.0 * L), "distance": 0.5 * mu * tolerance**2},
+        "gradient": {"value": 2.0 * mu * tolerance, "gradient": tolerance**2, "distance": (mu * tolerance) ** 2},
+        "distance": {"value": 2.0 * tolerance / L, "gradient": (tolerance / L) ** 2, "distance": tolerance**2},
+    }
+    return sufficient[bound.measure].get(wanted, 0.0)
+
+
+def _first_iteration(bound: Bound, instance: Instance, target: float) -> int | None:
+    """Return the least iteration at which a bound is proved to be at most a target; None if there is none."""
+
+    def met(k: int) -> bool:
+        return bound.formula(instance, k) <= target
+
+    iterations = bound.proved_at(instance)
+    if target <= 0.0 or not iterations:
+        return None
     high = 1
-    while not met(high):
+    while high < len(iterations) and not met(iterations[high - 1]):
         high *= 2
-        if high > _MAX_ITERATIONS:
-            return None
-    low = high // 2
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if met(middle) else (middle, high)
-    return high
+    high = min(high, len(iterations))
+    place = bisect.bisect_left(iterations, True, high // 2, high, key=met)
+    return None if place == high else iterations[place]

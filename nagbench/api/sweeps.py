@@ -34,6 +34,8 @@ from nagbench.problems.problem import Problem
 if TYPE_CHECKING:
     import pandas as pd
 
+    from nagbench.analysis.fixed_budgets import Cost
+
 
 class Sweep(Results):
     """A results directory as pandas tables, with its report.
@@ -106,6 +108,45 @@ class Sweep(Results):
         from nagbench.analysis.best import best_of
 
         return best_of(self.summary())
+
+    def fixed_budgets(self, budgets: Sequence[float] | None = None, by: Cost = "iterations") -> pd.DataFrame:
+        """Return the least f − f* after N iterations or gradient evaluations, for each problem, mode and optimizer.
+
+        Parameters
+        ----------
+        budgets
+            The budgets N; by default the powers of ten from 10 up to the longest run of each problem.
+        by : {"iterations", "evaluations"}
+            What N counts.
+
+        Returns
+        -------
+        pandas.DataFrame
+            See `nagbench.analysis.fixed_budgets.fixed_budgets`, which also says what a run that ended before N counts for.
+
+        Raises
+        ------
+        UsageError
+            If a budget is not above 0, or ``by`` is neither of the two.
+
+        Examples
+        --------
+        >>> import nagbench
+        >>> sweep = nagbench.sweep(
+        ...     problems=["ill-conditioned-1e2"], optimizers=["gradient-descent", "nesterov"], modes=["theory"], timing=False,
+        ...     out="results/budgets",
+        ... )
+        >>> sweep.fixed_budgets([10, 100])[["method", "budget", "best"]].round(3)
+                     method  budget    best
+        0  gradient-descent    10.0  35.218
+        1  gradient-descent   100.0   0.926
+        2          nesterov    10.0   0.981
+        3          nesterov   100.0   0.000
+        """
+        from nagbench.analysis.fixed_budgets import fixed_budgets
+        from nagbench.analysis.summary import selected
+
+        return fixed_budgets(selected(self.shown, self.timings), self.curves, budgets, by)
 
     @property
     def plot(self) -> SweepPlots:

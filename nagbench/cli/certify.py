@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from nagbench.cli.console import print_facts, print_note, print_object, print_table
 from nagbench.cli.options import FORMAT_OPTION, Verb
 from nagbench.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from nagbench.api.sweeps import Sweep
+    from nagbench.validation.certify import WorstCase
 
 
 @click.command("certify", cls=Verb)
@@ -52,6 +57,11 @@ from nagbench.core.errors import UsageError
     type=click.Path(path_type=Path, dir_okay=False),
     help="Store the worst function as a suite, a TOML file, for `--suite`.",
 )
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Store the worst case in this results directory, whose report shows it beside its runs.",
+)
 @FORMAT_OPTION
 def command(
     optimizer: str,
@@ -62,6 +72,7 @@ def command(
     measure: str,
     start: str,
     out: Path | None,
+    results: Path | None,
     shape: str,
 ) -> None:
     """Compute the exact worst case of an OPTIMIZER over a class of functions, by PEPit.
@@ -69,9 +80,11 @@ def command(
     It is printed with the published bound and the value measured on the worst-case function. The verdict says whether
     either of them is exceeded.
     """
+    from nagbench.cli.loading import load_finished
     from nagbench.validation.certify import certify, table_of
     from nagbench.validation.worst_functions import write_suite
 
+    sweep = None if results is None else load_finished(results)
     found = certify(
         optimizer, iterations, function_class, L=smoothness, mu=strong_convexity, measure=measure, start=start
     )
@@ -82,6 +95,8 @@ def command(
             )
         name = write_suite(out, found.worst)
         print_note(f"wrote {name} to {out}: nagbench sweep --suite {out} -p {name} runs it")
+    if sweep is not None:
+        _store(sweep, found)
     row = table_of(found)
     if shape == "json":
         print_object(row)
@@ -94,4 +109,21 @@ def command(
                 for name, value in row.items()
                 if value is not None
             }
+        )
+
+
+def _store(sweep: Sweep, found: WorstCase) -> None:
+    """Store a worst case in a results directory, and print what its runs are beside it."""
+    from nagbench.analysis.formatting import number
+    from nagbench.analysis.summary import hyperparameters, selected
+    from nagbench.validation.certified_runs import FILE, runs_beside, store_case
+
+    case = store_case(sweep.store.folder, found)
+    rows = selected(sweep.runs, sweep.timings)
+    table = runs_beside(rows, hyperparameters(sweep.runs), sweep.curves, sweep.plan, sweep.recorded, [case])
+    print_note(f"stored in {sweep.store.folder / FILE}, which concerns {len(table)} of its methods on its problems")
+    for row in table.to_dict("records"):
+        print_note(
+            f"{row['task']}, {row['mode']} {row['method']}: measured {number(row['measured'])}, certified "
+            f"{number(row['certified'])}" + (f"; {row['verdict']}" if row["verdict"] else "")
         )

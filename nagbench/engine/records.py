@@ -109,7 +109,8 @@ class Run:
     rises
         Number of iterations in which f rose.
     overshoot
-        Largest rise of f above its least value so far, divided by f₀ − f*; nan if f* is not known.
+        Largest rise of f above its least value so far, divided by f₀ − f*, or where f* is not known by f₀ − the least
+        value so far.
     rate
         Least-squares slope of ln(measure) per iteration over the second half of the run.
     iterate : ndarray of shape (n,)

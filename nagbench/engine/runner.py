@@ -163,13 +163,21 @@ _CHECKED_BUDGET, _CHECKED_CELLS = 50, 2
 
 
 def lanes_agree(batch_run: BatchRun, watchdog: Watchdog) -> bool:
-    """Tell whether cells are counted in lanes: their kernels can be recorded, and the first of them have the same outcomes.
+    """Tell whether cells are counted in lanes: their kernels can be recorded, and the first cells have the same outcomes.
 
-    A kernel is anybody's code. One that computes something else as plain Python than compiled is counted one cell at a time.
+    That is found out once for each problem and algorithm. A kernel is anybody's code. One that computes something else as
+    plain Python than compiled is counted one cell at a time.
     """
-    rule = batch_run.rule
-    if batch_run.lanes is None or rule.budget * batch_run.lanes.seconds > watchdog.seconds:
+    lanes = batch_run.lanes
+    if lanes is None or batch_run.rule.budget * lanes.seconds > watchdog.seconds:
         return False
+    if lanes.agree is None:
+        lanes.agree = _first_cells_agree(batch_run)
+    return lanes.agree
+
+
+def _first_cells_agree(batch_run: BatchRun) -> bool:
+    rule = batch_run.rule
     short = rule._replace(budget=min(rule.budget, _CHECKED_BUDGET))
     hits, points = batch_run.count_in_lanes(short, _CHECKED_CELLS, lambda: None)
     alone_hits, alone_points = np.zeros_like(hits), np.zeros_like(points)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -29,6 +29,56 @@ _OUTCOME_COLUMNS = ["cell", "fingerprint", "tolerance", "status", "iterations", 
 _AT_ONCE = 2**18
 
 
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """The outcomes of a part at the tightest tolerance. ``sources`` says which of ``fingerprints`` each has."""
+
+    keys: Keys
+    sources: NDArray[np.int32]
+    fingerprints: list[str]
+    failed: Rows
+    converged: Rows
+    iterations: Ints
+    residuals: Floats
+    values: Floats
+
+
+class StoredOutcomes:
+    """The outcomes of a store at one tolerance. Each of its parts is read once.
+
+    Parameters
+    ----------
+    tolerance
+        The tolerance.
+    keep
+        Whether what was read is kept for further indices.
+    """
+
+    def __init__(self, tolerance: float, *, keep: bool = False) -> None:
+        self._tolerance, self._keep = tolerance, keep
+        self._seen, self._parts = set[str](), list[_Part]()
+
+    def read(self, store: Store, first: int) -> Iterator[_Part]:
+        """Return the parts that are kept, from number ``first`` on, and then those that were not read before."""
+        yield from self._parts[first:]
+        for table in store.scan("runs", _OUTCOME_COLUMNS, encoded=True, seen=self._seen):
+            part = self._part(table.filter(pc.equal(table["tolerance"], self._tolerance)))
+            if self._keep:
+                self._parts.append(part)
+            yield part
+
+    @staticmethod
+    def _part(table: pa.Table) -> _Part:
+        sources = table["fingerprint"].cast(pa.string()).combine_chunks().dictionary_encode()
+        failed, converged = (pc.equal(table["status"], name).to_numpy() for name in ("error", "converged"))
+        known = "value" in table.column_names
+        return _Part(
+            keys_to_ints(table["cell"]), sources.indices.to_numpy(), sources.dictionary.to_pylist(), failed, converged,
+            table["iterations"].to_numpy(), table["residual"].to_numpy(),
+            table["value"].to_numpy() if known else np.full(table.num_rows, np.nan),
+        )  # fmt: skip
+
+
 class SweepIndex:
     """The cells of a plan and the scores of their stored outcomes, for questions about all of them.
 
@@ -38,10 +88,12 @@ class SweepIndex:
     ----------
     tolerance
         The tightest tolerance, which all cells of a plan share.
+    stored
+        The outcomes, where they are kept for other indices as well.
     """
 
-    def __init__(self, tolerance: float) -> None:
-        self._tolerance = tolerance
+    def __init__(self, tolerance: float, stored: StoredOutcomes | None = None) -> None:
+        self._stored, self._taken = stored or StoredOutcomes(tolerance), 0
         self._parts: list[tuple[Keys, NDArray[np.int32], Ints, Floats]] = []
         self._groups: dict[tuple[str, ...], int] = {}
         self._fingerprints: set[str] = set()
@@ -86,33 +138,28 @@ class SweepIndex:
         count = self._plan.cells.size
         return _Outcomes(np.full(count, _MISSING, np.uint8), np.empty(count), np.empty(count))
 
-    def read_outcomes(self, store: Store, kept: MutableMapping[str, pa.Table] | None = None) -> None:
-        """Read the stored outcomes that came from the plan's sources; for ``kept`` see `Store.scan`."""
-        known = pa.array(sorted(self._fingerprints), pa.string())
-        for part in store.scan("runs", _OUTCOME_COLUMNS, encoded=True, kept=kept):
-            tightest = pc.equal(part["tolerance"], self._tolerance)
-            self._add_outcomes(part.filter(pc.and_(tightest, pc.is_in(part["fingerprint"], known))))
+    def read_outcomes(self, store: Store) -> None:
+        """Read the stored outcomes that came from the plan's sources and were not read before."""
+        for part in self._stored.read(store, self._taken):
+            self._taken += 1
+            self._add_outcomes(part)
 
-    def _add_outcomes(self, part: pa.Table) -> None:
+    def _add_outcomes(self, part: _Part) -> None:
         """Add outcomes. Two sweeps may have written one cell's: one that is no error counts."""
-        cells, keys = self._plan.cells, keys_to_ints(part["cell"])
-        places = np.searchsorted(cells, keys)
-        failed = pc.equal(part["status"], "error").to_numpy()
-        converged = pc.equal(part["status"], "converged").to_numpy()
-        known = places < cells.size
-        known[known] = cells[places[known]] == keys[known]
-        reached = np.ones(places.size, bool)
-        if "value" in part.column_names:
-            reached[known] = within(part["value"].to_numpy()[known], self._plan.limits[places[known]])
-        scores, finals = rate_runs(
-            converged, part["iterations"].to_numpy(), part["residual"].to_numpy(), converged & reached
-        )
+        cells = self._plan.cells
+        ours = [i for i, name in enumerate(part.fingerprints) if name in self._fingerprints]
+        places = np.searchsorted(cells, part.keys)
+        known = (places < cells.size) & np.isin(part.sources, ours)
+        known[known] = cells[places[known]] == part.keys[known]
+        rows = np.flatnonzero(known)
+        places, converged, failed = places[rows], part.converged[rows], part.failed[rows]
+        reached = converged & within(part.values[rows], self._plan.limits[places])
+        scores, finals = rate_runs(converged, part.iterations[rows], part.residuals[rows], reached)
         for state, ended in ((_FAILED, failed), (_GOOD, ~failed)):
-            rows = np.flatnonzero(ended & known)
-            rows = rows[self._outcomes.states[places[rows]] <= state]
-            self._outcomes.states[places[rows]] = state
-            self._outcomes.scores[places[rows]] = scores[rows]
-            self._outcomes.finals[places[rows]] = finals[rows]
+            new = ended & (self._outcomes.states[places] <= state)
+            self._outcomes.states[places[new]] = state
+            self._outcomes.scores[places[new]] = scores[new]
+            self._outcomes.finals[places[new]] = finals[new]
 
     def lookup(self, cells: Keys) -> tuple[Floats, Floats]:
         """Return the scores and final measures of cells of the plan; infinite for those that failed or are missing."""

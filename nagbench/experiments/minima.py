@@ -15,6 +15,8 @@ from nagbench.problems.problem import Floats, Ints, Problem
 
 # What tables call the end of a run that converged, but not at the known minimum.
 ELSEWHERE = "elsewhere"
+# What differences of f are taken from.
+KNOWN, SEEN = "minimum", "best value seen"
 _SHARE = 0.01
 # Rounding error of f, relative to the larger of |f*| and |f(x₀)|.
 _ROUNDING = 2.0**-48
@@ -148,7 +150,7 @@ def _value(problem: Problem, point: Floats) -> float:
 
 
 def with_minima(runs: pd.DataFrame, facts: Mapping[str, MinimumFacts]) -> pd.DataFrame:
-    """Add the columns ``at_minimum`` and ``suboptimality``.
+    """Add the columns ``at_minimum``, ``suboptimality`` and ``overshoot_to``.
 
     Parameters
     ----------
@@ -161,7 +163,8 @@ def with_minima(runs: pd.DataFrame, facts: Mapping[str, MinimumFacts]) -> pd.Dat
     -------
     pandas.DataFrame
         The rows with ``suboptimality``, f − f*, nan where f* is not known, and ``at_minimum``, missing there: whether the
-        run converged, and f is convex or at most the limit of `MinimumFacts.limits`.
+        run converged, and f is convex or at most the limit of `MinimumFacts.limits`. ``overshoot_to`` says to what height
+        the column ``overshoot`` is related: above the "minimum", or above the "best value seen" where f* is not known.
     """
     minima, limits = np.full(len(runs), np.nan), np.full(len(runs), np.nan)
     starts = runs["start"].to_numpy(np.int64)
@@ -172,7 +175,8 @@ def with_minima(runs: pd.DataFrame, facts: Mapping[str, MinimumFacts]) -> pd.Dat
     converged = (runs["status"] == "converged").to_numpy()
     reached = pd.array(converged & within(values, limits), dtype="boolean")
     reached[np.isnan(limits)] = pd.NA
-    return runs.assign(suboptimality=values - minima, at_minimum=reached)
+    heights = np.where(runs["problem"].isin(list(facts)), KNOWN, SEEN)
+    return runs.assign(suboptimality=values - minima, at_minimum=reached, overshoot_to=heights)
 
 
 def within(values: Floats, limits: Floats) -> Any:

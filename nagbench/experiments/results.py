@@ -29,7 +29,7 @@ _BEFORE = ("cell", "problem", "family", "dimension", "oracle", "optimizer", "var
 _AFTER = (
     "mode", "replicate", "trial", "selected", "start", "seed", "dtype", "budget", "measure", "tested_at", "relative",
     "tolerance", "status", "iterations", "gradient_evaluations", "value_evaluations", "value", "gradient_norm", "residual",
-    "suboptimality", "at_minimum", "rises", "overshoot", "rate", "predicted_iterations", "error",
+    "suboptimality", "at_minimum", "rises", "overshoot", "overshoot_to", "rate", "predicted_iterations", "error",
 )  # fmt: skip
 
 

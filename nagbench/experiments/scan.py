@@ -63,9 +63,8 @@ def scan(
     -------
     pandas.DataFrame
         One row a setting, with the columns of a sweep's runs that apply: problem, optimizer, variant, mode "grid", trial,
-        the hyperparameters, tolerance, status, iterations, gradient_evaluations, residual, suboptimality,
-        at_minimum, rises, overshoot, rate, error, and the key of the cell. The same cells of a sweep have the same keys and
-        counts.
+        the hyperparameters, tolerance, status, iterations, gradient_evaluations, residual, suboptimality, at_minimum, rises,
+        overshoot, overshoot_to, rate, error, and the key of the cell. The same cells of a sweep have the same keys and counts.
 
     Raises
     ------

@@ -62,7 +62,8 @@ def replicate_winners(runs: pd.DataFrame, trials: int) -> pd.DataFrame:
         One row for each group, replicate and ``half`` (true or false): the columns of `GROUP`, ``replicate``, ``half`` and
         ``trial``.
     """
-    tuned = runs[runs["mode"] == "tuned"]
+    needed = [*GROUP, "trial", "tolerance", "status", "iterations", "residual", "at_minimum"]
+    tuned = runs.loc[runs["mode"] == "tuned", [name for name in needed if name in runs]]
     last = tuned[tuned["tolerance"] == tuned.groupby(["problem", "oracle"])["tolerance"].transform("min")]
     names = [*GROUP, "replicate"]
     found = []

@@ -7,7 +7,7 @@ import datetime
 import math
 import shlex
 import time
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from nagbench.engine.fingerprints import fingerprint_of
 from nagbench.engine.records import Cell
 from nagbench.execution.executors import Execution, make_pool
 from nagbench.execution.pool import Pool
-from nagbench.experiments.index import Rows, SweepIndex
+from nagbench.experiments.index import Rows, StoredOutcomes, SweepIndex
 from nagbench.experiments.minima import Minima, facts_from_plain, facts_to_plain, join_facts
 from nagbench.experiments.names import code_of_spec, missing_library_messages
 from nagbench.experiments.plan import Plan, PlannedBatch, left_out_messages, make_plan, missing_theory_message
@@ -39,9 +39,10 @@ from nagbench.experiments.storage.store import SCHEMA, Store, set_aside
 
 # Cells of a plan that are kept in memory; a longer plan is read back from the disk.
 _MOST_KEPT = 1_000_000
-# Seconds after which a plan that grows is written anew.
-_PLAN_SECONDS = 10.0
+# The bytes of a specification that is read.
 _LARGEST_SPEC = 2**26
+# Seconds after which a plan that grows is written anew, and at least so many times as long as writing it took.
+_PLAN_SECONDS, _PLAN_PART = 10.0, 20.0
 
 
 def results_folder(spec: Spec, out: str | Path | None) -> Path:
@@ -143,46 +144,50 @@ def _count_rounds(context: _SweepContext) -> tuple[WrittenPlan, dict[str, Any]]:
         _count_pending(context, written.index, written.batches)
         context.store.compact("runs")
         return written, manifest
-    plan, kept = _GrowingPlan(context), dict[str, pa.Table]()
+    stored = StoredOutcomes(min(context.plan.spec.tolerances), keep=True)
+    plan = _GrowingPlan(context, stored)
     for number in range(passes):
         asked = [planned for tuning in tunings for planned in tuning.batches(number)]
         new = [*context.plan, *asked] if number == 0 else asked
-        index = _index_rows(context, new)
-        index.read_outcomes(context.store, kept)
+        index = _index_rows(context, new, stored)
+        index.read_outcomes(context.store)
         plan.add(new, pending=bool(index.pending(context.shard).any()))
-        _count_pending(context, index, new, kept)
+        _count_pending(context, index, new)
         for tuning in tunings:
             tuning.observe(index.lookup)
+    written, manifest = plan.write()
+    written.index.read_outcomes(context.store)
     context.store.compact("runs")
-    return plan.write()
+    return written, manifest
 
 
 class _GrowingPlan:
     """The plan of a sweep whose tunings ask for further cells. It is written now and then, in case the sweep is stopped."""
 
-    def __init__(self, context: _SweepContext) -> None:
-        self._context, self._rows = context, list[PlannedBatch]()
-        self._part, self._written = "", -math.inf
+    def __init__(self, context: _SweepContext, stored: StoredOutcomes) -> None:
+        self._context, self._stored, self._rows = context, stored, list[PlannedBatch]()
+        self._part, self._due = "", -math.inf
 
     def add(self, rows: list[PlannedBatch], *, pending: bool) -> None:
         """Add cells, some of which are ``pending`` or none. A plan with nothing to count changes nothing."""
         self._rows += rows
-        if pending and time.monotonic() - self._written > _PLAN_SECONDS:
+        if pending and time.monotonic() > self._due:
             self.write()
 
     def write(self) -> tuple[WrittenPlan, dict[str, Any]]:
         """Write the plan so far in place of the one before, and return it with the manifest."""
-        written = _write_plan(self._context, self._rows)
+        began = time.monotonic()
+        written = _write_plan(self._context, self._rows, self._stored)
         manifest = _write_manifest(self._context, written)
         if self._part and self._part != written.part:
             self._context.store.discard("plan", self._part)
-        self._part, self._written = written.part, time.monotonic()
-        written.index.read_outcomes(self._context.store)
+        now = time.monotonic()
+        self._part, self._due = written.part, now + max(_PLAN_SECONDS, _PLAN_PART * (now - began))
         return written, manifest
 
 
-def _index_rows(context: _SweepContext, rows: Iterable[PlannedBatch]) -> SweepIndex:
-    index = SweepIndex(min(context.plan.spec.tolerances))
+def _index_rows(context: _SweepContext, rows: Iterable[PlannedBatch], stored: StoredOutcomes) -> SweepIndex:
+    index = SweepIndex(min(context.plan.spec.tolerances), stored)
     for planned in rows:
         _add_rows(context, index, planned)
     return index
@@ -195,19 +200,14 @@ def _add_rows(context: _SweepContext, index: SweepIndex, planned: PlannedBatch) 
     index.add_plan(cells.ids, group, planned.trials, fingerprint, context.minima.limits(planned.problem, cells.starts))
 
 
-def _count_pending(
-    context: _SweepContext,
-    index: SweepIndex,
-    batches: Iterable[PlannedBatch],
-    kept: MutableMapping[str, pa.Table] | None = None,
-) -> None:
-    """Count the cells that have no outcome yet; parts of outcomes that are ``kept`` are not read again."""
-    index.read_outcomes(context.store, kept)
+def _count_pending(context: _SweepContext, index: SweepIndex, batches: Iterable[PlannedBatch]) -> None:
+    """Count the cells that have no outcome yet."""
+    index.read_outcomes(context.store)
     pending = index.pending(context.shard)
     if not pending.any():
         return
     context.count(take_rows(batches, pending), int(np.count_nonzero(pending)))
-    index.read_outcomes(context.store, kept)
+    index.read_outcomes(context.store)
 
 
 def _score_selected(context: _SweepContext, counted: WrittenPlan, manifest: dict[str, Any]) -> dict[str, Any]:
@@ -275,9 +275,11 @@ class WrittenPlan:
     batches: Iterable[PlannedBatch]
 
 
-def _write_plan(context: _SweepContext, rows: Iterable[PlannedBatch]) -> WrittenPlan:
+def _write_plan(
+    context: _SweepContext, rows: Iterable[PlannedBatch], stored: StoredOutcomes | None = None
+) -> WrittenPlan:
     spec, store = context.plan.spec, context.store
-    schema, index, kept = plan_schema(context.plan), SweepIndex(min(spec.tolerances)), list[PlannedBatch]()
+    schema, index, kept = plan_schema(context.plan), SweepIndex(min(spec.tolerances), stored), list[PlannedBatch]()
 
     def tables() -> Iterator[pa.Table]:
         for planned in rows:

@@ -9,11 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from nagbench.analysis.compare import Comparison, compare
 from nagbench.analysis.headlines import Question, headlines, questions
 from nagbench.analysis.profiles import By, work
+from nagbench.analysis.sensitivity import by_setting
 from nagbench.analysis.summary import hyperparameters, selected, summary_of
 from nagbench.analysis.traces import traces_of
 from nagbench.analysis.verdicts import verdicts, winners_of
@@ -24,6 +26,7 @@ from nagbench.experiments.results import SCORES, Results
 from nagbench.experiments.selection import select_best_trials
 from nagbench.reporting.figures.style import LineStyle, assign_styles
 from nagbench.reporting.html.ids import Ids
+from nagbench.validation.certified_runs import StoredCase, read_cases
 from nagbench.validation.equivalence.certificate import Certificate
 from nagbench.validation.equivalence.groups import algorithm_of
 from nagbench.validation.equivalence.reading import read
@@ -64,6 +67,8 @@ class ReportContext:
         The sections that are shown; all if empty.
     pair : tuple of Results, optional
         The results of two directories, to be compared.
+    worst_cases : tuple of StoredCase or str
+        The worst cases of ``nagbench certify`` in the directories; a string says why some cannot be read.
     """
 
     runs: pd.DataFrame
@@ -79,6 +84,7 @@ class ReportContext:
     title: str = ""
     sections: tuple[str, ...] = ()
     pair: tuple[Results, Results] | None = None
+    worst_cases: tuple[StoredCase | str, ...] = ()
 
     @functools.cached_property
     def manifest(self) -> dict[str, Any]:
@@ -89,18 +95,24 @@ class ReportContext:
     @functools.cached_property
     def ordered(self) -> pd.DataFrame:
         """The runs in the order of problems and optimizers in the specification; what it does not name comes last."""
-        runs = self.runs
+        places = []
         for column, key in (("variant", "optimizers"), ("problem", "problems")):
             names = dict.fromkeys(name for one in self.manifests for name in one.get("spec", {}).get(key) or ())
-            if column in runs:
+            if column in self.runs:
                 order = {name: index for index, name in enumerate(names)}
-                runs = runs.iloc[runs[column].map(order).fillna(len(order)).argsort(kind="stable")]
-        return runs
+                codes, found = pd.factorize(self.runs[column])
+                places.append(np.array([order.get(name, len(order)) for name in found], int)[codes])
+        return self.runs.iloc[np.lexsort(places)] if places else self.runs
+
+    @functools.cached_property
+    def chosen(self) -> pd.DataFrame:
+        """The rows of the selected trials, at all tolerances."""
+        return self.ordered[self.ordered["selected"].astype(bool)]
 
     @functools.cached_property
     def rows(self) -> pd.DataFrame:
         """The runs that are shown: see `analysis.summary.selected`."""
-        return selected(self.ordered, self.timings)
+        return selected(self.chosen, self.timings)
 
     @functools.cached_property
     def table(self) -> pd.DataFrame:
@@ -153,7 +165,12 @@ class ReportContext:
         costs: list[By] = ["iterations", "evaluations"]
         if (self.rows["wall_time"].notna() & ~self.rows["disturbed"]).any():
             costs.append("time")
-        return {by: work(self.ordered, self.timings, by) for by in costs}
+        return {by: work(self.chosen, self.timings, by) for by in costs}
+
+    @functools.cached_property
+    def trials(self) -> pd.DataFrame:
+        """The trials of modes tuned and grid: see `analysis.sensitivity.by_setting`."""
+        return by_setting(self.ordered[self.ordered["mode"].isin(["tuned", "grid"])])
 
     @functools.cached_property
     def tasks(self) -> dict[str, int]:
@@ -249,11 +266,12 @@ def build_context(*sweeps: Results) -> ReportContext:
     """
     first = sweeps[0]
     certificates = tuple(found for sweep in sweeps if (found := _read_certificate(sweep)) is not None)
+    worst_cases = tuple(case for sweep in sweeps for case in _read_worst_cases(sweep))
     manifests, missing = [dict(sweep.manifest) for sweep in sweeps], sum(sweep.missing for sweep in sweeps)
     if len(sweeps) == 1:
         return ReportContext(
             first.runs, first.timings, first.curves, manifests, missing, first.plan, certificates=certificates,
-            recorded=first.recorded, scores=first.scores,
+            recorded=first.recorded, scores=first.scores, worst_cases=worst_cases,
         )  # fmt: skip
     runs = _concatenate([sweep.runs for sweep in sweeps])
     kept = runs.drop_duplicates([name for name in _RUN_KEYS if name in runs], ignore_index=True)
@@ -270,7 +288,17 @@ def build_context(*sweeps: Results) -> ReportContext:
         join_recorded(sweep.recorded for sweep in sweeps),
         _concatenate([sweep.scores for sweep in sweeps]),
         pair=(sweeps[0], sweeps[1]) if len(sweeps) == 2 else None,
+        worst_cases=worst_cases,
     )
+
+
+def _read_worst_cases(sweep: Results) -> Sequence[StoredCase | str]:
+    """Return the certified worst cases in the sweep's directory, or why they cannot be read."""
+    try:
+        return read_cases(sweep.store.folder)
+    except UsageError as error:
+        sweep.store.warn(str(error))
+        return [str(error)]
 
 
 def _read_certificate(sweep: Results) -> Certificate | str | None:

@@ -65,17 +65,22 @@ class WorstCase:
     @property
     def verdict(self) -> str:
         """Say whether the published bound holds and is tight, and whether the measured value is what was certified."""
-        if self.measured > self.certified * (1.0 + 1e-3) + 1e-6:
+        if exceeds(self.measured, self.certified):
             return "the measured value exceeds the certified worst case"
         if math.isnan(self.published):
             return "no published bound for these hyperparameters"
-        if self.certified > self.published * (1.0 + 1e-4) + 1e-6:
+        if exceeds(self.certified, self.published):
             return "the published bound is exceeded"
         return (
             "the published bound is tight"
             if self.certified > self.published * 0.999 - 1e-6
             else "the published bound holds"
         )
+
+
+def exceeds(value: float, bound: float, size: float = 1.0) -> bool:
+    """Return whether a value is larger than a bound by more than the solver's error: 1e-4 of it, and 1e-6 of the size."""
+    return value > bound * (1.0 + 1e-4) + 1e-6 * size
 
 
 def certify(

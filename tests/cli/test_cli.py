@@ -138,7 +138,7 @@ BAD = [
     (("sweep", "-p", "suite:mghh"), ["mghh", "did you mean 'mgh'"]),
     (("sweep", "-p", "bowl", "--kind", "convecs"), ["convecs", "convex"]),
     (("sweep", "-p", "bowl", "--kind", "nonconvex"), ["none of 1 problems"]),
-    (("map", "suite:core", "nesterov", "--plot", "x.png"), ["one problem", "suite:core"]),
+    (("map", "suite:core", "nesterov", "--plot", "x.png"), ["a single problem", "suite:core"]),
     (("sweep", "-p", "rosenbrok"), ["rosenbrok", "rosenbrock"]),
     (("sweep", "-o", "nestrov"), ["nestrov", "nesterov"]),
     (("sweep", "-p", "zzz*"), ["zzz*"]),

@@ -13,7 +13,7 @@ from nagbench.core.canonical import canonical
 from nagbench.engine import runner
 from nagbench.engine.batch_run import BatchRun, LoadedBatch
 from nagbench.engine.batches import Batch
-from nagbench.engine.lanes import run, vector_code
+from nagbench.engine.lanes import powers, run, vector_code
 from nagbench.engine.lanes.state import largest_measure, largest_square
 from nagbench.engine.loop import BUDGET, CONVERGED, DIVERGED, STALLED
 from nagbench.engine.records import Cell
@@ -67,7 +67,7 @@ PAIRS = [
     ("rosenbrock", "nesterov", "gradient"), ("rosenbrock-10", "adam", "gradient"), ("himmelblau", "lion", "value"),
     ("beale", "momentum", "distance"), ("bowl", "fista-function-restart", "gradient"), ("bard", "nadam", "gradient"),
     ("ill-conditioned-1e2", "ogm", "value"), ("helical-valley", "nesterov-estimate-sequence", "gradient"),
-    ("levy", "amsgrad", "value"), ("rosenbrock", "averaged-gradient-descent", "distance"),
+    ("levy", "amsgrad", "value"), ("rosenbrock", "radam", "gradient"), ("rosenbrock", "averaged-gradient-descent", "distance"),
 ]  # fmt: skip
 
 
@@ -94,6 +94,24 @@ def test_long_runs_end_alike(name, optimizer, ends, tolerances):
         assert ends - {STALLED} <= set(counts.hits["status"].ravel().tolist())
     if tolerances == (1e-300,) and STALLED in ends:
         assert STALLED in counts.hits["status"]
+
+
+@pytest.mark.parametrize("beta2", [0.9, 0.999, 0.99999, 1.0, 0.0], ids=str)
+def test_powers_that_are_carried_along_have_the_last_bit_of_those_that_are_called(beta2):
+    """From βᵏ = 1 to less than 2⁻⁶⁰, where RAdam's own use of the power is still exact."""
+    job = job_of(nagbench.problem("rosenbrock"), "radam", 40, tolerances=(1e-300,), budget=1_000)
+    job.hypers[:, 1], job.hypers[:, 2] = np.linspace(0.5, 0.99, 40), beta2
+    assert job.lanes is not None
+    assert job.lanes._layout.powers == 2 * powers._is_known()
+    assert_same(job)
+
+
+def test_runs_move_to_other_lanes_when_the_last_have_none_left_to_follow():
+    """The number of cells is no multiple of the lanes, and the runs end one after the other."""
+    job = job_of(nagbench.problem("bowl"), "nesterov", 45, tolerances=(1e-1, 1e-9), budget=3_000)
+    job.hypers[:, 0], job.hypers[:, 1] = np.geomspace(1e-3, 0.4, 45), 0.0
+    counts = assert_same(job)
+    assert np.unique(counts.hits["iterations"][:, -1]).size > 30
 
 
 def test_wider_registers_give_the_same_bits(monkeypatch):
@@ -196,7 +214,7 @@ def test_kernels_that_cannot_be_counted_in_lanes_are_counted_alone(value):
 
 def test_few_cells_schedules_and_samples_are_counted_alone():
     problem = nagbench.problem("rosenbrock")
-    assert job_of(problem, "nesterov", 8).lanes is None
+    assert job_of(problem, "nesterov", 3).lanes is None
     assert job_of(problem, "nesterov", every=2).lanes is None
     assert job_of(problem, "nesterov", oracle="noise:0.1").lanes is None
     assert job_of(problem, "nesterov", engine="python").lanes is None

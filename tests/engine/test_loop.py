@@ -168,6 +168,23 @@ def test_rises_and_overshoot_by_hand(engine):
     assert wild.overshoot == pytest.approx((1.5**6 - 1) / 1)
 
 
+def test_where_the_minimum_is_not_known_the_overshoot_relates_to_the_best_value_seen(engine):
+    problem = replace(nagbench.problem("rosenbrock"), minimum=None, minimizers=None)
+    settings = {"step_size": 1e-3, "momentum": 0.95}
+    found = count(batch(problem, "momentum", [settings], tolerances=(1e-6,), budget=200, engine=engine)).hits[0][-1]
+    # The heavy ball in plain Python.
+    x, velocity, values = np.array(problem.start), np.zeros(2), []
+    for _ in range(201):
+        values.append(100.0 * (x[1] - x[0] ** 2) ** 2 + (1.0 - x[0]) ** 2)
+        slope = np.array([-400.0 * x[0] * (x[1] - x[0] ** 2) - 2.0 * (1.0 - x[0]), 200.0 * (x[1] - x[0] ** 2)])
+        velocity = settings["momentum"] * velocity - settings["step_size"] * slope
+        x = x + velocity
+    least = np.minimum.accumulate(values)
+    rise = max(value - best for value, best in zip(values, least, strict=True))
+    assert rise > 0.0
+    assert found["overshoot"] == pytest.approx(rise / (values[0] - least[-1]), rel=1e-9)
+
+
 def test_rate_is_the_logarithm_of_the_contraction(engine):
     problem = nagbench.problem("quadratic", eigenvalues=[1.0], start=[1.0])
     run = nagbench.run(problem, "gradient-descent:step_size=0.1", tolerance=1e-30, budget=1000, engine=engine)

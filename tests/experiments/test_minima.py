@@ -106,6 +106,8 @@ def test_the_column_is_missing_where_the_minimum_is_not_known():
     assert endings(rows).tolist() == ["converged", "elsewhere", "budget", "converged", "converged"]
     assert solved(RUNS).tolist() == [True, True, False, True, True]
     assert with_minima(RUNS, {})["at_minimum"].isna().all()
+    assert set(with_minima(RUNS, {})["overshoot_to"]) == {"best value seen"}
+    assert rows["overshoot_to"].tolist() == [*["minimum"] * 3, "best value seen", "minimum"]
 
 
 @pytest.fixture(scope="module")

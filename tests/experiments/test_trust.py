@@ -89,7 +89,7 @@ def alarmed(sweep, monkeypatch):
     ],
 )  # fmt: skip
 def test_no_verb_imports_what_a_directory_names(alarmed, tmp_path, words):
-    key = Store(alarmed).read("plan", ["cell"])["cell"].iloc[0]
+    key = nagbench.load(alarmed).plan["cell"].iloc[0]
     named = {"{}": str(alarmed), "KEY": key, "OUT": str(tmp_path / "out")}
     for name, value in named.items():
         words = [word.replace(name, value) for word in words]

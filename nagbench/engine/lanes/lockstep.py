@@ -80,6 +80,10 @@ def _fill(lanes: Any, lane: int, row: int, sizes: Any, hypers: Any, starts: Any,
         block[first + len(TRACKED) + i, lane] = np.nan
     for i in range(sizes.hypers):
         block[sizes.moving + i, lane] = hypers[cell, i]
+    for i in range(sizes.powers):
+        # The power before the first multiplication, as a sum.
+        block[first + len(TRACKED) + n + 2 * i, lane] = 1.0
+        block[first + len(TRACKED) + n + 2 * i + 1, lane] = 0.0
     block[first + _PREVIOUS, lane] = np.inf
     block[first + _LEAST, lane] = np.inf
     block[first + _RISE, lane] = 0.0
@@ -228,6 +232,41 @@ def _rewind(lanes: Any, sizes: Any) -> None:
     lanes.clock[0] = 0
 
 
+@jitable
+def _move(lanes: Any, source: int, target: int) -> None:
+    """Move a run to an idle lane."""
+    for row in range(lanes.block.shape[0]):
+        lanes.block[row, target] = lanes.block[row, source]
+    for row in range(HISTORY):
+        lanes.measures[row, target] = lanes.measures[row, source]
+    for i in range(lanes.samples.shape[1]):
+        lanes.samples[target, i] = lanes.samples[source, i]
+    for i in range(lanes.saved_iterate.shape[1]):
+        lanes.saved_iterate[target, i] = lanes.saved_iterate[source, i]
+        lanes.saved_y[target, i] = lanes.saved_y[source, i]
+        for j in range(lanes.saved_state.shape[1]):
+            lanes.saved_state[target, j, i] = lanes.saved_state[source, j, i]
+    lanes.progress[target] = lanes.progress[source]
+    lanes.until[target] = lanes.until[source]
+    lanes.progress[source]["cell"] = -1
+    lanes.until[source] = np.iinfo(np.int64).max
+
+
+@jitable
+def _compact(lanes: Any, sizes: Any) -> None:
+    """Move the runs into as few pieces as hold them; the others are not advanced any more."""
+    running = 0
+    for lane in range(lanes.until.size):
+        running += lanes.progress[lane]["cell"] >= 0
+    pieces, idle = -(-running // sizes.width), 0
+    for lane in range(pieces * sizes.width, lanes.until.size):
+        if lanes.progress[lane]["cell"] >= 0:
+            while lanes.progress[idle]["cell"] >= 0:
+                idle += 1
+            _move(lanes, lane, idle)
+    lanes.clock[3] = pieces
+
+
 def count_lanes(
     code: int,
     gradient: Any,
@@ -275,6 +314,7 @@ def count_lanes(
     if lanes.clock[1] == 0:
         for lane in range(count):
             _fill(lanes, lane, 0, sizes, hypers, starts, _view(lanes, lane, work), problem.minimum)
+        _compact(lanes, sizes)
     while lanes.clock[2] < cells and allowance > 0:
         row = lanes.clock[0]
         if row == HISTORY:
@@ -288,7 +328,7 @@ def count_lanes(
                 if lanes.until[lane] == row and not _save_quickly(lanes, lane, row, sizes, rule):
                     # What is not above the threshold is looked at.
                     lanes.block[first + _THRESHOLD, lane] = np.inf
-        reached = advance(code, lanes, row, last, 0, sizes.pieces, 0)
+        reached = advance(code, lanes, row, last, 0, lanes.clock[3], 0)
         if saving:
             for lane in range(count):
                 if lanes.fresh[lane] == 1:
@@ -297,7 +337,8 @@ def count_lanes(
                         lanes.block[first + len(TRACKED) + i, lane] = lanes.saved_iterate[lane, i]
         lanes.clock[0] = reached
         allowance -= reached - row
-        for piece in range(sizes.pieces):
+        finished = lanes.clock[2]
+        for piece in range(lanes.clock[3]):
             if lanes.pending[piece] == 0:
                 continue
             lanes.pending[piece] = 0
@@ -316,6 +357,8 @@ def count_lanes(
                     lanes.clock[2] += 1
                     _fill(lanes, lane, reached, sizes, hypers, starts, _view(lanes, lane, work), problem.minimum)
                 lanes.block[first + _EVENT, lane] = 0.0
+        if lanes.clock[2] > finished and lanes.clock[1] >= cells:
+            _compact(lanes, sizes)
     return int(lanes.clock[2])
 
 

@@ -20,7 +20,7 @@ from nagbench.problems.evaluation import ProblemData
 from nagbench.problems.problem import Floats
 
 # The most coordinates, and the fewest cells that are worth it.
-MOST_COORDINATES, FEWEST_CELLS = 16, 16
+MOST_COORDINATES, FEWEST_CELLS = 16, 4
 _MOST_DATA = 2_000
 # Iterations of all lanes between two looks at the clock, at first.
 _SLICE_SECONDS, _FIRST_SLICE = 0.05, 1_000
@@ -54,11 +54,13 @@ class LaneRun:
         self._state_count = kernels.state_count
         self._sizes = Sizes(
             layout.n, layout.moving, layout.hypers, layout.width, layout.pieces, int(kernels.look_ahead),
-            int(iteration.squared),
+            int(iteration.squared), layout.powers,
         )  # fmt: skip
-        calls = sum(node.name.startswith("call ") for node in iteration.nodes)
+        calls = sum(node.name.startswith("call ") for node in iteration.nodes) - layout.powers
         self.seconds = 1e-9 * layout.lanes * (len(iteration.nodes) + 30 * calls)
         """About the time of one iteration of all lanes, on a slow machine."""
+        self.agree: bool | None = None
+        """Whether the first cells that were counted had the outcomes that they have alone; None before that is known."""
 
     def count(
         self,

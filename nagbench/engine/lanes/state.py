@@ -36,7 +36,7 @@ class Lanes(NamedTuple):
     pending
         The pieces in which something happened.
     clock
-        The row of ``measures`` that is next, the next cell, and the number of finished cells.
+        The row of ``measures`` that is next, the next cell, the number of finished cells, and that of the pieces with runs.
     data
         The problem's data, its minimizers and its minimum, one after another.
     functions
@@ -68,6 +68,7 @@ class Sizes(NamedTuple):
     pieces: int
     look_ahead: int
     squared: int
+    powers: int
 
 
 def make_lanes(layout: Layout, state_count: int, data: Floats, functions: tuple[int, ...]) -> Lanes:
@@ -82,7 +83,7 @@ def make_lanes(layout: Layout, state_count: int, data: Floats, functions: tuple[
     return Lanes(
         block, measures, np.zeros((lanes, SAMPLES)), np.zeros((lanes, n)), np.zeros((lanes, n)),
         np.zeros((lanes, state_count, n)), progress, np.zeros(lanes, np.int64), np.zeros(lanes, np.int64),
-        np.zeros(layout.pieces, np.int64), np.zeros(3, np.int64), data, np.array(functions or (0,), np.int64),
+        np.zeros(layout.pieces, np.int64), np.zeros(4, np.int64), data, np.array(functions or (0,), np.int64),
     )  # fmt: skip
 
 
@@ -147,4 +148,4 @@ LANES_TYPE = types.NamedTuple(
     ],
     Lanes,
 )
-SIZES_TYPE = types.NamedUniTuple(int64, 7, Sizes)
+SIZES_TYPE = types.NamedUniTuple(int64, 8, Sizes)

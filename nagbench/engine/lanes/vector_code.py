@@ -17,6 +17,7 @@ from llvmlite import binding, ir
 
 from nagbench.core.compilation import cached_object
 from nagbench.engine.lanes.functions import compiled_address
+from nagbench.engine.lanes.powers import Power, PowerWriter, powers_of
 from nagbench.engine.lanes.recording import Iteration, Kernels
 from nagbench.engine.lanes.symbols import Node
 
@@ -37,11 +38,14 @@ class Layout:
     ----------
     n, moving, hypers
         The numbers of coordinates, of numbers that an update moves (iterate, gradient's point, state), and of
-        hyperparameters. The rows begin with the moving ones, hyperparameters follow, then `TRACKED`, then the saved iterate.
+        hyperparameters. The rows begin with the moving ones, hyperparameters follow, then `TRACKED`, then the saved iterate,
+        then two rows for each power (`powers`).
     width
         Number of lanes of a piece.
     pieces
         Number of pieces.
+    powers
+        Number of powers that are carried along.
     """
 
     n: int
@@ -49,6 +53,7 @@ class Layout:
     hypers: int
     width: int
     pieces: int
+    powers: int
 
     @property
     def lanes(self) -> int:
@@ -67,7 +72,7 @@ class Layout:
     @property
     def rows(self) -> int:
         """The number of rows."""
-        return self.saved + self.n
+        return self.saved + self.n + 2 * self.powers
 
 
 @functools.cache
@@ -80,7 +85,8 @@ def vector_width() -> int:
 def make_layout(kernels: Kernels, iteration: Iteration) -> Layout:
     """Return the layout for a recorded iteration."""
     width = vector_width()
-    return Layout(kernels.n, len(iteration.moved), kernels.hypers, width, 32 // width)
+    powers = powers_of(iteration, _needed(iteration))
+    return Layout(kernels.n, len(iteration.moved), kernels.hypers, width, 32 // width, len(powers))
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,6 +151,7 @@ class _Writer:
         self._module = module
         self._scalars: dict[int, Any] = {}
         self._vectors: dict[int, Any] = {}
+        self._powers = powers_of(iteration, needed)
 
     def text(self) -> str:
         """Return the module's source."""
@@ -177,9 +184,12 @@ class _Writer:
         lanes, width = self._layout.lanes, self._layout.width
         at = b.gep(block, [b.mul(p, _I(width))])
         self._memory, self._t = at, t
+        # Powers first: a call has to save all numbers that are in registers.
+        first_row = self._layout.saved + self._layout.n
+        sums = [pair for i, power in enumerate(self._powers) for pair in self._power(power, first_row + 2 * i)]
         for index in self._needed:
             if not self._iteration.nodes[index].uniform:
-                self._vectors[index] = self._operation(index)
+                self._get(index)
         f, measure = self._get(self._iteration.value), self._get(self._iteration.measure)
         self._save(b.gep(measures, [b.add(b.mul(t, _I(lanes)), b.mul(p, _I(width)))]), measure)
         events = self._events(f, measure)
@@ -194,6 +204,8 @@ class _Writer:
         self._track(f)
         for row, index in enumerate(self._iteration.moved):
             self._save(self._row(row), self._get(index))
+        for row, number in sums:
+            self._save(self._row(row), number)
         b.branch(following)
         b.position_at_end(following)
         seen = b.phi(_I)
@@ -255,8 +267,12 @@ class _Writer:
         return self._builder.shuffle_vector(one, ir.Constant(kind, ir.Undefined), zeros)
 
     def _get(self, index: int) -> Any:
-        """Return the vector of a node."""
-        return self._vectors[index] if index in self._vectors else self._splat(self._scalars[index])
+        """Return the vector of a node, written here if it is the first time."""
+        if index in self._scalars:
+            return self._splat(self._scalars[index])
+        if index not in self._vectors:
+            self._vectors[index] = self._operation(index)
+        return self._vectors[index]
 
     def _scalar(self, node: Node) -> Any:
         """Write a node that is the same in all lanes."""
@@ -278,6 +294,15 @@ class _Writer:
             # As a float from the beginning: exact, and vector instructions for integers are rare.
             return b.fadd(self._tracked("first"), self._splat(b.sitofp(self._t, _F)))
         return self._compute(node, [self._get(i) for i in node.arguments], self._layout.width)
+
+    def _power(self, power: Power, row: int) -> list[tuple[int, Any]]:
+        """Write a power, and return what its two rows are after this iteration."""
+        writer = PowerWriter(self._builder, self._vector("f"))
+        base = self._get(power.base)
+        high, low = writer.multiplied(self._load(row), self._load(row + 1), base)
+        function = self._addresses["pow"]
+        self._vectors[power.node] = writer.rounded(high, low, power, base, self._get(power.exponent), function)
+        return [(row, high), (row + 1, low)]
 
     def _compute(self, node: Node, operands: list[Any], width: int | None) -> Any:
         b, name = self._builder, node.name

@@ -133,7 +133,9 @@ def record_hit(
 ) -> None:
     """Record the outcome of one tolerance, as things stand."""
     row = hits[now["cell"], tolerance]
-    height = now["start_value"] - now["minimum"]
+    # Where f* is not known (nan), the least value so far takes its place.
+    known = now["minimum"] == now["minimum"]
+    height = now["start_value"] - (now["minimum"] if known else now["least"])
     row["status"] = status
     row["iterations"] = now["k"]
     row["rises"] = now["rises"]

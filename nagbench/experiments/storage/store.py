@@ -23,7 +23,7 @@ import functools
 import itertools
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -143,26 +143,23 @@ class Store:
         columns: list[str] | None = None,
         *,
         encoded: bool = False,
-        kept: MutableMapping[str, pa.Table] | None = None,
+        seen: set[str] | None = None,
     ) -> Iterator[pa.Table]:
         """Read the rows of a kind, a part at a time.
 
         A damaged part is named to ``warn`` and left out. If a part is gone because it was compacted meanwhile, the part that
-        took its place is read. For ``encoded`` see `parts.read_part`. Parts that are in ``kept`` by name are not read again,
-        and those that are read are put there.
+        took its place is read. For ``encoded`` see `parts.read_part`. Parts whose names are in ``seen`` are left out, and the
+        names of the others are added to it.
         """
-        keeping, kept = kept is not None, {} if kept is None else kept
-        seen: set[str] = set()
+        seen = set() if seen is None else seen
         files = functools.partial((self.folder / kind).glob, "*.parquet")
         while left := sorted(file for file in files() if is_part_name(file.name) and file.name not in seen):
             for file in left:
                 seen.add(file.name)
                 with contextlib.suppress(FileNotFoundError):
-                    part = kept[file.name] if file.name in kept else self._part(file, columns, encoded=encoded)
+                    part = self._part(file, columns, encoded=encoded)
                     if part is not None:
                         yield part
-                    if part is not None and keeping:
-                        kept[file.name] = part
 
     def read(self, kind: str, columns: list[str] | None = None) -> pd.DataFrame:
         """Read all rows of a kind as a pandas table; see `scan`."""

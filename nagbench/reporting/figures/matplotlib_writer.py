@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -46,6 +48,9 @@ def draw_axes(axes: Axes, plot: PlotData) -> list[Line2D]:
         _draw_reference(axes, *plot.reference)
     if plot.shaded is not None:
         axes.fill_between(plot.shaded[0], plot.y.low, plot.shaded[1], color=FAINT, linewidth=0, zorder=0)
+    for x, y, rise, text in plot.labels:
+        place: dict[str, Any] = {"xytext": (0, rise), "textcoords": "offset points", "ha": "center"}
+        axes.annotate(text, (x, y), **place, color=MUTED, fontsize="small", parse_math=False)
     return [_draw_line(axes, plot, line, f"series-{index}") for index, line in enumerate(plot.lines)]
 
 

@@ -147,10 +147,13 @@ def plot_paths_on(
         heights = draw_contours(axes, problem, plot_box(problem, *points))
         mark_points(axes, problem, points[0][0], points[0][min(1, len(points[0]) - 1)])
         lines = []
-        for _, optimizer, path in paths:
+        # A path of many iterations would hide the others, so it is drawn below them.
+        below = sorted(range(len(paths)), key=lambda i: len(paths[i][2]), reverse=True)
+        for index, (_, optimizer, path) in enumerate(paths):
             variant = variants.setdefault(optimizer, 0)
             variants[optimizer] += 1
-            lines.append(_draw_path(axes, path, style_of(optimizer, variant).plot_options))
+            depth = 4.0 + below.index(index) / len(paths)
+            lines.append(_draw_path(axes, path, style_of(optimizer, variant).plot_options, depth))
         labels = [printable(label) for label, _, _ in paths]
         found = axes.legend(
             lines,
@@ -169,14 +172,14 @@ def plot_paths_on(
     return axes
 
 
-def _draw_path(axes: Axes, path: Floats, options: dict[str, Any]) -> Line2D:
+def _draw_path(axes: Axes, path: Floats, options: dict[str, Any], depth: float = 4.0) -> Line2D:
     """Draw iterates that lie in the picture, and return their line; a path of many has dots on its first part only."""
     drawn = path[: drawn_count(inside_of(axes, path))]
     size = float(np.clip(36.0 / np.sqrt(len(path)), 1.8, 5.0))
-    axes.plot(*drawn.T, color=PAPER, linewidth=3.2, zorder=4)
+    axes.plot(*drawn.T, color=PAPER, linewidth=3.2, zorder=depth)
     dots = [*range(min(len(drawn), _MOST_DOTS))]
     own = {"linewidth": 1.5, "markersize": size, "markevery": dots, "markeredgecolor": "none"}
-    (line,) = axes.plot(*drawn.T, **{**options, **own}, zorder=5)
+    (line,) = axes.plot(*drawn.T, **{**options, **own}, zorder=depth)
     return line
 
 

@@ -103,6 +103,8 @@ class PlotData:
         Put markers on the lines, at even distances.
     mark_every_point : bool
         Put a marker at every point instead.
+    labels : tuple of (float, float, float, str)
+        Texts, each centered so many points above a point: x, y, points, text.
     """
 
     x: Axis
@@ -115,6 +117,7 @@ class PlotData:
     shaded: tuple[Floats, Floats] | None = None
     show_markers: bool = True
     mark_every_point: bool = False
+    labels: tuple[tuple[float, float, float, str], ...] = ()
 
     @property
     def box(self) -> tuple[float, float, float, float]:

@@ -50,7 +50,7 @@ _MOMENTUM_TICKS = (0.0, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999)
 
 
 @dataclass(frozen=True)
-class _Scale:
+class Scale:
     """The positions of values on an axis, and how to set its ticks."""
 
     position: Callable[[Floats], Floats]
@@ -84,7 +84,7 @@ def plot_sensitivity_map(
     x, y = map_axes(cells)
     cells = cells.assign(ending=endings(cells))
     counts, ended = (_pivot(cells, x, y, column) for column in ("iterations", "ending"))
-    scales = _scale_of(counts.columns.to_numpy()), _scale_of(counts.index.to_numpy())
+    scales = scale_of(counts.columns.to_numpy()), scale_of(counts.index.to_numpy())
     borders = (
         _cell_borders(scales[0].position(counts.columns.to_numpy())),
         _cell_borders(scales[1].position(counts.index.to_numpy())),
@@ -162,7 +162,7 @@ def _draw_cells(axes: Axes, borders: tuple[Floats, Floats], counts: Floats, ende
     return axes.pcolormesh(*borders, counts, cmap=_COUNT_COLORS, norm=norm, rasterized=True)
 
 
-def _draw_best(axes: Axes, cells: pd.DataFrame, names: tuple[str, str], scales: tuple[_Scale, _Scale]) -> Line2D | None:
+def _draw_best(axes: Axes, cells: pd.DataFrame, names: tuple[str, str], scales: tuple[Scale, Scale]) -> Line2D | None:
     converged = cells[solved(cells)]
     if converged.empty:
         return None
@@ -175,7 +175,7 @@ def _draw_best(axes: Axes, cells: pd.DataFrame, names: tuple[str, str], scales: 
     )[0]  # fmt: skip
 
 
-def _draw_boundary(axes: Axes, edge: pd.DataFrame | None, y: str, scales: tuple[_Scale, _Scale]) -> Line2D | None:
+def _draw_boundary(axes: Axes, edge: pd.DataFrame | None, y: str, scales: tuple[Scale, Scale]) -> Line2D | None:
     if edge is None or edge.empty or y not in edge:
         return None
     place = str(edge["place"].iloc[0])
@@ -186,13 +186,13 @@ def _draw_boundary(axes: Axes, edge: pd.DataFrame | None, y: str, scales: tuple[
     )[0]  # fmt: skip
 
 
-def _scale_of(values: Floats) -> _Scale:
+def scale_of(values: Floats) -> Scale:
     """Return −log₁₀(1 − m) for values below 1 that come near it, log₁₀ for values that span a decade, else a linear scale."""
     if values.min() >= 0.0 and 0.5 < values.max() < 1.0:
-        return _Scale(lambda m: -np.log10(1.0 - m), set_momentum_ticks)
+        return Scale(lambda m: -np.log10(1.0 - m), set_momentum_ticks)
     if values.min() > 0.0 and values.max() >= 10.0 * values.min():
-        return _Scale(np.log10, _set_log_ticks)
-    return _Scale(np.asarray, lambda axis: None)
+        return Scale(np.log10, _set_log_ticks)
+    return Scale(np.asarray, lambda axis: None)
 
 
 def set_momentum_ticks(axis: Axis) -> None:

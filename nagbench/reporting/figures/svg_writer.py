@@ -37,7 +37,7 @@ def render_svg(plot: PlotData, prefix: str, *, title: str) -> str:
         Names the picture for screen readers.
     """
     parts = (*_shaded(plot), *_x_axis(plot, prefix), *_y_axis(plot, prefix), _frame(plot), *_reference(plot, prefix))
-    return svg_element((*parts, *_lines(plot, prefix)), plot.size, title)
+    return svg_element((*parts, *_lines(plot, prefix), *_labels(plot)), plot.size, title)
 
 
 def svg_element(parts: Iterable[str], size: tuple[float, float], title: str) -> str:
@@ -112,6 +112,15 @@ def _reference(plot: PlotData, prefix: str) -> Iterator[str]:
     yield f'<g id="{prefix}-tolerance"><path {line} stroke-dasharray="1 2"/></g>'
     font = f'font-size="8" fill="{themed_color(MUTED)}"'
     yield f'<g id="{prefix}-tolerance-name" {font}>{_text(left + 5, y - 4, name)}</g>'
+
+
+def _labels(plot: PlotData) -> Iterator[str]:
+    if plot.labels:
+        yield f'<g font-size="{_FONT_SIZE}" fill="{themed_color(MUTED)}" text-anchor="middle">'
+        for x, y, rise, text in plot.labels:
+            across, up = _project(plot, x, y)
+            yield _text(float(across), float(up) - rise, text)
+        yield "</g>"
 
 
 def _lines(plot: PlotData, prefix: str) -> Iterator[str]:

@@ -1,6 +1,8 @@
-"""Tuning: the best result after n trials with its sensitivity to chance, and every trial at its step size."""
+"""Tuning: the best result after n trials with its sensitivity to chance, and the trials at their step sizes."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,8 +25,12 @@ from nagbench.reporting.figures.style import (
 )
 
 _COLUMNS = 3
+# Trials that did not converge lie so many times above the highest that did.
+_ABOVE = 1.2
 _COUNTS = ["best", "low", "median", "high"]
 _SIZE = (331.2, 216.0)
+# Dots of a method nearer to another than this lie on it, in points; of more dots than the most, those that lie nearest go.
+_HIDDEN, _MOST_DOTS = 1.5, 150
 
 
 def trials_data(rows: pd.DataFrame, title: str, label: str, *, markers_only: bool) -> PlotData:
@@ -41,7 +47,7 @@ def trials_data(rows: pd.DataFrame, title: str, label: str, *, markers_only: boo
         Whether to draw markers without lines.
     """
     (left, right), (low, high) = _limits(rows["x"]), _limits(rows["y"])
-    top = high * 1.2 if markers_only else high
+    top = high * _ABOVE if markers_only else high
     lines = []
     for (method, optimizer), run in rows.groupby(["method", "optimizer"], sort=False):
         y = np.where(np.isfinite(run["y"]), run["y"].clip(low), top if markers_only else np.nan)
@@ -56,6 +62,30 @@ def trials_data(rows: pd.DataFrame, title: str, label: str, *, markers_only: boo
         title=", ".join([title, *rows["task"].iloc[:1]]),
         mark_every_point=markers_only,
     )
+
+
+def thin_dots(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of `trials_data` that are seen as dots: of those of a method at the same place, the least ``y``."""
+    (left, right), (low, high) = _limits(rows["x"]), _limits(rows["y"])
+    top = high * _ABOVE
+    heights = np.where(np.isfinite(rows["y"]), rows["y"].clip(low), top)
+    across = Axis("", "log", left, right, ()).project(rows["x"], 0.0, _SIZE[0])
+    up = Axis("", "log", low, top, ()).project(heights, 0.0, _SIZE[1])
+    places = rows.assign(across=across, up=up).sort_values("y", kind="stable")
+    kept = [_apart(run) for _, run in places.groupby("method", sort=False)]
+    found: pd.DataFrame = rows.loc[rows.index.isin(np.concatenate(kept))] if kept else rows
+    return found
+
+
+def _apart(run: pd.DataFrame) -> Any:
+    """Return the index of the first dot in each square of a grid, which is made coarser until few enough remain."""
+    side = _HIDDEN
+    while True:
+        squares = pd.DataFrame({"x": run["across"] // side, "y": run["up"] // side, "lost": np.isinf(run["y"])})
+        first = ~squares.duplicated()
+        if first.sum() <= _MOST_DOTS:
+            return run.index[first]
+        side *= 1.25
 
 
 def _limits(values: pd.Series) -> tuple[float, float]:

@@ -150,9 +150,8 @@ def _render_panel(panel: Panel) -> dict[str, Markup]:
     data = Markup("")
     if isinstance(drawing, PlotData):
         svg = render_svg(drawing, panel.id, title=panel.description)
-        data = embed_json(
-            {"axes": drawing.geometry, "along": panel.along, "series": panel.series, "tolerance": panel.level}
-        )
+        held = {"axes": drawing.geometry, "along": panel.along, "series": panel.series, "tolerance": panel.level}
+        data = embed_json(held if panel.trials is None else {"trials": panel.trials})
     elif isinstance(drawing, PathPicture):
         svg = render_path_svg(drawing, panel.id, panel.description)
     else:

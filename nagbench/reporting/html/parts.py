@@ -55,6 +55,10 @@ class Panel:
         Quantities that can stand on the horizontal axis, in units of each series' ``per``.
     level : float, optional
         The height of the line across.
+    cell : str
+        The key of the cell that is drawn, if it is one alone.
+    trials : dict, optional
+        The trials that are drawn as lines across parallel axes, which can be picked one by one.
     """
 
     id: str
@@ -68,6 +72,8 @@ class Panel:
     series: tuple[Mapping[str, Any], ...] = ()
     along: tuple[str, ...] = ()
     level: float | None = None
+    cell: str = ""
+    trials: Mapping[str, Any] | None = None
 
     def paper(self) -> MatplotlibFigure:
         """Return the drawing as a matplotlib figure, with its title and legend."""

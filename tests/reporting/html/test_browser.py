@@ -8,7 +8,7 @@ import json
 import math
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,43 +40,6 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> nagbench.Sweep:
 @pytest.fixture(scope="module")
 def file(sweep: nagbench.Sweep, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return sweep.report(tmp_path_factory.mktemp("page") / "report.html")
-
-
-@pytest.fixture(scope="module")
-def browser(needs_chromium: str) -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        # Containers have little /dev/shm.
-        settings = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-        opened = playwright.chromium.launch(executable_path=needs_chromium, args=settings)
-        yield opened
-        opened.close()
-
-
-@pytest.fixture
-def visit(browser: Any, file: Path) -> Iterator[Callable[..., Any]]:
-    """Opens the page, offline; at the end nothing may have been requested, logged or raised."""
-    contexts, faults = [], []
-
-    def go(target: Path | str = file, *, folded: bool = False, **options: Any) -> Any:
-        context = browser.new_context(offline=True, accept_downloads=True, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: faults.append(message.text))
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("dialog", lambda dialog: (faults.append(dialog.message), dialog.dismiss()))
-        page.on(
-            "request",
-            lambda request: None if request.url.startswith(("file:", "data:", "blob:")) else faults.append(request.url),
-        )
-        page.goto(target.as_uri() if isinstance(target, Path) else target)
-        if not folded:
-            page.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
-        return page
-
-    yield go
-    for context in contexts:
-        context.close()
-    assert faults == []
 
 
 def saved(page: Any, button: str) -> str:

@@ -7,11 +7,13 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from tunings import ONE_START
 
 import nagbench
 from nagbench.reporting.context import ReportContext, build_context
+from nagbench.reporting.figures.tuning import thin_dots
 from nagbench.reporting.html.page import build_sections, render_page
 from nagbench.reporting.html.parts import Figure, Section, Table
 
@@ -45,9 +47,37 @@ def test_every_trial_is_a_point_and_the_best_so_far_a_staircase(found: ReportCon
     )
     assert sorted(value for value in trials["y"] if value is not None) == sorted(counts.dropna())
     assert len(trials["x"]) == len(tightest) == 8
-    ends = dict(zip(best["x"], best["y"], strict=True))
     expected = np.minimum.accumulate(counts.fillna(np.inf).to_numpy())
-    assert [ends[float(n)] or np.inf for n in range(1, 9)] == expected.tolist()
+    # The staircase after n trials: its last corner up to there.
+    corners = list(zip(best["x"], best["y"], strict=True))
+    after = [[height for at, height in corners if at <= n][-1] for n in range(1, 9)]
+    assert [np.inf if height is None else height for height in after] == expected.tolist()
+
+
+def test_dots_that_hide_one_another_are_drawn_once_and_the_best_stays() -> None:
+    random = np.random.default_rng(3)
+    count = 3000
+    rows = pd.DataFrame(
+        {
+            "task": "p",
+            "method": random.choice(["m", "n"], count),
+            "optimizer": "nesterov",
+            "x": 10.0 ** random.uniform(-4, 1, count),
+            "y": np.where(random.random(count) < 0.3, np.inf, 10.0 ** random.uniform(1, 5, count)),
+        }
+    )
+    kept = thin_dots(rows)
+    assert kept.groupby("method").size().max() <= 150
+    assert not kept.duplicated().any()
+    for method, run in rows.groupby("method"):
+        # The best, and the ends of those that did not converge, are as far out as before, to the size of a few dots.
+        left = kept[kept["method"] == method]
+        assert left["y"].min() == run["y"].min()
+        lost, still = (np.log10(each.loc[np.isinf(each["y"]), "x"]) for each in (run, left))
+        assert still.min() - lost.min() < 0.6
+        assert lost.max() - still.max() < 0.6
+    few = rows.head(5).assign(x=[1e-4, 1e-3, 1e-2, 1e-1, 1.0])
+    assert thin_dots(few).equals(few)
 
 
 def test_the_table_names_hyperparameters_alone(found: ReportContext) -> None:

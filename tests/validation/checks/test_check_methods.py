@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from nagbench import Optimizer
+from nagbench.core.asking import ask_gradient
 from nagbench.optimizers.algorithm import Method
 from nagbench.optimizers.hyperparameters import Hyperparameter, fraction, step_size
 from nagbench.optimizers.registry import find_algorithm
 from nagbench.validation.checks import check_method
+from nagbench.validation.checks.methods import AlgorithmProbe, composite, theory
 
 STEP = step_size(0.01, tuning=(1e-2, 4.0), unit="1/L")
 MOMENTUM = fraction(0.9, tuning=(0.0, 0.999))
@@ -203,3 +205,41 @@ def test_values_that_are_given_are_the_ones_that_are_checked():
 def test_a_method_that_could_be_autonomous_is_told_so():
     told = findings(Optimizer(replace(sound().method, autonomous=False)))["autonomous"]
     assert (told.status, told.detail.partition(":")[2]) == ("passed", " stalls will not be detected")
+
+
+def stays_outside(k, oracle, gradient, iterate, query, slots, hyper):
+    ask_gradient(oracle, iterate, gradient)
+    for i in range(iterate.size):
+        iterate[i] -= hyper[0] * gradient[i]
+
+
+def plain_steps(k, gradient, iterate, query, slots, hyper):
+    for i in range(iterate.size):
+        iterate[i] -= hyper[0] * gradient[i]
+
+
+class TestComposite:
+    """Proximal steps on a quadratic in a box, also of a method that promises 1/k² and no more."""
+
+    @pytest.mark.parametrize(
+        ("name", "said"),
+        [("fista-monotone", "mapping of 1e-8"), ("ac-sa", "≤ L‖x₀ − x*‖²/(2k)"), ("pogm", "after k = 16383")],
+    )
+    def test_sound_methods_pass(self, name, said):
+        found = composite(AlgorithmProbe(Optimizer(find_algorithm(name)), 0))
+        assert (found.status, said in found.detail) == ("passed", True)
+
+    def test_one_that_takes_no_proximal_step_fails(self):
+        planted = replace(find_algorithm("ac-sa"), update=stays_outside, theory=None)
+        assert composite(AlgorithmProbe(Optimizer(planted), 0)).status == "failed"
+
+
+@pytest.mark.parametrize("name", ["silver-steps", "pogm"])
+def test_methods_that_promise_no_linear_rate_meet_the_bound_of_gradient_descent(name):
+    found = theory(AlgorithmProbe(Optimizer(find_algorithm(name)), 0))
+    assert (found.status, "≤ L‖x₀ − x*‖²/(2k)" in found.detail) == ("passed", True)
+
+
+def test_a_slow_step_is_not_excused():
+    slow = sound(hyperparameters={"step_size": STEP}, theory=lambda L, mu: {"step_size": 1e-6 / L}, update=plain_steps)
+    assert theory(AlgorithmProbe(slow, 0)).status == "failed"

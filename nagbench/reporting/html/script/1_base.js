@@ -48,7 +48,7 @@ const field = (value) => {
 };
 const csv = (head, rows) => [head, ...rows].map((row) => row.map(field).join(",") + "\n").join("");
 
-// What is chosen on the page; the address holds all of it, see 7_address.js.
+// What is chosen on the page; the address holds all of it, see 9_address.js.
 const hidden = { m: new Set(), p: new Set() };
 const chosen = { along: "0", x: "", y: "", theme: "", step: {}, sort: {}, find: {}, view: {}, fold: {}, large: new Set() };
 const isHidden = (element) => Boolean(element.closest(".off-m, .off-p, .off-f"));

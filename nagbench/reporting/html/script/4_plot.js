@@ -224,10 +224,12 @@ class Plot {
     this.tip.textContent = `${series.name}: ${label.replace(" (s)", "")} ${written}, ${this.data.axes.y.label} ${y === null ? "not finite" : formatValue(y)}`;
     const [width, height] = this.svg.getAttribute("viewBox").split(" ").slice(2).map(Number);
     const right = point.x > width / 2;
+    if (series.chosen) this.pickDot(series, index);
     this.tip.style.cssText = `${right ? `right:${100 - (100 * point.x) / width + 1.5}%` : `left:${(100 * point.x) / width + 1.5}%`};top:${(100 * point.y) / height}%`;
   }
 
   leave() {
+    if (this.cursor && this.data.series[this.cursor.series].chosen) unpick();
     this.cursor = null;
     one(".cursor", this.svg)?.remove();
     this.tip.textContent = "";

@@ -6,7 +6,7 @@ const inkOf = (text) => text.replace(/var\(--ink-[0-9a-f]+, *(#[0-9a-f]+)\)/g, "
 // A copy of a drawing without what only the page needs.
 const copyOf = (svg, x, y) => {
   const copy = svg.cloneNode(true);
-  all(".cursor, .zoom-box, .off-m, .off-p", copy).forEach((element) => element.remove());
+  all(".cursor, .picked, .zoom-box, .off-m, .off-p", copy).forEach((element) => element.remove());
   const [width, height] = sizeOf(svg);
   return fill(copy, { x, y, width, height });
 };

@@ -3,7 +3,7 @@ const boxesOf = (kind) => all(`.switches [data-kind=${kind}] input`);
 const namesOf = (kind) => new Map(boxesOf(kind).map((box) => [box.dataset.name, box.value]));
 const methodNumbers = namesOf("m");
 const problemNumbers = namesOf("p");
-const plots = new Map(all(".picture").filter((picture) => dataOf(picture)).map((picture) => [picture, new Plot(picture)]));
+const plots = new Map(all(".picture").filter((picture) => dataOf(picture)).map((picture) => [picture, new (dataOf(picture).trials ? Trials : Plot)(picture)]));
 
 const apply = () => {
   for (const kind of ["m", "p"]) {

@@ -34,6 +34,7 @@ _DATA = (
     "at_minimum",
     "rises",
     "overshoot",
+    "overshoot_to",
     "rate",
     "machine",
     "wall_time",

@@ -63,7 +63,8 @@ def _reason(row: Mapping[Any, Any]) -> str:
     end = f"{sign} = {number(row['residual'])}, tolerance {number(row['tolerance'])}"
     iteration = f"iteration {whole(row['iterations'])}"
     return {
-        ELSEWHERE: f"{end} at {iteration}, but f − f* = {number(row.get('suboptimality', math.nan))} there",
+        ELSEWHERE: f"met the tolerance ({end}) at {iteration}, but on a plateau, at a saddle or in another minimum: f − f* = "
+        f"{number(row.get('suboptimality', math.nan))} there",
         "budget": f"the budget of {whole(row['budget'])} iterations was used up at {end}",
         "diverged": f"not finite, or above 1e20 times its start, from {iteration} on",
         "stalled": f"the state repeats itself bit for bit from {iteration} on, at {end}",

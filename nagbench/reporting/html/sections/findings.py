@@ -64,7 +64,10 @@ def _reasons(question: Question) -> str:
     """Say why problems are undecided."""
     if not question.over_all:
         return str(question.row["reason"])
-    return "; ".join(f"{reason}: {count}" for reason, count in question.reasons.items())
+    # After the tally comes what holds for all problems together.
+    together = str(question.row["reason"]).partition("; ")[2]
+    each = [f"{reason}: {count}" for reason, count in question.reasons.items()]
+    return "; ".join(filter(None, [together, *each]))
 
 
 def _by_mode(context: ReportContext) -> list[Findings]:

@@ -95,6 +95,7 @@ def _panel(name: str, cell: Cell, picture: PathPicture, row: Mapping[Any, Any], 
         title=method,
         note=f"{settings}; {end}",
         method=context.methods[method],
+        cell=cell.key,
         description=f"Path of {method} ({settings}), {end}",
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pandas as pd
@@ -13,6 +13,7 @@ from nagbench.core.errors import one_line
 from nagbench.reporting.context import ReportContext, row_key
 from nagbench.reporting.html.parts import Column, Paragraph, Part, Section, Table, TableCell, TableRow
 from nagbench.reporting.html.sections.cells import count_cell
+from nagbench.reporting.html.sections.worst_cases import worst_case_parts
 
 _COLUMNS = (
     Column(name="problem"),
@@ -36,23 +37,27 @@ _MOST_ROWS = 400
 
 
 def section(context: ReportContext) -> Section | None:
-    """Return the table of typical runs; None if the plan is not known or theory says nothing about them."""
-    typical = context.typical
-    if typical.empty or "problem_spec" not in context.plan:
+    """Return the tables of theory and of certified worst cases; None if the plan is not known or there is neither."""
+    if context.typical.empty or "problem_spec" not in context.plan:
         return None
-    shown = context.ordered.merge(typical[["cell", "tolerance", "variant", "mode"]].head(_MOST_ROWS))
+    parts = (*_theory(context), *worst_case_parts(context))
+    return Section(id="theory", title="Theory and measurement", nav="Theory", parts=parts) if parts else None
+
+
+def _theory(context: ReportContext) -> Iterator[Part]:
+    """Yield the table of typical runs, unless theory says nothing about them."""
+    typical = context.typical
     try:
-        table = theory_table(shown, context.plan, context.recorded)
+        table = theory_table(typical[list(context.runs)].head(_MOST_ROWS), context.plan, context.recorded)
     except Exception as error:
         # A problem that cannot be loaded here, say because its module is missing, must not cost the page.
-        part: Part = Paragraph(text=f"Theory cannot be compared with these runs here: {one_line(error)}")
-    else:
-        table = table[table[_THEORY].notna().any(axis=1)]
-        missing = context.recorded.unavailable(context.plan)
-        if table.empty and not missing:
-            return None
-        part = Paragraph(text=f"Here the {missing}.") if table.empty else _table(table, context)
-    return Section(id="theory", title="Theory and measurement", nav="Theory", parts=(part,))
+        yield Paragraph(text=f"Theory cannot be compared with these runs here: {one_line(error)}")
+        return
+    table = table[table[_THEORY].notna().any(axis=1)]
+    if not table.empty:
+        yield _table(table, context)
+    elif missing := context.recorded.unavailable(context.plan):
+        yield Paragraph(text=f"Here the {missing}.")
 
 
 def _table(table: pd.DataFrame, context: ReportContext) -> Table:

@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from nagbench.analysis.formatting import number
-from nagbench.analysis.sensitivity import by_setting
-from nagbench.analysis.tuning import by_trials, importance
+from nagbench.analysis.sensitivity import settings_of
+from nagbench.analysis.tuning import by_trials, importance_of
 from nagbench.reporting.context import ReportContext
 from nagbench.reporting.figures.profiles import step_corners
-from nagbench.reporting.figures.tuning import trials_data
+from nagbench.reporting.figures.tuning import thin_dots, trials_data
 from nagbench.reporting.html.parts import Column, Figure, Panel, Paragraph, Part, Section, Table, TableCell, TableRow
 from nagbench.reporting.html.series import json_numbers, method_legend, method_series
 
@@ -29,15 +29,14 @@ def section(context: ReportContext) -> Section | None:
     tuned = context.ordered[context.ordered["mode"] == "tuned"]
     if tuned.empty or tuned["trial"].nunique() < _FEWEST_TRIALS:
         return None
+    settings = context.trials[context.trials["mode"] == "tuned"]
     shown = context.rows[context.rows["mode"] == "tuned"].drop_duplicates(_KEYS)
     names = shown.loc[shown["task"].isin(list(context.tasks)[:_MOST_TASKS]), [*_KEYS, "task", "method", "optimizer"]]
-    tuned = tuned.merge(names[_KEYS])
-    if tuned.empty:
+    settings = settings.merge(names, on=[*_KEYS, "optimizer"])
+    if settings.empty:
         return None
-    best, settings, shares = (
-        table.merge(names, on=[*_KEYS, "optimizer"])
-        for table in (by_trials(tuned), by_setting(tuned), importance(tuned))
-    )
+    best = by_trials(tuned.merge(names[_KEYS])).merge(names, on=[*_KEYS, "optimizer"])
+    shares = importance_of(settings, settings_of(tuned)).merge(names, on=[*_KEYS, "optimizer"])
     parts: list[Part] = [_table(shares, settings, context)]
     converged = [(str(task), rows) for task, rows in settings.groupby("task", sort=False) if _any_converged(rows)]
     if converged:
@@ -102,7 +101,7 @@ def _share_cell(share: float, chance: float) -> TableCell:
 
 
 def _figures(best: pd.DataFrame, settings: Mapping[str, pd.DataFrame], context: ReportContext) -> Iterator[Figure]:
-    """Yield what n trials would have found, and every trial at its step size, with a panel for each task."""
+    """Yield what n trials would have found, and the trials at their step sizes, with a panel for each task."""
     legend = method_legend(pd.concat(settings.values()), context)
     name, found = context.ids("tuning", "best"), []
     for task in settings:
@@ -119,23 +118,24 @@ def _figures(best: pd.DataFrame, settings: Mapping[str, pd.DataFrame], context: 
     name, found = context.ids("tuning", "steps"), []
     for task, rows in settings.items():
         dots = rows.assign(x=rows.get("step_size", math.nan), y=rows["count"])
-        found.append(_panel(name, task, dots[dots["x"] > 0], "step size", context, markers_only=True))
+        found.append(_panel(name, task, thin_dots(dots[dots["x"] > 0]), "step size", context, markers_only=True))
     yield Figure(
         id=name,
         css="curves",
         legend=legend,
         panels=tuple(found),
-        lead="Every trial by its step size, whatever its other hyperparameters are.",
+        lead="Trials by their step sizes, whatever their other hyperparameters are.",
         caption=(
             "Trials that did not converge are at the upper edge. An algorithm that is easy to tune has a wide range of good "
-            "step sizes. Medians over starts and seeds.",
+            "step sizes. Medians over starts and seeds. Of an algorithm’s trials that lie on one another, the best is drawn.",
         ),
     )
 
 
 def _steps(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the best after n trials as a step function, which changes at a trial and not between two."""
-    x, y = step_corners(rows["trials"].to_numpy(float), rows["best"].to_numpy(float), float(rows["trials"].max()))
+    """Return the best after n trials as a step function, with corners at the trials at which it changes."""
+    changed = rows[rows["best"] != rows["best"].shift()]
+    x, y = step_corners(changed["trials"].to_numpy(float), changed["best"].to_numpy(float), float(rows["trials"].max()))
     names = {name: rows[name].iloc[0] for name in ("task", "method", "optimizer")}
     return pd.DataFrame({"x": x, "y": y, **names})
 
@@ -143,7 +143,8 @@ def _steps(rows: pd.DataFrame) -> pd.DataFrame:
 def _panel(
     name: str, task: str, rows: pd.DataFrame, label: str, context: ReportContext, *, markers_only: bool
 ) -> Panel:
-    series = tuple(
+    known = _chosen(task, context) if markers_only else {}
+    series = (
         {**method_series(str(method), (), run["y"], context), "x": json_numbers(run["x"], 4)}
         for method, run in rows.groupby("method", sort=False)
     )
@@ -151,7 +152,19 @@ def _panel(
         id=context.ids(name, task),
         title=task,
         task=context.tasks.get(task),
-        series=series,
+        series=tuple(one | {"chosen": known[one["name"]]} if one["name"] in known else one for one in series),
         description=f"Iterations against {label} on {task}",
         draw=functools.partial(trials_data, rows, task, label, markers_only=markers_only),
     )
+
+
+def _chosen(task: str, context: ReportContext) -> Mapping[str, tuple[float, str]]:
+    """Return the step size and the cell of the selected trial of each method, whose curve is drawn."""
+    rows = context.typical
+    rows = rows[(rows["task"] == task) & (rows["mode"] == "tuned")]
+    steps = rows.get("step_size", pd.Series(math.nan, rows.index))
+    return {
+        str(method): (float(step), str(cell))
+        for method, step, cell in zip(rows["method"], steps, rows["cell"], strict=True)
+        if not pd.isna(step)
+    }

@@ -178,7 +178,7 @@ def _failed(rows: pd.DataFrame, *, many: bool) -> str:
 
 def _end(row: Mapping[Any, Any]) -> str:
     if row["ending"] == ELSEWHERE and not math.isnan(row["suboptimality"]):
-        return f"elsewhere, f − f* = {_short(row['suboptimality'])}"
+        return f"met the tolerance, f − f* = {_short(row['suboptimality'])}"
     return "out of budget" if row["ending"] == "budget" else str(row["ending"])
 
 
