@@ -39,9 +39,10 @@ from nagbench.experiments.storage.store import SCHEMA, Store, set_aside
 
 # Cells of a plan that are kept in memory; a longer plan is read back from the disk.
 _MOST_KEPT = 1_000_000
+# The bytes of a specification that is read.
+_LARGEST_SPEC = 2**26
 # Seconds after which a plan that grows is written anew, and at least so many times as long as writing it took.
 _PLAN_SECONDS, _PLAN_PART = 10.0, 20.0
-_LARGEST_SPEC = 2**26
 
 
 def results_folder(spec: Spec, out: str | Path | None) -> Path:

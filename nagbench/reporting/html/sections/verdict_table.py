@@ -136,7 +136,7 @@ def _rows(rows: pd.DataFrame, pairs: Sequence[_Pair], context: ReportContext) ->
         cells = (pair.cell(found.get(first["problem"])) for pair, found in zip(pairs, by_problem, strict=True))
         failed = _failed(of_task, many=many)
         # Somebody's results may have two problems of one name, and an optimizer on one of them alone.
-        led = ((labels.get((task, variant)), alone) for variant, alone in leaders.get(key, {}).items())
+        led = ((labels.get((task, variant), ""), alone) for variant, alone in leaders.get(key, {}).items())
         here = {label: alone for label, alone in led if label in set(of_task["method"])}
         yield TableRow(
             task=context.tasks[str(task)],
