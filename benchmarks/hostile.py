@@ -166,9 +166,10 @@ def table_hash(sweep):
 def nag(*words, most=None, **settings):
     """Run the command line in a process of its own, which with ``most`` may not write files of about more bytes.
 
-    The shell sets the limit: a fork that runs Python first is not safe in a process that has threads.
+    The shell sets the limit: a fork that runs Python first is not safe in a process that has threads. No bytecode is written
+    then, because Python keeps the part that fits.
     """
     command = [sys.executable, "-m", "nagbench", *map(str, words)]
     if most is not None:
-        command = ["sh", "-c", f'ulimit -f {most // 512}; exec "$@"', "sh", *command]
+        command = ["sh", "-c", f'export PYTHONDONTWRITEBYTECODE=1; ulimit -f {most // 512}; exec "$@"', "sh", *command]
     return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, **settings)

@@ -179,10 +179,10 @@ def test_a_pattern_imports_only_the_plugins_that_it_matches(install):
     with (
         pytest.warns(PluginWarning, match="'worse' of fake-plugin is left out: .*broken on purpose"),
         pytest.raises(
-            UsageError, match=r"no optimizer matches 'wors[*]' .*; worse is a plugin that cannot be imported"
+            UsageError, match=r"no optimizer matches 'worse[*]' .*; worse is a plugin that cannot be imported"
         ),
     ):
-        resolve_variants(["wors*"])
+        resolve_variants(["worse*"])
 
 
 def test_code_of_a_spec_includes_all_problems_of_its_suites(tmp_path):
