@@ -76,12 +76,13 @@ def test_forged_results_are_read_or_refused_in_one_line(undisturbed, copy, tmp_p
         assert "\n" not in str(error or "")
 
 
-def test_a_part_that_stands_for_more_rows_than_memory_holds_is_left_out(undisturbed, copy, monkeypatch):
-    """A few bytes of Parquet can stand for any number of equal rows."""
+def test_a_part_that_stands_for_more_rows_than_memory_holds_is_refused_and_kept(undisturbed, copy, monkeypatch):
+    """A few bytes of Parquet can stand for any number of equal rows; with more memory, the same part may be read."""
     import psutil
 
     free = psutil.virtual_memory()
     monkeypatch.setattr(psutil, "virtual_memory", lambda: free._replace(available=1000))
-    lines = []
-    assert Store(copy, lines.append).read("runs").empty
-    assert "left out" in lines[0]
+    before = sorted((copy / "runs").iterdir())
+    with pytest.raises(UsageError, match="rows do not fit into memory; nothing was changed"):
+        Store(copy).read("runs")
+    assert sorted((copy / "runs").iterdir()) == before
