@@ -49,9 +49,9 @@ def print_sweep(sweep: Sweep, shape: str) -> None:
 def _print_counts(sweep: Sweep) -> None:
     out, shown = stdout_console(), sweep.shown
     for line in headlines(sweep.verdicts, dict(zip(shown["variant"], shown["optimizer"], strict=True))):
-        out.print(line, style="bold", highlight=False, soft_wrap=True)
+        out.print(Text(visible(line), style="bold"), soft_wrap=True)
     rows = summary(shown, sweep.timings, winners_of(sweep.verdicts))
-    out.print(_title(sweep, int(rows["of"].max())), style="bold")
+    out.print(Text(visible(_title(sweep, int(rows["of"].max()))), style="bold"))
     wide = _one_column_per_method(rows)
     several = rows.groupby(["task", "mode"])["method"].nunique().max() > 1
     fits = out.measure(wide, options=out.options.update(max_width=_UNLIMITED)).maximum <= out.width
@@ -59,7 +59,7 @@ def _print_counts(sweep: Sweep) -> None:
     if legend := _legend(rows, "row" if fits else "problem and mode", several=bool(several), grid=bool(fits)):
         out.print(legend, style="dim")
     for line in describe_rounding(shown, sweep.scores):
-        out.print(f"rounding errors in the start change the count: {line}", style="dim", highlight=False)
+        out.print(Text(visible(f"rounding errors in the start change the count: {line}"), style="dim"))
 
 
 def _legend(rows: pd.DataFrame, group: str, *, several: bool, grid: bool) -> str:
@@ -98,7 +98,9 @@ def _one_column_per_method(rows: pd.DataFrame) -> Table:
     for (task, mode), group in rows.groupby(["task", "mode"], sort=False):
         by_method = {row["method"]: row for row in group.to_dict("records")}
         grid.add_row(
-            Text(visible(str(task))), visible(str(mode)), *(_count_text(by_method.get(method)) for method in methods)
+            Text(visible(str(task))),
+            Text(visible(str(mode))),
+            *(_count_text(by_method.get(method)) for method in methods),
         )
     return grid
 
@@ -110,7 +112,7 @@ def _one_row_per_method(rows: pd.DataFrame) -> Table:
     for (task, mode), group in rows.groupby(["task", "mode"], sort=False):
         for row in group.sort_values("place", kind="stable").to_dict("records"):
             grid.add_row(
-                Text(visible(str(task))), visible(str(mode)), Text(visible(str(row["method"]))), _count_text(row)
+                Text(visible(str(task))), Text(visible(str(mode))), Text(visible(str(row["method"]))), _count_text(row)
             )
     return grid
 
@@ -144,7 +146,7 @@ def _print_times(sweep: Sweep) -> None:
     print_table(table)
     machine = "".join(f" on machine {visible(str(name))}" for name in machines)
     note = f"; {_DISTURBED}" if disturbed.any() else ""
-    stdout_console().print(f"one iteration{machine}; {_FOOTNOTE_OF_TIMES}{note}", style="dim")
+    stdout_console().print(Text(f"one iteration{machine}; {_FOOTNOTE_OF_TIMES}{note}", style="dim"))
 
 
 def _time_text(seconds: float, disturbed: bool) -> str:
