@@ -58,6 +58,18 @@ class AlgorithmProbe:
             found.append(arrays["iterate"].copy())
         return np.array(found)
 
+    def points(self, values: Mapping[str, float] | None = None) -> Floats:
+        """Return the iterates after each step, with the query points of a method that looks ahead.
+
+        The gradients are given, so what changes the query point alone shows there alone.
+        """
+        arrays, found = self.arrays(values), []
+        names = ("iterate", "y") if self.method.look_ahead else ("iterate",)
+        for k in range(STEPS):
+            self.step(k, arrays)
+            found.append(np.concatenate([arrays[name] for name in names]))
+        return np.array(found)
+
     def states(self, steps: int = STEPS) -> list[dict[str, Floats]]:
         """Return copies of the arrays before every step."""
         arrays, found = self.arrays(), []

@@ -16,13 +16,13 @@ from nagbench.validation.checks.findings import Finding, failed, passed
 def use(probe: AlgorithmProbe) -> Finding:
     """Check that every hyperparameter makes a difference, and that no undeclared one is read."""
     try:
-        before = probe.iterates()
+        before = probe.points()
     except IndexError as error:
         return failed(f"the update reads beyond its hyperparameters or its {probe.method.slots} slots: {error}")
     idle = []
     for name, hyper in probe.method.hyperparameters.items():
         others = other_values(probe, name, hyper)
-        if others and all(np.array_equal(before, probe.iterates(values={name: value})) for value in others):
+        if others and all(np.array_equal(before, probe.points(values={name: value})) for value in others):
             tried = ", ".join(map(hyper.text, others))
             idle.append(f"{name} makes no difference to {STEPS} iterations (tried {tried})")
     if idle:
@@ -34,7 +34,7 @@ def _check_requests(probe: AlgorithmProbe, before: Floats) -> Finding | None:
     """Return the failure of a method that requests f or the next momentum without using it, else None."""
     if probe.method.observe is not None:
         values, probe.values = probe.values, [3.0 - 0.2 * k for k in range(STEPS)]
-        after, probe.values = probe.iterates(), values
+        after, probe.values = probe.points(), values
         if np.array_equal(before, after):
             return failed(f"observe is declared, but f makes no difference to {STEPS} iterations")
     if probe.method.next_momentum:
