@@ -8,6 +8,15 @@ import pytest
 import nagbench
 from nagbench import UsageError
 from nagbench.core.arguments import array, real_numbers
+from nagbench.problems.adapters._jax import load_jax
+
+
+@pytest.fixture(autouse=True)
+def with_jax():
+    """Functions are called in another way where JAX is loaded."""
+    pytest.importorskip("jax")
+    load_jax()
+
 
 NO_NUMBERS = [
     np.array([1, 2], "M8[s]"), np.array([1, 2], "m8[s]"), ["1", "2"], np.array(["1", "2"]), [True, False], [True, 2.0],

@@ -260,7 +260,8 @@ def _as_given(function: Function) -> Function:
         with double_precision():
             returned = function(x)
             # What a tuple means is said where it is used.
-            return returned if isinstance(returned, tuple) else np.asarray(returned)
+            # Only JAX's own arrays are converted here: NumPy would drop the mask of one of its own.
+            return np.asarray(returned) if isinstance(returned, sys.modules["jax"].Array) else returned
 
     return call
 

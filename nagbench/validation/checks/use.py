@@ -66,7 +66,8 @@ def _candidates(hyper: Hyperparameter, given: float) -> list[float]:
     if hyper.choices:
         return [float(at) for at in range(len(hyper.choices))]
     if hyper.tuning is not None:
-        return [hyper.value_at(share) for share in (0.25, 0.5, 0.75)]
+        # Nearly the low end too: a schedule may cap a momentum below all others for longer than the iterations here.
+        return [hyper.value_at(share) for share in (0.05, 0.25, 0.5, 0.75)]
     least, size = max(hyper.low_bound, 0.0), 0.0 if math.isnan(given) else abs(given)
     most = hyper.high_bound if math.isfinite(hyper.high_bound) else 1.0 if 0.0 < size < 1.0 else 10.0 * size + 1.0
     tried = [least + share * (most - least) for share in (0.25, 0.5, 0.75)]

@@ -175,7 +175,7 @@ class TestMistakes:
         [
             (["rprob"], "did you mean 'rprop'"),
             (["adam", "--scenario", "constant"], "--scenario cannot be used with --atlas"),
-            (["adam", "--against", "nowhere.json"], "nowhere.json cannot be read"),
+            (["adam", "--against", "nowhere.json"], "nowhere.json: there is no such file"),
         ],
     )
     def test_they_are_one_line(self, words, said):
