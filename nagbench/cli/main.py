@@ -199,7 +199,8 @@ def _stop(reason: str) -> NoReturn:
     """Print the reason and end the process at once: all results are stored, and a regular shutdown could hang."""
     ignore_signals()
     # Only a sweep stores what it has done so far.
-    kept = "; finished work is kept, and the same command resumes the sweep" if "sweep" in sys.argv[1:2] else ""
+    stores = "sweep" in sys.argv[1:2] and "--dry-run" not in sys.argv
+    kept = "; finished work is kept, and the same command resumes the sweep" if stores else ""
     with contextlib.suppress(OSError, ValueError):
         print_message(f"{reason}{kept}")
         sys.stdout.flush()

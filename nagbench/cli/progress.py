@@ -48,7 +48,7 @@ def _short(count: int) -> str:
 
 
 class ProgressBar(Progress):
-    """A bar per stage, with the time left and the statuses of the cells; without a terminal, a line a minute.
+    """A bar per stage, with the time left and the statuses of the cells; without a terminal, one line per minute.
 
     Parameters
     ----------

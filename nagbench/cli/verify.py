@@ -119,10 +119,10 @@ def command(
         print_note(f"certificate: {outputs.out}")
     if outputs.plot is not None:
         save_figure(certificate.plot(), outputs.plot)
-    return _say_what_differs(certificate) if outputs.equal else 0
+    return _report_differences(certificate) if outputs.equal else 0
 
 
-def _say_what_differs(certificate: Certificate) -> int:
+def _report_differences(certificate: Certificate) -> int:
     """Name the pairs that differ by more than rounding, and return the exit code."""
     different = certificate.pairs[certificate.pairs["verdict"] == "different"]
     for row in different.to_dict("records"):

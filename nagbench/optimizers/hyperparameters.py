@@ -62,6 +62,9 @@ class Hyperparameter:
     optional: bool = False
 
     def __post_init__(self) -> None:
+        if self.choices and self.default == self.default:
+            # A default is written as values are: as one of the choices, or its position.
+            object.__setattr__(self, "default", self._position("Hyperparameter", "default", self.default))
         if self.tuning is not None and self.scale in ("log", "log-complement"):
             low, high = ((1.0 - p) if self.scale == "log-complement" else p for p in self.tuning)
             if not (min(low, high) > 0.0 and max(low, high) < math.inf):

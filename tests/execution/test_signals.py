@@ -174,3 +174,15 @@ def test_a_signal_that_is_to_be_ignored_is_ignored():
     )
     words = ["sh", "-c", 'trap "" HUP; exec "$0" -c "$1"', sys.executable, code]
     assert subprocess.run(words, capture_output=True, text=True, timeout=600).stdout == "on\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "kept"), [("sweep -p bowl", True), ("sweep --dry-run", False), ("run bowl nesterov", False)]
+)
+def test_only_what_stores_results_says_that_they_are_kept(words, kept):
+    code = (
+        "import sys; from nagbench.cli import main; sys.argv = ['nagbench', *sys.argv[1:]]; main._stop('interrupted')"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *words.split()], capture_output=True, text=True, timeout=600)
+    assert done.stderr.startswith("nagbench: interrupted")
+    assert ("finished work is kept" in done.stderr) == kept

@@ -125,6 +125,13 @@ class TestVersions:
         assert said in done.stderr
 
 
+def test_an_optimizer_that_an_installed_package_lacks_is_found_before_any_download():
+    nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0", "PIP_CONFIG_FILE": "/dev/null"}
+    done = nag("bisect", "optax", "0.2.7", "0.2.8", "-o", "optax:nosuch", "--dry-run", env=nowhere)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "optax has no 'nosuch'" in done.stderr
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("what", "said"), [("trajectory", "different from step 1 on"), ("count", "iterations")])
 def test_a_package_of_six_versions(index, what, said):
