@@ -24,7 +24,8 @@ import numpy as np  # noqa: E402
 import nagbench  # noqa: E402
 from benchmarks.plain import plain_of  # noqa: E402
 from nagbench.engine.backends import NUMBA  # noqa: E402
-from nagbench.engine.batch_run import BatchRun, LoadedBatch  # noqa: E402
+from nagbench.engine.batch_run import BatchRun  # noqa: E402
+from nagbench.engine.loaded_batch import LoadedBatch  # noqa: E402
 from nagbench.engine.single_run import make_cell  # noqa: E402
 from nagbench.problems.evaluation import evaluator, problem_data  # noqa: E402
 from nagbench.problems.problem import Problem  # noqa: E402

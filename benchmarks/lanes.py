@@ -21,9 +21,10 @@ import numpy as np
 import nagbench
 from nagbench.core.canonical import canonical
 from nagbench.engine import runner
-from nagbench.engine.batch_run import BatchRun, LoadedBatch
+from nagbench.engine.batch_run import BatchRun
 from nagbench.engine.batches import Batch
 from nagbench.engine.lanes.run import MOST_COORDINATES
+from nagbench.engine.loaded_batch import LoadedBatch
 from nagbench.engine.records import Cell
 from nagbench.optimizers.registry import find_algorithm
 from nagbench.problems.problem import Problem

@@ -26,7 +26,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 import nagbench
-from nagbench.engine.batch_run import BatchRun, LoadedBatch
+from nagbench.engine.batch_run import BatchRun
+from nagbench.engine.loaded_batch import LoadedBatch
 from nagbench.engine.runner import count, replay
 from nagbench.engine.single_run import make_cell
 from nagbench.problems.families._feature_sign import minimize_quadratic_l1

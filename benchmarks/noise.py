@@ -21,7 +21,8 @@ import nagbench
 from benchmarks.hostile import ONE_TUNING
 from nagbench.analysis.compare import Rules, time_changes
 from nagbench.analysis.matching import matched, timed_pairs
-from nagbench.engine.batch_run import BatchRun, load_batch
+from nagbench.engine.batch_run import BatchRun
+from nagbench.engine.loaded_batch import load_batch
 from nagbench.engine.runner import point_digest, replay
 from nagbench.engine.timing import Task, time_tasks
 from nagbench.experiments.plan import planned_cells

@@ -15,7 +15,8 @@ _MODULES = {
     "api.certificates": ("Certificate", "verify"),
     "api.comparisons": ("compare",),
     "api.runs": ("Run", "run"),
-    "api.sweeps": ("Sweep", "load", "merge", "sweep"),
+    "api.sweep_tables": ("Sweep",),
+    "api.sweeps": ("load", "merge", "sweep"),
     "core.errors": ("UsageError",),
     "core.kernels": ("jitable",),
     "engine.records": ("Cell",),
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
     from nagbench.api.certificates import Certificate, verify
     from nagbench.api.comparisons import compare
     from nagbench.api.runs import Run, run
-    from nagbench.api.sweeps import Sweep, load, merge, sweep
+    from nagbench.api.sweep_tables import Sweep
+    from nagbench.api.sweeps import load, merge, sweep
     from nagbench.core.errors import UsageError
     from nagbench.core.kernels import jitable
     from nagbench.engine.records import Cell

@@ -8,7 +8,8 @@ import nagbench
 from benchmarks.peers.cases import Case, Floats
 from benchmarks.peers.measure import Peer
 from nagbench.engine import loop
-from nagbench.engine.batch_run import BatchRun, LoadedBatch
+from nagbench.engine.batch_run import BatchRun
+from nagbench.engine.loaded_batch import LoadedBatch
 from nagbench.engine.single_run import make_cell
 
 _UNREACHABLE = 1e-300

@@ -12,7 +12,7 @@ from nagbench.cli.options import FORMAT_OPTION, Verb
 from nagbench.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from nagbench.api.sweeps import Sweep
+    from nagbench.api.sweep_tables import Sweep
     from nagbench.validation.certify import WorstCase
 
 

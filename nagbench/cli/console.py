@@ -133,7 +133,11 @@ def spreadsheet(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table whose texts, names of columns among them, no spreadsheet runs as formulas; see `not_a_formula`."""
     made = table.rename(columns=lambda name: not_a_formula(str(name)))
     for name in made.select_dtypes(exclude=["number", "bool"]):
-        made[name] = made[name].map(lambda value: not_a_formula(value) if isinstance(value, str) else value)
+        # Long tables repeat a few texts.
+        guarded = {value: not_a_formula(value) for value in made[name].unique() if isinstance(value, str)}
+        changed = {value: text for value, text in guarded.items() if text != value}
+        if changed:
+            made[name] = made[name].map(lambda value, changed=changed: changed.get(value, value))
     return made
 
 

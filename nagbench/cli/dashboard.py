@@ -12,7 +12,7 @@ from nagbench.cli.options import PATH, Verb, record_options
 from nagbench.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from nagbench.api.sweeps import Sweep
+    from nagbench.api.sweep_tables import Sweep
     from nagbench.reporting.dashboard.asv_results import AsvResults
     from nagbench.reporting.dashboard.checkout import Checkout
 

@@ -10,7 +10,8 @@ import pandas as pd
 from nagbench.analysis.formatting import listed
 from nagbench.analysis.profiles import work
 from nagbench.analysis.summary import MODES
-from nagbench.api.sweeps import Sweep, load
+from nagbench.api.sweep_tables import Sweep
+from nagbench.api.sweeps import load
 from nagbench.cli.console import print_message
 from nagbench.cli.options import WorkOptions
 from nagbench.core.errors import UsageError, unknown_name

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from nagbench.optimizers.algorithm import Method
-    from nagbench.problems.problem import Floats, Problem
+    from nagbench.problems.problem import Floats, Ints, Problem
 
 # The table of step sizes shows evenly spread rows, at most this many.
 _ROWS = 12
@@ -103,7 +103,7 @@ def _map(
     method, values, fixed = _parse_axes(objective, optimizer, axes, grid)
     cells = scan(objective, method, cross_axes(values, fixed), jobs=jobs, **cell._asdict())
     failed = cells[cells["status"] == "error"]
-    limit = None if len(failed) == len(cells) else _stability_limit(objective, method, values, fixed)
+    limit = None if len(failed) == len(cells) else _stability_limit(objective, method, values, fixed, outputs)
     _write_outputs(cells, limit, outputs, all_failed=len(failed) == len(cells))
     for text in failed["error"].head(1):
         print_message(f"error: {len(failed)} of {len(cells)} cells: {text}")
@@ -130,13 +130,23 @@ def _parse_axes(
 
 
 def _stability_limit(
-    problem: Problem, method: Method, values: Mapping[str, Floats], fixed: Mapping[str, float]
+    problem: Problem, method: Method, values: Mapping[str, Floats], fixed: Mapping[str, float], outputs: OutputOptions
 ) -> pd.DataFrame | None:
-    """Return the largest stable step sizes by theory; None if the step size is not on one of the axes."""
+    """Return the largest stable step sizes by theory, where they are shown; None if the step size is on neither axis."""
     from nagbench.analysis.theory import boundary
 
     others = [name for name in values if name != "step_size"]
-    return boundary(problem, method, others[0], values[others[0]], dict(fixed)) if len(others) == 1 else None
+    if len(others) != 1 or (outputs.shape != "table" and outputs.plot is None):
+        return None
+    at = values[others[0]]
+    return boundary(problem, method, others[0], at if outputs.plot else at[_shown_rows(len(at))], dict(fixed))
+
+
+def _shown_rows(rows: int) -> Ints:
+    """Return which rows of a long table are printed: the first, the last, and some between them."""
+    import numpy as np
+
+    return np.unique(np.linspace(0, rows - 1, _ROWS).round().astype(np.int64))
 
 
 def _write_outputs(
@@ -163,8 +173,6 @@ def _write_csv(table: pd.DataFrame, file: Path) -> None:
 
 def _print_summary(cells: pd.DataFrame, limit: pd.DataFrame | None) -> None:
     """Print the best setting, and the usable step sizes at values of the other hyperparameter."""
-    import numpy as np
-
     from nagbench.analysis.sensitivity import best_settings, usable_steps
 
     print_table(best_settings(cells).drop(columns=["oracle", "variant", "mode"]))
@@ -177,4 +185,4 @@ def _print_summary(cells: pd.DataFrame, limit: pd.DataFrame | None) -> None:
         place = str(limit["place"].iloc[0])
         label = "stable_up_to" if place == "everywhere" else f"stable_up_to (L at the {place})"
         widths = widths.merge(limit.drop(columns="place").rename(columns={"step_size": label}), how="left")
-    print_table(widths.iloc[np.unique(np.linspace(0, len(widths) - 1, _ROWS).round().astype(int))])
+    print_table(widths.iloc[_shown_rows(len(widths))])

@@ -29,7 +29,7 @@ from nagbench.cli.options import (
 from nagbench.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from nagbench.api.sweeps import Sweep
+    from nagbench.api.sweep_tables import Sweep
     from nagbench.experiments.plan import Plan
     from nagbench.experiments.specification import Spec
     from nagbench.experiments.stages import Progress

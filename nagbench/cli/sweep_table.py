@@ -15,7 +15,7 @@ from nagbench.analysis.rounding import describe_rounding
 from nagbench.analysis.summary import describe_end, summary
 from nagbench.analysis.times import per_iteration
 from nagbench.analysis.verdicts import winners_of
-from nagbench.api.sweeps import Sweep
+from nagbench.api.sweep_tables import Sweep
 from nagbench.cli.console import print_table, stdout_console
 from nagbench.core.visible import visible
 from nagbench.experiments.minima import ELSEWHERE

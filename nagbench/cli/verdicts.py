@@ -15,7 +15,7 @@ from nagbench.core.errors import UsageError, unknown_name
 if TYPE_CHECKING:
     import pandas as pd
 
-    from nagbench.api.sweeps import Sweep
+    from nagbench.api.sweep_tables import Sweep
 
 
 @click.command("verdicts", cls=Verb)

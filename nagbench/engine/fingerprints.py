@@ -13,7 +13,7 @@ import numpy as np
 from nagbench.core import asking as core_asking
 from nagbench.core import compilation, entries, here, kernels, provenance
 from nagbench.core.remote import REMOTE_LOADER, RemoteLoader, UserCode, remote_call
-from nagbench.engine import asking, backends, batch_run, fused, loop, oracles, runner, self_driven
+from nagbench.engine import asking, backends, batch_run, fused, loaded_batch, loop, oracles, runner, self_driven
 from nagbench.engine.lookup import code_of, forget_problems, problem_of, user_code_of
 from nagbench.optimizers import algorithm, schedules
 from nagbench.optimizers.algorithm import Method
@@ -30,6 +30,7 @@ _SHARED = (
     entries,
     fused,
     kernels,
+    loaded_batch,
     loop,
     oracles,
     runner,

@@ -16,7 +16,8 @@ from nagbench.core.errors import one_line, truncate
 from nagbench.core.remote import Pulse
 from nagbench.engine import loop
 from nagbench.engine.backends import NUMBA
-from nagbench.engine.batch_run import BatchRun, LoadedBatch
+from nagbench.engine.batch_run import BatchRun
+from nagbench.engine.loaded_batch import LoadedBatch
 from nagbench.problems.problem import Floats
 
 # Seconds of a slice of a count or replay: between slices, signals are handled and timeouts are looked at.

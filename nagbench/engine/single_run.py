@@ -12,8 +12,9 @@ from nagbench.core.canonical import canonical
 from nagbench.core.errors import UsageError
 from nagbench.core.measures import Measure, default_measure
 from nagbench.core.remote import Pulse, remote_call
-from nagbench.engine.batch_run import BatchRun, LoadedBatch
+from nagbench.engine.batch_run import BatchRun
 from nagbench.engine.cell_checks import check_blocks, check_cell
+from nagbench.engine.loaded_batch import LoadedBatch
 from nagbench.engine.lookup import choose_engine
 from nagbench.engine.oracles import default_every, parse_oracle
 from nagbench.engine.records import STATUSES, UNREACHABLE, Cell, Run

@@ -18,7 +18,8 @@ from nagbench.core.environment import machine_facts, one_core
 from nagbench.core.errors import one_line, truncate
 from nagbench.core.messages import message_type, register
 from nagbench.core.remote import Pulse, UserCode, remote_call
-from nagbench.engine.batch_run import BatchRun, load_batch
+from nagbench.engine.batch_run import BatchRun
+from nagbench.engine.loaded_batch import load_batch
 from nagbench.engine.lookup import user_code_of_cell
 from nagbench.engine.records import Cell
 from nagbench.engine.runner import point_digest, replay

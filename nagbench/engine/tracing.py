@@ -13,7 +13,7 @@ from nagbench.core.errors import UsageError
 from nagbench.core.messages import message_type
 from nagbench.core.remote import Pulse, remote_call
 from nagbench.engine import loop
-from nagbench.engine.batch_run import LoadedBatch, load_batch
+from nagbench.engine.loaded_batch import LoadedBatch, load_batch
 from nagbench.engine.lookup import problem_of, user_code_of_cell
 from nagbench.engine.records import Cell
 from nagbench.engine.runner import count

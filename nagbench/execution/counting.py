@@ -15,9 +15,9 @@ from nagbench.core.errors import UsageError, plain
 from nagbench.core.keys import keys_to_text
 from nagbench.core.messages import register
 from nagbench.core.remote import Pulse
-from nagbench.engine.batch_run import load_batch, may_count_in_lanes
 from nagbench.engine.batches import Batch
 from nagbench.engine.fingerprints import fingerprint_of
+from nagbench.engine.loaded_batch import load_batch, may_count_in_lanes
 from nagbench.engine.loop import CONVERGED
 from nagbench.engine.records import STATUSES
 from nagbench.engine.runner import NO_WATCHDOG, Counts, Watchdog, count, failed_counts

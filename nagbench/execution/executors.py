@@ -15,8 +15,8 @@ import pyarrow as pa
 from nagbench.core.arguments import listed, number, refuse, text, whole
 from nagbench.core.errors import UsageError, unknown_name
 from nagbench.core.remote import Pulse
-from nagbench.engine.batch_run import load_batch
 from nagbench.engine.batches import Batch, split_batch
+from nagbench.engine.loaded_batch import load_batch
 from nagbench.engine.lookup import user_code_of
 from nagbench.engine.records import Cell
 from nagbench.execution.counting import count_in_chunks, failure_table

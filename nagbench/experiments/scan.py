@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from nagbench.core.canonical import canonical
 from nagbench.core.errors import UsageError, check_number, unknown_name
 from nagbench.core.measures import default_measure
 from nagbench.core.remote import Pulse
-from nagbench.engine.batches import batch_of, split_batch
+from nagbench.engine.batches import Batch, split_batch
 from nagbench.engine.cell_checks import check_cell
 from nagbench.engine.oracles import default_every, parse_oracle
 from nagbench.engine.records import Cell
@@ -25,6 +24,7 @@ from nagbench.execution.executors import Execution, count_batches
 from nagbench.experiments.minima import Minima, with_minima
 from nagbench.optimizers import schedules
 from nagbench.optimizers.algorithm import Method, Optimizer, form_for
+from nagbench.optimizers.given import rename_hyperparameters
 from nagbench.optimizers.hyperparameters import Hyperparameter
 from nagbench.problems.curvature import step_size_unit
 from nagbench.problems.problem import Floats, Problem
@@ -37,7 +37,7 @@ _BUDGET = 10_000
 def scan(
     problem: Problem,
     method: Method,
-    hyperparameters: Iterable[Mapping[str, Any]],
+    hyperparameters: Mapping[str, Any],
     *,
     jobs: int | None = 1,
     pulse: Pulse = lambda: None,
@@ -50,7 +50,8 @@ def scan(
     problem, method
         What is counted.
     hyperparameters
-        Hyperparameters by name (`cross_axes` makes those of a grid); those that are not given take their defaults.
+        Hyperparameters by name, each an array of shape (m,) with a value for each setting, or one value for all of them
+        (`cross_axes` makes those of a grid). Those that are not given take their defaults.
     jobs
         The number of processes; None for one a core, where that pays.
     pulse
@@ -75,13 +76,13 @@ def scan(
     --------
     >>> import nagbench
     >>> from nagbench.optimizers.registry import find_algorithm
-    >>> settings = cross_axes({"step_size": np.array([0.1, 0.5])})
-    >>> scan(nagbench.problem("bowl"), find_algorithm("gradient-descent"), settings)["iterations"].tolist()
+    >>> steps = np.array([0.1, 0.5])
+    >>> scan(nagbench.problem("bowl"), find_algorithm("gradient-descent"), {"step_size": steps})["iterations"].tolist()
     [62, 1]
     """
-    cells = _cells(problem, method, hyperparameters, RunSettings(**{"budget": _BUDGET, **settings}))
+    cells = _batch(problem, method, hyperparameters, RunSettings(**{"budget": _BUDGET, **settings}))
     most = len(cells) if jobs == 1 else -(-len(cells) // (_BATCHES_PER_JOB * (jobs or os.cpu_count() or 1)))
-    work = split_batch(batch_of(cells, list(method.hyperparameters)), most)
+    work = split_batch(cells, most)
     found: pd.DataFrame = pa.concat_tables(count_batches(work, Execution(jobs), pulse)).to_pandas()
     # Equal values on an axis make equal cells, which are counted once or twice, with one outcome.
     outcomes = found.drop(columns=["fingerprint", "digest"]).drop_duplicates("cell")
@@ -91,16 +92,60 @@ def scan(
     return with_minima(runs, minima.facts)
 
 
-def _cells(
-    problem: Problem, method: Method, hyperparameters: Iterable[Mapping[str, Any]], settings: RunSettings
-) -> list[Cell]:
-    """Return the cells of a scan. Raises UsageError if they cannot be counted together."""
-    asked = parse_oracle(settings.oracle)
+def _batch(problem: Problem, method: Method, hyperparameters: Mapping[str, Any], settings: RunSettings) -> Batch:
+    """Return the cells of a scan as columns. Raises UsageError if they cannot be counted together."""
     form_for(method, problem)
-    template = Cell(
+    columns, first = _columns(method, rename_hyperparameters(method, hyperparameters))
+    template = _template(problem, first, settings)
+    check_cell(template, problem)
+    size = len(next(iter(columns.values()), [0]))
+    values = [columns.get(name, np.full(size, first.hyperparameters[name])) for name in method.hyperparameters]
+    return Batch(
+        template,
+        tuple(method.hyperparameters),
+        np.ascontiguousarray(np.transpose(values)).reshape(size, len(values)),
+        np.zeros(size, np.int64),
+        np.full(size, settings.seed, np.int64),
+        schedules.extract_schedules(first.hyperparameters),
+    )
+
+
+def _columns(method: Method, given: Mapping[str, Any]) -> tuple[dict[str, Floats], Optimizer]:
+    """Return the checked columns of the hyperparameters that vary, and the optimizer of the first setting."""
+    varied = {name: np.asarray(values) for name, values in given.items() if np.ndim(values) == 1}
+    sizes = {values.size for values in varied.values()}
+    if len(sizes) > 1:
+        raise UsageError("the hyperparameters of a scan must have the same number of values")
+    if 0 in sizes:
+        raise UsageError("a scan needs at least one setting")
+    settings = ({**given, **dict(zip(varied, row, strict=True))} for row in _rows(varied))
+    first = Optimizer(method, next(settings))
+    if any(name not in method.hyperparameters for name in varied):
+        raise UsageError("all settings of a scan must have the same schedule")
+    columns = {}
+    for name, values in varied.items():
+        # Of the values of an axis each one occurs often, and is checked once.
+        unique, places = np.unique(values, return_inverse=True)
+        check = method.hyperparameters[name].check
+        columns[name] = np.array([check(method.name, name, value) for value in unique.tolist()])[places]
+    if method.refuses is not None:
+        # It judges the values of one setting together.
+        for setting in settings:
+            Optimizer(method, setting)
+    return columns, first
+
+
+def _rows(columns: Mapping[str, NDArray[Any]]) -> Iterator[tuple[Any, ...]]:
+    """Yield the values of each setting; one empty row if nothing varies."""
+    return zip(*(values.tolist() for values in columns.values()), strict=True) if columns else iter([()])
+
+
+def _template(problem: Problem, optimizer: Optimizer, settings: RunSettings) -> Cell:
+    asked = parse_oracle(settings.oracle)
+    return Cell(
         problem=canonical(problem.spec),
-        optimizer=method.name,
-        hyperparameters={},
+        optimizer=optimizer.name,
+        hyperparameters=dict(optimizer.hyperparameters),
         oracle=asked.name,
         seed=settings.seed,
         engine=settings.engine or problem.engine,
@@ -110,24 +155,14 @@ def _cells(
         budget=settings.budget,
         every=settings.measure_every or default_every(asked, problem),
     )
-    check_cell(template, problem)
-    cells = [
-        replace(template, hyperparameters=dict(Optimizer(method, given).hyperparameters)) for given in hyperparameters
-    ]
-    if not cells:
-        raise UsageError("a scan needs at least one setting")
-    first = schedules.extract_schedules(cells[0].hyperparameters)
-    if any(schedules.extract_schedules(cell.hyperparameters) != first for cell in cells):
-        raise UsageError("all settings of a scan must have the same schedule")
-    return cells
 
 
-def _plan_table(problem: Problem, cells: Sequence[Cell]) -> pd.DataFrame:
+def _plan_table(problem: Problem, cells: Batch) -> pd.DataFrame:
     """Return a row for each cell with what decides it."""
-    first = cells[0]
+    first = cells.template
     return pd.DataFrame(
         {
-            "cell": [cell.key for cell in cells],
+            "cell": cells.keys,
             "problem": problem.name,
             "dimension": problem.dimension,
             "oracle": first.oracle,
@@ -140,21 +175,22 @@ def _plan_table(problem: Problem, cells: Sequence[Cell]) -> pd.DataFrame:
             "budget": first.budget,
             "measure": first.measure,
             "relative": first.relative,
-            **{name: [cell.hyperparameters[name] for cell in cells] for name in first.hyperparameters},
+            **dict(zip(cells.names, cells.hypers.T, strict=True)),
+            **cells.schedule,
         }
     )
 
 
-def cross_axes(axes: Mapping[str, Floats], fixed: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+def cross_axes(axes: Mapping[str, Floats], fixed: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Combine the values of the axes, the last running fastest, with fixed values.
 
     Examples
     --------
-    >>> list(cross_axes({"a": np.array([1.0, 2.0])}, {"b": 3.0}))
-    [{'b': 3.0, 'a': 1.0}, {'b': 3.0, 'a': 2.0}]
+    >>> cross_axes({"a": np.array([1.0, 2.0]), "c": np.array([5.0, 6.0])}, {"b": 3.0})
+    {'b': 3.0, 'a': array([1., 1., 2., 2.]), 'c': array([5., 6., 5., 6.])}
     """
-    for values in itertools.product(*axes.values()):
-        yield {**(fixed or {}), **dict(zip(axes, map(float, values), strict=True))}
+    grids = np.meshgrid(*axes.values(), indexing="ij")
+    return {**(fixed or {}), **{name: grid.ravel() for name, grid in zip(axes, grids, strict=True)}}
 
 
 def parse_axis(problem: Problem, method: Method, text: str, points: int) -> tuple[str, Floats]:

@@ -15,9 +15,9 @@ import pyarrow as pa
 from nagbench.core.environment import machine_facts, one_core
 from nagbench.core.errors import UsageError
 from nagbench.core.keys import keys_to_ints
-from nagbench.engine.batch_run import load_batch
 from nagbench.engine.batches import Batch
 from nagbench.engine.fingerprints import fingerprint_of
+from nagbench.engine.loaded_batch import load_batch
 from nagbench.engine.lookup import user_code_of
 from nagbench.engine.oracles import start_of
 from nagbench.engine.records import Cell

@@ -177,7 +177,7 @@ def test_what_cannot_run_is_refused_in_one_line(problem: str, optimizer: str, se
 
 
 def test_a_scan_and_a_smooth_problem_take_the_default_measure() -> None:
-    table = scan(nagbench.problem("box-quadratic"), find_algorithm("ista"), [{"step_size": 0.01}])
+    table = scan(nagbench.problem("box-quadratic"), find_algorithm("ista"), {"step_size": np.array([0.01])})
     assert table["measure"].tolist() == ["gradient-mapping"]
     mapped = nagbench.run("bowl", "nesterov:step_size=0.1", measure="gradient-mapping")
     assert mapped.iterations == nagbench.run("bowl", "nesterov:step_size=0.1").iterations

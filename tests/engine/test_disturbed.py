@@ -14,7 +14,8 @@ from nagbench.core.canonical import canonical
 from nagbench.core.clock import Seconds, known_times
 from nagbench.core.environment import machine_facts
 from nagbench.engine import timing
-from nagbench.engine.batch_run import BatchRun, load_batch
+from nagbench.engine.batch_run import BatchRun
+from nagbench.engine.loaded_batch import load_batch
 from nagbench.engine.records import Cell
 from nagbench.experiments.retiming import inconsistent
 from nagbench.optimizers import algorithm

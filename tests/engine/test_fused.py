@@ -5,7 +5,8 @@ import pytest
 
 import nagbench
 from nagbench.engine import fused, loop, runner
-from nagbench.engine.batch_run import BatchRun, LoadedBatch
+from nagbench.engine.batch_run import BatchRun
+from nagbench.engine.loaded_batch import LoadedBatch
 from nagbench.engine.runner import count
 from nagbench.engine.single_run import make_cell
 from nagbench.optimizers.registry import find_algorithm

@@ -11,10 +11,11 @@ from numba.extending import overload
 import nagbench
 from nagbench.core.canonical import canonical
 from nagbench.engine import runner
-from nagbench.engine.batch_run import BatchRun, LoadedBatch
+from nagbench.engine.batch_run import BatchRun
 from nagbench.engine.batches import Batch
 from nagbench.engine.lanes import powers, run, vector_code
 from nagbench.engine.lanes.state import largest_measure, largest_square
+from nagbench.engine.loaded_batch import LoadedBatch
 from nagbench.engine.loop import BUDGET, CONVERGED, DIVERGED, STALLED
 from nagbench.engine.records import Cell
 from nagbench.execution import counting

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 import nagbench
 from nagbench.core.canonical import canonical
 from nagbench.engine import loop
-from nagbench.engine.batch_run import BatchRun, LoadedBatch
+from nagbench.engine.batch_run import BatchRun
+from nagbench.engine.loaded_batch import LoadedBatch
 from nagbench.engine.runner import count, point_digest, replay
 from nagbench.engine.single_run import make_cell
 from nagbench.engine.tracing import trace

@@ -21,7 +21,7 @@ import nagbench
 from benchmarks import hostile
 from benchmarks.hostile import SPEC, table_hash
 from nagbench.core.keys import keys_to_ints
-from nagbench.engine.batch_run import load_batch
+from nagbench.engine.loaded_batch import load_batch
 from nagbench.experiments.plan_table import cell_of_row
 from nagbench.experiments.selection import select_best_trials
 from nagbench.experiments.storage.store import Store

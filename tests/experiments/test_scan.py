@@ -1,5 +1,7 @@
 """Scans against single runs and sweeps: the same cells, the same counts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -34,7 +36,7 @@ def test_a_sweep_has_the_same_cells(tmp_path):
 
 def test_other_processes_count_the_same():
     problem, method = nagbench.problem("bowl"), find_algorithm("momentum")
-    settings = list(cross_axes({"step_size": np.geomspace(0.01, 2.0, 30), "momentum": np.array([0.0, 0.9])}))
+    settings = cross_axes({"step_size": np.geomspace(0.01, 2.0, 30), "momentum": np.array([0.0, 0.9])})
     alone, shared = (scan(problem, method, settings, budget=300, jobs=jobs) for jobs in (1, 2))
     assert alone.equals(shared)
 
@@ -46,7 +48,7 @@ def test_a_schedule_is_kept_and_only_one():
     run = nagbench.run(problem, nagbench.optimizer("momentum", step_size=0.2, schedule="cosine"), budget=20)
     assert run.cell.key == table["cell"].iloc[1]
     with pytest.raises(nagbench.UsageError, match="the same schedule"):
-        scan(problem, method, [{"schedule": "cosine"}, {"schedule": "inverse"}])
+        scan(problem, method, {"schedule": ["cosine", "inverse"]})
 
 
 def test_axes_span_the_tuning_ranges_in_units_of_1_over_l():
@@ -78,8 +80,27 @@ def test_an_axis_that_does_not_fit_is_refused(text, message):
 def test_a_scan_is_checked_before_it_runs():
     problem, method = nagbench.problem("bowl"), find_algorithm("momentum")
     with pytest.raises(nagbench.UsageError, match="measure"):
-        scan(problem, method, [{"momentum": 0.5}], measure="slope")
-    with pytest.raises(nagbench.UsageError, match="setting"):
-        scan(problem, method, [])
+        scan(problem, method, {"momentum": 0.5}, measure="slope")
+    with pytest.raises(nagbench.UsageError, match="at least one setting"):
+        scan(problem, method, {"momentum": np.array([])})
+    with pytest.raises(nagbench.UsageError, match="the same number of values"):
+        scan(problem, method, {"momentum": np.array([0.5]), "step_size": np.array([0.1, 0.2])})
     with pytest.raises(nagbench.UsageError, match="beta1"):
-        scan(problem, method, [{"beta1": 0.5}])
+        scan(problem, method, {"beta1": 0.5})
+    with pytest.raises(nagbench.UsageError, match=r"momentum=1\.5 is not valid"):
+        scan(problem, method, {"momentum": np.array([0.5, 1.5])})
+
+
+def test_values_that_do_not_go_together_are_refused_wherever_they_stand():
+    momenta = cross_axes({"momentum": np.array([0.1, 0.9])})
+    method = replace(
+        find_algorithm("momentum"), refuses=lambda values: "too much momentum" if values["momentum"] > 0.5 else None
+    )
+    with pytest.raises(nagbench.UsageError, match="too much momentum"):
+        scan(nagbench.problem("bowl"), method, momenta)
+
+
+def test_the_names_of_other_libraries_are_understood_on_an_axis():
+    problem, method = nagbench.problem("bowl"), find_algorithm("gradient-descent")
+    named, ours = (scan(problem, method, {name: np.array([0.1, 0.5])}) for name in ("lr", "step_size"))
+    assert named.equals(ours)

@@ -168,6 +168,7 @@ def test_edited_sources_make_cells_stale(tmp_path, monkeypatch):
         ("nagbench.engine.self_driven", "scipy/bfgs"), ("nagbench.engine.backends", "torch/sgd"),
         ("nagbench.optimizers.algorithm", "torch/sgd"),
         ("nagbench.engine.backends", "nesterov"), ("nagbench.engine.batch_run", "nesterov"),
+        ("nagbench.engine.loaded_batch", "nesterov"),
     ],
 )  # fmt: skip
 def test_what_runs_the_loop_is_in_the_fingerprint(module, optimizer, monkeypatch):

@@ -82,12 +82,12 @@ def _count_settings(problem: Problem, name: str, random: np.random.Generator, se
     momenta = 1.0 - 10.0 ** random.uniform(-3.0, 0.0, settings)
     edges = 1.05 * EDGES[name](momenta)
     steps = 0.01 * (edges / 0.01) ** random.random(settings) / smoothness
-    chosen = [
-        {"step_size": step} | ({} if name == "gradient-descent" else {"momentum": momentum})
-        for step, momentum in zip(steps, momenta, strict=True)
-    ]
+    chosen = {"step_size": steps} | ({} if name == "gradient-descent" else {"momentum": momenta})
     measured = scan(problem, method, chosen, budget=_BUDGET)
-    predicted = [predict_iterations(problem, Optimizer(method, values), "gradient", 1e-6, _BUDGET) for values in chosen]
+    predicted = [
+        predict_iterations(problem, Optimizer(method, dict(zip(chosen, row, strict=True))), "gradient", 1e-6, _BUDGET)
+        for row in zip(*chosen.values(), strict=True)
+    ]
     return pd.DataFrame(
         {
             "method": name,

@@ -125,8 +125,8 @@ def look_ahead(points: int = 12) -> ClaimResult:
     """
     problem = make_problem("quadratic", eigenvalues=[1.0], start=[1.0])
     products, momenta = np.geomspace(0.01, 0.9, points), 1.0 - np.geomspace(1.0, 0.01, points)
-    settings = list(cross_axes({"momentum": momenta, "step_size": products}))
-    weaker = [{**given, "momentum": given["momentum"] * (1.0 - given["step_size"])} for given in settings]
+    settings = cross_axes({"momentum": momenta, "step_size": products})
+    weaker = {**settings, "momentum": settings["momentum"] * (1.0 - settings["step_size"])}
     nesterov, ball = find_algorithm("nesterov"), find_algorithm("momentum")
     found = scan(problem, nesterov, settings)
     plain, same = scan(problem, ball, settings), scan(problem, ball, weaker)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from nagbench.core.canonical import canonical
 from nagbench.engine import loop
-from nagbench.engine.batch_run import LoadedBatch
+from nagbench.engine.loaded_batch import LoadedBatch
 from nagbench.engine.records import UNREACHABLE, Cell
 from nagbench.engine.runner import count
 from nagbench.experiments.sobol import sobol_points

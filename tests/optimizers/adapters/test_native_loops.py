@@ -9,7 +9,8 @@ import pytest
 import nagbench
 from nagbench.core.clock import Seconds
 from nagbench.engine import batch_run, timing
-from nagbench.engine.batch_run import BatchRun, LoadedBatch
+from nagbench.engine.batch_run import BatchRun
+from nagbench.engine.loaded_batch import LoadedBatch
 from nagbench.engine.single_run import make_cell
 from nagbench.optimizers.adapters._native import find_form
 from nagbench.optimizers.registry import find_algorithm

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import nagbench
-from nagbench.engine.batch_run import BatchRun, LoadedBatch
+from nagbench.engine.batch_run import BatchRun
+from nagbench.engine.loaded_batch import LoadedBatch
 from nagbench.engine.single_run import make_cell, run
 
 STEPS = 30

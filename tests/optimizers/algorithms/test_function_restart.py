@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import nagbench
-from nagbench.engine.batch_run import BatchRun, LoadedBatch
+from nagbench.engine.batch_run import BatchRun
+from nagbench.engine.loaded_batch import LoadedBatch
 from nagbench.engine.runner import count, point_digest, replay
 from nagbench.engine.single_run import make_cell
 from nagbench.optimizers.registry import find_algorithm

@@ -7,7 +7,8 @@ from thinned import thinned
 from tunings import ONE_START
 
 import nagbench
-from nagbench.engine.batch_run import BatchRun, LoadedBatch
+from nagbench.engine.batch_run import BatchRun
+from nagbench.engine.loaded_batch import LoadedBatch
 from nagbench.engine.runner import count, point_digest, replay
 from nagbench.engine.single_run import make_cell
 from nagbench.experiments.plan import planned_cells

@@ -11,8 +11,9 @@ from trajectories import ROSENBROCK_START, first_difference, rosenbrock
 from tunings import ONE_START
 
 import nagbench
-from nagbench.engine.batch_run import BatchRun, LoadedBatch
+from nagbench.engine.batch_run import BatchRun
 from nagbench.engine.batches import batch_of
+from nagbench.engine.loaded_batch import LoadedBatch
 from nagbench.engine.runner import count, point_digest, replay
 from nagbench.engine.single_run import make_cell
 from nagbench.experiments.plan import make_plan

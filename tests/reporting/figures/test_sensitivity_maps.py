@@ -97,7 +97,7 @@ def test_tuning_curves_show_each_problem_and_say_where_nothing_converged(cells):
 def _schedules(*given):
     problem, method = nagbench.problem("bowl"), find_algorithm("gradient-descent")
     settings = [{"step_size": step, **words} for step in (0.1, 0.2) for words in given]
-    return pd.concat([scan(problem, method, [setting], budget=50) for setting in settings], ignore_index=True)
+    return pd.concat([scan(problem, method, setting, budget=50) for setting in settings], ignore_index=True)
 
 
 def test_a_schedule_is_no_axis_of_a_map():
