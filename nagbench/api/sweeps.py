@@ -71,7 +71,8 @@ def load(folder: str | Path, *, warn: Warn | None = None) -> Sweep:
 def merge(runs: Sequence[str | Path], out: str | Path, *, warn: Warn | None = None) -> Sweep:
     """Merge results directories into a new one: shards of one sweep, or sweeps of different problems or optimizers.
 
-    Counts are pooled; timings stay with the machine that took them. The same sweep with ``out`` continues from there.
+    Counts and certified worst cases are pooled; timings stay with the machine that took them. The same sweep with ``out``
+    continues from there.
 
     Parameters
     ----------
@@ -105,8 +106,15 @@ def merge(runs: Sequence[str | Path], out: str | Path, *, warn: Warn | None = No
     >>> merged.counted, merged.missing
     (2, 0)
     """
+    from nagbench.validation.certified_runs import collect_cases, write_cases
+
     folders = [arguments.path("runs", run) for run in arguments.listed("runs", runs, "results directories")]
-    return _with_report(merge_results(folders, arguments.path("out", out), warn=warn))
+    target = arguments.path("out", out)
+    cases = collect_cases(folders)
+    merged = merge_results(folders, target, warn=warn)
+    if cases:
+        write_cases(target, cases)
+    return _with_report(merged)
 
 
 def sweep(

@@ -112,10 +112,33 @@ def store_case(folder: Path, found: WorstCase) -> StoredCase:
             "published": None if math.isnan(found.published) else found.published,
         }
     )
-    kept = [other for other in read_cases(folder) if not other.same_question(case)]
-    text = json.dumps({"worst_cases": [each.model_dump() for each in [*kept, case]]}, indent=2)
-    write_file(folder / FILE, f"{text}\n".encode())
+    write_cases(folder, _add(read_cases(folder), case))
     return case
+
+
+def collect_cases(folders: Sequence[Path]) -> list[StoredCase]:
+    """Return the worst cases of several results directories; of two answers to one question the later one.
+
+    Raises
+    ------
+    UsageError
+        If a file cannot be read, in one line.
+    """
+    cases: list[StoredCase] = []
+    for folder in folders:
+        for case in read_cases(folder):
+            cases = _add(cases, case)
+    return cases
+
+
+def _add(cases: Sequence[StoredCase], case: StoredCase) -> list[StoredCase]:
+    return [*(other for other in cases if not other.same_question(case)), case]
+
+
+def write_cases(folder: Path, cases: Sequence[StoredCase]) -> None:
+    """Store worst cases in a results directory, in place of those that it holds."""
+    text = json.dumps({"worst_cases": [case.model_dump() for case in cases]}, indent=2)
+    write_file(folder / FILE, f"{text}\n".encode())
 
 
 class _Bounds(NamedTuple):

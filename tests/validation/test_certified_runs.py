@@ -161,6 +161,21 @@ def test_the_report_shows_the_three_values_side_by_side(folder):
     assert "Rows in which one exceeds another: 1 of 1." in table_of(folder).caption
 
 
+def test_merged_results_keep_them(folder, tmp_path):
+    other = tmp_path / "other"
+    nagbench.sweep(
+        problems=["bowl"], optimizers=["gradient-descent"], modes=["theory"], budget=50, timing=False, out=other
+    )
+    store_case(folder, CASE)
+    store_case(other, replace(CASE, iterations=2 * N))
+    nagbench.merge([folder, other], tmp_path / "both")
+    assert [case.iterations for case in read_cases(tmp_path / "both")] == [N, 2 * N]
+    (other / FILE).write_text("{")
+    with pytest.raises(nagbench.UsageError, match=f"{FILE} is damaged"):
+        nagbench.merge([folder, other], tmp_path / "not written")
+    assert not (tmp_path / "not written").exists()
+
+
 def test_a_damaged_file_is_one_line_and_costs_nothing_else(folder):
     store_case(folder, CASE)
     whole = json.loads((folder / FILE).read_text())
