@@ -66,6 +66,16 @@ def _pointer_compiled(array: Any) -> Any:
     return address
 
 
+@intrinsic
+def offset_pointer(_context: Any, pointer: Any, offset: Any) -> Any:
+    """Return the address ``offset`` elements further."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.gep(arguments[0], [arguments[1]])
+
+    return pointer(pointer, offset), generate
+
+
 LANES = 64
 
 
@@ -104,6 +114,12 @@ def _wide_sum(term: Any, whole: int, a: Any, b: Any, c: Any) -> Any:
     for block in range(whole // LANES):
         for j in range(LANES):
             memory[j] += term(block * LANES + j, a, b, c)
+    return _fold(memory)
+
+
+@jitable
+def _fold(memory: Any) -> Any:
+    """Return the sum of the lanes, which are added pairwise."""
     width = LANES // 2
     while width > 0:
         for j in range(width):
@@ -137,6 +153,13 @@ def blocked_sum(term: Any, n: int, a: Any, b: Any, c: Any) -> float:
         return few
     first = n - n % LANES if n >= 4 * LANES else 0
     total = _wide_sum(term, first, a, b, c) if first > 0 else 0.0
+    summed: float = _add_rest(total, term, first, n, a, b, c)
+    return summed
+
+
+@jitable
+def _add_rest(total: float, term: Any, first: int, n: int, a: Any, b: Any, c: Any) -> float:
+    """Return ``total`` plus the terms from ``first`` on, in eight lanes and then one by one."""
     whole = n - (n - first) % 8
     s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0
     for i in range(first, whole, 8):
@@ -178,6 +201,23 @@ def _squared_difference(i: int, a: Any, b: Any, offset: Any) -> Any:
 def norm(n: int, a: Any) -> Any:
     """Return ‖a‖₂ of the first n elements."""
     return np.sqrt(blocked_sum(_square, n, a, a, a))
+
+
+@jitable
+def add_squares(memory: Any, n: int, a: Any) -> None:
+    """Add the squares of a multiple of `LANES` elements to the lanes of a sum."""
+    for block in range(n // LANES):
+        for j in range(LANES):
+            memory[j] += a[block * LANES + j] * a[block * LANES + j]
+
+
+@jitable
+def norm_of_lanes(memory: Any, n: int, rest: Any) -> Any:
+    """Return the norm of a long vector of which `add_squares` took all but the last elements, ``rest`` of length n.
+
+    The bits are those of `norm`, if the vector is so long that `blocked_sum` takes it in `LANES` lanes.
+    """
+    return np.sqrt(_add_rest(_fold(memory), _square, 0, n, rest, rest, rest))
 
 
 @jitable

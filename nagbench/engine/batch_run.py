@@ -20,6 +20,7 @@ from nagbench.engine.lanes.run import FEWEST_CELLS, LaneRun, make_lane_run
 from nagbench.engine.loaded_batch import LoadedBatch, may_count_in_lanes
 from nagbench.engine.oracles import Oracle, chunk_length, draw_chunk, parse_oracle, start_of
 from nagbench.engine.records import Cell
+from nagbench.engine.tiling import in_tiles
 from nagbench.engine.workspace import make_workspace
 from nagbench.optimizers import schedules
 from nagbench.optimizers.algorithm import Driver, Method, Update, make_update, shapes_of_blocks
@@ -105,6 +106,8 @@ class BatchRun:
             self.hypers = np.hstack([self.hypers, following])
         if shapes := shapes_of_blocks(method, problem.blocks):
             self.hypers = np.hstack([self.hypers, np.tile(shapes, (len(self.hypers), 1))])
+        if self.engine is NUMBA and self.oracle.exact:
+            self.problem_data = in_tiles(problem, method, self.hypers.shape[1], self.problem_data)
         self.schedule = schedules.make_schedule_row(
             all_cells.names, all_cells.schedule, next_momentum=method.next_momentum
         )

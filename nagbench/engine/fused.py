@@ -26,6 +26,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from nagbench.core import compilation, entries
+from nagbench.core.kernels import offset_pointer
 from nagbench.engine import loop
 from nagbench.engine.loop.counting import count_uninterrupted
 from nagbench.engine.loop.records import Kernels, Measurement, ProblemView, RunView, StepOptions
@@ -72,16 +73,6 @@ def stack_floats(_context: Any, size: Any) -> Any:
         return cgutils.alloca_once(builder, context.get_value_type(types.float64), size=length)
 
     return _FLOATS(size), generate
-
-
-@intrinsic
-def offset_pointer(_context: Any, pointer: Any, offset: Any) -> Any:
-    """Return the address ``offset`` elements further."""
-
-    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        return builder.gep(arguments[0], [arguments[1]])
-
-    return pointer(pointer, offset), generate
 
 
 @intrinsic
@@ -155,7 +146,7 @@ def _replay(
     rows: Any,
 ) -> None:
     kernels = Kernels(value, gradient, observe, update)
-    problem = ProblemView(N, data_size, data, shape_size, shape, 0, rows)
+    problem = ProblemView(N, data_size, data, shape_size, shape, 0, rows, 0, data)
     options = StepOptions(SCHEDULED, OBSERVING, False, False)
     run = view_stack(
         stack_floats(ROOM),
@@ -192,7 +183,7 @@ def _call_oracle(
     times: int, y: Any, grad: Any, data_size: int, data: Any, shape_size: int, shape: Any, rows: Any
 ) -> None:
     kernels = Kernels(value, gradient, observe, update)
-    problem = ProblemView(N, data_size, data, shape_size, shape, 0, rows)
+    problem = ProblemView(N, data_size, data, shape_size, shape, 0, rows, 0, data)
     for _ in range(times):
         memory_barrier(y)
         if OBSERVING:
@@ -226,7 +217,7 @@ def _count(
     rows: Any,
 ) -> None:
     kernels = Kernels(value, gradient, observe, update)
-    problem = ProblemView(N, data_size, data, shape_size, shape, 0, rows)
+    problem = ProblemView(N, data_size, data, shape_size, shape, 0, rows, 0, data)
     options = StepOptions(False, False, True, gradient_known == 1)
     measured = Measurement(kind, threshold, minimum, minimizers_size, minimizers, autonomous == 1, saved, samples)
     run = view_stack(stack_floats(ROOM), OFFSET_Y, OFFSET_GRAD, OFFSET_STATE, STATE_COUNT, HYPERS, given, given)

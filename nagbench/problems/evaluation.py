@@ -31,22 +31,27 @@ class ProblemData(NamedTuple):
         f*, nan where it is not known.
     minimizers
         The known minimizers, one after another in one flat array.
+    tile, tiled_data
+        Where an iteration is made tile by tile (see `nagbench.engine.tiling`), the number of coordinates of a tile, and the
+        data in the order of tiles; else 0, and no data.
     """
 
     data: NDArray[np.float64]
     shape: NDArray[np.int64]
     minimum: float
     minimizers: NDArray[np.float64]
+    tile: int
+    tiled_data: NDArray[np.float64]
 
 
-PROBLEM_DATA = types.NamedTuple([_FLOATS, _INTS, float64, _FLOATS], ProblemData)
+PROBLEM_DATA = types.NamedTuple([_FLOATS, _INTS, float64, _FLOATS, int64, _FLOATS], ProblemData)
 
 
 def problem_data(problem: Problem) -> ProblemData:
     """Return a problem's data as loops take it."""
     minimum = math.nan if problem.minimum is None else float(problem.minimum)
     minimizers = np.zeros(0) if problem.minimizers is None else np.ascontiguousarray(problem.minimizers).ravel()
-    return ProblemData(problem.data, problem.shape, minimum, minimizers)
+    return ProblemData(problem.data, problem.shape, minimum, minimizers, 0, np.zeros(0))
 
 
 def evaluate_points(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nagbench.core.kernels import jitable, norm, pointer
+from nagbench.core.kernels import jitable, pointer
 from nagbench.engine.loop.memory import (
     add_noise,
     equal,
@@ -39,7 +39,7 @@ from nagbench.engine.loop.records import (
     Measurement,
     StepOptions,
 )
-from nagbench.engine.loop.step import consult_oracle, gradient_at, inlined, move, step, value_at
+from nagbench.engine.loop.step import consult_oracle, gradient_norm_at, inlined, move, step, step_in_tiles, value_at
 from nagbench.optimizers.schedules import is_scheduled
 
 
@@ -83,8 +83,7 @@ def count_uninterrupted(
     while k < until:
         f_here = value_at(kernels, problem, run.x)
         if measured.kind == GRADIENT:
-            gradient_at(kernels, problem, run.x, run.grad)
-            here = norm(problem.n, run.grad)
+            here = gradient_norm_at(kernels, problem, run.x, run.grad)
         elif measured.kind == VALUE:
             here = f_here - measured.minimum
         else:
@@ -253,7 +252,7 @@ def count(
         scheduled,
         observing,
         every == 1 and not sampled,
-        rule.look_ahead == 0 and kind == GRADIENT and not sampled and every == 1,
+        rule.look_ahead == 0 and kind == GRADIENT and not sampled and every == 1 and whole.tile == 0,
     )
     autonomous = rule.autonomous == 1 and not scheduled
     uninterrupted = every == 1 and not (scheduled or sampled or observing)
@@ -287,8 +286,7 @@ def count(
                 now["due_at"] = min(k + every, budget) if k < budget else k + every
                 f = value_at(kernels, whole, run.x)
                 if kind == GRADIENT:
-                    gradient_at(kernels, whole, run.x, run.grad)
-                    measure = norm(n, run.grad)
+                    measure = gradient_norm_at(kernels, whole, run.x, run.grad)
                 elif kind == VALUE:
                     measure = f - problem.minimum
                 else:
@@ -300,9 +298,7 @@ def count(
                 status = status_of(now, residual, autonomous, rule, work)
                 due = now["recorded"] < recorded and trace.schedule[now["recorded"]] == k
                 if status != RUNNING or due:
-                    if kind != GRADIENT:
-                        gradient_at(kernels, whole, run.x, run.grad)
-                    gradient_norm = norm(n, run.grad)
+                    gradient_norm = measure if kind == GRADIENT else gradient_norm_at(kernels, whole, run.x, run.grad)
                     if status == CONVERGED:
                         status = record_met(hits, points, now, gradient_norm, residual, work, rule)
                     if due or (curved and status != RUNNING):
@@ -318,10 +314,13 @@ def count(
                 view = view_problem(problem, n, batch)
                 if batch.size > 0:
                     share = batch.size / row_count
-            consult_oracle(k, kernels, view, run, options, schedule[0], now["value"])
-            if sampled:
-                add_noise(k, draws, work.grad)
-            move(k, kernels, n, run)
+            if whole.tile > 0:
+                step_in_tiles(k, kernels, whole, run, options, schedule[0])
+            else:
+                consult_oracle(k, kernels, view, run, options, schedule[0], now["value"])
+                if sampled:
+                    add_noise(k, draws, work.grad)
+                move(k, kernels, n, run)
             now["work"] += share
             if observing:
                 now["valued"] += share

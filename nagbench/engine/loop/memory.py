@@ -19,6 +19,8 @@ def view_problem(problem: Any, n: int, rows: Any) -> Any:
         pointer(problem.shape),
         rows.size,
         pointer(rows),
+        problem.tile,
+        pointer(problem.tiled_data),
     )
 
 

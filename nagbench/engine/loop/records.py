@@ -36,7 +36,10 @@ CountArguments = namedtuple(
 
 
 class ProblemView(NamedTuple):
-    """What every kernel of a problem reads besides the point: addresses and sizes, or arrays in plain Python."""
+    """What every kernel of a problem reads besides the point: addresses and sizes, or arrays in plain Python.
+
+    ``tile`` and ``tiled_data`` are as in `nagbench.problems.evaluation.ProblemData`.
+    """
 
     n: int
     data_size: int
@@ -45,6 +48,8 @@ class ProblemView(NamedTuple):
     shape: Any
     rows_size: int
     rows: Any
+    tile: int
+    tiled_data: Any
 
 
 class RunView(NamedTuple):

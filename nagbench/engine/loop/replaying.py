@@ -6,7 +6,7 @@ from typing import Any
 
 from nagbench.engine.loop.memory import add_noise, is_sampled, reset, rows_of, view_problem, view_run
 from nagbench.engine.loop.records import Kernels, StepOptions
-from nagbench.engine.loop.step import consult_oracle, gradient_at, inlined, move, step, value_at
+from nagbench.engine.loop.step import consult_oracle, gradient_at, gradient_of_tile, inlined, move, step, value_at
 from nagbench.optimizers.schedules import is_scheduled
 
 
@@ -77,6 +77,10 @@ def call_oracle(
         view = view_problem(problem, n, rows_of(k, draws, all_rows)) if sampled else whole
         if observing == 1:
             value_at(kernels, view, run.y)
-        gradient_at(kernels, view, run.y, run.grad)
+        if whole.tile > 0:
+            for at in range(0, n, whole.tile):
+                gradient_of_tile(kernels, whole, run.y, at, min(whole.tile, n - at), run.grad)
+        else:
+            gradient_at(kernels, view, run.y, run.grad)
         if sampled:
             add_noise(k, draws, work.grad)
