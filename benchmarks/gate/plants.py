@@ -11,7 +11,7 @@ def velocity_of_before(place: Path) -> None:
     """Nesterov's look-ahead takes the velocity of the iteration before."""
     kept = "        velocity[i] = v\n"
     text = _replaced(_method(place, "nesterov"), re.escape(kept), "")
-    late = _replaced(text, r"( +query\[i\] = x \+ \w+ \* )v\n", rf"\g<1>velocity[i]\n{kept}")
+    late = _replaced(text, r"( +y\[i\] = x \+ \w+ \* )v\n", rf"\g<1>velocity[i]\n{kept}")
     _method(place, "nesterov").write_text(late, encoding="utf-8")
 
 

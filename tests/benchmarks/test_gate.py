@@ -226,6 +226,16 @@ def test_the_momentum_that_is_planted_is_that_of_the_next_iteration(tmp_path):
     assert (iterate[0], query[0]) == (0.5, 0.375)
 
 
+def test_the_velocity_that_is_planted_is_that_of_the_iteration_before(tmp_path):
+    """Of f(x) = x²/2 with s = m = 1/2 from x = 1: x₁ = 1/2, and y₁ = x₁ + m·v₀ = 1/2 with v₀ = 0, instead of 1/4."""
+    copied(tmp_path, "nesterov")
+    plants.velocity_of_before(tmp_path)
+    x, y = np.ones(1), np.ones(1)
+    hyper = np.array([0.5, 0.5, 0.5])
+    loaded(tmp_path, "nesterov")["nesterov"](0, np.ones(1), x, y, np.zeros((1, 1)), hyper)
+    assert (x[0], y[0]) == (0.5, 0.5)
+
+
 def outcome(code, *alarms, may=()):
     return proof.Outcome(proof.Case("a", lambda place: None, may), code, alarms, 1.0)
 

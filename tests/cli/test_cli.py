@@ -476,7 +476,7 @@ def test_streams_that_are_closed_are_in_nobodys_way(folder, closed):
     words = [sys.executable, "-m", "nagbench", *quick("-j", "2", "--out", "r")]
     done = subprocess.run(["sh", "-c", f'exec "$@" {closed}', "sh", *words], capture_output=True, text=True)
     assert (done.returncode, "Traceback" in done.stderr) == (0, False)
-    assert ("★" in done.stdout) == (" >&-" not in f" {closed}")
+    assert ("iterations until" in done.stdout) == (" >&-" not in f" {closed}")
     assert nagbench.load("r").missing == 0
 
 
@@ -486,5 +486,4 @@ def test_characters_that_the_encoding_does_not_have_are_spelled_out(folder, enco
     environment = {**os.environ, "PYTHONIOENCODING": encoding}
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, env=environment)
     assert (done.returncode, done.stderr.count("Traceback")) == (0, 0)
-    assert "* decided winner" in done.stdout
-    assert "<= 1e-06" in done.stdout or encoding == "latin-1"
+    assert "measure is <= 1e-06" in done.stdout
