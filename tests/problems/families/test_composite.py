@@ -222,3 +222,15 @@ def test_bad_parameters_are_refused_in_one_line() -> None:
         nagbench.problem("nnls").prox(np.zeros(20), -1)
     with pytest.raises(ValueError, match="no duality gap"):
         nagbench.problem("bowl").gap([1.0, 1.0])
+
+
+@pytest.mark.parametrize("window", [3, 5, 25])
+def test_the_least_curvature_of_a_blur_is_that_of_its_frequencies(window: int) -> None:
+    """A reflected moving average has the eigenvalues sin(wφₖ)/(w sin φₖ) with φₖ = kπ/2n (the discrete cosine transform)."""
+    n = 100
+    angles = np.arange(1, n) * np.pi / (2 * n)
+    least = (np.abs(np.sin(window * angles)) / (window * np.sin(angles))).min() ** 2
+    # 5 and 25 divide n, so some frequencies vanish.
+    expected = least if window == 3 else 0.0
+    found = nagbench.problem("tv-1d", dimension=n, window=window).strong_convexity
+    assert found == pytest.approx(expected, rel=1e-9, abs=0.0)
