@@ -22,6 +22,7 @@ def peers(case: Case) -> list[Peer]:
         return []
     return [
         Peer("bandwidth bound, opaque gradient", lambda case: Triad(case, moved=11, held=5), walks=False),
+        Peer("bandwidth bound, tiles", lambda case: Triad(case, moved=7, held=4), walks=False),
         Peer("bandwidth bound, fused", lambda case: Triad(case, moved=5, held=3), walks=False),
     ]
 
