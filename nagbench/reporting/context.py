@@ -20,6 +20,7 @@ from nagbench.analysis.summary import hyperparameters, selected, summary_of
 from nagbench.analysis.traces import traces_of
 from nagbench.analysis.verdicts import verdicts, winners_of
 from nagbench.core.errors import UsageError, one_line, unknown_name
+from nagbench.core.validation import read_text
 from nagbench.engine.records import Cell
 from nagbench.experiments.recorded import Recorded, join_recorded
 from nagbench.experiments.results import SCORES, Results
@@ -307,7 +308,7 @@ def _read_certificate(sweep: Results) -> Certificate | str | None:
     if not file.is_file():
         return None
     try:
-        return read(file.read_text(encoding="utf-8"))
+        return read(read_text(file))
     except (OSError, ValueError) as error:
         message = f"{file}: {error if isinstance(error, UsageError) else one_line(error)}"
         sweep.store.warn(message)

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from nagbench.core.errors import UsageError, one_line, truncate
 from nagbench.core.text_form import parse_text
+from nagbench.core.validation import read_text
 from nagbench.engine.oracles import start_of
 from nagbench.experiments.recorded import Recorded
 from nagbench.experiments.storage.parts import write_file
@@ -83,12 +84,12 @@ def read_cases(folder: Path) -> list[StoredCase]:
     if not file.is_file():
         return []
     try:
-        return _Cases.model_validate_json(file.read_bytes()).worst_cases
+        return _Cases.model_validate_json(read_text(file)).worst_cases
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place, said = (truncate(text, 200) for text in (".".join(map(str, first["loc"])), first["msg"]))
         raise UsageError(f"{file} is damaged{f' at {place}' * bool(place)}: {said}") from None
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{file}: {one_line(error)}") from None
 
 

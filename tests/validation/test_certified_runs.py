@@ -184,6 +184,9 @@ def test_a_damaged_file_is_one_line_and_costs_nothing_else(folder):
     parts = theory.section(build_context(nagbench.load(folder, warn=lambda _: None))).parts
     (said,) = [part.text for part in parts if getattr(part, "notice", False)]
     assert f"{FILE} is damaged at worst_cases.0.certified: Input should be a valid number" in said
+    (folder / FILE).write_bytes(b"\xff")
+    with pytest.raises(nagbench.UsageError, match=f"{FILE}: .*can't decode"):
+        read_cases(folder)
     (folder / FILE).unlink()
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nagbench.core.errors import UsageError
+from nagbench.core.validation import read_text
 
 BENCHMARKS = "benchmarks.json"
 _MACHINE = "machine.json"
@@ -135,7 +136,7 @@ def drop_empty_parameters(results: AsvResults) -> AsvResults:
 
 def _load(file: Path, absent: str = "") -> dict[str, Any]:
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(read_text(file))
     except FileNotFoundError:
         raise UsageError(absent or f"{file} does not exist") from None
     except (OSError, ValueError) as error:
