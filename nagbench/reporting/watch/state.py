@@ -79,6 +79,11 @@ class Watched(Progress):
         """Whether cells are timed at the moment."""
         return self._stage == _TIMING and not self._ended
 
+    @property
+    def ended(self) -> bool:
+        """Whether the sweep is over."""
+        return bool(self._ended)
+
     def snapshot(self) -> dict[str, Any]:
         """Return stage, cells done and in all, seconds left of the stage in words, and how cells ended."""
         with self._lock:
@@ -114,7 +119,9 @@ class Snapshots:
             return {"name": self._folder.name, "progress": self._progress.snapshot(), **self._found}
 
     def _refresh(self) -> None:
-        if self._progress.timing or time.monotonic() - self._read < _EVERY:
+        # What there is in the end is shown at once: nothing more comes that would wait for it.
+        recent = time.monotonic() - self._read < _EVERY and not self._progress.ended
+        if self._progress.timing or recent:
             return
         parts = frozenset(str(part) for part in self._folder.glob("*/*.parquet"))
         if parts == self._seen:

@@ -120,6 +120,7 @@ def test_ctrl_c_ends_the_sweep_and_its_page(folder, ended):
             assert process.wait(60) == (0 if ended else 130)
         finally:
             process.kill()
+            process.wait()
             process.stderr.close()
         if ended:
             assert state["best"][0]["problem"] == "bowl"
