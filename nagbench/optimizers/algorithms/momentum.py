@@ -44,9 +44,9 @@ def momentum(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any
     >>> run.status, run.iterations
     ('converged', 99)
     """
-    step, friction = hyper[0], hyper[1]
+    step, momentum = hyper[0], hyper[1]
     velocity = state[0]
     for i in range(iterate.size):
-        v = friction * velocity[i] - step * gradient[i]
+        v = momentum * velocity[i] - step * gradient[i]
         velocity[i] = v
         iterate[i] += v

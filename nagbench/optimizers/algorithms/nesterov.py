@@ -49,10 +49,10 @@ def nesterov(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any
     >>> run.status, run.iterations
     ('converged', 148)
     """
-    step, friction, next_momentum = hyper[0], hyper[1], hyper[2]
+    step, momentum, next_momentum = hyper[0], hyper[1], hyper[2]
     velocity = state[0]
     for i in range(iterate.size):
-        v = friction * velocity[i] - step * gradient[i]
+        v = momentum * velocity[i] - step * gradient[i]
         x = iterate[i] + v
         velocity[i] = v
         iterate[i] = x

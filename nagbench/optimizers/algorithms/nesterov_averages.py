@@ -121,7 +121,7 @@ def outer_nesterov(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hype
     >>> run.status, run.iterations
     ('converged', 517)
     """
-    step, outer_step, friction, inner = hyper[0], hyper[1], hyper[2], hyper[3]
+    step, outer_step, momentum, inner = hyper[0], hyper[1], hyper[2], hyper[3]
     outer, buffer = state[0], state[1]
     last = (k + 1) % math.ceil(inner) == 0
     for i in range(iterate.size):
@@ -130,6 +130,6 @@ def outer_nesterov(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hype
         iterate[i] -= step * gradient[i]
         if last:
             away = outer[i] - iterate[i]
-            buffer[i] = friction * buffer[i] + away
-            outer[i] -= outer_step * (away + friction * buffer[i])
+            buffer[i] = momentum * buffer[i] + away
+            outer[i] -= outer_step * (away + momentum * buffer[i])
             iterate[i] = outer[i]

@@ -135,10 +135,10 @@ def rmsprop_momentum(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hy
     >>> run.status, run.iterations
     ('converged', 121)
     """
-    step, decay, friction, epsilon = hyper[0], hyper[1], hyper[2], hyper[3]
+    step, decay, momentum, epsilon = hyper[0], hyper[1], hyper[2], hyper[3]
     average, velocity = state[0], state[1]
     for i in range(iterate.size):
         g = gradient[i]
         average[i] = decay * average[i] + (1.0 - decay) * g * g
-        velocity[i] = friction * velocity[i] + g / (math.sqrt(average[i]) + epsilon)
+        velocity[i] = momentum * velocity[i] + g / (math.sqrt(average[i]) + epsilon)
         iterate[i] -= step * velocity[i]
