@@ -200,10 +200,12 @@ def _slopes(scores: Floats, plan: Plan) -> Floats:
 
 
 def _interval(differences: Floats) -> tuple[float, float]:
-    """Return the middle 95 % of a bootstrap of the mean."""
+    """Return the middle 95 % of a bootstrap of the mean; infinite ends where runs that diverged are among its values."""
     random = np.random.default_rng(0)
     means = differences[random.integers(0, differences.size, (_RESAMPLES, differences.size))].mean(axis=1)
-    low, high = np.quantile(means, [0.025, 0.975])
+    # Between two values of a run that diverged there is nothing to interpolate.
+    method: Literal["linear", "inverted_cdf"] = "linear" if np.isfinite(means).all() else "inverted_cdf"
+    low, high = np.quantile(means, [0.025, 0.975], method=method)
     return float(low), float(high)
 
 
@@ -276,11 +278,12 @@ def _excess(problem: Problem, oracle: str, optimizer: Optimizer, seeds: range, p
         record = loop.Trace(schedule, np.zeros(schedule.size + 1, loop.CURVE), np.zeros((0, problem.dimension)))
         found = count(LoadedBatch(problem, optimizer.method, [cell]), trace=record)
         rows = record.curve[: found.recorded]
-        stalled = found.hits["status"][0, -1] == loop.STALLED
+        # It met f ≤ f*, which rounding allows, or it can move no more.
+        over = found.hits["status"][0, -1] in (loop.CONVERGED, loop.STALLED)
         i = np.searchsorted(rows["iteration"], wanted, side="right") - 1
         values = rows["value"][i] - problem.minimum
-        # A run that stalled keeps its value; a run that diverged has none from there on.
-        known = np.isfinite(values) & ((rows["iteration"][i] == wanted) | stalled)
+        # A run that is over keeps its value; a run that diverged has none from there on.
+        known = np.isfinite(values) & ((rows["iteration"][i] == wanted) | over)
         row[:] = np.where(known, np.maximum(values, _FLOOR * height), np.inf)
     return out
 

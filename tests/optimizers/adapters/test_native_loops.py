@@ -8,7 +8,7 @@ import pytest
 
 import nagbench
 from nagbench.core.clock import Seconds
-from nagbench.engine import batch_run, timing
+from nagbench.engine import loaded_batch, timing
 from nagbench.engine.batch_run import BatchRun
 from nagbench.engine.loaded_batch import LoadedBatch
 from nagbench.engine.single_run import make_cell
@@ -87,7 +87,7 @@ def _raises(iterations):
 def test_a_native_loop_that_fails_leaves_the_times_of_the_replay(folder, monkeypatch):
     method = find_algorithm("torch/sgd")
     failing = dataclasses.replace(method, native=lambda *given: _raises)
-    monkeypatch.setattr(batch_run, "find_algorithm", lambda name: failing)
+    monkeypatch.setattr(loaded_batch, "find_algorithm", lambda name: failing)
     sweep = nagbench.sweep(
         problems=["quadratic:dimension=3,condition=20"], optimizers=["torch/sgd"], modes=["theory"],
         tolerances=[1e-2], repeats=2, curves=False, out=folder / "r",
