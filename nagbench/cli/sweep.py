@@ -284,15 +284,26 @@ def _sweep(spec: Spec, execution: ExecutionOptions, outputs: OutputOptions) -> i
 
 
 def _finish(sweep: Sweep | None, execution: ExecutionOptions, outputs: OutputOptions) -> int:
-    """Print the results of a sweep; return 1 if a cell or a timing failed, or if the sweep stopped at an error."""
+    """Print the results of a sweep; return 1 if a cell or a timing failed or is missing, or if the sweep was stopped."""
     if sweep is None:
         return 1
-    if execution.shard is None:
-        _print_results(sweep, outputs)
-    else:
+    if execution.shard is not None:
         # The table needs the cells of all shards.
         _print_shard(sweep, execution.shard, outputs)
-    return int(_print_errors(sweep, outputs.quiet))
+        return int(_print_errors(sweep, outputs.quiet))
+    _print_results(sweep, outputs)
+    failed = _print_errors(sweep, outputs.quiet)
+    return int(_print_missing(sweep) or failed)
+
+
+def _print_missing(sweep: Sweep) -> bool:
+    """Say that cells of a sweep that has ended have no result, and return whether there are any."""
+    if sweep.missing:
+        print_message(
+            f"error: {sweep.missing:,} of {sweep.manifest['cells']:,} cells have no result: source code that decides them "
+            "changed while the sweep ran; the same command counts them"
+        )
+    return sweep.missing > 0
 
 
 def _run(spec: Spec, execution: ExecutionOptions, listener: Progress) -> Sweep | None:

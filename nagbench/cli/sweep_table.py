@@ -51,7 +51,10 @@ def _print_counts(sweep: Sweep) -> None:
     for line in headlines(sweep.verdicts, dict(zip(shown["variant"], shown["optimizer"], strict=True))):
         out.print(Text(visible(line), style="bold"), soft_wrap=True)
     rows = summary(shown, sweep.timings, winners_of(sweep.verdicts))
-    out.print(Text(visible(_title(sweep, int(rows["of"].max()))), style="bold"))
+    if rows.empty:
+        out.print("no run has a result yet")
+        return
+    out.print(Text(visible(_title(sweep, int(rows["of"].min()), int(rows["of"].max()))), style="bold"))
     wide = _one_column_per_method(rows)
     several = rows.groupby(["task", "mode"])["method"].nunique().max() > 1
     fits = out.measure(wide, options=out.options.update(max_width=_UNLIMITED)).maximum <= out.width
@@ -80,12 +83,13 @@ def _legend(rows: pd.DataFrame, group: str, *, several: bool, grid: bool) -> str
     return "; ".join(parts)
 
 
-def _title(sweep: Sweep, runs: int) -> str:
+def _title(sweep: Sweep, fewest: int, most: int) -> str:
     spec = sweep.manifest["spec"]
     relative = "relative " if spec["relative"] else ""
     measures = " or ".join(dict.fromkeys(map(str, sweep.shown["measure"]))) or spec["measure"]
     bound = f"{relative}{measures} measure is ≤ {min(spec['tolerances']):g}"
-    medians = f"; medians of {runs} runs" if runs > 1 else ""
+    runs = f"{most}" if fewest == most else f"{fewest} to {most}"
+    medians = f"; medians of {runs} runs" if most > 1 else ""
     return f"iterations until the {bound} (budget {spec['budget']:,}{medians})"
 
 

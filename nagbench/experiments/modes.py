@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from scipy.stats import qmc
 
 _AT_ONCE = 4096
+# The number of settings with which a library is asked whether it takes any.
+_TRIED_FIRST = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,6 +237,17 @@ def refusals(method: Method, rows: Iterable[Mapping[str, Any]]) -> list[str | No
     known = method.hyperparameters
     full = [{name: float(row.get(name, known[name].default)) for name in known} for row in rows]
     return refusals_of(method, full)
+
+
+def always_refused(spec: Spec, variant: Variant) -> str | None:
+    """Return why a library refuses every setting of some that tuning would try; None if it takes one."""
+    method = variant.method
+    if method.refuses is None:
+        return None
+    sequence = sobol_points(len(variant.free), sequence=spec.sequence)
+    numbers, values = next(sobol_trials(method, variant.free, _TRIED_FIRST, 1.0, sequence))
+    reasons = refusals(method, iterate_settings(split_settings(method, "tuned", numbers, {**values, **variant.pinned})))
+    return reasons[0] if None not in reasons else None
 
 
 def needs_unit(spec: Spec, variants: Sequence[Variant]) -> bool:

@@ -133,7 +133,19 @@ def resolve_variants(texts: Iterable[str]) -> list[Variant]:
         for words in itertools.product(*named.values()):
             complete_schedules(method, {**pinned, **dict(zip(named, words, strict=True))})
         variants.append(Variant(label, method, pinned, lists))
+        _check_complete(variants[-1])
     return variants
+
+
+def _check_complete(variant: Variant) -> None:
+    """Raise UsageError if a hyperparameter has no value, and no mode chooses one."""
+    for name, known in variant.method.hyperparameters.items():
+        chosen = known.optional or known.tuning or name in variant.pinned or name in variant.lists
+        if known.default != known.default and not chosen:
+            raise UsageError(
+                f"{variant.label}: {name} has no default and must be given: {variant.label}"
+                f"{',' if variant.pinned or variant.lists else ':'}{name}=VALUE, or a tuning range for it"
+            )
 
 
 def is_pattern(text: str) -> bool:

@@ -19,6 +19,7 @@ from nagbench.engine.records import Cell
 from nagbench.execution.sandbox import abandoned_reason
 from nagbench.experiments.modes import (
     Settings,
+    always_refused,
     iterate_settings,
     make_settings,
     needs_unit,
@@ -118,6 +119,9 @@ def make_plan(spec: Spec) -> Plan:
     problems, variants = resolve_problems(spec), resolve_variants(spec.optimizers)
     for problem, oracle in itertools.product(problems.values(), spec.oracles):
         check_cell(_template(spec, problem, oracle), problem)
+    for variant in variants:
+        if tunes(spec, variant) and (why := always_refused(spec, variant)) is not None:
+            raise UsageError(f"{variant.label}: {why}")
     needed = needs_unit(spec, variants)
     plan = Plan(
         spec, problems, variants, {name: step_size_unit(found) if needed else 1.0 for name, found in problems.items()}

@@ -17,6 +17,7 @@ from nagbench.core.measures import default_measure
 from nagbench.core.remote import Pulse
 from nagbench.engine.batches import Batch, split_batch
 from nagbench.engine.cell_checks import check_cell
+from nagbench.engine.lookup import choose_engine
 from nagbench.engine.oracles import default_every, parse_oracle
 from nagbench.engine.records import Cell
 from nagbench.engine.single_run import RunSettings
@@ -148,7 +149,7 @@ def _template(problem: Problem, optimizer: Optimizer, settings: RunSettings) -> 
         hyperparameters=dict(optimizer.hyperparameters),
         oracle=asked.name,
         seed=settings.seed,
-        engine=settings.engine or problem.engine,
+        engine=choose_engine(problem, optimizer.method, settings.engine, asked.name),
         measure=settings.measure or default_measure(problem.composite),
         relative=settings.relative,
         tolerances=(settings.tolerance,),
@@ -214,6 +215,7 @@ def parse_axis(problem: Problem, method: Method, text: str, points: int) -> tupl
         For a name that the method does not have and for a range that does not fit.
     """
     name, given, span = text.partition("=")
+    (name,) = rename_hyperparameters(method, {name: None})
     if name not in method.hyperparameters:
         raise unknown_name(f"hyperparameter of {method.name}", name, method.hyperparameters)
     known = method.hyperparameters[name]
