@@ -91,7 +91,7 @@ def _kind_of_reason(reason: str) -> str:
 
 
 def questions(table: pd.DataFrame, optimizers: Mapping[str, str]) -> list[Question]:
-    """Return how NAG compares with momentum and with gradient descent: once for each mode, oracle and tolerance.
+    """Return how NAG compares with momentum and with gradient descent, and how optimizers of the user compare with NAG.
 
     Parameters
     ----------
@@ -103,19 +103,26 @@ def questions(table: pd.DataFrame, optimizers: Mapping[str, str]) -> list[Questi
     Returns
     -------
     list of Question
-        In the order of the table; empty for a sweep without NAG.
+        Once for each mode, oracle and tolerance, in the order of the table. Without NAG, an optimizer of the user is compared
+        with momentum, or else with gradient descent.
     """
-    found: list[Question] = []
-    for other in _AGAINST:
-        pair = [name for name in table[["a", "b"]].to_numpy().ravel() if optimizers.get(name) in (_FIRST, other)]
-        firsts = {optimizers[name]: name for name in reversed(pair)}
-        if len(firsts) == 2:
-            found += _questions(table, firsts[_FIRST], firsts[other], (_FIRST, other))
+    variants = dict.fromkeys(table[["a", "b"]].to_numpy().ravel())
+    known = {optimizers[name]: name for name in reversed(variants) if name in optimizers}
+    references = [name for name in (_FIRST, *_AGAINST) if name in known]
+    # A name with a colon is that of code from outside the package.
+    own = [name for name in variants if ":" in optimizers.get(name, "")]
+    pairs = [(_FIRST, other) for other in _AGAINST if {_FIRST, other} <= known.keys()]
+    found = [question for one, two in pairs for question in _questions(table, known[one], known[two], (one, two))]
+    for name in own if references else ():
+        found += _questions(table, name, known[references[0]], (optimizers[name], references[0]))
     return found
 
 
 def _questions(table: pd.DataFrame, first: str, second: str, algorithms: tuple[str, str]) -> Iterator[Question]:
-    one, two = (_NAMES.get(name, name) for name in algorithms)
+    one, two = (
+        variant if ":" in name else _NAMES.get(name, name)
+        for name, variant in zip(algorithms, (first, second), strict=True)
+    )
     of_pair = table[(table["a"].eq(first) & table["b"].eq(second)) | (table["a"].eq(second) & table["b"].eq(first))]
     for (mode, oracle, _), rows in of_pair.groupby(["mode", "oracle", "tolerance"], sort=False):
         turned = [oriented(row, first) for row in rows.to_dict("records")]
@@ -136,7 +143,7 @@ def _questions(table: pd.DataFrame, first: str, second: str, algorithms: tuple[s
 
 
 def headlines(table: pd.DataFrame, optimizers: Mapping[str, str]) -> list[str]:
-    """Say in a line each how NAG compares with momentum and with gradient descent.
+    """Say in a line each how NAG compares with momentum and gradient descent, and optimizers of the user with NAG.
 
     Parameters
     ----------
@@ -148,8 +155,8 @@ def headlines(table: pd.DataFrame, optimizers: Mapping[str, str]) -> list[str]:
     Returns
     -------
     list of str
-        In the first mode, oracle and tolerance that have the pair: over all problems, or on the one there is. Empty for a
-        sweep without NAG, and for pairs with exact counts and no verdict.
+        In the first mode, oracle and tolerance that have the pair: over all problems, or on the one there is. None for pairs
+        with exact counts and no verdict.
     """
     first = {(question.one, question.two): question for question in reversed(questions(table, optimizers))}
     return [_headline(question) for question in reversed(first.values()) if not question.open]

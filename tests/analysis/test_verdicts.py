@@ -206,6 +206,18 @@ def test_the_first_lines_answer_the_question_that_the_project_is_named_for(rando
     assert dict(first.tally) == {"NAG wins": 1, "momentum wins": 0}
 
 
+def test_an_optimizer_of_the_user_is_compared_with_nag_or_with_what_there_is(random):
+    shared = random.standard_normal(_STARTS)
+    means = {"mine:fast": 500, "momentum": 2000, "nesterov": 1000}
+    counts = {name: _counts(random, mean, shared=shared) for name, mean in means.items()}
+    lines = headlines(verdicts(*_tables(counts), SPEC), {name: name for name in counts})
+    assert [line.partition(" (")[0] for line in lines] == ["NAG against momentum", "mine:fast against NAG"]
+    assert ": mine:fast wins; NAG needs " in lines[1]
+    del counts["nesterov"]
+    (line,) = headlines(verdicts(*_tables(counts), SPEC), {name: name for name in counts})
+    assert line.startswith("mine:fast against momentum (tuned, p): mine:fast wins; momentum needs ")
+
+
 def test_the_leaders_of_a_problem_are_those_that_nobody_beats():
     def row(problem, a, b, verdict):
         return {
