@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -114,12 +115,21 @@ def command(
     if certificate.pairs.empty:
         raise UsageError("nothing could be compared: no scenario has two implementations that run in it")
     _print(certificate, outputs)
+    for text in _with_own_values(names):
+        print_note(f"{text} keeps these values throughout; --set changes those of all implementations")
     if outputs.out is not None:
         _write(outputs.out, certificate.to_json())
         print_note(f"certificate: {outputs.out}")
     if outputs.plot is not None:
         save_figure(certificate.plot(), outputs.plot)
     return _report_differences(certificate) if outputs.equal else 0
+
+
+def _with_own_values(names: Iterable[str]) -> list[str]:
+    """Return the names with hyperparameters of their own."""
+    from nagbench.core.text_form import parse_text
+
+    return [text for text in names if ":" in text and parse_text(text)[1]]
 
 
 def _report_differences(certificate: Certificate) -> int:

@@ -221,8 +221,7 @@ def stability_limit(algorithm: Method, hyperparameters: Mapping[str, float]) -> 
     -------
     float or None
         The limit; inf if there is none up to 1e12. A step size is stable on L-smooth quadratics up to the limit divided by L.
-        None if the algorithm is not linear, or if its stability does not depend on s·λ alone, as with weight decay or
-        a step size that is not in units of 1/L.
+        None if the algorithm is not linear, or if its stability does not depend on s·λ alone, as with weight decay.
 
     Notes
     -----
@@ -234,8 +233,7 @@ def stability_limit(algorithm: Method, hyperparameters: Mapping[str, float]) -> 
     >>> round(stability_limit(find_algorithm("momentum"), {"momentum": 0.5}), 6)
     3.0
     """
-    step = algorithm.hyperparameters.get("step_size")
-    if step is None or step.unit != "1/L":
+    if "step_size" not in algorithm.hyperparameters:
         return None
     matrices = _matrix_function(Optimizer(algorithm, {**hyperparameters, "step_size": 1.0}))
     if matrices is None or not _depends_on_product(algorithm, hyperparameters, matrices):

@@ -142,7 +142,8 @@ def _replace_hyperparameters(selection: Selection, given: Mapping[str, float]) -
     known = {name for selected in selection.groups for name in selected.group.base}
     for name in given:
         if name not in known:
-            raise unknown_name("hyperparameter of these groups", name, known)
+            refusal = unknown_name("hyperparameter of these groups", name, known)
+            raise UsageError(f"{refusal}; that of one implementation is given with its name, as in NAME:{name}=VALUE")
     values = {name: check_number(name, value) for name, value in given.items()}
     groups = tuple(
         replace(
