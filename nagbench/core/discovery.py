@@ -96,7 +96,8 @@ def import_object(kind: str, path: str) -> Any:
         if error.name != module_name.partition(".")[0]:
             raise UsageError(f"{kind} {path!r} cannot be imported: {one_line(error)}") from error
         near = nearest_hint(error.name, [file.stem for file in Path.cwd().glob("*.py")])
-        raise UsageError(f"{kind} {path!r} cannot be imported: No module named {error.name!r}{near}") from None
+        hint = near or "; install the package that has it, or go to the folder of the file"
+        raise UsageError(f"{kind} {path!r} cannot be imported: No module named {error.name!r}{hint}") from None
     except (Exception, SystemExit) as error:
         raise UsageError(f"{kind} {path!r} cannot be imported: {one_line(error)}") from error
     if (inspect.isroutine(thing) or inspect.isclass(thing)) and _is_standard(getattr(thing, "__module__", None)):

@@ -96,7 +96,7 @@ class Signature:
             return f"its parameter {name} is no number and has no default; write a function or class that gives it"
         for parameter in self.parameters:
             if math.isnan(values[parameter.name]) and not parameter.hyperparameter.optional:
-                return f"{parameter.name} has no default and must be given"
+                return f"{parameter.own} has no default and must be given"
         return None
 
     def refusal(self, values: Mapping[str, float], why: str) -> str:

@@ -44,7 +44,7 @@ def test_hyperparameters_go_by_our_names_and_keep_their_defaults():
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("own_code:Ball", r"^own_code:Ball: step_size has no default and must be given$"),
+        ("own_code:Ball", r"^own_code:Ball: lr has no default and must be given$"),
         ("own_code:Ball:step_size=1,momentum=0.125", r"^own_code:Ball: its class refuses .*not this one$"),
         ("own_code:chained:momentum=3", r"^own_code:chained: raised ValueError: momentum is large$"),
         ("own_code:ball:speed=3", r"^unknown hyperparameter of own_code:ball 'speed'"),
