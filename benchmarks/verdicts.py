@@ -98,10 +98,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for repeat in range(repeats):
             sweep = tuned(place, 1 + repeat, trials=trials, held_out=_OWN, **settings)
             found.append(decisions(sweep.judged, sweep.scores, sweep.manifest["spec"]))
-            print(f"repeat {repeat + 1}: {found[-1]['verdict'].value_counts().to_dict()}", flush=True)
-        table = pd.concat(found)
-        decided = table[table["verdict"] != "undecided"]
-        agrees = decided["verdict"] == reference.reindex(decided.index)
+            table = pd.concat(found)
+            decided = table[table["verdict"] != "undecided"]
+            agrees = decided["verdict"] == reference.reindex(decided.index)
+            print(
+                f"repeat {repeat + 1}: {found[-1]['verdict'].value_counts().to_dict()}; "
+                f"so far {int(agrees.sum())} of {len(decided)} decided ones of {len(table)} agree",
+                flush=True,
+            )
         equal = equal_pairs(place, repeats, trials=trials, held_out=_OWN, **settings)
     for row in decided[~agrees].reset_index().to_dict("records"):
         other = reference[tuple(row[name] for name in _ONE_PAIR)]
