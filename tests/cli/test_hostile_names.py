@@ -10,7 +10,7 @@ from nagbench import UsageError
     ("text", "said"),
     [
         ("os:abort", "os is a module of Python itself"),
-        ("click.termui:os.abort", "os is a module, which click.termui imports"),
+        ("psutil:os.abort", "os is a module, which psutil imports"),
         ("click.types:t.cast", "typing is a module, which click.types imports"),
         ("click.core:update_wrapper", "functools.update_wrapper of Python itself"),
         ("click:edit", "of an installed package"),
@@ -29,9 +29,9 @@ def test_those_of_libraries_are_optimizers():
     assert nagbench.optimizer("optax:adabelief:step_size=0.1").method.library == "optax"
 
 
-@pytest.mark.parametrize("text", ["python:click.termui:os.abort", "torch:click.termui:os.abort"])
+@pytest.mark.parametrize("text", ["python:psutil:os.abort", "torch:psutil:os.abort"])
 def test_no_module_of_a_module(text):
-    with pytest.raises(UsageError, match=r"os is a module, which click\.termui imports"):
+    with pytest.raises(UsageError, match=r"os is a module, which psutil imports"):
         nagbench.problem(text, start=[1.0])
 
 

@@ -16,6 +16,7 @@ from nagbench.core.errors import UsageError
 from nagbench.engine.single_run import run
 from nagbench.optimizers.adapters.user import make_algorithm
 from nagbench.optimizers.algorithm import Optimizer
+from nagbench.problems.adapters._jax import double_precision
 
 EIGENVALUES, START, TOLERANCE = [1.0, 3.0, 10.0], [1.0, -2.0, 3.0], 1e-3
 KEPT = (None, "reference", "copy")
@@ -171,7 +172,7 @@ def optax_loop(made, wants_value):
 def test_a_transformation_is_counted_as_in_its_authors_loop(keep, wants_value):
     made = transformation(keep, 0.6, wants_value)
     count, x = counted(made)
-    with jax.enable_x64(True):
+    with double_precision():
         expected, last = author(optax_loop(made, wants_value))
     assert count == expected
     np.testing.assert_allclose(x, last, rtol=1e-9, atol=0)

@@ -3,7 +3,6 @@
 import importlib.metadata
 import json
 
-import jax
 import jax.numpy as jnp
 import mpmath
 import numpy as np
@@ -13,6 +12,7 @@ import torch
 from authors_code import CASES, EIGENVALUES, START, STEPS, STORED, first_iterates
 
 import nagbench
+from nagbench.problems.adapters._jax import double_precision
 
 ON = {"eigenvalues": EIGENVALUES, "start": START}
 
@@ -81,7 +81,7 @@ OPTAX = [
 
 @pytest.mark.parametrize(("name", "make", "values"), OPTAX)
 def test_optax_makes_the_same_iterates(name, make, values):
-    with jax.enable_x64(True):
+    with double_precision():
         x, transformation, points = jnp.array(START), make(), [START]
         state = transformation.init(x)
         for _ in range(STEPS):
@@ -112,7 +112,7 @@ def test_adan_is_the_authors_formula_in_fifty_digits():
 
 
 def test_optax_adan_is_not_the_authors_formula():
-    with jax.enable_x64(True):
+    with double_precision():
         x, transformation, points = jnp.array(START), optax.adan(0.1), [START]
         state = transformation.init(x)
         for _ in range(3):
@@ -188,7 +188,7 @@ def test_muon_moves_matrices_as_optax_orthogonalises_them():
         for number, (rows, columns) in enumerate(problem.blocks):
             g = gradient[at : at + rows * columns].reshape(rows, columns)
             averages[number] = 0.9 * averages[number] + 0.1 * g
-            with jax.enable_x64(True):
+            with double_precision():
                 ahead = jnp.array(0.1 * g + 0.9 * averages[number])
                 direction = orthogonalize_via_newton_schulz(ahead, jnp.array([3.4445, -4.775, 2.0315]), eps=0.0)
             moved.append(0.1 * max(1.0, rows / columns) ** 0.5 * np.asarray(direction).ravel())
