@@ -33,6 +33,8 @@ LEVEL = 0.95
 COLUMNS = ["problem", "a", "b", "ratio", "low", "high", "verdict", "mode", "oracle", "tolerance", "reason"]
 # A tuning is finished if doubling its trials moves the held-out median by less than this.
 _SETTLED = 0.05
+# A verdict stands if the loser alone solves at most this part of the starts and tunings.
+_CONTRARY = 0.01
 _KEY = ["mode", "oracle", "tolerance"]
 
 
@@ -95,10 +97,11 @@ def verdicts(
     Notes
     -----
     The level of a verdict is adjusted for the number of pairs of one problem by Bonferroni's rule, and ``low`` and ``high``
-    are not. A pair of tuned optimizers stays undecided until doubling the trials moves neither of the two held-out medians by
-    more than 5 %, and a difference is decided only if it is larger than that movement and than what roundings of the start
-    do. Over all problems, the problems are a random factor. Problems that are the same cells under another name count once,
-    under the first.
+    are not. A pair of tuned optimizers stays undecided until doubling the trials moves neither of the two held-out medians
+    by more than 5 %, and a difference is decided only if it is larger than that movement and than what roundings of the
+    start do. A pair stays undecided, too, if from more than 1 % of the starts and tunings the loser alone converges: then
+    one sample of starts says little about another one. Over all problems, the problems are a random factor. Problems that
+    are the same cells under another name count once, under the first.
     """
     copies = copies_of(runs) if merge_copies else {}
     rows = [row for key, entries in _entries(runs, scores, spec).items() for row in _compare_all(key, entries, copies)]
@@ -267,6 +270,9 @@ def compare_entries(a: Entry, b: Entry, names: tuple[str, str], level: float) ->
     note = "its start defines the problem: only the luck of tuning is judged" if a.fixed else ""
     if verdict == "undecided":
         return _row(found, verdict, _join(_why_not_sure(outcomes, a, b, level), note))
+    if (contrary := np.isinf(outcomes) & (np.sign(outcomes) == (-1.0 if verdict == "a" else 1.0))).mean() > _CONTRARY:
+        loser = names[1] if verdict == "a" else names[0]
+        return _row(found, "undecided", _join(f"from some starts only {loser} converges ({contrary.mean():.0%})", note))
     margin = _moved(a) + _moved(b)
     nearest = min(abs(strict.low), abs(strict.high))
     if nearest <= margin:
