@@ -25,7 +25,7 @@ from nagbench.analysis.summary import MODES
 from nagbench.engine.oracles import HELD_OUT, MOVED
 from nagbench.experiments.minima import solved
 from nagbench.experiments.results import Results
-from nagbench.experiments.selection import GROUP, replicate_winners
+from nagbench.experiments.selection import GROUP, REPLICATED, replicate_winners
 from nagbench.problems.problem import Floats
 
 ALL = "all"
@@ -174,9 +174,10 @@ def _counted(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _entry(rows: pd.DataFrame, held: pd.DataFrame | None, won: pd.DataFrame | None, spread: float) -> Entry:
     """Return the entry of one variant, from its shown runs, its scores, and the winners of its replicates."""
-    tuned = str(rows["mode"].iloc[0]) in ("tuned", "grid")
+    tuned = str(rows["mode"].iloc[0]) in (*REPLICATED, "grid")
     fixed = held is not None and not held.empty and bool((held["start"] < HELD_OUT).all())
-    if held is not None and not held.empty and won is not None and tuned:
+    # Merged results of mode common may select settings that are not scored yet.
+    if held is not None and won is not None and tuned and set(won["trial"]) <= set(held["trial"]):
         whole, half = (_cube(held, won.loc[won["half"] == part, "trial"].tolist()) for part in (False, True))
         return Entry(whole, half if half.shape == whole.shape else None, tuned, fixed, spread)
     seen = rows if held is None or tuned or fixed else pd.concat([rows, held])
