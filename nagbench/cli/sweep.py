@@ -104,7 +104,10 @@ class OutputOptions(NamedTuple):
     "--suite", "suites", multiple=True, type=click.Path(), help="A TOML file with additional problems. Repeatable."
 )
 @click.option(
-    "--mode", "modes", multiple=True, help="theory, default, tuned, common or grid. Repeatable.  [default: theory and tuned]"
+    "--mode",
+    "modes",
+    multiple=True,
+    help="theory, default, tuned, common or grid. Repeatable.  [default: theory and tuned]",
 )
 @click.option(
     "--trials",

@@ -206,7 +206,9 @@ class SweepIndex:
 
     def selected(self) -> Rows:
         """Return the rows of the best trials: the same that `selection.select_best_trials` selects."""
-        return self._best_trials(self._plan.groups, self._sets[self._plan.groups], np.ones(self._plan.groups.size, bool))
+        return self._best_trials(
+            self._plan.groups, self._sets[self._plan.groups], np.ones(self._plan.groups.size, bool)
+        )
 
     def first_trials(self, count: int) -> Rows:
         """Return the rows of so many first trials."""

@@ -258,7 +258,11 @@ def refusals(method: Method, rows: Iterable[Mapping[str, Any]]) -> list[str | No
 
 def needs_unit(spec: Spec, variants: Sequence[Variant]) -> bool:
     """Return whether any of these modes chooses a hyperparameter in units of 1/L."""
-    tuned = spec.modes is None or {"tuned", "common", "grid"} & set(spec.modes) or any(variant.lists for variant in variants)
+    tuned = (
+        spec.modes is None
+        or {"tuned", "common", "grid"} & set(spec.modes)
+        or any(variant.lists for variant in variants)
+    )
     return bool(tuned) and any(
         variant.method.hyperparameters[name].unit == "1/L" for variant in variants for name in variant.free
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -205,6 +205,17 @@ def common_units(plan: Plan) -> dict[str, Any]:
         for variant in chosen
     }
     return {"units": dict(plan.units), "scaled": scaled}
+
+
+def join_units(manifests: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Join the `common_units` of several manifests, which may come from anywhere: what is no table is left out."""
+    joined: dict[str, dict[str, Any]] = {"units": {}, "scaled": {}}
+    for manifest in manifests:
+        common = manifest.get("common")
+        for name, known in joined.items():
+            part = common.get(name) if isinstance(common, Mapping) else None
+            known.update(part if isinstance(part, Mapping) else {})
+    return joined
 
 
 def _check(method: Method, group: Settings) -> None:

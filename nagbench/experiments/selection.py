@@ -54,10 +54,15 @@ def select_best_trials(runs: pd.DataFrame) -> pd.Series:
     """
     if runs.empty:
         return pd.Series(dtype=bool)
-    groups = runs.groupby(GROUP, sort=False).ngroup().astype(np.int64)
+    groups = _numbered(runs, GROUP)
     tightest = runs["tolerance"] == runs.groupby(groups)["tolerance"].transform("min")
-    best = _best_of_groups(runs[tightest], groups[tightest].to_numpy(), GROUP[1:])
-    return runs["trial"] == groups.map(best)
+    best = _best_of_groups(runs[tightest], groups[tightest.to_numpy()], GROUP[1:])
+    return runs["trial"] == pd.Series(groups, runs.index).map(best)
+
+
+def _numbered(rows: pd.DataFrame, columns: list[str]) -> Ints:
+    """Return the number of the group of each row, in the order in which they come."""
+    return np.asarray(rows.groupby(columns, sort=False).ngroup(), np.int64)
 
 
 def _best_of_groups(rows: pd.DataFrame, groups: Ints, shared: list[str]) -> dict[int, int]:
@@ -69,7 +74,7 @@ def _best_of_groups(rows: pd.DataFrame, groups: Ints, shared: list[str]) -> dict
     if not common.any():
         return best
     cells = pd.factorize(rows["cell"])[0]
-    sets = rows.groupby(shared, sort=False).ngroup().to_numpy()
+    sets = _numbered(rows, shared)
     for number in np.unique(sets[common]):
         own = sets == number
         best |= best_elsewhere(groups[own], trials[own], cells[own], scores[own], rows["budget"].to_numpy()[own])
@@ -108,10 +113,12 @@ def replicate_winners(runs: pd.DataFrame, trials: int) -> pd.DataFrame:
         rows = rows[rows["trial"] % sizes < sizes // 2] if half else rows
         if rows.empty:
             continue
-        groups = rows.groupby(names, sort=False).ngroup().to_numpy()
+        groups = _numbered(rows, names)
         best = _best_of_groups(rows, groups, names[1:])
-        table = rows.drop_duplicates(names)[[*names, "half"]].assign(trial=[best.get(at) for at in pd.unique(groups)])
-        found.append(table[table["trial"].notna()].astype({"trial": np.int64}))
+        table = rows.drop_duplicates(names)[[*names, "half"]]
+        # Groups are numbered in the order of their first rows.
+        won = [at in best for at in range(len(table))]
+        found.append(table[won].assign(trial=[trial for _, trial in sorted(best.items())]))
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=[*names, "half", "trial"])
 
 
@@ -259,7 +266,8 @@ def _ends(trials: Ints, count: int, scores: Floats) -> Floats:
 def _doubled_medians(counts: Floats) -> NDArray[np.object_]:
     """Return twice the median of each row of whole numbers, at least 1."""
     middle = np.sort(counts, axis=1).astype(np.int64)[:, [(counts.shape[1] - 1) // 2, counts.shape[1] // 2]]
-    return np.maximum(middle.sum(axis=1), 1).astype(object)
+    doubled: NDArray[np.object_] = np.maximum(middle.sum(axis=1), 1).astype(object)
+    return doubled
 
 
 def _first(solved: NDArray[np.object_], costs: NDArray[np.object_], among: Sequence[int] | Ints) -> int:
