@@ -40,9 +40,7 @@ def command(folder: Path, folds: int, what: str | None, plot: Path | None, shape
 
     sweep = load_finished(folder)
     modes = set(sweep.runs["mode"])
-    if not modes & {"tuned", "common"}:
-        raise UsageError(f"{folder} has no tuned trials; run the sweep with --mode tuned")
-    first = what or ("chance" if "tuned" in modes else "common")
+    first = what or ("common" if modes & {"tuned", "common"} == {"common"} else "chance")
     if first == "chance":
         _print_chance(sweep, folds, shape)
     if first == "common" or (what is None and shape == "table" and "common" in modes):
