@@ -121,7 +121,9 @@ class Results:
         extra = [name for name in columns if name not in {*_BEFORE, *_AFTER, *HYPERPARAMETERS, *_HIDDEN}]
         spec = self.manifest["spec"]
         searched = table["mode"].isin(REPLICATED) & (spec.get("replicates", 1) > 1)
-        sizes = table["mode"].map(lambda mode: replicate_size(mode, spec.get("trials", 1)))
+        sizes = table["mode"].map(
+            {mode: replicate_size(mode, spec.get("trials", 1)) for mode in table["mode"].unique()}
+        )
         table["replicate"] = np.where(searched, table["trial"] // sizes, 0)
         for name in (*HYPERPARAMETERS, "value_evaluations"):
             table[name] = table.get(name, np.nan)

@@ -105,7 +105,7 @@ def replicate_winners(runs: pd.DataFrame, trials: int) -> pd.DataFrame:
     needed = [*GROUP, "trial", "tolerance", "status", "iterations", "residual", "at_minimum", "cell", "budget"]
     tuned = runs.loc[runs["mode"].isin(REPLICATED), [name for name in needed if name in runs]]
     last = tuned[tuned["tolerance"] == tuned.groupby(["problem", "oracle"])["tolerance"].transform("min")]
-    sizes = last["mode"].map(lambda mode: replicate_size(mode, trials)).astype(np.int64)
+    sizes = last["mode"].map({mode: replicate_size(mode, trials) for mode in REPLICATED}).astype(np.int64)
     names = [*GROUP, "replicate"]
     found = []
     for half in (False, True):

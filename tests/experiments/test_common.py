@@ -91,7 +91,16 @@ def test_gradient_descent_takes_the_step_that_is_best_for_the_condition_number_o
     """On λ = {1, κ} the rate at s·L = t is max(|1 − t|, |1 − t/κ|), least at t = 2κ/(κ + 1)."""
     pair = [TEN, HUNDRED]
     sweep = nagbench.sweep(
-        problems=pair, optimizers=["gradient-descent"], modes=["common"], trials=64, replicates=1, out=tmp_path, **QUIET
+        problems=pair,
+        optimizers=["gradient-descent"],
+        modes=["common"],
+        trials=64,
+        replicates=1,
+        starts=2,
+        held_out=0,
+        moved=0,
+        out=tmp_path,
+        **QUIET,
     )
     largest = {TEN: 10.0, HUNDRED: 100.0}
     runs = sweep.runs[sweep.runs["tolerance"] == 1e-6]
@@ -137,7 +146,7 @@ def test_the_rule_on_a_table_worked_out_by_hand():
 
 
 @given(tables(), st.data())
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 def test_the_outcomes_of_a_problem_have_no_part_in_its_selection(outcomes, data):
     problem = data.draw(st.sampled_from(sorted(outcomes)))
     shape = [len(counts) for counts in outcomes[problem]]
@@ -147,7 +156,7 @@ def test_the_outcomes_of_a_problem_have_no_part_in_its_selection(outcomes, data)
 
 
 @given(tables(), st.randoms(use_true_random=False))
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 def test_neither_order_nor_names_matter_and_a_second_name_is_no_second_problem(outcomes, random):
     table = _table(outcomes)
     found = _selected(table)
@@ -161,7 +170,7 @@ def test_neither_order_nor_names_matter_and_a_second_name_is_no_second_problem(o
 
 
 @given(tables(), st.data())
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 def test_what_is_best_on_every_other_problem_is_selected(outcomes, data):
     problem = data.draw(st.sampled_from(sorted(outcomes)))
     runs = len(next(iter(outcomes.values()))[0])
@@ -175,7 +184,7 @@ def test_what_is_best_on_every_other_problem_is_selected(outcomes, data):
 
 
 @given(tables(), st.integers(2, 9))
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 def test_no_problem_weighs_more_because_it_takes_longer(outcomes, factor):
     first = min(outcomes)
     # A run that is over at its start has no multiple.
