@@ -33,6 +33,7 @@ LEVEL = 0.95
 COLUMNS = ["problem", "a", "b", "ratio", "low", "high", "verdict", "mode", "oracle", "tolerance", "reason"]
 # A tuning is finished if doubling its trials moves the held-out median by less than this.
 _SETTLED = 0.05
+_UNSCORED = "not scored from held-out starts"
 _KEY = ["mode", "oracle", "tolerance"]
 
 
@@ -52,6 +53,8 @@ class Entry:
         Whether the start defines the problem.
     spread
         How much the counts change with roundings of the start, as the logarithm of a ratio.
+    unscored
+        Whether what the replicates of a tuning selected lacks scores.
     """
 
     counts: Floats
@@ -59,6 +62,7 @@ class Entry:
     tuned: bool
     fixed: bool
     spread: float
+    unscored: bool = False
 
 
 def verdicts_of(results: Results) -> pd.DataFrame:
@@ -181,7 +185,7 @@ def _entry(rows: pd.DataFrame, held: pd.DataFrame | None, won: pd.DataFrame | No
         whole, half = (_cube(held, won.loc[won["half"] == part, "trial"].tolist()) for part in (False, True))
         return Entry(whole, half if half.shape == whole.shape else None, tuned, fixed, spread)
     seen = rows if held is None or tuned or fixed else pd.concat([rows, held])
-    return Entry(_cube(seen, [rows["trial"].iloc[0]]), None, tuned, fixed, spread)
+    return Entry(_cube(seen, [rows["trial"].iloc[0]]), None, tuned, fixed, spread, tuned and won is not None)
 
 
 def _cube(rows: pd.DataFrame, trials: list[int]) -> Floats:
@@ -254,7 +258,8 @@ def compare_entries(a: Entry, b: Entry, names: tuple[str, str], level: float) ->
         The columns ratio, low, high, verdict and reason of `verdicts`.
     """
     if a.counts.shape != b.counts.shape:
-        return _row(Interval(math.nan, math.nan, math.nan), "undecided", "not run from the same starts")
+        why = _UNSCORED if a.unscored or b.unscored else "not run from the same starts"
+        return _row(Interval(math.nan, math.nan, math.nan), "undecided", why)
     outcomes = _outcomes(a.counts, b.counts)
     found = outcome_interval(outcomes, LEVEL)
     if max(_solved(a.counts), _solved(b.counts)) < 0.5:
@@ -311,7 +316,7 @@ def _why_undecided(a: Entry, b: Entry, names: tuple[str, str]) -> str:
     """Return why a pair cannot be decided whatever its outcomes are; empty if it can."""
     judged = a.half is not None and b.half is not None
     if (a.tuned or b.tuned) and not judged:
-        return "tuned once"
+        return _UNSCORED if a.unscored or b.unscored else "tuned once"
     if a.counts.shape[0] * a.counts.shape[1] < 2:
         return "one start" if not a.fixed else "its start defines the problem: exact counts of given settings"
     moving = [
