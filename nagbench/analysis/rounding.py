@@ -37,6 +37,8 @@ def rounding(runs: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame(columns=COLUMNS)
     keys = [*GROUP, "tolerance", "start", "seed"]
     own = runs[runs["selected"].astype(bool)]
+    settings = pd.MultiIndex.from_frame(own[[*GROUP, "trial"]])
+    moved = moved[pd.MultiIndex.from_frame(moved[[*GROUP, "trial"]]).isin(settings)]
     table = pd.concat(
         [own.reindex(columns=[*keys, "status", "iterations", "at_minimum"]), moved.assign(start=moved["start"] % MOVED)]
     )

@@ -84,9 +84,9 @@ def best_settings(runs: pd.DataFrame, within: float = 2.0) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row for each problem, oracle, variant and mode with several settings: the number of ``settings`` tried and
-        ``converged``; ``share``, the fraction near the best; ``iterations`` of the best, the median over starts and
-        seeds (infinite if more than half failed); its hyperparameters and its ``cell``.
+        One row for each problem, oracle, variant and mode with several settings, but mode common: the number of
+        ``settings`` tried and ``converged``; ``share``, the fraction near the best; ``iterations`` of the best, the median
+        over starts and seeds (infinite if more than half failed); its hyperparameters and its ``cell``.
 
     Notes
     -----
@@ -94,7 +94,8 @@ def best_settings(runs: pd.DataFrame, within: float = 2.0) -> pd.DataFrame:
     `selection.select_best_trials`.
     """
     settings, found = settings_of(runs), []
-    for key, group in by_setting(runs).groupby(_NAMED, sort=False):
+    # A setting of mode common is not chosen on the problem itself.
+    for key, group in by_setting(runs[runs["mode"] != "common"]).groupby(_NAMED, sort=False):
         if len(group) < 2:
             continue
         best = group.sort_values(["count", "final", "trial"]).iloc[0]

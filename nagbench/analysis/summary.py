@@ -14,7 +14,7 @@ from nagbench.analysis.times import displayed_times
 from nagbench.experiments.minima import ELSEWHERE, endings, solved
 from nagbench.experiments.selection import rate_table
 
-MODES = ("tuned", "grid", "default", "theory", "given")
+MODES = ("tuned", "common", "grid", "default", "theory", "given")
 
 # Two rows are compared only if they share these columns.
 _TASK = ["problem", "dimension", "oracle", "dtype", "measure", "relative"]

@@ -25,7 +25,7 @@ from nagbench.analysis.summary import MODES
 from nagbench.engine.oracles import HELD_OUT, MOVED
 from nagbench.experiments.minima import solved
 from nagbench.experiments.results import Results
-from nagbench.experiments.selection import GROUP, replicate_winners
+from nagbench.experiments.selection import GROUP, REPLICATED, replicate_winners
 from nagbench.problems.problem import Floats
 
 ALL = "all"
@@ -35,6 +35,7 @@ COLUMNS = ["problem", "a", "b", "ratio", "low", "high", "verdict", "mode", "orac
 _SETTLED = 0.05
 # A verdict stands if the loser alone solves at most this part of the starts and tunings.
 _CONTRARY = 0.01
+_UNSCORED = "not scored from held-out starts"
 _KEY = ["mode", "oracle", "tolerance"]
 
 
@@ -54,6 +55,8 @@ class Entry:
         Whether the start defines the problem.
     spread
         How much the counts change with roundings of the start, as the logarithm of a ratio.
+    unscored
+        Whether what the replicates of a tuning selected lacks scores.
     """
 
     counts: Floats
@@ -61,6 +64,7 @@ class Entry:
     tuned: bool
     fixed: bool
     spread: float
+    unscored: bool = False
 
 
 def verdicts_of(results: Results) -> pd.DataFrame:
@@ -177,13 +181,14 @@ def _counted(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _entry(rows: pd.DataFrame, held: pd.DataFrame | None, won: pd.DataFrame | None, spread: float) -> Entry:
     """Return the entry of one variant, from its shown runs, its scores, and the winners of its replicates."""
-    tuned = str(rows["mode"].iloc[0]) in ("tuned", "grid")
+    tuned = str(rows["mode"].iloc[0]) in (*REPLICATED, "grid")
     fixed = held is not None and not held.empty and bool((held["start"] < HELD_OUT).all())
-    if held is not None and not held.empty and won is not None and tuned:
+    # Merged results of mode common may select settings that are not scored yet.
+    if held is not None and won is not None and tuned and set(won["trial"]) <= set(held["trial"]):
         whole, half = (_cube(held, won.loc[won["half"] == part, "trial"].tolist()) for part in (False, True))
         return Entry(whole, half if half.shape == whole.shape else None, tuned, fixed, spread)
     seen = rows if held is None or tuned or fixed else pd.concat([rows, held])
-    return Entry(_cube(seen, [rows["trial"].iloc[0]]), None, tuned, fixed, spread)
+    return Entry(_cube(seen, [rows["trial"].iloc[0]]), None, tuned, fixed, spread, tuned and won is not None)
 
 
 def _cube(rows: pd.DataFrame, trials: list[int]) -> Floats:
@@ -256,7 +261,8 @@ def compare_entries(a: Entry, b: Entry, names: tuple[str, str], level: float) ->
         The columns ratio, low, high, verdict and reason of `verdicts`.
     """
     if a.counts.shape != b.counts.shape:
-        return _row(Interval(math.nan, math.nan, math.nan), "undecided", "not run from the same starts")
+        why = _UNSCORED if a.unscored or b.unscored else "not run from the same starts"
+        return _row(Interval(math.nan, math.nan, math.nan), "undecided", why)
     outcomes = _outcomes(a.counts, b.counts)
     found = outcome_interval(outcomes, LEVEL)
     if max(_solved(a.counts), _solved(b.counts)) < 0.5:
@@ -316,7 +322,7 @@ def _why_undecided(a: Entry, b: Entry, names: tuple[str, str]) -> str:
     """Return why a pair cannot be decided whatever its outcomes are; empty if it can."""
     judged = a.half is not None and b.half is not None
     if (a.tuned or b.tuned) and not judged:
-        return "tuned once"
+        return _UNSCORED if a.unscored or b.unscored else "tuned once"
     if a.counts.shape[0] * a.counts.shape[1] < 2:
         return "one start" if not a.fixed else "its start defines the problem: exact counts of given settings"
     moving = [

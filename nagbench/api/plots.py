@@ -24,7 +24,7 @@ class SweepPlots:
     """The figures of a sweep. Each is drawn on ``ax``, or in a new figure, and its axes are returned.
 
     Without a name of a problem or a mode, the first that the sweep has is drawn: problems as they were asked for, modes in
-    the order tuned, grid, default, theory, given.
+    the order tuned, common, grid, default, theory, given.
     """
 
     results: Results

@@ -39,7 +39,7 @@ def load_work(folder: Path, options: WorkOptions, methods: Sequence[str] = ()) -
     folder
         A results directory.
     options
-        The cost, and the mode; without a mode, the first that the sweep has of tuned, grid, default, theory and given.
+        The cost, and the mode; without a mode, the first that the sweep has of tuned, common, grid, default, theory and given.
     methods
         The methods to keep, by label; all if there are none.
 

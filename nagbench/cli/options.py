@@ -180,7 +180,7 @@ WORK_OPTIONS = record_options(
     ),
     click.option(
         "--mode",
-        help="theory, default, tuned, grid or given (you stated all hyperparameters).  "
+        help="theory, default, tuned, common, grid or given (you stated all hyperparameters).  "
         "[default: tuned if the sweep has it]",
     ),
 )

@@ -104,7 +104,10 @@ class OutputOptions(NamedTuple):
     "--suite", "suites", multiple=True, type=click.Path(), help="A TOML file with additional problems. Repeatable."
 )
 @click.option(
-    "--mode", "modes", multiple=True, help="theory, default, tuned or grid. Repeatable.  [default: theory and tuned]"
+    "--mode",
+    "modes",
+    multiple=True,
+    help="theory, default, tuned, common or grid. Repeatable.  [default: theory and tuned]",
 )
 @click.option(
     "--trials",
@@ -230,12 +233,12 @@ def _filter_problems(spec: Spec, filters: Filters, chosen: object) -> Spec:
 def _dry_run(spec: Spec, execution: ExecutionOptions, outputs: OutputOptions) -> int:
     """Print what would run, and what would not."""
     from nagbench.experiments.names import missing_library_messages
-    from nagbench.experiments.plan import left_out_messages, make_plan, missing_theory_message
+    from nagbench.experiments.plan import alone_message, left_out_messages, make_plan, missing_theory_message
 
     plan = make_plan(spec)
     _print_plan(plan, execution.shard, outputs.shape)
-    remarks = [*missing_library_messages(spec.optimizers), *left_out_messages(plan), missing_theory_message(plan)]
-    for line in filter(None, remarks):
+    remarks = [missing_theory_message(plan), alone_message(plan)]
+    for line in filter(None, [*missing_library_messages(spec.optimizers), *left_out_messages(plan), *remarks]):
         print_message(line)
     return 0
 

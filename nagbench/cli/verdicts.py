@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.option(
     "-p", "--problem", "problems", multiple=True, help='Only this problem; "all" is the verdict over all problems.'
 )
-@click.option("--mode", help="theory, default, tuned, grid or given.  [default: all that the sweep has]")
+@click.option("--mode", help="theory, default, tuned, common, grid or given.  [default: all that the sweep has]")
 @click.option("--tolerance", type=float, help="One of the tolerances.  [default: the tightest; csv and json: all]")
 @plot_option("the ratios of one pair, problem by problem,")
 @TEX_FORMAT_OPTION

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from nagbench.core.errors import UsageError
 from nagbench.core.keys import Keys, in_shard, keys_to_ints
 from nagbench.experiments.minima import MinimumFacts, within
-from nagbench.experiments.selection import GROUP, best_trials, rate_runs
+from nagbench.experiments.selection import GROUP, best_elsewhere, best_trials, rate_runs, replicate_size
 from nagbench.experiments.storage.parts import split_runs
 from nagbench.experiments.storage.store import Store
 from nagbench.problems.problem import Floats, Ints
@@ -27,6 +27,7 @@ _MISSING, _FAILED, _GOOD = range(3)
 _OUTCOME_COLUMNS = ["cell", "fingerprint", "tolerance", "status", "iterations", "residual", "value"]
 # Rows that are ranked together.
 _AT_ONCE = 2**18
+_MODE = GROUP.index("mode")
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,11 +97,18 @@ class SweepIndex:
         self._stored, self._taken = stored or StoredOutcomes(tolerance), 0
         self._parts: list[tuple[Keys, NDArray[np.int32], Ints, Floats]] = []
         self._groups: dict[tuple[str, ...], int] = {}
+        self._budgets: dict[int, int] = {}
         self._fingerprints: set[str] = set()
         self.rows = 0
 
     def add_plan(
-        self, cells: Keys, group: tuple[str, ...], trials: Ints, fingerprint: str, limits: Floats | None = None
+        self,
+        cells: Keys,
+        group: tuple[str, ...],
+        trials: Ints,
+        fingerprint: str,
+        limits: Floats | None = None,
+        budget: int = 0,
     ) -> None:
         """Add the next rows of the plan. All rows are added before the first question.
 
@@ -116,8 +124,11 @@ class SweepIndex:
             The hash of their sources.
         limits
             The largest values of f that count as the known minimum; None where it is not known.
+        budget
+            The iterations that the cells may use; mode common needs them.
         """
         number = self._groups.setdefault(group, len(self._groups))
+        self._budgets[number] = max(budget, self._budgets.get(number, 0))
         limits = np.full(cells.size, np.nan) if limits is None else limits
         self._parts.append((cells, np.full(cells.size, number, np.int32), trials, limits))
         self._fingerprints.add(fingerprint)
@@ -195,7 +206,9 @@ class SweepIndex:
 
     def selected(self) -> Rows:
         """Return the rows of the best trials: the same that `selection.select_best_trials` selects."""
-        return self._best_trials(self._plan.groups, np.ones(self._plan.groups.size, bool))
+        return self._best_trials(
+            self._plan.groups, self._sets[self._plan.groups], np.ones(self._plan.groups.size, bool)
+        )
 
     def first_trials(self, count: int) -> Rows:
         """Return the rows of so many first trials."""
@@ -209,17 +222,51 @@ class SweepIndex:
         trials
             The number of trials of a replicate.
         """
-        replicates, numbers = np.divmod(self._plan.trials, trials)
+        sizes = np.array([replicate_size(group[_MODE], trials) for group in self._groups], np.int64)
+        replicates, numbers = np.divmod(self._plan.trials, sizes[self._plan.groups])
         many = 1 + int(replicates.max(initial=0))
         # Numbered without gaps: a plan may name any trial.
         groups = np.unique(self._plan.groups.astype(np.int64) * many + replicates, return_inverse=True)[1]
-        whole = self._best_trials(groups, np.ones(groups.size, bool))
-        return whole | self._best_trials(groups, numbers < trials // 2)
+        sets = self._sets[self._plan.groups]
+        sets = np.where(sets < 0, -1, sets * many + replicates)
+        whole = self._best_trials(groups, sets, np.ones(groups.size, bool))
+        return whole | self._best_trials(groups, sets, numbers < sizes[self._plan.groups] // 2)
 
-    def _best_trials(self, groups: NDArray[Any], among: Rows) -> Rows:
-        """Return the rows of the best trial of each group, of those among which it is looked for."""
+    def on_all_problems(self, rows: Rows) -> Rows:
+        """Return these rows, and those of mode common that have their settings on other problems.
+
+        What is best elsewhere is found again among them: a setting is ranked by its own runs alone.
+        """
+        sets = self._sets[self._plan.groups]
+        settings = sets * (1 + int(self._plan.trials.max(initial=0))) + self._plan.trials
+        return np.asarray(rows | ((sets >= 0) & np.isin(settings, settings[rows & (sets >= 0)])))
+
+    @functools.cached_property
+    def _sets(self) -> Ints:
+        """For each group the number of what shares its settings in mode common, or -1 in other modes."""
+        names: dict[tuple[str, ...], int] = {}
+        numbers = (
+            names.setdefault(group[_MODE - 1 :], len(names)) if group[_MODE] == "common" else -1
+            for group in self._groups
+        )
+        return np.fromiter(numbers, np.int64, len(self._groups))
+
+    def _best_trials(self, groups: NDArray[Any], sets: Ints, among: Rows) -> Rows:
+        """Return the rows of the best trial of each group, of those among which it is looked for.
+
+        Groups of one set have the same settings: theirs are the best on the others.
+        """
         plan, outcomes = self._plan, self._outcomes
         best = np.full(1 + int(groups.max(initial=-1)), -1)
+        budgets = np.fromiter(self._budgets.values(), np.int64, len(self._budgets))
+        for rows in _rows_of_sets(sets, among):
+            rows = rows[outcomes.states[plan.numbers[rows]] != _MISSING]
+            cells = plan.numbers[rows]
+            found = best_elsewhere(
+                groups[rows], plan.trials[rows], cells, outcomes.scores[cells], budgets[plan.groups[rows]]
+            )
+            best[list(found)] = list(found.values())
+        among = among & (sets < 0)
         # Groups are ranked some at a time: all rows at once would take a hundred bytes each.
         chunks = np.cumsum(np.bincount(groups, minlength=best.size)) // _AT_ONCE
         for chunk in np.unique(chunks):
@@ -229,6 +276,13 @@ class SweepIndex:
             found = best_trials(groups[rows], plan.trials[rows], outcomes.scores[cells], outcomes.finals[cells])
             best[list(found)] = list(found.values())
         return np.asarray(plan.trials == best[groups])
+
+
+def _rows_of_sets(sets: Ints, among: Rows) -> Iterator[Ints]:
+    """Return the rows of each set in turn."""
+    rows = np.flatnonzero(among & (sets >= 0))
+    rows = rows[np.argsort(sets[rows], kind="stable")]
+    yield from np.split(rows, np.flatnonzero(np.diff(sets[rows])) + 1) if rows.size else ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -270,14 +324,15 @@ def index_results(store: Store, plan: str, minima: Mapping[str, MinimumFacts] = 
         If the plan is lost.
     """
     index: SweepIndex | None = None
-    for block in store.blocks("plan", plan, ["cell", *GROUP, "trial", "start", "fingerprint", "tolerances"]):
+    for block in store.blocks("plan", plan, ["cell", *GROUP, "trial", "start", "budget", "fingerprint", "tolerances"]):
         index = index or SweepIndex(min(json.loads(block["tolerances"][0].as_py())))
-        for rows in split_runs(block, [*GROUP, "fingerprint"]):
+        for rows in split_runs(block, [*GROUP, "budget", "fingerprint"]):
             group = tuple(rows[name][0].as_py() for name in GROUP)
             facts = minima.get(str(rows["problem"][0].as_py()))
             limits = None if facts is None else facts.limits(rows["start"].to_numpy())
             fingerprint = rows["fingerprint"][0].as_py()
-            index.add_plan(keys_to_ints(rows["cell"]), group, rows["trial"].to_numpy(), fingerprint, limits)
+            budget = int(rows["budget"][0].as_py())
+            index.add_plan(keys_to_ints(rows["cell"]), group, rows["trial"].to_numpy(), fingerprint, limits, budget)
     if index is None:
         raise UsageError(f"the plan in {store.folder} is empty")
     index.read_outcomes(store)

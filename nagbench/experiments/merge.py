@@ -19,6 +19,7 @@ from nagbench.engine.lookup import code_of
 from nagbench.engine.records import Cell
 from nagbench.experiments.index import index_results
 from nagbench.experiments.minima import MinimumFacts, facts_from_plain, facts_to_plain, join_facts
+from nagbench.experiments.plan import join_units
 from nagbench.experiments.plan_table import cell_of_row
 from nagbench.experiments.results import Results
 from nagbench.experiments.selection import GROUP
@@ -231,6 +232,7 @@ def _write_manifest(
     machines: dict[str, Any] = {}
     for manifest in manifests:
         machines |= manifest["machines"]
+    common = join_units(manifests)
     target.write("spec.toml", spec_to_toml(spec))
     target.write_manifest(
         {
@@ -243,6 +245,7 @@ def _write_manifest(
             "shard": None,
             "machines": machines,
             **{name: manifests[0].get(name) for name in ("machine", "versions", "git")},
+            **({"common": common} if common["units"] else {}),
             "merged": [{name: manifest.get(name) for name in _WHOSE} for manifest in manifests],
             "command": sweep_command(target.folder, code=_names_code(target, plan)),
             "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

@@ -1,4 +1,4 @@
-"""Choose the hyperparameters with which a method runs on a problem, by mode: theory, default, tuned, grid."""
+"""Choose the hyperparameters with which a method runs on a problem, by mode: theory, default, tuned, common, grid."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nagbench.experiments.names import Variant
+from nagbench.experiments.selection import replicate_size
 from nagbench.experiments.sobol import sobol_points
 from nagbench.experiments.specification import Spec
 from nagbench.optimizers import schedules
@@ -69,6 +70,8 @@ def make_settings(spec: Spec, variant: Variant, problem: Problem, unit: float) -
             # With finalists, `nagbench.experiments.rounds` makes the trials.
             for replicate in range(0 if spec.finalists else spec.replicates):
                 yield from _replicate(spec, variant, problem, unit, replicate)
+        elif mode == "common":
+            yield from _common(spec, variant, unit)
         else:
             axes = {name: _axis(spec, method, name, unit) for name in variant.free}
             for group in _crossed(method, axes, pinned):
@@ -81,6 +84,11 @@ _ONE = np.zeros(1, np.int64)
 def tunes(spec: Spec, variant: Variant) -> bool:
     """Return whether mode tuned chooses values for a variant."""
     return bool((spec.modes is None or "tuned" in spec.modes) and variant.free and not variant.lists)
+
+
+def shares(spec: Spec, variant: Variant) -> bool:
+    """Return whether mode common chooses values for a variant."""
+    return bool("common" in (spec.modes or ()) and variant.free and not variant.lists)
 
 
 def textbook_of(spec: Spec, variant: Variant, problem: Problem) -> Mapping[str, Any] | None:
@@ -102,6 +110,17 @@ def _replicate(spec: Spec, variant: Variant, problem: Problem, unit: float, repl
     count = (replicate + 1) * spec.trials - first
     for numbers, values in sobol_trials(method, variant.free, count, unit, sequence):
         yield split_settings(method, "tuned", numbers + first, {**values, **variant.pinned})
+
+
+def _common(spec: Spec, variant: Variant, unit: float) -> Iterator[Settings]:
+    """Make the trials of mode common: points of the ranges that are the same on every problem, in units of 1/L of each."""
+    size = replicate_size("common", spec.trials)
+    for replicate in range(spec.replicates):
+        sequence = sobol_points(len(variant.free), replicate, spec.sequence)
+        for numbers, values in sobol_trials(variant.method, variant.free, size, unit, sequence):
+            trials = replicate * size + numbers
+            group = split_settings(variant.method, "common", trials, {**values, **variant.pinned})
+            yield _without_refused(variant.method, group)
 
 
 def split_settings(method: Method, mode: str, trials: Ints, values: Mapping[str, Any]) -> Settings:
@@ -252,7 +271,11 @@ def always_refused(spec: Spec, variant: Variant) -> str | None:
 
 def needs_unit(spec: Spec, variants: Sequence[Variant]) -> bool:
     """Return whether any of these modes chooses a hyperparameter in units of 1/L."""
-    tuned = spec.modes is None or {"tuned", "grid"} & set(spec.modes) or any(variant.lists for variant in variants)
+    tuned = (
+        spec.modes is None
+        or {"tuned", "common", "grid"} & set(spec.modes)
+        or any(variant.lists for variant in variants)
+    )
     return bool(tuned) and any(
         variant.method.hyperparameters[name].unit == "1/L" for variant in variants for name in variant.free
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +26,7 @@ from nagbench.experiments.modes import (
     make_settings,
     needs_unit,
     refusals,
+    shares,
     theory_fails,
     theory_of,
     tunes,
@@ -92,6 +95,8 @@ class Plan:
     def _of_variant(self, template: Cell, label: str, variant: Variant) -> Iterator[PlannedBatch]:
         starts = np.arange(self.starts_of(label))
         for group in make_settings(self.spec, variant, self.problems[label], self.units[label]):
+            if group.mode == "common" and variant.label in self.alone:
+                continue
             _check(variant.method, group)
             for cells, trials in make_batches(self.spec, template, variant.method, group, starts):
                 yield PlannedBatch(cells, label, variant.label, group.mode, trials)
@@ -100,8 +105,19 @@ class Plan:
         """Return the number of starts of a problem: one where its start defines it."""
         if not self.problems[label].varies_start:
             return 1
-        tuned = any(tunes(self.spec, variant) for variant in self.variants)
+        tuned = any(tunes(self.spec, variant) or shares(self.spec, variant) for variant in self.variants)
         return self.spec.tuning_starts if tuned else self.spec.starts or 1
+
+    @functools.cached_property
+    def alone(self) -> frozenset[str]:
+        """The variants that mode common leaves out, because there is no second problem on which they run."""
+        specs = {label: canonical(problem.spec) for label, problem in self.problems.items()}
+        return frozenset(
+            variant.label
+            for variant in self.variants
+            if shares(self.spec, variant)
+            and len({specs[label] for label in specs if refusal(variant.method, self.problems[label]) is None}) < 2
+        )
 
 
 def template_of(plan: Plan, label: str, oracle: str, variant: Variant) -> Cell:
@@ -122,6 +138,10 @@ def make_plan(spec: Spec) -> Plan:
     for variant in variants:
         if tunes(spec, variant) and (why := always_refused(spec, variant)) is not None:
             raise UsageError(f"{variant.label}: {why}")
+    if "common" in (spec.modes or ()) and len({canonical(problem.spec) for problem in problems.values()}) < 2:
+        raise UsageError(
+            f"mode common needs at least two problems, because settings are chosen on the others; given: {', '.join(problems)}"
+        )
     needed = needs_unit(spec, variants)
     plan = Plan(
         spec, problems, variants, {name: step_size_unit(found) if needed else 1.0 for name, found in problems.items()}
@@ -165,6 +185,41 @@ def missing_theory_message(plan: Plan) -> str:
             groups.setdefault(lacking, []).append(label)
     pairs = (f"{', '.join(labels)} × {', '.join(variants)}" for variants, labels in groups.items())
     return f"no theoretical tuning, so left out of mode theory: {'; '.join(pairs)}" if groups else ""
+
+
+def alone_message(plan: Plan) -> str:
+    """Return a line that names the variants of `Plan.alone`; empty if there are none."""
+    names = ", ".join(variant.label for variant in plan.variants if variant.label in plan.alone)
+    return f"no other problem to choose settings on, so left out of mode common: {names}" if names else ""
+
+
+def common_units(plan: Plan) -> dict[str, Any]:
+    """Return in which units mode common chose, for the manifest.
+
+    Returns
+    -------
+    dict
+        ``units``, 1/L by problem, and ``scaled``, the hyperparameters in this unit by variant; empty without mode common.
+    """
+    chosen = [variant for variant in plan.variants if shares(plan.spec, variant)]
+    if not chosen:
+        return {}
+    scaled = {
+        variant.label: [name for name in variant.free if variant.method.hyperparameters[name].unit == "1/L"]
+        for variant in chosen
+    }
+    return {"units": dict(plan.units), "scaled": scaled}
+
+
+def join_units(manifests: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Join the `common_units` of several manifests, which may come from anywhere: what is no table is left out."""
+    joined: dict[str, dict[str, Any]] = {"units": {}, "scaled": {}}
+    for manifest in manifests:
+        common = manifest.get("common")
+        for name, known in joined.items():
+            part = common.get(name) if isinstance(common, Mapping) else None
+            known.update(part if isinstance(part, Mapping) else {})
+    return joined
 
 
 def _check(method: Method, group: Settings) -> None:

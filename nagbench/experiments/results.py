@@ -19,7 +19,7 @@ from nagbench.core.visible import visible
 from nagbench.experiments.index import Rows, SweepIndex, index_results
 from nagbench.experiments.minima import MinimumFacts, facts_from_plain, with_minima
 from nagbench.experiments.recorded import Recorded, read_recorded
-from nagbench.experiments.selection import select_best_trials
+from nagbench.experiments.selection import REPLICATED, replicate_size, select_best_trials
 from nagbench.experiments.storage.parts import decode_texts
 from nagbench.experiments.storage.schema import REQUIRED
 from nagbench.experiments.storage.store import Store, Warn
@@ -91,7 +91,8 @@ class Results:
     def shown(self) -> pd.DataFrame:
         """The rows of `runs` that are selected, without reading the others into memory."""
         plan = self._rows_of_plan(self.selected)
-        return self._table(plan, read_outcomes(self.store, plan, part=True), list(plan.columns))
+        table = self._table(plan, read_outcomes(self.store, plan, part=True), list(plan.columns))
+        return table.assign(selected=True)
 
     @functools.cached_property
     def judged(self) -> pd.DataFrame:
@@ -100,7 +101,7 @@ class Results:
         rows = self.selected | index.first_trials(_FIRST_TRIALS)
         if spec.get("replicates", 1) > 1:
             rows |= index.winners(spec["trials"])
-        plan = self._rows_of_plan(rows)
+        plan = self._rows_of_plan(index.on_all_problems(rows))
         return self._table(plan, read_outcomes(self.store, plan, part=True), list(plan.columns))
 
     def _table(self, plan: pd.DataFrame, outcomes: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
@@ -119,8 +120,11 @@ class Results:
         table["selected"] = select_best_trials(table)
         extra = [name for name in columns if name not in {*_BEFORE, *_AFTER, *HYPERPARAMETERS, *_HIDDEN}]
         spec = self.manifest["spec"]
-        searched = (table["mode"] == "tuned") & (spec.get("replicates", 1) > 1)
-        table["replicate"] = np.where(searched, table["trial"] // spec.get("trials", 1), 0)
+        searched = table["mode"].isin(REPLICATED) & (spec.get("replicates", 1) > 1)
+        sizes = table["mode"].map(
+            {mode: replicate_size(mode, spec.get("trials", 1)) for mode in table["mode"].unique()}
+        )
+        table["replicate"] = np.where(searched, table["trial"] // sizes, 0)
         for name in (*HYPERPARAMETERS, "value_evaluations"):
             table[name] = table.get(name, np.nan)
         order = ["problem", "variant", "mode", "oracle", "trial", "start", "seed"]

@@ -13,6 +13,7 @@ from nagbench.engine.batches import Batch
 from nagbench.engine.oracles import HELD_OUT, MOVED
 from nagbench.experiments.index import Rows
 from nagbench.experiments.plan import Plan, PlannedBatch
+from nagbench.experiments.selection import REPLICATED
 from nagbench.problems.problem import Ints
 
 
@@ -41,7 +42,7 @@ def scored_cells(plan: Plan, batches: Iterable[PlannedBatch], winners: Rows, sel
         size = planned.trials.size
         rows = slice(first, first + size)
         first += size
-        tuned = (winners[rows] if planned.mode == "tuned" else False) | selected[rows]
+        tuned = (winners[rows] if planned.mode in REPLICATED else False) | selected[rows]
         own = np.flatnonzero(tuned & (planned.cells.starts == 0) & (planned.cells.seeds == 0))
         if own.size:
             words = tuple(planned.cells.schedule.items())

@@ -14,7 +14,7 @@ from nagbench.core.errors import UsageError
 from nagbench.core.measures import Measure
 from nagbench.core.validation import error_messages, only_number, read_toml
 
-Mode = Literal["theory", "default", "tuned", "grid"]
+Mode = Literal["theory", "default", "tuned", "common", "grid"]
 
 
 Positive = Annotated[float, BeforeValidator(only_number), Field(gt=0, allow_inf_nan=False)]
@@ -77,6 +77,9 @@ class Spec(BaseModel):
     from the sequence and run from all starts. ``starts`` None stands for 8 in a sweep that tunes, else 1. What is selected is
     scored from ``held_out`` further starts, and counted again from ``moved`` starts that differ from each of its own by
     roundings.
+
+    Mode common runs at most `selection.COMMON_TRIALS` settings in each replicate on all problems from all starts, and the best
+    on all others stands for the variant on a problem; see `selection.best_elsewhere`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -25,7 +25,15 @@ from nagbench.execution.pool import Pool
 from nagbench.experiments.index import Rows, StoredOutcomes, SweepIndex
 from nagbench.experiments.minima import Minima, facts_from_plain, facts_to_plain, join_facts
 from nagbench.experiments.names import code_of_spec, missing_library_messages
-from nagbench.experiments.plan import Plan, PlannedBatch, left_out_messages, make_plan, missing_theory_message
+from nagbench.experiments.plan import (
+    Plan,
+    PlannedBatch,
+    alone_message,
+    common_units,
+    left_out_messages,
+    make_plan,
+    missing_theory_message,
+)
 from nagbench.experiments.plan_table import check_key, plan_schema, plan_table, read_batches
 from nagbench.experiments.recorded import record
 from nagbench.experiments.results import Results
@@ -88,9 +96,8 @@ def run_sweep(
         If the plan cannot be made or the directory cannot be used.
     """
     plan = make_plan(spec)
-    for line in filter(
-        None, [*missing_library_messages(spec.optimizers), *left_out_messages(plan), missing_theory_message(plan)]
-    ):
+    remarks = [missing_theory_message(plan), alone_message(plan)]
+    for line in filter(None, [*missing_library_messages(spec.optimizers), *left_out_messages(plan), *remarks]):
         listener.warn(line)
     store = Store(results_folder(spec, out), listener.warn)
     store.prepare()
@@ -197,7 +204,8 @@ def _add_rows(context: _SweepContext, index: SweepIndex, planned: PlannedBatch) 
     cells, template = planned.cells, planned.cells.template
     group = planned.problem, planned.variant, planned.mode, template.oracle
     fingerprint = fingerprint_of(template.problem, template.optimizer)
-    index.add_plan(cells.ids, group, planned.trials, fingerprint, context.minima.limits(planned.problem, cells.starts))
+    limits = context.minima.limits(planned.problem, cells.starts)
+    index.add_plan(cells.ids, group, planned.trials, fingerprint, limits, template.budget)
 
 
 def _count_pending(context: _SweepContext, index: SweepIndex, batches: Iterable[PlannedBatch]) -> None:
@@ -315,6 +323,8 @@ def _write_manifest(context: _SweepContext, plan: WrittenPlan) -> dict[str, Any]
         "git": git_commit(),
         "command": context.command or sweep_command(store.folder, code=bool(code_of_spec(spec))),
     }
+    if units := common_units(context.plan):
+        manifest["common"] = units
     machines = {machine_facts()["id"]: {**machine_facts(), "versions": dict(library_versions())}}
     if (store.folder / "manifest.json").exists() and not context.fresh:
         before = store.manifest

@@ -263,7 +263,8 @@ def _cell_from_row(row: Mapping[Any, Any], names: Sequence[str]) -> Cell:
 def build_context(*sweeps: Results) -> ReportContext:
     """Return the data of a report on these sweeps.
 
-    Counts are pooled and trials selected among all sweeps; times stay with their machines.
+    Counts are pooled and trials selected among all sweeps; times stay with their machines. In mode common, each problem keeps
+    the setting that its own sweep has chosen, which is scored and traced.
     """
     first = sweeps[0]
     certificates = tuple(found for sweep in sweeps if (found := _read_certificate(sweep)) is not None)
@@ -276,7 +277,7 @@ def build_context(*sweeps: Results) -> ReportContext:
         )  # fmt: skip
     runs = _concatenate([sweep.runs for sweep in sweeps])
     kept = runs.drop_duplicates([name for name in _RUN_KEYS if name in runs], ignore_index=True)
-    kept["selected"] = select_best_trials(kept)
+    kept["selected"] = select_best_trials(kept).where(kept["mode"] != "common", kept["selected"])
     return ReportContext(
         kept,
         _pool([sweep.timings for sweep in sweeps], ["cell", "machine", "iterations"]),

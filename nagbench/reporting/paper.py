@@ -30,14 +30,15 @@ def stop_rule(spec: Mapping[str, Any], tolerances: Any = None) -> str:
 
 def effort(spec: Mapping[str, Any], mode: str) -> str:
     """Return how many trials, replicates and starts stand behind a mode, in LaTeX."""
+    from nagbench.experiments.selection import REPLICATED, replicate_size
     from nagbench.experiments.specification import TUNING_STARTS
 
     parts = []
-    if mode == "tuned":
-        parts = [counted(int(spec.get("trials", 1)), "trial")]
+    if mode in REPLICATED:
+        parts = [counted(replicate_size(mode, int(spec.get("trials", 1))), "trial")]
         if int(spec.get("replicates", 1)) > 1:
             parts.append(f"{spec['replicates']} independent tunings")
-    tunes = "tuned" in (spec.get("modes") or ("theory", "tuned"))
+    tunes = bool({*REPLICATED} & {*(spec.get("modes") or ("theory", "tuned"))})
     starts = int(spec.get("starts") or (TUNING_STARTS if tunes else 1))
     parts.append(counted(starts, "start"))
     if int(spec.get("seeds", 1)) > 1:

@@ -7,6 +7,7 @@ from typing import Any
 
 from nagbench.analysis.formatting import counted, listed, whole
 from nagbench.analysis.summary import MODES
+from nagbench.experiments.selection import REPLICATED, replicate_size
 from nagbench.reporting.context import ReportContext
 from nagbench.reporting.html.sections.how_to_read import stopping_rules
 
@@ -34,9 +35,9 @@ def settings_of(context: ReportContext) -> list[str]:
     phrases = [f"to {' or '.join(stopping_rules(context.table))}", f"modes {listed(modes)}"]
     if len(modes) == 1:
         phrases[1] = f"mode {modes[0]}"
-    phrases += list(_tuning(spec)) if "tuned" in modes else []
+    phrases += list(_tuning(spec, [mode for mode in modes if mode in REPLICATED]))
     phrases += [counted(int(context.rows["start"].nunique()), "start")]
-    if spec.get("held_out") and "tuned" in modes and context.scores is not None and len(context.scores):
+    if spec.get("held_out") and {*REPLICATED} & {*modes} and context.scores is not None and len(context.scores):
         phrases[-1] += f", judged from {spec['held_out']} others"
     seeds = int(context.rows["seed"].nunique())
     phrases += [counted(seeds, "seed")] if seeds > 1 else []
@@ -54,10 +55,12 @@ def counted_of(context: ReportContext) -> str:
     return f"{cells} counted, {whole(converged)} of {whole(len(context.rows))} shown runs converged{machines}"
 
 
-def _tuning(spec: Any) -> Iterator[str]:
+def _tuning(spec: Any, modes: list[str]) -> Iterator[str]:
+    """Say how many trials each optimizer got in these modes."""
     trials, replicates = spec.get("trials"), int(spec.get("replicates", 1) or 1)
-    if trials:
-        each = f"{counted(int(trials), 'trial')} for each optimizer"
+    for mode in modes if trials else ():
+        where = " on all problems" if mode == "common" else ""
+        each = f"{counted(replicate_size(mode, int(trials)), 'trial')} for each optimizer{where}"
         yield each if replicates == 1 else f"at most {each} in each of {replicates} tunings"
 
 
@@ -66,7 +69,7 @@ def effort_of(context: ReportContext) -> list[str]:
     runs, sentences = context.ordered, []
     if runs.empty:
         return []
-    chosen = runs[runs["mode"].isin(["tuned", "grid"])]
+    chosen = runs[runs["mode"].isin([*REPLICATED, "grid"])]
     name = "variant" if "variant" in runs else "optimizer"
     tried = chosen.groupby(["mode", name, "problem", "oracle"], sort=False)["trial"].nunique()
     most = tried.groupby(level=[0, 1], sort=False).max()

@@ -1,4 +1,4 @@
-"""The section of tuning: results after n trials, trials by step size, and which hyperparameter matters."""
+"""The section of tuning: results after n trials, trials by step size, which hyperparameter matters, and common settings."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from nagbench.analysis.common_settings import common_settings
 from nagbench.analysis.formatting import number
 from nagbench.analysis.sensitivity import settings_of
 from nagbench.analysis.tuning import by_trials, importance_of
+from nagbench.experiments.plan import join_units
 from nagbench.reporting.context import ReportContext
 from nagbench.reporting.figures.profiles import step_corners
 from nagbench.reporting.figures.tuning import thin_dots, trials_data
@@ -22,19 +24,62 @@ from nagbench.reporting.html.series import json_numbers, method_legend, method_s
 # With fewer trials there is nothing to see; nobody looks at the figures of more problems.
 _FEWEST_TRIALS, _MOST_TASKS, _MOST_ROWS = 4, 24, 400
 _KEYS = ["problem", "oracle", "variant"]
+_HEADINGS = {"problems": "problems", "solved": "solved", "over_tuned": "over tuned", "left_out_over_tuned": "left out"}
 
 
 def section(context: ReportContext) -> Section | None:
-    """Return a table, and a figure for each task; None if no method was tuned in at least four trials."""
+    """Return what is known of modes tuned and common; None if no method was tuned in at least four trials in either."""
+    parts = [*_of_tuned(context), *_of_common(context)]
+    return Section(id="tuning", title="Tuning", nav="Tuning", parts=tuple(parts)) if parts else None
+
+
+def _of_common(context: ReportContext) -> Iterator[Table]:
+    """Yield the table of the settings that are best over all problems."""
+    found = common_settings(context.ordered, join_units(context.manifests))
+    if found.empty:
+        return
+    names = [name for name in ("problems", "solved", "over_tuned", "left_out_over_tuned") if found[name].notna().any()]
+    yield Table(
+        id=context.ids("table", "common"),
+        label="One setting for all problems",
+        css="cells narrow",
+        rows=tuple(_common_row(row, names, context) for row in found.to_dict("records")),
+        columns=(
+            Column(name="method"),
+            Column(name="setting"),
+            *(Column(name=_HEADINGS[name], numeric=True) for name in names),
+        ),
+        caption=(
+            "The setting of each algorithm that is best over all problems, none left out: what a library’s default should be. "
+            "It solves the most runs and, of several, needs the fewest iterations as a geometric mean over the problems. "
+            "“over tuned”: these iterations relative to those of the tuned setting of each problem; “left out”: the same for "
+            "the settings that were chosen on the other problems alone, which mode common shows. A run that is not solved "
+            "counts as its budget.",
+        ),
+        data=found,
+    )
+
+
+def _common_row(row: Mapping[Any, Any], names: list[str], context: ReportContext) -> TableRow:
+    entries = (
+        TableCell(text=str(row["variant"])),
+        TableCell(text=str(row["setting"])),
+        *(TableCell(text=number(row[name]), value=float(row[name])) for name in names),
+    )
+    return TableRow(method=context.methods.get(str(row["variant"])), entries=entries)
+
+
+def _of_tuned(context: ReportContext) -> list[Part]:
+    """Return a table, and a figure for each task; nothing if no method was tuned in at least four trials."""
     tuned = context.ordered[context.ordered["mode"] == "tuned"]
     if tuned.empty or tuned["trial"].nunique() < _FEWEST_TRIALS:
-        return None
+        return []
     settings = context.trials[context.trials["mode"] == "tuned"]
     shown = context.rows[context.rows["mode"] == "tuned"].drop_duplicates(_KEYS)
     names = shown.loc[shown["task"].isin(list(context.tasks)[:_MOST_TASKS]), [*_KEYS, "task", "method", "optimizer"]]
     settings = settings.merge(names, on=[*_KEYS, "optimizer"])
     if settings.empty:
-        return None
+        return []
     best = by_trials(tuned.merge(names[_KEYS])).merge(names, on=[*_KEYS, "optimizer"])
     shares = importance_of(settings, settings_of(tuned)).merge(names, on=[*_KEYS, "optimizer"])
     parts: list[Part] = [_table(shares, settings, context)]
@@ -46,7 +91,7 @@ def section(context: ReportContext) -> Section | None:
         for task, rows in settings.groupby("task", sort=False)
         if not _any_converged(rows)
     ]
-    return Section(id="tuning", title="Tuning", nav="Tuning", parts=tuple(parts))
+    return parts
 
 
 def _any_converged(rows: pd.DataFrame) -> bool:
