@@ -17,8 +17,9 @@ from nagbench.problems.problem import Floats, Ints
 GROUP = ["problem", "variant", "mode", "oracle"]
 # The modes whose trials are divided into replicates.
 REPLICATED = ("tuned", "common")
-# The trials of a replicate of mode common, at most: each runs on every problem from every start.
-COMMON_TRIALS = 64
+# A replicate of mode common has so many trials, or this part of those of mode tuned if that is more: each trial runs on every
+# problem from every start.
+_COMMON_TRIALS, _COMMON_PART = 64, 8
 # The final measure that a run counts with which converged at another point than the known minimum: behind every run that
 # is still on its way, and ahead of those that diverged.
 _ELSEWHERE = 1e20
@@ -34,7 +35,7 @@ def replicate_size(mode: str, trials: int) -> int:
     trials
         What the specification says.
     """
-    return min(trials, COMMON_TRIALS) if mode == "common" else trials
+    return min(trials, max(_COMMON_TRIALS, trials // _COMMON_PART)) if mode == "common" else trials
 
 
 def select_best_trials(runs: pd.DataFrame) -> pd.Series:

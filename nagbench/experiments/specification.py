@@ -78,7 +78,7 @@ class Spec(BaseModel):
     scored from ``held_out`` further starts, and counted again from ``moved`` starts that differ from each of its own by
     roundings.
 
-    Mode common runs at most `selection.COMMON_TRIALS` settings in each replicate on all problems from all starts, and the best
+    Mode common runs `selection.replicate_size` settings in each replicate on all problems from all starts, and the best
     on all others stands for the variant on a problem; see `selection.best_elsewhere`.
     """
 

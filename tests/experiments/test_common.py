@@ -347,5 +347,5 @@ def test_a_specification_without_the_mode_keeps_its_hash():
 
 def test_trials_of_a_replicate_are_those_of_the_specification_up_to_a_limit():
     assert selection.replicate_size("common", 16) == 16
-    assert selection.replicate_size("common", 512) == 64
+    assert [selection.replicate_size("common", trials) for trials in (16, 512, 1024)] == [16, 64, 128]
     assert selection.replicate_size("tuned", 512) == 512
