@@ -118,12 +118,9 @@ def ranks(work: pd.DataFrame) -> pd.DataFrame:
         Columns ``mode, task, method, optimizer, median, residual, rank``; rank 1 is the least work, and ties share
         their mean rank. On a task that no algorithm solved, rank 1 is the least median residual.
 
-    Notes
-    -----
-    A task is one block of the tests however many starts and seeds it has, because those say nothing about other
-    problems. Methods that failed on at least half of them all tie at the last ranks, except where all methods did.
-    Runs that converged at another point than the known minimum rank behind those that did not converge, and before
-    those that diverged.
+    Notes ----- A task is one block of the tests however many starts and seeds it has, because those say nothing about other
+    problems. Methods that failed on at least half of them all tie at the last ranks, except where all methods did. Runs that
+    converged at a point other than the known minimum rank behind those that did not converge, and before those that diverged.
     """
     rows = compared(work)
     rows = rows[rows["tolerance"] == rows.groupby(["mode", "task"])["tolerance"].transform("min")]
@@ -157,7 +154,7 @@ def mean_ranks(ranks: pd.DataFrame) -> pd.DataFrame:
 
 
 def friedman(ranks: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
-    """Test with Friedman's statistic whether all methods of a mode rank alike, and give Nemenyi's critical difference.
+    """Test with Friedman's statistic whether all methods of a mode have equal ranks; give Nemenyi's critical difference.
 
     Parameters
     ----------

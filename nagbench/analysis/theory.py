@@ -179,9 +179,9 @@ def _describe_violations(
     if edge is not None and row["place"] == "everywhere" and exact:
         distance = row["step_size"] / edge - 1.0
         if distance < -_EDGE_MARGIN and run["status"] == "diverged" and not settles:
-            violations.append("diverged where it is stable")
+            violations.append("diverged at a stable step size")
         if distance > _EDGE_MARGIN and converged and predicted is None:
-            violations.append("converged where it is not stable")
+            violations.append("converged at an unstable step size")
     return "; ".join(violations)
 
 

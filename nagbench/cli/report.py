@@ -68,8 +68,8 @@ class PageOptions(NamedTuple):
 def command(folders: tuple[Path, ...], out: Path | None, paper: PaperOptions, page: PageOptions, shape: str) -> None:
     """Write the report of results directories: one HTML file that works offline, or tables and figures for a paper.
 
-    Several directories make one report: counts are pooled, and times are kept apart by machine. That of two also says
-    what changed from the first to the second. md and tex print tables; pdf-figures writes every figure as a PDF file.
+    Several directories make one report: counts are pooled, and times are kept separate by machine. A report of two directories
+    also says what changed from the first to the second. md and tex print tables; pdf-figures writes every figure as a PDF file.
     With --index, a folder that holds results directories stands for all of them.
     """
     from dataclasses import replace

@@ -40,7 +40,7 @@ _ANSWER = 10
 # Seconds without a worker after which a message says so.
 _ALONE = 10.0
 _TIMES = 3
-_GONE = "the Dask scheduler went away; what is finished is kept, and the same command goes on"
+_GONE = "the Dask scheduler is gone; finished work is kept, and the same command resumes the sweep"
 
 _pools: dict[int, tuple[str, Pool]] = {}
 

@@ -355,5 +355,5 @@ def _write_spec(store: Store, spec: Spec) -> None:
         return
     if found is not None and file.read_text(encoding="utf-8") != spec_to_toml(found):
         set_aside(file, file.with_name("spec.toml.before"))
-        store.warn(f"{file} is written again; what it said is kept as {file.name}.before")
+        store.warn(f"{file} is written again; its previous contents are kept as {file.name}.before")
     store.write("spec.toml", text)

@@ -362,7 +362,7 @@ class _Explainer:
 
 
 def _random(a: bool, b: bool) -> Departure:
-    words = {True: "drawn anew in every run, so that no two are alike", False: "none"}
+    words = {True: "drawn anew in every run, so no two runs are the same", False: "none"}
     return Departure("random numbers:", words[a], words[b])
 
 

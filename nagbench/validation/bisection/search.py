@@ -155,7 +155,7 @@ class _Trier:
     def change(self, good: Mapping[str, Any], version: Version) -> str:
         """Try a version; return how it differs from the good one."""
         found = self._question.change(good, self.answer(version))
-        self._say(f"{self._question.package} {version}: {found or 'as the good version'}")
+        self._say(f"{self._question.package} {version}: {found or 'behaves as the good version'}")
         return found
 
     def answer(self, version: Version) -> Mapping[str, Any]:
@@ -193,6 +193,6 @@ def _ask(python: Path, question: Mapping[str, Any]) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads(done.stdout)
     except ValueError:
-        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        last = (done.stderr.strip().splitlines() or ["it printed nothing"])[-1]
         return {"error": f"its process ended with code {done.returncode}: {last}"}
     return found

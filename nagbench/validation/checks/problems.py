@@ -69,7 +69,7 @@ def start(probe: Probe) -> Finding:
         return failed("the start is not a list of finite numbers")
     values, slopes = probe.evaluate(point)
     if probe.problem.composite and not np.isfinite(probe.problem.value(point)):
-        return failed("h is not finite at the start: a start is feasible", point)
+        return failed("h is not finite at the start; the start must be feasible", point)
     if not np.isfinite(values[0]):
         return failed(f"the value at the start is {values[0]}", point)
     if not np.isfinite(slopes[0]).all():
@@ -149,7 +149,7 @@ def rebuild(probe: Probe) -> Finding:
     """Check that the problem rebuilt from its plain data, as in another process, is the same bit for bit."""
     problem = probe.problem
     if "<" in canonical(problem.spec):
-        return skipped("a function that has no name to import it by")
+        return skipped("the function has no name by which another process could import it")
     spec = problem.spec
     try:
         again = build_problem(spec["family"], spec["parameters"], **problem.given)

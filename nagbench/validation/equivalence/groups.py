@@ -185,7 +185,7 @@ _ALL = (
     ),
     Group(
         name="nadam",
-        title="NAdam, with momentum_decay 1, the only one that Keras knows",
+        title="NAdam, with momentum_decay 1, the only value that Keras has",
         base={**_ADAM, "momentum_decay": 1.0},
         members=_members("nadam", *_torch("nadam"), "keras/nadam", "optax/nadam"),
         forms=("nadam", "nadam single product", "nadam constant"),
