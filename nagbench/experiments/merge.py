@@ -1,4 +1,4 @@
-"""Merge results directories: shards of one sweep, or sweeps of other problems, methods and machines."""
+"""Merge results directories: shards of one sweep, or sweeps with different problems, methods and machines."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def merge_results(runs: Sequence[str | Path], out: str | Path, *, warn: Warn | N
     runs
         The results directories.
     out
-        The new directory. The same sweep with this ``out`` goes on from there.
+        The new directory. The same sweep with this ``out`` continues from there.
     warn
         Called with one line for every damaged part.
 

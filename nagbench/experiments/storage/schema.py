@@ -1,4 +1,4 @@
-"""What the parts of a results directory hold: their columns, and the values that these may have."""
+"""What the parts of a results directory contain: their columns, and the values that these may have."""
 
 from __future__ import annotations
 
