@@ -27,8 +27,10 @@ def copies_of(runs: pd.DataFrame) -> dict[str, str]:
     dict
         The first variant of its kind, by variant; variants without a copy are left out.
 
-    Notes ----- Two variants are copies if there are at least 20 cells that differ only in the implementation (with counts from
-    10 on), and if in at least 95 % of them the counts differ by no more than 2 iterations or 1 %.
+    Notes
+    -----
+    Two variants are copies if there are at least 20 cells that differ only in the implementation (with counts from 10 on), and
+    if in at least 95 % of them the counts differ by no more than 2 iterations or 1 %.
     """
     names = [name for name in hyperparameters(runs) if name in runs]
     keys = ["problem", "oracle", "start", "seed", "tolerance", "budget", *names]

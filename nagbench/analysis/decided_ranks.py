@@ -80,8 +80,10 @@ def against_control(ranks: pd.DataFrame, control: str, confidence: float = 0.95)
     UsageError
         If the control is not among the methods.
 
-    Notes ----- With k methods on N problems, z = (R_j − R_c)/√(k (k + 1)/(6 N)) is compared with the normal distribution. If
-    the m p-values are in increasing order, the i-th is adjusted to the largest of (m − j + 1)·p_j with j ≤ i.
+    Notes
+    -----
+    With k methods on N problems, z = (R_j − R_c)/√(k (k + 1)/(6 N)) is compared with the normal distribution. If the m p-values
+    are in increasing order, the i-th is adjusted to the largest of (m − j + 1)·p_j with j ≤ i.
 
     References
     ----------

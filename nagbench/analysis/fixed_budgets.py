@@ -46,9 +46,11 @@ def fixed_budgets(
     UsageError
         If a budget is not above 0, or ``by`` is neither of the two.
 
-    Notes ----- Iterations are recorded up to 100, and at 40 per decade from there. A run that ended before N keeps the value
-    that it had reached. The value that a method reaches at a given cost is the fixed-budget view of a benchmark; the cost of
-    reaching a given target is the fixed-target view [1]_.
+    Notes
+    -----
+    Iterations are recorded up to 100, and at 40 per decade from there. A run that ended before N keeps the value that it had
+    reached. The value that a method reaches at a given cost is the fixed-budget view of a benchmark; the cost of reaching a
+    given target is the fixed-target view [1]_.
 
     References
     ----------

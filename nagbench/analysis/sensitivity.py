@@ -131,8 +131,10 @@ def usable_steps(runs: pd.DataFrame, within: float = 2.0) -> pd.DataFrame:
         sizes; ``spacing`` is the largest grid spacing in decades; ``best`` is the best step size and ``iterations``
         what it needed.
 
-    Notes ----- Each step size stands for the interval that extends halfway to its neighbors (at the ends, on one side only), so
-    the lengths are known up to one grid spacing.
+    Notes
+    -----
+    Each step size stands for the interval that extends halfway to its neighbors (at the ends, on one side only), so the lengths
+    are known up to one grid spacing.
     """
     rows = by_setting(runs)
     keys = [*_NAMED, *(name for name in settings_of(runs) if name != "step_size")]

@@ -118,9 +118,11 @@ def ranks(work: pd.DataFrame) -> pd.DataFrame:
         Columns ``mode, task, method, optimizer, median, residual, rank``; rank 1 is the least work, and ties share
         their mean rank. On a task that no algorithm solved, rank 1 is the least median residual.
 
-    Notes ----- A task is one block of the tests however many starts and seeds it has, because those say nothing about other
-    problems. Methods that failed on at least half of them all tie at the last ranks, except where all methods did. Runs that
-    converged at a point other than the known minimum rank behind those that did not converge, and before those that diverged.
+    Notes
+    -----
+    A task is one block of the tests however many starts and seeds it has, because those say nothing about other problems.
+    Methods that failed on at least half of them all tie at the last ranks, except where all methods did. Runs that converged at
+    a point other than the known minimum rank behind those that did not converge, and before those that diverged.
     """
     rows = compared(work)
     rows = rows[rows["tolerance"] == rows.groupby(["mode", "task"])["tolerance"].transform("min")]

@@ -152,7 +152,7 @@ def saga(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, state: Any, h
 def accelerated_svrg(k: int, oracle: Any, gradient: Any, iterate: Any, _y: Any, state: Any, hyper: Any) -> None:
     """x⁺ = prox(y − s·(∇f_B(y) − ∇f_B(w) + ∇f(w))); y = x⁺ + m(x⁺ − x); w ← x and y ← x every j iterations.
 
-    Accelerated proximal SVRG: Nesterov's momentum within a stage of `svrg`, without Katyusha's pull towards w.
+    Accelerated proximal SVRG: Nesterov's momentum within a stage of `svrg`, without Katyusha's pull toward w.
 
     Other Parameters
     ----------------
@@ -165,9 +165,9 @@ def accelerated_svrg(k: int, oracle: Any, gradient: Any, iterate: Any, _y: Any, 
 
     Notes
     -----
-    Distinct from `katyusha`: every stage begins without momentum at its snapshot w, and mini-batches of the order of √n rows
-    make the momentum pay [1]_. With m = 0 it is `svrg`. Costs two gradients of a mini-batch, and a full one every j iterations.
-    With the exact oracle every stage is `nesterov-two-sequence`, on quadratics and elsewhere.
+    It differs from `katyusha`: every stage begins without momentum at its snapshot w, and the momentum pays off with
+    mini-batches of the order of √n rows [1]_. With m = 0 it is `svrg`. Costs two gradients of a mini-batch, and a full one
+    every j iterations. With the exact oracle every stage is `nesterov-two-sequence`, on quadratics and elsewhere.
 
     References
     ----------

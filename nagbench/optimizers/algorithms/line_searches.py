@@ -64,8 +64,8 @@ def armijo(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, state: Any,
 
     Notes
     -----
-    Costs a gradient and a value for each trial, and one value more at the start. A trial is not refused for a difference of
-    values that is rounding.
+    Costs a gradient and a value for each trial, and one value more at the start. A trial is not rejected because of a
+    difference of values within rounding.
 
     References
     ----------
@@ -123,8 +123,8 @@ def ista_backtracking(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, 
 
     Notes
     -----
-    Costs a gradient and, beside a value at x, a value for each trial. A trial is not refused for a difference of values
-    that is rounding. F(x_n) − F* ≤ L‖x₀ − x*‖²/(2ηn) with γ = 1 and a first step of at least η/L.
+    Costs a gradient and, beside a value at x, a value for each trial. A trial is not rejected because of a difference of values
+    within rounding. F(x_n) − F* ≤ L‖x₀ − x*‖²/(2ηn) with γ = 1 and a first step of at least η/L.
 
     References
     ----------
@@ -190,8 +190,8 @@ def fista_backtracking(k: int, oracle: Any, gradient: Any, iterate: Any, _y: Any
 
     Notes
     -----
-    Costs a gradient, a value at y and a value for each trial; for γ > 1 all three for each trial. A trial is not refused
-    for a difference of values that is rounding. F(x_n) − F* ≤ 2L‖x₀ − x*‖²/(η(n + 1)²) with a first step of at least η/L.
+    Costs a gradient, a value at y and a value for each trial; for γ > 1 all three for each trial. A trial is not rejected
+    because of a difference of values within rounding. F(x_n) − F* ≤ 2L‖x₀ − x*‖²/(η(n + 1)²) with a first step of at least η/L.
 
     References
     ----------

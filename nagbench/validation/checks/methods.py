@@ -61,7 +61,7 @@ def check_method(optimizer: Optimizer, *, seed: int = 0) -> list[CheckResult]:
 
 @remote_call()
 def make_method_check(optimizer: Optimizer, name: str, seed: int) -> CheckResult:
-    """Run one of the checks of a method, where its code lives."""
+    """Run one of the checks of a method, in the process that has its code."""
     check = checks_of(optimizer.method)[name]
     return run_check(optimizer.name, name, check, AlgorithmProbe(optimizer, seed))
 
@@ -319,7 +319,7 @@ def repeats(probe: AlgorithmProbe) -> Finding:
 
 
 def composite(probe: AlgorithmProbe) -> Finding:
-    """Check that the algorithm meets the minimum of a quadratic in a box, with its textbook values if it has some."""
+    """Check that the algorithm reaches the minimum of a quadratic in a box, with its textbook values if it has any."""
     method = probe.method
     if method.asks and not method.composite:
         return skipped("it takes no proximal step")

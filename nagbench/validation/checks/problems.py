@@ -58,12 +58,12 @@ def check_problem(problem: Problem, *, seed: int = 0, speed: bool = True) -> lis
 
 @remote_call()
 def make_problem_check(problem: Problem, name: str, seed: int) -> CheckResult:
-    """Run one of the checks of a problem, where its code lives."""
+    """Run one of the checks of a problem, in the process that has its code."""
     return run_check(problem.name, name, {**CHECKS, **NONSMOOTH}[name], Probe(problem, seed))
 
 
 def start(probe: Probe) -> Finding:
-    """Check that the start is finite, and so are value and gradient there."""
+    """Check that the start is finite, and that value and gradient are finite there."""
     point = probe.problem.start
     if point.ndim != 1 or not point.size or not np.isfinite(point).all():
         return failed("the start is not a list of finite numbers")
