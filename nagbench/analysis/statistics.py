@@ -214,7 +214,7 @@ def _test_ranks(table: Any, confidence: float) -> dict[str, Any]:
     f = math.inf if statistic >= largest else (n - 1) * statistic / (largest - statistic)
     why_not = ""
     if k < 2:
-        why_not = "one algorithm alone"
+        why_not = "only one algorithm"
     elif n < MIN_PROBLEMS:
         why_not = f"{counted(n, 'problem')}, fewer than {MIN_PROBLEMS}"
     elif difference >= k - 1:

@@ -43,7 +43,7 @@ def theory_table(runs: pd.DataFrame, plan: pd.DataFrame, recorded: Recorded = NO
     plan : DataFrame
         The plan of the sweep, which holds the problems.
     recorded : Recorded
-        What the results hold of users' problems and optimizers, whose code is not run.
+        What the results contain about users' problems and optimizers, whose code is not run.
 
     Returns
     -------
@@ -239,7 +239,7 @@ def boundaries(cells: pd.DataFrame, spec: str, name: str = "momentum", recorded:
     name : str
         The hyperparameter along which the boundary runs.
     recorded : Recorded
-        What the results hold of users' problems and optimizers, whose code is not run.
+        What the results contain about users' problems and optimizers, whose code is not run.
 
     Returns
     -------

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class PaperOptions(NamedTuple):
-    """Which figures are written for a paper, and how."""
+    """The figures that are written for a paper, and their form."""
 
     figures: tuple[str, ...]
     width: str | None
@@ -24,7 +24,7 @@ class PaperOptions(NamedTuple):
 
 
 class PageOptions(NamedTuple):
-    """What the page shows."""
+    """The contents of the page."""
 
     sections: tuple[str, ...]
     optimizers: tuple[str, ...]

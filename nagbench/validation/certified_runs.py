@@ -169,7 +169,7 @@ def runs_beside(
     curves, plan : DataFrame
         The curves and the plan of the sweep.
     recorded : Recorded
-        What the results hold of users' problems and optimizers, whose code is not run.
+        What the results contain about users' problems and optimizers, whose code is not run.
     cases : sequence of StoredCase
         The worst cases.
 

@@ -132,7 +132,7 @@ def _check_counts(name: str, column: pa.ChunkedArray) -> None:
     found = pc.min_max(column).as_py()
     least, most = found["min"], found["max"]
     if least is not None and not (least >= 0 and most < _BELOW.get(name, 2**63)):
-        raise DamagedError(f"its column {name} holds {least if least < 0 else most}, which is out of range")
+        raise DamagedError(f"its column {name} contains {least if least < 0 else most}, which is out of range")
 
 
 def _check_tolerances(text: str) -> None:

@@ -141,7 +141,10 @@ def boundary(points: int = 100, condition: float = 10.0) -> ClaimResult:
         )
     table = pd.DataFrame(rows)
     beyond = int(table["beyond_1_percent"].sum())
-    verdict = f"of {int(table['cells'].sum()):,} cells, {beyond} that are farther than 1 % from the edge differ from the closed form"
+    verdict = (
+        f"of {int(table['cells'].sum()):,} cells, {beyond} that are farther than 1 % from the edge "
+        "differ from the closed form"
+    )
     return ClaimResult(table, verdict)
 
 

@@ -49,7 +49,7 @@ _PERIOD = Hyperparameter(default=1000.0, tuning=(10.0, 10_000.0))
 
 @dataclass(frozen=True)
 class Candidate:
-    """A method with what is fixed and what is tuned beside its own hyperparameters.
+    """A method, with the values that are fixed and those that are tuned in addition to its own hyperparameters.
 
     Attributes
     ----------
