@@ -71,8 +71,8 @@ def auto_conditioned(k: int, oracle: Any, gradient: Any, iterate: Any, _y: Any, 
     -----
     Assumes f convex and L-smooth, h convex; no constant has to be known, and there is no line search. The rate is optimal:
     F(x_n) − F* = O(L‖x₀ − x*‖²/n²) [1]_, if the first η is not far below 1/L, because η grows at most in proportion to n.
-    Nesterov's own universal method of 2015 uses a line search. Costs a gradient and a value, and one gradient more at the
-    start. If a difference of values is within rounding, L⁻ is computed from the gradients alone.
+    Nesterov's own universal method of 2015 uses a line search. An iteration costs a gradient and a value, and there is one more
+    gradient at the start. If a difference of values is within rounding, L⁻ is computed from the gradients alone.
 
     References
     ----------

@@ -64,8 +64,8 @@ def svrg(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, state: Any, h
     Notes
     -----
     Assumes f the mean of convex, L-smooth fᵢ, and strongly convex for a linear rate; L is that of the fᵢ, which may be far
-    above that of f. Costs two gradients of a mini-batch, and a full one every m iterations. With the exact oracle it is
-    `ista`. On quadratics stable for s·λ < 2 with the exact oracle.
+    above that of f. An iteration costs two gradients of a mini-batch, and a full one every m iterations. With the exact oracle
+    it is `ista`. With the exact oracle, it is stable on quadratics for s·λ < 2.
 
     References
     ----------
@@ -166,8 +166,8 @@ def accelerated_svrg(k: int, oracle: Any, gradient: Any, iterate: Any, _y: Any, 
     Notes
     -----
     It differs from `katyusha`: every stage begins without momentum at its snapshot w, and the momentum pays off with
-    mini-batches of the order of √n rows [1]_. With m = 0 it is `svrg`. Costs two gradients of a mini-batch, and a full one
-    every j iterations. With the exact oracle every stage is `nesterov-two-sequence`, on quadratics and elsewhere.
+    mini-batches of the order of √n rows [1]_. With m = 0 it is `svrg`. An iteration costs two gradients of a mini-batch, and a
+    full one every j iterations. With the exact oracle every stage is `nesterov-two-sequence`, on quadratics and elsewhere.
 
     References
     ----------
@@ -232,8 +232,8 @@ def katyusha(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, state: An
 
     Notes
     -----
-    Assumes f the mean of convex, L-smooth fᵢ; L is that of the fᵢ. Costs two gradients of a mini-batch, and a full one
-    every m iterations. On quadratics with the exact oracle stable for s·λ < 1.
+    Assumes f the mean of convex, L-smooth fᵢ; L is that of the fᵢ. An iteration costs two gradients of a mini-batch, and a full
+    one every m iterations. With the exact oracle, it is stable on quadratics for s·λ < 1.
 
     References
     ----------

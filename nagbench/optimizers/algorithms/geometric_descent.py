@@ -97,8 +97,8 @@ def geometric_descent(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, 
     Notes
     -----
     Assumes f L-smooth and μ-strongly convex. Theory: s = 1/L, q = μ/L, for which the squared radius falls by the factor 1 −
-    √(μ/L) per iteration: ‖x* − c_n‖² ≤ (1 − √(μ/L))ⁿ·(1 − μ/L)‖∇f(x₀)‖²/μ². Costs a value and the gradients of the line search,
-    three on quadratics. The line search ends where the slope is 1e-10 of that at the ends.
+    √(μ/L) per iteration: ‖x* − c_n‖² ≤ (1 − √(μ/L))ⁿ·(1 − μ/L)‖∇f(x₀)‖²/μ². An iteration costs a value and the gradients of the
+    line search, three on quadratics. The line search ends where the slope is 1e-10 of that at the ends.
 
     References
     ----------

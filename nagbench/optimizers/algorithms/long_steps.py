@@ -101,7 +101,7 @@ def ogm_g(k: int, gradient: Any, iterate: Any, _y: Any, state: Any, hyper: Any) 
     step_size
         s > 0.
     horizon
-        N, the number of iterations planned, a whole number. The next N iterations start anew from x_N.
+        N, the number of iterations planned, a whole number. The next N iterations restart from x_N.
 
     Notes
     -----
@@ -219,8 +219,8 @@ def pogm(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, state: Any, h
     step_size
         s > 0.
     horizon
-        N, the number of iterations planned, a whole number; iteration N takes θ⁺ = (1 + √(1 + 8θ²))/2, and the next N start
-        anew. 0 if it is not known.
+        N, the number of iterations planned, a whole number; iteration N takes θ⁺ = (1 + √(1 + 8θ²))/2, and the next N restart
+        from there. 0 if it is not known.
 
     Notes
     -----
@@ -290,7 +290,7 @@ def optista(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, state: Any
     step_size
         s > 0.
     horizon
-        N, the number of iterations planned, a whole number. The next N iterations start anew from y_N.
+        N, the number of iterations planned, a whole number. The next N iterations restart from y_N.
 
     Notes
     -----

@@ -31,7 +31,7 @@ def ista(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) ->
     Notes
     -----
     Assumes f convex and L-smooth, h convex. Theory: s = 1/L, for which F(x_n) − F* ≤ L‖x₀ − x*‖²/(2n). Converges for
-    s < 2/L; on quadratics stable for s·λ < 2.
+    s < 2/L; it is stable on quadratics for s·λ < 2.
 
     References
     ----------
