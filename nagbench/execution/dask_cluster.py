@@ -101,8 +101,8 @@ def _local(distributed: Any, jobs: int) -> Any:
         )
     except RuntimeError as error:
         raise UsageError(
-            f"Dask cannot start workers here ({one_line(error)}); they import the script that starts them, so put it into a "
-            "file, and what it runs below: if __name__ == '__main__'"
+            f"Dask cannot start workers here ({one_line(error)}); workers import the script that starts them, so put it into a "
+            "file, and put what it runs below: if __name__ == '__main__'"
         ) from None
 
 
