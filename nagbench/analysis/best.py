@@ -18,8 +18,8 @@ def best_of(table: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         One row for each task and mode: ``winner``, the method that is decided to win, or an empty text; ``fewest``, the method
-        with the least median of iterations (of several the first), or an empty text where none solved the task; its
-        ``iterations``; and those of the ``next`` method, infinite where no other solved it.
+        with the least median of iterations (the first if there are several), or an empty text if none solved the task; its
+        ``iterations``; and those of the ``next`` method, infinite if no other method solved it.
     """
     rows = []
     for (task, mode), group in table.groupby(["task", "mode"], sort=False):

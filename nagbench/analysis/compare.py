@@ -91,7 +91,7 @@ class Comparison:
         One row for each matched row of the runs, with its ``change``: "same", "bits", "fewer", "more", "gained",
         "lost", "broken", "otherwise" or "unlike".
     counts : DataFrame
-        The table of `count_groups`, with ``rounding`` (the change is no larger than what roundings of the start do) and
+        The table of `count_groups`, with ``rounding`` (the change is no larger than what roundings of the start cause) and
         ``regressed``.
     times, cells : DataFrame
         One row for each method and one for all methods; one row for each timed cell. Both have ``ratio`` (time of b /
@@ -185,7 +185,7 @@ def compare(
         times, cells, notes = _compare_times(rows, sides[0].timings, sides[1].timings, rules)
     else:
         times, cells, _ = time_changes(pd.DataFrame(), rules)
-        notes = ["times are not compared, as asked"]
+        notes = ["times are not compared, as requested"]
     only = pd.concat([_only_on_side(only_a, "a"), _only_on_side(only_b, "b")], ignore_index=True)
     remarks = [
         *settings,
@@ -225,9 +225,9 @@ def time_changes(pairs: pd.DataFrame, rules: Rules) -> tuple[pd.DataFrame, pd.Da
     Parameters
     ----------
     pairs : DataFrame
-        One row for each pair of timings, as `timed_pairs` returns them (times in seconds). Pairs of which more than
-        `MOST_DISTURBED` of the repeats of a side were disturbed are not used, and neither is a method of which more than
-        that were in all.
+        One row for each pair of timings, as `timed_pairs` returns them (times in seconds). A pair is not used if more than
+        `MOST_DISTURBED` of the repeats of one side were disturbed, and a method is not used if more than that share of all its
+        repeats were.
     rules : Rules
         The thresholds, the confidence and the noise.
 

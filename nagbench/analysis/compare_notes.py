@@ -1,4 +1,4 @@
-"""Remarks on a comparison: what differs between both sides apart from their results, and what is not compared."""
+"""Remarks on a comparison: how the two sides differ apart from their results, and what is not compared."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SPECIFIED = ("measure", "relative", "tolerances", "budget", "starts", "seeds", 
 
 
 def describe_settings(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
-    """Name the keys of the specifications that decide results and differ."""
+    """Name the keys of the specifications that affect results and differ."""
     changes = [
         f"{name} {_setting(a.get(name))} → {_setting(b.get(name))}" for name in _SPECIFIED if a.get(name) != b.get(name)
     ]

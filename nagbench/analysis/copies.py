@@ -1,4 +1,4 @@
-"""What counts once: implementations of one algorithm, and what a sweep has under two names."""
+"""Find what counts only once: implementations of one algorithm, and cells that a sweep has under two names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SHARE, _ITERATIONS, _TOLERATED = 0.95, 2.0, 0.01
 
 
 def copies_of(runs: pd.DataFrame) -> dict[str, str]:
-    """Return the variants whose counts say that they are one algorithm, each with the first variant of its kind.
+    """Return the variants whose counts show that they are one algorithm, each with the first variant of its kind.
 
     Parameters
     ----------
@@ -29,8 +29,8 @@ def copies_of(runs: pd.DataFrame) -> dict[str, str]:
 
     Notes
     -----
-    Two variants are copies if in at least 20 cells that differ in nothing but the implementation, the counts (from 10 on) are
-    equal but for 2 iterations or 1 % in at least 95 %.
+    Two variants are copies if there are at least 20 cells that differ only in the implementation (with counts from 10 on), and
+    if in at least 95 % of them the counts differ by no more than 2 iterations or 1 %.
     """
     names = [name for name in hyperparameters(runs) if name in runs]
     keys = ["problem", "oracle", "start", "seed", "tolerance", "budget", *names]
@@ -60,7 +60,7 @@ def copies_of(runs: pd.DataFrame) -> dict[str, str]:
 
 
 def without_second_names(rows: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Drop the rows of the names in a column all of whose cells of a mode an earlier name has."""
+    """Drop the rows of each name in a column whose cells in a mode are all those of an earlier name."""
     cells = rows.groupby(["mode", column], sort=False)["cell"].agg(frozenset).reset_index()
     copies = cells[cells.duplicated(["mode", "cell"])]
     names = pd.MultiIndex.from_frame(rows[["mode", column]])

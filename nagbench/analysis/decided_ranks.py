@@ -1,4 +1,4 @@
-"""Ranks of methods over problems by what is decided, and tests against a control."""
+"""Ranks of methods over problems by their verdicts, and tests against a control."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def decided_ranks(ranks: pd.DataFrame, runs: pd.DataFrame, verdicts: pd.DataFram
     ranks : DataFrame
         The table of `nagbench.analysis.statistics.ranks` by iterations.
     runs : DataFrame
-        The runs that it was made from.
+        The runs from which it was computed.
     verdicts : DataFrame
         The table of `nagbench.analysis.verdicts.verdicts`.
 
@@ -82,8 +82,8 @@ def against_control(ranks: pd.DataFrame, control: str, confidence: float = 0.95)
 
     Notes
     -----
-    With k methods on N problems z = (R_j − R_c)/√(k (k + 1)/(6 N)) is compared with the normal distribution. Of p-values in
-    increasing order, the i-th of m is adjusted to the largest of (m − j + 1)·p_j with j ≤ i.
+    With k methods on N problems, z = (R_j − R_c)/√(k (k + 1)/(6 N)) is compared with the normal distribution. If the m p-values
+    are in increasing order, the i-th is adjusted to the largest of (m − j + 1)·p_j with j ≤ i.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""What a fixed budget buys: the best value of f after N iterations or gradient evaluations of each method."""
+"""Fixed budgets: the best value of f that each method has reached after N iterations or gradient evaluations."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ def fixed_budgets(
 
     Notes
     -----
-    Iterations are recorded up to 100, and at 40 per decade from there. A run that ended before N keeps what it had reached.
-    What it reaches by a given cost is the fixed-budget view of a benchmark, where the cost to reach a given target is the
-    fixed-target view [1]_.
+    Iterations are recorded up to 100, and at 40 per decade from there. A run that ended before N keeps the value that it had
+    reached. The value that a method reaches at a given cost is the fixed-budget view of a benchmark; the cost of reaching a
+    given target is the fixed-target view [1]_.
 
     References
     ----------
@@ -61,7 +61,7 @@ def fixed_budgets(
         raise unknown_name("cost", str(by), get_args(Cost))
     for budget in () if budgets is None else budgets:
         if not budget > 0:
-            raise UsageError(f"budgets: {budget} is not above 0")
+            raise UsageError(f"budget {budget} is not valid; allowed: above 0")
     found = []
     recorded = {str(cell): curve for cell, curve in curves.groupby("cell", sort=False)}
     for task, of_task in rows.groupby("task", sort=False):

@@ -52,7 +52,7 @@ class Question:
 
     @property
     def row(self) -> Mapping[Any, Any]:
-        """The verdict that answers the question: that over all problems, or on the one there is."""
+        """The verdict that answers the question: that over all problems, or on the only one."""
         return self.over_all or self.rows[0]
 
     @property
@@ -67,7 +67,7 @@ class Question:
 
     @property
     def tally(self) -> Mapping[str, int]:
-        """How many problems ``one`` wins, ``two`` wins, are undecided, and are unsolved by both."""
+        """The number of problems that ``one`` wins, that ``two`` wins, that are undecided, and that neither solves."""
         found = [row["verdict"] for row in self.rows]
         names = {f"{self.one} wins": "a", f"{self.two} wins": "b", "undecided": "undecided", "unsolved": "neither"}
         return {
@@ -76,7 +76,7 @@ class Question:
 
     @property
     def reasons(self) -> Mapping[str, int]:
-        """Why problems are undecided, with their numbers."""
+        """Why problems are undecided, with the number of problems for each reason."""
         found = Counter(_kind_of_reason(row["reason"]) for row in self.rows if row["verdict"] == "undecided")
         return dict(found.most_common())
 
@@ -143,7 +143,7 @@ def _questions(table: pd.DataFrame, first: str, second: str, algorithms: tuple[s
 
 
 def headlines(table: pd.DataFrame, optimizers: Mapping[str, str]) -> list[str]:
-    """Say in a line each how NAG compares with momentum and gradient descent, and optimizers of the user with NAG.
+    """Say, in one line each, how NAG compares with momentum and gradient descent, and the user's optimizers with NAG.
 
     Parameters
     ----------
@@ -155,8 +155,8 @@ def headlines(table: pd.DataFrame, optimizers: Mapping[str, str]) -> list[str]:
     Returns
     -------
     list of str
-        In the first mode, oracle and tolerance that have the pair: over all problems, or on the one there is. None for pairs
-        with exact counts and no verdict.
+        One line for each pair, in the first mode, oracle and tolerance that have it: over all problems, or on the only one.
+        None for pairs with exact counts and no verdict.
     """
     first = {(question.one, question.two): question for question in reversed(questions(table, optimizers))}
     return [_headline(question) for question in reversed(first.values()) if not question.open]

@@ -32,10 +32,10 @@ def matched(a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFram
     Returns
     -------
     pairs : DataFrame
-        One row for each match: the columns `NAMES`, ``matched_by`` ("cell" or "name"), ``change``, and status,
-        iterations, value, residual, selected, cell and solved of both sides, with the suffixes ``_a`` and ``_b``.
-        ``solved`` says whether the run converged, and, where both sides know it, at the minimum. ``comparable`` says whether
-        nothing of `SETTINGS`, as far as the tables have it, decides the difference: see Notes.
+        One row for each match: the columns `NAMES`, ``matched_by`` ("cell" or "name"), ``change``, and status, iterations,
+        value, residual, selected, cell and solved of both sides, with the suffixes ``_a`` and ``_b``. ``solved`` says whether
+        the run converged, and, where both sides know it, at the minimum. ``comparable`` says whether none of the `SETTINGS`
+        that the tables have explains the difference; see Notes.
     only_a, only_b : DataFrame
         The rows without a match.
 

@@ -96,9 +96,9 @@ def outcome_interval(outcomes: Floats, level: float) -> Interval:
 
     Notes
     -----
-    With censored outcomes, the interval holds the shifts θ at which the mean of the signed ranks of y − θ, with the variance
-    of `crossed_spread`, does not differ from 0: an outcome that is censored has the largest rank and counts as a win, however
-    large the ratio would have been. An outcome in which nobody converged has the rank 0.
+    With censored outcomes, the interval consists of the shifts θ at which the mean of the signed ranks of y − θ, with the
+    variance of `crossed_spread`, does not differ from 0: an outcome that is censored has the largest rank and counts as a win,
+    however large the ratio would have been. An outcome in which neither converged has the rank 0.
     """
     if np.isfinite(outcomes).all():
         return crossed_spread(outcomes).interval(level)

@@ -40,13 +40,12 @@ def work(runs: pd.DataFrame, timings: pd.DataFrame, by: By = "iterations") -> pd
     Returns
     -------
     DataFrame
-        One row for each mode, instance (``task``, ``start``, ``seed``), ``method`` and ``tolerance``. ``task`` and
-        ``method`` are the labels of `summary`. ``spent`` is the cost when the run ended. ``work`` equals ``spent`` if
-        the run converged, is infinite if it did not, and nan if it converged but was not timed. A run that converged at
-        another point than the known minimum has the ``status`` "elsewhere" and infinite ``work``. ``final`` is the
-        residual by which runs that did not solve their problem are ranked; see `selection.rate_runs`. Times that other
-        programs disturbed count as not timed. Tasks and methods that are the same cells under another name count once,
-        under the first.
+        One row for each mode, instance (``task``, ``start``, ``seed``), ``method`` and ``tolerance``. ``task`` and ``method``
+        are the labels of `summary`. ``spent`` is the cost when the run ended. ``work`` equals ``spent`` if the run converged,
+        is infinite if it did not, and nan if it converged but was not timed. A run that converged at a point other than the
+        known minimum has the ``status`` "elsewhere" and infinite ``work``. ``final`` is the residual by which runs that did not
+        solve their problem are ranked; see `selection.rate_runs`. Times that other programs disturbed count as not timed. Tasks
+        and methods that are the same cells under another name count once, under the first.
 
     Raises
     ------

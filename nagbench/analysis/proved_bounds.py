@@ -66,7 +66,8 @@ class Bound:
     composite : bool
         Whether it holds for F = f + h with a convex h too.
     proved_at : callable
-        The iterations at which it is proved, in ascending order. At these the bound does not rise; it may in between.
+        The iterations at which it is proved, in ascending order. The bound does not rise from one of them to the next, but may
+        rise in between.
     """
 
     formula: Callable[[Instance, float], float]

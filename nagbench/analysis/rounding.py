@@ -51,7 +51,7 @@ def rounding(runs: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def describe_rounding(runs: pd.DataFrame, scores: pd.DataFrame) -> list[str]:
-    """Say which counts at the tightest tolerance roundings change: problem, variant, mode and the widest range of each."""
+    """Describe the counts at the tightest tolerance that roundings change: problem, variant, mode and the widest range."""
     table = rounding(runs, scores)
     table = table[table["rounding"].astype(bool) & (table["tolerance"] == table["tolerance"].min())]
     lines = []

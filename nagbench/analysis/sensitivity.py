@@ -134,8 +134,8 @@ def usable_steps(runs: pd.DataFrame, within: float = 2.0) -> pd.DataFrame:
 
     Notes
     -----
-    Each step size stands for the interval half-way to its neighbors (at the ends, for half of one), so the lengths are
-    known up to one grid spacing.
+    Each step size stands for the interval that extends halfway to its neighbors (at the ends, on one side only), so the lengths
+    are known up to one grid spacing.
     """
     rows = by_setting(runs)
     keys = [*_NAMED, *(name for name in settings_of(runs) if name != "step_size")]

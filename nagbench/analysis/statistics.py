@@ -120,10 +120,9 @@ def ranks(work: pd.DataFrame) -> pd.DataFrame:
 
     Notes
     -----
-    A task is one block of the tests however many starts and seeds it has, because those say nothing about other
-    problems. Methods that failed on at least half of them all tie at the last ranks, except where all methods did.
-    Runs that converged at another point than the known minimum rank behind those that did not converge, and before
-    those that diverged.
+    A task is one block of the tests however many starts and seeds it has, because those say nothing about other problems.
+    Methods that failed on at least half of them all tie at the last ranks, except where all methods did. Runs that converged at
+    a point other than the known minimum rank behind those that did not converge, and before those that diverged.
     """
     rows = compared(work)
     rows = rows[rows["tolerance"] == rows.groupby(["mode", "task"])["tolerance"].transform("min")]
@@ -157,7 +156,7 @@ def mean_ranks(ranks: pd.DataFrame) -> pd.DataFrame:
 
 
 def friedman(ranks: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
-    """Test with Friedman's statistic whether all methods of a mode rank alike, and give Nemenyi's critical difference.
+    """Test with Friedman's statistic whether all methods of a mode have equal ranks; give Nemenyi's critical difference.
 
     Parameters
     ----------
@@ -215,7 +214,7 @@ def _test_ranks(table: Any, confidence: float) -> dict[str, Any]:
     f = math.inf if statistic >= largest else (n - 1) * statistic / (largest - statistic)
     why_not = ""
     if k < 2:
-        why_not = "one algorithm alone"
+        why_not = "only one algorithm"
     elif n < MIN_PROBLEMS:
         why_not = f"{counted(n, 'problem')}, fewer than {MIN_PROBLEMS}"
     elif difference >= k - 1:

@@ -171,7 +171,7 @@ def selected(runs: pd.DataFrame, timings: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         The rows in the order of the modes, with ``task``, ``method``, ``wall_time``, ``ending`` (the status, or
-        "elsewhere" for a run that converged at another point than the known minimum) and ``typical``, which marks one
+        "elsewhere" for a run that converged at a point other than the known minimum) and ``typical``, which marks one
         run of each task, mode and method: the one nearest to their median of iterations.
     """
     rows = labelled(runs[runs["selected"].astype(bool)])

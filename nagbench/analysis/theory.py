@@ -43,7 +43,7 @@ def theory_table(runs: pd.DataFrame, plan: pd.DataFrame, recorded: Recorded = NO
     plan : DataFrame
         The plan of the sweep, which holds the problems.
     recorded : Recorded
-        What the results hold of users' problems and optimizers, whose code is not run.
+        What the results contain about users' problems and optimizers, whose code is not run.
 
     Returns
     -------
@@ -179,9 +179,9 @@ def _describe_violations(
     if edge is not None and row["place"] == "everywhere" and exact:
         distance = row["step_size"] / edge - 1.0
         if distance < -_EDGE_MARGIN and run["status"] == "diverged" and not settles:
-            violations.append("diverged where it is stable")
+            violations.append("diverged at a stable step size")
         if distance > _EDGE_MARGIN and converged and predicted is None:
-            violations.append("converged where it is not stable")
+            violations.append("converged at an unstable step size")
     return "; ".join(violations)
 
 
@@ -239,7 +239,7 @@ def boundaries(cells: pd.DataFrame, spec: str, name: str = "momentum", recorded:
     name : str
         The hyperparameter along which the boundary runs.
     recorded : Recorded
-        What the results hold of users' problems and optimizers, whose code is not run.
+        What the results contain about users' problems and optimizers, whose code is not run.
 
     Returns
     -------

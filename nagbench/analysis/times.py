@@ -61,11 +61,11 @@ def per_iteration(runs: pd.DataFrame, timings: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The columns `COLUMNS`, one row for each run. Times are in seconds per iteration: ``time`` is the median of the
-        replays, ``spread`` the distance of their quartiles, ``step`` the part outside the gradient calls, and
-        ``native`` the time of the library's own loop with its own gradient; nan if there is none, or if it cannot be
-        told. ``disturbed`` marks times that other programs disturbed, see `displayed_times`. ``note`` says why the
-        count differs from that of the setting's first method with the same hyperparameters.
+        The columns `COLUMNS`, one row for each run. Times are in seconds per iteration: ``time`` is the median of the replays,
+        ``spread`` the distance of their quartiles, ``step`` the part outside the gradient calls, and ``native`` the time of the
+        library's own loop with its own gradient; nan if there is none, or if it cannot be determined. ``disturbed`` marks times
+        that other programs disturbed, see `displayed_times`. ``note`` says why the count differs from that of the setting's
+        first method with the same hyperparameters.
 
     Notes
     -----

@@ -258,7 +258,7 @@ def cost(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def held_out(runs: pd.DataFrame, folds: int = 5) -> pd.DataFrame:
-    """Tune on some starts and seeds and score on others, in turn, so that no scored run was used for tuning.
+    """Tune on some starts and seeds and score on the others, in turn, so that no scored run was used for tuning.
 
     Parameters
     ----------
@@ -270,18 +270,17 @@ def held_out(runs: pd.DataFrame, folds: int = 5) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row for each variant and part: what is ``held`` out ("starts", "seeds", "starts and seeds"); the selected
-        ``trial``; the numbers of pairs ``tuned_on`` and ``scored_on``; ``tuned`` and ``scored``, its median counts
-        there; ``best``, the count of the best trial for that part; ``regret`` = scored/best. Empty if there is only one
-        pair.
+        One row for each variant and part: what is ``held`` out ("starts", "seeds", "starts and seeds"); the selected ``trial``;
+        the numbers of pairs ``tuned_on`` and ``scored_on``; ``tuned`` and ``scored``, its median counts there; ``best``, the
+        count of the best trial for that part; ``regret`` = scored/best. Empty if there is only one pair.
 
     Notes
     -----
-    The j-th start belongs to part j mod ``folds``, and so does the j-th seed. A part is scored on its starts with its
-    seeds, and tuned on the other starts with the other seeds. If there are fewer parts of seeds than of starts, they
-    are used in turn, and vice versa. What exists only once is not held out: with one start only seeds are held out,
-    with one seed only starts. The trial is selected by the rule of `select_best_trials`: the least median count, then
-    the smallest final measure, then the lower number.
+    The j-th start belongs to part j mod ``folds``, and so does the j-th seed. A part is scored on its starts with its seeds,
+    and tuned on the other starts with the other seeds. If there are fewer parts of seeds than of starts, they are used in turn,
+    and vice versa. A factor with a single value is not held out: with one start, only seeds are held out; with one seed, only
+    starts. The trial is selected by the rule of `select_best_trials`: the least median count, then the smallest final measure,
+    then the lower number.
     """
     rows = tuned(runs)
     # Trials that were given up after the first start cannot be scored on others.

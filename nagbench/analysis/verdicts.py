@@ -1,4 +1,4 @@
-"""Verdicts: which of two optimizers needs fewer iterations, by how much, and how sure that is.
+"""Verdicts: which of two optimizers needs fewer iterations, by how much, and how certain that is.
 
 This is the one place in which the project decides whether one optimizer beats another. Tuned optimizers are compared by the
 settings that independent replicates of the tuning selected, run from held-out starts; settings that were given, or that come
@@ -113,7 +113,7 @@ def verdicts(
 
 
 def winners_of(table: pd.DataFrame) -> frozenset[tuple[Any, ...]]:
-    """Return which variants win against all others: problem, mode, oracle, tolerance and variant of each."""
+    """Return the variants that win against all others: the problem, mode, oracle, tolerance and variant of each."""
     return frozenset(
         (*key, name) for key, names in leaders_of(table).items() for name, winner in names.items() if winner
     )
@@ -249,9 +249,9 @@ def compare_entries(a: Entry, b: Entry, names: tuple[str, str], level: float) ->
     Parameters
     ----------
     a, b
-        Their counts.
+        The counts of both.
     names
-        What they are called in the reason.
+        Their names in the reason.
     level
         The level of the verdict.
 
@@ -361,7 +361,7 @@ def _why_not_sure(outcomes: Floats, a: Entry, b: Entry, level: float) -> str:
 
 
 def seeds_needed(outcomes: Floats, level: float) -> int:
-    """Estimate how many more seeds decide a pair, if its mean and variances are what they seem; 0 if none do.
+    """Estimate how many more seeds decide a pair if its mean and variances are as estimated; 0 if no number does.
 
     Parameters
     ----------

@@ -54,7 +54,7 @@ def published_bound(
     k
         The iterations.
     measure
-        "value", "gradient" or "distance", of the last two the square.
+        "value", "gradient" or "distance"; the square of the last two.
     start
         "distance", "height" or "both": what the instance bounds at the start.
     composite
@@ -95,10 +95,10 @@ def iterations_at_most(
 
     Notes
     -----
-    A bound on f(x_k) − f* gives the other measures by ‖∇f‖² ≤ 2L(f − f*), which holds for the gradient mapping with step
-    1/L too, and ‖x − x*‖² ≤ 2(f − f*)/μ; one on ‖x_k − x*‖ by f − f* ≤ L/2·‖x − x*‖² and ‖∇f‖ ≤ L‖x − x*‖; one on
-    ‖∇f(x_k)‖ by f − f* ≤ ‖∇f‖²/(2μ) and ‖x − x*‖ ≤ ‖∇f‖/μ. Some bounds hold at some iterations alone, as those at a
-    horizon; the first of these that is low enough counts.
+    A bound on f(x_k) − f* gives the other measures by ‖∇f‖² ≤ 2L(f − f*), which holds for the gradient mapping with step 1/L
+    too, and ‖x − x*‖² ≤ 2(f − f*)/μ; one on ‖x_k − x*‖ by f − f* ≤ L/2·‖x − x*‖² and ‖∇f‖ ≤ L‖x − x*‖; one on ‖∇f(x_k)‖ by f −
+    f* ≤ ‖∇f‖²/(2μ) and ‖x − x*‖ ≤ ‖∇f‖/μ. Some bounds hold only at certain iterations, such as a horizon; the first of these at
+    which the bound is low enough counts.
     """
     bounds = [bound for bound in BOUNDS.get(optimizer.name, ()) if bound.composite or not problem.composite]
     if not bounds or problem.kind == "nonconvex" or problem.smoothness is None or problem.minimizers is None:

@@ -17,14 +17,14 @@ _EVERY = 0.25
 
 
 def in_notebook() -> bool:
-    """Tell whether this process is the kernel of a notebook."""
+    """Return whether this process is the kernel of a notebook."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     return getattr(shell, "kernel", None) is not None
 
 
 class NotebookBar(Progress):
-    """One bar, which every stage fills anew and which vanishes at the end; warnings stay."""
+    """One bar, which every stage fills from the beginning and which vanishes at the end; warnings remain."""
 
     def __init__(self) -> None:
         self._handle: Any = None
@@ -33,7 +33,7 @@ class NotebookBar(Progress):
         self._statuses: Counter[str] = Counter()
 
     def stage(self, name: str, total: int) -> None:
-        """Begin a stage; one without work is not shown, and one of the same name goes on."""
+        """Begin a stage; a stage without work is not shown, and one with the same name continues."""
         if name == self._stage and self._total:
             self._total += total
             return
@@ -44,7 +44,7 @@ class NotebookBar(Progress):
             self._show(at_once=True)
 
     def advance(self, count: int, statuses: Mapping[str, int]) -> None:
-        """Fill the bar a bit more."""
+        """Fill the bar a little more."""
         self._done += count
         self._statuses.update(statuses)
         self._show(at_once=self._done >= self._total)
@@ -54,7 +54,7 @@ class NotebookBar(Progress):
         print(f"nagbench: {message}", file=sys.stderr)
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self._handle is not None:
             self._handle.update({"text/html": "", "text/plain": ""}, raw=True)
 

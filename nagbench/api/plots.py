@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class SweepPlots:
     """The figures of a sweep. Each is drawn on ``ax``, or in a new figure, and its axes are returned.
 
-    Without a name of a problem or a mode, the first that the sweep has is drawn: problems as they were asked for, modes in
-    the order tuned, common, grid, default, theory, given.
+    Without the name of a problem or mode, the first of the sweep is drawn: problems in the order in which they were requested,
+    modes in the order tuned, common, grid, default, theory, given.
     """
 
     results: Results

@@ -103,7 +103,7 @@ class Sweep(Results):
         Returns
         -------
         pandas.DataFrame
-            See `nagbench.analysis.fixed_budgets.fixed_budgets`, which also says what a run that ended before N counts for.
+            See `nagbench.analysis.fixed_budgets.fixed_budgets`, which also says how a run that ended before N counts.
 
         Raises
         ------

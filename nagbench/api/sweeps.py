@@ -79,7 +79,7 @@ def merge(runs: Sequence[str | Path], out: str | Path, *, warn: Warn | None = No
     runs
         The results directories.
     out
-        The new results directory, empty or not there yet.
+        The new results directory; it must be empty or not exist yet.
     warn
         Called with one line for each damaged part; by default, such lines are dropped.
 

@@ -30,7 +30,7 @@ _SIGNS = "=  the same bits   ≈  equal up to rounding   ≠  different   *  com
 
 
 def print_atlas(atlas: Atlas, broken: Sequence[Break]) -> None:
-    """Print an atlas on stdout, and what of it is not as expected."""
+    """Print an atlas on stdout, with the expectations that do not hold."""
     out = stdout_console()
     out.print(Text(_SIGNS, style="dim"), soft_wrap=True)
     for drawn in atlas.sheets:

@@ -12,7 +12,7 @@ from nagbench.core.errors import UsageError
 
 
 class ProbeOptions(NamedTuple):
-    """What is run and compared."""
+    """The options that say what is run and compared."""
 
     what: str
     optimizer: str
@@ -53,7 +53,7 @@ class ProbeOptions(NamedTuple):
 def command(package: str, good: str, bad: str, probe: ProbeOptions, deps: bool, dry_run: bool) -> None:
     """Find the released version of a package that changed an optimizer's trajectory, count or time.
 
-    PACKAGE is the name of a distribution, GOOD a version that behaves as expected, and BAD a later one that does not. The
+    PACKAGE is the name of a distribution, GOOD a version that behaves as expected, and BAD another one that does not. The
     versions between them are tried by bisection, each in its own virtual environment, which is removed at the end. pip
     downloads them from the index for which it is configured.
     """

@@ -28,7 +28,7 @@ _LEGEND = (
 
 
 def print_certificate(certificate: Certificate, *, all_pairs: bool) -> None:
-    """Print the equivalence classes of every group and scenario on stdout, and on request every pair."""
+    """Print the equivalence classes of every group and scenario on stdout, and every pair on request."""
     out = stdout_console()
     out.print(Text(_LEGEND, style="dim"), soft_wrap=True)
     for _, trials in groupby(certificate.trials, key=lambda trial: trial.group.name):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.command("certify", cls=Verb)
 @click.argument("optimizer")
 @click.option(
-    "--class", "function_class", help="smooth-convex, smooth-strongly-convex or composite.  [default: by its theory]"
+    "--class", "function_class", help="smooth-convex, smooth-strongly-convex or composite.  [default: from its theory]"
 )
 @click.option(
     "-N", "iterations", type=click.IntRange(1, 200), default=10, show_default=True, help="Number of iterations."

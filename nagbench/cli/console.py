@@ -66,7 +66,7 @@ def print_table(rows: pd.DataFrame | Sequence[dict[str, Any]], shape: str = "tab
 
 
 def print_tex(table: pd.DataFrame, caption: str, *label: str) -> None:
-    """Print a table in LaTeX with a caption, which is LaTeX already, and a label of these parts."""
+    """Print a table in LaTeX, with a caption that is LaTeX already and a label made of these parts."""
     from nagbench.reporting import latex
 
     echo(latex.plain_table(table, caption, latex.label_of(*label)), nl=False)
@@ -80,7 +80,7 @@ def print_narrow(rows: Sequence[dict[str, Any]], texts: Mapping[str, int]) -> No
     rows
         Its rows by column.
     texts
-        The columns whose texts may be cut, the first of them first, with the characters that stay at least. Where that is
+        The columns whose texts may be shortened, in this order, each with the least number of characters to keep. If that is
         not enough, they are left out.
     """
     import pandas as pd
@@ -130,7 +130,7 @@ def _cell_text(value: Any) -> Any:
 
 
 def spreadsheet(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table whose texts, names of columns among them, no spreadsheet runs as formulas; see `not_a_formula`."""
+    """Return a table whose texts and column names no spreadsheet runs as formulas; see `not_a_formula`."""
     made = table.rename(columns=lambda name: not_a_formula(str(name)))
     for name in made.select_dtypes(exclude=["number", "bool"]):
         # Long tables repeat a few texts.
@@ -142,7 +142,7 @@ def spreadsheet(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def drop_uninformative(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table without the columns that tell a reader nothing.
+    """Return a table without the columns that contain no information.
 
     These are columns without a value, columns that usually hold one value and do so here, and ``optimizer`` where it
     repeats ``variant``.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Sources(NamedTuple):
-    """What the site is made from."""
+    """The sources of the site."""
 
     runs: tuple[Path, ...]
     imports: tuple[Path, ...]

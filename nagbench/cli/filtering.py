@@ -1,4 +1,4 @@
-"""The options that choose problems by their facts, as ``list``, ``sweep``, ``map`` and ``profile`` have them."""
+"""The options that choose problems by their facts, which ``list``, ``sweep``, ``map`` and ``profile`` share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Filters(NamedTuple):
-    """What a problem has to be; None for anything."""
+    """The conditions that a problem must meet; None for no condition."""
 
     kind: str | None
     dimension: str | None
@@ -42,7 +42,7 @@ _KIND = click.option("--kind", help="Only problems that are quadratic, convex (a
 
 
 def filter_options(kind: Decorator = _KIND) -> Decorator:
-    """Return the options of `Filters`, which reach the command as ``filters``; another option may stand for ``--kind``."""
+    """Return the options of `Filters`, which the command receives as ``filters``; another option may replace ``--kind``."""
     return record_options("filters", Filters, kind, *_OTHERS)
 
 
@@ -64,7 +64,7 @@ def filtered(problems: Mapping[str, Problem], filters: Filters) -> list[str]:
 
 
 def chosen_problems(texts: Iterable[str], suites: Iterable[str], filters: Filters) -> tuple[str, ...]:
-    """Return problems by their texts, of which some stand for several, narrowed by filters where there are some.
+    """Return the problems that these texts stand for, narrowed by the filters if there are any.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def chosen_problems(texts: Iterable[str], suites: Iterable[str], filters: Filter
     suites
         Files of further problems.
     filters
-        What the problems have to be.
+        The conditions that the problems must meet.
     """
     from nagbench.experiments.names import resolve_problems
     from nagbench.experiments.specification import validate_spec

@@ -116,7 +116,7 @@ class _Stream(io.TextIOWrapper):
     failure: OSError | None = None
 
     def write(self, text: str, /) -> int:
-        """Write a text; after a failure, nowhere."""
+        """Write a text; discard it after a failure."""
         try:
             return super().write(text)
         except OSError as error:
@@ -124,7 +124,7 @@ class _Stream(io.TextIOWrapper):
             return len(text)
 
     def flush(self) -> None:
-        """Write what is held back; after a failure, nowhere."""
+        """Write what is buffered; discard it after a failure."""
         try:
             super().flush()
         except OSError as error:
@@ -166,7 +166,7 @@ def _run() -> Any:
         if interrupted():
             _stop(interrupted())
         if time_is_over():
-            _stop("the time is over")
+            _stop("the time limit was reached")
         raise
 
 

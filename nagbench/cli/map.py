@@ -24,7 +24,7 @@ _ROWS = 12
 
 
 class OutputOptions(NamedTuple):
-    """Where the map goes."""
+    """The files to which the map is written."""
 
     plot: Path | None
     out: Path | None

@@ -33,7 +33,7 @@ class Verb(click.Command):
 
 
 class Number(click.ParamType[float]):
-    """A number; an error names it by ``subject`` and goes through `UsageError` as everywhere else."""
+    """A number; errors name it by ``subject`` and are raised as `UsageError`, as everywhere else."""
 
     name = "number"
 
@@ -90,7 +90,7 @@ def confidence_option(subject: str) -> Decorator:
 
 
 def record_options(name: str, record: type[Any], *options: Decorator) -> Decorator:
-    """Declare options that reach the command together, as one record.
+    """Declare options that the command receives together, as one record.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ def cell_options(budget: int) -> Decorator:
 
 
 class WorkOptions(NamedTuple):
-    """Which costs of which runs a profile, a ranking or medians are made of."""
+    """The cost and the runs from which a profile, a ranking or medians are computed."""
 
     by: By
     mode: str | None

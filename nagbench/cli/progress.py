@@ -22,7 +22,7 @@ _LOG_SECONDS = 60.0
 
 
 def statuses_text(statuses: Mapping[str, int], width: int) -> str:
-    """Return how many cells ended how: all statuses on a wide terminal, else the converged ones and the others.
+    """Return how many cells ended with which status; on a narrow terminal, only how many converged and how many did not.
 
     Examples
     --------
@@ -53,7 +53,7 @@ class ProgressBar(Progress):
     Parameters
     ----------
     quiet
-        Whether to print only warnings on a terminal, too.
+        Whether to print only warnings, even on a terminal.
     """
 
     def __init__(self, quiet: bool) -> None:

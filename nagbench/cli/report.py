@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class PaperOptions(NamedTuple):
-    """Which figures are written for a paper, and how."""
+    """The figures that are written for a paper, and their form."""
 
     figures: tuple[str, ...]
     width: str | None
@@ -24,7 +24,7 @@ class PaperOptions(NamedTuple):
 
 
 class PageOptions(NamedTuple):
-    """What the page shows."""
+    """The contents of the page."""
 
     sections: tuple[str, ...]
     optimizers: tuple[str, ...]
@@ -68,8 +68,8 @@ class PageOptions(NamedTuple):
 def command(folders: tuple[Path, ...], out: Path | None, paper: PaperOptions, page: PageOptions, shape: str) -> None:
     """Write the report of results directories: one HTML file that works offline, or tables and figures for a paper.
 
-    Several directories make one report: counts are pooled, and times are kept apart by machine. That of two also says
-    what changed from the first to the second. md and tex print tables; pdf-figures writes every figure as a PDF file.
+    Several directories make one report: counts are pooled, and times are kept separate by machine. A report of two directories
+    also says what changed from the first to the second. md and tex print tables; pdf-figures writes every figure as a PDF file.
     With --index, a folder that holds results directories stands for all of them.
     """
     from dataclasses import replace

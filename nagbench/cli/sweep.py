@@ -118,7 +118,9 @@ class OutputOptions(NamedTuple):
 @click.option(
     "--finalists", type=int, help="Number of trials per block that run from all starts; 0: all trials.  [default: 8]"
 )
-@click.option("--held-out", type=int, help="Number of further starts that score the selected trials.  [default: 10]")
+@click.option(
+    "--held-out", type=int, help="Number of further starts from which the selected trials are scored.  [default: 10]"
+)
 @click.option(
     "--moved", type=int, help="Repeats of the selected trials with rounding errors in the start.  [default: 8]"
 )
@@ -262,7 +264,7 @@ def _print_plan(plan: Plan, shard: tuple[int, int] | None, shape: str) -> None:
     total = np.unique(np.concatenate(list(cells.values()))).size
     print_note(f"{counted(total, 'cell')} would run, except those that the results directory already contains")
     if tunings:
-        print_note("of mode tuned, these are only the first trials; the later ones depend on their outcomes")
+        print_note("these are only the first trials of mode tuned; the later ones depend on their outcomes")
 
 
 def _sweep(spec: Spec, execution: ExecutionOptions, outputs: OutputOptions) -> int:

@@ -41,7 +41,7 @@ class _AssignmentType(click.ParamType[tuple[str, float]]):
 
 
 class OutputOptions(NamedTuple):
-    """What is printed and written, and whether it is the atlas."""
+    """The output, and whether it is the atlas."""
 
     pairs: bool
     equal: bool

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class WatchPage:
-    """The page of a sweep that runs.
+    """The page of a running sweep.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class WatchPage:
     progress: Watched
 
     def serve(self, how: str) -> None:
-        """Go on serving after the sweep, until Ctrl-C."""
+        """Continue serving after the sweep, until Ctrl-C."""
         self.progress.end(how)
         print_message(f"still serving {self.url} until Ctrl-C; the same command serves it again")
         try:

@@ -48,7 +48,7 @@ def cache_root() -> Path | None:
             root.mkdir(mode=0o700, exist_ok=True)
         if _is_private(root):
             return root
-        _warn_once(f"others may write to the cache {root}, so it is not used; chmod go-w, or another {_NAME}, helps")
+        _warn_once(f"others may write to the cache {root}, so it is not used; run chmod go-w, or set another {_NAME}")
     return _temporary_root()
 
 

@@ -124,7 +124,7 @@ def _attribute(kind: str, path: str, module_name: str, attribute: str) -> Any:
     thing: Any = importlib.import_module(module_name)
     for part in attribute.split("."):
         if inspect.ismodule(thing) and thing.__name__ != module_name:
-            raise UsageError(f"{kind} {path!r}: {thing.__name__} is a module, which {module_name} imports and has not")
+            raise UsageError(f"{kind} {path!r}: {thing.__name__} is a module that {module_name} only imports")
         if not hasattr(thing, part):
             near = nearest_hint(part, dir(thing)) or _hidden(module_name)
             raise UsageError(f"{kind} {path!r} cannot be imported: {module_name} has no {part!r}{near}")
@@ -137,7 +137,7 @@ def _hidden(module_name: str) -> str:
     file = Path.cwd() / f"{module_name.partition('.')[0]}.py"
     used = getattr(sys.modules[module_name], "__file__", None) or ""
     hidden = file.exists() and not (used and file.samefile(used))
-    return f"; {used} has this name, rename {file.name} of the current folder" if hidden else ""
+    return f"; {used} has this name; rename {file.name} in the current folder" if hidden else ""
 
 
 def _is_standard(module: str | None) -> bool:

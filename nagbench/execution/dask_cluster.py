@@ -40,7 +40,7 @@ _ANSWER = 10
 # Seconds without a worker after which a message says so.
 _ALONE = 10.0
 _TIMES = 3
-_GONE = "the Dask scheduler went away; what is finished is kept, and the same command goes on"
+_GONE = "the Dask scheduler is gone; finished work is kept, and the same command resumes the sweep"
 
 _pools: dict[int, tuple[str, Pool]] = {}
 
@@ -101,8 +101,8 @@ def _local(distributed: Any, jobs: int) -> Any:
         )
     except RuntimeError as error:
         raise UsageError(
-            f"Dask cannot start workers here ({one_line(error)}); they import the script that starts them, so put it into a "
-            "file, and what it runs below: if __name__ == '__main__'"
+            f"Dask cannot start workers here ({one_line(error)}); workers import the script that starts them, so put it into a "
+            "file, and put what it runs below: if __name__ == '__main__'"
         ) from None
 
 

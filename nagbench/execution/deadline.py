@@ -53,7 +53,7 @@ class Deadline:
         self._end = (time.monotonic() if began is None else began) + seconds - min(_MARGIN_SECONDS, _MARGIN * seconds)
 
     def check(self) -> None:
-        """Raise OutOfTimeError if the time is over."""
+        """Raise OutOfTimeError if the time limit was reached."""
         if time.monotonic() > self._end:
             self._over()
 
@@ -78,7 +78,7 @@ class Deadline:
         # Only once, so that results can be written afterwards.
         self._disarm()
         self.is_over = True
-        raise OutOfTimeError(f"the time is over ({self._seconds:g} s)")
+        raise OutOfTimeError(f"the time limit was reached ({self._seconds:g} s)")
 
     def _disarm(self) -> None:
         if self._armed:

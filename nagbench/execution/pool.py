@@ -189,7 +189,9 @@ class Pool:
             self._again.extend(rest)
             return
         for part in rest:
-            yield failure_table(part, f"not run: {_SAME} cells before it, one after the other, ended so: {reason}")
+            yield failure_table(
+                part, f"not run, because the {_SAME} cells before it all ended with this error: {reason}"
+            )
 
 
 def _fits(content: Any, batch: Batch, delivered: int) -> bool:

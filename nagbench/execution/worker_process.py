@@ -45,7 +45,7 @@ _READS = 64
 # Bytes of a message. The tables and curves of a batch are far smaller.
 _LARGEST = 2**28
 _SHARE = 0.8
-NO_ANSWER = "the process that ran it sent what is no answer"
+NO_ANSWER = "the process that ran it sent an invalid answer"
 
 
 @dataclass(frozen=True)

@@ -12,18 +12,18 @@ KEYS = ("cell", "problem", "variant", "mode", "replicate", "trial", "oracle", "t
 
 
 def flat_table(results: Results) -> pd.DataFrame:
-    """Return the runs of a results directory with their times, no row twice.
+    """Return the runs of a results directory with their times, each row once.
 
     Parameters
     ----------
     results
-        A results directory; one that was merged holds the plans of all its parts.
+        A results directory; a merged one contains the plans of all its parts.
 
     Returns
     -------
     pandas.DataFrame
-        The columns of ``runs``, and of ``timings`` those of the machine that timed most cells, in seconds per replay; missing
-        where a run was not timed at that iteration count.
+        The columns of ``runs``, and those of ``timings`` from the machine that timed most cells, in seconds per replay; missing
+        if a run was not timed at that iteration count.
     """
     runs = results.runs.drop_duplicates([name for name in KEYS if name in results.runs], ignore_index=True)
     timings = results.timings

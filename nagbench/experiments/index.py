@@ -52,7 +52,7 @@ class StoredOutcomes:
     tolerance
         The tolerance.
     keep
-        Whether what was read is kept for further indices.
+        Whether the outcomes are kept for further indices after they were read.
     """
 
     def __init__(self, tolerance: float, *, keep: bool = False) -> None:
@@ -83,7 +83,7 @@ class StoredOutcomes:
 class SweepIndex:
     """The cells of a plan and the scores of their stored outcomes, for questions about all of them.
 
-    Rows of the plan are answered as a boolean mask. A row takes 17 bytes and a cell 33.
+    Answers that consist of rows of the plan are boolean masks. A row takes 17 bytes and a cell 33.
 
     Parameters
     ----------
@@ -117,13 +117,13 @@ class SweepIndex:
         cells
             The keys of the cells.
         group
-            What they share of `selection.GROUP`.
+            Their common values of `selection.GROUP`.
         trials
             The numbers of their trials.
         fingerprint
             The hash of their sources.
         limits
-            The largest values of f that count as the known minimum; None where it is not known.
+            The largest values of f that count as the known minimum; None if it is not known.
         budget
             The iterations that the cells may use; mode common needs them.
         """
@@ -181,12 +181,12 @@ class SweepIndex:
 
     @property
     def cells(self) -> int:
-        """The number of cells of the plan, whatever names they go by."""
+        """The number of cells of the plan, regardless of their names."""
         return int(self._plan.cells.size)
 
     @property
     def counted(self) -> int:
-        """The number of cells of the plan that have an outcome, errors among them."""
+        """The number of cells of the plan that have an outcome, including errors."""
         return int(np.count_nonzero(self._outcomes.states))
 
     def pending(self, shard: tuple[int, int] | None = None) -> Rows:
@@ -195,13 +195,13 @@ class SweepIndex:
         Parameters
         ----------
         shard
-            (i, n) for part i of n alone, from 1; see `nagbench.core.keys.in_shard`.
+            (i, n) for only part i of n, numbered from 1; see `nagbench.core.keys.in_shard`.
         """
         left = (self._outcomes.states != _GOOD) & in_shard(self._plan.cells, shard)
         return np.asarray(self._plan.first & left[self._plan.numbers])
 
     def failed(self) -> Rows:
-        """Return the first row of each cell all of whose outcomes are errors."""
+        """Return the first row of each cell whose outcomes are all errors."""
         return np.asarray(self._plan.first & (self._outcomes.states == _FAILED)[self._plan.numbers])
 
     def selected(self) -> Rows:
@@ -211,7 +211,7 @@ class SweepIndex:
         )
 
     def first_trials(self, count: int) -> Rows:
-        """Return the rows of so many first trials."""
+        """Return the rows of the first ``count`` trials."""
         return np.asarray(self._plan.trials < count)
 
     def winners(self, trials: int) -> Rows:
@@ -316,7 +316,7 @@ def index_results(store: Store, plan: str, minima: Mapping[str, MinimumFacts] = 
     plan
         The name of the part.
     minima
-        What is known of the minima of problems, by name.
+        The known facts about the minima of problems, by name.
 
     Raises
     ------

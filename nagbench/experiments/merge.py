@@ -1,4 +1,4 @@
-"""Merge results directories: shards of one sweep, or sweeps of other problems, methods and machines."""
+"""Merge results directories: shards of one sweep, or sweeps with different problems, methods and machines."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def merge_results(runs: Sequence[str | Path], out: str | Path, *, warn: Warn | N
     runs
         The results directories.
     out
-        The new directory. The same sweep with this ``out`` goes on from there.
+        The new directory. The same sweep with this ``out`` continues from there.
     warn
         Called with one line for every damaged part.
 
@@ -73,7 +73,7 @@ def merge_results(runs: Sequence[str | Path], out: str | Path, *, warn: Warn | N
     target.prepare()
     schema, differing = unified_schema([source.store.part_schema("plan", source.plan) for source in plans])
     if differing:
-        raise UsageError(f"these results do not fit: their plans hold {', '.join(differing)} in different types")
+        raise UsageError(f"these results do not match: their plans have {', '.join(differing)} with different types")
     plan = target.append_all("plan", _plan_rows(plans, schema), schema)
     _copy_parts(sources, target)
     manifests = [source.manifest for source in sources]
@@ -129,7 +129,7 @@ def _join_specs(sources: Sequence[_Source]) -> Spec:
             mine, theirs = getattr(first, name), getattr(other, name)
             if name not in _FREE and mine != theirs:
                 raise UsageError(
-                    f"{source.store.folder} does not fit {sources[0].store.folder}: its {name} is {theirs!r}, not {mine!r}"
+                    f"{source.store.folder} does not match {sources[0].store.folder}: its {name} is {theirs!r}, not {mine!r}"
                 )
     lists = {name: tuple(dict.fromkeys(item for spec in specs for item in getattr(spec, name))) for name in _JOINED}
     return validate_spec({**first.model_dump(), **lists})
@@ -187,7 +187,7 @@ def _check_fingerprints(plans: Sequence[_Source]) -> None:
     if found.num_rows:
         folder = plans[pc.min(found["number_max"]).as_py()].store.folder
         raise UsageError(
-            f"{folder} does not fit {plans[0].store.folder}: {found.num_rows} cells, {pc.min(found['cell']).as_py():016x} "
+            f"{folder} does not match {plans[0].store.folder}: {found.num_rows} cells, {pc.min(found['cell']).as_py():016x} "
             "among them, were counted from other sources of their problem or algorithm"
         )
 
@@ -216,7 +216,7 @@ def _check_outcomes(sources: Sequence[_Source]) -> None:
     found = _disagreements(runs, ["cell", "fingerprint", "tolerance"], ["iterations", "digest"])
     if found.num_rows:
         raise UsageError(
-            f"these results do not fit: cell {pc.min(found['cell']).as_py():016x} ended differently in two of them, from the "
+            f"these results do not match: cell {pc.min(found['cell']).as_py():016x} ended differently in two of them, from the "
             f"same sources ({found.num_rows} such outcomes); `nagbench replay` shows which machine or version differs"
         )
 
@@ -269,7 +269,7 @@ def _predict(merged: Results, spec: Spec, listener: Progress) -> None:
     except UsageError as error:
         merged.store.warn(f"no predictions: {error}")
     if lacking:
-        merged.store.warn(f"no predictions for {', '.join(lacking)}, which need its code; the same sweep adds them")
+        merged.store.warn(f"no predictions for cells that need {', '.join(lacking)}; the same sweep adds them")
 
 
 def _names_code(target: Store, plan: str) -> bool:

@@ -24,7 +24,7 @@ _ROUNDING = 2.0**-48
 
 @dataclass(frozen=True)
 class MinimumFacts:
-    """What decides whether a value of f is that of the known minimum.
+    """The facts that decide whether a value of f is that of the known minimum.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def join_facts(sources: Iterable[Mapping[str, MinimumFacts]]) -> dict[str, Minim
 
 
 class Minima:
-    """The facts about the minima of problems; f is evaluated at the starts that are asked for, unless f is convex.
+    """The facts about the minima of problems; f is evaluated at the requested starts, unless f is convex.
 
     Parameters
     ----------
@@ -157,14 +157,14 @@ def with_minima(runs: pd.DataFrame, facts: Mapping[str, MinimumFacts]) -> pd.Dat
     runs
         Rows with the columns problem, start, status and value.
     facts
-        What is known of the problems, by name.
+        The known facts about the problems, by name.
 
     Returns
     -------
     pandas.DataFrame
-        The rows with ``suboptimality``, f − f*, nan where f* is not known, and ``at_minimum``, missing there: whether the
-        run converged, and f is convex or at most the limit of `MinimumFacts.limits`. ``overshoot_to`` says to what height
-        the column ``overshoot`` is related: above the "minimum", or above the "best value seen" where f* is not known.
+        The rows with ``suboptimality``, f − f*, nan where f* is not known, and ``at_minimum``, missing there: whether the run
+        converged, and f is convex or at most the limit of `MinimumFacts.limits`. ``overshoot_to`` says which value the column
+        ``overshoot`` refers to: the "minimum", or the "best value seen" if f* is not known.
     """
     minima, limits = np.full(len(runs), np.nan), np.full(len(runs), np.nan)
     starts = runs["start"].to_numpy(np.int64)
@@ -180,13 +180,13 @@ def with_minima(runs: pd.DataFrame, facts: Mapping[str, MinimumFacts]) -> pd.Dat
 
 
 def within(values: Floats, limits: Floats) -> Any:
-    """Return where values of f are those of the minimum or where that is not known: not above limits that are not nan."""
+    """Return which values of f count as the minimum: all except those above their limit. A limit of nan is not known."""
     with np.errstate(invalid="ignore"):
         return ~(values > limits)
 
 
 def solved(runs: pd.DataFrame) -> pd.Series[bool]:
-    """Return which runs converged, and not at another point than the known minimum.
+    """Return which runs converged, except those at a point other than the known minimum.
 
     Parameters
     ----------

@@ -39,7 +39,7 @@ class Settings:
 
 
 def make_settings(spec: Spec, variant: Variant, problem: Problem, unit: float) -> Iterator[Settings]:
-    """Make every setting in which a variant runs on a problem, some thousand at a time.
+    """Make every setting with which a variant runs on a problem, some thousands at a time.
 
     Parameters
     ----------
@@ -48,9 +48,9 @@ def make_settings(spec: Spec, variant: Variant, problem: Problem, unit: float) -
     variant
         The method with its pinned and listed hyperparameters.
     problem
-        Gives L and μ to mode theory.
+        The problem, whose L and μ mode theory uses.
     unit
-        What step sizes in units of 1/L are divided by; see `nagbench.problems.curvature.step_unit`.
+        The divisor of step sizes in units of 1/L; see `nagbench.problems.curvature.step_unit`.
     """
     method, pinned = variant.method, variant.pinned
     if variant.lists:
@@ -92,7 +92,7 @@ def shares(spec: Spec, variant: Variant) -> bool:
 
 
 def textbook_of(spec: Spec, variant: Variant, problem: Problem) -> Mapping[str, Any] | None:
-    """Return the setting of theory that is among the trials of a tuning; None if there is none."""
+    """Return the textbook setting that is among the trials of a tuning; None if there is none."""
     tuning = theory_of(variant.method, problem) if spec.textbook else None
     if tuning is None or _refused(variant.method, {**tuning, **variant.pinned}):
         return None
@@ -124,7 +124,7 @@ def _common(spec: Spec, variant: Variant, unit: float) -> Iterator[Settings]:
 
 
 def split_settings(method: Method, mode: str, trials: Ints, values: Mapping[str, Any]) -> Settings:
-    """Make settings of values that are columns or, where all trials share them, numbers and words."""
+    """Make settings from values that are columns or, if all trials share them, numbers and words."""
     schedule = {name: value for name, value in values.items() if _of_schedule(method, name)}
     columns = {name: np.broadcast_to(value, trials.shape) for name, value in values.items() if name not in schedule}
     return Settings(mode, trials, columns, schedule)
@@ -178,9 +178,9 @@ def sobol_trials(
     Parameters
     ----------
     method
-        Knows the ranges.
+        The method, which defines the ranges.
     free
-        The hyperparameters to choose, one a dimension.
+        The hyperparameters to choose, one per dimension.
     count
         The number of points.
     unit
@@ -191,7 +191,7 @@ def sobol_trials(
     Yields
     ------
     numbers
-        The numbers of some thousand trials, from 0.
+        The numbers of some thousands of trials, from 0.
     columns
         Their hyperparameters by name.
     """
@@ -248,7 +248,7 @@ def _refused(method: Method, values: Mapping[str, float]) -> bool:
 
 
 def refusals(method: Method, rows: Iterable[Mapping[str, Any]]) -> list[str | None]:
-    """Return why a library refuses each of these combinations, or None. Only for methods that may refuse.
+    """Return the reason why a library refuses each of these combinations, or None. Only for methods that may refuse.
 
     A library is asked about its own hyperparameters alone: schedules belong to the loop.
     """

@@ -53,7 +53,7 @@ class Variant:
 
 
 def resolve_problems(spec: Spec) -> dict[str, Problem]:
-    """Return the problems of a specification by label; patterns with * and ? stand for all names that match."""
+    """Return the problems of a specification by label; patterns with * and ? stand for all matching names."""
     entries = merge_suites((Path(file) for file in spec.suites), taken=suites())
     problems: dict[str, Problem] = {}
     labels = [name for text in spec.problems for name in (match_suite(text, entries) if is_suite(text) else [text])]
@@ -68,7 +68,7 @@ def resolve_problems(spec: Spec) -> dict[str, Problem]:
 
 
 def code_of_spec(spec: Spec) -> list[str]:
-    """Return the code from outside that a specification names, "package.module:attribute" each; nothing is imported.
+    """Return the code from outside that a specification names, each as "package.module:attribute"; nothing is imported.
 
     Raises
     ------
@@ -102,11 +102,11 @@ def code_only_results_name(file: Path, spec: Spec, given: Mapping[str, Any]) -> 
     Parameters
     ----------
     file
-        The file of the specification. One that lies elsewhere is the user's, and so is the code that it names.
+        The file of the specification. A file elsewhere belongs to the user, and so does the code that it names.
     spec
         The specification.
     given
-        The keys that a user gave beside the file.
+        The keys that a user gave in addition to the file.
     """
     if not holds_results(file.absolute().parent):
         return []
@@ -203,7 +203,7 @@ def expand_patterns(
 
 
 def match_names(names: Iterable[str], pattern: str) -> list[str]:
-    """Return the names that a pattern matches. A pattern without a slash matches none with one: * is the package's own."""
+    """Return the names that a pattern matches. Without a slash, it matches only names without one: * is the package's own."""
     return [name for name in fnmatch.filter(names, pattern) if "/" in pattern or "/" not in name]
 
 

@@ -66,7 +66,7 @@ class PlannedBatch:
 
 
 def planned_cells(spec: Spec) -> Iterator[Planned]:
-    """Return every cell of a sweep under every name that it goes by, but for tunings that search.
+    """Return every cell of a sweep under each of its names, except for tunings that search.
 
     Raises UsageError if the plan cannot be made.
     """
@@ -79,7 +79,7 @@ def planned_cells(spec: Spec) -> Iterator[Planned]:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """The cells of a sweep, in the sweep's order; made anew at every pass, some thousand at a time."""
+    """The cells of a sweep, in the sweep's order; they are made again in every pass, some thousands at a time."""
 
     spec: Spec
     problems: Mapping[str, Problem]
@@ -102,7 +102,7 @@ class Plan:
                 yield PlannedBatch(cells, label, variant.label, group.mode, trials)
 
     def starts_of(self, label: str) -> int:
-        """Return the number of starts of a problem: one where its start defines it."""
+        """Return the number of starts of a problem: one if its start defines the problem."""
         if not self.problems[label].varies_start:
             return 1
         tuned = any(tunes(self.spec, variant) or shares(self.spec, variant) for variant in self.variants)
@@ -131,7 +131,7 @@ _BATCH = 4096
 
 
 def make_plan(spec: Spec) -> Plan:
-    """Make the plan of a specification. Raises UsageError for what is not valid in it, and if it has no cell."""
+    """Make the plan of a specification. Raises UsageError if anything in it is not valid, or if it has no cell."""
     problems, variants = resolve_problems(spec), resolve_variants(spec.optimizers)
     for problem, oracle in itertools.product(problems.values(), spec.oracles):
         check_cell(_template(spec, problem, oracle), problem)
@@ -165,7 +165,7 @@ def left_out_messages(plan: Plan) -> list[str]:
 def missing_theory_message(plan: Plan) -> str:
     """Return a line that names the pairs without a tuning for mode theory; empty if there are none.
 
-    Where mode theory was not asked for by name, only those are named whose textbook values cannot be computed.
+    If mode theory was not requested by name, the line names only pairs whose textbook values cannot be computed.
     """
     groups: dict[tuple[str, ...], list[str]] = {}
     if plan.spec.modes is not None and "theory" not in plan.spec.modes:
@@ -236,7 +236,7 @@ def _check(method: Method, group: Settings) -> None:
 def make_batches(
     spec: Spec, template: Cell, method: Method, group: Settings, starts: Ints
 ) -> Iterator[tuple[Batch, Ints]]:
-    """Combine settings, starts and seeds, the seed running fastest. Returns batches with the trials of their cells."""
+    """Combine settings, starts and seeds, with the seed varying fastest. Returns batches with the trials of their cells."""
     known = method.hyperparameters
     seeds = 1 if parse_oracle(template.oracle).exact else spec.seeds
     each = starts.size * seeds

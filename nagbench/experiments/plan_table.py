@@ -99,7 +99,7 @@ def _batch_of_rows(rows: pa.Table) -> PlannedBatch:
 def check_key(cell: Cell, key: str) -> None:
     """Raise UsageError if a cell that was read from a plan is not the one that its row names."""
     if cell.key != key:
-        raise UsageError(f"the plan's row of cell {key} does not hold that cell (its content is {cell.key})")
+        raise UsageError(f"the plan's row of cell {key} does not contain that cell (its content is {cell.key})")
 
 
 def cell_of_row(row: Mapping[Any, Any]) -> Cell:

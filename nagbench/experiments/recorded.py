@@ -1,8 +1,8 @@
-"""What a results directory stores of code from outside, so that reading it never runs that code.
+"""What a results directory stores about code from outside, so that reading it never runs that code.
 
-When a sweep runs, it stores the facts of each user's problem, values for its picture, the paths on it, and the stable steps
-and rates of a user's optimizer. What reads results asks `Recorded` for these: nagbench's own problems and algorithms are
-built, all others are data or "not available without its code".
+When a sweep runs, it stores the facts of each user's problem, values for its picture, the paths on it, and the stable steps and
+rates of a user's optimizer. Functions that read results get these from `Recorded`: it builds nagbench's own problems and
+algorithms; all others are data or "not available without its code".
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, eq=False)
 class Recorded:
-    """What results hold of code from outside.
+    """What results contain about code from outside.
 
     Parameters
     ----------
@@ -63,12 +63,12 @@ class Recorded:
     _built: dict[str, Problem] = field(default_factory=dict)
 
     def problem(self, spec: str) -> Problem:
-        """Return the problem of a cell: nagbench's own, or what is stored of a user's.
+        """Return the problem of a cell: nagbench's own, or what is stored about a user's.
 
         Raises
         ------
         UsageError
-            If it cannot be built, or is a user's of which nothing is stored.
+            If it cannot be built, or if it is a user's and nothing is stored about it.
         """
         if not code_of(spec, ""):
             return problem_of(spec)
@@ -86,12 +86,12 @@ class Recorded:
     def steps(self, cell: Cell) -> tuple[NDArray[np.int64], Floats, Floats]:
         """Return the thinned path of a cell; see `nagbench.engine.tracing.thinned_steps`.
 
-        Of results that were written before paths were thinned, it holds the first 300 iterations.
+        In results that were written before paths were thinned, it contains the first 300 iterations.
 
         Raises
         ------
         UsageError
-            If the run fails, or runs code from outside and is not stored.
+            If the run fails, or if it needs code from outside and is not stored.
         """
         if not code_of(cell.problem, cell.optimizer):
             return thinned_steps(cell, PATH_STEPS)
@@ -102,7 +102,7 @@ class Recorded:
         return rows["iteration"].to_numpy(np.int64), points[:, :2], points[:-1, 2:]
 
     def linear_theory(self, key: str) -> tuple[float | None, float | None]:
-        """Return the stored stable step × L and rate of a cell of a user's optimizer; None each where there is none."""
+        """Return the stored stable step × L and rate of a cell of a user's optimizer; each is None if it is not stored."""
         known = self._theory.get(key)
         return (None, None) if known is None else known
 
@@ -112,7 +112,7 @@ class Recorded:
         return {cell: (_known(stable), _known(rate)) for cell, stable, rate in zip(*columns, strict=True)}
 
     def unavailable(self, plan: pd.DataFrame) -> str:
-        """Return a line that names the code of a plan of which nothing is stored; empty if there is none."""
+        """Return a line that names the code of a plan about which nothing is stored; empty if there is none."""
         missing: dict[str, None] = {}
         for spec, optimizer in plan[["problem_spec", "optimizer"]].drop_duplicates().itertuples(index=False):
             lacking = code_of(spec, "")[:1] if spec not in self.facts else []
@@ -122,7 +122,7 @@ class Recorded:
 
 
 def join_recorded(parts: Iterable[Recorded]) -> Recorded:
-    """Return what several results directories hold."""
+    """Return what several results directories contain."""
     found = list(parts)
     facts = {spec: text for part in reversed(found) for spec, text in part.facts.items()}
     theory, paths = (pd.concat([getattr(part, name) for part in found]) for name in ("theory", "paths"))
@@ -132,7 +132,7 @@ def join_recorded(parts: Iterable[Recorded]) -> Recorded:
 
 
 def read_recorded(store: Store, plan: pd.DataFrame) -> Recorded:
-    """Return what a results directory holds for a plan."""
+    """Return what a results directory contains for a plan."""
     facts = store.read("facts", [*REQUIRED["facts"]]).merge(
         plan[["problem_spec", "fingerprint"]].drop_duplicates(), on=["problem_spec", "fingerprint"]
     )
@@ -168,7 +168,7 @@ def _with_values(problem: RecordedProblem, values: list[float | None]) -> Record
 
 
 def record(store: Store, batches: Iterable[Batch], selected: Mapping[str, Cell], pulse: Pulse) -> None:
-    """Store what reading the results needs of code from outside, and is not stored yet.
+    """Store what reading the results needs to know about code from outside, unless it is stored already.
 
     Parameters
     ----------
@@ -179,7 +179,7 @@ def record(store: Store, batches: Iterable[Batch], selected: Mapping[str, Cell],
     selected
         Its selected cells by key.
     pulse
-        Called now and then; what it raises ends the recording.
+        Called from time to time; an exception that it raises ends the recording.
     """
     foreign: dict[Key, Batch] = {}
     edges: dict[tuple[Any, ...], tuple[str, Cell]] = {}

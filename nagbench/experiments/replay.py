@@ -51,12 +51,12 @@ class StoredCell:
 
 
 def find_stored_cell(key: str, folder: Path | None, warn: Warn, *, trusted: bool = False) -> StoredCell:
-    """Return the cell with a key; if several directories hold it, that of the newest.
+    """Return the cell with a key; if several directories contain it, that of the newest.
 
     Parameters
     ----------
     key
-        The key or the beginning of it.
+        The key or its beginning.
     folder
         The results directory; None for all in ``results/``.
     warn
@@ -114,7 +114,7 @@ def _plan_rows(store: Store, key: str) -> Iterator[Mapping[str, Any]]:
 def recorded_outcome(stored: StoredCell) -> pd.DataFrame:
     """Return the stored rows of a cell, one per tolerance in decreasing order.
 
-    Rows from the sources that the plan names come first, and errors only where there is nothing else.
+    Rows from the sources that the plan names are preferred; errors are returned only if there is nothing else.
 
     Raises
     ------

@@ -51,12 +51,12 @@ class Results:
 
     @functools.cached_property
     def minima(self) -> dict[str, MinimumFacts]:
-        """What is known of the minima of the problems, by name; empty for results of versions that did not store it."""
+        """The known facts about the minima of the problems, by name; empty for results of versions that did not store them."""
         return facts_from_plain(self.manifest.get("minima"))
 
     @functools.cached_property
     def plan(self) -> pd.DataFrame:
-        """One row a cell and name that the sweep asks for. Raises UsageError where its part is lost."""
+        """One row for each cell and name of the sweep. Raises UsageError if its part is lost."""
         blocks = list(self.store.blocks("plan", self.manifest["plan"]))
         if not blocks:
             raise UsageError(f"the plan in {self.store.folder} is empty")
@@ -74,17 +74,17 @@ class Results:
 
     @functools.cached_property
     def outcomes(self) -> pd.DataFrame:
-        """The outcomes that match the plan's cells and the sources that they were planned with."""
+        """The outcomes that match the plan's cells and the sources with which they were planned."""
         return read_outcomes(self.store, self.plan)
 
     @functools.cached_property
     def runs(self) -> pd.DataFrame:
-        """One row a cell, name and tolerance; see docs/reference/statuses.md for the columns."""
+        """One row for each cell, name and tolerance; see docs/reference/statuses.md for the columns."""
         return self._table(self.plan, self.outcomes, list(self.plan.columns))
 
     @functools.cached_property
     def selected(self) -> Rows:
-        """Which rows of the plan are of a best trial, as a mask; see `selection.select_best_trials`."""
+        """The rows of the plan that belong to a best trial, as a mask; see `selection.select_best_trials`."""
         return self._index.selected()
 
     @functools.cached_property
@@ -96,7 +96,7 @@ class Results:
 
     @functools.cached_property
     def judged(self) -> pd.DataFrame:
-        """The rows of `runs` that verdicts need: selected ones, winners of replicates, and the first trials, to find copies."""
+        """The rows of `runs` that verdicts need: selected trials, winners of replicates, and first trials, to find copies."""
         spec, index = self.manifest["spec"], self._index
         rows = self.selected | index.first_trials(_FIRST_TRIALS)
         if spec.get("replicates", 1) > 1:
@@ -140,10 +140,10 @@ class Results:
 
     @functools.cached_property
     def scores(self) -> pd.DataFrame:
-        """One row a run of what is selected from a held-out or moved start, and tolerance; the columns that `runs` has too.
+        """One row for each tolerance and run of a selected trial from a held-out or moved start; `runs` has its columns too.
 
-        Held-out starts have numbers from `nagbench.engine.oracles.HELD_OUT` on, and moved ones from `MOVED` on. The part is
-        made again by the same sweep where it is lost.
+        Held-out starts have numbers from `nagbench.engine.oracles.HELD_OUT` on, and moved ones from `MOVED` on. If the part is
+        lost, the same sweep makes it again.
         """
         part = self.manifest.get("scoring")
         if not part:
@@ -157,7 +157,7 @@ class Results:
 
     @functools.cached_property
     def failures(self) -> pd.DataFrame:
-        """The cells that ended as an error, a row each, with their names and messages."""
+        """The cells that ended with an error, one row each, with their names and messages."""
         failed = self._index.failed()
         if not failed.any():
             return pd.DataFrame(columns=_FAILURE)
@@ -168,7 +168,7 @@ class Results:
 
     @functools.cached_property
     def timings(self) -> pd.DataFrame:
-        """One row a timed cell, machine and iteration count; times in seconds a replay."""
+        """One row for each timed cell, machine and iteration count; times in seconds per replay."""
         found = self._of_plan("timings")
         if not found.empty:
             # Where a cell was timed more than once: the most repeats, the least disturbed, and of these the shortest;
@@ -184,7 +184,7 @@ class Results:
     def curves(self) -> pd.DataFrame:
         """Value, gradient norm, distance and the problem's metrics along the run.
 
-        At every measured iteration up to a point, and evenly in its logarithm from there.
+        They are recorded at every measured iteration up to a point, and from there on evenly in its logarithm.
         """
         return self._of_plan("curves").drop_duplicates(["cell", "iteration"], ignore_index=True)
 
@@ -201,17 +201,17 @@ class Results:
 
     @functools.cached_property
     def recorded(self) -> Recorded:
-        """What is stored of code from outside, which reading results never runs."""
+        """What is stored about code from outside, which reading results never runs."""
         return read_recorded(self.store, self.plan)
 
     @functools.cached_property
     def missing(self) -> int:
-        """Cells of the plan that have no outcome yet."""
+        """The number of cells of the plan that have no outcome yet."""
         return int(self.manifest["cells"]) - self.counted
 
     @functools.cached_property
     def counted(self) -> int:
-        """Cells of the plan that have an outcome, errors among them."""
+        """The number of cells of the plan that have an outcome, including errors."""
         return self._index.counted
 
 
@@ -225,12 +225,12 @@ def read_outcomes(store: Store, plan: pd.DataFrame, *, part: bool = False) -> pd
     plan
         Rows of the plan: at least the columns "cell" and "fingerprint".
     part
-        Whether these are few of the rows of a plan: then only their outcomes are held in memory.
+        Whether these are only a few rows of a plan; then only their outcomes are held in memory.
 
     Returns
     -------
     pandas.DataFrame
-        One row a cell and tolerance; of outcomes that are stored twice, one that is no error.
+        One row for each cell and tolerance; if an outcome is stored twice, one that is not an error is preferred.
     """
     wanted = plan[["cell", "fingerprint"]].drop_duplicates()
     cells = pa.array(wanted["cell"], pa.string())
@@ -269,7 +269,7 @@ def _others(table: pd.DataFrame, kind: str) -> list[str]:
 def load_results(folder: str | Path, *, warn: Warn | None = None) -> Results:
     """Return the sweep in a results directory. Raises UsageError if there is none.
 
-    ``warn`` is called with one line for every damaged part; without it, the line goes to the standard error.
+    ``warn`` is called with one line for every damaged part; without it, the line goes to stderr.
     """
     store = Store(Path(folder), _once(warn or _to_stderr))
     return Results(store, store.manifest)

@@ -1,4 +1,4 @@
-"""Find timings that contradict one another, so that they are taken again."""
+"""Find timings that contradict one another, so that they are measured again."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LONG = 50
 
 
 def inconsistent(tasks: Sequence[Task], timings: pd.DataFrame, repeats: int) -> list[Task]:
-    """Return the tasks whose times are to be taken again.
+    """Return the tasks whose times have to be measured again.
 
     Parameters
     ----------
@@ -30,14 +30,14 @@ def inconsistent(tasks: Sequence[Task], timings: pd.DataFrame, repeats: int) -> 
     timings
         The stored timings.
     repeats
-        How many times each was timed at least.
+        The least number of times that each was timed.
 
     Returns
     -------
     list of Task
         All tasks of at least 50 iterations of one algorithm with one oracle on one family of problems at one dimension, if
-        their times of an iteration differ by more than a factor of 1.5, the same work being done in each. A task that was
-        timed twice here is left out: then the difference is not chance.
+        their times per iteration differ by more than a factor of 1.5 although they do the same work. A task that was already
+        timed twice here is left out, because its difference is not due to chance.
     """
     here = machine_facts()["id"]
     known: dict[tuple[str, str, int], list[float]] = {}

@@ -1,4 +1,4 @@
-"""The tunings of a sweep: what their searches ask for, as batches of a plan, and the outcomes that they are given."""
+"""The tunings of a sweep: the requests of their searches, as batches of a plan, and the outcomes that the searches receive."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Tuning:
     Parameters
     ----------
     plan
-        The plan that this is a part of.
+        The plan of which this is a part.
     problem, oracle
         The label of the problem, and the oracle.
     number
@@ -55,7 +55,7 @@ class Tuning:
         return self._searches[0].passes
 
     def batches(self, number: int) -> Iterator[PlannedBatch]:
-        """Return the cells of a pass. What all replicates run from the same starts is in the same batches."""
+        """Return the cells of a pass. Cells that all replicates run from the same starts are in the same batches."""
         self._asked, groups = [], defaultdict(list)
         for search in self._searches:
             for request in search.requests(number):
@@ -80,7 +80,7 @@ class Tuning:
             yield PlannedBatch(cells, self.problem, self._variant.label, "tuned", numbers)
 
     def observe(self, lookup: Lookup) -> None:
-        """Give the outcomes of the last pass to its searches."""
+        """Pass the outcomes of the last pass to the searches."""
         outcomes = defaultdict(list)
         for asked, made in self._asked:
             found = lookup(np.concatenate([planned.cells.ids for planned in made]))

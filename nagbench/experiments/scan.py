@@ -49,12 +49,12 @@ def scan(
     Parameters
     ----------
     problem, method
-        What is counted.
+        The problem and the method that are counted.
     hyperparameters
         Hyperparameters by name, each an array of shape (m,) with a value for each setting, or one value for all of them
-        (`cross_axes` makes those of a grid). Those that are not given take their defaults.
+        (`cross_axes` makes those of a grid). The others have their default values.
     jobs
-        The number of processes; None for one a core, where that pays.
+        The number of processes; None for one per core if there is enough work.
     pulse
         Called about every 50 ms.
     **settings
@@ -64,14 +64,15 @@ def scan(
     Returns
     -------
     pandas.DataFrame
-        One row a setting, with the columns of a sweep's runs that apply: problem, optimizer, variant, mode "grid", trial,
-        the hyperparameters, tolerance, status, iterations, gradient_evaluations, residual, suboptimality, at_minimum, rises,
-        overshoot, overshoot_to, rate, error, and the key of the cell. The same cells of a sweep have the same keys and counts.
+        One row for each setting, with the columns of a sweep's runs that apply: problem, optimizer, variant, mode "grid",
+        trial, the hyperparameters, tolerance, status, iterations, gradient_evaluations, residual, suboptimality, at_minimum,
+        rises, overshoot, overshoot_to, rate, error, and the key of the cell. The same cells of a sweep have the same keys and
+        counts.
 
     Raises
     ------
     UsageError
-        For hyperparameters and values that the method does not have, and for what `nagbench.run` refuses.
+        If the method does not have a hyperparameter or does not accept a value, or if `nagbench.run` refuses an argument.
 
     Examples
     --------
@@ -183,7 +184,7 @@ def _plan_table(problem: Problem, cells: Batch) -> pd.DataFrame:
 
 
 def cross_axes(axes: Mapping[str, Floats], fixed: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Combine the values of the axes, the last running fastest, with fixed values.
+    """Combine the values of the axes, the last one varying fastest, with fixed values.
 
     Examples
     --------
@@ -200,19 +201,19 @@ def parse_axis(problem: Problem, method: Method, text: str, points: int) -> tupl
     Parameters
     ----------
     problem
-        Its L, or the curvature at its start, scales a step size in units of 1/L.
+        The problem, whose L (or the curvature at its start) scales a step size in units of 1/L.
     method
-        Knows the ranges.
+        The method, which defines the ranges.
     text
         "step_size" for its tuning range, or with a range "step_size=1e-4..1".
     points
-        The number of values, both ends among them. They are spread as tuning spreads them: evenly in the logarithm, of
+        The number of values, including both ends. They are spread in the same way as in tuning: evenly in the logarithm, of
         1 − m for a momentum m.
 
     Raises
     ------
     UsageError
-        For a name that the method does not have and for a range that does not fit.
+        If the method does not have the name, or if the range does not fit.
     """
     name, given, span = text.partition("=")
     (name,) = rename_hyperparameters(method, {name: None})

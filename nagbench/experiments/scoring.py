@@ -18,23 +18,24 @@ from nagbench.problems.problem import Ints
 
 
 def scored_cells(plan: Plan, batches: Iterable[PlannedBatch], winners: Rows, selected: Rows) -> Iterator[PlannedBatch]:
-    """Return the cells that score a counted plan.
+    """Return the cells from which a counted plan is scored.
 
     Parameters
     ----------
     plan
-        The plan; its specification says from how many starts.
+        The plan, whose specification gives the number of starts.
     batches
         Its cells.
     winners
-        Which of them are of a best trial of a replicate, or of its half: they are run from the held-out starts.
+        The cells that belong to a best trial of a replicate, or of its first half; these trials are run from the held-out
+        starts.
     selected
-        Which of them stand for their variant: they are run from the held-out starts too, and from moved ones.
+        The cells that represent their variant; these trials are run from the held-out starts too, and from moved ones.
 
     Yields
     ------
     PlannedBatch
-        Cells with the budget of the specification. The start of a problem that it defines is not replaced by held-out ones.
+        Cells with the budget of the specification. If the start defines the problem, it is not replaced by held-out starts.
     """
     spec, first = plan.spec, 0
     settings = defaultdict[Any, list[tuple[PlannedBatch, Rows]]](list)

@@ -39,7 +39,7 @@ def replicate_size(mode: str, trials: int) -> int:
 
 
 def select_best_trials(runs: pd.DataFrame) -> pd.Series:
-    """Select the rows of the trial that stands for its variant.
+    """Select the rows of the trial that represents its variant.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def _best_of_groups(rows: pd.DataFrame, groups: Ints, shared: list[str]) -> dict
 
 
 def rate_table(runs: pd.DataFrame) -> tuple[Floats, Floats]:
-    """Return what `rate_runs` gives for a table of runs."""
+    """Return the result of `rate_runs` for a table of runs."""
     return rate_runs(runs["status"] == "converged", runs["iterations"], runs["residual"], solved(runs))
 
 
@@ -124,14 +124,14 @@ def replicate_winners(runs: pd.DataFrame, trials: int) -> pd.DataFrame:
 
 
 def rate_runs(converged: object, iterations: object, residuals: object, solved: object) -> tuple[Floats, Floats]:
-    """Return what trials are compared by, for arrays of runs at their tightest tolerance.
+    """Return the numbers by which trials are compared, for arrays of runs at their tightest tolerance.
 
     Parameters
     ----------
     converged, iterations, residuals
         How the runs ended.
     solved
-        Which of them converged, and not at another point than the known minimum.
+        Which of them converged, except at a point other than the known minimum.
 
     Returns
     -------
@@ -152,16 +152,16 @@ def best_trials(groups: NDArray[Any], trials: Ints, scores: Floats, finals: Floa
     Parameters
     ----------
     groups, trials
-        For each run the number of its group and of its trial.
+        For each run, the number of its group and that of its trial.
     scores, finals
-        For each run what `rate_runs` gives.
+        For each run, the result of `rate_runs`.
 
     Returns
     -------
     dict
-        By group, the best trial by its runs from all starts and seeds: those with the most runs come first, because others
-        were given up, then those with the largest share of solved runs, then by the least median score, the least median
-        final measure, and the lowest number.
+        The best trial of each group, judged by its runs from all starts and seeds: trials with the most runs come first,
+        because others were given up; among them, those with the largest share of solved runs, then the least median score, the
+        least median final measure, and the lowest number.
     """
     order = np.lexsort((trials, groups))
     firsts = _first_of_runs(groups[order], trials[order])
@@ -277,14 +277,14 @@ def _first(solved: NDArray[np.object_], costs: NDArray[np.object_], among: Seque
 
 
 def rank_trials(numbers: Ints, scores: Floats, finals: Floats) -> Ints:
-    """Return the order of trials that have equally many runs, best first, by the rule of `best_trials`.
+    """Return the order of trials that have the same number of runs, best first, by the rule of `best_trials`.
 
     Parameters
     ----------
     numbers
         The numbers of the trials.
     scores, finals
-        What `rate_runs` gives, shape (trials, runs).
+        The results of `rate_runs`, shape (trials, runs).
     """
     solved = np.isfinite(scores).mean(axis=1)
     score, final = (_medians(np.sort(values, axis=1).ravel(), _rows(values)) for values in (scores, finals))

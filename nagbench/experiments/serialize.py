@@ -23,7 +23,7 @@ def text_of_problem(item: str | Problem) -> str:
     Raises
     ------
     UsageError
-        If the problem was changed after it was made, so that the text would give another one.
+        If the problem was changed after it was made, so that the text would describe another one.
 
     Examples
     --------
@@ -75,12 +75,12 @@ def _text(value: Any) -> str:
 
 
 def spec_to_toml(spec: Spec) -> str:
-    """Return a specification as the TOML file that gives it."""
+    """Return a specification as a TOML file."""
     return tomli_w.dumps(spec.model_dump(mode="json", exclude_none=True))
 
 
 def table_to_json(table: pd.DataFrame) -> str:
-    """Return a table as a JSON array of objects, one a row; missing numbers are null, infinite ones "inf" or "-inf"."""
+    """Return a table as a JSON array of objects, one per row; missing numbers are null, infinite ones "inf" or "-inf"."""
     plain = table.astype(object).where(table.notna(), None)
     rows = [{key: _json_number(value) for key, value in row.items()} for row in plain.to_dict("records")]
     return json.dumps(rows, ensure_ascii=False, default=lambda thing: thing.item())

@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 
 
 def sobol_points(dimension: int, replicate: int = 0, sequence: int = 0) -> qmc.Sobol:
-    """Return a Sobol sequence in [0, 1)ⁿ, without its first point, which is the origin if it is not scrambled.
+    """Return a Sobol sequence in [0, 1)ⁿ without its first point, which is the origin in the unscrambled sequence.
 
-    Its direction numbers are those of Joe & Kuo (2008), "new-joe-kuo-6", as SciPy has them.
-    `random(count)` draws the next points, of shape (count, dimension).
+    Its direction numbers are those of Joe & Kuo (2008), "new-joe-kuo-6", as in SciPy. `random(count)` draws the next points, of
+    shape (count, dimension).
 
     Parameters
     ----------
     dimension
-        n; sequences of one dimension are the same for all algorithms.
+        n; sequences of equal dimension are the same for all algorithms.
     replicate, sequence
         Both 0 for the sequence that is not scrambled. Others are scrambled, each in its own way (Matoušek 1998): points of
-        different replicates are independent, and those of one are as even as Sobol's.
+        different replicates are independent, and those of one replicate are spread as evenly as Sobol's.
     """
     from scipy.stats import qmc
 

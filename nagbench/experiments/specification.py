@@ -67,19 +67,19 @@ DEFAULT_OPTIMIZERS = ("gradient-descent", "momentum", "nesterov", "rmsprop", "ad
 class Spec(BaseModel):
     """What a sweep runs; the keys of a TOML specification.
 
-    Tolerances are kept in decreasing order. ``modes`` None stands for theory and tuned, ``measure`` None for the gradient, or
-    the gradient mapping of a composite problem. An optimizer with values for all its
-    hyperparameters runs as given, and one with lists of values runs over their grid.
+    Tolerances are kept in decreasing order. If ``modes`` is None, they are theory and tuned; if ``measure`` is None, it is the
+    gradient, or the gradient mapping for a composite problem. An optimizer with values for all its hyperparameters runs as
+    given, and one with lists of values runs over their grid.
 
     Mode tuned makes ``replicates`` independent tunings of ``trials`` each, as `nagbench.experiments.tuning` describes, from the
-    sequences of number ``sequence``. With ``textbook``, the first trial of each is the setting of theory, where there is one.
-    All trials run from the first start, and the ``finalists`` of each block from the others; 0 stands for trials that all come
-    from the sequence and run from all starts. ``starts`` None stands for 8 in a sweep that tunes, else 1. What is selected is
-    scored from ``held_out`` further starts, and counted again from ``moved`` starts that differ from each of its own by
-    roundings.
+    sequences with the number ``sequence``. With ``textbook``, the first trial of each is the textbook setting, if there is one.
+    All trials run from the first start, and the ``finalists`` of each block from the others; with 0 finalists, all trials come
+    from the sequence and run from all starts. If ``starts`` is None, there are 8 in a sweep that tunes, else 1. The selected
+    trials are scored from ``held_out`` further starts, and counted again from ``moved`` starts that differ from each of their
+    own by roundings.
 
-    Mode common runs `selection.replicate_size` settings in each replicate on all problems from all starts, and the best
-    on all others stands for the variant on a problem; see `selection.best_elsewhere`.
+    Mode common runs `selection.replicate_size` settings in each replicate on all problems from all starts. The setting that is
+    best on all other problems represents the variant on a problem; see `selection.best_elsewhere`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -130,7 +130,7 @@ class Spec(BaseModel):
 
     @property
     def hash(self) -> str:
-        """Eight hexadecimal digits of everything that decides which cells there are."""
+        """Eight hexadecimal digits of a hash of everything that determines the cells."""
         import hashlib
 
         decides = self.model_dump(exclude={"name", "timing", "repeats", "curves"})
@@ -149,12 +149,12 @@ def validate_spec(values: Mapping[str, Any], source: str = "sweep") -> Spec:
     values
         The keys of the specification.
     source
-        Where they come from, for messages.
+        Their origin, for messages.
 
     Raises
     ------
     UsageError
-        If anything is not valid; it names every mistake, and the nearest valid key.
+        If anything is not valid; the message names every mistake, and the nearest valid key.
 
     Examples
     --------

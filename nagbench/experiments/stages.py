@@ -72,7 +72,7 @@ class _Within(Progress):
 
 
 class FailedError(Exception):
-    """A cell ended with status error, and the sweep was to stop at the first error."""
+    """A cell ended with status error, and the sweep was supposed to stop at the first error."""
 
 
 def count_cells(
@@ -134,7 +134,8 @@ class _Ready:
 def follow_up(store: Store, spec: Spec, cells: Mapping[str, Cell], listener: Progress) -> None:
     """Predict, trace and time the selected cells, given by key.
 
-    Unless starts were asked for, those of the first start alone are traced and timed: an iteration takes the same from all.
+    Unless starts were requested, only cells of the first start are traced and timed, because an iteration takes the same time
+    from all.
     """
     fingerprints = {key: fingerprint_of(cell.problem, cell.optimizer) for key, cell in cells.items()}
     _predict(store, cells, fingerprints)

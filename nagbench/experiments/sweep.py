@@ -54,7 +54,7 @@ _PLAN_SECONDS, _PLAN_PART = 10.0, 20.0
 
 
 def results_folder(spec: Spec, out: str | Path | None) -> Path:
-    """Return the results directory of a sweep: the one that is asked for, else ``results/NAME-HASH``."""
+    """Return the results directory of a sweep: the requested one, else ``results/NAME-HASH``."""
     return Path(out or Path("results") / f"{spec.name}-{spec.hash}")
 
 
@@ -84,7 +84,7 @@ def run_sweep(
     listener
         Receives progress and warnings.
     fresh
-        Whether to delete what the directory holds.
+        Whether to delete the contents of the directory.
     command
         The command that repeats the sweep, for the manifest.
     fail_fast
@@ -136,7 +136,7 @@ class _SweepContext:
     fail_fast: bool
 
     def count(self, batches: Iterable[PlannedBatch], cells: int) -> None:
-        """Count these cells, so many, and store their outcomes."""
+        """Count these cells, whose number is given, and store their outcomes."""
         work = (planned.cells for planned in batches)
         count_cells(self.store, work, cells, self.how, self.listener, fail_fast=self.fail_fast, pool=self.pool)
 
@@ -245,7 +245,7 @@ def complete(results: Results, batches: Iterable[PlannedBatch], spec: Spec, list
 
 
 def take_rows(batches: Iterable[PlannedBatch], rows: Rows) -> Iterator[PlannedBatch]:
-    """Take the cells of these rows of a plan out of its batches."""
+    """Return the cells of these rows of a plan, from its batches."""
     first = 0
     for batch in batches:
         wanted = np.flatnonzero(rows[first : first + batch.trials.size])
@@ -265,7 +265,7 @@ def _cells_by_key(batches: Iterable[Batch]) -> dict[str, Cell]:
 
 @dataclass(frozen=True)
 class StoredBatches:
-    """The cells of a plan's part, read anew at every pass."""
+    """The cells of a plan's part, which are read again in every pass."""
 
     store: Store
     part: str
@@ -365,5 +365,5 @@ def _write_spec(store: Store, spec: Spec) -> None:
         return
     if found is not None and file.read_text(encoding="utf-8") != spec_to_toml(found):
         set_aside(file, file.with_name("spec.toml.before"))
-        store.warn(f"{file} is written again; what it said is kept as {file.name}.before")
+        store.warn(f"{file} is written again; its previous contents are kept as {file.name}.before")
     store.write("spec.toml", text)

@@ -1,12 +1,12 @@
 """Search for good hyperparameters: the trials of one replicate of mode tuned.
 
-The trials come in blocks. The first block is spread evenly over the ranges. Of each further block a quarter continues that
-sequence, and the rest is spread over a box around the best setting so far, which is halved when a block has found no better
-one. Blocks end at half of the trials, so that these are the whole of a tuning with half as many.
+The trials come in blocks. The first block is spread evenly over the ranges. In each further block, a quarter of the trials
+continues that sequence, and the rest is spread over a box around the best setting so far, which is halved when a block has
+found no better one. A block ends at half of the trials, so that the first half is a complete tuning with half as many trials.
 
 Every trial runs from the first start, and the best of its block, its finalists, then run from all others. Runs end at a small
-multiple of the best count so far, because those that take longer are no candidates. What is asked for depends on the outcomes
-of earlier passes alone, never on their order.
+multiple of the best count so far, because trials that take longer cannot be selected. Requests depend only on the outcomes of
+earlier passes, never on their order.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Request:
     budget
         The largest number of iterations of a run.
     textbook
-        Whether this is the setting of theory instead of a point.
+        Whether this is the textbook setting instead of a point.
     """
 
     numbers: Ints
@@ -117,11 +117,11 @@ class Search:
     spec
         The numbers of trials and finalists, the budget, and the sequence.
     variant
-        Whose free hyperparameters are searched.
+        The variant whose free hyperparameters are searched.
     starts
         The number of starts.
     textbook : ndarray of shape (dimensions,), optional
-        Where the setting of theory lies in the unit cube; None if it is not among the trials.
+        The place of the textbook setting in the unit cube; None if it is not among the trials.
     replicate
         The number of the replicate.
     """
@@ -153,7 +153,7 @@ class Search:
         return 2 * len(self._blocks)
 
     def requests(self, number: int) -> Iterator[Request]:
-        """Return what to run in a pass, from 0, after `observe` was given the outcomes of all before it."""
+        """Return what to run in a pass, numbered from 0, after `observe` has received the outcomes of all previous passes."""
         if number % 2:
             if self._finalists is not None and self.starts > 1:
                 found = self._finalists
@@ -241,14 +241,14 @@ class Search:
 
 
 def values_of(variant: Variant, unit: float, points: Floats) -> dict[str, Any]:
-    """Return the hyperparameters at points of the unit cube as columns by name, the pinned ones as they are."""
+    """Return the hyperparameters at points of the unit cube as columns by name; pinned ones are unchanged."""
     known = variant.method.hyperparameters
     columns = {name: known[name].values_at(points[:, i], unit) for i, name in enumerate(variant.free)}
     return {**columns, **variant.pinned}
 
 
 def point_of(variant: Variant, unit: float, values: Mapping[str, Any]) -> Floats:
-    """Return where values lie in the unit cube; those outside of their range at its edge."""
+    """Return the place of values in the unit cube; values outside their range are put at its edge."""
     known = variant.method.hyperparameters
     return np.array(
         [known[name].fraction_of(float(values.get(name, known[name].default)), unit) for name in variant.free]

@@ -150,4 +150,4 @@ def _nearest(entries: list[tuple[Entry, Problem]], name: str, value: str) -> str
     interval = parse_interval(name, value)
     known = [number for _, problem in entries if (number := getattr(problem, name)) is not None]
     near = min(known, key=lambda number: max(interval.low - number, number - interval.high))
-    return f"; the nearest there is: {near:g}"
+    return f"; the nearest: {near:g}"

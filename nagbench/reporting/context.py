@@ -53,17 +53,17 @@ class ReportContext:
     missing : int
         The number of cells without a result.
     plan : DataFrame
-        What each cell holds; empty if that is not known.
+        What each cell contains; empty if that is not known.
     notes : tuple of str
         Shown above everything else.
     certificates : tuple of Certificate or str
         The certificates of ``nagbench verify`` in the directories; a string says why one cannot be read.
     recorded : Recorded
-        What the results hold of users' problems and optimizers, whose code a report does not run.
+        What the results contain about users' problems and optimizers, whose code a report does not run.
     scores : DataFrame, optional
         Runs from held-out and moved starts, as `Results` has them.
     title : str
-        The title of the page, if it is not to say how many optimizers ran on how many problems.
+        The title of the page; by default, it says how many optimizers ran on how many problems.
     sections : tuple of str
         The sections that are shown; all if empty.
     pair : tuple of Results, optional
@@ -216,7 +216,7 @@ class ReportContext:
     def only(self, patterns: Sequence[str]) -> ReportContext:
         """Return the data of the optimizers whose names match one of the patterns.
 
-        Verdicts stay those among all optimizers: leaving out competitors afterwards must not make a verdict surer.
+        Verdicts remain those among all optimizers: leaving out competitors afterwards must not make a verdict more certain.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Certified worst cases that a results directory holds, and what its runs measured beside them."""
+"""Certified worst cases in a results directory, and the measured values of its runs next to them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _MEASURED = {"value": "value", "gradient": "gradient_norm", "distance": "distanc
 
 
 class StoredCase(BaseModel):
-    """A certified worst case as it is stored.
+    """A stored certified worst case.
 
     Parameters
     ----------
@@ -40,9 +40,9 @@ class StoredCase(BaseModel):
     hyperparameters
         Its hyperparameters by name.
     powers
-        The power of L with which a hyperparameter changes if L does; those without are the same for all L.
+        The power of L with which a hyperparameter changes if L does; the others are the same for all L.
     function_class, iterations, smoothness, strong_convexity, measure, start, certified, published
-        As in `WorstCase`; no published bound is None.
+        As in `WorstCase`; ``published`` is None if there is no published bound.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -94,7 +94,7 @@ def read_cases(folder: Path) -> list[StoredCase]:
 
 
 def store_case(folder: Path, found: WorstCase) -> StoredCase:
-    """Add a worst case to those of a results directory, in place of an earlier one of the same question."""
+    """Add a worst case to those of a results directory; it replaces an earlier answer to the same question."""
     name, given = parse_text(found.optimizer)
     known = lookup_algorithm(name).hyperparameters
     powers = {key: -1 if known[key].unit == "1/L" else _POWERS.get(key, 0) for key in given if key in known}
@@ -118,7 +118,7 @@ def store_case(folder: Path, found: WorstCase) -> StoredCase:
 
 
 def collect_cases(folders: Sequence[Path]) -> list[StoredCase]:
-    """Return the worst cases of several results directories; of two answers to one question the later one.
+    """Return the worst cases of several results directories; if two answer the same question, only the later one.
 
     Raises
     ------
@@ -137,7 +137,7 @@ def _add(cases: Sequence[StoredCase], case: StoredCase) -> list[StoredCase]:
 
 
 def write_cases(folder: Path, cases: Sequence[StoredCase]) -> None:
-    """Store worst cases in a results directory, in place of those that it holds."""
+    """Store worst cases in a results directory, in place of those that it contains."""
     text = json.dumps({"worst_cases": [case.model_dump() for case in cases]}, indent=2)
     write_file(folder / FILE, f"{text}\n".encode())
 
@@ -158,7 +158,7 @@ def runs_beside(
     recorded: Recorded,
     cases: Sequence[StoredCase],
 ) -> pd.DataFrame:
-    """Compare the runs that certified worst cases concern with these.
+    """Compare runs with the certified worst cases that apply to them.
 
     Parameters
     ----------
@@ -169,24 +169,24 @@ def runs_beside(
     curves, plan : DataFrame
         The curves and the plan of the sweep.
     recorded : Recorded
-        What the results hold of users' problems and optimizers, whose code is not run.
+        What the results contain about users' problems and optimizers, whose code is not run.
     cases : sequence of StoredCase
         The worst cases.
 
     Returns
     -------
     DataFrame
-        One row for each task, mode, method and case, with `COLUMNS`: of several runs the one that is nearest to its
-        bound. ``measured`` is f(x_N) − f*, ‖∇f(x_N)‖² or ‖x_N − x*‖², from the curve; nan if that has no iteration N.
-        ``certified`` and ``published`` are the bounds for this problem and start.
+        One row for each task, mode, method and case, with `COLUMNS`; of several runs, the one that is nearest to its bound.
+        ``measured`` is f(x_N) − f*, ‖∇f(x_N)‖² or ‖x_N − x*‖², from the curve; nan if that has no iteration N. ``certified``
+        and ``published`` are the bounds for this problem and start.
 
     Notes
     -----
-    A case concerns a run with the exact oracle of the same algorithm on a problem of the class whose L, μ and minimizers
-    are known, if the hyperparameters are the certified ones up to units: those of the case are for L, and the run's are the
-    same for L′ = L·s/s′ with its step size s′, which has to be at least the problem's own, and its μ/L′ at least the
-    case's. With c = L′/L, and E the start's quantity, c·‖x₀ − x*‖², f(x₀) − f* or f(x₀) − f* + cμ/2·‖x₀ − x*‖², the bound B
-    of the case becomes B·E on f − f*, B·E·c on ‖∇f‖² and B·E/c on ‖x − x*‖².
+    A case applies to a run of the same algorithm with the exact oracle, on a problem of the class whose L, μ and minimizers are
+    known, if the hyperparameters are the certified ones up to units: those of the case are for L, and the run's are the same
+    for L′ = L·s/s′ with its step size s′, which has to be at least the problem's own, and its μ/L′ at least the case's. With c
+    = L′/L, and E the start's quantity, c·‖x₀ − x*‖², f(x₀) − f* or f(x₀) − f* + cμ/2·‖x₀ − x*‖², the bound B of the case
+    becomes B·E on f − f*, B·E·c on ‖∇f‖² and B·E/c on ‖x − x*‖².
     """
     if not cases or rows.empty:
         return pd.DataFrame(columns=COLUMNS)

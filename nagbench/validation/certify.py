@@ -34,7 +34,7 @@ class WorstCase:
     Parameters
     ----------
     optimizer, function_class, iterations
-        What was certified; the optimizer as text.
+        The certified optimizer (as text), class and number of iterations.
     L, mu
         The constants of the class.
     measure, start
@@ -64,7 +64,7 @@ class WorstCase:
 
     @property
     def verdict(self) -> str:
-        """Say whether the published bound holds and is tight, and whether the measured value is what was certified."""
+        """Say whether the published bound holds and is tight, and whether the measured value exceeds the certified one."""
         if exceeds(self.measured, self.certified):
             return "the measured value exceeds the certified worst case"
         if math.isnan(self.published):
@@ -103,8 +103,8 @@ def certify(
     iterations
         N, at least 1.
     function_class
-        "smooth-convex", "smooth-strongly-convex" or "composite" (f convex and L-smooth, h convex); the first unless the
-        algorithm has textbook values for μ > 0 alone.
+        "smooth-convex", "smooth-strongly-convex" or "composite" (f convex and L-smooth, h convex); the first, unless the
+        algorithm has textbook values only for μ > 0.
     L, mu
         The constants of f; μ counts for the strongly convex class.
     measure, start
@@ -160,7 +160,7 @@ def _usual_class(method: Method, L: float) -> str:
 
 @remote_call()
 def linear_script(optimizer: Optimizer, iterations: int, composite: bool) -> list[tuple[str, float, Floats]]:
-    """Return what an algorithm asks for, as combinations of the start, past gradients and past subgradients.
+    """Return the requests of an algorithm, as combinations of the start, past gradients and past subgradients.
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ def linear_script(optimizer: Optimizer, iterations: int, composite: bool) -> lis
     Returns
     -------
     list of (kind, step, coefficients)
-        In the order in which they are asked for: ("gradient", 0, point), ("prox", step, proximal point), and last ("end",
+        In the order of the requests: ("gradient", 0, point), ("prox", step, proximal point), and last ("end",
         0, iterate). The basis is the start, and then the answers of these requests in their order; the answer to a
         proximal step is a subgradient of h at the point.
 

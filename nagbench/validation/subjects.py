@@ -1,4 +1,4 @@
-"""Whether a text names a problem or an optimizer, for the verbs that take either."""
+"""Decide whether a text names a problem or an optimizer, for the verbs that accept either."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from nagbench.problems.registry import adapters, families, problem_plugins
 
 @remote_call(lambda path: UserCode(f"problem or optimizer {path}"))
 def is_optimizer_path(path: str) -> bool:
-    """Tell whether the object at "module:attribute" is an optimizer; one that is not installed may be called to see."""
+    """Return whether "module:attribute" is an optimizer; one that is not in an installed package may be called to find out."""
     thing = import_object("problem or optimizer", path)
     return is_optimizer(thing, call=not is_unmarked(path, thing))
 
 
 def names_optimizer(text: str) -> bool:
-    """Tell whether a text names an optimizer and no problem; a name that is both stands for the problem.
+    """Return whether a text names an optimizer and not a problem; a name that is both stands for the problem.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Worst functions that performance estimation finds, as problems that run and can be stored."""
+"""Worst functions found by performance estimation, as problems that can be run and stored."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FLAT = 1e-6
 
 
 class WorstFunction(NamedTuple):
-    """What defines a worst function: points, gradients and values, the first point being the start.
+    """The definition of a worst function: points, gradients and values; the first point is the start.
 
     Parameters
     ----------

@@ -415,7 +415,7 @@ def test_times_taken_under_load_fail_no_gate_and_can_be_left_out(made, tmp_path,
     code, out, err = nag("compare", made, slower, "--no-times", capsys=capsys)
     assert code == 0
     assert "times by method" not in out
-    assert "times are not compared, as asked" in err
+    assert "times are not compared, as requested" in err
 
 
 def test_a_repeat_of_no_time_is_missing_and_not_fast():

@@ -54,7 +54,7 @@ def test_budgets_come_from_the_data(sweep: nagbench.Sweep) -> None:
 
 
 def test_what_cannot_be_a_budget_is_refused(sweep: nagbench.Sweep) -> None:
-    with pytest.raises(UsageError, match="budgets: 0 is not above 0"):
+    with pytest.raises(UsageError, match="budget 0 is not valid; allowed: above 0"):
         sweep.fixed_budgets([0])
     with pytest.raises(UsageError, match="evaluations"):
         sweep.fixed_budgets(by="evaluation")  # type: ignore[arg-type]

@@ -100,7 +100,7 @@ def test_only_the_tightest_tolerance_is_ranked():
 
 @pytest.mark.parametrize(
     ("problems", "methods", "why"),
-    [(5, 3, "5 problems, fewer than 6"), (30, 1, "one algorithm alone"), (6, 12, ""), (6, 3, ""), (1, 2, "1 problem, fewer")],
+    [(5, 3, "5 problems, fewer than 6"), (30, 1, "only one algorithm"), (6, 12, ""), (6, 3, ""), (1, 2, "1 problem, fewer")],
 )  # fmt: skip
 def test_too_few_to_mean_anything_is_said(problems, methods, why):
     rng = np.random.default_rng(1)

@@ -50,7 +50,7 @@ def test_a_method_that_is_not_linear_has_no_edge_and_no_rate(sweep):
     [
         ({"iterations": lambda rows: rows["iterations"] + 50}, "iterations predicted"),
         ({"iterations": lambda rows: rows["iterations"] * 100}, "worst case"),
-        ({"status": lambda rows: "diverged"}, "diverged where it is stable"),
+        ({"status": lambda rows: "diverged"}, "diverged at a stable step size"),
     ],
 )
 def test_a_planted_violation_is_flagged(sweep, change, said):
@@ -68,7 +68,7 @@ def test_converging_beyond_the_edge_is_flagged(sweep):
         (runs["problem"] == "ill-conditioned-1e2") & (runs["optimizer"] == "nesterov") & (runs["mode"] == "theory")
     ]
     beyond = one.assign(step_size=one["step_size"] * 2, predicted_iterations=None)
-    assert theory_table(beyond, sweep.plan)["violation"].str.contains("converged where it is not stable").all()
+    assert theory_table(beyond, sweep.plan)["violation"].str.contains("converged at an unstable step size").all()
 
 
 @pytest.mark.parametrize("measure", ["gradient", "value", "distance"])

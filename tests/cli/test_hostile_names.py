@@ -10,8 +10,8 @@ from nagbench import UsageError
     ("text", "said"),
     [
         ("os:abort", "os is a module of Python itself"),
-        ("psutil:os.abort", "os is a module, which psutil imports"),
-        ("click.types:t.cast", "typing is a module, which click.types imports"),
+        ("psutil:os.abort", "os is a module that psutil only imports"),
+        ("click.types:t.cast", "typing is a module that click.types only imports"),
         ("click.core:update_wrapper", "functools.update_wrapper of Python itself"),
         ("click:edit", "of an installed package"),
         ("numpy:save", "of an installed package"),
@@ -31,7 +31,7 @@ def test_those_of_libraries_are_optimizers():
 
 @pytest.mark.parametrize("text", ["python:psutil:os.abort", "torch:psutil:os.abort"])
 def test_no_module_of_a_module(text):
-    with pytest.raises(UsageError, match=r"os is a module, which psutil imports"):
+    with pytest.raises(UsageError, match=r"os is a module that psutil only imports"):
         nagbench.problem(text, start=[1.0])
 
 

@@ -32,4 +32,4 @@ def test_a_file_does_not_take_the_place_of_a_library(folder):
 def test_the_message_says_which_file_has_the_name_of_a_library(folder):
     done = found(folder, "pluggy:mine")
     assert "pluggy has no 'mine'; " in done.stderr
-    assert done.stderr.strip().endswith("has this name, rename pluggy.py of the current folder")
+    assert done.stderr.strip().endswith("has this name; rename pluggy.py in the current folder")

@@ -35,7 +35,7 @@ def test_a_worker_that_dies_while_it_is_asked_is_no_obstacle():
     [
         ({"tcp://a": DIED, "tcp://b": ModuleNotFoundError("no nagbench")}, "tcp://b cannot import nagbench"),
         ({"tcp://a": "0.0.1"}, "tcp://a has nagbench 0.0.1"),
-        (DIED, "scheduler went away"),
+        (DIED, "scheduler is gone"),
     ],
 )
 def test_what_workers_lack_is_said(answers, said):

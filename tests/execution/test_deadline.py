@@ -40,5 +40,5 @@ def test_the_command_says_so_in_one_line(hostile):
     done = nag("sweep", "-p", "nth:nth:kind=1", "-o", "nesterov", "--timeout", "0.1", "-q", cwd=hostile)
     assert done.returncode == 130
     assert done.stderr == (
-        "nagbench: the time is over (0.1 s); finished work is kept, and the same command resumes the sweep\n"
+        "nagbench: the time limit was reached (0.1 s); finished work is kept, and the same command resumes the sweep\n"
     )

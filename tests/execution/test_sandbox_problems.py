@@ -49,7 +49,7 @@ def bowl(tmp_path_factory):
             (10, "(a real-time signal)"),
             (11, "ended with exit code 3"),
             (12, "closed its connection"),
-            (13, "sent what is no answer"),
+            (13, "sent an invalid answer"),
         ],
         kept=(0, 5, 13),
     ),

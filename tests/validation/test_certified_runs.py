@@ -156,9 +156,9 @@ def test_the_report_shows_the_three_values_side_by_side(folder):
     table = table_of(folder)
     texts = [entry.text for entry in table.rows[0].entries]
     assert texts == ["huber", "theory", "gradient-descent", "10", "f(x) − f*", "0.02381", "0.02381", "0.02381"]
-    assert "Rows in which one exceeds another: 0 of 1." in table.caption
+    assert "Rows in which one value exceeds another: 0 of 1." in table.caption
     store_case(folder, replace(CASE, certified=0.5 * WORST))
-    assert "Rows in which one exceeds another: 1 of 1." in table_of(folder).caption
+    assert "Rows in which one value exceeds another: 1 of 1." in table_of(folder).caption
 
 
 def test_merged_results_keep_them(folder, tmp_path):

@@ -47,16 +47,16 @@ def read_part(file: Path, columns: list[str] | None = None, *, encoded: bool = F
     columns
         The columns to read; None for all.
     encoded
-        Whether texts that recur stay dictionary-encoded, which is faster to read and to compare.
+        Whether repeated texts stay dictionary-encoded, which is faster to read and to compare.
 
     Raises
     ------
     FileNotFoundError
         If the part is gone.
     DamagedError
-        If it is not what was written.
+        If its content is not what was written.
     UsageError
-        If it cannot be read now: it is somebody else's, or there is too little memory.
+        If it cannot be read at present: it belongs to another user, or there is too little memory.
     """
     with _opened(file, encoded) as part:
         _check_memory(file, part, columns)
@@ -97,7 +97,7 @@ def read_blocks(
 
 
 def release_memory() -> None:
-    """Return freed memory to the system: allocators keep what large tables leave behind."""
+    """Return freed memory to the system, because allocators keep the memory of large tables."""
     pa.default_memory_pool().release_unused()
     with contextlib.suppress(AttributeError, OSError, TypeError):
         # Only the GNU C library has it.
@@ -142,7 +142,7 @@ def unified_schema(schemas: Sequence[pa.Schema]) -> tuple[pa.Schema, list[str]]:
 def join_parts(parts: Sequence[pa.Table]) -> tuple[pa.Table, list[str]]:
     """Return the rows of parts as one table, and the columns that are left out because their types differ too much.
 
-    The columns of `REQUIRED` have one type in all parts; further ones may have been written by anybody.
+    The columns of `REQUIRED` have one type in all parts; other columns may come from any source.
     """
     schema, left_out = unified_schema([part.schema for part in parts])
     kept = [part.select([name for name in part.column_names if name not in left_out]) for part in parts]
@@ -283,7 +283,7 @@ def _recurring(schema: pa.Schema) -> list[str]:
 
 
 def write_file(file: Path, content: bytes) -> None:
-    """Replace a file atomically, in a folder that is made; what a link of its name points to stays as it is.
+    """Replace a file atomically, and make its folder; the target of a link of that name is not changed.
 
     Raises
     ------
@@ -324,17 +324,17 @@ def _move_into_place(temporary: Path, file: Path) -> None:
 
 
 def is_part_name(name: str) -> bool:
-    """Return whether only nagbench names a file so: a part, or one that was damaged."""
+    """Return whether only nagbench gives a file such a name: a part, or a damaged one."""
     return re.fullmatch(r"[0-9a-f]{24}\.(parquet|damaged(-\d+)?)", name) is not None
 
 
 def is_temporary_name(name: str) -> bool:
-    """Return whether `write_part` or `write_file` names a temporary file so."""
+    """Return whether `write_part` or `write_file` gives a temporary file such a name."""
     return re.fullmatch(r"\..+\.\d+-[0-9a-f]{8}\.tmp", name) is not None
 
 
 def remove_stale_files(folder: Path) -> None:
-    """Remove temporary files that a killed process left behind an hour ago or longer."""
+    """Remove temporary files that a killed process left behind at least an hour ago."""
     for file in folder.glob(".*.tmp") if not folder.is_symlink() else ():
         with contextlib.suppress(OSError):
             if is_temporary_name(file.name) and not file.is_symlink() and time.time() - file.stat().st_mtime > _OLD:

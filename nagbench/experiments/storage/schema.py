@@ -1,4 +1,4 @@
-"""What the parts of a results directory hold: their columns, and the values that these may have."""
+"""What the parts of a results directory contain: their columns, and the values that these may have."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class DamagedError(Exception):
 
 
 def is_number(kind: pa.DataType) -> bool:
-    """Return whether a type of a column is one of numbers, or of nothing."""
+    """Return whether the type of a column is numeric, or that of a column without values."""
     types = pa.types
     return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind) or types.is_null(kind))
 
@@ -84,9 +84,9 @@ def _check_column(field: pa.Field, kind: str) -> None:
     if not (is_number(field.type) or field.type == TEXT or (name == "samples" and field.type in _SAMPLES)):
         raise DamagedError(f"its column {shown} is made of {field.type}; allowed: numbers and texts")
     if _is_numeric(kind, name) and not is_number(field.type):
-        raise DamagedError(f"its column {shown} is {field.type}, and no number")
+        raise DamagedError(f"its column {shown} is {field.type}, not a number")
     if kind == "plan" and name in _TEXTS_OF_PLAN and field.type != TEXT:
-        raise DamagedError(f"its column {shown} is {field.type}, and no text")
+        raise DamagedError(f"its column {shown} is {field.type}, not text")
     # Names come from the plan; in an outcome they would rename cells.
     if kind == "runs" and name in REQUIRED["plan"] and name not in REQUIRED["runs"]:
         raise DamagedError(f"it has a column {name}, as plans have")
@@ -100,7 +100,7 @@ def _is_numeric(kind: str, name: str) -> bool:
 
 
 def check_values(table: pa.Table, kind: str) -> None:
-    """Raise DamagedError for values that nagbench never writes: keys, tolerances and counts that are none, and gaps."""
+    """Raise DamagedError for values that nagbench never writes: keys, tolerances and counts that are not valid, and gaps."""
     filled = {name for name, needed in REQUIRED[kind].items() if needed != _REAL}
     if kind == "plan":
         filled |= {*_ALWAYS["plan"], *_TEXTS_OF_PLAN}
@@ -132,7 +132,7 @@ def _check_counts(name: str, column: pa.ChunkedArray) -> None:
     found = pc.min_max(column).as_py()
     least, most = found["min"], found["max"]
     if least is not None and not (least >= 0 and most < _BELOW.get(name, 2**63)):
-        raise DamagedError(f"its column {name} holds {least if least < 0 else most}, which is out of range")
+        raise DamagedError(f"its column {name} contains {least if least < 0 else most}, which is out of range")
 
 
 def _check_tolerances(text: str) -> None:

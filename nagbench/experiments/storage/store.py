@@ -1,16 +1,16 @@
 """A results directory: a manifest and immutable Parquet parts.
 
-A part is written under a temporary name, renamed, and named by a hash of its bytes. So it is complete or absent, two writers
-never disturb each other, and damage is noticed when it is read. Kinds of parts:
+A part is written under a temporary name, renamed, and named by a hash of its bytes. So a part is complete or absent, two
+writers never disturb each other, and damage is noticed when a part is read. Kinds of parts:
 
-runs         one row a cell and tolerance: the outcome, and the fingerprint of the sources that it came from
-plan         one row a cell and name in a sweep: problem, variant, mode, trial, and all that the cell holds
+runs         one row per cell and tolerance: the outcome, and the fingerprint of its sources
+plan         one row per cell and name in a sweep: problem, variant, mode, trial, and the whole cell
 predictions  predicted iteration counts of theory
-timings      one row a timed cell and iteration count, by machine
+timings      one row per timed cell and iteration count, by machine
 curves       value, gradient norm and distance along the run
-facts        what is known of a user's problem, so that reading the results never runs its code
+facts        the known facts of a user's problem, so that reading the results never runs its code
 theory       stable steps and rates of a user's optimizer
-paths        first iterates on problems of two variables, where a problem or optimizer is a user's
+paths        first iterates on problems of two variables, if the problem or optimizer is a user's
 
 Rows of a cell may be stored twice, by two writers or by a compaction that was killed: readers take one of them.
 Nothing but Parquet and JSON is ever loaded from a results directory.
@@ -68,7 +68,7 @@ Warn = Callable[[str], None]
 
 
 class DamagedManifestError(UsageError):
-    """A manifest.json cannot be read, or nagbench did not write it."""
+    """A manifest.json that cannot be read, or that nagbench did not write."""
 
 
 def _silent(message: str) -> None:
@@ -134,7 +134,7 @@ class Store:
         return write_part(self.folder / kind, tables, schema)
 
     def discard(self, kind: str, name: str) -> None:
-        """Delete a part, which another one replaces."""
+        """Delete a part that another one replaces."""
         (self.folder / kind / Path(name).name).unlink(missing_ok=True)
 
     def scan(
@@ -170,7 +170,7 @@ class Store:
         return table
 
     def join(self, kind: str, parts: Sequence[pa.Table]) -> pa.Table:
-        """Return the rows of parts of a kind as one table; see `parts.join_parts`. ``warn`` is told of what is left out."""
+        """Return the rows of parts of a kind as one table; see `parts.join_parts`. ``warn`` names omitted columns."""
         table, left_out = join_parts(parts)
         if left_out:
             self.warn(
@@ -221,7 +221,7 @@ class Store:
         return [file for file in sorted(folder.glob("*.parquet")) if is_part_name(file.name) and not file.is_symlink()]
 
     def compact(self, kind: str) -> None:
-        """Join many small parts into few. The rows of a part are written elsewhere before it is deleted."""
+        """Join many small parts into a few. The rows of a part are written to another one before it is deleted."""
         small = [file for file in self._parts(kind) if _size(file) < _SMALL]
         if len(small) <= _FEW:
             return
@@ -259,7 +259,7 @@ class Store:
 
     @property
     def manifest(self) -> dict[str, Any]:
-        """The manifest, in today's form. Raises UsageError if there is none, or if it is damaged or of a newer nagbench."""
+        """The manifest in its current form. Raises UsageError if there is none, or it is damaged or from a newer nagbench."""
         file = self.folder / "manifest.json"
         try:
             if file.exists() and not file.is_file():
@@ -308,13 +308,14 @@ class Store:
 
     @property
     def is_being_cleared(self) -> bool:
-        """Whether a sweep with ``--fresh`` has begun to delete what was there, and was killed."""
+        """Whether a sweep with ``--fresh`` was killed after it had begun to delete earlier results."""
         return (self.folder / _CLEARING).exists()
 
     def clear(self) -> None:
         """Delete all outcomes, and nothing else: the plan and the manifest stay until new ones replace them.
 
-        A marker says what is going on. Where it is killed, all that is left can be read, and the next sweep goes on.
+        A marker records what is in progress. If the process is killed, everything that is left can be read, and the next sweep
+        continues.
         """
         self.write(_CLEARING, "a sweep with --fresh deletes what was here before\n")
         for kind in KINDS:
@@ -340,7 +341,7 @@ def _checked_spec(spec: dict[str, Any], file: Path) -> dict[str, Any]:
 
 
 def set_aside(file: Path, target: Path | None = None) -> None:
-    """Rename a damaged file, to a name that is free."""
+    """Rename a damaged file to a free name."""
     first = target or file.with_name(f"{file.name}.damaged")
     free = itertools.chain([first], (first.with_name(f"{first.name}-{number}") for number in itertools.count(2)))
     file.rename(next(place for place in free if not os.path.lexists(place)))
@@ -361,7 +362,7 @@ def _is_left_over(folder: Path) -> bool:
 
 
 def holds_results(folder: Path) -> bool:
-    """Return whether a folder is a results directory: whether it holds any file that only nagbench names so."""
+    """Return whether a folder is a results directory, that is, contains a file with a name that only nagbench gives."""
     return (folder / "manifest.json").exists() or (folder / _CLEARING).exists() or _has_parts(folder)
 
 

@@ -24,7 +24,7 @@ def adagrad(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any)
     Other Parameters
     ----------------
     step_size
-        s > 0; its order of magnitude is the distance of the start from x*.
+        s > 0; a good value is of the order of the distance of the start from x*.
     epsilon
         ε ≥ 0.
 

@@ -89,7 +89,7 @@ def adabelief(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: An
 
     Notes
     -----
-    â and b̂ are corrected for bias as in `adam`. The step is long where the gradient is as the average predicts it.
+    â and b̂ are corrected for bias as in `adam`. The step is long if the gradient is close to the average, which predicts it.
 
     References
     ----------
@@ -193,9 +193,9 @@ def adopt(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -
 
     Notes
     -----
-    g = ∇f(x); clip(·, c) limits every coordinate to [−c, c], c_k = k^(1/4). The first iteration does not move x. The
-    gradient is divided by the average that does not hold it yet, and before it is averaged: so the method converges for
-    any β₂.
+    g = ∇f(x); clip(·, c) limits every coordinate to [−c, c], c_k = k^(1/4). The first iteration does not move x. The gradient
+    is divided, before it is averaged, by the root of an average that does not contain it yet; therefore the method converges
+    for any β₂.
 
     References
     ----------

@@ -45,8 +45,8 @@ def barzilai_borwein(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, s
 
     Notes
     -----
-    f rises and falls. On strictly convex quadratics the bare method converges for any dimension, and superlinearly for two
-    [1]_. Costs a gradient, and with M > 0 a value for each trial and one more at the start.
+    f does not fall monotonically. On strictly convex quadratics the bare method converges in any dimension, and superlinearly
+    in two [1]_. An iteration costs a gradient, and with M > 0 a value for each trial and one more at the start.
 
     References
     ----------
@@ -117,7 +117,7 @@ def malitsky_mishchenko(k: int, gradient: Any, iterate: Any, y: Any, state: Any,
 
     Notes
     -----
-    Assumes f convex; its gradient need be Lipschitz continuous on bounded sets only, and no constant is known. No value
+    Assumes f convex; its gradient need only be Lipschitz continuous on bounded sets, and no constant has to be known. No value
     is needed. f(x̄_n) − f* = O(1/n) at a mean of the iterates [1]_.
 
     References
@@ -233,7 +233,7 @@ def polyak_step(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, state:
     Notes
     -----
     Assumes f convex; neither L nor μ need be known. With ρ = 1 no step increases ‖x − x*‖, and min f(x_i) − f* ≤
-    2L‖x₀ − x*‖²/n over i < n for L-smooth f [2]_. Costs a gradient and a value.
+    2L‖x₀ − x*‖²/n over i < n for L-smooth f [2]_. An iteration costs a gradient and a value.
 
     References
     ----------

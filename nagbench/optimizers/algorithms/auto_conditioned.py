@@ -61,18 +61,18 @@ def auto_conditioned(k: int, oracle: Any, gradient: Any, iterate: Any, _y: Any, 
     Other Parameters
     ----------------
     first_step
-        ε > 0: the curvature L₀ between x₀ and x₀ − ε·∇f(x₀) gives the first η = 1/(2.5L₀); ε itself where it is 0.
+        ε > 0: the curvature L₀ between x₀ and x₀ − ε·∇f(x₀) gives the first η = 1/(2.5L₀); if L₀ is 0, the first η is ε.
     beta
         β in (0, 1), 1 − √6/3 in the paper.
     alpha
-        α in [0, 1]: the smaller, the more τ follows what is seen of L; with 1 it is τ = t/2 in iteration t > 1.
+        α in [0, 1]: the smaller it is, the more closely τ follows the observed L; with 1, τ = t/2 in iteration t > 1.
 
     Notes
     -----
-    Assumes f convex and L-smooth, h convex; no constant is known, and no line search is made. The rate is optimal:
-    F(x_n) − F* = O(L‖x₀ − x*‖²/n²) [1]_, if the first η is not far below 1/L: η grows in proportion to n at most. Nesterov's
-    own universal method of 2015 makes a line search. Costs a gradient and a value, and one gradient more at the start.
-    Where a difference of values is rounding, L⁻ comes from the gradients alone.
+    Assumes f convex and L-smooth, h convex; no constant has to be known, and there is no line search. The rate is optimal:
+    F(x_n) − F* = O(L‖x₀ − x*‖²/n²) [1]_, if the first η is not far below 1/L, because η grows at most in proportion to n.
+    Nesterov's own universal method of 2015 uses a line search. An iteration costs a gradient and a value, and there is one more
+    gradient at the start. If a difference of values is within rounding, L⁻ is computed from the gradients alone.
 
     References
     ----------

@@ -21,7 +21,7 @@ from nagbench.optimizers.registry import method
     source="Liang, Chen, Liu & Liu 2024, algorithm 2, with the ε of its authors' code",
 )
 def cautious_adamw(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
-    """AdamW that moves the coordinates alone in which a·g > 0, by a step longer by the inverse of their share.
+    """AdamW that moves only the coordinates in which a·g > 0, by a step that is longer by the inverse of their share.
 
     Other Parameters
     ----------------
@@ -74,7 +74,7 @@ def cautious_adamw(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hype
     source="Liang, Chen, Liu & Liu 2024, with Lion",
 )
 def cautious_lion(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
-    """Lion that moves the coordinates alone in which its direction has u·g > 0, longer by the inverse of their share.
+    """Lion that moves only the coordinates in which its direction has u·g > 0, by a step longer by the inverse of their share.
 
     Other Parameters
     ----------------

@@ -64,8 +64,8 @@ def svrg(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, state: Any, h
     Notes
     -----
     Assumes f the mean of convex, L-smooth fᵢ, and strongly convex for a linear rate; L is that of the fᵢ, which may be far
-    above that of f. Costs two gradients of a mini-batch, and a full one every m iterations. With the exact oracle it is
-    `ista`. On quadratics stable for s·λ < 2 with the exact oracle.
+    above that of f. An iteration costs two gradients of a mini-batch, and a full one every m iterations. With the exact oracle
+    it is `ista`. With the exact oracle, it is stable on quadratics for s·λ < 2.
 
     References
     ----------
@@ -152,7 +152,7 @@ def saga(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, state: Any, h
 def accelerated_svrg(k: int, oracle: Any, gradient: Any, iterate: Any, _y: Any, state: Any, hyper: Any) -> None:
     """x⁺ = prox(y − s·(∇f_B(y) − ∇f_B(w) + ∇f(w))); y = x⁺ + m(x⁺ − x); w ← x and y ← x every j iterations.
 
-    Accelerated proximal SVRG: Nesterov's momentum within a stage of `svrg`, without Katyusha's pull towards w.
+    Accelerated proximal SVRG: Nesterov's momentum within a stage of `svrg`, without Katyusha's pull toward w.
 
     Other Parameters
     ----------------
@@ -165,9 +165,9 @@ def accelerated_svrg(k: int, oracle: Any, gradient: Any, iterate: Any, _y: Any, 
 
     Notes
     -----
-    Distinct from `katyusha`: every stage begins without momentum at its snapshot w, and mini-batches of the order of √n rows
-    make the momentum pay [1]_. With m = 0 it is `svrg`. Costs two gradients of a mini-batch, and a full one every j iterations.
-    With the exact oracle every stage is `nesterov-two-sequence`, on quadratics and elsewhere.
+    It differs from `katyusha`: every stage begins without momentum at its snapshot w, and the momentum pays off with
+    mini-batches of the order of √n rows [1]_. With m = 0 it is `svrg`. An iteration costs two gradients of a mini-batch, and a
+    full one every j iterations. With the exact oracle every stage is `nesterov-two-sequence`, on quadratics and elsewhere.
 
     References
     ----------
@@ -232,8 +232,8 @@ def katyusha(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, state: An
 
     Notes
     -----
-    Assumes f the mean of convex, L-smooth fᵢ; L is that of the fᵢ. Costs two gradients of a mini-batch, and a full one
-    every m iterations. On quadratics with the exact oracle stable for s·λ < 1.
+    Assumes f the mean of convex, L-smooth fᵢ; L is that of the fᵢ. An iteration costs two gradients of a mini-batch, and a full
+    one every m iterations. With the exact oracle, it is stable on quadratics for s·λ < 1.
 
     References
     ----------

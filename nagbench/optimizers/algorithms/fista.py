@@ -42,7 +42,7 @@ def fista(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -
     Notes
     -----
     Assumes f convex and L-smooth; μ need not be known. Theory: s = 1/L, for which after n iterations
-    f(x_n) − f* ≤ L‖x₀ − x*‖²/(2t_n²) ≤ 2L‖x₀ − x*‖²/(n + 1)², with t₁ = 1; so for F = f + h.
+    f(x_n) − f* ≤ L‖x₀ − x*‖²/(2t_n²) ≤ 2L‖x₀ − x*‖²/(n + 1)², with t₁ = 1; the same holds for F = f + h.
     On quadratics the momentum tends to 1, for which the stable region is s·λ < 4/3.
 
     References
@@ -235,7 +235,7 @@ def fista_monotone(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, sta
 
     Notes
     -----
-    Costs a gradient and a value, and one value more at the start. As long as F falls it is `fista`.
+    An iteration costs a gradient and a value, and there is one more value at the start. As long as F falls it is `fista`.
 
     Assumes f convex and L-smooth, h convex; μ need not be known. Theory: s = 1/L, for which
     F(x_n) − F* ≤ 2L‖x₀ − x*‖²/(n + 1)². On quadratics `fista` is stable for s·λ < 4/3.

@@ -83,8 +83,9 @@ def _geometric(L: float, mu: float) -> Mapping[str, float]:
 def geometric_descent(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """x = argmin f on the line through c and x⁺; x⁺ ← x − s·∇f(x); c ← center of a ball (tested at x⁺).
 
-    The ball is the smallest that holds the intersection of two balls which hold x*: one around x − ∇f(x)/μ with the squared
-    radius (1 − q)‖∇f(x)‖²/μ², and the last one with its squared radius less (2/μ)·(f(x⁺) − f⁺), f⁺ the new value.
+    The ball is the smallest one that contains the intersection of two balls that contain x*: one around x − ∇f(x)/μ with the
+    squared radius (1 − q)‖∇f(x)‖²/μ², and the previous one with its squared radius reduced by (2/μ)·(f(x⁺) − f⁺), where f⁺ is
+    the new value.
 
     Other Parameters
     ----------------
@@ -95,9 +96,9 @@ def geometric_descent(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, 
 
     Notes
     -----
-    Assumes f L-smooth and μ-strongly convex. Theory: s = 1/L, q = μ/L, for which the squared radius falls by 1 − √(μ/L) an
-    iteration: ‖x* − c_n‖² ≤ (1 − √(μ/L))ⁿ·(1 − μ/L)‖∇f(x₀)‖²/μ². Costs a value and the gradients of the line search,
-    three on quadratics. The line search ends where the slope is 1e-10 of that at the ends.
+    Assumes f L-smooth and μ-strongly convex. Theory: s = 1/L, q = μ/L, for which the squared radius falls by the factor 1 −
+    √(μ/L) per iteration: ‖x* − c_n‖² ≤ (1 − √(μ/L))ⁿ·(1 − μ/L)‖∇f(x₀)‖²/μ². An iteration costs a value and the gradients of the
+    line search, three on quadratics. The line search ends where the slope is 1e-10 of that at the ends.
 
     References
     ----------

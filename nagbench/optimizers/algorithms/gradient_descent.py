@@ -30,7 +30,7 @@ def gradient_descent(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hy
 
     Notes
     -----
-    Theory: s = 2/(L + μ) contracts ‖x − x*‖ by (κ − 1)/(κ + 1) an iteration on L-smooth, μ-strongly convex functions
+    Theory: s = 2/(L + μ) contracts ‖x − x*‖ by (κ − 1)/(κ + 1) per iteration on L-smooth, μ-strongly convex functions
     [2]_. For convex ones s = 1/L, for which f(x_n) − f* ≤ L‖x₀ − x*‖²/(4n + 2) [3]_.
     Stable on quadratics for s·λ < 2.
 

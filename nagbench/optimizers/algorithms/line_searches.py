@@ -64,8 +64,8 @@ def armijo(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, state: Any,
 
     Notes
     -----
-    Costs a gradient and a value for each trial, and one value more at the start. A trial is not refused for a difference of
-    values that is rounding.
+    An iteration costs a gradient and a value for each trial, and there is one more value at the start. A trial is not rejected
+    because of a difference of values within rounding.
 
     References
     ----------
@@ -123,8 +123,8 @@ def ista_backtracking(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, 
 
     Notes
     -----
-    Costs a gradient and, beside a value at x, a value for each trial. A trial is not refused for a difference of values
-    that is rounding. F(x_n) − F* ≤ L‖x₀ − x*‖²/(2ηn) with γ = 1 and a first step of at least η/L.
+    An iteration costs a gradient and, beside a value at x, a value for each trial. A trial is not rejected because of a
+    difference of values within rounding. F(x_n) − F* ≤ L‖x₀ − x*‖²/(2ηn) with γ = 1 and a first step of at least η/L.
 
     References
     ----------
@@ -190,8 +190,9 @@ def fista_backtracking(k: int, oracle: Any, gradient: Any, iterate: Any, _y: Any
 
     Notes
     -----
-    Costs a gradient, a value at y and a value for each trial; for γ > 1 all three for each trial. A trial is not refused
-    for a difference of values that is rounding. F(x_n) − F* ≤ 2L‖x₀ − x*‖²/(η(n + 1)²) with a first step of at least η/L.
+    An iteration costs a gradient, a value at y and a value for each trial; for γ > 1 all three for each trial. A trial is not
+    rejected because of a difference of values within rounding. F(x_n) − F* ≤ 2L‖x₀ − x*‖²/(η(n + 1)²) with a first step of at
+    least η/L.
 
     References
     ----------
@@ -272,8 +273,8 @@ def nesterov_backtracking(k: int, oracle: Any, gradient: Any, iterate: Any, _y: 
 
     Notes
     -----
-    The test compares gradients and no values, so rounding of F does not disturb it. Costs two gradients for each trial.
-    F(x_n) − F* ≤ 2L‖x₀ − x*‖²/(η·n²) [1]_.
+    The test compares gradients and no values, so rounding of F does not disturb it. An iteration costs two gradients for each
+    trial. F(x_n) − F* ≤ 2L‖x₀ − x*‖²/(η·n²) [1]_.
 
     References
     ----------

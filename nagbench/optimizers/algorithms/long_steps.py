@@ -101,12 +101,12 @@ def ogm_g(k: int, gradient: Any, iterate: Any, _y: Any, state: Any, hyper: Any) 
     step_size
         s > 0.
     horizon
-        N, the number of iterations planned, a whole number. The next N iterations start anew from x_N.
+        N, the number of iterations planned, a whole number. The next N iterations restart from x_N.
 
     Notes
     -----
     Assumes f convex and L-smooth; μ need not be known. Theory: s = 1/L, for which ‖∇f(x_N)‖² ≤ 2L(f(x₀) − f*)/θ₀² ≤
-    4L(f(x₀) − f*)/(N + 1)². It is the best rate that is known for the gradient. On quadratics stable within a horizon
+    4L(f(x₀) − f*)/(N + 1)². It is the best known rate for the gradient. On quadratics it is stable within a horizon
     for s·λ ≤ 1.
 
     References
@@ -163,7 +163,7 @@ def item(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) ->
     Notes
     -----
     Assumes f L-smooth and μ-strongly convex. Theory: s = 1/L, q = μ/L, for which ‖z_n − x*‖² ≤ ‖x₀ − x*‖²/(1 + qA_n):
-    the exact lower bound of the class, and on quadratics it holds too. Its limit is `triple-momentum`.
+    this is the exact lower bound of the class, and it also holds on quadratics. The limit of the method is `triple-momentum`.
 
     References
     ----------
@@ -219,13 +219,13 @@ def pogm(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, state: Any, h
     step_size
         s > 0.
     horizon
-        N, the number of iterations planned, a whole number; iteration N takes θ⁺ = (1 + √(1 + 8θ²))/2, and the next N start
-        anew. 0 if it is not known.
+        N, the number of iterations planned, a whole number; iteration N takes θ⁺ = (1 + √(1 + 8θ²))/2, and the next N restart
+        from there. 0 if it is not known.
 
     Notes
     -----
-    Assumes f convex and L-smooth, h convex. Where h = 0 x is the y of `ogm`, at which the gradient is taken. Theory: s = 1/L.
-    On quadratics without h, as `ogm`, 1/L is on the edge of stability.
+    Assumes f convex and L-smooth, h convex. If h = 0, x is the y of `ogm`, at which the gradient is taken. Theory: s = 1/L.
+    On quadratics without h, 1/L is on the edge of stability, as for `ogm`.
 
     References
     ----------
@@ -290,13 +290,13 @@ def optista(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, state: Any
     step_size
         s > 0.
     horizon
-        N, the number of iterations planned, a whole number. The next N iterations start anew from y_N.
+        N, the number of iterations planned, a whole number. The next N iterations restart from y_N.
 
     Notes
     -----
     Assumes f convex and L-smooth, h convex; μ need not be known. Theory: s = 1/L, for which
-    F(y_N) − F* ≤ L‖x₀ − x*‖²/(2(θ_N² − 1)). The bound is tight, and no method of this kind has a better one [1]_. Where
-    h = 0, `ogm` has L‖x₀ − x*‖²/(2θ_N²). On quadratics stable within a horizon for s·λ ≤ 1.
+    F(y_N) − F* ≤ L‖x₀ − x*‖²/(2(θ_N² − 1)). The bound is tight, and no method of this kind has a better one [1]_. If h = 0,
+    `ogm` has L‖x₀ − x*‖²/(2θ_N²). On quadratics it is stable within a horizon for s·λ ≤ 1.
 
     References
     ----------

@@ -48,7 +48,7 @@ def momo(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) ->
     -----
     g = ∇f(x). The step minimizes max(the average of the linear models of f, f_l) + ‖· − x‖²/(2s). With m = 0 it is Polyak's
     step size (f − f_l)/‖g‖², at most s.
-    Where every step is the longest it is a heavy ball, which is stable on quadratics for s·λ < 2(1 + m)/(1 − m).
+    If every step is the longest one, it is a heavy ball, which is stable on quadratics for s·λ < 2(1 + m)/(1 − m).
 
     References
     ----------

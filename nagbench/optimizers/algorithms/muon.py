@@ -85,9 +85,9 @@ def muon(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) ->
     Notes
     -----
     G is the gradient of the block. NS₅ divides a matrix by its Frobenius norm, and applies X ← a·X + (b·A + c·A²)·X with
-    A = X·Xᵀ five times, (a, b, c) = (3.4445, −4.775, 2.0315): that brings most singular values near 1, between 0.7 and 1.2.
-    A block that is a vector counts as a matrix of one column, and so does x where the problem has no blocks: its step has
-    a length of about s·√n, whatever the gradient. So x ends up circling a minimum.
+    A = X·Xᵀ five times, (a, b, c) = (3.4445, −4.775, 2.0315): this brings most singular values near 1, between 0.7 and 1.2.
+    A block that is a vector counts as a matrix with one column, and so does x if the problem has no blocks: its step has a
+    length of about s·√n, whatever the gradient is. So x ends up circling a minimum.
 
     References
     ----------

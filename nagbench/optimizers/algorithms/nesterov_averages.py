@@ -100,12 +100,12 @@ def outer_nesterov(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hype
 
     Notes
     -----
-    z is the point of the outer method, which takes the way of H steps for its gradient. With s_o = 1 and m = 0 it is
+    z is the point of the outer method, which uses the displacement over H steps as its gradient. With s_o = 1 and m = 0 it is
     gradient descent; with m = 0 it is Lookahead [2]_.
-    On quadratics it is Nesterov's method with s_o·(1 − (1 − s·λ)^H) in place of s·λ, so that number has to be between 0
-    and 2(1 + m)/(1 + 2m).
-    Theory: those of quadratics with H = 10. For s = 1/L the numbers p(λ) = 1 − (1 − λ/L)^H lie between p = p(μ) and 1, so
-    Nesterov's standard values [3]_ for them are s_o = 1 and m = (1 − √p)/(1 + √p), with the rate 1 − √p in H iterations.
+    On quadratics it is Nesterov's method with s_o·(1 − (1 − s·λ)^H) in place of s·λ, so this number has to be between 0 and 2(1
+    + m)/(1 + 2m). Theory: values for quadratics with H = 10. For s = 1/L the numbers p(λ) = 1 − (1 − λ/L)^H lie between p =
+    p(μ) and 1, so Nesterov's standard values [3]_ for them are s_o = 1 and m = (1 − √p)/(1 + √p), with the rate 1 − √p in H
+    iterations.
 
     References
     ----------

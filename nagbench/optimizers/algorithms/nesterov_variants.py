@@ -131,8 +131,8 @@ def nesterov_sutskever(k: int, gradient: Any, iterate: Any, y: Any, state: Any, 
     -----
     The paper writes the schedule as min(1 − 2^(−1 − log₂(⌊k/250⌋ + 1)), m), which is the same; k counts from 0.
 
-    Assumes a smooth f; the schedule follows that for convex f at first and the constant momentum for strongly convex f
-    later. Stable on quadratics for s·λ < 2(1 + m)/(1 + 2m), the region of the upper bound m.
+    Assumes a smooth f; the schedule is at first that for convex f, and later the constant momentum for strongly convex f.
+    Stable on quadratics for s·λ < 2(1 + m)/(1 + 2m), the region of the upper bound m.
 
     References
     ----------

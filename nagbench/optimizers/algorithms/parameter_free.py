@@ -160,7 +160,7 @@ def d_adaptation_sgd(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hy
 
     Notes
     -----
-    d never exceeds ‖x₀ − x*‖ for convex f, so that no step size has to be known. u is the weighted sum of the
+    For convex f, d never exceeds ‖x₀ − x*‖, so no step size has to be known. u is the weighted sum of the
     gradients, and x₀ − u the point of gradient descent on them.
 
     References

@@ -31,7 +31,7 @@ def ista(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) ->
     Notes
     -----
     Assumes f convex and L-smooth, h convex. Theory: s = 1/L, for which F(x_n) − F* ≤ L‖x₀ − x*‖²/(2n). Converges for
-    s < 2/L; on quadratics stable for s·λ < 2.
+    s < 2/L; it is stable on quadratics for s·λ < 2.
 
     References
     ----------
@@ -92,7 +92,7 @@ def forward_backward(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, s
     Notes
     -----
     Assumes f convex and L-smooth, h convex. Converges for s < 2/L and ρ < 2 − s·L/2. Theory: s = 1/L, ρ = 1.4.
-    On quadratics without h stable for ρ·s·λ < 2.
+    On quadratics without h, it is stable for ρ·s·λ < 2.
 
     References
     ----------
@@ -139,8 +139,8 @@ def _half_and_half(L: float, mu: float) -> Mapping[str, float]:
 def chambolle_pock(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """x⁺ = x − s·(∇f(x) + u); v = 2x⁺ − x + u/σ; p = prox(v), of h/σ; u ← σ(v − p), σ = ρ/s (tested at p).
 
-    The primal-dual method of Chambolle and Pock with the explicit step of Condat and Vũ for f, a reference that needs no
-    point at which both parts are evaluated; u is the dual point, 0 at first.
+    The primal-dual method of Chambolle and Pock with the explicit step of Condat and Vũ for f, as a reference that never
+    evaluates both parts at the same point; u is the dual point, which begins at 0.
 
     Other Parameters
     ----------------
@@ -152,7 +152,7 @@ def chambolle_pock(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, sta
     Notes
     -----
     Assumes f convex and L-smooth, h convex. Converges for s·L ≤ 1 − ρ, with the primal-dual gap of the means O(1/n).
-    Theory: s = 1/(2L), ρ = ½. On quadratics without h x makes steps of gradient descent, stable for s·λ < 2.
+    Theory: s = 1/(2L), ρ = ½. On quadratics without h, x takes steps of gradient descent, which are stable for s·λ < 2.
 
     References
     ----------

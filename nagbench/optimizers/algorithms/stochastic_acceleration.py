@@ -31,22 +31,22 @@ _SHRINK = 0.7
 def accsgd(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """w ← (1 − a)w + a(x − (κs/0.7)·g); x ← (0.7·(x − s·g) + a·w)/(0.7 + a), g = ∇f(x), a = 0.49·ξ/κ.
 
-    Accelerated SGD: a short step s, and a long one κs/0.7 in the running average w, which is x₀ at first.
+    Accelerated SGD: a short step s, and a long step κs/0.7 in the running average w, which begins at x₀.
 
     Other Parameters
     ----------------
     step_size
         s > 0, the short step.
     kappa
-        κ ≥ 1, the long step over the short one, 1000 by the authors.
+        κ ≥ 1, the ratio of the long step to the short one; the authors use 1000.
     xi
-        ξ > 0, the statistical advantage, at most √κ in the paper, 10 by the authors; a is at most 1.
+        ξ > 0, the statistical advantage, at most √κ in the paper; the authors use 10. a is at most 1.
 
     Notes
     -----
-    For least squares with one row at a time it has a better rate than SGD where the statistical condition number is below
-    the condition number of the problem, which no heavy ball and no Nesterov momentum has [1]_ [2]_. On quadratics with the
-    exact gradient it is linear in (x, w).
+    For least squares with one row at a time, it has a better rate than SGD if the statistical condition number is below the
+    condition number of the problem; the heavy ball and Nesterov momentum do not have this property [1]_ [2]_. On quadratics
+    with the exact gradient it is linear in (x, w).
 
     References
     ----------
@@ -155,19 +155,20 @@ def ac_sa(k: int, oracle: Any, gradient: Any, iterate: Any, _y: Any, state: Any,
 def accelegrad(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """z ← z − αη·g; y = x − η·g; x = z/α⁺ + (1 − 1/α⁺)y; η = 2D/√(G² + Σα²‖g‖²), g = ∇f(x), α = max(1, (k + 1)/4).
 
-    The step size follows from the gradients as AdaGrad's, the same for all coordinates; tested at Σαy/Σα, the weighted mean.
+    The step size follows from the gradients as in AdaGrad, but is the same for all coordinates. Tested at Σαy/Σα, the weighted
+    mean.
 
     Other Parameters
     ----------------
     diameter
-        D > 0, of a set that holds x*. There is no projection onto it.
+        D > 0, the diameter of a set that contains x*. There is no projection onto it.
     gradient_bound
-        G ≥ 0, a bound of the gradients; with 0 the first step has the length 2D.
+        G ≥ 0, a bound of the gradients; if it is 0, the first step has the length 2D.
 
     Notes
     -----
-    Universal: L and the variance need not be known. With exact gradients f(ȳ_N) − f* = O(DG/N² + LD²·log(LD/G)/N²), with noise
-    O(GD·√(log N)/√N) [1]_.
+    The method is universal: L and the variance need not be known. With exact gradients, f(ȳ_N) − f* = O(DG/N² +
+    LD²·log(LD/G)/N²); with noise, it is O(GD·√(log N)/√N) [1]_.
 
     References
     ----------

@@ -228,7 +228,7 @@ def matrix_completion(
     Parameters
     ----------
     rows, columns, rank
-        Of M without noise.
+        The shape and the rank of M without noise.
     share
         The share of entries that are observed, in (0, 1].
     noise
@@ -236,12 +236,12 @@ def matrix_completion(
     l1
         λ > 0.
     seed
-        Of the random numbers.
+        The seed of the random numbers.
 
     Notes
     -----
     Composite: f is the sum of squares, h = λ times the sum of the singular values of the block X; its proximal step takes a
-    singular value decomposition and lessens each singular value by step·λ, to at least 0. Known: L = 1 and μ = 0 of f (1 if
+    singular value decomposition and reduces each singular value by step·λ, but not below 0. Known: L = 1 and μ = 0 of f (1 if
     all entries are observed), X* and F* by accelerated proximal steps to rounding, and the duality gap, in which the residual
     is scaled until its largest singular value is at most λ.
 

@@ -72,11 +72,11 @@ def wavelet_deblurring(
     levels
         The levels of the Haar transform W, orthogonal.
     seed
-        Of the noise.
+        The seed of the noise.
 
     Notes
     -----
-    The problem of Beck and Teboulle's figures with a small image: there 256 × 256 pixels, a window of 9 and a deviation of
+    The problem of Beck and Teboulle's figures with a small image; theirs has 256 × 256 pixels, a window of 9 and a deviation of
     4, three levels, noise of 1e-3 and, without the factor 1/(2n), λ = 2e-5. Composite: f is the mean of squares,
     h = λ‖w‖₁. Known: L and μ of f, w* and F* by feature-sign search, and the duality gap.
 

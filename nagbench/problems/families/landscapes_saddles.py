@@ -157,7 +157,7 @@ def _tanh_plateau_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -
 
 @family
 def tanh_plateau(*, dimension: int = 2) -> Problem:
-    """f(x) = Σ tanh² xᵢ, from (4, …, 4), where the slope is 2.7e-3 a coordinate and the plateau at its flattest.
+    """f(x) = Σ tanh² xᵢ, from (4, …, 4), where the slope is 2.7e-3 per coordinate and the plateau is flattest.
 
     Parameters
     ----------

@@ -55,7 +55,7 @@ def nist(*, dataset: str, start_point: int = 1) -> Problem:
 
     Notes
     -----
-    f is the residual sum of squares, a sum and not a mean; Nelson's is taken of log y. Known: f* and b*, certified to
+    f is the residual sum of squares, a sum and not a mean; for Nelson's, it is that of log y. Known: f* and b*, certified to
     11 digits and refined. Where exchanging terms or changing signs of b leaves the curve as it is, all such b* are
     listed.
 

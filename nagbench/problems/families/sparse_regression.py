@@ -224,7 +224,7 @@ def sparse_recovery(
     l1
         λ > 0.
     seed
-        Of the random numbers.
+        The seed of the random numbers.
 
     Notes
     -----

@@ -181,7 +181,7 @@ def tv_1d(*, dimension: int = 100, window: int = 1, l1: float = 0.5, noise: floa
     noise
         The standard deviation of the noise, above 0.
     seed
-        Of the noise.
+        The seed of the noise.
 
     Notes
     -----

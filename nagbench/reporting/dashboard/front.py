@@ -27,7 +27,7 @@ _SHOWN = ("nesterov", "rosenbrock", "tuned", "1000")
 def front_page(
     results: AsvResults, commits: Sequence[Commit], thresholds: Mapping[str, float], project: str
 ) -> tuple[str, int]:
-    """Return the page, and how many changes beyond noise it knows.
+    """Return the page, and the number of changes beyond noise that it lists.
 
     Parameters
     ----------

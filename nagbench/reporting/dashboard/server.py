@@ -24,9 +24,9 @@ class _Handler(SimpleHTTPRequestHandler):
     """Serves files that lie in the directory, to who asks for this machine by its own name."""
 
     def send_head(self) -> io.BytesIO | BinaryIO | None:
-        """Refuse other hosts, as a page elsewhere asks whose name was made to point here, and links out of the folder."""
+        """Refuse other hosts, which a page elsewhere uses if its name was made to point here, and links out of the folder."""
         if not is_own_host(self.headers.get("Host")):
-            self.send_error(HTTPStatus.MISDIRECTED_REQUEST, "this server answers to 127.0.0.1 and localhost alone")
+            self.send_error(HTTPStatus.MISDIRECTED_REQUEST, "this server answers only to 127.0.0.1 and localhost")
             return None
         if not Path(self.translate_path(self.path)).resolve().is_relative_to(Path(self.directory).resolve()):
             self.send_error(HTTPStatus.NOT_FOUND, "File not found")

@@ -112,7 +112,7 @@ def _results_of_ancestors(results: AsvResults, checkout: Checkout, warn: Warn) -
     commits = checkout.ancestors()
     others = sorted({result.commit[:8] for result in results.results if result.commit not in commits})
     if others:
-        warn(f"results are left out whose commits are not ancestors of HEAD of {checkout.root}: {', '.join(others)}")
+        warn(f"left out results of commits that are not ancestors of HEAD of {checkout.root}: {', '.join(others)}")
     kept = [result for result in results.results if result.commit in commits]
     if not kept:
         raise UsageError("no results to show: run `asv run` in a checkout, or add those of a sweep with --add RESULTS")

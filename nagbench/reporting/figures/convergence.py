@@ -61,7 +61,7 @@ class AxisLimits:
 
 
 def axis_limits(traces: pd.DataFrame, against: Against = "iteration") -> AxisLimits:
-    """Return limits that hold all of these curves; of one that diverges, what lies within 1,000 times the highest start."""
+    """Return limits that contain all of these curves, and a diverging one up to 1,000 times the highest start."""
     residual, cost = traces["residual"], traces[against]
     lengths = cost.groupby([traces["mode"], traces["method"], traces["cell"]]).max()
     lengths = lengths[lengths > 0]

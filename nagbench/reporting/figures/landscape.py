@@ -251,7 +251,7 @@ def mark_points(axes: Axes, problem: Problem, start: Floats, onward: Floats) -> 
 
 
 def add_height_bar(panels: Sequence[Axes], heights: GridHeights, rows: int = 1) -> None:
-    """Put a color bar of the heights next to the panels, which stand in so many rows."""
+    """Put a color bar of the heights next to the panels, which are arranged in this number of rows."""
     locator = LogLocator(numticks=8) if heights.logarithmic else None
     mapped = ScalarMappable(heights.norm, HEIGHTS)
     add_colorbar(panels, mapped, heights.label, locator=locator, write=format_power_of_ten, aspect=28 * rows)

@@ -15,7 +15,7 @@ from nagbench.reporting.figures.style import LineStyle
 
 _SIZE = (331.2, 216.0)
 _MARGINS = (30.0, 31.0, 30.0, 20.0)
-# So many of the best trials are drawn in color, or a quarter of all, and as many of the others in grey.
+# So many of the best trials are drawn in color, or a quarter of all, and as many of the others in gray.
 BEST, OTHERS = 25, 25
 _GREY = LineStyle("#aab0ba", (), "", hollow=True)
 
@@ -23,7 +23,8 @@ _GREY = LineStyle("#aab0ba", (), "", hollow=True)
 def shown_trials(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the trials that are drawn, in the order of drawing, with the column ``kind``.
 
-    It is 0 for others than the best, evenly by rank, which come first; 1 for the best, and 2 for the selected, which come last.
+    It is 0 for trials other than the best, evenly spaced by rank, which come first; 1 for the best; and 2 for the selected one,
+    last.
 
     Parameters
     ----------

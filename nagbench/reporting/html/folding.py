@@ -1,4 +1,4 @@
-"""Fold what a section holds of single problems or modes, so that a page stays short: the first is open, the rest opens."""
+"""Fold the parts of a section about single problems or modes, to keep a page short: only the first is open at the beginning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the page's head says of the sweep: its title, the settings that a reader must know, and unequal effort."""
+"""What the page's head says about the sweep: its title, the settings that a reader must know, and unequal effort."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _EVEN = 1.25
 
 
 def title_of(context: ReportContext) -> str:
-    """Return what the sweep is: "6 optimizers on 24 problems"; one alone is named."""
+    """Describe the sweep: "6 optimizers on 24 problems"; a single optimizer or problem is named."""
     if context.title:
         return context.title
     methods, tasks = list(context.methods), list(context.tasks)
@@ -27,7 +27,7 @@ def title_of(context: ReportContext) -> str:
 
 
 def settings_of(context: ReportContext) -> list[str]:
-    """Return the settings that a reader must know, a phrase each."""
+    """Return the settings that a reader must know, one phrase each."""
     if not context.methods:
         return []
     spec = context.manifest["spec"]
@@ -65,7 +65,7 @@ def _tuning(spec: Any, modes: list[str]) -> Iterator[str]:
 
 
 def effort_of(context: ReportContext) -> list[str]:
-    """Say where one optimizer got more settings to choose from than another, mode by mode; on one problem, the most."""
+    """Say where an optimizer had more settings to choose from than another, by mode; its largest number on a problem counts."""
     runs, sentences = context.ordered, []
     if runs.empty:
         return []

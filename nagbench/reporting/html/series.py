@@ -29,5 +29,5 @@ def method_series(method: str, x: Iterable[float], y: Iterable[float], context: 
 
 
 def json_numbers(values: Iterable[float], digits: int = 6) -> list[float | None]:
-    """Return numbers of so many significant digits, None where they are not finite."""
+    """Return numbers with this many significant digits, None where they are not finite."""
     return [float(f"{value:.{digits}g}") if np.isfinite(value) else None for value in values]

@@ -1,4 +1,4 @@
-"""Adam and its relatives as one recipe each: which ε, which bias correction, which momentum, which weight decay."""
+"""Adam and its relatives as one recipe each, with traits such as ε, bias correction, momentum and weight decay."""
 
 from __future__ import annotations
 

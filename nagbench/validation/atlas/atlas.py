@@ -46,7 +46,7 @@ class Break:
     a, b : str
         The members that were expected to be equal.
     why : str
-        What is found instead.
+        What was found instead.
     """
 
     place: str
@@ -104,7 +104,7 @@ class Atlas:
         }
 
     def expectations(self) -> dict[str, Any]:
-        """Return the equalities of this atlas that a difference could have been told from, for `check_expectations`."""
+        """Return the equalities of this atlas that can be distinguished from a difference, for `check_expectations`."""
         equal = {}
         for place, one in self.places():
             lost = {member.name for member in one.members if member.diverged_at is not None}
@@ -126,9 +126,9 @@ def make_atlas(
     Parameters
     ----------
     names : sequence of str
-        Names of sheets; all without names.
+        Names of sheets; without names, all sheets.
     problem : str
-        The problem on which the members run, where a sheet has none of its own.
+        The problem on which the members run, unless a sheet has its own.
     steps : int
         Number of iterations.
     begin : callable
@@ -234,7 +234,7 @@ def schema() -> dict[str, Any]:
 
 
 class Expectations(BaseModel):
-    """Equalities that are expected: the versions in which they held, and the groups of members by place."""
+    """Expected equalities: the versions in which they held, and the groups of members by place."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -243,7 +243,7 @@ class Expectations(BaseModel):
 
 
 def read_expectations(file: Path | None = None) -> Expectations:
-    """Return the expected equalities of a file that `Atlas.expectations` filled, by default those that nagbench ships.
+    """Return the expected equalities in a file written from `Atlas.expectations`, by default those that nagbench ships.
 
     Raises
     ------
@@ -267,14 +267,15 @@ def check_expectations(atlas: Atlas, expected: Expectations) -> list[Break]:
     Parameters
     ----------
     atlas : Atlas
-        The atlas. What it does not contain, because a sheet was not asked for or a package is missing, is not checked.
+        The atlas. Equalities that it does not contain, because a sheet was not requested or a package is missing, are not
+        checked.
     expected : Expectations
         The equalities.
 
     Returns
     -------
     list of Break
-        What is broken.
+        The broken equalities.
     """
     return [
         broken

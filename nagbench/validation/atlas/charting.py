@@ -71,13 +71,13 @@ class Charted:
     form : str
         The form that it follows, in words; empty if none is known.
     single : bool
-        Whether it follows it up to the rounding of single precision only, in a run in double precision.
+        Whether it follows the form only up to the rounding of single precision, in a run in double precision.
     diverged_at : int or None
-        The step from which on it has diverged.
+        The step from which it has diverged.
     look_ahead : bool
-        Whether it takes its gradient elsewhere than at the point that it returns.
+        Whether it takes its gradient at a point other than the one that it returns.
     values : mapping of str to float
-        The values of the sheet at which it ran, at first.
+        The values of the sheet at which it ran, in the first iteration.
     """
 
     name: str
@@ -101,9 +101,9 @@ class Chart:
     members : tuple of Charted
         The members that ran.
     classes : tuple of EquivalenceClass
-        Those that coincide.
+        The classes of members that coincide.
     differences : tuple of Difference
-        One for each two classes.
+        One for each pair of classes.
     refused : mapping of str to str
         Why others did not run.
     """
@@ -116,7 +116,7 @@ class Chart:
     refused: Mapping[str, str]
 
     def together(self, a: str, b: str) -> bool:
-        """Tell whether two members are in one class."""
+        """Return whether two members are in one class."""
         return any({a, b} <= set(one.names) for one in self.classes)
 
     def reasons(self, a: str, b: str) -> tuple[Departure, ...] | None:
@@ -140,16 +140,16 @@ def chart(
     precision : {"float64", "float32"}
         The precision of the runs.
     problem : Problem
-        Where they run.
+        The problem on which they run.
     steps : int
         Number of iterations.
     same : Chart, optional
-        The chart of the same values, which tells what defaults explain.
+        The chart at the same values, from which the explanation of differences at the defaults may come.
 
     Returns
     -------
     Chart or None
-        None if less than two members run.
+        None if fewer than two members run.
     """
     recipe = RECIPES.get(configuration.recipe)
     members, refused = [], {}
@@ -362,7 +362,7 @@ class _Explainer:
 
 
 def _random(a: bool, b: bool) -> Departure:
-    words = {True: "drawn anew in every run, so that no two are alike", False: "none"}
+    words = {True: "drawn anew in every run, so no two runs are the same", False: "none"}
     return Departure("random numbers:", words[a], words[b])
 
 

@@ -39,7 +39,7 @@ class Member:
     name, method
         Its name in the sheet, and its method.
     settings
-        Its settings, where a text is the name of a value of the sheet.
+        Its settings, in which a text is the name of a value of the sheet.
     schedule
         The value of each of its hyperparameters in each iteration.
     values
@@ -66,7 +66,7 @@ class Matched:
 
 
 def takes_part(configuration: Configuration, name: str, method: Method) -> bool:
-    """Tell whether a member has the values that an option adds."""
+    """Return whether a member has the values that an option adds."""
     if name in configuration.exempt:
         return True
     settings = configuration.members[name]
@@ -90,12 +90,12 @@ def load_member(
     recipe
         Its recipe, for the values that its forms need.
     problem, precision, steps
-        Where it runs, in which precision, and for how many iterations.
+        The problem, the precision, and the number of iterations.
 
     Returns
     -------
     Member, str or None
-        The member; why it does not run; None if the option does not concern it.
+        The member; the reason if it does not run; None if the option does not apply to it.
     """
     try:
         method = lookup_algorithm(name)

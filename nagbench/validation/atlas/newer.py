@@ -180,7 +180,7 @@ RECIPES = (
     ),
     Recipe("rprop", "Riedmiller & Braun 1993, without backtracking", (
         Trait("time", "step:", {
-            "now": "of this gradient", "late": "of the gradient before: every step comes an iteration late",
+            "now": "of this gradient", "late": "of the previous gradient: every step comes an iteration late",
         }),
     ), _rprop),
 )  # fmt: skip

@@ -1,8 +1,8 @@
-"""Recipes: an algorithm with the places at which implementations of it are known to depart from each other.
+"""Recipes: an algorithm with the details in which implementations of it are known to differ.
 
-A recipe is one update with a few traits, such as where ε stands. Each choice of an option for every trait is a form. An
+A recipe is one update with a few traits, such as where ε is added. Each choice of an option for every trait is a form. An
 implementation is explained by the forms whose trajectory it follows, and two implementations by the traits in which
-their forms differ. Options come with the formula that they stand for; the first of a trait is the published one.
+their forms differ. Each option has its formula; the first option of a trait is the published one.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ Step = Callable[[Choice, Mapping[str, float], dict[str, Any], int, Array, Array]
 
 @dataclass(frozen=True)
 class Trait:
-    """A place at which implementations of one algorithm differ.
+    """A detail in which implementations of one algorithm differ.
 
     Attributes
     ----------
     name, title : str
-        Its name in a choice, and what readers see.
+        Its name in a choice, and its name for readers.
     options : mapping of str to str
         The formula of each option, the published one first.
     needs : tuple of str
         Values that must not all be zero for the trait to matter; always if empty.
     changing : bool
-        Whether it matters only where values change along a run.
+        Whether it matters only if values change during a run.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Trait:
     changing: bool = False
 
     def applies(self, values: Schedule) -> bool:
-        """Tell whether the options can make a difference at these values."""
+        """Return whether the options can make a difference at these values."""
         if self.changing and all((row == row[0]).all() for row in values.values()):
             return False
         return not self.needs or any((values[name] != 0.0).any() for name in self.needs if name in values)
@@ -59,11 +59,11 @@ class Recipe:
     name, source : str
         Its name, and where the first option of every trait is published.
     traits : tuple of Trait
-        The places at which implementations differ.
+        The details in which implementations differ.
     step : callable
         ``step(choice, values, state, k, g, x)``.
     neutral : mapping of str to float
-        Values of what an implementation may lack.
+        Values that make no difference, for hyperparameters that an implementation may lack.
     free : mapping of str to str
         The trait, and its option, that leaves the length of a step open: a form with it takes steps in its own directions
         from the points of an implementation, as long as those of the implementation.
@@ -88,7 +88,7 @@ class Recipe:
             yield dict(zip((trait.name for trait in self.traits), options, strict=True))
 
     def leaves_length_open(self, choice: Choice) -> bool:
-        """Tell whether a form takes the length of its steps from an implementation."""
+        """Return whether a form takes the length of its steps from an implementation."""
         return any(choice[trait] == option for trait, option in self.free.items())
 
     def follow(
@@ -96,7 +96,7 @@ class Recipe:
     ) -> Array:
         """Return the points of a form, shape (steps + 1, n), in the precision of the start.
 
-        With a ``guide``, the points of an implementation, each step begins at a point of it.
+        With a ``guide``, the points of an implementation, each step begins at one of these points.
         """
         columns = {name: [float(value) for value in row] for name, row in values.items()}
         x, state, points = start.copy(), {"blocks": target.blocks}, [start.copy()]
@@ -113,7 +113,7 @@ class Recipe:
 
 
 def length_along(direction: Array, moved: Array) -> float:
-    """Return the length, in units of a direction, of the step in it that is nearest to another."""
+    """Return the length, in units of a direction, of the step in that direction that is nearest to another step."""
     square = float(direction @ direction)
     return float(direction @ moved) / square if square else 0.0
 
@@ -128,7 +128,7 @@ class Departure:
 
 
 def departures(recipe: Recipe, a: Sequence[Choice], b: Sequence[Choice]) -> tuple[Departure, ...] | None:
-    """Return the fewest traits that tell some form of one sequence from some form of the other; None without forms."""
+    """Return the fewest traits that distinguish a form of one sequence from a form of the other; None without forms."""
     titles = {trait.name: trait for trait in recipe.traits}
     best: tuple[Departure, ...] | None = None
     for one, other in itertools.product(a, b):
@@ -143,7 +143,7 @@ def departures(recipe: Recipe, a: Sequence[Choice], b: Sequence[Choice]) -> tupl
 
 
 def describe(recipe: Recipe, choices: Sequence[Choice]) -> str:
-    """Return a form in words: the options that are not the published ones, of the choice with the fewest of them."""
+    """Return a form in words: its unpublished options, for the choice that has the fewest of them."""
     if not choices:
         return ""
     firsts = {trait.name: next(iter(trait.options)) for trait in recipe.traits}

@@ -27,11 +27,11 @@ class Configuration:
     name : str
         "same values", "defaults" or the name of an option.
     values : mapping
-        The hyperparameters of all members, under the sheet's names; of "defaults" only the step size counts.
+        The hyperparameters of all members, under the sheet's names; for "defaults", only the step size counts.
     added : tuple of str
         The values that the option adds: only members that have all of them take part.
     members : mapping of str to Settings
-        Settings of each member, where a text is the name of the value that a hyperparameter takes.
+        Settings of each member, in which a text is the name of the value that a hyperparameter takes.
     exempt : frozenset of str
         The members that take part without the added values.
     recipe : str
@@ -39,7 +39,7 @@ class Configuration:
     switch : mapping of str to str
         Options of traits that hold for all forms.
     scenario : str
-        How values change along a run.
+        How values change during a run.
     """
 
     name: str
@@ -63,7 +63,7 @@ class Sheet:
     configurations : tuple of Configuration
         What is compared.
     problem : str
-        The problem on which its members run; empty for that of the atlas.
+        The problem on which its members run; if empty, that of the atlas.
     """
 
     name: str
@@ -91,7 +91,7 @@ def sheets() -> Mapping[str, Sheet]:
 
 
 def select_sheets(names: Sequence[str]) -> list[Sheet]:
-    """Return the sheets of these names, all without names. Raise UsageError for an unknown one."""
+    """Return the sheets with these names; without names, all sheets. Raise UsageError for an unknown one."""
     for name in names:
         if name not in sheets():
             raise unknown_name("sheet of the atlas", name, sheets())

@@ -1,4 +1,4 @@
-"""Versions of a package and environments with one of them, by pip as the user has set it up."""
+"""Versions of a package and environments with one of them, by pip with the user's configuration."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _reason(said: str) -> str:
 
 
 def is_installed(package: str) -> bool:
-    """Tell whether the running environment has a distribution, whatever its version."""
+    """Return whether the running environment has a distribution, in any version."""
     try:
         importlib.metadata.distribution(package)
     except importlib.metadata.PackageNotFoundError:
@@ -56,7 +56,7 @@ def is_installed(package: str) -> bool:
 
 
 def parse_version(text: str) -> Version:
-    """Return a version. Raises UsageError for a text that is none."""
+    """Return a version. Raises UsageError if the text is not a version."""
     try:
         return Version(text)
     except InvalidVersion:
@@ -64,7 +64,7 @@ def parse_version(text: str) -> Version:
 
 
 def released_between(package: str, good: Version, bad: Version) -> list[Version]:
-    """Return the released versions from one to another, which may be the older one.
+    """Return the released versions from one to another; the second may be the older one.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def _apart(a: Version, b: Version) -> tuple[int, ...]:
 
 @functools.cache
 def download_size(package: str, version: Version, *, deps: bool) -> tuple[int, int]:
-    """Return how many bytes pip downloads for a version, and for how many files it does not say; nothing is installed.
+    """Return how many bytes pip downloads for a version, and the number of files of unknown size; nothing is installed.
 
     Raises
     ------
@@ -149,7 +149,7 @@ def make_environment(folder: Path, package: str, version: Version, *, deps: bool
     package, version
         What to install.
     deps
-        Whether to install what this version depends on as well; else that comes from the running environment, as
+        Whether to install the dependencies of this version as well; otherwise they come from the running environment, as
         everything else does.
 
     Returns

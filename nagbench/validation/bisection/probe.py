@@ -1,4 +1,4 @@
-"""What one version does, found out in its environment: ``python -m nagbench.validation.bisection.probe``.
+"""Run one version in its environment and report what it does: ``python -m nagbench.validation.bisection.probe``.
 
 It reads a question as JSON from standard input and writes the answer as JSON to standard output.
 """
@@ -87,7 +87,7 @@ def _time(question: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Answer the question on standard input; an error is an answer of its own."""
+    """Answer the question on standard input; an error is an answer too."""
     # What optimizers print goes to stderr, so that stdout holds the answer alone.
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)

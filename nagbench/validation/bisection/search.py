@@ -1,4 +1,4 @@
-"""The search for the version that changed something, by halves."""
+"""The search for the version that changed something, by bisection."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Question:
-    """What is looked for.
+    """The question that a bisection answers.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class Question:
     steps : int
         Iterations of a trajectory or of a timing.
     tolerance, budget
-        Of the count.
+        The tolerance and the budget of a count.
     factor : float
         By how much a time must change, above 1.
     """
@@ -53,7 +53,7 @@ class Question:
     factor: float
 
     def change(self, good: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-        """Say how an answer differs from the one of the good version; empty if it does not."""
+        """Describe how an answer differs from that of the good version; empty if it does not."""
         if self.what == "count":
             before, now = ((one["status"], one["iterations"]) for one in (good, other))
             return "" if before == now else f"{_counted(other)} instead of {_counted(good)}"
@@ -86,11 +86,11 @@ class Culprit:
     Attributes
     ----------
     before, first : Version or None
-        The last version that does as the good one and the first that does not; None if the ends do the same.
+        The last version that behaves like the good one and the first that does not; None if both ends behave the same.
     change : str
         What changed.
     unknown : mapping of Version to str
-        Why versions between the two could not be tried: one of them may be the first.
+        The reasons why versions between the two could not be tried; one of them may be the first.
     tried : int
         The number of versions that ran.
     """
@@ -103,18 +103,18 @@ class Culprit:
 
 
 def bisect(question: Question, versions: list[Version], *, deps: bool, say: Say = lambda _: None) -> Culprit:
-    """Find the first version that does something else than the first of a list, of which the last one does.
+    """Find the first version that behaves differently from the first one of a list, as the last one does.
 
     Parameters
     ----------
     question : Question
-        What is looked for.
+        The question to answer.
     versions : list of Version
         The versions in order, from the good one to the bad one.
     deps : bool
-        Whether each version gets the dependencies of its own.
+        Whether each version gets its own dependencies.
     say : callable
-        Told of every version that was tried.
+        Called with a line for every version that was tried.
 
     Returns
     -------
@@ -155,7 +155,7 @@ class _Trier:
     def change(self, good: Mapping[str, Any], version: Version) -> str:
         """Try a version; return how it differs from the good one."""
         found = self._question.change(good, self.answer(version))
-        self._say(f"{self._question.package} {version}: {found or 'as the good version'}")
+        self._say(f"{self._question.package} {version}: {found or 'behaves as the good version'}")
         return found
 
     def answer(self, version: Version) -> Mapping[str, Any]:
@@ -193,6 +193,6 @@ def _ask(python: Path, question: Mapping[str, Any]) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads(done.stdout)
     except ValueError:
-        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        last = (done.stderr.strip().splitlines() or ["it printed nothing"])[-1]
         return {"error": f"its process ended with code {done.returncode}: {last}"}
     return found

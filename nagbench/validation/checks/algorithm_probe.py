@@ -61,7 +61,7 @@ class AlgorithmProbe:
     def points(self, values: Mapping[str, float] | None = None) -> Floats:
         """Return the iterates after each step, with the query points of a method that looks ahead.
 
-        The gradients are given, so what changes the query point alone shows there alone.
+        The gradients are given, so anything that changes only the query point shows only there.
         """
         arrays, found = self.arrays(values), []
         names = ("iterate", "y") if self.method.look_ahead else ("iterate",)

@@ -52,7 +52,7 @@ def minimum(probe: Probe) -> Finding:
 def stationary(probe: Probe) -> Finding:
     """Check ∇f = 0 at every known minimizer and stationary point, as far as ten digits of the point allow.
 
-    Of a composite problem the gradient mapping takes the place of ∇f.
+    For a composite problem, the gradient mapping takes the place of ∇f.
     """
     p = probe.problem
     known = [array for array in (p.minimizers, p.stationary_points) if array is not None]

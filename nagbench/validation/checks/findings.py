@@ -108,7 +108,7 @@ def compare(what: str, deviations: ArrayLike, allowed: ArrayLike, points: Floats
     sizes = np.atleast_1d(np.asarray(deviations, dtype=np.float64))
     limits = np.broadcast_to(np.asarray(allowed, dtype=np.float64), sizes.shape)
     if not sizes.size:
-        return skipped("no point to check at")
+        return skipped("there is no point to check")
     with np.errstate(divide="ignore", invalid="ignore"):
         excess = np.where(sizes <= limits, np.where(limits > 0.0, sizes / limits, 0.0), np.inf)
         order = np.where(np.isnan(sizes), np.inf, np.where(limits > 0.0, sizes / limits, sizes))
@@ -173,7 +173,7 @@ def run_checks(subject: str, names: Sequence[str], make: Callable[[str], CheckRe
             results.append(make(name))
         except UsageError as error:
             results.append(CheckResult(subject, name, *failed(error_text(error))))
-            rest = [skipped(f"not made: {name} ended the process")] * (len(names) - len(results))
+            rest = [skipped(f"not run: {name} ended the process")] * (len(names) - len(results))
             results += [CheckResult(subject, left, *why) for left, why in zip(names[len(results) :], rest, strict=True)]
             break
     return results

@@ -61,7 +61,7 @@ def check_method(optimizer: Optimizer, *, seed: int = 0) -> list[CheckResult]:
 
 @remote_call()
 def make_method_check(optimizer: Optimizer, name: str, seed: int) -> CheckResult:
-    """Run one of the checks of a method, where its code lives."""
+    """Run one of the checks of a method, in the process that has its code."""
     check = checks_of(optimizer.method)[name]
     return run_check(optimizer.name, name, check, AlgorithmProbe(optimizer, seed))
 
@@ -93,7 +93,7 @@ def hyperparameters(probe: AlgorithmProbe) -> Finding:
 
 
 def inputs(probe: AlgorithmProbe) -> Finding:
-    """Check that neither the update writes to its inputs nor observing f to iterate and hyperparameters."""
+    """Check that the update does not write to its inputs, and observing f not to the iterate or the hyperparameters."""
     for k, arrays in enumerate(probe.states()):
         seen = {name: array.copy() for name, array in arrays.items()}
         probe.observe(k, seen)
@@ -180,7 +180,7 @@ def autonomous(probe: AlgorithmProbe) -> Finding:
 
 
 def determinism(probe: AlgorithmProbe) -> Finding:
-    """Check that the same run twice gives the same bits."""
+    """Check that a repeated run gives the same bits."""
     return _check_identical("the same run again", probe.iterates(), probe.iterates())
 
 
@@ -263,8 +263,8 @@ def _compare_with_shared_arrays(probe: AlgorithmProbe) -> Finding:
     if not differ.any():
         return passed()
     return passed(
-        "it keeps or replaces an array that it is given: with the same arrays in every iteration it would part in "
-        f"iteration {int(np.argmax(differ))}; here each iteration has its own, as in its author's loop"
+        "it keeps or replaces an array that it is given: with the same arrays in every iteration it would differ from "
+        f"iteration {int(np.argmax(differ))} on; here each iteration has its own, as in its author's loop"
     )
 
 
@@ -307,7 +307,7 @@ def theory(probe: AlgorithmProbe) -> Finding:
 
 
 def repeats(probe: AlgorithmProbe) -> Finding:
-    """Check that the same run twice gives the same bits, of an algorithm that asks."""
+    """Check that a repeated run of an algorithm that asks gives the same bits."""
     problem = make_problem("quadratic", eigenvalues=[1.0, 3.0, 10.0], start=[1.0, 1.0, 1.0])
     paths = [
         run(problem, probe.optimizer, tolerance=_UNREACHABLE, budget=30, path=True, engine="python").path
@@ -319,7 +319,7 @@ def repeats(probe: AlgorithmProbe) -> Finding:
 
 
 def composite(probe: AlgorithmProbe) -> Finding:
-    """Check that the algorithm meets the minimum of a quadratic in a box, with its textbook values if it has some."""
+    """Check that the algorithm reaches the minimum of a quadratic in a box, with its textbook values if it has any."""
     method = probe.method
     if method.asks and not method.composite:
         return skipped("it takes no proximal step")

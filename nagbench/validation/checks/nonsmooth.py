@@ -26,7 +26,7 @@ def _cases(probe: Probe) -> list[tuple[Floats, float]]:
 
 
 def prox_output(probe: Probe) -> Finding:
-    """Check that prox writes every element of `out`, nothing to x and data, and a point at which h is finite."""
+    """Check that prox writes every element of `out` and nothing to x and data, and that h is finite at its point."""
     problem = probe.problem
     assert problem.prox_kernel is not None
     for x, step in _cases(probe)[:: len(_STEPS)]:

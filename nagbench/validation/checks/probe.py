@@ -95,7 +95,7 @@ class Probe:
 
     @property
     def few(self) -> int:
-        """Return how many rows suffice for a check if f is a mean over many: checks on them are as good, and quick."""
+        """Return how many rows suffice for a check if f is a mean over many: such checks are as good, and quicker."""
         return max(2, min(8, _FEW_NUMBERS // self.problem.dimension))
 
     def few_rows(self, draw: int) -> Ints:

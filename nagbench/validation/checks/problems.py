@@ -58,18 +58,18 @@ def check_problem(problem: Problem, *, seed: int = 0, speed: bool = True) -> lis
 
 @remote_call()
 def make_problem_check(problem: Problem, name: str, seed: int) -> CheckResult:
-    """Run one of the checks of a problem, where its code lives."""
+    """Run one of the checks of a problem, in the process that has its code."""
     return run_check(problem.name, name, {**CHECKS, **NONSMOOTH}[name], Probe(problem, seed))
 
 
 def start(probe: Probe) -> Finding:
-    """Check that the start is finite, and so are value and gradient there."""
+    """Check that the start is finite, and that value and gradient are finite there."""
     point = probe.problem.start
     if point.ndim != 1 or not point.size or not np.isfinite(point).all():
         return failed("the start is not a list of finite numbers")
     values, slopes = probe.evaluate(point)
     if probe.problem.composite and not np.isfinite(probe.problem.value(point)):
-        return failed("h is not finite at the start: a start is feasible", point)
+        return failed("h is not finite at the start; the start must be feasible", point)
     if not np.isfinite(values[0]):
         return failed(f"the value at the start is {values[0]}", point)
     if not np.isfinite(slopes[0]).all():
@@ -149,7 +149,7 @@ def rebuild(probe: Probe) -> Finding:
     """Check that the problem rebuilt from its plain data, as in another process, is the same bit for bit."""
     problem = probe.problem
     if "<" in canonical(problem.spec):
-        return skipped("a function that has no name to import it by")
+        return skipped("the function has no name by which another process could import it")
     spec = problem.spec
     try:
         again = build_problem(spec["family"], spec["parameters"], **problem.given)

@@ -142,7 +142,8 @@ def boundary(points: int = 100, condition: float = 10.0) -> ClaimResult:
     table = pd.DataFrame(rows)
     beyond = int(table["beyond_1_percent"].sum())
     verdict = (
-        f"{beyond} of {int(table['cells'].sum()):,} cells differ from the closed form farther than 1 % from the edge"
+        f"of {int(table['cells'].sum()):,} cells, {beyond} that are farther than 1 % from the edge "
+        "differ from the closed form"
     )
     return ClaimResult(table, verdict)
 
@@ -204,8 +205,8 @@ def rates(conditions: tuple[float, ...] = (10.0, 100.0, 1000.0)) -> ClaimResult:
     largest = float((table["measured"] - table["published"]).abs().max())
     within = table["measured"].between(table["published"] - ROUNDING, table["double_root"] + ROUNDING)
     verdict = (
-        f"{int(within.sum())} of {len(table)} measured rates lie between the published rate and what a double root "
-        f"makes of it; the largest difference is {largest:.1g}"
+        f"{int(within.sum())} of {len(table)} measured rates lie between the published rate and that rate times "
+        f"the factor of a double root; the largest difference is {largest:.1g}"
     )
     return ClaimResult(table, verdict)
 

@@ -103,7 +103,7 @@ def overshoot(points: int = 40, problems: Sequence[str] = PROBLEMS) -> ClaimResu
     less, more = ((table[side] * table["pairs"]).sum() / pairs for side in ("less", "more"))
     verdict = (
         f"of {pairs:,} settings at which both converge, Nesterov's method overshoots less at {less:.1%} "
-        f"and more at {more:.1%}; at the others neither rises, or both by the same"
+        f"and more at {more:.1%}; at the others neither overshoots, or both overshoot by the same amount"
     )
     return ClaimResult(table, verdict)
 

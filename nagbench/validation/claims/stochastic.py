@@ -1,4 +1,4 @@
-"""The claim that Nesterov momentum does not improve the rate with a stochastic gradient, and which acceleration does."""
+"""The claim that Nesterov momentum does not improve the rate with stochastic gradients, and which methods do improve it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _PERIOD = Hyperparameter(default=1000.0, tuning=(10.0, 10_000.0))
 
 @dataclass(frozen=True)
 class Candidate:
-    """A method with what is fixed and what is tuned beside its own hyperparameters.
+    """A method, with the values that are fixed and those that are tuned in addition to its own hyperparameters.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class Candidate:
     fixed : mapping
         Values that are not tuned.
     further : mapping
-        Tuned values that are no hyperparameters of the algorithm, such as the period of a schedule.
+        Tuned values that are not hyperparameters of the algorithm, such as the period of a schedule.
     """
 
     name: str
@@ -97,7 +97,7 @@ class Plan:
         Numbers K of gradients of a mini-batch after which the excess is measured: iterations, except for methods that take
         several gradients in one. Multiples of 100.
     accelerated : tuple of Candidate
-        The methods among which one is looked for that improves on gradient descent.
+        The methods among which the best one is compared with gradient descent.
     """
 
     trials: int = 32
@@ -127,11 +127,11 @@ def stochastic(tasks: Sequence[tuple[str, str]] = TASKS, plan: Plan | None = Non
 
     Notes
     -----
-    All methods get the same number of trials of one Sobol sequence over s·L in [10⁻⁴, 2] and 1 − m in [10⁻³, 1],
-    log-uniform, and their own ranges of what else they have. The best trial on some seeds (by the geometric mean of the
-    excess) is scored on others, with common random numbers. The slope is that of ln(excess) over ln(K) for the three
-    largest K, the exponent of a power of K: a better rate is a steeper slope. Intervals hold 95 % of a paired bootstrap
-    over the scoring seeds; with an exact gradient there is one outcome and no interval.
+    All methods get the same number of trials of one Sobol sequence over s·L in [10⁻⁴, 2] and 1 − m in [10⁻³, 1], log-uniform,
+    and over their own ranges of their other hyperparameters. The best trial on some seeds (by the geometric mean of the excess)
+    is scored on others, with common random numbers. The slope is that of ln(excess) over ln(K) for the three largest K, the
+    exponent of a power of K: a better rate is a steeper slope. Intervals hold 95 % of a paired bootstrap over the scoring
+    seeds; with an exact gradient there is one outcome and no interval.
     """
     plan = plan or Plan()
     table = pd.DataFrame([_compare_methods(make_problem(name), oracle, plan) for name, oracle in tasks])

@@ -1,4 +1,4 @@
-"""The certificate: which implementations coincide, to how many ulps, and from which step they differ."""
+"""The certificate: which implementations coincide, to how many ulps, and from which step on they differ."""
 
 from __future__ import annotations
 

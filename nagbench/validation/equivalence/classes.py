@@ -21,7 +21,7 @@ class EquivalenceClass:
     joints : tuple of str
         A sign between each two neighbors: "=" for the same bits, "≈" for equality up to rounding.
     distance, ulps : float
-        The largest over all pairs.
+        The largest distance over all pairs.
     told_until : int
         The last step at which all pairs can be distinguished from rounding; −1 if there is one implementation only.
     """
@@ -99,7 +99,7 @@ def _make_class(between: Mapping[frozenset[str], Comparison], names: list[str]) 
 
 
 def rifts(trial: Trial, found: Sequence[EquivalenceClass]) -> Iterator[tuple[int, int, list[Pair]]]:
-    """Yield the numbers of each two groups, with the pairs between them that differ."""
+    """Yield the numbers of each pair of groups, with the pairs of implementations between them that differ."""
     home = {name: number for number, equivalent in enumerate(found) for name in equivalent.names}
     for i in range(len(found)):
         for j in range(i + 1, len(found)):

@@ -185,7 +185,7 @@ _ALL = (
     ),
     Group(
         name="nadam",
-        title="NAdam, with momentum_decay 1, the only one that Keras knows",
+        title="NAdam, with momentum_decay 1, the only value that Keras has",
         base={**_ADAM, "momentum_decay": 1.0},
         members=_members("nadam", *_torch("nadam"), "keras/nadam", "optax/nadam"),
         forms=("nadam", "nadam single product", "nadam constant"),
@@ -229,7 +229,7 @@ GROUPS = {group.name: group for group in _ALL}
 
 
 def algorithm_of(optimizer: str) -> str:
-    """Return the algorithm of which a library's optimizer is an implementation, by its name here; other names as they are.
+    """Return nagbench's name of the algorithm that a library's optimizer implements; other names are returned unchanged.
 
     An optimizer with a momentum that may be 0 belongs to the algorithm with momentum.
     """

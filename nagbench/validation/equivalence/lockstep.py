@@ -34,7 +34,7 @@ class Trajectory:
     Attributes
     ----------
     points : ndarray, shape (K + 1, n)
-        The sequence that it calls its parameters, the start first, in the precision of the run (float32 or float64).
+        The sequence that it calls its parameters, beginning with the start, in the precision of the run (float32 or float64).
     queries : ndarray, shape (K + 1, n)
         Where the gradient of each iteration was taken, and where the next one would be.
     gradients : ndarray, shape (K, n)
@@ -118,7 +118,7 @@ class Noise:
         self.shift = np.zeros(like.size)
 
     def move(self, point: Array) -> None:
-        """Add an error to the shift that all later points have."""
+        """Add an error to the shift of all later points."""
         self.shift += self._unit * np.abs(point) * self._random.uniform(-1.0, 1.0, point.size)
 
     def disturb(self, gradient: Array) -> Array:
@@ -176,7 +176,7 @@ def make_runs(
     seeds: Sequence[int],
     precision: str | None,
 ) -> list[Trajectory] | str:
-    """Do what `runs_of` does, where the method's code lives."""
+    """Do what `runs_of` does, in the process that has the method's code."""
     try:
         target, noises = target_of(problem), [None, *(Noise(seed, start, precision) for seed in seeds)]
         # What an optimizer prints of its own is no result.

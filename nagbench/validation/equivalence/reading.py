@@ -97,16 +97,16 @@ class _Trial(_Model):
         if self.scenario not in SCENARIOS:
             raise ValueError(f"no scenario is named {self.scenario!r}")
         if len(set(names)) < len(names):
-            raise ValueError("an implementation is there twice")
+            raise ValueError("an implementation occurs twice")
         given = [frozenset((pair.a, pair.b)) for pair in self.pairs]
         if len(set(given)) < len(given):
-            raise ValueError("a pair is there twice")
+            raise ValueError("a pair occurs twice")
         named = [(pair.a, pair.b) for pair in self.pairs] + [(line.a, line.b) for line in self.picture.lines]
         for a, b in named:
             if a == b or not {a, b} <= set(names):
-                raise ValueError(f"{a!r} and {b!r} are no pair of these implementations")
+                raise ValueError(f"{a!r} and {b!r} are not a pair of these implementations")
         if not {frozenset((line.a, line.b)) for line in self.picture.lines} <= set(given):
-            raise ValueError("a line is drawn of two implementations that are not compared")
+            raise ValueError("a line shows two implementations that are not compared")
         return self
 
     def trial(self) -> Trial:

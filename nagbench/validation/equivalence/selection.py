@@ -1,4 +1,4 @@
-"""Select what to verify: groups by name, implementations by name, or anyone's as package.module:attribute."""
+"""Select what to verify: groups or implementations by name, or a user's as package.module:attribute."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Selection:
     named : frozenset of str
         The implementations that were requested by name.
     missing : mapping of str to str
-        The reason, by implementation, why it is left out.
+        The reason why an implementation is left out, by implementation.
     """
 
     groups: tuple[Selected, ...]

@@ -32,7 +32,7 @@ class Implementation:
     name, library, tested_at : str
         Its name, the library, and the point that it calls its parameters.
     look_ahead : bool
-        Whether it takes its gradient elsewhere.
+        Whether it takes its gradient at another point.
     forms : tuple of str
         The forms of the group that it follows.
     diverged_at : int or None
@@ -111,7 +111,7 @@ class Trial:
     implementations : tuple of Implementation
         The members that ran.
     pairs : tuple of Pair
-        The comparison of each two of them.
+        The comparison of each pair of them.
     refused : mapping of str to str
         The reason, by member, why it did not run.
     forms : tuple of str
@@ -306,7 +306,7 @@ def run_method(
 def divergence(run: Trajectory) -> int | None:
     """Return the first step at which a run has diverged, None if it has not.
 
-    It has where a coordinate or the gradient is not finite, or where the gradient has grown to more than 10¹⁰ times the
+    A run has diverged if a coordinate or the gradient is not finite, or if the gradient has grown to more than 10¹⁰ times the
     larger of 1 and its norm at the start.
     """
     with np.errstate(all="ignore"):
@@ -337,7 +337,7 @@ def compare_runs(a: Run, b: Run, *, look_ahead: bool) -> tuple[Comparison, Compa
     a, b : Run
         The runs.
     look_ahead : bool
-        Whether one of them takes its gradient elsewhere than at its parameters.
+        Whether one of them takes its gradient at a point other than its parameters.
 
     Returns
     -------

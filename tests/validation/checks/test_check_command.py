@@ -158,8 +158,8 @@ def test_filters_choose_by_kind_dimension_condition_source_and_suite():
             ["problems", "--source", "Nestorov", "--format", "json"],
             "fits --source 'Nestorov'; did you mean 'Nesterov'?",
         ),
-        (["problems", "--dimension", "651..700"], "fits --dimension '651..700'; the nearest there is: 650"),
-        (["problems", "--condition", "..0.5"], "the nearest there is: 1"),
+        (["problems", "--dimension", "651..700"], "fits --dimension '651..700'; the nearest: 650"),
+        (["problems", "--condition", "..0.5"], "the nearest: 1"),
         (
             ["problems", "--suite", "core", "--source", "no such text"],
             "--source 'no such text' (0 by itself) and --suite 'core' (6 by",

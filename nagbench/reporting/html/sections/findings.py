@@ -1,4 +1,4 @@
-"""The first section: the question that the project is named for, a line for each problem, and the findings in words."""
+"""The first section: the question for which the project is named, a line for each problem, and the findings in words."""
 
 from __future__ import annotations
 

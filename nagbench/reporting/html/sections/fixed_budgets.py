@@ -22,8 +22,8 @@ from nagbench.reporting.html.series import method_legend, method_series
 # Nobody looks at the figures of more problems.
 _MOST_TASKS = 24
 _CAPTION = (
-    "In brackets: the run had ended before, for one because it met the tolerance, and keeps what it had reached. Bold is the "
-    "least of a row in which all were still running, which is no verdict.",
+    "In brackets: the run had ended before, for example because it met the tolerance, and keeps the value that it had reached. "
+    "The least value of a row is bold if all runs were still going; this is not a verdict.",
     "Medians over starts and seeds of the least f − f* among the recorded iterations up to N.",
 )
 _SEEN = "Where f* is not known (~), the best value seen in any shown run takes its place."
@@ -62,7 +62,7 @@ def _figure(mode: str, rows: pd.DataFrame, context: ReportContext) -> Figure:
         legend=method_legend(rows, context),
         panels=tuple(_panel(name, str(task), of_task, context) for task, of_task in rows.groupby("task", sort=False)),
         lead=f"The best f − f* that each algorithm has reached after N iterations, {mode} hyperparameters.",
-        caption=("Further down is better. A run that has ended keeps what it had reached.", *_CAPTION[1:]),
+        caption=("Lower is better. A run that has ended keeps the value that it had reached.", *_CAPTION[1:]),
     )
 
 

@@ -29,10 +29,10 @@ _HOW_TO_READ = (
     "The line is the largest stable step size in linear theory, which is exact on quadratics and only a guide elsewhere."
 )
 _PARALLEL = (
-    f"In color: the best {BEST} trials, or the best quarter; thick: the selected one; grey: up to {OTHERS} others, evenly by "
-    "rank. A hyperparameter at whose axis the colored lines meet matters; one across whose axis they spread matters less. "
-    "Trials that did not converge end at the top of the last axis. Counts are medians over the starts that a trial ran from: "
-    "trials that were not among the finalists ran from the first alone.",
+    f"In color: the best {BEST} trials, or the best quarter; thick: the selected one; gray: up to {OTHERS} others, evenly "
+    "spaced by rank. If the colored lines meet on the axis of a hyperparameter, it matters; if they spread over the axis, it "
+    "matters less. Trials that did not converge end at the top of the last axis. Counts are medians over the starts from which "
+    "a trial ran: trials that were not finalists ran only from the first start.",
 )
 
 
@@ -42,7 +42,7 @@ def section(context: ReportContext) -> Section | None:
     if not parts and "grid" in set(context.ordered["mode"]):
         parts.append(
             Paragraph(
-                text="No algorithm of the grid has two hyperparameters or more that vary; `nagbench map` draws one."
+                text="No algorithm of the grid has two or more hyperparameters that vary; `nagbench map` draws a map."
             )
         )
     return Section(id="maps", title="Sensitivity", nav="Sensitivity", parts=tuple(parts)) if parts else None
@@ -105,7 +105,7 @@ def _parallel_figures(context: ReportContext) -> Iterator[Figure]:
                 mode=str(mode),
                 panels=panels,
                 css="curves",
-                lead=f"Trials across their hyperparameters, {mode} mode: a line is a trial, an axis a hyperparameter.",
+                lead=f"Trials across their hyperparameters, {mode} mode: each line is a trial, and each axis a hyperparameter.",
                 caption=_PARALLEL,
             )
 

@@ -121,7 +121,7 @@ def _table(importances: pd.DataFrame, settings: pd.DataFrame, context: ReportCon
             "Which hyperparameter matters: the share of the variance of the trials’ ranks that a hyperparameter alone "
             "explains, over up to five bins of its values with equally many trials (the correlation ratio η², corrected for "
             "the number of bins). A share in brackets may be chance: it is at most the 95 % quantile over random shuffles of "
-            "the same trials. Joint effects of several hyperparameters are in none of the shares.",
+            "the same trials. No share includes joint effects of several hyperparameters.",
             *more,
         ),
         data=importances.drop(columns=["variant", "optimizer"]),
@@ -169,10 +169,10 @@ def _figures(best: pd.DataFrame, settings: Mapping[str, pd.DataFrame], context: 
         css="curves",
         legend=legend,
         panels=tuple(found),
-        lead="Trials by their step sizes, whatever their other hyperparameters are.",
+        lead="Trials by their step sizes, regardless of their other hyperparameters.",
         caption=(
             "Trials that did not converge are at the upper edge. An algorithm that is easy to tune has a wide range of good "
-            "step sizes. Medians over starts and seeds. Of an algorithm’s trials that lie on one another, the best is drawn.",
+            "step sizes. Medians over starts and seeds. Where several trials of an algorithm coincide, only the best is drawn.",
         ),
     )
 

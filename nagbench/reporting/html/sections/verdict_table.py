@@ -1,4 +1,4 @@
-"""The table of verdicts: a line for each problem, with how NAG compares, who wins, and what did not converge."""
+"""The table of verdicts: a line for each problem that shows how NAG compares, who wins, and what did not converge."""
 
 from __future__ import annotations
 

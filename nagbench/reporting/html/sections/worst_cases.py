@@ -24,14 +24,14 @@ _COLUMNS = (
 )
 _CAPTION = (
     "The quantity after N iterations. “Certified” is the exact worst case of the algorithm with these hyperparameters over all "
-    "functions of a class that holds the problem, from performance estimation by PEPit, for the constants of the problem and "
-    "the start of the run; “published” is the bound of the literature. Of several runs of a method the one nearest to its "
-    "worst case is shown."
+    "functions of a class that contains the problem, from performance estimation by PEPit, for the constants of the problem "
+    "and the start of the run; “published” is the bound in the literature. If a method has several runs, the one nearest to "
+    "its worst case is shown."
 )
 
 
 def worst_case_parts(context: ReportContext) -> Iterator[Part]:
-    """Yield the table of the runs that stored worst cases concern, and why a file of them cannot be read."""
+    """Yield the table of the runs that stored worst cases concern, and the reason if a file with them cannot be read."""
     for found in context.worst_cases:
         if isinstance(found, str):
             yield Paragraph(text=found, notice=True)
@@ -41,7 +41,7 @@ def worst_case_parts(context: ReportContext) -> Iterator[Part]:
         if cases:
             names = ", ".join(dict.fromkeys(case.optimizer for case in cases))
             yield Paragraph(
-                text=f"Worst cases of {names} are certified, for other hyperparameters or classes than those of the runs here."
+                text=f"Worst cases of {names} are certified, but for hyperparameters or classes other than those of these runs."
             )
         return
     exceeding = int(table["verdict"].str.contains("exceeds").sum())
@@ -51,7 +51,7 @@ def worst_case_parts(context: ReportContext) -> Iterator[Part]:
         label="Measured, certified and published",
         data=table,
         columns=columns,
-        caption=(_CAPTION, f"Rows in which one exceeds another: {exceeding} of {len(table)}."),
+        caption=(_CAPTION, f"Rows in which one value exceeds another: {exceeding} of {len(table)}."),
         rows=tuple(_row(row, context, len(columns)) for row in table.to_dict("records")),
     )
 
