@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,9 +103,10 @@ def _matching_rows(store: Store, key: str, folder: Path | None, warn: Warn) -> l
 
 
 def _plan_rows(store: Store, key: str) -> Iterator[Mapping[str, Any]]:
-    """Yield one row of the plan for each cell whose key begins like this."""
+    """Yield one row of the plan, or of the plan of scores, for each cell whose key begins like this."""
     seen: set[str] = set()
-    for block in store.blocks("plan", store.manifest["plan"]):
+    parts = [part for part in (store.manifest["plan"], store.manifest.get("scoring")) if part]
+    for block in itertools.chain.from_iterable(store.blocks("plan", part) for part in parts):
         for row in block.filter(pc.starts_with(block["cell"], key)).to_pylist():
             if row["cell"] not in seen:
                 seen.add(row["cell"])

@@ -23,6 +23,7 @@ from benchmarks.hostile import SPEC, table_hash
 from nagbench.core.keys import keys_to_ints
 from nagbench.engine.loaded_batch import load_batch
 from nagbench.experiments.plan_table import cell_of_row
+from nagbench.experiments.replay import compare_outcomes, count_again, find_stored_cell, recorded_outcome
 from nagbench.experiments.selection import select_best_trials
 from nagbench.experiments.storage.store import Store
 
@@ -348,3 +349,16 @@ def test_a_cell_of_somebodys_that_no_compiled_code_could_count_is_refused(undist
     row = undisturbed.plan.iloc[0].to_dict()
     with pytest.raises(nagbench.UsageError):
         load_batch([dataclasses.replace(cell_of_row(row), **{name: value})])
+
+
+def test_a_cell_that_scores_a_setting_can_be_counted_again(tmp_path):
+    """A run from a held-out start is in the table of scores, and its key finds it as that of any cell does."""
+    sweep = nagbench.sweep(
+        problems=["bowl"], optimizers=["nesterov"], modes=["tuned"], trials=4, replicates=1, held_out=2, moved=0, starts=1,
+        budget=200, timing=False, curves=False, out=tmp_path / "run",
+    )  # fmt: skip
+    key = sweep.scores["cell"].iloc[0]
+    assert key not in set(sweep.runs["cell"])
+    stored = find_stored_cell(key, tmp_path / "run", lambda line: None)
+    again = compare_outcomes(recorded_outcome(stored), count_again(stored.cell))
+    assert again["same"].all()
