@@ -148,7 +148,8 @@ class ReportContext:
     def _optimizer_of(self) -> dict[str, str]:
         """The optimizer of each variant."""
         name = "variant" if "variant" in self.runs else "optimizer"
-        return dict(zip(self.runs[name], self.runs["optimizer"], strict=True))
+        names = self.runs[[name, "optimizer"]].drop_duplicates()
+        return dict(zip(names[name], names["optimizer"], strict=True))
 
     @functools.cached_property
     def typical(self) -> pd.DataFrame:

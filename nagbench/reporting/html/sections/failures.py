@@ -79,8 +79,9 @@ def _all_trials(context: ReportContext) -> Table:
     trials = trials.assign(ending=endings(trials))
     statuses = [status for status in STATUSES if status in set(trials["ending"])]
     rows = []
-    for optimizer, ended in trials.groupby("optimizer", sort=False):
-        counts = [int((ended["ending"] == status).sum()) for status in statuses]
+    ended = trials.groupby(["optimizer", "ending"], sort=False).size()
+    for optimizer in trials["optimizer"].unique():
+        counts = [int(ended.get((optimizer, status), 0)) for status in statuses]
         entries = (TableCell(text=str(optimizer)), *(TableCell(text=whole(count), value=count) for count in counts))
         rows.append(TableRow(entries=entries, method=context.methods.get(str(optimizer))))
     return Table(
