@@ -85,8 +85,10 @@ def _kind_of_reason(reason: str) -> str:
     """Return a reason without names and numbers."""
     if reason.startswith("doubling the trials moves"):
         return "more trials would still change the counts"
+    if reason.startswith("from some starts only"):
+        return "from some starts only the other converges"
     return reason.partition(";")[0].replace(
-        "the interval, adjusted for the number of pairs, contains 1", "the interval contains 1"
+        "the interval, adjusted for the number of pairs, contains 1", "the interval includes equality"
     )
 
 
@@ -171,7 +173,7 @@ def _headline(question: Question) -> str:
     if question.over_all is None:
         return asked
     counts = ", ".join(f"{name} {count}" for name, count in question.tally.items())
-    reasons = "; ".join(f"{reason}: {count}" for reason, count in question.reasons.items())
+    reasons = "; ".join(f"{reason} on {count}" for reason, count in question.reasons.items())
     return f"{asked}; problem by problem {counts}" + (f" ({reasons})" if reasons else "")
 
 

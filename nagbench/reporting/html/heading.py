@@ -38,7 +38,7 @@ def settings_of(context: ReportContext) -> list[str]:
     phrases += list(_tuning(spec, [mode for mode in modes if mode in REPLICATED]))
     phrases += [counted(int(context.rows["start"].nunique()), "start")]
     if spec.get("held_out") and {*REPLICATED} & {*modes} and context.scores is not None and len(context.scores):
-        phrases[-1] += f", judged from {spec['held_out']} others"
+        phrases[-1] += f", and {spec['held_out']} others for the verdicts"
     seeds = int(context.rows["seed"].nunique())
     phrases += [counted(seeds, "seed")] if seeds > 1 else []
     budget = spec.get("budget") or int(context.rows["budget"].max())

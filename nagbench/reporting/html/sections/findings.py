@@ -66,8 +66,9 @@ def _reasons(question: Question) -> str:
         return str(question.row["reason"])
     # After the tally comes what holds for all problems together.
     together = str(question.row["reason"]).partition("; ")[2]
-    each = [f"{reason}: {count}" for reason, count in question.reasons.items()]
-    return "; ".join(filter(None, [together, *each]))
+    each = [f"{reason} on {count}" for reason, count in question.reasons.items()]
+    problems = f"problem by problem: {', '.join(each)}" if each else ""
+    return "; ".join(filter(None, [f"over all problems: {together}" if together else "", problems]))
 
 
 def _by_mode(context: ReportContext) -> list[Findings]:

@@ -25,7 +25,9 @@ _MOST_OPEN = 2
 _CAPTION = (
     "A dot is the ratio of iterations in the head of its column, for example of momentum ÷ NAG (the geometric mean over "
     "tunings and starts), with its 95 % interval: on the right, the optimizer after the ÷ needs fewer. A filled dot is a "
-    "decided verdict, in the color of the winner; a hollow dot is undecided.",
+    "decided verdict, in the color of the winner; a hollow dot is undecided; a diamond is the value over all problems; a "
+    "triangle is a ratio beyond the end of the axis, which is logarithmic. ∞ means that some runs of the other optimizer did "
+    "not converge.",
     "An optimizer wins a problem if it is decided to need fewer iterations than every other; otherwise the optimizers that no "
     "other beats are named.",
 )
