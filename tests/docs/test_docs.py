@@ -20,6 +20,5 @@ def test_the_problems_page_is_what_the_registry_says():
     assert (DOCS / "reference" / "problems.md").read_text(encoding="utf-8") == program("make").page()
 
 
-@pytest.mark.slow
 def test_the_gallery_is_what_the_stored_results_say():
     assert (DOCS / "gallery.md").read_text(encoding="utf-8") == program("gallery").page()
