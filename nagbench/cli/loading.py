@@ -28,6 +28,8 @@ def load_finished(folder: Path) -> Sweep:
     sweep = load(folder, warn=print_message)
     if sweep.runs.empty:
         raise UsageError(f"{folder} contains no finished cell yet")
+    if sweep.missing:
+        print_message(f"{sweep.missing:,} of {sweep.manifest['cells']:,} cells in {folder} have no result yet")
     return sweep
 
 

@@ -20,7 +20,8 @@ def command(folders: tuple[Path, ...], out: Path) -> None:
 
     merged = merge(folders, out, warn=print_message)
     echo(out)
-    missing = f", {counted(merged.missing, 'cell')} missing" if merged.missing else ""
-    print_note(f"{counted(merged.manifest['cells'], 'cell')} from {counted(len(folders), 'run')}{missing}")
+    print_note(f"{counted(merged.manifest['cells'], 'cell')} from {counted(len(folders), 'run')}")
+    if merged.missing:
+        print_message(f"{counted(merged.missing, 'cell')} missing: a shard was not given, or not finished")
     rest = "what needs all shards (later trials of a tuning, curves, times), and to print the table"
     print_note(f"to count {rest}: {merged.manifest['command']}")
