@@ -70,7 +70,9 @@ class OutputOptions(NamedTuple):
     "outputs",
     OutputOptions,
     click.option("--pairs", is_flag=True, help="Also print every pair."),
-    click.option("--equal", is_flag=True, help="Exit with code 1 if two implementations differ by more than rounding."),
+    click.option("--equal", is_flag=True,
+                 help="Exit with code 1 if the points that two implementations return differ by more than rounding, or if a "
+                      "named implementation is left out."),
     click.option("--plot", type=PATH, help="Draw the distances against the iterations in this file."),
     click.option("--out", type=PATH,
                  help="Write the certificate as JSON to this file; RESULTS/certificate.json becomes a section of that report."),
@@ -136,8 +138,13 @@ def _report_differences(certificate: Certificate) -> int:
     """Name the pairs that differ by more than rounding, and return the exit code."""
     different = certificate.pairs[certificate.pairs["verdict"] == "different"]
     for row in different.to_dict("records"):
-        print_message(f"{row['a']} and {row['b']} differ in scenario {row['scenario']} from step {row['parts_at']} on")
-    return int(len(different) > 0)
+        known = f": {row['explanation']}" if row["explanation"] else ""
+        print_message(
+            f"{row['a']} and {row['b']} differ in {row['group']}, scenario {row['scenario']}, from step "
+            f"{int(row['parts_at'])} on{known}"
+        )
+    left_out = [name for name in certificate.missing if name in certificate.named]
+    return int(len(different) > 0 or len(left_out) > 0)
 
 
 def _print(certificate: Certificate, outputs: OutputOptions) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import functools
 import importlib.metadata
 import json
@@ -89,7 +90,8 @@ def released_between(package: str, good: Version, bad: Version) -> list[Version]
     known = sorted(_known_versions(_pip("index", "versions", package, *pre)))
     for version in (good, bad):
         if version not in known:
-            near = ", ".join(str(one) for one in sorted(known, key=lambda one: _apart(one, version))[:3])
+            place = bisect.bisect(known, version)
+            near = ", ".join(map(str, known[max(0, min(place - 2, len(known) - 3)) :][:3]))
             raise UsageError(f"{package} has no version {version} for this Python; the nearest are {near}")
     low, high = min(good, bad), max(good, bad)
     between = [version for version in known if low <= version <= high]
@@ -100,13 +102,6 @@ def _known_versions(text: str) -> list[Version]:
     """Return the versions that ``pip index versions`` lists."""
     line = next((line for line in text.splitlines() if line.startswith("Available versions:")), "")
     return [parse_version(word.strip()) for word in line.partition(":")[2].split(",") if word.strip()]
-
-
-def _apart(a: Version, b: Version) -> tuple[int, ...]:
-    """Return how far two versions are apart, number by number."""
-    longest = max(len(a.release), len(b.release))
-    one, other = (version.release + (0,) * (longest - len(version.release)) for version in (a, b))
-    return tuple(abs(x - y) for x, y in zip(one, other, strict=True))
 
 
 @functools.cache
