@@ -24,7 +24,7 @@ from nagbench.engine.tiling import in_tiles
 from nagbench.engine.workspace import make_workspace
 from nagbench.optimizers import schedules
 from nagbench.optimizers.algorithm import Driver, Method, Update, make_update, shapes_of_blocks
-from nagbench.problems.evaluation import problem_data
+from nagbench.problems.evaluation import ProblemData, problem_data
 from nagbench.problems.problem import Floats, Problem
 
 
@@ -38,6 +38,10 @@ def _drawn(problem: Problem, spec: str, oracle: str, start: int, seed: int, chun
 _KEPT_NUMBERS = 2**17
 _kept_draws = functools.lru_cache(maxsize=64)(_drawn)
 _own_draws = functools.lru_cache(maxsize=1)(_drawn)
+
+
+# Iterations that are made both in tiles and on whole vectors, before a batch uses tiles.
+_COMPARED = 5
 
 
 def _measure_of(cell: Cell, problem: Problem) -> int:
@@ -106,14 +110,32 @@ class BatchRun:
             self.hypers = np.hstack([self.hypers, following])
         if shapes := shapes_of_blocks(method, problem.blocks):
             self.hypers = np.hstack([self.hypers, np.tile(shapes, (len(self.hypers), 1))])
-        if self.engine is NUMBA and self.oracle.exact:
-            self.problem_data = in_tiles(problem, method, self.hypers.shape[1], self.problem_data)
         self.schedule = schedules.make_schedule_row(
             all_cells.names, all_cells.schedule, next_momentum=method.next_momentum
         )
         starts, which = np.unique(all_cells.starts, return_inverse=True)
         self.starts = np.array([start_of(problem, int(start)) for start in starts])[which]
         self.move()
+        if self.engine is NUMBA and self.oracle.exact:
+            self.problem_data = self._data_in_tiles()
+
+    def _data_in_tiles(self) -> ProblemData:
+        """Return the data in tiles if the kernels allow it (see `in_tiles`) and tiles end on the bits of whole vectors.
+
+        The first iterations from a random point are made in both ways. They show what depends on the place of a coordinate in a
+        long vector, which a recording of a short one does not.
+        """
+        whole = self.problem_data
+        tiled = in_tiles(self.batch.problem, self.batch.method, self.hypers.shape[1], whole)
+        if tiled.tile == 0:
+            return whole
+        start = self.starts[0] + np.random.default_rng(0).standard_normal(self.starts.shape[1])
+        draw, _ = self.draws(self.batch.cells[0], 0)
+        ends = []
+        for self.problem_data in (whole, tiled):
+            self._replay_vectors(start, self.hypers[0], draw, 0, _COMPARED, 1)
+            ends.append(np.concatenate([self.work.iterate, self.work.y]).view(np.int64))
+        return tiled if np.array_equal(ends[0], ends[1]) else whole
 
     def move(self) -> None:
         """Work in other memory from now on. It is written to here, so that the next replay does not wait for its pages."""
@@ -280,10 +302,15 @@ class BatchRun:
         if (run := self._fused(index)) is not None:
             run.replay(self.starts[index], first, last, repeats)
         else:
-            self.engine.replay(
-                self.value, self.gradient, self.observe, self.update, self.problem_data, self.all_rows, draw,
-                self.rule.observing, self.hypers[index], self.schedule, self.starts[index], self.work, first, last, repeats,
-            )  # fmt: skip
+            self._replay_vectors(self.starts[index], self.hypers[index], draw, first, last, repeats)
+
+    def _replay_vectors(
+        self, start: Floats, hyper: Floats, draw: loop.Draws, first: int, last: int, repeats: int
+    ) -> None:
+        self.engine.replay(
+            self.value, self.gradient, self.observe, self.update, self.problem_data, self.all_rows, draw,
+            self.rule.observing, hyper, self.schedule, start, self.work, first, last, repeats,
+        )  # fmt: skip
 
     @property
     def counts_fused(self) -> bool:

@@ -4,8 +4,9 @@ An iteration on long vectors takes as long as its traffic with memory. Vector by
 read again, and so is the point where it is taken. Tile by tile, both stay in the first level of cache. This is possible where
 every component of the gradient depends on its own coordinate and its own column of the data alone, and the update treats every
 coordinate alone and alike. Nobody has to declare that: the kernels are recorded with symbols in place of numbers, as for
-lanes, for two lengths of the vectors, and the expressions of all coordinates are compared. Operations and their order are the
-same in both ways, and so are the bits.
+lanes, for two lengths of the vectors, and the expressions of all coordinates are compared. What depends on a place far inside a
+long vector does not show there, so a batch also makes its first iterations in both ways (`BatchRun`). Operations and their
+order are the same in both, and so are the bits.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 4096
 # The number of settings with which a library is asked whether it takes any.
-_TRIED_FIRST = 4
+_TRIED_FIRST = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -258,15 +258,18 @@ def refusals(method: Method, rows: Iterable[Mapping[str, Any]]) -> list[str | No
     return refusals_of(method, full)
 
 
-def always_refused(spec: Spec, variant: Variant) -> str | None:
-    """Return why a library refuses every setting of some that tuning would try; None if it takes one."""
-    method = variant.method
-    if method.refuses is None:
-        return None
-    sequence = sobol_points(len(variant.free), sequence=spec.sequence)
-    numbers, values = next(sobol_trials(method, variant.free, _TRIED_FIRST, 1.0, sequence))
-    reasons = refusals(method, iterate_settings(split_settings(method, "tuned", numbers, {**values, **variant.pinned})))
-    return reasons[0] if None not in reasons else None
+def always_refused(spec: Spec, variant: Variant, units: Iterable[float]) -> str | None:
+    """Return why a library refuses every setting of many that tuning may try in these units; None if it takes one."""
+    method, reason = variant.method, None
+    for unit in set(units) if method.refuses is not None else ():
+        sequence = sobol_points(len(variant.free), sequence=spec.sequence)
+        numbers, values = next(sobol_trials(method, variant.free, _TRIED_FIRST, unit, sequence))
+        settings = split_settings(method, "tuned", numbers, {**values, **variant.pinned})
+        reasons = refusals(method, iterate_settings(settings))
+        if None in reasons:
+            return None
+        reason = reasons[0]
+    return reason
 
 
 def needs_unit(spec: Spec, variants: Sequence[Variant]) -> bool:

@@ -139,6 +139,8 @@ def resolve_variants(texts: Iterable[str]) -> list[Variant]:
 
 def _check_complete(variant: Variant) -> None:
     """Raise UsageError if a hyperparameter has no value, and no mode chooses one."""
+    if variant.method.theory is not None:
+        return
     for name, known in variant.method.hyperparameters.items():
         chosen = known.optional or known.tuning or name in variant.pinned or name in variant.lists
         if known.default != known.default and not chosen:

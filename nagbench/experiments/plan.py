@@ -135,9 +135,6 @@ def make_plan(spec: Spec) -> Plan:
     problems, variants = resolve_problems(spec), resolve_variants(spec.optimizers)
     for problem, oracle in itertools.product(problems.values(), spec.oracles):
         check_cell(_template(spec, problem, oracle), problem)
-    for variant in variants:
-        if tunes(spec, variant) and (why := always_refused(spec, variant)) is not None:
-            raise UsageError(f"{variant.label}: {why}")
     if "common" in (spec.modes or ()) and len({canonical(problem.spec) for problem in problems.values()}) < 2:
         raise UsageError(
             f"mode common needs at least two problems, because settings are chosen on the others; given: {', '.join(problems)}"
@@ -146,6 +143,9 @@ def make_plan(spec: Spec) -> Plan:
     plan = Plan(
         spec, problems, variants, {name: step_size_unit(found) if needed else 1.0 for name, found in problems.items()}
     )
+    for variant in variants:
+        if tunes(spec, variant) and (why := always_refused(spec, variant, plan.units.values())) is not None:
+            raise UsageError(f"{variant.label}: {why}")
     if next(iter(plan), None) is None and not any(tunes(spec, variant) for variant in variants):
         given_up = [f"{variant.label}: {why}" for variant in variants if (why := abandoned_reason(variant.method.name))]
         raise UsageError(

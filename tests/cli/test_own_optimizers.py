@@ -1,5 +1,6 @@
 """Optimizers of users on the command line: maps of them, what they need, and sweeps whose code changes under way."""
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
@@ -32,6 +33,15 @@ class Plain(torch.optim.Optimizer):
 
 class Strong(Plain):
     def __init__(self, params, lr, strength):
+        super().__init__(params, lr)
+
+
+class Choosy(Plain):
+    tuning = {"step_size": (1e-3, 1.0)}
+
+    def __init__(self, params, lr=0.5):
+        if lr < 0.5:
+            raise ValueError("lr is small")
         super().__init__(params, lr)
 
 
@@ -82,16 +92,62 @@ def test_what_nobody_gave_is_named_before_anything_runs(own, name, said, folder)
     assert not (folder / "r").exists()
 
 
+def test_values_that_theory_gives_need_no_default(folder):
+    (folder / "own_in_theory.py").write_text(
+        """
+from nagbench import Hyperparameter, method
+
+
+@method(
+    "own-descent",
+    hyperparameters={
+        "step_size": Hyperparameter(default=float("nan"), open_below=True),
+        "share": Hyperparameter(default=1.0, tuning=(0.5, 1.0)),
+    },
+    theory=lambda L, mu: {"step_size": 2.0 / (L + mu), "share": 1.0},
+    source="own",
+)
+def descent(k, gradient, iterate, y, state, hyper):
+    for i in range(iterate.size):
+        iterate[i] -= hyper[0] * hyper[1] * gradient[i]
+""",
+        encoding="utf-8",
+    )
+    words = [
+        "sweep",
+        "-p",
+        "diag-k100",
+        "-o",
+        "own_in_theory:descent",
+        "--mode",
+        "theory",
+        "--no-timing",
+        "--no-report",
+    ]
+    done = nag(*words, "--out", "r")
+    assert (done.returncode, done.stderr.count("default")) == (0, 0), done.stderr
+
+
+def test_a_library_that_takes_a_part_of_the_range_is_tuned(own, folder):
+    """It refuses nine settings of ten, as libraries refuse some."""
+    pytest.importorskip("torch")
+    done = nag("sweep", "-p", "bowl", "-o", f"{own}:Choosy", "--trials", "64", "--replicates", "1", "--held-out", "0",
+               "--moved", "0", "--budget", "20", "--no-timing", "--no-report", "--out", "r")  # fmt: skip
+    assert "refuses" not in done.stderr.splitlines()[0]
+    assert (folder / "r" / "runs").exists()
+
+
 @pytest.mark.parametrize("left", [0, 1])
 def test_cells_without_a_result_are_an_error_at_the_end(folder, monkeypatch, left):
     words = ["sweep", "-p", "bowl", "-o", "nesterov", "--mode", "default", "--no-timing", "--no-report", "--out", "r"]
     words += ["-o", "momentum"]
     assert CliRunner().invoke(cli, words).exit_code == 0
     parts = sorted((folder / "r" / "runs").iterdir())
-    table = pq.read_table(parts[0])
+    table = pa.concat_tables([pq.read_table(part) for part in parts])
     for part in parts:
         part.unlink()
-    Store(folder / "r").append("runs", table.slice(0, left * table.num_rows // 2))
+    kept = sorted(set(table["cell"].to_pylist()))[:left]
+    Store(folder / "r").append("runs", table.filter(pa.array([cell in kept for cell in table["cell"].to_pylist()])))
     monkeypatch.setattr(sweep_verb, "_run", lambda *given: nagbench.load("r"))
     done = CliRunner().invoke(cli, words)
     assert done.exit_code == 1

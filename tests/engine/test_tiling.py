@@ -1,5 +1,7 @@
 """Iterations tile by tile: the bits of whole vectors, and only where kernels treat every coordinate alone and alike."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -201,3 +203,29 @@ def test_gradients_are_told_apart():
     for gradient, rows in ((coupled, 1), (transposed, 2)):
         assert not is_separable(gradient, rows, ()), gradient
     assert not is_separable(nagbench.problem("rosenbrock").gradient_kernel, 0, ())
+
+
+def lagging_gradient(x, data, shape, rows, out):
+    """Couples coordinates that are eight places apart: too far for a recording of five coordinates."""
+    for i in range(x.size):
+        out[i] = x[i]
+    for i in range(x.size - 8):
+        difference = x[i + 8] - x[i]
+        out[i] -= difference
+        out[i + 8] += difference
+
+
+def placed_gradient(x, data, shape, rows, out):
+    """Depends on the place of a coordinate in long vectors alone."""
+    for i in range(x.size):
+        out[i] = x[i] * (100.0 if i < x.size // 10 else 1.0)
+
+
+@pytest.mark.parametrize("gradient", [lagging_gradient, placed_gradient])
+def test_what_shows_in_long_vectors_alone_is_noticed_before_tiles_are_used(gradient, monkeypatch):
+    assert is_separable(gradient, 0, ())
+    monkeypatch.setattr(tiling, "FEWEST", 1)
+    monkeypatch.setattr(tiling, "TILE", 64)
+    problem = replace(shifted(N), gradient_kernel=gradient, data=np.zeros(0), minimizers=np.zeros((1, N)))
+    assert job_of(problem, "nesterov:step_size=0.005").problem_data.tile == 0
+    assert job_of(shifted(N), "nesterov:step_size=0.005").problem_data.tile == 64
