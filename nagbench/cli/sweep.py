@@ -305,8 +305,8 @@ def _print_missing(sweep: Sweep) -> bool:
     """Say that cells of a sweep that has ended have no result, and return whether there are any."""
     if sweep.missing:
         print_message(
-            f"error: {sweep.missing:,} of {sweep.manifest['cells']:,} cells have no result: source code that decides them "
-            "changed while the sweep ran; the same command counts them"
+            f"error: {sweep.missing:,} of {sweep.manifest['cells']:,} cells have no result; probably the source code that "
+            "decides them changed while the sweep ran. The same command counts them"
         )
     return sweep.missing > 0
 
