@@ -11,9 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import carray, types
+from llvmlite import ir
+from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, overload, register_jitable
+from numba.extending import intrinsic, lower_builtin, overload, register_jitable, type_callable
+from numba.np.arrayobj import populate_array
 
 
 def jitable(function: Callable[..., Any]) -> Any:
@@ -84,23 +86,22 @@ def lanes() -> Any:
     return [0.0] * LANES
 
 
-@intrinsic
-def _on_stack(_context: Any) -> Any:
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return cgutils.alloca_once(builder, context.get_value_type(types.float64), size=LANES)
-
-    return types.CPointer(types.float64)(), generate
+@type_callable(lanes)
+def _lanes_type(_context: Any) -> Any:
+    return lambda: types.Array(types.float64, 1, "C")
 
 
-@overload(lanes, inline="always")
-def _lanes_compiled() -> Any:
-    def zeros() -> Any:
-        memory = carray(_on_stack(), (LANES,))
-        for j in range(LANES):
-            memory[j] = 0.0
-        return memory
-
-    return zeros
+@lower_builtin(lanes)
+def _lanes_compiled(context: Any, builder: Any, signature: Any, _arguments: Any) -> Any:
+    # Not an overload: code that counts no references may not return an array from a function.
+    kind = ir.ArrayType(ir.DoubleType(), LANES)
+    memory = cgutils.alloca_once(builder, kind)
+    builder.store(ir.Constant(kind, None), memory)
+    array = context.make_array(signature.return_type)(context, builder)
+    size = context.get_constant(types.intp, 8)
+    first = builder.bitcast(memory, ir.DoubleType().as_pointer())
+    populate_array(array, first, [context.get_constant(types.intp, LANES)], [size], size, meminfo=None)
+    return array._getvalue()
 
 
 @jitable

@@ -372,4 +372,4 @@ def compiled_count() -> Function:
         int64, types.FunctionType(SIGNATURES["gradient"]), PROBLEM_DATA, ints, rule, matrix, matrix,
         SIZES_TYPE, LANES_TYPE, work, typeof(np.zeros((1, 1), HIT)), float64[:, :, ::1], int64,
     )  # fmt: skip
-    return compile_cached(count_lanes, signature, source_hash(count_lanes, modules=(schedules.__name__,)))
+    return compile_cached(count_lanes, signature, source_hash(count_lanes, modules=(schedules.__name__,)), _nrt=False)
