@@ -13,7 +13,8 @@ from nagbench.core.canonical import canonical
 from nagbench.engine import runner
 from nagbench.engine.batch_run import BatchRun
 from nagbench.engine.batches import Batch
-from nagbench.engine.lanes import powers, run, vector_code
+from nagbench.engine.lanes import powers, run, symbols, vector_code
+from nagbench.engine.lanes.recording import Iteration
 from nagbench.engine.lanes.state import largest_measure, largest_square
 from nagbench.engine.loaded_batch import LoadedBatch
 from nagbench.engine.loop import BUDGET, CONVERGED, DIVERGED, STALLED
@@ -254,3 +255,29 @@ def test_a_batch_of_a_sweep_goes_through_lanes_and_gives_the_same_table(tmp_path
     monkeypatch.setattr(runner, "lanes_agree", lambda *_: False)
     apart = nagbench.sweep(**given_sweep, out=tmp_path / "alone").runs
     assert together.equals(apart)
+
+
+_EXPRESSIONS = {
+    "x*x": lambda x, y: x * x,
+    "100*x*x": lambda x, y: 100.0 * x * x,
+    "x*x + y": lambda x, y: x * x + y,
+    "y + 3*x*x": lambda x, y: y + 3.0 * x * x,
+    "x*y": lambda x, y: x * y,
+    "-3*x*x": lambda x, y: -3.0 * x * x,
+    "x*x*y": lambda x, y: x * x * y,
+    "x + y": lambda x, y: x + y,
+    "x*x - y": lambda x, y: x * x - y,
+}
+
+
+@pytest.mark.parametrize("text", _EXPRESSIONS)
+def test_a_zero_is_left_out_of_a_sum_only_where_it_changes_no_bit(text: str) -> None:
+    recording = symbols.Recording(100)
+    x, y = (recording.leaf("row", i) for i in range(2))
+    result = _EXPRESSIONS[text](x, y)
+    iteration = Iteration(tuple(recording.nodes), result.index, result.index, (), False)
+    numbers = [0.0, -0.0, 5e-324, -5e-324, 1.0, -1.0, 1e200, -1e200, np.inf, -np.inf, np.nan]
+    with np.errstate(all="ignore"):
+        pairs = [_EXPRESSIONS[text](np.float64(a), np.float64(b)) for a in numbers for b in numbers]
+    same = all(np.signbit(0.0 + z) == np.signbit(z) for z in pairs if z == z)
+    assert iteration.is_never_negative_zero(result.index) == (same and text != "x*x - y")

@@ -26,12 +26,20 @@ from nagbench.engine.lanes.state import (
 from nagbench.engine.lanes.vector_code import HISTORY, TRACKED
 from nagbench.engine.loop.counting import record_met, status_of
 from nagbench.engine.loop.memory import view_problem
-from nagbench.engine.loop.recording import begin_run, finish_run, record_measure, record_sample, residual_of
+from nagbench.engine.loop.recording import (
+    begin_run,
+    finish_run,
+    make_room,
+    record_measure,
+    record_sample,
+    residual_of,
+)
 from nagbench.engine.loop.records import (
     CONVERGED,
     GRADIENT,
     HIT,
     RUNNING,
+    SAMPLES,
     Kernels,
     StoppingRule,
     Workspace,
@@ -44,13 +52,28 @@ _PREVIOUS, _LEAST, _RISE, _RISES, _THRESHOLD, _CEILING, _ACTIVE, _FIRST, _VALUE,
 
 
 @jitable
-def _drain(lanes: Any, lane: int, last: int, row: int, sizes: Any) -> None:
-    """Record the samples of a run from its measures before iteration ``last``, which stands in this row."""
-    now = lanes.progress[lane]
-    samples = lanes.samples[lane]
+def _drain(lanes: Any, lane: int, last: int, row: int) -> None:
+    """Record the samples of a run from its measures before iteration ``last``, which stands in this row.
+
+    Squared measures are recorded as they are: `_take_roots` takes the roots of those that are left at the end.
+    """
+    now, samples = lanes.progress[lane], lanes.samples[lane]
     while now["sample_at"] < last:
-        measure = lanes.measures[row - (last - now["sample_at"]), lane]
-        record_sample(samples, now, 1, math.sqrt(measure) if sizes.squared == 1 else measure)
+        make_room(samples, now)
+        at, stride = now["sampled"], now["stride"]
+        first = row - (last - now["sample_at"])
+        count = min(SAMPLES - at, (last - 1 - now["sample_at"]) // stride + 1)
+        for i in range(count):
+            samples[at + i] = lanes.measures[first + i * stride, lane]
+        now["sampled"] = at + count
+        now["sample_at"] += count * stride
+
+
+@jitable
+def _take_roots(samples: Any, now: Any) -> None:
+    """Replace the squares that the rate is taken from by their roots."""
+    for i in range(now["sampled"] // 2, now["sampled"]):
+        samples[i] = math.sqrt(samples[i])
 
 
 @jitable
@@ -137,7 +160,7 @@ def _settle(
     f, measure = block[first + _VALUE, lane], lanes.measures[row, lane]
     if sizes.squared == 1:
         measure = math.sqrt(measure)
-    _drain(lanes, lane, k, row, sizes)
+    _drain(lanes, lane, k, row)
     # Each iteration since the last one that was looked at has moved the state on by one from the saved one.
     now["lag"] += max(0, k - now["k"] - 1)
     now["k"] = k
@@ -149,7 +172,7 @@ def _settle(
     view = _view(lanes, lane, work)
     record_measure(now, f, measure)
     if k == now["sample_at"]:
-        record_sample(view.samples, now, 1, measure)
+        record_sample(view.samples, now, 1, lanes.measures[row, lane])
     residual = residual_of(now, rule.relative)
     power = now["power"]
     status = status_of(now, residual, rule.autonomous == 1, rule, view)
@@ -161,6 +184,8 @@ def _settle(
         if status == CONVERGED:
             status = record_met(hits, points, now, gradient_norm, residual, view, rule)
         if status != RUNNING:
+            if sizes.squared == 1:
+                _take_roots(view.samples, now)
             finish_run(hits, points, status, now, gradient_norm, residual, view, rule)
             ended: int = status
             return ended
@@ -226,7 +251,7 @@ def _rewind(lanes: Any, sizes: Any) -> None:
     row, first = lanes.clock[0], sizes.moving + sizes.hypers
     for lane in range(lanes.until.size):
         if lanes.progress[lane]["cell"] >= 0:
-            _drain(lanes, lane, int(lanes.block[first + _FIRST, lane]) + row, row, sizes)
+            _drain(lanes, lane, int(lanes.block[first + _FIRST, lane]) + row, row)
             lanes.until[lane] -= row
         lanes.block[first + _FIRST, lane] += row
     lanes.clock[0] = 0

@@ -68,6 +68,30 @@ class Iteration:
     moved: tuple[int, ...]
     squared: bool
 
+    def is_zero(self, index: int) -> bool:
+        """Tell whether a node is the constant 0.0, with which sums begin."""
+        node = self.nodes[index]
+        return node.name == "constant" and node.kind == "f" and node.arguments == ((0.0).hex(),)
+
+    def is_never_negative_zero(self, index: int) -> bool:
+        """Tell whether a node is known never to be −0.0: then it is the same number, bit for bit, after 0.0 is added."""
+        node = self.nodes[index]
+        terms = node.arguments if node.name == "fadd" else (index,)
+        return any(self._is_square(term) for term in terms)
+
+    def _is_square(self, index: int) -> bool:
+        """Tell whether a node is a·a, or c·a·a with a positive constant c."""
+        node = self.nodes[index]
+        if node.name != "fmul":
+            return False
+        a, b = node.arguments
+        factors = self.nodes[a].arguments if self.nodes[a].name == "fmul" else ()
+        return a == b or (len(factors) == 2 and b == factors[1] and self._is_positive(factors[0]))
+
+    def _is_positive(self, index: int) -> bool:
+        node = self.nodes[index]
+        return node.name == "constant" and node.kind == "f" and float.fromhex(node.arguments[0]) > 0.0
+
 
 def record_iteration(kernels: Kernels, data: Any, shape: Any, minimum: float, minimizers: Any) -> Iteration:
     """Record one iteration.

@@ -203,7 +203,9 @@ class _Writer:
         b.position_at_end(update)
         self._track(f)
         for row, index in enumerate(self._iteration.moved):
-            self._save(self._row(row), self._get(index))
+            node = self._iteration.nodes[index]
+            if (node.name, node.arguments) != ("row", (row,)):
+                self._save(self._row(row), self._get(index))
         for row, number in sums:
             self._save(self._row(row), number)
         b.branch(following)
@@ -337,6 +339,10 @@ class _Writer:
         if name == "fneg":
             zero = _F(-0.0)
             return b.fsub(zero if width is None else self._splat(zero), operands[0])
+        if name == "fadd":
+            for zero, other in (node.arguments, reversed(node.arguments)):
+                if self._iteration.is_zero(zero) and self._iteration.is_never_negative_zero(other):
+                    return operands[node.arguments.index(other)]
         write = {
             "fadd": b.fadd, "fsub": b.fsub, "fmul": b.fmul, "fdiv": b.fdiv, "iadd": b.add, "isub": b.sub, "imul": b.mul,
             "ifloordiv": b.udiv, "irem": b.urem, "and": b.and_, "or": b.or_,
@@ -363,8 +369,8 @@ class _Writer:
     def _track(self, f: Any) -> None:
         """Write how f has risen and its least value, as `recording.record_measure` keeps them."""
         b = self._builder
-        rose = b.select(b.fcmp_ordered(">", f, self._tracked("previous")), self._splat(_F(1.0)), self._splat(_F(0.0)))
-        self._store("rises", b.fadd(self._tracked("rises"), rose))
+        rises, rose = self._tracked("rises"), b.fcmp_ordered(">", f, self._tracked("previous"))
+        self._store("rises", b.select(rose, b.fadd(rises, self._splat(_F(1.0))), rises))
         least, rise = self._tracked("least"), self._tracked("rise")
         above = b.fsub(f, least)
         self._store("rise", b.select(b.fcmp_ordered(">", above, rise), above, rise))

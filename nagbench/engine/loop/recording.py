@@ -46,13 +46,19 @@ def begin_run(work: Any, start: Any, now: Any) -> None:
 
 
 @jitable
-def record_sample(samples: Any, now: Any, every: int, measure: float) -> None:
-    """Keep the measure at evenly spaced iterations, at most SAMPLES of them: when full, every second one is dropped."""
+def make_room(samples: Any, now: Any) -> None:
+    """Drop every second sample if there are SAMPLES of them."""
     if now["sampled"] == SAMPLES:
         for i in range(SAMPLES // 2):
             samples[i] = samples[2 * i]
         now["sampled"] = SAMPLES // 2
         now["stride"] *= 2
+
+
+@jitable
+def record_sample(samples: Any, now: Any, every: int, measure: float) -> None:
+    """Keep the measure at evenly spaced iterations, at most SAMPLES of them."""
+    make_room(samples, now)
     samples[now["sampled"]] = measure
     now["sampled"] += 1
     now["sample_at"] = now["sampled"] * now["stride"] * every
