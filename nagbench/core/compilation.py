@@ -69,6 +69,16 @@ def compile_cached(
     return cached(make, folder, function.__qualname__.rpartition(".")[2])
 
 
+def compile_loop(function: Function, signature: Any, folder: str) -> Function:
+    """Compile a loop that allocates no arrays, or load it from the cache: see `compile_cached`.
+
+    It does not count references to the arrays that it is given, which their owner keeps. Otherwise each function that takes
+    an array costs two atomic additions an array, and an event of a loop costs as much as many iterations.
+    """
+    # The option has no public name. Numba's own functions that need no memory are compiled with it.
+    return compile_cached(function, signature, folder, _nrt=False)
+
+
 def _moved(function: Function, place: Path) -> Function:
     """Return the function as if its source file lay in the cache: numba looks compiled code up by the path of the source."""
     source = Path(inspect.getfile(function))

@@ -17,7 +17,7 @@ import numpy as np
 from numba import float64, int64, typeof, types, void
 
 from nagbench.core import kernels
-from nagbench.core.compilation import Function, compile_cached, source_hash, without_warnings
+from nagbench.core.compilation import Function, compile_cached, compile_loop, source_hash, without_warnings
 from nagbench.core.entries import SIGNATURES, mixed_entry, numba_entry, python_entry
 from nagbench.engine import loop
 from nagbench.engine.loop import asking, counting, memory, recording, records, replaying, step
@@ -138,7 +138,7 @@ def _loop_signatures() -> dict[str, Any]:
 @functools.cache
 def _numba_loop(name: str) -> Function:
     function = getattr(loop, name)
-    return compile_cached(function, _loop_signatures()[name], source_hash(function, modules=_HELPERS))
+    return compile_loop(function, _loop_signatures()[name], source_hash(function, modules=_HELPERS))
 
 
 def _late(name: str) -> Function:

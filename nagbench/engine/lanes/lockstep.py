@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numba import float64, int64, typeof, types
 
-from nagbench.core.compilation import Function, compile_cached, source_hash
+from nagbench.core.compilation import Function, compile_loop, source_hash
 from nagbench.core.entries import SIGNATURES
 from nagbench.core.kernels import jitable, norm, pointer
 from nagbench.engine.lanes.state import (
@@ -397,4 +397,4 @@ def compiled_count() -> Function:
         int64, types.FunctionType(SIGNATURES["gradient"]), PROBLEM_DATA, ints, rule, matrix, matrix,
         SIZES_TYPE, LANES_TYPE, work, typeof(np.zeros((1, 1), HIT)), float64[:, :, ::1], int64,
     )  # fmt: skip
-    return compile_cached(count_lanes, signature, source_hash(count_lanes, modules=(schedules.__name__,)), _nrt=False)
+    return compile_loop(count_lanes, signature, source_hash(count_lanes, modules=(schedules.__name__,)))

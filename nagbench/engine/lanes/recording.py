@@ -85,8 +85,10 @@ class Iteration:
         if node.name != "fmul":
             return False
         a, b = node.arguments
-        factors = self.nodes[a].arguments if self.nodes[a].name == "fmul" else ()
-        return a == b or (len(factors) == 2 and b == factors[1] and self._is_positive(factors[0]))
+        if a == b:
+            return True
+        inner = self.nodes[a]
+        return inner.name == "fmul" and inner.arguments[1] == b and self._is_positive(inner.arguments[0])
 
     def _is_positive(self, index: int) -> bool:
         node = self.nodes[index]

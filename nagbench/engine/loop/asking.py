@@ -7,7 +7,7 @@ from typing import Any
 from nagbench.core.asking import Oracle
 from nagbench.core.kernels import jitable, norm, pointer
 from nagbench.engine.loop.counting import record_met, status_of
-from nagbench.engine.loop.memory import is_sampled, reset, rows_of
+from nagbench.engine.loop.memory import is_sampled, reset
 from nagbench.engine.loop.recording import (
     begin_run,
     distance_to_nearest,
@@ -22,7 +22,7 @@ from nagbench.optimizers.schedules import fill_hyperparameters, is_scheduled
 
 
 @jitable
-def oracle_of(
+def whole_oracle(
     value: Any,
     gradient: Any,
     penalty: Any,
@@ -30,22 +30,33 @@ def oracle_of(
     problem: Any,
     n: int,
     row_count: int,
-    rows: Any,
-    noise: Any,
+    all_rows: Any,
     tally: Any,
 ) -> Any:
-    """Return the oracle of one iteration, with these rows and this noise."""
+    """Return the exact oracle: all rows, no noise."""
+    nothing = tally[:0]
     return Oracle(
         value, gradient, penalty, prox, n, problem.data.size, pointer(problem.data), problem.shape.size,
-        pointer(problem.shape), rows.size, pointer(rows), row_count, noise.size, pointer(noise), problem.minimum,
-        pointer(tally),
+        pointer(problem.shape), all_rows.size, pointer(all_rows), row_count, nothing.size, pointer(nothing),
+        problem.minimum, pointer(tally),
     )  # fmt: skip
 
 
 @jitable
-def noise_of(k: int, draws: Any, nothing: Any) -> Any:
-    """Return the noise of iteration k, an empty array where there is none."""
-    return draws.noise[k - draws.first] if draws.noise.shape[0] > 0 else nothing
+def sampled_oracle(whole: Any, k: int, draws: Any) -> Any:
+    """Return the oracle of iteration k, with the rows and the noise that were drawn for it."""
+    rows_size, rows, noise_size, noise = whole.rows_size, whole.rows, whole.noise_size, whole.noise
+    if draws.offsets.size > 1:
+        j = k - draws.first
+        batch = draws.rows[draws.offsets[j] : draws.offsets[j + 1]]
+        rows_size, rows = batch.size, pointer(batch)
+    if draws.noise.shape[0] > 0:
+        drawn = draws.noise[k - draws.first]
+        noise_size, noise = drawn.size, pointer(drawn)
+    return Oracle(
+        whole.value, whole.gradient, whole.penalty, whole.prox, whole.n, whole.data_size, whole.data, whole.shape_size,
+        whole.shape, rows_size, rows, whole.row_count, noise_size, noise, whole.minimum, whole.tally,
+    )  # fmt: skip
 
 
 @jitable
@@ -130,7 +141,7 @@ def count_asking(
     """
     now, n = progress[0], work.iterate.size
     near, tally = memory[:n], memory[n:]
-    whole = oracle_of(value, gradient, penalty, prox, problem, n, row_count, all_rows, memory[:0], tally)
+    whole = whole_oracle(value, gradient, penalty, prox, problem, n, row_count, all_rows, tally)
     stars_size, stars = problem.minimizers.size, pointer(problem.minimizers)
     kind, relative, budget, every = rule.measure, rule.relative, rule.budget, rule.every
     recorded, curved, sampled = trace.schedule.size, trace.curve.size > 0, is_sampled(draws)
@@ -178,20 +189,7 @@ def count_asking(
             if scheduled:
                 fill_hyperparameters(k, schedule[0], hyper.size, pointer(hypers[cell]), pointer(hyper))
             tally[0] = tally[1] = 0.0
-            oracle = whole
-            if sampled:
-                oracle = oracle_of(
-                    value,
-                    gradient,
-                    penalty,
-                    prox,
-                    problem,
-                    n,
-                    row_count,
-                    rows_of(k, draws, all_rows),
-                    noise_of(k, draws, memory[:0]),
-                    tally,
-                )
+            oracle = sampled_oracle(whole, k, draws) if sampled else whole
             ask_once(k, update, oracle, work, hyper)
             now["work"] += tally[0]
             now["valued"] += tally[1]
@@ -222,7 +220,7 @@ def replay_asking(
     """Make iterations ``first`` … ``last`` − 1 of an algorithm that asks, bare; for the parameters see `count_asking`."""
     n, sampled, scheduled = work.iterate.size, is_sampled(draws), is_scheduled(schedule[0])
     hyper = work.hyper if scheduled else given
-    oracle = oracle_of(value, gradient, penalty, prox, problem, n, row_count, all_rows, memory[:0], memory[n:])
+    oracle = whole = whole_oracle(value, gradient, penalty, prox, problem, n, row_count, all_rows, memory[n:])
     for _ in range(repeats):
         if first == 0:
             reset(work, start)
@@ -230,16 +228,5 @@ def replay_asking(
             if scheduled:
                 fill_hyperparameters(k, schedule[0], hyper.size, pointer(given), pointer(hyper))
             if sampled:
-                oracle = oracle_of(
-                    value,
-                    gradient,
-                    penalty,
-                    prox,
-                    problem,
-                    n,
-                    row_count,
-                    rows_of(k, draws, all_rows),
-                    noise_of(k, draws, memory[:0]),
-                    memory[n:],
-                )
+                oracle = sampled_oracle(whole, k, draws)
             ask_once(k, update, oracle, work, hyper)

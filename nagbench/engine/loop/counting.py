@@ -10,8 +10,8 @@ from nagbench.engine.loop.memory import (
     equal,
     equals_saved,
     is_sampled,
-    rows_of,
     save,
+    view_batch,
     view_problem,
     view_run,
 )
@@ -310,10 +310,9 @@ def count(
                 break
             share, view = 1.0, whole
             if sampled:
-                batch = rows_of(k, draws, all_rows)
-                view = view_problem(problem, n, batch)
-                if batch.size > 0:
-                    share = batch.size / row_count
+                view = view_batch(problem, n, k, draws, all_rows)
+                if view.rows_size > 0:
+                    share = view.rows_size / row_count
             if whole.tile > 0:
                 step_in_tiles(k, kernels, whole, run, options, schedule[0])
             else:

@@ -47,12 +47,13 @@ def is_sampled(draws: Any) -> bool:
 
 
 @jitable
-def rows_of(k: int, draws: Any, all_rows: Any) -> Any:
-    """Return the rows of iteration k's mini-batch."""
+def view_batch(problem: Any, n: int, k: int, draws: Any, all_rows: Any) -> Any:
+    """Return the view of a problem's data with the rows of iteration k's mini-batch."""
+    # The rows are not returned by a function of their own: compiled code that counts no references returns no new array.
     if draws.offsets.size > 1:
         j = k - draws.first
-        return draws.rows[draws.offsets[j] : draws.offsets[j + 1]]
-    return all_rows
+        return view_problem(problem, n, draws.rows[draws.offsets[j] : draws.offsets[j + 1]])
+    return view_problem(problem, n, all_rows)
 
 
 @jitable

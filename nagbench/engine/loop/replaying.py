@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nagbench.engine.loop.memory import add_noise, is_sampled, reset, rows_of, view_problem, view_run
+from nagbench.engine.loop.memory import add_noise, is_sampled, reset, view_batch, view_problem, view_run
 from nagbench.engine.loop.records import Kernels, StepOptions
 from nagbench.engine.loop.step import consult_oracle, gradient_at, gradient_of_tile, inlined, move, step, value_at
 from nagbench.optimizers.schedules import is_scheduled
@@ -49,7 +49,7 @@ def replay(
             repeat_steps(first, last, kernels, whole, run, options, schedule[0])
             continue
         for k in range(first, last):
-            view = view_problem(problem, n, rows_of(k, draws, all_rows))
+            view = view_batch(problem, n, k, draws, all_rows)
             consult_oracle(k, kernels, view, run, options, schedule[0], 0.0)
             add_noise(k, draws, work.grad)
             move(k, kernels, n, run)
@@ -74,7 +74,7 @@ def call_oracle(
     kernels, whole = Kernels(value, gradient, 0, 0), view_problem(problem, n, all_rows)
     run = view_run(work, work.hyper, False)
     for k in range(first, last):
-        view = view_problem(problem, n, rows_of(k, draws, all_rows)) if sampled else whole
+        view = view_batch(problem, n, k, draws, all_rows) if sampled else whole
         if observing == 1:
             value_at(kernels, view, run.y)
         if whole.tile > 0:
