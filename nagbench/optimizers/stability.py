@@ -238,9 +238,9 @@ def stability_limit(algorithm: Method, hyperparameters: Mapping[str, float]) -> 
     matrices = _matrix_function(Optimizer(algorithm, {**hyperparameters, "step_size": 1.0}))
     if matrices is None or not _depends_on_product(algorithm, hyperparameters, matrices):
         return None
-    low, high, products = 0.0, np.inf, _PRODUCTS
+    low, high, products, images = 0.0, np.inf, _PRODUCTS, matrices(_PRODUCTS)
     while high - low > _LIMIT_PRECISION * low:
-        unstable = _radii(matrices(products)) > 1.0 + _EQUAL
+        unstable = _radii(images) > 1.0 + _EQUAL
         if not unstable.any():
             return high
         first = int(np.argmax(unstable))
@@ -248,6 +248,8 @@ def stability_limit(algorithm: Method, hyperparameters: Mapping[str, float]) -> 
             return low
         low, high = float(products[first - 1]), float(products[first])
         products = np.linspace(low, high, 18)
+        # The matrix of one iteration is P + λ·Q, and that of several is no line.
+        images = matrices(products) if algorithm.period else np.linspace(images[first - 1], images[first], 18)
     return low
 
 
@@ -257,5 +259,16 @@ def _depends_on_product(algorithm: Method, hyperparameters: Mapping[str, float],
     if others is None:
         return False
     # Similar matrices have the same characteristic polynomial. Its double roots would agree only roughly.
-    pairs = zip(matrices(_SAMPLE), others(_SAMPLE / _OTHER_STEP), strict=True)
-    return all(np.allclose(np.poly(one), np.poly(two), rtol=_SIMILAR, atol=_SIMILAR) for one, two in pairs)
+    one, other = (_characteristic_polynomials(given) for given in (matrices(_SAMPLE), others(_SAMPLE / _OTHER_STEP)))
+    return np.allclose(one, other, rtol=_SIMILAR, atol=_SIMILAR)
+
+
+def _characteristic_polynomials(matrices: Floats) -> Floats:
+    """Return the coefficients of det(t·I − M) but the first, shape (m, d), from the powers of M (Faddeev and LeVerrier)."""
+    identity, coefficients = np.eye(matrices.shape[1]), []
+    power = np.broadcast_to(identity, matrices.shape)
+    for k in range(1, matrices.shape[1] + 1):
+        image = matrices @ power
+        coefficients.append(-np.trace(image, axis1=1, axis2=2) / k)
+        power = image + coefficients[-1][:, None, None] * identity
+    return np.stack(coefficients, axis=1)
