@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from nagbench.core.kernels import jitable
+from nagbench.core.kernels import jitable, sum_of_squares
 from nagbench.problems.families._parameters import check_whole_number
 from nagbench.problems.families._published import make_published_problem, mgh
 from nagbench.problems.problem import Problem
@@ -30,30 +30,27 @@ def _polynomial(i: int, x: Any) -> Any:
 
 
 @jitable
-def _quadrature(i: int, x: Any) -> Any:
-    """Compute rᵢ, the mean of the i-th polynomial over the points, less its integral."""
+def _quadrature(i: int, x: Any, _: Any) -> Any:
+    """Compute rᵢ, counted from 0: the mean of the polynomial i + 1 over the points, less its integral."""
+    degree = i + 1
     total = 0.0
     for j in range(x.size):
-        total += _polynomial(i, x[j])[0]
-    return total / x.size + (1.0 / (i * i - 1.0) if i % 2 == 0 else 0.0)
+        total += _polynomial(degree, x[j])[0]
+    return total / x.size + (1.0 / (degree * degree - 1.0) if degree % 2 == 0 else 0.0)
 
 
 def _chebyquad_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
-    total = 0.0
-    for i in range(1, x.size + 1):
-        r = _quadrature(i, x)
-        total += r * r
-    return total
+    return sum_of_squares(_quadrature, x.size, x, data)
 
 
 def _chebyquad_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     n = x.size
     for j in range(n):
         out[j] = 0.0
-    for i in range(1, n + 1):
-        weight = 2.0 * _quadrature(i, x) / n
+    for i in range(n):
+        weight = 2.0 * _quadrature(i, x, data) / n
         for j in range(n):
-            out[j] += weight * _polynomial(i, x[j])[1]
+            out[j] += weight * _polynomial(i + 1, x[j])[1]
 
 
 # Computed with 160 digits by Newton's method, and rounded. Those up to n = 7 and for 9 are exact quadratures, f* = 0.

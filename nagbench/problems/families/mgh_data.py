@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from nagbench.core.kernels import jitable, sum_of_squares
+from nagbench.core.kernels import jitable
 from nagbench.problems.families import nist
+from nagbench.problems.families._curve_fits import curve_fit, residual_value
 from nagbench.problems.families._published import make_published_problem, mgh
 from nagbench.problems.problem import Problem
 from nagbench.problems.registry import family
@@ -37,21 +38,13 @@ def _bard(i: int, x: Any, data: Any) -> Any:
     return data[i] - (x[0] + u / (v * x[1] + min(u, v) * x[2]))
 
 
-def _bard_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
-    return sum_of_squares(_bard, 15, x, data)
-
-
-def _bard_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
-    first = second = third = 0.0
-    for i in range(15):
-        u, v = i + 1.0, 15.0 - i
-        w = min(u, v)
-        below = v * x[1] + w * x[2]
-        weight = 2.0 * (data[i] - (x[0] + u / below))
-        first -= weight
-        second += weight * u * v / (below * below)
-        third += weight * u * w / (below * below)
-    out[0], out[1], out[2] = first, second, third
+@jitable
+def _bard_slopes(i: int, x: Any, data: Any) -> Any:
+    u, v = i + 1.0, 15.0 - i
+    w = min(u, v)
+    below = v * x[1] + w * x[2]
+    weight = 2.0 * (data[i] - (x[0] + u / below))
+    return -weight, weight * u * v / (below * below), weight * u * w / (below * below)
 
 
 @family
@@ -69,9 +62,10 @@ def bard() -> Problem:
     """
     return make_published_problem(
         "bard",
-        (_bard_value, _bard_gradient),
+        curve_fit(_bard, _bard_slopes),
         [1.0, 1.0, 1.0],
         data=_BARD,
+        shape=[15],
         minimum=0.008214877306578975,
         minimizers=[0.08241055974978893, 1.1330360920297216, 2.343695178642537],
         source=f"{mgh(8)}; Bard 1970",
@@ -82,10 +76,6 @@ def bard() -> Problem:
 def _gaussian(i: int, x: Any, data: Any) -> Any:
     away = 0.5 * (7.0 - i) - x[2]
     return x[0] * np.exp(-0.5 * x[1] * away * away) - data[i]
-
-
-def _gaussian_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
-    return sum_of_squares(_gaussian, 15, x, data)
 
 
 @jitable
@@ -122,9 +112,10 @@ def gaussian() -> Problem:
     """
     return make_published_problem(
         "gaussian",
-        (_gaussian_value, _gaussian_gradient),
+        (residual_value(_gaussian), _gaussian_gradient),
         [0.4, 1.0, 0.0],
         data=_GAUSSIAN + _GAUSSIAN[-2::-1],
+        shape=[15],
         minimum=1.127932769618648e-08,
         minimizers=[0.39895613783875666, 1.0000190844878056, 0.0],
         domain=[[0.2, 0.6], [0.5, 1.5], [-0.5, 0.5]],
@@ -140,10 +131,6 @@ def _osborne_2(i: int, x: Any, data: Any) -> Any:
         away = t - x[8 + j]
         curve += x[1 + j] * np.exp(-away * away * x[5 + j])
     return data[i] - curve
-
-
-def _osborne_2_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
-    return sum_of_squares(_osborne_2, 65, x, data)
 
 
 def _osborne_2_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
@@ -181,9 +168,10 @@ def osborne_2() -> Problem:
     orders = [list(order) for order in itertools.permutations(range(3))]
     return make_published_problem(
         "osborne-2",
-        (_osborne_2_value, _osborne_2_gradient),
+        (residual_value(_osborne_2), _osborne_2_gradient),
         [1.3, 0.65, 0.65, 0.7, 0.6, 3.0, 5.0, 7.0, 2.0, 4.5, 5.5],
         data=_OSBORNE_2,
+        shape=[65],
         minimum=0.040137736293547735,
         minimizers=[np.concatenate([x[:1], x[1:4][o], x[4:5], x[5:8][o], x[8:][o]]) for o in orders],
         source=f"{mgh(19)}; Osborne 1972",
@@ -198,6 +186,7 @@ def _from_nist(name: str, dataset: str, number: int, start: list[float]) -> Prob
         (known.value_kernel, known.gradient_kernel),
         start,
         data=known.data,
+        shape=known.shape,
         minimum=known.minimum,
         minimizers=known.minimizers,
         source=f"{mgh(number)}; {known.source}",

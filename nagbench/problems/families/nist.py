@@ -69,19 +69,14 @@ def nist(*, dataset: str, start_point: int = 1) -> Problem:
     model = MODELS.get(dataset, dataset)
     return make_published_problem(
         "nist",
-        _kernels(model),
+        {**nist_algebraic.KERNELS, **nist_exponential.KERNELS}[model],
         found["starts"][check_whole_number("nist", "start_point", start_point, 1, 2) - 1],
         data=_data(dataset, found),
+        shape=[len(found["y"])],
         minimum=found["minimum"],
         minimizers=_SYMMETRIES.get(model, _alone)(tuple(found["minimizer"])),
         source=f"NIST StRD, nonlinear regression, {dataset} ({found['difficulty']} difficulty): {found['reference']}",
     )
-
-
-def _kernels(model: str) -> tuple[Any, Any]:
-    """Return the value and gradient kernels of a model."""
-    home = nist_exponential if hasattr(nist_exponential, f"_{model}_value") else nist_algebraic
-    return getattr(home, f"_{model}_value"), getattr(home, f"_{model}_gradient")
 
 
 def _data(dataset: str, found: dict[str, Any]) -> Floats:

@@ -2,42 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from nagbench.core.errors import UsageError
 from nagbench.problems.families import _datasets
 from nagbench.problems.families._datasets import Scaling
 from nagbench.problems.families._linear_models import (
-    difference,
-    half_square,
-    log_derivative,
-    log_loss,
-    mean_loss,
-    mean_loss_gradient,
+    least_squares_gradient,
+    least_squares_value,
+    logistic_gradient,
+    logistic_value,
     table,
 )
 from nagbench.problems.families._newton import minimize_newton
 from nagbench.problems.families._parameters import check_positive
 from nagbench.problems.problem import Floats, Problem
 from nagbench.problems.registry import family
-
-
-def _least_squares_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
-    return mean_loss(half_square, x, data, shape, rows)
-
-
-def _least_squares_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
-    mean_loss_gradient(difference, x, data, shape, rows, out)
-
-
-def _logistic_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
-    return mean_loss(log_loss, x, data, shape, rows)
-
-
-def _logistic_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
-    mean_loss_gradient(log_derivative, x, data, shape, rows, out)
 
 
 @family
@@ -82,8 +62,8 @@ def least_squares(
     return Problem(
         name="least-squares",
         family="least-squares",
-        value_kernel=_least_squares_value,
-        gradient_kernel=_least_squares_gradient,
+        value_kernel=least_squares_value,
+        gradient_kernel=least_squares_gradient,
         data=table(features, targets, ridge),
         shape=np.array([n, d]),
         row_count=n,
@@ -145,8 +125,8 @@ def logistic(
     return Problem(
         name="logistic",
         family="logistic",
-        value_kernel=_logistic_value,
-        gradient_kernel=_logistic_gradient,
+        value_kernel=logistic_value,
+        gradient_kernel=logistic_gradient,
         data=table(features, signs, ridge),
         shape=np.array([n, d]),
         row_count=n,
