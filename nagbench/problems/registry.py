@@ -12,7 +12,7 @@ import numpy as np
 
 from nagbench.core import provenance
 from nagbench.core.arguments import real_numbers
-from nagbench.core.discovery import Plugin, import_object, leave_out, marked_objects, untaken_plugins
+from nagbench.core.discovery import Plugin, import_object, import_plugins, marked_objects, untaken_plugins
 from nagbench.core.errors import UsageError, one_line, truncate, unknown_name
 from nagbench.core.here import any_here
 from nagbench.core.remote import REMOTE_LOADER
@@ -138,13 +138,7 @@ def _family_plugins() -> dict[str, Plugin]:
 @functools.cache
 def plugin_families() -> Mapping[str, Family]:
     """Import the families of plugins; one that fails to import is left out with a warning."""
-    found: dict[str, Family] = {}
-    for name, plugin in _family_plugins().items():
-        try:
-            found[name] = find_family(plugin.path)
-        except UsageError as error:
-            leave_out(plugin, str(error))
-    return found
+    return import_plugins(_family_plugins(), find_family)
 
 
 def resolve_family(name: str) -> str:

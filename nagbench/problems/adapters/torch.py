@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from nagbench.core.discovery import import_object, is_unmarked
+from nagbench.core.environment import one_torch_thread
 from nagbench.core.errors import UsageError, one_line
 from nagbench.problems.adapters._common import make_kernels, read_facts
 from nagbench.problems.problem import Floats, Ints, Problem
@@ -152,14 +153,14 @@ class _FlatModule:
         """Return f(x) over some rows of the data, or all."""
         import torch
 
-        with torch.no_grad(), _OneThread():
+        with torch.no_grad(), one_torch_thread():
             return self._loss(torch.from_numpy(x), rows).numpy()
 
     def gradient(self, x: Floats, rows: Ints) -> Any:
         """Return ∇f(x) over some rows of the data, or all."""
         import torch
 
-        with _OneThread():
+        with one_torch_thread():
             point = torch.from_numpy(x).requires_grad_()
             return torch.autograd.grad(self._loss(point, rows), point)[0].numpy()
 
@@ -176,18 +177,3 @@ class _FlatModule:
 def _matrices(shapes: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
     """Return the shapes of parameters; none if all of them are vectors."""
     return shapes if any(len(shape) > 1 for shape in shapes) else ()
-
-
-class _OneThread:
-    """A context in which PyTorch uses one thread, so that the order of sums does not depend on the machine."""
-
-    def __enter__(self) -> None:
-        import torch
-
-        self._before = torch.get_num_threads()
-        torch.set_num_threads(1)
-
-    def __exit__(self, *_: Any) -> None:
-        import torch
-
-        torch.set_num_threads(self._before)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib.metadata
 import json
 import math
 import os
@@ -15,6 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from nagbench.core.environment import installed_versions
 from nagbench.core.errors import UsageError, unreadable
 from nagbench.core.validation import read_text
 from nagbench.problems.lookup import problem as make_problem
@@ -150,7 +149,8 @@ def make_atlas(
     for sheet in chosen:
         begin(sheet.name)
         drawn.append(_charts(sheet, sheet.problem or problem, steps))
-    return Atlas(problem, steps, tuple(drawn), tuple(missing_packages()), _versions())
+    versions = installed_versions("nagbench", "numpy", "jax", *packages().values())
+    return Atlas(problem, steps, tuple(drawn), tuple(missing_packages()), versions)
 
 
 def _charts(sheet: Sheet, problem: str, steps: int) -> Charts:
@@ -165,15 +165,6 @@ def _charts(sheet: Sheet, problem: str, steps: int) -> Charts:
                 same = one
             found.append(one)
     return Charts(sheet, problem, tuple(found))
-
-
-def _versions() -> dict[str, str]:
-    """Return the versions of nagbench and of the packages of the atlas that are installed."""
-    found = {}
-    for name in ("nagbench", "numpy", "jax", *packages().values()):
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[name] = importlib.metadata.version(name)
-    return found
 
 
 def _chart_data(one: Chart) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from nagbench.core.environment import installed_versions
 from nagbench.core.errors import UsageError, check_number, check_whole, unknown_name
 from nagbench.problems.lookup import problem as make_problem
 from nagbench.problems.problem import Problem
@@ -52,7 +52,7 @@ class Certificate:
     trials: tuple[Trial, ...]
     missing: Mapping[str, str]
     named: frozenset[str] = frozenset()
-    versions: Mapping[str, str] = field(default_factory=lambda: installed())
+    versions: Mapping[str, str] = field(default_factory=lambda: installed_versions("nagbench", *_LIBRARIES))
 
     @property
     def pairs(self) -> pd.DataFrame:
@@ -156,17 +156,6 @@ def _replace_hyperparameters(selection: Selection, given: Mapping[str, float]) -
         for selected in selection.groups
     )
     return replace(selection, groups=groups)
-
-
-def installed() -> dict[str, str]:
-    """Return the versions of nagbench and of the installed libraries that can be verified."""
-    found = {}
-    for name in ("nagbench", *_LIBRARIES):
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def schema() -> dict[str, Any]:
