@@ -10,13 +10,14 @@ from nagbench.problems.families._datasets import Scaling
 from nagbench.problems.families._linear_models import (
     least_squares_gradient,
     least_squares_value,
+    logistic_functions,
     logistic_gradient,
     logistic_value,
     table,
 )
 from nagbench.problems.families._newton import minimize_newton
 from nagbench.problems.families._parameters import check_positive
-from nagbench.problems.problem import Floats, Problem
+from nagbench.problems.problem import Problem
 from nagbench.problems.registry import family
 
 
@@ -121,7 +122,8 @@ def logistic(
     )
     features = _datasets.append_ones(features)
     n, d = features.shape
-    minimizer, minimum = _solve_logistic(features * signs[:, None], ridge)
+    value, gradient, hessian = logistic_functions(features * signs[:, None], ridge)
+    minimizer = minimize_newton(value, gradient, hessian, np.zeros(d))
     return Problem(
         name="logistic",
         family="logistic",
@@ -132,7 +134,7 @@ def logistic(
         row_count=n,
         start=np.zeros(d),
         domain=_datasets.enclosing_box(minimizer),
-        minimum=minimum,
+        minimum=value(minimizer),
         minimizers=minimizer[None],
         smoothness=float(_datasets.gram_spectrum(features)[0][-1] / 4.0 + ridge),
         strong_convexity=ridge,
@@ -143,25 +145,3 @@ def logistic(
         },
         source=_datasets.SOURCES[dataset],
     )
-
-
-def _solve_logistic(signed: Floats, ridge: float) -> tuple[Floats, float]:
-    """Return the minimizer and the minimum; ``signed`` are the rows sᵢaᵢ."""
-    n, d = signed.shape
-
-    def value(w: Floats) -> float:
-        return float(np.logaddexp(0.0, -(signed @ w)).mean() + 0.5 * ridge * (w @ w))
-
-    def miss(w: Floats) -> Floats:
-        """Return the modeled probability of the wrong class, 1/(1 + exp(margin)), by tanh, which cannot overflow."""
-        return np.asarray(0.5 - 0.5 * np.tanh(0.5 * (signed @ w)))
-
-    def gradient(w: Floats) -> Floats:
-        return np.asarray(ridge * w - signed.T @ miss(w) / n)
-
-    def hessian(w: Floats) -> Floats:
-        wrong = miss(w)
-        return np.asarray((signed.T * (wrong * (1.0 - wrong) / n)) @ signed + ridge * np.eye(d))
-
-    minimizer = minimize_newton(value, gradient, hessian, np.zeros(d))
-    return minimizer, value(minimizer)

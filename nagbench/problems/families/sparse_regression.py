@@ -16,6 +16,7 @@ from nagbench.problems.families._linear_models import (
     least_squares_gradient,
     least_squares_value,
     log_derivative,
+    logistic_functions,
     logistic_gradient,
     logistic_value,
     mean_loss,
@@ -275,7 +276,8 @@ def logistic_l1(
     positive = _datasets.check_classes("logistic-l1", "positive_classes", dataset, chosen)
     signs = np.where(np.isin(targets, positive), 1.0, -1.0)
     n, d = features.shape
-    minimizer, minimum = _solve_logistic(features * signs[:, None], l1)
+    value, gradient, hessian = logistic_functions(features * signs[:, None])
+    minimizer = minimize_l1(value, gradient, hessian, np.full(d, l1))
     return Problem(
         name="logistic-l1",
         family="logistic-l1",
@@ -289,31 +291,10 @@ def logistic_l1(
         row_count=n,
         start=np.zeros(d),
         domain=_datasets.enclosing_box(minimizer) if minimizer.any() else np.array([[-1.0, 1.0]] * d),
-        minimum=minimum,
+        minimum=value(minimizer) + l1 * float(np.abs(minimizer).sum()),
         minimizers=minimizer[None],
         smoothness=float(_datasets.gram_spectrum(features)[0][-1] / 4.0),
         strong_convexity=0.0,
         kind="convex",
         source=_datasets.SOURCES[dataset],
     )
-
-
-def _solve_logistic(signed: Floats, l1: float) -> tuple[Floats, float]:
-    """Return the minimizer and the minimum; ``signed`` are the rows sᵢaᵢ."""
-    n, d = signed.shape
-
-    def value(w: Floats) -> float:
-        return float(np.logaddexp(0.0, -(signed @ w)).mean())
-
-    def miss(w: Floats) -> Floats:
-        return np.asarray(0.5 - 0.5 * np.tanh(0.5 * (signed @ w)))
-
-    def gradient(w: Floats) -> Floats:
-        return np.asarray(-signed.T @ miss(w) / n)
-
-    def hessian(w: Floats) -> Floats:
-        wrong = miss(w)
-        return np.asarray((signed.T * (wrong * (1.0 - wrong) / n)) @ signed)
-
-    minimizer = minimize_l1(value, gradient, hessian, np.full(d, l1))
-    return minimizer, value(minimizer) + l1 * float(np.abs(minimizer).sum())

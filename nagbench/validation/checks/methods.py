@@ -31,6 +31,7 @@ from nagbench.validation.checks.findings import (
 )
 from nagbench.validation.checks.kernels import first_line
 from nagbench.validation.checks.use import other_values, use
+from nagbench.validation.equivalence.rounding import same
 
 MethodCheck = Callable[["AlgorithmProbe"], Finding]
 # The smallest positive number: a tolerance that no run reaches.
@@ -195,7 +196,7 @@ def state(probe: AlgorithmProbe) -> Finding:
 
 def _check_identical(what: str, first: Floats, second: Floats) -> Finding:
     """Check that two sequences of iterates are the same bit for bit."""
-    differ = ~np.all((first == second) | (np.isnan(first) & np.isnan(second)), axis=1)
+    differ = ~same(first, second).all(axis=1)
     if not differ.any():
         return passed()
     k = int(np.argmax(differ))
