@@ -55,11 +55,7 @@ def _replace(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     letters = error.object[error.start : error.end]
-    return "".join(_PLAIN.get(letter) or _escaped(letter) for letter in letters), error.end
-
-
-def _escaped(letter: str) -> str:
-    return letter.encode("ascii", "backslashreplace").decode()
+    return "".join(_PLAIN.get(x) or x.encode("ascii", "backslashreplace").decode() for x in letters), error.end
 
 
 codecs.register_error(ENCODING_ERRORS, _replace)

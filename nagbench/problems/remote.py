@@ -133,7 +133,7 @@ register(ProblemReference, attrgetter("key"), tag=Problem.__name__)
 def describe_problem(problem: Any) -> tuple[dict[str, Any], tuple[str, ...], tuple[str, ...]]:
     """Return the facts of a problem, the names of its metrics, and the kernels of its nonsmooth part."""
     facts: dict[str, Any] = {name: _optional(float, getattr(problem, name)) for name in NUMBERS}
-    facts |= {name: _optional(_floats, getattr(problem, name)) for name in ARRAYS}
+    facts |= {name: _optional(lambda given: np.array(given, np.float64), getattr(problem, name)) for name in ARRAYS}
     facts |= {name: str(getattr(problem, name)) for name in _TEXTS}
     facts |= {"row_count": int(problem.row_count), "given": dict(problem.given)}
     facts["blocks"] = tuple(tuple(map(int, shape)) for shape in problem.blocks)
@@ -143,10 +143,6 @@ def describe_problem(problem: Any) -> tuple[dict[str, Any], tuple[str, ...], tup
 
 def _optional(kind: Callable[[Any], Any], given: Any) -> Any:
     return None if given is None else kind(given)
-
-
-def _floats(given: Any) -> Floats:
-    return np.array(given, dtype=np.float64)
 
 
 @remote_call()

@@ -144,7 +144,8 @@ class _FlatModule:
         self._shapes = {key: tuple(p.shape) for key, p in trained.items()}
         self._sizes = [p.numel() for p in trained.values()]
         self.start: Floats = np.concatenate([p.detach().numpy().ravel() for p in trained.values()])
-        self.blocks = _matrices(tuple(self._shapes.values()))
+        # None if all parameters are vectors.
+        self.blocks = tuple(self._shapes.values()) if any(len(shape) > 1 for shape in self._shapes.values()) else ()
         self.row_count = int(data[0].shape[0]) if data else 0
         homes = {type(part).__module__ for part in module.modules()}
         self.modules = sorted(home for home in homes if not f"{home}.".startswith(("torch.", f"{__name__}.")))
@@ -172,8 +173,3 @@ class _FlatModule:
         chosen = torch.from_numpy(rows)
         batch = tuple(part[chosen] for part in self._data) if rows.size else self._data
         return torch.func.functional_call(self._module, values, batch)
-
-
-def _matrices(shapes: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
-    """Return the shapes of parameters; none if all of them are vectors."""
-    return shapes if any(len(shape) > 1 for shape in shapes) else ()

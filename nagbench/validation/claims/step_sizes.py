@@ -47,7 +47,9 @@ def barzilai_borwein(conditions: Sequence[float] = (10.0, 100.0, 1_000.0, 10_000
         angles = np.linspace(0.1, 1.47, _STARTS)
         # Of this size, the first step 1/‖∇f(x₀)‖ is 1/(1.3L), not the inverse of an eigenvalue.
         starts = 1.3 * kappa * np.stack([np.cos(angles), np.sin(angles) / kappa], axis=1)
-        found = [_met(_relative_gradients(with_start(problem, start), kappa)) for start in starts]
+        ways = [_relative_gradients(with_start(problem, start), kappa) for start in starts]
+        # The first iterations at which the relative gradient is within the limits.
+        found = [[int(np.argmax(ratios <= limit)) for limit in _LIMITS] for ratios in ways]
         descent = run(
             problem,
             make_optimizer("gradient-descent", step_size=2.0 / (1.0 + kappa)),
@@ -67,11 +69,6 @@ def barzilai_borwein(conditions: Sequence[float] = (10.0, 100.0, 1_000.0, 10_000
         f"up to {ahead:,.0f} times fewer iterations are needed than by gradient descent"
     )
     return ClaimResult(table, verdict)
-
-
-def _met(ratios: Floats) -> list[int]:
-    """Return the first iterations at which the relative gradient is within the limits."""
-    return [int(np.argmax(ratios <= limit)) for limit in _LIMITS]
 
 
 def _relative_gradients(problem: Problem, kappa: float) -> Floats:
