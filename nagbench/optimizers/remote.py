@@ -16,9 +16,18 @@ from nagbench.optimizers.hyperparameters import Hyperparameter
 from nagbench.optimizers.registry import find_algorithm
 
 _FLAGS = (
-    "look_ahead", "autonomous", "next_momentum", "contextual", "blocks", "matrices", "asks", "composite", "needs_minimum",
-    "finite_sum", "row_slots",
-)  # fmt: skip
+    "look_ahead",
+    "autonomous",
+    "next_momentum",
+    "contextual",
+    "blocks",
+    "matrices",
+    "asks",
+    "composite",
+    "needs_minimum",
+    "finite_sum",
+    "row_slots",
+)
 _FUNCTIONS = ("update", "settled", "session", "driver", "observe", "theory", "refuses")
 
 

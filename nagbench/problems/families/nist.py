@@ -26,10 +26,19 @@ from nagbench.problems.registry import family
 Row = tuple[float, ...]
 
 MODELS = {
-    "misra1a": "saturation", "boxbod": "saturation", "chwirut1": "chwirut", "chwirut2": "chwirut",
-    "gauss1": "gauss", "gauss2": "gauss", "gauss3": "gauss", "hahn1": "cubic_ratio", "thurber": "cubic_ratio",
-    "lanczos1": "lanczos", "lanczos2": "lanczos", "lanczos3": "lanczos",
-}  # fmt: skip
+    "misra1a": "saturation",
+    "boxbod": "saturation",
+    "chwirut1": "chwirut",
+    "chwirut2": "chwirut",
+    "gauss1": "gauss",
+    "gauss2": "gauss",
+    "gauss3": "gauss",
+    "hahn1": "cubic_ratio",
+    "thurber": "cubic_ratio",
+    "lanczos1": "lanczos",
+    "lanczos2": "lanczos",
+    "lanczos3": "lanczos",
+}
 """The kernels of a set, where they are not named like it."""
 
 

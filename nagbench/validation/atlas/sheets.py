@@ -111,8 +111,12 @@ def _configurations(data: Mapping[str, Any]) -> Iterator[Configuration]:
         further = option.get("members", {})
         given = option.get("values", {})
         yield Configuration(
-            name, {**values, **given}, {**members, **further},
-            added=tuple(key for key in given if key not in values), exempt=frozenset(further),
-            recipe=option.get("recipe", recipe), switch=option.get("switch", {}),
+            name,
+            {**values, **given},
+            {**members, **further},
+            added=tuple(key for key in given if key not in values),
+            exempt=frozenset(further),
+            recipe=option.get("recipe", recipe),
+            switch=option.get("switch", {}),
             scenario=option.get("scenario", "constant"),
-        )  # fmt: skip
+        )

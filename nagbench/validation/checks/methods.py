@@ -364,10 +364,19 @@ def _convex_optimizer(method: Method, L: float) -> Optimizer | None:
 
 # State that leaks between runs is looked for early, before the other checks have run the method many times.
 CHECKS: Mapping[str, MethodCheck] = {
-    "hyperparameters": hyperparameters, "determinism": determinism, "state": state, "use": use, "inputs": inputs,
-    "query": query, "slots": slots, "coordinates": coordinates,
-     "autonomous": autonomous, "engines": engines, "bowl": bowl, "theory": theory,
-}  # fmt: skip
+    "hyperparameters": hyperparameters,
+    "determinism": determinism,
+    "state": state,
+    "use": use,
+    "inputs": inputs,
+    "query": query,
+    "slots": slots,
+    "coordinates": coordinates,
+    "autonomous": autonomous,
+    "engines": engines,
+    "bowl": bowl,
+    "theory": theory,
+}
 # A session hides its state and runs in Python only, so the checks of arrays and engines do not apply.
 OF_SESSIONS: Mapping[str, MethodCheck] = {
     "hyperparameters": hyperparameters,
