@@ -73,45 +73,28 @@ def remote_problem(label: str, family: str, parameters: Mapping[str, Any], facts
         What it is built from.
     """
     key = canonical({"family": family, "parameters": parameters, "facts": facts})
-    known, metrics, nonsmooth = describe_problem(ProblemReference(key, UserCode(label)))
+    known, metrics, kinds = describe_problem(ProblemReference(key, UserCode(label)))
     spec = canonical({"family": family, "parameters": parameters, **known["given"]})
     reference = ProblemReference(key, UserCode(f"problem {known['name']}", spec))
-    value, gradient = _kernels(reference)
     return RemoteProblem(
         **known,
-        **_nonsmooth_kernels(reference, nonsmooth),
+        **_kernels(reference, kinds),
         parameters=dict(parameters),
-        value_kernel=value,
-        gradient_kernel=gradient,
         reference=reference,
         metrics={name: functools.partial(metric, reference, name) for name in metrics},
     )
 
 
-def _kernels(problem: ProblemReference) -> tuple[Kernel, Kernel]:
-    def value_kernel(x: Floats, _data: Floats, _shape: Ints, rows: Ints) -> float:
-        return float(evaluate(problem, x[None], False, rows)[0][0])
-
-    def gradient_kernel(x: Floats, _data: Floats, _shape: Ints, rows: Ints, out: Floats) -> None:
-        out[:] = evaluate(problem, x[None], True, rows)[1][0]
-
-    return value_kernel, gradient_kernel
-
-
-def _nonsmooth_kernels(problem: ProblemReference, kinds: tuple[str, ...]) -> dict[str, Any]:
-    """Return the kernels of the nonsmooth part that the problem has, each of which sends one point per call."""
-
-    def penalty_kernel(x: Floats, _data: Floats, _shape: Ints) -> float:
-        return float(nonsmooth(problem, "penalty", x, 1.0)[0])
-
-    def gap_kernel(x: Floats, _data: Floats, _shape: Ints) -> float:
-        return float(nonsmooth(problem, "gap", x, 1.0)[0])
-
-    def prox_kernel(x: Floats, step: float, _data: Floats, _shape: Ints, out: Floats) -> None:
-        out[:] = nonsmooth(problem, "prox", x, step)
-
-    kernels: dict[str, Kernel] = {"penalty": penalty_kernel, "prox": prox_kernel, "gap": gap_kernel}
-    return {f"{kind}_kernel": kernels[kind] for kind in kinds}
+def _kernels(problem: ProblemReference, kinds: tuple[str, ...]) -> dict[str, Any]:
+    """Return the kernels of f, and of the nonsmooth part that the problem has, each of which sends one point per call."""
+    kernels: dict[str, Kernel] = {
+        "value": lambda x, _data, _shape, rows: float(evaluate(problem, x[None], False, rows)[0][0]),
+        "gradient": lambda x, _data, _shape, rows, out: np.copyto(out, evaluate(problem, x[None], True, rows)[1][0]),
+        "penalty": lambda x, _data, _shape: float(nonsmooth(problem, "penalty", x, 1.0)[0]),
+        "gap": lambda x, _data, _shape: float(nonsmooth(problem, "gap", x, 1.0)[0]),
+        "prox": lambda x, step, _data, _shape, out: np.copyto(out, nonsmooth(problem, "prox", x, step)),
+    }
+    return {f"{kind}_kernel": kernels[kind] for kind in ("value", "gradient", *kinds)}
 
 
 @functools.lru_cache(maxsize=256)
