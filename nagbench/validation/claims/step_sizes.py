@@ -106,7 +106,7 @@ def silver(most: int = 10) -> ClaimResult:
         deltas = np.geomspace(0.5, 2.0, 21) / (2.0 * (_RHO**j - 1.0) + 1.0)
         worst = max(_end_value("silver-steps", float(delta), n) for delta in deltas)
         descent = _end_value("gradient-descent", 1.0 / (2.0 * n + 1.0), n)
-        bound = 1.0 / (1.0 + math.sqrt(4.0 * _RHO ** (2 * j) - 3.0))
+        bound = published_bound("silver-steps", Instance(1.0, 0.0, 1.0, 0.5, 1.0, 0.0, {}), n, "value", "distance")
         before = rows[-1] if rows else None
         slope = math.log(worst / before["measured"]) / math.log(n / before["n"]) if before else math.nan
         rows.append({"n": n, "measured": worst, "published": bound, "gradient_descent": descent, "slope": slope})
