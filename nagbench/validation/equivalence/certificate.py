@@ -194,9 +194,9 @@ def _trial_data(trial: Trial) -> dict[str, Any]:
     }
 
 
-def _round(values: Array) -> list[float | str]:
+def _round(values: Array) -> list[float | str | None]:
     """Round to four digits, which is more than a plot shows."""
-    return [_json_number(float(f"{value:.4g}")) for value in values]
+    return [json_number(float(f"{value:.4g}")) for value in values]
 
 
 def _pair_data(pair: Pair) -> dict[str, Any]:
@@ -215,15 +215,17 @@ def _comparison_data(found: Comparison) -> dict[str, Any]:
     return {
         "verdict": found.verdict,
         "parts_at": found.parts_at,
-        "distance": _json_number(found.distance),
-        "ulps": _json_number(found.ulps),
-        "resolution": _json_number(found.resolution),
+        "distance": json_number(found.distance),
+        "ulps": json_number(found.ulps),
+        "resolution": json_number(found.resolution),
         "told_until": found.told_until,
     }
 
 
-def _json_number(value: float) -> float | str:
-    """Replace an infinite number by the text "inf", which JSON can hold."""
+def json_number(value: float) -> float | str | None:
+    """Return a number that JSON can hold: "inf" for what is infinite, None for what is no number."""
+    if math.isnan(value):
+        return None
     return value if math.isfinite(value) else "inf"
 
 
