@@ -95,6 +95,33 @@ def array(name: str, value: Any) -> NDArray[np.float64]:
     return found
 
 
+def numbers(value: Any, masked: str, shown: str, most: int = 300) -> NDArray[np.float64]:
+    """Return real numbers as a new array; see `real_numbers`.
+
+    Parameters
+    ----------
+    value
+        An array, a number, or a list of these.
+    masked
+        The beginning of the message that a mask would be lost, "…is".
+    shown
+        What stands before the value in the message for anything else.
+    most
+        The most letters of the value in that message.
+
+    Raises
+    ------
+    UsageError
+        If it contains anything but real numbers.
+    """
+    try:
+        return real_numbers(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        if np.ma.isMaskedArray(value):
+            raise UsageError(f"{masked} {error}") from None
+        raise UsageError(f"{shown}{truncate(repr(value), most)} is not made of numbers") from None
+
+
 def real_numbers(value: Any) -> NDArray[np.float64]:
     """Return an array, a number, or a list of these as a new array of floats.
 

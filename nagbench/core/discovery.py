@@ -11,15 +11,16 @@ import pkgutil
 import re
 import sys
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from nagbench.core import provenance
 from nagbench.core.errors import PluginWarning, UsageError, nearest_hint, one_line
 
+T = TypeVar("T")
 _MARKS = ("__family__", "__method__")
 
 
@@ -229,6 +230,17 @@ def untaken_plugins(group: str, taken: Iterable[str]) -> dict[str, Plugin]:
     for name in names & set(plugins):
         leave_out(plugins[name], "nagbench itself has this name")
     return {name: plugin for name, plugin in plugins.items() if name not in names}
+
+
+def import_plugins(plugins: Mapping[str, Plugin], load: Callable[[str], T]) -> dict[str, T]:
+    """Return what plugins name, loaded from their paths; one that fails to import is left out with a warning."""
+    found: dict[str, T] = {}
+    for name, plugin in plugins.items():
+        try:
+            found[name] = load(plugin.path)
+        except UsageError as error:
+            leave_out(plugin, str(error))
+    return found
 
 
 def leave_out(plugin: Plugin, reason: str) -> None:

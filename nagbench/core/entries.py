@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import types as python_types
+from collections.abc import Callable
 from typing import Any, cast
 
 import numba
@@ -33,10 +34,28 @@ SIGNATURES |= {
     "prox": void(int64, _FLOATS, float64, int64, _FLOATS, int64, _INTS, _FLOATS),
 }
 SIGNATURES["asking"] = void(
-    int64, *(types.FunctionType(SIGNATURES[kind]) for kind in ("value", "gradient", "penalty", "prox")), int64, int64,
-    _FLOATS, int64, _INTS, int64, _INTS, int64, int64, _FLOATS, float64, _FLOATS, _FLOATS, _FLOATS, _FLOATS, int64, _FLOATS,
-    int64, _FLOATS,
-)  # fmt: skip
+    int64,
+    *(types.FunctionType(SIGNATURES[kind]) for kind in ("value", "gradient", "penalty", "prox")),
+    int64,
+    int64,
+    _FLOATS,
+    int64,
+    _INTS,
+    int64,
+    _INTS,
+    int64,
+    int64,
+    _FLOATS,
+    float64,
+    _FLOATS,
+    _FLOATS,
+    _FLOATS,
+    _FLOATS,
+    int64,
+    _FLOATS,
+    int64,
+    _FLOATS,
+)
 
 
 def kernel(*arguments: Any) -> Any:
@@ -125,9 +144,23 @@ def _asking_entry(
     hyper: Any,
 ) -> None:
     oracle = Oracle(
-        value, gradient, penalty, prox, n, data_size, data, shape_size, shape, rows_size, rows, row_count, noise_size, noise,
-        minimum, tally,
-    )  # fmt: skip
+        value,
+        gradient,
+        penalty,
+        prox,
+        n,
+        data_size,
+        data,
+        shape_size,
+        shape,
+        rows_size,
+        rows,
+        row_count,
+        noise_size,
+        noise,
+        minimum,
+        tally,
+    )
     kernel(
         k,
         oracle,
@@ -223,23 +256,6 @@ def _quick(entry: Any, signature: Any) -> Function:
     return cast(Function, entry)
 
 
-def python_entry(function: Function, kind: str) -> Function:
-    """Return the entry of a kernel in plain Python; see `numba_entry`."""
-    if kind == "value":
-        return lambda n, x, _d, data, _s, shape, _r, rows: function(x, data, shape, rows)
-    if kind == "gradient":
-        return lambda n, x, _d, data, _s, shape, _r, rows, out: function(x, data, shape, rows, out)
-    if kind in ("penalty", "gap"):
-        return lambda n, x, _d, data, _s, shape, _r, rows: function(x, data, shape)
-    if kind == "prox":
-        return lambda n, x, step, _d, data, _s, shape, out: function(x, step, data, shape, out)
-    if kind == "asking":
-        return functools.partial(_ask_in_python, function)
-    if kind == "observe":
-        return lambda k, f, n, iterate, y, _s, state, _h, hyper: function(k, f, iterate, y, state, hyper)
-    return lambda k, n, grad, iterate, y, _s, state, _h, hyper: function(k, grad, iterate, y, state, hyper)
-
-
 _PARTS = len(Oracle._fields)
 
 
@@ -247,6 +263,24 @@ def _ask_in_python(function: Function, k: int, *arguments: Any) -> None:
     """Call the update of an algorithm that asks with the oracle of the first arguments."""
     grad, iterate, y, _count, state, _size, hyper = arguments[_PARTS:]
     function(k, Oracle(*arguments[:_PARTS]), grad, iterate, y, state, hyper)
+
+
+# From a kernel to its entry in plain Python, by kind.
+_PYTHON: dict[str, Callable[[Function], Function]] = {
+    "value": lambda kernel: lambda n, x, _d, data, _s, shape, _r, rows: kernel(x, data, shape, rows),
+    "gradient": lambda kernel: lambda n, x, _d, data, _s, shape, _r, rows, out: kernel(x, data, shape, rows, out),
+    "penalty": lambda kernel: lambda n, x, _d, data, _s, shape, _r, rows: kernel(x, data, shape),
+    "gap": lambda kernel: lambda n, x, _d, data, _s, shape, _r, rows: kernel(x, data, shape),
+    "prox": lambda kernel: lambda n, x, step, _d, data, _s, shape, out: kernel(x, step, data, shape, out),
+    "asking": lambda kernel: functools.partial(_ask_in_python, kernel),
+    "observe": lambda kernel: lambda k, f, n, x, y, _s, state, _h, hyper: kernel(k, f, x, y, state, hyper),
+    "update": lambda kernel: lambda k, n, grad, x, y, _s, state, _h, hyper: kernel(k, grad, x, y, state, hyper),
+}
+
+
+def python_entry(function: Function, kind: str) -> Function:
+    """Return the entry of a kernel in plain Python; see `numba_entry`."""
+    return _PYTHON[kind](function)
 
 
 def _value_call(x: Any, data: Any, shape: Any, rows: Any) -> Any:

@@ -9,6 +9,7 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,17 +20,18 @@ from nagbench.core.paths import PACKAGE
 @functools.cache
 def library_versions() -> Mapping[str, str]:
     """Return the versions of Python, nagbench and the libraries that decide numbers; optional ones if they are installed."""
-    found = {"python": platform.python_version()}
-    for name in ("nagbench", "numpy", "scipy", "numba", "llvmlite", "pandas", "pyarrow", *_OPTIONAL):
-        try:
+    needed = ("nagbench", "numpy", "scipy", "numba", "llvmlite", "pandas", "pyarrow")
+    found = installed_versions(*needed, "torch", "keras", "jax", "jaxlib", "optax")
+    return {"python": platform.python_version(), **dict.fromkeys(needed, "not installed"), **found}
+
+
+def installed_versions(*names: str) -> dict[str, str]:
+    """Return the versions of those of the packages that are installed."""
+    found = {}
+    for name in names:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            if name not in _OPTIONAL:
-                found[name] = "not installed"
     return found
-
-
-_OPTIONAL = ("torch", "keras", "jax", "jaxlib", "optax")
 
 
 @functools.cache
@@ -91,6 +93,21 @@ def one_thread() -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+@contextlib.contextmanager
+def one_torch_thread() -> Iterator[None]:
+    """Keep PyTorch, where it is in use, to one thread: sums do not depend on the machine, and few coordinates wait less."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        yield
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def git_commit() -> str | None:

@@ -20,11 +20,22 @@ _LISTS = {
 
 # What other libraries and books call what has another name here.
 _MEANT = {
-    "nag": "nesterov", "agd": "nesterov", "accelerated-gradient": "nesterov", "gd": "gradient-descent",
-    "sgd": "gradient-descent", "steepest-descent": "gradient-descent", "heavy-ball": "momentum", "polyak": "momentum",
-    "beta": "momentum", "mu": "momentum", "alpha": "step_size", "eta": "step_size", "eps": "epsilon",
-    "optimiser": "optimizer", "optimisers": "optimizers",
-}  # fmt: skip
+    "nag": "nesterov",
+    "agd": "nesterov",
+    "accelerated-gradient": "nesterov",
+    "gd": "gradient-descent",
+    "sgd": "gradient-descent",
+    "steepest-descent": "gradient-descent",
+    "heavy-ball": "momentum",
+    "polyak": "momentum",
+    "beta": "momentum",
+    "mu": "momentum",
+    "alpha": "step_size",
+    "eta": "step_size",
+    "eps": "epsilon",
+    "optimiser": "optimizer",
+    "optimisers": "optimizers",
+}
 
 
 class UsageError(ValueError):

@@ -61,7 +61,8 @@ def digest_of(path: str) -> str:
             continue
         seen.add(id(thing))
         for code, scope in _codes(thing):
-            hasher.update(code.co_code + repr(_plain(code)).encode())
+            plain = [constant for constant in code.co_consts if not isinstance(constant, CodeType)]
+            hasher.update(code.co_code + repr(plain).encode())
             for name in code.co_names:
                 used = scope.get(name)
                 if getattr(used, "__module__", None) == _MAIN and (inspect.isfunction(used) or inspect.isclass(used)):
@@ -80,7 +81,3 @@ def _codes(thing: Any) -> list[tuple[CodeType, dict[str, Any]]]:
     for code, scope in found:
         found += [(constant, scope) for constant in code.co_consts if isinstance(constant, CodeType)]
     return found
-
-
-def _plain(code: CodeType) -> list[Any]:
-    return [constant for constant in code.co_consts if not isinstance(constant, CodeType)]

@@ -117,7 +117,8 @@ def error_messages(error: ValidationError, model: type[BaseModel]) -> list[str]:
 
 
 def _message(row: ErrorDetails) -> str:
-    place = _place(row["loc"])
+    # The name of a field, or "field, entry 2", counted from 1.
+    place = ", ".join(f"entry {part + 1}" if isinstance(part, int) else part for part in row["loc"])
     if row["type"] == "missing":
         return f"{place} is missing"
     value, context = row["input"], row.get("ctx", {})
@@ -126,11 +127,6 @@ def _message(row: ErrorDetails) -> str:
     allowed = _ALLOWED.get(row["type"])
     why = f"allowed: {allowed.format(**context)}" if allowed else " ".join(row["msg"].split())
     return f"{place}: {_shown(value)} is not valid; {why}"
-
-
-def _place(loc: tuple[int | str, ...]) -> str:
-    """Return where a mistake is: the name of a field, or "field, entry 2", counted from 1."""
-    return ", ".join(f"entry {part + 1}" if isinstance(part, int) else part for part in loc)
 
 
 def _not_one_of(value: Any, context: Mapping[str, Any]) -> str:

@@ -8,11 +8,44 @@ _KEPT = "\n\t"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 # What an encoding such as ASCII or cp1252 cannot express, in letters that every encoding has.
 _PLAIN = {
-    "≤": "<=", "≥": ">=", "≠": "!=", "≈": "~", "★": "*", "—": "-", "–": "-", "−": "-", "×": "x", "·": ".", "…": "...",
-    "→": "->", "←": "<-", "μ": "mu", "µ": "u", "κ": "kappa", "ρ": "rho", "λ": "lambda", "β": "beta", "ε": "epsilon",
-    "∇": "grad ", "‖": "||", "√": "sqrt", "∞": "inf", "²": "^2", "³": "^3", "₀": "0", "₁": "1", "₂": "2", "ᵏ": "^k",
-    "½": "1/2", "¼": "1/4", "’": "'", "‘": "'", "“": '"', "”": '"', "\N{REPLACEMENT CHARACTER}": "?",
-}  # fmt: skip
+    "≤": "<=",
+    "≥": ">=",
+    "≠": "!=",
+    "≈": "~",
+    "★": "*",
+    "—": "-",
+    "–": "-",
+    "−": "-",
+    "×": "x",
+    "·": ".",
+    "…": "...",
+    "→": "->",
+    "←": "<-",
+    "μ": "mu",
+    "µ": "u",
+    "κ": "kappa",
+    "ρ": "rho",
+    "λ": "lambda",
+    "β": "beta",
+    "ε": "epsilon",
+    "∇": "grad ",
+    "‖": "||",
+    "√": "sqrt",
+    "∞": "inf",
+    "²": "^2",
+    "³": "^3",
+    "₀": "0",
+    "₁": "1",
+    "₂": "2",
+    "ᵏ": "^k",
+    "½": "1/2",
+    "¼": "1/4",
+    "’": "'",
+    "‘": "'",
+    "“": '"',
+    "”": '"',
+    "\N{REPLACEMENT CHARACTER}": "?",
+}
 ENCODING_ERRORS = "nagbench"
 
 
@@ -55,11 +88,7 @@ def _replace(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     letters = error.object[error.start : error.end]
-    return "".join(_PLAIN.get(letter) or _escaped(letter) for letter in letters), error.end
-
-
-def _escaped(letter: str) -> str:
-    return letter.encode("ascii", "backslashreplace").decode()
+    return "".join(_PLAIN.get(x) or x.encode("ascii", "backslashreplace").decode() for x in letters), error.end
 
 
 codecs.register_error(ENCODING_ERRORS, _replace)

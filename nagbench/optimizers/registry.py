@@ -13,6 +13,7 @@ from nagbench.core.arguments import refuse
 from nagbench.core.discovery import (
     Plugin,
     import_object,
+    import_plugins,
     is_unmarked,
     leave_out,
     marked_objects,
@@ -155,13 +156,7 @@ def optimizer_plugins() -> Mapping[str, Plugin]:
 @functools.cache
 def plugin_algorithms() -> Mapping[str, Method]:
     """Import the algorithms of plugins; one that fails to import is left out with a warning."""
-    found: dict[str, Method] = {}
-    for name, plugin in optimizer_plugins().items():
-        try:
-            found[name] = _import_algorithm(plugin.path)
-        except UsageError as error:
-            leave_out(plugin, str(error))
-    return found
+    return import_plugins(optimizer_plugins(), _import_algorithm)
 
 
 @functools.cache

@@ -16,9 +16,18 @@ from nagbench.optimizers.hyperparameters import Hyperparameter
 from nagbench.optimizers.registry import find_algorithm
 
 _FLAGS = (
-    "look_ahead", "autonomous", "next_momentum", "contextual", "blocks", "matrices", "asks", "composite", "needs_minimum",
-    "finite_sum", "row_slots",
-)  # fmt: skip
+    "look_ahead",
+    "autonomous",
+    "next_momentum",
+    "contextual",
+    "blocks",
+    "matrices",
+    "asks",
+    "composite",
+    "needs_minimum",
+    "finite_sum",
+    "row_slots",
+)
 _FUNCTIONS = ("update", "settled", "session", "driver", "observe", "theory", "refuses")
 
 
@@ -89,13 +98,13 @@ def theory(method: Any, L: float, mu: float) -> dict[str, Any] | None:
     """Return an algorithm's textbook hyperparameters for L and μ; None if its worker was abandoned."""
     try:
         found = method.theory(L, mu)
-        return None if found is None else {str(key): _number_or_word(value) for key, value in found.items()}
+        return (
+            None
+            if found is None
+            else {str(key): str(value) if isinstance(value, str) else float(value) for key, value in found.items()}
+        )
     except (Exception, SystemExit) as error:
         raise UsageError(f"{method.name}: theory({L:g}, {mu:g}) raised {one_line(error)}") from error
-
-
-def _number_or_word(value: Any) -> float | str:
-    return str(value) if isinstance(value, str) else float(value)
 
 
 def refusals(method: Any, rows: Sequence[Mapping[str, float]]) -> list[str | None]:

@@ -192,16 +192,17 @@ def make_schedule_row(names: Sequence[str], values: Mapping[str, Any], *, next_m
     array of shape (1,)
         Of type `SCHEDULE_DTYPE`.
     """
-    row = np.zeros(1, SCHEDULE_DTYPE)
     positions = {name: i for i, name in enumerate(names)}
-    for key, kind in (("step", "schedule"), ("momentum", "momentum_schedule")):
-        row[key] = list(SCHEDULES[kind]).index(values.get(kind, CONSTANT))
-    row["step_at"] = positions.get("step_size", -1)
-    row["momentum_at"] = positions.get("momentum", -1)
-    row["following_at"] = len(names) if next_momentum else -1
-    row["period"] = values.get("schedule_period", 1.0)
-    row["factor"] = values.get("schedule_factor", 0.0)
-    row["warmup"] = values.get("schedule_warmup", 1.0)
-    row["decay"] = values.get("schedule_decay", 1.0)
-    row["momentum_period"] = values.get("momentum_period", 1.0)
-    return row
+    fields = {
+        "step": list(STEP_SIZES).index(values.get("schedule", CONSTANT)),
+        "momentum": list(MOMENTA).index(values.get("momentum_schedule", CONSTANT)),
+        "step_at": positions.get("step_size", -1),
+        "momentum_at": positions.get("momentum", -1),
+        "following_at": len(names) if next_momentum else -1,
+        "period": values.get("schedule_period", 1.0),
+        "factor": values.get("schedule_factor", 0.0),
+        "warmup": values.get("schedule_warmup", 1.0),
+        "decay": values.get("schedule_decay", 1.0),
+        "momentum_period": values.get("momentum_period", 1.0),
+    }
+    return np.array([tuple(fields.values())], SCHEDULE_DTYPE)

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nagbench.core import notebook
-from nagbench.core.arguments import real_numbers
+from nagbench.core.arguments import numbers
 from nagbench.core.columns import check_names
-from nagbench.core.errors import UsageError, truncate
+from nagbench.core.errors import UsageError
 from nagbench.problems import evaluation
 
 if TYPE_CHECKING:
@@ -236,12 +236,8 @@ class Problem:
 
     def _check_points(self, points: ArrayLike) -> Floats:
         """Return points as a new array of shape (m, n). Raises UsageError for what is no such array."""
-        try:
-            array = np.array(real_numbers(points), order="C", ndmin=2)
-        except (TypeError, ValueError, OverflowError) as error:
-            if np.ma.isMaskedArray(points):
-                raise UsageError(f"{self.name}: what it is given is {error}") from None
-            raise UsageError(f"{self.name}: {truncate(repr(points), 60)} is not made of numbers") from None
+        found = numbers(points, f"{self.name}: what it is given is", f"{self.name}: ", 60)
+        array = np.array(found, order="C", ndmin=2)
         if array.shape[1:] != (self.dimension,):
             raise UsageError(f"{self.name} takes points of {self.dimension} coordinates, not {array.shape[-1]}")
         return array

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from nagbench.core import provenance
-from nagbench.core.arguments import real_numbers
-from nagbench.core.discovery import Plugin, import_object, leave_out, marked_objects, untaken_plugins
-from nagbench.core.errors import UsageError, one_line, truncate, unknown_name
+from nagbench.core.arguments import numbers
+from nagbench.core.discovery import Plugin, import_object, import_plugins, marked_objects, untaken_plugins
+from nagbench.core.errors import UsageError, one_line, unknown_name
 from nagbench.core.here import any_here
 from nagbench.core.remote import REMOTE_LOADER
 from nagbench.core.trust import check_named
@@ -138,13 +138,7 @@ def _family_plugins() -> dict[str, Plugin]:
 @functools.cache
 def plugin_families() -> Mapping[str, Family]:
     """Import the families of plugins; one that fails to import is left out with a warning."""
-    found: dict[str, Family] = {}
-    for name, plugin in _family_plugins().items():
-        try:
-            found[name] = find_family(plugin.path)
-        except UsageError as error:
-            leave_out(plugin, str(error))
-    return found
+    return import_plugins(_family_plugins(), find_family)
 
 
 def resolve_family(name: str) -> str:
@@ -276,20 +270,10 @@ def build_problem(source: str | Family, parameters: Mapping[str, Any], /, **fact
 
 def _finite_array(who: str, name: str, values: Any) -> Floats:
     """Return the values as an array. Raises UsageError unless all are finite numbers."""
-    array = _numbers(who, name, values)
+    array = numbers(values, f"{who}: {name} is", f"{who}: {name}=")
     if not np.isfinite(array).all():
         raise UsageError(f"{who}: {name}={values!r} is not finite")
     return array
-
-
-def _numbers(who: str, name: str, values: Any) -> Floats:
-    """Return the values as an array. Raises UsageError unless all are real numbers."""
-    try:
-        return real_numbers(values)
-    except (TypeError, ValueError, OverflowError) as error:
-        if np.ma.isMaskedArray(values):
-            raise UsageError(f"{who}: {name} is {error}") from None
-        raise UsageError(f"{who}: {name}={truncate(repr(values))} is not made of numbers") from None
 
 
 def _build(found: Family, parameters: Mapping[str, Any], facts: Mapping[str, Any]) -> Problem:
@@ -297,7 +281,7 @@ def _build(found: Family, parameters: Mapping[str, Any], facts: Mapping[str, Any
     for name, value in parameters.items():
         # The lists of nagbench's own families hold numbers; a user's family may take lists of words.
         if np.ma.isMaskedArray(value) or (":" not in found.name and isinstance(value, list | tuple | np.ndarray)):
-            _numbers(found.name, name, value)
+            numbers(value, f"{found.name}: {name} is", f"{found.name}: {name}=")
         if name not in found.parameters:
             raise unknown_name(f"parameter of family {found.name}", name, {*found.parameters, "start"})
     start = {"start": facts["start"]} if "start" in facts and "start" in found.parameters else {}

@@ -73,45 +73,28 @@ def remote_problem(label: str, family: str, parameters: Mapping[str, Any], facts
         What it is built from.
     """
     key = canonical({"family": family, "parameters": parameters, "facts": facts})
-    known, metrics, nonsmooth = describe_problem(ProblemReference(key, UserCode(label)))
+    known, metrics, kinds = describe_problem(ProblemReference(key, UserCode(label)))
     spec = canonical({"family": family, "parameters": parameters, **known["given"]})
     reference = ProblemReference(key, UserCode(f"problem {known['name']}", spec))
-    value, gradient = _kernels(reference)
     return RemoteProblem(
         **known,
-        **_nonsmooth_kernels(reference, nonsmooth),
+        **_kernels(reference, kinds),
         parameters=dict(parameters),
-        value_kernel=value,
-        gradient_kernel=gradient,
         reference=reference,
         metrics={name: functools.partial(metric, reference, name) for name in metrics},
     )
 
 
-def _kernels(problem: ProblemReference) -> tuple[Kernel, Kernel]:
-    def value_kernel(x: Floats, _data: Floats, _shape: Ints, rows: Ints) -> float:
-        return float(evaluate(problem, x[None], False, rows)[0][0])
-
-    def gradient_kernel(x: Floats, _data: Floats, _shape: Ints, rows: Ints, out: Floats) -> None:
-        out[:] = evaluate(problem, x[None], True, rows)[1][0]
-
-    return value_kernel, gradient_kernel
-
-
-def _nonsmooth_kernels(problem: ProblemReference, kinds: tuple[str, ...]) -> dict[str, Any]:
-    """Return the kernels of the nonsmooth part that the problem has, each of which sends one point per call."""
-
-    def penalty_kernel(x: Floats, _data: Floats, _shape: Ints) -> float:
-        return float(nonsmooth(problem, "penalty", x, 1.0)[0])
-
-    def gap_kernel(x: Floats, _data: Floats, _shape: Ints) -> float:
-        return float(nonsmooth(problem, "gap", x, 1.0)[0])
-
-    def prox_kernel(x: Floats, step: float, _data: Floats, _shape: Ints, out: Floats) -> None:
-        out[:] = nonsmooth(problem, "prox", x, step)
-
-    kernels: dict[str, Kernel] = {"penalty": penalty_kernel, "prox": prox_kernel, "gap": gap_kernel}
-    return {f"{kind}_kernel": kernels[kind] for kind in kinds}
+def _kernels(problem: ProblemReference, kinds: tuple[str, ...]) -> dict[str, Any]:
+    """Return the kernels of f, and of the nonsmooth part that the problem has, each of which sends one point per call."""
+    kernels: dict[str, Kernel] = {
+        "value": lambda x, _data, _shape, rows: float(evaluate(problem, x[None], False, rows)[0][0]),
+        "gradient": lambda x, _data, _shape, rows, out: np.copyto(out, evaluate(problem, x[None], True, rows)[1][0]),
+        "penalty": lambda x, _data, _shape: float(nonsmooth(problem, "penalty", x, 1.0)[0]),
+        "gap": lambda x, _data, _shape: float(nonsmooth(problem, "gap", x, 1.0)[0]),
+        "prox": lambda x, step, _data, _shape, out: np.copyto(out, nonsmooth(problem, "prox", x, step)),
+    }
+    return {f"{kind}_kernel": kernels[kind] for kind in ("value", "gradient", *kinds)}
 
 
 @functools.lru_cache(maxsize=256)
@@ -133,7 +116,7 @@ register(ProblemReference, attrgetter("key"), tag=Problem.__name__)
 def describe_problem(problem: Any) -> tuple[dict[str, Any], tuple[str, ...], tuple[str, ...]]:
     """Return the facts of a problem, the names of its metrics, and the kernels of its nonsmooth part."""
     facts: dict[str, Any] = {name: _optional(float, getattr(problem, name)) for name in NUMBERS}
-    facts |= {name: _optional(_floats, getattr(problem, name)) for name in ARRAYS}
+    facts |= {name: _optional(lambda given: np.array(given, np.float64), getattr(problem, name)) for name in ARRAYS}
     facts |= {name: str(getattr(problem, name)) for name in _TEXTS}
     facts |= {"row_count": int(problem.row_count), "given": dict(problem.given)}
     facts["blocks"] = tuple(tuple(map(int, shape)) for shape in problem.blocks)
@@ -143,10 +126,6 @@ def describe_problem(problem: Any) -> tuple[dict[str, Any], tuple[str, ...], tup
 
 def _optional(kind: Callable[[Any], Any], given: Any) -> Any:
     return None if given is None else kind(given)
-
-
-def _floats(given: Any) -> Floats:
-    return np.array(given, dtype=np.float64)
 
 
 @remote_call()

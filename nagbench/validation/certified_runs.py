@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -125,11 +126,7 @@ def collect_cases(folders: Sequence[Path]) -> list[StoredCase]:
     UsageError
         If a file cannot be read, in one line.
     """
-    cases: list[StoredCase] = []
-    for folder in folders:
-        for case in read_cases(folder):
-            cases = _add(cases, case)
-    return cases
+    return functools.reduce(_add, (case for folder in folders for case in read_cases(folder)), list[StoredCase]())
 
 
 def _add(cases: Sequence[StoredCase], case: StoredCase) -> list[StoredCase]:

@@ -271,11 +271,8 @@ def _solve(
     answers = [first]
     for kind, _, coefficients in script[:-1]:
         point = _combine(coefficients, answers)
-        if kind == "gradient":
-            answers.append(f.gradient(point))
-            continue
-        # The subgradient is a new direction: the point itself depends on it.
-        answers.append(_subgradient(h, coefficients, answers))
+        # A subgradient is a new direction: the point itself depends on it.
+        answers.append(f.gradient(point) if kind == "gradient" else _subgradient(h, coefficients, answers))
     end = _combine(script[-1][2], answers)
     metrics = {
         "value": lambda: whole(end) - whole(least),
@@ -294,10 +291,7 @@ def _solve(
 def _combine(coefficients: Floats, answers: list[Any]) -> Any:
     """Return Σ cᵢ·answerᵢ of PEPit's points."""
     terms = [float(c) * answer for c, answer in zip(coefficients, answers, strict=False) if c != 0.0]
-    total = terms[0] if terms else 0.0 * answers[0]
-    for term in terms[1:]:
-        total = total + term
-    return total
+    return sum(terms[1:], terms[0]) if terms else 0.0 * answers[0]
 
 
 def _subgradient(h: Any, coefficients: Floats, answers: list[Any]) -> Any:

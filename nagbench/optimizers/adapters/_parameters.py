@@ -7,15 +7,16 @@ annotation if it has none or the default is None. A tuple of numbers, such as be
 from __future__ import annotations
 
 import inspect
+import itertools
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast, get_args, get_origin
 
 from nagbench.core import provenance
 from nagbench.core.columns import RESERVED
-from nagbench.core.errors import UsageError
+from nagbench.core.errors import UsageError, one_line
 from nagbench.optimizers.adapters._common import format_refusal
 from nagbench.optimizers.hyperparameters import Hyperparameter
 
@@ -274,6 +275,48 @@ def _with_tuning(name: str, parameter: Parameter, given: Any) -> Hyperparameter:
 
 def _default_scale(known: Hyperparameter, low: float) -> Any:
     return "integer" if known.integer else "log" if low > 0.0 else "signed" if low < 0.0 else "linear"
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a user's object wants to be driven.
+
+    Parameters
+    ----------
+    way
+        One of the ways of its library, 0 if the gradient is all that it asks for.
+    averages
+        Whether it is tested at another point than that at which it takes its gradients.
+    matrices
+        It runs with a matrix, and not with a vector.
+    refusal
+        Why it does not run in any way; empty if it does.
+    """
+
+    way: int = 0
+    averages: bool = False
+    matrices: bool = False
+    refusal: str = ""
+
+
+def find_style(ways: Sequence[int], attempt: Callable[[tuple[int, ...], int], bool]) -> Style:
+    """Return how an object wants to be driven, by trying it out in every way.
+
+    Parameters
+    ----------
+    ways
+        The ways, those that give more after those that give less.
+    attempt
+        ``attempt(shape, way)`` makes two steps on six numbers in this shape, and returns whether the object averages.
+    """
+    first = ""
+    for shape, way in itertools.product(((6,), (3, 2)), ways):
+        try:
+            return Style(way, attempt(shape, way), len(shape) > 1)
+        except Exception as error:
+            # What an object says of a closure that is missing is no news where it was given one.
+            first = one_line(error) if not first or (way and "losure" in first) else first
+    return Style(refusal=first)
 
 
 def split(blocks: Iterable[tuple[int, ...]], x: Any) -> list[Any]:

@@ -22,11 +22,12 @@ import numpy as np
 
 from nagbench.core.errors import one_line
 from nagbench.optimizers.adapters._jax import double_precision, load_jax
-from nagbench.optimizers.adapters._parameters import Signature, split
+from nagbench.optimizers.adapters._parameters import Signature, Style, find_style, split
 from nagbench.optimizers.algorithm import Blocks, Method, RunContext, Step
 from nagbench.optimizers.errors import OptimizerError
 from nagbench.problems.problem import Floats
 
+# Ways to be driven: what a transformation asks for besides the gradient.
 _VALUE, _LINE_SEARCH = 1, 2
 _AVERAGE = "the averaged point of Schedule-Free"
 
@@ -39,28 +40,6 @@ def is_transformation(thing: Any) -> bool:
 def is_transformation_class(kind: type[Any]) -> bool:
     """Tell whether a class is that of Optax transformations."""
     return kind.__name__ == "GradientTransformation" and kind.__module__.startswith("optax")
-
-
-@dataclass(frozen=True)
-class _Style:
-    """What a transformation asks for besides the gradient.
-
-    Parameters
-    ----------
-    asks
-        0, `_VALUE` or `_LINE_SEARCH`.
-    averages
-        Whether its state is that of Schedule-Free.
-    matrices
-        It runs with a matrix, and not with a vector.
-    refusal
-        Why it does not run; empty if it does.
-    """
-
-    asks: int = 0
-    averages: bool = False
-    matrices: bool = False
-    refusal: str = ""
 
 
 class _Maker:
@@ -142,16 +121,8 @@ def _update(transformation: Any, gradient: Any, state: Any, x: Any, **extra: Any
     return importlib.import_module("optax").apply_updates(x, updates), state
 
 
-def _find_style(make: _Maker, values: list[float]) -> _Style:
-    """Try out what a transformation asks for: two updates of few numbers in every way that there is."""
-    first = ""
-    for shape in ((6,), (3, 2)):
-        for asks in (0, _VALUE, _LINE_SEARCH):
-            try:
-                return _Style(asks, _try(make(values), shape, asks), len(shape) > 1)
-            except Exception as error:
-                first = first or one_line(error)
-    return _Style(refusal=first)
+def _find_style(make: _Maker, values: list[float]) -> Style:
+    return find_style((0, _VALUE, _LINE_SEARCH), lambda shape, asks: _try(make(values), shape, asks))
 
 
 def _try(transformation: Any, shape: tuple[int, ...], asks: int) -> bool:
@@ -188,7 +159,7 @@ def transformation_algorithm(name: str, function: Callable[..., Any], signature:
         The object itself, for its docstring and module.
     """
     make = _Maker(name, function, signature)
-    style = _Style() if signature.needed else _style_of(make)
+    style = Style() if signature.needed else _style_of(make)
 
     def refuses(values: Mapping[str, float]) -> str | None:
         if (why := signature.missing(values)) is not None:
@@ -199,14 +170,14 @@ def transformation_algorithm(name: str, function: Callable[..., Any], signature:
             return str(error).removeprefix(f"{name} ")
         return _find_style(make, list(values.values())).refusal or None if style.refusal else None
 
-    searches = style.asks == _LINE_SEARCH
+    searches = style.way == _LINE_SEARCH
     return Method(
         **signature.facts(name, thing),
         library="optax",
         session=None if searches else functools.partial(_begin, make, _Steps(make, style), style),
         driver=functools.partial(_drive, make) if searches else None,
-        observe=_observe if style.asks == _VALUE else None,
-        slots=int(style.asks == _VALUE),
+        observe=_observe if style.way == _VALUE else None,
+        slots=int(style.way == _VALUE),
         look_ahead=style.averages,
         tested_at=_AVERAGE if style.averages else "x",
         contextual=True,
@@ -217,11 +188,11 @@ def transformation_algorithm(name: str, function: Callable[..., Any], signature:
     )
 
 
-def _style_of(make: _Maker) -> _Style:
+def _style_of(make: _Maker) -> Style:
     try:
         return _find_style(make, make.signature.examples())
     except ImportError:
-        return _Style()
+        return Style()
 
 
 def _observe(k: int, f: float, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
@@ -246,7 +217,7 @@ def _number(key: float | str) -> float:
 class _Steps:
     """The compiled steps of a transformation: one for all numbers, or one for each value where that cannot be traced."""
 
-    def __init__(self, make: _Maker, style: _Style) -> None:
+    def __init__(self, make: _Maker, style: Style) -> None:
         self._make, self._style = make, style
         self.compile = functools.lru_cache(maxsize=256)(self._compile)
         self.can_trace = functools.lru_cache(maxsize=256)(self._can_trace)
@@ -267,7 +238,7 @@ class _Steps:
 
         def one(x: Any, numbers: Any) -> Any:
             transformation = self._make.traced(values, numbers)
-            extra = {"value": (x * x).sum()} if self._style.asks else {}
+            extra = {"value": (x * x).sum()} if self._style.way else {}
             return _update(transformation, x, transformation.init(x), x, **extra)
 
         shape = (3, 2) if self._style.matrices else (6,)
@@ -279,7 +250,7 @@ class _Steps:
         return True
 
     def _compile(self, constants: Constants, blocks: Blocks) -> Any:
-        asks, averages = self._style.asks, self._style.averages
+        asks, averages = self._style.way, self._style.averages
 
         def step(x: Any, state: Any, gradient: Any, numbers: Any, value: Any) -> Any:
             transformation = self.transformation(constants, numbers)
@@ -301,7 +272,7 @@ def _averaged(state: Any, x: Any) -> Any:
 
 
 def _begin(
-    make: _Maker, steps: _Steps, style: _Style, iterate: Floats, gradient: Floats, hyper: Floats, context: RunContext
+    make: _Maker, steps: _Steps, style: Style, iterate: Floats, gradient: Floats, hyper: Floats, context: RunContext
 ) -> Step:
     jax, blocks = load_jax(), context.blocks
     with double_precision():
@@ -315,7 +286,7 @@ def _begin(
         numbers = tuple(values) if iterate.dtype != np.float64 else np.array(values)
         with double_precision():
             compiled = steps.compile(steps.constants(values), blocks)
-            value = float(context.observed[0]) if style.asks else 0.0
+            value = float(context.observed[0]) if style.way else 0.0
             x, state, average = compiled(x, state, jax.numpy.array(gradient), numbers, value)
         found = np.asarray(average)
         if found.dtype.kind != "f":

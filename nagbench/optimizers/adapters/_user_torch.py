@@ -9,6 +9,7 @@ closure asks for values and gradients itself.
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,11 +19,13 @@ import numpy as np
 
 from nagbench.core.errors import one_line
 from nagbench.optimizers.adapters._common import follow_schedule
-from nagbench.optimizers.adapters._parameters import Signature, split
+from nagbench.optimizers.adapters._parameters import Signature, Style, find_style, split
 from nagbench.optimizers.algorithm import Blocks, Method, RunContext, Step
 from nagbench.optimizers.errors import OptimizerError
 from nagbench.problems.problem import Floats
 
+# Way to be driven: the step needs a closure.
+_CLOSURE = 1
 _AVERAGE = "the parameters of eval()"
 
 
@@ -100,42 +103,11 @@ def _construct(kind: type[Any], parameters: list[Any], arguments: Mapping[str, A
         raise
 
 
-@dataclass(frozen=True)
-class _Style:
-    """How a class wants to be driven.
-
-    Parameters
-    ----------
-    closure
-        Its step needs a closure.
-    averages
-        It has ``train()`` and ``eval()``.
-    matrices
-        It runs with a matrix, and not with a vector.
-    refusal
-        Why it does not run in any way; empty if it does.
-    """
-
-    closure: bool = False
-    averages: bool = False
-    matrices: bool = False
-    refusal: str = ""
+def _style(kind: type[Any], arguments: Mapping[str, Any]) -> Style:
+    return find_style((0, _CLOSURE), functools.partial(_try, kind, arguments))
 
 
-def find_style(kind: type[Any], arguments: Mapping[str, Any]) -> _Style:
-    """Try out how a class wants to be driven: two steps on few numbers, in every way that there is."""
-    first = ""
-    for shape in ((6,), (3, 2)):
-        for closure in (False, True):
-            try:
-                return _Style(closure, _try(kind, arguments, shape, closure), len(shape) > 1)
-            except Exception as error:
-                # What a class says of a missing closure is no news where it was given one.
-                first = one_line(error) if not first or (closure and "losure" in first) else first
-    return _Style(refusal=first)
-
-
-def _try(kind: type[Any], arguments: Mapping[str, Any], shape: tuple[int, ...], closure: bool) -> bool:
+def _try(kind: type[Any], arguments: Mapping[str, Any], shape: tuple[int, ...], closure: int) -> bool:
     """Make two steps; return whether the optimizer has ``train()`` and ``eval()``."""
     gradient, x = np.array([0.3, -0.2, 0.1, 0.5, -0.4, 0.2]), np.linspace(-1.0, 1.0, 6)
     made = _Parameters(kind, arguments, x, (shape,))
@@ -217,7 +189,7 @@ def torch_algorithm(name: str, kind: type[Any], signature: Signature) -> Method:
     signature
         Its hyperparameters.
     """
-    style = _Style() if signature.needed else find_style(kind, signature.arguments(signature.examples()))
+    style = Style() if signature.needed else _style(kind, signature.arguments(signature.examples()))
 
     def drive(
         value: Any, gradient: Any, start: Floats, hyper: Floats, most: int, iterated: Any, blocks: Blocks = ()
@@ -241,9 +213,9 @@ def torch_algorithm(name: str, kind: type[Any], signature: Signature) -> Method:
     return Method(
         **signature.facts(name, kind),
         library="torch",
-        session=None if style.closure else _TorchSession(name, kind, signature, style.averages),
-        driver=drive if style.closure else None,
-        look_ahead=style.averages and not style.closure,
+        session=None if style.way else _TorchSession(name, kind, signature, style.averages),
+        driver=drive if style.way == _CLOSURE else None,
+        look_ahead=style.averages and not style.way,
         tested_at=_AVERAGE if style.averages else "x",
         contextual=True,
         matrices=style.matrices,
@@ -253,7 +225,7 @@ def torch_algorithm(name: str, kind: type[Any], signature: Signature) -> Method:
     )
 
 
-def _constructor_refusal(kind: type[Any], arguments: Mapping[str, Any], style: _Style) -> str:
+def _constructor_refusal(kind: type[Any], arguments: Mapping[str, Any], style: Style) -> str:
     """Return the error that a class raises for its arguments, or in its first steps in any case; empty if none."""
     try:
         _Parameters(kind, arguments, np.zeros(4), ((2, 2) if style.matrices else (4,),))
@@ -261,5 +233,5 @@ def _constructor_refusal(kind: type[Any], arguments: Mapping[str, Any], style: _
         return one_line(error)
     if not style.refusal:
         return ""
-    now = find_style(kind, arguments)
-    return now.refusal if now.refusal else "" if now == _Style() else style.refusal
+    now = _style(kind, arguments)
+    return now.refusal if now.refusal else "" if now == Style() else style.refusal

@@ -87,11 +87,8 @@ def is_optimizer(thing: Any, *, call: bool = False) -> bool:
         Whether to call a function without required parameters to see what it returns. Else a function that returns an
         Optax transformation counts only if its annotation says so.
     """
-    if getattr(thing, "__method__", None) is not None or is_torch_class(thing) or is_transformation(thing):
-        return True
-    if is_keras_class(thing):
-        return True
-    if _is_step_function(thing) or returns_transformation(thing):
+    kinds = (is_torch_class, is_keras_class, is_transformation, _is_step_function, returns_transformation)
+    if getattr(thing, "__method__", None) is not None or any(is_kind(thing) for is_kind in kinds):
         return True
     if not call or not inspect.isfunction(thing) or hasattr(thing, "__family__"):
         return False

@@ -52,6 +52,12 @@ def strongly_convex(L: float, mu: float) -> Mapping[str, float]:
 
 
 @for_positive_mu
+def inverse_condition(L: float, mu: float) -> Mapping[str, float]:
+    """s = 1/L, q = μ/L."""
+    return {"step_size": 1.0 / L, "q": mu / L}
+
+
+@for_positive_mu
 def averaged_nesterov(L: float, mu: float) -> Mapping[str, float]:
     """s = 1/(L(1 − m)), m = (√κ − 1)/(√κ + 1)."""
     root = math.sqrt(L / mu)

@@ -19,6 +19,13 @@ def extrapolate(gradient: Any, iterate: Any, y: Any, step: float, momentum: floa
 
 
 @jitable
+def copy(source: Any, target: Any) -> None:
+    """Write one vector to another."""
+    for i in range(source.size):
+        target[i] = source[i]
+
+
+@jitable
 def next_t(t: float) -> float:
     """Return t⁺ = (1 + √(1 + 4t²))/2, the next number of FISTA's sequence."""
     return 0.5 * (1.0 + math.sqrt(1.0 + 4.0 * t * t))
@@ -55,3 +62,12 @@ def update_moments(i: int, g: Any, first: Any, second: Any, beta1: float, beta2:
 def nadam_momentum(j: float, beta1: float, decay: float) -> float:
     """Return NAdam's momentum μ_j = β₁(1 − 0.96^(jψ)/2)."""
     return float(beta1 * (1.0 - 0.5 * 0.96 ** (j * decay)))
+
+
+@jitable
+def nadam_weights(k: int, beta1: float, decay: float, kept: Any) -> tuple[float, float]:
+    """Return the weights of g and of its average in a step of NAdam; ``kept[0]`` holds 1 − Π, so that it may start at 0."""
+    momentum, following = nadam_momentum(k + 1.0, beta1, decay), nadam_momentum(k + 2.0, beta1, decay)
+    product = (1.0 - kept[0]) * momentum
+    kept[0] = 1.0 - product
+    return (1.0 - momentum) / (1.0 - product), following / (1.0 - product * following)

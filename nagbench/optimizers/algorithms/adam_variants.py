@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from nagbench.optimizers.algorithms._hyperparameters import ADAM, ADAPTIVE_STEP
-from nagbench.optimizers.algorithms._steps import nadam_momentum, update_moments
+from nagbench.optimizers.algorithms._steps import nadam_weights, update_moments
 from nagbench.optimizers.hyperparameters import Hyperparameter, fraction, step_size
 from nagbench.optimizers.registry import method
 
@@ -53,12 +53,7 @@ def nadamw(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) 
     """
     step, beta1, beta2, epsilon, psi, decay = hyper[0], hyper[1], hyper[2], hyper[3], hyper[4], hyper[5]
     first, second = state[0], state[1]
-    momentum, next_momentum = nadam_momentum(k + 1.0, beta1, psi), nadam_momentum(k + 2.0, beta1, psi)
-    # The slot holds 1 − Π, so that it may start at zero.
-    product = (1.0 - state[2, 0]) * momentum
-    state[2, 0] = 1.0 - product
-    gradient_weight = (1.0 - momentum) / (1.0 - product)
-    average_weight = next_momentum / (1.0 - product * next_momentum)
+    gradient_weight, average_weight = nadam_weights(k, beta1, psi, state[2])
     unbias2 = 1.0 - beta2 ** (k + 1.0)
     for i in range(iterate.size):
         g = gradient[i]

@@ -9,6 +9,7 @@ import numpy as np
 
 from nagbench.core.asking import ask_gradient, ask_value
 from nagbench.core.kernels import blocked_sum
+from nagbench.optimizers.algorithms._steps import copy
 from nagbench.optimizers.algorithms._sums import product, square_of_difference
 from nagbench.optimizers.hyperparameters import Hyperparameter
 from nagbench.optimizers.registry import method
@@ -78,9 +79,8 @@ def barzilai_borwein(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, s
             steep += turned * turned
         if across > 0.0:
             step = across / steep if hyper[0] == 1.0 else along / across
-    for i in range(n):
-        x_before[i] = iterate[i]
-        g_before[i] = gradient[i]
+    copy(iterate, x_before)
+    copy(gradient, g_before)
     if memory > 0:
         here = ask_value(oracle, iterate) if k == 0 else last_value[0]
         state[5 + k % memory, 0] = here

@@ -8,17 +8,12 @@ import numpy as np
 
 from nagbench.core.asking import ask_gradient, ask_prox, ask_value
 from nagbench.core.kernels import blocked_sum, jitable
-from nagbench.optimizers.algorithms._sums import product, square_of_difference
+from nagbench.optimizers.algorithms._sums import product, product_with_difference, square_of_difference
 from nagbench.optimizers.hyperparameters import Hyperparameter
 from nagbench.optimizers.registry import method
 
 # Differences of values below this share of them are rounding.
 _ROUNDING = 1e-12
-
-
-@jitable
-def _product_of_moves(i: int, g: Any, before: Any, c: Any) -> Any:
-    return (g[i] - before[i]) * c[i]
 
 
 @jitable
@@ -34,7 +29,7 @@ def curvature_seen(f: float, f_before: float, gradient: Any, g_before: Any, move
     between = f_before - f + blocked_sum(product, n, gradient, moved, moved)
     if between > _ROUNDING * max(abs(f), abs(f_before)):
         return float(square / (2.0 * between))
-    across = blocked_sum(_product_of_moves, n, gradient, g_before, moved)
+    across = blocked_sum(product_with_difference, n, moved, gradient, g_before)
     return float(square / across) if across > 0.0 else 0.0
 
 

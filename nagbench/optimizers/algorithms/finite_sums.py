@@ -6,7 +6,7 @@ from typing import Any
 
 from nagbench.core.asking import ask_full_gradient, ask_gradient, ask_prox
 from nagbench.core.kernels import jitable
-from nagbench.optimizers.algorithms._steps import proximal_point
+from nagbench.optimizers.algorithms._steps import copy, proximal_point
 from nagbench.optimizers.hyperparameters import Hyperparameter, fraction, step_size
 from nagbench.optimizers.registry import method
 
@@ -81,8 +81,7 @@ def svrg(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, state: Any, h
     """
     snapshot, full, other = state[0], state[1], state[2]
     if begins_stage(k, oracle, hyper[1], state[3]):
-        for i in range(iterate.size):
-            snapshot[i] = iterate[i]
+        copy(iterate, snapshot)
         ask_full_gradient(oracle, snapshot, full)
     reduced_gradient(oracle, iterate, snapshot, full, other, gradient)
     proximal_point(oracle, iterate, gradient, hyper[0], other, iterate)
@@ -184,9 +183,8 @@ def accelerated_svrg(k: int, oracle: Any, gradient: Any, iterate: Any, _y: Any, 
     """
     snapshot, full, other, y = state[0], state[1], state[2], state[3]
     if begins_stage(k, oracle, hyper[2], state[4]):
-        for i in range(iterate.size):
-            snapshot[i] = iterate[i]
-            y[i] = iterate[i]
+        copy(iterate, snapshot)
+        copy(iterate, y)
         ask_full_gradient(oracle, snapshot, full)
     reduced_gradient(oracle, y, snapshot, full, other, gradient)
     for i in range(iterate.size):

@@ -7,18 +7,18 @@ from typing import Any
 from nagbench.core.asking import ask_gradient, ask_penalty, ask_value
 from nagbench.core.kernels import blocked_sum, jitable
 from nagbench.optimizers.algorithms._hyperparameters import STEP, inverse_smoothness
-from nagbench.optimizers.algorithms._steps import extrapolate, next_t, proximal_point, proximal_step
-from nagbench.optimizers.algorithms._sums import product
+from nagbench.optimizers.algorithms._steps import copy, extrapolate, next_t, proximal_point, proximal_step
+from nagbench.optimizers.algorithms._sums import product, product_with_difference
 from nagbench.optimizers.registry import method, proximal_form
 
 
 @jitable
-def _accelerate(gradient: Any, iterate: Any, y: Any, state: Any, step: float) -> None:
-    """Make one iteration of `fista`; ``state[0, 0]`` holds t − 1, which is 0 at first."""
-    t = 1.0 + state[0, 0]
-    following = next_t(t)
-    state[0, 0] = following - 1.0
-    extrapolate(gradient, iterate, y, step, (t - 1.0) / following)
+def _momentum(kept: Any, restarts: Any) -> float:
+    """Return (t − 1)/t⁺; ``kept[0]`` holds t − 1, which is 0 at first. A restart sets t⁺ to 1, with momentum 0."""
+    t = 1.0 + kept[0]
+    following = 1.0 if restarts else next_t(t)
+    kept[0] = following - 1.0
+    return 0.0 if restarts else (t - 1.0) / following
 
 
 @method(
@@ -58,17 +58,14 @@ def fista(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -
     >>> run.status, run.iterations
     ('converged', 665)
     """
-    _accelerate(gradient, iterate, y, state, hyper[0])
+    extrapolate(gradient, iterate, y, hyper[0], _momentum(state[0], False))
 
 
 @jitable
 def _accelerate_proximally(oracle: Any, gradient: Any, iterate: Any, y: Any, state: Any, step: float) -> None:
     """Make one iteration of `fista` on a composite problem; ``state[0, 0]`` holds t − 1."""
-    t = 1.0 + state[0, 0]
-    following = next_t(t)
-    state[0, 0] = following - 1.0
     proximal_step(oracle, gradient, iterate, y, step)
-    momentum = (t - 1.0) / following
+    momentum = _momentum(state[0], False)
     for i in range(iterate.size):
         y[i] = iterate[i] + momentum * y[i]
 
@@ -121,34 +118,18 @@ def fista_gradient_restart(k: int, gradient: Any, iterate: Any, y: Any, state: A
         moved = y[i] - step * gradient[i]
         y[i] = moved - iterate[i]
         iterate[i] = moved
-    t = 1.0 + state[0, 0]
-    following = next_t(t)
-    momentum = (t - 1.0) / following
-    if blocked_sum(product, iterate.size, gradient, y, y) > 0.0:
-        following, momentum = 1.0, 0.0
-    state[0, 0] = following - 1.0
+    momentum = _momentum(state[0], blocked_sum(product, iterate.size, gradient, y, y) > 0.0)
     for i in range(iterate.size):
         y[i] = iterate[i] + momentum * y[i]
-
-
-@jitable
-def _mapped_product(i: int, y: Any, x: Any, moved: Any) -> Any:
-    return (y[i] - x[i]) * moved[i]
 
 
 @proximal_form(fista_gradient_restart, slots=2)
 def _fista_gradient_restart(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     before = state[1]
-    for i in range(iterate.size):
-        before[i] = y[i]
+    copy(y, before)
     proximal_step(oracle, gradient, iterate, y, hyper[0])
-    t = 1.0 + state[0, 0]
-    following = next_t(t)
-    momentum = (t - 1.0) / following
     # The gradient mapping s·G(y) = y − x⁺ takes the place of the gradient.
-    if blocked_sum(_mapped_product, iterate.size, before, iterate, y) > 0.0:
-        following, momentum = 1.0, 0.0
-    state[0, 0] = following - 1.0
+    momentum = _momentum(state[0], blocked_sum(product_with_difference, iterate.size, y, before, iterate) > 0.0)
     for i in range(iterate.size):
         y[i] = iterate[i] + momentum * y[i]
 
@@ -158,8 +139,7 @@ def _restart_if_value_rose(k: int, f: float, iterate: Any, y: Any, state: Any, h
     """Set t ← 1 and y ← x if f(x) is above its value at the previous iterate; at the start both hold anyway."""
     if f > state[1, 0]:
         state[0, 0] = 0.0
-        for i in range(iterate.size):
-            y[i] = iterate[i]
+        copy(iterate, y)
     state[1, 0] = f
 
 
@@ -203,7 +183,7 @@ def fista_function_restart(k: int, gradient: Any, iterate: Any, y: Any, state: A
     >>> run.status, run.iterations
     ('converged', 146)
     """
-    _accelerate(gradient, iterate, y, state, hyper[0])
+    extrapolate(gradient, iterate, y, hyper[0], _momentum(state[0], False))
 
 
 @proximal_form(fista_function_restart, slots=2)

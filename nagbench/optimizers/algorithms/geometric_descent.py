@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from nagbench.core.asking import ask_gradient, ask_value
 from nagbench.core.kernels import blocked_sum, jitable
-from nagbench.optimizers.algorithms._hyperparameters import STEP, for_positive_mu
+from nagbench.optimizers.algorithms._hyperparameters import STEP, inverse_condition
+from nagbench.optimizers.algorithms._steps import copy
 from nagbench.optimizers.algorithms._sums import product, square_of_difference
 from nagbench.optimizers.hyperparameters import Hyperparameter
 from nagbench.optimizers.registry import method
@@ -62,12 +62,6 @@ def search_line(oracle: Any, base: Any, direction: Any, point: Any, gradient: An
             low, at_low, at_high = t, here, 0.5 * at_high
 
 
-@for_positive_mu
-def _geometric(L: float, mu: float) -> Mapping[str, float]:
-    """s = 1/L, q = μ/L."""
-    return {"step_size": 1.0 / L, "q": mu / L}
-
-
 @method(
     "geometric-descent",
     hyperparameters={
@@ -78,7 +72,7 @@ def _geometric(L: float, mu: float) -> Mapping[str, float]:
     asks=True,
     tested_at="x − s·∇f(x)",
     source="Bubeck, Lee & Singh 2015, sect. 4",
-    theory=_geometric,
+    theory=inverse_condition,
 )
 def geometric_descent(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """x = argmin f on the line through c and x⁺; x⁺ ← x − s·∇f(x); c ← center of a ball (tested at x⁺).
@@ -118,8 +112,7 @@ def geometric_descent(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, 
     n, step = iterate.size, hyper[0]
     mu = hyper[1] / step
     if k == 0:
-        for i in range(n):
-            point[i] = iterate[i]
+        copy(iterate, point)
         ask_gradient(oracle, point, gradient)
     else:
         for i in range(n):
@@ -132,8 +125,7 @@ def geometric_descent(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, 
     steep = (1.0 - hyper[1]) * blocked_sum(product, n, gradient, gradient, gradient) / (mu * mu)
     if k == 0:
         square[0] = steep
-        for i in range(n):
-            center[i] = moved[i]
+        copy(moved, center)
     else:
         join_balls(center, square, moved, steep, square[0] - 2.0 / mu * (last_value[0] - f))
     last_value[0] = f

@@ -9,7 +9,7 @@ import numpy as np
 
 from nagbench.core.asking import ask_gradient, ask_prox, ask_value
 from nagbench.core.kernels import blocked_sum, jitable
-from nagbench.optimizers.algorithms._steps import next_t, proximal_point
+from nagbench.optimizers.algorithms._steps import copy, next_t, proximal_point
 from nagbench.optimizers.algorithms._sums import product, product_with_difference, square_of_difference
 from nagbench.optimizers.hyperparameters import Hyperparameter
 from nagbench.optimizers.registry import method
@@ -94,8 +94,7 @@ def armijo(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, state: Any,
         if f_new <= f - hyper[3] * step * square + _ROUNDING * abs(f):
             break
         step *= hyper[1]
-    for i in range(iterate.size):
-        iterate[i] = trial[i]
+    copy(trial, iterate)
     last_step[0], last_value[0] = step, f_new
 
 
@@ -142,8 +141,7 @@ def ista_backtracking(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, 
     step = hyper[0] if last_step[0] == 0.0 else hyper[2] * last_step[0]
     ask_gradient(oracle, iterate, gradient)
     step = _shrunk_step(oracle, gradient, iterate, moved, trial, step, hyper[1])
-    for i in range(iterate.size):
-        iterate[i] = trial[i]
+    copy(trial, iterate)
     last_step[0] = step
 
 
@@ -227,9 +225,8 @@ def fista_backtracking(k: int, oracle: Any, gradient: Any, iterate: Any, _y: Any
         if _fits(oracle, ask_value(oracle, y), gradient, y, moved, trial, step):
             break
         step *= hyper[1]
-    for i in range(iterate.size):
-        before[i] = iterate[i]
-        iterate[i] = trial[i]
+    copy(iterate, before)
+    copy(trial, iterate)
     t[0], last_step[0] = following, step
 
 
@@ -290,9 +287,8 @@ def nesterov_backtracking(k: int, oracle: Any, gradient: Any, iterate: Any, _y: 
     weight, last_step, dual, v = state[0], state[1], state[2], state[3]
     y, trial, following = state[4], state[5], state[6]
     if last_step[0] == 0.0:
-        for i in range(iterate.size):
-            dual[i] = iterate[i]
-            v[i] = iterate[i]
+        copy(iterate, dual)
+        copy(iterate, v)
         step = hyper[0]
     else:
         step = hyper[2] * last_step[0]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 from nagbench.core.asking import ask_gradient, ask_prox
 from nagbench.core.kernels import jitable
-from nagbench.optimizers.algorithms._hyperparameters import STEP, for_positive_mu, inverse_smoothness
-from nagbench.optimizers.algorithms._steps import next_t, proximal_point
+from nagbench.optimizers.algorithms._hyperparameters import STEP, inverse_condition, inverse_smoothness
+from nagbench.optimizers.algorithms._steps import copy, next_t, proximal_point
 from nagbench.optimizers.hyperparameters import Hyperparameter
 from nagbench.optimizers.registry import method
 
@@ -132,12 +131,6 @@ def ogm_g(k: int, gradient: Any, iterate: Any, _y: Any, state: Any, hyper: Any) 
         y[i] = moved
 
 
-@for_positive_mu
-def _item(L: float, mu: float) -> Mapping[str, float]:
-    """s = 1/L, q = μ/L."""
-    return {"step_size": 1.0 / L, "q": mu / L}
-
-
 @method(
     "item",
     slots=2,
@@ -145,7 +138,7 @@ def _item(L: float, mu: float) -> Mapping[str, float]:
     tested_at="z",
     hyperparameters={"step_size": STEP, "q": Hyperparameter(default=0.0, high_bound=1.0, tuning=(1e-6, 0.5))},
     source="Taylor & Drori 2023, algorithm 1",
-    theory=_item,
+    theory=inverse_condition,
 )
 def item(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
     """x⁺ = y − s·∇f(y); z ← (1 − qδ)z + qδy − δs·∇f(y); y = (1 − β)z + βx⁺ (tested at z).
@@ -315,9 +308,8 @@ def optista(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, state: Any
     done = k % horizon
     if done == 0:
         theta_before[0], end[0] = 1.0, last_theta(horizon)
-        for i in range(iterate.size):
-            x[i] = iterate[i]
-            z[i] = iterate[i]
+        copy(iterate, x)
+        copy(iterate, z)
     theta = theta_before[0]
     following = end[0] if done == horizon - 1 else next_t(theta)
     gamma = 2.0 * theta * (1.0 - theta * (2.0 * theta - 1.0) / (end[0] * end[0]))

@@ -5,14 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from nagbench.core.kernels import blocked_sum, jitable
+from nagbench.core.kernels import blocked_sum
+from nagbench.optimizers.algorithms._sums import product
 from nagbench.optimizers.hyperparameters import Hyperparameter, fraction, step_size
 from nagbench.optimizers.registry import method
-
-
-@jitable
-def _product(i: int, a: Any, b: Any, _c: Any) -> Any:
-    return a[i] * b[i]
 
 
 def _observe(k: int, f: float, iterate: Any, y: Any, state: Any, hyper: Any) -> None:
@@ -65,17 +61,17 @@ def momo(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) ->
     step, decay, lowest = hyper[0], hyper[1], hyper[2]
     average, heights, products, f = state[0], state[1], state[2], state[3, 0]
     n = iterate.size
-    product = blocked_sum(_product, n, gradient, iterate, iterate)
+    along = blocked_sum(product, n, gradient, iterate, iterate)
     if k == 0:
-        heights[0], products[0] = f, product
+        heights[0], products[0] = f, along
     for i in range(n):
         average[i] = gradient[i] if k == 0 else decay * average[i] + (1.0 - decay) * gradient[i]
     heights[0] = decay * heights[0] + (1.0 - decay) * f
-    products[0] = decay * products[0] + (1.0 - decay) * product
-    square = blocked_sum(_product, n, average, average, average)
+    products[0] = decay * products[0] + (1.0 - decay) * along
+    square = blocked_sum(product, n, average, average, average)
     if square == 0.0:
         return
-    above = heights[0] - lowest + blocked_sum(_product, n, average, iterate, iterate) - products[0]
+    above = heights[0] - lowest + blocked_sum(product, n, average, iterate, iterate) - products[0]
     length = min(step, max(above, 0.0) / square)
     for i in range(n):
         iterate[i] -= length * average[i]

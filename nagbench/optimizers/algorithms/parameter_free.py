@@ -7,6 +7,8 @@ from typing import Any
 
 from nagbench.core.kernels import blocked_sum, distance, jitable, norm
 from nagbench.optimizers.algorithms._hyperparameters import ADAM, EPSILON
+from nagbench.optimizers.algorithms._steps import copy
+from nagbench.optimizers.algorithms._sums import product, product_with_difference
 from nagbench.optimizers.hyperparameters import Hyperparameter, fraction, step_size
 from nagbench.optimizers.registry import method
 
@@ -16,24 +18,8 @@ _DISTANCE = Hyperparameter(default=1e-6, open_below=True)
 
 
 @jitable
-def _product(i: int, a: Any, b: Any, _c: Any) -> Any:
-    return a[i] * b[i]
-
-
-@jitable
-def _product_with_difference(i: int, g: Any, a: Any, b: Any) -> Any:
-    return g[i] * (a[i] - b[i])
-
-
-@jitable
 def _magnitude(i: int, a: Any, _b: Any, _c: Any) -> Any:
     return abs(a[i])
-
-
-@jitable
-def _keep(source: Any, target: Any) -> None:
-    for i in range(source.size):
-        target[i] = source[i]
 
 
 @method(
@@ -75,7 +61,7 @@ def dog(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) -> 
     first, reach, total, n = state[0], state[1], state[2], iterate.size
     size = norm(n, gradient)
     if k == 0:
-        _keep(iterate, first)
+        copy(iterate, first)
         reach[0] = hyper[1] * (1.0 + norm(n, iterate))
         total[0] = hyper[2]
     reach[0] = max(reach[0], distance(n, iterate, first, 0))
@@ -125,7 +111,7 @@ def dowg(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any) ->
     first, reach, total, n = state[0], state[1], state[2], iterate.size
     size = norm(n, gradient)
     if k == 0:
-        _keep(iterate, first)
+        copy(iterate, first)
         reach[0] = hyper[1]
     reach[0] = max(reach[0], distance(n, iterate, first, 0))
     square = reach[0] * reach[0]
@@ -177,13 +163,13 @@ def d_adaptation_sgd(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hy
     first, weighted, scalars, estimate, begin = state[0], state[1], state[2], state[3], state[4]
     n = iterate.size
     if k == 0:
-        _keep(iterate, first)
+        copy(iterate, first)
         estimate[0] = hyper[2]
         begin[0] = norm(n, gradient)
     if begin[0] == 0.0:
         return
     rate = hyper[0] * estimate[0] / begin[0]
-    scalars[0] += rate * blocked_sum(_product, n, gradient, weighted, weighted)
+    scalars[0] += rate * blocked_sum(product, n, gradient, weighted, weighted)
     for i in range(n):
         weighted[i] += rate * gradient[i]
     size = norm(n, weighted)
@@ -244,11 +230,11 @@ def prodigy(k: int, gradient: Any, iterate: Any, y: Any, state: Any, hyper: Any)
     first, second, weighted, start, estimate, total = state[0], state[1], state[2], state[3], state[4], state[5]
     n, beta3 = iterate.size, math.sqrt(beta2)
     if k == 0:
-        _keep(iterate, start)
+        copy(iterate, start)
         estimate[0] = begin
     d = estimate[0]
     total[0] = beta3 * total[0] + (d / begin) * (d * step) * blocked_sum(
-        _product_with_difference, n, gradient, start, iterate
+        product_with_difference, n, gradient, start, iterate
     )
     for i in range(n):
         g = gradient[i]

@@ -7,7 +7,7 @@ from typing import Any
 
 from nagbench.core.asking import ask_gradient, ask_prox
 from nagbench.optimizers.algorithms._hyperparameters import STEP, inverse_smoothness
-from nagbench.optimizers.algorithms._steps import proximal_point
+from nagbench.optimizers.algorithms._steps import copy, proximal_point
 from nagbench.optimizers.hyperparameters import Hyperparameter
 from nagbench.optimizers.registry import method, proximal_form
 
@@ -110,8 +110,7 @@ def forward_backward(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, s
     """
     relaxation, z = hyper[1], state[0]
     if k == 0:
-        for i in range(iterate.size):
-            z[i] = iterate[i]
+        copy(iterate, z)
     ask_gradient(oracle, z, gradient)
     proximal_point(oracle, z, gradient, hyper[0], state[1], iterate)
     for i in range(iterate.size):
@@ -172,8 +171,7 @@ def chambolle_pock(k: int, oracle: Any, gradient: Any, iterate: Any, y: Any, sta
     step, dual, x, v = hyper[0], state[0], state[1], state[2]
     sigma = hyper[1] / step
     if k == 0:
-        for i in range(iterate.size):
-            x[i] = iterate[i]
+        copy(iterate, x)
     ask_gradient(oracle, x, gradient)
     for i in range(iterate.size):
         moved = x[i] - step * (gradient[i] + dual[i])

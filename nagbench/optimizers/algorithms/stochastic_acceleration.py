@@ -9,6 +9,7 @@ from typing import Any
 from nagbench.core.asking import ask_gradient, ask_prox
 from nagbench.core.kernels import blocked_sum
 from nagbench.optimizers.algorithms._hyperparameters import STEP
+from nagbench.optimizers.algorithms._steps import copy
 from nagbench.optimizers.algorithms._sums import product
 from nagbench.optimizers.hyperparameters import Hyperparameter
 from nagbench.optimizers.registry import method
@@ -125,8 +126,7 @@ def ac_sa(k: int, oracle: Any, gradient: Any, iterate: Any, _y: Any, state: Any,
     n, t, mu = iterate.size, k + 1.0, hyper[1]
     alpha, gamma = 2.0 / (t + 1.0), 4.0 / (hyper[0] * t * (t + 1.0))
     if k == 0:
-        for i in range(n):
-            x[i] = iterate[i]
+        copy(iterate, x)
     whole = gamma + (1.0 - alpha * alpha) * mu
     old, new = (1.0 - alpha) * (mu + gamma) / whole, alpha * ((1.0 - alpha) * mu + gamma) / whole
     for i in range(n):

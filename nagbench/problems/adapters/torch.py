@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from nagbench.core.discovery import import_object, is_unmarked
+from nagbench.core.environment import one_torch_thread
 from nagbench.core.errors import UsageError, one_line
 from nagbench.problems.adapters._common import make_kernels, read_facts
 from nagbench.problems.problem import Floats, Ints, Problem
@@ -143,7 +144,8 @@ class _FlatModule:
         self._shapes = {key: tuple(p.shape) for key, p in trained.items()}
         self._sizes = [p.numel() for p in trained.values()]
         self.start: Floats = np.concatenate([p.detach().numpy().ravel() for p in trained.values()])
-        self.blocks = _matrices(tuple(self._shapes.values()))
+        # None if all parameters are vectors.
+        self.blocks = tuple(self._shapes.values()) if any(len(shape) > 1 for shape in self._shapes.values()) else ()
         self.row_count = int(data[0].shape[0]) if data else 0
         homes = {type(part).__module__ for part in module.modules()}
         self.modules = sorted(home for home in homes if not f"{home}.".startswith(("torch.", f"{__name__}.")))
@@ -152,14 +154,14 @@ class _FlatModule:
         """Return f(x) over some rows of the data, or all."""
         import torch
 
-        with torch.no_grad(), _OneThread():
+        with torch.no_grad(), one_torch_thread():
             return self._loss(torch.from_numpy(x), rows).numpy()
 
     def gradient(self, x: Floats, rows: Ints) -> Any:
         """Return ∇f(x) over some rows of the data, or all."""
         import torch
 
-        with _OneThread():
+        with one_torch_thread():
             point = torch.from_numpy(x).requires_grad_()
             return torch.autograd.grad(self._loss(point, rows), point)[0].numpy()
 
@@ -171,23 +173,3 @@ class _FlatModule:
         chosen = torch.from_numpy(rows)
         batch = tuple(part[chosen] for part in self._data) if rows.size else self._data
         return torch.func.functional_call(self._module, values, batch)
-
-
-def _matrices(shapes: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
-    """Return the shapes of parameters; none if all of them are vectors."""
-    return shapes if any(len(shape) > 1 for shape in shapes) else ()
-
-
-class _OneThread:
-    """A context in which PyTorch uses one thread, so that the order of sums does not depend on the machine."""
-
-    def __enter__(self) -> None:
-        import torch
-
-        self._before = torch.get_num_threads()
-        torch.set_num_threads(1)
-
-    def __exit__(self, *_: Any) -> None:
-        import torch
-
-        torch.set_num_threads(self._before)

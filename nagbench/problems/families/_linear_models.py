@@ -1,6 +1,6 @@
 """Helpers of kernels: means over rows of a loss of a linear prediction.
 
-The flat data are `table`'s, and the shape begins with the number of rows and of features. The features are there twice:
+The flat data begin with `table`'s, and the shape with the number of rows and of features. The features are there twice:
 by example, as a mini-batch needs them, and by feature. Then the predictions of all rows, as well as the gradient, are
 sums of whole vectors, which vectorize without reordering any sum. A mini-batch's predictions are taken four at a time,
 four independent chains of additions.
@@ -8,6 +8,7 @@ four independent chains of additions.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -87,7 +88,13 @@ def predictions_of(x: Any, data: Any, shape: Any, rows: Any) -> Any:
 @jitable
 def targets_of(data: Any, shape: Any) -> Any:
     """Return the targets of all rows."""
-    return data[2 * shape[0] * shape[1] : data.size - 1]
+    size = 2 * shape[0] * shape[1]
+    return data[size : size + shape[0]]
+
+
+@jitable
+def _ridge_of(data: Any, shape: Any) -> Any:
+    return data[2 * shape[0] * shape[1] + shape[0]]
 
 
 @jitable
@@ -97,7 +104,7 @@ def mean_loss(loss: Any, x: Any, data: Any, shape: Any, rows: Any) -> Any:
     total = 0.0
     for i in range(predictions.size):
         total += loss(predictions[i], targets[rows[i] if rows.size > 0 else i])
-    return total / predictions.size + 0.5 * data[data.size - 1] * _product(x, x)
+    return total / predictions.size + 0.5 * _ridge_of(data, shape) * _product(x, x)
 
 
 @jitable
@@ -107,8 +114,9 @@ def mean_loss_gradient(derivative: Any, x: Any, data: Any, shape: Any, rows: Any
     for i in range(derivatives.size):
         derivatives[i] = derivative(derivatives[i], targets[rows[i] if rows.size > 0 else i])
     combine_rows(derivatives, data[: shape[0] * x.size].reshape(shape[0], x.size), rows, out)
+    ridge = _ridge_of(data, shape)
     for j in range(x.size):
-        out[j] = out[j] / derivatives.size + data[data.size - 1] * x[j]
+        out[j] = out[j] / derivatives.size + ridge * x[j]
 
 
 @jitable
@@ -137,3 +145,46 @@ def log_derivative(prediction: Any, sign: Any) -> Any:
     margin = sign * prediction
     small = np.exp(-np.abs(margin))
     return -sign * (small if margin >= 0.0 else 1.0) / (1.0 + small)
+
+
+def least_squares_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
+    """Return the mean of half the squares of the residuals plus ½λ‖x‖²."""
+    return mean_loss(half_square, x, data, shape, rows)
+
+
+def least_squares_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
+    """Write the gradient of `least_squares_value`."""
+    mean_loss_gradient(difference, x, data, shape, rows, out)
+
+
+def logistic_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
+    """Return the mean logistic loss plus ½λ‖x‖²; the targets are −1 or 1."""
+    return mean_loss(log_loss, x, data, shape, rows)
+
+
+def logistic_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
+    """Write the gradient of `logistic_value`."""
+    mean_loss_gradient(log_derivative, x, data, shape, rows, out)
+
+
+def logistic_functions(
+    signed: Floats, ridge: float = 0.0
+) -> tuple[Callable[[Floats], float], Callable[[Floats], Floats], Callable[[Floats], Floats]]:
+    """Return f, ∇f and ∇²f of logistic regression in NumPy, to solve it; ``signed`` are the rows sᵢaᵢ."""
+    n, d = signed.shape
+
+    def value(w: Floats) -> float:
+        return float(np.logaddexp(0.0, -(signed @ w)).mean() + 0.5 * ridge * (w @ w))
+
+    def miss(w: Floats) -> Floats:
+        """Return the modeled probability of the wrong class, 1/(1 + exp(margin)), by tanh, which cannot overflow."""
+        return np.asarray(0.5 - 0.5 * np.tanh(0.5 * (signed @ w)))
+
+    def gradient(w: Floats) -> Floats:
+        return np.asarray(ridge * w - signed.T @ miss(w) / n)
+
+    def hessian(w: Floats) -> Floats:
+        wrong = miss(w)
+        return np.asarray((signed.T * (wrong * (1.0 - wrong) / n)) @ signed + ridge * np.eye(d))
+
+    return value, gradient, hessian

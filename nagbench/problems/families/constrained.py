@@ -9,18 +9,16 @@ import numpy as np
 
 from nagbench.core.errors import UsageError
 from nagbench.problems.families import _datasets
-from nagbench.problems.families._linear_models import difference, half_square, mean_loss, mean_loss_gradient, table
+from nagbench.problems.families._linear_models import (
+    difference,
+    least_squares_gradient,
+    least_squares_value,
+    mean_loss_gradient,
+    table,
+)
 from nagbench.problems.families._parameters import check_positive, check_whole_number
 from nagbench.problems.problem import Floats, Problem
 from nagbench.problems.registry import family
-
-
-def _nnls_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
-    return mean_loss(half_square, x, data, shape, rows)
-
-
-def _nnls_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
-    mean_loss_gradient(difference, x, data, shape, rows, out)
 
 
 def _nonnegative_penalty(x: Any, data: Any, shape: Any) -> Any:
@@ -101,8 +99,8 @@ def nnls(*, rows: int = 60, components: int = 20, width: float = 0.04) -> Proble
     return Problem(
         name="nnls",
         family="nnls",
-        value_kernel=_nnls_value,
-        gradient_kernel=_nnls_gradient,
+        value_kernel=least_squares_value,
+        gradient_kernel=least_squares_gradient,
         penalty_kernel=_nonnegative_penalty,
         prox_kernel=_nonnegative_prox,
         gap_kernel=_nnls_gap,

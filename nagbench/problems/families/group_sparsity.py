@@ -10,7 +10,15 @@ from nagbench.core.errors import UsageError
 from nagbench.core.kernels import jitable
 from nagbench.problems.families import _datasets
 from nagbench.problems.families._datasets import Scaling
-from nagbench.problems.families._linear_models import difference, half_square, mean_loss, mean_loss_gradient, table
+from nagbench.problems.families._linear_models import (
+    difference,
+    half_square,
+    least_squares_gradient,
+    least_squares_value,
+    mean_loss,
+    mean_loss_gradient,
+    table,
+)
 from nagbench.problems.families._newton import minimize_newton
 from nagbench.problems.families._parameters import check_positive, check_whole_number
 from nagbench.problems.families._penalties import (
@@ -26,14 +34,6 @@ from nagbench.problems.registry import family
 
 
 # The data of a group lasso are those of a linear model without ridge, and then l1; the shape ends with the group size.
-def _group_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
-    return mean_loss(half_square, x, data[: data.size - 1], shape, rows)
-
-
-def _group_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
-    mean_loss_gradient(difference, x, data[: data.size - 1], shape, rows, out)
-
-
 def _group_penalty(x: Any, data: Any, shape: Any) -> Any:
     return group_penalty(x, shape[2], data[data.size - 1])
 
@@ -52,7 +52,7 @@ def _group_gap(x: Any, data: Any, shape: Any) -> Any:
         length, bound = group_norm(slopes, first, last), l1 * np.sqrt(last - first)
         if length > bound:
             scale = min(scale, bound / length)
-    total = (1.0 - scale) * (1.0 - scale) * mean_loss(half_square, x, data[: data.size - 1], shape, shape[:0])
+    total = (1.0 - scale) * (1.0 - scale) * mean_loss(half_square, x, data, shape, shape[:0])
     for first in range(0, x.size, size):
         last = min(first + size, x.size)
         product = 0.0
@@ -65,7 +65,7 @@ def _group_gap(x: Any, data: Any, shape: Any) -> Any:
 @jitable
 def _slopes(x: Any, data: Any, shape: Any, out: Any) -> None:
     """Write Xᵀ(y − Xw)/n."""
-    mean_loss_gradient(difference, x, data[: data.size - 1], shape, shape[:0], out)
+    mean_loss_gradient(difference, x, data, shape, shape[:0], out)
     for j in range(x.size):
         out[j] = -out[j]
 
@@ -112,8 +112,8 @@ def group_lasso(
     return Problem(
         name="group-lasso",
         family="group-lasso",
-        value_kernel=_group_value,
-        gradient_kernel=_group_gradient,
+        value_kernel=least_squares_value,
+        gradient_kernel=least_squares_gradient,
         penalty_kernel=_group_penalty,
         prox_kernel=_group_prox,
         gap_kernel=_group_gap,

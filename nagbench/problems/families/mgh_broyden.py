@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from nagbench.core.arguments import check_memory
-from nagbench.core.kernels import blocked_sum, jitable
+from nagbench.core.kernels import blocked_sum, jitable, sum_of_squares
 from nagbench.problems.families._newton import find_root
 from nagbench.problems.families._parameters import check_whole_number
 from nagbench.problems.families._published import make_published_problem, mgh
@@ -83,7 +83,7 @@ def broyden_tridiagonal(*, dimension: int = 10) -> Problem:
 
 
 @jitable
-def _banded(i: int, x: Any) -> Any:
+def _banded(i: int, x: Any, _: Any) -> Any:
     r = x[i] * (2.0 + 5.0 * x[i] * x[i]) + 1.0
     for j in range(max(0, i - 5), min(x.size, i + 2)):
         if j != i:
@@ -92,11 +92,7 @@ def _banded(i: int, x: Any) -> Any:
 
 
 def _broyden_banded_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
-    total = 0.0
-    for i in range(x.size):
-        r = _banded(i, x)
-        total += r * r
-    return total
+    return sum_of_squares(_banded, x.size, x, data)
 
 
 def _broyden_banded_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
@@ -104,7 +100,7 @@ def _broyden_banded_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any)
     for i in range(n):
         out[i] = 0.0
     for i in range(n):
-        r = 2.0 * _banded(i, x)
+        r = 2.0 * _banded(i, x, data)
         out[i] += r * (2.0 + 15.0 * x[i] * x[i])
         for j in range(max(0, i - 5), min(n, i + 2)):
             if j != i:

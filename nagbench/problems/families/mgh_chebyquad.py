@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from nagbench.core.kernels import jitable
+from nagbench.core.kernels import jitable, sum_of_squares
 from nagbench.problems.families._parameters import check_whole_number
 from nagbench.problems.families._published import make_published_problem, mgh
 from nagbench.problems.problem import Problem
@@ -30,30 +30,27 @@ def _polynomial(i: int, x: Any) -> Any:
 
 
 @jitable
-def _quadrature(i: int, x: Any) -> Any:
-    """Compute rᵢ, the mean of the i-th polynomial over the points, less its integral."""
+def _quadrature(i: int, x: Any, _: Any) -> Any:
+    """Compute rᵢ, counted from 0: the mean of the polynomial i + 1 over the points, less its integral."""
+    degree = i + 1
     total = 0.0
     for j in range(x.size):
-        total += _polynomial(i, x[j])[0]
-    return total / x.size + (1.0 / (i * i - 1.0) if i % 2 == 0 else 0.0)
+        total += _polynomial(degree, x[j])[0]
+    return total / x.size + (1.0 / (degree * degree - 1.0) if degree % 2 == 0 else 0.0)
 
 
 def _chebyquad_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
-    total = 0.0
-    for i in range(1, x.size + 1):
-        r = _quadrature(i, x)
-        total += r * r
-    return total
+    return sum_of_squares(_quadrature, x.size, x, data)
 
 
 def _chebyquad_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     n = x.size
     for j in range(n):
         out[j] = 0.0
-    for i in range(1, n + 1):
-        weight = 2.0 * _quadrature(i, x) / n
+    for i in range(n):
+        weight = 2.0 * _quadrature(i, x, data) / n
         for j in range(n):
-            out[j] += weight * _polynomial(i, x[j])[1]
+            out[j] += weight * _polynomial(i + 1, x[j])[1]
 
 
 # Computed with 160 digits by Newton's method, and rounded. Those up to n = 7 and for 9 are exact quadratures, f* = 0.
@@ -63,17 +60,57 @@ _POINTS: dict[int, list[float]] = {
     3: [0.14644660940672624, 0.5, 0.8535533905932737],
     4: [0.10267276385411693, 0.40620376295746, 0.5937962370425399, 0.8973272361458831],
     5: [0.08375125649950906, 0.31272929522320947, 0.5, 0.6872707047767905, 0.9162487435004909],
-    6: [0.0668765909460897, 0.28874067311944424, 0.36668229924164764, 0.6333177007583524, 0.7112593268805558,
-        0.9331234090539103],
-    7: [0.05806914962097548, 0.2351716123574216, 0.3380440947400462, 0.5, 0.6619559052599538, 0.7648283876425784,
-        0.9419308503790246],
-    8: [0.04315276015101663, 0.1930908403841861, 0.26632870689027294, 0.5, 0.5, 0.7336712931097271, 0.8069091596158139,
-        0.9568472398489833],
-    9: [0.04420534613578276, 0.19949067230988096, 0.23561910847106002, 0.416046907892598, 0.5, 0.583953092107402,
-        0.76438089152894, 0.8005093276901191, 0.9557946538642172],
-    10: [0.03299337301807446, 0.15514535775907334, 0.20018919846138622, 0.38326166496125497, 0.38326166496125497,
-         0.5292494771334065, 0.6403535493710659, 0.713565847416, 0.8284818230519073, 0.9252518337853975],
-}  # fmt: skip
+    6: [
+        0.0668765909460897,
+        0.28874067311944424,
+        0.36668229924164764,
+        0.6333177007583524,
+        0.7112593268805558,
+        0.9331234090539103,
+    ],
+    7: [
+        0.05806914962097548,
+        0.2351716123574216,
+        0.3380440947400462,
+        0.5,
+        0.6619559052599538,
+        0.7648283876425784,
+        0.9419308503790246,
+    ],
+    8: [
+        0.04315276015101663,
+        0.1930908403841861,
+        0.26632870689027294,
+        0.5,
+        0.5,
+        0.7336712931097271,
+        0.8069091596158139,
+        0.9568472398489833,
+    ],
+    9: [
+        0.04420534613578276,
+        0.19949067230988096,
+        0.23561910847106002,
+        0.416046907892598,
+        0.5,
+        0.583953092107402,
+        0.76438089152894,
+        0.8005093276901191,
+        0.9557946538642172,
+    ],
+    10: [
+        0.03299337301807446,
+        0.15514535775907334,
+        0.20018919846138622,
+        0.38326166496125497,
+        0.38326166496125497,
+        0.5292494771334065,
+        0.6403535493710659,
+        0.713565847416,
+        0.8284818230519073,
+        0.9252518337853975,
+    ],
+}
 _MINIMA = dict.fromkeys((1, 2, 3, 4, 5, 6, 7, 9), 0.0) | {8: 0.00351687372567793, 10: 0.00477271369637535}
 _SYMMETRIC_10 = [
     0.059619900535812696,

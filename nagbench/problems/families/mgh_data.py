@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from nagbench.core.kernels import jitable, sum_of_squares
+from nagbench.core.kernels import jitable
 from nagbench.problems.families import nist
+from nagbench.problems.families._curve_fits import curve_fit, residual_value
 from nagbench.problems.families._published import make_published_problem, mgh
 from nagbench.problems.problem import Problem
 from nagbench.problems.registry import family
@@ -20,15 +21,21 @@ from nagbench.problems.registry import family
 _BARD = [0.14, 0.18, 0.22, 0.25, 0.29, 0.32, 0.35, 0.39, 0.37, 0.58, 0.73, 0.96, 1.34, 2.10, 4.39]
 _GAUSSIAN = [0.0009, 0.0044, 0.0175, 0.0540, 0.1295, 0.2420, 0.3521, 0.3989]
 _OSBORNE_2 = [
-    1.366, 1.191, 1.112, 1.013, 0.991, 0.885, 0.831, 0.847, 0.786, 0.725, 0.746, 0.679, 0.608, 0.655, 0.616, 0.606, 0.602,
-    0.626, 0.651, 0.724, 0.649, 0.649, 0.694, 0.644, 0.624, 0.661, 0.612, 0.558, 0.533, 0.495, 0.500, 0.423, 0.395, 0.375,
-    0.372, 0.391, 0.396, 0.405, 0.428, 0.429, 0.523, 0.562, 0.607, 0.653, 0.672, 0.708, 0.633, 0.668, 0.645, 0.632, 0.591,
-    0.559, 0.597, 0.625, 0.739, 0.710, 0.729, 0.720, 0.636, 0.581, 0.428, 0.292, 0.162, 0.098, 0.054,
-]  # fmt: skip
+    float(number)
+    for number in """
+    1.366 1.191 1.112 1.013 0.991 0.885 0.831 0.847 0.786 0.725 0.746 0.679 0.608 0.655 0.616 0.606 0.602 0.626 0.651
+    0.724 0.649 0.649 0.694 0.644 0.624 0.661 0.612 0.558 0.533 0.495 0.500 0.423 0.395 0.375 0.372 0.391 0.396 0.405
+    0.428 0.429 0.523 0.562 0.607 0.653 0.672 0.708 0.633 0.668 0.645 0.632 0.591 0.559 0.597 0.625 0.739 0.710 0.729
+    0.720 0.636 0.581 0.428 0.292 0.162 0.098 0.054
+    """.split()
+]
 _OSBORNE_2_MINIMIZER = [
-    1.3099771546273005, 0.4315537946029889, 0.633661698960724, 0.5994305347859163, 0.7541832263280113, 0.9042885798596336,
-    1.3658118352370285, 4.8236988172271555, 2.3986848661317546, 4.568874597667672, 5.6753414705806415,
-]  # fmt: skip
+    float(number)
+    for number in """
+    1.3099771546273005 0.4315537946029889 0.633661698960724 0.5994305347859163 0.7541832263280113 0.9042885798596336
+    1.3658118352370285 4.8236988172271555 2.3986848661317546 4.568874597667672 5.6753414705806415
+    """.split()
+]
 
 
 @jitable
@@ -37,21 +44,13 @@ def _bard(i: int, x: Any, data: Any) -> Any:
     return data[i] - (x[0] + u / (v * x[1] + min(u, v) * x[2]))
 
 
-def _bard_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
-    return sum_of_squares(_bard, 15, x, data)
-
-
-def _bard_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
-    first = second = third = 0.0
-    for i in range(15):
-        u, v = i + 1.0, 15.0 - i
-        w = min(u, v)
-        below = v * x[1] + w * x[2]
-        weight = 2.0 * (data[i] - (x[0] + u / below))
-        first -= weight
-        second += weight * u * v / (below * below)
-        third += weight * u * w / (below * below)
-    out[0], out[1], out[2] = first, second, third
+@jitable
+def _bard_slopes(i: int, x: Any, data: Any) -> Any:
+    u, v = i + 1.0, 15.0 - i
+    w = min(u, v)
+    below = v * x[1] + w * x[2]
+    weight = 2.0 * (data[i] - (x[0] + u / below))
+    return -weight, weight * u * v / (below * below), weight * u * w / (below * below)
 
 
 @family
@@ -69,9 +68,10 @@ def bard() -> Problem:
     """
     return make_published_problem(
         "bard",
-        (_bard_value, _bard_gradient),
+        curve_fit(_bard, _bard_slopes),
         [1.0, 1.0, 1.0],
         data=_BARD,
+        shape=[15],
         minimum=0.008214877306578975,
         minimizers=[0.08241055974978893, 1.1330360920297216, 2.343695178642537],
         source=f"{mgh(8)}; Bard 1970",
@@ -82,10 +82,6 @@ def bard() -> Problem:
 def _gaussian(i: int, x: Any, data: Any) -> Any:
     away = 0.5 * (7.0 - i) - x[2]
     return x[0] * np.exp(-0.5 * x[1] * away * away) - data[i]
-
-
-def _gaussian_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
-    return sum_of_squares(_gaussian, 15, x, data)
 
 
 @jitable
@@ -122,9 +118,10 @@ def gaussian() -> Problem:
     """
     return make_published_problem(
         "gaussian",
-        (_gaussian_value, _gaussian_gradient),
+        (residual_value(_gaussian), _gaussian_gradient),
         [0.4, 1.0, 0.0],
         data=_GAUSSIAN + _GAUSSIAN[-2::-1],
+        shape=[15],
         minimum=1.127932769618648e-08,
         minimizers=[0.39895613783875666, 1.0000190844878056, 0.0],
         domain=[[0.2, 0.6], [0.5, 1.5], [-0.5, 0.5]],
@@ -140,10 +137,6 @@ def _osborne_2(i: int, x: Any, data: Any) -> Any:
         away = t - x[8 + j]
         curve += x[1 + j] * np.exp(-away * away * x[5 + j])
     return data[i] - curve
-
-
-def _osborne_2_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
-    return sum_of_squares(_osborne_2, 65, x, data)
 
 
 def _osborne_2_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
@@ -181,9 +174,10 @@ def osborne_2() -> Problem:
     orders = [list(order) for order in itertools.permutations(range(3))]
     return make_published_problem(
         "osborne-2",
-        (_osborne_2_value, _osborne_2_gradient),
+        (residual_value(_osborne_2), _osborne_2_gradient),
         [1.3, 0.65, 0.65, 0.7, 0.6, 3.0, 5.0, 7.0, 2.0, 4.5, 5.5],
         data=_OSBORNE_2,
+        shape=[65],
         minimum=0.040137736293547735,
         minimizers=[np.concatenate([x[:1], x[1:4][o], x[4:5], x[5:8][o], x[8:][o]]) for o in orders],
         source=f"{mgh(19)}; Osborne 1972",
@@ -198,6 +192,7 @@ def _from_nist(name: str, dataset: str, number: int, start: list[float]) -> Prob
         (known.value_kernel, known.gradient_kernel),
         start,
         data=known.data,
+        shape=known.shape,
         minimum=known.minimum,
         minimizers=known.minimizers,
         source=f"{mgh(number)}; {known.source}",

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nagbench.core.kernels import blocked_sum, jitable
+from nagbench.core.kernels import blocked_sum, jitable, sum_of_squares
 from nagbench.problems.families._newton import find_root
 from nagbench.problems.families._parameters import check_whole_number
 from nagbench.problems.families._published import make_published_problem, mgh
@@ -38,12 +38,7 @@ def _trigonometric(i: int, x: Any, spread: Any) -> Any:
 
 
 def _trigonometric_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
-    spread = _spread(x)
-    total = 0.0
-    for i in range(x.size):
-        r = _trigonometric(i, x, spread)
-        total += r * r
-    return total
+    return sum_of_squares(_trigonometric, x.size, x, _spread(x))
 
 
 def _trigonometric_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
@@ -192,12 +187,7 @@ def _boundary_value(i: int, x: Any, h: Any) -> Any:
 
 
 def _discrete_boundary_value_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
-    h = 1.0 / (x.size + 1.0)
-    total = 0.0
-    for i in range(x.size):
-        r = _boundary_value(i, x, h)
-        total += r * r
-    return total
+    return sum_of_squares(_boundary_value, x.size, x, 1.0 / (x.size + 1.0))
 
 
 def _discrete_boundary_value_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:

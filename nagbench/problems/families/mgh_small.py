@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from nagbench.core.kernels import jitable, sum_of_squares
+from nagbench.core.kernels import jitable
+from nagbench.problems.families._curve_fits import curve_fit
 from nagbench.problems.families._published import make_published_problem, mgh
 from nagbench.problems.problem import Problem
 from nagbench.problems.registry import family
@@ -70,23 +71,15 @@ def _gulf(i: int, x: Any, data: Any) -> Any:
     return np.exp(-(np.abs(data[99 + i] - x[1]) ** x[2]) / x[0]) - data[i]
 
 
-def _gulf_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
-    return sum_of_squares(_gulf, 99, x, data)
-
-
-def _gulf_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
-    first = second = third = 0.0
-    for i in range(99):
-        away = data[99 + i] - x[1]
-        size = np.abs(away)
-        lower_power = size ** (x[2] - 1.0)
-        power = lower_power * size
-        e = np.exp(-power / x[0])
-        weight = 2.0 * (e - data[i]) * e / x[0]
-        first += weight * power / x[0]
-        second += weight * x[2] * lower_power * np.sign(away)
-        third -= weight * power * np.log(size)
-    out[0], out[1], out[2] = first, second, third
+@jitable
+def _gulf_slopes(i: int, x: Any, data: Any) -> Any:
+    away = data[99 + i] - x[1]
+    size = np.abs(away)
+    lower_power = size ** (x[2] - 1.0)
+    power = lower_power * size
+    e = np.exp(-power / x[0])
+    weight = 2.0 * (e - data[i]) * e / x[0]
+    return weight * power / x[0], weight * x[2] * lower_power * np.sign(away), -weight * power * np.log(size)
 
 
 @family
@@ -106,8 +99,9 @@ def gulf() -> Problem:
     t = np.arange(1, 100) / 100.0
     return make_published_problem(
         "gulf",
-        (_gulf_value, _gulf_gradient),
+        curve_fit(_gulf, _gulf_slopes),
         [5.0, 2.5, 0.15],
+        shape=[99],
         data=np.concatenate([t, 25.0 + (-50.0 * np.log(t)) ** (2.0 / 3.0)]),
         minimum=0.0,
         minimizers=[50.0, 25.0, 1.5],
@@ -122,20 +116,12 @@ def _box_3d(i: int, x: Any, data: Any) -> Any:
     return np.exp(-t * x[0]) - np.exp(-t * x[1]) - x[2] * data[10 + i]
 
 
-def _box_3d_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
-    return sum_of_squares(_box_3d, 10, x, data)
-
-
-def _box_3d_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
-    first = second = third = 0.0
-    for i in range(10):
-        t = data[i]
-        a, b = np.exp(-t * x[0]), np.exp(-t * x[1])
-        weight = 2.0 * (a - b - x[2] * data[10 + i])
-        first -= weight * t * a
-        second += weight * t * b
-        third -= weight * data[10 + i]
-    out[0], out[1], out[2] = first, second, third
+@jitable
+def _box_3d_slopes(i: int, x: Any, data: Any) -> Any:
+    t = data[i]
+    a, b = np.exp(-t * x[0]), np.exp(-t * x[1])
+    weight = 2.0 * (a - b - x[2] * data[10 + i])
+    return -weight * t * a, weight * t * b, -weight * data[10 + i]
 
 
 @family
@@ -156,8 +142,9 @@ def box_3d() -> Problem:
     t = np.arange(1, 11) / 10.0
     return make_published_problem(
         "box-3d",
-        (_box_3d_value, _box_3d_gradient),
+        curve_fit(_box_3d, _box_3d_slopes),
         [0.0, 10.0, 20.0],
+        shape=[10],
         data=np.concatenate([t, np.exp(-t) - np.exp(-10.0 * t)]),
         minimum=0.0,
         minimizers=[[1.0, 10.0, 1.0], [10.0, 1.0, -1.0]],
@@ -204,27 +191,19 @@ def wood() -> Problem:
     )
 
 
-def _brown_dennis_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
-    total = 0.0
-    for i in range(20):
-        t, e, sine, cosine = data[i], data[20 + i], data[40 + i], data[60 + i]
-        a, b = x[0] + t * x[1] - e, x[2] + sine * x[3] - cosine
-        q = a * a + b * b
-        total += q * q
-    return total
+@jitable
+def _brown_dennis(i: int, x: Any, data: Any) -> Any:
+    t, e, sine, cosine = data[i], data[20 + i], data[40 + i], data[60 + i]
+    a, b = x[0] + t * x[1] - e, x[2] + sine * x[3] - cosine
+    return a * a + b * b
 
 
-def _brown_dennis_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
-    g0 = g1 = g2 = g3 = 0.0
-    for i in range(20):
-        t, e, sine, cosine = data[i], data[20 + i], data[40 + i], data[60 + i]
-        a, b = x[0] + t * x[1] - e, x[2] + sine * x[3] - cosine
-        weight = 4.0 * (a * a + b * b)
-        g0 += weight * a
-        g1 += weight * a * t
-        g2 += weight * b
-        g3 += weight * b * sine
-    out[0], out[1], out[2], out[3] = g0, g1, g2, g3
+@jitable
+def _brown_dennis_slopes(i: int, x: Any, data: Any) -> Any:
+    t, e, sine, cosine = data[i], data[20 + i], data[40 + i], data[60 + i]
+    a, b = x[0] + t * x[1] - e, x[2] + sine * x[3] - cosine
+    weight = 4.0 * (a * a + b * b)
+    return weight * a, weight * a * t, weight * b, weight * b * sine
 
 
 @family
@@ -243,8 +222,9 @@ def brown_dennis() -> Problem:
     t = np.arange(1, 21) / 5.0
     return make_published_problem(
         "brown-dennis",
-        (_brown_dennis_value, _brown_dennis_gradient),
+        curve_fit(_brown_dennis, _brown_dennis_slopes),
         [25.0, 5.0, -5.0, -1.0],
+        shape=[20],
         data=np.concatenate([t, np.exp(t), np.sin(t), np.cos(t)]),
         minimum=85822.20162635634,
         minimizers=[-11.594439904762165, 13.203630051207204, -0.40343948817685954, 0.2367787744557363],
@@ -260,23 +240,12 @@ def _biggs_exp6(i: int, x: Any, data: Any) -> Any:
     return sides - x[3] * np.exp(-t * x[1]) - data[13 + i]
 
 
-def _biggs_exp6_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
-    return sum_of_squares(_biggs_exp6, 13, x, data)
-
-
-def _biggs_exp6_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
-    g0 = g1 = g2 = g3 = g4 = g5 = 0.0
-    for i in range(13):
-        t = data[i]
-        a, b, c = np.exp(-t * x[0]), np.exp(-t * x[1]), np.exp(-t * x[4])
-        weight = 2.0 * (x[2] * a + x[5] * c - x[3] * b - data[13 + i])
-        g0 -= weight * t * x[2] * a
-        g1 += weight * t * x[3] * b
-        g2 += weight * a
-        g3 -= weight * b
-        g4 -= weight * t * x[5] * c
-        g5 += weight * c
-    out[0], out[1], out[2], out[3], out[4], out[5] = g0, g1, g2, g3, g4, g5
+@jitable
+def _biggs_exp6_slopes(i: int, x: Any, data: Any) -> Any:
+    t = data[i]
+    a, b, c = np.exp(-t * x[0]), np.exp(-t * x[1]), np.exp(-t * x[4])
+    weight = 2.0 * (x[2] * a + x[5] * c - x[3] * b - data[13 + i])
+    return -weight * t * x[2] * a, weight * t * x[3] * b, weight * a, -weight * b, -weight * t * x[5] * c, weight * c
 
 
 @family
@@ -300,8 +269,9 @@ def biggs_exp6() -> Problem:
     a, b, c, d = 1.7114159947195875, 17.683198180949066, 1.1631436609188925, 5.186561551993452
     return make_published_problem(
         "biggs-exp6",
-        (_biggs_exp6_value, _biggs_exp6_gradient),
+        curve_fit(_biggs_exp6, _biggs_exp6_slopes),
         [1.0, 2.0, 1.0, 1.0, 1.0, 1.0],
+        shape=[13],
         data=np.concatenate([t, np.exp(-t) - 5.0 * np.exp(-10.0 * t) + 3.0 * np.exp(-4.0 * t)]),
         minimum=0.0,
         minimizers=[[p[1], q[1], p[0], -q[0], r[1], r[0]] for p, q, r in itertools.permutations(terms)],

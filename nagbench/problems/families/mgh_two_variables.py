@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from nagbench.core.kernels import jitable, sum_of_squares
+from nagbench.core.kernels import jitable
+from nagbench.problems.families._curve_fits import curve_fit
 from nagbench.problems.families._published import make_published_problem, mgh
 from nagbench.problems.problem import Problem
 from nagbench.problems.registry import family
@@ -128,18 +129,12 @@ def _jennrich_sampson(i: int, x: Any, _: Any) -> Any:
     return 4.0 + 2.0 * i - (np.exp((i + 1.0) * x[0]) + np.exp((i + 1.0) * x[1]))
 
 
-def _jennrich_sampson_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
-    return sum_of_squares(_jennrich_sampson, 10, x, data)
-
-
-def _jennrich_sampson_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
-    first = second = 0.0
-    for i in range(1, 11):
-        a, b = np.exp(i * x[0]), np.exp(i * x[1])
-        weight = 2.0 * i * (2.0 + 2.0 * i - (a + b))
-        first -= weight * a
-        second -= weight * b
-    out[0], out[1] = first, second
+@jitable
+def _jennrich_sampson_slopes(i: int, x: Any, data: Any) -> Any:
+    number = i + 1.0
+    a, b = np.exp(number * x[0]), np.exp(number * x[1])
+    weight = 2.0 * number * (2.0 + 2.0 * number - (a + b))
+    return -weight * a, -weight * b
 
 
 @family
@@ -156,8 +151,9 @@ def jennrich_sampson() -> Problem:
     """
     return make_published_problem(
         "jennrich-sampson",
-        (_jennrich_sampson_value, _jennrich_sampson_gradient),
+        curve_fit(_jennrich_sampson, _jennrich_sampson_slopes),
         [0.3, 0.4],
+        shape=[10],
         minimum=124.36218235561485,
         minimizers=[0.2578252136703641, 0.2578252136703641],
         domain=[[-0.2, 0.45], [-0.2, 0.45]],

@@ -26,10 +26,19 @@ from nagbench.problems.registry import family
 Row = tuple[float, ...]
 
 MODELS = {
-    "misra1a": "saturation", "boxbod": "saturation", "chwirut1": "chwirut", "chwirut2": "chwirut",
-    "gauss1": "gauss", "gauss2": "gauss", "gauss3": "gauss", "hahn1": "cubic_ratio", "thurber": "cubic_ratio",
-    "lanczos1": "lanczos", "lanczos2": "lanczos", "lanczos3": "lanczos",
-}  # fmt: skip
+    "misra1a": "saturation",
+    "boxbod": "saturation",
+    "chwirut1": "chwirut",
+    "chwirut2": "chwirut",
+    "gauss1": "gauss",
+    "gauss2": "gauss",
+    "gauss3": "gauss",
+    "hahn1": "cubic_ratio",
+    "thurber": "cubic_ratio",
+    "lanczos1": "lanczos",
+    "lanczos2": "lanczos",
+    "lanczos3": "lanczos",
+}
 """The kernels of a set, where they are not named like it."""
 
 
@@ -69,29 +78,20 @@ def nist(*, dataset: str, start_point: int = 1) -> Problem:
     model = MODELS.get(dataset, dataset)
     return make_published_problem(
         "nist",
-        _kernels(model),
+        {**nist_algebraic.KERNELS, **nist_exponential.KERNELS}[model],
         found["starts"][check_whole_number("nist", "start_point", start_point, 1, 2) - 1],
         data=_data(dataset, found),
+        shape=[len(found["y"])],
         minimum=found["minimum"],
-        minimizers=_SYMMETRIES.get(model, _alone)(tuple(found["minimizer"])),
+        minimizers=_SYMMETRIES.get(model, lambda b: [b])(tuple(found["minimizer"])),
         source=f"NIST StRD, nonlinear regression, {dataset} ({found['difficulty']} difficulty): {found['reference']}",
     )
-
-
-def _kernels(model: str) -> tuple[Any, Any]:
-    """Return the value and gradient kernels of a model."""
-    home = nist_exponential if hasattr(nist_exponential, f"_{model}_value") else nist_algebraic
-    return getattr(home, f"_{model}_value"), getattr(home, f"_{model}_gradient")
 
 
 def _data(dataset: str, found: dict[str, Any]) -> Floats:
     """Return the responses, then the predictors, as the kernels take them."""
     responses = np.log(found["y"]) if dataset == "nelson" else np.array(found["y"])
     return np.concatenate([responses, *found["x"]])
-
-
-def _alone(b: Row) -> list[Row]:
-    return [b]
 
 
 def _exchanged(terms: Sequence[Row], join: Callable[..., Row]) -> list[Row]:
@@ -112,15 +112,11 @@ def _two_cycles(b: Row) -> list[Row]:
     return [(*b[:3], s * c[3], c[4], s * c[5], t * c[6], c[7], t * c[8]) for s, t in signs for c in cycles]
 
 
-def _two_decays(b: Row) -> list[Row]:
-    """Return the minimizers of MGH17: two exponentials (b₂, b₄) and (b₃, b₅) can change places."""
-    return [b, (b[0], b[2], b[1], b[4], b[3])]
-
-
 _SYMMETRIES: dict[str, Callable[[Row], list[Row]]] = {
     "eckerle4": lambda b: [b, (-b[0], -b[1], b[2])],
     "gauss": _two_peaks,
     "lanczos": lambda b: _exchanged([b[0:2], b[2:4], b[4:6]], lambda p, q, r: (*p, *q, *r)),
     "enso": _two_cycles,
-    "mgh17": _two_decays,
+    # Two exponentials, (b₂, b₄) and (b₃, b₅), can change places.
+    "mgh17": lambda b: [b, (b[0], b[2], b[1], b[4], b[3])],
 }

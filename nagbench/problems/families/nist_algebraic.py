@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from nagbench.core.kernels import jitable, sum_of_squares
+from nagbench.core.kernels import jitable
+from nagbench.problems.families._curve_fits import curve_fit, residual_value
 
 
 @jitable
@@ -18,21 +19,13 @@ def _misra1b(i: int, b: Any, data: Any) -> Any:
     return data[i] - b[0] * (1.0 - 1.0 / (above * above))
 
 
-def _misra1b_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
-    return sum_of_squares(_misra1b, data.size // 2, x, data)
-
-
-def _misra1b_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
-    m = data.size // 2
-    g0 = g1 = 0.0
-    for i in range(m):
-        t = data[m + i]
-        above = 1.0 + 0.5 * x[1] * t
-        square = above * above
-        weight = -2.0 * (data[i] - x[0] * (1.0 - 1.0 / square))
-        g0 += weight * (1.0 - 1.0 / square)
-        g1 += weight * x[0] * t / (square * above)
-    out[0], out[1] = g0, g1
+@jitable
+def _misra1b_slopes(i: int, x: Any, data: Any) -> Any:
+    t = data[data.size // 2 + i]
+    above = 1.0 + 0.5 * x[1] * t
+    square = above * above
+    weight = -2.0 * (data[i] - x[0] * (1.0 - 1.0 / square))
+    return weight * (1.0 - 1.0 / square), weight * x[0] * t / (square * above)
 
 
 @jitable
@@ -40,21 +33,13 @@ def _misra1c(i: int, b: Any, data: Any) -> Any:
     return data[i] - b[0] * (1.0 - 1.0 / np.sqrt(1.0 + 2.0 * b[1] * data[data.size // 2 + i]))
 
 
-def _misra1c_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
-    return sum_of_squares(_misra1c, data.size // 2, x, data)
-
-
-def _misra1c_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
-    m = data.size // 2
-    g0 = g1 = 0.0
-    for i in range(m):
-        t = data[m + i]
-        above = 1.0 + 2.0 * x[1] * t
-        root = np.sqrt(above)
-        weight = -2.0 * (data[i] - x[0] * (1.0 - 1.0 / root))
-        g0 += weight * (1.0 - 1.0 / root)
-        g1 += weight * x[0] * t / (above * root)
-    out[0], out[1] = g0, g1
+@jitable
+def _misra1c_slopes(i: int, x: Any, data: Any) -> Any:
+    t = data[data.size // 2 + i]
+    above = 1.0 + 2.0 * x[1] * t
+    root = np.sqrt(above)
+    weight = -2.0 * (data[i] - x[0] * (1.0 - 1.0 / root))
+    return weight * (1.0 - 1.0 / root), weight * x[0] * t / (above * root)
 
 
 @jitable
@@ -63,20 +48,12 @@ def _misra1d(i: int, b: Any, data: Any) -> Any:
     return data[i] - b[0] * z / (1.0 + z)
 
 
-def _misra1d_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
-    return sum_of_squares(_misra1d, data.size // 2, x, data)
-
-
-def _misra1d_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
-    m = data.size // 2
-    g0 = g1 = 0.0
-    for i in range(m):
-        t = data[m + i]
-        above = 1.0 + x[1] * t
-        weight = -2.0 * (data[i] - x[0] * x[1] * t / above)
-        g0 += weight * x[1] * t / above
-        g1 += weight * x[0] * t / (above * above)
-    out[0], out[1] = g0, g1
+@jitable
+def _misra1d_slopes(i: int, x: Any, data: Any) -> Any:
+    t = data[data.size // 2 + i]
+    above = 1.0 + x[1] * t
+    weight = -2.0 * (data[i] - x[0] * x[1] * t / above)
+    return weight * x[1] * t / above, weight * x[0] * t / (above * above)
 
 
 @jitable
@@ -84,20 +61,12 @@ def _danwood(i: int, b: Any, data: Any) -> Any:
     return data[i] - b[0] * data[data.size // 2 + i] ** b[1]
 
 
-def _danwood_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
-    return sum_of_squares(_danwood, data.size // 2, x, data)
-
-
-def _danwood_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
-    m = data.size // 2
-    g0 = g1 = 0.0
-    for i in range(m):
-        t = data[m + i]
-        power = t ** x[1]
-        weight = -2.0 * (data[i] - x[0] * power) * power
-        g0 += weight
-        g1 += weight * x[0] * np.log(t)
-    out[0], out[1] = g0, g1
+@jitable
+def _danwood_slopes(i: int, x: Any, data: Any) -> Any:
+    t = data[data.size // 2 + i]
+    power = t ** x[1]
+    weight = -2.0 * (data[i] - x[0] * power) * power
+    return weight, weight * x[0] * np.log(t)
 
 
 @jitable
@@ -105,21 +74,12 @@ def _bennett5(i: int, b: Any, data: Any) -> Any:
     return data[i] - b[0] * (b[1] + data[data.size // 2 + i]) ** (-1.0 / b[2])
 
 
-def _bennett5_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
-    return sum_of_squares(_bennett5, data.size // 2, x, data)
-
-
-def _bennett5_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
-    m = data.size // 2
-    g0 = g1 = g2 = 0.0
-    for i in range(m):
-        shifted = x[1] + data[m + i]
-        power = shifted ** (-1.0 / x[2])
-        weight = -2.0 * (data[i] - x[0] * power) * power
-        g0 += weight
-        g1 -= weight * x[0] / (x[2] * shifted)
-        g2 += weight * x[0] * np.log(shifted) / (x[2] * x[2])
-    out[0], out[1], out[2] = g0, g1, g2
+@jitable
+def _bennett5_slopes(i: int, x: Any, data: Any) -> Any:
+    shifted = x[1] + data[data.size // 2 + i]
+    power = shifted ** (-1.0 / x[2])
+    weight = -2.0 * (data[i] - x[0] * power) * power
+    return weight, -weight * x[0] / (x[2] * shifted), weight * x[0] * np.log(shifted) / (x[2] * x[2])
 
 
 @jitable
@@ -128,10 +88,6 @@ def _enso(i: int, b: Any, data: Any) -> Any:
     year, long, short = turns / 12.0, turns / b[3], turns / b[6]
     cycles = b[1] * np.cos(year) + b[2] * np.sin(year) + b[4] * np.cos(long) + b[5] * np.sin(long)
     return data[i] - (b[0] + cycles + b[7] * np.cos(short) + b[8] * np.sin(short))
-
-
-def _enso_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
-    return sum_of_squares(_enso, data.size // 2, x, data)
 
 
 def _enso_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
@@ -159,10 +115,6 @@ def _cubic_ratio(i: int, b: Any, data: Any) -> Any:
     return data[i] - above / (1.0 + t * (b[4] + t * (b[5] + t * b[6])))
 
 
-def _cubic_ratio_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
-    return sum_of_squares(_cubic_ratio, data.size // 2, x, data)
-
-
 def _cubic_ratio_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     m = data.size // 2
     for j in range(7):
@@ -183,10 +135,6 @@ def _cubic_ratio_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) ->
 def _kirby2(i: int, b: Any, data: Any) -> Any:
     t = data[data.size // 2 + i]
     return data[i] - (b[0] + t * (b[1] + t * b[2])) / (1.0 + t * (b[3] + t * b[4]))
-
-
-def _kirby2_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
-    return sum_of_squares(_kirby2, data.size // 2, x, data)
 
 
 def _kirby2_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
@@ -211,22 +159,12 @@ def _mgh09(i: int, b: Any, data: Any) -> Any:
     return data[i] - b[0] * t * (t + b[1]) / (t * (t + b[2]) + b[3])
 
 
-def _mgh09_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
-    return sum_of_squares(_mgh09, data.size // 2, x, data)
-
-
-def _mgh09_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
-    m = data.size // 2
-    g0 = g1 = g2 = g3 = 0.0
-    for i in range(m):
-        t = data[m + i]
-        above, below = t * (t + x[1]), t * (t + x[2]) + x[3]
-        weight = -2.0 * (data[i] - x[0] * above / below) / below
-        g0 += weight * above
-        g1 += weight * x[0] * t
-        g2 -= weight * x[0] * t * above / below
-        g3 -= weight * x[0] * above / below
-    out[0], out[1], out[2], out[3] = g0, g1, g2, g3
+@jitable
+def _mgh09_slopes(i: int, x: Any, data: Any) -> Any:
+    t = data[data.size // 2 + i]
+    above, below = t * (t + x[1]), t * (t + x[2]) + x[3]
+    weight = -2.0 * (data[i] - x[0] * above / below) / below
+    return weight * above, weight * x[0] * t, -weight * x[0] * t * above / below, -weight * x[0] * above / below
 
 
 @jitable
@@ -236,20 +174,25 @@ def _roszman1(i: int, b: Any, data: Any) -> Any:
     return data[i] - (b[0] - b[1] * t - np.arctan(b[2] / (t - b[3])) / np.pi)
 
 
-def _roszman1_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
-    return sum_of_squares(_roszman1, data.size // 2, x, data)
+@jitable
+def _roszman1_slopes(i: int, x: Any, data: Any) -> Any:
+    t = data[data.size // 2 + i]
+    away = t - x[3]
+    weight = -2.0 * _roszman1(i, x, data)
+    turn = weight / (np.pi * (away * away + x[2] * x[2]))
+    return weight, -weight * t, -turn * away, -turn * x[2]
 
 
-def _roszman1_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
-    m = data.size // 2
-    g0 = g1 = g2 = g3 = 0.0
-    for i in range(m):
-        t = data[m + i]
-        away = t - x[3]
-        weight = -2.0 * _roszman1(i, x, data)
-        turn = weight / (np.pi * (away * away + x[2] * x[2]))
-        g0 += weight
-        g1 -= weight * t
-        g2 -= turn * away
-        g3 -= turn * x[2]
-    out[0], out[1], out[2], out[3] = g0, g1, g2, g3
+KERNELS = {
+    "misra1b": curve_fit(_misra1b, _misra1b_slopes),
+    "misra1c": curve_fit(_misra1c, _misra1c_slopes),
+    "misra1d": curve_fit(_misra1d, _misra1d_slopes),
+    "danwood": curve_fit(_danwood, _danwood_slopes),
+    "bennett5": curve_fit(_bennett5, _bennett5_slopes),
+    "mgh09": curve_fit(_mgh09, _mgh09_slopes),
+    "roszman1": curve_fit(_roszman1, _roszman1_slopes),
+    "enso": (residual_value(_enso), _enso_gradient),
+    "cubic_ratio": (residual_value(_cubic_ratio), _cubic_ratio_gradient),
+    "kirby2": (residual_value(_kirby2), _kirby2_gradient),
+}
+"""The kernels of each model."""

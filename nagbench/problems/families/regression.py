@@ -2,42 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from nagbench.core.errors import UsageError
 from nagbench.problems.families import _datasets
 from nagbench.problems.families._datasets import Scaling
 from nagbench.problems.families._linear_models import (
-    difference,
-    half_square,
-    log_derivative,
-    log_loss,
-    mean_loss,
-    mean_loss_gradient,
+    least_squares_gradient,
+    least_squares_value,
+    logistic_functions,
+    logistic_gradient,
+    logistic_value,
     table,
 )
 from nagbench.problems.families._newton import minimize_newton
 from nagbench.problems.families._parameters import check_positive
-from nagbench.problems.problem import Floats, Problem
+from nagbench.problems.problem import Problem
 from nagbench.problems.registry import family
-
-
-def _least_squares_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
-    return mean_loss(half_square, x, data, shape, rows)
-
-
-def _least_squares_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
-    mean_loss_gradient(difference, x, data, shape, rows, out)
-
-
-def _logistic_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
-    return mean_loss(log_loss, x, data, shape, rows)
-
-
-def _logistic_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
-    mean_loss_gradient(log_derivative, x, data, shape, rows, out)
 
 
 @family
@@ -82,8 +63,8 @@ def least_squares(
     return Problem(
         name="least-squares",
         family="least-squares",
-        value_kernel=_least_squares_value,
-        gradient_kernel=_least_squares_gradient,
+        value_kernel=least_squares_value,
+        gradient_kernel=least_squares_gradient,
         data=table(features, targets, ridge),
         shape=np.array([n, d]),
         row_count=n,
@@ -141,18 +122,19 @@ def logistic(
     )
     features = _datasets.append_ones(features)
     n, d = features.shape
-    minimizer, minimum = _solve_logistic(features * signs[:, None], ridge)
+    value, gradient, hessian = logistic_functions(features * signs[:, None], ridge)
+    minimizer = minimize_newton(value, gradient, hessian, np.zeros(d))
     return Problem(
         name="logistic",
         family="logistic",
-        value_kernel=_logistic_value,
-        gradient_kernel=_logistic_gradient,
+        value_kernel=logistic_value,
+        gradient_kernel=logistic_gradient,
         data=table(features, signs, ridge),
         shape=np.array([n, d]),
         row_count=n,
         start=np.zeros(d),
         domain=_datasets.enclosing_box(minimizer),
-        minimum=minimum,
+        minimum=value(minimizer),
         minimizers=minimizer[None],
         smoothness=float(_datasets.gram_spectrum(features)[0][-1] / 4.0 + ridge),
         strong_convexity=ridge,
@@ -163,25 +145,3 @@ def logistic(
         },
         source=_datasets.SOURCES[dataset],
     )
-
-
-def _solve_logistic(signed: Floats, ridge: float) -> tuple[Floats, float]:
-    """Return the minimizer and the minimum; ``signed`` are the rows sᵢaᵢ."""
-    n, d = signed.shape
-
-    def value(w: Floats) -> float:
-        return float(np.logaddexp(0.0, -(signed @ w)).mean() + 0.5 * ridge * (w @ w))
-
-    def miss(w: Floats) -> Floats:
-        """Return the modeled probability of the wrong class, 1/(1 + exp(margin)), by tanh, which cannot overflow."""
-        return np.asarray(0.5 - 0.5 * np.tanh(0.5 * (signed @ w)))
-
-    def gradient(w: Floats) -> Floats:
-        return np.asarray(ridge * w - signed.T @ miss(w) / n)
-
-    def hessian(w: Floats) -> Floats:
-        wrong = miss(w)
-        return np.asarray((signed.T * (wrong * (1.0 - wrong) / n)) @ signed + ridge * np.eye(d))
-
-    minimizer = minimize_newton(value, gradient, hessian, np.zeros(d))
-    return minimizer, value(minimizer)

@@ -27,11 +27,6 @@ _FURTHER = 4
 
 
 @jitable
-def _model(data: Any) -> Any:
-    return data[: data.size - _FURTHER]
-
-
-@jitable
 def slope_of(residual: Any, low: float, high: float, width: float) -> Any:
     """Return the derivative of max over low ≤ u ≤ high of u·r − ½·width·u²: r/width between the bounds."""
     return min(max(residual / width, low), high)
@@ -39,7 +34,7 @@ def slope_of(residual: Any, low: float, high: float, width: float) -> Any:
 
 def _value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
     low, high, width = data[data.size - 4], data[data.size - 3], data[data.size - 2]
-    predictions, targets = predictions_of(x, _model(data), shape, rows), targets_of(_model(data), shape)
+    predictions, targets = predictions_of(x, data, shape, rows), targets_of(data, shape)
     total = 0.0
     for i in range(predictions.size):
         residual = targets[rows[i] if rows.size > 0 else i] - predictions[i]
@@ -50,7 +45,7 @@ def _value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
 
 def _gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
     low, high, width = data[data.size - 4], data[data.size - 3], data[data.size - 2]
-    slopes, targets = predictions_of(x, _model(data), shape, rows), targets_of(_model(data), shape)
+    slopes, targets = predictions_of(x, data, shape, rows), targets_of(data, shape)
     for i in range(slopes.size):
         slopes[i] = -slope_of(targets[rows[i] if rows.size > 0 else i] - slopes[i], low, high, width)
     combine_rows(slopes, data[: shape[0] * x.size].reshape(shape[0], x.size), rows, out)
@@ -70,7 +65,7 @@ def _gap(x: Any, data: Any, shape: Any) -> Any:
     # The dual point is c times the slopes of the loss; the conjugate of the loss is ½εu² between the bounds.
     low, high, width, l1 = data[data.size - 4], data[data.size - 3], data[data.size - 2], data[data.size - 1]
     none = shape[:0]
-    residuals, targets = predictions_of(x, _model(data), shape, none), targets_of(_model(data), shape)
+    residuals, targets = predictions_of(x, data, shape, none), targets_of(data, shape)
     slopes, along = np.empty(residuals.size, x.dtype), np.empty(x.size, x.dtype)
     for i in range(residuals.size):
         residuals[i] = targets[i] - residuals[i]

@@ -9,20 +9,16 @@ import numpy as np
 from nagbench.core.kernels import blocked_sum, jitable
 from nagbench.problems.families._newton import minimize_newton
 from nagbench.problems.families._parameters import check_positive, check_whole_number
+from nagbench.problems.families._terms import product_term
 from nagbench.problems.problem import Floats, Problem
 from nagbench.problems.registry import family
-
-
-@jitable
-def _product(j: int, x: Any, row: Any, _: Any) -> Any:
-    return row[j] * x[j]
 
 
 @jitable
 def _scaled(i: int, x: Any, data: Any, m: Any) -> Any:
     """Compute (aᵢᵀx − bᵢ)/ρ; data holds A by rows, then b, then ρ."""
     n = x.size
-    return (blocked_sum(_product, n, x, data[i * n :], x) - data[m * n + i]) / data[m * n + m]
+    return (blocked_sum(product_term, n, x, data[i * n :], x) - data[m * n + i]) / data[m * n + m]
 
 
 def _log_sum_exp_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:

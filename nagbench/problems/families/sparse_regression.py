@@ -7,15 +7,18 @@ from typing import Any
 import numpy as np
 
 from nagbench.core.errors import UsageError
-from nagbench.core.kernels import jitable
 from nagbench.problems.families import _datasets
 from nagbench.problems.families._datasets import Scaling
 from nagbench.problems.families._feature_sign import minimize_l1, minimize_quadratic_l1
 from nagbench.problems.families._linear_models import (
     difference,
     half_square,
+    least_squares_gradient,
+    least_squares_value,
     log_derivative,
-    log_loss,
+    logistic_functions,
+    logistic_gradient,
+    logistic_value,
     mean_loss,
     mean_loss_gradient,
     predictions_of,
@@ -36,11 +39,6 @@ from nagbench.problems.registry import family
 _NO_ROWS = np.zeros(0, np.int64)
 
 
-@jitable
-def _model(data: Any) -> Any:
-    return data[: data.size - 2]
-
-
 def _penalty(x: Any, data: Any, shape: Any) -> Any:
     return elastic_net_penalty(x, data[data.size - 2], data[data.size - 1])
 
@@ -49,33 +47,17 @@ def _prox(x: Any, step: float, data: Any, shape: Any, out: Any) -> None:
     elastic_net_prox(x, step, data[data.size - 2], data[data.size - 1], out)
 
 
-def _least_squares_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
-    return mean_loss(half_square, x, _model(data), shape, rows)
-
-
-def _least_squares_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
-    mean_loss_gradient(difference, x, _model(data), shape, rows, out)
-
-
 def _least_squares_gap(x: Any, data: Any, shape: Any) -> Any:
     # The dual point is c·(y − Xw)/n; it needs no scaling where l2 > 0, because then the dual has no constraint.
     l1, l2 = data[data.size - 2], data[data.size - 1]
     none = shape[:0]
     slopes = np.empty(x.size, x.dtype)
-    mean_loss_gradient(difference, x, _model(data), shape, none, slopes)
+    mean_loss_gradient(difference, x, data, shape, none, slopes)
     for j in range(x.size):
         slopes[j] = -slopes[j]
     scale = dual_scale(slopes, l1) if l2 == 0.0 else 1.0
-    rest = (1.0 - scale) * (1.0 - scale) * mean_loss(half_square, x, _model(data), shape, none)
+    rest = (1.0 - scale) * (1.0 - scale) * mean_loss(half_square, x, data, shape, none)
     return elastic_net_fenchel(x, slopes, scale, l1, l2) + rest
-
-
-def _logistic_value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
-    return mean_loss(log_loss, x, _model(data), shape, rows)
-
-
-def _logistic_gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
-    mean_loss_gradient(log_derivative, x, _model(data), shape, rows, out)
 
 
 def _logistic_gap(x: Any, data: Any, shape: Any) -> Any:
@@ -84,13 +66,13 @@ def _logistic_gap(x: Any, data: Any, shape: Any) -> Any:
     l1 = data[data.size - 2]
     none = shape[:0]
     slopes = np.empty(x.size, x.dtype)
-    mean_loss_gradient(log_derivative, x, _model(data), shape, none, slopes)
+    mean_loss_gradient(log_derivative, x, data, shape, none, slopes)
     for j in range(x.size):
         slopes[j] = -slopes[j]
     scale = dual_scale(slopes, l1)
     total = 0.0
     if scale < 1.0:
-        predictions, signs = predictions_of(x, _model(data), shape, none), targets_of(_model(data), shape)
+        predictions, signs = predictions_of(x, data, shape, none), targets_of(data, shape)
         for i in range(predictions.size):
             margin = signs[i] * predictions[i]
             small = np.exp(-np.abs(margin))
@@ -116,8 +98,8 @@ def least_squares_l1(name: str, features: Floats, targets: Floats, l1: float, l2
     return Problem(
         name=name,
         family=name,
-        value_kernel=_least_squares_value,
-        gradient_kernel=_least_squares_gradient,
+        value_kernel=least_squares_value,
+        gradient_kernel=least_squares_gradient,
         penalty_kernel=_penalty,
         prox_kernel=_prox,
         gap_kernel=_least_squares_gap,
@@ -294,12 +276,13 @@ def logistic_l1(
     positive = _datasets.check_classes("logistic-l1", "positive_classes", dataset, chosen)
     signs = np.where(np.isin(targets, positive), 1.0, -1.0)
     n, d = features.shape
-    minimizer, minimum = _solve_logistic(features * signs[:, None], l1)
+    value, gradient, hessian = logistic_functions(features * signs[:, None])
+    minimizer = minimize_l1(value, gradient, hessian, np.full(d, l1))
     return Problem(
         name="logistic-l1",
         family="logistic-l1",
-        value_kernel=_logistic_value,
-        gradient_kernel=_logistic_gradient,
+        value_kernel=logistic_value,
+        gradient_kernel=logistic_gradient,
         penalty_kernel=_penalty,
         prox_kernel=_prox,
         gap_kernel=_logistic_gap,
@@ -308,31 +291,10 @@ def logistic_l1(
         row_count=n,
         start=np.zeros(d),
         domain=_datasets.enclosing_box(minimizer) if minimizer.any() else np.array([[-1.0, 1.0]] * d),
-        minimum=minimum,
+        minimum=value(minimizer) + l1 * float(np.abs(minimizer).sum()),
         minimizers=minimizer[None],
         smoothness=float(_datasets.gram_spectrum(features)[0][-1] / 4.0),
         strong_convexity=0.0,
         kind="convex",
         source=_datasets.SOURCES[dataset],
     )
-
-
-def _solve_logistic(signed: Floats, l1: float) -> tuple[Floats, float]:
-    """Return the minimizer and the minimum; ``signed`` are the rows sᵢaᵢ."""
-    n, d = signed.shape
-
-    def value(w: Floats) -> float:
-        return float(np.logaddexp(0.0, -(signed @ w)).mean())
-
-    def miss(w: Floats) -> Floats:
-        return np.asarray(0.5 - 0.5 * np.tanh(0.5 * (signed @ w)))
-
-    def gradient(w: Floats) -> Floats:
-        return np.asarray(-signed.T @ miss(w) / n)
-
-    def hessian(w: Floats) -> Floats:
-        wrong = miss(w)
-        return np.asarray((signed.T * (wrong * (1.0 - wrong) / n)) @ signed)
-
-    minimizer = minimize_l1(value, gradient, hessian, np.full(d, l1))
-    return minimizer, value(minimizer) + l1 * float(np.abs(minimizer).sum())

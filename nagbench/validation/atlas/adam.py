@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
-from nagbench.validation.atlas.recipes import Choice, Recipe, Trait
+from nagbench.validation.atlas.recipes import Choice, Recipe, State, Trait, Values, coupled, moved
 from nagbench.validation.equivalence.lockstep import Array
-
-State = dict[str, Any]
-Values = Mapping[str, float]
 
 # Title, options with the formula of each, and the values without which it does not matter.
 _TRAITS = {
@@ -76,9 +72,8 @@ _NEUTRAL = {"weight_decay": 0.0, "eps_root": 0.0, "momentum_decay": 4e-3, "initi
 
 def _step(c: Choice, v: Values, s: State, k: int, g: Array, x: Array) -> Array:
     """Make one step of Adam with these choices."""
-    step, beta1, beta2, w = v["step_size"], v["beta1"], v["beta2"], v.get("weight_decay", 0.0)
-    if c["decay"] == "gradient":
-        g = g + w * x
+    beta1, beta2 = v["beta1"], v["beta2"]
+    g = coupled(c, v, g, x)
     first = v["initial_accumulator"] if c["start"] == "both" else 0.0
     a = s["a"] = beta1 * s.get("a", first) + (1.0 - beta1) * g
     c1 = 1.0 - beta1 ** (k + 1) if c["correction"] in ("both", "first") else 1.0
@@ -87,18 +82,7 @@ def _step(c: Choice, v: Values, s: State, k: int, g: Array, x: Array) -> Array:
     u = ahead / _denominator(c, v, _second(c, v, s, g, a), c2, s)
     if c["rectify"] != "none":
         u = _rectified(c, v, k, ahead, u)
-    return _decayed(c["decay"], x, step, w, u)
-
-
-def _decayed(decay: str, x: Array, step: float, w: float, u: Array) -> Array:
-    """Return x after a step of u with weight decay."""
-    if w == 0.0 or decay == "gradient":
-        return x - step * u
-    if decay == "after":
-        return (1.0 - step * w) * (x - step * u)
-    if decay == "proximal":
-        return (x - step * u) / (1.0 + step * w)
-    return (1.0 - (w if decay == "unscaled" else step * w)) * x - step * u
+    return moved(c, v, x, v["step_size"] * u)
 
 
 def _ahead(c: Choice, v: Values, s: State, k: int, g: Array, a: Array, c1: float) -> Array:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib.metadata
 import json
-import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,13 +12,14 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from nagbench.core.environment import installed_versions
 from nagbench.core.errors import UsageError, unreadable
 from nagbench.core.validation import read_text
 from nagbench.problems.lookup import problem as make_problem
 from nagbench.validation.atlas.charting import Chart, chart
 from nagbench.validation.atlas.members import missing_packages, package_of
 from nagbench.validation.atlas.sheets import DEFAULTS, PRECISIONS, SAME, Sheet, packages, select_sheets
-from nagbench.validation.equivalence.certificate import PROBLEM, STEPS
+from nagbench.validation.equivalence.certificate import PROBLEM, STEPS, json_number
 
 FORMAT = 1
 
@@ -150,7 +148,8 @@ def make_atlas(
     for sheet in chosen:
         begin(sheet.name)
         drawn.append(_charts(sheet, sheet.problem or problem, steps))
-    return Atlas(problem, steps, tuple(drawn), tuple(missing_packages()), _versions())
+    versions = installed_versions("nagbench", "numpy", "jax", *packages().values())
+    return Atlas(problem, steps, tuple(drawn), tuple(missing_packages()), versions)
 
 
 def _charts(sheet: Sheet, problem: str, steps: int) -> Charts:
@@ -167,22 +166,13 @@ def _charts(sheet: Sheet, problem: str, steps: int) -> Charts:
     return Charts(sheet, problem, tuple(found))
 
 
-def _versions() -> dict[str, str]:
-    """Return the versions of nagbench and of the packages of the atlas that are installed."""
-    found = {}
-    for name in ("nagbench", "numpy", "jax", *packages().values()):
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[name] = importlib.metadata.version(name)
-    return found
-
-
 def _chart_data(one: Chart) -> dict[str, Any]:
     """Return a chart as plain data."""
     return {
         "configuration": one.configuration.name,
         "precision": one.precision,
         "scenario": one.configuration.scenario,
-        "values": {name: _number(float(value)) for name, value in one.configuration.values.items()},
+        "values": {name: json_number(float(value)) for name, value in one.configuration.values.items()},
         "members": [
             {
                 "name": member.name,
@@ -191,7 +181,7 @@ def _chart_data(one: Chart) -> dict[str, Any]:
                 "single": member.single,
                 "diverged_at": member.diverged_at,
                 "look_ahead": member.look_ahead,
-                "values": {name: _number(value) for name, value in member.values.items()},
+                "values": {name: json_number(value) for name, value in member.values.items()},
             }
             for member in one.members
         ],
@@ -199,8 +189,8 @@ def _chart_data(one: Chart) -> dict[str, Any]:
             {
                 "members": list(group.names),
                 "joints": list(group.joints),
-                "distance": _number(group.distance),
-                "ulps": _number(group.ulps),
+                "distance": json_number(group.distance),
+                "ulps": json_number(group.ulps),
                 "told_until": group.told_until,
             }
             for group in one.classes
@@ -210,20 +200,13 @@ def _chart_data(one: Chart) -> dict[str, Any]:
                 "a": found.a,
                 "b": found.b,
                 "step": found.step,
-                "distance": _number(found.distance),
+                "distance": json_number(found.distance),
                 "reasons": [{"trait": r.trait.rstrip(":"), "a": r.a, "b": r.b} for r in found.reasons],
             }
             for found in one.differences
         ],
         "refused": dict(one.refused),
     }
-
-
-def _number(value: float) -> float | str | None:
-    """Return a number that JSON can hold: "inf" for what is infinite, None for a library's None."""
-    if math.isnan(value):
-        return None
-    return value if math.isfinite(value) else "inf"
 
 
 def schema() -> dict[str, Any]:

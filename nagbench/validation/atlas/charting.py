@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -128,6 +128,17 @@ class Chart:
         return found or None
 
 
+@dataclass(frozen=True)
+class _Setting:
+    """How the members of a chart run; the start has the precision of the runs."""
+
+    configuration: Configuration
+    recipe: Recipe | None
+    problem: Problem
+    start: Array
+    steps: int
+
+
 def chart(
     configuration: Configuration, precision: str, problem: Problem, steps: int, same: Chart | None = None
 ) -> Chart | None:
@@ -161,10 +172,11 @@ def chart(
             members.append(found)
     if len(members) < 2:
         return None
-    matched = _match(recipe, configuration, members, problem, precision, steps)
+    setting = _Setting(configuration, recipe, problem, problem.start.astype(precision), steps)
+    matched = _match(setting, members)
     trial = _trial(configuration, members, refused)
     classes = equivalence_classes(trial)
-    explainer = _Explainer(configuration, recipe, members, matched, problem, precision, steps, same)
+    explainer = _Explainer(setting, {member.name: member for member in members}, matched, same)
     return Chart(
         configuration=configuration,
         precision=precision,
@@ -197,30 +209,26 @@ def _trial(configuration: Configuration, members: Sequence[Member], refused: Map
     return Trial(group, SCENARIOS[configuration.scenario], entrants, tuple(pairs), refused, (), (), np.zeros(0))
 
 
-def _match(
-    recipe: Recipe | None, configuration: Configuration, members: Sequence[Member], problem: Problem, precision: str, steps: int
-) -> dict[str, Matched]:  # fmt: skip
+def _match(setting: _Setting, members: Sequence[Member]) -> dict[str, Matched]:
     """Find the forms that each member follows; those that follow none are tried again up to single precision."""
+    recipe = setting.recipe
     if recipe is None:
         return {member.name: Matched(()) for member in members}
-    start = problem.start.astype(precision)
-    random = {m.name for m in members if _is_random(m, problem, start, steps)}
-    found = _follow_forms(
-        recipe, configuration, {m.name: m for m in members if m.name not in random}, problem, start, steps
-    )
-    lost = {m.name: _in_single(m, problem, start, steps) for m in members if not found.get(m.name, m.name in random)}
-    again = {name: member for name, member in lost.items() if member is not None and precision == "float64"}
-    single = _follow_forms(recipe, configuration, again, problem, start, steps) if again else {}
+    random = {m.name for m in members if _is_random(m, setting)}
+    found = _follow_forms(setting, recipe, {m.name: m for m in members if m.name not in random})
+    lost = {m.name: _in_single(m, setting) for m in members if not found.get(m.name, m.name in random)}
+    again = {name: m for name, m in lost.items() if m is not None and setting.start.dtype == np.float64}
+    single = _follow_forms(setting, recipe, again)
     return {
         name: Matched(choices or single.get(name, ()), single=bool(single.get(name))) for name, choices in found.items()
     } | {name: Matched((), random=True) for name in random}
 
 
-def _is_random(member: Member, problem: Problem, start: Array, steps: int) -> bool:
+def _is_random(member: Member, setting: _Setting) -> bool:
     """Tell whether a member whose runs are too different to tell of rounding differs from itself."""
     if not _is_too_much(member.run):
         return False
-    again = run_method(member.method, member.schedule, problem, start, steps)
+    again = run_method(member.method, member.schedule, setting.problem, setting.start, setting.steps)
     if isinstance(again, str):
         return True
     return not np.array_equal(again.trajectory.points, member.run.trajectory.points, equal_nan=True)
@@ -232,30 +240,28 @@ def _is_too_much(run: Run) -> bool:
     return not run.allowed_at_query[-1] <= _SINGLE * float(np.abs(points - points[0]).max())
 
 
-def _in_single(member: Member, problem: Problem, start: Array, steps: int) -> Member | None:
+def _in_single(member: Member, setting: _Setting) -> Member | None:
     """Return a member with what the rounding of single precision may do to it; None if that is too much to tell."""
-    run = run_method(member.method, member.schedule, problem, start, steps, "float32")
+    run = run_method(member.method, member.schedule, setting.problem, setting.start, setting.steps, "float32")
     return None if isinstance(run, str) or _is_too_much(run) else replace(member, run=run)
 
 
-def _follow_forms(
-    recipe: Recipe, configuration: Configuration, members: Mapping[str, Member], problem: Problem, start: Array, steps: int
-) -> dict[str, tuple[Choice, ...]]:  # fmt: skip
+def _follow_forms(setting: _Setting, recipe: Recipe, members: Mapping[str, Member]) -> dict[str, tuple[Choice, ...]]:
     """Return the forms that members follow from the first to the last iteration, by member."""
-    target, found = target_of(problem), {name: list[Choice]() for name in members}
+    target, found = target_of(setting.problem), {name: list[Choice]() for name in members}
     alike: dict[tuple[tuple[str, bytes], ...], list[str]] = {}
     for name, member in members.items():
         key = tuple((value, row.tobytes()) for value, row in sorted(member.values.items()))
         alike.setdefault(key, []).append(name)
     for names in alike.values():
         values = members[names[0]].values
-        for choice in recipe.choices(values, configuration.switch):
+        for choice in recipe.choices(values, setting.configuration.switch):
             left = names
-            for length in (min(_FEW, steps), steps):
+            for length in (min(_FEW, setting.steps), setting.steps):
                 if recipe.leaves_length_open(choice):
                     left = [name for name in left if _goes_along(recipe, choice, members[name], target, length)]
                 else:
-                    points = recipe.follow(choice, values, target, start, length)
+                    points = recipe.follow(choice, values, target, setting.start, length)
                     left = [name for name in left if _follows(members[name].run, points)]
                 if not left:
                     break
@@ -281,18 +287,15 @@ def _follows(run: Run, points: Array) -> bool:
     return compare(run.trajectory.queries[:length], points, run.allowed_at_query[:length]).verdict != DIFFERENT
 
 
+@dataclass(eq=False)
 class _Explainer:
     """Finds why two classes differ."""
 
-    def __init__(
-        self, configuration: Configuration, recipe: Recipe | None, members: Sequence[Member],
-        matched: Mapping[str, Matched], problem: Problem, precision: str, steps: int, same: Chart | None,
-    ) -> None:  # fmt: skip
-        self._configuration, self._recipe, self._same = configuration, recipe, same
-        self._members = {member.name: member for member in members}
-        self._matched, self._problem, self._steps = matched, problem, steps
-        self._start = problem.start.astype(precision)
-        self._lost: dict[str, Member | None] = {}
+    setting: _Setting
+    members: Mapping[str, Member]
+    matched: Mapping[str, Matched]
+    same: Chart | None
+    _lost: dict[str, Member | None] = field(default_factory=dict)
 
     def difference(self, i: int, j: int, pairs: Sequence[Pair]) -> Difference:
         """Return the difference of two classes, explained by the pair that has the fewest reasons."""
@@ -303,40 +306,41 @@ class _Explainer:
 
     def _reasons(self, pair: Pair) -> tuple[Departure, ...]:
         a, b = pair.a, pair.b
-        one, other = self._matched[a], self._matched[b]
+        one, other = self.matched[a], self.matched[b]
         values = self._values(a, b)
         if one.random != other.random:
             return (_random(one.random, other.random), *values)
-        if self._recipe is not None and one.choices and other.choices:
-            found = departures(self._recipe, one.choices, other.choices) or self._lengths(self._recipe, pair)
+        recipe = self.setting.recipe
+        if recipe is not None and one.choices and other.choices:
+            found = departures(recipe, one.choices, other.choices) or self._lengths(recipe, pair)
             precision = (_single(one.single, other.single),) if one.single != other.single else ()
             return (*found, *precision, *values)
         found = self._up_to_single(a, b)
-        if found or self._same is None or self._configuration.name != DEFAULTS:
+        if found or self.same is None or self.setting.configuration.name != DEFAULTS:
             return found
         # What explains a difference at the same values, and the values that differ.
-        known = self._same.reasons(a, b)
+        known = self.same.reasons(a, b)
         return () if known is None else (*known, *values)
 
     def _lengths(self, recipe: Recipe, pair: Pair) -> tuple[Departure, ...]:
         """Return the lengths of the first step that differs, of two members whose steps have the same directions."""
         k, texts = pair.best.parts_at, []
         for name in (pair.a, pair.b):
-            choice, member = self._matched[name].choices[0], self._members[name]
+            choice, member = self.matched[name].choices[0], self.members[name]
             if k is None or not recipe.leaves_length_open(choice):
                 return ()
             points = member.run.trajectory.queries
             whole = {**choice, **dict.fromkeys(recipe.free, "")}
-            ends = recipe.follow(whole, member.values, target_of(self._problem), self._start, k, points)
+            ends = recipe.follow(whole, member.values, target_of(self.setting.problem), self.setting.start, k, points)
             length = length_along(ends[k] - points[k - 1], points[k] - points[k - 1])
             texts.append(f"takes {length:.4g} of step {k}")
         return (Departure(next(trait.title for trait in recipe.traits if trait.name in recipe.free), *texts),)
 
     def _values(self, a: str, b: str) -> tuple[Departure, ...]:
         """Return the values of the sheet in which two members differ: their defaults."""
-        if self._configuration.name != DEFAULTS:
+        if self.setting.configuration.name != DEFAULTS:
             return ()
-        one, other = self._members[a].values, self._members[b].values
+        one, other = self.members[a].values, self.members[b].values
         return tuple(
             Departure(f"default {name}:", f"{one[name][0]:g}", f"{other[name][0]:g}")
             for name in one
@@ -345,11 +349,11 @@ class _Explainer:
 
     def _up_to_single(self, a: str, b: str) -> tuple[Departure, ...]:
         """Explain a difference by single precision if that accounts for all of it."""
-        if self._start.dtype != np.float64:
+        if self.setting.start.dtype != np.float64:
             return ()
         for name in (a, b):
             if name not in self._lost:
-                self._lost[name] = _in_single(self._members[name], self._problem, self._start, self._steps)
+                self._lost[name] = _in_single(self.members[name], self.setting)
         one, other = self._lost[a], self._lost[b]
         if one is None or other is None:
             return ()

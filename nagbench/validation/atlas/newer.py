@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
-from nagbench.validation.atlas.recipes import Choice, Recipe, Trait
+from nagbench.validation.atlas.recipes import Choice, Recipe, State, Trait, Values
 from nagbench.validation.equivalence.lockstep import Array
-
-State = dict[str, Any]
-Values = Mapping[str, float]
 
 _CORRECTED = Trait("correction", "bias correction:", {"none": "of none", "both": "of both averages, in the step size"})
 _EPSILON = Trait("epsilon", "ε:", {"outside": "√b + ε", "none": "none"}, needs=("epsilon",))

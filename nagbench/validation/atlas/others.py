@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
-from nagbench.validation.atlas.recipes import Choice, Recipe, Trait
+from nagbench.validation.atlas.recipes import Choice, Recipe, State, Trait, Values, coupled, moved
 from nagbench.validation.equivalence.lockstep import Array
-
-State = dict[str, Any]
-Values = Mapping[str, float]
 
 _DECAY = Trait(
     "decay", "weight decay:",
@@ -30,27 +24,10 @@ _INSIDE = Trait("epsilon", "ε:", {"outside": "√a + ε", "inside": "√(a + ε
 _NEUTRAL = {"weight_decay": 0.0, "momentum": 0.0, "dampening": 0.0, "initial_accumulator": 0.0, "lr_decay": 0.0}
 
 
-def _coupled(c: Choice, v: Values, g: Array, x: Array) -> Array:
-    """Return the gradient, with the weight decay where it belongs to it."""
-    return g + v.get("weight_decay", 0.0) * x if c["decay"] == "gradient" else g
-
-
-def _moved(c: Choice, v: Values, x: Array, change: Array) -> Array:
-    """Return x after a change, with decoupled weight decay."""
-    step, w, decay = v["step_size"], v.get("weight_decay", 0.0), c["decay"]
-    if w == 0.0 or decay == "gradient":
-        return x - change
-    if decay == "after":
-        return (1.0 - step * w) * (x - change)
-    if decay == "proximal":
-        return (x - change) / (1.0 + step * w)
-    return (1.0 - (w if decay == "unscaled" else step * w)) * x - change
-
-
 def _sgd(c: Choice, v: Values, s: State, k: int, g: Array, x: Array) -> Array:
     """Make a step of gradient descent with momentum."""
     step, m, d = v["step_size"], v["momentum"], v["dampening"]
-    g = _coupled(c, v, g, x)
+    g = coupled(c, v, g, x)
     part = (1.0 - d) * g if c["memory"] == "sum" else (1.0 - m) * g
     if c["place"] == "velocity":
         part = step * part
@@ -64,13 +41,13 @@ def _sgd(c: Choice, v: Values, s: State, k: int, g: Array, x: Array) -> Array:
         memory = m * memory * scale + part
     else:
         memory = memory * scale
-    return _moved(c, v, x, memory if c["place"] == "velocity" else step * memory)
+    return moved(c, v, x, memory if c["place"] == "velocity" else step * memory)
 
 
 def _rmsprop(c: Choice, v: Values, s: State, k: int, g: Array, x: Array) -> Array:
     """Make a step of RMSprop."""
     step, d, m = v["step_size"], v["decay"], v["momentum"]
-    g = _coupled(c, v, g, x)
+    g = coupled(c, v, g, x)
     a = s["a"] = d * s.get("a", v["initial_accumulator"]) + (1.0 - d) * g * g
     if c["centered"] == "yes":
         mean = s["mean"] = d * s.get("mean", 0.0) + (1.0 - d) * g
@@ -82,7 +59,7 @@ def _rmsprop(c: Choice, v: Values, s: State, k: int, g: Array, x: Array) -> Arra
         u = s["b"] = m * s.get("b", 0.0) + (u * (1.0 - m) if c["momentum"] == "average" else u)
         if c["momentum"] == "nesterov":
             u = m * u + step * g / _root(c, a, v["epsilon"], d, k)
-    return _moved(c, v, x, u)
+    return moved(c, v, x, u)
 
 
 def _root(c: Choice, a: Array, epsilon: float, d: float, k: int) -> Array:
@@ -96,50 +73,50 @@ def _root(c: Choice, a: Array, epsilon: float, d: float, k: int) -> Array:
 
 def _adagrad(c: Choice, v: Values, s: State, k: int, g: Array, x: Array) -> Array:
     """Make a step of Adagrad."""
-    g = _coupled(c, v, g, x)
+    g = coupled(c, v, g, x)
     a = s["a"] = s.get("a", v["initial_accumulator"]) + g * g
     step = v["step_size"] / (1.0 + k * v["lr_decay"])
-    return _moved(c, v, x, step * g / _root(c, a, v["epsilon"], 0.0, k))
+    return moved(c, v, x, step * g / _root(c, a, v["epsilon"], 0.0, k))
 
 
 def _adamax(c: Choice, v: Values, s: State, k: int, g: Array, x: Array) -> Array:
     """Make a step of Adamax."""
     step, beta1, beta2, epsilon = v["step_size"], v["beta1"], v["beta2"], v["epsilon"]
-    g = _coupled(c, v, g, x)
+    g = coupled(c, v, g, x)
     a = s["a"] = beta1 * s.get("a", 0.0) + (1.0 - beta1) * g
     added = np.abs(g) + epsilon if c["epsilon"] == "added" else np.abs(g)
     u = s["u"] = np.maximum(beta2 * s.get("u", 0.0), added)
     if c["epsilon"] == "outside":
         u = u + epsilon
-    return _moved(c, v, x, step * a / ((1.0 - beta1 ** (k + 1)) * u))
+    return moved(c, v, x, step * a / ((1.0 - beta1 ** (k + 1)) * u))
 
 
 def _adadelta(c: Choice, v: Values, s: State, k: int, g: Array, x: Array) -> Array:
     """Make a step of Adadelta."""
     rho, epsilon = v["rho"], v["epsilon"]
-    g = _coupled(c, v, g, x)
+    g = coupled(c, v, g, x)
     a = s["a"] = rho * s.get("a", 0.0) + (1.0 - rho) * g * g
-    moved = s.get("d", 0.0)
+    before = s.get("d", 0.0)
     if c["epsilon"] == "both":
-        u = np.sqrt(moved + epsilon) / np.sqrt(a + epsilon) * g
+        u = np.sqrt(before + epsilon) / np.sqrt(a + epsilon) * g
     else:
-        u = (np.sqrt(moved) + epsilon) / (np.sqrt(a) + epsilon) * g
-    s["d"] = rho * moved + (1.0 - rho) * u * u
-    return _moved(c, v, x, v["step_size"] * u)
+        u = (np.sqrt(before) + epsilon) / (np.sqrt(a) + epsilon) * g
+    s["d"] = rho * before + (1.0 - rho) * u * u
+    return moved(c, v, x, v["step_size"] * u)
 
 
 def _lion(c: Choice, v: Values, s: State, k: int, g: Array, x: Array) -> Array:
     """Make a step of Lion."""
-    g = _coupled(c, v, g, x)
+    g = coupled(c, v, g, x)
     a = s.get("a", 0.0)
     s["a"] = v["beta2"] * a + (1.0 - v["beta2"]) * g
-    return _moved(c, v, x, v["step_size"] * np.sign(v["beta1"] * a + (1.0 - v["beta1"]) * g))
+    return moved(c, v, x, v["step_size"] * np.sign(v["beta1"] * a + (1.0 - v["beta1"]) * g))
 
 
 def _adan(c: Choice, v: Values, s: State, k: int, g: Array, x: Array) -> Array:
     """Make a step of Adan, with the β of its authors' code."""
     beta1, beta2, beta3, root = v["beta1"], v["beta2"], v["beta3"], v["eps_root"]
-    g = _coupled(c, v, g, x)
+    g = coupled(c, v, g, x)
     before = s.get("g", g if c["first"] == "zero" else 0.0 * g)
     difference, s["g"] = g - before, g
     ahead = beta2 if c["difference"] == "authors" else 1.0 - beta2
@@ -148,13 +125,13 @@ def _adan(c: Choice, v: Values, s: State, k: int, g: Array, x: Array) -> Array:
     n = s["n"] = beta3 * s.get("n", 0.0) + (1.0 - beta3) * (g + ahead * difference) ** 2
     c1, c2, c3 = (1.0 - beta ** (k + 1) if c["correction"] == "both" else 1.0 for beta in (beta1, beta2, beta3))
     denominator = np.sqrt(n / c3 + root) + v["epsilon"]
-    return _moved(c, v, x, v["step_size"] * (m / c1 + ahead * d / c2) / denominator)
+    return moved(c, v, x, v["step_size"] * (m / c1 + ahead * d / c2) / denominator)
 
 
 def _adopt(c: Choice, v: Values, s: State, k: int, g: Array, x: Array) -> Array:
     """Make a step of ADOPT."""
     beta1, beta2, epsilon = v["beta1"], v["beta2"], v["epsilon"]
-    g = _coupled(c, v, g, x)
+    g = coupled(c, v, g, x)
     if k == 0 and c["first"] == "skipped":
         s["b"] = g * g
         return x
@@ -170,13 +147,13 @@ def _adopt(c: Choice, v: Values, s: State, k: int, g: Array, x: Array) -> Array:
     s["b"] = (1.0 - new) * b + new * g * g
     if c["momentum"] != "plain":
         a = a / (1.0 - beta1 ** (k + 1 if c["first"] != "skipped" else k))
-    return _moved(c, v, x, v["step_size"] * a)
+    return moved(c, v, x, v["step_size"] * a)
 
 
 def _ademamix(c: Choice, v: Values, s: State, k: int, g: Array, x: Array) -> Array:
     """Make a step of AdEMAMix without its warm-up."""
     beta1, beta2, beta3 = v["beta1"], v["beta2"], v["beta3"]
-    g = _coupled(c, v, g, x)
+    g = coupled(c, v, g, x)
     a = s["a"] = beta1 * s.get("a", 0.0) + (1.0 - beta1) * g
     e = s["e"] = beta3 * s.get("e", 0.0) + (1.0 - beta3) * g
     b = s["b"] = beta2 * s.get("b", 0.0) + (1.0 - beta2) * g * g
@@ -187,7 +164,7 @@ def _ademamix(c: Choice, v: Values, s: State, k: int, g: Array, x: Array) -> Arr
         c1 = 1.0
     root = np.sqrt(b / c2)
     root = root + (v["epsilon"] if c["epsilon"] == "outside" else v["epsilon"] / np.sqrt(c2))
-    return _moved(c, v, x, v["step_size"] * (a / c1 + v["alpha"] * e) / root)
+    return moved(c, v, x, v["step_size"] * (a / c1 + v["alpha"] * e) / root)
 
 
 _YES_NO = {"no": "not used", "yes": "used"}

@@ -17,8 +17,10 @@ import numpy as np
 from nagbench.validation.equivalence.lockstep import Array, Schedule, Target
 
 Choice = Mapping[str, str]
+Values = Mapping[str, float]
+State = dict[str, Any]
 # step(choice, values, state, k, g, x) returns the next point at which the gradient is taken.
-Step = Callable[[Choice, Mapping[str, float], dict[str, Any], int, Array, Array], Array]
+Step = Callable[[Choice, Values, State, int, Array, Array], Array]
 
 
 @dataclass(frozen=True)
@@ -154,3 +156,20 @@ def describe(recipe: Recipe, choices: Sequence[Choice]) -> str:
         if nearest[trait.name] != firsts[trait.name]
     ]
     return "; ".join(odd) or "as published"
+
+
+def coupled(c: Choice, v: Values, g: Array, x: Array) -> Array:
+    """Return the gradient, with the weight decay where it belongs to it."""
+    return g + v.get("weight_decay", 0.0) * x if c["decay"] == "gradient" else g
+
+
+def moved(c: Choice, v: Values, x: Array, change: Array) -> Array:
+    """Return x after a change, with decoupled weight decay."""
+    step, w, decay = v["step_size"], v.get("weight_decay", 0.0), c["decay"]
+    if w == 0.0 or decay == "gradient":
+        return x - change
+    if decay == "after":
+        return (1.0 - step * w) * (x - change)
+    if decay == "proximal":
+        return (x - change) / (1.0 + step * w)
+    return (1.0 - (w if decay == "unscaled" else step * w)) * x - change

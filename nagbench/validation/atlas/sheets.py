@@ -87,7 +87,10 @@ def packages() -> Mapping[str, str]:
 @functools.cache
 def sheets() -> Mapping[str, Sheet]:
     """Return all sheets by name."""
-    return {name: _sheet(name, data) for name, data in _data()["sheets"].items()}
+    return {
+        name: Sheet(name, data["title"], tuple(_configurations(data)), data.get("problem", ""))
+        for name, data in _data()["sheets"].items()
+    }
 
 
 def select_sheets(names: Sequence[str]) -> list[Sheet]:
@@ -96,10 +99,6 @@ def select_sheets(names: Sequence[str]) -> list[Sheet]:
         if name not in sheets():
             raise unknown_name("sheet of the atlas", name, sheets())
     return [sheets()[name] for name in dict.fromkeys(names or sheets())]
-
-
-def _sheet(name: str, data: Mapping[str, Any]) -> Sheet:
-    return Sheet(name, data["title"], tuple(_configurations(data)), data.get("problem", ""))
 
 
 def _configurations(data: Mapping[str, Any]) -> Iterator[Configuration]:
@@ -112,8 +111,12 @@ def _configurations(data: Mapping[str, Any]) -> Iterator[Configuration]:
         further = option.get("members", {})
         given = option.get("values", {})
         yield Configuration(
-            name, {**values, **given}, {**members, **further},
-            added=tuple(key for key in given if key not in values), exempt=frozenset(further),
-            recipe=option.get("recipe", recipe), switch=option.get("switch", {}),
+            name,
+            {**values, **given},
+            {**members, **further},
+            added=tuple(key for key in given if key not in values),
+            exempt=frozenset(further),
+            recipe=option.get("recipe", recipe),
+            switch=option.get("switch", {}),
             scenario=option.get("scenario", "constant"),
-        )  # fmt: skip
+        )

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
-from nagbench.validation.atlas.recipes import Choice, Recipe, Trait
+from nagbench.validation.atlas.recipes import Choice, Recipe, State, Trait, Values
 from nagbench.validation.equivalence.lockstep import Array
-
-State = dict[str, Any]
-Values = Mapping[str, float]
 
 _JORDAN = (3.4445, -4.775, 2.0315)
 _POLYNOMIALS = {

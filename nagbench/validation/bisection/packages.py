@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bisect
 import functools
-import importlib.metadata
 import json
 import re
 import subprocess
@@ -19,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 # A dependency of matplotlib, and the library for what PyPI calls a version.
 from packaging.version import InvalidVersion, Version
 
+from nagbench.core.environment import installed_versions
 from nagbench.core.errors import UsageError
 
 _SECONDS = 900
@@ -49,11 +49,7 @@ def _reason(said: str) -> str:
 
 def is_installed(package: str) -> bool:
     """Return whether the running environment has a distribution, in any version."""
-    try:
-        importlib.metadata.distribution(package)
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return True
+    return bool(installed_versions(package))
 
 
 def parse_version(text: str) -> Version:

@@ -38,9 +38,7 @@ class Dual:
         return self
 
     def __sub__(self, other: Any) -> Dual:
-        if isinstance(other, Dual):
-            return Dual(self.value - other.value, self.slope - other.slope)
-        return Dual(self.value - float(other), self.slope)
+        return self.__add__(-other)
 
     def __rsub__(self, other: Any) -> Dual:
         return Dual(float(other) - self.value, -self.slope)

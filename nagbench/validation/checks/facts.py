@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
@@ -77,48 +77,40 @@ def _digit_sensitivity(probe: Probe, x: Floats) -> tuple[float, float]:
 
 
 def bound(probe: Probe) -> Finding:
-    """Check that no value is below the minimum, at sampled points and after a descent from the two lowest of them."""
-    from scipy.optimize import minimize
-
+    """Check that no value is below the minimum, at points of a sample and along descents from some of them."""
     p = probe.problem
     if p.minimum is None:
         return skipped("no minimum is known")
-    points, values, _ = probe.sampled
-    if p.composite:
-        return _composite_bound(probe)
-    lowest = points[np.argsort(values)[:2]]
-    ends = [minimize(_value_and_gradient(probe), x, jac=True, method="CG", options={"maxiter": 30}).x for x in lowest]
-    tried = np.concatenate([points, np.reshape(ends, (-1, p.dimension))])
-    values, _ = probe.evaluate(tried)
-    spread = float(np.median(values[np.isfinite(values)])) - p.minimum
-    allowed = _REL_TOL * abs(p.minimum) + 1e-14 * abs(spread)
-    return compare("depth of a value below the minimum", np.fmax(p.minimum - values, 0.0), allowed, tried)
-
-
-def _composite_bound(probe: Probe) -> Finding:
-    """Check that no value of F is below the minimum, at sampled points and along proximal gradient steps from them."""
-    p = probe.problem
-    assert p.minimum is not None
-    tried = [p.prox(x, p.mapping_step) for x in [p.start, *probe.points[:4]]]
-    for x in tried[:]:
-        for _ in range(30):
-            x = p.prox(x - p.mapping_step * probe.evaluate(x)[1][0], p.mapping_step)
-            tried.append(x)
-    points = np.array(tried)
+    points = np.reshape(list((_proximal_descents if p.composite else _descents)(probe)), (-1, p.dimension))
     values = p.values(points)
     spread = float(np.median(values[np.isfinite(values)])) - p.minimum
     allowed = _REL_TOL * abs(p.minimum) + 1e-14 * abs(spread)
     return compare("depth of a value below the minimum", np.fmax(p.minimum - values, 0.0), allowed, points)
 
 
-def _value_and_gradient(probe: Probe) -> Callable[[Floats], tuple[float, Floats]]:
-    """Return f and ∇f as one function of a point."""
+def _descents(probe: Probe) -> Iterator[Floats]:
+    """Yield the sampled points, and the ends of conjugate gradients from the two lowest of them."""
+    from scipy.optimize import minimize
 
-    def both(x: Floats) -> tuple[float, Floats]:
+    def value_and_gradient(x: Floats) -> tuple[float, Floats]:
         values, slopes = probe.evaluate(x)
         return float(values[0]), slopes[0]
 
-    return both
+    points, values, _ = probe.sampled
+    yield from points
+    for x in points[np.argsort(values)[:2]]:
+        yield minimize(value_and_gradient, x, jac=True, method="CG", options={"maxiter": 30}).x
+
+
+def _proximal_descents(probe: Probe) -> Iterator[Floats]:
+    """Yield the points of proximal gradient steps from the start and a few sampled points."""
+    p = probe.problem
+    for begin in [p.start, *probe.points[:4]]:
+        x = p.prox(begin, p.mapping_step)
+        yield x
+        for _ in range(30):
+            x = p.prox(x - p.mapping_step * probe.evaluate(x)[1][0], p.mapping_step)
+            yield x
 
 
 def smoothness(probe: Probe) -> Finding:

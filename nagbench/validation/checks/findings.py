@@ -173,7 +173,7 @@ def run_checks(subject: str, names: Sequence[str], make: Callable[[str], CheckRe
             results.append(make(name))
         except UsageError as error:
             results.append(CheckResult(subject, name, *failed(error_text(error))))
-            rest = [skipped(f"not run: {name} ended the process")] * (len(names) - len(results))
-            results += [CheckResult(subject, left, *why) for left, why in zip(names[len(results) :], rest, strict=True)]
+            rest = skipped(f"not run: {name} ended the process")
+            results += [CheckResult(subject, left, *rest) for left in names[len(results) :]]
             break
     return results

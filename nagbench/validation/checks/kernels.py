@@ -12,6 +12,7 @@ from nagbench.problems.evaluation import evaluator, problem_data
 from nagbench.problems.problem import Floats, Ints
 from nagbench.validation.checks.findings import Finding, compare, failed, passed, skipped
 from nagbench.validation.checks.probe import NO_ROWS, Probe
+from nagbench.validation.equivalence.rounding import same
 
 _ROUNDING = 1e-10
 _MAX_PLAIN_WORK = 200_000
@@ -39,7 +40,7 @@ def output(probe: Probe) -> Finding:
     """Check that the gradient kernel writes every element of `out`, whatever `out` held before."""
     _, from_nan = probe.evaluate(probe.points, fill=np.nan)
     _, from_one = probe.evaluate(probe.points, fill=1.0)
-    bad = np.argwhere(~((from_nan == from_one) | (np.isnan(from_nan) & np.isnan(from_one))))
+    bad = np.argwhere(~same(from_nan, from_one))
     if bad.size:
         point, coordinate = bad[0]
         return failed(
@@ -69,7 +70,7 @@ def order(probe: Probe) -> Finding:
 def _check_same_bits(how: str, points: Floats, f: Floats, f2: Floats, g: Floats, g2: Floats) -> Finding:
     """Compare values and gradients bit for bit; nan equals nan."""
     for what, a, b in (("value", f[:, None], f2[:, None]), ("gradient", g, g2)):
-        differ = ~((a == b) | (np.isnan(a) & np.isnan(b))).all(axis=1)
+        differ = ~same(a, b).all(axis=1)
         if differ.any():
             i = int(np.argmax(differ))
             size = float(np.nanmax(np.abs(a[i] - b[i])))

@@ -31,6 +31,7 @@ from nagbench.validation.checks.findings import (
 )
 from nagbench.validation.checks.kernels import first_line
 from nagbench.validation.checks.use import other_values, use
+from nagbench.validation.equivalence.rounding import same
 
 MethodCheck = Callable[["AlgorithmProbe"], Finding]
 # The smallest positive number: a tolerance that no run reaches.
@@ -195,7 +196,7 @@ def state(probe: AlgorithmProbe) -> Finding:
 
 def _check_identical(what: str, first: Floats, second: Floats) -> Finding:
     """Check that two sequences of iterates are the same bit for bit."""
-    differ = ~np.all((first == second) | (np.isnan(first) & np.isnan(second)), axis=1)
+    differ = ~same(first, second).all(axis=1)
     if not differ.any():
         return passed()
     k = int(np.argmax(differ))
@@ -363,10 +364,19 @@ def _convex_optimizer(method: Method, L: float) -> Optimizer | None:
 
 # State that leaks between runs is looked for early, before the other checks have run the method many times.
 CHECKS: Mapping[str, MethodCheck] = {
-    "hyperparameters": hyperparameters, "determinism": determinism, "state": state, "use": use, "inputs": inputs,
-    "query": query, "slots": slots, "coordinates": coordinates,
-     "autonomous": autonomous, "engines": engines, "bowl": bowl, "theory": theory,
-}  # fmt: skip
+    "hyperparameters": hyperparameters,
+    "determinism": determinism,
+    "state": state,
+    "use": use,
+    "inputs": inputs,
+    "query": query,
+    "slots": slots,
+    "coordinates": coordinates,
+    "autonomous": autonomous,
+    "engines": engines,
+    "bowl": bowl,
+    "theory": theory,
+}
 # A session hides its state and runs in Python only, so the checks of arrays and engines do not apply.
 OF_SESSIONS: Mapping[str, MethodCheck] = {
     "hyperparameters": hyperparameters,

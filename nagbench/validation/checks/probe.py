@@ -125,14 +125,8 @@ class Probe:
     def pairs(self) -> tuple[Floats, Floats]:
         """Return pairs of points: sampled ones, and close ones along the directions of largest and least curvature."""
         points = self.sampled[0]
-        close = list(self._close_pairs(points))
-        ends = (
-            [np.array(side).reshape(-1, self.problem.dimension) for side in zip(*close, strict=True)] if close else []
-        )
-        shifted = np.roll(points, 1, axis=0)
-        if not ends:
-            return points, shifted
-        return np.concatenate([points, ends[0]]), np.concatenate([shifted, ends[1]])
+        close = np.reshape(list(self._close_pairs(points)), (-1, 2, self.problem.dimension))
+        return np.concatenate([points, close[:, 0]]), np.concatenate([np.roll(points, 1, axis=0), close[:, 1]])
 
     def _close_pairs(self, points: Floats) -> Iterator[tuple[Floats, Floats]]:
         """Yield close pairs along the directions of extreme curvature."""

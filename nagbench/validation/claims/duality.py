@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
-import math
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
+from nagbench.analysis.worst_cases import Instance, published_bound
 from nagbench.engine.records import UNREACHABLE
 from nagbench.engine.single_run import run
-from nagbench.optimizers.algorithms.long_steps import last_theta
 from nagbench.optimizers.registry import optimizer as make_optimizer
 from nagbench.problems.lookup import problem as make_problem
 from nagbench.problems.problem import Floats
@@ -73,7 +72,8 @@ def h_duality(horizons: Sequence[int] = (3, 7), *, certified: bool | None = None
             if certified:
                 row["value_certified"] = 2.0 * certify(texts[0], n).certified
                 row["gradient_certified"] = 0.5 * certify(texts[1], n, measure="gradient", start="height").certified
-            rows.append(row | {"published": _published(first, n)})
+            instance = Instance(1.0, 0.0, 1.0, 0.5, 1.0, 0.0, {"horizon": n})
+            rows.append(row | {"published": 2.0 * published_bound(first, instance, n, "value", "distance")})
     return _result(pd.DataFrame(rows))
 
 
@@ -88,14 +88,6 @@ def _result(table: pd.DataFrame) -> ClaimResult:
         apart = float((table["value_certified"] / table["gradient_certified"] - 1.0).abs().max())
         verdict += f"; the certified worst cases of f and of the gradient agree up to {apart:.1g}"
     return ClaimResult(table, verdict)
-
-
-def _published(name: str, n: int) -> float:
-    if name == "gradient-descent":
-        return 1.0 / (2.0 * n + 1.0)
-    if name == "silver-steps":
-        return 2.0 / (1.0 + math.sqrt(4.0 * (1.0 + math.sqrt(2.0)) ** (2.0 * math.log2(n + 1.0)) - 3.0))
-    return float(1.0 / last_theta(n) ** 2)
 
 
 def _value_factor(text: str, delta: float, n: int) -> float:

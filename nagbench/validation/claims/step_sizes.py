@@ -47,7 +47,9 @@ def barzilai_borwein(conditions: Sequence[float] = (10.0, 100.0, 1_000.0, 10_000
         angles = np.linspace(0.1, 1.47, _STARTS)
         # Of this size, the first step 1/‖∇f(x₀)‖ is 1/(1.3L), not the inverse of an eigenvalue.
         starts = 1.3 * kappa * np.stack([np.cos(angles), np.sin(angles) / kappa], axis=1)
-        found = [_met(_relative_gradients(with_start(problem, start), kappa)) for start in starts]
+        ways = [_relative_gradients(with_start(problem, start), kappa) for start in starts]
+        # The first iterations at which the relative gradient is within the limits.
+        found = [[int(np.argmax(ratios <= limit)) for limit in _LIMITS] for ratios in ways]
         descent = run(
             problem,
             make_optimizer("gradient-descent", step_size=2.0 / (1.0 + kappa)),
@@ -67,11 +69,6 @@ def barzilai_borwein(conditions: Sequence[float] = (10.0, 100.0, 1_000.0, 10_000
         f"up to {ahead:,.0f} times fewer iterations are needed than by gradient descent"
     )
     return ClaimResult(table, verdict)
-
-
-def _met(ratios: Floats) -> list[int]:
-    """Return the first iterations at which the relative gradient is within the limits."""
-    return [int(np.argmax(ratios <= limit)) for limit in _LIMITS]
 
 
 def _relative_gradients(problem: Problem, kappa: float) -> Floats:
@@ -109,7 +106,7 @@ def silver(most: int = 10) -> ClaimResult:
         deltas = np.geomspace(0.5, 2.0, 21) / (2.0 * (_RHO**j - 1.0) + 1.0)
         worst = max(_end_value("silver-steps", float(delta), n) for delta in deltas)
         descent = _end_value("gradient-descent", 1.0 / (2.0 * n + 1.0), n)
-        bound = 1.0 / (1.0 + math.sqrt(4.0 * _RHO ** (2 * j) - 3.0))
+        bound = published_bound("silver-steps", Instance(1.0, 0.0, 1.0, 0.5, 1.0, 0.0, {}), n, "value", "distance")
         before = rows[-1] if rows else None
         slope = math.log(worst / before["measured"]) / math.log(n / before["n"]) if before else math.nan
         rows.append({"n": n, "measured": worst, "published": bound, "gradient_descent": descent, "slope": slope})

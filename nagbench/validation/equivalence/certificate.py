@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from nagbench.core.environment import installed_versions
 from nagbench.core.errors import UsageError, check_number, check_whole, unknown_name
 from nagbench.problems.lookup import problem as make_problem
 from nagbench.problems.problem import Problem
@@ -52,7 +52,7 @@ class Certificate:
     trials: tuple[Trial, ...]
     missing: Mapping[str, str]
     named: frozenset[str] = frozenset()
-    versions: Mapping[str, str] = field(default_factory=lambda: installed())
+    versions: Mapping[str, str] = field(default_factory=lambda: installed_versions("nagbench", *_LIBRARIES))
 
     @property
     def pairs(self) -> pd.DataFrame:
@@ -158,17 +158,6 @@ def _replace_hyperparameters(selection: Selection, given: Mapping[str, float]) -
     return replace(selection, groups=groups)
 
 
-def installed() -> dict[str, str]:
-    """Return the versions of nagbench and of the installed libraries that can be verified."""
-    found = {}
-    for name in ("nagbench", *_LIBRARIES):
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
-
-
 def schema() -> dict[str, Any]:
     """Return the JSON schema (draft 2020-12) of a certificate."""
     text = files("nagbench.validation.equivalence").joinpath("certificate.schema.json").read_text(encoding="utf-8")
@@ -205,9 +194,9 @@ def _trial_data(trial: Trial) -> dict[str, Any]:
     }
 
 
-def _round(values: Array) -> list[float | str]:
+def _round(values: Array) -> list[float | str | None]:
     """Round to four digits, which is more than a plot shows."""
-    return [_json_number(float(f"{value:.4g}")) for value in values]
+    return [json_number(float(f"{value:.4g}")) for value in values]
 
 
 def _pair_data(pair: Pair) -> dict[str, Any]:
@@ -226,15 +215,17 @@ def _comparison_data(found: Comparison) -> dict[str, Any]:
     return {
         "verdict": found.verdict,
         "parts_at": found.parts_at,
-        "distance": _json_number(found.distance),
-        "ulps": _json_number(found.ulps),
-        "resolution": _json_number(found.resolution),
+        "distance": json_number(found.distance),
+        "ulps": json_number(found.ulps),
+        "resolution": json_number(found.resolution),
         "told_until": found.told_until,
     }
 
 
-def _json_number(value: float) -> float | str:
-    """Replace an infinite number by the text "inf", which JSON can hold."""
+def json_number(value: float) -> float | str | None:
+    """Return a number that JSON can hold: "inf" for what is infinite, None for what is no number."""
+    if math.isnan(value):
+        return None
     return value if math.isfinite(value) else "inf"
 
 

@@ -49,12 +49,13 @@ def equivalence_classes(trial: Trial) -> list[EquivalenceClass]:
     between = {frozenset((pair.a, pair.b)): pair.best for pair in trial.pairs}
     groups: list[list[str]] = []
     for implementation in trial.implementations:
-        home = next((g for g in groups if all(_coincide(between, implementation.name, other) for other in g)), None)
+        name = implementation.name
+        home = next((g for g in groups if all(_verdict(between, name, other) != DIFFERENT for other in g)), None)
         if home is None:
-            groups.append([implementation.name])
+            groups.append([name])
         else:
-            twins = [i for i, other in enumerate(home) if _verdict(between, implementation.name, other) == IDENTICAL]
-            home.insert(twins[-1] + 1 if twins else len(home), implementation.name)
+            twins = [i for i, other in enumerate(home) if _verdict(between, name, other) == IDENTICAL]
+            home.insert(twins[-1] + 1 if twins else len(home), name)
     return [_make_class(between, names) for names in groups]
 
 
@@ -80,11 +81,6 @@ def _verdict(between: Mapping[frozenset[str], Comparison], a: str, b: str) -> st
     return found.verdict if found is not None else DIFFERENT
 
 
-def _coincide(between: Mapping[frozenset[str], Comparison], a: str, b: str) -> bool:
-    """Tell whether two implementations are equal up to rounding."""
-    return _verdict(between, a, b) != DIFFERENT
-
-
 def _make_class(between: Mapping[frozenset[str], Comparison], names: list[str]) -> EquivalenceClass:
     """Make the record of a group."""
     inside = [between[frozenset((a, b))] for i, a in enumerate(names) for b in names[i + 1 :]]
@@ -101,8 +97,7 @@ def _make_class(between: Mapping[frozenset[str], Comparison], names: list[str]) 
 def rifts(trial: Trial, found: Sequence[EquivalenceClass]) -> Iterator[tuple[int, int, list[Pair]]]:
     """Yield the numbers of each pair of groups, with the pairs of implementations between them that differ."""
     home = {name: number for number, equivalent in enumerate(found) for name in equivalent.names}
-    for i in range(len(found)):
-        for j in range(i + 1, len(found)):
-            across = [p for p in trial.pairs if {home[p.a], home[p.b]} == {i, j} and p.best.verdict == DIFFERENT]
-            if across:
-                yield i, j, across
+    for i, j in itertools.combinations(range(len(found)), 2):
+        across = [p for p in trial.pairs if {home[p.a], home[p.b]} == {i, j} and p.best.verdict == DIFFERENT]
+        if across:
+            yield i, j, across

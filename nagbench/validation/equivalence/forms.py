@@ -4,19 +4,23 @@ Each is an update on whole arrays at one point, where the gradient is taken. The
 so that "this library implements that formula" is the result of a run, not of a name. Two forms of one group are equal
 in some scenarios and differ in others, which distinguishes implementations.
 
-Hyperparameters are those of the group, and for some forms the neighboring values of a schedule (``previous_…``,
-``next_…``) or their combination.
+Most are choices of options of the atlas's recipes. Hyperparameters are those of the group, and for some forms the
+neighboring values of a schedule (``previous_…``, ``next_…``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from nagbench.optimizers.algorithm import Method, Update
+from nagbench.optimizers.algorithm import Method, Step, Update
 from nagbench.optimizers.hyperparameters import Hyperparameter
+from nagbench.validation.atlas import adam, others
+from nagbench.validation.atlas.recipes import Choice, Recipe, State
+from nagbench.validation.equivalence.lockstep import Array
 
 FORMS: dict[str, Method] = {}
 
@@ -58,12 +62,6 @@ def form(name: str, takes: str, *, slots: int = 0, look_ahead: bool = False) -> 
     return mark
 
 
-@form("descent", "step_size")
-def _descent(k: int, g: Any, x: Any, y: Any, state: Any, hyper: Any) -> None:
-    """Apply x ← x − s·g."""
-    x -= hyper[0] * g
-
-
 @form("asgd", "step_size lambd alpha")
 def _asgd(k: int, g: Any, x: Any, y: Any, state: Any, hyper: Any) -> None:
     """Apply x ← (1 − λ·s_k)·x − s_k·g with s_k = s/(1 + λ·s·k)^α."""
@@ -90,22 +88,6 @@ def _asgd_step(g: Any, x: Any, step: float, decay: float) -> None:
     x -= step * g
 
 
-@form("nesterov velocity", "step_size momentum", slots=1)
-def _nesterov_velocity(k: int, g: Any, p: Any, y: Any, state: Any, hyper: Any) -> None:
-    """Apply v ← m·v − s·g; p ← p + m·v − s·g."""
-    s, m = hyper
-    state[0] = m * state[0] - s * g
-    p += m * state[0] - s * g
-
-
-@form("nesterov buffer", "step_size momentum", slots=1)
-def _nesterov_buffer(k: int, g: Any, p: Any, y: Any, state: Any, hyper: Any) -> None:
-    """Apply b ← m·b + g; p ← p − s·(g + m·b)."""
-    s, m = hyper
-    state[0] = m * state[0] + g
-    p -= s * (g + m * state[0])
-
-
 @form("nesterov look-ahead", "step_size momentum next_momentum", slots=1)
 def _nesterov_look_ahead(k: int, g: Any, p: Any, y: Any, state: Any, hyper: Any) -> None:
     """Apply v ← m_k·v − s·g; p ← p − s·g + m_{k+1}·v."""
@@ -114,172 +96,57 @@ def _nesterov_look_ahead(k: int, g: Any, p: Any, y: Any, state: Any, hyper: Any)
     p += following * state[0] - s * g
 
 
-@form("nesterov average", "step_size momentum", slots=1)
-def _nesterov_average(k: int, g: Any, p: Any, y: Any, state: Any, hyper: Any) -> None:
-    """Apply e ← m·e + (1 − m)·g; p ← p − s·(g + m·e/(1 − m))."""
-    s, m = hyper
-    state[0] = m * state[0] + (1.0 - m) * g
-    p -= s * (g + m * state[0] / (1.0 - m))
+# The recipe of a form, the options in which it differs from what is published, and its hyperparameters.
+_STEP, _BALL = "step_size", "step_size momentum"
+_DAMPED, _BETAS = "step_size momentum dampening", "step_size beta1 beta2 epsilon"
+_OF_RECIPES: Mapping[str, tuple[str, Choice, str]] = {
+    "descent": ("sgd", {}, _STEP),
+    "nesterov velocity": ("sgd", {"look": "nesterov", "place": "velocity"}, _BALL),
+    "nesterov buffer": ("sgd", {"look": "nesterov"}, _BALL),
+    "nesterov average": ("sgd", {"look": "nesterov", "memory": "average"}, _BALL),
+    "ball velocity": ("sgd", {"place": "velocity"}, _BALL),
+    "ball buffer": ("sgd", {}, _BALL),
+    "ball average": ("sgd", {"memory": "average"}, _BALL),
+    "ball scaled": ("sgd", {"memory": "scaled"}, _BALL),
+    "ball dampened": ("sgd", {"first": "damped"}, _DAMPED),
+    "ball dampened later": ("sgd", {"first": "whole"}, _DAMPED),
+    "adam": ("adam", {}, _BETAS),
+    "adam epsilon hat": ("adam", {"epsilon": "hat"}, _BETAS),
+    "adamw": ("adam", {}, f"{_BETAS} weight_decay"),
+    "adamw epsilon hat": ("adam", {"epsilon": "hat"}, f"{_BETAS} weight_decay"),
+    "nadam": ("nadam", {}, f"{_BETAS} momentum_decay"),
+    "nadam single product": ("nadam", {"momentum": "single"}, f"{_BETAS} momentum_decay"),
+    "nadam constant": ("nadam", {"momentum": "constant"}, _BETAS),
+    "rmsprop outside": ("rmsprop", {}, "step_size decay epsilon"),
+    "rmsprop inside": ("rmsprop", {"epsilon": "inside"}, "step_size decay epsilon"),
+    "adagrad outside": ("adagrad", {}, "step_size epsilon"),
+    "adagrad inside": ("adagrad", {"epsilon": "inside"}, "step_size epsilon"),
+    "lion": ("lion", {}, "step_size beta1 beta2 weight_decay"),
+}
 
 
-@form("ball velocity", "step_size momentum", slots=1)
-def _ball_velocity(k: int, g: Any, x: Any, y: Any, state: Any, hyper: Any) -> None:
-    """Apply v ← m·v − s·g; x ← x + v."""
-    s, m = hyper
-    state[0] = m * state[0] - s * g
-    x += state[0]
+def _form_of(name: str, recipe: Recipe, options: Choice, takes: str) -> Method:
+    """Return the form that a recipe has with these options, the published ones elsewhere."""
+    choice = {trait.name: next(iter(trait.options)) for trait in recipe.traits} | dict(options)
+
+    def begin(x: Array, gradient: Array, hyper: Array) -> Step:
+        state: State = {}
+        iterations = itertools.count()
+
+        def step(hyper: Array) -> None:
+            values = {**recipe.neutral, **dict(zip(takes.split(), hyper.tolist(), strict=True))}
+            x[:] = recipe.step(choice, values, state, next(iterations), gradient.copy(), x.copy())
+
+        return step
+
+    hyperparameters = {key: Hyperparameter(default=0.0) for key in takes.split()}
+    return Method(name=name, session=begin, hyperparameters=hyperparameters, library="formula")
 
 
-@form("ball buffer", "step_size momentum", slots=1)
-def _ball_buffer(k: int, g: Any, x: Any, y: Any, state: Any, hyper: Any) -> None:
-    """Apply b ← m·b + g; x ← x − s·b."""
-    s, m = hyper
-    state[0] = m * state[0] + g
-    x -= s * state[0]
-
-
-@form("ball average", "step_size momentum", slots=1)
-def _ball_average(k: int, g: Any, x: Any, y: Any, state: Any, hyper: Any) -> None:
-    """Apply e ← m·e + (1 − m)·g; x ← x − s·e/(1 − m)."""
-    s, m = hyper
-    state[0] = m * state[0] + (1.0 - m) * g
-    x -= s * state[0] / (1.0 - m)
-
-
-@form("ball scaled", "step_size momentum", slots=1)
-def _ball_scaled(k: int, g: Any, x: Any, y: Any, state: Any, hyper: Any) -> None:
-    """Apply e ← m·e + (1 − m)·g; x ← x − s·e: the heavy ball with step size (1 − m)·s."""
-    s, m = hyper
-    state[0] = m * state[0] + (1.0 - m) * g
-    x -= s * state[0]
-
-
-@form("ball dampened", "step_size momentum dampening", slots=1)
-def _ball_dampened(k: int, g: Any, x: Any, y: Any, state: Any, hyper: Any) -> None:
-    """Apply b ← m·b + (1 − d)·g from b = 0; x ← x − s·b."""
-    s, m, d = hyper
-    state[0] = m * state[0] + (1.0 - d) * g
-    x -= s * state[0]
-
-
-@form("ball dampened later", "step_size momentum dampening", slots=1)
-def _ball_dampened_later(k: int, g: Any, x: Any, y: Any, state: Any, hyper: Any) -> None:
-    """Apply b ← g at first, then b ← m·b + (1 − d)·g; x ← x − s·b."""
-    s, m, d = hyper
-    state[0] = g if k == 0 else m * state[0] + (1.0 - d) * g
-    x -= s * state[0]
-
-
-def _moments(k: int, g: Any, state: Any, beta1: float, beta2: float) -> tuple[Any, Any]:
-    """Update Adam's averages of g and g², and return them corrected for bias."""
-    state[0] = beta1 * state[0] + (1.0 - beta1) * g
-    state[1] = beta2 * state[1] + (1.0 - beta2) * g * g
-    return state[0] / (1.0 - beta1 ** (k + 1)), state[1] / (1.0 - beta2 ** (k + 1))
-
-
-@form("adam", "step_size beta1 beta2 epsilon", slots=2)
-def _adam(k: int, g: Any, x: Any, y: Any, state: Any, hyper: Any) -> None:
-    """Apply x ← x − s·â/(√b̂ + ε)."""
-    s, beta1, beta2, epsilon = hyper
-    first, second = _moments(k, g, state, beta1, beta2)
-    x -= s * first / (np.sqrt(second) + epsilon)
-
-
-@form("adam epsilon hat", "step_size beta1 beta2 epsilon", slots=2)
-def _adam_epsilon_hat(k: int, g: Any, x: Any, y: Any, state: Any, hyper: Any) -> None:
-    """Apply x ← x − s·â/(√b̂ + ε/√(1 − β₂ᵏ⁺¹))."""
-    s, beta1, beta2, epsilon = hyper
-    first, second = _moments(k, g, state, beta1, beta2)
-    x -= s * first / (np.sqrt(second) + epsilon / np.sqrt(1.0 - beta2 ** (k + 1)))
-
-
-@form("adamw", "step_size beta1 beta2 epsilon weight_decay", slots=2)
-def _adamw(k: int, g: Any, x: Any, y: Any, state: Any, hyper: Any) -> None:
-    """Apply x ← (1 − s·w)·x − s·â/(√b̂ + ε)."""
-    x *= 1.0 - hyper[0] * hyper[4]
-    _adam(k, g, x, y, state, hyper[:4])
-
-
-@form("adamw epsilon hat", "step_size beta1 beta2 epsilon weight_decay", slots=2)
-def _adamw_epsilon_hat(k: int, g: Any, x: Any, y: Any, state: Any, hyper: Any) -> None:
-    """Apply x ← (1 − s·w)·x − s·â/(√b̂ + ε/√(1 − β₂ᵏ⁺¹))."""
-    x *= 1.0 - hyper[0] * hyper[4]
-    _adam_epsilon_hat(k, g, x, y, state, hyper[:4])
-
-
-def _nadam(k: int, g: Any, x: Any, state: Any, hyper: Any, now: float, following: float, product: Any) -> None:
-    """Apply x ← x − s·(μ_{j+1}·a/(1 − Π·μ_{j+1}) + (1 − μ_j)·g/(1 − Π))/(√b̂ + ε)."""
-    s, beta1, beta2, epsilon = hyper
-    _, second = _moments(k, g, state, beta1, beta2)
-    ahead = following * state[0] / (1.0 - product * following) + (1.0 - now) * g / (1.0 - product)
-    x -= s * ahead / (np.sqrt(second) + epsilon)
-
-
-@form("nadam", "step_size beta1 beta2 epsilon momentum_decay", slots=3)
-def _nadam_scheduled(k: int, g: Any, x: Any, y: Any, state: Any, hyper: Any) -> None:
-    """Apply NAdam with its schedule of momenta.
-
-    With μ_j = β₁(1 − 0.96^(jψ)/2) and Π = μ₁⋯μ_j,
-    x ← x − s·(μ_{j+1}·a/(1 − Π·μ_{j+1}) + (1 − μ_j)·g/(1 − Π))/(√b̂ + ε).
-    """
-    now, following = (hyper[1] * (1.0 - 0.5 * 0.96 ** (j * hyper[4])) for j in (k + 1, k + 2))
-    state[2] = now if k == 0 else state[2] * now
-    _nadam(k, g, x, state, hyper[:4], now, following, state[2])
-
-
-@form("nadam single product", "step_size beta1 beta2 epsilon momentum_decay", slots=3)
-def _nadam_single_product(k: int, g: Any, x: Any, y: Any, state: Any, hyper: Any) -> None:
-    """Apply NAdam with the product of momenta rounded to single precision in every iteration."""
-    now, following = (hyper[1] * (1.0 - 0.5 * 0.96 ** (j * hyper[4])) for j in (k + 1, k + 2))
-    state[2] = np.float32(now) if k == 0 else (state[2].astype(np.float32) * np.float32(now)).astype(state.dtype)
-    _nadam(k, g, x, state, hyper[:4], now, following, state[2])
-
-
-@form("nadam constant", "step_size beta1 beta2 epsilon", slots=2)
-def _nadam_constant(k: int, g: Any, x: Any, y: Any, state: Any, hyper: Any) -> None:
-    """Apply NAdam without a schedule: μ_j = β₁ throughout."""
-    beta1 = hyper[1]
-    _nadam(k, g, x, state, hyper, beta1, beta1, beta1 ** (k + 1))
-
-
-@form("rmsprop outside", "step_size decay epsilon", slots=1)
-def _rmsprop_outside(k: int, g: Any, x: Any, y: Any, state: Any, hyper: Any) -> None:
-    """Apply a ← d·a + (1 − d)·g²; x ← x − s·g/(√a + ε)."""
-    s, d, epsilon = hyper
-    state[0] = d * state[0] + (1.0 - d) * g * g
-    x -= s * g / (np.sqrt(state[0]) + epsilon)
-
-
-@form("rmsprop inside", "step_size decay epsilon", slots=1)
-def _rmsprop_inside(k: int, g: Any, x: Any, y: Any, state: Any, hyper: Any) -> None:
-    """Apply a ← d·a + (1 − d)·g²; x ← x − s·g/√(a + ε)."""
-    s, d, epsilon = hyper
-    state[0] = d * state[0] + (1.0 - d) * g * g
-    x -= s * g / np.sqrt(state[0] + epsilon)
-
-
-@form("adagrad outside", "step_size epsilon", slots=1)
-def _adagrad_outside(k: int, g: Any, x: Any, y: Any, state: Any, hyper: Any) -> None:
-    """Apply a ← a + g²; x ← x − s·g/(√a + ε)."""
-    s, epsilon = hyper
-    state[0] += g * g
-    x -= s * g / (np.sqrt(state[0]) + epsilon)
-
-
-@form("adagrad inside", "step_size epsilon", slots=1)
-def _adagrad_inside(k: int, g: Any, x: Any, y: Any, state: Any, hyper: Any) -> None:
-    """Apply a ← a + g²; x ← x − s·g/√(a + ε)."""
-    s, epsilon = hyper
-    state[0] += g * g
-    x -= s * g / np.sqrt(state[0] + epsilon)
-
-
-@form("lion", "step_size beta1 beta2 weight_decay", slots=1)
-def _lion(k: int, g: Any, x: Any, y: Any, state: Any, hyper: Any) -> None:
-    """Apply x ← x − s·(sign(β₁·a + (1 − β₁)·g) + w·x); a ← β₂·a + (1 − β₂)·g."""
-    s, beta1, beta2, w = hyper
-    x -= s * (np.sign(beta1 * state[0] + (1.0 - beta1) * g) + w * x)
-    state[0] = beta2 * state[0] + (1.0 - beta2) * g
+_RECIPES = {recipe.name: recipe for recipe in (*adam.RECIPES, *others.RECIPES)}
+FORMS.update(
+    {name: _form_of(name, _RECIPES[recipe], options, takes) for name, (recipe, options, takes) in _OF_RECIPES.items()}
+)
 
 
 # Nesterov's method as written by three more sources. They are not used to recognize implementations, but verified like

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import io
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nagbench.core.environment import one_torch_thread
 from nagbench.core.errors import LostError, one_line
 from nagbench.core.messages import message_type
 from nagbench.core.remote import remote_call
@@ -180,25 +180,10 @@ def make_runs(
     try:
         target, noises = target_of(problem), [None, *(Noise(seed, start, precision) for seed in seeds)]
         # What an optimizer prints of its own is no result.
-        with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"), _one_thread():
+        with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"), one_torch_thread():
             return [follow(method, schedule, target, start, steps, noise) for noise in noises]
     except Exception as error:
         return one_line(error)
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """Limit PyTorch, where it is in use, to one thread, because on a few coordinates a second one only waits."""
-    torch = sys.modules.get("torch")
-    if torch is None:
-        yield
-        return
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def follow(

@@ -173,9 +173,8 @@ def read(text: str) -> Certificate:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise UsageError(
-            f"the certificate is damaged{f' at {place[:200]}' * bool(place)}: {_shorten(first['msg'])}"
-        ) from None
+        said = " ".join(first["msg"].removeprefix("Value error, ").split())[:300]
+        raise UsageError(f"the certificate is damaged{f' at {place[:200]}' * bool(place)}: {said}") from None
     return Certificate(
         problem=found.problem,
         dimension=found.dimension,
@@ -200,11 +199,6 @@ def _check_format(text: str) -> None:
         raise UsageError(
             f"the certificate has format {found}, expected {FORMAT}; `nagbench verify --out FILE` writes a new one"
         )
-
-
-def _shorten(message: str) -> str:
-    """Shorten a validation message to one line."""
-    return " ".join(message.removeprefix("Value error, ").split())[:300]
 
 
 def _array(values: tuple[Distance, ...]) -> Array:

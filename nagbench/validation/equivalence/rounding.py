@@ -35,7 +35,7 @@ def distances(a: Array, b: Array) -> Array:
     """
     with np.errstate(all="ignore"):
         apart = np.abs(a.astype(np.float64) - b.astype(np.float64))
-    apart[_same(a, b)] = 0.0
+    apart[same(a, b)] = 0.0
     return np.asarray(np.nan_to_num(apart, nan=np.inf, posinf=np.inf).max(axis=1))
 
 
@@ -61,7 +61,7 @@ def ulps(a: Array, b: Array) -> Array:
     return np.where(distances(a, b) == 0.0, 0.0, np.nan_to_num(found, nan=np.inf))
 
 
-def _same(a: Array, b: Array) -> Array:
+def same(a: Array, b: Array) -> Array:
     """Compare element by element; nan equals nan."""
     return np.asarray((a == b) | (np.isnan(a) & np.isnan(b)))
 

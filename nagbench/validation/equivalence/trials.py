@@ -162,7 +162,7 @@ def try_group(
     forms = {
         name: follow(FORMS[name], values, target, start, steps)
         for name in group.forms
-        if _has_hyperparameters(name, values)
+        if all(needed in values for needed in FORMS[name].hyperparameters)
     }
     runners, refused = [], {}
     for member, method in members:
@@ -184,27 +184,18 @@ def try_group(
         pairs=pairs,
         refused=refused,
         forms=tuple(forms),
-        lines=tuple(_line(a, b, pair) for a, b, pair in drawn),
-        allowed=_allowed_distance(*drawn[0]) if drawn else np.zeros(steps + 1),
+        lines=tuple(_drawn(a, b, pair)[0] for a, b, pair in drawn),
+        allowed=_drawn(*drawn[0])[1] if drawn else np.zeros(steps + 1),
     )
 
 
-def _line(a: _Runner, b: _Runner, pair: Pair) -> Line:
-    """Return the distances of two implementations where they are compared."""
+def _drawn(a: _Runner, b: _Runner, pair: Pair) -> tuple[Line, Array]:
+    """Return the distances of two implementations where they are compared, and the distance attributed to rounding there."""
     if pair.mapped is not None:
-        return Line(pair.a, pair.b, distances(a.trajectory.queries, b.trajectory.queries))
-    return Line(pair.a, pair.b, distances(a.trajectory.points, b.trajectory.points))
-
-
-def _allowed_distance(a: _Runner, b: _Runner, pair: Pair) -> Array:
-    """Return the distance attributed to rounding where two implementations are compared."""
-    at_query = pair.mapped is not None
-    return np.minimum(*(one.allowed_at_query if at_query else one.allowed for one in (a, b)))
-
-
-def _has_hyperparameters(form: str, values: Schedule) -> bool:
-    """Tell whether the values contain every hyperparameter of a form."""
-    return all(name in values for name in FORMS[form].hyperparameters)
+        apart = distances(a.trajectory.queries, b.trajectory.queries)
+        return Line(pair.a, pair.b, apart), np.minimum(a.allowed_at_query, b.allowed_at_query)
+    apart = distances(a.trajectory.points, b.trajectory.points)
+    return Line(pair.a, pair.b, apart), np.minimum(a.allowed, b.allowed)
 
 
 def _inapplicable(group: Group, member: Member, method: Method, values: Schedule) -> str:
