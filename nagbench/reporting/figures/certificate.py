@@ -37,6 +37,7 @@ _DASHES: tuple[Dash, ...] = ((), (6, 2), (1.4, 1.4), (6, 1.5, 1.2, 1.5))
 _SIZE = (259.0, 180.0)
 
 
+@figure_style()
 def plot_certificate(found: Certificate) -> Figure:
     """Plot the distances of a certificate, a row of panels for each group and a column for each scenario.
 
@@ -46,19 +47,16 @@ def plot_certificate(found: Certificate) -> Figure:
     """
     groups = list(dict.fromkeys(trial.group.name for trial in found.trials))
     scenarios = [name for name in SCENARIOS if any(trial.scenario.name == name for trial in found.trials)]
-    with figure_style():
-        figure = new_figure(2.0 + 2.3 * len(scenarios), 0.9 + 2.1 * len(groups))
-        axes = figure.subplots(len(groups), len(scenarios), sharex=True, sharey=True, squeeze=False)
-        for row, group in zip(axes, groups, strict=True):
-            trials = {trial.scenario.name: trial for trial in found.trials if trial.group.name == group}
-            _draw_row(row, group, [trials.get(scenario) for scenario in scenarios])
-        for panel, scenario in zip(axes[0], scenarios, strict=True):
-            panel.set_title(scenario)
-        for panel in axes[-1]:
-            panel.set_xlabel("iteration")
-        figure.suptitle(
-            printable(f"distance between implementations on {found.problem}"), fontsize=11, parse_math=False
-        )
+    figure = new_figure(2.0 + 2.3 * len(scenarios), 0.9 + 2.1 * len(groups))
+    axes = figure.subplots(len(groups), len(scenarios), sharex=True, sharey=True, squeeze=False)
+    for row, group in zip(axes, groups, strict=True):
+        trials = {trial.scenario.name: trial for trial in found.trials if trial.group.name == group}
+        _draw_row(row, group, [trials.get(scenario) for scenario in scenarios])
+    for panel, scenario in zip(axes[0], scenarios, strict=True):
+        panel.set_title(scenario)
+    for panel in axes[-1]:
+        panel.set_xlabel("iteration")
+    figure.suptitle(printable(f"distance between implementations on {found.problem}"), fontsize=11, parse_math=False)
     return figure
 
 

@@ -55,6 +55,7 @@ _IGNORED = 0.2
 _ACCENT = "#0072b2"
 
 
+@figure_style()
 def plot_surface(problem: Problem, grid: int = _SURFACE_GRID, *, title: bool = True) -> Figure:
     """Plot f as a surface over its domain.
 
@@ -72,15 +73,15 @@ def plot_surface(problem: Problem, grid: int = _SURFACE_GRID, *, title: bool = T
     UsageError
         If the dimension is not 2.
     """
-    with figure_style():
-        figure = new_figure(6.0, 4.8 if title else 4.3, fit=title)
-        position = {} if title else {"position": (-0.04, -0.04, 1.08, 1.16)}
-        _draw_surface(figure.add_subplot(projection="3d", **position), problem, grid)
-        if title:
-            _set_title(figure, problem)
+    figure = new_figure(6.0, 4.8 if title else 4.3, fit=title)
+    position = {} if title else {"position": (-0.04, -0.04, 1.08, 1.16)}
+    _draw_surface(figure.add_subplot(projection="3d", **position), problem, grid)
+    if title:
+        _set_title(figure, problem)
     return figure
 
 
+@figure_style()
 def plot_contours(problem: Problem, ax: Axes | None = None) -> Figure:
     """Plot 50 filled contours of f over its domain, with the start and the known minimizers marked.
 
@@ -96,31 +97,31 @@ def plot_contours(problem: Problem, ax: Axes | None = None) -> Figure:
     UsageError
         If the dimension is not 2.
     """
-    with figure_style():
-        axes = new_figure(6.0, 4.8).add_subplot() if ax is None else ax
-        figure = axes.get_figure(root=True)
-        if not isinstance(figure, Figure):
-            raise TypeError("ax belongs to no figure")
-        add_height_bar([axes], draw_marked_contours(axes, problem))
-        axes.set_title(printable(problem.name), loc="left", parse_math=False)
+    axes = new_figure(6.0, 4.8).add_subplot() if ax is None else ax
+    figure = axes.get_figure(root=True)
+    if not isinstance(figure, Figure):
+        raise TypeError("ax belongs to no figure")
+    add_height_bar([axes], draw_marked_contours(axes, problem))
+    axes.set_title(printable(problem.name), loc="left", parse_math=False)
     return figure
 
 
+@figure_style()
 def plot_problem(problem: Problem) -> Figure:
     """Plot surface and contours of a problem of two variables, else its spectrum if it is known, else a slice of f."""
-    with figure_style():
-        if problem.dimension == 2:
-            figure = new_figure(10.6, 4.6)
-            left, right = figure.add_subplot(1, 2, 1, projection="3d"), figure.add_subplot(1, 2, 2)
-            _draw_surface(left, problem)
-            add_height_bar([right], draw_marked_contours(right, problem))
-        else:
-            figure = new_figure(6.6, 4.4)
-            (draw_slice if problem.spectrum is None else draw_spectrum)(figure.add_subplot(), problem)
-        _set_title(figure, problem)
+    if problem.dimension == 2:
+        figure = new_figure(10.6, 4.6)
+        left, right = figure.add_subplot(1, 2, 1, projection="3d"), figure.add_subplot(1, 2, 2)
+        _draw_surface(left, problem)
+        add_height_bar([right], draw_marked_contours(right, problem))
+    else:
+        figure = new_figure(6.6, 4.4)
+        (draw_slice if problem.spectrum is None else draw_spectrum)(figure.add_subplot(), problem)
+    _set_title(figure, problem)
     return figure
 
 
+@figure_style()
 def plot_paths(problem: Problem, *runs: Run, look_ahead: bool = False) -> Figure:
     """Plot the iterates of each run as dots joined by a line on filled contours, one panel for each run.
 
@@ -147,19 +148,18 @@ def plot_paths(problem: Problem, *runs: Run, look_ahead: bool = False) -> Figure
     box = plot_box(problem, *paths)
     columns = min(3, len(runs))
     rows = -(-len(runs) // columns)
-    with figure_style():
-        tall = float(np.clip(np.divide(*np.ptp(box, axis=1)[::-1]), 1.0 / _MOST_NARROW, _MOST_NARROW))
-        side = 4.6 if columns == 1 else 3.6
-        figure = new_figure((side + 0.7) * columns + 1.0, (side * min(tall, 1.2) + 1.4) * rows)
-        panels = [figure.add_subplot(rows, columns, place + 1) for place in range(len(runs))]
-        for panel, run, points in zip(panels, runs, paths, strict=True):
-            heights = draw_contours(panel, problem, box)
-            mark_points(panel, problem, points[0], points[min(1, len(points) - 1)])
-            _draw_path(panel, run, points)
-            if look_ahead and find_algorithm(run.cell.optimizer).look_ahead:
-                _draw_look_ahead(panel, problem, run)
-        add_height_bar(panels, heights, rows)
-        _set_title(figure, problem)
+    tall = float(np.clip(np.divide(*np.ptp(box, axis=1)[::-1]), 1.0 / _MOST_NARROW, _MOST_NARROW))
+    side = 4.6 if columns == 1 else 3.6
+    figure = new_figure((side + 0.7) * columns + 1.0, (side * min(tall, 1.2) + 1.4) * rows)
+    panels = [figure.add_subplot(rows, columns, place + 1) for place in range(len(runs))]
+    for panel, run, points in zip(panels, runs, paths, strict=True):
+        heights = draw_contours(panel, problem, box)
+        mark_points(panel, problem, points[0], points[min(1, len(points) - 1)])
+        _draw_path(panel, run, points)
+        if look_ahead and find_algorithm(run.cell.optimizer).look_ahead:
+            _draw_look_ahead(panel, problem, run)
+    add_height_bar(panels, heights, rows)
+    _set_title(figure, problem)
     return figure
 
 

@@ -19,6 +19,7 @@ _LINESTYLES: Mapping[str, Literal["-", "--"]] = {"training": "-", "validation": 
 _SIZE = (331.2, 223.2)
 
 
+@figure_style()
 def plot_learning_curves(problem: Problem, *runs: Run) -> Figure:
     """Plot the metrics of runs, one panel for each quantity (loss, accuracy).
 
@@ -26,20 +27,19 @@ def plot_learning_curves(problem: Problem, *runs: Run) -> Figure:
     mini-batches and iterations otherwise.
     """
     kinds = list(dict.fromkeys(name.partition("_")[2] for name in runs[0].metrics))
-    with figure_style():
-        figure = new_figure(5.2 * len(kinds), 4.0)
-        for axes, kind in zip(figure.subplots(1, len(kinds), squeeze=False)[0], kinds, strict=True):
-            for run in runs:
-                x, color = epochs_of(problem, run), style_of(run.cell.optimizer).color
-                for part, linestyle in _LINESTYLES.items():
-                    if f"{part}_{kind}" in run.metrics:
-                        axes.plot(x, run.metrics[f"{part}_{kind}"], linestyle, color=color)
-            axes.set_xlabel("epoch" if _batch_size(run) else "iteration")
-            axes.set_ylabel(kind)
-            if kind == "loss":
-                axes.set_yscale("log")
-        figure.axes[-1].legend(handles=_handles(runs[0].metrics, runs), loc="best", frameon=False)
-        figure.suptitle(problem.name)
+    figure = new_figure(5.2 * len(kinds), 4.0)
+    for axes, kind in zip(figure.subplots(1, len(kinds), squeeze=False)[0], kinds, strict=True):
+        for run in runs:
+            x, color = epochs_of(problem, run), style_of(run.cell.optimizer).color
+            for part, linestyle in _LINESTYLES.items():
+                if f"{part}_{kind}" in run.metrics:
+                    axes.plot(x, run.metrics[f"{part}_{kind}"], linestyle, color=color)
+        axes.set_xlabel("epoch" if _batch_size(run) else "iteration")
+        axes.set_ylabel(kind)
+        if kind == "loss":
+            axes.set_yscale("log")
+    figure.axes[-1].legend(handles=_handles(runs[0].metrics, runs), loc="best", frameon=False)
+    figure.suptitle(problem.name)
     return figure
 
 

@@ -22,19 +22,19 @@ from nagbench.reporting.figures.style import (
 )
 
 
+@figure_style()
 def draw_figure(plot: PlotData, *, legend: bool = True) -> Figure:
     """Return the plot as a matplotlib figure with its title and, if asked for, a legend below."""
-    with figure_style():
-        width, height = plot.size
-        figure = new_figure(width / 72.0, height / 72.0, fit=legend or bool(plot.title))
-        axes = figure.add_subplot()
-        if not (legend or plot.title):
-            left, top, right, bottom = plot.box
-            axes.set_position((left / width, 1 - bottom / height, (right - left) / width, (bottom - top) / height))
-        handles = draw_axes(axes, plot)
-        axes.set_title(printable(plot.title), loc="left", parse_math=False)
-        if legend:
-            add_legend(figure, handles, [line.name for line in plot.lines])
+    width, height = plot.size
+    figure = new_figure(width / 72.0, height / 72.0, fit=legend or bool(plot.title))
+    axes = figure.add_subplot()
+    if not (legend or plot.title):
+        left, top, right, bottom = plot.box
+        axes.set_position((left / width, 1 - bottom / height, (right - left) / width, (bottom - top) / height))
+    handles = draw_axes(axes, plot)
+    axes.set_title(printable(plot.title), loc="left", parse_math=False)
+    if legend:
+        add_legend(figure, handles, [line.name for line in plot.lines])
     return figure
 
 

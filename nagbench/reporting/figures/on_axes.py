@@ -44,30 +44,30 @@ def axes_for(ax: Axes | None, width: float = 6.4, height: float = 4.6) -> Axes:
     return made
 
 
+@figure_style()
 def plot_data_on(data: PlotData, ax: Axes | None, title: str, *, legend: bool = True) -> Axes:
     """Draw a plot of lines with its legend inside the axes."""
-    with figure_style():
-        axes = axes_for(ax)
-        handles = draw_axes(axes, data)
-        if legend and len(handles) > 1:
-            labels = [printable(line.name, 44) for line in data.lines]
-            found = axes.legend(handles, labels, fontsize="small", handlelength=3.4)
-            for text in found.get_texts():
-                text.set_parse_math(False)
-        axes.set_title(printable(title), loc="left", parse_math=False)
+    axes = axes_for(ax)
+    handles = draw_axes(axes, data)
+    if legend and len(handles) > 1:
+        labels = [printable(line.name, 44) for line in data.lines]
+        found = axes.legend(handles, labels, fontsize="small", handlelength=3.4)
+        for text in found.get_texts():
+            text.set_parse_math(False)
+    axes.set_title(printable(title), loc="left", parse_math=False)
     return axes
 
 
+@figure_style()
 def plot_problem_on(problem: Problem, ax: Axes | None = None) -> Axes:
     """Plot contours of a problem of two variables, else its spectrum if it is known, else a slice of f."""
-    with figure_style():
-        axes = axes_for(ax)
-        if problem.dimension == 2:
-            add_height_bar([axes], draw_marked_contours(axes, problem))
-        else:
-            (draw_slice if problem.spectrum is None else draw_spectrum)(axes, problem)
-            return axes
-        axes.set_title(printable(problem.name), loc="left", parse_math=False)
+    axes = axes_for(ax)
+    if problem.dimension == 2:
+        add_height_bar([axes], draw_marked_contours(axes, problem))
+    else:
+        (draw_slice if problem.spectrum is None else draw_spectrum)(axes, problem)
+        return axes
+    axes.set_title(printable(problem.name), loc="left", parse_math=False)
     return axes
 
 
@@ -118,6 +118,7 @@ def curves_data(traces: pd.DataFrame, against: Against = "iteration", title: str
     return convergence_data(traces, against, limits=limits, size=(460.8, 331.2), title=title)
 
 
+@figure_style()
 def plot_paths_on(
     problem: Problem, paths: Sequence[tuple[str, str, Floats]], ax: Axes | None = None, *, title: str = ""
 ) -> Axes:
@@ -141,34 +142,33 @@ def plot_paths_on(
     """
     check_two_dimensional(problem)
     variants: dict[str, int] = {}
-    with figure_style():
-        axes = axes_for(ax, 6.8, 5.2)
-        points = [path for _, _, path in paths]
-        heights = draw_contours(axes, problem, plot_box(problem, *points))
-        mark_points(axes, problem, points[0][0], points[0][min(1, len(points[0]) - 1)])
-        lines = []
-        # A path of many iterations would hide the others, so it is drawn below them.
-        below = sorted(range(len(paths)), key=lambda i: len(paths[i][2]), reverse=True)
-        for index, (_, optimizer, path) in enumerate(paths):
-            variant = variants.setdefault(optimizer, 0)
-            variants[optimizer] += 1
-            depth = 4.0 + below.index(index) / len(paths)
-            lines.append(_draw_path(axes, path, style_of(optimizer, variant).plot_options, depth))
-        labels = [printable(label) for label, _, _ in paths]
-        found = axes.legend(
-            lines,
-            labels,
-            loc="best",
-            fontsize="small",
-            frameon=True,
-            framealpha=0.85,
-            edgecolor="none",
-            handlelength=3.4,
-        )
-        for text in found.get_texts():
-            text.set_parse_math(False)
-        add_height_bar([axes], heights)
-        axes.set_title(printable(title or problem.name), loc="left", parse_math=False)
+    axes = axes_for(ax, 6.8, 5.2)
+    points = [path for _, _, path in paths]
+    heights = draw_contours(axes, problem, plot_box(problem, *points))
+    mark_points(axes, problem, points[0][0], points[0][min(1, len(points[0]) - 1)])
+    lines = []
+    # A path of many iterations would hide the others, so it is drawn below them.
+    below = sorted(range(len(paths)), key=lambda i: len(paths[i][2]), reverse=True)
+    for index, (_, optimizer, path) in enumerate(paths):
+        variant = variants.setdefault(optimizer, 0)
+        variants[optimizer] += 1
+        depth = 4.0 + below.index(index) / len(paths)
+        lines.append(_draw_path(axes, path, style_of(optimizer, variant).plot_options, depth))
+    labels = [printable(label) for label, _, _ in paths]
+    found = axes.legend(
+        lines,
+        labels,
+        loc="best",
+        fontsize="small",
+        frameon=True,
+        framealpha=0.85,
+        edgecolor="none",
+        handlelength=3.4,
+    )
+    for text in found.get_texts():
+        text.set_parse_math(False)
+    add_height_bar([axes], heights)
+    axes.set_title(printable(title or problem.name), loc="left", parse_math=False)
     return axes
 
 

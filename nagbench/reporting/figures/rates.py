@@ -36,6 +36,7 @@ _LEAST, _MOST = 0.5, 3e4
 _LABELLED = 20
 
 
+@figure_style()
 def plot_rates(optimizer: Optimizer) -> Figure | None:
     """Plot the iterations for one decimal digit, −1/log₁₀ρ(s·λ), over s·λ and, if the method has one, the momentum.
 
@@ -51,18 +52,17 @@ def plot_rates(optimizer: Optimizer) -> Figure | None:
     if optimizer.scheduled or stability_limit(method, values) is None:
         return None
     panel_count = 2 if "momentum" in method.hyperparameters else 1
-    with figure_style():
-        figure = new_figure(10.6 if panel_count == 2 else 6.4, 4.6)
-        panels = figure.subplots(1, panel_count, squeeze=False)[0]
-        _draw_curves(panels[-1], method, values)
-        if panel_count == 2:
-            _draw_plane(panels[0], method, values)
-        for axes in panels:
-            axes.set_xscale("log")
-            axes.set(xlim=_PRODUCTS[[0, -1]], xlabel="s·λ, step size × eigenvalue")
-            axes.xaxis.set_major_formatter(FuncFormatter(format_power_of_ten))
-        title = f"{method.name}: iterations for one more digit along an eigenvalue λ"
-        panels[0].set_title(title, loc="left", parse_math=False)
+    figure = new_figure(10.6 if panel_count == 2 else 6.4, 4.6)
+    panels = figure.subplots(1, panel_count, squeeze=False)[0]
+    _draw_curves(panels[-1], method, values)
+    if panel_count == 2:
+        _draw_plane(panels[0], method, values)
+    for axes in panels:
+        axes.set_xscale("log")
+        axes.set(xlim=_PRODUCTS[[0, -1]], xlabel="s·λ, step size × eigenvalue")
+        axes.xaxis.set_major_formatter(FuncFormatter(format_power_of_ten))
+    title = f"{method.name}: iterations for one more digit along an eigenvalue λ"
+    panels[0].set_title(title, loc="left", parse_math=False)
     return figure
 
 

@@ -57,6 +57,7 @@ class Scale:
     set_ticks: Callable[[Axis], None]
 
 
+@figure_style()
 def plot_sensitivity_map(
     cells: pd.DataFrame, edge: pd.DataFrame | None = None, *, title: str = "", ax: Axes | None = None
 ) -> Figure:
@@ -89,32 +90,29 @@ def plot_sensitivity_map(
         _cell_borders(scales[0].position(counts.columns.to_numpy())),
         _cell_borders(scales[1].position(counts.index.to_numpy())),
     )
-    with figure_style():
-        axes = new_figure(6.6, 5.2).add_subplot() if ax is None else ax
-        figure = axes.get_figure(root=True)
-        assert isinstance(figure, Figure)
-        mesh = _draw_cells(axes, borders, counts.to_numpy(float), ended.to_numpy())
-        if mesh is not None:
-            locator = LogLocator(subs=(1.0, 2.0, 5.0))
-            add_colorbar(
-                [axes], mesh, "iterations", locator=locator, write=lambda n, _: whole(n), shrink=0.9, aspect=28
-            )
-        drawn = [
-            _draw_best(axes, cells, (x, y), scales),
-            _draw_boundary(axes, edge, y, scales),
-            *_legend_patches(ended),
-        ]
-        axes.set(xlim=borders[0][[0, -1]], ylim=borders[1][[0, -1]], xlabel=_label(x), ylabel=_label(y))
-        scales[0].set_ticks(axes.xaxis)
-        scales[1].set_ticks(axes.yaxis)
-        axes.spines[:].set_visible(False)
-        axes.tick_params(which="both", length=0)
-        handles = [handle for handle in drawn if handle is not None]
-        if ax is None:
-            figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize="small", handlelength=1.4)
-        else:
-            axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(0, -0.14), ncols=2, fontsize="small")
-        axes.set_title(title or _title(cells), loc="left", parse_math=False)
+    axes = new_figure(6.6, 5.2).add_subplot() if ax is None else ax
+    figure = axes.get_figure(root=True)
+    assert isinstance(figure, Figure)
+    mesh = _draw_cells(axes, borders, counts.to_numpy(float), ended.to_numpy())
+    if mesh is not None:
+        locator = LogLocator(subs=(1.0, 2.0, 5.0))
+        add_colorbar([axes], mesh, "iterations", locator=locator, write=lambda n, _: whole(n), shrink=0.9, aspect=28)
+    drawn = [
+        _draw_best(axes, cells, (x, y), scales),
+        _draw_boundary(axes, edge, y, scales),
+        *_legend_patches(ended),
+    ]
+    axes.set(xlim=borders[0][[0, -1]], ylim=borders[1][[0, -1]], xlabel=_label(x), ylabel=_label(y))
+    scales[0].set_ticks(axes.xaxis)
+    scales[1].set_ticks(axes.yaxis)
+    axes.spines[:].set_visible(False)
+    axes.tick_params(which="both", length=0)
+    handles = [handle for handle in drawn if handle is not None]
+    if ax is None:
+        figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize="small", handlelength=1.4)
+    else:
+        axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(0, -0.14), ncols=2, fontsize="small")
+    axes.set_title(title or _title(cells), loc="left", parse_math=False)
     return figure
 
 

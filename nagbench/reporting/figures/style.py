@@ -319,6 +319,7 @@ _NO_METADATA: dict[str, dict[str, None]] = {
 }
 
 
+@figure_style()
 def save_figure(figure: Figure, target: str | Path | IO[bytes], format: str | None = None, dpi: int = 160) -> None:
     """Write a figure to a file; the same figure gives the same bytes.
 
@@ -344,8 +345,7 @@ def save_figure(figure: Figure, target: str | Path | IO[bytes], format: str | No
     if kind not in known:
         raise UsageError(f"picture format {kind!r} is not known (known: {', '.join(sorted(known))})")
     drawn = io.BytesIO()
-    with figure_style():
-        figure.savefig(drawn, format=kind, dpi=dpi, metadata=_NO_METADATA.get(kind))
+    figure.savefig(drawn, format=kind, dpi=dpi, metadata=_NO_METADATA.get(kind))
     if isinstance(target, str | Path):
         write_file(Path(target), drawn.getvalue())
     else:

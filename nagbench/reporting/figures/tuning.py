@@ -94,6 +94,7 @@ def _limits(values: pd.Series) -> tuple[float, float]:
     return low / 1.25, high * 1.25
 
 
+@figure_style()
 def plot_tuning_curves(table: pd.DataFrame) -> Figure:
     """Plot the best count after n trials, a panel for each problem and a line for each variant.
 
@@ -115,21 +116,20 @@ def plot_tuning_curves(table: pd.DataFrame) -> Figure:
     tasks = list(table.groupby(["problem", "oracle"], sort=False))
     columns = min(_COLUMNS, len(tasks))
     rows = -(-len(tasks) // columns)
-    with figure_style():
-        figure = new_figure(3.5 * columns + 0.4, 2.9 * rows + 0.7)
-        panels = figure.subplots(rows, columns, squeeze=False, sharex=True).ravel()
-        handles: dict[str, Artist] = {}
-        for panel, ((problem, oracle), group) in zip(panels, tasks, strict=False):
-            handles |= _draw_panel(panel, group)
-            name = str(problem) if oracle == "exact" else f"{problem}, {oracle}"
-            panel.set_title(printable(name), loc="left", parse_math=False)
-        for panel in panels[len(tasks) - columns : len(tasks)]:
-            panel.set_xlabel("trials")
-            panel.tick_params(labelbottom=True)
-        for panel in panels[len(tasks) :]:
-            panel.set_visible(False)
-        figure.supylabel("iterations of the best trial", color=MUTED, fontsize=9.5)
-        figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=4)
+    figure = new_figure(3.5 * columns + 0.4, 2.9 * rows + 0.7)
+    panels = figure.subplots(rows, columns, squeeze=False, sharex=True).ravel()
+    handles: dict[str, Artist] = {}
+    for panel, ((problem, oracle), group) in zip(panels, tasks, strict=False):
+        handles |= _draw_panel(panel, group)
+        name = str(problem) if oracle == "exact" else f"{problem}, {oracle}"
+        panel.set_title(printable(name), loc="left", parse_math=False)
+    for panel in panels[len(tasks) - columns : len(tasks)]:
+        panel.set_xlabel("trials")
+        panel.tick_params(labelbottom=True)
+    for panel in panels[len(tasks) :]:
+        panel.set_visible(False)
+    figure.supylabel("iterations of the best trial", color=MUTED, fontsize=9.5)
+    figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=4)
     return figure
 
 
