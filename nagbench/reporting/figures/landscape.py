@@ -37,10 +37,12 @@ from nagbench.reporting.figures.style import (
     PAPER,
     STAR,
     add_colorbar,
+    figure_of,
     figure_style,
     format_power_of_ten,
     new_figure,
     printable,
+    set_grid,
     style_of,
 )
 
@@ -98,12 +100,9 @@ def plot_contours(problem: Problem, ax: Axes | None = None) -> Figure:
         If the dimension is not 2.
     """
     axes = new_figure(6.0, 4.8).add_subplot() if ax is None else ax
-    figure = axes.get_figure(root=True)
-    if not isinstance(figure, Figure):
-        raise TypeError("ax belongs to no figure")
     add_height_bar([axes], draw_marked_contours(axes, problem))
     axes.set_title(printable(problem.name), loc="left", parse_math=False)
-    return figure
+    return figure_of(axes)
 
 
 @figure_style()
@@ -172,8 +171,10 @@ def _draw_surface(axes: Any, problem: Problem, grid: int = _SURFACE_GRID) -> Non
     z = np.clip(heights.above, heights.levels[0], None)
     if heights.logarithmic:
         z = np.log10(z)
-        axes.zaxis.set_major_formatter(FuncFormatter(lambda exponent, _: format_power_of_ten(10.0**exponent)))
-        axes.zaxis.set_major_locator(MaxNLocator(6, integer=True))
+        axes.zaxis.set(
+            major_formatter=FuncFormatter(lambda exponent, _: format_power_of_ten(10.0**exponent)),
+            major_locator=MaxNLocator(6, integer=True),
+        )
     x, y = np.meshgrid(heights.x, heights.y)
     axes.plot_surface(
         x,
@@ -331,8 +332,7 @@ def draw_spectrum(axes: Axes, problem: Problem) -> None:
     axes.set_ylim(positive[-1] / spread, positive[0] * spread)
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     axes.set(xlim=(0.3, len(values) + 0.7), xlabel="rank", ylabel="eigenvalue of the Hessian")
-    axes.grid(True)
-    axes.tick_params(which="both", length=0)
+    set_grid(axes)
     facts = [f"dimension {problem.dimension}", f"L = {number(float(values[0]))}", f"μ = {number(float(values[-1]))}"]
     if values[-1] > 0:
         facts.append(f"κ = {number(float(values[0] / values[-1]))}")
@@ -343,8 +343,7 @@ def draw_spectrum(axes: Axes, problem: Problem) -> None:
 
 def _set_log_scale(axes: Axes) -> None:
     axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(FuncFormatter(format_power_of_ten))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set(major_formatter=FuncFormatter(format_power_of_ten), minor_formatter=NullFormatter())
 
 
 def draw_slice(axes: Axes, problem: Problem) -> None:
@@ -356,8 +355,7 @@ def draw_slice(axes: Axes, problem: Problem) -> None:
     axes.plot(along.t, above, color=_ACCENT)
     if spans_decades(above, _IGNORED):
         _set_log_scale(axes)
-    axes.grid(True)
-    axes.tick_params(which="both", length=0)
+    set_grid(axes)
     start = np.interp(0.0, along.t, above)
     axes.plot(0.0, start, "o", markersize=8, color=PAPER, markeredgecolor=INK, markeredgewidth=1.4, zorder=5)
     axes.annotate("start", (0.0, start), (8, 6), textcoords="offset points", color=INK)

@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from nagbench.engine.oracles import parse_oracle
 from nagbench.engine.records import Run
 from nagbench.problems.problem import Floats, Problem
 from nagbench.reporting.figures.plot_data import Axis, Line, PlotData, linear_ticks, log_ticks
@@ -34,10 +35,11 @@ def plot_learning_curves(problem: Problem, *runs: Run) -> Figure:
             for part, linestyle in _LINESTYLES.items():
                 if f"{part}_{kind}" in run.metrics:
                     axes.plot(x, run.metrics[f"{part}_{kind}"], linestyle, color=color)
-        axes.set_xlabel("epoch" if _batch_size(run) else "iteration")
-        axes.set_ylabel(kind)
-        if kind == "loss":
-            axes.set_yscale("log")
+        axes.set(
+            xlabel="epoch" if parse_oracle(run.cell.oracle).batch else "iteration",
+            ylabel=kind,
+            yscale="log" if kind == "loss" else "linear",
+        )
     figure.axes[-1].legend(handles=_handles(runs[0].metrics, runs), loc="best", frameon=False)
     figure.suptitle(problem.name)
     return figure
@@ -45,14 +47,8 @@ def plot_learning_curves(problem: Problem, *runs: Run) -> Figure:
 
 def epochs_of(problem: Problem, run: Run) -> Floats:
     """Return the curve's iterations in epochs of ``row_count`` rows if the oracle is a mini-batch, else unchanged."""
-    k, batch = run.curve["iteration"].astype(float), _batch_size(run)
-    return k if batch is None else np.asarray(k / -(-problem.row_count // batch))
-
-
-def _batch_size(run: Run) -> int | None:
-    """Return the rows of a mini-batch, None for other oracles."""
-    kind, _, size = run.cell.oracle.partition(":")
-    return {"minibatch": int(size or 1) if kind == "minibatch" else 1, "stochastic": 1}.get(kind)
+    k, batch = run.curve["iteration"].astype(float), parse_oracle(run.cell.oracle).batch
+    return np.asarray(k / -(-problem.row_count // batch)) if batch else k
 
 
 def _handles(metrics: Mapping[str, Floats], runs: tuple[Run, ...]) -> list[Line2D]:

@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from nagbench.analysis.formatting import number
 from nagbench.core.errors import UsageError
-from nagbench.reporting.figures.style import MUTED, add_legend, figure_style, new_figure, printable, style_of
+from nagbench.reporting.figures.style import MUTED, add_legend, figure_style, new_figure, printable, set_grid, style_of
 
 _COSTS = {"iterations": "iterations", "evaluations": "gradient evaluations", "time": "seconds"}
 _PALE = 0.45
@@ -69,10 +69,11 @@ def plot_log_ratios(
     axes.axhline(0.0, color=MUTED, linewidth=0.8)
     axes.set(ylim=(-edge, edge), xlim=(0.4, len(solved) + 0.6))
     axes.xaxis.set_major_locator(NullLocator())
-    axes.yaxis.set_major_locator(MaxNLocator(7, integer=True))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{number(2.0 ** abs(value))}×"))
-    axes.grid(True, axis="y")
-    axes.tick_params(length=0)
+    axes.yaxis.set(
+        major_locator=MaxNLocator(7, integer=True),
+        major_formatter=FuncFormatter(lambda value, _: f"{number(2.0 ** abs(value))}×"),
+    )
+    set_grid(axes, "y")
     more = f"; {neither} more solved by neither" if neither else ""
     axes.set(xlabel=f"{len(solved)} instances, sorted{more}", ylabel=f"{_COSTS[by]}: how many times fewer")
     axes.set_title(printable(title), loc="left", parse_math=False)

@@ -19,6 +19,7 @@ from nagbench.reporting.figures.style import (
     figure_style,
     new_figure,
     printable,
+    set_grid,
 )
 
 
@@ -42,8 +43,7 @@ def draw_axes(axes: Axes, plot: PlotData) -> list[Line2D]:
     """Draw the plot, without title and legend, on these axes and return its lines."""
     for name, axis in (("x", plot.x), ("y", plot.y)):
         _set_axis(axes, name, axis)
-    axes.grid(True)
-    axes.tick_params(length=0)
+    set_grid(axes)
     if plot.reference is not None:
         _draw_reference(axes, *plot.reference)
     if plot.shaded is not None:

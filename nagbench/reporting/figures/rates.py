@@ -58,8 +58,7 @@ def plot_rates(optimizer: Optimizer) -> Figure | None:
     if panel_count == 2:
         _draw_plane(panels[0], method, values)
     for axes in panels:
-        axes.set_xscale("log")
-        axes.set(xlim=_PRODUCTS[[0, -1]], xlabel="s·λ, step size × eigenvalue")
+        axes.set(xscale="log", xlim=_PRODUCTS[[0, -1]], xlabel="s·λ, step size × eigenvalue")
         axes.xaxis.set_major_formatter(FuncFormatter(format_power_of_ten))
     title = f"{method.name}: iterations for one more digit along an eigenvalue λ"
     panels[0].set_title(title, loc="left", parse_math=False)
@@ -113,7 +112,6 @@ def _draw_curves(axes: Axes, method: Method, values: Mapping[str, float]) -> Non
     if edge is not None and math.isfinite(edge):
         label = f"stable up to s·λ = {edge:.4g}"
         axes.axvline(edge, color=color, linewidth=1.1, linestyle=(0, (1.5, 1.5)), label=label)
-    axes.set_yscale("log")
-    axes.set(ylim=(_LEAST, _MOST), ylabel="iterations for a digit")
+    axes.set(yscale="log", ylim=(_LEAST, _MOST), ylabel="iterations for a digit")
     axes.yaxis.set_major_formatter(FuncFormatter(format_power_of_ten))
     axes.legend(loc="lower left", fontsize="small")

@@ -31,6 +31,7 @@ from nagbench.reporting.figures.style import (
     PAPER,
     STAR,
     add_colorbar,
+    figure_of,
     figure_style,
     format_power_of_ten,
     new_figure,
@@ -39,8 +40,13 @@ from nagbench.reporting.figures.style import (
 
 # Few iterations are dark, many pale.
 _COUNT_COLORS = HEIGHTS.reversed().with_extremes(bad="none")
-_ENDINGS = {"budget": ("#d9dce1", "over budget"), "diverged": ("#f1c9b5", "diverged"), "stalled": ("#d6c6e1", "stalled"),
-         "elsewhere": ("#c3d3cf", "converged elsewhere"), "error": ("#3a3f4a", "error")}  # fmt: skip
+_ENDINGS = {
+    "budget": ("#d9dce1", "over budget"),
+    "diverged": ("#f1c9b5", "diverged"),
+    "stalled": ("#d6c6e1", "stalled"),
+    "elsewhere": ("#c3d3cf", "converged elsewhere"),
+    "error": ("#3a3f4a", "error"),
+}
 _BOUNDARY_LABELS = {
     "everywhere": "stable up to here in theory",
     "minimizer": "stable up to here at the minimizer (L estimated)",
@@ -91,8 +97,6 @@ def plot_sensitivity_map(
         _cell_borders(scales[1].position(counts.index.to_numpy())),
     )
     axes = new_figure(6.6, 5.2).add_subplot() if ax is None else ax
-    figure = axes.get_figure(root=True)
-    assert isinstance(figure, Figure)
     mesh = _draw_cells(axes, borders, counts.to_numpy(float), ended.to_numpy())
     if mesh is not None:
         locator = LogLocator(subs=(1.0, 2.0, 5.0))
@@ -109,11 +113,11 @@ def plot_sensitivity_map(
     axes.tick_params(which="both", length=0)
     handles = [handle for handle in drawn if handle is not None]
     if ax is None:
-        figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize="small", handlelength=1.4)
+        figure_of(axes).legend(handles=handles, loc="outside lower center", ncols=3, fontsize="small", handlelength=1.4)
     else:
         axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(0, -0.14), ncols=2, fontsize="small")
     axes.set_title(title or _title(cells), loc="left", parse_math=False)
-    return figure
+    return figure_of(axes)
 
 
 def map_axes(cells: pd.DataFrame) -> tuple[str, str]:
@@ -195,8 +199,10 @@ def scale_of(values: Floats) -> Scale:
 
 def set_momentum_ticks(axis: Axis) -> None:
     """Set the ticks of an axis on which a momentum m stands at −log₁₀(1 − m)."""
-    axis.set_major_locator(FixedLocator([-math.log10(1.0 - m) for m in _MOMENTUM_TICKS]))
-    axis.set_major_formatter(FuncFormatter(lambda position, _: f"{1.0 - 10.0**-position:.6g}"))
+    axis.set(
+        major_locator=FixedLocator([-math.log10(1.0 - m) for m in _MOMENTUM_TICKS]),
+        major_formatter=FuncFormatter(lambda position, _: f"{1.0 - 10.0**-position:.6g}"),
+    )
 
 
 def _set_log_ticks(axis: Axis) -> None:

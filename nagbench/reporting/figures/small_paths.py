@@ -218,9 +218,8 @@ def _plain(value: float) -> str:
 def plot_small_path(picture: PathPicture) -> Figure:
     """Plot the picture with matplotlib, for paper."""
     image, color = picture.image, picture.style.color
-    axes = new_figure(_SIZE[0] / 72.0, _SIZE[1] / 72.0).add_subplot()
-    figure = axes.get_figure(root=True)
-    assert isinstance(figure, Figure)
+    figure = new_figure(_SIZE[0] / 72.0, _SIZE[1] / 72.0)
+    axes = figure.add_subplot()
     extent = (*image.box[0], *image.box[1])
     axes.imshow(image.pixels, origin="lower", extent=extent, aspect="auto", interpolation="none", zorder=0)
     axes.set(xlim=image.box[0], ylim=image.box[1], xlabel="x₁", ylabel="x₂")

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import matplotlib.style
 import numpy as np
@@ -274,6 +274,32 @@ def new_figure(width: float = 6.4, height: float = 4.6, *, fit: bool = True) -> 
     return Figure(figsize=(width, height), layout="constrained" if fit else None)
 
 
+def set_grid(axes: Axes, along: Literal["both", "x", "y"] = "both") -> None:
+    """Draw the grid of one axis or of both, and no ticks."""
+    axes.grid(True, axis=along)
+    axes.tick_params(which="both", length=0)
+
+
+def plain_legend(on: Axes | Figure, handles: Sequence[Artist], labels: Sequence[str], **options: Any) -> None:
+    """Put a legend on axes or a figure. Its labels are plain text, not mathematics."""
+    for text in on.legend(handles, labels, **options).get_texts():
+        text.set_parse_math(False)
+
+
+def figure_of(axes: Axes) -> Figure:
+    """Return the figure that the axes belong to.
+
+    Raises
+    ------
+    TypeError
+        If they belong to none.
+    """
+    figure = axes.get_figure(root=True)
+    if not isinstance(figure, Figure):
+        raise TypeError("the axes belong to no figure")
+    return figure
+
+
 def add_legend(
     figure: Figure,
     handles: Sequence[Artist],
@@ -288,22 +314,22 @@ def add_legend(
     """
     texts, scale = [printable(label, 44) for label in labels], (size or _RC_SIZE) / _RC_SIZE
     fitting = int(figure.get_figwidth() * 72 / (scale * (55 + 5.2 * max(map(len, texts), default=0))))
-    legend = figure.legend(
-        handles, texts, loc="outside lower center", ncols=columns or min(3, max(1, fitting)), handlelength=3.4,
-        labelcolor=INK, fontsize=size,
-    )  # fmt: skip
-    for text in legend.get_texts():
-        text.set_parse_math(False)
+    below = {"loc": "outside lower center", "ncols": columns or min(3, max(1, fitting)), "handlelength": 3.4}
+    plain_legend(figure, handles, texts, **below, labelcolor=INK, fontsize=size)
 
 
 def add_colorbar(
-    axes: Sequence[Axes], colors: ScalarMappable, label: str, *, locator: Locator | None = None,
-    write: Callable[[float, object], str] | None = None, shrink: float = 0.9, aspect: float = 28,
-) -> None:  # fmt: skip
+    axes: Sequence[Axes],
+    colors: ScalarMappable,
+    label: str,
+    *,
+    locator: Locator | None = None,
+    write: Callable[[float, object], str] | None = None,
+    shrink: float = 0.9,
+    aspect: float = 28,
+) -> None:
     """Put a color bar next to the axes, with a locator of its ticks and a function that writes them, if given."""
-    figure = axes[0].get_figure(root=True)
-    assert isinstance(figure, Figure)
-    bar = figure.colorbar(colors, ax=list(axes), label=label, pad=0.02, shrink=shrink, aspect=aspect)
+    bar = figure_of(axes[0]).colorbar(colors, ax=list(axes), label=label, pad=0.02, shrink=shrink, aspect=aspect)
     bar.outline.set_visible(False)
     bar.ax.tick_params(which="both", length=0)
     if locator is not None and write is not None:

@@ -21,6 +21,7 @@ from nagbench.reporting.figures.style import (
     format_tick,
     new_figure,
     printable,
+    set_grid,
     style_of,
 )
 
@@ -170,18 +171,20 @@ def _powers_of_two(count: int) -> list[int]:
 
 def _set_axes(axes: Axes, table: pd.DataFrame) -> None:
     axes.set_xscale("log", base=2)
-    axes.xaxis.set_major_locator(LogLocator(base=2, subs=(1.0,)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set(
+        major_locator=LogLocator(base=2, subs=(1.0,)),
+        major_formatter=FuncFormatter(lambda value, _: f"{value:g}"),
+        minor_locator=NullLocator(),
+    )
     counts = _finite_counts(table)
     if not counts:
         axes.set(yticks=[])
         axes.annotate("no trial converged", (0.5, 0.5), xycoords="axes fraction", ha="center", color=MUTED)
     if counts and min(counts) > 0:
-        axes.set_yscale("log")
-        axes.set_ylim(min(counts) / 1.3, max(counts) * 1.3)
-        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=12))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: whole(value)))
-        axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.grid(True)
-    axes.tick_params(which="both", length=0)
+        axes.set(yscale="log", ylim=(min(counts) / 1.3, max(counts) * 1.3))
+        axes.yaxis.set(
+            major_locator=LogLocator(subs=(1.0, 2.0, 5.0), numticks=12),
+            major_formatter=FuncFormatter(lambda value, _: whole(value)),
+            minor_formatter=NullFormatter(),
+        )
+    set_grid(axes)
