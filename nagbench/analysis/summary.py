@@ -16,6 +16,12 @@ from nagbench.experiments.selection import rate_table
 
 MODES = ("tuned", "common", "grid", "default", "theory", "given")
 
+
+def modes_of(table: pd.DataFrame) -> list[str]:
+    """Return the modes of a table's rows, in the order of `MODES`."""
+    return sorted({str(name) for name in table["mode"]}, key=lambda name: ((*MODES, name).index(name), name))
+
+
 # Two rows are compared only if they share these columns.
 _TASK = ["problem", "dimension", "oracle", "dtype", "measure", "relative"]
 # Failures on more problems than this are counted instead of listed.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from nagbench.cli.console import print_facts, print_note, print_object, print_table
+from nagbench.cli.console import fact_text, print_facts, print_note
 from nagbench.cli.options import FORMAT_OPTION, Verb
 from nagbench.core.errors import UsageError
 
@@ -97,19 +98,7 @@ def command(
         print_note(f"wrote {name} to {out}: nagbench sweep --suite {out} -p {name} runs it")
     if sweep is not None:
         _store(sweep, found)
-    row = table_of(found)
-    if shape == "json":
-        print_object(row)
-    elif shape == "csv":
-        print_table([dict(row)], shape)
-    else:
-        print_facts(
-            {
-                name: f"{value:.8g}" if isinstance(value, float) else str(value)
-                for name, value in row.items()
-                if value is not None
-            }
-        )
+    print_facts(table_of(found), shape, functools.partial(fact_text, digits=8))
 
 
 def _store(sweep: Sweep, found: WorstCase) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from nagbench.analysis.formatting import counted
 from nagbench.cli.console import echo, print_message
 from nagbench.cli.options import PATH, Verb, record_options
 from nagbench.core.errors import UsageError
@@ -48,7 +49,6 @@ class Sources(NamedTuple):
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port of the server.  [default: a free one]")
 def command(sources: Sources, out: Path, serve: bool, port: int) -> None:
     """Build an asv site that works offline: speed, iteration counts and added sweeps, commit by commit."""
-    from nagbench.analysis.formatting import counted
     from nagbench.reporting.dashboard import asv_results
     from nagbench.reporting.dashboard.checkout import find_checkout
     from nagbench.reporting.dashboard.site import publish_site

@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from nagbench.core.canonical import canonical
-from nagbench.core.errors import UsageError, check_number, unknown_name
+from nagbench.core.errors import UsageError, check_name, check_number
 from nagbench.core.measures import default_measure
 from nagbench.core.remote import Pulse
 from nagbench.engine.batches import Batch, split_batch
@@ -217,8 +217,7 @@ def parse_axis(problem: Problem, method: Method, text: str, points: int) -> tupl
     """
     name, given, span = text.partition("=")
     (name,) = rename_hyperparameters(method, {name: None})
-    if name not in method.hyperparameters:
-        raise unknown_name(f"hyperparameter of {method.name}", name, method.hyperparameters)
+    check_name(f"hyperparameter of {method.name}", name, method.hyperparameters)
     known = method.hyperparameters[name]
     if given:
         low, dots, high = span.partition("..")

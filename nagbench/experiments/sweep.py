@@ -24,15 +24,13 @@ from nagbench.execution.executors import Execution, make_pool
 from nagbench.execution.pool import Pool
 from nagbench.experiments.index import Rows, StoredOutcomes, SweepIndex
 from nagbench.experiments.minima import Minima, facts_from_plain, facts_to_plain, join_facts
-from nagbench.experiments.names import code_of_spec, missing_library_messages
+from nagbench.experiments.names import code_of_spec
 from nagbench.experiments.plan import (
     Plan,
     PlannedBatch,
-    alone_message,
     common_units,
-    left_out_messages,
     make_plan,
-    missing_theory_message,
+    messages_of,
 )
 from nagbench.experiments.plan_table import check_key, plan_schema, plan_table, read_batches
 from nagbench.experiments.recorded import record
@@ -96,8 +94,7 @@ def run_sweep(
         If the plan cannot be made or the directory cannot be used.
     """
     plan = make_plan(spec)
-    remarks = [missing_theory_message(plan), alone_message(plan)]
-    for line in filter(None, [*missing_library_messages(spec.optimizers), *left_out_messages(plan), *remarks]):
+    for line in messages_of(plan):
         listener.warn(line)
     store = Store(results_folder(spec, out), listener.warn)
     store.prepare()

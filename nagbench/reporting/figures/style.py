@@ -371,7 +371,10 @@ def save_figure(figure: Figure, target: str | Path | IO[bytes], format: str | No
     if kind not in known:
         raise UsageError(f"picture format {kind!r} is not known (known: {', '.join(sorted(known))})")
     drawn = io.BytesIO()
-    figure.savefig(drawn, format=kind, dpi=dpi, metadata=_NO_METADATA.get(kind))
+    try:
+        figure.savefig(drawn, format=kind, dpi=dpi, metadata=_NO_METADATA.get(kind))
+    except ValueError as error:
+        raise UsageError(f"figure {target} cannot be drawn: {error}") from None
     if isinstance(target, str | Path):
         write_file(Path(target), drawn.getvalue())
     else:
