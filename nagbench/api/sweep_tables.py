@@ -125,9 +125,9 @@ class Sweep(Results):
         3          nesterov   100.0   0.000
         """
         from nagbench.analysis.fixed_budgets import fixed_budgets
-        from nagbench.analysis.summary import selected
+        from nagbench.analysis.summary import shown_runs
 
-        return fixed_budgets(selected(self.shown, self.timings), self.curves, budgets, by)
+        return fixed_budgets(shown_runs(self.shown, self.timings), self.curves, budgets, by)
 
     @property
     def plot(self) -> SweepPlots:

@@ -13,7 +13,7 @@ from nagbench.api.sweep_tables import Sweep
 from nagbench.core import arguments
 from nagbench.core.environment import one_thread
 from nagbench.core.errors import UsageError
-from nagbench.core.here import is_here, keeps_any
+from nagbench.core.local_code import is_local, keeps_any
 from nagbench.engine.fingerprints import clear_caches
 from nagbench.execution.deadline import Deadline
 from nagbench.execution.executors import Execution, check_execution, limits_of
@@ -229,7 +229,7 @@ def sweep(
 
 def _in_one_process(spec: Spec, execution: Execution) -> Execution:
     """Return how a sweep runs: with functions of a notebook in this process, as no other has them."""
-    own = [path for path in code_of_spec(spec) if is_here(path)] if keeps_any() else []
+    own = [path for path in code_of_spec(spec) if is_local(path)] if keeps_any() else []
     if not own:
         return execution
     if execution.jobs not in (None, 1) or execution.executor != "local" or execution.limits.given:

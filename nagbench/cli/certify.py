@@ -104,11 +104,11 @@ def command(
 def _store(sweep: Sweep, found: WorstCase) -> None:
     """Store a worst case in a results directory, and print what its runs are beside it."""
     from nagbench.analysis.formatting import number
-    from nagbench.analysis.summary import hyperparameters, selected
+    from nagbench.analysis.summary import hyperparameters, shown_runs
     from nagbench.validation.certified_runs import FILE, runs_beside, store_case
 
     case = store_case(sweep.store.folder, found)
-    rows = selected(sweep.runs, sweep.timings)
+    rows = shown_runs(sweep.runs, sweep.timings)
     table = runs_beside(rows, hyperparameters(sweep.runs), sweep.curves, sweep.plan, sweep.recorded, [case])
     print_note(f"stored in {sweep.store.folder / FILE}, which concerns {len(table)} of its methods on its problems")
     for row in table.to_dict("records"):

@@ -76,6 +76,7 @@ def command(folders: tuple[Path, ...], out: Path | None, paper: PaperOptions, pa
 
     from nagbench.api.sweeps import load
     from nagbench.reporting.context import build_context
+    from nagbench.reporting.html.page import render_page
 
     if shape != "pdf-figures" and any(paper):
         raise UsageError("--figure, --width and --font-size apply only to --format pdf-figures")
@@ -88,7 +89,8 @@ def command(folders: tuple[Path, ...], out: Path | None, paper: PaperOptions, pa
     if shape == "pdf-figures":
         _write_figures(context, out or folders[0] / "figures", paper)
     elif shape == "html":
-        _write_page(context, out or (folders[0] / "report.html" if len(folders) == 1 else Path("report.html")))
+        file = out or (folders[0] / "report.html" if len(folders) == 1 else Path("report.html"))
+        _write_file(file, render_page(context))
     else:
         _write_tables(context, shape, out)
 
@@ -129,12 +131,6 @@ def _write_figures(context: ReportContext, folder: Path, paper: PaperOptions) ->
             echo(file)
     except OSError as error:
         raise UsageError(f"the figures cannot be written to {folder}: {error.strerror}") from None
-
-
-def _write_page(context: ReportContext, file: Path) -> None:
-    from nagbench.reporting.html.page import render_page
-
-    _write_file(file, render_page(context))
 
 
 def _write_tables(context: ReportContext, shape: str, file: Path | None) -> None:

@@ -243,7 +243,7 @@ def _print_plan(plan: Plan, shard: tuple[int, int] | None, shape: str) -> None:
     import numpy as np
 
     from nagbench.core.keys import in_shard
-    from nagbench.experiments.rounds import tunings_of
+    from nagbench.experiments.tunings import tunings_of
 
     groups: dict[tuple[str, ...], list[Any]] = defaultdict(list)
     tunings = tunings_of(plan)

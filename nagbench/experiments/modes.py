@@ -67,7 +67,7 @@ def make_settings(spec: Spec, variant: Variant, problem: Problem, unit: float) -
             if tuning is not None and not _refused(method, {**tuning, **pinned}):
                 yield split_settings(method, mode, _ONE, {**tuning, **pinned})
         elif mode == "tuned":
-            # With finalists, `nagbench.experiments.rounds` makes the trials.
+            # With finalists, `nagbench.experiments.tunings` makes the trials.
             for replicate in range(0 if spec.finalists else spec.replicates):
                 yield from _replicate(spec, variant, problem, unit, replicate)
         elif mode == "common":

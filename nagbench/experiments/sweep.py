@@ -35,13 +35,13 @@ from nagbench.experiments.plan import (
 from nagbench.experiments.plan_table import check_key, plan_schema, plan_table, read_batches
 from nagbench.experiments.recorded import record
 from nagbench.experiments.results import Results
-from nagbench.experiments.rounds import tunings_of
 from nagbench.experiments.scoring import scored_cells
 from nagbench.experiments.serialize import spec_to_toml
 from nagbench.experiments.specification import Spec, read_spec, validate_spec
 from nagbench.experiments.stages import Progress, count_cells, follow_up
 from nagbench.experiments.storage.schema import KINDS
 from nagbench.experiments.storage.store import SCHEMA, Store, set_aside
+from nagbench.experiments.tunings import tunings_of
 
 # Cells of a plan that are kept in memory; a longer plan is read back from the disk.
 _MOST_KEPT = 1_000_000
@@ -106,7 +106,7 @@ def run_sweep(
         context = _SweepContext(
             store, plan, Minima(plan.problems), how, pool, listener, shard, command, fresh, fail_fast
         )
-        written, manifest = _count_rounds(context)
+        written, manifest = _count_passes(context)
         if shard is None:
             manifest = _score_selected(context, written, manifest)
     results = Results(store, manifest, written.index)
@@ -138,7 +138,7 @@ class _SweepContext:
         count_cells(self.store, work, cells, self.how, self.listener, fail_fast=self.fail_fast, pool=self.pool)
 
 
-def _count_rounds(context: _SweepContext) -> tuple[WrittenPlan, dict[str, Any]]:
+def _count_passes(context: _SweepContext) -> tuple[WrittenPlan, dict[str, Any]]:
     """Count the cells of a plan, and pass by pass those that its tunings ask for. A shard counts part of the first pass."""
     tunings = tunings_of(context.plan)
     passes = max((tuning.passes for tuning in tunings), default=1) if context.shard is None else 1

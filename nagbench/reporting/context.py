@@ -16,7 +16,7 @@ from nagbench.analysis.compare import Comparison, compare
 from nagbench.analysis.headlines import Question, headlines, questions
 from nagbench.analysis.profiles import By, work
 from nagbench.analysis.sensitivity import by_setting
-from nagbench.analysis.summary import hyperparameters, selected, summary_of
+from nagbench.analysis.summary import hyperparameters, shown_runs, summary_of
 from nagbench.analysis.traces import traces_of
 from nagbench.analysis.verdicts import verdicts, winners_of
 from nagbench.core.errors import UsageError, one_line, unknown_name
@@ -112,8 +112,8 @@ class ReportContext:
 
     @functools.cached_property
     def rows(self) -> pd.DataFrame:
-        """The runs that are shown: see `analysis.summary.selected`."""
-        return selected(self.chosen, self.timings)
+        """The runs that are shown: see `analysis.summary.shown_runs`."""
+        return shown_runs(self.chosen, self.timings)
 
     @functools.cached_property
     def table(self) -> pd.DataFrame:

@@ -369,12 +369,14 @@ def save_figure(figure: Figure, target: str | Path | IO[bytes], format: str | No
     kind = (format or suffix or "png").lower()
     known = figure.canvas.get_supported_filetypes()
     if kind not in known:
-        raise UsageError(f"picture format {kind!r} is not known (known: {', '.join(sorted(known))})")
+        raise UsageError(
+            f"figure {target} cannot be written: format {kind!r} is not known (known: {', '.join(sorted(known))})"
+        )
     drawn = io.BytesIO()
     try:
         figure.savefig(drawn, format=kind, dpi=dpi, metadata=_NO_METADATA.get(kind))
     except ValueError as error:
-        raise UsageError(f"figure {target} cannot be drawn: {error}") from None
+        raise UsageError(f"figure {target} cannot be written: {error}") from None
     if isinstance(target, str | Path):
         write_file(Path(target), drawn.getvalue())
     else:

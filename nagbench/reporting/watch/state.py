@@ -15,7 +15,7 @@ import pandas as pd
 from nagbench.analysis.best import best_of
 from nagbench.analysis.formatting import number, seconds, whole
 from nagbench.analysis.headlines import headlines
-from nagbench.analysis.summary import selected, summary_of
+from nagbench.analysis.summary import shown_runs, summary_of
 from nagbench.analysis.traces import traces_of
 from nagbench.analysis.verdicts import verdicts_of, winners_of
 from nagbench.core.errors import UsageError, one_line
@@ -142,7 +142,7 @@ def read_so_far(results: Results) -> dict[str, Any]:
     if shown.empty:
         return {**found, "note": "no result yet"}
     table = verdicts_of(results)
-    rows = selected(shown, results.timings)
+    rows = shown_runs(shown, results.timings)
     names = dict(zip(shown["variant"], shown["optimizer"], strict=True))
     failures = results.failures
     return {
