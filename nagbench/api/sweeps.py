@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nagbench.api.notebook_bar import NotebookBar, in_notebook
 from nagbench.api.sweep_tables import Sweep
@@ -28,9 +28,6 @@ from nagbench.experiments.storage.store import Warn
 from nagbench.experiments.sweep import run_sweep
 from nagbench.optimizers.algorithm import Optimizer
 from nagbench.problems.problem import Problem
-
-if TYPE_CHECKING:
-    pass
 
 
 def load(folder: str | Path, *, warn: Warn | None = None) -> Sweep:

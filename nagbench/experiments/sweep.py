@@ -153,7 +153,9 @@ def _count_passes(context: _SweepContext) -> tuple[WrittenPlan, dict[str, Any]]:
     for number in range(passes):
         asked = [planned for tuning in tunings for planned in tuning.batches(number)]
         new = [*context.plan, *asked] if number == 0 else asked
-        index = _index_rows(context, new, stored)
+        index = SweepIndex(min(context.plan.spec.tolerances), stored)
+        for planned in new:
+            _add_rows(context, index, planned)
         index.read_outcomes(context.store)
         plan.add(new, pending=bool(index.pending(context.shard).any()))
         _count_pending(context, index, new)
@@ -188,13 +190,6 @@ class _GrowingPlan:
         now = time.monotonic()
         self._part, self._due = written.part, now + max(_PLAN_SECONDS, _PLAN_PART * (now - began))
         return written, manifest
-
-
-def _index_rows(context: _SweepContext, rows: Iterable[PlannedBatch], stored: StoredOutcomes) -> SweepIndex:
-    index = SweepIndex(min(context.plan.spec.tolerances), stored)
-    for planned in rows:
-        _add_rows(context, index, planned)
-    return index
 
 
 def _add_rows(context: _SweepContext, index: SweepIndex, planned: PlannedBatch) -> None:

@@ -35,6 +35,7 @@ from nagbench.core.errors import UsageError, plain, truncate
 from nagbench.experiments.specification import validate_spec
 from nagbench.experiments.storage.parts import (
     PartFacts,
+    frame_of,
     inspect_part,
     is_part_name,
     is_temporary_name,
@@ -166,8 +167,7 @@ class Store:
         parts = list(self.scan(kind, columns))
         if not parts:
             return pd.DataFrame(columns=columns)
-        table: pd.DataFrame = self.join(kind, parts).to_pandas()
-        return table
+        return frame_of([self.join(kind, parts)])
 
     def join(self, kind: str, parts: Sequence[pa.Table]) -> pa.Table:
         """Return the rows of parts of a kind as one table; see `parts.join_parts`. ``warn`` names omitted columns."""
