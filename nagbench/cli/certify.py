@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from nagbench.cli.console import fact_text, print_facts, print_note
-from nagbench.cli.options import FORMAT_OPTION, Verb
+from nagbench.cli.options import FORMAT_OPTION, Verb, record_options
 from nagbench.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,41 +17,59 @@ if TYPE_CHECKING:
     from nagbench.validation.certify import WorstCase
 
 
+class ClaimOptions(NamedTuple):
+    """The class of functions, and what is bounded; the fields are parameters of `nagbench.validation.certify.certify`."""
+
+    function_class: str | None
+    L: float
+    mu: float
+    measure: str
+    start: str
+
+
 @click.command("certify", cls=Verb)
 @click.argument("optimizer")
 @click.option(
-    "--class", "function_class", help="smooth-convex, smooth-strongly-convex or composite.  [default: from its theory]"
-)
-@click.option(
     "-N", "iterations", type=click.IntRange(1, 200), default=10, show_default=True, help="Number of iterations."
 )
-@click.option(
-    "--smoothness",
-    type=click.FloatRange(0, min_open=True),
-    default=1.0,
-    show_default=True,
-    help="The smoothness constant L.",
-)
-@click.option(
-    "--strong-convexity",
-    type=click.FloatRange(0, min_open=True),
-    default=0.1,
-    show_default=True,
-    help="The strong convexity constant μ.",
-)
-@click.option(
-    "--measure",
-    type=click.Choice(("value", "gradient", "distance")),
-    default="value",
-    show_default=True,
-    help="What is bounded at the end: f − f*, ‖∇f‖² or ‖x − x*‖².",
-)
-@click.option(
-    "--start",
-    type=click.Choice(("distance", "height", "both")),
-    default="distance",
-    show_default=True,
-    help="What is at most 1 at the start: ‖x − x*‖², f − f*, or f − f* + μ/2·‖x − x*‖².",
+@record_options(
+    "claim",
+    ClaimOptions,
+    click.option(
+        "--class",
+        "function_class",
+        help="smooth-convex, smooth-strongly-convex or composite.  [default: from its theory]",
+    ),
+    click.option(
+        "--smoothness",
+        "L",
+        type=click.FloatRange(0, min_open=True),
+        default=1.0,
+        show_default=True,
+        help="The smoothness constant L.",
+    ),
+    click.option(
+        "--strong-convexity",
+        "mu",
+        type=click.FloatRange(0, min_open=True),
+        default=0.1,
+        show_default=True,
+        help="The strong convexity constant μ.",
+    ),
+    click.option(
+        "--measure",
+        type=click.Choice(("value", "gradient", "distance")),
+        default="value",
+        show_default=True,
+        help="What is bounded at the end: f − f*, ‖∇f‖² or ‖x − x*‖².",
+    ),
+    click.option(
+        "--start",
+        type=click.Choice(("distance", "height", "both")),
+        default="distance",
+        show_default=True,
+        help="What is at most 1 at the start: ‖x − x*‖², f − f*, or f − f* + μ/2·‖x − x*‖².",
+    ),
 )
 @click.option(
     "--out",
@@ -65,16 +83,7 @@ if TYPE_CHECKING:
 )
 @FORMAT_OPTION
 def command(
-    optimizer: str,
-    function_class: str | None,
-    iterations: int,
-    smoothness: float,
-    strong_convexity: float,
-    measure: str,
-    start: str,
-    out: Path | None,
-    results: Path | None,
-    shape: str,
+    optimizer: str, iterations: int, claim: ClaimOptions, out: Path | None, results: Path | None, shape: str
 ) -> None:
     """Compute the exact worst case of an OPTIMIZER over a class of functions, by PEPit.
 
@@ -86,9 +95,7 @@ def command(
     from nagbench.validation.worst_functions import write_suite
 
     sweep = None if results is None else load_finished(results)
-    found = certify(
-        optimizer, iterations, function_class, L=smoothness, mu=strong_convexity, measure=measure, start=start
-    )
+    found = certify(optimizer, iterations, **claim._asdict())
     if out is not None:
         if found.worst is None:
             raise UsageError(

@@ -33,17 +33,35 @@ class Sources(NamedTuple):
 @record_options(
     "sources",
     Sources,
-    click.option("--add", "runs", multiple=True, type=PATH, metavar="RESULTS",
-                 help="Add a results directory to the history of the sweeps of that name. Repeatable."),
-    click.option("--import", "imports", multiple=True, type=PATH, metavar="FOLDER",
-                 help="Add the asv results of another machine. Repeatable."),
+    click.option(
+        "--add",
+        "runs",
+        multiple=True,
+        type=PATH,
+        metavar="RESULTS",
+        help="Add a results directory to the history of the sweeps of that name. Repeatable.",
+    ),
+    click.option(
+        "--import",
+        "imports",
+        multiple=True,
+        type=PATH,
+        metavar="FOLDER",
+        help="Add the asv results of another machine. Repeatable.",
+    ),
     click.option("--commit", help="Commit that the added results belong to.  [default: the one they were made at]"),
     click.option("--repo", type=PATH, default=Path("."), help="The git checkout.  [default: current folder]"),
-    click.option("--results", type=PATH, default=Path("results/asv"), show_default=True,
-                 help="Folder that `asv run` writes."),
-    click.option("--kept", type=PATH, default=Path("results/dashboard"), show_default=True,
-                 help="Folder for added and imported results."),
-)  # fmt: skip
+    click.option(
+        "--results", type=PATH, default=Path("results/asv"), show_default=True, help="Folder that `asv run` writes."
+    ),
+    click.option(
+        "--kept",
+        type=PATH,
+        default=Path("results/dashboard"),
+        show_default=True,
+        help="Folder for added and imported results.",
+    ),
+)
 @click.option("--out", type=PATH, default=Path("results/html"), show_default=True, help="Folder of the site.")
 @click.option("--serve", is_flag=True, help="Serve the site to browsers on this machine until Ctrl-C.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port of the server.  [default: a free one]")

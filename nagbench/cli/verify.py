@@ -70,18 +70,30 @@ class OutputOptions(NamedTuple):
     "outputs",
     OutputOptions,
     click.option("--pairs", is_flag=True, help="Also print every pair."),
-    click.option("--equal", is_flag=True,
-                 help="Exit with code 1 if the points that two implementations return differ by more than rounding, or if a "
-                      "named implementation is left out."),
+    click.option(
+        "--equal",
+        is_flag=True,
+        help="Exit with code 1 if the points that two implementations return differ by more than rounding, or if a "
+        "named implementation is left out.",
+    ),
     click.option("--plot", type=PATH, help="Draw the distances against the iterations in this file."),
-    click.option("--out", type=PATH,
-                 help="Write the certificate as JSON to this file; RESULTS/certificate.json becomes a section of that report."),
+    click.option(
+        "--out",
+        type=PATH,
+        help="Write the certificate as JSON to this file; RESULTS/certificate.json becomes a section of that report.",
+    ),
     format_option(*TABLE_FORMATS, *_ATLAS_FORMATS),
-    click.option("--atlas", is_flag=True,
-                 help="Compare every algorithm that several installed packages ship, or only the algorithms NAME."),
-    click.option("--against", type=PATH,
-                 help="Expected equalities for --atlas, as --format expected writes them.  [default: those of nagbench]"),
-)  # fmt: skip
+    click.option(
+        "--atlas",
+        is_flag=True,
+        help="Compare every algorithm that several installed packages ship, or only the algorithms NAME.",
+    ),
+    click.option(
+        "--against",
+        type=PATH,
+        help="Expected equalities for --atlas, as --format expected writes them.  [default: those of nagbench]",
+    ),
+)
 def command(
     names: tuple[str, ...],
     problem: str,
@@ -102,9 +114,12 @@ def command(
     """
     if outputs.atlas:
         unused = {
-            "--scenario": scenarios, "--set": hyperparameters, "--pairs": outputs.pairs, "--equal": outputs.equal,
+            "--scenario": scenarios,
+            "--set": hyperparameters,
+            "--pairs": outputs.pairs,
+            "--equal": outputs.equal,
             "--plot": outputs.plot,
-        }  # fmt: skip
+        }
         return _atlas(names, problem, steps, outputs, [option for option, given in unused.items() if given])
     if outputs.against is not None or outputs.shape in _ATLAS_FORMATS:
         raise UsageError(f"{'--against' if outputs.against else f'--format {outputs.shape}'} applies only to --atlas")

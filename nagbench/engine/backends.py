@@ -115,24 +115,20 @@ def _loop_signatures() -> dict[str, Any]:
     trace = types.NamedTuple([ints, typeof(np.zeros(1, loop.CURVE)), _MATRIX], loop.Trace)
     plan = typeof(np.zeros(1, schedules.SCHEDULE_DTYPE))
     progress, hits = typeof(np.zeros(1, loop.PROGRESS)), typeof(np.zeros((1, 1), loop.HIT))
+    kernels = value, gradient, observe, update
+    counted = rule, _MATRIX, plan, _MATRIX, work, trace, progress, hits, float64[:, :, ::1]
+    replayed = floats, plan, floats, work
+    asked = value, gradient, penalty, prox
+    span = int64, int64
     return {
-        "count": int64(
-            value, gradient, observe, update, PROBLEM_DATA, int64, ints, draws, rule, _MATRIX, plan, _MATRIX, work, trace,
-            progress, hits, float64[:, :, ::1], int64,
-        ),
-        "replay": void(
-            value, gradient, observe, update, PROBLEM_DATA, ints, draws, int64, floats, plan, floats, work, int64, int64, int64
-        ),
-        "call_oracle": void(value, gradient, PROBLEM_DATA, ints, draws, int64, work, int64, int64),
+        "count": int64(*kernels, PROBLEM_DATA, int64, ints, draws, *counted, int64),
+        "replay": void(*kernels, PROBLEM_DATA, ints, draws, int64, *replayed, *span, int64),
+        "call_oracle": void(value, gradient, PROBLEM_DATA, ints, draws, int64, work, *span),
         "count_asking": int64(
-            value, gradient, penalty, prox, penalty, asking, PROBLEM_DATA, int64, ints, draws, rule, _MATRIX, plan, _MATRIX,
-            work, trace, progress, hits, float64[:, :, ::1], floats, float64, int64,
+            *asked, penalty, asking, PROBLEM_DATA, int64, ints, draws, *counted, floats, float64, int64
         ),
-        "replay_asking": void(
-            value, gradient, penalty, prox, asking, PROBLEM_DATA, int64, ints, draws, floats, plan, floats, work, floats,
-            int64, int64, int64,
-        ),
-    }  # fmt: skip
+        "replay_asking": void(*asked, asking, PROBLEM_DATA, int64, ints, draws, *replayed, floats, *span, int64),
+    }
 
 
 @functools.cache

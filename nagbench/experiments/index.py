@@ -74,10 +74,15 @@ class StoredOutcomes:
         failed, converged = (pc.equal(table["status"], name).to_numpy() for name in ("error", "converged"))
         known = "value" in table.column_names
         return _Part(
-            keys_to_ints(table["cell"]), sources.indices.to_numpy(), sources.dictionary.to_pylist(), failed, converged,
-            table["iterations"].to_numpy(), table["residual"].to_numpy(),
+            keys_to_ints(table["cell"]),
+            sources.indices.to_numpy(),
+            sources.dictionary.to_pylist(),
+            failed,
+            converged,
+            table["iterations"].to_numpy(),
+            table["residual"].to_numpy(),
             table["value"].to_numpy() if known else np.full(table.num_rows, np.nan),
-        )  # fmt: skip
+        )
 
 
 class SweepIndex:

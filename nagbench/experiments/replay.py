@@ -26,9 +26,19 @@ from nagbench.experiments.storage.store import Store, Warn
 from nagbench.optimizers.registry import find_algorithm
 
 _COMPARED = (
-    "status", "iterations", "gradient_evaluations", "value_evaluations", "value", "gradient_norm", "residual", "rises",
-    "overshoot", "rate", "digest", "error",
-)  # fmt: skip
+    "status",
+    "iterations",
+    "gradient_evaluations",
+    "value_evaluations",
+    "value",
+    "gradient_norm",
+    "residual",
+    "rises",
+    "overshoot",
+    "rate",
+    "digest",
+    "error",
+)
 _LISTED_KEYS = 5
 
 

@@ -27,10 +27,34 @@ from nagbench.experiments.storage.store import Store, Warn
 HYPERPARAMETERS = ("step_size", "momentum", "beta1", "beta2", "decay", "epsilon")
 _BEFORE = ("cell", "problem", "family", "dimension", "oracle", "optimizer", "variant", "library", "engine")
 _AFTER = (
-    "mode", "replicate", "trial", "selected", "start", "seed", "dtype", "budget", "measure", "tested_at", "relative",
-    "tolerance", "status", "iterations", "gradient_evaluations", "value_evaluations", "value", "gradient_norm", "residual",
-    "suboptimality", "at_minimum", "rises", "overshoot", "overshoot_to", "rate", "predicted_iterations", "error",
-)  # fmt: skip
+    "mode",
+    "replicate",
+    "trial",
+    "selected",
+    "start",
+    "seed",
+    "dtype",
+    "budget",
+    "measure",
+    "tested_at",
+    "relative",
+    "tolerance",
+    "status",
+    "iterations",
+    "gradient_evaluations",
+    "value_evaluations",
+    "value",
+    "gradient_norm",
+    "residual",
+    "suboptimality",
+    "at_minimum",
+    "rises",
+    "overshoot",
+    "overshoot_to",
+    "rate",
+    "predicted_iterations",
+    "error",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -243,19 +267,46 @@ def read_outcomes(store: Store, plan: pd.DataFrame, *, part: bool = False) -> pd
 
 
 SCORES = [
-    "cell", "problem", "variant", "mode", "trial", "oracle", "start", "seed", "budget", "tolerance", "status", "iterations",
-    "value", "residual", "at_minimum", "error",
-]  # fmt: skip
+    "cell",
+    "problem",
+    "variant",
+    "mode",
+    "trial",
+    "oracle",
+    "start",
+    "seed",
+    "budget",
+    "tolerance",
+    "status",
+    "iterations",
+    "value",
+    "residual",
+    "at_minimum",
+    "error",
+]
 _FIRST_TRIALS = 32
 _FAILURE = ["cell", "fingerprint", "status", "error"]
 _HIDDEN = {"every", "problem_spec", "tolerances", "fingerprint"}
 _COLUMNS = {
     "timings": [
-        "cell", "machine", "iterations", "repeats", "block", "wall_time", "wall_time_min", "wall_time_iqr", "cpu_time",
-        "oracle_time", "step_time", "native_time", "samples", "disturbed", "error",
+        "cell",
+        "machine",
+        "iterations",
+        "repeats",
+        "block",
+        "wall_time",
+        "wall_time_min",
+        "wall_time_iqr",
+        "cpu_time",
+        "oracle_time",
+        "step_time",
+        "native_time",
+        "samples",
+        "disturbed",
+        "error",
     ],
     "curves": ["cell", "iteration", "value", "gradient_norm", "distance"],
-}  # fmt: skip
+}
 
 
 def load_results(folder: str | Path, *, warn: Warn | None = None) -> Results:

@@ -286,13 +286,9 @@ def rank_trials(numbers: Ints, scores: Floats, finals: Floats) -> Ints:
     scores, finals
         The results of `score_runs`, shape (trials, runs).
     """
-    solved = np.isfinite(scores).mean(axis=1)
-    score, final = (_medians(np.sort(values, axis=1).ravel(), _rows(values)) for values in (scores, finals))
+    solved, firsts = np.isfinite(scores).mean(axis=1), np.arange(0, scores.size, scores.shape[1])
+    score, final = (_medians(np.sort(values, axis=1).ravel(), firsts) for values in (scores, finals))
     return np.asarray(np.lexsort((numbers, final, score, -solved)), np.int64)
-
-
-def _rows(values: Floats) -> Ints:
-    return np.arange(0, values.size, values.shape[1])
 
 
 def _first_of_runs(*columns: NDArray[Any]) -> Ints:

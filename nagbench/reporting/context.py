@@ -34,8 +34,15 @@ from nagbench.validation.equivalence.reading import read
 
 # The defaults of a manifest's entries.
 _DEFAULTS: dict[str, Any] = {
-    "name": "sweep", "spec": {}, "machine": {}, "versions": {}, "git": None, "created": "", "command": "", "fingerprint": None,
-}  # fmt: skip
+    "name": "sweep",
+    "spec": {},
+    "machine": {},
+    "versions": {},
+    "git": None,
+    "created": "",
+    "command": "",
+    "fingerprint": None,
+}
 _MOST_POINTS = 50_000
 _RUN_KEYS = ["cell", "problem", "variant", "mode", "trial", "oracle", "tolerance"]
 
@@ -273,9 +280,17 @@ def build_context(*sweeps: Results) -> ReportContext:
     manifests, missing = [dict(sweep.manifest) for sweep in sweeps], sum(sweep.missing for sweep in sweeps)
     if len(sweeps) == 1:
         return ReportContext(
-            first.runs, first.timings, first.curves, manifests, missing, first.plan, certificates=certificates,
-            recorded=first.recorded, scores=first.scores, worst_cases=worst_cases,
-        )  # fmt: skip
+            first.runs,
+            first.timings,
+            first.curves,
+            manifests,
+            missing,
+            first.plan,
+            certificates=certificates,
+            recorded=first.recorded,
+            scores=first.scores,
+            worst_cases=worst_cases,
+        )
     runs = _concatenate([sweep.runs for sweep in sweeps])
     kept = runs.drop_duplicates([name for name in _RUN_KEYS if name in runs], ignore_index=True)
     kept["selected"] = select_best_trials(kept).where(kept["mode"] != "common", kept["selected"])

@@ -72,9 +72,12 @@ def profile_caption(kind: str, manifest: Mapping[str, Any], mode: str, by: str, 
 # What stands in a table for a run that did not solve its problem.
 _MARKS = {"budget": "b", "diverged": "d", "stalled": "s", "elsewhere": "e", "error": "f"}
 _WORDS = {
-    "budget": "over budget", "diverged": "diverged", "stalled": "stalled", "elsewhere": "converged elsewhere",
+    "budget": "over budget",
+    "diverged": "diverged",
+    "stalled": "stalled",
+    "elsewhere": "converged elsewhere",
     "error": "failed",
-}  # fmt: skip
+}
 
 
 def render_latex(context: ReportContext) -> str:

@@ -67,7 +67,6 @@ def plot_log_ratios(
         color, alpha = colors[0] if ratio < 0 else colors[1], 1.0 if outcome == "both" else _PALE
         axes.bar(place, min(max(ratio, -edge), edge), color=color, alpha=alpha, width=0.82)
     axes.axhline(0.0, color=MUTED, linewidth=0.8)
-    axes.set(ylim=(-edge, edge), xlim=(0.4, len(solved) + 0.6))
     axes.xaxis.set_major_locator(NullLocator())
     axes.yaxis.set(
         major_locator=MaxNLocator(7, integer=True),
@@ -75,7 +74,8 @@ def plot_log_ratios(
     )
     set_grid(axes, "y")
     more = f"; {neither} more solved by neither" if neither else ""
-    axes.set(xlabel=f"{len(solved)} instances, sorted{more}", ylabel=f"{_COSTS[by]}: how many times fewer")
+    axes.set(ylim=(-edge, edge), xlim=(0.4, len(solved) + 0.6), ylabel=f"{_COSTS[by]}: how many times fewer")
+    axes.set_xlabel(f"{len(solved)} instances, sorted{more}")
     axes.set_title(printable(title), loc="left", parse_math=False)
     handles = [*(Patch(color=color) for color in colors), Patch(color=MUTED, alpha=_PALE)]
     labels = [f"{first} cheaper", f"{second} cheaper", "paler: the other did not converge"]

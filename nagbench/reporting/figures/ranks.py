@@ -47,30 +47,21 @@ def plot_critical_difference(means: pd.DataFrame, difference: float, groups: Seq
     axes.xaxis.tick_top()
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     axes.yaxis.set_visible(False)
-    for side, line in axes.spines.items():
-        line.set_visible(side == "top")
+    axes.spines[["left", "bottom"]].set_visible(False)
+    axes.spines["top"].set_visible(True)
     axes.tick_params(length=3)
     _draw_difference(axes, difference, min(1 + difference, count))
     for level, group in enumerate(groups):
         inside = rows.loc[rows["method"].isin(list(group)), "mean_rank"]
         axes.plot([inside.min() - 0.04, inside.max() + 0.04], [-0.35 - 0.6 * level] * 2, color=INK, linewidth=4)
-    for place, row in enumerate(records):
+    for place, (row, label) in enumerate(zip(records, labels, strict=True)):
         left = place < half
         depth = bottom - 0.75 * (place if left else count - 1 - place)
         edge, offset, align = (0.85, -4, "right") if left else (count + 0.15, 4, "left")
-        style = style_of(str(row["optimizer"]))
+        style, at = style_of(str(row["optimizer"])), {"textcoords": "offset points", "ha": align, "va": "center"}
         axes.plot([row["mean_rank"]] * 2 + [edge], [1.0, depth, depth], color=RULE, linewidth=1, clip_on=False)
         axes.plot(row["mean_rank"], 1.0, style.marker, color=style.color, clip_on=False, zorder=4)
-        axes.annotate(
-            labels[place],
-            (edge, depth),
-            (offset, 0),
-            textcoords="offset points",
-            ha=align,
-            va="center",
-            annotation_clip=False,
-            parse_math=False,
-        )
+        axes.annotate(label, (edge, depth), (offset, 0), **at, annotation_clip=False, parse_math=False)
     return figure
 
 

@@ -80,9 +80,14 @@ def _draw_plane(axes: Axes, method: Method, values: Mapping[str, float]) -> None
     """Draw the iterations for a digit over s·λ and the momentum."""
     counts = np.array([_iterations_per_digit(method, values, 1.0 - 10.0**-place) for place in _COMPLEMENTS])
     mesh = axes.pcolormesh(
-        _PRODUCTS, _COMPLEMENTS, np.maximum(counts, _LEAST), cmap=HEIGHTS.reversed(), norm=LogNorm(_LEAST, _MOST),
-        shading="nearest", rasterized=True,
-    )  # fmt: skip
+        _PRODUCTS,
+        _COMPLEMENTS,
+        np.maximum(counts, _LEAST),
+        cmap=HEIGHTS.reversed(),
+        norm=LogNorm(_LEAST, _MOST),
+        shading="nearest",
+        rasterized=True,
+    )
     axes.contour(_PRODUCTS, _COMPLEMENTS, counts, levels=10.0 ** np.arange(5), colors=PAPER, linewidths=0.7)
     place = -math.log10(1.0 - float(values["momentum"]))
     if place <= _COMPLEMENTS[-1]:
@@ -103,9 +108,14 @@ def _draw_curves(axes: Axes, method: Method, values: Mapping[str, float]) -> Non
         drawn.append(f"{momentum:g}")
         axes.plot(_PRODUCTS, counts, color=MUTED, linewidth=0.9)
         axes.annotate(
-            drawn[-1], (_PRODUCTS[_LABELLED], counts[_LABELLED]), color=MUTED, fontsize="small", ha="center",
-            va="center", bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1.0},
-        )  # fmt: skip
+            drawn[-1],
+            (_PRODUCTS[_LABELLED], counts[_LABELLED]),
+            color=MUTED,
+            fontsize="small",
+            ha="center",
+            va="center",
+            bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1.0},
+        )
     label = method.name if own is None else f"momentum {own:g}; thin: {', '.join(drawn)}"
     axes.plot(_PRODUCTS, _iterations_per_digit(method, values), color=color, linewidth=2.2, label=label)
     edge = stability_limit(method, values)

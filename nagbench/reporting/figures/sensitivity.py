@@ -92,26 +92,21 @@ def plot_sensitivity_map(
     cells = cells.assign(ending=endings(cells))
     counts, ended = (_pivot(cells, x, y, column) for column in ("iterations", "ending"))
     scales = scale_of(counts.columns.to_numpy()), scale_of(counts.index.to_numpy())
-    borders = (
-        _cell_borders(scales[0].position(counts.columns.to_numpy())),
-        _cell_borders(scales[1].position(counts.index.to_numpy())),
+    across, up = (
+        _cell_borders(scale.position(axis.to_numpy())) for scale, axis in zip(scales, counts.axes[::-1], strict=True)
     )
     axes = new_figure(6.6, 5.2).add_subplot() if ax is None else ax
-    mesh = _draw_cells(axes, borders, counts.to_numpy(float), ended.to_numpy())
+    mesh = _draw_cells(axes, (across, up), counts.to_numpy(float), ended.to_numpy())
     if mesh is not None:
         locator = LogLocator(subs=(1.0, 2.0, 5.0))
         add_colorbar([axes], mesh, "iterations", locator=locator, write=lambda n, _: whole(n), shrink=0.9, aspect=28)
-    drawn = [
-        _draw_best(axes, cells, (x, y), scales),
-        _draw_boundary(axes, edge, y, scales),
-        *_legend_patches(ended),
-    ]
-    axes.set(xlim=borders[0][[0, -1]], ylim=borders[1][[0, -1]], xlabel=_label(x), ylabel=_label(y))
+    marks = [_draw_best(axes, cells, (x, y), scales), _draw_boundary(axes, edge, y, scales)]
+    axes.set(xlim=across[[0, -1]], ylim=up[[0, -1]], xlabel=_label(x), ylabel=_label(y))
     scales[0].set_ticks(axes.xaxis)
     scales[1].set_ticks(axes.yaxis)
     axes.spines[:].set_visible(False)
     axes.tick_params(which="both", length=0)
-    handles = [handle for handle in drawn if handle is not None]
+    handles = [*(mark for mark in marks if mark is not None), *_legend_patches(ended)]
     if ax is None:
         figure_of(axes).legend(handles=handles, loc="outside lower center", ncols=3, fontsize="small", handlelength=1.4)
     else:
@@ -172,9 +167,17 @@ def _draw_best(axes: Axes, cells: pd.DataFrame, names: tuple[str, str], scales: 
     position = [scale.position(np.array([best[name]])) for name, scale in zip(names, scales, strict=True)]
     label = f"best: {whole(float(best['iterations']))} at {', '.join(number(best[name]) for name in names)}"
     return axes.plot(
-        *position, linestyle="none", marker="*", markersize=14, color=STAR, markeredgecolor=INK, markeredgewidth=0.8,
-        zorder=6, label=label, clip_on=False,
-    )[0]  # fmt: skip
+        *position,
+        linestyle="none",
+        marker="*",
+        markersize=14,
+        color=STAR,
+        markeredgecolor=INK,
+        markeredgewidth=0.8,
+        zorder=6,
+        label=label,
+        clip_on=False,
+    )[0]
 
 
 def _draw_boundary(axes: Axes, edge: pd.DataFrame | None, y: str, scales: tuple[Scale, Scale]) -> Line2D | None:
@@ -182,10 +185,15 @@ def _draw_boundary(axes: Axes, edge: pd.DataFrame | None, y: str, scales: tuple[
         return None
     place = str(edge["place"].iloc[0])
     return axes.plot(
-        scales[0].position(edge["step_size"].to_numpy()), scales[1].position(edge[y].to_numpy()), color=INK, linewidth=1.6,
-        linestyle="-" if place == "everywhere" else (0, (4, 2)), zorder=5, label=_BOUNDARY_LABELS[place],
+        scales[0].position(edge["step_size"].to_numpy()),
+        scales[1].position(edge[y].to_numpy()),
+        color=INK,
+        linewidth=1.6,
+        linestyle="-" if place == "everywhere" else (0, (4, 2)),
+        zorder=5,
+        label=_BOUNDARY_LABELS[place],
         path_effects=[withStroke(linewidth=3.4, foreground=PAPER)],
-    )[0]  # fmt: skip
+    )[0]
 
 
 def scale_of(values: Floats) -> Scale:

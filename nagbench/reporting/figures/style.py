@@ -32,12 +32,29 @@ from nagbench.experiments.storage.parts import write_file
 INK, MUTED, RULE, FAINT, PAPER = "#1f2430", "#5b6472", "#c3c9d2", "#e6e9ee", "#ffffff"
 # The color that replaces each of ours on a dark page.
 DARK = {
-    INK: "#e8eaf0", MUTED: "#a3acba", RULE: "#4a5261", FAINT: "#2c323d", PAPER: "#171a21",
-    "#0072b2": "#4db3f0", "#d55e00": "#ff8a3d", "#009e73": "#2fcf9f", "#cc79a7": "#e79bc4", "#595f69": "#b6bdc9",
-    "#332288": "#9d8cf2", "#117733": "#58c27a", "#cc6677": "#f08c9c", "#882255": "#dd74a8", "#aa4499": "#dd84d0",
-    "#8a5a00": "#e0a83c", "#00767f": "#4fd0db", "#b3261e": "#ff8f86", "#5f7000": "#b9cc4f", "#6f4fc4": "#b9a3ff",
-    "#7a3e12": "#d99a6c", "#24508c": "#86aef0",
-}  # fmt: skip
+    INK: "#e8eaf0",
+    MUTED: "#a3acba",
+    RULE: "#4a5261",
+    FAINT: "#2c323d",
+    PAPER: "#171a21",
+    "#0072b2": "#4db3f0",
+    "#d55e00": "#ff8a3d",
+    "#009e73": "#2fcf9f",
+    "#cc79a7": "#e79bc4",
+    "#595f69": "#b6bdc9",
+    "#332288": "#9d8cf2",
+    "#117733": "#58c27a",
+    "#cc6677": "#f08c9c",
+    "#882255": "#dd74a8",
+    "#aa4499": "#dd84d0",
+    "#8a5a00": "#e0a83c",
+    "#00767f": "#4fd0db",
+    "#b3261e": "#ff8f86",
+    "#5f7000": "#b9cc4f",
+    "#6f4fc4": "#b9a3ff",
+    "#7a3e12": "#d99a6c",
+    "#24508c": "#86aef0",
+}
 
 Dash = tuple[float, ...]
 _SOLID: Dash = ()
@@ -70,9 +87,14 @@ class LineStyle:
         """The keyword arguments of matplotlib's `plot`."""
         face, edge, width = (PAPER, self.color, 1.1) if self.hollow else (self.color, PAPER, 1.8)
         return {
-            "color": self.color, "linestyle": (0, self.dash) if self.dash else "-", "linewidth": width,
-            "marker": self.marker, "markerfacecolor": face, "markeredgecolor": edge, "markeredgewidth": 0.7,
-        }  # fmt: skip
+            "color": self.color,
+            "linestyle": (0, self.dash) if self.dash else "-",
+            "linewidth": width,
+            "marker": self.marker,
+            "markerfacecolor": face,
+            "markeredgecolor": edge,
+            "markeredgewidth": 0.7,
+        }
 
 
 _KNOWN_STYLES = {
@@ -134,16 +156,15 @@ def assign_styles(optimizers: Iterable[str], algorithm_of: Callable[[str], str] 
     the eye that confuses it most, among normal sight, protanopia and deuteranopia.
     """
     names = list(dict.fromkeys(optimizers))
-    libraries = list(
-        dict.fromkeys(name.partition("/")[0] if "/" in name else "" for name in sorted(names, key=_is_foreign))
-    )
+    # Ours first.
+    libraries = sorted(dict.fromkeys(map(_library_of, names)), key=bool)
     colors = _assign_colors([algorithm_of(name) for name in names])
     styles: dict[str, LineStyle] = {}
     for name in names:
         known = _KNOWN_STYLES.get(algorithm_of(name))
         dash, marker = (known.dash, known.marker) if known else (_SOLID, MARKERS[len(styles) % len(MARKERS)])
         if len(libraries) > 1:
-            marker = MARKERS[libraries.index(name.partition("/")[0] if "/" in name else "") % len(MARKERS)]
+            marker = MARKERS[libraries.index(_library_of(name)) % len(MARKERS)]
         free = (_DASHES[(_DASHES.index(dash) + shift) % len(_DASHES)] for shift in range(len(_DASHES)))
         tried = (LineStyle(colors[algorithm_of(name)], each, marker) for each in free)
         taken = set(styles.values())
@@ -151,8 +172,9 @@ def assign_styles(optimizers: Iterable[str], algorithm_of: Callable[[str], str] 
     return styles
 
 
-def _is_foreign(name: str) -> bool:
-    return "/" in name
+def _library_of(name: str) -> str:
+    """Return the library of an optimizer; empty for ours."""
+    return name.partition("/")[0] if "/" in name else ""
 
 
 def _assign_colors(algorithms: Sequence[str]) -> dict[str, str]:
@@ -177,13 +199,19 @@ _SIGHTS = (
 )
 # Ottosson 2020: from linear RGB to cone responses, and from their cube roots to OKLab.
 _TO_CONES = np.array(
-    [[0.4122214708, 0.5363325363, 0.0514459929], [0.2119034982, 0.6806995451, 0.1073969566],
-     [0.0883024619, 0.2817188376, 0.6299787005]]
-)  # fmt: skip
+    [
+        [0.4122214708, 0.5363325363, 0.0514459929],
+        [0.2119034982, 0.6806995451, 0.1073969566],
+        [0.0883024619, 0.2817188376, 0.6299787005],
+    ]
+)
 _TO_LAB = np.array(
-    [[0.2104542553, 0.7936177850, -0.0040720468], [1.9779984951, -2.4285922050, 0.4505937099],
-     [0.0259040371, 0.7827717662, -0.8086757660]]
-)  # fmt: skip
+    [
+        [0.2104542553, 0.7936177850, -0.0040720468],
+        [1.9779984951, -2.4285922050, 0.4505937099],
+        [0.0259040371, 0.7827717662, -0.8086757660],
+    ]
+)
 
 
 def color_distance(one: str, other: str) -> float:

@@ -91,10 +91,14 @@ class Watched(Progress):
             if 0 < self._done < self._total and took > 1.0:
                 left = f"about {seconds(took / self._done * (self._total - self._done))} left"
             return {
-                "stage": self._ended or self._stage, "ended": bool(self._ended), "done": self._done, "total": self._total,
-                "left": "" if self._ended else left, "statuses": dict(sorted(self._statuses.items())),
+                "stage": self._ended or self._stage,
+                "ended": bool(self._ended),
+                "done": self._done,
+                "total": self._total,
+                "left": "" if self._ended else left,
+                "statuses": dict(sorted(self._statuses.items())),
                 "warnings": self._warnings[-5:],
-            }  # fmt: skip
+            }
 
 
 class Snapshots:
@@ -148,12 +152,14 @@ def read_so_far(results: Results) -> dict[str, Any]:
     return {
         "headlines": headlines(table, names),
         "best": list(_best(summary_of(rows, winners_of(table)))),
-        "failures": [f"{row.problem} × {row.variant}: {row.error}" for row in failures.head(_MOST_FAILURES).itertuples()],
+        "failures": [
+            f"{row.problem} × {row.variant}: {row.error}" for row in failures.head(_MOST_FAILURES).itertuples()
+        ],
         "failed": len(failures),
         "curves": list(_curves(traces_of(rows, results.curves, _POINTS))),
         "definitions": marker_definitions(MARKERS),
         "note": f"{results.missing:,} cells have no result yet" if results.missing else "",
-    }  # fmt: skip
+    }
 
 
 def _best(summary: pd.DataFrame) -> Iterator[dict[str, str]]:
@@ -161,11 +167,12 @@ def _best(summary: pd.DataFrame) -> Iterator[dict[str, str]]:
     for row in best_of(summary).to_dict("records"):
         solved = math.isfinite(row["iterations"])
         yield {
-            "problem": str(row["problem"]), "mode": str(row["mode"]),
+            "problem": str(row["problem"]),
+            "mode": str(row["mode"]),
             "winner": str(row["winner"]) or ("undecided" if solved else "not solved"),
             "fewest": f"{row['fewest']}: {whole(row['iterations'])}" if solved else "",
             "next": whole(row["next"]) if solved and math.isfinite(row["next"]) else "",
-        }  # fmt: skip
+        }
 
 
 def _curves(traces: pd.DataFrame) -> Iterator[dict[str, Any]]:
