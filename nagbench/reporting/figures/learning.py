@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from nagbench.engine.oracles import parse_oracle
 from nagbench.engine.records import Run
 from nagbench.problems.problem import Floats, Problem
-from nagbench.reporting.figures.plot_data import Axis, Line, PlotData, linear_ticks, log_ticks
+from nagbench.reporting.figures.plot_data import Axis, PlotData, linear_ticks, log_ticks, method_lines
 from nagbench.reporting.figures.style import figure_style, format_power_of_ten, format_tick, new_figure, style_of
 
 _LINESTYLES: Mapping[str, Literal["-", "--"]] = {"training": "-", "validation": "--"}
@@ -77,9 +77,5 @@ def metric_data(rows: pd.DataFrame, metric: str) -> PlotData:
     else:
         room = 0.05 * ((high - low) or 1.0)
         y = Axis(name, "linear", low - room, high + room, linear_ticks(low - room, high + room, format_tick))
-    lines = [
-        Line(str(method), run["iteration"].to_numpy(float), run[metric].to_numpy(float), style_of(str(optimizer)))
-        for (method, optimizer), run in rows.groupby(["method", "optimizer"], sort=False)
-    ]
     x = Axis("iteration", "linear", 0.0, last, linear_ticks(0.0, last, format_tick, integer=True))
-    return PlotData(x=x, y=y, lines=tuple(lines), size=_SIZE)
+    return PlotData(x=x, y=y, lines=method_lines(rows, "iteration", metric), size=_SIZE)

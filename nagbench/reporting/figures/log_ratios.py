@@ -25,7 +25,6 @@ def plot_log_ratios(
     *,
     optimizers: tuple[str, str] | None = None,
     title: str = "",
-    size: tuple[float, float] = (5.4, 3.7),
 ) -> Figure:
     """Plot log₂ of the cost of ``first`` over that of ``second``, sorted, in the color of the cheaper one.
 
@@ -44,8 +43,6 @@ def plot_log_ratios(
         The optimizers that decide the colors, by default the names.
     title : str
         The title of the figure; empty for none.
-    size : tuple of float
-        Inches.
 
     Raises
     ------
@@ -61,7 +58,7 @@ def plot_log_ratios(
         colors[1] = MUTED
     solved = table[table["outcome"] != "neither"]
     neither = len(table) - len(solved)
-    figure = new_figure(*size)
+    figure = new_figure(5.4, 3.7)
     axes = figure.add_subplot()
     for place, ratio, outcome in solved[["place", "log_ratio", "outcome"]].itertuples(index=False, name=None):
         color, alpha = colors[0] if ratio < 0 else colors[1], 1.0 if outcome == "both" else _PALE

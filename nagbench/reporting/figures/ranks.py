@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -58,7 +59,8 @@ def plot_critical_difference(means: pd.DataFrame, difference: float, groups: Seq
         left = place < half
         depth = bottom - 0.75 * (place if left else count - 1 - place)
         edge, offset, align = (0.85, -4, "right") if left else (count + 0.15, 4, "left")
-        style, at = style_of(str(row["optimizer"])), {"textcoords": "offset points", "ha": align, "va": "center"}
+        style = style_of(str(row["optimizer"]))
+        at: dict[str, Any] = {"textcoords": "offset points", "ha": align, "va": "center"}
         axes.plot([row["mean_rank"]] * 2 + [edge], [1.0, depth, depth], color=RULE, linewidth=1, clip_on=False)
         axes.plot(row["mean_rank"], 1.0, style.marker, color=style.color, clip_on=False, zorder=4)
         axes.annotate(label, (edge, depth), (offset, 0), **at, annotation_clip=False, parse_math=False)

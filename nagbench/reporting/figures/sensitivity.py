@@ -64,9 +64,7 @@ class Scale:
 
 
 @figure_style()
-def plot_sensitivity_map(
-    cells: pd.DataFrame, edge: pd.DataFrame | None = None, *, title: str = "", ax: Axes | None = None
-) -> Figure:
+def plot_sensitivity_map(cells: pd.DataFrame, edge: pd.DataFrame | None = None, *, ax: Axes | None = None) -> Figure:
     """Plot iterations to the tolerance over two hyperparameters, of one method on one problem.
 
     Dark cells need few iterations; those that did not converge have the color of how they ended. The star is the best cell. A
@@ -78,8 +76,6 @@ def plot_sensitivity_map(
         Rows of a full grid, from `scan.scan` or a sweep's ``runs``.
     edge : DataFrame, optional
         A table of `analysis.theory.boundary`.
-    title : str
-        By default the method, the problem and the tolerance.
     ax : Axes, optional
         Draw here instead of in a new figure.
 
@@ -111,7 +107,7 @@ def plot_sensitivity_map(
         figure_of(axes).legend(handles=handles, loc="outside lower center", ncols=3, fontsize="small", handlelength=1.4)
     else:
         axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(0, -0.14), ncols=2, fontsize="small")
-    axes.set_title(title or _title(cells), loc="left", parse_math=False)
+    axes.set_title(_title(cells), loc="left", parse_math=False)
     return figure_of(axes)
 
 

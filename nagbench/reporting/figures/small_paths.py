@@ -210,11 +210,11 @@ def _point(x: float, y: float) -> str:
     return f"{format_length(x)} {format_length(y)}"
 
 
-@figure_style()
 def _plain(value: float) -> str:
     return f"{value:g}".replace("-", "−")
 
 
+@figure_style()
 def plot_small_path(picture: PathPicture) -> Figure:
     """Plot the picture with matplotlib, for paper."""
     image, color = picture.image, picture.style.color

@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLoca
 
 from nagbench.analysis.formatting import whole
 from nagbench.core.errors import UsageError
-from nagbench.reporting.figures.plot_data import Axis, Line, PlotData, log_ticks
+from nagbench.reporting.figures.plot_data import Axis, PlotData, log_limits, log_ticks, method_lines
 from nagbench.reporting.figures.style import (
     MUTED,
     figure_style,
@@ -26,6 +26,8 @@ from nagbench.reporting.figures.style import (
 )
 
 _COLUMNS = 3
+# The axes are wider than the numbers by this factor.
+_MARGIN = 1.25
 # Trials that did not converge lie so many times above the highest that did.
 _ABOVE = 1.2
 _COUNTS = ["best", "low", "median", "high"]
@@ -47,18 +49,14 @@ def trials_data(rows: pd.DataFrame, title: str, label: str, *, markers_only: boo
     markers_only : bool
         Whether to draw markers without lines.
     """
-    (left, right), (low, high) = _limits(rows["x"]), _limits(rows["y"])
+    (left, right), (low, high) = (log_limits(rows[name], _MARGIN) for name in ("x", "y"))
     top = high * _ABOVE if markers_only else high
-    lines = []
-    for (method, optimizer), run in rows.groupby(["method", "optimizer"], sort=False):
-        y = np.where(np.isfinite(run["y"]), run["y"].clip(low), top if markers_only else np.nan)
-        style = style_of(str(optimizer))
-        lines.append(Line(str(method), run["x"].to_numpy(float), y, style, markers_only=markers_only))
+    drawn = rows.assign(y=np.where(np.isfinite(rows["y"]), rows["y"].clip(low), top if markers_only else np.nan))
     write = format_power_of_ten if markers_only else format_tick
     return PlotData(
         x=Axis(label, "log", left, right, log_ticks(left, right, write)),
         y=Axis("iterations", "log", low, top, log_ticks(low, top, format_tick)),
-        lines=tuple(lines),
+        lines=method_lines(drawn, "x", "y", markers_only=markers_only),
         size=_SIZE,
         title=", ".join([title, *rows["task"].iloc[:1]]),
         mark_every_point=markers_only,
@@ -67,7 +65,7 @@ def trials_data(rows: pd.DataFrame, title: str, label: str, *, markers_only: boo
 
 def thin_dots(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of `trials_data` that are seen as dots: of those of a method at the same place, the least ``y``."""
-    (left, right), (low, high) = _limits(rows["x"]), _limits(rows["y"])
+    (left, right), (low, high) = (log_limits(rows[name], _MARGIN) for name in ("x", "y"))
     top = high * _ABOVE
     heights = np.where(np.isfinite(rows["y"]), rows["y"].clip(low), top)
     across = Axis("", "log", left, right, ()).project(rows["x"], 0.0, _SIZE[0])
@@ -87,12 +85,6 @@ def _apart(run: pd.DataFrame) -> Any:
         if first.sum() <= _MOST_DOTS:
             return run.index[first]
         side *= 1.25
-
-
-def _limits(values: pd.Series) -> tuple[float, float]:
-    positive = values[np.isfinite(values) & (values > 0)].astype(float)
-    low, high = (float(positive.min()), float(positive.max())) if len(positive) else (1.0, 10.0)
-    return low / 1.25, high * 1.25
 
 
 @figure_style()
