@@ -26,7 +26,7 @@ from nagbench.experiments.selection import GROUP
 from nagbench.experiments.serialize import spec_to_toml
 from nagbench.experiments.specification import Spec, validate_spec
 from nagbench.experiments.stages import Progress, follow_up
-from nagbench.experiments.storage.parts import is_temporary_name, unified_schema
+from nagbench.experiments.storage.parts import is_temporary_name, masked, unified_schema
 from nagbench.experiments.storage.schema import KEYS, KINDS
 from nagbench.experiments.storage.store import SCHEMA, Store, Warn, holds_results
 from nagbench.experiments.sweep import sweep_command
@@ -247,12 +247,10 @@ def _write_manifest(
 
 def _predict(merged: Results, spec: Spec, listener: Progress) -> None:
     """Predict the counts of the selected cells, which no shard knows, but for those that need code from outside."""
-    cells, lacking, first = dict[str, Cell](), dict[str, None](), 0
+    cells, lacking = dict[str, Cell](), dict[str, None]()
     try:
-        for block in merged.store.blocks("plan", merged.manifest["plan"]):
-            selected = merged.selected[first : first + block.num_rows]
-            first += block.num_rows
-            for row in block.filter(pa.array(selected)).to_pylist():
+        for block in masked(merged.store.blocks("plan", merged.manifest["plan"]), merged.selected):
+            for row in block.to_pylist():
                 unnamed = untrusted(code_of(str(row["problem_spec"]), str(row["optimizer"])))
                 lacking |= dict.fromkeys(unnamed)
                 if not unnamed:

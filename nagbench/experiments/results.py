@@ -20,7 +20,7 @@ from nagbench.experiments.index import Rows, SweepIndex, index_results
 from nagbench.experiments.minima import MinimumFacts, facts_from_plain, with_minima
 from nagbench.experiments.recorded import Recorded, read_recorded
 from nagbench.experiments.selection import REPLICATED, replicate_size, select_best_trials
-from nagbench.experiments.storage.parts import decode_texts, frame_of
+from nagbench.experiments.storage.parts import decode_texts, frame_of, masked
 from nagbench.experiments.storage.schema import REQUIRED
 from nagbench.experiments.storage.store import Store, Warn
 
@@ -88,11 +88,8 @@ class Results:
 
     def _rows_of_plan(self, rows: Rows, columns: list[str] | None = None) -> pd.DataFrame:
         """Return some rows of the plan, without reading the others into memory."""
-        found, first = [], 0
-        for block in self.store.blocks("plan", self.manifest["plan"], columns, encoded=True):
-            found.append(decode_texts(block.filter(pa.array(rows[first : first + block.num_rows]))))
-            first += block.num_rows
-        return frame_of(found)
+        blocks = self.store.blocks("plan", self.manifest["plan"], columns, encoded=True)
+        return frame_of(map(decode_texts, masked(blocks, rows)))
 
     @functools.cached_property
     def outcomes(self) -> pd.DataFrame:

@@ -17,7 +17,6 @@ import pyarrow as pa
 
 from nagbench.core.environment import git_commit, library_versions, machine_facts
 from nagbench.core.errors import UsageError
-from nagbench.engine.batches import Batch
 from nagbench.engine.fingerprints import fingerprint_of
 from nagbench.engine.records import Cell
 from nagbench.execution.executors import Execution, make_pool
@@ -230,7 +229,11 @@ def _score_selected(context: _SweepContext, counted: WrittenPlan, manifest: dict
 
 def complete(results: Results, batches: Iterable[PlannedBatch], spec: Spec, listener: Progress) -> None:
     """Predict, trace and time the selected cells of a counted plan, whose ``batches`` these are, and record user code."""
-    cells = _cells_by_key(planned.cells for planned in take_rows(batches, results.selected))
+    cells: dict[str, Cell] = {}
+    for planned in take_rows(batches, results.selected):
+        for key, cell in zip(planned.cells.keys, planned.cells, strict=True):
+            check_key(cell, key)
+            cells[key] = cell
     if cells:
         follow_up(results.store, spec, cells, listener)
     record(results.store, (planned.cells for planned in batches), cells, listener.pulse)
@@ -244,15 +247,6 @@ def take_rows(batches: Iterable[PlannedBatch], rows: Rows) -> Iterator[PlannedBa
         first += batch.trials.size
         if wanted.size:
             yield batch if wanted.size == batch.trials.size else batch.take(wanted)
-
-
-def _cells_by_key(batches: Iterable[Batch]) -> dict[str, Cell]:
-    cells: dict[str, Cell] = {}
-    for batch in batches:
-        for key, cell in zip(batch.keys, batch, strict=True):
-            check_key(cell, key)
-            cells[key] = cell
-    return cells
 
 
 @dataclass(frozen=True)

@@ -72,16 +72,12 @@ class DamagedManifestError(UsageError):
     """A manifest.json that cannot be read, or that nagbench did not write."""
 
 
-def _silent(message: str) -> None:
-    """Ignore a warning."""
-
-
 @dataclass(frozen=True)
 class Store:
     """A results directory. ``warn`` is called with one line for every damaged part that is found."""
 
     folder: Path
-    warn: Warn = _silent
+    warn: Warn = lambda message: None
 
     def prepare(self) -> None:
         """Make the folder and check that it can be written.
