@@ -61,7 +61,7 @@ def command(
     else:
         print_table(table, shape)
     if plot is not None:
-        _plot(sweep, methods, mode, plot)
+        save_figure(sweep.plot.verdicts(*methods, mode=mode).figure, plot)
 
 
 def _select(table: pd.DataFrame, methods: Sequence[str], problems: Sequence[str], mode: str | None) -> pd.DataFrame:
@@ -109,9 +109,3 @@ def _print_tex(sweep: Sweep, table: pd.DataFrame) -> None:
     once = [name for name in ("mode", "tolerance") if name in rows and rows[name].nunique() == 1]
     kept = rows.drop(columns=[*once, "reason"], errors="ignore")
     print_tex(kept, verdict_caption(sweep.manifest, table), str(sweep.manifest["name"]), "verdicts")
-
-
-def _plot(sweep: Sweep, methods: Sequence[str], mode: str | None, file: Path) -> None:
-    first, second = (*methods, None, None)[:2]
-    axes = sweep.plot.verdicts(first, second, mode=mode)
-    save_figure(axes.figure, file)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from nagbench.analysis.traces import traces_of
 from nagbench.analysis.verdicts import verdicts_of, winners_of
 from nagbench.core.errors import UsageError, one_line
 from nagbench.experiments.results import Results, load_results
-from nagbench.experiments.stages import Progress
+from nagbench.experiments.stages import Progress, Tally
 from nagbench.reporting.figures.convergence import axis_limits, convergence_data, curve_styles
 from nagbench.reporting.figures.style import MARKERS
 from nagbench.reporting.figures.svg import draw_swatch
@@ -38,25 +37,20 @@ class Watched(Progress):
 
     def __init__(self, listener: Progress) -> None:
         self._listener, self._lock = listener, threading.Lock()
-        self._stage, self._total, self._done, self._began = "starting", 0, 0, time.monotonic()
-        self._statuses: Counter[str] = Counter()
+        self._tally = Tally("starting")
         self._warnings: list[str] = []
         self._ended = ""
 
     def stage(self, name: str, total: int) -> None:
         """Begin a stage; the passes of a tuning, which are stages of one name, are one stage that grows."""
         with self._lock:
-            if name == self._stage and self._total:
-                self._total += total
-            else:
-                self._stage, self._total, self._done, self._began = name, total, 0, time.monotonic()
+            self._tally.begin(name, total)
         self._listener.stage(name, total)
 
     def advance(self, count: int, statuses: Mapping[str, int]) -> None:
         """Report further cells."""
         with self._lock:
-            self._done += count
-            self._statuses.update(statuses)
+            self._tally.add(count, statuses)
         self._listener.advance(count, statuses)
 
     def pulse(self) -> None:
@@ -77,7 +71,7 @@ class Watched(Progress):
     @property
     def timing(self) -> bool:
         """Whether cells are timed at the moment."""
-        return self._stage == _TIMING and not self._ended
+        return self._tally.stage == _TIMING and not self._ended
 
     @property
     def ended(self) -> bool:
@@ -87,16 +81,14 @@ class Watched(Progress):
     def snapshot(self) -> dict[str, Any]:
         """Return stage, cells done and in all, seconds left of the stage in words, and how cells ended."""
         with self._lock:
-            took, left = time.monotonic() - self._began, ""
-            if 0 < self._done < self._total and took > 1.0:
-                left = f"about {seconds(took / self._done * (self._total - self._done))} left"
+            tally, left = self._tally, self._tally.seconds_left
             return {
-                "stage": self._ended or self._stage,
-                "ended": bool(self._ended),
-                "done": self._done,
-                "total": self._total,
-                "left": "" if self._ended else left,
-                "statuses": dict(sorted(self._statuses.items())),
+                "stage": self._ended or tally.stage,
+                "ended": self.ended,
+                "done": tally.done,
+                "total": tally.total,
+                "left": "" if self._ended or math.isnan(left) else f"about {seconds(left)} left",
+                "statuses": dict(sorted(tally.statuses.items())),
                 "warnings": self._warnings[-5:],
             }
 
