@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from nagbench.analysis.headlines import oriented
+from nagbench.analysis.profiles import By, performance_profile, work
 from nagbench.analysis.summary import modes_of
+from nagbench.analysis.verdicts import verdicts_of
 from nagbench.core import arguments
 from nagbench.core.errors import UsageError, check_name
 from nagbench.experiments.results import Results
@@ -14,7 +17,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from nagbench.analysis.profiles import By
     from nagbench.reporting.context import ReportContext
     from nagbench.reporting.figures.convergence import Against
 
@@ -79,7 +81,6 @@ class SweepPlots:
         ax
             Draw here instead of in a new figure.
         """
-        from nagbench.analysis.profiles import performance_profile, work
         from nagbench.reporting.figures.on_axes import plot_data_on
         from nagbench.reporting.figures.profiles import profile_data
 
@@ -159,8 +160,6 @@ class SweepPlots:
         ax
             Draw here instead of in a new figure.
         """
-        from nagbench.analysis.headlines import oriented
-        from nagbench.analysis.verdicts import verdicts_of
         from nagbench.reporting.figures.ratio_dots import plot_ratios_on
 
         table = verdicts_of(self.results)
