@@ -37,7 +37,7 @@ def command(name: str, plot: Path | None, no_plot: bool, shape: str) -> None:
         facts, unknown = facts_of_problem(subject), "not known"
     else:
         facts, unknown = facts_of_optimizer(subject), "none"
-    print_facts(facts, shape, lambda fact: unknown if fact is None else text_of_fact(fact))
+    print_facts(facts, shape, lambda fact: unknown if fact is None or fact == "" else text_of_fact(fact))
     if not no_plot:
         _plot(subject, plot, default=Path(f"{name.partition(':')[0].replace('/', '-')}.png"))
 
