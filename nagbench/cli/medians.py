@@ -19,11 +19,12 @@ def command(folder: Path, work_options: WorkOptions, confidence: float, shape: s
     """Print medians over starts and seeds with exact confidence intervals; a run that did not converge counts as infinite."""
     from nagbench.analysis.statistics import medians
     from nagbench.cli.loading import load_finished, work_of
-    from nagbench.reporting.paper import table_caption
 
     sweep = load_finished(folder)
     table = medians(work_of(sweep, work_options), confidence)
     if shape == "tex":
+        from nagbench.reporting.paper import table_caption
+
         what, mode = f"Medians of {work_options.by}, with {confidence:.0%} intervals,", str(table["mode"].iloc[0])
         caption = table_caption(what, sweep.manifest, mode)
         print_tex(table.drop(columns="mode"), caption, str(sweep.manifest["name"]), mode, "medians")
