@@ -25,7 +25,7 @@ def fixed_budgets(
     Parameters
     ----------
     rows : DataFrame
-        The table of `analysis.summary.selected`.
+        The table of `analysis.summary.shown_runs`.
     curves : DataFrame
         The curves of a sweep's results.
     budgets : sequence of float, optional

@@ -17,7 +17,7 @@ from nagbench.analysis.copies import without_second_names
 from nagbench.analysis.summary import labelled, timed
 from nagbench.core.errors import UsageError, unknown_name
 from nagbench.experiments.minima import endings, solved
-from nagbench.experiments.selection import rate_table
+from nagbench.experiments.selection import score_table
 
 By = Literal["iterations", "evaluations", "time"]
 _COST = {"iterations": "iterations", "evaluations": "gradient_evaluations", "time": "wall_time"}
@@ -44,8 +44,8 @@ def work(runs: pd.DataFrame, timings: pd.DataFrame, by: By = "iterations") -> pd
         are the labels of `summary`. ``spent`` is the cost when the run ended. ``work`` equals ``spent`` if the run converged,
         is infinite if it did not, and nan if it converged but was not timed. A run that converged at a point other than the
         known minimum has the ``status`` "elsewhere" and infinite ``work``. ``final`` is the residual by which runs that did not
-        solve their problem are ranked; see `selection.rate_runs`. Times that other programs disturbed count as not timed. Tasks
-        and methods that are the same cells under another name count once, under the first.
+        solve their problem are ranked; see `selection.score_runs`. Times that other programs disturbed count as not timed.
+        Tasks and methods that are the same cells under another name count once, under the first.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def work(runs: pd.DataFrame, timings: pd.DataFrame, by: By = "iterations") -> pd
             )
     spent = rows[_COST[by]].astype(float).mask(rows["iterations"] == 0, 0.0)
     work = spent.where(solved(rows), np.inf)
-    table = rows.assign(spent=spent, work=work, status=endings(rows), final=rate_table(rows)[1])
+    table = rows.assign(spent=spent, work=work, status=endings(rows), final=score_table(rows)[1])
     table = without_second_names(without_second_names(table, "task"), "method")
     return table.drop_duplicates(["mode", *_INSTANCE, "method", "tolerance"])[_COLUMNS].reset_index(drop=True)
 

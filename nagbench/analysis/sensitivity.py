@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from nagbench.analysis.summary import hyperparameters
-from nagbench.experiments.selection import rate_table
+from nagbench.experiments.selection import score_table
 from nagbench.problems.problem import Floats
 
 TASK = ["problem", "oracle"]
@@ -30,10 +30,10 @@ def tightest(runs: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         The rows with ``count``, the iterations, infinite if the run did not converge at the known minimum, and
-        ``final``, the residual by which others are ranked; see `selection.rate_runs`.
+        ``final``, the residual by which others are ranked; see `selection.score_runs`.
     """
     rows = runs[runs["tolerance"] == runs.groupby(TASK)["tolerance"].transform("min")]
-    scores, finals = rate_table(rows)
+    scores, finals = score_table(rows)
     return rows.assign(count=scores, final=finals)
 
 

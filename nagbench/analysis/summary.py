@@ -12,9 +12,15 @@ import pandas as pd
 from nagbench.analysis.formatting import listed, measure_sign, number, whole
 from nagbench.analysis.times import displayed_times
 from nagbench.experiments.minima import ELSEWHERE, endings, solved
-from nagbench.experiments.selection import rate_table
+from nagbench.experiments.selection import score_table
 
 MODES = ("tuned", "common", "grid", "default", "theory", "given")
+
+
+def modes_of(table: pd.DataFrame) -> list[str]:
+    """Return the modes of a table's rows, in the order of `MODES`."""
+    return sorted({str(name) for name in table["mode"]}, key=lambda name: ((*MODES, name).index(name), name))
+
 
 # Two rows are compared only if they share these columns.
 _TASK = ["problem", "dimension", "oracle", "dtype", "measure", "relative"]
@@ -69,12 +75,12 @@ def summary(runs: pd.DataFrame, timings: pd.DataFrame, winners: Collection[tuple
     Times come from the machine that timed most cells, because times of different machines are never pooled. Missing
     times are nan.
     """
-    return summary_of(selected(runs, timings), winners)
+    return summary_of(shown_runs(runs, timings), winners)
 
 
 def summary_of(rows: pd.DataFrame, winners: Collection[tuple[Any, ...]] = ()) -> pd.DataFrame:
-    """Summarize the rows of `selected`; see `summary` for the columns."""
-    rows = rows.assign(solved=solved(rows), final=rate_table(rows)[1])
+    """Summarize the rows of `shown_runs`; see `summary` for the columns."""
+    rows = rows.assign(solved=solved(rows), final=score_table(rows)[1])
     groups = rows.groupby(_NAMES, sort=False)
     table = groups.agg(
         solved=("solved", "sum"), of=("cell", "size"), machine=("machine", "first"), disturbed=("disturbed", "any")
@@ -159,7 +165,7 @@ def hyperparameters(runs: pd.DataFrame) -> list[str]:
     return [str(column) for column in runs if column not in {*_TASK, *_FACTS, *_OTHERS}]
 
 
-def selected(runs: pd.DataFrame, timings: pd.DataFrame) -> pd.DataFrame:
+def shown_runs(runs: pd.DataFrame, timings: pd.DataFrame) -> pd.DataFrame:
     """Select the runs to show: the selected ones at each task's tightest tolerance, with labels and times.
 
     Parameters

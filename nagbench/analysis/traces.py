@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nagbench.analysis.summary import selected
+from nagbench.analysis.summary import shown_runs
 
 _RECORDED = {
     "gradient": "gradient_norm",
@@ -40,7 +40,7 @@ def traces(runs: pd.DataFrame, timings: pd.DataFrame, curves: pd.DataFrame, most
         those of the whole run, spread evenly over its iterations; ``time`` is nan if the run was not timed. ``typical``
         marks the run nearest to its method's median; the first run, if that one's curve was not recorded.
     """
-    return traces_of(selected(runs, timings), curves, most)
+    return traces_of(shown_runs(runs, timings), curves, most)
 
 
 def traces_of(rows: pd.DataFrame, curves: pd.DataFrame, most: int = 400) -> pd.DataFrame:

@@ -279,7 +279,7 @@ def compare_entries(a: Entry, b: Entry, names: tuple[str, str], level: float) ->
     if (contrary := np.isinf(outcomes) & (np.sign(outcomes) == (-1.0 if verdict == "a" else 1.0))).mean() > _CONTRARY:
         loser = names[1] if verdict == "a" else names[0]
         return _row(found, "undecided", _join(f"from some starts only {loser} converges ({contrary.mean():.0%})", note))
-    margin = _moved(a) + _moved(b)
+    margin = _growth(a) + _growth(b)
     nearest = min(abs(strict.low), abs(strict.high))
     if nearest <= margin:
         return _row(
@@ -326,7 +326,7 @@ def _why_undecided(a: Entry, b: Entry, names: tuple[str, str]) -> str:
     if a.counts.shape[0] * a.counts.shape[1] < 2:
         return "one start" if not a.fixed else "its start defines the problem: exact counts of given settings"
     moving = [
-        f"{name} by {_percent(_moved(entry))}" for entry, name in zip((a, b), names, strict=True) if _is_moving(entry)
+        f"{name} by {_percent(_growth(entry))}" for entry, name in zip((a, b), names, strict=True) if _is_moving(entry)
     ]
     return f"doubling the trials moves {' and '.join(moving)}" if judged and moving else ""
 
@@ -335,7 +335,7 @@ def _percent(moved: float) -> str:
     return "an infinite factor (unsolved)" if math.isinf(moved) else f"{math.expm1(moved):.0%}"
 
 
-def _moved(entry: Entry) -> float:
+def _growth(entry: Entry) -> float:
     """Return how far doubling the trials moves the median, as the logarithm of a ratio."""
     if entry.half is None:
         return 0.0
@@ -346,7 +346,7 @@ def _moved(entry: Entry) -> float:
 
 
 def _is_moving(entry: Entry) -> bool:
-    return _moved(entry) > math.log1p(_SETTLED)
+    return _growth(entry) > math.log1p(_SETTLED)
 
 
 def _why_not_sure(outcomes: Floats, a: Entry, b: Entry, level: float) -> str:

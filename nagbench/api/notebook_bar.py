@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import html
 import importlib
+import math
 import sys
 import time
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from nagbench.analysis.formatting import counted, seconds
-from nagbench.experiments.stages import Progress
+from nagbench.experiments.stages import Progress, Tally
 
 _EVERY = 0.25
 
@@ -28,26 +28,19 @@ class NotebookBar(Progress):
 
     def __init__(self) -> None:
         self._handle: Any = None
-        self._stage, self._total, self._done = "", 0, 0
-        self._began = self._shown = 0.0
-        self._statuses: Counter[str] = Counter()
+        self._tally, self._shown = Tally(), 0.0
 
     def stage(self, name: str, total: int) -> None:
         """Begin a stage; a stage without work is not shown, and one with the same name continues."""
-        if name == self._stage and self._total:
-            self._total += total
-            return
-        self._stage, self._total, self._done = name, total, 0
-        self._statuses.clear()
-        self._began = time.monotonic()
-        if total:
-            self._show(at_once=True)
+        if self._tally.begin(name, total):
+            self._tally.statuses.clear()
+            if total:
+                self._show(at_once=True)
 
     def advance(self, count: int, statuses: Mapping[str, int]) -> None:
         """Fill the bar a little more."""
-        self._done += count
-        self._statuses.update(statuses)
-        self._show(at_once=self._done >= self._total)
+        self._tally.add(count, statuses)
+        self._show(at_once=self._tally.done >= self._tally.total)
 
     def warn(self, message: str) -> None:
         """Print a warning below the cell."""
@@ -64,7 +57,7 @@ class NotebookBar(Progress):
             return
         self._shown = now
         text = self.text()
-        bar = f'<progress value="{self._done}" max="{max(1, self._total)}"></progress>'
+        bar = f'<progress value="{self._tally.done}" max="{max(1, self._tally.total)}"></progress>'
         content = {"text/html": f"<div>{bar} {html.escape(text)}</div>", "text/plain": text}
         if self._handle is None:
             display: Any = importlib.import_module("IPython.display").display
@@ -74,9 +67,8 @@ class NotebookBar(Progress):
 
     def text(self) -> str:
         """Return the words beside the bar: the stage, how far it is, the time left, and how cells ended."""
-        parts = [f"{self._stage}: {self._done:,} of {counted(self._total, 'cell')}"]
-        took = time.monotonic() - self._began
-        if 0 < self._done < self._total and took > 1.0:
-            parts.append(f"about {seconds(took / self._done * (self._total - self._done))} left")
-        parts += [f"{count:,} {status}" for status, count in sorted(self._statuses.items())]
+        tally, left = self._tally, self._tally.seconds_left
+        parts = [f"{tally.stage}: {tally.done:,} of {counted(tally.total, 'cell')}"]
+        parts += [] if math.isnan(left) else [f"about {seconds(left)} left"]
+        parts += [f"{count:,} {status}" for status, count in sorted(tally.statuses.items())]
         return ", ".join(parts)

@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nagbench.analysis.summary import MODES
+from nagbench.analysis.headlines import oriented
+from nagbench.analysis.profiles import By, performance_profile, work
+from nagbench.analysis.summary import modes_of
+from nagbench.analysis.verdicts import verdicts_of
 from nagbench.core import arguments
-from nagbench.core.errors import UsageError, unknown_name
+from nagbench.core.errors import UsageError, check_name
 from nagbench.experiments.results import Results
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from nagbench.analysis.profiles import By
     from nagbench.reporting.context import ReportContext
     from nagbench.reporting.figures.convergence import Against
 
@@ -60,8 +62,7 @@ class SweepPlots:
         """
         from nagbench.reporting.figures.on_axes import bound_of, curves_data, plot_data_on
 
-        if against not in ("iteration", "evaluations", "time"):
-            raise unknown_name("axis", str(against), ("iteration", "evaluations", "time"))
+        check_name("axis", str(against), ("iteration", "evaluations", "time"))
         traces = _chosen(self._context.traces, problem, mode)
         if against == "time" and traces["time"].isna().all():
             raise UsageError("nothing was timed here; allowed: against='iteration' or 'evaluations'")
@@ -80,7 +81,6 @@ class SweepPlots:
         ax
             Draw here instead of in a new figure.
         """
-        from nagbench.analysis.profiles import performance_profile, work
         from nagbench.reporting.figures.on_axes import plot_data_on
         from nagbench.reporting.figures.profiles import profile_data
 
@@ -160,8 +160,6 @@ class SweepPlots:
         ax
             Draw here instead of in a new figure.
         """
-        from nagbench.analysis.headlines import oriented
-        from nagbench.analysis.verdicts import verdicts_of
         from nagbench.reporting.figures.ratio_dots import plot_ratios_on
 
         table = verdicts_of(self.results)
@@ -185,8 +183,8 @@ def _pair(table: pd.DataFrame, a: str | None, b: str | None) -> tuple[str, str]:
     """Return the two optimizers to compare."""
     names = list(dict.fromkeys(table[["a", "b"]].to_numpy().ravel()))
     for given in (a, b):
-        if given is not None and given not in names:
-            raise unknown_name("optimizer", arguments.text("optimizer", given), names)
+        if given is not None:
+            check_name("optimizer", arguments.text("optimizer", given), names)
     first = a or next(name for name in ("nesterov", *names) if name in names and name != b)
     second = b or next(name for name in ("momentum", "gradient-descent", *names) if name in names and name != first)
     if first == second:
@@ -203,15 +201,15 @@ def _chosen(table: pd.DataFrame, problem: str | None, mode: str | None) -> pd.Da
 
 
 def _of_mode(table: pd.DataFrame, mode: str | None) -> pd.DataFrame:
-    known = sorted({str(name) for name in table["mode"]}, key=lambda name: ((*MODES, name).index(name), name))
-    if mode is not None and mode not in known:
-        raise unknown_name("mode", arguments.text("mode", mode), known)
+    known = modes_of(table)
+    if mode is not None:
+        check_name("mode", arguments.text("mode", mode), known)
     return table[table["mode"] == (mode or known[0])]
 
 
 def _named(table: pd.DataFrame, column: str, kind: str, name: Any) -> pd.DataFrame:
     """Return the rows with this name in a column, or with the first one there is."""
     known = [str(found) for found in table[column].unique()]
-    if name is not None and name not in known:
-        raise unknown_name(kind, arguments.text(kind, name), known)
+    if name is not None:
+        check_name(kind, arguments.text(kind, name), known)
     return table[table[column] == (name or known[0])]

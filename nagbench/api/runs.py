@@ -109,6 +109,17 @@ def run(
     if iterations is not None:
         budget, tolerance, path = arguments.whole("iterations", iterations, 0, 2**53 - 1), UNREACHABLE, True
     return single_run.run(
-        problem, optimizer, measure=measure, tolerance=tolerance, budget=budget, oracle=oracle, seed=seed, start=start,
-        path=path, relative=relative, measure_every=measure_every, engine=engine, pulse=pulse,
-    )  # fmt: skip
+        problem,
+        optimizer,
+        measure=measure,
+        tolerance=tolerance,
+        budget=budget,
+        oracle=oracle,
+        seed=seed,
+        start=start,
+        path=path,
+        relative=relative,
+        measure_every=measure_every,
+        engine=engine,
+        pulse=pulse,
+    )

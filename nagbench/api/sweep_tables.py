@@ -5,17 +5,17 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import pandas as pd
+
+from nagbench.analysis.best import best_of
+from nagbench.analysis.fixed_budgets import Cost, fixed_budgets
+from nagbench.analysis.summary import shown_runs, summary
+from nagbench.analysis.verdicts import verdicts_of, winners_of
 from nagbench.api.plots import SweepPlots
 from nagbench.execution.sandbox import sandboxed
 from nagbench.experiments.results import Results
 from nagbench.experiments.storage.store import Store
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from nagbench.analysis.fixed_budgets import Cost
 
 
 class Sweep(Results):
@@ -58,8 +58,6 @@ class Sweep(Results):
                           a         b  ratio verdict
         0  gradient-descent  nesterov    0.2       b
         """
-        from nagbench.analysis.verdicts import verdicts_of
-
         return verdicts_of(self)
 
     def summary(self) -> pd.DataFrame:
@@ -75,9 +73,6 @@ class Sweep(Results):
            task    mode    method  iterations  solved  of
         0  bowl  theory  nesterov         1.0       1   1
         """
-        from nagbench.analysis.summary import summary
-        from nagbench.analysis.verdicts import winners_of
-
         return summary(self.shown, self.timings, winners_of(self.verdicts))
 
     def best(self) -> pd.DataFrame:
@@ -86,8 +81,6 @@ class Sweep(Results):
         ``winner`` is empty if no verdict is decided. ``fewest`` is the optimizer with the smallest median of ``iterations``,
         and is empty if none solved the problem.
         """
-        from nagbench.analysis.best import best_of
-
         return best_of(self.summary())
 
     def fixed_budgets(self, budgets: Sequence[float] | None = None, by: Cost = "iterations") -> pd.DataFrame:
@@ -124,10 +117,7 @@ class Sweep(Results):
         2          nesterov    10.0   0.981
         3          nesterov   100.0   0.000
         """
-        from nagbench.analysis.fixed_budgets import fixed_budgets
-        from nagbench.analysis.summary import selected
-
-        return fixed_budgets(selected(self.shown, self.timings), self.curves, budgets, by)
+        return fixed_budgets(shown_runs(self.shown, self.timings), self.curves, budgets, by)
 
     @property
     def plot(self) -> SweepPlots:

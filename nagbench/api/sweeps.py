@@ -6,32 +6,28 @@ import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nagbench.api.notebook_bar import NotebookBar, in_notebook
 from nagbench.api.sweep_tables import Sweep
 from nagbench.core import arguments
-from nagbench.core import trust as core_trust
 from nagbench.core.environment import one_thread
 from nagbench.core.errors import UsageError
-from nagbench.core.here import is_here, keeps_any
+from nagbench.core.local_code import is_local, keeps_any
 from nagbench.engine.fingerprints import clear_caches
 from nagbench.execution.deadline import Deadline
 from nagbench.execution.executors import Execution, check_execution, limits_of
 from nagbench.execution.sandbox import sandboxed
 from nagbench.experiments.merge import merge_results
-from nagbench.experiments.names import code_of_spec, code_only_results_name
+from nagbench.experiments.names import code_of_spec, trusted_spec
 from nagbench.experiments.results import Results, load_results
 from nagbench.experiments.serialize import text_of_optimizer, text_of_problem
-from nagbench.experiments.specification import Spec, read_spec, validate_spec
+from nagbench.experiments.specification import Spec, validate_spec
 from nagbench.experiments.stages import Progress, with_deadline
 from nagbench.experiments.storage.store import Warn
 from nagbench.experiments.sweep import run_sweep
 from nagbench.optimizers.algorithm import Optimizer
 from nagbench.problems.problem import Problem
-
-if TYPE_CHECKING:
-    pass
 
 
 def load(folder: str | Path, *, warn: Warn | None = None) -> Sweep:
@@ -230,7 +226,7 @@ def sweep(
 
 def _in_one_process(spec: Spec, execution: Execution) -> Execution:
     """Return how a sweep runs: with functions of a notebook in this process, as no other has them."""
-    own = [path for path in code_of_spec(spec) if is_here(path)] if keeps_any() else []
+    own = [path for path in code_of_spec(spec) if is_local(path)] if keeps_any() else []
     if not own:
         return execution
     if execution.jobs not in (None, 1) or execution.executor != "local" or execution.limits.given:
@@ -260,8 +256,4 @@ def _make_spec(spec: str | Path | Spec | None, settings: Mapping[str, Any], trus
         return validate_spec({**spec.model_dump(), **settings})
     if spec is None:
         return validate_spec(settings)
-    file = arguments.path("spec", spec)
-    checked = validate_spec(read_spec(file, **settings), str(file))
-    if line := core_trust.trust(file, code_only_results_name(file, checked, settings), trusted=trusted):
-        listener.warn(line)
-    return checked
+    return trusted_spec(arguments.path("spec", spec), settings, trusted, listener.warn)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from rich.text import Text
 
 from nagbench.analysis.formatting import number
-from nagbench.cli.console import echo, stdout_console
+from nagbench.cli.certificate_text import letter_of
+from nagbench.cli.console import stdout_console
 from nagbench.validation.atlas.atlas import Atlas, Break, Charts
 from nagbench.validation.atlas.charting import Chart, Difference
+from nagbench.validation.atlas.members import package_of
 from nagbench.validation.atlas.recipes import Departure
 from nagbench.validation.equivalence.classes import EquivalenceClass
 
@@ -26,6 +29,8 @@ how a package's tests can use the atlas.
 implementations that coincide, and `A ≠ B` says from which step on two classes differ, and in which formulas. Brackets show
 how a class departs from the published algorithm. `*` marks an implementation that returns a point other than the one at
 which it takes its gradient; it is compared at the latter with implementations that return that point."""
+# The charts of which the table of all algorithms tells the verdict.
+_IN_OVERVIEW = (("same values", "float64"), ("same values", "float32"), ("defaults", "float64"))
 _SIGNS = "=  the same bits   ≈  equal up to rounding   ≠  different   *  compared at the point of its gradient"
 
 
@@ -61,23 +66,14 @@ def summary(atlas: Atlas) -> str:
 
 def _alike(drawn: Charts) -> list[list[Chart]]:
     """Put charts of one configuration together if they say the same in both precisions."""
-    found: list[list[Chart]] = []
-    for one in drawn.charts:
-        if found and found[-1][0].configuration.name == one.configuration.name and _same(found[-1][0], one):
-            found[-1].append(one)
-        else:
-            found.append([one])
-    return found
+    return [list(charts) for _, charts in groupby(drawn.charts, key=_content)]
 
 
-def _same(a: Chart, b: Chart) -> bool:
-    """Tell whether two charts have the same classes, joined by any signs, and differences with the same reasons."""
-
-    def told(one: Chart) -> object:
-        groups = [frozenset(group.names) for group in one.classes]
-        return {frozenset(groups)}, [(groups[d.a], groups[d.b], d.reasons) for d in one.differences]
-
-    return told(a) == told(b)
+def _content(one: Chart) -> object:
+    """Return what a chart says: its configuration, the classes, joined by any signs, and the differences with their reasons."""
+    groups = [frozenset(group.names) for group in one.classes]
+    differences = [(groups[found.a], groups[found.b], found.reasons) for found in one.differences]
+    return one.configuration.name, frozenset(groups), differences
 
 
 def _heading(charts: Sequence[Chart]) -> str:
@@ -92,14 +88,10 @@ def _values(one: Chart) -> str:
     return ", ".join(f"{key}={str(v).lower() if isinstance(v, bool) else f'{v:g}'}" for key, v in values.items())
 
 
-def _letter(index: int) -> str:
-    return chr(ord("A") + index)
-
-
 def _lines(one: Chart, steps: int) -> Iterator[str]:
     """Yield the classes, the differences and what did not run."""
     for index, group in enumerate(one.classes):
-        letter = f"{_letter(index)}  " if len(one.classes) > 1 else ""
+        letter = f"{letter_of(index)}  " if len(one.classes) > 1 else ""
         yield letter + _class_text(one, group, steps)
     for found in one.differences:
         yield _difference(found)
@@ -114,14 +106,10 @@ def _class_text(one: Chart, group: EquivalenceClass, steps: int) -> str:
     text = stars[0] + "".join(f" {sign} {name}" for sign, name in zip(group.joints, stars[1:], strict=True))
     if "≈" in group.joints:
         text += f"   within {number(group.distance)}"
-    if forms := _form(one, group):
-        text += f"   [{forms}]"
-    return text + "".join(f"; {word}" for word in _reservations(one, group, steps))
-
-
-def _form(one: Chart, group: EquivalenceClass) -> str:
     forms = [m.form for m in one.members if m.name in group.names and m.form]
-    return min(forms, key=len, default="")
+    if forms:
+        text += f"   [{min(forms, key=len)}]"
+    return text + "".join(f"; {word}" for word in _reservations(one, group, steps))
 
 
 def _reservations(one: Chart, group: EquivalenceClass, steps: int) -> Iterator[str]:
@@ -134,7 +122,7 @@ def _reservations(one: Chart, group: EquivalenceClass, steps: int) -> Iterator[s
 
 
 def _difference(found: Difference) -> str:
-    a, b = _letter(found.a), _letter(found.b)
+    a, b = letter_of(found.a), letter_of(found.b)
     why = "; ".join(_reason(a, b, reason) for reason in found.reasons) or "unexplained"
     return f"{a} ≠ {b}  from step {found.step} on, up to {number(found.distance)} apart: {why}"
 
@@ -145,15 +133,11 @@ def _reason(a: str, b: str, reason: Departure) -> str:
     return f"{reason.trait} {a} {reason.a}, {b} {reason.b}"
 
 
-def print_page(atlas: Atlas, broken: Sequence[Break]) -> None:
-    """Print an atlas as the page docs/reference/atlas.md."""
-    for line in _page(atlas, broken):
-        echo(line)
-
-
-def _page(atlas: Atlas, broken: Sequence[Break]) -> Iterator[str]:
+def page_of(atlas: Atlas, broken: Sequence[Break]) -> Iterator[str]:
+    """Yield the lines of an atlas as the page docs/reference/atlas.md."""
     yield from _INTRODUCTION.format(command=COMMAND, steps=atlas.steps, problem=atlas.problem).splitlines()
-    yield from ("", summary(atlas), "", f"Versions: {_listed(atlas.versions)}.")
+    versions = ", ".join(f"{name} {version}" for name, version in atlas.versions.items())
+    yield from ("", summary(atlas), "", f"Versions: {versions}.")
     if atlas.missing:
         yield f"Not installed and left out: {', '.join(atlas.missing)}."
     yield from ("", "| algorithm | packages | same values, float64 | float32 | defaults |", "|---|---|---|---|---|")
@@ -166,31 +150,12 @@ def _page(atlas: Atlas, broken: Sequence[Break]) -> Iterator[str]:
     yield from _unexplained(atlas) or ["None."]
 
 
-def _listed(versions: Mapping[str, str]) -> str:
-    return ", ".join(f"{name} {version}" for name, version in versions.items())
-
-
 def _overview(drawn: Charts) -> str:
     """Return the line of a sheet in the table of all."""
     name = drawn.sheet.name
-    packages = dict.fromkeys(
-        member["package"] for one in drawn.charts for member in ({"package": _package(m.name)} for m in one.members)
-    )
-    cells = [
-        _verdict(drawn, configuration, precision)
-        for configuration, precision in (
-            ("same values", "float64"),
-            ("same values", "float32"),
-            ("defaults", "float64"),
-        )
-    ]
+    packages = dict.fromkeys(package_of(member.name) for one in drawn.charts for member in one.members)
+    cells = [_verdict(drawn, *which) for which in _IN_OVERVIEW]
     return f"| [{name}](#{name}) | {', '.join(packages)} | {' | '.join(cells)} |"
-
-
-def _package(name: str) -> str:
-    from nagbench.validation.atlas.members import package_of
-
-    return package_of(name)
 
 
 def _verdict(drawn: Charts, configuration: str, precision: str) -> str:
@@ -200,8 +165,7 @@ def _verdict(drawn: Charts, configuration: str, precision: str) -> str:
         return "—"
     if len(one.classes) == 1:
         return "equal"
-    known = sum(bool(found.reasons) for found in one.differences)
-    rest = len(one.differences) - known
+    rest = sum(not found.reasons for found in one.differences)
     return f"{len(one.classes)} classes" + (
         f", {rest} of {len(one.differences)} differences unexplained" if rest else ""
     )
@@ -209,18 +173,11 @@ def _verdict(drawn: Charts, configuration: str, precision: str) -> str:
 
 def _section(drawn: Charts, atlas: Atlas) -> Iterator[str]:
     """Yield the section of a sheet."""
-    yield from ("", f"## {drawn.sheet.name}", "", f"{_capital(drawn.sheet.title)}." + _place(drawn, atlas))
+    title, place = drawn.sheet.title, f" On `{drawn.problem}`." if drawn.problem != atlas.problem else ""
+    yield from ("", f"## {drawn.sheet.name}", "", f"{title[0].upper()}{title[1:]}.{place}")
     for charts in _alike(drawn):
         yield from ("", f"**{_heading(charts)}**: {_values(charts[0])}", "")
         yield from (f"* {_escaped(line)}" for line in _lines(charts[0], atlas.steps))
-
-
-def _capital(title: str) -> str:
-    return title[0].upper() + title[1:]
-
-
-def _place(drawn: Charts, atlas: Atlas) -> str:
-    return f" On `{drawn.problem}`." if drawn.problem != atlas.problem else ""
 
 
 def _escaped(line: str) -> str:

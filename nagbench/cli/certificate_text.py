@@ -56,7 +56,7 @@ def _trial_lines(trial: Trial, steps: int) -> Iterator[Text]:
     yield Text.assemble("  ", (trial.scenario.name, "bold"), f": {trial.scenario.title}{start}")
     classes = equivalence_classes(trial)
     for index, members in enumerate(classes):
-        yield _class_line(trial, members, _letter(index) if len(classes) > 1 else "", steps)
+        yield _class_line(trial, members, letter_of(index) if len(classes) > 1 else "", steps)
     for i, j, pairs in rifts(trial, classes):
         yield _difference_line(i, j, pairs)
     for reason in dict.fromkeys(trial.refused.values()):
@@ -64,7 +64,8 @@ def _trial_lines(trial: Trial, steps: int) -> Iterator[Text]:
         yield Text(f"    {names}: left out, {reason}", style="yellow")
 
 
-def _letter(index: int) -> str:
+def letter_of(index: int) -> str:
+    """Return the letter that stands for a class of implementations."""
     return chr(ord("A") + index)
 
 
@@ -80,13 +81,13 @@ def _class_line(trial: Trial, members: EquivalenceClass, letter: str, steps: int
         text.append(f"   within {_ulps(members.ulps)}, {number(members.distance)}", "green")
     if len(members.names) > 1 and members.told_until < steps:
         text.append(f"   distinguishable from rounding only up to step {max(members.told_until, 0)}", "yellow")
-    if lost := [
-        implementation
+    lost = [
+        implementation.diverged_at
         for implementation in trial.implementations
         if implementation.name in members.names and implementation.diverged_at is not None
-    ]:
-        first = min(one.diverged_at or 0 for one in lost)
-        text.append(f"   diverged from step {first} on, so equality says little", "yellow")
+    ]
+    if lost:
+        text.append(f"   diverged from step {min(lost)} on, so equality says little", "yellow")
     text.append(f"   [{forms_of(trial, members)}]", "dim")
     explanations = {pair.explanation for pair in trial.pairs if pair.mapped and {pair.a, pair.b} <= {*members.names}}
     return text.append("".join(f"   {explanation}" for explanation in sorted(explanations - {""})), "cyan")
@@ -97,7 +98,7 @@ def _difference_line(i: int, j: int, pairs: Sequence[Pair]) -> Text:
     steps = sorted({pair.best.parts_at for pair in pairs if pair.best.parts_at is not None})
     first = f"step {steps[0]}" if len(steps) == 1 else f"steps {steps[0]} to {steps[-1]}"
     distance = max(pair.best.distance for pair in pairs)
-    text = Text(f"    {_letter(i)} ≠ {_letter(j)}  from {first} on, up to {number(distance)} apart", "red")
+    text = Text(f"    {letter_of(i)} ≠ {letter_of(j)}  from {first} on, up to {number(distance)} apart", "red")
     return text.append(f": {reasons(pairs)}")
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from nagbench.cli.console import print_facts, print_note, print_object, print_table
-from nagbench.cli.options import FORMAT_OPTION, Verb
+from nagbench.cli.console import fact_text, print_facts, print_note
+from nagbench.cli.options import FORMAT_OPTION, Verb, record_options
 from nagbench.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,41 +17,59 @@ if TYPE_CHECKING:
     from nagbench.validation.certify import WorstCase
 
 
+class ClaimOptions(NamedTuple):
+    """The class of functions, and what is bounded; the fields are parameters of `nagbench.validation.certify.certify`."""
+
+    function_class: str | None
+    L: float
+    mu: float
+    measure: str
+    start: str
+
+
 @click.command("certify", cls=Verb)
 @click.argument("optimizer")
 @click.option(
-    "--class", "function_class", help="smooth-convex, smooth-strongly-convex or composite.  [default: from its theory]"
-)
-@click.option(
     "-N", "iterations", type=click.IntRange(1, 200), default=10, show_default=True, help="Number of iterations."
 )
-@click.option(
-    "--smoothness",
-    type=click.FloatRange(0, min_open=True),
-    default=1.0,
-    show_default=True,
-    help="The smoothness constant L.",
-)
-@click.option(
-    "--strong-convexity",
-    type=click.FloatRange(0, min_open=True),
-    default=0.1,
-    show_default=True,
-    help="The strong convexity constant μ.",
-)
-@click.option(
-    "--measure",
-    type=click.Choice(("value", "gradient", "distance")),
-    default="value",
-    show_default=True,
-    help="What is bounded at the end: f − f*, ‖∇f‖² or ‖x − x*‖².",
-)
-@click.option(
-    "--start",
-    type=click.Choice(("distance", "height", "both")),
-    default="distance",
-    show_default=True,
-    help="What is at most 1 at the start: ‖x − x*‖², f − f*, or f − f* + μ/2·‖x − x*‖².",
+@record_options(
+    "claim",
+    ClaimOptions,
+    click.option(
+        "--class",
+        "function_class",
+        help="smooth-convex, smooth-strongly-convex or composite.  [default: from its theory]",
+    ),
+    click.option(
+        "--smoothness",
+        "L",
+        type=click.FloatRange(0, min_open=True),
+        default=1.0,
+        show_default=True,
+        help="The smoothness constant L.",
+    ),
+    click.option(
+        "--strong-convexity",
+        "mu",
+        type=click.FloatRange(0, min_open=True),
+        default=0.1,
+        show_default=True,
+        help="The strong convexity constant μ.",
+    ),
+    click.option(
+        "--measure",
+        type=click.Choice(("value", "gradient", "distance")),
+        default="value",
+        show_default=True,
+        help="What is bounded at the end: f − f*, ‖∇f‖² or ‖x − x*‖².",
+    ),
+    click.option(
+        "--start",
+        type=click.Choice(("distance", "height", "both")),
+        default="distance",
+        show_default=True,
+        help="What is at most 1 at the start: ‖x − x*‖², f − f*, or f − f* + μ/2·‖x − x*‖².",
+    ),
 )
 @click.option(
     "--out",
@@ -64,16 +83,7 @@ if TYPE_CHECKING:
 )
 @FORMAT_OPTION
 def command(
-    optimizer: str,
-    function_class: str | None,
-    iterations: int,
-    smoothness: float,
-    strong_convexity: float,
-    measure: str,
-    start: str,
-    out: Path | None,
-    results: Path | None,
-    shape: str,
+    optimizer: str, iterations: int, claim: ClaimOptions, out: Path | None, results: Path | None, shape: str
 ) -> None:
     """Compute the exact worst case of an OPTIMIZER over a class of functions, by PEPit.
 
@@ -85,9 +95,7 @@ def command(
     from nagbench.validation.worst_functions import write_suite
 
     sweep = None if results is None else load_finished(results)
-    found = certify(
-        optimizer, iterations, function_class, L=smoothness, mu=strong_convexity, measure=measure, start=start
-    )
+    found = certify(optimizer, iterations, **claim._asdict())
     if out is not None:
         if found.worst is None:
             raise UsageError(
@@ -97,29 +105,17 @@ def command(
         print_note(f"wrote {name} to {out}: nagbench sweep --suite {out} -p {name} runs it")
     if sweep is not None:
         _store(sweep, found)
-    row = table_of(found)
-    if shape == "json":
-        print_object(row)
-    elif shape == "csv":
-        print_table([dict(row)], shape)
-    else:
-        print_facts(
-            {
-                name: f"{value:.8g}" if isinstance(value, float) else str(value)
-                for name, value in row.items()
-                if value is not None
-            }
-        )
+    print_facts(table_of(found), shape, functools.partial(fact_text, digits=8))
 
 
 def _store(sweep: Sweep, found: WorstCase) -> None:
     """Store a worst case in a results directory, and print what its runs are beside it."""
     from nagbench.analysis.formatting import number
-    from nagbench.analysis.summary import hyperparameters, selected
+    from nagbench.analysis.summary import hyperparameters, shown_runs
     from nagbench.validation.certified_runs import FILE, runs_beside, store_case
 
     case = store_case(sweep.store.folder, found)
-    rows = selected(sweep.runs, sweep.timings)
+    rows = shown_runs(sweep.runs, sweep.timings)
     table = runs_beside(rows, hyperparameters(sweep.runs), sweep.curves, sweep.plan, sweep.recorded, [case])
     print_note(f"stored in {sweep.store.folder / FILE}, which concerns {len(table)} of its methods on its problems")
     for row in table.to_dict("records"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,8 +44,6 @@ def command(
     machine, and remain undecided if other programs disturbed more than a quarter of the repeats. The exit code is 1 if there
     is a regression.
     """
-    import json
-
     from nagbench.analysis.compare import Rules, compare
     from nagbench.analysis.compare_formats import markdown, plain
     from nagbench.analysis.ratios import Noise
@@ -66,8 +65,6 @@ def command(
 
 def _to_plain_data(value: Any) -> Any:
     """Return nested dicts of tables as nested dicts of lists of rows."""
-    import json
-
     import pandas as pd
 
     from nagbench.experiments.serialize import table_to_json

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from nagbench.core.errors import UsageError, truncate
+from nagbench.core.errors import truncate
 from nagbench.core.visible import not_a_formula, visible
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
+    from rich.text import Text
 
 # A row printed into a pipe stays on one line, however long it is.
 _UNLIMITED = 100_000
@@ -86,7 +86,9 @@ def print_narrow(rows: Sequence[dict[str, Any]], texts: Mapping[str, int]) -> No
     import pandas as pd
 
     table = pd.DataFrame(rows)
-    widths = {str(name): max([len(str(name)), *(_width(value) for value in table[name])]) for name in table}
+    widths = {
+        str(name): max([len(str(name)), *(_cell_text(value).cell_len for value in table[name])]) for name in table
+    }
     excess = sum(widths.values()) + 2 * (len(widths) - 1) - stdout_console(_PIPE).width
     for name, least in texts.items():
         if name in widths and excess > 0:
@@ -99,12 +101,6 @@ def print_narrow(rows: Sequence[dict[str, Any]], texts: Mapping[str, int]) -> No
             excess -= widths[name] + 2
             table = table.drop(columns=name)
     _print_columns(table)
-
-
-def _width(value: Any) -> int:
-    from rich.cells import cell_len
-
-    return cell_len(str(_cell_text(value)))
 
 
 def _print_columns(table: pd.DataFrame) -> None:
@@ -121,7 +117,7 @@ def _print_columns(table: pd.DataFrame) -> None:
     stdout_console(_UNLIMITED).print(grid)
 
 
-def _cell_text(value: Any) -> Any:
+def _cell_text(value: Any) -> Text:
     import pandas as pd
     from rich.text import Text
 
@@ -154,19 +150,39 @@ def drop_uninformative(table: pd.DataFrame) -> pd.DataFrame:
     return table.drop(columns={*dropped})
 
 
-def print_object(facts: Mapping[str, Any]) -> None:
-    """Print facts as one JSON object on stdout."""
-    import pandas as pd
+def fact_text(value: Any, digits: int = 10) -> str:
+    """Return a number, a list of numbers or a word as text; empty for None."""
+    import numpy as np
 
-    from nagbench.experiments.serialize import table_to_json
+    if isinstance(value, list):
+        return np.array2string(np.array(value), threshold=10, precision=8)
+    return f"{value:.{digits}g}" if isinstance(value, float) else str("" if value is None else value)
 
-    echo(table_to_json(pd.DataFrame([facts]))[1:-1])
 
+def print_facts(facts: Mapping[str, Any], shape: str, text_of: Callable[[Any], str] = fact_text) -> None:
+    """Print facts on stdout.
 
-def print_facts(facts: Mapping[str, Any]) -> None:
-    """Print facts on stdout, one per line."""
-    for name, value in facts.items():
-        echo(f"{name:<21} {value}")
+    Parameters
+    ----------
+    facts
+        The facts by name, as plain data.
+    shape
+        "csv" for a table of one row, "json" for one object, or "table" for a line each.
+    text_of
+        Returns a fact as a text for its line; empty if it is left out.
+    """
+    if shape == "json":
+        import pandas as pd
+
+        from nagbench.experiments.serialize import table_to_json
+
+        echo(table_to_json(pd.DataFrame([facts]))[1:-1])
+    elif shape == "csv":
+        print_table([dict(facts)], shape)
+    else:
+        for name, value in facts.items():
+            if text := text_of(value):
+                echo(f"{name:<21} {text}")
 
 
 def stdout_console(width: int = 200) -> Console:
@@ -177,19 +193,15 @@ def stdout_console(width: int = 200) -> Console:
 
 
 def save_figure(figure: Any, file: Path) -> None:
-    """Save a figure in the format of the file's suffix, and print where.
+    """Save a figure in the format of the file's suffix, and print where; see `nagbench.reporting.figures.style`."""
+    from nagbench.reporting.figures import style
 
-    Raises
-    ------
-    UsageError
-        If the file cannot be written or the format is unknown.
-    """
+    style.save_figure(figure, file, dpi=150)
+    print_note(f"figure: {file}")
+
+
+def save_csv(table: pd.DataFrame, file: Path) -> None:
+    """Write a table to a CSV file that no spreadsheet takes for formulas."""
     from nagbench.experiments.storage.parts import write_file
 
-    drawn = io.BytesIO()
-    try:
-        figure.savefig(drawn, format=file.suffix.lstrip(".") or "png", dpi=150)
-    except ValueError as error:
-        raise UsageError(f"figure {file} cannot be written: {error}") from None
-    write_file(file, drawn.getvalue())
-    print_note(f"figure: {file}")
+    write_file(file, spreadsheet(table).to_csv(index=False).encode())

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from nagbench.analysis.formatting import counted
 from nagbench.cli.console import echo, print_message
 from nagbench.cli.options import PATH, Verb, record_options
 from nagbench.core.errors import UsageError
@@ -32,23 +33,40 @@ class Sources(NamedTuple):
 @record_options(
     "sources",
     Sources,
-    click.option("--add", "runs", multiple=True, type=PATH, metavar="RESULTS",
-                 help="Add a results directory to the history of the sweeps of that name. Repeatable."),
-    click.option("--import", "imports", multiple=True, type=PATH, metavar="FOLDER",
-                 help="Add the asv results of another machine. Repeatable."),
+    click.option(
+        "--add",
+        "runs",
+        multiple=True,
+        type=PATH,
+        metavar="RESULTS",
+        help="Add a results directory to the history of the sweeps of that name. Repeatable.",
+    ),
+    click.option(
+        "--import",
+        "imports",
+        multiple=True,
+        type=PATH,
+        metavar="FOLDER",
+        help="Add the asv results of another machine. Repeatable.",
+    ),
     click.option("--commit", help="Commit that the added results belong to.  [default: the one they were made at]"),
     click.option("--repo", type=PATH, default=Path("."), help="The git checkout.  [default: current folder]"),
-    click.option("--results", type=PATH, default=Path("results/asv"), show_default=True,
-                 help="Folder that `asv run` writes."),
-    click.option("--kept", type=PATH, default=Path("results/dashboard"), show_default=True,
-                 help="Folder for added and imported results."),
-)  # fmt: skip
+    click.option(
+        "--results", type=PATH, default=Path("results/asv"), show_default=True, help="Folder that `asv run` writes."
+    ),
+    click.option(
+        "--kept",
+        type=PATH,
+        default=Path("results/dashboard"),
+        show_default=True,
+        help="Folder for added and imported results.",
+    ),
+)
 @click.option("--out", type=PATH, default=Path("results/html"), show_default=True, help="Folder of the site.")
 @click.option("--serve", is_flag=True, help="Serve the site to browsers on this machine until Ctrl-C.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port of the server.  [default: a free one]")
 def command(sources: Sources, out: Path, serve: bool, port: int) -> None:
     """Build an asv site that works offline: speed, iteration counts and added sweeps, commit by commit."""
-    from nagbench.analysis.formatting import counted
     from nagbench.reporting.dashboard import asv_results
     from nagbench.reporting.dashboard.checkout import find_checkout
     from nagbench.reporting.dashboard.site import publish_site

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from nagbench.cli.console import echo, print_note, print_table, spreadsheet
+from nagbench.analysis.formatting import counted
+from nagbench.cli.console import echo, print_note, print_table, save_csv
 from nagbench.cli.options import PATH, RESULTS_ARGUMENT, Verb, format_option
 
 
@@ -20,7 +21,6 @@ def command(folder: Path, out: Path | None, selected: bool, shape: str) -> None:
 
     docs/reference/file-format.md describes the columns and how to read the directory itself.
     """
-    from nagbench.analysis.formatting import counted
     from nagbench.cli.loading import load_finished
     from nagbench.experiments.flat import flat_table
     from nagbench.experiments.storage.parts import write_file
@@ -31,7 +31,9 @@ def command(folder: Path, out: Path | None, selected: bool, shape: str) -> None:
         print_table(table, shape)
         return
     file = out or folder / "runs.parquet"
-    csv = shape == "csv"
-    write_file(file, spreadsheet(table).to_csv(index=False).encode() if csv else table.to_parquet(index=False))
+    if shape == "csv":
+        save_csv(table, file)
+    else:
+        write_file(file, table.to_parquet(index=False))
     echo(file)
     print_note(f"{counted(len(table), 'row')}, {counted(len(table.columns), 'column')}")

@@ -13,24 +13,29 @@ from nagbench.optimizers.given import format_value
 from nagbench.optimizers.hyperparameters import Hyperparameter
 from nagbench.optimizers.schedules import SCHEDULES
 from nagbench.optimizers.stability import stability_limit
-from nagbench.problems.problem import Floats, Problem
+from nagbench.problems.problem import Problem
 
 
 def facts_of_problem(problem: Problem) -> dict[str, Any]:
     """Return the facts of a problem by label, as plain data with all digits; those that are not known are None."""
     values, gradients = problem.evaluate(problem.start)
     return {
-        "name": problem.name, "family": problem.family, "parameters": dict(problem.parameters), "kind": problem.kind,
-        "dimension": problem.dimension, **({"rows": problem.row_count} if problem.row_count else {}),
+        "name": problem.name,
+        "family": problem.family,
+        "parameters": dict(problem.parameters),
+        "kind": problem.kind,
+        "dimension": problem.dimension,
+        **({"rows": problem.row_count} if problem.row_count else {}),
         "start": problem.start.tolist(),
-        "value at start": float(values[0]), "gradient at start": float(np.linalg.norm(gradients[0])),
-        "minimum": problem.minimum, "minimizers": _list_of(problem.minimizers), "smoothness L": problem.smoothness,
-        "strong convexity μ": problem.strong_convexity, "condition κ": problem.condition, "source": problem.source,
-    }  # fmt: skip
-
-
-def _list_of(array: Floats | None) -> list[Any] | None:
-    return None if array is None else array.tolist()
+        "value at start": float(values[0]),
+        "gradient at start": float(np.linalg.norm(gradients[0])),
+        "minimum": problem.minimum,
+        "minimizers": None if problem.minimizers is None else problem.minimizers.tolist(),
+        "smoothness L": problem.smoothness,
+        "strong convexity μ": problem.strong_convexity,
+        "condition κ": problem.condition,
+        "source": problem.source,
+    }
 
 
 def text_of_fact(fact: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,8 +14,6 @@ from nagbench.core.errors import UsageError
 
 if TYPE_CHECKING:
     from nagbench.optimizers.algorithm import Method
-    from nagbench.problems.problem import Problem
-    from nagbench.problems.suites import Entry
 
 
 @click.command("list", cls=Verb)
@@ -32,30 +31,21 @@ def command(what: str, filters: Filters, suite: str | None, wide: bool, shape: s
     given = {**filters.given, **({} if suite is None else {"suite": suite})}
     if given and what != "problems":
         raise UsageError(f"--{next(iter(given))} applies only to problems, not to {what}")
-    rows = _problem_rows(given) if what == "problems" else _ROWS[what]()
+    rows = _ROWS[what](**given)
     if shape == "table" and not wide:
         print_narrow(rows, _TEXTS)
     else:
         print_table(rows, shape)
 
 
-def _problem_rows(filters: dict[str, str]) -> list[dict[str, Any]]:
+def _problem_rows(**filters: str) -> list[dict[str, Any]]:
     from nagbench.problems.filters import select_problems
 
-    return [_problem_row(entry, problem) for entry, problem in select_problems(**filters)]
-
-
-def _problem_row(entry: Entry, problem: Problem) -> dict[str, Any]:
-    return {
-        "name": entry.name,
-        "suite": entry.suite,
-        "family": problem.family,
-        "dimension": problem.dimension,
-        "kind": problem.kind,
-        "condition": problem.condition,
-        "minimum": problem.minimum,
-        "source": problem.source,
-    }
+    columns = ("family", "dimension", "kind", "condition", "minimum", "source")
+    return [
+        {"name": entry.name, "suite": entry.suite, **{name: getattr(problem, name) for name in columns}}
+        for entry, problem in select_problems(**filters)
+    ]
 
 
 def _optimizer_rows() -> list[dict[str, Any]]:
@@ -90,4 +80,8 @@ def _family_rows() -> list[dict[str, Any]]:
 
 # What is cut, the first of these first, and to how many characters at least.
 _TEXTS = {"source": 12, "update": 20, "hyperparameters": 20, "formula": 20, "parameters": 20, "library": 8, "family": 8}
-_ROWS = {"optimizers": _optimizer_rows, "families": _family_rows}
+_ROWS: dict[str, Callable[..., list[dict[str, Any]]]] = {
+    "problems": _problem_rows,
+    "optimizers": _optimizer_rows,
+    "families": _family_rows,
+}

@@ -9,12 +9,12 @@ import pandas as pd
 
 from nagbench.analysis.formatting import listed
 from nagbench.analysis.profiles import work
-from nagbench.analysis.summary import MODES
+from nagbench.analysis.summary import modes_of
 from nagbench.api.sweep_tables import Sweep
 from nagbench.api.sweeps import load
 from nagbench.cli.console import print_message
 from nagbench.cli.options import WorkOptions
-from nagbench.core.errors import UsageError, unknown_name
+from nagbench.core.errors import UsageError, check_name
 
 
 def load_finished(folder: Path) -> Sweep:
@@ -33,13 +33,13 @@ def load_finished(folder: Path) -> Sweep:
     return sweep
 
 
-def load_work(folder: Path, options: WorkOptions, methods: Sequence[str] = ()) -> pd.DataFrame:
+def work_of(sweep: Sweep, options: WorkOptions, methods: Sequence[str] = ()) -> pd.DataFrame:
     """Return what the runs of one mode cost.
 
     Parameters
     ----------
-    folder
-        A results directory.
+    sweep
+        A loaded results directory.
     options
         The cost, and the mode; without a mode, the first that the sweep has of tuned, common, grid, default, theory and given.
     methods
@@ -53,19 +53,24 @@ def load_work(folder: Path, options: WorkOptions, methods: Sequence[str] = ()) -
     Raises
     ------
     UsageError
-        If the directory holds no finished cell, or none of the mode or of a method.
+        If the directory holds no cell of the mode or of a method.
     """
-    sweep = load_finished(folder)
     table = work(sweep.runs, sweep.timings, options.by)
-    modes = sorted({str(name) for name in table["mode"]}, key=lambda name: ((*MODES, name).index(name), name))
+    modes = modes_of(table)
     mode = options.mode or modes[0]
-    if mode not in modes:
-        raise unknown_name("mode", mode, modes)
+    check_name("mode", mode, modes)
     if options.mode is None and len(modes) > 1:
         print_message(f"showing mode {mode}; --mode selects another ({listed(modes[1:])})")
     table = table[table["mode"] == mode]
     known = list(dict.fromkeys(table["method"]))
     for name in methods:
-        if name not in known:
-            raise unknown_name("method", name, known)
+        check_name("method", name, known)
     return table[table["method"].isin(methods)] if methods else table
+
+
+def at_tolerance(table: pd.DataFrame, tolerance: float | None) -> pd.DataFrame:
+    """Return the rows at one tolerance, by default the tightest. Raises UsageError if there are none."""
+    known = sorted(table["tolerance"].unique())
+    if tolerance is not None and tolerance not in known:
+        raise UsageError(f"tolerance {tolerance:g} was not run; known: {listed([f'{value:g}' for value in known])}")
+    return table[table["tolerance"] == (known[0] if tolerance is None else tolerance)]

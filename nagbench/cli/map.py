@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from nagbench.cli.console import print_message, print_note, print_table, save_figure, spreadsheet
+from nagbench.cli.console import print_message, print_note, print_table, save_csv, save_figure
 from nagbench.cli.filtering import Filters, chosen_problems, filter_options
 from nagbench.cli.options import FORMAT_OPTION, JOBS_OPTION, PATH, CellOptions, Verb, cell_options, record_options
 from nagbench.core.errors import UsageError
@@ -68,10 +68,7 @@ def command(
     names = _problems_of(problem, filters)
     if len(names) > 1 and (outputs.plot or outputs.out):
         raise UsageError(f"--plot and --out need a single problem; {problem} stands for {len(names)}")
-    worst = 0
-    for name in names:
-        worst = max(worst, _map(name, optimizer, axes, grid, cell, jobs, outputs))
-    return worst
+    return max([_map(name, optimizer, axes, grid, cell, jobs, outputs) for name in names])
 
 
 def _problems_of(text: str, filters: Filters) -> Sequence[str]:
@@ -157,18 +154,12 @@ def _write_outputs(
     elif not all_failed:
         _print_summary(cells, limit)
     if outputs.out is not None:
-        _write_csv(cells, outputs.out)
+        save_csv(cells, outputs.out)
+        print_note(f"table: {outputs.out}")
     if outputs.plot is not None and not all_failed:
         from nagbench.reporting.figures.sensitivity import plot_sensitivity_map
 
         save_figure(plot_sensitivity_map(cells, limit), outputs.plot)
-
-
-def _write_csv(table: pd.DataFrame, file: Path) -> None:
-    from nagbench.experiments.storage.parts import write_file
-
-    write_file(file, spreadsheet(table).to_csv(index=False).encode())
-    print_note(f"table: {file}")
 
 
 def _print_summary(cells: pd.DataFrame, limit: pd.DataFrame | None) -> None:

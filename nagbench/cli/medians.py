@@ -18,16 +18,16 @@ from nagbench.cli.options import RESULTS_ARGUMENT, TEX_FORMAT_OPTION, WORK_OPTIO
 def command(folder: Path, work_options: WorkOptions, confidence: float, shape: str) -> None:
     """Print medians over starts and seeds with exact confidence intervals; a run that did not converge counts as infinite."""
     from nagbench.analysis.statistics import medians
-    from nagbench.cli.loading import load_work
+    from nagbench.cli.loading import load_finished, work_of
 
-    table = medians(load_work(folder, work_options), confidence)
+    sweep = load_finished(folder)
+    table = medians(work_of(sweep, work_options), confidence)
     if shape == "tex":
-        from nagbench.cli.loading import load_finished
         from nagbench.reporting.paper import table_caption
 
-        manifest, mode = load_finished(folder).manifest, str(table["mode"].iloc[0])
-        caption = table_caption(f"Medians of {work_options.by}, with {confidence:.0%} intervals,", manifest, mode)
-        print_tex(table.drop(columns="mode"), caption, str(manifest["name"]), mode, "medians")
+        what, mode = f"Medians of {work_options.by}, with {confidence:.0%} intervals,", str(table["mode"].iloc[0])
+        caption = table_caption(what, sweep.manifest, mode)
+        print_tex(table.drop(columns="mode"), caption, str(sweep.manifest["name"]), mode, "medians")
     else:
         print_table(table, shape)
     if table["low"].isna().any():

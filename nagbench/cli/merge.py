@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from nagbench.analysis.formatting import counted
 from nagbench.cli.console import echo, print_message, print_note
 from nagbench.cli.options import PATH, Verb
 
@@ -15,7 +16,6 @@ from nagbench.cli.options import PATH, Verb
 @click.option("--out", required=True, type=PATH, help="The new results directory.")
 def command(folders: tuple[Path, ...], out: Path) -> None:
     """Merge results directories into a new one: shards of one sweep, or sweeps of different problems or optimizers."""
-    from nagbench.analysis.formatting import counted
     from nagbench.api.sweeps import merge
 
     merged = merge(folders, out, warn=print_message)

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nagbench.analysis.formatting import counted
 from nagbench.cli.console import print_message, print_table, print_tex, save_figure
 from nagbench.cli.filtering import Filters, filter_options, filtered
 from nagbench.cli.options import RESULTS_ARGUMENT, TEX_FORMAT_OPTION, WORK_OPTIONS, Verb, WorkOptions, plot_option
-from nagbench.core.errors import UsageError, unknown_name
+from nagbench.core.errors import UsageError, check_name
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from nagbench.analysis.profiles import By
+    from nagbench.api.sweep_tables import Sweep
 
 _PROFILES = ("performance", "data", "ecdf", "log-ratio")
 _RATIOS = (1.0, 2.0, 4.0, 8.0, 16.0)
@@ -59,16 +61,17 @@ def command(
     The table shows the curves at a few ratios or costs; CSV and JSON hold every point. A run that did not converge has infinite
     cost.
     """
-    from nagbench.cli.loading import load_work
+    from nagbench.cli.loading import at_tolerance, load_finished, work_of
 
     kind, filters = _split_kinds(filters)
     if per_dimension and kind not in ("data", "ecdf"):
         raise UsageError(
             f"--per-dimension does not apply to --kind {kind}, because it changes no ratio; allowed: data, ecdf"
         )
-    work = _filter(folder, load_work(folder, work_options, methods), filters)
+    sweep = load_finished(folder)
+    work = _filter(sweep, work_of(sweep, work_options, methods), filters)
     if kind != "ecdf":
-        work = _select_tolerance(work, tolerance)
+        work = at_tolerance(work, tolerance)
     if kind == "log-ratio":
         if shape == "tex":
             raise UsageError(
@@ -78,9 +81,9 @@ def command(
         return
     curves = _compute_curves(work, kind, per_dimension)
     if shape == "tex":
-        _print_tex(folder, curves, work, kind, work_options.by)
+        _print_tex(sweep, curves, work, kind, work_options.by)
     else:
-        _print_curves(curves, shape)
+        print_table(_shares(curves) if shape == "table" else curves, shape)
     if plot is not None:
         _plot_curves(curves, work, kind, work_options.by, per_dimension, plot)
     _print_coverage(work)
@@ -92,8 +95,7 @@ def _split_kinds(filters: Filters) -> tuple[str, Filters]:
 
     given = tuple(filters.kind or ())
     for name in given:
-        if name not in (*_PROFILES, *KINDS):
-            raise unknown_name("kind", name, (*_PROFILES, *KINDS))
+        check_name("kind", name, (*_PROFILES, *KINDS))
     profiles, problems = ([name for name in given if name in known] for known in (_PROFILES, KINDS))
     if len(profiles) > 1 or len(problems) > 1:
         raise UsageError(
@@ -103,14 +105,12 @@ def _split_kinds(filters: Filters) -> tuple[str, Filters]:
     return profiles[0] if profiles else _PROFILES[0], filters._replace(kind=kind)
 
 
-def _filter(folder: Path, work: pd.DataFrame, filters: Filters) -> pd.DataFrame:
+def _filter(sweep: Sweep, work: pd.DataFrame, filters: Filters) -> pd.DataFrame:
     """Return the costs on the problems that pass the filters."""
     from nagbench.analysis.summary import labelled
-    from nagbench.cli.loading import load_finished
 
     if not filters.given:
         return work
-    sweep = load_finished(folder)
     specs = dict(zip(sweep.plan["problem"], sweep.plan["problem_spec"], strict=True))
     kept = filtered({name: sweep.recorded.problem(spec) for name, spec in specs.items()}, filters)
     tasks = labelled(sweep.shown)
@@ -120,28 +120,15 @@ def _filter(folder: Path, work: pd.DataFrame, filters: Filters) -> pd.DataFrame:
     return found
 
 
-def _print_tex(folder: Path, curves: pd.DataFrame, work: pd.DataFrame, kind: str, by: str) -> None:
+def _print_tex(sweep: Sweep, curves: pd.DataFrame, work: pd.DataFrame, kind: str, by: str) -> None:
     """Print the shares at a few costs, one column each."""
-    from nagbench.analysis.profiles import shares_at
-    from nagbench.cli.loading import load_finished
     from nagbench.reporting.paper import profile_caption
 
-    manifest, mode = load_finished(folder).manifest, str(work["mode"].iloc[0])
-    shares = shares_at(curves, _points(curves)).drop(columns=["mode", "optimizer"], errors="ignore")
+    manifest, mode = sweep.manifest, str(work["mode"].iloc[0])
+    shares = _shares(curves).drop(columns=["mode", "optimizer"], errors="ignore")
     if shares["tolerance"].nunique() == 1:
         shares = shares.drop(columns="tolerance")
-    shares = shares.round({name: 3 for name in shares.columns if name != "tolerance"})
     print_tex(shares, profile_caption(kind, manifest, mode, by, work["tolerance"]), str(manifest["name"]), mode, kind)
-
-
-def _select_tolerance(work: pd.DataFrame, tolerance: float | None) -> pd.DataFrame:
-    """Return the rows at one tolerance, by default the tightest."""
-    from nagbench.analysis.formatting import listed
-
-    known = sorted(work["tolerance"].unique())
-    if tolerance is not None and tolerance not in known:
-        raise UsageError(f"tolerance {tolerance:g} was not run; known: {listed([f'{value:g}' for value in known])}")
-    return work[work["tolerance"] == (known[0] if tolerance is None else tolerance)]
 
 
 def _compute_curves(work: pd.DataFrame, kind: str, per_dimension: bool) -> pd.DataFrame:
@@ -156,14 +143,13 @@ def _compute_curves(work: pd.DataFrame, kind: str, per_dimension: bool) -> pd.Da
     return curves
 
 
-def _print_curves(curves: pd.DataFrame, shape: str) -> None:
+def _shares(curves: pd.DataFrame) -> pd.DataFrame:
+    """Return the shares at a few ratios or costs, to three digits."""
     from nagbench.analysis.profiles import shares_at
 
-    if shape == "table":
-        curves = shares_at(curves, _points(curves))
-        # Tolerances are too small to be rounded.
-        curves = curves.round({name: 3 for name in curves.columns if name != "tolerance"})
-    print_table(curves, shape)
+    shares = shares_at(curves, _points(curves))
+    # Tolerances are too small to be rounded.
+    return shares.round({name: 3 for name in shares.columns if name != "tolerance"})
 
 
 def _points(curves: pd.DataFrame) -> Sequence[float]:
@@ -212,7 +198,6 @@ def _title(work: pd.DataFrame, kind: str) -> str:
 
 def _print_coverage(work: pd.DataFrame) -> None:
     """Print how many methods, problems and instances the profile covers."""
-    from nagbench.analysis.formatting import counted
     from nagbench.analysis.profiles import coverage
 
     row = coverage(work).iloc[0]
@@ -232,7 +217,6 @@ def _print_coverage(work: pd.DataFrame) -> None:
 
 
 def _print_log_ratios(work: pd.DataFrame, by: By, methods: Sequence[str], plot: Path | None, shape: str) -> None:
-    from nagbench.analysis.formatting import counted
     from nagbench.analysis.profiles import log_ratio_profile
 
     if len(methods) != 2:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +12,7 @@ from rich.progress import Progress as Bar
 from rich.table import Column
 
 from nagbench.core.visible import visible
-from nagbench.experiments.stages import Progress
+from nagbench.experiments.stages import Progress, Tally
 
 # Terminals of fewer columns get the number of failures instead of a list of statuses.
 _WIDE = 110
@@ -70,10 +69,8 @@ class ProgressBar(Progress):
         self._bar = Bar(*columns, console=self._console, transient=True, disable=disabled, expand=True)
         # In a log, as on a CI service, silence looks like a process that hangs.
         self._logs = disabled and not quiet
-        self._done, self._logged = 0, time.monotonic()
+        self._tally, self._logged = Tally(), time.monotonic()
         self._task: Any = None
-        self._stage, self._total = "", 0
-        self._statuses: Counter[str] = Counter()
 
     def __enter__(self) -> ProgressBar:
         self._bar.start()
@@ -86,25 +83,22 @@ class ProgressBar(Progress):
 
     def stage(self, name: str, total: int) -> None:
         """Add the bar of a new stage; the passes of a tuning, which are stages of one name, share a bar that grows."""
-        if name == self._stage and self._total:
-            self._total += total
-            self._bar.update(self._task, total=self._total)
-            return
-        self._statuses.clear()
-        self._done = 0
-        self._stage, self._total = name, total
-        self._task = self._bar.add_task(name, total=total, statuses="", visible=total > 0)
+        if self._tally.begin(name, total):
+            self._tally.statuses.clear()
+            self._task = self._bar.add_task(name, total=total, statuses="", visible=total > 0)
+        else:
+            self._bar.update(self._task, total=self._tally.total)
 
     def advance(self, count: int, statuses: Mapping[str, int]) -> None:
         """Advance the bar of this stage."""
-        self._statuses.update(statuses)
-        self._done += count
+        tally = self._tally
+        tally.add(count, statuses)
         if self._logs and time.monotonic() - self._logged > _LOG_SECONDS:
             self._logged = time.monotonic()
             self._console.print(
-                f"nagbench: {self._stage}: {self._done:,} of {self._total:,}", soft_wrap=True, markup=False
+                f"nagbench: {tally.stage}: {tally.done:,} of {tally.total:,}", soft_wrap=True, markup=False
             )
-        self._bar.update(self._task, advance=count, statuses=statuses_text(self._statuses, self._console.width))
+        self._bar.update(self._task, advance=count, statuses=statuses_text(tally.statuses, self._console.width))
 
     def warn(self, message: str) -> None:
         """Print a warning above the bar, even if quiet: something was lost and is being repaired."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nagbench.analysis.formatting import listed
 from nagbench.cli.console import print_message, print_table, print_tex, save_figure
 from nagbench.cli.options import (
     RESULTS_ARGUMENT,
@@ -21,6 +22,8 @@ from nagbench.core.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from nagbench.api.sweep_tables import Sweep
 
 
 @click.command("rank", cls=Verb)
@@ -39,19 +42,19 @@ def command(
     """
     from nagbench.analysis.decided_ranks import decided_ranks
     from nagbench.analysis.statistics import friedman, indistinguishable_groups, mean_ranks, ranks
-    from nagbench.cli.loading import load_finished, load_work
+    from nagbench.cli.loading import load_finished, work_of
 
-    work = load_work(folder, work_options)
+    sweep = load_finished(folder)
+    work = work_of(sweep, work_options)
     table = ranks(work)
     if work_options.by == "iterations" and not table.empty:
-        sweep = load_finished(folder)
         table = decided_ranks(table, sweep.judged, sweep.verdicts)
     if table.empty:
         raise UsageError("no problem was run with all algorithms in this mode, so there is nothing to rank")
     means, test = mean_ranks(table), friedman(table, confidence).iloc[0]
     groups = indistinguishable_groups(means, float(test["critical_difference"]))
     if shape == "tex":
-        _print_tex(folder, means, str(work["mode"].iloc[0]), work_options.by)
+        _print_tex(sweep, means, str(work["mode"].iloc[0]), work_options.by)
     else:
         print_table(means, shape)
     if plot is not None:
@@ -63,19 +66,17 @@ def command(
     _print_control(table, control or ("nesterov" if "nesterov" in names else names[0]), confidence)
 
 
-def _print_tex(folder: Path, means: pd.DataFrame, mode: str, by: str) -> None:
-    from nagbench.cli.loading import load_finished
+def _print_tex(sweep: Sweep, means: pd.DataFrame, mode: str, by: str) -> None:
     from nagbench.reporting.paper import table_caption
 
-    manifest = load_finished(folder).manifest
-    shown = means.drop(columns=[name for name in ("mode", "optimizer") if name in means])
-    print_tex(shown, table_caption(f"Mean ranks by {by}", manifest, mode), str(manifest["name"]), mode, "ranks")
+    shown = means.drop(columns=["mode", "optimizer"], errors="ignore")
+    caption = table_caption(f"Mean ranks by {by}", sweep.manifest, mode)
+    print_tex(shown, caption, str(sweep.manifest["name"]), mode, "ranks")
 
 
 def _print_control(table: pd.DataFrame, control: str, confidence: float) -> None:
     """Print which methods differ from the control."""
     from nagbench.analysis.decided_ranks import against_control
-    from nagbench.analysis.formatting import listed
 
     found = against_control(table, control, confidence)
     if not found.empty:
@@ -88,8 +89,6 @@ def _print_control(table: pd.DataFrame, control: str, confidence: float) -> None
 
 def _print_tests(test: pd.Series, groups: list[list[str]], confidence: float) -> None:
     """Print the results of both tests, or why there are too few data for them."""
-    from nagbench.analysis.formatting import listed
-
     if not test["enough"]:
         print_message(f"too few data to distinguish algorithms by rank: {test['why_not']}")
         return

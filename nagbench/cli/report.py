@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -74,33 +75,36 @@ def command(folders: tuple[Path, ...], out: Path | None, paper: PaperOptions, pa
     """
     from dataclasses import replace
 
-    from nagbench.api.sweeps import load
-    from nagbench.reporting.context import build_context
+    from nagbench.reporting.html.page import render_page
 
     if shape != "pdf-figures" and any(paper):
         raise UsageError("--figure, --width and --font-size apply only to --format pdf-figures")
     if page.listing:
-        _write_index(list(dict.fromkeys(folders)), out or Path("index.html"))
+        _write_index(dict.fromkeys(folders), out or Path("index.html"))
         return
-    context = build_context(*(load(folder, warn=print_message) for folder in dict.fromkeys(folders)))
-    context = replace(context, title=page.title, sections=page.sections)
+    context = replace(_context_of(*dict.fromkeys(folders)), title=page.title, sections=page.sections)
     context = context.only(page.optimizers) if page.optimizers else context
     if shape == "pdf-figures":
         _write_figures(context, out or folders[0] / "figures", paper)
     elif shape == "html":
-        _write_page(context, out or (folders[0] / "report.html" if len(folders) == 1 else Path("report.html")))
+        file = out or (folders[0] / "report.html" if len(folders) == 1 else Path("report.html"))
+        _write_file(file, render_page(context))
     else:
         _write_tables(context, shape, out)
 
 
-def _write_index(folders: list[Path], file: Path) -> None:
-    from nagbench.api.sweeps import load
-    from nagbench.reporting.context import build_context
+def _write_index(folders: Iterable[Path], file: Path) -> None:
     from nagbench.reporting.html.index_page import render_index
 
     found = [folder for each in folders for folder in _results_in(each)]
-    contexts = ((folder, build_context(load(folder, warn=print_message))) for folder in found)
-    _write_file(file, render_index(contexts, file))
+    _write_file(file, render_index(((folder, _context_of(folder)) for folder in found), file))
+
+
+def _context_of(*folders: Path) -> ReportContext:
+    from nagbench.api.sweeps import load
+    from nagbench.reporting.context import build_context
+
+    return build_context(*(load(folder, warn=print_message) for folder in folders))
 
 
 def _results_in(folder: Path) -> list[Path]:
@@ -129,12 +133,6 @@ def _write_figures(context: ReportContext, folder: Path, paper: PaperOptions) ->
             echo(file)
     except OSError as error:
         raise UsageError(f"the figures cannot be written to {folder}: {error.strerror}") from None
-
-
-def _write_page(context: ReportContext, file: Path) -> None:
-    from nagbench.reporting.html.page import render_page
-
-    _write_file(file, render_page(context))
 
 
 def _write_tables(context: ReportContext, shape: str, file: Path | None) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nagbench.cli.console import echo, print_facts, print_message, print_object, print_table, save_figure
+from nagbench.cli.console import drop_uninformative, echo, print_facts, print_message, print_table, save_figure
 from nagbench.cli.options import ENGINE_OPTION, FORMAT_OPTION, PATH, CellOptions, Verb, cell_options
 from nagbench.core.errors import LostError, UsageError, check_number
 
@@ -18,9 +18,19 @@ if TYPE_CHECKING:
     from nagbench.problems.problem import Problem
 
 _FACTS = (
-    "status", "iterations", "predicted_iterations", "gradient_evaluations", "value_evaluations", "value", "gradient_norm",
-    "residual", "rises", "overshoot", "rate", "error",
-)  # fmt: skip
+    "status",
+    "iterations",
+    "predicted_iterations",
+    "gradient_evaluations",
+    "value_evaluations",
+    "value",
+    "gradient_norm",
+    "residual",
+    "rises",
+    "overshoot",
+    "rate",
+    "error",
+)
 _EARLY_ENDS = {
     "converged": "the measure is 0 there",
     "stalled": "the state no longer changes",
@@ -106,8 +116,6 @@ def _print_several(results: Mapping[str, Run], shape: str) -> None:
     """Print one row for each run."""
     import pandas as pd
 
-    from nagbench.cli.console import drop_uninformative
-
     names = [name for name in _FACTS if shape != "table" or name not in ("value_evaluations", "rate")]
     rows = [{"optimizer": text, **{name: getattr(run, name) for name in names}} for text, run in results.items()]
     table = pd.DataFrame(rows, columns=["optimizer", *names])
@@ -152,25 +160,7 @@ def _print_run(run: Run, shape: str) -> None:
         **{name: float(values[-1]) for name, values in run.metrics.items()},
         "iterate": run.iterate.tolist(),
     }
-    if shape == "json":
-        print_object(facts)
-    elif shape == "csv":
-        print_table([facts], shape)
-    else:
-        print_facts(_format_facts({**facts, "iterate": run.iterate}))
-
-
-def _format_facts(facts: Mapping[str, Any]) -> dict[str, str]:
-    """Return the facts that are known as text."""
-    import numpy as np
-
-    def text_of(value: Any) -> str:
-        if isinstance(value, np.ndarray):
-            return np.array2string(value, threshold=10, precision=8)
-        return f"{value:.10g}" if isinstance(value, float) else str(value)
-
-    texts = {name: "" if value is None else text_of(value) for name, value in facts.items()}
-    return {name: text for name, text in texts.items() if text}
+    print_facts(facts, shape)
 
 
 def _plot(problem: Problem, run: Run, file: Path) -> None:

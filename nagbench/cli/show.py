@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nagbench.cli.console import print_facts, print_note, print_object, save_figure
+from nagbench.cli.console import print_facts, print_note, save_figure
 from nagbench.cli.options import PATH, Verb, format_option
 from nagbench.core.errors import UsageError
 
@@ -37,10 +37,7 @@ def command(name: str, plot: Path | None, no_plot: bool, shape: str) -> None:
         facts, unknown = facts_of_problem(subject), "not known"
     else:
         facts, unknown = facts_of_optimizer(subject), "none"
-    if shape == "json":
-        print_object(facts)
-    else:
-        print_facts({key: unknown if value is None else text_of_fact(value) for key, value in facts.items()})
+    print_facts(facts, shape, lambda fact: unknown if fact is None or fact == "" else text_of_fact(fact))
     if not no_plot:
         _plot(subject, plot, default=Path(f"{name.partition(':')[0].replace('/', '-')}.png"))
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from nagbench.analysis.formatting import counted
 from nagbench.cli.console import print_message, print_note, print_table
 from nagbench.cli.filtering import Filters, chosen_problems, filter_options
 from nagbench.cli.options import (
@@ -212,16 +213,10 @@ def command(
 
 def _read_spec(file: Path | None, settings: dict[str, Any], trusted: bool) -> Spec:
     """Return the specification of a file, if there is one, with the settings in place of its own."""
-    from nagbench.core.trust import trust
-    from nagbench.experiments.names import code_only_results_name
-    from nagbench.experiments.specification import read_spec, validate_spec
+    from nagbench.experiments.names import trusted_spec
+    from nagbench.experiments.specification import validate_spec
 
-    if file is None:
-        return validate_spec(settings, "sweep")
-    spec = validate_spec(read_spec(file, **settings), str(file))
-    if line := trust(file, code_only_results_name(file, spec, settings), trusted=trusted):
-        print_message(line)
-    return spec
+    return validate_spec(settings) if file is None else trusted_spec(file, settings, trusted, print_message)
 
 
 def _filter_problems(spec: Spec, filters: Filters, chosen: object) -> Spec:
@@ -234,13 +229,11 @@ def _filter_problems(spec: Spec, filters: Filters, chosen: object) -> Spec:
 
 def _dry_run(spec: Spec, execution: ExecutionOptions, outputs: OutputOptions) -> int:
     """Print what would run, and what would not."""
-    from nagbench.experiments.names import missing_library_messages
-    from nagbench.experiments.plan import alone_message, left_out_messages, make_plan, missing_theory_message
+    from nagbench.experiments.plan import make_plan, messages_of
 
     plan = make_plan(spec)
     _print_plan(plan, execution.shard, outputs.shape)
-    remarks = [missing_theory_message(plan), alone_message(plan)]
-    for line in filter(None, [*missing_library_messages(spec.optimizers), *left_out_messages(plan), *remarks]):
+    for line in messages_of(plan):
         print_message(line)
     return 0
 
@@ -249,9 +242,8 @@ def _print_plan(plan: Plan, shard: tuple[int, int] | None, shape: str) -> None:
     """Print the number of cells of each problem and optimizer, and their total; a cell with two names is run once."""
     import numpy as np
 
-    from nagbench.analysis.formatting import counted
     from nagbench.core.keys import in_shard
-    from nagbench.experiments.rounds import tunings_of
+    from nagbench.experiments.tunings import tunings_of
 
     groups: dict[tuple[str, ...], list[Any]] = defaultdict(list)
     tunings = tunings_of(plan)
@@ -342,8 +334,8 @@ def _print_results(sweep: Sweep, outputs: OutputOptions) -> None:
 
 
 def _print_shard(sweep: Sweep, shard: tuple[int, int], outputs: OutputOptions) -> None:
-    counted = f"{sweep.counted:,} of {sweep.manifest['cells']:,} cells counted"
-    outputs.note(f"shard {shard[0]} of {shard[1]}: {counted}; results: {sweep.store.folder}")
+    done = f"{sweep.counted:,} of {sweep.manifest['cells']:,} cells counted"
+    outputs.note(f"shard {shard[0]} of {shard[1]}: {done}; results: {sweep.store.folder}")
     outputs.note("when all shards are finished: nagbench merge RESULTS... --out RESULTS")
 
 
@@ -364,8 +356,6 @@ def _update_report(sweep: Sweep, outputs: OutputOptions) -> Path | None:
 
 def _print_errors(sweep: Sweep, quiet: bool) -> bool:
     """Print the first errors of cells and timings; return whether there are any."""
-    from nagbench.analysis.formatting import counted
-
     timings = sweep.timings
     errors = [
         *(f"{row.problem} × {row.variant}: {row.error}" for row in sweep.failures.itertuples()),

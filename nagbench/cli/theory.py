@@ -14,9 +14,24 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _COLUMNS = [
-    "problem", "variant", "mode", "start", "seed", "smoothness", "strong_convexity", "place", "step", "rate",
-    "rate_in_theory", "status", "iterations", "predicted_iterations", "ratio", "at_most", "violation",
-]  # fmt: skip
+    "problem",
+    "variant",
+    "mode",
+    "start",
+    "seed",
+    "smoothness",
+    "strong_convexity",
+    "place",
+    "step",
+    "rate",
+    "rate_in_theory",
+    "status",
+    "iterations",
+    "predicted_iterations",
+    "ratio",
+    "at_most",
+    "violation",
+]
 _HEADINGS = {
     "smoothness": "L",
     "strong_convexity": "μ",

@@ -10,7 +10,7 @@ import click
 
 from nagbench.cli.console import drop_uninformative, echo, print_note, print_table, print_tex, save_figure
 from nagbench.cli.options import RESULTS_ARGUMENT, TEX_FORMAT_OPTION, Verb, plot_option
-from nagbench.core.errors import UsageError, unknown_name
+from nagbench.core.errors import UsageError, check_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,11 +45,12 @@ def command(
     none.
     """
     from nagbench.analysis.headlines import headlines
-    from nagbench.cli.loading import load_finished
+    from nagbench.cli.loading import at_tolerance, load_finished
 
     sweep = load_finished(folder)
     table = _select(sweep.verdicts, methods, problems, mode)
-    table = _at_tolerance(table, tolerance, every=shape in ("csv", "json"))
+    if tolerance is not None or shape in ("table", "tex"):
+        table = at_tolerance(table, tolerance)
     if shape == "table":
         for line in headlines(sweep.verdicts, dict(zip(sweep.shown["variant"], sweep.shown["optimizer"], strict=True))):
             echo(line)
@@ -60,7 +61,7 @@ def command(
     else:
         print_table(table, shape)
     if plot is not None:
-        _plot(sweep, methods, mode, plot)
+        save_figure(sweep.plot.verdicts(*methods, mode=mode).figure, plot)
 
 
 def _select(table: pd.DataFrame, methods: Sequence[str], problems: Sequence[str], mode: str | None) -> pd.DataFrame:
@@ -76,8 +77,7 @@ def _select(table: pd.DataFrame, methods: Sequence[str], problems: Sequence[str]
         ("mode", [mode] if mode else [], list(table["mode"].unique())),
     ):
         for name in given:
-            if name not in valid:
-                raise unknown_name(kind, name, valid)
+            check_name(kind, name, valid)
     if len(methods) > 2:
         raise UsageError("--method takes one optimizer or a pair; more than two are given")
     for name in methods:
@@ -87,16 +87,6 @@ def _select(table: pd.DataFrame, methods: Sequence[str], problems: Sequence[str]
     if table.empty:
         raise UsageError("no verdict matches all of these options")
     return table
-
-
-def _at_tolerance(table: pd.DataFrame, tolerance: float | None, *, every: bool) -> pd.DataFrame:
-    """Return the verdicts at one tolerance, by default the tightest, or at every one."""
-    known = sorted(table["tolerance"].unique())
-    if tolerance is None:
-        return table if every else table[table["tolerance"] == known[0]]
-    if tolerance not in known:
-        raise UsageError(f"tolerance {tolerance:g} was not run; known: {', '.join(f'{value:g}' for value in known)}")
-    return table[table["tolerance"] == tolerance]
 
 
 def _readable(table: pd.DataFrame) -> pd.DataFrame:
@@ -117,11 +107,5 @@ def _print_tex(sweep: Sweep, table: pd.DataFrame) -> None:
 
     rows = drop_uninformative(_readable(table))
     once = [name for name in ("mode", "tolerance") if name in rows and rows[name].nunique() == 1]
-    kept = rows.drop(columns=[*once, *(["reason"] if "reason" in rows else [])])
+    kept = rows.drop(columns=[*once, "reason"], errors="ignore")
     print_tex(kept, verdict_caption(sweep.manifest, table), str(sweep.manifest["name"]), "verdicts")
-
-
-def _plot(sweep: Sweep, methods: Sequence[str], mode: str | None, file: Path) -> None:
-    first, second = (*methods, None, None)[:2]
-    axes = sweep.plot.verdicts(first, second, mode=mode)
-    save_figure(axes.figure, file)

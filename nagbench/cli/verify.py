@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,6 +13,7 @@ import click
 from nagbench.cli.console import echo, print_message, print_note, print_table, save_figure
 from nagbench.cli.options import PATH, TABLE_FORMATS, Verb, format_option, record_options
 from nagbench.core.errors import UsageError, check_number
+from nagbench.core.text_form import parse_text
 
 if TYPE_CHECKING:
     from nagbench.api.certificates import Certificate
@@ -70,18 +70,30 @@ class OutputOptions(NamedTuple):
     "outputs",
     OutputOptions,
     click.option("--pairs", is_flag=True, help="Also print every pair."),
-    click.option("--equal", is_flag=True,
-                 help="Exit with code 1 if the points that two implementations return differ by more than rounding, or if a "
-                      "named implementation is left out."),
+    click.option(
+        "--equal",
+        is_flag=True,
+        help="Exit with code 1 if the points that two implementations return differ by more than rounding, or if a "
+        "named implementation is left out.",
+    ),
     click.option("--plot", type=PATH, help="Draw the distances against the iterations in this file."),
-    click.option("--out", type=PATH,
-                 help="Write the certificate as JSON to this file; RESULTS/certificate.json becomes a section of that report."),
+    click.option(
+        "--out",
+        type=PATH,
+        help="Write the certificate as JSON to this file; RESULTS/certificate.json becomes a section of that report.",
+    ),
     format_option(*TABLE_FORMATS, *_ATLAS_FORMATS),
-    click.option("--atlas", is_flag=True,
-                 help="Compare every algorithm that several installed packages ship, or only the algorithms NAME."),
-    click.option("--against", type=PATH,
-                 help="Expected equalities for --atlas, as --format expected writes them.  [default: those of nagbench]"),
-)  # fmt: skip
+    click.option(
+        "--atlas",
+        is_flag=True,
+        help="Compare every algorithm that several installed packages ship, or only the algorithms NAME.",
+    ),
+    click.option(
+        "--against",
+        type=PATH,
+        help="Expected equalities for --atlas, as --format expected writes them.  [default: those of nagbench]",
+    ),
+)
 def command(
     names: tuple[str, ...],
     problem: str,
@@ -102,9 +114,12 @@ def command(
     """
     if outputs.atlas:
         unused = {
-            "--scenario": scenarios, "--set": hyperparameters, "--pairs": outputs.pairs, "--equal": outputs.equal,
+            "--scenario": scenarios,
+            "--set": hyperparameters,
+            "--pairs": outputs.pairs,
+            "--equal": outputs.equal,
             "--plot": outputs.plot,
-        }  # fmt: skip
+        }
         return _atlas(names, problem, steps, outputs, [option for option, given in unused.items() if given])
     if outputs.against is not None or outputs.shape in _ATLAS_FORMATS:
         raise UsageError(f"{'--against' if outputs.against else f'--format {outputs.shape}'} applies only to --atlas")
@@ -117,21 +132,14 @@ def command(
     if certificate.pairs.empty:
         raise UsageError("nothing could be compared: no scenario has two implementations that run in it")
     _print(certificate, outputs)
-    for text in _with_own_values(names):
-        print_note(f"{text} keeps these values throughout; --set changes those of all implementations")
+    for text in names:
+        if ":" in text and parse_text(text)[1]:
+            print_note(f"{text} keeps these values throughout; --set changes those of all implementations")
     if outputs.out is not None:
-        _write(outputs.out, certificate.to_json())
-        print_note(f"certificate: {outputs.out}")
+        _write(outputs.out, "certificate", certificate.to_json())
     if outputs.plot is not None:
         save_figure(certificate.plot(), outputs.plot)
     return _report_differences(certificate) if outputs.equal else 0
-
-
-def _with_own_values(names: Iterable[str]) -> list[str]:
-    """Return the names with hyperparameters of their own."""
-    from nagbench.core.text_form import parse_text
-
-    return [text for text in names if ":" in text and parse_text(text)[1]]
 
 
 def _report_differences(certificate: Certificate) -> int:
@@ -158,10 +166,11 @@ def _print(certificate: Certificate, outputs: OutputOptions) -> None:
         print_certificate(certificate, all_pairs=outputs.pairs)
 
 
-def _write(file: Path, text: str) -> None:
+def _write(file: Path, what: str, text: str) -> None:
     from nagbench.experiments.storage.parts import write_file
 
     write_file(file, text.encode())
+    print_note(f"{what}: {file}")
 
 
 def _atlas(names: tuple[str, ...], problem: str, steps: int, outputs: OutputOptions, unused: list[str]) -> int:
@@ -176,8 +185,7 @@ def _atlas(names: tuple[str, ...], problem: str, steps: int, outputs: OutputOpti
         print_message(f"not installed and left out: {', '.join(atlas.missing)}")
     broken = check_expectations(atlas, expected)
     if outputs.out is not None:
-        _write(outputs.out, json.dumps(atlas.to_dict(broken), ensure_ascii=False, indent=1, allow_nan=False))
-        print_note(f"atlas: {outputs.out}")
+        _write(outputs.out, "atlas", json.dumps(atlas.to_dict(broken), ensure_ascii=False, indent=1, allow_nan=False))
     _print_atlas(atlas, broken, outputs.shape)
     if outputs.shape not in ("table", "md"):
         for one in broken:
@@ -192,7 +200,7 @@ def _progress(sheet: str) -> None:
 
 
 def _print_atlas(atlas: Atlas, broken: list[Break], shape: str) -> None:
-    from nagbench.cli.atlas_text import print_atlas, print_page
+    from nagbench.cli.atlas_text import page_of, print_atlas
 
     if shape == "json":
         echo(json.dumps(atlas.to_dict(broken), ensure_ascii=False, indent=1, allow_nan=False))
@@ -201,7 +209,7 @@ def _print_atlas(atlas: Atlas, broken: list[Break], shape: str) -> None:
     elif shape == "csv":
         print_table([_row(place, one, found) for place, one in atlas.places() for found in one.differences], "csv")
     elif shape == "md":
-        print_page(atlas, broken)
+        echo("\n".join(page_of(atlas, broken)))
     else:
         print_atlas(atlas, broken)
 

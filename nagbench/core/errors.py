@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +97,12 @@ def unknown_name(kind: str, name: str, valid: Iterable[str]) -> UsageError:
     """
     names = sorted(valid)
     return UsageError(f"unknown {kind} {name!r}{nearest_hint(name, names)} (known: {listed(names, _LISTS.get(kind))})")
+
+
+def check_name(kind: str, name: str, valid: Collection[str]) -> None:
+    """Raise the error of `unknown_name` unless a name is among the valid ones."""
+    if name not in valid:
+        raise unknown_name(kind, name, valid)
 
 
 def nearest_hint(name: str, valid: Iterable[str]) -> str:

@@ -39,13 +39,9 @@ def asking_engine(engine: Engine, problem: Problem) -> Engine:
         kernels = given.value, given.gradient, penalty, prox, gap, given.update
         return int(engine.count_asking(*kernels, *arguments[len(Kernels._fields) : -1], memory, step, given.allowance))
 
-    def replay(
-        value: Any, gradient: Any, _observe: Any, update: Any, data: Any, all_rows: Any, draws: Any, _observing: int,
-        given: Any, schedule: Any, start: Any, work: Any, first: int, last: int, repeats: int,
-    ) -> None:  # fmt: skip
-        engine.replay_asking(
-            value, gradient, penalty, prox, update, data, problem.row_count, all_rows, draws, given, schedule, start, work,
-            memory, first, last, repeats,
-        )  # fmt: skip
+    def replay(*arguments: Any) -> None:
+        value, gradient, _, update, data, all_rows, draws, _, *run, first, last, repeats = arguments
+        kernels = value, gradient, penalty, prox, update
+        engine.replay_asking(*kernels, data, problem.row_count, all_rows, draws, *run, memory, first, last, repeats)
 
     return replace(engine, count=count, replay=replay, asks=True, prepare=engine.prepare_asking)

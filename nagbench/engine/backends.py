@@ -17,7 +17,7 @@ import numpy as np
 from numba import float64, int64, typeof, types, void
 
 from nagbench.core import kernels
-from nagbench.core.compilation import Function, compile_cached, compile_loop, source_hash, without_warnings
+from nagbench.core.compilation import Function, compile_loop, source_hash, without_warnings
 from nagbench.core.entries import SIGNATURES, mixed_entry, numba_entry, python_entry
 from nagbench.engine import loop
 from nagbench.engine.loop import asking, counting, memory, recording, records, replaying, step
@@ -81,8 +81,8 @@ def _mixed_loop() -> dict[str, Function]:
         "add_noise": add_noise,
         "copy": lambda source, target: np.copyto(target, source),
         "equal": lambda _n, a, b: np.array_equal(a, b),
-        "norm": _late_sum("norm", float64(int64, _VECTOR)),
-        "distance": _late_sum("distance", float64(int64, _VECTOR, _VECTOR, int64)),
+        "norm": _late(kernels, "norm"),
+        "distance": _late(kernels, "distance"),
     }
     scope: dict[str, Any] = {}
     for module in (records, memory, recording, step, counting, replaying, asking):
@@ -94,18 +94,8 @@ def _mixed_loop() -> dict[str, Function]:
     return scope
 
 
-def _late_sum(name: str, signature: Any) -> Function:
-    """Return a sum of `kernels` that is compiled, or loaded, when it is first called."""
-
-    @functools.cache
-    def summed() -> Function:
-        function = getattr(kernels, name)
-        return compile_cached(function, signature, source_hash(function, modules=_HELPERS))
-
-    return lambda *arguments: summed()(*arguments)
-
-
-def _loop_signatures() -> dict[str, Any]:
+def _signatures() -> dict[str, Any]:
+    """Return the types of the loops, and of the sums that the loop in Python calls."""
     kinds = ("value", "gradient", "observe", "update", "penalty", "prox", "asking")
     value, gradient, observe, update, penalty, prox, asking = (types.FunctionType(SIGNATURES[kind]) for kind in kinds)
     floats, ints = float64[::1], int64[::1]
@@ -115,44 +105,43 @@ def _loop_signatures() -> dict[str, Any]:
     trace = types.NamedTuple([ints, typeof(np.zeros(1, loop.CURVE)), _MATRIX], loop.Trace)
     plan = typeof(np.zeros(1, schedules.SCHEDULE_DTYPE))
     progress, hits = typeof(np.zeros(1, loop.PROGRESS)), typeof(np.zeros((1, 1), loop.HIT))
+    own = value, gradient, observe, update
+    counted = rule, _MATRIX, plan, _MATRIX, work, trace, progress, hits, float64[:, :, ::1]
+    replayed = floats, plan, floats, work
+    asked = value, gradient, penalty, prox
+    span = int64, int64
     return {
-        "count": int64(
-            value, gradient, observe, update, PROBLEM_DATA, int64, ints, draws, rule, _MATRIX, plan, _MATRIX, work, trace,
-            progress, hits, float64[:, :, ::1], int64,
-        ),
-        "replay": void(
-            value, gradient, observe, update, PROBLEM_DATA, ints, draws, int64, floats, plan, floats, work, int64, int64, int64
-        ),
-        "call_oracle": void(value, gradient, PROBLEM_DATA, ints, draws, int64, work, int64, int64),
+        "norm": float64(int64, _VECTOR),
+        "distance": float64(int64, _VECTOR, _VECTOR, int64),
+        "count": int64(*own, PROBLEM_DATA, int64, ints, draws, *counted, int64),
+        "replay": void(*own, PROBLEM_DATA, ints, draws, int64, *replayed, *span, int64),
+        "call_oracle": void(value, gradient, PROBLEM_DATA, ints, draws, int64, work, *span),
         "count_asking": int64(
-            value, gradient, penalty, prox, penalty, asking, PROBLEM_DATA, int64, ints, draws, rule, _MATRIX, plan, _MATRIX,
-            work, trace, progress, hits, float64[:, :, ::1], floats, float64, int64,
+            *asked, penalty, asking, PROBLEM_DATA, int64, ints, draws, *counted, floats, float64, int64
         ),
-        "replay_asking": void(
-            value, gradient, penalty, prox, asking, PROBLEM_DATA, int64, ints, draws, floats, plan, floats, work, floats,
-            int64, int64, int64,
-        ),
-    }  # fmt: skip
+        "replay_asking": void(*asked, asking, PROBLEM_DATA, int64, ints, draws, *replayed, floats, *span, int64),
+    }
 
 
 @functools.cache
-def _numba_loop(name: str) -> Function:
-    function = getattr(loop, name)
-    return compile_loop(function, _loop_signatures()[name], source_hash(function, modules=_HELPERS))
+def _compiled(module: python_types.ModuleType, name: str) -> Function:
+    """Return a function of a module compiled for its types, or loaded from the disk."""
+    function = getattr(module, name)
+    return compile_loop(function, _signatures()[name], source_hash(function, modules=_HELPERS))
 
 
-def _late(name: str) -> Function:
-    """Return a loop that is compiled, or loaded, when it is first called."""
-    return lambda *arguments: _numba_loop(name)(*arguments)
+def _late(module: python_types.ModuleType, name: str) -> Function:
+    """Return a function that is compiled, or loaded, when it is first called."""
+    return lambda *arguments: _compiled(module, name)(*arguments)
 
 
 _LOOPS = ("count", "replay", "call_oracle", "count_asking", "replay_asking")
 NUMBA = Engine(
     "numba",
     numba_entry,
-    *map(_late, _LOOPS),
-    prepare=lambda: _numba_loop("count"),
-    prepare_asking=lambda: _numba_loop("count_asking"),
+    *(_late(loop, name) for name in _LOOPS),
+    prepare=lambda: _compiled(loop, "count"),
+    prepare_asking=lambda: _compiled(loop, "count_asking"),
 )
 PYTHON = Engine("python", python_entry, *(without_warnings(getattr(loop, name)) for name in _LOOPS))
 MIXED = Engine("mixed", mixed_entry, *(without_warnings(_mixed_loop()[name]) for name in _LOOPS))

@@ -308,9 +308,22 @@ class BatchRun:
         self, start: Floats, hyper: Floats, draw: loop.Draws, first: int, last: int, repeats: int
     ) -> None:
         self.engine.replay(
-            self.value, self.gradient, self.observe, self.update, self.problem_data, self.all_rows, draw,
-            self.rule.observing, hyper, self.schedule, start, self.work, first, last, repeats,
-        )  # fmt: skip
+            self.value,
+            self.gradient,
+            self.observe,
+            self.update,
+            self.problem_data,
+            self.all_rows,
+            draw,
+            self.rule.observing,
+            hyper,
+            self.schedule,
+            start,
+            self.work,
+            first,
+            last,
+            repeats,
+        )
 
     @property
     def counts_fused(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nagbench.core.errors import UsageError, unknown_name
+from nagbench.core.errors import UsageError, check_name
 from nagbench.core.measures import MEASURES, default_measure
 from nagbench.engine.backends import ENGINES
 from nagbench.engine.oracles import check_oracle, parse_oracle
@@ -45,8 +45,7 @@ def check_blocks(method: Method, problem: Problem) -> None:
 
 
 def _check_measure(cell: Cell, problem: Problem) -> None:
-    if cell.measure not in MEASURES:
-        raise unknown_name("measure", cell.measure, MEASURES)
+    check_name("measure", cell.measure, MEASURES)
     usual = default_measure(problem.composite)
     if cell.measure == "gradient" and problem.composite:
         raise UsageError(
@@ -78,8 +77,7 @@ def _check_numbers(cell: Cell) -> None:
 
 
 def _check_engine(cell: Cell, problem: Problem) -> None:
-    if cell.engine not in ENGINES:
-        raise unknown_name("engine", cell.engine, ENGINES)
+    check_name("engine", cell.engine, ENGINES)
     if problem.engine == "python" != cell.engine:
         raise UsageError(f"{problem.name} is plain Python, which engine {cell.engine!r} cannot run; use python")
     if cell.dtype != "float64":

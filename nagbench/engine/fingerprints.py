@@ -11,7 +11,7 @@ import numba
 import numpy as np
 
 from nagbench.core import asking as core_asking
-from nagbench.core import compilation, entries, here, kernels, provenance
+from nagbench.core import compilation, entries, kernels, local_code, provenance
 from nagbench.core.remote import REMOTE_LOADER, RemoteLoader, UserCode, remote_call
 from nagbench.engine import asking, backends, batch_run, fused, loaded_batch, loop, oracles, runner, self_driven
 from nagbench.engine.lookup import code_of, forget_problems, problem_of, user_code_of
@@ -80,7 +80,9 @@ def compute_fingerprint(problem: str, optimizer: str) -> str:
         modules += [asking.__name__, core_asking.__name__]
     versions = [f"numba {numba.__version__}", f"numpy {np.__version__}"]
     versions += [f"{name} {importlib.metadata.version(name)}" for name in method.distributions]
-    versions += [f"{path} {here.digest_of(path)}" for path in code_of(problem, optimizer) if here.is_here(path)]
+    versions += [
+        f"{path} {local_code.digest_of(path)}" for path in code_of(problem, optimizer) if local_code.is_local(path)
+    ]
     parts = " ".join([provenance.fingerprint(modules), *versions])
     return hashlib.blake2b(parts.encode(), digest_size=8).hexdigest()
 

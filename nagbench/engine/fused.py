@@ -350,9 +350,19 @@ class FusedRun:
         work, problem = self.work, self.problem
         vectors = (work.iterate, work.y, work.state, self.given, work.saved_iterate, work.samples)
         _fused(_count, self.spec)(
-            until, rule.measure, gradient_known, rule.autonomous, problem.minimum, threshold, *map(_address, vectors),
-            problem.minimizers.size, _address(problem.minimizers), _address(self.schedule), _address(progress), *self._data,
-        )  # fmt: skip
+            until,
+            rule.measure,
+            gradient_known,
+            rule.autonomous,
+            problem.minimum,
+            threshold,
+            *map(_address, vectors),
+            problem.minimizers.size,
+            _address(problem.minimizers),
+            _address(self.schedule),
+            _address(progress),
+            *self._data,
+        )
 
 
 def compile_count(spec: FusedSpec) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from nagbench.core.errors import UsageError, one_line, truncate
-from nagbench.core.here import any_here, is_here
+from nagbench.core.local_code import any_local, is_local
 from nagbench.core.remote import REMOTE_LOADER, RemoteLoader, UserCode
 from nagbench.engine.backends import MIXED, NUMBA
 from nagbench.engine.oracles import parse_oracle
@@ -69,8 +69,8 @@ def user_code_of(problem: str, optimizer: str) -> tuple[str, ...]:
     """
     given = json.loads(problem)
     outside = code_of_problem(given["family"], given.get("parameters") or {})
-    of_problem = () if not outside or any_here(outside) else (problem,)
-    return of_problem + ((optimizer,) if ":" in optimizer and not is_here(optimizer) else ())
+    of_problem = () if not outside or any_local(outside) else (problem,)
+    return of_problem + ((optimizer,) if ":" in optimizer and not is_local(optimizer) else ())
 
 
 def _parsed(problem: str) -> Mapping[str, Any]:

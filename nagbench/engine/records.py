@@ -155,9 +155,18 @@ class Run:
     def _repr_html_(self) -> str:
         """Return how the run ended, as a table for a notebook."""
         names = (
-            "status", "iterations", "predicted_iterations", "gradient_evaluations", "value", "gradient_norm", "residual",
-            "rises", "overshoot", "rate", "error",
-        )  # fmt: skip
+            "status",
+            "iterations",
+            "predicted_iterations",
+            "gradient_evaluations",
+            "value",
+            "gradient_norm",
+            "residual",
+            "rises",
+            "overshoot",
+            "rate",
+            "error",
+        )
         known = {name: getattr(self, name) for name in names}
         shown = {name: fact for name, fact in known.items() if fact == fact}
         return notebook.facts_as_html(repr(self), {"cell": self.cell.key, **shown})

@@ -15,7 +15,6 @@ import numpy as np
 
 from nagbench.engine import loop
 from nagbench.engine.backends import Engine
-from nagbench.optimizers.algorithm import Driver
 from nagbench.problems.problem import Floats
 
 
@@ -60,6 +59,7 @@ def self_driven_engine(engine: Engine) -> Engine:
         Its count and replay take the algorithm's driver in place of the update.
     """
 
+    @np.errstate(all="ignore")
     def count(*arguments: Any) -> int:
         given = loop.CountArguments(*arguments)
         rule, problem, cell, driver = given.rule, given.problem, int(given.progress["cell"][0]), given.update
@@ -86,24 +86,15 @@ def self_driven_engine(engine: Engine) -> Engine:
                 row["status"] = loop.STALLED
         return int(given.progress["cell"][0])
 
-    def replay(
-        value: Any, gradient: Any, _observe: Any, driver: Driver, problem: Any, all_rows: Any, _draws: Any,
-        _observing: int, hyper: Any, _plan: Any, start: Any, work: Any, first: int, last: int, repeats: int,
-    ) -> None:  # fmt: skip
+    @np.errstate(all="ignore")
+    def replay(*arguments: Any) -> None:
+        value, gradient, _, driver, problem, all_rows, _, _, hyper, _, start, work, first, last, repeats = arguments
         for _ in range(repeats if first == 0 else 0):
             oracle = _Oracle(value, gradient, problem, all_rows)
             ended = driver(oracle.value, oracle.gradient, start.copy(), hyper, last, None) if last > 0 else start
             work.iterate[:] = ended
 
-    return replace(engine, count=_quiet(count), replay=_quiet(replay), whole=True)
-
-
-def _quiet(function: Callable[..., Any]) -> Callable[..., Any]:
-    def run(*arguments: Any) -> Any:
-        with np.errstate(all="ignore"):
-            return function(*arguments)
-
-    return run
+    return replace(engine, count=count, replay=replay, whole=True)
 
 
 def _along(path: list[Floats]) -> Callable[..., None]:

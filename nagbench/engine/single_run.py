@@ -118,7 +118,7 @@ def run(
         raise arguments.refuse("pulse", pulse, "a function without arguments")
     if start is not None:
         objective = with_start(objective, start)
-    cell = _cell_of_settings(objective, chosen, RunSettings(**settings))
+    cell = cell_of_settings(objective, chosen, RunSettings(**settings))
     return run_cell(objective, chosen, cell, path=path, pulse=pulse)
 
 
@@ -153,7 +153,7 @@ def run_cell(
     )
 
 
-def _cell_of_settings(problem: Problem, optimizer: Optimizer, given: RunSettings) -> Cell:
+def cell_of_settings(problem: Problem, optimizer: Optimizer, given: RunSettings) -> Cell:
     """Return the cell of a run whose settings a user gave. Raises UsageError if one is not valid."""
     oracle = parse_oracle(arguments.text("oracle", given.oracle))
     every, measure = given.measure_every, given.measure

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from nagbench.core.errors import UsageError
 from nagbench.core.keys import Keys, in_shard, keys_to_ints
 from nagbench.experiments.minima import MinimumFacts, within
-from nagbench.experiments.selection import GROUP, best_elsewhere, best_trials, rate_runs, replicate_size
+from nagbench.experiments.selection import GROUP, best_elsewhere, best_trials, replicate_size, score_runs
 from nagbench.experiments.storage.parts import split_runs
 from nagbench.experiments.storage.store import Store
 from nagbench.problems.problem import Floats, Ints
@@ -74,10 +74,15 @@ class StoredOutcomes:
         failed, converged = (pc.equal(table["status"], name).to_numpy() for name in ("error", "converged"))
         known = "value" in table.column_names
         return _Part(
-            keys_to_ints(table["cell"]), sources.indices.to_numpy(), sources.dictionary.to_pylist(), failed, converged,
-            table["iterations"].to_numpy(), table["residual"].to_numpy(),
+            keys_to_ints(table["cell"]),
+            sources.indices.to_numpy(),
+            sources.dictionary.to_pylist(),
+            failed,
+            converged,
+            table["iterations"].to_numpy(),
+            table["residual"].to_numpy(),
             table["value"].to_numpy() if known else np.full(table.num_rows, np.nan),
-        )  # fmt: skip
+        )
 
 
 class SweepIndex:
@@ -165,7 +170,7 @@ class SweepIndex:
         rows = np.flatnonzero(known)
         places, converged, failed = places[rows], part.converged[rows], part.failed[rows]
         reached = converged & within(part.values[rows], self._plan.limits[places])
-        scores, finals = rate_runs(converged, part.iterations[rows], part.residuals[rows], reached)
+        scores, finals = score_runs(converged, part.iterations[rows], part.residuals[rows], reached)
         for state, ended in ((_FAILED, failed), (_GOOD, ~failed)):
             new = ended & (self._outcomes.states[places] <= state)
             self._outcomes.states[places[new]] = state

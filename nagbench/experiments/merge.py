@@ -26,7 +26,7 @@ from nagbench.experiments.selection import GROUP
 from nagbench.experiments.serialize import spec_to_toml
 from nagbench.experiments.specification import Spec, validate_spec
 from nagbench.experiments.stages import Progress, follow_up
-from nagbench.experiments.storage.parts import is_temporary_name, unified_schema
+from nagbench.experiments.storage.parts import is_temporary_name, masked, unified_schema
 from nagbench.experiments.storage.schema import KEYS, KINDS
 from nagbench.experiments.storage.store import SCHEMA, Store, Warn, holds_results
 from nagbench.experiments.sweep import sweep_command
@@ -61,14 +61,16 @@ def merge_results(runs: Sequence[str | Path], out: str | Path, *, warn: Warn | N
         sources or ended differently in two of the directories, or if ``out`` is not empty. Then nothing is written.
     """
     listener = Progress()
-    sources = [_open(Path(run), warn or listener.warn) for run in runs]
+    say = warn or listener.warn
+    sources = [_Source(store, store.manifest) for store in (Store(Path(run), say) for run in runs)]
     if not sources:
         raise UsageError("nothing to merge")
-    target = Store(Path(out), warn or listener.warn)
+    target = Store(Path(out), say)
     _check_empty(target.folder)
     spec = _join_specs(sources)
     _check_outcomes(sources)
-    plans = _distinct_plans(sources)
+    # Shards of one sweep have the same plan.
+    plans = list({source.plan: source for source in reversed(sources)}.values())[::-1]
     _check_fingerprints(plans)
     target.prepare()
     schema, differing = unified_schema([source.store.part_schema("plan", source.plan) for source in plans])
@@ -97,11 +99,6 @@ class _Source:
     @property
     def plan(self) -> str:
         return str(self.manifest["plan"])
-
-
-def _open(folder: Path, warn: Warn) -> _Source:
-    store = Store(folder, warn)
-    return _Source(store, store.manifest)
 
 
 def _check_empty(folder: Path) -> None:
@@ -133,11 +130,6 @@ def _join_specs(sources: Sequence[_Source]) -> Spec:
                 )
     lists = {name: tuple(dict.fromkeys(item for spec in specs for item in getattr(spec, name))) for name in _JOINED}
     return validate_spec({**first.model_dump(), **lists})
-
-
-def _distinct_plans(sources: Sequence[_Source]) -> list[_Source]:
-    """Return one source of each plan: shards of one sweep have the same."""
-    return list({source.plan: source for source in reversed(sources)}.values())[::-1]
 
 
 def _plan_rows(plans: Sequence[_Source], schema: pa.Schema) -> Iterator[pa.Table]:
@@ -255,12 +247,10 @@ def _write_manifest(
 
 def _predict(merged: Results, spec: Spec, listener: Progress) -> None:
     """Predict the counts of the selected cells, which no shard knows, but for those that need code from outside."""
-    cells, lacking, first = dict[str, Cell](), dict[str, None](), 0
+    cells, lacking = dict[str, Cell](), dict[str, None]()
     try:
-        for block in merged.store.blocks("plan", merged.manifest["plan"]):
-            selected = merged.selected[first : first + block.num_rows]
-            first += block.num_rows
-            for row in block.filter(pa.array(selected)).to_pylist():
+        for block in masked(merged.store.blocks("plan", merged.manifest["plan"]), merged.selected):
+            for row in block.to_pylist():
                 unnamed = untrusted(code_of(str(row["problem_spec"]), str(row["optimizer"])))
                 lacking |= dict.fromkeys(unnamed)
                 if not unnamed:

@@ -67,7 +67,7 @@ def make_settings(spec: Spec, variant: Variant, problem: Problem, unit: float) -
             if tuning is not None and not _refused(method, {**tuning, **pinned}):
                 yield split_settings(method, mode, _ONE, {**tuning, **pinned})
         elif mode == "tuned":
-            # With finalists, `nagbench.experiments.rounds` makes the trials.
+            # With finalists, `nagbench.experiments.tunings` makes the trials.
             for replicate in range(0 if spec.finalists else spec.replicates):
                 yield from _replicate(spec, variant, problem, unit, replicate)
         elif mode == "common":
@@ -106,21 +106,26 @@ def _replicate(spec: Spec, variant: Variant, problem: Problem, unit: float, repl
     if textbook is not None:
         yield split_settings(method, "tuned", _ONE + first, textbook)
         first += 1
-    sequence = sobol_points(len(variant.free), replicate, spec.sequence)
-    count = (replicate + 1) * spec.trials - first
-    for numbers, values in sobol_trials(method, variant.free, count, unit, sequence):
-        yield split_settings(method, "tuned", numbers + first, {**values, **variant.pinned})
+    trials = range(first, (replicate + 1) * spec.trials)
+    yield from _from_sequence(spec, variant, "tuned", unit, replicate, trials)
 
 
 def _common(spec: Spec, variant: Variant, unit: float) -> Iterator[Settings]:
     """Make the trials of mode common: points of the ranges that are the same on every problem, in units of 1/L of each."""
     size = replicate_size("common", spec.trials)
     for replicate in range(spec.replicates):
-        sequence = sobol_points(len(variant.free), replicate, spec.sequence)
-        for numbers, values in sobol_trials(variant.method, variant.free, size, unit, sequence):
-            trials = replicate * size + numbers
-            group = split_settings(variant.method, "common", trials, {**values, **variant.pinned})
+        trials = range(replicate * size, (replicate + 1) * size)
+        for group in _from_sequence(spec, variant, "common", unit, replicate, trials):
             yield _without_refused(variant.method, group)
+
+
+def _from_sequence(
+    spec: Spec, variant: Variant, mode: str, unit: float, replicate: int, trials: range
+) -> Iterator[Settings]:
+    """Make trials of a replicate from the first points of its sequence."""
+    sequence = sobol_points(len(variant.free), replicate, spec.sequence)
+    for numbers, values in sobol_trials(variant.method, variant.free, len(trials), unit, sequence):
+        yield split_settings(variant.method, mode, trials.start + numbers, {**values, **variant.pinned})
 
 
 def split_settings(method: Method, mode: str, trials: Ints, values: Mapping[str, Any]) -> Settings:
@@ -140,9 +145,7 @@ def theory_of(method: Method, problem: Problem) -> Mapping[str, float] | None:
     None if L is unknown, if f is not known to be convex, if the method has none for this μ, or if `theory_fails`.
     """
     constants = _constants(problem)
-    if constants is None or theory_fails(method, problem):
-        return None
-    return textbook_hyperparameters(method, *constants)
+    return None if constants is None else textbook_hyperparameters(method, *constants)
 
 
 def _constants(problem: Problem) -> tuple[float, float] | None:
@@ -262,9 +265,7 @@ def always_refused(spec: Spec, variant: Variant, units: Iterable[float]) -> str 
     """Return why a library refuses every setting of many that tuning may try in these units; None if it takes one."""
     method, reason = variant.method, None
     for unit in set(units) if method.refuses is not None else ():
-        sequence = sobol_points(len(variant.free), sequence=spec.sequence)
-        numbers, values = next(sobol_trials(method, variant.free, _TRIED_FIRST, unit, sequence))
-        settings = split_settings(method, "tuned", numbers, {**values, **variant.pinned})
+        settings = next(_from_sequence(spec, variant, "tuned", unit, 0, range(_TRIED_FIRST)))
         reasons = refusals(method, iterate_settings(settings))
         if None in reasons:
             return None

@@ -11,8 +11,8 @@ from typing import Any
 
 from nagbench.core.errors import UsageError, listed, unknown_name
 from nagbench.core.text_form import parse_text
-from nagbench.core.trust import untrusted
-from nagbench.experiments.specification import Spec
+from nagbench.core.trust import trust, untrusted
+from nagbench.experiments.specification import Spec, read_spec, validate_spec
 from nagbench.experiments.storage.store import holds_results
 from nagbench.optimizers import schedules
 from nagbench.optimizers.adapters import explain_missing_library
@@ -112,6 +112,31 @@ def code_only_results_name(file: Path, spec: Spec, given: Mapping[str, Any]) -> 
         return []
     own = spec.model_copy(update={name: tuple(given.get(name) or ()) for name in ("problems", "optimizers", "suites")})
     return untrusted({*code_of_spec(spec)} - {*code_of_spec(own)})
+
+
+def trusted_spec(file: Path, given: Mapping[str, Any], trusted: bool, warn: Callable[[str], None]) -> Spec:
+    """Return the specification of a TOML file, whose code from outside the user trusts.
+
+    Parameters
+    ----------
+    file
+        The file.
+    given
+        What replaces keys of the file.
+    trusted
+        Whether the user trusts code that only a results directory names.
+    warn
+        Receives a line that lists such code.
+
+    Raises
+    ------
+    UsageError
+        If the file is not valid, or names code that is not trusted.
+    """
+    spec = validate_spec(read_spec(file, **given), str(file))
+    if line := trust(file, code_only_results_name(file, spec, given), trusted=trusted):
+        warn(line)
+    return spec
 
 
 def resolve_variants(texts: Iterable[str]) -> list[Variant]:
@@ -217,16 +242,10 @@ def _why_left_out(name: str) -> str:
     return "" if works(name) else "a plugin that cannot be imported"
 
 
-def _missing_libraries() -> dict[str, str]:
-    """Return the methods of libraries that are not installed, with how to install these."""
-    return {
-        name: why for name, method in library_algorithms().items() if (why := explain_missing_library(method.library))
-    }
-
-
 def missing_library_messages(texts: Iterable[str]) -> list[str]:
     """Return a line for every library that is not installed and has methods that the patterns match."""
-    absent = _missing_libraries()
+    known = library_algorithms().items()
+    absent = {name: why for name, method in known if (why := explain_missing_library(method.library))}
     names = [name for text in texts if is_pattern(text) for name in match_names(absent, text)]
     libraries = {library_algorithms()[name].library: absent[name] for name in names}
     return [f"{library} is left out, {why}" for library, why in libraries.items()]

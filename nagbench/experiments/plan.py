@@ -31,7 +31,7 @@ from nagbench.experiments.modes import (
     theory_of,
     tunes,
 )
-from nagbench.experiments.names import Variant, resolve_problems, resolve_variants
+from nagbench.experiments.names import Variant, missing_library_messages, resolve_problems, resolve_variants
 from nagbench.experiments.specification import Spec
 from nagbench.optimizers.algorithm import Method, refusal
 from nagbench.optimizers.given import complete_schedules
@@ -153,6 +153,12 @@ def make_plan(spec: Spec) -> Plan:
             or "no cell to run: theory needs a convex problem with known L, and an algorithm with textbook values for its μ"
         )
     return plan
+
+
+def messages_of(plan: Plan) -> list[str]:
+    """Return a line for everything that was asked for and is left out."""
+    lines = [*missing_library_messages(plan.spec.optimizers), *left_out_messages(plan)]
+    return [*lines, *filter(None, (missing_theory_message(plan), alone_message(plan)))]
 
 
 def left_out_messages(plan: Plan) -> list[str]:

@@ -43,11 +43,29 @@ def plan_schema(plan: Plan) -> pa.Schema:
 
 
 _PLAN = {
-    "cell": str, "problem": str, "variant": str, "mode": str, "trial": int, "family": str, "dimension": int, "oracle": str,
-    "optimizer": str, "library": str, "engine": str, "start": int, "seed": int, "dtype": str, "budget": int,
-    "measure": str, "tested_at": str, "relative": bool, "every": int, "problem_spec": str, "tolerances": str,
+    "cell": str,
+    "problem": str,
+    "variant": str,
+    "mode": str,
+    "trial": int,
+    "family": str,
+    "dimension": int,
+    "oracle": str,
+    "optimizer": str,
+    "library": str,
+    "engine": str,
+    "start": int,
+    "seed": int,
+    "dtype": str,
+    "budget": int,
+    "measure": str,
+    "tested_at": str,
+    "relative": bool,
+    "every": int,
+    "problem_spec": str,
+    "tolerances": str,
     "fingerprint": str,
-}  # fmt: skip
+}
 
 
 def plan_table(planned: PlannedBatch, schema: pa.Schema) -> pa.Table:
@@ -55,13 +73,26 @@ def plan_table(planned: PlannedBatch, schema: pa.Schema) -> pa.Table:
     cells, shared = planned.cells, planned.cells.template
     problem, method = problem_of(shared.problem), find_algorithm(shared.optimizer)
     constant = {
-        "problem": planned.problem, "variant": planned.variant, "mode": planned.mode, "family": problem.family,
-        "dimension": problem.dimension, "oracle": shared.oracle, "optimizer": shared.optimizer, "library": method.library,
-        "engine": shared.engine, "dtype": shared.dtype, "budget": shared.budget, "measure": shared.measure,
-        "tested_at": method.tested_at, "relative": shared.relative, "every": shared.every,
-        "problem_spec": shared.problem, "tolerances": canonical(shared.tolerances),
-        "fingerprint": fingerprint_of(shared.problem, shared.optimizer), **cells.schedule,
-    }  # fmt: skip
+        "problem": planned.problem,
+        "variant": planned.variant,
+        "mode": planned.mode,
+        "family": problem.family,
+        "dimension": problem.dimension,
+        "oracle": shared.oracle,
+        "optimizer": shared.optimizer,
+        "library": method.library,
+        "engine": shared.engine,
+        "dtype": shared.dtype,
+        "budget": shared.budget,
+        "measure": shared.measure,
+        "tested_at": method.tested_at,
+        "relative": shared.relative,
+        "every": shared.every,
+        "problem_spec": shared.problem,
+        "tolerances": canonical(shared.tolerances),
+        "fingerprint": fingerprint_of(shared.problem, shared.optimizer),
+        **cells.schedule,
+    }
     columns = {"cell": keys_to_text(cells.digests), "trial": planned.trials, "start": cells.starts, "seed": cells.seeds}
     columns |= {name: np.ascontiguousarray(cells.hypers[:, i]) for i, name in enumerate(cells.names)}
     return pa.table(
@@ -118,9 +149,19 @@ def _cell_of_row(row: Mapping[Any, Any]) -> Cell:
     # A column that another method of the plan has is null here, or nan where an earlier nagbench wrote it.
     given = {name: row[name] for name in known if row.get(name) is not None and row[name] == row[name]}
     return Cell(
-        problem=str(row["problem_spec"]), optimizer=method.name,
-        hyperparameters={name: float(value) if name in method.hyperparameters else value for name, value in given.items()},
-        start=int(row["start"]), oracle=str(row["oracle"]), seed=int(row["seed"]), dtype=str(row["dtype"]),
-        engine=str(row["engine"]), measure=cast(Measure, row["measure"]), relative=bool(row["relative"]),
-        tolerances=tuple(json.loads(row["tolerances"])), budget=int(row["budget"]), every=int(row["every"]),
-    )  # fmt: skip
+        problem=str(row["problem_spec"]),
+        optimizer=method.name,
+        hyperparameters={
+            name: float(value) if name in method.hyperparameters else value for name, value in given.items()
+        },
+        start=int(row["start"]),
+        oracle=str(row["oracle"]),
+        seed=int(row["seed"]),
+        dtype=str(row["dtype"]),
+        engine=str(row["engine"]),
+        measure=cast(Measure, row["measure"]),
+        relative=bool(row["relative"]),
+        tolerances=tuple(json.loads(row["tolerances"])),
+        budget=int(row["budget"]),
+        every=int(row["every"]),
+    )

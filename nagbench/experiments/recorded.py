@@ -220,8 +220,7 @@ def _record_facts(store: Store, foreign: Mapping[Key, Batch], pulse: Pulse) -> N
         if not any((spec, fingerprint) in held for fingerprint in fingerprints):
             starts = max(int(batch.starts.max()) for (problem, _), batch in foreign.items() if problem == spec) + 1
             rows.append({"problem_spec": spec, "fingerprint": fingerprints[0], "facts": _facts(spec, starts)})
-    if rows:
-        store.append("facts", pd.DataFrame(rows))
+    store.append("facts", pd.DataFrame(rows))
 
 
 def _facts(spec: str, starts: int) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from nagbench.core.environment import library_versions, machine_facts
@@ -22,13 +21,24 @@ from nagbench.engine.lookup import code_of
 from nagbench.engine.records import Cell
 from nagbench.execution.executors import Execution, count_batches
 from nagbench.experiments.plan_table import cell_of_row
+from nagbench.experiments.storage.parts import frame_of
 from nagbench.experiments.storage.store import Store, Warn
 from nagbench.optimizers.registry import find_algorithm
 
 _COMPARED = (
-    "status", "iterations", "gradient_evaluations", "value_evaluations", "value", "gradient_norm", "residual", "rises",
-    "overshoot", "rate", "digest", "error",
-)  # fmt: skip
+    "status",
+    "iterations",
+    "gradient_evaluations",
+    "value_evaluations",
+    "value",
+    "gradient_norm",
+    "residual",
+    "rises",
+    "overshoot",
+    "rate",
+    "digest",
+    "error",
+)
 _LISTED_KEYS = 5
 
 
@@ -71,7 +81,9 @@ def find_stored_cell(key: str, folder: Path | None, warn: Warn, *, trusted: bool
     UsageError
         If there is no such cell, or more than one, or if it needs code that is not trusted.
     """
-    matches = [(store, row) for store in _stores(folder, warn) for row in _matching_rows(store, key, folder, warn)]
+    folders = [folder] if folder else sorted(file.parent for file in Path("results").glob("*/manifest.json"))
+    stores = [Store(place, warn) for place in folders]
+    matches = [(store, row) for store in stores for row in _matching_rows(store, key, folder, warn)]
     keys = sorted({str(row["cell"]) for _, row in matches})
     where = folder or "results/*"
     if not keys:
@@ -84,11 +96,6 @@ def find_stored_cell(key: str, folder: Path | None, warn: Warn, *, trusted: bool
     if line := trust(f"cell {row['cell']} of {store.folder}", unnamed, trusted=trusted):
         warn(line)
     return StoredCell(store, row, cell_of_row(row))
-
-
-def _stores(folder: Path | None, warn: Warn) -> list[Store]:
-    folders = [folder] if folder else sorted(file.parent for file in Path("results").glob("*/manifest.json"))
-    return [Store(place, warn) for place in folders]
 
 
 def _matching_rows(store: Store, key: str, folder: Path | None, warn: Warn) -> list[Mapping[str, Any]]:
@@ -125,7 +132,7 @@ def recorded_outcome(stored: StoredCell) -> pd.DataFrame:
     """
     key = stored.row["cell"]
     parts = [part.filter(pc.equal(part["cell"], key)) for part in stored.store.scan("runs")]
-    table: pd.DataFrame = stored.store.join("runs", parts).to_pandas() if parts else pd.DataFrame()
+    table = frame_of([stored.store.join("runs", parts)]) if parts else pd.DataFrame()
     if table.empty:
         raise UsageError(f"cell {key} is planned in {stored.store.folder}, but is not counted yet")
     worse = {"other_sources": table["fingerprint"] != stored.row["fingerprint"], "failed": table["status"] == "error"}
@@ -136,10 +143,7 @@ def recorded_outcome(stored: StoredCell) -> pd.DataFrame:
 def count_again(cell: Cell) -> pd.DataFrame:
     """Count a cell in this process and return its rows, one per tolerance in decreasing order."""
     names = list(find_algorithm(cell.optimizer).hyperparameters)
-    table: pd.DataFrame = pa.concat_tables(
-        count_batches([batch_of([cell], names)], Execution(), lambda: None)
-    ).to_pandas()
-    return table
+    return frame_of(count_batches([batch_of([cell], names)], Execution(), lambda: None))
 
 
 def compare_outcomes(recorded: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
@@ -179,15 +183,11 @@ def list_changes(stored: StoredCell, recorded: pd.DataFrame) -> list[str]:
     machine = machine_facts()["id"]
     if machine not in machines:
         changes.append(f"the machine (recorded on {', '.join(machines) or 'an unknown one'}, now {machine})")
-    versions = _recorded_versions(stored.store.manifest)
+    # Of every machine that counted cells, else of the manifest.
+    versions = [facts["versions"] for facts in machines.values() if "versions" in facts]
+    versions = versions or [stored.store.manifest.get("versions", {})]
     for name, version in library_versions().items():
         before = {known.get(name) for known in versions}
         if before != {version}:
             changes.append(f"{name} (recorded {', '.join(sorted(map(str, before)))}, now {version})")
     return changes
-
-
-def _recorded_versions(manifest: Mapping[str, Any]) -> Sequence[Mapping[str, str]]:
-    """Return the library versions of every machine that counted cells, else those of the manifest."""
-    versions = [facts["versions"] for facts in manifest["machines"].values() if "versions" in facts]
-    return versions or [manifest.get("versions", {})]

@@ -20,17 +20,41 @@ from nagbench.experiments.index import Rows, SweepIndex, index_results
 from nagbench.experiments.minima import MinimumFacts, facts_from_plain, with_minima
 from nagbench.experiments.recorded import Recorded, read_recorded
 from nagbench.experiments.selection import REPLICATED, replicate_size, select_best_trials
-from nagbench.experiments.storage.parts import decode_texts
+from nagbench.experiments.storage.parts import decode_texts, frame_of, masked
 from nagbench.experiments.storage.schema import REQUIRED
 from nagbench.experiments.storage.store import Store, Warn
 
 HYPERPARAMETERS = ("step_size", "momentum", "beta1", "beta2", "decay", "epsilon")
 _BEFORE = ("cell", "problem", "family", "dimension", "oracle", "optimizer", "variant", "library", "engine")
 _AFTER = (
-    "mode", "replicate", "trial", "selected", "start", "seed", "dtype", "budget", "measure", "tested_at", "relative",
-    "tolerance", "status", "iterations", "gradient_evaluations", "value_evaluations", "value", "gradient_norm", "residual",
-    "suboptimality", "at_minimum", "rises", "overshoot", "overshoot_to", "rate", "predicted_iterations", "error",
-)  # fmt: skip
+    "mode",
+    "replicate",
+    "trial",
+    "selected",
+    "start",
+    "seed",
+    "dtype",
+    "budget",
+    "measure",
+    "tested_at",
+    "relative",
+    "tolerance",
+    "status",
+    "iterations",
+    "gradient_evaluations",
+    "value_evaluations",
+    "value",
+    "gradient_norm",
+    "residual",
+    "suboptimality",
+    "at_minimum",
+    "rises",
+    "overshoot",
+    "overshoot_to",
+    "rate",
+    "predicted_iterations",
+    "error",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,17 +84,12 @@ class Results:
         blocks = list(self.store.blocks("plan", self.manifest["plan"]))
         if not blocks:
             raise UsageError(f"the plan in {self.store.folder} is empty")
-        table: pd.DataFrame = pa.concat_tables(blocks).to_pandas()
-        return table
+        return frame_of(blocks)
 
     def _rows_of_plan(self, rows: Rows, columns: list[str] | None = None) -> pd.DataFrame:
         """Return some rows of the plan, without reading the others into memory."""
-        found, first = [], 0
-        for block in self.store.blocks("plan", self.manifest["plan"], columns, encoded=True):
-            found.append(decode_texts(block.filter(pa.array(rows[first : first + block.num_rows]))))
-            first += block.num_rows
-        table: pd.DataFrame = pa.concat_tables(found).to_pandas()
-        return table
+        blocks = self.store.blocks("plan", self.manifest["plan"], columns, encoded=True)
+        return frame_of(map(decode_texts, masked(blocks, rows)))
 
     @functools.cached_property
     def outcomes(self) -> pd.DataFrame:
@@ -148,7 +167,7 @@ class Results:
         part = self.manifest.get("scoring")
         if not part:
             return pd.DataFrame(columns=SCORES)
-        plan: pd.DataFrame = pa.concat_tables(self.store.blocks("plan", part)).to_pandas()
+        plan = frame_of(self.store.blocks("plan", part))
         found = read_outcomes(self.store, plan, part=True)
         if found.empty:
             return pd.DataFrame(columns=SCORES)
@@ -163,8 +182,7 @@ class Results:
             return pd.DataFrame(columns=_FAILURE)
         named = self._rows_of_plan(failed, ["cell", "problem", "variant", "fingerprint"])
         parts = [part.filter(pc.equal(part["status"], "error")) for part in self.store.scan("runs", _FAILURE)]
-        errors: pd.DataFrame = pa.concat_tables(parts).to_pandas()
-        return named.merge(errors.drop_duplicates(["cell", "fingerprint"]), on=["cell", "fingerprint"])
+        return named.merge(frame_of(parts).drop_duplicates(["cell", "fingerprint"]), on=["cell", "fingerprint"])
 
     @functools.cached_property
     def timings(self) -> pd.DataFrame:
@@ -192,10 +210,9 @@ class Results:
         found = self.store.read(kind)
         if found.empty:
             # With the types that rows would have, so that tables without a row can be joined with others.
-            empty: pd.DataFrame = pa.schema(REQUIRED[kind].items()).empty_table().to_pandas()
-            return empty.reindex(columns=_COLUMNS[kind])
+            return frame_of([pa.schema(REQUIRED[kind].items()).empty_table()]).reindex(columns=_COLUMNS[kind])
         wanted = self.plan[["cell", "fingerprint"]].drop_duplicates()
-        columns = [*_COLUMNS[kind], *_others(found, kind)]
+        columns = list(dict.fromkeys([*_COLUMNS[kind], *found.columns.drop("fingerprint")]))
         # A column that an earlier nagbench did not write is missing throughout.
         return found.merge(wanted, on=["cell", "fingerprint"]).reindex(columns=columns)
 
@@ -240,30 +257,53 @@ def read_outcomes(store: Store, plan: pd.DataFrame, *, part: bool = False) -> pd
     ]
     if not tables:
         return pd.DataFrame()
-    found: pd.DataFrame = store.join("runs", tables).to_pandas()
+    found = frame_of([store.join("runs", tables)])
     if (found["status"] == "error").any():
         found = found.sort_values("status", key=lambda status: status == "error", kind="stable")
     return found.drop_duplicates(["cell", "tolerance", "fingerprint"]).merge(wanted, on=["cell", "fingerprint"])
 
 
 SCORES = [
-    "cell", "problem", "variant", "mode", "trial", "oracle", "start", "seed", "budget", "tolerance", "status", "iterations",
-    "value", "residual", "at_minimum", "error",
-]  # fmt: skip
+    "cell",
+    "problem",
+    "variant",
+    "mode",
+    "trial",
+    "oracle",
+    "start",
+    "seed",
+    "budget",
+    "tolerance",
+    "status",
+    "iterations",
+    "value",
+    "residual",
+    "at_minimum",
+    "error",
+]
 _FIRST_TRIALS = 32
 _FAILURE = ["cell", "fingerprint", "status", "error"]
 _HIDDEN = {"every", "problem_spec", "tolerances", "fingerprint"}
 _COLUMNS = {
     "timings": [
-        "cell", "machine", "iterations", "repeats", "block", "wall_time", "wall_time_min", "wall_time_iqr", "cpu_time",
-        "oracle_time", "step_time", "native_time", "samples", "disturbed", "error",
+        "cell",
+        "machine",
+        "iterations",
+        "repeats",
+        "block",
+        "wall_time",
+        "wall_time_min",
+        "wall_time_iqr",
+        "cpu_time",
+        "oracle_time",
+        "step_time",
+        "native_time",
+        "samples",
+        "disturbed",
+        "error",
     ],
     "curves": ["cell", "iteration", "value", "gradient_norm", "distance"],
-}  # fmt: skip
-
-
-def _others(table: pd.DataFrame, kind: str) -> list[str]:
-    return [name for name in table.columns if name not in {*_COLUMNS[kind], "fingerprint"}]
+}
 
 
 def load_results(folder: str | Path, *, warn: Warn | None = None) -> Results:
@@ -271,20 +311,9 @@ def load_results(folder: str | Path, *, warn: Warn | None = None) -> Results:
 
     ``warn`` is called with one line for every damaged part; without it, the line goes to stderr.
     """
-    store = Store(Path(folder), _once(warn or _to_stderr))
+    # Every line is passed on once, however often the tables are read.
+    store = Store(Path(folder), functools.cache(warn or _to_stderr))
     return Results(store, store.manifest)
-
-
-def _once(warn: Warn) -> Warn:
-    """Return a function that passes every line on once, however often the tables are read."""
-    seen: set[str] = set()
-
-    def warn_once(message: str) -> None:
-        if message not in seen:
-            seen.add(message)
-            warn(message)
-
-    return warn_once
 
 
 def _to_stderr(message: str) -> None:

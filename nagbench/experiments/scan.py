@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-from numpy.typing import NDArray
 
-from nagbench.core.canonical import canonical
-from nagbench.core.errors import UsageError, check_number, unknown_name
-from nagbench.core.measures import default_measure
+from nagbench.core.errors import UsageError, check_name, check_number
 from nagbench.core.remote import Pulse
 from nagbench.engine.batches import Batch, split_batch
-from nagbench.engine.cell_checks import check_cell
-from nagbench.engine.lookup import choose_engine
-from nagbench.engine.oracles import default_every, parse_oracle
-from nagbench.engine.records import Cell
-from nagbench.engine.single_run import RunSettings
+from nagbench.engine.single_run import RunSettings, cell_of_settings
 from nagbench.execution.executors import Execution, count_batches
 from nagbench.experiments.minima import Minima, with_minima
+from nagbench.experiments.storage.parts import frame_of
 from nagbench.optimizers import schedules
 from nagbench.optimizers.algorithm import Method, Optimizer, form_for
 from nagbench.optimizers.given import rename_hyperparameters
@@ -85,7 +78,7 @@ def scan(
     cells = _batch(problem, method, hyperparameters, RunSettings(**{"budget": _BUDGET, **settings}))
     most = len(cells) if jobs == 1 else -(-len(cells) // (_BATCHES_PER_JOB * (jobs or os.cpu_count() or 1)))
     work = split_batch(cells, most)
-    found: pd.DataFrame = pa.concat_tables(count_batches(work, Execution(jobs), pulse)).to_pandas()
+    found = frame_of(count_batches(work, Execution(jobs), pulse))
     # Equal values on an axis make equal cells, which are counted once or twice, with one outcome.
     outcomes = found.drop(columns=["fingerprint", "digest"]).drop_duplicates("cell")
     runs = _plan_table(problem, cells).merge(outcomes, on="cell", how="left")
@@ -98,8 +91,7 @@ def _batch(problem: Problem, method: Method, hyperparameters: Mapping[str, Any],
     """Return the cells of a scan as columns. Raises UsageError if they cannot be counted together."""
     form_for(method, problem)
     columns, first = _columns(method, rename_hyperparameters(method, hyperparameters))
-    template = _template(problem, first, settings)
-    check_cell(template, problem)
+    template = cell_of_settings(problem, first, settings)
     size = len(next(iter(columns.values()), [0]))
     values = [columns.get(name, np.full(size, first.hyperparameters[name])) for name in method.hyperparameters]
     return Batch(
@@ -120,7 +112,8 @@ def _columns(method: Method, given: Mapping[str, Any]) -> tuple[dict[str, Floats
         raise UsageError("the hyperparameters of a scan must have the same number of values")
     if 0 in sizes:
         raise UsageError("a scan needs at least one setting")
-    settings = ({**given, **dict(zip(varied, row, strict=True))} for row in _rows(varied))
+    rows = zip(*(values.tolist() for values in varied.values()), strict=True) if varied else [()]
+    settings = ({**given, **dict(zip(varied, row, strict=True))} for row in rows)
     first = Optimizer(method, next(settings))
     if any(name not in method.hyperparameters for name in varied):
         raise UsageError("all settings of a scan must have the same schedule")
@@ -135,28 +128,6 @@ def _columns(method: Method, given: Mapping[str, Any]) -> tuple[dict[str, Floats
         for setting in settings:
             Optimizer(method, setting)
     return columns, first
-
-
-def _rows(columns: Mapping[str, NDArray[Any]]) -> Iterator[tuple[Any, ...]]:
-    """Yield the values of each setting; one empty row if nothing varies."""
-    return zip(*(values.tolist() for values in columns.values()), strict=True) if columns else iter([()])
-
-
-def _template(problem: Problem, optimizer: Optimizer, settings: RunSettings) -> Cell:
-    asked = parse_oracle(settings.oracle)
-    return Cell(
-        problem=canonical(problem.spec),
-        optimizer=optimizer.name,
-        hyperparameters=dict(optimizer.hyperparameters),
-        oracle=asked.name,
-        seed=settings.seed,
-        engine=choose_engine(problem, optimizer.method, settings.engine, asked.name),
-        measure=settings.measure or default_measure(problem.composite),
-        relative=settings.relative,
-        tolerances=(settings.tolerance,),
-        budget=settings.budget,
-        every=settings.measure_every or default_every(asked, problem),
-    )
 
 
 def _plan_table(problem: Problem, cells: Batch) -> pd.DataFrame:
@@ -217,8 +188,7 @@ def parse_axis(problem: Problem, method: Method, text: str, points: int) -> tupl
     """
     name, given, span = text.partition("=")
     (name,) = rename_hyperparameters(method, {name: None})
-    if name not in method.hyperparameters:
-        raise unknown_name(f"hyperparameter of {method.name}", name, method.hyperparameters)
+    check_name(f"hyperparameter of {method.name}", name, method.hyperparameters)
     known = method.hyperparameters[name]
     if given:
         low, dots, high = span.partition("..")

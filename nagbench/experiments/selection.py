@@ -68,7 +68,7 @@ def _numbered(rows: pd.DataFrame, columns: list[str]) -> Ints:
 
 def _best_of_groups(rows: pd.DataFrame, groups: Ints, shared: list[str]) -> dict[int, int]:
     """Return the best trial by the number of the group; groups of mode common share their settings if they share columns."""
-    scores, finals = rate_table(rows)
+    scores, finals = score_table(rows)
     common = (rows["mode"] == "common").to_numpy()
     trials = rows["trial"].to_numpy()
     best = best_trials(groups[~common], trials[~common], scores[~common], finals[~common])
@@ -82,9 +82,9 @@ def _best_of_groups(rows: pd.DataFrame, groups: Ints, shared: list[str]) -> dict
     return best
 
 
-def rate_table(runs: pd.DataFrame) -> tuple[Floats, Floats]:
-    """Return the result of `rate_runs` for a table of runs."""
-    return rate_runs(runs["status"] == "converged", runs["iterations"], runs["residual"], solved(runs))
+def score_table(runs: pd.DataFrame) -> tuple[Floats, Floats]:
+    """Return the result of `score_runs` for a table of runs."""
+    return score_runs(runs["status"] == "converged", runs["iterations"], runs["residual"], solved(runs))
 
 
 def replicate_winners(runs: pd.DataFrame, trials: int) -> pd.DataFrame:
@@ -123,7 +123,7 @@ def replicate_winners(runs: pd.DataFrame, trials: int) -> pd.DataFrame:
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=[*names, "half", "trial"])
 
 
-def rate_runs(converged: object, iterations: object, residuals: object, solved: object) -> tuple[Floats, Floats]:
+def score_runs(converged: object, iterations: object, residuals: object, solved: object) -> tuple[Floats, Floats]:
     """Return the numbers by which trials are compared, for arrays of runs at their tightest tolerance.
 
     Parameters
@@ -154,7 +154,7 @@ def best_trials(groups: NDArray[Any], trials: Ints, scores: Floats, finals: Floa
     groups, trials
         For each run, the number of its group and that of its trial.
     scores, finals
-        For each run, the result of `rate_runs`.
+        For each run, the result of `score_runs`.
 
     Returns
     -------
@@ -184,7 +184,7 @@ def best_elsewhere(groups: Ints, trials: Ints, cells: Ints, scores: Floats, budg
     cells
         For each run the number of its cell. Problems that share cells are one problem under several names.
     scores
-        For each run what `rate_runs` gives.
+        For each run what `score_runs` gives.
     budgets
         For each run the iterations that it may use.
 
@@ -284,15 +284,11 @@ def rank_trials(numbers: Ints, scores: Floats, finals: Floats) -> Ints:
     numbers
         The numbers of the trials.
     scores, finals
-        The results of `rate_runs`, shape (trials, runs).
+        The results of `score_runs`, shape (trials, runs).
     """
-    solved = np.isfinite(scores).mean(axis=1)
-    score, final = (_medians(np.sort(values, axis=1).ravel(), _rows(values)) for values in (scores, finals))
+    solved, firsts = np.isfinite(scores).mean(axis=1), np.arange(0, scores.size, scores.shape[1])
+    score, final = (_medians(np.sort(values, axis=1).ravel(), firsts) for values in (scores, finals))
     return np.asarray(np.lexsort((numbers, final, score, -solved)), np.int64)
-
-
-def _rows(values: Floats) -> Ints:
-    return np.arange(0, values.size, values.shape[1])
 
 
 def _first_of_runs(*columns: NDArray[Any]) -> Ints:

@@ -173,9 +173,5 @@ def read_spec(file: Path, **overrides: Any) -> dict[str, Any]:
     suite = [name for name, value in values.items() if isinstance(value, dict) and "family" in value]
     if suite and len(suite) == len(values):
         raise UsageError(f"specification {file} is a suite of problems; use --suite (its first problem: {suite[0]})")
-    return {"name": _name_of(file), **values, **overrides}
-
-
-def _name_of(file: Path) -> str:
-    """Return the name of a file as that of a sweep: what such a name cannot hold, as a blank, becomes a hyphen."""
-    return re.sub(r"[^\w.-]+", "-", file.stem)
+    # What the name of a sweep cannot hold, as a blank, becomes a hyphen.
+    return {"name": re.sub(r"[^\w.-]+", "-", file.stem), **values, **overrides}

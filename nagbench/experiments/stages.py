@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import math
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
@@ -54,6 +55,37 @@ class Progress:
 
     def warn(self, message: str) -> None:
         """Show the user a one-line message."""
+
+
+class Tally:
+    """How far a sweep is: its stage, how many cells of that are done, and how cells ended.
+
+    The passes of a tuning, which are stages of one name, are one stage that grows.
+    """
+
+    def __init__(self, stage: str = "") -> None:
+        self.stage, self.total, self.done, self.began = stage, 0, 0, time.monotonic()
+        self.statuses: Counter[str] = Counter()
+
+    def begin(self, stage: str, total: int) -> bool:
+        """Begin a stage, and return whether it is a new one."""
+        grows = stage == self.stage and self.total > 0
+        if grows:
+            self.total += total
+        else:
+            self.stage, self.total, self.done, self.began = stage, total, 0, time.monotonic()
+        return not grows
+
+    def add(self, count: int, statuses: Mapping[str, int]) -> None:
+        """Count further cells."""
+        self.done += count
+        self.statuses.update(statuses)
+
+    @property
+    def seconds_left(self) -> float:
+        """The seconds that the stage still takes, at the speed so far; nan if it is too early to tell."""
+        took = time.monotonic() - self.began
+        return took / self.done * (self.total - self.done) if 0 < self.done < self.total and took > 1.0 else math.nan
 
 
 def with_deadline(listener: Progress, deadline: Deadline | None) -> Progress:

@@ -17,33 +17,30 @@ import pyarrow as pa
 
 from nagbench.core.environment import git_commit, library_versions, machine_facts
 from nagbench.core.errors import UsageError
-from nagbench.engine.batches import Batch
 from nagbench.engine.fingerprints import fingerprint_of
 from nagbench.engine.records import Cell
 from nagbench.execution.executors import Execution, make_pool
 from nagbench.execution.pool import Pool
 from nagbench.experiments.index import Rows, StoredOutcomes, SweepIndex
 from nagbench.experiments.minima import Minima, facts_from_plain, facts_to_plain, join_facts
-from nagbench.experiments.names import code_of_spec, missing_library_messages
+from nagbench.experiments.names import code_of_spec
 from nagbench.experiments.plan import (
     Plan,
     PlannedBatch,
-    alone_message,
     common_units,
-    left_out_messages,
     make_plan,
-    missing_theory_message,
+    messages_of,
 )
 from nagbench.experiments.plan_table import check_key, plan_schema, plan_table, read_batches
 from nagbench.experiments.recorded import record
 from nagbench.experiments.results import Results
-from nagbench.experiments.rounds import tunings_of
 from nagbench.experiments.scoring import scored_cells
 from nagbench.experiments.serialize import spec_to_toml
 from nagbench.experiments.specification import Spec, read_spec, validate_spec
 from nagbench.experiments.stages import Progress, count_cells, follow_up
 from nagbench.experiments.storage.schema import KINDS
 from nagbench.experiments.storage.store import SCHEMA, Store, set_aside
+from nagbench.experiments.tunings import tunings_of
 
 # Cells of a plan that are kept in memory; a longer plan is read back from the disk.
 _MOST_KEPT = 1_000_000
@@ -96,8 +93,7 @@ def run_sweep(
         If the plan cannot be made or the directory cannot be used.
     """
     plan = make_plan(spec)
-    remarks = [missing_theory_message(plan), alone_message(plan)]
-    for line in filter(None, [*missing_library_messages(spec.optimizers), *left_out_messages(plan), *remarks]):
+    for line in messages_of(plan):
         listener.warn(line)
     store = Store(results_folder(spec, out), listener.warn)
     store.prepare()
@@ -109,7 +105,7 @@ def run_sweep(
         context = _SweepContext(
             store, plan, Minima(plan.problems), how, pool, listener, shard, command, fresh, fail_fast
         )
-        written, manifest = _count_rounds(context)
+        written, manifest = _count_passes(context)
         if shard is None:
             manifest = _score_selected(context, written, manifest)
     results = Results(store, manifest, written.index)
@@ -141,7 +137,7 @@ class _SweepContext:
         count_cells(self.store, work, cells, self.how, self.listener, fail_fast=self.fail_fast, pool=self.pool)
 
 
-def _count_rounds(context: _SweepContext) -> tuple[WrittenPlan, dict[str, Any]]:
+def _count_passes(context: _SweepContext) -> tuple[WrittenPlan, dict[str, Any]]:
     """Count the cells of a plan, and pass by pass those that its tunings ask for. A shard counts part of the first pass."""
     tunings = tunings_of(context.plan)
     passes = max((tuning.passes for tuning in tunings), default=1) if context.shard is None else 1
@@ -156,7 +152,9 @@ def _count_rounds(context: _SweepContext) -> tuple[WrittenPlan, dict[str, Any]]:
     for number in range(passes):
         asked = [planned for tuning in tunings for planned in tuning.batches(number)]
         new = [*context.plan, *asked] if number == 0 else asked
-        index = _index_rows(context, new, stored)
+        index = SweepIndex(min(context.plan.spec.tolerances), stored)
+        for planned in new:
+            _add_rows(context, index, planned)
         index.read_outcomes(context.store)
         plan.add(new, pending=bool(index.pending(context.shard).any()))
         _count_pending(context, index, new)
@@ -191,13 +189,6 @@ class _GrowingPlan:
         now = time.monotonic()
         self._part, self._due = written.part, now + max(_PLAN_SECONDS, _PLAN_PART * (now - began))
         return written, manifest
-
-
-def _index_rows(context: _SweepContext, rows: Iterable[PlannedBatch], stored: StoredOutcomes) -> SweepIndex:
-    index = SweepIndex(min(context.plan.spec.tolerances), stored)
-    for planned in rows:
-        _add_rows(context, index, planned)
-    return index
 
 
 def _add_rows(context: _SweepContext, index: SweepIndex, planned: PlannedBatch) -> None:
@@ -238,7 +229,11 @@ def _score_selected(context: _SweepContext, counted: WrittenPlan, manifest: dict
 
 def complete(results: Results, batches: Iterable[PlannedBatch], spec: Spec, listener: Progress) -> None:
     """Predict, trace and time the selected cells of a counted plan, whose ``batches`` these are, and record user code."""
-    cells = _cells_by_key(planned.cells for planned in take_rows(batches, results.selected))
+    cells: dict[str, Cell] = {}
+    for planned in take_rows(batches, results.selected):
+        for key, cell in zip(planned.cells.keys, planned.cells, strict=True):
+            check_key(cell, key)
+            cells[key] = cell
     if cells:
         follow_up(results.store, spec, cells, listener)
     record(results.store, (planned.cells for planned in batches), cells, listener.pulse)
@@ -252,15 +247,6 @@ def take_rows(batches: Iterable[PlannedBatch], rows: Rows) -> Iterator[PlannedBa
         first += batch.trials.size
         if wanted.size:
             yield batch if wanted.size == batch.trials.size else batch.take(wanted)
-
-
-def _cells_by_key(batches: Iterable[Batch]) -> dict[str, Cell]:
-    cells: dict[str, Cell] = {}
-    for batch in batches:
-        for key, cell in zip(batch.keys, batch, strict=True):
-            check_key(cell, key)
-            cells[key] = cell
-    return cells
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -99,8 +99,7 @@ class _Tried:
 
     def with_runs(self, scores: Floats, finals: Floats) -> _Tried:
         """Return the same trials with more runs of each."""
-        scores, finals = np.hstack([self.scores, scores]), np.hstack([self.finals, finals])
-        return _Tried(self.numbers, self.points, scores, finals)
+        return replace(self, scores=np.hstack([self.scores, scores]), finals=np.hstack([self.finals, finals]))
 
     def joined(self, other: _Tried) -> _Tried:
         """Return these trials and others."""

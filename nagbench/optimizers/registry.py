@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from nagbench.core import here
+from nagbench.core import local_code
 from nagbench.core.arguments import refuse
 from nagbench.core.discovery import (
     Plugin,
@@ -203,13 +203,13 @@ def find_algorithm(name: str) -> Method:
         raise unknown_name("optimizer", name, known_optimizers())
     check_named(f"optimizer {name}", [name])
     loader = REMOTE_LOADER.get()
-    return _import_algorithm(name) if loader is None or here.is_here(name) else loader.method(name)
+    return _import_algorithm(name) if loader is None or local_code.is_local(name) else loader.method(name)
 
 
 def _import_algorithm(path: str) -> Method:
     """Import the algorithm at "package.module:attribute" into this process. Raises UsageError."""
     prepare_import(path)
-    thing = here.thing_of(path) if here.is_here(path) else import_object("optimizer", path)
+    thing = local_code.thing_of(path) if local_code.is_local(path) else import_object("optimizer", path)
     marked = getattr(thing, "__method__", None)
     if isinstance(marked, Method):
         return replace(marked, name=path)
@@ -266,7 +266,7 @@ def optimizer(name: str | Callable[..., Any], **hyperparameters: float | str) ->
     True
     """
     if callable(name):
-        return Optimizer(lookup_algorithm(here.keep(name)), hyperparameters)
+        return Optimizer(lookup_algorithm(local_code.keep(name)), hyperparameters)
     if not isinstance(name, str):
         raise refuse("optimizer", name, "a name, or a name with hyperparameters, as in 'nesterov:step_size=0.1'")
     name, given = parse_text(name)

@@ -14,7 +14,7 @@ from nagbench.core import provenance
 from nagbench.core.arguments import numbers
 from nagbench.core.discovery import Plugin, import_object, import_plugins, marked_objects, untaken_plugins
 from nagbench.core.errors import UsageError, one_line, unknown_name
-from nagbench.core.here import any_here
+from nagbench.core.local_code import any_local
 from nagbench.core.remote import REMOTE_LOADER
 from nagbench.core.trust import check_named
 from nagbench.problems.problem import Floats, Problem
@@ -244,7 +244,7 @@ def build_problem(source: str | Family, parameters: Mapping[str, Any], /, **fact
     outside = code_of_problem(source, parameters) if isinstance(source, str) else []
     check_named(f"problem {facts.get('name', source)}", outside)
     loader = REMOTE_LOADER.get()
-    if loader is not None and isinstance(source, str) and outside and not any_here(outside):
+    if loader is not None and isinstance(source, str) and outside and not any_local(outside):
         return loader.problem(source, parameters, facts)
     found = source if isinstance(source, Family) else find_family(source)
     who = facts.get("name", found.name)

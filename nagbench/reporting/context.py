@@ -16,7 +16,7 @@ from nagbench.analysis.compare import Comparison, compare
 from nagbench.analysis.headlines import Question, headlines, questions
 from nagbench.analysis.profiles import By, work
 from nagbench.analysis.sensitivity import by_setting
-from nagbench.analysis.summary import hyperparameters, selected, summary_of
+from nagbench.analysis.summary import hyperparameters, shown_runs, summary_of
 from nagbench.analysis.traces import traces_of
 from nagbench.analysis.verdicts import verdicts, winners_of
 from nagbench.core.errors import UsageError, one_line, unknown_name
@@ -34,8 +34,15 @@ from nagbench.validation.equivalence.reading import read
 
 # The defaults of a manifest's entries.
 _DEFAULTS: dict[str, Any] = {
-    "name": "sweep", "spec": {}, "machine": {}, "versions": {}, "git": None, "created": "", "command": "", "fingerprint": None,
-}  # fmt: skip
+    "name": "sweep",
+    "spec": {},
+    "machine": {},
+    "versions": {},
+    "git": None,
+    "created": "",
+    "command": "",
+    "fingerprint": None,
+}
 _MOST_POINTS = 50_000
 _RUN_KEYS = ["cell", "problem", "variant", "mode", "trial", "oracle", "tolerance"]
 
@@ -112,8 +119,8 @@ class ReportContext:
 
     @functools.cached_property
     def rows(self) -> pd.DataFrame:
-        """The runs that are shown: see `analysis.summary.selected`."""
-        return selected(self.chosen, self.timings)
+        """The runs that are shown: see `analysis.summary.shown_runs`."""
+        return shown_runs(self.chosen, self.timings)
 
     @functools.cached_property
     def table(self) -> pd.DataFrame:
@@ -273,9 +280,17 @@ def build_context(*sweeps: Results) -> ReportContext:
     manifests, missing = [dict(sweep.manifest) for sweep in sweeps], sum(sweep.missing for sweep in sweeps)
     if len(sweeps) == 1:
         return ReportContext(
-            first.runs, first.timings, first.curves, manifests, missing, first.plan, certificates=certificates,
-            recorded=first.recorded, scores=first.scores, worst_cases=worst_cases,
-        )  # fmt: skip
+            first.runs,
+            first.timings,
+            first.curves,
+            manifests,
+            missing,
+            first.plan,
+            certificates=certificates,
+            recorded=first.recorded,
+            scores=first.scores,
+            worst_cases=worst_cases,
+        )
     runs = _concatenate([sweep.runs for sweep in sweeps])
     kept = runs.drop_duplicates([name for name in _RUN_KEYS if name in runs], ignore_index=True)
     kept["selected"] = select_best_trials(kept).where(kept["mode"] != "common", kept["selected"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,11 +61,28 @@ class _Markup:
     def tables(self, context: ReportContext) -> Iterator[tuple[str, pd.DataFrame]]:
         """Yield each mode and its entries, problems down and methods across."""
         for mode, table in context.table.groupby("mode", sort=False):
-            tasks, methods = table["task"].unique(), table["method"].unique()
-            entries = table.assign(entry=[self.entry(row) for row in table.to_dict("records")])
-            grid = entries.pivot(index="task", columns="method", values="entry").reindex(index=tasks, columns=methods)
-            grid = grid.fillna(self.missing).rename(index=self.escape, columns=self.escape)
-            yield self.escape(mode), grid.rename_axis(index="problem", columns=None)
+            entries = [self.entry(row) for row in table.to_dict("records")]
+            yield self.escape(mode), grid_of(table, entries, self.missing, self.escape)
+
+
+def grid_of(table: pd.DataFrame, entries: Sequence[str], missing: str, escape: Callable[[Any], str]) -> pd.DataFrame:
+    """Return the entries of a summary, problems down and methods across.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The summary of one mode.
+    entries : sequence of str
+        What stands for each of its rows.
+    missing : str
+        What stands where a method did not run, or has no entry.
+    escape : callable
+        Returns names as the format writes them.
+    """
+    grid = table.assign(entry=entries).pivot(index="task", columns="method", values="entry")
+    grid = grid.reindex(index=table["task"].unique(), columns=table["method"].unique())
+    grid = grid.fillna(missing).replace("", missing).rename(index=escape, columns=escape)
+    return grid.rename_axis(index="problem", columns=None)
 
 
 _MARKDOWN = _Markup(_escape_markdown, "**{}**", "*{}*", "<br>{}", "·")

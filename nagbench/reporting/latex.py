@@ -10,18 +10,54 @@ from typing import Any
 import pandas as pd
 
 PREAMBLE = r"% \usepackage{booktabs}"
-_CHARACTERS = str.maketrans({
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "_": r"\_", "%": r"\%",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    "|": r"\textbar{}", '"': r"\textquotedbl{}", "µ": r"\textmu{}", "‖": r"$\|$", "∇": r"$\nabla$", "≤": r"$\le$",
-    "≥": r"$\ge$", "−": "$-$", "∞": r"$\infty$", "·": r"\textperiodcentered{}", "×": r"$\times$", "μ": r"$\mu$",
-    "κ": r"$\kappa$", "λ": r"$\lambda$", "β": r"$\beta$", "ε": r"$\varepsilon$", "σ": r"$\sigma$", "χ": r"$\chi$",
-    "²": "$^2$", "½": r"$\frac12$", "–": "--", "—": "---", "…": r"\ldots{}", "→": r"$\to$", "’": "'",
-})  # fmt: skip
+_CHARACTERS = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "{": r"\{",
+        "}": r"\}",
+        "$": r"\$",
+        "&": r"\&",
+        "#": r"\#",
+        "_": r"\_",
+        "%": r"\%",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        '"': r"\textquotedbl{}",
+        "µ": r"\textmu{}",
+        "‖": r"$\|$",
+        "∇": r"$\nabla$",
+        "≤": r"$\le$",
+        "≥": r"$\ge$",
+        "−": "$-$",
+        "∞": r"$\infty$",
+        "·": r"\textperiodcentered{}",
+        "×": r"$\times$",
+        "μ": r"$\mu$",
+        "κ": r"$\kappa$",
+        "λ": r"$\lambda$",
+        "β": r"$\beta$",
+        "ε": r"$\varepsilon$",
+        "σ": r"$\sigma$",
+        "χ": r"$\chi$",
+        "²": "$^2$",
+        "½": r"$\frac12$",
+        "–": "--",
+        "—": "---",
+        "…": r"\ldots{}",
+        "→": r"$\to$",
+        "’": "'",
+    }
+)
 _MEASURES = {
-    "gradient": r"\|\nabla f(x)\|", "value": r"f(x) - f^\star", "distance": r"\|x - x^\star\|",
-    "gradient-mapping": r"\|G(x)\|", "gap": r"\mathrm{gap}(x)",
-}  # fmt: skip
+    "gradient": r"\|\nabla f(x)\|",
+    "value": r"f(x) - f^\star",
+    "distance": r"\|x - x^\star\|",
+    "gradient-mapping": r"\|G(x)\|",
+    "gap": r"\mathrm{gap}(x)",
+}
 
 
 def escape(text: Any) -> str:
@@ -97,18 +133,22 @@ def typeset(table: pd.DataFrame, caption: str, label: str, columns: str | None =
     """
     styled = table.reset_index(drop=True).style.hide(axis="index")
     text: str = styled.to_latex(
-        column_format=columns or f"l{'r' * (len(table.columns) - 1)}", hrules=True, position="htbp",
-        position_float="centering", caption=caption, label=label,
-    )  # fmt: skip
+        column_format=columns or f"l{'r' * (len(table.columns) - 1)}",
+        hrules=True,
+        position="htbp",
+        position_float="centering",
+        caption=caption,
+        label=label,
+    )
     return text.rstrip("\n") + "\n"
 
 
 def plain_table(table: pd.DataFrame, caption: str, label: str) -> str:
     """Return a table of numbers and texts; the caption is LaTeX already."""
     columns = ["r" if pd.api.types.is_numeric_dtype(table[name]) else "l" for name in table]
-    entries = pd.DataFrame({
-        place: [_entry(value) for value in table.iloc[:, place]] for place in range(len(table.columns))
-    })  # fmt: skip
+    entries = pd.DataFrame(
+        {place: [_entry(value) for value in table.iloc[:, place]] for place in range(len(table.columns))}
+    )
     entries.columns = pd.Index([escape(str(name).replace("_", " ")) for name in table])
     return f"{PREAMBLE}\n\n{typeset(entries, caption, label, ''.join(columns))}"
 

@@ -9,8 +9,11 @@ import numpy as np
 import pandas as pd
 
 from nagbench.analysis.formatting import counted, listed, timing
+from nagbench.experiments.minima import solved
+from nagbench.experiments.selection import REPLICATED, replicate_size
+from nagbench.experiments.specification import TUNING_STARTS
 from nagbench.reporting.context import ReportContext
-from nagbench.reporting.export import one_line_of, provenance, sentences_of
+from nagbench.reporting.export import grid_of, one_line_of, provenance, sentences_of
 from nagbench.reporting.latex import PREAMBLE, bound, escape, label_of, number, typeset
 
 _PROFILES = {
@@ -22,7 +25,7 @@ _PROFILES = {
 }
 
 
-def stop_rule(spec: Mapping[str, Any], tolerances: Any = None) -> str:
+def stop_rule(spec: Mapping[str, Any], tolerances: Any) -> str:
     """Return what a run had to meet, in LaTeX, at the tightest of these tolerances or those of the specification."""
     tightest = min(spec["tolerances"] if tolerances is None else tolerances)
     return bound(str(spec.get("measure") or "gradient"), relative=bool(spec.get("relative")), tolerance=float(tightest))
@@ -30,9 +33,6 @@ def stop_rule(spec: Mapping[str, Any], tolerances: Any = None) -> str:
 
 def effort(spec: Mapping[str, Any], mode: str) -> str:
     """Return how many trials, replicates and starts stand behind a mode, in LaTeX."""
-    from nagbench.experiments.selection import REPLICATED, replicate_size
-    from nagbench.experiments.specification import TUNING_STARTS
-
     parts = []
     if mode in REPLICATED:
         parts = [counted(replicate_size(mode, int(spec.get("trials", 1))), "trial")]
@@ -70,11 +70,13 @@ def profile_caption(kind: str, manifest: Mapping[str, Any], mode: str, by: str, 
 
 
 # What stands in a table for a run that did not solve its problem.
-_MARKS = {"budget": "b", "diverged": "d", "stalled": "s", "elsewhere": "e", "error": "f"}
-_WORDS = {
-    "budget": "over budget", "diverged": "diverged", "stalled": "stalled", "elsewhere": "converged elsewhere",
-    "error": "failed",
-}  # fmt: skip
+_MARKS = {
+    "budget": ("b", "over budget"),
+    "diverged": ("d", "diverged"),
+    "stalled": ("s", "stalled"),
+    "elsewhere": ("e", "converged elsewhere"),
+    "error": ("f", "failed"),
+}
 
 
 def render_latex(context: ReportContext) -> str:
@@ -98,18 +100,11 @@ def render_latex(context: ReportContext) -> str:
 
 
 def _grid(table: pd.DataFrame, entries: list[str]) -> pd.DataFrame:
-    """Return entries with problems down and methods across; "--" where a method did not run, or has no entry."""
-    tasks, methods = table["task"].unique(), table["method"].unique()
-    grid = table.assign(entry=entries).pivot(index="task", columns="method", values="entry")
-    grid = grid.reindex(index=tasks, columns=methods).fillna("--").replace("", "--")
-    named = grid.rename(index=escape, columns=escape).rename_axis(index="problem", columns=None)
-    return named.reset_index(allow_duplicates=True)
+    return grid_of(table, entries, "--", escape).reset_index(allow_duplicates=True)
 
 
 def _quartiles(rows: pd.DataFrame) -> dict[tuple[str, str], tuple[float, float]]:
     """Return the quartiles of the iterations over starts and seeds, where there are several; unsolved runs are infinite."""
-    from nagbench.experiments.minima import solved
-
     counts = rows["iterations"].astype(float).where(solved(rows), np.inf)
     found = {}
     for key, group in counts.groupby([rows["task"], rows["method"]]):
@@ -122,7 +117,7 @@ def _quartiles(rows: pd.DataFrame) -> dict[tuple[str, str], tuple[float, float]]
 def _count(row: Mapping[Any, Any], spread: tuple[float, float] | None) -> str:
     """Return the median of the iterations with its quartiles, or the mark of how most runs ended."""
     if not np.isfinite(row["iterations"]):
-        mark = _MARKS.get(str(row["status"]), "f")
+        mark, _ = _MARKS.get(str(row["status"]), _MARKS["error"])
         return rf"\emph{{{mark}}}" + (f" ({row['solved']}/{row['of']})" if row["solved"] else "")
     count = number(float(row["iterations"]), 6)
     text = rf"\textbf{{{count}}}" if row["best"] else count
@@ -144,7 +139,7 @@ def _counts_caption(context: ReportContext, table: pd.DataFrame, mode: str, *, s
         (table["solved"] < table["of"]).any() and table["of"].max() > 1
     )
     ended = {str(row["status"]) for row in table.to_dict("records") if not np.isfinite(row["iterations"])}
-    parts += [rf"\emph{{{mark}}}: {_WORDS[status]}" for status, mark in _MARKS.items() if status in ended]
+    parts += [rf"\emph{{{mark}}}: {word}" for status, (mark, word) in _MARKS.items() if status in ended]
     return f"{'; '.join(parts)}. {effort(context.manifest['spec'], mode).capitalize()}."
 
 

@@ -160,7 +160,7 @@ def runs_beside(
     Parameters
     ----------
     rows : DataFrame
-        The shown runs, as `analysis.summary.selected` returns them.
+        The shown runs, as `analysis.summary.shown_runs` returns them.
     settings : sequence of str
         The columns that hold hyperparameters.
     curves, plan : DataFrame

@@ -17,10 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import psutil
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from nagbench.core.errors import UsageError
 from nagbench.experiments.storage.schema import TEXT, DamagedError, check_schema, check_values
@@ -147,6 +149,20 @@ def join_parts(parts: Sequence[pa.Table]) -> tuple[pa.Table, list[str]]:
     schema, left_out = unified_schema([part.schema for part in parts])
     kept = [part.select([name for name in part.column_names if name not in left_out]) for part in parts]
     return pa.concat_tables([schema.empty_table(), *kept], promote_options="permissive"), left_out
+
+
+def masked(blocks: Iterable[pa.Table], rows: NDArray[np.bool_]) -> Iterator[pa.Table]:
+    """Yield the rows of blocks, one after the other, that a mask over all of their rows selects."""
+    first = 0
+    for block in blocks:
+        yield block.filter(pa.array(rows[first : first + block.num_rows]))
+        first += block.num_rows
+
+
+def frame_of(tables: Iterable[pa.Table]) -> pd.DataFrame:
+    """Return the rows of tables of one schema as a pandas table."""
+    frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()
+    return frame
 
 
 def split_runs(table: pa.Table, names: Sequence[str]) -> Iterator[pa.Table]:

@@ -14,20 +14,53 @@ from nagbench.core.keys import keys_to_ints
 TEXT, _WHOLE, _REAL = pa.string(), pa.int64(), pa.float64()
 # The columns of each kind that every part has, with these types; it may have more.
 REQUIRED = {
-    "runs": {"cell": TEXT, "tolerance": _REAL, "status": TEXT, "iterations": _WHOLE, "residual": _REAL,
-             "digest": TEXT, "fingerprint": TEXT, "error": TEXT},
-    "plan": {"cell": TEXT, "problem": TEXT, "variant": TEXT, "mode": TEXT, "trial": _WHOLE, "oracle": TEXT,
-             "optimizer": TEXT, "start": _WHOLE, "seed": _WHOLE, "problem_spec": TEXT, "tolerances": TEXT,
-             "fingerprint": TEXT},
+    "runs": {
+        "cell": TEXT,
+        "tolerance": _REAL,
+        "status": TEXT,
+        "iterations": _WHOLE,
+        "residual": _REAL,
+        "digest": TEXT,
+        "fingerprint": TEXT,
+        "error": TEXT,
+    },
+    "plan": {
+        "cell": TEXT,
+        "problem": TEXT,
+        "variant": TEXT,
+        "mode": TEXT,
+        "trial": _WHOLE,
+        "oracle": TEXT,
+        "optimizer": TEXT,
+        "start": _WHOLE,
+        "seed": _WHOLE,
+        "problem_spec": TEXT,
+        "tolerances": TEXT,
+        "fingerprint": TEXT,
+    },
     "predictions": {"cell": TEXT, "fingerprint": TEXT, "tolerance": _REAL},
-    "timings": {"cell": TEXT, "machine": TEXT, "iterations": _WHOLE, "repeats": _WHOLE, "wall_time": _REAL,
-                "fingerprint": TEXT, "error": TEXT},
+    "timings": {
+        "cell": TEXT,
+        "machine": TEXT,
+        "iterations": _WHOLE,
+        "repeats": _WHOLE,
+        "wall_time": _REAL,
+        "fingerprint": TEXT,
+        "error": TEXT,
+    },
     "curves": {"cell": TEXT, "iteration": _WHOLE, "value": _REAL, "fingerprint": TEXT},
     "facts": {"problem_spec": TEXT, "fingerprint": TEXT, "facts": TEXT},
     "theory": {"cell": TEXT, "fingerprint": TEXT, "stable": _REAL, "rate_in_theory": _REAL},
-    "paths": {"cell": TEXT, "fingerprint": TEXT, "iteration": _WHOLE, "x1": _REAL, "x2": _REAL,
-              "gradient_at_x1": _REAL, "gradient_at_x2": _REAL},
-}  # fmt: skip
+    "paths": {
+        "cell": TEXT,
+        "fingerprint": TEXT,
+        "iteration": _WHOLE,
+        "x1": _REAL,
+        "x2": _REAL,
+        "gradient_at_x1": _REAL,
+        "gradient_at_x2": _REAL,
+    },
+}
 KINDS = tuple(REQUIRED)
 # Sixteen hexadecimal digits in every row.
 KEYS = frozenset({"cell", "digest", "fingerprint"})
@@ -40,9 +73,18 @@ _ALWAYS = {
 _SOMETIMES = {
     "runs": ("value_evaluations",),
     "predictions": ("predicted_iterations",),
-    "timings": ("block", "wall_time_min", "wall_time_iqr", "cpu_time", "oracle_time", "step_time", "native_time", "disturbed"),
+    "timings": (
+        "block",
+        "wall_time_min",
+        "wall_time_iqr",
+        "cpu_time",
+        "oracle_time",
+        "step_time",
+        "native_time",
+        "disturbed",
+    ),
     "curves": ("gradient_norm", "distance"),
-}  # fmt: skip
+}
 # All further columns of a plan are hyperparameters, which are numbers.
 _TEXTS_OF_PLAN = ("family", "library", "engine", "dtype", "measure", "tested_at")
 _SCHEDULES = ("schedule", "momentum_schedule")

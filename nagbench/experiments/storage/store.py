@@ -35,6 +35,7 @@ from nagbench.core.errors import UsageError, plain, truncate
 from nagbench.experiments.specification import validate_spec
 from nagbench.experiments.storage.parts import (
     PartFacts,
+    frame_of,
     inspect_part,
     is_part_name,
     is_temporary_name,
@@ -71,16 +72,12 @@ class DamagedManifestError(UsageError):
     """A manifest.json that cannot be read, or that nagbench did not write."""
 
 
-def _silent(message: str) -> None:
-    """Ignore a warning."""
-
-
 @dataclass(frozen=True)
 class Store:
     """A results directory. ``warn`` is called with one line for every damaged part that is found."""
 
     folder: Path
-    warn: Warn = _silent
+    warn: Warn = lambda message: None
 
     def prepare(self) -> None:
         """Make the folder and check that it can be written.
@@ -166,8 +163,7 @@ class Store:
         parts = list(self.scan(kind, columns))
         if not parts:
             return pd.DataFrame(columns=columns)
-        table: pd.DataFrame = self.join(kind, parts).to_pandas()
-        return table
+        return frame_of([self.join(kind, parts)])
 
     def join(self, kind: str, parts: Sequence[pa.Table]) -> pa.Table:
         """Return the rows of parts of a kind as one table; see `parts.join_parts`. ``warn`` names omitted columns."""

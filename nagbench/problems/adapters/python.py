@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from nagbench.core import here
+from nagbench.core import local_code
 from nagbench.core.discovery import import_object, is_unmarked
 from nagbench.core.errors import UsageError, one_line, truncate
 from nagbench.core.trust import name_code
@@ -44,8 +44,8 @@ _WAYS_OUT = (
 def python_family(path: str) -> Family:
     """Return the family of a function f(x), or of a pair (f, gradient), at "package.module:attribute"."""
     module = path.partition(":")[0]
-    if here.is_here(path):
-        return _family(f"python:{path}", here.thing_of(path), None, (module,))
+    if local_code.is_local(path):
+        return _family(f"python:{path}", local_code.thing_of(path), None, (module,))
     if "<" in path or module == "__main__":
         raise UsageError(
             f"python:{path} cannot be imported by another process; put the function into a module of its own, not "
@@ -80,12 +80,12 @@ def problem_of_function(function: Any, parameters: Mapping[str, Any], facts: Map
         raise UsageError(f"a problem is a name or a function of x, not {function!r}")
     given = dict(parameters)
     gradient = given.pop("gradient", None)
-    path = here.keep(function)
+    path = local_code.keep(function)
     name_code(*code_of_problem(f"python:{path}", given if gradient is None else {**given, "gradient": gradient}))
     if not callable(gradient):
         return build_problem(_family(f"python:{path}", function, None, ()), parameters, **facts)
     built = build_problem(_family(f"python:{path}", function, gradient, ()), given, **facts)
-    named = {**given, "gradient": here.keep(gradient).replace(":", ".")}
+    named = {**given, "gradient": local_code.keep(gradient).replace(":", ".")}
     name_code(*code_of_problem(f"python:{path}", named))
     return replace(built, parameters=named)
 
@@ -207,8 +207,8 @@ def _import_gradient(name: str, home: str, text: str) -> Any:
     if found is not None:
         return found
     module, _, attribute = text.rpartition(".")
-    if here.is_here(f"{module}:{attribute}"):
-        return here.thing_of(f"{module}:{attribute}")
+    if local_code.is_local(f"{module}:{attribute}"):
+        return local_code.thing_of(f"{module}:{attribute}")
     if not module or "<" in text or module == "__main__":
         raise UsageError(f"{name}: its gradient {text!r} is not a function of the module {home!r}")
     return import_object("gradient", f"{module}:{attribute}")

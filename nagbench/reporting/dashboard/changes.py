@@ -108,10 +108,14 @@ def _series(
 ) -> Series:
     threshold = next((limit for pattern, limit in thresholds.items() if re.fullmatch(pattern, name)), _NOISE)
     return Series(
-        name, str(benchmark.get("pretty_name") or name), str(benchmark.get("unit") or ""), machine,
-        dict(zip(benchmark.get("param_names", ()), parameters, strict=False)), max(threshold, _ROUNDING),
+        name,
+        str(benchmark.get("pretty_name") or name),
+        str(benchmark.get("unit") or ""),
+        machine,
+        dict(zip(benchmark.get("param_names", ()), parameters, strict=False)),
+        max(threshold, _ROUNDING),
         tuple(Point(commit, value) for commit, value in points.items()),
-    )  # fmt: skip
+    )
 
 
 def _values(

@@ -64,11 +64,14 @@ def _by_commit(steps: Sequence[Step], commits: Sequence[Commit]) -> Iterator[dic
     for commit in [commit for commit in reversed(commits) if commit.name in groups][:_MOST_COMMITS]:
         ordered = sorted(groups[commit.name], key=_size, reverse=True)
         yield {
-            "name": commit.name[:8], "day": commit.day, "subject": commit.subject,
-            "worse": sum(step.worse for step in ordered), "better": sum(not step.worse for step in ordered),
+            "name": commit.name[:8],
+            "day": commit.day,
+            "subject": commit.subject,
+            "worse": sum(step.worse for step in ordered),
+            "better": sum(not step.worse for step in ordered),
             "steps": [_describe(step) for step in ordered[:_MOST_LISTED]],
             "more": [_describe(step) for step in ordered[_MOST_LISTED:]],
-        }  # fmt: skip
+        }
 
 
 def _size(step: Step) -> float:
@@ -82,10 +85,16 @@ def _describe(step: Step) -> dict[str, Any]:
     ratio = step.ratio
     change = "" if math.isnan(ratio) else f"{(ratio - 1.0) * 100.0:+.3g} %" if ratio < 10.0 else f"× {ratio:.3g}"
     return {
-        "kind": "worse" if step.worse else "better", "title": step.series.title, "label": step.series.label,
-        "machine": step.series.machine, "before": before, "after": after, "change": change,
-        "link": link_of(step.series), "picture": Markup(sparkline(step.series, step.index)),
-    }  # fmt: skip
+        "kind": "worse" if step.worse else "better",
+        "title": step.series.title,
+        "label": step.series.label,
+        "machine": step.series.machine,
+        "before": before,
+        "after": after,
+        "change": change,
+        "link": link_of(step.series),
+        "picture": Markup(sparkline(step.series, step.index)),
+    }
 
 
 def _value(value: float, unit: str) -> str:
@@ -106,9 +115,13 @@ def _pictures(found: Sequence[Series]) -> Iterator[dict[str, Any]]:
         known = [point.value for point in best.points if not math.isnan(point.value)]
         if known:
             yield {
-                "title": best.title, "label": best.label, "machine": machine, "link": link_of(best),
-                "last": _value(known[-1], best.unit), "picture": Markup(sparkline(best)),
-            }  # fmt: skip
+                "title": best.title,
+                "label": best.label,
+                "machine": machine,
+                "link": link_of(best),
+                "last": _value(known[-1], best.unit),
+                "picture": Markup(sparkline(best)),
+            }
 
 
 def _telling(series: Series) -> tuple[int, int]:
@@ -149,12 +162,7 @@ def sparkline(series: Series, mark: int | None = None) -> str:
             continue
         x, y = place(index)
         lines[-1].append(f"{x:.1f},{y:.1f}")
-        dots.append(
-            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{3.4 if index == mark else 1.6}" class="{_class(index, mark)}"/>'
-        )
+        radius, name = (3.4, "mark") if index == mark else (1.6, "dot")
+        dots.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius}" class="{name}"/>')
     drawn = "".join(f'<polyline points="{" ".join(line)}"/>' for line in lines if len(line) > 1)
     return f"{start}{drawn}{''.join(dots)}</svg>"
-
-
-def _class(index: int, mark: int | None) -> str:
-    return "mark" if index == mark else "dot"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 import io
+from collections.abc import Callable
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socketserver import BaseRequestHandler
 from typing import BinaryIO
 
 from nagbench.core.errors import UsageError
@@ -52,11 +54,15 @@ def create_server(directory: Path, port: int) -> ThreadingHTTPServer:
     UsageError
         If the port is not free.
     """
+    return open_server(port, functools.partial(_Handler, directory=str(directory)))
+
+
+def open_server(port: int, handler: Callable[..., BaseRequestHandler]) -> ThreadingHTTPServer:
+    """Return a server for this machine alone; port 0 stands for a free one. Raises UsageError if the port is taken."""
     try:
-        return ThreadingHTTPServer((LOOPBACK, port), functools.partial(_Handler, directory=str(directory)))
+        return ThreadingHTTPServer((LOOPBACK, port), handler)
     except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise UsageError(f"port {port} cannot be served: {reason}") from None
+        raise UsageError(f"port {port} cannot be served: {getattr(error, 'strerror', None) or error}") from None
 
 
 def server_url(server: ThreadingHTTPServer) -> str:

@@ -81,13 +81,13 @@ def publish_site(checkout: Checkout, results: AsvResults, out: Path, warn: Warn)
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
         write_results(shown, scratch / "results")
-        (scratch / "asv.conf.json").write_text(json.dumps(_asv_config(checkout, scratch)), encoding="utf-8")
+        config = _asv_config(checkout, scratch)
+        (scratch / "asv.conf.json").write_text(json.dumps(config), encoding="utf-8")
         _run_asv(scratch, warn)
         bundle_assets(scratch / "html")
         _add_empty_graphs(scratch / "html" / "graphs", shown.benchmarks)
         # asv's own page stays beside the one that tells what changed.
         (scratch / "html" / "index.html").rename(scratch / "html" / ASV_PAGE)
-        config = _asv_config(checkout, scratch)
         page, changes = front_page(shown, commits_of(checkout), config["regressions_thresholds"], config["project"])
         (scratch / "html" / "index.html").write_text(page, encoding="utf-8")
         try:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from nagbench.analysis.summary import summary
 from nagbench.core.canonical import canonical
@@ -65,8 +66,8 @@ def export_sweep(sweep: SweepResults, commit: str, date: int) -> AsvResults:
     study, version = f"study.{sweep.manifest['name'].replace('.', '_')}", _version(sweep)
     benchmarks, results = {}, {}
     for track, (unit, title) in _TRACKS.items():
-        track_numbers = numbers[track].astype(float).to_dict()
-        values = [_finite_or_none(track_numbers.get(key, math.nan)) for key in itertools.product(*axes)]
+        finite = numbers[track].astype(float).where(np.isfinite).dropna().to_dict()
+        values = [finite.get(key) for key in itertools.product(*axes)]
         if any(value is not None for value in values):
             name = f"{study}.{track}"
             benchmarks[name] = _benchmark(name, f"{title} ({sweep.manifest['name']})", unit, axes, version)
@@ -90,10 +91,6 @@ def _machine(sweep: SweepResults) -> str:
 def _file_name(text: str) -> str:
     """Return a text of somebody's results as a file name in one folder."""
     return re.sub(r"[^\w+-]|^\.", "_", text)[:100] or "_"
-
-
-def _finite_or_none(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 def _result_file(sweep: SweepResults, commit: str, date: int, results: Mapping[str, Any]) -> ResultFile:

@@ -23,6 +23,7 @@ from nagbench.reporting.figures.style import (
     figure_style,
     format_power_of_ten,
     new_figure,
+    plain_legend,
     printable,
 )
 from nagbench.validation.equivalence.certificate import Certificate
@@ -37,6 +38,7 @@ _DASHES: tuple[Dash, ...] = ((), (6, 2), (1.4, 1.4), (6, 1.5, 1.2, 1.5))
 _SIZE = (259.0, 180.0)
 
 
+@figure_style()
 def plot_certificate(found: Certificate) -> Figure:
     """Plot the distances of a certificate, a row of panels for each group and a column for each scenario.
 
@@ -46,19 +48,15 @@ def plot_certificate(found: Certificate) -> Figure:
     """
     groups = list(dict.fromkeys(trial.group.name for trial in found.trials))
     scenarios = [name for name in SCENARIOS if any(trial.scenario.name == name for trial in found.trials)]
-    with figure_style():
-        figure = new_figure(2.0 + 2.3 * len(scenarios), 0.9 + 2.1 * len(groups))
-        axes = figure.subplots(len(groups), len(scenarios), sharex=True, sharey=True, squeeze=False)
-        for row, group in zip(axes, groups, strict=True):
-            trials = {trial.scenario.name: trial for trial in found.trials if trial.group.name == group}
-            _draw_row(row, group, [trials.get(scenario) for scenario in scenarios])
-        for panel, scenario in zip(axes[0], scenarios, strict=True):
-            panel.set_title(scenario)
-        for panel in axes[-1]:
-            panel.set_xlabel("iteration")
-        figure.suptitle(
-            printable(f"distance between implementations on {found.problem}"), fontsize=11, parse_math=False
-        )
+    figure = new_figure(2.0 + 2.3 * len(scenarios), 0.9 + 2.1 * len(groups))
+    axes = figure.subplots(len(groups), len(scenarios), sharex=True, sharey=True, squeeze=False)
+    for row, group in zip(axes, groups, strict=True):
+        trials = {trial.scenario.name: trial for trial in found.trials if trial.group.name == group}
+        _draw_row(row, group, [trials.get(scenario) for scenario in scenarios])
+    for top, bottom, scenario in zip(axes[0], axes[-1], scenarios, strict=True):
+        top.set_title(scenario)
+        bottom.set_xlabel("iteration")
+    figure.suptitle(printable(f"distance between implementations on {found.problem}"), fontsize=11, parse_math=False)
     return figure
 
 
@@ -76,7 +74,8 @@ def _draw_row(row: Sequence[Axes], group: str, trials: Sequence[Trial | None]) -
     against = "".join(f"\nagainst {printable(one.name, 24)}" for one in first)
     row[0].set_ylabel(printable(group) + against, parse_math=False)
     handles = [Line2D([], [], **style_at(i).plot_options) for i in range(len(labels))]
-    legend = row[-1].legend(
+    plain_legend(
+        row[-1],
         handles,
         [printable(label, 40) for label in labels],
         loc="center left",
@@ -85,8 +84,6 @@ def _draw_row(row: Sequence[Axes], group: str, trials: Sequence[Trial | None]) -
         borderaxespad=0.0,
         handlelength=2.4,
     )
-    for text in legend.get_texts():
-        text.set_parse_math(False)
 
 
 def line_labels(trials: Sequence[Trial]) -> list[str]:

@@ -23,11 +23,8 @@ def ratio_axis(rows: Iterable[Mapping[Any, Any]]) -> Axis:
     low = max(min([1.0 / _NARROWEST, *known]), 1.0 / _WIDEST)
     high = min(max([_NARROWEST, *known]), _WIDEST)
     low, high = low / 1.15, high * 1.15
-    return Axis("", "log", low, high, log_ticks(low, high, _write, most=4))
-
-
-def _write(value: float) -> str:
-    return f"{value:g}" if value >= 1.0 else f"1/{1.0 / value:g}"
+    ticks = log_ticks(low, high, lambda value: f"{value:g}" if value >= 1.0 else f"1/{1.0 / value:g}", most=4)
+    return Axis("", "log", low, high, ticks)
 
 
 def draw_ratio(row: Mapping[Any, Any], axis: Axis, colors: tuple[str, str], *, diamond: bool = False) -> str:
@@ -48,7 +45,8 @@ def draw_ratio(row: Mapping[Any, Any], axis: Axis, colors: tuple[str, str], *, d
     """
     middle = _HEIGHT / 2
     one = _place(axis, 1.0)
-    parts = [f'<path d="{_grid(axis)}" stroke="{themed_color(RULE)}" stroke-width=".5" stroke-dasharray="1 2"/>']
+    grid = "".join(f"M{format_length(x)} 0V{_HEIGHT:g}" for x, _ in tick_positions(axis, _EDGE, _WIDTH - _EDGE))
+    parts = [f'<path d="{grid}" stroke="{themed_color(RULE)}" stroke-width=".5" stroke-dasharray="1 2"/>']
     parts.append(f'<path d="M{one} 0V{_HEIGHT:g}" stroke="{themed_color(MUTED)}" stroke-width="1"/>')
     if not math.isnan(row["ratio"]) and row["verdict"] != "neither":
         color = themed_color({"a": colors[0], "b": colors[1]}.get(str(row["verdict"]), MUTED))
@@ -80,11 +78,6 @@ def draw_ratio_axis(axis: Axis) -> str:
         for x, label in tick_positions(axis, _EDGE, _WIDTH - _EDGE)
     )
     return _element([f"<g {font}>{ticks}</g>"], 12.0)
-
-
-def _grid(axis: Axis) -> str:
-    ticks = tick_positions(axis, _EDGE, _WIDTH - _EDGE)
-    return "".join(f"M{format_length(x)} 0V{_HEIGHT:g}" for x, _ in ticks)
 
 
 def _place(axis: Axis, ratio: float) -> str:

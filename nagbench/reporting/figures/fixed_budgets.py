@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from nagbench.experiments.minima import KNOWN
-from nagbench.reporting.figures.plot_data import Axis, Line, PlotData, log_ticks
-from nagbench.reporting.figures.style import format_power_of_ten, format_tick, style_of
+from nagbench.reporting.figures.plot_data import Axis, PlotData, log_ticks, method_lines
+from nagbench.reporting.figures.style import format_power_of_ten, format_tick
 
 _SIZE = (331.2, 216.0)
 # What lies so far below the highest is drawn at the lower edge: rounding, or an exact zero.
@@ -26,19 +26,11 @@ def budget_data(rows: pd.DataFrame) -> PlotData:
     top = float(known.max()) if len(known) else 1.0
     low, high = max(float(known.min()) if len(known) else top, _DEEPEST * top) / 2.0, top * 2.0
     left, right = float(rows["budget"].min()), float(rows["budget"].max())
-    lines = tuple(
-        Line(
-            str(method),
-            run["budget"].to_numpy(float),
-            run["best"].where(np.isfinite(run["best"])).clip(low, high).to_numpy(float),
-            style_of(str(optimizer)),
-        )
-        for (method, optimizer), run in rows.groupby(["method", "optimizer"], sort=False)
-    )
+    drawn = rows.assign(best=rows["best"].where(np.isfinite(rows["best"])).clip(low, high))
     return PlotData(
         x=Axis("iterations", "log", left / 1.1, right * 1.1, log_ticks(left / 1.1, right * 1.1, format_tick)),
         y=Axis(height_name(rows), "log", low, high, log_ticks(low, high, format_power_of_ten)),
-        lines=lines,
+        lines=method_lines(drawn, "budget", "best"),
         size=_SIZE,
         mark_every_point=True,
         title=f"{rows['task'].iloc[0]}, {rows['mode'].iloc[0]}",

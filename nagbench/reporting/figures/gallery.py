@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from nagbench.engine.records import Run
 from nagbench.engine.single_run import run
 from nagbench.problems.lookup import problem
 from nagbench.reporting.figures.convergence import plot_convergence
 from nagbench.reporting.figures.landscape import plot_contours, plot_paths, plot_surface
+from nagbench.reporting.figures.on_axes import trace_of
 
 
 @dataclass(frozen=True)
@@ -44,21 +44,10 @@ def _plot_by_iterations() -> Figure:
         "gradient-descent": f"step_size={2.0 / (smoothness + strong_convexity)!r}",
         "nesterov": f"step_size={1.0 / smoothness!r},momentum={(root - 1.0) / (root + 1.0)!r}",
     }
-    traces = pd.concat([_trace(run(quadratic, f"{name}:{values}")) for name, values in settings.items()])
+    traces = pd.concat(
+        [trace_of(run(quadratic, f"{name}:{values}"), quadratic, name) for name, values in settings.items()]
+    )
     return plot_convergence(traces, title="ill-conditioned-1e2, κ = 100")
-
-
-def _trace(done: Run) -> pd.DataFrame:
-    """Return the curve of one run in the columns of `analysis.traces`."""
-    curve, cell = pd.DataFrame(done.curve), done.cell
-    return pd.DataFrame(
-        {
-            "task": "", "mode": "theory", "method": cell.optimizer, "cell": cell.key, "optimizer": cell.optimizer,
-            "status": done.status, "measure": cell.measure, "relative": cell.relative, "tolerance": cell.tolerances[-1],
-            "iterations": done.iterations, "typical": True, "iteration": curve["iteration"],
-            "evaluations": curve["iteration"], "time": np.nan, "residual": curve["gradient_norm"],
-        }
-    )  # fmt: skip
 
 
 GALLERY: Mapping[str, GalleryFigure] = {

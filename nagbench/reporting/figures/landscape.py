@@ -37,10 +37,12 @@ from nagbench.reporting.figures.style import (
     PAPER,
     STAR,
     add_colorbar,
+    figure_of,
     figure_style,
     format_power_of_ten,
     new_figure,
     printable,
+    set_grid,
     style_of,
 )
 
@@ -55,6 +57,7 @@ _IGNORED = 0.2
 _ACCENT = "#0072b2"
 
 
+@figure_style()
 def plot_surface(problem: Problem, grid: int = _SURFACE_GRID, *, title: bool = True) -> Figure:
     """Plot f as a surface over its domain.
 
@@ -72,15 +75,15 @@ def plot_surface(problem: Problem, grid: int = _SURFACE_GRID, *, title: bool = T
     UsageError
         If the dimension is not 2.
     """
-    with figure_style():
-        figure = new_figure(6.0, 4.8 if title else 4.3, fit=title)
-        position = {} if title else {"position": (-0.04, -0.04, 1.08, 1.16)}
-        _draw_surface(figure.add_subplot(projection="3d", **position), problem, grid)
-        if title:
-            _set_title(figure, problem)
+    figure = new_figure(6.0, 4.8 if title else 4.3, fit=title)
+    position = {} if title else {"position": (-0.04, -0.04, 1.08, 1.16)}
+    _draw_surface(figure.add_subplot(projection="3d", **position), problem, grid)
+    if title:
+        _set_title(figure, problem)
     return figure
 
 
+@figure_style()
 def plot_contours(problem: Problem, ax: Axes | None = None) -> Figure:
     """Plot 50 filled contours of f over its domain, with the start and the known minimizers marked.
 
@@ -96,31 +99,28 @@ def plot_contours(problem: Problem, ax: Axes | None = None) -> Figure:
     UsageError
         If the dimension is not 2.
     """
-    with figure_style():
-        axes = new_figure(6.0, 4.8).add_subplot() if ax is None else ax
-        figure = axes.get_figure(root=True)
-        if not isinstance(figure, Figure):
-            raise TypeError("ax belongs to no figure")
-        add_height_bar([axes], draw_marked_contours(axes, problem))
-        axes.set_title(printable(problem.name), loc="left", parse_math=False)
-    return figure
+    axes = new_figure(6.0, 4.8).add_subplot() if ax is None else ax
+    add_height_bar([axes], draw_marked_contours(axes, problem))
+    axes.set_title(printable(problem.name), loc="left", parse_math=False)
+    return figure_of(axes)
 
 
+@figure_style()
 def plot_problem(problem: Problem) -> Figure:
     """Plot surface and contours of a problem of two variables, else its spectrum if it is known, else a slice of f."""
-    with figure_style():
-        if problem.dimension == 2:
-            figure = new_figure(10.6, 4.6)
-            left, right = figure.add_subplot(1, 2, 1, projection="3d"), figure.add_subplot(1, 2, 2)
-            _draw_surface(left, problem)
-            add_height_bar([right], draw_marked_contours(right, problem))
-        else:
-            figure = new_figure(6.6, 4.4)
-            (draw_slice if problem.spectrum is None else draw_spectrum)(figure.add_subplot(), problem)
-        _set_title(figure, problem)
+    if problem.dimension == 2:
+        figure = new_figure(10.6, 4.6)
+        left, right = figure.add_subplot(1, 2, 1, projection="3d"), figure.add_subplot(1, 2, 2)
+        _draw_surface(left, problem)
+        add_height_bar([right], draw_marked_contours(right, problem))
+    else:
+        figure = new_figure(6.6, 4.4)
+        (draw_slice if problem.spectrum is None else draw_spectrum)(figure.add_subplot(), problem)
+    _set_title(figure, problem)
     return figure
 
 
+@figure_style()
 def plot_paths(problem: Problem, *runs: Run, look_ahead: bool = False) -> Figure:
     """Plot the iterates of each run as dots joined by a line on filled contours, one panel for each run.
 
@@ -147,19 +147,18 @@ def plot_paths(problem: Problem, *runs: Run, look_ahead: bool = False) -> Figure
     box = plot_box(problem, *paths)
     columns = min(3, len(runs))
     rows = -(-len(runs) // columns)
-    with figure_style():
-        tall = float(np.clip(np.divide(*np.ptp(box, axis=1)[::-1]), 1.0 / _MOST_NARROW, _MOST_NARROW))
-        side = 4.6 if columns == 1 else 3.6
-        figure = new_figure((side + 0.7) * columns + 1.0, (side * min(tall, 1.2) + 1.4) * rows)
-        panels = [figure.add_subplot(rows, columns, place + 1) for place in range(len(runs))]
-        for panel, run, points in zip(panels, runs, paths, strict=True):
-            heights = draw_contours(panel, problem, box)
-            mark_points(panel, problem, points[0], points[min(1, len(points) - 1)])
-            _draw_path(panel, run, points)
-            if look_ahead and find_algorithm(run.cell.optimizer).look_ahead:
-                _draw_look_ahead(panel, problem, run)
-        add_height_bar(panels, heights, rows)
-        _set_title(figure, problem)
+    tall = float(np.clip(np.divide(*np.ptp(box, axis=1)[::-1]), 1.0 / _MOST_NARROW, _MOST_NARROW))
+    side = 4.6 if columns == 1 else 3.6
+    figure = new_figure((side + 0.7) * columns + 1.0, (side * min(tall, 1.2) + 1.4) * rows)
+    panels = [figure.add_subplot(rows, columns, place + 1) for place in range(len(runs))]
+    for panel, run, points in zip(panels, runs, paths, strict=True):
+        heights = draw_contours(panel, problem, box)
+        mark_points(panel, problem, points[0], points[min(1, len(points) - 1)])
+        _draw_path(panel, run, points)
+        if look_ahead and find_algorithm(run.cell.optimizer).look_ahead:
+            _draw_look_ahead(panel, problem, run)
+    add_height_bar(panels, heights, rows)
+    _set_title(figure, problem)
     return figure
 
 
@@ -172,8 +171,10 @@ def _draw_surface(axes: Any, problem: Problem, grid: int = _SURFACE_GRID) -> Non
     z = np.clip(heights.above, heights.levels[0], None)
     if heights.logarithmic:
         z = np.log10(z)
-        axes.zaxis.set_major_formatter(FuncFormatter(lambda exponent, _: format_power_of_ten(10.0**exponent)))
-        axes.zaxis.set_major_locator(MaxNLocator(6, integer=True))
+        axes.zaxis.set(
+            major_formatter=FuncFormatter(lambda exponent, _: format_power_of_ten(10.0**exponent)),
+            major_locator=MaxNLocator(6, integer=True),
+        )
     x, y = np.meshgrid(heights.x, heights.y)
     axes.plot_surface(
         x,
@@ -331,8 +332,7 @@ def draw_spectrum(axes: Axes, problem: Problem) -> None:
     axes.set_ylim(positive[-1] / spread, positive[0] * spread)
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     axes.set(xlim=(0.3, len(values) + 0.7), xlabel="rank", ylabel="eigenvalue of the Hessian")
-    axes.grid(True)
-    axes.tick_params(which="both", length=0)
+    set_grid(axes)
     facts = [f"dimension {problem.dimension}", f"L = {number(float(values[0]))}", f"μ = {number(float(values[-1]))}"]
     if values[-1] > 0:
         facts.append(f"κ = {number(float(values[0] / values[-1]))}")
@@ -343,8 +343,7 @@ def draw_spectrum(axes: Axes, problem: Problem) -> None:
 
 def _set_log_scale(axes: Axes) -> None:
     axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(FuncFormatter(format_power_of_ten))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set(major_formatter=FuncFormatter(format_power_of_ten), minor_formatter=NullFormatter())
 
 
 def draw_slice(axes: Axes, problem: Problem) -> None:
@@ -356,8 +355,7 @@ def draw_slice(axes: Axes, problem: Problem) -> None:
     axes.plot(along.t, above, color=_ACCENT)
     if spans_decades(above, _IGNORED):
         _set_log_scale(axes)
-    axes.grid(True)
-    axes.tick_params(which="both", length=0)
+    set_grid(axes)
     start = np.interp(0.0, along.t, above)
     axes.plot(0.0, start, "o", markersize=8, color=PAPER, markeredgecolor=INK, markeredgewidth=1.4, zorder=5)
     axes.annotate("start", (0.0, start), (8, 6), textcoords="offset points", color=INK)

@@ -16,6 +16,7 @@ from nagbench.problems.recorded import RecordedProblem
 from nagbench.reporting.figures.style import printable
 
 LEVELS = 50
+_MOST_QUERIES = 1000
 _GRID = 301
 _DECADES = 3.0
 
@@ -144,12 +145,12 @@ def plot_box(problem: Problem, *paths: Floats) -> Floats:
     return np.column_stack([low, high])
 
 
-def gradient_points(problem: Problem, run: Run, most: int = 1000) -> Floats:
+def gradient_points(problem: Problem, run: Run) -> Floats:
     """Return the points at which a run with the exact oracle took its first gradients.
 
     They follow from the method's own update. For a method without look-ahead they are the iterates.
     """
-    return queries_along(problem, run.cell, recorded_path(run)[: most + 1])
+    return queries_along(problem, run.cell, recorded_path(run)[: _MOST_QUERIES + 1])
 
 
 def recorded_path(run: Run) -> Floats:

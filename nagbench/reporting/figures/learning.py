@@ -10,15 +10,17 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from nagbench.engine.oracles import parse_oracle
 from nagbench.engine.records import Run
 from nagbench.problems.problem import Floats, Problem
-from nagbench.reporting.figures.plot_data import Axis, Line, PlotData, linear_ticks, log_ticks
+from nagbench.reporting.figures.plot_data import Axis, PlotData, linear_ticks, log_ticks, method_lines
 from nagbench.reporting.figures.style import figure_style, format_power_of_ten, format_tick, new_figure, style_of
 
 _LINESTYLES: Mapping[str, Literal["-", "--"]] = {"training": "-", "validation": "--"}
 _SIZE = (331.2, 223.2)
 
 
+@figure_style()
 def plot_learning_curves(problem: Problem, *runs: Run) -> Figure:
     """Plot the metrics of runs, one panel for each quantity (loss, accuracy).
 
@@ -26,33 +28,27 @@ def plot_learning_curves(problem: Problem, *runs: Run) -> Figure:
     mini-batches and iterations otherwise.
     """
     kinds = list(dict.fromkeys(name.partition("_")[2] for name in runs[0].metrics))
-    with figure_style():
-        figure = new_figure(5.2 * len(kinds), 4.0)
-        for axes, kind in zip(figure.subplots(1, len(kinds), squeeze=False)[0], kinds, strict=True):
-            for run in runs:
-                x, color = epochs_of(problem, run), style_of(run.cell.optimizer).color
-                for part, linestyle in _LINESTYLES.items():
-                    if f"{part}_{kind}" in run.metrics:
-                        axes.plot(x, run.metrics[f"{part}_{kind}"], linestyle, color=color)
-            axes.set_xlabel("epoch" if _batch_size(run) else "iteration")
-            axes.set_ylabel(kind)
-            if kind == "loss":
-                axes.set_yscale("log")
-        figure.axes[-1].legend(handles=_handles(runs[0].metrics, runs), loc="best", frameon=False)
-        figure.suptitle(problem.name)
+    figure = new_figure(5.2 * len(kinds), 4.0)
+    for axes, kind in zip(figure.subplots(1, len(kinds), squeeze=False)[0], kinds, strict=True):
+        for run in runs:
+            x, color = epochs_of(problem, run), style_of(run.cell.optimizer).color
+            for part, linestyle in _LINESTYLES.items():
+                if f"{part}_{kind}" in run.metrics:
+                    axes.plot(x, run.metrics[f"{part}_{kind}"], linestyle, color=color)
+        axes.set(
+            xlabel="epoch" if parse_oracle(run.cell.oracle).batch else "iteration",
+            ylabel=kind,
+            yscale="log" if kind == "loss" else "linear",
+        )
+    figure.axes[-1].legend(handles=_handles(runs[0].metrics, runs), loc="best", frameon=False)
+    figure.suptitle(problem.name)
     return figure
 
 
 def epochs_of(problem: Problem, run: Run) -> Floats:
     """Return the curve's iterations in epochs of ``row_count`` rows if the oracle is a mini-batch, else unchanged."""
-    k, batch = run.curve["iteration"].astype(float), _batch_size(run)
-    return k if batch is None else np.asarray(k / -(-problem.row_count // batch))
-
-
-def _batch_size(run: Run) -> int | None:
-    """Return the rows of a mini-batch, None for other oracles."""
-    kind, _, size = run.cell.oracle.partition(":")
-    return {"minibatch": int(size or 1) if kind == "minibatch" else 1, "stochastic": 1}.get(kind)
+    k, batch = run.curve["iteration"].astype(float), parse_oracle(run.cell.oracle).batch
+    return np.asarray(k / -(-problem.row_count // batch)) if batch else k
 
 
 def _handles(metrics: Mapping[str, Floats], runs: tuple[Run, ...]) -> list[Line2D]:
@@ -81,9 +77,5 @@ def metric_data(rows: pd.DataFrame, metric: str) -> PlotData:
     else:
         room = 0.05 * ((high - low) or 1.0)
         y = Axis(name, "linear", low - room, high + room, linear_ticks(low - room, high + room, format_tick))
-    lines = [
-        Line(str(method), run["iteration"].to_numpy(float), run[metric].to_numpy(float), style_of(str(optimizer)))
-        for (method, optimizer), run in rows.groupby(["method", "optimizer"], sort=False)
-    ]
     x = Axis("iteration", "linear", 0.0, last, linear_ticks(0.0, last, format_tick, integer=True))
-    return PlotData(x=x, y=y, lines=tuple(lines), size=_SIZE)
+    return PlotData(x=x, y=y, lines=method_lines(rows, "iteration", metric), size=_SIZE)

@@ -10,12 +10,13 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from nagbench.analysis.formatting import number
 from nagbench.core.errors import UsageError
-from nagbench.reporting.figures.style import MUTED, add_legend, figure_style, new_figure, printable, style_of
+from nagbench.reporting.figures.style import MUTED, add_legend, figure_style, new_figure, printable, set_grid, style_of
 
 _COSTS = {"iterations": "iterations", "evaluations": "gradient evaluations", "time": "seconds"}
 _PALE = 0.45
 
 
+@figure_style()
 def plot_log_ratios(
     table: pd.DataFrame,
     first: str,
@@ -24,7 +25,6 @@ def plot_log_ratios(
     *,
     optimizers: tuple[str, str] | None = None,
     title: str = "",
-    size: tuple[float, float] = (5.4, 3.7),
 ) -> Figure:
     """Plot log₂ of the cost of ``first`` over that of ``second``, sorted, in the color of the cheaper one.
 
@@ -43,8 +43,6 @@ def plot_log_ratios(
         The optimizers that decide the colors, by default the names.
     title : str
         The title of the figure; empty for none.
-    size : tuple of float
-        Inches.
 
     Raises
     ------
@@ -60,23 +58,23 @@ def plot_log_ratios(
         colors[1] = MUTED
     solved = table[table["outcome"] != "neither"]
     neither = len(table) - len(solved)
-    with figure_style():
-        figure = new_figure(*size)
-        axes = figure.add_subplot()
-        for place, ratio, outcome in solved[["place", "log_ratio", "outcome"]].itertuples(index=False, name=None):
-            color, alpha = colors[0] if ratio < 0 else colors[1], 1.0 if outcome == "both" else _PALE
-            axes.bar(place, min(max(ratio, -edge), edge), color=color, alpha=alpha, width=0.82)
-        axes.axhline(0.0, color=MUTED, linewidth=0.8)
-        axes.set(ylim=(-edge, edge), xlim=(0.4, len(solved) + 0.6))
-        axes.xaxis.set_major_locator(NullLocator())
-        axes.yaxis.set_major_locator(MaxNLocator(7, integer=True))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{number(2.0 ** abs(value))}×"))
-        axes.grid(True, axis="y")
-        axes.tick_params(length=0)
-        more = f"; {neither} more solved by neither" if neither else ""
-        axes.set(xlabel=f"{len(solved)} instances, sorted{more}", ylabel=f"{_COSTS[by]}: how many times fewer")
-        axes.set_title(printable(title), loc="left", parse_math=False)
-        handles = [*(Patch(color=color) for color in colors), Patch(color=MUTED, alpha=_PALE)]
-        labels = [f"{first} cheaper", f"{second} cheaper", "paler: the other did not converge"]
-        add_legend(figure, handles, labels, columns=1)
+    figure = new_figure(5.4, 3.7)
+    axes = figure.add_subplot()
+    for place, ratio, outcome in solved[["place", "log_ratio", "outcome"]].itertuples(index=False, name=None):
+        color, alpha = colors[0] if ratio < 0 else colors[1], 1.0 if outcome == "both" else _PALE
+        axes.bar(place, min(max(ratio, -edge), edge), color=color, alpha=alpha, width=0.82)
+    axes.axhline(0.0, color=MUTED, linewidth=0.8)
+    axes.xaxis.set_major_locator(NullLocator())
+    axes.yaxis.set(
+        major_locator=MaxNLocator(7, integer=True),
+        major_formatter=FuncFormatter(lambda value, _: f"{number(2.0 ** abs(value))}×"),
+    )
+    set_grid(axes, "y")
+    more = f"; {neither} more solved by neither" if neither else ""
+    axes.set(ylim=(-edge, edge), xlim=(0.4, len(solved) + 0.6), ylabel=f"{_COSTS[by]}: how many times fewer")
+    axes.set_xlabel(f"{len(solved)} instances, sorted{more}")
+    axes.set_title(printable(title), loc="left", parse_math=False)
+    handles = [*(Patch(color=color) for color in colors), Patch(color=MUTED, alpha=_PALE)]
+    labels = [f"{first} cheaper", f"{second} cheaper", "paler: the other did not converge"]
+    add_legend(figure, handles, labels, columns=1)
     return figure

@@ -19,22 +19,23 @@ from nagbench.reporting.figures.style import (
     figure_style,
     new_figure,
     printable,
+    set_grid,
 )
 
 
+@figure_style()
 def draw_figure(plot: PlotData, *, legend: bool = True) -> Figure:
     """Return the plot as a matplotlib figure with its title and, if asked for, a legend below."""
-    with figure_style():
-        width, height = plot.size
-        figure = new_figure(width / 72.0, height / 72.0, fit=legend or bool(plot.title))
-        axes = figure.add_subplot()
-        if not (legend or plot.title):
-            left, top, right, bottom = plot.box
-            axes.set_position((left / width, 1 - bottom / height, (right - left) / width, (bottom - top) / height))
-        handles = draw_axes(axes, plot)
-        axes.set_title(printable(plot.title), loc="left", parse_math=False)
-        if legend:
-            add_legend(figure, handles, [line.name for line in plot.lines])
+    width, height = plot.size
+    figure = new_figure(width / 72.0, height / 72.0, fit=legend or bool(plot.title))
+    axes = figure.add_subplot()
+    if not (legend or plot.title):
+        left, top, right, bottom = plot.box
+        axes.set_position((left / width, 1 - bottom / height, (right - left) / width, (bottom - top) / height))
+    handles = draw_axes(axes, plot)
+    axes.set_title(printable(plot.title), loc="left", parse_math=False)
+    if legend:
+        add_legend(figure, handles, [line.name for line in plot.lines])
     return figure
 
 
@@ -42,8 +43,7 @@ def draw_axes(axes: Axes, plot: PlotData) -> list[Line2D]:
     """Draw the plot, without title and legend, on these axes and return its lines."""
     for name, axis in (("x", plot.x), ("y", plot.y)):
         _set_axis(axes, name, axis)
-    axes.grid(True)
-    axes.tick_params(length=0)
+    set_grid(axes)
     if plot.reference is not None:
         _draw_reference(axes, *plot.reference)
     if plot.shaded is not None:

@@ -80,25 +80,25 @@ class FigureChoice:
             found |= {name: panels[name] for name in names}
         return found
 
+    @figure_style()
     def typeset(self, figure: Figure, title: str = "") -> None:
         """Give a figure its width and its one size of letters, and a title if it has none."""
-        with figure_style():
-            axes = figure.axes
-            titled = any(one.get_title(loc=place) for one in axes for place in ("left", "center"))
-            if title and axes and not titled and figure.get_suptitle() == "":
-                axes[0].set_title(printable(title), loc="left", parse_math=False)
-            if self.width is not None:
-                width, height = figure.get_size_inches()
-                # The legend below takes lines of a narrow figure.
-                steep = max(height / width, _STEEP) if figure.legends else height / width
-                figure.set_size_inches(self.width, self.width * steep)
-            if self.size is None:
-                return
-            for text in figure.findobj(Text):
-                text.set_fontsize(self.size)
-            for one in axes:
-                one.tick_params(which="both", labelsize=self.size)
-            for legend in list(figure.legends):
-                handles, labels = legend.legend_handles, [text.get_text() for text in legend.get_texts()]
-                legend.remove()
-                add_legend(figure, [handle for handle in handles if handle is not None], labels, size=self.size)
+        axes = figure.axes
+        titled = any(one.get_title(loc=place) for one in axes for place in ("left", "center"))
+        if title and axes and not titled and figure.get_suptitle() == "":
+            axes[0].set_title(printable(title), loc="left", parse_math=False)
+        if self.width is not None:
+            width, height = figure.get_size_inches()
+            # The legend below takes lines of a narrow figure.
+            steep = max(height / width, _STEEP) if figure.legends else height / width
+            figure.set_size_inches(self.width, self.width * steep)
+        if self.size is None:
+            return
+        for text in figure.findobj(Text):
+            text.set_fontsize(self.size)
+        for one in axes:
+            one.tick_params(which="both", labelsize=self.size)
+        for legend in list(figure.legends):
+            handles, labels = legend.legend_handles, [text.get_text() for text in legend.get_texts()]
+            legend.remove()
+            add_legend(figure, [handle for handle in handles if handle is not None], labels, size=self.size)

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 
 from nagbench.problems.problem import Floats
-from nagbench.reporting.figures.style import LineStyle
+from nagbench.reporting.figures.style import LineStyle, style_of
 
 Scale = Literal["linear", "log"]
 Tick = tuple[float, str]
@@ -133,6 +134,27 @@ class PlotData:
             for name, axis in (("x", self.x), ("y", self.y))
         }
         return {"box": list(self.box), **axes}
+
+
+def method_lines(rows: pd.DataFrame, x: str, y: str, *, markers_only: bool = False) -> tuple[Line, ...]:
+    """Return a line for each method through two columns of its rows, in the style of its optimizer."""
+    return tuple(
+        Line(
+            str(method),
+            run[x].to_numpy(float),
+            run[y].to_numpy(float),
+            style_of(str(optimizer)),
+            markers_only=markers_only,
+        )
+        for (method, optimizer), run in rows.groupby(["method", "optimizer"], sort=False)
+    )
+
+
+def log_limits(values: pd.Series, margin: float) -> tuple[float, float]:
+    """Return limits of a logarithmic axis: those of the numbers above 0, widened by a factor; 1 and 10 without any."""
+    positive = values[np.isfinite(values) & (values > 0)].astype(float)
+    low, high = (float(positive.min()), float(positive.max())) if len(positive) else (1.0, 10.0)
+    return low / margin, high * margin
 
 
 def log_ticks(low: float, high: float, write: Format, most: int = 8) -> tuple[Tick, ...]:

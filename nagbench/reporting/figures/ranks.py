@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -16,6 +17,7 @@ from nagbench.reporting.figures.style import INK, MUTED, PAPER, RULE, figure_sty
 _AXIS, _LETTER = 4.0, 0.08
 
 
+@figure_style()
 def plot_critical_difference(means: pd.DataFrame, difference: float, groups: Sequence[Sequence[str]]) -> Figure:
     """Plot the methods on an axis of mean ranks, best to the left; a bar joins those whose difference is not decided.
 
@@ -40,37 +42,28 @@ def plot_critical_difference(means: pd.DataFrame, difference: float, groups: Seq
     margin = 0.3 + _LETTER * max(map(len, labels))
     width = _AXIS + 2 * margin
     bottom = -0.6 - 0.6 * len(groups)
-    with figure_style():
-        figure = new_figure(width, 1.3 + 0.24 * len(groups) + 0.27 * half, fit=False)
-        axes = figure.add_axes((margin / width, 0.02, _AXIS / width, 0.86))
-        axes.set(xlim=(0.9, count + 0.1), ylim=(bottom - 0.6 - 0.75 * half, 1.0))
-        axes.xaxis.tick_top()
-        axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-        axes.yaxis.set_visible(False)
-        for side, line in axes.spines.items():
-            line.set_visible(side == "top")
-        axes.tick_params(length=3)
-        _draw_difference(axes, difference, min(1 + difference, count))
-        for level, group in enumerate(groups):
-            inside = rows.loc[rows["method"].isin(list(group)), "mean_rank"]
-            axes.plot([inside.min() - 0.04, inside.max() + 0.04], [-0.35 - 0.6 * level] * 2, color=INK, linewidth=4)
-        for place, row in enumerate(records):
-            left = place < half
-            depth = bottom - 0.75 * (place if left else count - 1 - place)
-            edge, offset, align = (0.85, -4, "right") if left else (count + 0.15, 4, "left")
-            style = style_of(str(row["optimizer"]))
-            axes.plot([row["mean_rank"]] * 2 + [edge], [1.0, depth, depth], color=RULE, linewidth=1, clip_on=False)
-            axes.plot(row["mean_rank"], 1.0, style.marker, color=style.color, clip_on=False, zorder=4)
-            axes.annotate(
-                labels[place],
-                (edge, depth),
-                (offset, 0),
-                textcoords="offset points",
-                ha=align,
-                va="center",
-                annotation_clip=False,
-                parse_math=False,
-            )
+    figure = new_figure(width, 1.3 + 0.24 * len(groups) + 0.27 * half, fit=False)
+    axes = figure.add_axes((margin / width, 0.02, _AXIS / width, 0.86))
+    axes.set(xlim=(0.9, count + 0.1), ylim=(bottom - 0.6 - 0.75 * half, 1.0))
+    axes.xaxis.tick_top()
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    axes.yaxis.set_visible(False)
+    axes.spines[["left", "bottom"]].set_visible(False)
+    axes.spines["top"].set_visible(True)
+    axes.tick_params(length=3)
+    _draw_difference(axes, difference, min(1 + difference, count))
+    for level, group in enumerate(groups):
+        inside = rows.loc[rows["method"].isin(list(group)), "mean_rank"]
+        axes.plot([inside.min() - 0.04, inside.max() + 0.04], [-0.35 - 0.6 * level] * 2, color=INK, linewidth=4)
+    for place, (row, label) in enumerate(zip(records, labels, strict=True)):
+        left = place < half
+        depth = bottom - 0.75 * (place if left else count - 1 - place)
+        edge, offset, align = (0.85, -4, "right") if left else (count + 0.15, 4, "left")
+        style = style_of(str(row["optimizer"]))
+        at: dict[str, Any] = {"textcoords": "offset points", "ha": align, "va": "center"}
+        axes.plot([row["mean_rank"]] * 2 + [edge], [1.0, depth, depth], color=RULE, linewidth=1, clip_on=False)
+        axes.plot(row["mean_rank"], 1.0, style.marker, color=style.color, clip_on=False, zorder=4)
+        axes.annotate(label, (edge, depth), (offset, 0), **at, annotation_clip=False, parse_math=False)
     return figure
 
 

@@ -36,6 +36,7 @@ _LEAST, _MOST = 0.5, 3e4
 _LABELLED = 20
 
 
+@figure_style()
 def plot_rates(optimizer: Optimizer) -> Figure | None:
     """Plot the iterations for one decimal digit, −1/log₁₀ρ(s·λ), over s·λ and, if the method has one, the momentum.
 
@@ -51,18 +52,16 @@ def plot_rates(optimizer: Optimizer) -> Figure | None:
     if optimizer.scheduled or stability_limit(method, values) is None:
         return None
     panel_count = 2 if "momentum" in method.hyperparameters else 1
-    with figure_style():
-        figure = new_figure(10.6 if panel_count == 2 else 6.4, 4.6)
-        panels = figure.subplots(1, panel_count, squeeze=False)[0]
-        _draw_curves(panels[-1], method, values)
-        if panel_count == 2:
-            _draw_plane(panels[0], method, values)
-        for axes in panels:
-            axes.set_xscale("log")
-            axes.set(xlim=_PRODUCTS[[0, -1]], xlabel="s·λ, step size × eigenvalue")
-            axes.xaxis.set_major_formatter(FuncFormatter(format_power_of_ten))
-        title = f"{method.name}: iterations for one more digit along an eigenvalue λ"
-        panels[0].set_title(title, loc="left", parse_math=False)
+    figure = new_figure(10.6 if panel_count == 2 else 6.4, 4.6)
+    panels = figure.subplots(1, panel_count, squeeze=False)[0]
+    _draw_curves(panels[-1], method, values)
+    if panel_count == 2:
+        _draw_plane(panels[0], method, values)
+    for axes in panels:
+        axes.set(xscale="log", xlim=_PRODUCTS[[0, -1]], xlabel="s·λ, step size × eigenvalue")
+        axes.xaxis.set_major_formatter(FuncFormatter(format_power_of_ten))
+    title = f"{method.name}: iterations for one more digit along an eigenvalue λ"
+    panels[0].set_title(title, loc="left", parse_math=False)
     return figure
 
 
@@ -81,9 +80,14 @@ def _draw_plane(axes: Axes, method: Method, values: Mapping[str, float]) -> None
     """Draw the iterations for a digit over s·λ and the momentum."""
     counts = np.array([_iterations_per_digit(method, values, 1.0 - 10.0**-place) for place in _COMPLEMENTS])
     mesh = axes.pcolormesh(
-        _PRODUCTS, _COMPLEMENTS, np.maximum(counts, _LEAST), cmap=HEIGHTS.reversed(), norm=LogNorm(_LEAST, _MOST),
-        shading="nearest", rasterized=True,
-    )  # fmt: skip
+        _PRODUCTS,
+        _COMPLEMENTS,
+        np.maximum(counts, _LEAST),
+        cmap=HEIGHTS.reversed(),
+        norm=LogNorm(_LEAST, _MOST),
+        shading="nearest",
+        rasterized=True,
+    )
     axes.contour(_PRODUCTS, _COMPLEMENTS, counts, levels=10.0 ** np.arange(5), colors=PAPER, linewidths=0.7)
     place = -math.log10(1.0 - float(values["momentum"]))
     if place <= _COMPLEMENTS[-1]:
@@ -104,16 +108,20 @@ def _draw_curves(axes: Axes, method: Method, values: Mapping[str, float]) -> Non
         drawn.append(f"{momentum:g}")
         axes.plot(_PRODUCTS, counts, color=MUTED, linewidth=0.9)
         axes.annotate(
-            drawn[-1], (_PRODUCTS[_LABELLED], counts[_LABELLED]), color=MUTED, fontsize="small", ha="center",
-            va="center", bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1.0},
-        )  # fmt: skip
+            drawn[-1],
+            (_PRODUCTS[_LABELLED], counts[_LABELLED]),
+            color=MUTED,
+            fontsize="small",
+            ha="center",
+            va="center",
+            bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1.0},
+        )
     label = method.name if own is None else f"momentum {own:g}; thin: {', '.join(drawn)}"
     axes.plot(_PRODUCTS, _iterations_per_digit(method, values), color=color, linewidth=2.2, label=label)
     edge = stability_limit(method, values)
     if edge is not None and math.isfinite(edge):
         label = f"stable up to s·λ = {edge:.4g}"
         axes.axvline(edge, color=color, linewidth=1.1, linestyle=(0, (1.5, 1.5)), label=label)
-    axes.set_yscale("log")
-    axes.set(ylim=(_LEAST, _MOST), ylabel="iterations for a digit")
+    axes.set(yscale="log", ylim=(_LEAST, _MOST), ylabel="iterations for a digit")
     axes.yaxis.set_major_formatter(FuncFormatter(format_power_of_ten))
     axes.legend(loc="lower left", fontsize="small")

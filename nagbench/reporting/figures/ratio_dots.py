@@ -12,12 +12,13 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 
 from nagbench.analysis.verdicts import ALL
 from nagbench.reporting.figures.on_axes import axes_for
-from nagbench.reporting.figures.style import INK, MUTED, PAPER, figure_style, printable, style_of
+from nagbench.reporting.figures.style import INK, MUTED, PAPER, figure_style, printable, set_grid, style_of
 
 _ROW, _AROUND = 0.28, 1.3
 _FARTHEST = 1e4
 
 
+@figure_style()
 def plot_ratios_on(
     rows: Sequence[Mapping[Any, Any]], names: tuple[str, str], optimizers: tuple[str, str], ax: Axes | None = None
 ) -> Axes:
@@ -38,21 +39,19 @@ def plot_ratios_on(
         Draw here instead of in a new figure.
     """
     ordered = sorted(rows, key=lambda row: row["problem"] == ALL)
-    with figure_style():
-        axes = axes_for(ax, 6.4, _AROUND + _ROW * len(ordered))
-        axes.set_xscale("log")
-        for height, row in enumerate(reversed(ordered)):
-            _draw_row(axes, height, row, optimizers)
-        axes.axvline(1.0, color=MUTED, linewidth=1.0, linestyle=(0, (1, 2)), zorder=1)
-        labels = ["all problems" if row["problem"] == ALL else str(row["problem"]) for row in reversed(ordered)]
-        axes.set_yticks(range(len(ordered)), [printable(label, 30) for label in labels], parse_math=False)
-        axes.set_ylim(-0.6, len(ordered) - 0.4)
-        _set_ratio_axis(axes)
-        axes.grid(True, axis="x")
-        axes.tick_params(length=0)
-        first, second = (printable(name, 30) for name in names)
-        axes.set_xlabel(f"iterations of {second} / iterations of {first}", parse_math=False)
-        axes.set_title(f"← {second} needs fewer    {first} needs fewer →", fontsize=9.5, parse_math=False)
+    axes = axes_for(ax, 6.4, _AROUND + _ROW * len(ordered))
+    axes.set_xscale("log")
+    for height, row in enumerate(reversed(ordered)):
+        _draw_row(axes, height, row, optimizers)
+    axes.axvline(1.0, color=MUTED, linewidth=1.0, linestyle=(0, (1, 2)), zorder=1)
+    labels = ["all problems" if row["problem"] == ALL else str(row["problem"]) for row in reversed(ordered)]
+    axes.set_yticks(range(len(ordered)), [printable(label, 30) for label in labels], parse_math=False)
+    axes.set_ylim(-0.6, len(ordered) - 0.4)
+    _set_ratio_axis(axes)
+    set_grid(axes, "x")
+    first, second = (printable(name, 30) for name in names)
+    axes.set_xlabel(f"iterations of {second} / iterations of {first}", parse_math=False)
+    axes.set_title(f"← {second} needs fewer    {first} needs fewer →", fontsize=9.5, parse_math=False)
     return axes
 
 
@@ -78,7 +77,8 @@ def _set_ratio_axis(axes: Axes) -> None:
     steps = (1, 2, 5) if high / low < 300.0 else (1,)
     powers = range(math.ceil(math.log10(max(high, 1.0 / low))) + 1)
     ticks = sorted({side for power in powers for step in steps for side in (step * 10.0**power, 0.1**power / step)})
-    axes.set_xlim(low, high)
-    axes.set_xticks([tick for tick in ticks if low <= tick <= high])
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda ratio, _: f"{ratio:g}" if ratio >= 1 else f"1/{1 / ratio:.3g}"))
+    axes.set(xlim=(low, high), xticks=[tick for tick in ticks if low <= tick <= high])
+    axes.xaxis.set(
+        minor_locator=NullLocator(),
+        major_formatter=FuncFormatter(lambda ratio, _: f"{ratio:g}" if ratio >= 1 else f"1/{1 / ratio:.3g}"),
+    )

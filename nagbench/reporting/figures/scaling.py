@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 
 from nagbench.analysis.formatting import whole
-from nagbench.reporting.figures.plot_data import Axis, Line, PlotData, log_ticks
-from nagbench.reporting.figures.style import MUTED, LineStyle, format_power_of_ten, format_tick, style_of
+from nagbench.reporting.figures.plot_data import Axis, Line, PlotData, log_limits, log_ticks, method_lines
+from nagbench.reporting.figures.style import MUTED, LineStyle, format_power_of_ten, format_tick
 
 _SIZE = (331.2, 237.6)
 _DOTTED, _DASHED = LineStyle(MUTED, (1.0, 2.0), ""), LineStyle(MUTED, (3.0, 2.0), "")
+# The axes are wider than the numbers by this factor.
+_MARGIN = 1.6
 # Slope, label and style of the lines of theory.
 GUIDES = {
     "condition": ((0.5, "∝ √κ", _DOTTED), (1.0, "∝ κ", _DASHED)),
@@ -30,7 +32,7 @@ def scaling_data(rows: pd.DataFrame, along: str) -> PlotData:
     along : {"condition", "dimension"}
         The size along the horizontal axis.
     """
-    (left, right), (low, high) = _limits(rows["x"]), _limits(rows["iterations"])
+    (left, right), (low, high) = log_limits(rows["x"], _MARGIN), log_limits(rows["iterations"], _MARGIN)
     label, write = ("κ", format_power_of_ten) if along == "condition" else ("dimension", format_tick)
     return PlotData(
         x=Axis(label, "log", left, right, log_ticks(left, right, write)),
@@ -42,25 +44,17 @@ def scaling_data(rows: pd.DataFrame, along: str) -> PlotData:
     )
 
 
-def scaling_lines(rows: pd.DataFrame) -> Iterator[Line]:
-    """Yield the line of each method through the sizes at which it converged."""
-    converged = rows[np.isfinite(rows["iterations"])].sort_values("x")
-    for (method, optimizer), _ in rows.groupby(["method", "optimizer"], sort=False):
-        run = converged[converged["method"] == method]
-        if len(run):
-            yield Line(
-                str(method), run["x"].to_numpy(float), run["iterations"].to_numpy(float), style_of(str(optimizer))
-            )
+def scaling_lines(rows: pd.DataFrame) -> tuple[Line, ...]:
+    """Return the line of each method through the sizes at which it converged."""
+    # Sorted within methods, whose order stays.
+    places = rows.groupby(["method", "optimizer"], sort=False).ngroup()
+    converged = rows.assign(place=places)[np.isfinite(rows["iterations"])]
+    return method_lines(converged.sort_values(["place", "x"], kind="stable"), "x", "iterations")
 
 
 def guide_lines(rows: pd.DataFrame, along: str) -> Iterator[Line]:
     """Yield lines with the slopes of theory, from the least count at the smallest size on, cut where they leave the frame."""
-    (left, right), (low, high) = _limits(rows["x"]), _limits(rows["iterations"])
+    (left, right), (low, high) = log_limits(rows["x"], _MARGIN), log_limits(rows["iterations"], _MARGIN)
     for slope, label, style in GUIDES[along]:
         x = np.geomspace(left, min(right, left * (high / low) ** (1.0 / slope)), 20)
         yield Line(label, x, (low * (x / left) ** slope).clip(low, high), style)
-
-
-def _limits(values: pd.Series) -> tuple[float, float]:
-    positive = values[np.isfinite(values) & (values > 0)].astype(float)
-    return float(positive.min()) / 1.6, float(positive.max()) * 1.6

@@ -31,6 +31,7 @@ from nagbench.reporting.figures.style import (
     PAPER,
     STAR,
     add_colorbar,
+    figure_of,
     figure_style,
     format_power_of_ten,
     new_figure,
@@ -39,8 +40,13 @@ from nagbench.reporting.figures.style import (
 
 # Few iterations are dark, many pale.
 _COUNT_COLORS = HEIGHTS.reversed().with_extremes(bad="none")
-_ENDINGS = {"budget": ("#d9dce1", "over budget"), "diverged": ("#f1c9b5", "diverged"), "stalled": ("#d6c6e1", "stalled"),
-         "elsewhere": ("#c3d3cf", "converged elsewhere"), "error": ("#3a3f4a", "error")}  # fmt: skip
+_ENDINGS = {
+    "budget": ("#d9dce1", "over budget"),
+    "diverged": ("#f1c9b5", "diverged"),
+    "stalled": ("#d6c6e1", "stalled"),
+    "elsewhere": ("#c3d3cf", "converged elsewhere"),
+    "error": ("#3a3f4a", "error"),
+}
 _BOUNDARY_LABELS = {
     "everywhere": "stable up to here in theory",
     "minimizer": "stable up to here at the minimizer (L estimated)",
@@ -57,9 +63,8 @@ class Scale:
     set_ticks: Callable[[Axis], None]
 
 
-def plot_sensitivity_map(
-    cells: pd.DataFrame, edge: pd.DataFrame | None = None, *, title: str = "", ax: Axes | None = None
-) -> Figure:
+@figure_style()
+def plot_sensitivity_map(cells: pd.DataFrame, edge: pd.DataFrame | None = None, *, ax: Axes | None = None) -> Figure:
     """Plot iterations to the tolerance over two hyperparameters, of one method on one problem.
 
     Dark cells need few iterations; those that did not converge have the color of how they ended. The star is the best cell. A
@@ -71,8 +76,6 @@ def plot_sensitivity_map(
         Rows of a full grid, from `scan.scan` or a sweep's ``runs``.
     edge : DataFrame, optional
         A table of `analysis.theory.boundary`.
-    title : str
-        By default the method, the problem and the tolerance.
     ax : Axes, optional
         Draw here instead of in a new figure.
 
@@ -85,37 +88,27 @@ def plot_sensitivity_map(
     cells = cells.assign(ending=endings(cells))
     counts, ended = (_pivot(cells, x, y, column) for column in ("iterations", "ending"))
     scales = scale_of(counts.columns.to_numpy()), scale_of(counts.index.to_numpy())
-    borders = (
-        _cell_borders(scales[0].position(counts.columns.to_numpy())),
-        _cell_borders(scales[1].position(counts.index.to_numpy())),
+    across, up = (
+        _cell_borders(scale.position(axis.to_numpy())) for scale, axis in zip(scales, counts.axes[::-1], strict=True)
     )
-    with figure_style():
-        axes = new_figure(6.6, 5.2).add_subplot() if ax is None else ax
-        figure = axes.get_figure(root=True)
-        assert isinstance(figure, Figure)
-        mesh = _draw_cells(axes, borders, counts.to_numpy(float), ended.to_numpy())
-        if mesh is not None:
-            locator = LogLocator(subs=(1.0, 2.0, 5.0))
-            add_colorbar(
-                [axes], mesh, "iterations", locator=locator, write=lambda n, _: whole(n), shrink=0.9, aspect=28
-            )
-        drawn = [
-            _draw_best(axes, cells, (x, y), scales),
-            _draw_boundary(axes, edge, y, scales),
-            *_legend_patches(ended),
-        ]
-        axes.set(xlim=borders[0][[0, -1]], ylim=borders[1][[0, -1]], xlabel=_label(x), ylabel=_label(y))
-        scales[0].set_ticks(axes.xaxis)
-        scales[1].set_ticks(axes.yaxis)
-        axes.spines[:].set_visible(False)
-        axes.tick_params(which="both", length=0)
-        handles = [handle for handle in drawn if handle is not None]
-        if ax is None:
-            figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize="small", handlelength=1.4)
-        else:
-            axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(0, -0.14), ncols=2, fontsize="small")
-        axes.set_title(title or _title(cells), loc="left", parse_math=False)
-    return figure
+    axes = new_figure(6.6, 5.2).add_subplot() if ax is None else ax
+    mesh = _draw_cells(axes, (across, up), counts.to_numpy(float), ended.to_numpy())
+    if mesh is not None:
+        locator = LogLocator(subs=(1.0, 2.0, 5.0))
+        add_colorbar([axes], mesh, "iterations", locator=locator, write=lambda n, _: whole(n), shrink=0.9, aspect=28)
+    marks = [_draw_best(axes, cells, (x, y), scales), _draw_boundary(axes, edge, y, scales)]
+    axes.set(xlim=across[[0, -1]], ylim=up[[0, -1]], xlabel=_label(x), ylabel=_label(y))
+    scales[0].set_ticks(axes.xaxis)
+    scales[1].set_ticks(axes.yaxis)
+    axes.spines[:].set_visible(False)
+    axes.tick_params(which="both", length=0)
+    handles = [*(mark for mark in marks if mark is not None), *_legend_patches(ended)]
+    if ax is None:
+        figure_of(axes).legend(handles=handles, loc="outside lower center", ncols=3, fontsize="small", handlelength=1.4)
+    else:
+        axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(0, -0.14), ncols=2, fontsize="small")
+    axes.set_title(_title(cells), loc="left", parse_math=False)
+    return figure_of(axes)
 
 
 def map_axes(cells: pd.DataFrame) -> tuple[str, str]:
@@ -170,9 +163,17 @@ def _draw_best(axes: Axes, cells: pd.DataFrame, names: tuple[str, str], scales: 
     position = [scale.position(np.array([best[name]])) for name, scale in zip(names, scales, strict=True)]
     label = f"best: {whole(float(best['iterations']))} at {', '.join(number(best[name]) for name in names)}"
     return axes.plot(
-        *position, linestyle="none", marker="*", markersize=14, color=STAR, markeredgecolor=INK, markeredgewidth=0.8,
-        zorder=6, label=label, clip_on=False,
-    )[0]  # fmt: skip
+        *position,
+        linestyle="none",
+        marker="*",
+        markersize=14,
+        color=STAR,
+        markeredgecolor=INK,
+        markeredgewidth=0.8,
+        zorder=6,
+        label=label,
+        clip_on=False,
+    )[0]
 
 
 def _draw_boundary(axes: Axes, edge: pd.DataFrame | None, y: str, scales: tuple[Scale, Scale]) -> Line2D | None:
@@ -180,10 +181,15 @@ def _draw_boundary(axes: Axes, edge: pd.DataFrame | None, y: str, scales: tuple[
         return None
     place = str(edge["place"].iloc[0])
     return axes.plot(
-        scales[0].position(edge["step_size"].to_numpy()), scales[1].position(edge[y].to_numpy()), color=INK, linewidth=1.6,
-        linestyle="-" if place == "everywhere" else (0, (4, 2)), zorder=5, label=_BOUNDARY_LABELS[place],
+        scales[0].position(edge["step_size"].to_numpy()),
+        scales[1].position(edge[y].to_numpy()),
+        color=INK,
+        linewidth=1.6,
+        linestyle="-" if place == "everywhere" else (0, (4, 2)),
+        zorder=5,
+        label=_BOUNDARY_LABELS[place],
         path_effects=[withStroke(linewidth=3.4, foreground=PAPER)],
-    )[0]  # fmt: skip
+    )[0]
 
 
 def scale_of(values: Floats) -> Scale:
@@ -197,8 +203,10 @@ def scale_of(values: Floats) -> Scale:
 
 def set_momentum_ticks(axis: Axis) -> None:
     """Set the ticks of an axis on which a momentum m stands at −log₁₀(1 − m)."""
-    axis.set_major_locator(FixedLocator([-math.log10(1.0 - m) for m in _MOMENTUM_TICKS]))
-    axis.set_major_formatter(FuncFormatter(lambda position, _: f"{1.0 - 10.0**-position:.6g}"))
+    axis.set(
+        major_locator=FixedLocator([-math.log10(1.0 - m) for m in _MOMENTUM_TICKS]),
+        major_formatter=FuncFormatter(lambda position, _: f"{1.0 - 10.0**-position:.6g}"),
+    )
 
 
 def _set_log_ticks(axis: Axis) -> None:

@@ -214,29 +214,28 @@ def _plain(value: float) -> str:
     return f"{value:g}".replace("-", "−")
 
 
+@figure_style()
 def plot_small_path(picture: PathPicture) -> Figure:
     """Plot the picture with matplotlib, for paper."""
     image, color = picture.image, picture.style.color
-    with figure_style():
-        axes = new_figure(_SIZE[0] / 72.0, _SIZE[1] / 72.0).add_subplot()
-        figure = axes.get_figure(root=True)
-        assert isinstance(figure, Figure)
-        extent = (*image.box[0], *image.box[1])
-        axes.imshow(image.pixels, origin="lower", extent=extent, aspect="auto", interpolation="none", zorder=0)
-        axes.set(xlim=image.box[0], ylim=image.box[1], xlabel="x₁", ylabel="x₂")
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_locator(MaxNLocator(4))
-        axes.tick_params(length=0, labelsize=8.5)
-        axes.spines[:].set_visible(False)
-        edge: dict[str, Any] = {"linestyle": "none", "markeredgecolor": INK, "zorder": 6}
-        if picture.minimizers is not None:
-            axes.plot(*picture.minimizers.T, marker="*", markersize=12, color=STAR, markeredgewidth=0.8, **edge)
-        drawn = picture.drawn
-        axes.plot(*drawn.T, color=PAPER, linewidth=2.8, zorder=4)
-        axes.plot(*drawn.T, color=color, linewidth=1.3, zorder=4.1)
-        _draw_look_ahead(axes, picture)
-        axes.plot(*drawn.T, "o", color=color, markersize=picture.dot_size, markeredgecolor="none", zorder=5)
-        axes.plot(*picture.path[0], marker="o", markersize=7, color=PAPER, markeredgewidth=1.3, **edge)
+    figure = new_figure(_SIZE[0] / 72.0, _SIZE[1] / 72.0)
+    axes = figure.add_subplot()
+    extent = (*image.box[0], *image.box[1])
+    axes.imshow(image.pixels, origin="lower", extent=extent, aspect="auto", interpolation="none", zorder=0)
+    axes.set(xlim=image.box[0], ylim=image.box[1], xlabel="x₁", ylabel="x₂")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(4))
+    axes.tick_params(length=0, labelsize=8.5)
+    axes.spines[:].set_visible(False)
+    edge: dict[str, Any] = {"linestyle": "none", "markeredgecolor": INK, "zorder": 6}
+    if picture.minimizers is not None:
+        axes.plot(*picture.minimizers.T, marker="*", markersize=12, color=STAR, markeredgewidth=0.8, **edge)
+    drawn = picture.drawn
+    axes.plot(*drawn.T, color=PAPER, linewidth=2.8, zorder=4)
+    axes.plot(*drawn.T, color=color, linewidth=1.3, zorder=4.1)
+    _draw_look_ahead(axes, picture)
+    axes.plot(*drawn.T, "o", color=color, markersize=picture.dot_size, markeredgecolor="none", zorder=5)
+    axes.plot(*picture.path[0], marker="o", markersize=7, color=PAPER, markeredgewidth=1.3, **edge)
     return figure
 
 

@@ -15,29 +15,47 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import matplotlib.style
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import LinearSegmentedColormap, to_rgb
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, Locator, NullLocator
 
 from nagbench.core.errors import UsageError
 from nagbench.experiments.storage.parts import write_file
+from nagbench.reporting.figures.color_distance import color_distance
 
 INK, MUTED, RULE, FAINT, PAPER = "#1f2430", "#5b6472", "#c3c9d2", "#e6e9ee", "#ffffff"
 # The color that replaces each of ours on a dark page.
 DARK = {
-    INK: "#e8eaf0", MUTED: "#a3acba", RULE: "#4a5261", FAINT: "#2c323d", PAPER: "#171a21",
-    "#0072b2": "#4db3f0", "#d55e00": "#ff8a3d", "#009e73": "#2fcf9f", "#cc79a7": "#e79bc4", "#595f69": "#b6bdc9",
-    "#332288": "#9d8cf2", "#117733": "#58c27a", "#cc6677": "#f08c9c", "#882255": "#dd74a8", "#aa4499": "#dd84d0",
-    "#8a5a00": "#e0a83c", "#00767f": "#4fd0db", "#b3261e": "#ff8f86", "#5f7000": "#b9cc4f", "#6f4fc4": "#b9a3ff",
-    "#7a3e12": "#d99a6c", "#24508c": "#86aef0",
-}  # fmt: skip
+    INK: "#e8eaf0",
+    MUTED: "#a3acba",
+    RULE: "#4a5261",
+    FAINT: "#2c323d",
+    PAPER: "#171a21",
+    "#0072b2": "#4db3f0",
+    "#d55e00": "#ff8a3d",
+    "#009e73": "#2fcf9f",
+    "#cc79a7": "#e79bc4",
+    "#595f69": "#b6bdc9",
+    "#332288": "#9d8cf2",
+    "#117733": "#58c27a",
+    "#cc6677": "#f08c9c",
+    "#882255": "#dd74a8",
+    "#aa4499": "#dd84d0",
+    "#8a5a00": "#e0a83c",
+    "#00767f": "#4fd0db",
+    "#b3261e": "#ff8f86",
+    "#5f7000": "#b9cc4f",
+    "#6f4fc4": "#b9a3ff",
+    "#7a3e12": "#d99a6c",
+    "#24508c": "#86aef0",
+}
 
 Dash = tuple[float, ...]
 _SOLID: Dash = ()
@@ -70,9 +88,14 @@ class LineStyle:
         """The keyword arguments of matplotlib's `plot`."""
         face, edge, width = (PAPER, self.color, 1.1) if self.hollow else (self.color, PAPER, 1.8)
         return {
-            "color": self.color, "linestyle": (0, self.dash) if self.dash else "-", "linewidth": width,
-            "marker": self.marker, "markerfacecolor": face, "markeredgecolor": edge, "markeredgewidth": 0.7,
-        }  # fmt: skip
+            "color": self.color,
+            "linestyle": (0, self.dash) if self.dash else "-",
+            "linewidth": width,
+            "marker": self.marker,
+            "markerfacecolor": face,
+            "markeredgecolor": edge,
+            "markeredgewidth": 0.7,
+        }
 
 
 _KNOWN_STYLES = {
@@ -134,16 +157,15 @@ def assign_styles(optimizers: Iterable[str], algorithm_of: Callable[[str], str] 
     the eye that confuses it most, among normal sight, protanopia and deuteranopia.
     """
     names = list(dict.fromkeys(optimizers))
-    libraries = list(
-        dict.fromkeys(name.partition("/")[0] if "/" in name else "" for name in sorted(names, key=_is_foreign))
-    )
+    # Ours first.
+    libraries = sorted(dict.fromkeys(map(_library_of, names)), key=bool)
     colors = _assign_colors([algorithm_of(name) for name in names])
     styles: dict[str, LineStyle] = {}
     for name in names:
         known = _KNOWN_STYLES.get(algorithm_of(name))
         dash, marker = (known.dash, known.marker) if known else (_SOLID, MARKERS[len(styles) % len(MARKERS)])
         if len(libraries) > 1:
-            marker = MARKERS[libraries.index(name.partition("/")[0] if "/" in name else "") % len(MARKERS)]
+            marker = MARKERS[libraries.index(_library_of(name)) % len(MARKERS)]
         free = (_DASHES[(_DASHES.index(dash) + shift) % len(_DASHES)] for shift in range(len(_DASHES)))
         tried = (LineStyle(colors[algorithm_of(name)], each, marker) for each in free)
         taken = set(styles.values())
@@ -151,8 +173,9 @@ def assign_styles(optimizers: Iterable[str], algorithm_of: Callable[[str], str] 
     return styles
 
 
-def _is_foreign(name: str) -> bool:
-    return "/" in name
+def _library_of(name: str) -> str:
+    """Return the library of an optimizer; empty for ours."""
+    return name.partition("/")[0] if "/" in name else ""
 
 
 def _assign_colors(algorithms: Sequence[str]) -> dict[str, str]:
@@ -167,31 +190,6 @@ def _assign_colors(algorithms: Sequence[str]) -> dict[str, str]:
                 free or _FREE_COLORS, key=lambda color: min(color_distance(color, other) for other in used)
             )
     return colors
-
-
-# Machado, Oliveira and Fernandes 2009, severity 1: linear RGB as it appears in protanopia and deuteranopia.
-_SIGHTS = (
-    np.eye(3),
-    np.array([[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]),
-    np.array([[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]),
-)
-# Ottosson 2020: from linear RGB to cone responses, and from their cube roots to OKLab.
-_TO_CONES = np.array(
-    [[0.4122214708, 0.5363325363, 0.0514459929], [0.2119034982, 0.6806995451, 0.1073969566],
-     [0.0883024619, 0.2817188376, 0.6299787005]]
-)  # fmt: skip
-_TO_LAB = np.array(
-    [[0.2104542553, 0.7936177850, -0.0040720468], [1.9779984951, -2.4285922050, 0.4505937099],
-     [0.0259040371, 0.7827717662, -0.8086757660]]
-)  # fmt: skip
-
-
-def color_distance(one: str, other: str) -> float:
-    """Return the distance of two colors in OKLab, the least among normal sight, protanopia and deuteranopia."""
-    pair = [np.array(to_rgb(color)) for color in (one, other)]
-    linear = [np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4) for rgb in pair]
-    seen = ([_TO_LAB @ np.cbrt(_TO_CONES @ np.clip(sight @ rgb, 0.0, 1.0)) for rgb in linear] for sight in _SIGHTS)
-    return min(float(np.linalg.norm(a - b)) for a, b in seen)
 
 
 @contextmanager
@@ -274,6 +272,32 @@ def new_figure(width: float = 6.4, height: float = 4.6, *, fit: bool = True) -> 
     return Figure(figsize=(width, height), layout="constrained" if fit else None)
 
 
+def set_grid(axes: Axes, along: Literal["both", "x", "y"] = "both") -> None:
+    """Draw the grid of one axis or of both, and no ticks."""
+    axes.grid(True, axis=along)
+    axes.tick_params(which="both", length=0)
+
+
+def plain_legend(on: Axes | Figure, handles: Sequence[Artist], labels: Sequence[str], **options: Any) -> None:
+    """Put a legend on axes or a figure. Its labels are plain text, not mathematics."""
+    for text in on.legend(handles, labels, **options).get_texts():
+        text.set_parse_math(False)
+
+
+def figure_of(axes: Axes) -> Figure:
+    """Return the figure that the axes belong to.
+
+    Raises
+    ------
+    TypeError
+        If they belong to none.
+    """
+    figure = axes.get_figure(root=True)
+    if not isinstance(figure, Figure):
+        raise TypeError("the axes belong to no figure")
+    return figure
+
+
 def add_legend(
     figure: Figure,
     handles: Sequence[Artist],
@@ -288,22 +312,22 @@ def add_legend(
     """
     texts, scale = [printable(label, 44) for label in labels], (size or _RC_SIZE) / _RC_SIZE
     fitting = int(figure.get_figwidth() * 72 / (scale * (55 + 5.2 * max(map(len, texts), default=0))))
-    legend = figure.legend(
-        handles, texts, loc="outside lower center", ncols=columns or min(3, max(1, fitting)), handlelength=3.4,
-        labelcolor=INK, fontsize=size,
-    )  # fmt: skip
-    for text in legend.get_texts():
-        text.set_parse_math(False)
+    below = {"loc": "outside lower center", "ncols": columns or min(3, max(1, fitting)), "handlelength": 3.4}
+    plain_legend(figure, handles, texts, **below, labelcolor=INK, fontsize=size)
 
 
 def add_colorbar(
-    axes: Sequence[Axes], colors: ScalarMappable, label: str, *, locator: Locator | None = None,
-    write: Callable[[float, object], str] | None = None, shrink: float = 0.9, aspect: float = 28,
-) -> None:  # fmt: skip
+    axes: Sequence[Axes],
+    colors: ScalarMappable,
+    label: str,
+    *,
+    locator: Locator | None = None,
+    write: Callable[[float, object], str] | None = None,
+    shrink: float = 0.9,
+    aspect: float = 28,
+) -> None:
     """Put a color bar next to the axes, with a locator of its ticks and a function that writes them, if given."""
-    figure = axes[0].get_figure(root=True)
-    assert isinstance(figure, Figure)
-    bar = figure.colorbar(colors, ax=list(axes), label=label, pad=0.02, shrink=shrink, aspect=aspect)
+    bar = figure_of(axes[0]).colorbar(colors, ax=list(axes), label=label, pad=0.02, shrink=shrink, aspect=aspect)
     bar.outline.set_visible(False)
     bar.ax.tick_params(which="both", length=0)
     if locator is not None and write is not None:
@@ -319,6 +343,7 @@ _NO_METADATA: dict[str, dict[str, None]] = {
 }
 
 
+@figure_style()
 def save_figure(figure: Figure, target: str | Path | IO[bytes], format: str | None = None, dpi: int = 160) -> None:
     """Write a figure to a file; the same figure gives the same bytes.
 
@@ -342,10 +367,14 @@ def save_figure(figure: Figure, target: str | Path | IO[bytes], format: str | No
     kind = (format or suffix or "png").lower()
     known = figure.canvas.get_supported_filetypes()
     if kind not in known:
-        raise UsageError(f"picture format {kind!r} is not known (known: {', '.join(sorted(known))})")
+        raise UsageError(
+            f"figure {target} cannot be written: format {kind!r} is not known (known: {', '.join(sorted(known))})"
+        )
     drawn = io.BytesIO()
-    with figure_style():
+    try:
         figure.savefig(drawn, format=kind, dpi=dpi, metadata=_NO_METADATA.get(kind))
+    except ValueError as error:
+        raise UsageError(f"figure {target} cannot be written: {error}") from None
     if isinstance(target, str | Path):
         write_file(Path(target), drawn.getvalue())
     else:

@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLoca
 
 from nagbench.analysis.formatting import whole
 from nagbench.core.errors import UsageError
-from nagbench.reporting.figures.plot_data import Axis, Line, PlotData, log_ticks
+from nagbench.reporting.figures.plot_data import Axis, PlotData, log_limits, log_ticks, method_lines
 from nagbench.reporting.figures.style import (
     MUTED,
     figure_style,
@@ -21,10 +21,13 @@ from nagbench.reporting.figures.style import (
     format_tick,
     new_figure,
     printable,
+    set_grid,
     style_of,
 )
 
 _COLUMNS = 3
+# The axes are wider than the numbers by this factor.
+_MARGIN = 1.25
 # Trials that did not converge lie so many times above the highest that did.
 _ABOVE = 1.2
 _COUNTS = ["best", "low", "median", "high"]
@@ -46,18 +49,14 @@ def trials_data(rows: pd.DataFrame, title: str, label: str, *, markers_only: boo
     markers_only : bool
         Whether to draw markers without lines.
     """
-    (left, right), (low, high) = _limits(rows["x"]), _limits(rows["y"])
+    (left, right), (low, high) = (log_limits(rows[name], _MARGIN) for name in ("x", "y"))
     top = high * _ABOVE if markers_only else high
-    lines = []
-    for (method, optimizer), run in rows.groupby(["method", "optimizer"], sort=False):
-        y = np.where(np.isfinite(run["y"]), run["y"].clip(low), top if markers_only else np.nan)
-        style = style_of(str(optimizer))
-        lines.append(Line(str(method), run["x"].to_numpy(float), y, style, markers_only=markers_only))
+    drawn = rows.assign(y=np.where(np.isfinite(rows["y"]), rows["y"].clip(low), top if markers_only else np.nan))
     write = format_power_of_ten if markers_only else format_tick
     return PlotData(
         x=Axis(label, "log", left, right, log_ticks(left, right, write)),
         y=Axis("iterations", "log", low, top, log_ticks(low, top, format_tick)),
-        lines=tuple(lines),
+        lines=method_lines(drawn, "x", "y", markers_only=markers_only),
         size=_SIZE,
         title=", ".join([title, *rows["task"].iloc[:1]]),
         mark_every_point=markers_only,
@@ -66,7 +65,7 @@ def trials_data(rows: pd.DataFrame, title: str, label: str, *, markers_only: boo
 
 def thin_dots(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of `trials_data` that are seen as dots: of those of a method at the same place, the least ``y``."""
-    (left, right), (low, high) = _limits(rows["x"]), _limits(rows["y"])
+    (left, right), (low, high) = (log_limits(rows[name], _MARGIN) for name in ("x", "y"))
     top = high * _ABOVE
     heights = np.where(np.isfinite(rows["y"]), rows["y"].clip(low), top)
     across = Axis("", "log", left, right, ()).project(rows["x"], 0.0, _SIZE[0])
@@ -88,12 +87,7 @@ def _apart(run: pd.DataFrame) -> Any:
         side *= 1.25
 
 
-def _limits(values: pd.Series) -> tuple[float, float]:
-    positive = values[np.isfinite(values) & (values > 0)].astype(float)
-    low, high = (float(positive.min()), float(positive.max())) if len(positive) else (1.0, 10.0)
-    return low / 1.25, high * 1.25
-
-
+@figure_style()
 def plot_tuning_curves(table: pd.DataFrame) -> Figure:
     """Plot the best count after n trials, a panel for each problem and a line for each variant.
 
@@ -115,21 +109,20 @@ def plot_tuning_curves(table: pd.DataFrame) -> Figure:
     tasks = list(table.groupby(["problem", "oracle"], sort=False))
     columns = min(_COLUMNS, len(tasks))
     rows = -(-len(tasks) // columns)
-    with figure_style():
-        figure = new_figure(3.5 * columns + 0.4, 2.9 * rows + 0.7)
-        panels = figure.subplots(rows, columns, squeeze=False, sharex=True).ravel()
-        handles: dict[str, Artist] = {}
-        for panel, ((problem, oracle), group) in zip(panels, tasks, strict=False):
-            handles |= _draw_panel(panel, group)
-            name = str(problem) if oracle == "exact" else f"{problem}, {oracle}"
-            panel.set_title(printable(name), loc="left", parse_math=False)
-        for panel in panels[len(tasks) - columns : len(tasks)]:
-            panel.set_xlabel("trials")
-            panel.tick_params(labelbottom=True)
-        for panel in panels[len(tasks) :]:
-            panel.set_visible(False)
-        figure.supylabel("iterations of the best trial", color=MUTED, fontsize=9.5)
-        figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=4)
+    figure = new_figure(3.5 * columns + 0.4, 2.9 * rows + 0.7)
+    panels = figure.subplots(rows, columns, squeeze=False, sharex=True).ravel()
+    handles: dict[str, Artist] = {}
+    for panel, ((problem, oracle), group) in zip(panels, tasks, strict=False):
+        handles |= _draw_panel(panel, group)
+        name = str(problem) if oracle == "exact" else f"{problem}, {oracle}"
+        panel.set_title(printable(name), loc="left", parse_math=False)
+    for panel in panels[len(tasks) - columns : len(tasks)]:
+        panel.set_xlabel("trials")
+        panel.tick_params(labelbottom=True)
+    for panel in panels[len(tasks) :]:
+        panel.set_visible(False)
+    figure.supylabel("iterations of the best trial", color=MUTED, fontsize=9.5)
+    figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=4)
     return figure
 
 
@@ -170,18 +163,20 @@ def _powers_of_two(count: int) -> list[int]:
 
 def _set_axes(axes: Axes, table: pd.DataFrame) -> None:
     axes.set_xscale("log", base=2)
-    axes.xaxis.set_major_locator(LogLocator(base=2, subs=(1.0,)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set(
+        major_locator=LogLocator(base=2, subs=(1.0,)),
+        major_formatter=FuncFormatter(lambda value, _: f"{value:g}"),
+        minor_locator=NullLocator(),
+    )
     counts = _finite_counts(table)
     if not counts:
         axes.set(yticks=[])
         axes.annotate("no trial converged", (0.5, 0.5), xycoords="axes fraction", ha="center", color=MUTED)
     if counts and min(counts) > 0:
-        axes.set_yscale("log")
-        axes.set_ylim(min(counts) / 1.3, max(counts) * 1.3)
-        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=12))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: whole(value)))
-        axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.grid(True)
-    axes.tick_params(which="both", length=0)
+        axes.set(yscale="log", ylim=(min(counts) / 1.3, max(counts) * 1.3))
+        axes.yaxis.set(
+            major_locator=LogLocator(subs=(1.0, 2.0, 5.0), numticks=12),
+            major_formatter=FuncFormatter(lambda value, _: whole(value)),
+            minor_formatter=NullFormatter(),
+        )
+    set_grid(axes)

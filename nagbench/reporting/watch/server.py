@@ -11,12 +11,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, ClassVar
 
-from nagbench.core.errors import UsageError
-from nagbench.reporting.dashboard.server import LOOPBACK, is_own_host, server_url
+from nagbench.reporting.dashboard.server import is_own_host, open_server, server_url
 
 _REPORT = "report.html"
 
@@ -39,20 +38,17 @@ def watch_server(folder: Path, state: Callable[[], dict[str, Any]], port: int) -
     UsageError
         If the port is not free.
     """
-    page = _page()
+    page = importlib.resources.files(__package__).joinpath("page.html").read_text(encoding="utf-8")
 
     class Handler(_Handler):
         answers: ClassVar = {
             "/": lambda: (page, "text/html"),
-            "/state.json": lambda: (_json(state()), "application/json"),
+            "/state.json": lambda: (json.dumps(state(), ensure_ascii=False, allow_nan=False), "application/json"),
         }
         report = folder / _REPORT
         policy = _policy(page)
 
-    try:
-        server = ThreadingHTTPServer((LOOPBACK, port), Handler)
-    except (OSError, OverflowError) as error:
-        raise UsageError(f"port {port} cannot be served: {getattr(error, 'strerror', None) or error}") from None
+    server = open_server(port, Handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.2,), daemon=True)
     thread.start()
@@ -100,10 +96,6 @@ class _Handler(BaseHTTPRequestHandler):
         """Do not log requests."""
 
 
-def _page() -> str:
-    return importlib.resources.files(__package__).joinpath("page.html").read_text(encoding="utf-8")
-
-
 def _policy(page: str) -> str:
     """Return the policy that lets the page run its own script, and ask this server alone."""
     script = re.search(r"<script>(.*?)</script>", page, flags=re.S)
@@ -113,7 +105,3 @@ def _policy(page: str) -> str:
         f"default-src 'none'; style-src 'unsafe-inline'; connect-src 'self'; script-src 'sha256-{digest}'; "
         "base-uri 'none'; frame-ancestors 'none'"
     )
-
-
-def _json(state: dict[str, Any]) -> str:
-    return json.dumps(state, ensure_ascii=False, allow_nan=False)

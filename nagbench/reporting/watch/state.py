@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,12 @@ import pandas as pd
 from nagbench.analysis.best import best_of
 from nagbench.analysis.formatting import number, seconds, whole
 from nagbench.analysis.headlines import headlines
-from nagbench.analysis.summary import selected, summary_of
+from nagbench.analysis.summary import shown_runs, summary_of
 from nagbench.analysis.traces import traces_of
 from nagbench.analysis.verdicts import verdicts_of, winners_of
 from nagbench.core.errors import UsageError, one_line
 from nagbench.experiments.results import Results, load_results
-from nagbench.experiments.stages import Progress
+from nagbench.experiments.stages import Progress, Tally
 from nagbench.reporting.figures.convergence import axis_limits, convergence_data, curve_styles
 from nagbench.reporting.figures.style import MARKERS
 from nagbench.reporting.figures.svg import draw_swatch
@@ -38,25 +37,20 @@ class Watched(Progress):
 
     def __init__(self, listener: Progress) -> None:
         self._listener, self._lock = listener, threading.Lock()
-        self._stage, self._total, self._done, self._began = "starting", 0, 0, time.monotonic()
-        self._statuses: Counter[str] = Counter()
+        self._tally = Tally("starting")
         self._warnings: list[str] = []
         self._ended = ""
 
     def stage(self, name: str, total: int) -> None:
         """Begin a stage; the passes of a tuning, which are stages of one name, are one stage that grows."""
         with self._lock:
-            if name == self._stage and self._total:
-                self._total += total
-            else:
-                self._stage, self._total, self._done, self._began = name, total, 0, time.monotonic()
+            self._tally.begin(name, total)
         self._listener.stage(name, total)
 
     def advance(self, count: int, statuses: Mapping[str, int]) -> None:
         """Report further cells."""
         with self._lock:
-            self._done += count
-            self._statuses.update(statuses)
+            self._tally.add(count, statuses)
         self._listener.advance(count, statuses)
 
     def pulse(self) -> None:
@@ -77,7 +71,7 @@ class Watched(Progress):
     @property
     def timing(self) -> bool:
         """Whether cells are timed at the moment."""
-        return self._stage == _TIMING and not self._ended
+        return self._tally.stage == _TIMING and not self._ended
 
     @property
     def ended(self) -> bool:
@@ -87,14 +81,16 @@ class Watched(Progress):
     def snapshot(self) -> dict[str, Any]:
         """Return stage, cells done and in all, seconds left of the stage in words, and how cells ended."""
         with self._lock:
-            took, left = time.monotonic() - self._began, ""
-            if 0 < self._done < self._total and took > 1.0:
-                left = f"about {seconds(took / self._done * (self._total - self._done))} left"
+            tally, left = self._tally, self._tally.seconds_left
             return {
-                "stage": self._ended or self._stage, "ended": bool(self._ended), "done": self._done, "total": self._total,
-                "left": "" if self._ended else left, "statuses": dict(sorted(self._statuses.items())),
+                "stage": self._ended or tally.stage,
+                "ended": self.ended,
+                "done": tally.done,
+                "total": tally.total,
+                "left": "" if self._ended or math.isnan(left) else f"about {seconds(left)} left",
+                "statuses": dict(sorted(tally.statuses.items())),
                 "warnings": self._warnings[-5:],
-            }  # fmt: skip
+            }
 
 
 class Snapshots:
@@ -142,18 +138,20 @@ def read_so_far(results: Results) -> dict[str, Any]:
     if shown.empty:
         return {**found, "note": "no result yet"}
     table = verdicts_of(results)
-    rows = selected(shown, results.timings)
+    rows = shown_runs(shown, results.timings)
     names = dict(zip(shown["variant"], shown["optimizer"], strict=True))
     failures = results.failures
     return {
         "headlines": headlines(table, names),
         "best": list(_best(summary_of(rows, winners_of(table)))),
-        "failures": [f"{row.problem} × {row.variant}: {row.error}" for row in failures.head(_MOST_FAILURES).itertuples()],
+        "failures": [
+            f"{row.problem} × {row.variant}: {row.error}" for row in failures.head(_MOST_FAILURES).itertuples()
+        ],
         "failed": len(failures),
         "curves": list(_curves(traces_of(rows, results.curves, _POINTS))),
         "definitions": marker_definitions(MARKERS),
         "note": f"{results.missing:,} cells have no result yet" if results.missing else "",
-    }  # fmt: skip
+    }
 
 
 def _best(summary: pd.DataFrame) -> Iterator[dict[str, str]]:
@@ -161,11 +159,12 @@ def _best(summary: pd.DataFrame) -> Iterator[dict[str, str]]:
     for row in best_of(summary).to_dict("records"):
         solved = math.isfinite(row["iterations"])
         yield {
-            "problem": str(row["problem"]), "mode": str(row["mode"]),
+            "problem": str(row["problem"]),
+            "mode": str(row["mode"]),
             "winner": str(row["winner"]) or ("undecided" if solved else "not solved"),
             "fewest": f"{row['fewest']}: {whole(row['iterations'])}" if solved else "",
             "next": whole(row["next"]) if solved and math.isfinite(row["next"]) else "",
-        }  # fmt: skip
+        }
 
 
 def _curves(traces: pd.DataFrame) -> Iterator[dict[str, Any]]:

@@ -11,6 +11,7 @@ from matplotlib.colors import to_rgb
 
 import nagbench
 from nagbench import UsageError
+from nagbench.reporting.figures.color_distance import color_distance
 from nagbench.reporting.figures.landscape import plot_contours
 from nagbench.reporting.figures.style import (
     DARK,
@@ -18,7 +19,6 @@ from nagbench.reporting.figures.style import (
     PAPER,
     assign_styles,
     assigned_styles,
-    color_distance,
     figure_style,
     new_figure,
     printable,

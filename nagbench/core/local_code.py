@@ -34,18 +34,18 @@ def keeps_any() -> bool:
     return bool(_things)
 
 
-def is_here(path: str) -> bool:
+def is_local(path: str) -> bool:
     """Tell whether a path "module:attribute" names something that only this process has."""
     return path in _things
 
 
-def any_here(paths: Iterable[str]) -> bool:
+def any_local(paths: Iterable[str]) -> bool:
     """Tell whether one of the paths names something that only this process has."""
     return any(path in _things for path in paths)
 
 
 def thing_of(path: str) -> Any:
-    """Return what a path names; see `is_here`."""
+    """Return what a path names; see `is_local`."""
     return _things[path]
 
 
