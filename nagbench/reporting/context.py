@@ -103,7 +103,8 @@ class ReportContext:
                 order = {name: index for index, name in enumerate(names)}
                 codes, found = pd.factorize(self.runs[column])
                 places.append(np.array([order.get(name, len(order)) for name in found], int)[codes])
-        return self.runs.iloc[np.lexsort(places)] if places else self.runs
+        rows = np.lexsort(places) if places else np.arange(len(self.runs))
+        return self.runs if (rows[1:] > rows[:-1]).all() else self.runs.iloc[rows]
 
     @functools.cached_property
     def chosen(self) -> pd.DataFrame:
@@ -270,13 +271,14 @@ def build_context(*sweeps: Results) -> ReportContext:
     first = sweeps[0]
     certificates = tuple(found for sweep in sweeps if (found := _read_certificate(sweep)) is not None)
     worst_cases = tuple(case for sweep in sweeps for case in _read_worst_cases(sweep))
+    tables = [sweep.runs for sweep in sweeps]
     manifests, missing = [dict(sweep.manifest) for sweep in sweeps], sum(sweep.missing for sweep in sweeps)
     if len(sweeps) == 1:
         return ReportContext(
-            first.runs, first.timings, first.curves, manifests, missing, first.plan, certificates=certificates,
+            tables[0], first.timings, first.curves, manifests, missing, first.plan, certificates=certificates,
             recorded=first.recorded, scores=first.scores, worst_cases=worst_cases,
         )  # fmt: skip
-    runs = _concatenate([sweep.runs for sweep in sweeps])
+    runs = _concatenate(tables)
     kept = runs.drop_duplicates([name for name in _RUN_KEYS if name in runs], ignore_index=True)
     kept["selected"] = select_best_trials(kept).where(kept["mode"] != "common", kept["selected"])
     return ReportContext(
