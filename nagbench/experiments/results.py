@@ -20,7 +20,7 @@ from nagbench.core.visible import visible
 from nagbench.experiments.index import Rows, SweepIndex, index_results
 from nagbench.experiments.minima import MinimumFacts, facts_from_plain, with_minima
 from nagbench.experiments.recorded import Recorded, read_recorded, rows_of_plan
-from nagbench.experiments.selection import REPLICATED, replicate_size, select_best_trials
+from nagbench.experiments.selection import REPLICATED, replicate_sizes, select_best_trials
 from nagbench.experiments.storage.parts import decode_texts
 from nagbench.experiments.storage.schema import REQUIRED
 from nagbench.experiments.storage.store import Store, Warn
@@ -112,17 +112,18 @@ class Results:
         at, found = _matches(*_pairs(plan, outcomes))
         order = _sorted(plan, outcomes["tolerance"], at, found)
         named = plan.drop(columns=["tolerances", "problem_spec"]).take(at[order]).reset_index(drop=True)
-        ends = outcomes.drop(columns=[name for name in outcomes if name in plan]).take(found[order]).reset_index(drop=True)
+        ends = (
+            outcomes.drop(columns=[name for name in outcomes if name in plan]).take(found[order]).reset_index(drop=True)
+        )
         table = self._with_predictions(pd.concat([named, ends], axis=1))
         table = with_minima(table, self.minima)
         table["selected"] = select_best_trials(table)
         extra = [name for name in columns if name not in {*_BEFORE, *_AFTER, *HYPERPARAMETERS, *_HIDDEN}]
         spec = self.manifest["spec"]
         searched = table["mode"].isin(REPLICATED) & (spec.get("replicates", 1) > 1)
-        sizes = table["mode"].map(
-            {mode: replicate_size(mode, spec.get("trials", 1)) for mode in table["mode"].unique()}
+        table["replicate"] = np.where(
+            searched, table["trial"] // replicate_sizes(table["mode"], spec.get("trials", 1)), 0
         )
-        table["replicate"] = np.where(searched, table["trial"] // sizes, 0)
         for name in (*HYPERPARAMETERS, "value_evaluations"):
             table[name] = table.get(name, np.nan)
         return table[[*_BEFORE, *HYPERPARAMETERS, *extra, *_AFTER]]

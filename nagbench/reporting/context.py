@@ -15,7 +15,7 @@ import pandas as pd
 from nagbench.analysis.compare import Comparison, compare
 from nagbench.analysis.headlines import Question, headlines, questions
 from nagbench.analysis.profiles import By, work
-from nagbench.analysis.sensitivity import by_setting
+from nagbench.analysis.sensitivity import by_setting, narrowed
 from nagbench.analysis.summary import hyperparameters, selected, summary_of
 from nagbench.analysis.traces import traces_of
 from nagbench.analysis.verdicts import verdicts, winners_of
@@ -173,7 +173,7 @@ class ReportContext:
     @functools.cached_property
     def trials(self) -> pd.DataFrame:
         """The trials of modes tuned and grid: see `analysis.sensitivity.by_setting`."""
-        return by_setting(self.ordered[self.ordered["mode"].isin(["tuned", "grid"])])
+        return by_setting(narrowed(self.ordered)[self.ordered["mode"].isin(["tuned", "grid"])])
 
     @functools.cached_property
     def tasks(self) -> dict[str, int]:
