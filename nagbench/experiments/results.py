@@ -254,7 +254,7 @@ def read_outcomes(store: Store, plan: pd.DataFrame, *, part: bool = False) -> pd
 
 def _pairs(*tables: pd.DataFrame) -> list[Ints]:
     """Return for each row of each table the number of its cell and fingerprint, equal where both are equal."""
-    numbers = np.int64(0)
+    numbers = np.zeros(sum(len(table) for table in tables), np.int64)
     for name in ("fingerprint", "cell"):
         keys = np.concatenate([keys_to_ints(pa.array(table[name], pa.string())) for table in tables])
         codes, known = pd.factorize(keys)
