@@ -41,7 +41,10 @@ def common_settings(runs: pd.DataFrame, units: Mapping[str, Any]) -> pd.DataFram
     The rule is that of `nagbench.experiments.selection.best_elsewhere`. Iterations are medians over starts and seeds; a run
     that is not solved counts as its budget, and a median of 0 as ½. Problems that share cells count once.
     """
-    names = settings_of(runs[runs["mode"] == "common"])
+    of_mode = runs[runs["mode"] == "common"]
+    if of_mode.empty:
+        return pd.DataFrame(columns=COLUMNS)
+    names = settings_of(of_mode)
     rows = tightest(runs[runs["mode"].isin(["common", "tuned"])])
     rows = rows.assign(cost=np.minimum(rows["count"], rows["budget"].astype(float)))
     known = pd.factorize(rows["cell"])[0]

@@ -62,8 +62,8 @@ def fixed_budgets(
     for budget in () if budgets is None else budgets:
         if not budget > 0:
             raise UsageError(f"budget {budget} is not valid; allowed: above 0")
-    found = []
-    recorded = {str(cell): curve for cell, curve in curves.groupby("cell", sort=False)}
+    found: list[pd.DataFrame] = []
+    recorded = _recorded(curves)
     for task, of_task in rows.groupby("task", sort=False):
         paths = {
             str(row["cell"]): _path(row, recorded, by)
@@ -80,21 +80,26 @@ def fixed_budgets(
                 heights = np.stack([_best_until(cost, least, wanted) for cost, least in known])
                 lengths = np.array([cost[-1] for cost, _ in known])
                 table = _quartiles(np.maximum(heights - minimum, 0.0), lengths, wanted)
-                facts = dict(zip(_NAMES[1:], names, strict=True)) | {
-                    "optimizer": run["optimizer"].iloc[0],
-                    "above": above,
-                }
-                found.append(table.assign(task=str(task), **facts))
+                table |= dict(zip(_NAMES, [str(task), *names], strict=True))
+                found.append(pd.DataFrame({**table, "optimizer": run["optimizer"].iloc[0], "above": above}))
     return pd.concat(found, ignore_index=True)[_COLUMNS] if found else pd.DataFrame(columns=_COLUMNS)
 
 
-def _path(row: dict[Any, Any], recorded: dict[str, pd.DataFrame], by: Cost) -> tuple[Floats, Floats]:
+def _recorded(curves: pd.DataFrame) -> dict[str, tuple[Floats, Floats]]:
+    """Return the iterations and values of each cell's curve."""
+    codes, cells = pd.factorize(curves["cell"])
+    iterations, values = (curves[name].to_numpy(float) for name in ("iteration", "value"))
+    order = np.lexsort((iterations, codes))
+    ends = np.cumsum(np.bincount(codes, minlength=len(cells)))[:-1]
+    columns = (np.split(column[order], ends) for column in (iterations, values))
+    return dict(zip(map(str, cells), zip(*columns, strict=True), strict=True)) if len(cells) else {}
+
+
+def _path(row: dict[Any, Any], recorded: dict[str, tuple[Floats, Floats]], by: Cost) -> tuple[Floats, Floats]:
     """Return the cost of each recorded iteration of a run, and the least value up to it, infinite before any is finite."""
-    curve = recorded[str(row["cell"])].sort_values("iteration")
-    cost = curve["iteration"].to_numpy(float)
+    cost, values = recorded[str(row["cell"])]
     if by == "evaluations":
         cost = cost * float(row["gradient_evaluations"]) / max(1.0, float(row["iterations"]))
-    values = curve["value"].to_numpy(float)
     return cost, np.minimum.accumulate(np.where(np.isfinite(values), values, np.inf))
 
 
@@ -118,12 +123,10 @@ def _best_until(cost: Floats, least: Floats, budgets: Floats) -> Floats:
     return least[np.maximum(np.searchsorted(cost, budgets, side="right") - 1, 0)]
 
 
-def _quartiles(heights: Floats, lengths: Floats, budgets: Floats) -> pd.DataFrame:
+def _quartiles(heights: Floats, lengths: Floats, budgets: Floats) -> dict[str, Any]:
     """Return the median and the quartiles over the runs (rows), which are runs' own heights: infinite ones have no mean."""
     low, high = (np.quantile(heights, share, axis=0, method="inverted_cdf") for share in (0.25, 0.75))
     with np.errstate(invalid="ignore"):
         median = np.median(heights, axis=0)
     ended = (lengths[:, None] < budgets).sum(axis=0)
-    return pd.DataFrame(
-        {"budget": budgets, "best": median, "low": low, "high": high, "runs": len(heights), "ended": ended}
-    )
+    return {"budget": budgets, "best": median, "low": low, "high": high, "runs": len(heights), "ended": ended}

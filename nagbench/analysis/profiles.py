@@ -315,8 +315,8 @@ def _steps(rows: pd.DataFrame, keys: list[str], along: str, origin: float) -> pd
         for (method, optimizer), one in group.groupby(_METHOD, sort=False):
             costs = np.sort(one.loc[np.isfinite(one[along]), along].to_numpy(float))
             x = np.unique(np.concatenate([[origin, right], costs]))
-            curve = pd.DataFrame({along: x, "share": np.searchsorted(costs, x, side="right") / len(one)})
+            share = np.searchsorted(costs, x, side="right") / len(one)
             names: dict[str, Any] = dict(zip([*keys, *_METHOD], [*key, method, optimizer], strict=True))
-            curves.append(curve.assign(**names, instances=len(one)))
+            curves.append(pd.DataFrame({along: x, "share": share, **names, "instances": len(one)}))
     columns = [*keys, *_METHOD, along, "share", "instances"]
     return pd.concat(curves, ignore_index=True)[columns] if curves else pd.DataFrame(columns=columns)

@@ -16,6 +16,10 @@ from nagbench.problems.problem import Floats
 
 TASK = ["problem", "oracle"]
 _NAMED = [*TASK, "optimizer", "variant", "mode"]
+_RUN = (
+    "cell", "replicate", "trial", "selected", "start", "seed", "tolerance", "status", "iterations", "gradient_evaluations",
+    "residual", "at_minimum", "overshoot",
+)  # fmt: skip
 
 
 def tightest(runs: pd.DataFrame) -> pd.DataFrame:
@@ -42,6 +46,12 @@ def settings_of(runs: pd.DataFrame) -> list[str]:
     return [name for name in hyperparameters(runs) if runs[name].notna().any()]
 
 
+def narrowed(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns from which trials are compared: what names a run, its setting, and how it ended."""
+    kept = {*_NAMED, *_RUN, *hyperparameters(runs)}
+    return runs[[name for name in runs if name in kept]]
+
+
 def by_setting(runs: pd.DataFrame) -> pd.DataFrame:
     """Aggregate the runs of each setting over starts and seeds.
 
@@ -57,7 +67,7 @@ def by_setting(runs: pd.DataFrame) -> pd.DataFrame:
         ``of`` runs converged; ``evaluations``, the sum of the gradient evaluations; ``final`` and ``overshoot``,
         medians; ``cell``, the first cell.
     """
-    rows = tightest(runs).assign(solved=lambda rows: np.isfinite(rows["count"]))
+    rows = tightest(narrowed(runs)).assign(solved=lambda rows: np.isfinite(rows["count"]))
     groups = rows.groupby([*_NAMED, "trial", *settings_of(runs)], dropna=False, sort=False)
     found = groups.agg(
         count=("count", "median"),

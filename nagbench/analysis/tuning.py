@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from nagbench.analysis.sensitivity import TASK, by_setting, settings_of, tightest
 from nagbench.optimizers.schedules import SCHEDULES
-from nagbench.problems.problem import Floats
+from nagbench.problems.problem import Floats, Ints
 
 _NAMED = [*TASK, "optimizer", "variant"]
 _INSTANCE = ["start", "seed"]
@@ -65,48 +65,47 @@ def by_trials(runs: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
     tail = 0.5 * (1.0 - level)
     tables = []
     for key, group in _scores(runs).groupby(_NAMED, sort=False):
-        if group["replicate"].nunique() > 1:
-            tables.append(
-                _over_replicates(group, tail).assign(
-                    **{name: str(value) for name, value in zip(_NAMED, key, strict=True)}
-                )
-            )
-            continue
-        scores = group["score"].where(group["complete"], np.inf).to_numpy(float)
-        n = np.arange(1.0, scores.size + 1.0)
-        tables.append(
-            pd.DataFrame(dict(zip(_NAMED, key, strict=True)), index=n).assign(
-                trials=n.astype(int),
-                best=np.minimum.accumulate(scores),
-                low=_best_of(scores, n, tail),
-                median=_best_of(scores, n, 0.5),
-                high=_best_of(scores, n, 1.0 - tail),
-                evaluations=group["evaluations"].cumsum().to_numpy(),
-            )
-        )
+        scores = np.where(group["complete"], group["score"], np.inf).astype(float)
+        spent = group["evaluations"].to_numpy(float)
+        replicates = group["replicate"].to_numpy(np.int64)
+        if (replicates != replicates[0]).any():
+            found = _over_replicates(replicates, group["trial"].to_numpy(np.int64), scores, spent, tail)
+        else:
+            found = _over_draws(scores, spent, tail)
+        tables.append(pd.DataFrame({**dict(zip(_NAMED, map(str, key), strict=True)), **found}))
     columns = [*_NAMED, "trials", "best", "low", "median", "high", "evaluations"]
     return pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns)
 
 
-def _over_replicates(group: pd.DataFrame, tail: float) -> pd.DataFrame:
+def _over_draws(scores: Floats, spent: Floats, tail: float) -> dict[str, NDArray[Any]]:
+    """Return the best of the first n trials of one tuning, and the quantiles of the best of n random ones."""
+    n = np.arange(1.0, scores.size + 1.0)
+    return {
+        "trials": n.astype(int),
+        "best": np.minimum.accumulate(scores),
+        "low": _best_of(scores, n, tail),
+        "median": _best_of(scores, n, 0.5),
+        "high": _best_of(scores, n, 1.0 - tail),
+        "evaluations": spent.cumsum(),
+    }
+
+
+def _over_replicates(
+    replicates: Ints, trials: Ints, scores: Floats, spent: Floats, tail: float
+) -> dict[str, NDArray[Any]]:
     """Return the best of the first n trials of the replicates of one tuning, and their quantiles."""
-    first = group.groupby("replicate")["trial"].transform("min")
-    table = group.assign(best=group["score"].where(group["complete"], np.inf), number=group["trial"] - first + 1)
-    best, spent = (
-        table.pivot(index="number", columns="replicate", values=name).sort_index() for name in ("best", "evaluations")
-    )
-    running = np.minimum.accumulate(best.fillna(np.inf).to_numpy(), axis=0)
+    names, column = np.unique(replicates, return_inverse=True)
+    first = np.full(names.size, np.iinfo(np.int64).max)
+    np.minimum.at(first, column, trials)
+    numbers, row = np.unique(trials - first[column] + 1, return_inverse=True)
+    best, costs = np.full((numbers.size, names.size), np.inf), np.zeros((numbers.size, names.size))
+    best[row, column], costs[row, column] = scores, spent
+    running = np.minimum.accumulate(np.where(np.isnan(best), np.inf, best), axis=0)
     low, median, high = np.quantile(running, [tail, 0.5, 1.0 - tail], axis=1, method="inverted_cdf")
-    return pd.DataFrame(
-        {
-            "trials": best.index,
-            "best": running[:, 0],
-            "low": low,
-            "median": median,
-            "high": high,
-            "evaluations": spent.fillna(0.0).cumsum().mean(axis=1).to_numpy(),
-        }
-    )
+    evaluations = np.nan_to_num(costs).cumsum(axis=0).mean(axis=1)
+    return {
+        "trials": numbers, "best": running[:, 0], "low": low, "median": median, "high": high, "evaluations": evaluations,
+    }  # fmt: skip
 
 
 def _scores(runs: pd.DataFrame) -> pd.DataFrame:
@@ -191,9 +190,8 @@ def importance_of(settings: pd.DataFrame, names: Sequence[str], shuffles: int = 
         varied = {name: each for name, each in values.items() if np.isfinite(each).all() and len(np.unique(each)) > 3}
         if not varied:
             continue
-        ties = group.groupby(["count", "final"], dropna=False).ngroup()
-        order: Floats = np.asarray(ties.rank(method="average"), np.float64)
-        shuffled = _explained_variance(np.arange(len(order)), order[_permutations(len(order), shuffles)])
+        order = _ranks(group["count"].to_numpy(float), group["final"].to_numpy(float))
+        shuffled = _explained_variance(np.arange(len(order)), order.take(_permutations(len(order), shuffles)))
         facts = {
             **dict(zip(_NAMED, key, strict=True)),
             "chance": float(np.quantile(shuffled, 0.95)),
@@ -204,22 +202,34 @@ def importance_of(settings: pd.DataFrame, names: Sequence[str], shuffles: int = 
     return pd.DataFrame(found, columns=[*_NAMED, "hyperparameter", "share", "chance", "trials"])
 
 
+def _ranks(counts: Floats, finals: Floats) -> Floats:
+    """Return the ranks of trials by their counts, then by their final measures; equal trials share their mean rank."""
+    (_, first), (seconds, second) = (np.unique(values, return_inverse=True) for values in (counts, finals))
+    _, tie, sizes = np.unique(first * seconds.size + second, return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(sizes) - 0.5 * (sizes - 1))[tie])
+
+
 @functools.lru_cache(maxsize=2)
-def _permutations(count: int, shuffles: int) -> NDArray[np.int32]:
+def _permutations(count: int, shuffles: int) -> Ints:
     """Return random permutations of so many places, one a row; the same in every call."""
-    return np.random.default_rng(0).permuted(np.tile(np.arange(count, dtype=np.int32), (shuffles, 1)), axis=1)
+    return np.random.default_rng(0).permuted(np.tile(np.arange(count), (shuffles, 1)), axis=1)
 
 
 def _explained_variance(values: NDArray[Any], ranks: Floats) -> Floats:
-    """Compute ε² of each row of ranks over bins of the values."""
+    """Compute ε² of each row of ranks over bins of the values.
+
+    All rows hold the same multiples of ½, so their sums are exact in any order, and so is their variance.
+    """
     n = values.size
     k = int(np.clip(n // 4, 2, 5))
-    bins = np.argsort(np.argsort(values, kind="stable")) * k // n
-    indicator = (bins[:, None] == np.arange(k)).astype(float)
-    means = ranks @ indicator / indicator.sum(axis=0)
-    between = ((means - ranks.mean(axis=1, keepdims=True)) ** 2) @ indicator.sum(axis=0)
-    total = ranks.var(axis=1) * n
-    ratio = np.divide(between, total, out=np.zeros_like(total), where=total > 0)
+    order = np.argsort(values, kind="stable")
+    # The j-th of the sorted values belongs to bin j·k // n.
+    firsts = -(-np.arange(k) * n // k)
+    sizes = np.diff(firsts, append=n).astype(float)
+    means = np.add.reduceat(ranks[:, order], firsts, axis=1) / sizes
+    between = ((means - ranks[0].mean()) ** 2) @ sizes
+    total = ranks[0].var() * n
+    ratio = between / total if total > 0.0 else np.zeros_like(between)
     return np.asarray(np.maximum(0.0, 1.0 - (1.0 - ratio) * (n - 1) / max(n - k, 1)))
 
 

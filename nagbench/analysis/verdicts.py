@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from nagbench.analysis.copies import copies_of, without_second_names
 from nagbench.analysis.outcomes import Interval, crossed_spread, median_of, outcome_interval
@@ -37,6 +38,7 @@ _SETTLED = 0.05
 _CONTRARY = 0.01
 _UNSCORED = "not scored from held-out starts"
 _KEY = ["mode", "oracle", "tolerance"]
+Columns = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,11 +165,10 @@ def _entries(
         for tolerance in sorted(shown["tolerance"].unique())
     ]
     found: dict[tuple[Any, ...], dict[str, dict[str, Entry]]] = {key: {} for key in order}
-    by_group = dict(list(held.groupby([*GROUP, "tolerance"], sort=False)))
-    won = dict(list(winners.groupby(GROUP, sort=False)))
-    for key, rows in shown.groupby([*GROUP, "tolerance"], sort=False):
+    by_group, won = _split(held, [*GROUP, "tolerance"]), _split(winners, GROUP)
+    for key, rows in _split(shown, [*GROUP, "tolerance"]).items():
         problem, variant, mode, oracle, tolerance = key
-        entry = _entry(rows, by_group.get(key), won.get(key[:4]), spreads.get(key, 0.0))
+        entry = _entry(mode, rows, by_group.get(key), won.get(key[:4]), spreads.get(key, 0.0))
         found[mode, oracle, tolerance].setdefault(str(problem), {})[str(variant)] = entry
     return {key: entries for key, entries in found.items() if entries}
 
@@ -179,26 +180,41 @@ def _counted(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[names].assign(count=counts.where(solved(rows), np.inf))
 
 
-def _entry(rows: pd.DataFrame, held: pd.DataFrame | None, won: pd.DataFrame | None, spread: float) -> Entry:
+def _split(rows: pd.DataFrame, keys: list[str]) -> dict[tuple[Any, ...], Columns]:
+    """Return the other columns of each group of rows, in the order in which the groups come."""
+    if rows.empty:
+        return {}
+    numbers = rows.groupby(keys, sort=False).ngroup().to_numpy()
+    order = np.argsort(numbers, kind="stable")
+    columns = {str(name): rows[name].to_numpy()[order] for name in rows if name not in keys}
+    firsts = np.concatenate([[0], np.flatnonzero(np.diff(numbers[order])) + 1, [len(rows)]]).tolist()
+    names = rows[keys].iloc[order[firsts[:-1]]].itertuples(index=False, name=None)
+    places = itertools.starmap(slice, itertools.pairwise(firsts))
+    return {key: {name: values[at] for name, values in columns.items()} for key, at in zip(names, places, strict=True)}
+
+
+def _entry(mode: str, rows: Columns, held: Columns | None, won: Columns | None, spread: float) -> Entry:
     """Return the entry of one variant, from its shown runs, its scores, and the winners of its replicates."""
-    tuned = str(rows["mode"].iloc[0]) in (*REPLICATED, "grid")
-    fixed = held is not None and not held.empty and bool((held["start"] < HELD_OUT).all())
+    tuned = mode in (*REPLICATED, "grid")
+    fixed = held is not None and bool((held["start"] < HELD_OUT).all())
     # Merged results of mode common may select settings that are not scored yet.
-    if held is not None and won is not None and tuned and set(won["trial"]) <= set(held["trial"]):
-        whole, half = (_cube(held, won.loc[won["half"] == part, "trial"].tolist()) for part in (False, True))
+    if held is not None and won is not None and tuned and set(won["trial"].tolist()) <= set(held["trial"].tolist()):
+        whole, half = (_cube(held, won["trial"][won["half"] == part].tolist()) for part in (False, True))
         return Entry(whole, half if half.shape == whole.shape else None, tuned, fixed, spread)
-    seen = rows if held is None or tuned or fixed else pd.concat([rows, held])
-    return Entry(_cube(seen, [rows["trial"].iloc[0]]), None, tuned, fixed, spread, tuned and won is not None)
+    joined = (
+        rows if held is None or tuned or fixed else {name: np.concatenate([rows[name], held[name]]) for name in rows}
+    )
+    return Entry(_cube(joined, [rows["trial"][0]]), None, tuned, fixed, spread, tuned and won is not None)
 
 
-def _cube(rows: pd.DataFrame, trials: list[int]) -> Floats:
+def _cube(rows: Columns, trials: list[int]) -> Floats:
     """Return the counts of trials by start and seed, shape (trials, starts, seeds); nan for runs that are missing."""
     (starts, start), (seeds, seed) = (np.unique(rows[name], return_inverse=True) for name in ("start", "seed"))
     pairs, column = np.unique(start * len(seeds) + seed, return_inverse=True)
     numbers, line = np.unique(rows["trial"], return_inverse=True)
     # The last row stands for trials without a run; of a run that is there twice, the first counts.
     wide = np.full((len(numbers) + 1, len(pairs)), np.nan)
-    wide[line[::-1], column[::-1]] = rows["count"].to_numpy(float)[::-1]
+    wide[line[::-1], column[::-1]] = rows["count"][::-1]
     places = {number: place for place, number in enumerate(numbers.tolist())}
     whole = wide[[places.get(trial, -1) for trial in trials]]
     complete = len(pairs) == len(starts) * len(seeds)

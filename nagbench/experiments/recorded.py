@@ -133,18 +133,21 @@ def join_recorded(parts: Iterable[Recorded]) -> Recorded:
 
 def read_recorded(store: Store, plan: pd.DataFrame) -> Recorded:
     """Return what a results directory contains for a plan."""
-    facts = store.read("facts", [*REQUIRED["facts"]]).merge(
-        plan[["problem_spec", "fingerprint"]].drop_duplicates(), on=["problem_spec", "fingerprint"]
-    )
-    wanted = plan[["cell", "fingerprint"]].drop_duplicates()
-    theory, paths = (
-        store.read(kind, [*REQUIRED[kind]]).merge(wanted, on=["cell", "fingerprint"]) for kind in ("theory", "paths")
-    )
+    facts = store.read("facts", [*REQUIRED["facts"]])
+    if not facts.empty:
+        facts = facts.merge(plan[["problem_spec", "fingerprint"]].drop_duplicates(), on=["problem_spec", "fingerprint"])
+    theory, paths = (rows_of_plan(store.read(kind, [*REQUIRED[kind]]), plan) for kind in ("theory", "paths"))
     return Recorded(
         dict(zip(facts["problem_spec"], facts["facts"], strict=True)),
         theory.drop_duplicates("cell"),
         paths.drop_duplicates(["cell", "iteration"]),
     )
+
+
+def rows_of_plan(table: pd.DataFrame, plan: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of a table whose cells a plan has, with the same fingerprints."""
+    wanted = plan.loc[plan["cell"].isin(table["cell"].unique()), ["cell", "fingerprint"]]
+    return table.merge(wanted.drop_duplicates(), on=["cell", "fingerprint"])
 
 
 def _empty(kind: str) -> pd.DataFrame:

@@ -15,14 +15,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nagbench.core.errors import UsageError
+from nagbench.core.keys import keys_to_ints
 from nagbench.core.visible import visible
 from nagbench.experiments.index import Rows, SweepIndex, index_results
 from nagbench.experiments.minima import MinimumFacts, facts_from_plain, with_minima
-from nagbench.experiments.recorded import Recorded, read_recorded
-from nagbench.experiments.selection import REPLICATED, replicate_size, select_best_trials
+from nagbench.experiments.recorded import Recorded, read_recorded, rows_of_plan
+from nagbench.experiments.selection import REPLICATED, replicate_sizes, select_best_trials
 from nagbench.experiments.storage.parts import decode_texts, frame_of, masked
 from nagbench.experiments.storage.schema import REQUIRED
 from nagbench.experiments.storage.store import Store, Warn
+from nagbench.problems.problem import Ints
 
 HYPERPARAMETERS = ("step_size", "momentum", "beta1", "beta2", "decay", "epsilon")
 _BEFORE = ("cell", "problem", "family", "dimension", "oracle", "optimizer", "variant", "library", "engine")
@@ -126,36 +128,39 @@ class Results:
     def _table(self, plan: pd.DataFrame, outcomes: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
         if outcomes.empty:
             return pd.DataFrame(columns=[*_BEFORE, *HYPERPARAMETERS, *_AFTER])
-        table = plan.drop(columns=["tolerances", "problem_spec"]).merge(outcomes, on=["cell", "fingerprint"])
-        keys = ["cell", "fingerprint", "tolerance"]
-        predicted = self.store.read("predictions", [*keys, "predicted_iterations"])
-        if predicted.empty:
-            table["predicted_iterations"] = pd.array([None] * len(table), dtype="Int64")
-        else:
-            counts = predicted["predicted_iterations"].astype("Float64").round().astype("Int64")
-            predicted = predicted.assign(predicted_iterations=counts).drop_duplicates(keys)
-            table = table.merge(predicted, on=keys, how="left")
+        at, found = _matches(*_pairs(plan, outcomes))
+        order = _sorted(plan, outcomes["tolerance"], at, found)
+        named = plan.drop(columns=["tolerances", "problem_spec"]).take(at[order]).reset_index(drop=True)
+        ends = (
+            outcomes.drop(columns=[name for name in outcomes if name in plan]).take(found[order]).reset_index(drop=True)
+        )
+        table = self._with_predictions(pd.concat([named, ends], axis=1))
         table = with_minima(table, self.minima)
         table["selected"] = select_best_trials(table)
         extra = [name for name in columns if name not in {*_BEFORE, *_AFTER, *HYPERPARAMETERS, *_HIDDEN}]
         spec = self.manifest["spec"]
         searched = table["mode"].isin(REPLICATED) & (spec.get("replicates", 1) > 1)
-        sizes = table["mode"].map(
-            {mode: replicate_size(mode, spec.get("trials", 1)) for mode in table["mode"].unique()}
+        table["replicate"] = np.where(
+            searched, table["trial"] // replicate_sizes(table["mode"], spec.get("trials", 1)), 0
         )
-        table["replicate"] = np.where(searched, table["trial"] // sizes, 0)
         for name in (*HYPERPARAMETERS, "value_evaluations"):
             table[name] = table.get(name, np.nan)
-        order = ["problem", "variant", "mode", "oracle", "trial", "start", "seed"]
-        # Names in the order in which the sweep names them; the rest by value.
-        ranks = {name: pd.CategoricalDtype(list(plan[name].unique())) for name in order[:4]}
-        table = table.sort_values(
-            [*order, "tolerance"],
-            ascending=[True] * len(order) + [False],
-            ignore_index=True,
-            key=lambda column: column.astype(ranks[column.name]).cat.codes if column.name in ranks else column,
-        )
         return table[[*_BEFORE, *HYPERPARAMETERS, *extra, *_AFTER]]
+
+    def _with_predictions(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Add the column ``predicted_iterations``."""
+        keys = ["cell", "fingerprint", "tolerance"]
+        predicted = self.store.read("predictions", [*keys, "predicted_iterations"]).drop_duplicates(keys)
+        counts = np.full(len(table), np.nan)
+        if not predicted.empty:
+            mine, theirs = _pairs(table, predicted)
+            rows = np.flatnonzero(np.isin(mine, theirs))
+            asked = pd.DataFrame({"pair": mine[rows], "tolerance": table["tolerance"].to_numpy(float)[rows]})
+            known = predicted[["tolerance", "predicted_iterations"]].assign(pair=theirs)
+            counts[rows] = asked.merge(known, how="left")["predicted_iterations"].to_numpy(float, na_value=np.nan)
+        missing = np.isnan(counts)
+        whole = pd.arrays.IntegerArray(np.where(missing, 1, np.round(counts)).astype(np.int64), missing)
+        return table.assign(predicted_iterations=whole)
 
     @functools.cached_property
     def scores(self) -> pd.DataFrame:
@@ -211,10 +216,9 @@ class Results:
         if found.empty:
             # With the types that rows would have, so that tables without a row can be joined with others.
             return frame_of([pa.schema(REQUIRED[kind].items()).empty_table()]).reindex(columns=_COLUMNS[kind])
-        wanted = self.plan[["cell", "fingerprint"]].drop_duplicates()
         columns = list(dict.fromkeys([*_COLUMNS[kind], *found.columns.drop("fingerprint")]))
         # A column that an earlier nagbench did not write is missing throughout.
-        return found.merge(wanted, on=["cell", "fingerprint"]).reindex(columns=columns)
+        return rows_of_plan(found, self.plan).reindex(columns=columns)
 
     @functools.cached_property
     def recorded(self) -> Recorded:
@@ -229,7 +233,7 @@ class Results:
     @functools.cached_property
     def counted(self) -> int:
         """The number of cells of the plan that have an outcome, including errors."""
-        return self._index.counted
+        return int(self.runs["cell"].nunique()) if "runs" in vars(self) else self._index.counted
 
 
 def read_outcomes(store: Store, plan: pd.DataFrame, *, part: bool = False) -> pd.DataFrame:
@@ -249,8 +253,7 @@ def read_outcomes(store: Store, plan: pd.DataFrame, *, part: bool = False) -> pd
     pandas.DataFrame
         One row for each cell and tolerance; if an outcome is stored twice, one that is not an error is preferred.
     """
-    wanted = plan[["cell", "fingerprint"]].drop_duplicates()
-    cells = pa.array(wanted["cell"], pa.string())
+    cells = pa.array(plan["cell"], pa.string()) if part else None
     tables = [
         decode_texts(table.filter(pc.is_in(table["cell"], cells))) if part else table
         for table in store.scan("runs", encoded=part)
@@ -260,7 +263,38 @@ def read_outcomes(store: Store, plan: pd.DataFrame, *, part: bool = False) -> pd
     found = frame_of([store.join("runs", tables)])
     if (found["status"] == "error").any():
         found = found.sort_values("status", key=lambda status: status == "error", kind="stable")
-    return found.drop_duplicates(["cell", "tolerance", "fingerprint"]).merge(wanted, on=["cell", "fingerprint"])
+    wanted, pairs = _pairs(plan, found)
+    places = pd.DataFrame({"pair": pairs, "tolerance": found["tolerance"].to_numpy(float)})
+    kept = np.isin(pairs, wanted) & ~places.duplicated().to_numpy()
+    return found if kept.all() else found[kept].reset_index(drop=True)
+
+
+def _pairs(*tables: pd.DataFrame) -> list[Ints]:
+    """Return for each row of each table the number of its cell and fingerprint, equal where both are equal."""
+    numbers = np.zeros(sum(len(table) for table in tables), np.int64)
+    for name in ("fingerprint", "cell"):
+        keys = np.concatenate([keys_to_ints(pa.array(table[name], pa.string())) for table in tables])
+        codes, known = pd.factorize(keys)
+        numbers = numbers * known.size + codes
+    return np.split(numbers, np.cumsum([len(table) for table in tables])[:-1])
+
+
+def _matches(first: Ints, second: Ints) -> tuple[Ints, Ints]:
+    """Return the places of all pairs of equal numbers, in the order of the first, then of the second."""
+    sides = [pd.DataFrame({"number": numbers, "at": np.arange(numbers.size)}) for numbers in (first, second)]
+    pairs = sides[0].merge(sides[1], on="number")
+    return pairs["at_x"].to_numpy(), pairs["at_y"].to_numpy()
+
+
+def _sorted(plan: pd.DataFrame, tolerances: pd.Series, at: Ints, found: Ints) -> Ints:
+    """Return the order of pairs of a row of the plan and an outcome.
+
+    Names come in the order in which the sweep names them; the rest by value, and the largest tolerance first.
+    """
+    names = (pd.factorize(plan[name])[0] for name in ("problem", "variant", "mode", "oracle"))
+    numbers = (plan[name].to_numpy() for name in ("trial", "start", "seed"))
+    keys = [*(key[at] for key in (*names, *numbers)), -tolerances.to_numpy(float)[found]]
+    return np.lexsort(keys[::-1])
 
 
 SCORES = [

@@ -38,6 +38,12 @@ def replicate_size(mode: str, trials: int) -> int:
     return min(trials, max(_COMMON_TRIALS, trials // _COMMON_PART)) if mode == "common" else trials
 
 
+def replicate_sizes(modes: pd.Series, trials: int) -> Ints:
+    """Return `replicate_size` of each of many modes."""
+    codes, names = pd.factorize(modes)
+    return np.array([replicate_size(str(name), trials) for name in names], np.int64)[codes]
+
+
 def select_best_trials(runs: pd.DataFrame) -> pd.Series:
     """Select the rows of the trial that represents its variant.
 
@@ -106,18 +112,18 @@ def replicate_winners(runs: pd.DataFrame, trials: int) -> pd.DataFrame:
     needed = [*GROUP, "trial", "tolerance", "status", "iterations", "residual", "at_minimum", "cell", "budget"]
     tuned = runs.loc[runs["mode"].isin(REPLICATED), [name for name in needed if name in runs]]
     last = tuned[tuned["tolerance"] == tuned.groupby(["problem", "oracle"])["tolerance"].transform("min")]
-    sizes = last["mode"].map({mode: replicate_size(mode, trials) for mode in REPLICATED}).astype(np.int64)
+    sizes = replicate_sizes(last["mode"], trials)
     names = [*GROUP, "replicate"]
     found = []
     for half in (False, True):
         rows = last.assign(replicate=last["trial"] // sizes, half=half)
-        rows = rows[rows["trial"] % sizes < sizes // 2] if half else rows
+        rows = rows[(last["trial"] % sizes < sizes // 2).to_numpy()] if half else rows
         if rows.empty:
             continue
         groups = _numbered(rows, names)
         best = _best_of_groups(rows, groups, names[1:])
-        table = rows.drop_duplicates(names)[[*names, "half"]]
         # Groups are numbered in the order of their first rows.
+        table = rows[[*names, "half"]].iloc[np.unique(groups, return_index=True)[1]]
         won = [at in best for at in range(len(table))]
         found.append(table[won].assign(trial=[trial for _, trial in sorted(best.items())]))
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=[*names, "half", "trial"])

@@ -15,7 +15,7 @@ import pandas as pd
 from nagbench.analysis.compare import Comparison, compare
 from nagbench.analysis.headlines import Question, headlines, questions
 from nagbench.analysis.profiles import By, work
-from nagbench.analysis.sensitivity import by_setting
+from nagbench.analysis.sensitivity import by_setting, narrowed
 from nagbench.analysis.summary import hyperparameters, shown_runs, summary_of
 from nagbench.analysis.traces import traces_of
 from nagbench.analysis.verdicts import verdicts, winners_of
@@ -110,7 +110,8 @@ class ReportContext:
                 order = {name: index for index, name in enumerate(names)}
                 codes, found = pd.factorize(self.runs[column])
                 places.append(np.array([order.get(name, len(order)) for name in found], int)[codes])
-        return self.runs.iloc[np.lexsort(places)] if places else self.runs
+        rows = np.lexsort(places) if places else np.arange(len(self.runs))
+        return self.runs if (rows[1:] > rows[:-1]).all() else self.runs.iloc[rows]
 
     @functools.cached_property
     def chosen(self) -> pd.DataFrame:
@@ -179,7 +180,7 @@ class ReportContext:
     @functools.cached_property
     def trials(self) -> pd.DataFrame:
         """The trials of modes tuned and grid: see `analysis.sensitivity.by_setting`."""
-        return by_setting(self.ordered[self.ordered["mode"].isin(["tuned", "grid"])])
+        return by_setting(narrowed(self.ordered)[self.ordered["mode"].isin(["tuned", "grid"])])
 
     @functools.cached_property
     def tasks(self) -> dict[str, int]:
@@ -277,10 +278,11 @@ def build_context(*sweeps: Results) -> ReportContext:
     first = sweeps[0]
     certificates = tuple(found for sweep in sweeps if (found := _read_certificate(sweep)) is not None)
     worst_cases = tuple(case for sweep in sweeps for case in _read_worst_cases(sweep))
+    tables = [sweep.runs for sweep in sweeps]
     manifests, missing = [dict(sweep.manifest) for sweep in sweeps], sum(sweep.missing for sweep in sweeps)
     if len(sweeps) == 1:
         return ReportContext(
-            first.runs,
+            tables[0],
             first.timings,
             first.curves,
             manifests,
@@ -291,7 +293,7 @@ def build_context(*sweeps: Results) -> ReportContext:
             scores=first.scores,
             worst_cases=worst_cases,
         )
-    runs = _concatenate([sweep.runs for sweep in sweeps])
+    runs = _concatenate(tables)
     kept = runs.drop_duplicates([name for name in _RUN_KEYS if name in runs], ignore_index=True)
     kept["selected"] = select_best_trials(kept).where(kept["mode"] != "common", kept["selected"])
     return ReportContext(

@@ -46,6 +46,15 @@ def test_the_prefix_is_the_running_minimum_and_its_cost_the_running_sum():
     assert found["evaluations"].tolist() == [50, 130, 1130, 1150]
 
 
+def test_a_replicate_that_ends_earlier_keeps_its_best_and_costs_nothing_more():
+    found = by_trials(table([50, 80, 20, 30, 10]).assign(replicate=lambda rows: rows["trial"] // 3))
+    assert found["trials"].tolist() == [1, 2, 3]
+    assert found["best"].tolist() == [50, 50, 20]
+    assert found["low"].tolist() == [30, 10, 10]
+    assert found["high"].tolist() == [50, 50, 20]
+    assert found["evaluations"].tolist() == [40, 85, 95]
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(1, 100) | st.none(), min_size=1, max_size=20))
 def test_more_trials_are_never_worse(scores):

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+from numpy.typing import NDArray
 
 from nagbench.analysis.formatting import whole
 from nagbench.core.errors import UsageError
+from nagbench.problems.problem import Floats
 from nagbench.reporting.figures.plot_data import Axis, PlotData, log_limits, log_ticks, method_lines
 from nagbench.reporting.figures.style import (
     MUTED,
@@ -70,20 +70,25 @@ def thin_dots(rows: pd.DataFrame) -> pd.DataFrame:
     heights = np.where(np.isfinite(rows["y"]), rows["y"].clip(low), top)
     across = Axis("", "log", left, right, ()).project(rows["x"], 0.0, _SIZE[0])
     up = Axis("", "log", low, top, ()).project(heights, 0.0, _SIZE[1])
-    places = rows.assign(across=across, up=up).sort_values("y", kind="stable")
-    kept = [_apart(run) for _, run in places.groupby("method", sort=False)]
-    found: pd.DataFrame = rows.loc[rows.index.isin(np.concatenate(kept))] if kept else rows
+    methods = pd.factorize(rows["method"])[0]
+    lost, order = np.isinf(rows["y"].to_numpy(float)), np.argsort(rows["y"].to_numpy(float), kind="stable")
+    kept = np.zeros(len(rows), bool)
+    for method in range(methods.max(initial=-1) + 1):
+        run = order[methods[order] == method]
+        kept[run[_apart(np.asarray(across)[run], np.asarray(up)[run], lost[run])]] = True
+    found: pd.DataFrame = rows.loc[kept]
     return found
 
 
-def _apart(run: pd.DataFrame) -> Any:
-    """Return the index of the first dot in each square of a grid, which is made coarser until few enough remain."""
+def _apart(across: Floats, up: Floats, lost: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Mark the first dot in each square of a grid, which is made coarser until few enough remain."""
     side = _HIDDEN
     while True:
-        squares = pd.DataFrame({"x": run["across"] // side, "y": run["up"] // side, "lost": np.isinf(run["y"])})
-        first = ~squares.duplicated()
+        columns, lines = (np.floor_divide(places, side).astype(np.int64) for places in (across, up))
+        squares = pd.Series((columns * (lines.max(initial=0) + 1) + lines) * 2 + lost)
+        first = ~squares.duplicated().to_numpy()
         if first.sum() <= _MOST_DOTS:
-            return run.index[first]
+            return first
         side *= 1.25
 
 

@@ -12,6 +12,9 @@ from nagbench.reporting.context import ReportContext, row_key
 from nagbench.reporting.html.parts import Column, Paragraph, Part, Section, Table, TableCell, TableRow
 from nagbench.reporting.html.sections.how_to_read import STATUSES
 
+# What says how a trial ended.
+_ENDS = ("problem", "optimizer", "mode", "cell", "tolerance", "status", "at_minimum")
+
 
 def section(context: ReportContext) -> Section | None:
     """Return the table of failures and the table of all trials; None if nothing ran."""
@@ -73,11 +76,12 @@ def _reason(row: Mapping[Any, Any]) -> str:
 
 def _all_trials(context: ReportContext) -> Table:
     """Return how all trials ended, shown or not, at the tightest tolerance: counts by method and status."""
-    runs = context.ordered
+    runs = context.ordered[[name for name in _ENDS if name in context.ordered]]
     tightest = runs[runs["tolerance"] == runs.groupby("problem")["tolerance"].transform("min")]
     trials = tightest.drop_duplicates(["problem", "optimizer", "mode", "cell"])
     trials = trials.assign(ending=endings(trials))
-    statuses = [status for status in STATUSES if status in set(trials["ending"])]
+    known = set(trials["ending"].unique())
+    statuses = [status for status in STATUSES if status in known]
     rows = []
     ended = trials.groupby(["optimizer", "ending"], sort=False).size()
     for optimizer in trials["optimizer"].unique():

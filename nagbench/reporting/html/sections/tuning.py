@@ -12,7 +12,7 @@ import pandas as pd
 
 from nagbench.analysis.common_settings import common_settings
 from nagbench.analysis.formatting import number
-from nagbench.analysis.sensitivity import settings_of
+from nagbench.analysis.sensitivity import narrowed, settings_of
 from nagbench.analysis.tuning import by_trials, importance_of
 from nagbench.experiments.plan import join_units
 from nagbench.reporting.context import ReportContext
@@ -71,7 +71,7 @@ def _common_row(row: Mapping[Any, Any], names: list[str], context: ReportContext
 
 def _of_tuned(context: ReportContext) -> list[Part]:
     """Return a table, and a figure for each task; nothing if no method was tuned in at least four trials."""
-    tuned = context.ordered[context.ordered["mode"] == "tuned"]
+    tuned = narrowed(context.ordered)[context.ordered["mode"] == "tuned"]
     if tuned.empty or tuned["trial"].nunique() < _FEWEST_TRIALS:
         return []
     settings = context.trials[context.trials["mode"] == "tuned"]
@@ -80,7 +80,7 @@ def _of_tuned(context: ReportContext) -> list[Part]:
     settings = settings.merge(names, on=[*_KEYS, "optimizer"])
     if settings.empty:
         return []
-    best = by_trials(tuned.merge(names[_KEYS])).merge(names, on=[*_KEYS, "optimizer"])
+    best = by_trials(tuned[tuned["problem"].isin(names["problem"])]).merge(names, on=[*_KEYS, "optimizer"])
     shares = importance_of(settings, settings_of(tuned)).merge(names, on=[*_KEYS, "optimizer"])
     parts: list[Part] = [_table(shares, settings, context)]
     converged = [(str(task), rows) for task, rows in settings.groupby("task", sort=False) if _any_converged(rows)]
