@@ -130,8 +130,8 @@ def test_what_is_shown_of_a_part_of_the_outcomes_is_what_is_selected(undisturbed
 def test_a_cell_that_met_one_tolerance_and_then_failed_is_not_done(undisturbed, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(undisturbed.store.folder, copy)
-    [part] = undisturbed.store.scan("runs")
-    rows = part.to_pandas()
+    # A slow machine writes several parts.
+    rows = pd.concat([part.to_pandas() for part in undisturbed.store.scan("runs")], ignore_index=True)
     failed = (rows["tolerance"] == rows["tolerance"].min()) & (rows["status"] == "converged")
     assert failed.any()
     rows.loc[failed, ["status", "error"]] = ["error", "stopped"]

@@ -134,7 +134,8 @@ def test_a_part_with_keys_that_are_none_is_put_aside_and_its_cells_run_again(
 ):
     copy = tmp_path / "copy"
     shutil.copytree(undisturbed.store.folder, copy)
-    [file] = (copy / kind).glob("*.parquet")
+    # A slow machine writes several parts.
+    file = min((copy / kind).glob("*.parquet"))
     rows = pq.read_table(file)
     file.unlink()
     keys = pa.array([value, *rows[column].to_pylist()[1:]], pa.string())
