@@ -58,7 +58,12 @@ class Scale:
 
 
 def plot_sensitivity_map(
-    cells: pd.DataFrame, edge: pd.DataFrame | None = None, *, title: str = "", ax: Axes | None = None
+    cells: pd.DataFrame,
+    edge: pd.DataFrame | None = None,
+    *,
+    title: str | None = None,
+    ax: Axes | None = None,
+    size: tuple[float, float] = (6.6, 5.2),
 ) -> Figure:
     """Plot iterations to the tolerance over two hyperparameters, of one method on one problem.
 
@@ -71,10 +76,12 @@ def plot_sensitivity_map(
         Rows of a full grid, from `scan.scan` or a sweep's ``runs``.
     edge : DataFrame, optional
         A table of `analysis.theory.boundary`.
-    title : str
+    title : str, optional
         By default the method, the problem and the tolerance.
     ax : Axes, optional
         Draw here instead of in a new figure.
+    size : tuple of float
+        Width and height of a new figure, in inches.
 
     Raises
     ------
@@ -90,7 +97,7 @@ def plot_sensitivity_map(
         _cell_borders(scales[1].position(counts.index.to_numpy())),
     )
     with figure_style():
-        axes = new_figure(6.6, 5.2).add_subplot() if ax is None else ax
+        axes = new_figure(*size).add_subplot() if ax is None else ax
         figure = axes.get_figure(root=True)
         assert isinstance(figure, Figure)
         mesh = _draw_cells(axes, borders, counts.to_numpy(float), ended.to_numpy())
@@ -111,10 +118,16 @@ def plot_sensitivity_map(
         axes.tick_params(which="both", length=0)
         handles = [handle for handle in drawn if handle is not None]
         if ax is None:
-            figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize="small", handlelength=1.4)
+            figure.legend(
+                handles=handles,
+                loc="outside lower center",
+                ncols=3 if size[0] > 5.0 else 2,
+                fontsize="small",
+                handlelength=1.4,
+            )
         else:
             axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(0, -0.14), ncols=2, fontsize="small")
-        axes.set_title(title or _title(cells), loc="left", parse_math=False)
+        axes.set_title(_title(cells) if title is None else title, loc="left", parse_math=False)
     return figure
 
 

@@ -62,7 +62,10 @@ def _figure(mode: str, rows: pd.DataFrame, context: ReportContext) -> Figure:
         legend=method_legend(rows, context),
         panels=tuple(_panel(name, str(task), of_task, context) for task, of_task in rows.groupby("task", sort=False)),
         lead=f"The best f − f* that each algorithm has reached after N iterations, {mode} hyperparameters.",
-        caption=("Lower is better. A run that has ended keeps the value that it had reached.", *_CAPTION[1:]),
+        caption=(
+            "Lower is better; 0 is drawn at the lower edge. A run that has ended keeps the value that it had reached.",
+            *_CAPTION[1:],
+        ),
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from nagbench.analysis.common_settings import common_settings
-from nagbench.analysis.formatting import number
+from nagbench.analysis.formatting import number, whole
 from nagbench.analysis.sensitivity import settings_of
 from nagbench.analysis.tuning import by_trials, importance_of
 from nagbench.experiments.plan import join_units
@@ -135,14 +135,14 @@ def _row(
     entries = (
         TableCell(text=task),
         TableCell(text=method),
-        TableCell(text=f"{converged} of {len(counts)}", value=converged),
+        TableCell(text=f"{whole(converged)} of {whole(len(counts))}", value=converged),
         *(TableCell() if share is None else _share_cell(share["share"], share["chance"]) for share in shares),
     )
     return TableRow(task=context.tasks.get(task), method=context.methods.get(method), entries=entries)
 
 
 def _share_cell(share: float, chance: float) -> TableCell:
-    return TableCell(text=number(round(share, 2)), value=float(share), css="" if share > chance else "ended")
+    return TableCell(text=f"{share:.2f}", value=float(share), css="" if share > chance else "ended")
 
 
 def _figures(best: pd.DataFrame, settings: Mapping[str, pd.DataFrame], context: ReportContext) -> Iterator[Figure]:

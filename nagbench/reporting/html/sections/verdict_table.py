@@ -25,9 +25,10 @@ _MOST_OPEN = 2
 _CAPTION = (
     "A dot is the ratio of iterations in the head of its column, for example of momentum ÷ NAG (the geometric mean over "
     "tunings and starts), with its 95 % interval: on the right, the optimizer after the ÷ needs fewer. A filled dot is a "
-    "decided verdict, in the color of the winner; a hollow dot is undecided; a diamond is the value over all problems; a "
+    "decided verdict, in the color of the winner; a hollow dot is undecided; a "
     "triangle is a ratio beyond the end of the axis, which is logarithmic. ∞ means that some runs of the other optimizer did "
-    "not converge.",
+    "not converge. The diamond in the last row is over all problems: the geometric mean, or the median if one of them has no "
+    "finite ratio.",
     "An optimizer wins a problem if it is decided to need fewer iterations than every other; otherwise the optimizers that no "
     "other beats are named.",
 )
@@ -124,7 +125,11 @@ def _pair(question: Question) -> _Pair:
 
 def _column(pair: _Pair) -> Column:
     question = pair.question
-    return Column(name=f"iterations: {question.two} ÷ {question.one}", drawing=draw_ratio_axis(pair.axis), css="pair")
+    return Column(
+        name=f"iterations: {question.two} ÷ {question.one}",
+        drawing=draw_ratio_axis(pair.axis, (question.two, question.one)),
+        css="pair",
+    )
 
 
 def _rows(rows: pd.DataFrame, pairs: Sequence[_Pair], context: ReportContext) -> Iterator[TableRow]:
@@ -191,10 +196,10 @@ def _foot(rows: pd.DataFrame, pairs: Sequence[_Pair]) -> TableRow:
     unsolved = int((rows["solved"] < rows["of"]).sum())
     return TableRow(
         entries=(
-            TableCell(text=f"all {tasks}", small="mean or median"),
+            TableCell(text=f"all {tasks} problems"),
             *(pair.cell(pair.question.over_all, mean=True) for pair in pairs),
             TableCell(text=f"decided on {decided} of {tasks}"),
-            TableCell(text=f"{unsolved} of {len(rows)}", small="problem × optimizer"),
+            TableCell(text=f"{unsolved} of {len(rows)}", small="pairs of problem and optimizer"),
         )
     )
 
