@@ -133,7 +133,8 @@ class PathPicture:
         away = np.abs((path - middle) / size).max(axis=1)
         last = int(np.flatnonzero(away < _NEAR)[-1]) if (away < _NEAR).any() else 0
         shrink = np.minimum(1.0, _FAR / np.maximum(away, _NEAR))[:, None]
-        return (middle + (path - middle) * shrink)[: last + 2]
+        drawn: Floats = (middle + (path - middle) * shrink)[: last + 2]
+        return drawn
 
     @property
     def dot_size(self) -> float:

@@ -106,7 +106,7 @@ def _table(mode: str, rows: pd.DataFrame, context: ReportContext) -> Table:
 def _row(task: str, rows: pd.DataFrame, methods: list[str], context: ReportContext) -> TableRow:
     found = {str(row["method"]): row for row in rows.to_dict("records")}
     running = all(2 * row["ended"] <= row["runs"] for row in found.values())
-    least = float(rows["best"].min()) if running else -math.inf
+    least = float(rows["best"].min()) if running and rows["best"].nunique() > 1 else -math.inf
     cells = (_cell(found[name], least) if name in found else TableCell(text="·") for name in methods)
     budget = float(rows["budget"].iloc[0])
     head = (TableCell(text=task), TableCell(text=whole(budget), value=budget))

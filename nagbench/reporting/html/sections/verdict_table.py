@@ -13,6 +13,7 @@ from nagbench.analysis.formatting import listed, number, whole
 from nagbench.analysis.headlines import Question
 from nagbench.analysis.verdicts import leaders_of
 from nagbench.experiments.minima import ELSEWHERE
+from nagbench.experiments.selection import REPLICATED
 from nagbench.reporting.context import ReportContext
 from nagbench.reporting.figures.dots import draw_ratio, draw_ratio_axis, ratio_axis
 from nagbench.reporting.figures.plot_data import Axis
@@ -31,6 +32,10 @@ _CAPTION = (
     "finite ratio.",
     "An optimizer wins a problem if it is decided to need fewer iterations than every other; otherwise the optimizers that no "
     "other beats are named.",
+)
+_OTHER_STARTS = (
+    "Ratios and winners are those from starts that had no part in the tuning; the last column and the counts are from the "
+    "starts of the tuning."
 )
 
 
@@ -59,6 +64,8 @@ class _Pair:
         if row["verdict"] == "neither":
             return "neither solves it"
         if row["ratio"] in (0.0, math.inf):
+            if row["verdict"] == "undecided":
+                return "∞×" if row["ratio"] else "0×"
             return f"only {self.question.one if row['ratio'] else self.question.two}"
         return "?" if math.isnan(row["ratio"]) else f"{row['ratio']:.3g}×"
 
@@ -107,9 +114,15 @@ def verdict_table(rows: pd.DataFrame, asked: Sequence[Question], context: Report
         ),
         rows=tuple(_rows(rows, pairs, context)),
         foot=foot,
-        caption=_CAPTION if pairs else _CAPTION[1:],
+        caption=(*_CAPTION[not pairs :], *[_OTHER_STARTS] * _has_other_starts(rows, context)),
         data=_data(rows, asked),
     )
+
+
+def _has_other_starts(rows: pd.DataFrame, context: ReportContext) -> bool:
+    """Return whether the verdicts of this mode are from other starts than the counts."""
+    scores = context.scores
+    return scores is not None and len(scores) > 0 and rows["mode"].iloc[0] in REPLICATED
 
 
 def _oracle(rows: pd.DataFrame) -> list[str]:
