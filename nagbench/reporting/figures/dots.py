@@ -87,11 +87,11 @@ def draw_ratio_axis(axis: Axis, sides: tuple[str, str]) -> str:
         Whom ratios on the left of 1 favor, and on the right; a name for which there is no room is left out.
     """
     font = f'font-size="10" text-anchor="middle" fill="{themed_color(MUTED)}"'
+    one = float(axis.project(1.0, _EDGE, _WIDTH - _EDGE))
     ticks = "".join(
         f'<text x="{format_length(x)}" y="10">{label}</text>'
-        for x, label in tick_positions(axis, _EDGE, _WIDTH - _EDGE)
+        for x, label in _apart(tick_positions(axis, _EDGE, _WIDTH - _EDGE), one)
     )
-    one = float(axis.project(1.0, _EDGE, _WIDTH - _EDGE))
     names = ((f"← {sides[0]}", "end", one - 5.0, one), (f"{sides[1]} →", "start", one + 5.0, _WIDTH - one))
     favored = "".join(
         f'<text x="{format_length(x)}" y="10" text-anchor="{anchor}">{escape(name)}</text>'
@@ -99,6 +99,15 @@ def draw_ratio_axis(axis: Axis, sides: tuple[str, str]) -> str:
         if _LETTER * len(name) + 5.0 <= room
     )
     return _element([f'<g {font}>{favored}</g><g {font} transform="translate(0 12)">{ticks}</g>'], 24.0)
+
+
+def _apart(ticks: Iterable[tuple[float, str]], one: float) -> list[tuple[float, str]]:
+    """Return the labels that do not touch one another, from that of 1 outwards."""
+    kept: list[tuple[float, str]] = []
+    for x, label in sorted(ticks, key=lambda tick: abs(tick[0] - one)):
+        if all(abs(x - other) >= 0.5 * _LETTER * (len(label) + len(name)) + 3.0 for other, name in kept):
+            kept.append((x, label))
+    return sorted(kept)
 
 
 def _grid(axis: Axis) -> str:

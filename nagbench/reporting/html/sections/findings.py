@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
-from nagbench.analysis.formatting import counted, listed
+from nagbench.analysis.formatting import counted, listed, number
 from nagbench.analysis.headlines import Question, describe
 from nagbench.analysis.summary import findings
 from nagbench.reporting.context import ReportContext
@@ -15,6 +16,7 @@ from nagbench.reporting.html.sections.verdict_table import verdict_table
 
 # A card names so many undecided problems for each reason, and counts more.
 _MOST_NAMED = 4
+_MOST_LOOSER = 2
 
 
 def section(context: ReportContext) -> Section:
@@ -27,7 +29,7 @@ def section(context: ReportContext) -> Section:
             for question in context.questions
             if (question.mode, question.oracle, question.tolerance) == (mode, oracle, tolerance)
         ]
-        found: list[Part] = [_cards(asked)] if asked else []
+        found: list[Part] = [_cards(asked, context)] if asked else []
         found.append(verdict_table(rows, asked, context))
         title = f"Verdicts, {mode} hyperparameters{'' if oracle == 'exact' else f', {oracle}'}"
         parts += (
@@ -42,22 +44,40 @@ def section(context: ReportContext) -> Section:
     return Section(id="found", title="What was found", nav="Found", parts=tuple(parts or [nothing]))
 
 
-def _cards(asked: list[Question]) -> TemplatePart:
-    return TemplatePart(template="answers.html.j2", values={"answers": [_answer(question) for question in asked]})
+def _cards(asked: list[Question], context: ReportContext) -> TemplatePart:
+    answers = [_answer(question) | {"looser": _looser(question, context)} for question in asked]
+    return TemplatePart(template="answers.html.j2", values={"answers": answers})
+
+
+def _looser(question: Question, context: ReportContext) -> list[str]:
+    """Say how the question is answered at the looser tolerances."""
+    same = attrgetter("first", "second", "mode", "oracle")
+    return [
+        f"To {number(other.tolerance)} instead: {_verdict(other)}; "
+        + ", ".join(f"{name} {count}" for name, count in other.tally.items())
+        for other in context.questions
+        if same(other) == same(question) and other.tolerance > question.tolerance and other.over_all
+    ][:_MOST_LOOSER]
+
+
+def _verdict(question: Question) -> str:
+    winner = {"a": question.one, "b": question.two}.get(question.row["verdict"])
+    if winner is None:
+        return "unsolved by both" if question.row["verdict"] == "neither" else "undecided"
+    return f"{winner} wins"
 
 
 def _answer(question: Question) -> dict[str, Any]:
     """Return what a card says: who wins, by how much, and on how many problems."""
     row = question.row
-    winner = {"a": question.one, "b": question.two}.get(row["verdict"])
-    answer = f"{winner} wins" if winner else "unsolved by both" if row["verdict"] == "neither" else "Undecided"
+    verdict = _verdict(question)
     share = describe(row, question.one, question.two).rpartition("; ")[2]
     finite = all(0.0 < each["ratio"] < math.inf for each in question.rows if not math.isnan(each["ratio"]))
     over = f", {'geometric mean' if finite else 'median'} over" if question.over_all else " on"
     return {
         "question": f"{_in_full(question)} against {question.two}",
-        "answer": answer,
-        "decided": winner is not None,
+        "answer": _begin(verdict, question),
+        "decided": row["verdict"] in ("a", "b"),
         "share": _begin(share if row["verdict"] == "neither" else f"{share}{over} {question.where}", question),
         "tally": [(count, name) for name, count in question.tally.items()] if question.over_all else [],
         "reasons": _reasons(question),

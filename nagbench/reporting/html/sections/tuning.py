@@ -17,6 +17,9 @@ from nagbench.analysis.tuning import by_trials, importance_of
 from nagbench.experiments.plan import join_units
 from nagbench.reporting.context import ReportContext
 from nagbench.reporting.figures.profiles import step_corners
+from nagbench.reporting.figures.style import MUTED, RULE
+from nagbench.reporting.figures.svg import themed_color
+from nagbench.reporting.figures.svg_writer import format_length
 from nagbench.reporting.figures.tuning import thin_dots, trials_data
 from nagbench.reporting.html.parts import Column, Figure, Panel, Paragraph, Part, Section, Table, TableCell, TableRow
 from nagbench.reporting.html.series import json_numbers, method_legend, method_series
@@ -24,6 +27,8 @@ from nagbench.reporting.html.series import json_numbers, method_legend, method_s
 # With fewer trials there is nothing to see; nobody looks at the figures of more problems.
 _FEWEST_TRIALS, _MOST_TASKS, _MOST_ROWS = 4, 24, 400
 _KEYS = ["problem", "oracle", "variant"]
+# The length of the bar of a share of 1.
+_BAR = 36
 _HEADINGS = {
     "problems": "problems",
     "solved": "share solved",
@@ -151,7 +156,22 @@ def _row(
 
 
 def _share_cell(share: float, chance: float) -> TableCell:
-    return TableCell(text=f"{share:.2f}", value=float(share), css="" if share > chance else "ended")
+    return TableCell(
+        text=f"{share:.2f}",
+        value=float(share),
+        css="" if share > chance else "ended",
+        drawing=_bar(float(share)) if share > chance else "",
+    )
+
+
+def _bar(share: float) -> str:
+    """Return a bar of this share as an ``<svg>`` element, hidden from screen readers: the number stands next to it."""
+    length = format_length(_BAR * min(max(share, 0.0), 1.0))
+    path = (
+        f'<path d="M0 4H{_BAR}" stroke="{themed_color(RULE)}"/><path d="M0 4H{length}" stroke="{themed_color(MUTED)}"/>'
+    )
+    size = f'width="{_BAR}" height="8" viewBox="0 0 {_BAR} 8"'
+    return f'<svg class="share" {size} stroke-width="8" aria-hidden="true">{path}</svg>'
 
 
 def _figures(best: pd.DataFrame, settings: Mapping[str, pd.DataFrame], context: ReportContext) -> Iterator[Figure]:

@@ -29,7 +29,7 @@ _CAPTION = (
     "decided verdict, in the color of the winner; a hollow dot is undecided; a "
     "triangle is a ratio beyond the end of the axis, which is logarithmic. ∞ means that some runs of the other optimizer did "
     "not converge. The diamond in the last row is over all problems: the geometric mean, or the median if one of them has no "
-    "finite ratio.",
+    "finite ratio. The last number there counts the pairs of a problem and an optimizer.",
     "An optimizer wins a problem if it is decided to need fewer iterations than every other; otherwise the optimizers that no "
     "other beats are named.",
 )
@@ -104,7 +104,7 @@ def verdict_table(rows: pd.DataFrame, asked: Sequence[Question], context: Report
     foot = (_foot(rows, pairs),) if len(tasks) > 1 and pairs else ()
     return Table(
         id=context.ids("table", "verdicts", str(rows["mode"].iloc[0]), *_oracle(rows)),
-        label="Table of verdicts",
+        label=" ".join(["Table of verdicts,", str(rows["mode"].iloc[0]), *_oracle(rows)]),
         css=f"verdicts{' dense' if len(tasks) > _MANY else ''}",
         columns=(
             Column(name="problem"),
@@ -212,7 +212,7 @@ def _foot(rows: pd.DataFrame, pairs: Sequence[_Pair]) -> TableRow:
             TableCell(text=f"all {tasks} problems"),
             *(pair.cell(pair.question.over_all, mean=True) for pair in pairs),
             TableCell(text=f"decided on {decided} of {tasks}"),
-            TableCell(text=f"{unsolved} of {len(rows)}", small="pairs of problem and optimizer"),
+            TableCell(text=f"{unsolved} of {len(rows)}", small="pairs"),
         )
     )
 
