@@ -302,7 +302,7 @@ def test_the_print_has_all_and_nothing_stands_out(visit: Callable[..., Any], sch
     assert page.evaluate("document.documentElement.scrollWidth") <= 1031
     wide = page.evaluate(
         """[...document.querySelectorAll("figure.table")].filter((figure) => {
-            const wide = getComputedStyle(figure).page === "wide";
+            const wide = getComputedStyle(figure.closest("section")).page === "wide";
             figure.hidden = wide;
             return wide;
         }).length"""
@@ -482,8 +482,8 @@ def test_the_first_screen_answers_for_24_problems(
     page = visit(target, folded=True, viewport={"width": 1280, "height": 800})
     assert page.locator("h1").text_content() == "3 optimizers on 24 problems"
     assert page.locator("section > .answers h3").all_text_contents() == [
-        "NAG against momentum tuned",
-        "NAG against gradient descent tuned",
+        "NAG (nesterov) against momentum tuned",
+        "NAG (nesterov) against gradient descent tuned",
     ]
     rows = page.locator("#table-verdicts-tuned tbody tr")
     assert rows.count() == 24

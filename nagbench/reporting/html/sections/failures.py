@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 
 import pandas as pd
@@ -79,7 +80,7 @@ def _reason(runs: pd.DataFrame) -> str:
     iteration = f"iteration {_span(runs['iterations'], whole)}"
     return {
         ELSEWHERE: f"met the tolerance ({end}) at {iteration}, but on a plateau, at a saddle or in another minimum: f − f* = "
-        f"{_span(runs['suboptimality'], number)} there",
+        f"{_span(runs.get('suboptimality', pd.Series([math.nan])), number)} there",
         "budget": f"the budget of {whole(row['budget'])} iterations was used up at {end}",
         "diverged": f"not finite, or above 1e20 times its start, from {iteration} on",
         "stalled": f"the state repeats itself bit for bit from {iteration} on, at {end}",
