@@ -354,19 +354,6 @@ def test_the_print_has_all_and_nothing_stands_out(visit: Callable[..., Any], sch
     page = visit(viewport={"width": 1031, "height": 700}, color_scheme=scheme)
     page.emulate_media(media="print", color_scheme=scheme)
     assert page.evaluate("document.documentElement.scrollWidth") <= 1031
-    wide = page.evaluate(
-        """[...document.querySelectorAll("figure.table")].filter((figure) => {
-            const wide = getComputedStyle(figure.closest("section")).page === "wide";
-            figure.hidden = wide;
-            return wide;
-        }).length"""
-    )
-    assert wide >= 3
-    page.set_viewport_size({"width": 703, "height": 1000})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 703
-    for absent in ("nav", ".switches", ".tools", ".skip", ".open-all", "#cells"):
-        assert page.locator(f"{absent}:visible").count() == 0, absent
-    assert page.locator("figure.card:visible").count() > 8
     # No heading stands above nothing, and small letters are smaller than the others.
     folded = page.evaluate(
         """document.querySelectorAll("details").forEach((fold) => { fold.open = false; });
@@ -381,6 +368,19 @@ def test_the_print_has_all_and_nothing_stands_out(visit: Callable[..., Any], sch
     )
     assert sizes
     assert max(sizes) < 1.0
+    wide = page.evaluate(
+        """[...document.querySelectorAll("figure.table")].filter((figure) => {
+            const wide = getComputedStyle(figure.closest("section")).page === "wide";
+            figure.hidden = wide;
+            return wide;
+        }).length"""
+    )
+    assert wide >= 3
+    page.set_viewport_size({"width": 703, "height": 1000})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 703
+    for absent in ("nav", ".switches", ".tools", ".skip", ".open-all", "#cells"):
+        assert page.locator(f"{absent}:visible").count() == 0, absent
+    assert page.locator("figure.card:visible").count() > 8
     assert outside(page, "figure.card .plot > svg", "figure.card") == []
     assert outside(page, "figure.card figcaption", "figure.card") == []
     assert outside(page, "table", "main") == []
