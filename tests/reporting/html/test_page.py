@@ -300,8 +300,8 @@ def test_a_replay_that_could_not_be_timed_is_a_failure(tables: dict[str, Any]) -
         np.nan,
     ]
     page = Page(page_of(tables["runs"], timings, tables["curves"], tables["manifest"]))
-    assert [row[-3:] for row in page.rows if "the replay ended elsewhere" in row] == [
-        ["not timed", "the replay ended elsewhere", timings["cell"].iloc[0]]
+    assert [row[-4:] for row in page.rows if "the replay ended elsewhere" in row] == [
+        ["not timed", "1 of 1", "the replay ended elsewhere", timings["cell"].iloc[0]]
     ]
 
 
