@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -75,10 +74,14 @@ class Question:
         }
 
     @property
-    def reasons(self) -> Mapping[str, int]:
-        """Why problems are undecided, with the number of problems for each reason."""
-        found = Counter(_kind_of_reason(row["reason"]) for row in self.rows if row["verdict"] == "undecided")
-        return dict(found.most_common())
+    def undecided(self) -> Mapping[str, tuple[str, ...]]:
+        """Why problems are undecided, with the problems for each reason, the most frequent reason first."""
+        found: dict[str, tuple[str, ...]] = {}
+        for row in self.rows:
+            if row["verdict"] == "undecided":
+                reason = _kind_of_reason(row["reason"])
+                found[reason] = (*found.get(reason, ()), str(row["problem"]))
+        return dict(sorted(found.items(), key=lambda item: -len(item[1])))
 
 
 def _kind_of_reason(reason: str) -> str:
@@ -173,7 +176,7 @@ def _headline(question: Question) -> str:
     if question.over_all is None:
         return asked
     counts = ", ".join(f"{name} {count}" for name, count in question.tally.items())
-    reasons = "; ".join(f"{reason} on {count}" for reason, count in question.reasons.items())
+    reasons = "; ".join(f"{reason} on {len(problems)}" for reason, problems in question.undecided.items())
     return f"{asked}; problem by problem {counts}" + (f" ({reasons})" if reasons else "")
 
 

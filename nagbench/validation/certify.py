@@ -118,7 +118,8 @@ def certify(
     Raises
     ------
     UsageError
-        If PEPit is not installed, if the update is not linear in past points and gradients, or if a name is not valid.
+        If PEPit is not installed, if the update is not linear in past points and gradients, if μ is not
+        below L, or if a name is not valid.
     """
     name, given = parse_text(text)
     method = lookup_algorithm(name)
@@ -126,6 +127,8 @@ def certify(
     if chosen not in CLASSES:
         raise UsageError(f"unknown class {chosen!r} (known: {', '.join(CLASSES)})")
     constant = mu if chosen == "smooth-strongly-convex" else 0.0
+    if constant >= L:
+        raise UsageError(f"the worst case needs a strong convexity μ below L = {L:g}, not {constant:g}")
     values: dict[str, Any] = dict(textbook_hyperparameters(method, L, constant) or {})
     if "horizon" in method.hyperparameters:
         values["horizon"] = iterations

@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from markupsafe import escape
+
 from nagbench.reporting.figures.plot_data import Axis, log_ticks
 from nagbench.reporting.figures.style import INK, MUTED, PAPER, RULE
 from nagbench.reporting.figures.svg import themed_color
@@ -14,6 +16,8 @@ from nagbench.reporting.figures.svg_writer import format_length, tick_positions
 _WIDTH, _HEIGHT, _EDGE = 150.0, 18.0, 8.0
 # The axis is no narrower than from 1/1.5 to 1.5, and no wider than from 1/10,000 to 10,000.
 _NARROWEST, _WIDEST = 1.5, 1e4
+# The mean width of a letter of the axis.
+_LETTER = 5.6
 
 
 def ratio_axis(rows: Iterable[Mapping[Any, Any]]) -> Axis:
@@ -70,14 +74,38 @@ def _dot(axis: Axis, ratio: float, fill: str, edge: str, *, diamond: bool) -> st
     return f'<path d="{shape}" fill="{fill}" stroke="{edge if edge != fill else themed_color(INK)}" stroke-width="1"/>'
 
 
-def draw_ratio_axis(axis: Axis) -> str:
-    """Return the labels of the axis as an ``<svg>`` element, hidden from screen readers."""
+def draw_ratio_axis(axis: Axis, sides: tuple[str, str]) -> str:
+    """Return the labels of the axis as an ``<svg>`` element, hidden from screen readers.
+
+    Parameters
+    ----------
+    axis
+        The axis of all rows.
+    sides
+        Whom ratios on the left of 1 favor, and on the right; a name for which there is no room is left out.
+    """
     font = f'font-size="10" text-anchor="middle" fill="{themed_color(MUTED)}"'
+    one = float(axis.project(1.0, _EDGE, _WIDTH - _EDGE))
     ticks = "".join(
         f'<text x="{format_length(x)}" y="10">{label}</text>'
-        for x, label in tick_positions(axis, _EDGE, _WIDTH - _EDGE)
+        for x, label in _apart(tick_positions(axis, _EDGE, _WIDTH - _EDGE), one)
     )
-    return _element([f"<g {font}>{ticks}</g>"], 12.0)
+    names = ((f"← {sides[0]}", "end", one - 5.0, one), (f"{sides[1]} →", "start", one + 5.0, _WIDTH - one))
+    favored = "".join(
+        f'<text x="{format_length(x)}" y="10" text-anchor="{anchor}">{escape(name)}</text>'
+        for name, anchor, x, room in names
+        if _LETTER * len(name) + 5.0 <= room
+    )
+    return _element([f'<g {font}>{favored}</g><g {font} transform="translate(0 12)">{ticks}</g>'], 24.0)
+
+
+def _apart(ticks: Iterable[tuple[float, str]], one: float) -> list[tuple[float, str]]:
+    """Return the labels that do not touch one another, from that of 1 outwards."""
+    kept: list[tuple[float, str]] = []
+    for x, label in sorted(ticks, key=lambda tick: abs(tick[0] - one)):
+        if all(abs(x - other) >= 0.5 * _LETTER * (len(label) + len(name)) + 3.0 for other, name in kept):
+            kept.append((x, label))
+    return sorted(kept)
 
 
 def _place(axis: Axis, ratio: float) -> str:

@@ -166,7 +166,10 @@ def log_ticks(low: float, high: float, write: Format, most: int = 8) -> tuple[Ti
         step = -(-(last - first + 1) // most)
         return tuple((10.0**k, write(10.0**k)) for k in range(first, last + 1) if k % step == 0)
     candidates = [float(f"{digit}e{k}") for k in range(first - 1, last + 1) for digit in (1, 2, 5)]
-    ticks = tuple((value, write(value)) for value in candidates if low * (1 - 1e-9) <= value <= high * (1 + 1e-9))
+    shown = [value for value in candidates if low * (1 - 1e-9) <= value <= high * (1 + 1e-9)]
+    # Powers among other numbers are numbers too: "100, 200, 500" instead of "10², 200, 500".
+    mixed = len(shown) > 1 and 1e-4 < shown[0] < shown[-1] < 1e4 and write(100.0) == "10²"
+    ticks = tuple((value, f"{value:g}" if mixed else write(value)) for value in shown)
     return ticks if len(ticks) > 1 else linear_ticks(low, high, write)
 
 

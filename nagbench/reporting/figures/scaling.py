@@ -12,7 +12,8 @@ from nagbench.reporting.figures.plot_data import Axis, Line, PlotData, log_limit
 from nagbench.reporting.figures.style import MUTED, LineStyle, format_power_of_ten, format_tick
 
 _SIZE = (331.2, 237.6)
-_DOTTED, _DASHED = LineStyle(MUTED, (1.0, 2.0), ""), LineStyle(MUTED, (3.0, 2.0), "")
+# Thin, so that nobody takes them for lines of methods.
+_DOTTED, _DASHED = LineStyle(MUTED, (1.0, 2.5), "", hollow=True), LineStyle(MUTED, (4.0, 4.0), "", hollow=True)
 # The axes are wider than the numbers by this factor.
 _MARGIN = 1.6
 # Slope, label and style of the lines of theory.

@@ -64,7 +64,14 @@ class Scale:
 
 
 @figure_style()
-def plot_sensitivity_map(cells: pd.DataFrame, edge: pd.DataFrame | None = None, *, ax: Axes | None = None) -> Figure:
+def plot_sensitivity_map(
+    cells: pd.DataFrame,
+    edge: pd.DataFrame | None = None,
+    *,
+    title: str | None = None,
+    ax: Axes | None = None,
+    size: tuple[float, float] = (6.6, 5.2),
+) -> Figure:
     """Plot iterations to the tolerance over two hyperparameters, of one method on one problem.
 
     Dark cells need few iterations; those that did not converge have the color of how they ended. The star is the best cell. A
@@ -76,8 +83,12 @@ def plot_sensitivity_map(cells: pd.DataFrame, edge: pd.DataFrame | None = None, 
         Rows of a full grid, from `scan.scan` or a sweep's ``runs``.
     edge : DataFrame, optional
         A table of `analysis.theory.boundary`.
+    title : str, optional
+        By default the method, the problem and the tolerance.
     ax : Axes, optional
         Draw here instead of in a new figure.
+    size : tuple of float
+        Width and height of a new figure, in inches.
 
     Raises
     ------
@@ -91,7 +102,7 @@ def plot_sensitivity_map(cells: pd.DataFrame, edge: pd.DataFrame | None = None, 
     across, up = (
         _cell_borders(scale.position(axis.to_numpy())) for scale, axis in zip(scales, counts.axes[::-1], strict=True)
     )
-    axes = new_figure(6.6, 5.2).add_subplot() if ax is None else ax
+    axes = new_figure(*size).add_subplot() if ax is None else ax
     mesh = _draw_cells(axes, (across, up), counts.to_numpy(float), ended.to_numpy())
     if mesh is not None:
         locator = LogLocator(subs=(1.0, 2.0, 5.0))
@@ -104,10 +115,16 @@ def plot_sensitivity_map(cells: pd.DataFrame, edge: pd.DataFrame | None = None, 
     axes.tick_params(which="both", length=0)
     handles = [*(mark for mark in marks if mark is not None), *_legend_patches(ended)]
     if ax is None:
-        figure_of(axes).legend(handles=handles, loc="outside lower center", ncols=3, fontsize="small", handlelength=1.4)
+        figure_of(axes).legend(
+            handles=handles,
+            loc="outside lower center",
+            ncols=3 if size[0] > 5.0 else 2,
+            fontsize="small",
+            handlelength=1.4,
+        )
     else:
         axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(0, -0.14), ncols=2, fontsize="small")
-    axes.set_title(_title(cells), loc="left", parse_math=False)
+    axes.set_title(_title(cells) if title is None else title, loc="left", parse_math=False)
     return figure_of(axes)
 
 

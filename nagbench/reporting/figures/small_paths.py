@@ -36,6 +36,8 @@ _SIZE = (3.4 * 72.0, 3.0 * 72.0)
 _LEFT, _TOP, _RIGHT, _BOTTOM = 28.0, 5.0, _SIZE[0] - 7.0, _SIZE[1] - 18.5
 # Of longer paths, rings have no outline, which would hide the rest.
 _OUTLINED = 60
+# In sizes of the picture from its middle: what does not come back from there is gone, and coordinates beyond are moved.
+_NEAR, _FAR = 3.0, 300.0
 Project = Callable[[Floats], tuple[Floats, Floats]]
 
 
@@ -124,11 +126,15 @@ class PathPicture:
 
     @property
     def drawn(self) -> Floats:
-        """The path up to where it is far beyond the picture, where coordinates would overflow."""
-        box = self.image.box
-        near = np.isfinite(self.path).all(axis=1)
-        near &= (np.abs(self.path - box.mean(axis=1)) < 3.0 * np.ptp(box, axis=1)).all(axis=1)
-        return self.path if near.all() else self.path[: int(np.argmin(near))]
+        """The path up to where it leaves the picture for good; what is very far away is moved nearer, in its direction."""
+        middle, size = self.image.box.mean(axis=1), np.ptp(self.image.box, axis=1)
+        finite = np.isfinite(self.path).all(axis=1)
+        path = self.path if finite.all() else self.path[: int(np.argmin(finite))]
+        away = np.abs((path - middle) / size).max(axis=1)
+        last = int(np.flatnonzero(away < _NEAR)[-1]) if (away < _NEAR).any() else 0
+        shrink = np.minimum(1.0, _FAR / np.maximum(away, _NEAR))[:, None]
+        drawn: Floats = (middle + (path - middle) * shrink)[: last + 2]
+        return drawn
 
     @property
     def dot_size(self) -> float:

@@ -388,7 +388,8 @@ def format_power_of_ten(value: float, _: object = None) -> str:
     """Return a tick label such as 10⁻⁶ as plain text, which is drawn ten times as fast as mathematics."""
     exponent = math.log10(value) if value > 0 else math.nan
     if not abs(exponent - round(exponent)) < 1e-9:
-        return f"{value:g}"
+        mantissa, _, power = f"{value:g}".partition("e")
+        return f"{mantissa}·10{str(int(power)).translate(_SUPERSCRIPTS)}" if power else mantissa
     return "10" + str(round(exponent)).translate(_SUPERSCRIPTS)
 
 

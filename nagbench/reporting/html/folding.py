@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from nagbench.analysis.formatting import counted
 from nagbench.reporting.context import ReportContext
-from nagbench.reporting.html.parts import Figure, Fold, Part, Section, Table
+from nagbench.reporting.html.parts import Figure, Fold, Paragraph, Part, Section, Table
 
 # Tables of more rows open on demand.
 _LONG = 24
@@ -35,7 +35,11 @@ def _task(part: Part) -> int | None:
 
 
 def _mode(part: Part) -> str:
-    return f"{part.mode} hyperparameters" if isinstance(part, Figure | Table) and part.mode else ""
+    return (
+        f"{part.mode.capitalize()} hyperparameters"
+        if isinstance(part, Figure | Table | Paragraph) and part.mode
+        else ""
+    )
 
 
 def _folded(section: Section, labels: list[str], context: ReportContext) -> list[Part]:

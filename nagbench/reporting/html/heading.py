@@ -35,6 +35,9 @@ def settings_of(context: ReportContext) -> list[str]:
     phrases = [f"to {' or '.join(stopping_rules(context.table))}", f"modes {listed(modes)}"]
     if len(modes) == 1:
         phrases[1] = f"mode {modes[0]}"
+    oracles = [str(oracle) for oracle in context.table["oracle"].unique()]
+    if oracles != ["exact"]:
+        phrases.append(f"{'oracle' if len(oracles) == 1 else 'oracles'} {listed(oracles)}")
     phrases += list(_tuning(spec, [mode for mode in modes if mode in REPLICATED]))
     phrases += [counted(int(context.rows["start"].nunique()), "start")]
     if spec.get("held_out") and {*REPLICATED} & {*modes} and context.scores is not None and len(context.scores):

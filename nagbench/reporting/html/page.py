@@ -14,7 +14,7 @@ from typing import Any
 
 import jinja2
 import pandas as pd
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from nagbench.core.errors import UsageError, unknown_name
 from nagbench.reporting.context import ReportContext
@@ -135,6 +135,7 @@ def _environment() -> jinja2.Environment:
         render_template=_render_template,
         sort_value=_sort_value,
         markup=Markup,
+        code=_mark_code,
         date=_format_date,
     )
     return environment
@@ -157,6 +158,11 @@ def _render_panel(panel: Panel) -> dict[str, Markup]:
     else:
         svg = inline_svg(drawing, panel.id, title=panel.description)
     return {"svg": Markup(svg), "data": data}
+
+
+def _mark_code(text: str) -> Markup:
+    """Return a text in which what stands between backticks is code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def _sort_value(cell: TableCell) -> Markup:

@@ -242,11 +242,12 @@ class Heading:
 
 @dataclass(frozen=True, kw_only=True)
 class Paragraph:
-    """A paragraph; ``notice`` sets it apart, ``link`` is an id on the page and its text."""
+    """A paragraph; ``notice`` sets it apart, ``link`` is an id on the page and its text, ``mode`` that of which it speaks."""
 
     text: str
     notice: bool = False
     link: tuple[str, str] | None = None
+    mode: str = ""
     kind: str = "paragraph"
 
 

@@ -150,3 +150,7 @@ class TestCertify:
             certify("fista", 3, "smooth")
         with pytest.raises(nagbench.UsageError, match="nesterov takes no proximal step"):
             certify("nesterov", 3, "composite")
+
+    def test_a_class_of_one_curvature_is_refused(self) -> None:
+        with pytest.raises(nagbench.UsageError, match="a strong convexity μ below L = 1, not 1"):
+            certify("nesterov", 3, "smooth-strongly-convex", L=1.0, mu=1.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
 import xml.etree.ElementTree as ET
 
@@ -13,11 +14,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import nagbench
+from nagbench.reporting.figures.dots import draw_ratio_axis, ratio_axis
 from nagbench.reporting.figures.landscape_data import gradient_points
 from nagbench.reporting.figures.matplotlib_writer import draw_figure
 from nagbench.reporting.figures.plot_data import Axis, Line, PlotData, linear_ticks, log_ticks
 from nagbench.reporting.figures.small_paths import PathPicture, contour_image, encode_png, render_path_svg
-from nagbench.reporting.figures.style import DARK, MARKERS, style_of
+from nagbench.reporting.figures.style import DARK, MARKERS, format_power_of_ten, style_of
 from nagbench.reporting.figures.svg_writer import marker_definitions, render_svg
 
 HOSTILE = "<script>alert(1)</script>\"' onload=x"
@@ -170,3 +172,34 @@ def test_contours_are_an_image_that_others_can_read() -> None:
     image = contour_image(nagbench.problem("rosenbrock")).pixels
     read = matplotlib.image.imread(io.BytesIO(encode_png(image)))
     np.testing.assert_array_equal(np.round(read[..., :3] * 255).astype(np.uint8), image)
+
+
+def test_a_path_that_leaves_and_comes_back_is_drawn_on_both_ways() -> None:
+    problem = nagbench.problem("bowl")
+    path = np.array([[0.5, 0.5], [800.0, 0.5], [0.2, 0.2], [0.0, 0.0]])
+    image = contour_image(problem, path[:1])
+    picture = PathPicture(path, path[:-1], None, style_of("rmsprop"), image, "below")
+    assert len(picture.drawn) == 4
+    np.testing.assert_array_equal(picture.drawn[[0, 2, 3]], path[[0, 2, 3]])
+    # Moved nearer, and still to the right of the picture, almost at the same height.
+    far = picture.drawn[1]
+    assert image.box[0, 1] < far[0] < 800.0 or far[0] == 800.0
+    gone = np.array([[0.5, 0.5], [50.0, 0.5], [-5e3, 0.5], [5e5, 0.5], [np.inf, 0.5]])
+    assert len(PathPicture(gone, gone[:-1], None, style_of("rmsprop"), image, "below").drawn) == 2
+
+
+def test_powers_among_other_numbers_are_numbers() -> None:
+    assert [label for _, label in log_ticks(0.04, 3.0, format_power_of_ten)] == ["0.05", "0.1", "0.2", "0.5", "1", "2"]
+    assert next(label for _, label in log_ticks(1e-3, 1e3, format_power_of_ten)) == "10⁻³"
+    assert format_power_of_ten(2e-32) == "2·10⁻³²"
+
+
+def test_labels_of_ratios_do_not_touch_and_say_whom_a_side_favors() -> None:
+    rows = [{"ratio": 1.0 / 40.0, "low": 1.0 / 60.0, "high": 6.0}]
+    drawing = ET.fromstring(draw_ratio_axis(ratio_axis(rows), ("momentum", "NAG")))
+    texts = [(float(text.get("x", "nan")), str(text.text)) for text in drawing.iter("text")]
+    assert {"← momentum", "NAG →"} <= {name for _, name in texts}
+    labels = sorted((x, name) for x, name in texts if re.fullmatch(r"[\d/]+", name))
+    assert "1" in {name for _, name in labels}
+    gaps = [right[0] - left[0] - 2.5 * (len(left[1]) + len(right[1])) for left, right in itertools.pairwise(labels)]
+    assert min(gaps) > 0.0

@@ -237,6 +237,60 @@ def test_entries_lead_to_their_cells_even_where_these_are_filtered_out(visit: Ca
     sync_api.expect(page.locator("#" + address(page)[0])).to_be_in_viewport()
 
 
+def test_a_run_opens_its_details_with_the_command_that_counts_it_again(
+    visit: Callable[..., Any], sweep: nagbench.Sweep
+) -> None:
+    page = visit()
+    press = page.locator("#table-cells tbody button").nth(3)
+    key = press.text_content()
+    run = sweep.runs[(sweep.runs["cell"] == key) & (sweep.runs["tolerance"] == sweep.runs["tolerance"].min())].iloc[0]
+    press.click()
+    details = page.locator("#table-cells tr.details")
+    assert press.get_attribute("aria-expanded") == "true"
+    assert f"nagbench replay {key} --in ." in details.text_content()
+    facts = dict(zip(details.locator("dt").all_text_contents(), details.locator("dd").all_text_contents(), strict=True))
+    assert float(facts["step_size"].replace("−", "-")) == run["step_size"]
+    assert float(facts["residual"].replace("−", "-")) == run["residual"]
+    page.locator("#table-cells thead button").first.click()
+    assert (details.count(), press.get_attribute("aria-expanded")) == (0, "false")
+    # The curve of the first start is drawn, and leads back here.
+    page.locator("#table-summary tbody td a").first.click()
+    assert details.count() == 1
+    link = details.locator("a").first
+    target = str(link.get_attribute("href"))
+    link.click()
+    sync_api.expect(page.locator(target)).to_be_in_viewport()
+
+
+def test_a_card_says_what_is_undecided_and_what_holds_at_looser_tolerances(visit: Callable[..., Any]) -> None:
+    page = visit()
+    card = page.locator("section > .answers .answer").first
+    counts = [int(text) for text in card.locator(".tally b").all_text_contents()]
+    assert sum(counts) == 3
+    looser = re.search(r"To 0\.001 instead: [^;]+; NAG wins (\d), momentum wins (\d)", card.text_content())
+    assert looser is not None
+    why = str(card.text_content()).partition("Why undecided?")[2]
+    pairs = page.locator("#table-verdicts-tuned tbody tr").evaluate_all(
+        "rows => rows.map((row) => [row.cells[0].innerText, row.cells[1].className, row.cells[1].innerText])"
+    )
+    undecided = [name for name, css, text in pairs if "open" in css and "neither" not in text]
+    assert len(undecided) == counts[2]
+    assert all(name in why for name in undecided)
+
+
+def test_a_phone_shows_the_ratios_beside_the_problems(visit: Callable[..., Any]) -> None:
+    page = visit(viewport={"width": 375, "height": 700})
+    ends = page.evaluate(
+        """[...document.querySelectorAll("#table-verdicts-tuned tbody tr")].map((row) => {
+            const range = document.createRange();
+            range.selectNodeContents(row.cells[1]);
+            return range.getBoundingClientRect().right;
+        })"""
+    )
+    assert len(ends) == 3
+    assert max(ends) <= 375
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_phone_shows_it_all_without_scrolling_sideways(visit: Callable[..., Any], scheme: str) -> None:
     page = visit(viewport={"width": 375, "height": 700}, color_scheme=scheme)
@@ -300,9 +354,23 @@ def test_the_print_has_all_and_nothing_stands_out(visit: Callable[..., Any], sch
     page = visit(viewport={"width": 1031, "height": 700}, color_scheme=scheme)
     page.emulate_media(media="print", color_scheme=scheme)
     assert page.evaluate("document.documentElement.scrollWidth") <= 1031
+    # No heading stands above nothing, and small letters are smaller than the others.
+    folded = page.evaluate(
+        """document.querySelectorAll("details").forEach((fold) => { fold.open = false; });
+        [...document.querySelectorAll("main > section")].filter((part) => part.checkVisibility()
+            && ![...part.children].slice(1).some((child) => child.checkVisibility())).map((part) => part.innerText)"""
+    )
+    assert folded == []
+    page.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
+    sizes = page.evaluate(
+        """[...document.querySelectorAll("td small")].filter((small) => small.checkVisibility()).map((small) =>
+            parseFloat(getComputedStyle(small).fontSize) / parseFloat(getComputedStyle(small.closest("td")).fontSize))"""
+    )
+    assert sizes
+    assert max(sizes) < 1.0
     wide = page.evaluate(
         """[...document.querySelectorAll("figure.table")].filter((figure) => {
-            const wide = getComputedStyle(figure).page === "wide";
+            const wide = getComputedStyle(figure.closest("section")).page === "wide";
             figure.hidden = wide;
             return wide;
         }).length"""
@@ -482,8 +550,8 @@ def test_the_first_screen_answers_for_24_problems(
     page = visit(target, folded=True, viewport={"width": 1280, "height": 800})
     assert page.locator("h1").text_content() == "3 optimizers on 24 problems"
     assert page.locator("section > .answers h3").all_text_contents() == [
-        "NAG against momentum tuned",
-        "NAG against gradient descent tuned",
+        "NAG (nesterov) against momentum tuned",
+        "NAG (nesterov) against gradient descent tuned",
     ]
     rows = page.locator("#table-verdicts-tuned tbody tr")
     assert rows.count() == 24

@@ -142,7 +142,7 @@ def test_the_summary_table_holds_the_counts(page: Page, tables: dict[str, Any]) 
 
 def test_every_shown_run_has_a_row_with_its_key(page: Page, tables: dict[str, Any]) -> None:
     runs = tables["runs"]
-    keys = [row[-1] for row in page.rows if re.fullmatch("[0-9a-f]{16}", row[-1]) and len(row) > 6]
+    keys = [row[-1] for row in page.rows if re.fullmatch("[0-9a-f]{16}", row[-1]) and len(row) > 7]
     assert sorted(keys) == sorted(runs.loc[runs["selected"], "cell"])
 
 
@@ -168,7 +168,39 @@ def test_each_task_and_mode_has_a_figure_with_a_caption_and_a_link(page: Page, t
     assert expected <= {link[1:] for link in page.links()}
     assert page.tags.count("figcaption") == page.tags.count("figure")
     # One caption for all problems of a mode.
-    assert page.text.count("Time: the iteration times the mean time of an iteration in the replay") == 2
+    assert page.text.count("each iteration takes its mean time in the replay of the same cell") == 2
+
+
+def test_commands_are_set_as_code(page: Page) -> None:
+    assert "`" not in page.text
+    assert "<code>nagbench replay CELL --in DIRECTORY</code>" in page.html
+
+
+def test_a_profile_by_time_is_drawn_of_runs_with_times_only(tables: dict[str, Any]) -> None:
+    timed = "Performance profile by time"
+    assert timed in Page(page_of(**tables)).text
+    runs = tables["runs"].set_index("cell")
+    alone = tables["timings"][tables["timings"]["cell"].map(runs["optimizer"]) == "gradient-descent"]
+    assert timed not in Page(page_of(**tables | {"timings": alone})).text
+    # Without the times of one problem, the drawing says how much is left of it.
+    fewer = tables["timings"][tables["timings"]["cell"].map(runs["problem"]) != "bowl"]
+    assert re.search(
+        r"Over \d+ of \d+ instances: the others have no undisturbed times", page_of(**tables | {"timings": fewer})
+    )
+
+
+def test_runs_that_end_in_the_same_way_are_one_row(tables: dict[str, Any]) -> None:
+    runs, curves = tables["runs"], tables["curves"]
+    failed = runs["selected"] & (runs["status"] == "budget")
+    again = runs[failed].assign(start=1, residual=2.0 * runs["residual"], cell=runs["cell"].str[::-1])
+    page = Page(page_of(**tables | {"runs": pd.concat([runs, again], ignore_index=True), "curves": curves}))
+    rows = [row for row in page.rows if "budget of 20,000 iterations was used up" in " ".join(row)]
+    assert len(rows) == int(failed.sum())
+    assert {row[4] for row in rows} == {"2 of 2"}
+    first = runs[failed].iloc[0]
+    (row,) = (row for row in rows if row[-1] == first["cell"])
+    low, high = (float(text.replace("−", "-")) for text in re.search(r"= (\S+) to ([^\s,]+),", row[5]).groups())  # type: ignore[union-attr]
+    assert (low, high) == pytest.approx((first["residual"], 2.0 * first["residual"]), rel=1e-3)
 
 
 def test_curves_that_hide_each_other_are_said_to(page: Page) -> None:
@@ -268,8 +300,8 @@ def test_a_replay_that_could_not_be_timed_is_a_failure(tables: dict[str, Any]) -
         np.nan,
     ]
     page = Page(page_of(tables["runs"], timings, tables["curves"], tables["manifest"]))
-    assert [row[-3:] for row in page.rows if "the replay ended elsewhere" in row] == [
-        ["not timed", "the replay ended elsewhere", timings["cell"].iloc[0]]
+    assert [row[-4:] for row in page.rows if "the replay ended elsewhere" in row] == [
+        ["not timed", "1 of 1", "the replay ended elsewhere", timings["cell"].iloc[0]]
     ]
 
 

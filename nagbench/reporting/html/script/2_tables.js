@@ -37,6 +37,7 @@ class SortedTable {
 
   sort(column, down) {
     if (!this.heads[column]) return;
+    this.details?.close();
     this.heads.forEach((head) => head.removeAttribute("aria-sort"));
     this.heads[column].setAttribute("aria-sort", down ? "descending" : "ascending");
     chosen.sort[this.figure.id] = `${column}${down ? "-" : ""}`;
@@ -54,6 +55,7 @@ class SortedTable {
 
   filter(words) {
     if (!this.input) return;
+    this.details?.close();
     this.input.value = words;
     if (words) chosen.find[this.figure.id] = words;
     else delete chosen.find[this.figure.id];

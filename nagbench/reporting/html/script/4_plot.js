@@ -148,8 +148,10 @@ class Plot {
     const [left, top, right, bottom] = this.data.axes.box;
     const [grid, label] = [one("path", group), group.lastElementChild];
     const place = scaleOf(axis, ...(name === "x" ? [left, right] : [bottom, top]));
-    const write = name === "x" && axis.label.startsWith("time") ? formatSeconds : axis.scale === "log" ? (name === "x" ? formatShort : formatPower) : formatShort;
-    const ticks = ticksOf(axis).map((value) => ({ value, at: place(value).toFixed(1) }));
+    const values = ticksOf(axis);
+    const powers = name === "y" && axis.scale === "log" && values.every((value) => Math.abs(Math.log10(value) - Math.round(Math.log10(value))) < 1e-9);
+    const write = name === "x" && axis.label.startsWith("time") ? formatSeconds : powers ? formatPower : formatShort;
+    const ticks = values.map((value) => ({ value, at: place(value).toFixed(1) }));
     if (name === "x" && axis.scale === "log" && this.data.along.length && !this.view) ticks.unshift({ value: 0, at: left });
     grid.setAttribute("d", ticks.map(({ at }) => (name === "x" ? `M${at} ${bottom}V${top}` : `M${left} ${at}H${right}`)).join(""));
     const texts = ticks.map(({ value, at }) => draw("text", name === "x" ? { x: at, y: bottom + 11.5 } : { x: left - 4, y: +at + 3.5 }, write(value)));

@@ -62,6 +62,8 @@ const reveal = () => {
     for (const kind of ["m", "p"]) hidden[kind].delete(lost.dataset[kind]);
   }
   redrawAll();
+  const row = target.matches("tbody tr") ? tables.get(target.closest("figure").id) : null;
+  if (row?.details) row.details.open(target);
   target.scrollIntoView();
 };
 
@@ -83,6 +85,7 @@ const steps = new Map(all("figure[data-steps]").map((figure) => [figure.id, new 
 const folds = new Map(all("details[id]").map((fold) => [fold.id, { fold, open: fold.open }]));
 document.documentElement.classList.add("live");
 plots.forEach((plot) => plot.listen());
+tables.forEach((table, id) => { if (id === "table-cells") table.details = new Details(table); });
 all("figure.card").forEach((figure) => { addFigureTools(figure); addLegend(figure); });
 all(".switches").forEach((panel) => { addSwitches(panel); addDrawer(panel); });
 all("main > section:not([aria-labelledby=found])").forEach(addFoldTools);

@@ -139,7 +139,7 @@ def _how_recorded(rows: pd.DataFrame, *, timed: bool, first_start: bool) -> str:
             "All lines start from the problem’s own start; counts in the tables are medians over all starts."
         )
     if timed:
-        sentences.append("Time: the iteration times the mean time of an iteration in the replay of the same cell.")
+        sentences.append("Against time (Choose), each iteration takes its mean time in the replay of the same cell.")
     return " ".join(sentences)
 
 

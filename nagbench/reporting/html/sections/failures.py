@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator
+
+import pandas as pd
 
 from nagbench.analysis.formatting import measure_sign, number, whole
 from nagbench.experiments.minima import ELSEWHERE, endings
@@ -14,6 +15,8 @@ from nagbench.reporting.html.sections.how_to_read import STATUSES
 
 # What says how a trial ended.
 _ENDS = ("problem", "optimizer", "mode", "cell", "tolerance", "status", "at_minimum")
+# The runs of one entry differ in their starts and seeds.
+_ENTRY = ["task", "mode", "method"]
 
 
 def section(context: ReportContext) -> Section | None:
@@ -27,9 +30,15 @@ def section(context: ReportContext) -> Section | None:
             id=context.ids("table", "failures"),
             label="Table of failures",
             rows=rows,
-            columns=tuple(Column(name=name) for name in ("problem", "method", "mode", "status", "why", "cell")),
+            columns=(
+                *(Column(name=name) for name in ("problem", "method", "mode", "status")),
+                Column(name="runs", numeric=True),
+                *(Column(name=name) for name in ("why", "cell")),
+            ),
             caption=(
-                "The shown runs that did not converge, how each of them ended, and the replays that could not be timed.",
+                "The shown runs that did not converge, how they ended, and the replays that could not be timed. Runs from "
+                "several starts and seeds that ended in the same way are one row, with the least and the largest value; it "
+                "names the first of them and links to it.",
             ),
         )
     parts = (failures, _all_trials(context))
@@ -37,41 +46,53 @@ def section(context: ReportContext) -> Section | None:
 
 
 def _failures(context: ReportContext) -> Iterator[TableRow]:
-    """Yield the shown runs that did not converge, and why; then the replays that could not be timed."""
-    for row in context.rows.to_dict("records"):
-        if row["ending"] != "converged":
-            yield _row(context, row, row["ending"], _reason(row))
+    """Yield how shown runs ended that did not converge, and why; then the replays that could not be timed."""
+    rows = context.rows.assign(error=context.rows["error"].fillna(""))
+    starts = rows.groupby(_ENTRY).size()
+    for _, runs in rows[rows["ending"] != "converged"].groupby([*_ENTRY, "ending", "error"], sort=False):
+        yield _row(context, runs, str(runs["ending"].iloc[0]), _reason(runs), starts)
     timings = context.timings
     faults = timings[timings["error"].fillna("") != ""] if "error" in timings else timings.iloc[:0]
-    untimed = context.rows.merge(faults[["cell", "error"]].drop_duplicates("cell"), on="cell", suffixes=("_run", ""))
-    for row in untimed.to_dict("records"):
-        yield _row(context, row, "not timed", row["error"])
+    untimed = rows.drop(columns="error").merge(faults[["cell", "error"]].drop_duplicates("cell"), on="cell")
+    for _, runs in untimed.groupby([*_ENTRY, "error"], sort=False):
+        yield _row(context, runs, "not timed", str(runs["error"].iloc[0]), starts)
 
 
-def _row(context: ReportContext, row: Mapping[Any, Any], status: str, reason: str) -> TableRow:
+def _row(context: ReportContext, runs: pd.DataFrame, status: str, reason: str, starts: pd.Series) -> TableRow:
+    first = runs.iloc[0].to_dict()
+    of = int(starts[tuple(first[name] for name in _ENTRY)])
     entries = (
-        TableCell(text=row["task"], link=context.links[row_key(row)]),
-        *(TableCell(text=row[name]) for name in ("method", "mode")),
+        TableCell(text=first["task"], link=context.links[row_key(first)]),
+        *(TableCell(text=first[name]) for name in ("method", "mode")),
         TableCell(status=status),
+        TableCell(text=f"{whole(len(runs))} of {whole(of)}", value=len(runs)),
         TableCell(text=reason, css="why"),
-        TableCell(text=row["cell"], code=True),
+        TableCell(text=first["cell"], code=True),
     )
-    return TableRow(entries=entries, method=context.methods[row["method"]], task=context.tasks[row["task"]])
+    return TableRow(entries=entries, method=context.methods[first["method"]], task=context.tasks[first["task"]])
 
 
-def _reason(row: Mapping[Any, Any]) -> str:
+def _reason(runs: pd.DataFrame) -> str:
+    """Say how runs of one problem, method and mode ended that ended in the same way."""
+    row = runs.iloc[0]
     if row["status"] == "error":
         return str(row["error"] or "no reason was recorded")
     sign = measure_sign(str(row["measure"]), relative=bool(row["relative"]))
-    end = f"{sign} = {number(row['residual'])}, tolerance {number(row['tolerance'])}"
-    iteration = f"iteration {whole(row['iterations'])}"
+    end = f"{sign} = {_span(runs['residual'], number)}, tolerance {number(row['tolerance'])}"
+    iteration = f"iteration {_span(runs['iterations'], whole)}"
     return {
         ELSEWHERE: f"met the tolerance ({end}) at {iteration}, but on a plateau, at a saddle or in another minimum: f − f* = "
-        f"{number(row.get('suboptimality', math.nan))} there",
+        f"{_span(runs.get('suboptimality', pd.Series([math.nan])), number)} there",
         "budget": f"the budget of {whole(row['budget'])} iterations was used up at {end}",
         "diverged": f"not finite, or above 1e20 times its start, from {iteration} on",
         "stalled": f"the state repeats itself bit for bit from {iteration} on, at {end}",
     }.get(str(row["ending"]), f"ended at {iteration} with {end}")
+
+
+def _span(values: pd.Series, write: Callable[[float], str]) -> str:
+    """Return the only value, or the least and the largest."""
+    least, most = write(float(values.min())), write(float(values.max()))
+    return least if least == most else f"{least} to {most}"
 
 
 def _all_trials(context: ReportContext) -> Table:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
+from nagbench.analysis.formatting import counted, listed, number
 from nagbench.analysis.headlines import Question, describe
 from nagbench.analysis.summary import findings
 from nagbench.reporting.context import ReportContext
 from nagbench.reporting.html.parts import Findings, Fold, Paragraph, Part, Section, TemplatePart
 from nagbench.reporting.html.sections.verdict_table import verdict_table
+
+# A card names so many undecided problems for each reason, and counts more.
+_MOST_NAMED = 4
+_MOST_LOOSER = 2
 
 
 def section(context: ReportContext) -> Section:
@@ -22,7 +29,7 @@ def section(context: ReportContext) -> Section:
             for question in context.questions
             if (question.mode, question.oracle, question.tolerance) == (mode, oracle, tolerance)
         ]
-        found: list[Part] = [_cards(asked)] if asked else []
+        found: list[Part] = [_cards(asked, context)] if asked else []
         found.append(verdict_table(rows, asked, context))
         title = f"Verdicts, {mode} hyperparameters{'' if oracle == 'exact' else f', {oracle}'}"
         parts += (
@@ -37,38 +44,71 @@ def section(context: ReportContext) -> Section:
     return Section(id="found", title="What was found", nav="Found", parts=tuple(parts or [nothing]))
 
 
-def _cards(asked: list[Question]) -> TemplatePart:
-    return TemplatePart(template="answers.html.j2", values={"answers": [_answer(question) for question in asked]})
+def _cards(asked: list[Question], context: ReportContext) -> TemplatePart:
+    answers = [_answer(question) | {"looser": _looser(question, context)} for question in asked]
+    return TemplatePart(template="answers.html.j2", values={"answers": answers})
+
+
+def _looser(question: Question, context: ReportContext) -> list[str]:
+    """Say how the question is answered at the looser tolerances."""
+    same = attrgetter("first", "second", "mode", "oracle")
+    return [
+        f"To {number(other.tolerance)} instead: {_verdict(other)}; "
+        + ", ".join(f"{name} {count}" for name, count in other.tally.items())
+        for other in context.questions
+        if same(other) == same(question) and other.tolerance > question.tolerance and other.over_all
+    ][:_MOST_LOOSER]
+
+
+def _verdict(question: Question) -> str:
+    winner = {"a": question.one, "b": question.two}.get(question.row["verdict"])
+    if winner is None:
+        return "unsolved by both" if question.row["verdict"] == "neither" else "undecided"
+    return f"{winner} wins"
 
 
 def _answer(question: Question) -> dict[str, Any]:
     """Return what a card says: who wins, by how much, and on how many problems."""
     row = question.row
-    winner = {"a": question.one, "b": question.two}.get(row["verdict"])
-    answer = f"{winner} wins" if winner else "unsolved by both" if row["verdict"] == "neither" else "Undecided"
+    verdict = _verdict(question)
     share = describe(row, question.one, question.two).rpartition("; ")[2]
     finite = all(0.0 < each["ratio"] < math.inf for each in question.rows if not math.isnan(each["ratio"]))
     over = f", {'geometric mean' if finite else 'median'} over" if question.over_all else " on"
     return {
-        "question": f"{question.one} against {question.two}",
-        "answer": answer,
-        "decided": winner is not None,
-        "share": share if row["verdict"] == "neither" else f"{share}{over} {question.where}",
+        "question": f"{_in_full(question)} against {question.two}",
+        "answer": _begin(verdict, question),
+        "decided": row["verdict"] in ("a", "b"),
+        "share": _begin(share if row["verdict"] == "neither" else f"{share}{over} {question.where}", question),
         "tally": [(count, name) for name, count in question.tally.items()] if question.over_all else [],
         "reasons": _reasons(question),
         "mode": question.mode,
     }
 
 
+def _in_full(question: Question) -> str:
+    """Return the first optimizer of a question, with its name in the tables if that is another."""
+    known = ":" in question.algorithm or question.one == question.algorithm
+    return question.one if known else f"{question.one} ({question.algorithm})"
+
+
+def _begin(sentence: str, question: Question) -> str:
+    """Begin the sentence with a capital letter, unless it begins with the name of somebody's own optimizer."""
+    return sentence if ":" in question.algorithm else sentence[:1].upper() + sentence[1:]
+
+
 def _reasons(question: Question) -> str:
-    """Say why problems are undecided."""
+    """Say why problems are undecided, and which."""
     if not question.over_all:
         return str(question.row["reason"])
     # After the tally comes what holds for all problems together.
     together = str(question.row["reason"]).partition("; ")[2]
-    each = [f"{reason} on {count}" for reason, count in question.reasons.items()]
-    problems = f"problem by problem: {', '.join(each)}" if each else ""
-    return "; ".join(filter(None, [f"over all problems: {together}" if together else "", problems]))
+    parts = [("All problems together", together)] if together else []
+    parts += [(_which(problems), reason) for reason, problems in question.undecided.items()]
+    return "; ".join(f"{where}: {reason}" for where, reason in parts)
+
+
+def _which(problems: Sequence[str]) -> str:
+    return listed(problems) if len(problems) <= _MOST_NAMED else counted(len(problems), "problem")
 
 
 def _by_mode(context: ReportContext) -> list[Findings]:

@@ -62,7 +62,10 @@ def _figure(mode: str, rows: pd.DataFrame, context: ReportContext) -> Figure:
         legend=method_legend(rows, context),
         panels=tuple(_panel(name, str(task), of_task, context) for task, of_task in rows.groupby("task", sort=False)),
         lead=f"The best f − f* that each algorithm has reached after N iterations, {mode} hyperparameters.",
-        caption=("Lower is better. A run that has ended keeps the value that it had reached.", *_CAPTION[1:]),
+        caption=(
+            "Lower is better; 0 is drawn at the lower edge. A run that has ended keeps the value that it had reached.",
+            *_CAPTION[1:],
+        ),
     )
 
 
@@ -103,7 +106,7 @@ def _table(mode: str, rows: pd.DataFrame, context: ReportContext) -> Table:
 def _row(task: str, rows: pd.DataFrame, methods: list[str], context: ReportContext) -> TableRow:
     found = {str(row["method"]): row for row in rows.to_dict("records")}
     running = all(2 * row["ended"] <= row["runs"] for row in found.values())
-    least = float(rows["best"].min()) if running else -math.inf
+    least = float(rows["best"].min()) if running and rows["best"].nunique() > 1 else -math.inf
     cells = (_cell(found[name], least) if name in found else TableCell(text="·") for name in methods)
     budget = float(rows["budget"].iloc[0])
     head = (TableCell(text=task), TableCell(text=whole(budget), value=budget))

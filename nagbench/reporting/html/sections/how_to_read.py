@@ -21,9 +21,9 @@ _MODES = {
     "tuned": "The best of at most the same number of trials for every algorithm; a search that has converged ends earlier.",
     "common": "Of settings that ran on all problems, the one that is best on the others. So every number is a score on a "
     "problem that had no part in the choice.",
-    "grid": "The best point of a grid over the algorithm's ranges, or over the values that were given.",
+    "grid": "The best point of a grid over the algorithm’s ranges, or over the values that were given.",
     "default": "The default hyperparameters of the algorithm.",
-    "theory": "The textbook values for the problem's L and μ; missing if these are not known.",
+    "theory": "The textbook values for the problem’s L and μ; missing if these are not known.",
     "given": "The hyperparameters that the user stated.",
 }
 

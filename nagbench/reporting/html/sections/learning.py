@@ -22,12 +22,12 @@ def section(context: ReportContext) -> Section | None:
     columns = ["task", "mode", "method", "optimizer", "cell"]
     points = context.typical[columns].merge(context.curves, on="cell")
     figures = []
-    for (task, mode), rows in points.groupby(["task", "mode"], sort=False):
-        recorded = [name for name in metrics if rows[name].notna().any()]
-        if recorded:
-            figures.append(
-                _figure(str(task), str(mode), rows.sort_values("iteration", kind="stable"), recorded, context)
-            )
+    points = points.sort_values("iteration", kind="stable")
+    for task in context.tasks:
+        for mode, rows in points[points["task"] == task].groupby("mode", sort=False):
+            recorded = [name for name in metrics if rows[name].notna().any()]
+            if recorded:
+                figures.append(_figure(task, str(mode), rows, recorded, context))
     return Section(id="learning", title="Learning curves", nav="Learning", parts=tuple(figures)) if figures else None
 
 

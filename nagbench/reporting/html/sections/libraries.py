@@ -14,7 +14,7 @@ from nagbench.reporting.html.parts import Column, Paragraph, Part, Section, Tabl
 from nagbench.reporting.html.sections import certificate
 from nagbench.reporting.html.sections.cells import count_cell
 
-_TIMES = {"time": "time an iteration", "spread": "IQR", "step": "step alone", "native": "own loop"}
+_TIMES = {"time": "time per iteration", "spread": "IQR", "step": "step alone", "native": "own loop"}
 _MOST_ROWS = 400
 _CAPTION = (
     "Time of an iteration: the median time of the replays divided by the number of iterations, with the interquartile range "

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from nagbench.analysis.formatting import number
@@ -57,8 +59,9 @@ def _figure(mode: str, works: dict[By, pd.DataFrame], problems: int, left_out: i
 def _panels(name: str, works: dict[By, pd.DataFrame], context: ReportContext) -> Iterator[Panel]:
     ratio = functools.partial(_panel, name, context, cost="ratio", label="times the best")
     yield ratio("Performance profile by iterations", _tightest(performance_profile(works["iterations"])))
-    if "time" in works and len(compared(works["time"])):
-        yield ratio("Performance profile by time", _tightest(performance_profile(works["time"])))
+    if "time" in works and np.isfinite(compared(works["time"])["work"]).any():
+        table = _tightest(performance_profile(works["time"]))
+        yield replace(ratio("Performance profile by time", table), note=_left_out(works))
     yield _panel(
         name, context, "Data profile", _tightest(data_profile(works["iterations"])), label="iterations / (n + 1)"
     )
@@ -70,6 +73,12 @@ def _panels(name: str, works: dict[By, pd.DataFrame], context: ReportContext) ->
         label="gradient evaluations",
         share="share of targets",
     )
+
+
+def _left_out(works: Mapping[By, pd.DataFrame]) -> str:
+    """Say how many instances the profile by time leaves out that the one by iterations has."""
+    timed, counted = (int(coverage(works[by])["instances"].sum()) for by in ("time", "iterations"))
+    return f"Over {timed} of {counted} instances: the others have no undisturbed times." if timed < counted else ""
 
 
 def _tightest(table: pd.DataFrame) -> pd.DataFrame:

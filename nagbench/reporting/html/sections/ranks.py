@@ -34,15 +34,14 @@ def section(context: ReportContext) -> Section | None:
                 f"χ² = {number(test['chi_square'])}, p = {number(test['p_value'])} (by shuffling ranks within problems)."
             )
         )
-        table = _table(str(test["mode"]), of_mode, result, context)
-        parts += [_diagram(test, of_mode, result, context), table]
+        parts += [_diagram(test, of_mode, result, context), _table(str(test["mode"]), of_mode, context)]
     return Section(id="ranks", title="Ranks over problems", nav="Ranks", parts=tuple(parts))
 
 
 def _diagram(test: dict[Any, Any], means: pd.DataFrame, result: str, context: ReportContext) -> Part:
     mode = str(test["mode"])
     if not test["enough"]:
-        return Paragraph(text=f"No critical-difference diagram for {mode}: {test['why_not']}.")
+        return Paragraph(text=f"No critical-difference diagram for {mode}: {test['why_not']}.", mode=mode)
     difference = float(test["critical_difference"])
     name = context.ids("ranks", mode, "diagram")
     draw = functools.partial(plot_critical_difference, means, difference, indistinguishable_groups(means, difference))
@@ -58,7 +57,7 @@ def _diagram(test: dict[Any, Any], means: pd.DataFrame, result: str, context: Re
     return Figure(id=name, mode=mode, lead=lead, caption=caption, panels=(panel,), table=means)
 
 
-def _table(mode: str, means: pd.DataFrame, result: str, context: ReportContext) -> Table:
+def _table(mode: str, means: pd.DataFrame, context: ReportContext) -> Table:
     rows = []
     for row in means.to_dict("records"):
         numbers = (TableCell(text=number(row[name]), value=row[name]) for name in ("mean_rank", "first", "problems"))
@@ -66,7 +65,7 @@ def _table(mode: str, means: pd.DataFrame, result: str, context: ReportContext) 
         rows.append(TableRow(entries=entries, method=context.methods.get(row["method"])))
     caption = (
         "Mean ranks by the verdicts on iterations to the tightest tolerance, and the number of problems on which an algorithm "
-        "had the smallest median, ties included."
+        "needed the fewest as a median, ties included."
     )
     return Table(
         id=context.ids("table", "ranks", mode),
@@ -74,6 +73,9 @@ def _table(mode: str, means: pd.DataFrame, result: str, context: ReportContext) 
         mode=mode,
         css="cells narrow",
         rows=tuple(rows),
-        columns=(Column(name="method"), *(Column(name=n, numeric=True) for n in ("mean rank", "least on", "problems"))),
-        caption=tuple(filter(None, (caption, result))),
+        columns=(
+            Column(name="method"),
+            *(Column(name=n, numeric=True) for n in ("mean rank", "fewest on", "problems")),
+        ),
+        caption=(caption,),
     )

@@ -22,6 +22,8 @@ from nagbench.reporting.html.parts import Figure, Panel, Paragraph, Part, Sectio
 from nagbench.reporting.html.series import json_numbers
 
 _MOST = 24
+# Of a map on the page in inches, where the letters are as large as in the other drawings.
+_SIZE = (4.5, 4.1)
 _KEYS = ["problem", "variant", "oracle"]
 _NAMED = [*_KEYS, "optimizer", "mode"]
 _HOW_TO_READ = (
@@ -32,7 +34,8 @@ _PARALLEL = (
     f"In color: the best {BEST} trials, or the best quarter; thick: the selected one; gray: up to {OTHERS} others, evenly "
     "spaced by rank. If the colored lines meet on the axis of a hyperparameter, it matters; if they spread over the axis, it "
     "matters less. Trials that did not converge end at the top of the last axis. Counts are medians over the starts from which "
-    "a trial ran: trials that were not finalists ran only from the first start.",
+    "a trial ran: trials that were not finalists ran only from the first start. Algorithms with fewer than three "
+    "hyperparameters that vary are not shown.",
 )
 
 
@@ -74,7 +77,8 @@ def _panel(rows: pd.DataFrame, context: ReportContext) -> Panel | None:
     return Panel(
         id=context.ids("map", problem, method),
         title=method,
-        draw=functools.partial(plot_sensitivity_map, rows, edge),
+        draw=functools.partial(plot_sensitivity_map, rows, edge, title="", size=_SIZE),
+        draw_for_paper=functools.partial(plot_sensitivity_map, rows, edge),
         description=f"{method} on {problem}",
         method=context.methods.get(method),
     )
@@ -88,7 +92,7 @@ def _figure(problem: str, panels: Sequence[Panel], rows: pd.DataFrame, context: 
         task=context.tasks.get(problem),
         panels=tuple(panels),
         css="curves",
-        lead=f"Iterations on {problem} over the hyperparameters, from the first start and seed.",
+        lead=f"Iterations to the tightest tolerance on {problem} over the hyperparameters, from the first start and seed.",
         caption=(),
         table=rows[[column for column in columns if column in rows]].dropna(axis="columns", how="all"),
     )

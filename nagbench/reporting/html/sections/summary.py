@@ -110,6 +110,8 @@ def _caption(context: ReportContext) -> Iterator[str]:
         "Entries are medians over starts and seeds, in which runs that did not converge count as infinite. Every entry links "
         "to its cell."
     )
+    if context.table.groupby(["task", "mode"])["method"].nunique().min() < len(context.methods):
+        yield "A dot stands where an algorithm did not run in the mode."
     if len(context.machines) > 1:
         yield (
             f"Times are those of machine {context.machines[0]}, which timed most cells; times of different machines are "

@@ -40,7 +40,7 @@ def _panel(task: str, key: str, context: ReportContext) -> Panel | Paragraph:
     except Exception as error:
         # A problem that cannot be loaded here, say because its module is missing, must not cost the page.
         return Paragraph(text=f"The surface of {task} cannot be drawn here: {one_line(error)}")
-    scale = "; heights are logarithmic" if heights.logarithmic else ""
+    scale = ", logarithmic" if heights.logarithmic else ""
     return Panel(
         id=context.ids("surface", task),
         title=task,
@@ -48,5 +48,5 @@ def _panel(task: str, key: str, context: ReportContext) -> Panel | Paragraph:
         draw=functools.partial(plot_surface, problem, _GRID, title=False),
         draw_for_paper=functools.partial(plot_surface, problem),
         description=f"Surface of {task}",
-        note=f"{heights.label}{scale}. {problem.source or 'Given by hand'}.",
+        note=f"Height: {heights.label}{scale}. Source: {problem.source or 'given by hand'}.",
     )

@@ -83,8 +83,8 @@ def _row(row: Mapping[Any, Any], context: ReportContext, column_count: int) -> T
         TableCell(text=row["method"]),
         count_cell(row),
         *(_number_cell(row[name], whole) for name in ("predicted_iterations", "at_most")),
-        *(_number_cell(row[name]) for name in ("rate", "rate_in_theory")),
-        *(_number_cell(_product(row[name], smoothness)) for name in ("step_size", "stable_up_to")),
+        *(_number_cell(row[name], _rate) for name in ("rate", "rate_in_theory")),
+        *_told_apart(*(_product(row[name], smoothness) for name in ("step_size", "stable_up_to"))),
         TableCell(text=str(row["place"] or "")),
         TableCell(text=row["violation"], css="why"),
     )
@@ -95,6 +95,21 @@ def _row(row: Mapping[Any, Any], context: ReportContext, column_count: int) -> T
 
 def _product(a: Any, b: Any) -> Any:
     return None if pd.isna(a) or pd.isna(b) else a * b
+
+
+def _rate(rate: float) -> str:
+    """Format a factor per iteration; one that only rounds to 1 by its distance from 1."""
+    if number(rate) != "1" or rate == 1.0:
+        return number(rate)
+    return f"1 {'−' if rate < 1.0 else '+'} {number(float(f'{abs(rate - 1.0):.2g}'))}"
+
+
+def _told_apart(step: Any, bound: Any) -> tuple[TableCell, TableCell]:
+    """Return the cells of two numbers, with as many digits as tell them apart, at most seven."""
+    cells = _number_cell(step), _number_cell(bound)
+    if cells[0].text != cells[1].text or cells[0].value == cells[1].value:
+        return cells
+    return _number_cell(step, "{:.7g}".format), _number_cell(bound, "{:.7g}".format)
 
 
 def _number_cell(value: Any, write: Any = number) -> TableCell:

@@ -11,12 +11,15 @@ import numpy as np
 import pandas as pd
 
 from nagbench.analysis.common_settings import common_settings
-from nagbench.analysis.formatting import number
+from nagbench.analysis.formatting import number, whole
 from nagbench.analysis.sensitivity import narrowed, settings_of
 from nagbench.analysis.tuning import by_trials, importance_of
 from nagbench.experiments.plan import join_units
 from nagbench.reporting.context import ReportContext
 from nagbench.reporting.figures.profiles import step_corners
+from nagbench.reporting.figures.style import MUTED, RULE
+from nagbench.reporting.figures.svg import themed_color
+from nagbench.reporting.figures.svg_writer import format_length
 from nagbench.reporting.figures.tuning import thin_dots, trials_data
 from nagbench.reporting.html.parts import Column, Figure, Panel, Paragraph, Part, Section, Table, TableCell, TableRow
 from nagbench.reporting.html.series import json_numbers, method_legend, method_series
@@ -24,7 +27,19 @@ from nagbench.reporting.html.series import json_numbers, method_legend, method_s
 # With fewer trials there is nothing to see; nobody looks at the figures of more problems.
 _FEWEST_TRIALS, _MOST_TASKS, _MOST_ROWS = 4, 24, 400
 _KEYS = ["problem", "oracle", "variant"]
-_HEADINGS = {"problems": "problems", "solved": "solved", "over_tuned": "over tuned", "left_out_over_tuned": "left out"}
+# The length of the bar of a share of 1.
+_BAR = 36
+_HEADINGS = {
+    "problems": "problems",
+    "solved": "share solved",
+    "over_tuned": "over tuned",
+    "left_out_over_tuned": "left out",
+}
+_EXPLAINED = {
+    "over_tuned": "“Over tuned”: these iterations relative to those of the tuned setting of each problem.",
+    "left_out_over_tuned": "“Left out”: the same for the settings that were chosen on the other problems alone, which mode "
+    "common shows.",
+}
 
 
 def section(context: ReportContext) -> Section | None:
@@ -38,7 +53,7 @@ def _of_common(context: ReportContext) -> Iterator[Table]:
     found = common_settings(context.ordered, join_units(context.manifests))
     if found.empty:
         return
-    names = [name for name in ("problems", "solved", "over_tuned", "left_out_over_tuned") if found[name].notna().any()]
+    names = [name for name in _HEADINGS if found[name].notna().any()]
     yield Table(
         id=context.ids("table", "common"),
         label="One setting for all problems",
@@ -51,10 +66,9 @@ def _of_common(context: ReportContext) -> Iterator[Table]:
         ),
         caption=(
             "The setting of each algorithm that is best over all problems, none left out: what a library’s default should be. "
-            "It solves the most runs and, of several, needs the fewest iterations as a geometric mean over the problems. "
-            "“over tuned”: these iterations relative to those of the tuned setting of each problem; “left out”: the same for "
-            "the settings that were chosen on the other problems alone, which mode common shows. A run that is not solved "
-            "counts as its budget.",
+            "It solves the largest share of runs and, of several, needs the fewest iterations as a geometric mean over the "
+            "problems; a run that is not solved counts as its budget.",
+            *(text for name, text in _EXPLAINED.items() if name in names),
         ),
         data=found,
     )
@@ -135,14 +149,29 @@ def _row(
     entries = (
         TableCell(text=task),
         TableCell(text=method),
-        TableCell(text=f"{converged} of {len(counts)}", value=converged),
+        TableCell(text=f"{whole(converged)} of {whole(len(counts))}", value=converged),
         *(TableCell() if share is None else _share_cell(share["share"], share["chance"]) for share in shares),
     )
     return TableRow(task=context.tasks.get(task), method=context.methods.get(method), entries=entries)
 
 
 def _share_cell(share: float, chance: float) -> TableCell:
-    return TableCell(text=number(round(share, 2)), value=float(share), css="" if share > chance else "ended")
+    return TableCell(
+        text=f"{share:.2f}",
+        value=float(share),
+        css="" if share > chance else "ended",
+        drawing=_bar(float(share)) if share > chance else "",
+    )
+
+
+def _bar(share: float) -> str:
+    """Return a bar of this share as an ``<svg>`` element, hidden from screen readers: the number stands next to it."""
+    length = format_length(_BAR * min(max(share, 0.0), 1.0))
+    path = (
+        f'<path d="M0 4H{_BAR}" stroke="{themed_color(RULE)}"/><path d="M0 4H{length}" stroke="{themed_color(MUTED)}"/>'
+    )
+    size = f'width="{_BAR}" height="8" viewBox="0 0 {_BAR} 8"'
+    return f'<svg class="share" {size} stroke-width="8" aria-hidden="true">{path}</svg>'
 
 
 def _figures(best: pd.DataFrame, settings: Mapping[str, pd.DataFrame], context: ReportContext) -> Iterator[Figure]:

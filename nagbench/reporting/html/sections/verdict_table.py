@@ -13,6 +13,7 @@ from nagbench.analysis.formatting import listed, number, whole
 from nagbench.analysis.headlines import Question
 from nagbench.analysis.verdicts import leaders_of
 from nagbench.experiments.minima import ELSEWHERE
+from nagbench.experiments.selection import REPLICATED
 from nagbench.reporting.context import ReportContext
 from nagbench.reporting.figures.dots import draw_ratio, draw_ratio_axis, ratio_axis
 from nagbench.reporting.figures.plot_data import Axis
@@ -25,11 +26,16 @@ _MOST_OPEN = 2
 _CAPTION = (
     "A dot is the ratio of iterations in the head of its column, for example of momentum ÷ NAG (the geometric mean over "
     "tunings and starts), with its 95 % interval: on the right, the optimizer after the ÷ needs fewer. A filled dot is a "
-    "decided verdict, in the color of the winner; a hollow dot is undecided; a diamond is the value over all problems; a "
+    "decided verdict, in the color of the winner; a hollow dot is undecided; a "
     "triangle is a ratio beyond the end of the axis, which is logarithmic. ∞ means that some runs of the other optimizer did "
-    "not converge.",
+    "not converge. The diamond in the last row is over all problems: the geometric mean, or the median if one of them has no "
+    "finite ratio. The last number there counts the pairs of a problem and an optimizer.",
     "An optimizer wins a problem if it is decided to need fewer iterations than every other; otherwise the optimizers that no "
     "other beats are named.",
+)
+_OTHER_STARTS = (
+    "Ratios and winners are those from starts that had no part in the tuning; the last column and the counts are from the "
+    "starts of the tuning."
 )
 
 
@@ -58,6 +64,8 @@ class _Pair:
         if row["verdict"] == "neither":
             return "neither solves it"
         if row["ratio"] in (0.0, math.inf):
+            if row["verdict"] == "undecided":
+                return "∞×" if row["ratio"] else "0×"
             return f"only {self.question.one if row['ratio'] else self.question.two}"
         return "?" if math.isnan(row["ratio"]) else f"{row['ratio']:.3g}×"
 
@@ -96,7 +104,7 @@ def verdict_table(rows: pd.DataFrame, asked: Sequence[Question], context: Report
     foot = (_foot(rows, pairs),) if len(tasks) > 1 and pairs else ()
     return Table(
         id=context.ids("table", "verdicts", str(rows["mode"].iloc[0]), *_oracle(rows)),
-        label="Table of verdicts",
+        label=" ".join(["Table of verdicts,", str(rows["mode"].iloc[0]), *_oracle(rows)]),
         css=f"verdicts{' dense' if len(tasks) > _MANY else ''}",
         columns=(
             Column(name="problem"),
@@ -106,9 +114,15 @@ def verdict_table(rows: pd.DataFrame, asked: Sequence[Question], context: Report
         ),
         rows=tuple(_rows(rows, pairs, context)),
         foot=foot,
-        caption=_CAPTION if pairs else _CAPTION[1:],
+        caption=(*_CAPTION[not pairs :], *[_OTHER_STARTS] * _has_other_starts(rows, context)),
         data=_data(rows, asked),
     )
+
+
+def _has_other_starts(rows: pd.DataFrame, context: ReportContext) -> bool:
+    """Return whether the verdicts of this mode are from other starts than the counts."""
+    scores = context.scores
+    return scores is not None and len(scores) > 0 and rows["mode"].iloc[0] in REPLICATED
 
 
 def _oracle(rows: pd.DataFrame) -> list[str]:
@@ -124,7 +138,11 @@ def _pair(question: Question) -> _Pair:
 
 def _column(pair: _Pair) -> Column:
     question = pair.question
-    return Column(name=f"iterations: {question.two} ÷ {question.one}", drawing=draw_ratio_axis(pair.axis), css="pair")
+    return Column(
+        name=f"iterations: {question.two} ÷ {question.one}",
+        drawing=draw_ratio_axis(pair.axis, (question.two, question.one)),
+        css="pair",
+    )
 
 
 def _rows(rows: pd.DataFrame, pairs: Sequence[_Pair], context: ReportContext) -> Iterator[TableRow]:
@@ -191,10 +209,10 @@ def _foot(rows: pd.DataFrame, pairs: Sequence[_Pair]) -> TableRow:
     unsolved = int((rows["solved"] < rows["of"]).sum())
     return TableRow(
         entries=(
-            TableCell(text=f"all {tasks}", small="mean or median"),
+            TableCell(text=f"all {tasks} problems"),
             *(pair.cell(pair.question.over_all, mean=True) for pair in pairs),
             TableCell(text=f"decided on {decided} of {tasks}"),
-            TableCell(text=f"{unsolved} of {len(rows)}", small="problem × optimizer"),
+            TableCell(text=f"{unsolved} of {len(rows)}", small="pairs"),
         )
     )
 
