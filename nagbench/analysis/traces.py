@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
 from nagbench.analysis.summary import shown_runs
+from nagbench.problems.problem import Floats, Ints
 
 _RECORDED = {
     "gradient": "gradient_norm",
@@ -127,16 +126,18 @@ def bands(traces: pd.DataFrame) -> pd.DataFrame:
 
 def _compute_band(rows: pd.DataFrame) -> pd.DataFrame:
     """Compute the band of the runs of one task, mode and method."""
-    grid = np.unique(rows["iteration"])
-    heights = np.sort(np.stack([_carry_forward(run, grid) for _, run in rows.groupby("cell", sort=False)]), axis=0)
+    iterations, residuals = rows["iteration"].to_numpy(), rows["residual"].to_numpy(float)
+    measures = np.where(np.isfinite(residuals), residuals, np.inf)
+    lost, cells = rows["status"].isin(["diverged", "error"]).to_numpy(), pd.factorize(rows["cell"])[0]
+    order, grid = np.lexsort((iterations, cells)), np.unique(iterations)
+    runs = np.split(order, np.flatnonzero(np.diff(cells[order])) + 1)
+    carried = [_carry_forward(iterations[run], measures[run], bool(lost[run[0]]), grid) for run in runs]
+    heights = np.sort(np.stack(carried), axis=0)
     outer = (len(heights) - 1) // 4
     return pd.DataFrame({"iteration": grid, "low": heights[outer], "high": heights[-1 - outer], "runs": len(heights)})
 
 
-def _carry_forward(run: pd.DataFrame, grid: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Evaluate a run's measure on the grid: the last recorded value, infinite where it is not finite."""
-    known = run.sort_values("iteration")
-    heights = known["residual"].where(np.isfinite(known["residual"]), np.inf).to_numpy(float)
-    if known["status"].iloc[0] in ("diverged", "error"):
-        heights = np.append(heights[:-1], np.inf)
-    return heights[np.searchsorted(known["iteration"], grid, side="right") - 1]
+def _carry_forward(iterations: Ints, measures: Floats, lost: bool, grid: Ints) -> Floats:
+    """Evaluate a run's measure on the grid: the last recorded value, infinite at the end of a run that is lost."""
+    heights = np.append(measures[:-1], np.inf) if lost else measures
+    return heights[np.searchsorted(iterations, grid, side="right") - 1]

@@ -248,8 +248,16 @@ class ReportContext:
 
     def cell(self, key: str) -> Cell | None:
         """Return the cell with this key, None if it is not in the plan."""
-        rows = self.plan[self.plan["cell"] == key] if "problem_spec" in self.plan else self.plan
-        return None if rows.empty else _cell_from_row(rows.iloc[0].to_dict(), self.hyperparameters)
+        place = self._places.get(key)
+        return None if place is None else _cell_from_row(self.plan.iloc[place].to_dict(), self.hyperparameters)
+
+    @functools.cached_property
+    def _places(self) -> dict[str, int]:
+        """The row of the plan in which each cell stands first."""
+        if "problem_spec" not in self.plan:
+            return {}
+        keys = self.plan["cell"].drop_duplicates()
+        return dict(zip(keys.tolist(), np.flatnonzero(~self.plan["cell"].duplicated()).tolist(), strict=True))
 
 
 def row_key(row: Mapping[Any, Any]) -> tuple[str, str, str, str]:

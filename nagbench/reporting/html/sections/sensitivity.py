@@ -117,8 +117,9 @@ def _parallel_figures(context: ReportContext) -> Iterator[Figure]:
 def _parallel_panels(shown: pd.DataFrame, context: ReportContext) -> Iterator[Panel]:
     """Yield the panels of one mode, of which these rows are shown."""
     names = [name for name in settings_of(context.runs) if name in context.trials]
+    places = shown.groupby(_NAMED, sort=False).indices
     for key, trials in context.trials.merge(shown[_NAMED].drop_duplicates()).groupby(_NAMED, sort=False):
-        rows = shown[(shown[_NAMED] == list(key)).all(axis=1)]
+        rows = shown.iloc[places[key]]
         varied = [name for name in names if _varies(trials[name])]
         if len(varied) > 2:
             yield _parallel_panel(trials.assign(selected=trials["trial"].isin(rows["trial"])), varied, rows, context)
