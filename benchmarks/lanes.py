@@ -81,7 +81,7 @@ def small_problems() -> Iterator[Problem]:
     """Yield the problems of the suites that lanes are for."""
     for name in all_entries():
         problem = nagbench.problem(name)
-        if problem.dimension <= MOST_COORDINATES and problem.engine == "numba":
+        if problem.dimension <= MOST_COORDINATES and problem.engine == "numba" and not problem.composite:
             yield problem
 
 
