@@ -2,8 +2,8 @@
 
 Both versions count the same cells, each in a process of its own, in turns: Nesterov's method on Rosenbrock's function from ten
 starts, up to 10,000 iterations. The CPU time of 10,000 cells is subtracted from that of 50,000, so what remains is the time of
-40,000 cells without starting, loading and compiling. The columns of ``runs`` that both versions have must be equal, except the one
-that says which trial a version selects.
+40,000 cells without starting, loading and compiling. The columns of ``runs`` that both versions have must be equal, except
+the one that says which trial a version selects.
 """
 
 from __future__ import annotations
