@@ -94,13 +94,11 @@ def _lanes_type(_context: Any) -> Any:
 @lower_builtin(lanes)
 def _lanes_compiled(context: Any, builder: Any, signature: Any, _arguments: Any) -> Any:
     # Not an overload: code that counts no references may not return an array from a function.
-    kind = ir.ArrayType(ir.DoubleType(), LANES)
-    memory = cgutils.alloca_once(builder, kind)
-    builder.store(ir.Constant(kind, None), memory)
+    memory = cgutils.alloca_once(builder, ir.DoubleType(), size=LANES)
+    size, length = context.get_constant(types.intp, 8), context.get_constant(types.intp, LANES)
+    cgutils.memset(builder, memory, context.get_constant(types.intp, 8 * LANES), 0)
     array = context.make_array(signature.return_type)(context, builder)
-    size = context.get_constant(types.intp, 8)
-    first = builder.bitcast(memory, ir.DoubleType().as_pointer())
-    populate_array(array, first, [context.get_constant(types.intp, LANES)], [size], size, meminfo=None)
+    populate_array(array, memory, [length], [size], size, meminfo=None)
     return array._getvalue()
 
 

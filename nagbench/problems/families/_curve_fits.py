@@ -28,13 +28,17 @@ def _value(x: Any, data: Any, shape: Any, rows: Any) -> Any:
 
 
 def _gradient(x: Any, data: Any, shape: Any, rows: Any, out: Any) -> None:
-    # Summed on the stack: the compiler cannot know that a sum in `out` would change neither x nor the data.
+    # Summed on the stack: the compiler cannot know that a sum in `out` would change neither x nor the data. Places are
+    # counted by the length of the tuple, which it knows, so that sums stay in registers.
     sums = lanes()
-    for i in range(shape[0]):
+    first = slopes(0, x, data)
+    for j in range(len(first)):
+        sums[j] = 0.0 + first[j]
+    for i in range(1, shape[0]):
         added = slopes(i, x, data)
         for j in range(len(added)):
             sums[j] += added[j]
-    for j in range(x.size):
+    for j in range(len(first)):
         out[j] = sums[j]
 
 

@@ -40,26 +40,46 @@ def add_gradient(n: int, x: Any, data: Any, out: Any) -> None:
 
 
 @jitable
-def _product(n: int, i: int, x: Any, data: Any) -> Any:
+def _element(n: int, i: int, x: Any, data: Any) -> Any:
     """Compute element i of H(x − c), with the bits that `_add_products` gives it: then both are computed once in lanes."""
-    centre = data[n * n : n * n + n]
     total, fours = 0.0, n - n % 4
     for j in range(0, fours, 4):
-        at = j * n + i
-        p, q, r, s = data[at], data[at + n], data[at + 2 * n], data[at + 3 * n]
-        a, b, c, d = x[j] - centre[j], x[j + 1] - centre[j + 1], x[j + 2] - centre[j + 2], x[j + 3] - centre[j + 3]
-        total += (p * a + q * b) + (r * c + s * d)
+        total += _four_products(n, n * n + j, j * n + i, x, j, data)
     for j in range(fours, n):
-        total += data[j * n + i] * (x[j] - centre[j])
+        total += data[j * n + i] * (x[j] - data[n * n + j])
     return total
 
 
 @jitable
+def _four_products(n: int, centre: int, at: int, x: Any, j: int, data: Any) -> Any:
+    """Compute what x[j] … x[j + 3] add to an element of H(x − c)."""
+    first = data[at] * (x[j] - data[centre]) + data[at + n] * (x[j + 1] - data[centre + 1])
+    second = data[at + 2 * n] * (x[j + 2] - data[centre + 2]) + data[at + 3 * n] * (x[j + 3] - data[centre + 3])
+    return first + second
+
+
+@jitable
 def _short_value(n: int, x: Any, data: Any) -> Any:
-    """Compute (x − c)ᵀH(x − c) row by row: for few rows, filling lanes would cost more than the sum."""
-    total = 0.0
-    for i in range(n):
-        total += (x[i] - data[n * n + i]) * _product(n, i, x, data)
+    """Compute (x − c)ᵀH(x − c) four rows at a time: for few rows, filling lanes would cost more than the sum."""
+    total, fours = 0.0, n - n % 4
+    for i in range(0, fours, 4):
+        a = b = c = d = 0.0
+        for j in range(0, fours, 4):
+            at, centre = j * n + i, n * n + j
+            a += _four_products(n, centre, at, x, j, data)
+            b += _four_products(n, centre, at + 1, x, j, data)
+            c += _four_products(n, centre, at + 2, x, j, data)
+            d += _four_products(n, centre, at + 3, x, j, data)
+        for j in range(fours, n):
+            at, away = j * n + i, x[j] - data[n * n + j]
+            a += data[at] * away
+            b += data[at + 1] * away
+            c += data[at + 2] * away
+            d += data[at + 3] * away
+        total += (x[i] - data[n * n + i]) * a + (x[i + 1] - data[n * n + i + 1]) * b
+        total += (x[i + 2] - data[n * n + i + 2]) * c + (x[i + 3] - data[n * n + i + 3]) * d
+    for i in range(fours, n):
+        total += (x[i] - data[n * n + i]) * _element(n, i, x, data)
     return total
 
 
