@@ -32,6 +32,8 @@ _LIMIT_PRECISION = 1e-10
 # The step size other than 1 at which the scaling with s·λ is tested, and the tolerance of the test.
 _OTHER_STEP = 0.125
 _SIMILAR = 1e-7
+# The relative error up to which matrices are called a line.
+_AFFINE = 1e-13
 # Products s·λ at which linearity and scaling are tested, and at which the stability limit is bracketed.
 _SAMPLE = np.array([0.03, 0.11, 0.27, 0.45, 0.72, 0.96, 1.3])
 _PRODUCTS = np.geomspace(1e-3, 1e12, 301)
@@ -238,6 +240,7 @@ def stability_limit(algorithm: Method, hyperparameters: Mapping[str, float]) -> 
     matrices = _matrix_function(Optimizer(algorithm, {**hyperparameters, "step_size": 1.0}))
     if matrices is None or not _depends_on_product(algorithm, hyperparameters, matrices):
         return None
+    affine = _are_affine(_SAMPLE, matrices(_SAMPLE))
     low, high, products, images = 0.0, np.inf, _PRODUCTS, matrices(_PRODUCTS)
     while high - low > _LIMIT_PRECISION * low:
         unstable = _radii(images) > 1.0 + _EQUAL
@@ -248,9 +251,16 @@ def stability_limit(algorithm: Method, hyperparameters: Mapping[str, float]) -> 
             return low
         low, high = float(products[first - 1]), float(products[first])
         products = np.linspace(low, high, 18)
-        # The matrix of one iteration is P + λ·Q, and that of several is no line.
-        images = matrices(products) if algorithm.period else np.linspace(images[first - 1], images[first], 18)
+        # Most updates are linear in the gradient too: T_λ = P + λ·Q.
+        images = np.linspace(images[first - 1], images[first], 18) if affine else matrices(products)
     return low
+
+
+def _are_affine(products: Floats, images: Floats) -> bool:
+    """Tell whether matrices lie on a line, as functions of the products."""
+    shares = ((products - products[0]) / (products[-1] - products[0]))[:, None, None]
+    line = images[0] + shares * (images[-1] - images[0])
+    return bool(np.abs(images - line).max() <= _AFFINE * np.abs(images).max())
 
 
 def _depends_on_product(algorithm: Method, hyperparameters: Mapping[str, float], matrices: MatrixFunction) -> bool:

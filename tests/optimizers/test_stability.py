@@ -160,6 +160,22 @@ def test_a_librarys_gradient_descent_and_adam():
     assert asymptotic_rate(nagbench.optimizer("torch/adam", step_size=0.1), np.array([1.0])) is None
 
 
+@nagbench.method(
+    "secant-curvature", hyperparameters={"step_size": nagbench.Hyperparameter(default=0.01, tuning=(0.01, 1.0))}
+)
+def secant_curvature(k, gradient, iterate, y, state, hyper):
+    """Estimate λ as ∇f(x)/x: linear in x, but not in the product of step size and λ."""
+    for i in range(iterate.size):
+        step = hyper[0] * gradient[i]
+        iterate[i] = iterate[i] - step - 2.0 * step * step / iterate[i]
+
+
+def test_the_edge_of_an_update_that_is_not_affine_in_the_eigenvalue():
+    """|1 − p − 2p²| = 1 at p = (√17 − 1)/4."""
+    edge = stability_limit(nagbench.optimizer(secant_curvature, step_size=0.1).method, {})
+    assert edge == pytest.approx((np.sqrt(17.0) - 1.0) / 4.0, rel=1e-8)
+
+
 def test_a_schedule_has_no_matrix():
     assert asymptotic_rate(nagbench.optimizer("momentum", schedule="inverse"), np.array([1.0])) is None
 

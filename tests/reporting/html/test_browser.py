@@ -237,6 +237,26 @@ def test_entries_lead_to_their_cells_even_where_these_are_filtered_out(visit: Ca
     sync_api.expect(page.locator("#" + address(page)[0])).to_be_in_viewport()
 
 
+def test_details_are_those_of_the_row_whatever_modes_share_its_cell_and_go_with_it(visit: Callable[..., Any]) -> None:
+    page = visit()
+    rows = page.locator("#table-cells tbody tr")
+    details = page.locator("#table-cells tr.details")
+    for place in range(0, rows.count(), 3):
+        row = rows.nth(place)
+        mode = row.locator("td, th").nth(1).text_content()
+        row.locator("button").click()
+        facts = dict(
+            zip(details.locator("dt").all_text_contents(), details.locator("dd").all_text_contents(), strict=True)
+        )
+        assert facts["mode"] == mode
+        row.locator("button").click()
+    row = rows.first
+    row.locator("button").click()
+    number = row.get_attribute("data-m")
+    page.evaluate("number => document.querySelector(`.switches [data-kind=m] input[value='${number}']`).click()", number)
+    assert (row.is_visible(), details.is_visible()) == (False, False)
+
+
 def test_a_run_opens_its_details_with_the_command_that_counts_it_again(
     visit: Callable[..., Any], sweep: nagbench.Sweep
 ) -> None:

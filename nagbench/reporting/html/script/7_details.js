@@ -6,8 +6,8 @@ class Details {
   constructor(table) {
     this.table = table;
     this.data = dataOf(table.figure);
-    const place = this.data ? this.data.columns.indexOf("cell") : -1;
-    this.records = new Map(place < 0 ? [] : this.data.values[place].map((cell, row) => [cell, row]));
+    // By place, not by key: one cell may stand in several modes.
+    this.places = new Map(table.rows.map((row, place) => [row, place]));
     table.rows.forEach((row) => this.offer(row));
   }
 
@@ -30,9 +30,11 @@ class Details {
     const cell = make("td", { colspan: row.cells.length });
     const key = one("code", row.lastElementChild).textContent;
     const inner = make("div");
-    inner.append(this.command(key), this.facts(key), this.links(key));
+    inner.append(this.command(key), this.facts(row), this.links(key));
     cell.append(inner);
     const below = make("tr", { class: "details" });
+    // What hides the row hides its details.
+    Object.assign(below.dataset, row.dataset);
     below.append(cell);
     row.after(below);
     one("button", row.lastElementChild).setAttribute("aria-expanded", "true");
@@ -60,12 +62,12 @@ class Details {
     return line;
   }
 
-  facts(key) {
+  facts(row) {
     const list = make("dl", { class: "facts" });
-    const row = this.records.get(key);
-    if (row === undefined) return list;
+    if (!this.data) return list;
+    const place = this.places.get(row);
     this.data.columns.forEach((name, column) => {
-      const value = this.data.values[column][row];
+      const value = this.data.values[column][place];
       if (value === null || value === "") return;
       const fact = make("div");
       fact.append(make("dt", {}, name), make("dd", {}, digits(value)));

@@ -17,8 +17,7 @@ _CAPTION = (
     "“Predicted” is the count from the closed-form solution, on quadratics; ≠ marks a prediction that differs from the count. "
     "Wall time is the median over the repeats of the replay; IQR is the width of their middle half; ~ marks times that other "
     "programs disturbed.",
-    "`nagbench replay CELL --in DIRECTORY` reproduces a row from its key; a click on the key shows everything that is known of "
-    "the run.",
+    "`nagbench replay CELL --in DIRECTORY` reproduces a row from its key; a click on the key opens the details of the run.",
 )
 # The CSV of a larger table is made from what is shown: the same numbers a second time would take a megabyte.
 _EMBEDDED = 1000

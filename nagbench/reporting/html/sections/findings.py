@@ -93,7 +93,8 @@ def _in_full(question: Question) -> str:
 
 def _begin(sentence: str, question: Question) -> str:
     """Begin the sentence with a capital letter, unless it begins with the name of somebody's own optimizer."""
-    return sentence if ":" in question.algorithm else sentence[:1].upper() + sentence[1:]
+    own = any(":" in name and sentence.startswith(name) for name in (question.one, question.two))
+    return sentence if own else sentence[:1].upper() + sentence[1:]
 
 
 def _reasons(question: Question) -> str:
