@@ -287,7 +287,7 @@ def test_a_card_says_what_is_undecided_and_what_holds_at_looser_tolerances(visit
     card = page.locator("section > .answers .answer").first
     counts = [int(text) for text in card.locator(".tally b").all_text_contents()]
     assert sum(counts) == 3
-    looser = re.search(r"To 0\.001 instead: [^;]+; NAG wins (\d), momentum wins (\d)", card.text_content())
+    looser = re.search(r"At the looser tolerance 0\.001: [^;]+; NAG wins (\d), momentum wins (\d)", card.text_content())
     assert looser is not None
     why = str(card.text_content()).partition("Why undecided?")[2]
     pairs = page.locator("#table-verdicts-tuned tbody tr").evaluate_all(

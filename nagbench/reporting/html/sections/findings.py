@@ -53,7 +53,7 @@ def _looser(question: Question, context: ReportContext) -> list[str]:
     """Say how the question is answered at the looser tolerances."""
     same = attrgetter("first", "second", "mode", "oracle")
     return [
-        f"To {number(other.tolerance)} instead: {_verdict(other)}; "
+        f"At the looser tolerance {number(other.tolerance)}: {_verdict(other)}; "
         + ", ".join(f"{name} {count}" for name, count in other.tally.items())
         for other in context.questions
         if same(other) == same(question) and other.tolerance > question.tolerance and other.over_all
