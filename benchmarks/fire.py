@@ -537,6 +537,8 @@ def main() -> int:
     for name, times in (("driver", 20), ("worker", 10), ("ctrl-c", 10), ("sigterm", 10), ("fresh", 10), ("seed", 0)):
         parser.add_argument(f"--{name}", type=int, default=times)
     given = parser.parse_args()
+    # A shell starts its background jobs with Ctrl-C ignored, and their children inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with tempfile.TemporaryDirectory() as text:
         place = Path(text)
         fire, board = Fire(place, given.seed), Board()
