@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import zlib
@@ -34,6 +35,9 @@ def pytest_configure(config):
         del os.environ[name]
     # Many tests start processes, and each of them would translate the package anew.
     sys.dont_write_bytecode = False
+    # A shell starts its background jobs with Ctrl-C ignored, and what they start would ignore it too.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)

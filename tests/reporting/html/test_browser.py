@@ -253,7 +253,9 @@ def test_details_are_those_of_the_row_whatever_modes_share_its_cell_and_go_with_
     row = rows.first
     row.locator("button").click()
     number = row.get_attribute("data-m")
-    page.evaluate("number => document.querySelector(`.switches [data-kind=m] input[value='${number}']`).click()", number)
+    page.evaluate(
+        "number => document.querySelector(`.switches [data-kind=m] input[value='${number}']`).click()", number
+    )
     assert (row.is_visible(), details.is_visible()) == (False, False)
 
 
