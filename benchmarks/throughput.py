@@ -17,6 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import click
 import pandas as pd
 
 from benchmarks.gate.sides import Version, checkout, exported
@@ -84,7 +85,12 @@ def main() -> int:
     if given.place is not None:
         work(given.place)
         return 0
-    versions = {"before": exported(given.commit), "now": checkout()}
+    if given.rounds < 1:
+        parser.error(f"--rounds {given.rounds}: at least 1")
+    try:
+        versions = {"before": exported(given.commit), "now": checkout()}
+    except click.UsageError as error:
+        parser.error(f"commit {given.commit}: {error.message}")
     seconds: dict[str, list[float]] = {name: [] for name in versions}
     runs: dict[str, pd.DataFrame] = {}
     for _ in range(given.rounds):

@@ -106,7 +106,7 @@ def main() -> NoReturn:
     install_handlers()
     end_where_lost(_stop)
     warnings.showwarning = _show_warning
-    # Most objects live until the command ends. Looking for unused cycles among them takes a tenth of a report's time.
+    # Most objects live until the command ends. To look for unused cycles among them would be wasted time.
     gc.set_threshold(100_000, 50, 50)
     # From then on only the interpreter shuts down; an interrupt would just print a traceback.
     atexit.register(ignore_signals)

@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 
 import nagbench
+from nagbench.analysis.entries import Entry
 from nagbench.analysis.headlines import headlines, oriented, questions
 from nagbench.analysis.rounding import describe_rounding, rounding
 from nagbench.analysis.verdicts import (
     ALL,
     COLUMNS,
-    Entry,
     compare_entries,
     leaders_of,
     seeds_needed,
